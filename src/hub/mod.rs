@@ -1,0 +1,5 @@
+//! The hub.
+
+pub mod rights;
+
+pub use rights::Rights;

@@ -1,0 +1,52 @@
+//! What a session may do, as filters relative to the root. Where the rights come from is the business of `access`.
+
+use crate::topic::{Base, Filter, Limits, Topic};
+
+/// The rights of one user, with their name already put in place of `%u`.
+///
+/// Nothing is allowed that no filter names. Wildcards in first place never name topics that start with `$`, so
+/// reading the hub's figures takes a filter that says `$SYS`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Rights {
+    /// Topics that the user may publish to.
+    pub publish: Vec<Filter>,
+    /// Topics that the user may subscribe to.
+    pub subscribe: Vec<Filter>,
+    /// Whether the option `retain` of a single message is obeyed (`docs/protocol.md`, clause 5.3).
+    pub retain: bool,
+}
+
+impl Rights {
+    /// Everything, the hub's own figures included, but no writing to those.
+    pub fn everything() -> Self {
+        let filter = |text| Filter::parse(text, &Limits::default());
+        Self {
+            publish: filter("#").into_iter().collect(),
+            subscribe: [filter("#"), filter("$SYS/#")].into_iter().flatten().collect(),
+            retain: true,
+        }
+    }
+
+    /// Whether a message to this topic is allowed.
+    pub fn may_publish(&self, topic: &Topic) -> bool {
+        self.publish.iter().any(|filter| filter.matches(topic))
+    }
+
+    /// Whether this whole filter is allowed: every topic it names must be.
+    pub fn may_subscribe(&self, wanted: &Filter) -> bool {
+        self.subscribe.iter().any(|filter| filter.covers(wanted))
+    }
+
+    /// Whether there is anything to read or write for this user under a base.
+    pub fn may_use(&self, base: &Base) -> bool {
+        let limits = Limits { max_bytes: usize::MAX, max_levels: usize::MAX };
+        let Ok(under) = base.filter("#", &limits) else { return false };
+        self.publish.iter().chain(&self.subscribe).any(|filter| filter.overlaps(&under))
+    }
+
+    /// Whether the user may stand at a base as its node: who may say `presence` there may be it.
+    pub fn may_be_node(&self, base: &Base) -> bool {
+        base.topic("presence", &Limits { max_bytes: usize::MAX, max_levels: usize::MAX })
+            .is_ok_and(|topic| self.may_publish(&topic))
+    }
+}

@@ -1,0 +1,4 @@
+//! An IoT publish/subscribe hub that speaks Clown.Talk.
+
+pub mod hub;
+pub mod topic;

@@ -1,0 +1,483 @@
+//! Topics, filters and base topics as types. Floor 0: knows `std` and nothing else.
+//!
+//! A [`Topic`] names one thing, a [`Filter`] names many, a [`Base`] is where a connection stands. Each has one
+//! fallible door, so a value of the type is proof that the rules of MQTT 5.0, 4.7 hold for it (see
+//! `docs/protocol.md`, clause 1.2 and clause 4.1).
+//!
+//! ```
+//! use clown_hub::topic::{Base, Filter, Limits, Topic};
+//!
+//! let limits = Limits::default();
+//! let base = Base::parse("nodes/bridge/0", &limits)?;
+//! let topic = base.topic("relay/i2c0-3b", &limits)?;
+//! assert_eq!(topic.as_str(), "nodes/bridge/0/relay/i2c0-3b");
+//! assert!(Filter::parse("nodes/+/0/#", &limits)?.matches(&topic));
+//! # Ok::<(), clown_hub::topic::TopicError>(())
+//! ```
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::sync::Arc;
+
+/// How long and how deep a topic or filter may be, counted on the whole topic, base included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of UTF-8; 1,024 by default.
+    pub max_bytes: usize,
+    /// Levels, that is slashes plus one; 32 by default.
+    pub max_levels: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { max_bytes: 1024, max_levels: 32 }
+    }
+}
+
+/// Why a text is no topic, filter or base. Offsets are bytes from the start of the text that was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TopicError {
+    /// There is not one character.
+    Empty,
+    /// More bytes than [`Limits::max_bytes`].
+    TooLong {
+        /// Bytes found, base included.
+        bytes: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// More levels than [`Limits::max_levels`].
+    TooDeep {
+        /// Levels found, base included.
+        levels: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// U+0000 is in it.
+    Nul {
+        /// Where.
+        at: usize,
+    },
+    /// `+` or `#` stands in a text that names one topic.
+    Wildcard {
+        /// Where.
+        at: usize,
+    },
+    /// `+` or `#` shares a level with other characters, as in `a+`.
+    WildcardNotAlone {
+        /// Where.
+        at: usize,
+    },
+    /// `#` is not the last level.
+    HashNotLast {
+        /// Where.
+        at: usize,
+    },
+    /// A base topic with an empty level.
+    EmptyLevel {
+        /// Where.
+        at: usize,
+    },
+    /// A base topic whose first level starts with `$`.
+    SystemBase,
+}
+
+impl fmt::Display for TopicError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("topic is empty"),
+            Self::TooLong { bytes, max } => write!(f, "topic has {bytes} bytes, the limit is {max}"),
+            Self::TooDeep { levels, max } => write!(f, "topic has {levels} levels, the limit is {max}"),
+            Self::Nul { at } => write!(f, "topic holds a NUL at byte {at}"),
+            Self::Wildcard { at } => {
+                write!(f, "wildcard at byte {at}: a topic names one thing, '+' and '#' are for filters")
+            }
+            Self::WildcardNotAlone { at } => write!(f, "wildcard at byte {at} must be a whole level"),
+            Self::HashNotLast { at } => write!(f, "'#' at byte {at} must be the last level"),
+            Self::EmptyLevel { at } => write!(f, "base topic has an empty level at byte {at}"),
+            Self::SystemBase => f.write_str("base topic must not begin with '$'"),
+        }
+    }
+}
+
+impl std::error::Error for TopicError {}
+
+/// The name of one thing, as MQTT 5.0 section 4.7 allows it: at least one character, no NUL, no wildcard. Empty
+/// levels are legal and distinct (`a//b` is not `a/b`). Cloning counts a reference.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Topic(Arc<str>);
+
+impl Topic {
+    /// The door: checks the rules and the limits.
+    pub fn parse(text: &str, limits: &Limits) -> Result<Self, TopicError> {
+        Base::ROOT.topic(text, limits)
+    }
+
+    /// The whole name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The levels, left to right; never none.
+    pub fn levels(&self) -> impl Iterator<Item = &str> {
+        self.0.split('/')
+    }
+
+    /// What stands after the last slash.
+    pub fn last_level(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// Whether the first level starts with `$`: such topics are matched by no wildcard in first place
+    /// (MQTT 5.0, 4.7.2).
+    pub fn is_system(&self) -> bool {
+        self.0.starts_with('$')
+    }
+}
+
+impl Borrow<str> for Topic {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Topic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Topic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+/// The name of many topics: levels, `+` for any one level, `#` in last place for the rest and the parent.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Filter(Arc<str>);
+
+impl Filter {
+    /// The door: checks the rules and the limits.
+    pub fn parse(text: &str, limits: &Limits) -> Result<Self, TopicError> {
+        Base::ROOT.filter(text, limits)
+    }
+
+    /// The filter as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The levels, left to right; never none.
+    pub fn levels(&self) -> impl Iterator<Item = &str> {
+        self.0.split('/')
+    }
+
+    /// Whether this filter names that topic. The stupid twin of the trie: one filter, level by level.
+    pub fn matches(&self, topic: &Topic) -> bool {
+        if topic.is_system() && self.starts_with_wildcard() {
+            return false;
+        }
+        let mut names = topic.levels();
+        for level in self.levels() {
+            match (level, names.next()) {
+                ("#", _) => return true,
+                ("+", Some(_)) => {}
+                (level, Some(name)) if level == name => {}
+                _ => return false,
+            }
+        }
+        names.next().is_none()
+    }
+
+    /// Whether every topic that `other` names is named by this filter too. This is what "may subscribe" means.
+    pub fn covers(&self, other: &Filter) -> bool {
+        if self.starts_with_wildcard() && other.0.starts_with('$') {
+            return false;
+        }
+        // In first place `#` needs a level to match, so it is the same as `+/#`; deeper it also is the parent.
+        let theirs = if &*other.0 == "#" { "+/#" } else { &*other.0 };
+        let mut theirs = theirs.split('/');
+        for level in self.levels() {
+            match (level, theirs.next()) {
+                ("#", _) => return true,
+                ("+", Some(their)) if their != "#" => {}
+                (level, Some(their)) if level == their && level != "+" => {}
+                _ => return false,
+            }
+        }
+        theirs.next().is_none()
+    }
+
+    /// Whether there is a topic that both filters name.
+    pub fn overlaps(&self, other: &Filter) -> bool {
+        if (self.starts_with_wildcard() && other.0.starts_with('$'))
+            || (other.starts_with_wildcard() && self.0.starts_with('$'))
+        {
+            return false;
+        }
+        let (mut ours, mut theirs) = (self.levels(), other.levels());
+        loop {
+            match (ours.next(), theirs.next()) {
+                (Some("#"), _) | (_, Some("#")) | (None, None) => return true,
+                (Some(our), Some(their)) if our == their || our == "+" || their == "+" => {}
+                _ => return false,
+            }
+        }
+    }
+
+    fn starts_with_wildcard(&self) -> bool {
+        self.0.starts_with(['+', '#'])
+    }
+}
+
+impl fmt::Display for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+/// Where a connection stands: the topic before which it can name nothing. The root is the empty base.
+///
+/// Holds no wildcard, no empty level and no `$` in front (`docs/protocol.md`, clause 2.3).
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Base(Option<Arc<str>>);
+
+impl Base {
+    /// The root: topics relative to it are the whole topics.
+    pub const ROOT: Self = Self(None);
+
+    /// The door: checks the rules and the limits. The empty text is the root.
+    pub fn parse(text: &str, limits: &Limits) -> Result<Self, TopicError> {
+        if text.is_empty() {
+            return Ok(Self::ROOT);
+        }
+        if text.starts_with('$') {
+            return Err(TopicError::SystemBase);
+        }
+        let mut at = 0;
+        for level in text.split('/') {
+            if level.is_empty() {
+                return Err(TopicError::EmptyLevel { at });
+            }
+            at += level.len() + 1;
+        }
+        let topic = Topic::parse(text, limits)?;
+        Ok(Self(Some(topic.0)))
+    }
+
+    /// The base as text; empty for the root.
+    pub fn as_str(&self) -> &str {
+        self.0.as_deref().unwrap_or_default()
+    }
+
+    /// The whole topic that a connection at this base calls `relative`. Offsets in an error count from the start
+    /// of `relative`, sizes are those of the whole.
+    pub fn topic(&self, relative: &str, limits: &Limits) -> Result<Topic, TopicError> {
+        if let Some(at) = relative.find(['+', '#']) {
+            return Err(TopicError::Wildcard { at });
+        }
+        self.join(relative, limits).map(Topic)
+    }
+
+    /// The whole filter that a connection at this base calls `relative`.
+    pub fn filter(&self, relative: &str, limits: &Limits) -> Result<Filter, TopicError> {
+        let mut at = 0;
+        let mut levels = relative.split('/').peekable();
+        while let Some(level) = levels.next() {
+            if level == "#" && levels.peek().is_some() {
+                return Err(TopicError::HashNotLast { at });
+            }
+            if level.len() > 1
+                && let Some(inside) = level.find(['+', '#'])
+            {
+                return Err(TopicError::WildcardNotAlone { at: at + inside });
+            }
+            at += level.len() + 1;
+        }
+        self.join(relative, limits).map(Filter)
+    }
+
+    /// What a connection at this base calls `topic`; `None` where it cannot name it. A topic equal to the base
+    /// itself has no name there.
+    pub fn relative<'t>(&self, topic: &'t str) -> Option<&'t str> {
+        match &self.0 {
+            None => Some(topic),
+            Some(base) => {
+                topic.strip_prefix(&**base)?.strip_prefix('/').filter(|relative| !relative.is_empty())
+            }
+        }
+    }
+
+    fn join(&self, relative: &str, limits: &Limits) -> Result<Arc<str>, TopicError> {
+        if relative.is_empty() {
+            return Err(TopicError::Empty);
+        }
+        if let Some(at) = relative.find('\0') {
+            return Err(TopicError::Nul { at });
+        }
+        let whole: Arc<str> = match &self.0 {
+            None => relative.into(),
+            Some(base) => format!("{base}/{relative}").into(),
+        };
+        if whole.len() > limits.max_bytes {
+            return Err(TopicError::TooLong { bytes: whole.len(), max: limits.max_bytes });
+        }
+        let levels = whole.bytes().filter(|byte| *byte == b'/').count() + 1;
+        if levels > limits.max_levels {
+            return Err(TopicError::TooDeep { levels, max: limits.max_levels });
+        }
+        Ok(whole)
+    }
+}
+
+impl fmt::Display for Base {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for Base {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn topic(text: &str) -> Topic {
+        Topic::parse(text, &Limits::default()).unwrap()
+    }
+
+    fn filter(text: &str) -> Filter {
+        Filter::parse(text, &Limits::default()).unwrap()
+    }
+
+    #[test]
+    fn a_topic_follows_the_rules_of_an_mqtt_topic_name() {
+        for good in ["a", "/", "//", "a//b", "/a", "a/", "-/-", "0:0", "$SYS/hub", "℃", "a b", "\u{7f}"] {
+            assert!(Topic::parse(good, &Limits::default()).is_ok(), "{good:?}");
+        }
+        let bad = |text: &str| Topic::parse(text, &Limits::default()).unwrap_err();
+        assert_eq!(bad(""), TopicError::Empty);
+        assert_eq!(bad("a/+"), TopicError::Wildcard { at: 2 });
+        assert_eq!(bad("#"), TopicError::Wildcard { at: 0 });
+        assert_eq!(bad("a\0"), TopicError::Nul { at: 1 });
+        assert_eq!(bad(&"x".repeat(1025)), TopicError::TooLong { bytes: 1025, max: 1024 });
+        assert_eq!(bad(&"/".repeat(32)), TopicError::TooDeep { levels: 33, max: 32 });
+        assert!(Topic::parse(&"/".repeat(31), &Limits::default()).is_ok());
+    }
+
+    #[test]
+    fn a_filter_holds_wildcards_as_whole_levels_and_a_hash_last() {
+        for good in ["#", "+", "+/+", "a/#", "/#", "/+/", "+//#", "$SYS/#"] {
+            assert!(Filter::parse(good, &Limits::default()).is_ok(), "{good:?}");
+        }
+        let bad = |text: &str| Filter::parse(text, &Limits::default()).unwrap_err();
+        assert_eq!(bad(""), TopicError::Empty);
+        assert_eq!(bad("a/#/b"), TopicError::HashNotLast { at: 2 });
+        assert_eq!(bad("#/"), TopicError::HashNotLast { at: 0 });
+        assert_eq!(bad("a+/b"), TopicError::WildcardNotAlone { at: 1 });
+        assert_eq!(bad("a/b#"), TopicError::WildcardNotAlone { at: 3 });
+        assert_eq!(bad("++"), TopicError::WildcardNotAlone { at: 0 });
+    }
+
+    #[test]
+    fn wildcards_match_as_mqtt_4_7_says() {
+        for (pattern, name, expected) in [
+            ("#", "a/b", true),
+            ("#", "/", true),
+            ("#", "$SYS/hub", false),
+            ("+/hub", "$SYS/hub", false),
+            ("$SYS/#", "$SYS/hub/x", true),
+            ("$SYS/+", "$SYS/hub", true),
+            ("a/#", "a", true),
+            ("a/#", "a/", true),
+            ("a/#", "ab", false),
+            ("a/+", "a", false),
+            ("a/+", "a/", true),
+            ("+", "/a", false),
+            ("+/+", "/a", true),
+            ("/+", "/a", true),
+            ("a/+/c", "a//c", true),
+            ("a/+/#", "a/b", true),
+            ("a/+/#", "a", false),
+            ("A", "a", false),
+        ] {
+            assert_eq!(filter(pattern).matches(&topic(name)), expected, "{pattern} against {name}");
+        }
+    }
+
+    #[test]
+    fn a_base_has_no_wildcard_no_empty_level_and_no_dollar_in_front() {
+        let limits = Limits::default();
+        assert_eq!(Base::parse("", &limits).unwrap(), Base::ROOT);
+        assert_eq!(Base::parse("nodes//0", &limits).unwrap_err(), TopicError::EmptyLevel { at: 6 });
+        assert_eq!(Base::parse("nodes/", &limits).unwrap_err(), TopicError::EmptyLevel { at: 6 });
+        assert_eq!(Base::parse("/nodes", &limits).unwrap_err(), TopicError::EmptyLevel { at: 0 });
+        assert_eq!(Base::parse("$SYS", &limits).unwrap_err(), TopicError::SystemBase);
+        assert_eq!(Base::parse("a/+", &limits).unwrap_err(), TopicError::Wildcard { at: 2 });
+    }
+
+    #[test]
+    fn a_base_calls_what_is_under_it_by_the_rest_of_the_name() {
+        let limits = Limits::default();
+        let base = Base::parse("nodes/bridge", &limits).unwrap();
+        assert_eq!(base.topic("0/relay", &limits).unwrap().as_str(), "nodes/bridge/0/relay");
+        assert_eq!(base.topic("/info", &limits).unwrap().as_str(), "nodes/bridge//info");
+        assert_eq!(base.relative("nodes/bridge/0/relay"), Some("0/relay"));
+        assert_eq!(base.relative("nodes/bridge//info"), Some("/info"));
+        assert_eq!(base.relative("nodes/bridge"), None);
+        assert_eq!(base.relative("nodes/bridges/0"), None);
+        assert_eq!(Base::ROOT.relative("a"), Some("a"));
+    }
+
+    fn levels(alphabet: &'static [&'static str]) -> impl Strategy<Value = String> {
+        prop::collection::vec(prop::sample::select(alphabet), 1..4).prop_map(|levels| levels.join("/"))
+    }
+
+    fn any_filter() -> impl Strategy<Value = Filter> {
+        (levels(&["a", "b", "", "+", "$x"]), prop::sample::select(&["", "/#", "only"][..])).prop_map(
+            |(head, tail)| match tail {
+                "only" => filter("#"),
+                tail if head.is_empty() && tail.is_empty() => filter("/"),
+                tail => filter(&format!("{head}{tail}")),
+            },
+        )
+    }
+
+    /// Every topic of one to five levels over the alphabet, enough to tell any two of the filters above apart.
+    fn all_topics() -> Vec<Topic> {
+        let alphabet = ["a", "b", "", "$x", "c"];
+        let mut names: Vec<String> = alphabet.iter().map(ToString::to_string).collect();
+        let mut last = names.clone();
+        for _ in 0..4 {
+            last = last.iter().flat_map(|name| alphabet.map(|level| format!("{name}/{level}"))).collect();
+            names.extend(last.iter().cloned());
+        }
+        names.iter().filter(|name| !name.is_empty()).map(|name| topic(name)).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+
+        #[test]
+        fn covers_and_overlaps_mean_what_they_say_of_every_topic(a in any_filter(), b in any_filter()) {
+            let topics = all_topics();
+            let covered = topics.iter().all(|topic| !b.matches(topic) || a.matches(topic));
+            let shared = topics.iter().any(|topic| a.matches(topic) && b.matches(topic));
+            prop_assert_eq!(a.covers(&b), covered, "{} covers {}", a, b);
+            prop_assert_eq!(a.overlaps(&b), shared, "{} overlaps {}", a, b);
+        }
+    }
+}
