@@ -227,6 +227,33 @@ impl Filter {
         }
     }
 
+    /// The filter that names just the topics which both name; `None` where there is none.
+    pub fn intersection(&self, other: &Filter) -> Option<Filter> {
+        if !self.overlaps(other) {
+            return None;
+        }
+        let (mut ours, mut theirs) = (self.levels(), other.levels());
+        let mut common = Vec::new();
+        loop {
+            match (ours.next(), theirs.next()) {
+                (Some("#"), None) | (None, Some("#") | None) => break,
+                (Some("#"), Some(level)) => {
+                    common.push(level);
+                    common.extend(theirs);
+                    break;
+                }
+                (Some(level), Some("#")) => {
+                    common.push(level);
+                    common.extend(ours);
+                    break;
+                }
+                (Some("+"), Some(level)) | (Some(level), _) => common.push(level),
+                (None, Some(_)) => return None,
+            }
+        }
+        Some(Filter(common.join("/").into()))
+    }
+
     fn starts_with_wildcard(&self) -> bool {
         self.0.starts_with(['+', '#'])
     }
@@ -478,6 +505,12 @@ mod tests {
             let shared = topics.iter().any(|topic| a.matches(topic) && b.matches(topic));
             prop_assert_eq!(a.covers(&b), covered, "{} covers {}", a, b);
             prop_assert_eq!(a.overlaps(&b), shared, "{} overlaps {}", a, b);
+            let both = a.intersection(&b);
+            prop_assert_eq!(both.is_some(), shared, "{} and {}", a, b);
+            for topic in &topics {
+                let named = both.as_ref().is_some_and(|both| both.matches(topic));
+                prop_assert_eq!(named, a.matches(topic) && b.matches(topic), "{} and {}: {:?}", a, b, both);
+            }
         }
     }
 }

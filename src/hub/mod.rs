@@ -1,5 +1,322 @@
-//! The hub.
+//! The hub: who is here, who wants what, and what was said last. Floor 1: knows topics and Clown.Talk, and neither
+//! sockets nor HTTP, MQTT, files or passwords.
+//!
+//! A socket, a serial port, a bridge and a simulated node are the same thing seen from here: a [`Session`].
+//! Publishing is a plain function that the publisher runs itself; it never waits.
+//!
+//! Lock order: channel, then outbox, then subscriptions or the index of last values. No lock is held across an
+//! await, and no outbox while a channel is asked for.
 
-pub mod rights;
+mod allowance;
+mod channel;
+mod conversation;
+mod figures;
+mod outbox;
+mod presence;
+mod publication;
+mod queue;
+mod rights;
+mod session;
+pub mod trie;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
+
+use parking_lot::RwLock;
+
+pub use allowance::{Excess, Rates};
+use channel::{Channel, Channels, Route, State};
+pub use figures::{Figures, Grows};
+pub use outbox::{Outbox, SessionId};
+use presence::Presence;
+pub use publication::{Publication, View};
+pub use queue::Bounds;
+use queue::Item;
 pub use rights::Rights;
+pub use session::{Client, Drained, Session, Side};
+use trie::Trie;
+
+use crate::talk::Kind;
+use crate::topic::{Filter, Limits, Topic};
+
+/// What the hub allows and keeps.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How long and deep topics may be.
+    pub topic: Limits,
+    /// How many filters a connection may hold.
+    pub filters: usize,
+    /// Bytes that one message may have; told to clients, kept by the edges.
+    pub message_bytes: usize,
+    /// The longest batch a client may ask for.
+    pub longest_batch: std::time::Duration,
+    /// What may wait for one reader.
+    pub outbox: Bounds,
+    /// Topics that may have a last value.
+    pub retained_topics: usize,
+    /// Bytes of all last values together.
+    pub retained_bytes: u64,
+    /// Topics whose messages are always kept as the last value.
+    pub retain_always: Vec<Filter>,
+    /// Topics whose messages are never kept; stronger than the above.
+    pub retain_never: Vec<Filter>,
+    /// Topics without a last value whose receivers are remembered.
+    pub cached_routes: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            topic: Limits::default(),
+            filters: 1000,
+            message_bytes: 1 << 20,
+            longest_batch: std::time::Duration::from_secs(5),
+            outbox: Bounds { messages: 1000, bytes: 1 << 20, hard_messages: 10_000, hard_bytes: 8 << 20 },
+            retained_topics: 100_000,
+            retained_bytes: 64 << 20,
+            retain_always: Vec::new(),
+            retain_never: Vec::new(),
+            cached_routes: 65_536,
+        }
+    }
+}
+
+/// What is to become of a message once it is routed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retention {
+    /// It passes by.
+    Pass,
+    /// It is the last value of its topic.
+    Keep,
+    /// The last value of its topic is forgotten.
+    Clear,
+}
+
+/// The store of last values is full: the message was routed, but is not kept, and neither is an older one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the store of last values is full: the message was routed but will not be shown to later subscribers")]
+pub struct StoreFull;
+
+/// The hub. Shared by all sessions through an [`Arc`].
+#[derive(Debug)]
+pub struct Hub {
+    settings: Settings,
+    started: SystemTime,
+    channels: Channels,
+    subscriptions: RwLock<Trie<Vec<Arc<Outbox>>>>,
+    /// Grows with every change of the subscriptions, inside their lock.
+    generation: AtomicU64,
+    /// Where the last values are, by the levels of their topics.
+    last_values: RwLock<Trie<Arc<Channel>>>,
+    presence: Presence,
+    figures: Arc<Figures>,
+    next_session: AtomicU64,
+}
+
+impl Hub {
+    /// A hub with nobody in it.
+    pub fn new(settings: Settings, started: SystemTime) -> Arc<Self> {
+        Arc::new(Self {
+            channels: Channels::new(settings.cached_routes),
+            settings,
+            started,
+            subscriptions: RwLock::default(),
+            generation: AtomicU64::new(1),
+            last_values: RwLock::default(),
+            presence: Presence::default(),
+            figures: Arc::default(),
+            next_session: AtomicU64::new(1),
+        })
+    }
+
+    /// What the hub allows and keeps.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// When this hub was made.
+    pub fn started(&self) -> SystemTime {
+        self.started
+    }
+
+    /// What the hub has counted.
+    pub fn figures(&self) -> &Arc<Figures> {
+        &self.figures
+    }
+
+    /// Publishes something about the hub itself, as a last value under `$SYS/hub/`.
+    pub fn tell(&self, name: &str, payload: &str, now: SystemTime) {
+        if let Ok(topic) = Topic::parse(&format!("$SYS/hub/{name}"), &self.settings.topic) {
+            let message = Publication::new(topic, payload, Kind::Reading, "hub".into(), now);
+            // A figure that does not fit will be told again soon.
+            let _ = self.publish(Arc::new(message), Retention::Keep, None);
+        }
+    }
+
+    /// Routes a message to everybody who wants it, and keeps it if it is to be kept. Never waits. The publisher's own
+    /// session, `origin`, gets it only if it asked for echo.
+    pub(crate) fn publish(
+        &self,
+        message: Arc<Publication>,
+        retention: Retention,
+        origin: Option<SessionId>,
+    ) -> Result<(), StoreFull> {
+        self.figures.published.add(1);
+        let topic = message.topic.clone();
+        self.channels.with(&topic, |channel, state| {
+            let kept = self.keep(channel, state, &message, retention);
+            let route = self.route(channel, state);
+            if retention == Retention::Keep {
+                state.last_generation = route.generation;
+            }
+            let mut routed = 0;
+            for target in &route.targets {
+                if Some(target.id) != origin || target.wants_echo() {
+                    target.offer(&message);
+                    routed += 1;
+                }
+            }
+            self.figures.routed.add(routed);
+            kept
+        })
+    }
+
+    fn keep(
+        &self,
+        channel: &Arc<Channel>,
+        state: &mut State,
+        message: &Arc<Publication>,
+        retention: Retention,
+    ) -> Result<(), StoreFull> {
+        match retention {
+            Retention::Pass => Ok(()),
+            Retention::Clear => {
+                self.forget(channel, state);
+                Ok(())
+            }
+            Retention::Keep if self.has_room(state, message) => {
+                self.remember(channel, state, message);
+                Ok(())
+            }
+            Retention::Keep => {
+                self.forget(channel, state);
+                self.figures.retained_refused.add(1);
+                tracing::warn!(topic = %channel.topic, from = %message.from,
+                    "the store of last values is full: raise retained.topics or retained.bytes");
+                Err(StoreFull)
+            }
+        }
+    }
+
+    fn has_room(&self, state: &State, message: &Publication) -> bool {
+        let (topics, bytes) = (self.figures.retained.value(), self.figures.retained_bytes.value());
+        let (old_topics, old_bytes) = state.last.as_ref().map_or((0, 0), |last| (1, last.len() as u64));
+        topics - old_topics < self.settings.retained_topics as u64
+            && bytes - old_bytes + message.len() as u64 <= self.settings.retained_bytes
+    }
+
+    fn remember(&self, channel: &Arc<Channel>, state: &mut State, message: &Arc<Publication>) {
+        match state.last.replace(Arc::clone(message)) {
+            Some(older) => self.figures.retained_bytes.sub(older.len() as u64),
+            None => {
+                self.figures.retained.add(1);
+                // Before the generation is read: a newcomer who misses this entry is in the route.
+                self.last_values.write().change(channel.topic.as_str(), |_| Some(Arc::clone(channel)));
+            }
+        }
+        self.figures.retained_bytes.add(message.len() as u64);
+    }
+
+    fn forget(&self, channel: &Arc<Channel>, state: &mut State) {
+        if let Some(older) = state.last.take() {
+            self.figures.retained.sub(1);
+            self.figures.retained_bytes.sub(older.len() as u64);
+            self.last_values.write().change(channel.topic.as_str(), |_| None);
+        }
+    }
+
+    /// Who gets the messages of a topic: as remembered, if no subscription has changed since.
+    fn route(&self, channel: &Channel, state: &mut State) -> Arc<Route> {
+        let generation = self.generation.load(Ordering::Acquire);
+        match &state.route {
+            Some(route) if route.generation == generation => Arc::clone(route),
+            _ => Arc::clone(state.route.insert(Arc::new(self.find_route(&channel.topic)))),
+        }
+    }
+
+    fn find_route(&self, topic: &Topic) -> Route {
+        let subscriptions = self.subscriptions.read();
+        let generation = self.generation.load(Ordering::Acquire);
+        let mut targets: Vec<Arc<Outbox>> = Vec::new();
+        subscriptions.matching(topic.as_str(), &mut |outboxes| {
+            targets.extend(outboxes.iter().filter(|outbox| outbox.view.names(topic)).cloned());
+        });
+        drop(subscriptions);
+        targets.sort_unstable_by_key(|outbox| outbox.id);
+        targets.dedup_by_key(|outbox| outbox.id);
+        Route { generation, targets: targets.into_boxed_slice() }
+    }
+
+    /// Takes filters away from a session and gives it others, in one step; returns the generation that this made.
+    fn resubscribe<'f>(
+        &self,
+        outbox: &Arc<Outbox>,
+        gone: impl Iterator<Item = &'f Filter>,
+        new: impl Iterator<Item = &'f Filter>,
+    ) -> u64 {
+        let mut subscriptions = self.subscriptions.write();
+        for filter in gone {
+            self.figures.filters.sub(1);
+            subscriptions.change(filter.as_str(), |outboxes| without(outboxes.unwrap_or_default(), outbox.id));
+        }
+        for filter in new {
+            self.figures.filters.add(1);
+            subscriptions.change(filter.as_str(), |outboxes| Some(with(outboxes.unwrap_or_default(), outbox)));
+        }
+        self.generation.fetch_add(1, Ordering::AcqRel) + 1
+    }
+
+    /// The topics with a last value that one of these filters names, each once, less those that a filter of
+    /// `already` names.
+    fn last_values<'f>(
+        &self,
+        wanted: impl Iterator<Item = &'f Filter>,
+        already: impl Iterator<Item = &'f Filter>,
+    ) -> Vec<Arc<Channel>> {
+        let mut known = Trie::default();
+        for filter in already {
+            known.change(filter.as_str(), |_| Some(()));
+        }
+        let mut found = Vec::new();
+        let last_values = self.last_values.read();
+        for filter in wanted {
+            last_values.covered(filter.as_str(), &mut |channel| {
+                let mut is_known = false;
+                known.matching(channel.topic.as_str(), &mut |()| is_known = true);
+                if !is_known {
+                    found.push(Arc::clone(channel));
+                }
+            });
+            // What this filter found, the following ones need not find again.
+            known.change(filter.as_str(), |_| Some(()));
+        }
+        found
+    }
+}
+
+/// A leaf of the subscriptions with one more receiver. Sorted by id, and as ids grow the newcomer is mostly last.
+fn with(mut outboxes: Vec<Arc<Outbox>>, outbox: &Arc<Outbox>) -> Vec<Arc<Outbox>> {
+    if let Err(place) = outboxes.binary_search_by_key(&outbox.id, |other| other.id) {
+        outboxes.insert(place, Arc::clone(outbox));
+    }
+    outboxes
+}
+
+fn without(mut outboxes: Vec<Arc<Outbox>>, id: SessionId) -> Option<Vec<Arc<Outbox>>> {
+    if let Ok(place) = outboxes.binary_search_by_key(&id, |other| other.id) {
+        outboxes.remove(place);
+        outboxes.shrink_to(outboxes.len() * 2);
+    }
+    (!outboxes.is_empty()).then_some(outboxes)
+}

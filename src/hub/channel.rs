@@ -1,0 +1,166 @@
+//! One topic as the hub knows it: its last value, and who gets its messages.
+//!
+//! Both live behind one lock, and that lock is what puts the messages of a topic in order: whoever publishes holds
+//! it from keeping the value to the last offer. Nothing is waited for meanwhile. Publishers of other topics never
+//! meet there.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use dashmap::DashMap;
+use foldhash::fast::RandomState;
+use parking_lot::Mutex;
+
+use super::outbox::Outbox;
+use super::publication::Publication;
+use crate::topic::Topic;
+
+/// A topic that has been published to.
+#[derive(Debug)]
+pub struct Channel {
+    /// Which.
+    pub topic: Topic,
+    state: Mutex<State>,
+}
+
+/// What is known of a topic.
+#[derive(Debug, Default)]
+pub struct State {
+    /// The last value.
+    pub last: Option<Arc<Publication>>,
+    /// The generation of the route by which the last value went out: whoever subscribed at this generation or
+    /// earlier has been offered it.
+    pub last_generation: u64,
+    /// Who gets the messages, as of some generation of the subscriptions.
+    pub route: Option<Arc<Route>>,
+    /// Set when the channel was dropped from the map; whoever still holds it must look the topic up again.
+    dropped: bool,
+}
+
+/// Who gets the messages of one topic: each session once, by ascending id.
+#[derive(Debug)]
+pub struct Route {
+    /// The generation of the subscriptions that this was read from.
+    pub generation: u64,
+    /// The receivers.
+    pub targets: Box<[Arc<Outbox>]>,
+}
+
+impl Channel {
+    fn new(topic: Topic) -> Self {
+        Self { topic, state: Mutex::default() }
+    }
+
+    /// The last value for a session whose subscription made `generation`, unless it was offered that value, or a
+    /// newer one, as it happened.
+    pub fn last_value_for(&self, generation: u64) -> Option<Arc<Publication>> {
+        let state = self.state.lock();
+        (state.last_generation < generation).then(|| state.last.clone()).flatten()
+    }
+}
+
+/// All channels. Those without a last value are a cache of routes and are bounded as such; the others are bounded by
+/// what the hub may retain.
+#[derive(Debug)]
+pub struct Channels {
+    map: DashMap<Topic, Arc<Channel>, RandomState>,
+    /// How many there are without a last value, roughly: corrected by each sweep.
+    idle: AtomicUsize,
+    most_idle: usize,
+}
+
+impl Channels {
+    /// None yet. `most_idle` bounds those that hold no last value.
+    pub fn new(most_idle: usize) -> Self {
+        Self { map: DashMap::default(), idle: AtomicUsize::new(0), most_idle }
+    }
+
+    /// Runs `act` with the channel of a topic locked. `act` must not wait.
+    pub fn with<T>(&self, topic: &Topic, act: impl FnOnce(&Arc<Channel>, &mut State) -> T) -> T {
+        loop {
+            let channel = self.find(topic);
+            let mut state = channel.state.lock();
+            if !state.dropped {
+                let had = state.last.is_some();
+                let result = act(&channel, &mut state);
+                match (had, state.last.is_some()) {
+                    (false, true) => self.idle.fetch_sub(1, Ordering::Relaxed),
+                    (true, false) => self.idle.fetch_add(1, Ordering::Relaxed),
+                    _ => 0,
+                };
+                return result;
+            }
+        }
+    }
+
+    /// How many channels there are.
+    pub fn len(&self) -> usize {
+        self.map.len()
+    }
+
+    fn find(&self, topic: &Topic) -> Arc<Channel> {
+        if let Some(channel) = self.map.get(topic) {
+            return Arc::clone(&channel);
+        }
+        if self.idle.load(Ordering::Relaxed) >= self.most_idle {
+            self.sweep();
+        }
+        let new = || {
+            self.idle.fetch_add(1, Ordering::Relaxed);
+            Arc::new(Channel::new(topic.clone()))
+        };
+        Arc::clone(&self.map.entry(topic.clone()).or_insert_with(new))
+    }
+
+    /// Drops every channel that is only a cached route and that nobody is publishing to at this moment.
+    fn sweep(&self) {
+        let mut kept = 0;
+        self.map.retain(|_, channel| {
+            let Some(mut state) = channel.state.try_lock() else {
+                kept += 1;
+                return true;
+            };
+            state.dropped = state.last.is_none();
+            !state.dropped
+        });
+        self.idle.store(kept, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::talk::Kind;
+    use crate::topic::Limits;
+    use std::time::SystemTime;
+
+    fn topic(text: &str) -> Topic {
+        Topic::parse(text, &Limits::default()).unwrap()
+    }
+
+    #[test]
+    fn channels_without_a_last_value_are_bounded_and_the_others_stay() {
+        let channels = Channels::new(10);
+        let kept = topic("kept/1");
+        channels.with(&kept, |channel, state| {
+            let message =
+                Publication::new(channel.topic.clone(), "1", Kind::Reading, "u".into(), SystemTime::UNIX_EPOCH);
+            state.last = Some(Arc::new(message));
+        });
+        for n in 0..1_000 {
+            channels.with(&topic(&format!("passing/{n}")), |_, _| ());
+            assert!(channels.len() <= 12);
+        }
+        assert!(channels.with(&kept, |_, state| state.last.is_some()));
+    }
+
+    #[test]
+    fn a_channel_that_was_dropped_while_it_was_held_is_looked_up_again() {
+        let channels = Channels::new(1);
+        let held = channels.with(&topic("a"), |channel, _| Arc::clone(channel));
+        channels.sweep();
+        assert!(held.state.lock().dropped);
+        let again = channels.with(&topic("a"), |channel, _| Arc::clone(channel));
+        assert!(!Arc::ptr_eq(&held, &again));
+    }
+}

@@ -1,0 +1,273 @@
+//! What a client may say, and what it is answered: Clown.Talk as the hub holds it with one session.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::allowance::Excess;
+use super::publication::Publication;
+use super::session::{Answer, LastValues, Session, Side, Will, Wishes};
+use super::Retention;
+use crate::talk::control::{Configure, PublishRefused, RequestError, Welcome, shown};
+use crate::talk::{Frame, Frames, Kind, PublishOptions, Reply, Request};
+use crate::topic::{Filter, Topic, TopicError};
+
+const FORBIDDEN: &str = "forbidden";
+
+impl Session {
+    /// Takes one message of the client: a frame, or several separated by line feeds. Whatever is wrong with one is
+    /// answered and harms no other. An error means that the client has sent too much and is to be disconnected.
+    pub fn receive(&mut self, message: &str, now: SystemTime) -> Result<(), Excess> {
+        for frame in Frames::of(message) {
+            self.count_frame(now)?;
+            match frame {
+                Ok(frame) if Request::claims(&frame.topic) => self.request(&frame, now)?,
+                Ok(frame) => self.publication(&frame, now)?,
+                Err(error) => {
+                    let reason = error.fault.to_string();
+                    self.refuse_bad(PublishRefused { reason, at: Some(error.at), ..Default::default() }, now)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn refuse_bad(&mut self, refused: PublishRefused, now: SystemTime) -> Result<(), Excess> {
+        self.reply(&Reply::PublishError(refused));
+        self.count_bad_frame(now)
+    }
+
+    fn reply(&self, reply: &Reply) {
+        self.outbox.reply(reply.text());
+    }
+
+    fn request(&mut self, frame: &Frame<'_>, now: SystemTime) -> Result<(), Excess> {
+        match Request::parse(&frame.topic, frame.payload) {
+            Ok(Request::Configure(configure)) => self.configure(configure),
+            Ok(Request::Replace(filters)) => self.change_filters(&filters, |_, asked| asked),
+            Ok(Request::Add(filters)) => self.change_filters(&filters, added),
+            Ok(Request::Remove(filters)) => self.change_filters(&filters, removed),
+            Ok(Request::Show) => self.reply(&self.subscription(&self.filters)),
+            Err(RequestError::Config(reason)) => self.reply(&Reply::ConfigError { reason, filters: vec![] }),
+            Err(RequestError::Subscription(reason)) => {
+                self.reply(&Reply::SubscriptionError { reason, filters: vec![] });
+            }
+            Err(RequestError::UnknownTopic) => {
+                let reason = "unknown topic under clown.talk/".to_owned();
+                let topic = Some(frame.topic.to_string());
+                let refused = PublishRefused { reason, at: Some(frame.topic_at), topic, id: None };
+                return self.refuse_bad(refused, now);
+            }
+        }
+        Ok(())
+    }
+
+    fn configure(&mut self, configure: Configure) {
+        match self.check(&configure) {
+            Ok((filters, will)) => self.apply(configure, filters, will),
+            Err((reason, filters)) => self.reply(&Reply::ConfigError { reason, filters }),
+        }
+    }
+
+    fn check(&self, configure: &Configure) -> Result<(Vec<Filter>, Option<Will>), Complaint> {
+        let longest = self.hub.settings().longest_batch;
+        if configure.batch.is_some_and(|batch| batch > longest) {
+            return Err((format!("key batch is at most {} milliseconds", longest.as_millis()), vec![]));
+        }
+        let filters = match &configure.filters {
+            Some(asked) => self.filters(asked)?,
+            None => self.usual_filters(),
+        };
+        let will = configure.will.as_ref().map(|(topic, payload)| self.will(topic, payload)).transpose()?;
+        Ok((filters, will))
+    }
+
+    fn will(&self, topic: &str, payload: &str) -> Result<Will, Complaint> {
+        let settings = self.hub.settings();
+        let whole = self.client.base.topic(topic, &settings.topic);
+        let whole = whole.map_err(|error| (format!("key will: {error}"), vec![]))?;
+        if Request::claims(topic) || !self.may_publish(&whole) {
+            return Err((format!("key will: {FORBIDDEN}"), vec![]));
+        }
+        Ok(Will { topic: whole, kind: Kind::of(topic), payload: payload.to_owned() })
+    }
+
+    fn apply(&mut self, configure: Configure, filters: Vec<Filter>, will: Option<Will>) {
+        self.set_will(will);
+        self.wishes = Wishes {
+            options: configure.options.unwrap_or(false),
+            batch: configure.batch.unwrap_or_default(),
+        };
+        self.outbox.set_echo(configure.echo.unwrap_or(false));
+        {
+            let mut inside = self.outbox.lock();
+            if let Some(name) = configure.name {
+                tracing::info!(client = %inside.name, name, "client has named itself");
+                inside.name = Arc::from(name);
+            }
+            let conflated = inside.queue.keep_only_newest(configure.conflate.unwrap_or(false));
+            self.hub.figures().conflated.add(conflated);
+        }
+        self.opened = true;
+        let last_values =
+            if configure.retained.unwrap_or(true) { LastValues::All } else { LastValues::None };
+        self.subscribe(filters, Answer::First(Reply::ConfigOk(self.welcome()).text()), last_values);
+    }
+
+    fn welcome(&self) -> Welcome {
+        let settings = self.hub.settings();
+        Welcome {
+            started: self.hub.started(),
+            base: self.client.base.to_string(),
+            name: self.name().to_string(),
+            message_bytes: settings.message_bytes,
+            topic: settings.topic,
+            filters: settings.filters,
+        }
+    }
+
+    /// What a client gets that names no filters, as far as the user may read it.
+    fn usual_filters(&self) -> Vec<Filter> {
+        let usual: &[&str] = match self.client.side {
+            Side::Dashboard => &["#"],
+            Side::Node => &["+/+/+", "+/+/+/+"],
+        };
+        let limits = &self.hub.settings().topic;
+        let mut filters: Vec<Filter> = Vec::new();
+        for filter in usual.iter().filter_map(|text| self.client.base.filter(text, limits).ok()) {
+            if self.client.rights.may_subscribe(&filter) {
+                filters.push(filter);
+            } else {
+                filters.extend(self.client.rights.subscribe.iter().filter_map(|may| may.intersection(&filter)));
+            }
+        }
+        distinct(filters)
+    }
+
+    fn change_filters(&mut self, asked: &[String], change: fn(&[Filter], Vec<Filter>) -> Vec<Filter>) {
+        let changed = self.filters(asked).map(|asked| change(&self.filters, asked));
+        let checked = changed.and_then(|filters| self.count_filters(filters));
+        match checked {
+            Ok(filters) => {
+                let reply = self.subscription(&filters).text();
+                self.subscribe(filters, Answer::InLine(reply), LastValues::New);
+            }
+            Err((reason, filters)) => self.reply(&Reply::SubscriptionError { reason, filters }),
+        }
+    }
+
+    fn subscription(&self, filters: &[Filter]) -> Reply {
+        let names = filters.iter().filter_map(|filter| self.client.base.relative(filter.as_str()));
+        Reply::SubscriptionOk { filters: names.map(str::to_owned).collect() }
+    }
+
+    /// All or nothing: one bad filter, and none is taken.
+    fn filters(&self, asked: &[String]) -> Result<Vec<Filter>, Complaint> {
+        let limits = &self.hub.settings().topic;
+        let parsed: Vec<_> = asked.iter().map(|text| (text, self.client.base.filter(text, limits))).collect();
+        let bad: Vec<_> = parsed.iter().filter(|(_, filter)| filter.is_err()).collect();
+        if let Some((text, Err(error))) = bad.first() {
+            let reason = format!("filter {:?}: {}", shown(text), in_filter(*error));
+            return Err((reason, bad.iter().map(|(text, _)| (*text).clone()).collect()));
+        }
+        let filters: Vec<_> = parsed.into_iter().filter_map(|(_, filter)| filter.ok()).collect();
+        let forbidden = filters.iter().zip(asked).filter(|(filter, _)| !self.may_subscribe(filter));
+        let forbidden: Vec<_> = forbidden.map(|(_, text)| text.clone()).collect();
+        if !forbidden.is_empty() {
+            self.hub.figures().forbidden.add(1);
+            tracing::info!(client = %self.name(), ?forbidden, "subscription is not allowed");
+            return Err((FORBIDDEN.to_owned(), forbidden));
+        }
+        self.count_filters(distinct(filters))
+    }
+
+    fn count_filters(&self, filters: Vec<Filter>) -> Result<Vec<Filter>, Complaint> {
+        let most = self.hub.settings().filters;
+        if filters.len() > most {
+            return Err((format!("{} filters, a connection may hold {most}", filters.len()), vec![]));
+        }
+        Ok(filters)
+    }
+
+    fn may_subscribe(&self, filter: &Filter) -> bool {
+        self.client.rights.may_subscribe(filter)
+    }
+
+    /// The user's rights, less the hub's own topics, which are nobody's to write.
+    fn may_publish(&self, topic: &Topic) -> bool {
+        topic.levels().next() != Some("$SYS") && self.client.rights.may_publish(topic)
+    }
+
+    fn publication(&mut self, frame: &Frame<'_>, now: SystemTime) -> Result<(), Excess> {
+        let refused = |reason: String, id: Option<String>| PublishRefused {
+            reason,
+            id,
+            at: Some(frame.topic_at),
+            topic: Some(frame.topic.to_string()),
+        };
+        let options = match frame.options.map(PublishOptions::parse).transpose() {
+            Ok(options) => options.unwrap_or_default(),
+            Err(error) => return self.refuse_bad(refused(error.reason.to_owned(), error.id), now),
+        };
+        let id = options.id.clone();
+        let topic = match self.client.base.topic(&frame.topic, &self.hub.settings().topic) {
+            Ok(topic) => topic,
+            Err(error) => return self.refuse_bad(refused(error.to_string(), id), now),
+        };
+        if !self.may_publish(&topic) || (options.retain.is_some() && !self.client.rights.retain) {
+            self.hub.figures().forbidden.add(1);
+            tracing::info!(client = %self.name(), %topic, "message is not allowed");
+            self.reply(&Reply::PublishError(refused(FORBIDDEN.to_owned(), id)));
+            return Ok(());
+        }
+        match (self.route(frame, topic, options, now), id) {
+            (Ok(()), Some(id)) => self.reply(&Reply::PublishOk { id }),
+            (Ok(()), None) => {}
+            (Err(full), id) => self.reply(&Reply::PublishError(refused(full.to_string(), id))),
+        }
+        Ok(())
+    }
+
+    fn route(
+        &self,
+        frame: &Frame<'_>,
+        topic: Topic,
+        options: PublishOptions,
+        now: SystemTime,
+    ) -> Result<(), super::StoreFull> {
+        let kind = Kind::of(&frame.topic);
+        let retention = match options.retain {
+            None => self.usual_retention(&topic, kind),
+            Some(true) if frame.payload == "null" => Retention::Clear,
+            Some(true) => Retention::Keep,
+            Some(false) => Retention::Pass,
+        };
+        let mut message = Publication::new(topic, frame.payload, kind, Arc::clone(&self.client.user), now);
+        message.expires = options.expires.map(|expires| now + expires);
+        message.passed_on = options.passed_on.into();
+        self.publish(message, retention)
+    }
+}
+
+/// A reason, and the filters at fault.
+type Complaint = (String, Vec<String>);
+
+fn added(held: &[Filter], asked: Vec<Filter>) -> Vec<Filter> {
+    distinct(held.iter().cloned().chain(asked).collect())
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "one signature for the three ways to change a subscription")]
+fn removed(held: &[Filter], asked: Vec<Filter>) -> Vec<Filter> {
+    held.iter().filter(|filter| !asked.contains(filter)).cloned().collect()
+}
+
+/// Each filter once, in the order in which they were first named.
+fn distinct(mut filters: Vec<Filter>) -> Vec<Filter> {
+    let mut seen = HashSet::new();
+    filters.retain(|filter| seen.insert(filter.clone()));
+    filters
+}
+
+fn in_filter(error: TopicError) -> String {
+    error.to_string().replacen("topic", "filter", 1)
+}

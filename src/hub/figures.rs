@@ -1,0 +1,85 @@
+//! What the hub counts. Counters only ever grow; gauges say how things stand now.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// One number, changed without waiting.
+#[derive(Debug, Default)]
+pub struct Figure(AtomicU64);
+
+impl Figure {
+    /// Adds `n`.
+    pub fn add(&self, n: u64) {
+        self.0.fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// Takes `n` away; for gauges.
+    pub fn sub(&self, n: u64) {
+        self.0.fetch_sub(n, Ordering::Relaxed);
+    }
+
+    /// How it stands.
+    pub fn value(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Whether a figure only grows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Grows {
+    /// A counter: what happened since the hub was started.
+    Only,
+    /// A gauge: what is there now.
+    AndShrinks,
+}
+
+macro_rules! figures {
+    ($($(#[doc = $doc:literal])+ $field:ident $topic:literal $grows:ident;)+) => {
+        /// Every figure of the hub. In `/metrics` the names have underscores, under `$SYS/hub` slashes.
+        #[derive(Debug, Default)]
+        pub struct Figures { $($(#[doc = $doc])+ pub $field: Figure,)+ }
+
+        impl Figures {
+            /// All of them: the topic under `$SYS/hub`, what it means, how it moves, and its value.
+            pub fn all(&self) -> impl Iterator<Item = (&'static str, &'static str, Grows, u64)> {
+                [$(($topic, concat!($($doc),+), Grows::$grows, self.$field.value()),)+].into_iter()
+            }
+        }
+    };
+}
+
+figures! {
+    /// Clients that are connected
+    clients "clients/connected" AndShrinks;
+    /// Clients that have connected since the start
+    clients_total "clients/total" Only;
+    /// Filters that are held by clients
+    filters "subscriptions/count" AndShrinks;
+    /// Frames that came in, good and bad
+    received "messages/received" Only;
+    /// Messages accepted for routing
+    published "messages/published" Only;
+    /// Copies put into the outboxes of receivers
+    routed "messages/routed" Only;
+    /// Frames handed to connections for sending
+    sent "messages/sent" Only;
+    /// Frames that were no frames
+    bad_frames "messages/bad" Only;
+    /// Messages and subscriptions that the user's rights did not allow
+    forbidden "messages/forbidden" Only;
+    /// Readings replaced by newer ones because a reader was too slow
+    skipped "messages/skipped" Only;
+    /// Readings replaced by newer ones because the reader had asked for it
+    conflated "messages/conflated" Only;
+    /// Messages lost with a connection that ended before they were sent
+    lost "messages/lost" Only;
+    /// Messages not delivered because they were older than their sender allowed
+    expired "messages/expired" Only;
+    /// Connections ended because they read too slowly
+    slow_consumers "clients/slow" Only;
+    /// Topics with a last value
+    retained "retained/count" AndShrinks;
+    /// Bytes of all last values
+    retained_bytes "retained/bytes" AndShrinks;
+    /// Last values that could not be kept because the store was full
+    retained_refused "retained/refused" Only;
+}

@@ -1,0 +1,182 @@
+//! The queue between the hub and one reader. The hub puts in without ever waiting; the reader is woken once when
+//! something is there, and takes all it can carry.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parking_lot::{Mutex, MutexGuard};
+use tokio::sync::Notify;
+
+use super::figures::Figures;
+use super::publication::{Publication, View};
+use super::queue::{Bounds, Item, Offered, Queue};
+
+/// A session's number; never used twice while the hub runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId(pub u64);
+
+/// One session's queue, as publishers see it.
+#[derive(Debug)]
+pub struct Outbox {
+    /// Whose it is.
+    pub id: SessionId,
+    /// From where its owner reads.
+    pub view: View,
+    echo: AtomicBool,
+    inside: Mutex<Inside>,
+    ready: Notify,
+    figures: Arc<Figures>,
+}
+
+#[derive(Debug)]
+pub(super) struct Inside {
+    pub(super) queue: Queue,
+    /// What logs call the client.
+    pub(super) name: Arc<str>,
+    /// Goes out before everything else, alone: the answer that opens the transmission.
+    pub(super) first: Option<String>,
+    /// Readings that gave way and have not been told to the client.
+    untold: u64,
+    /// Readings that gave way since the reader fell behind; for the log.
+    behind: Option<u64>,
+}
+
+/// What [`Outbox::take`] found beside the items.
+#[derive(Debug, Default)]
+pub struct Taken {
+    /// To be sent before the items, alone.
+    pub first: Option<String>,
+    /// To be told: readings left out since the last time.
+    pub skipped: u64,
+    /// Whether something is left.
+    pub more: bool,
+}
+
+impl Outbox {
+    pub(super) fn new(id: SessionId, view: View, name: Arc<str>, bounds: Bounds, figures: Arc<Figures>) -> Self {
+        let queue = Queue::new(bounds);
+        let inside = Mutex::new(Inside { queue, name, first: None, untold: 0, behind: None });
+        Self { id, view, echo: AtomicBool::new(false), inside, ready: Notify::new(), figures }
+    }
+
+    /// Whether the owner wants its own messages back.
+    pub(super) fn wants_echo(&self) -> bool {
+        self.echo.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_echo(&self, echo: bool) {
+        self.echo.store(echo, Ordering::Relaxed);
+    }
+
+    /// Offers a message. Never waits.
+    pub(super) fn offer(&self, message: &Arc<Publication>) {
+        let mut inside = self.lock();
+        let was_empty = inside.queue.is_empty();
+        let offered = inside.queue.offer(Item::Message(Arc::clone(message)));
+        self.account(&mut inside, offered, message.topic.as_str());
+        drop(inside);
+        if was_empty {
+            self.ready.notify_one();
+        }
+    }
+
+    /// Puts an answer of the hub in the line.
+    pub(super) fn reply(&self, text: String) {
+        let mut inside = self.lock();
+        let offered = inside.queue.offer(Item::Reply(text));
+        self.account(&mut inside, offered, "clown.talk/-");
+        drop(inside);
+        self.wake();
+    }
+
+    /// Holds the queue, so that what several steps put into it stands in one piece.
+    pub(super) fn lock(&self) -> MutexGuard<'_, Inside> {
+        self.inside.lock()
+    }
+
+    pub(super) fn wake(&self) {
+        self.ready.notify_one();
+    }
+
+    /// What logs call the client.
+    pub fn name(&self) -> Arc<str> {
+        Arc::clone(&self.lock().name)
+    }
+
+    /// Waits until something is there to be taken, or the queue was given up. May be cancelled and called again at
+    /// any time; nothing is lost.
+    pub async fn ready(&self) {
+        loop {
+            let wakened = self.ready.notified();
+            {
+                let inside = self.lock();
+                if inside.first.is_some() || !inside.queue.is_empty() || inside.queue.has_overflowed() {
+                    return;
+                }
+            }
+            wakened.await;
+        }
+    }
+
+    /// Whether the reader was so slow that its queue was given up.
+    pub fn has_overflowed(&self) -> bool {
+        self.lock().queue.has_overflowed()
+    }
+
+    /// Takes about `bytes` from the front of the queue.
+    pub fn take(&self, bytes: usize, items: &mut Vec<Item>) -> Taken {
+        let mut inside = self.lock();
+        if let Some(first) = inside.first.take() {
+            return Taken { first: Some(first), skipped: 0, more: !inside.queue.is_empty() };
+        }
+        inside.queue.take(bytes, items);
+        if !inside.queue.is_behind()
+            && let Some(skipped) = inside.behind.take()
+        {
+            tracing::warn!(client = %inside.name, skipped, "slow consumer has caught up: older readings were left out");
+        }
+        Taken { first: None, skipped: std::mem::take(&mut inside.untold), more: !inside.queue.is_empty() }
+    }
+
+    /// Throws away what is left and takes nothing more.
+    pub(super) fn close(&self) {
+        let mut inside = self.lock();
+        let lost = inside.queue.give_up();
+        if lost > 0 {
+            self.figures.lost.add(lost);
+            tracing::warn!(client = %inside.name, lost, "connection ended before everything was sent");
+        }
+    }
+
+    /// Nothing is left out without a counter and a line in the log.
+    pub(super) fn account(&self, inside: &mut Inside, offered: Offered, topic: &str) {
+        match offered {
+            Offered::Queued => {}
+            // Between the overflow, which is in the log, and the end of the connection.
+            Offered::Refused => self.figures.lost.add(1),
+            Offered::Replaced(count) => {
+                inside.untold += count;
+                if !inside.queue.is_behind() {
+                    self.figures.conflated.add(count);
+                    return;
+                }
+                self.figures.skipped.add(count);
+                match &mut inside.behind {
+                    Some(skipped) => *skipped += count,
+                    None => {
+                        inside.behind = Some(count);
+                        tracing::warn!(client = %inside.name, topic,
+                            "slow consumer: its queue is full, from here on only the newest reading of a topic is kept");
+                    }
+                }
+            }
+            Offered::Overflowed(lost) => {
+                self.figures.lost.add(lost);
+                self.figures.slow_consumers.add(1);
+                tracing::warn!(client = %inside.name, topic, lost,
+                    "slow consumer: its queue is past the hard bound, the connection ends with 1013");
+                self.ready.notify_one();
+            }
+        }
+    }
+}

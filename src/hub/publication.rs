@@ -1,0 +1,147 @@
+//! One message on its way: encoded once, read by everybody from where they stand.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use serde_json::Value;
+
+use crate::talk::{Kind, frame, timestamp};
+use crate::topic::{Base, Topic};
+
+/// A message that the hub has accepted. Immutable and shared by all who are to get it.
+#[derive(Debug)]
+pub struct Publication {
+    /// The whole topic.
+    pub topic: Topic,
+    /// Its shape, which decides what happens to it in a full outbox.
+    pub kind: Kind,
+    /// When the hub took it.
+    pub time: SystemTime,
+    /// The user who sent it; `hub` for the hub itself.
+    pub from: Arc<str>,
+    /// When it stops being worth delivering.
+    pub expires: Option<SystemTime>,
+    /// What the publisher put into the options, as the inside of a JSON object.
+    pub passed_on: Box<str>,
+    /// The frame as a connection at the root reads it. Every other base reads a suffix of it.
+    text: Box<[u8]>,
+}
+
+/// From where a session reads, and what it wants to see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct View {
+    /// How many bytes of the escaped topic stand before what the session calls it.
+    skip: usize,
+    /// How many bytes of the plain topic a topic must exceed to have a name there.
+    base_len: usize,
+}
+
+impl View {
+    /// How things look from a base.
+    pub fn from(base: &Base) -> Self {
+        match base.as_str() {
+            "" => Self { skip: 0, base_len: 0 },
+            base => Self { skip: frame::escaped_len(base) + 1, base_len: base.len() + 1 },
+        }
+    }
+
+    /// Whether a topic under the base (or the base itself) has a name there.
+    pub fn names(&self, topic: &Topic) -> bool {
+        topic.as_str().len() > self.base_len
+    }
+}
+
+/// The two characters before every topic, for whoever reads a suffix.
+const OPENING: &[u8] = b"[\"";
+
+impl Publication {
+    /// Encodes a message once. `payload` is JSON text, and it is left as it is.
+    pub fn new(topic: Topic, payload: &str, kind: Kind, from: Arc<str>, time: SystemTime) -> Self {
+        let mut text = Vec::with_capacity(topic.as_str().len() + payload.len() + 8);
+        frame::encode(topic.as_str(), payload, &mut text);
+        Self { topic, kind, time, from, expires: None, passed_on: "".into(), text: text.into_boxed_slice() }
+    }
+
+    /// What it counts for against the bounds of a queue: the bytes of the frame at the root.
+    pub fn len(&self) -> usize {
+        self.text.len()
+    }
+
+    /// A frame is never empty.
+    pub fn is_empty(&self) -> bool {
+        false
+    }
+
+    /// Whether it is too old to be delivered.
+    pub fn has_expired(&self, now: SystemTime) -> bool {
+        self.expires.is_some_and(|expires| expires <= now)
+    }
+
+    /// The frame as seen from a base, in two pieces that need only be written one after the other.
+    pub fn frame(&self, view: View) -> [&[u8]; 2] {
+        [OPENING, self.text.get(OPENING.len() + view.skip..).unwrap_or_default()]
+    }
+
+    /// The frame with its third element, for those who asked for it: four pieces. `annotation` comes from
+    /// [`annotation`](Self::annotation).
+    pub fn frame_with_options<'a>(&'a self, view: View, annotation: &'a str) -> [&'a [u8]; 4] {
+        let [opening, rest] = self.frame(view);
+        let unclosed = rest.get(..rest.len().saturating_sub(1)).unwrap_or_default();
+        [opening, unclosed, annotation.as_bytes(), b"]"]
+    }
+
+    /// The third element with the comma before it.
+    pub fn annotation(&self, retained: bool) -> String {
+        let (time, from) = (timestamp::milliseconds(self.time), Value::from(&*self.from));
+        let comma = if self.passed_on.is_empty() { "" } else { ", " };
+        format!(
+            ", {{\"retained\": {retained}, \"time\": \"{time}\", \"from\": {from}{comma}{}}}",
+            self.passed_on
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::topic::Limits;
+
+    fn seen(topic: &str, base: &str) -> String {
+        let limits = Limits::default();
+        let topic = Topic::parse(topic, &limits).unwrap();
+        let message = Publication::new(topic, "20.10", Kind::Reading, "u".into(), SystemTime::UNIX_EPOCH);
+        let view = View::from(&Base::parse(base, &limits).unwrap());
+        String::from_utf8(message.frame(view).concat()).unwrap()
+    }
+
+    #[test]
+    fn every_base_reads_a_suffix_of_the_same_text() {
+        assert_eq!(seen("nodes/bridge/0/lux", ""), r#"["nodes/bridge/0/lux", 20.10]"#);
+        assert_eq!(seen("nodes/bridge/0/lux", "nodes"), r#"["bridge/0/lux", 20.10]"#);
+        assert_eq!(seen("nodes/bridge/0/lux", "nodes/bridge/0"), r#"["lux", 20.10]"#);
+        assert_eq!(seen("a//info", "a"), r#"["/info", 20.10]"#);
+        assert_eq!(seen("ž\"\\/b", "ž\"\\"), r#"["b", 20.10]"#);
+    }
+
+    #[test]
+    fn whoever_asks_gets_the_third_element() {
+        let topic = Topic::parse("a/b", &Limits::default()).unwrap();
+        let mut message = Publication::new(topic, "1", Kind::Reading, "ja\"na".into(), SystemTime::UNIX_EPOCH);
+        message.passed_on = r#""qos": 1"#.into();
+        let view = View::from(&Base::ROOT);
+        let text = message.frame_with_options(view, &message.annotation(true)).concat();
+        assert_eq!(
+            String::from_utf8(text).unwrap(),
+            r#"["a/b", 1, {"retained": true, "time": "1970-01-01T00:00:00.000Z", "from": "ja\"na", "qos": 1}]"#
+        );
+    }
+
+    #[test]
+    fn a_topic_equal_to_the_base_has_no_name_there() {
+        let limits = Limits::default();
+        let view = View::from(&Base::parse("a/b", &limits).unwrap());
+        assert!(!view.names(&Topic::parse("a/b", &limits).unwrap()));
+        assert!(!view.names(&Topic::parse("a/b/", &limits).unwrap()));
+        assert!(view.names(&Topic::parse("a/b/c", &limits).unwrap()));
+    }
+}

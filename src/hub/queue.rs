@@ -1,0 +1,357 @@
+//! What waits for one reader, and what gives way when it becomes too much. Pure; the lock is in `outbox`.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use super::channel::Channel;
+use super::publication::Publication;
+use crate::talk::Kind;
+use crate::topic::Topic;
+
+/// Something to be sent.
+#[derive(Debug, Clone)]
+pub enum Item {
+    /// A message, as it happened.
+    Message(Arc<Publication>),
+    /// The last value of a topic, to be looked up when its turn comes, and left out if a value that was
+    /// delivered live with this generation or a later one has taken its place.
+    LastValue(Arc<Channel>, u64),
+    /// A frame of the hub to this client alone.
+    Reply(String),
+}
+
+/// When readings begin to give way, and when the reader is given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// Waiting frames from which on only the newest reading of a topic is kept.
+    pub messages: usize,
+    /// The same in bytes.
+    pub bytes: usize,
+    /// Waiting frames that end the connection.
+    pub hard_messages: usize,
+    /// The same in bytes.
+    pub hard_bytes: usize,
+}
+
+/// What an [`offer`](Queue::offer) led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Offered {
+    /// It waits for its turn.
+    Queued,
+    /// It waits for its turn, and older readings gave way: this many.
+    Replaced(u64),
+    /// The hard bound is passed: this many frames were thrown away and nothing more is taken.
+    Overflowed(u64),
+    /// The queue had been given up before.
+    Refused,
+}
+
+/// A queue of frames with two bounds. Up to the first it is plain. From there on a reading takes the place of an
+/// older one of its topic, while everything else still queues. At the second it is given up.
+#[derive(Debug)]
+pub struct Queue {
+    bounds: Bounds,
+    items: VecDeque<Item>,
+    /// The number of the first item, counted since the queue was made.
+    first: u64,
+    messages: usize,
+    bytes: usize,
+    /// Where the newest reading of each topic waits; `None` while the queue is plain.
+    newest: Option<HashMap<Topic, u64, foldhash::fast::RandomState>>,
+    always_newest: bool,
+    overflowed: bool,
+}
+
+impl Queue {
+    /// An empty queue.
+    pub fn new(bounds: Bounds) -> Self {
+        Self {
+            bounds,
+            items: VecDeque::new(),
+            first: 0,
+            messages: 0,
+            bytes: 0,
+            newest: None,
+            always_newest: false,
+            overflowed: false,
+        }
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// Whether readings give way because the reader is behind.
+    pub fn is_behind(&self) -> bool {
+        self.newest.is_some() && !self.always_newest
+    }
+
+    /// Whether the hard bound was passed.
+    pub fn has_overflowed(&self) -> bool {
+        self.overflowed
+    }
+
+    /// From now on only the newest reading of a topic is kept, however short the queue. Returns how many gave way.
+    pub fn keep_only_newest(&mut self, always: bool) -> u64 {
+        self.always_newest = always;
+        if always { self.conflate() } else { 0 }
+    }
+
+    /// Adds something at the end, or, for a reading in a long queue, in place of an older one.
+    pub fn offer(&mut self, item: Item) -> Offered {
+        if self.overflowed {
+            return Offered::Refused;
+        }
+        let mut replaced = 0;
+        if self.newest.is_none() && (self.always_newest || self.is_full_with(&item)) {
+            replaced = self.conflate();
+        }
+        match self.replace(item) {
+            None => replaced += 1,
+            Some(item) => self.push(item),
+        }
+        if self.messages > self.bounds.hard_messages || self.bytes > self.bounds.hard_bytes {
+            return Offered::Overflowed(self.give_up());
+        }
+        if replaced == 0 { Offered::Queued } else { Offered::Replaced(replaced) }
+    }
+
+    /// Moves items from the front to `taken` until it has about `bytes`; at least one, if there is one.
+    pub fn take(&mut self, bytes: usize, taken: &mut Vec<Item>) {
+        let mut sum = 0;
+        while sum < bytes
+            && let Some(item) = self.items.pop_front()
+        {
+            sum += item.len().max(64);
+            self.forget(&item);
+            self.first += 1;
+            taken.push(item);
+        }
+        if self.items.is_empty() {
+            self.newest = None;
+            self.items.shrink_to(64);
+        }
+    }
+
+    /// Throws everything away; returns how many frames that were.
+    pub fn give_up(&mut self) -> u64 {
+        let thrown = u64::try_from(self.messages).unwrap_or(u64::MAX);
+        *self = Self { overflowed: true, first: self.first, ..Self::new(self.bounds) };
+        thrown
+    }
+
+    fn is_full_with(&self, item: &Item) -> bool {
+        self.messages >= self.bounds.messages || self.bytes + item.len() > self.bounds.bytes
+    }
+
+    /// Puts a reading in the place of the older one that waits; gives it back where none does.
+    fn replace(&mut self, item: Item) -> Option<Item> {
+        let (Some(newest), Some(topic)) = (&self.newest, item.reading()) else { return Some(item) };
+        let Some(number) = newest.get(topic) else { return Some(item) };
+        let Some(older) = self.position(*number).and_then(|at| self.items.get_mut(at)) else { return Some(item) };
+        self.bytes = self.bytes + item.len() - older.len();
+        *older = item;
+        None
+    }
+
+    fn push(&mut self, item: Item) {
+        self.messages += item.count();
+        self.bytes += item.len();
+        let number = self.first + self.items.len() as u64;
+        if let (Some(newest), Some(topic)) = (&mut self.newest, item.reading()) {
+            newest.insert(topic.clone(), number);
+        }
+        self.items.push_back(item);
+    }
+
+    /// Drops all readings but the newest of each topic and keeps book of them from here on.
+    fn conflate(&mut self) -> u64 {
+        let mut last = HashMap::<Topic, usize, foldhash::fast::RandomState>::default();
+        for (at, item) in self.items.iter().enumerate() {
+            if let Some(topic) = item.reading() {
+                last.insert(topic.clone(), at);
+            }
+        }
+        let before = self.messages;
+        let items = std::mem::take(&mut self.items);
+        self.newest = Some(HashMap::default());
+        (self.messages, self.bytes) = (0, 0);
+        for (at, item) in items.into_iter().enumerate() {
+            if item.reading().is_none_or(|topic| last.get(topic) == Some(&at)) {
+                self.push(item);
+            }
+        }
+        (before - self.messages) as u64
+    }
+
+    fn forget(&mut self, item: &Item) {
+        self.messages -= item.count();
+        self.bytes -= item.len();
+        if let (Some(newest), Some(topic)) = (&mut self.newest, item.reading())
+            && newest.get(topic) == Some(&self.first)
+        {
+            newest.remove(topic);
+        }
+    }
+
+    fn position(&self, number: u64) -> Option<usize> {
+        number.checked_sub(self.first).and_then(|at| usize::try_from(at).ok())
+    }
+}
+
+impl Item {
+    /// The topic, if a newer message of it makes this one worthless.
+    fn reading(&self) -> Option<&Topic> {
+        match self {
+            Self::Message(message) if message.kind == Kind::Reading => Some(&message.topic),
+            Self::Message(_) | Self::LastValue(..) | Self::Reply(_) => None,
+        }
+    }
+
+    /// A last value counts for nothing: it is a pointer into the store, which has its own bound.
+    fn count(&self) -> usize {
+        usize::from(!matches!(self, Self::LastValue(..)))
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Message(message) => message.len(),
+            Self::LastValue(..) => 0,
+            Self::Reply(text) => text.len(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::topic::Limits;
+    use proptest::prelude::*;
+    use std::time::SystemTime;
+
+    const BOUNDS: Bounds = Bounds { messages: 4, bytes: 10_000, hard_messages: 10, hard_bytes: 20_000 };
+
+    fn message(topic: &str, payload: &str) -> Item {
+        let kind = Kind::of(topic);
+        let topic = Topic::parse(topic, &Limits::default()).unwrap();
+        Item::Message(Arc::new(Publication::new(topic, payload, kind, "u".into(), SystemTime::UNIX_EPOCH)))
+    }
+
+    fn all(queue: &mut Queue) -> Vec<String> {
+        let mut taken = Vec::new();
+        queue.take(usize::MAX, &mut taken);
+        let root = crate::hub::publication::View::from(&crate::topic::Base::ROOT);
+        taken
+            .iter()
+            .map(|item| match item {
+                Item::Message(message) => String::from_utf8(message.frame(root).concat()).unwrap(),
+                Item::Reply(text) => text.clone(),
+                Item::LastValue(..) => "last value".to_owned(),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_short_queue_keeps_everything_in_order() {
+        let mut queue = Queue::new(BOUNDS);
+        for n in 0..4 {
+            assert_eq!(queue.offer(message("a/b", &n.to_string())), Offered::Queued);
+        }
+        assert_eq!(all(&mut queue), ["[\"a/b\", 0]", "[\"a/b\", 1]", "[\"a/b\", 2]", "[\"a/b\", 3]"]);
+    }
+
+    #[test]
+    fn a_full_queue_keeps_the_newest_reading_of_a_topic_and_every_command() {
+        let mut queue = Queue::new(BOUNDS);
+        for item in [("a/x", "1"), ("a/y", "1"), ("a/x", "2"), ("r/r/set", "1")] {
+            assert_eq!(queue.offer(message(item.0, item.1)), Offered::Queued);
+        }
+        assert_eq!(queue.offer(message("a/x", "3")), Offered::Replaced(2));
+        assert!(queue.is_behind());
+        assert_eq!(queue.offer(message("r/r/set", "2")), Offered::Queued);
+        assert_eq!(queue.offer(message("a/y", "2")), Offered::Replaced(1));
+        assert_eq!(queue.offer(Item::Reply("ok".to_owned())), Offered::Queued);
+        assert_eq!(all(&mut queue), ["[\"a/y\", 2]", "[\"a/x\", 3]", "[\"r/r/set\", 1]", "[\"r/r/set\", 2]", "ok"]);
+        assert!(!queue.is_behind(), "an empty queue has caught up");
+        assert_eq!(queue.offer(message("a/x", "4")), Offered::Queued);
+    }
+
+    #[test]
+    fn past_the_hard_bound_the_queue_is_given_up() {
+        let mut queue = Queue::new(BOUNDS);
+        for n in 0..10 {
+            assert_eq!(queue.offer(message("r/r/set", &n.to_string())), Offered::Queued);
+        }
+        assert_eq!(queue.offer(message("r/r/set", "10")), Offered::Overflowed(11));
+        assert_eq!(queue.offer(message("r/r/set", "11")), Offered::Refused);
+        assert!(queue.is_empty() && queue.has_overflowed());
+    }
+
+    #[test]
+    fn bytes_are_bounded_as_messages_are() {
+        let mut queue = Queue::new(BOUNDS);
+        let long = format!("\"{}\"", "x".repeat(6_000));
+        assert_eq!(queue.offer(message("a/x", &long)), Offered::Queued);
+        assert_eq!(queue.offer(message("a/x", &long)), Offered::Replaced(1));
+        assert_eq!(queue.offer(message("r/r/set", &long)), Offered::Queued);
+        assert_eq!(queue.offer(message("r/r/set", &long)), Offered::Queued);
+        assert_eq!(queue.offer(message("r/r/set", &long)), Offered::Overflowed(4));
+    }
+
+    #[test]
+    fn who_asks_for_the_newest_only_gets_that_from_the_first_message_on() {
+        let mut queue = Queue::new(BOUNDS);
+        queue.offer(message("a/x", "1"));
+        queue.offer(message("a/x", "2"));
+        assert_eq!(queue.keep_only_newest(true), 1);
+        assert_eq!(queue.offer(message("a/x", "3")), Offered::Replaced(1));
+        assert!(!queue.is_behind());
+        assert_eq!(all(&mut queue), ["[\"a/x\", 3]"]);
+        queue.offer(message("a/x", "4"));
+        assert_eq!(queue.offer(message("a/x", "5")), Offered::Replaced(1));
+    }
+
+    proptest! {
+        /// Readings count up per topic, commands carry running numbers, takes come in between.
+        #[test]
+        fn nothing_goes_backwards_no_command_is_lost_and_the_newest_arrives(
+            steps in prop::collection::vec((0..4_u8, 0..3_u8), 0..200), soft in 1..6_usize,
+        ) {
+            let bounds = Bounds { messages: soft, bytes: 10_000, hard_messages: 1_000, hard_bytes: 1_000_000 };
+            let mut queue = Queue::new(bounds);
+            let (mut read, mut offered, mut replaced) = (Vec::new(), 0_u64, 0_u64);
+            let mut newest = HashMap::new();
+            for (n, (what, which)) in steps.iter().enumerate() {
+                let topic = if *what == 1 { format!("r/{which}/set") } else { format!("s/{which}") };
+                if *what == 0 {
+                    let mut taken = Vec::new();
+                    queue.take(usize::from(*which) * 64 + 1, &mut taken);
+                    read.extend(taken);
+                    continue;
+                }
+                offered += 1;
+                match queue.offer(message(&topic, &n.to_string())) {
+                    Offered::Replaced(count) => replaced += count,
+                    other => prop_assert_eq!(other, Offered::Queued),
+                }
+                newest.insert(topic, n);
+            }
+            queue.take(usize::MAX, &mut read);
+            prop_assert_eq!(read.len() as u64 + replaced, offered);
+            let mut seen: HashMap<String, usize> = HashMap::new();
+            let root = crate::hub::publication::View::from(&crate::topic::Base::ROOT);
+            let mut commands = 0;
+            for item in &read {
+                let Item::Message(message) = item else { unreachable!() };
+                let (topic, n): (String, usize) = serde_json::from_slice(&message.frame(root).concat()).unwrap();
+                commands += usize::from(topic.ends_with("/set"));
+                let before = seen.insert(topic, n);
+                prop_assert!(before.is_none_or(|before| before < n), "backwards");
+            }
+            prop_assert_eq!(seen, newest);
+            prop_assert_eq!(commands, steps.iter().filter(|(what, _)| *what == 1).count());
+            prop_assert!(queue.is_empty() && queue.messages == 0 && queue.bytes == 0);
+        }
+    }
+}
