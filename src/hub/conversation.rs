@@ -18,7 +18,19 @@ impl Session {
     /// Takes one message of the client: a frame, or several separated by line feeds. Whatever is wrong with one is
     /// answered and harms no other. An error means that the client has sent too much and is to be disconnected.
     pub fn receive(&mut self, message: &str, now: SystemTime) -> Result<(), Excess> {
-        for frame in Frames::of(message) {
+        self.receive_some(&mut Frames::of(message), usize::MAX, now).map(drop)
+    }
+
+    /// As [`receive`](Self::receive), but takes `most` frames at a time, so that one message of thousands need not
+    /// keep everybody waiting. Returns whether there may be more.
+    pub fn receive_some(
+        &mut self,
+        frames: &mut Frames<'_>,
+        most: usize,
+        now: SystemTime,
+    ) -> Result<bool, Excess> {
+        for _ in 0..most {
+            let Some(frame) = frames.next() else { return Ok(false) };
             self.count_frame(now)?;
             match frame {
                 Ok(frame) if Request::claims(&frame.topic) => self.request(&frame, now)?,
@@ -29,7 +41,7 @@ impl Session {
                 }
             }
         }
-        Ok(())
+        Ok(!frames.is_done())
     }
 
     fn refuse_bad(&mut self, refused: PublishRefused, now: SystemTime) -> Result<(), Excess> {

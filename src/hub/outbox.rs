@@ -71,11 +71,12 @@ impl Outbox {
     /// Offers a message. Never waits.
     pub(super) fn offer(&self, message: &Arc<Publication>) {
         let mut inside = self.lock();
-        let was_empty = inside.queue.is_empty();
+        let (was_empty, was_pressing) = (inside.queue.is_empty(), inside.queue.is_pressing());
         let offered = inside.queue.offer(Item::Message(Arc::clone(message)));
         self.account(&mut inside, offered, message.topic.as_str());
+        let wake = was_empty || (!was_pressing && inside.queue.is_pressing());
         drop(inside);
-        if was_empty {
+        if wake {
             self.ready.notify_one();
         }
     }
@@ -103,19 +104,41 @@ impl Outbox {
         Arc::clone(&self.lock().name)
     }
 
-    /// Waits until something is there to be taken, or the queue was given up. May be cancelled and called again at
-    /// any time; nothing is lost.
+    /// Waits until something is there to be taken, or the queue was given up. This and its two siblings may be
+    /// cancelled and called again at any time; nothing is lost. One waits at a time.
     pub async fn ready(&self) {
+        self.until(|inside| {
+            inside.first.is_some() || !inside.queue.is_empty() || inside.queue.has_overflowed()
+        })
+        .await;
+    }
+
+    /// Waits until so much is there that it should not be collected any longer.
+    pub async fn pressing(&self) {
+        self.until(|inside| {
+            inside.first.is_some() || inside.queue.is_pressing() || inside.queue.has_overflowed()
+        })
+        .await;
+    }
+
+    /// Waits until the queue was given up.
+    pub async fn overflowed(&self) {
+        self.until(|inside| inside.queue.has_overflowed()).await;
+    }
+
+    async fn until(&self, condition: impl Fn(&Inside) -> bool) {
         loop {
             let wakened = self.ready.notified();
-            {
-                let inside = self.lock();
-                if inside.first.is_some() || !inside.queue.is_empty() || inside.queue.has_overflowed() {
-                    return;
-                }
+            if condition(&self.lock()) {
+                return;
             }
             wakened.await;
         }
+    }
+
+    /// Whether something is there that is to be sent at once.
+    pub fn is_urgent(&self) -> bool {
+        self.lock().first.is_some()
     }
 
     /// Whether the reader was so slow that its queue was given up.

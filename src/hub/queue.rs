@@ -87,6 +87,11 @@ impl Queue {
         self.newest.is_some() && !self.always_newest
     }
 
+    /// Whether it is half full: time to send rather than to collect.
+    pub fn is_pressing(&self) -> bool {
+        self.messages * 2 >= self.bounds.messages || self.bytes * 2 >= self.bounds.bytes
+    }
+
     /// Whether the hard bound was passed.
     pub fn has_overflowed(&self) -> bool {
         self.overflowed

@@ -100,6 +100,11 @@ impl<'t> Frames<'t> {
     pub fn of(message: &'t str) -> Self {
         Self { rest: message }
     }
+
+    /// Whether nothing is left but white space.
+    pub fn is_done(&self) -> bool {
+        self.rest.trim_ascii_start().is_empty()
+    }
 }
 
 impl<'t> Iterator for Frames<'t> {

@@ -1,0 +1,91 @@
+//! Why a connection ended, and the one table from cause to close code and reason (`docs/protocol.md`, clause 8).
+
+use std::borrow::Cow;
+
+use crate::hub::Excess;
+
+/// Why a connection ended, by whose doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// The client said good-bye.
+    Farewell,
+    /// The client vanished: the network, its power, its program.
+    Vanished,
+    /// The client did not answer two pings.
+    Silent,
+    /// The client broke the rules of WebSocket.
+    Protocol(String),
+    /// The client sent bytes where text belongs.
+    Binary,
+    /// The client's text is not UTF-8.
+    NotUtf8,
+    /// The client sent a message above the limit.
+    TooBig {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// The client sent too much.
+    TooMuch(Excess),
+    /// The client reads too slowly: its queue went past the hard bound.
+    SlowConsumer,
+    /// The client takes nothing at all: a write made no progress.
+    Stuck,
+    /// The client's sign-in was ended, or its account changed.
+    SignedOut,
+    /// The client did not sign in, in the time for it or with the right words; the sentence says which.
+    NotSignedIn(Cow<'static, str>),
+    /// The hub is being stopped.
+    ShuttingDown,
+}
+
+impl Ending {
+    /// The close code of RFC 6455 section 7.4 and a reason of at most 123 bytes; `None` where there is nobody to be
+    /// told, or where the client has said it first.
+    pub(crate) fn close(&self) -> Option<(u16, Cow<'static, str>)> {
+        let (code, reason): (u16, Cow<'static, str>) = match self {
+            Self::Farewell | Self::Vanished => return None,
+            Self::Silent => (1008, "no answer to two pings".into()),
+            Self::Protocol(what) => (1002, what.clone().into()),
+            Self::Binary => (1003, "binary message: Clown.Talk is text".into()),
+            Self::NotUtf8 => (1007, "text is not UTF-8".into()),
+            Self::TooBig { limit } => (1009, format!("message over {limit} bytes").into()),
+            Self::TooMuch(excess) => (1008, excess.to_string().into()),
+            Self::SlowConsumer => (1013, "slow consumer: too much is waiting, read faster or subscribe to less".into()),
+            Self::Stuck => (1013, "slow consumer: a write made no progress".into()),
+            Self::SignedOut => (1008, "session ended".into()),
+            Self::NotSignedIn(why) => (1008, why.clone()),
+            Self::ShuttingDown => (1012, "hub is restarting".into()),
+        };
+        Some((code, cut(reason)))
+    }
+
+    /// What the log says.
+    pub(crate) fn cause(&self) -> Cow<'static, str> {
+        match self {
+            Self::Farewell => "client said good-bye".into(),
+            Self::Vanished => "client vanished".into(),
+            _ => self.close().map_or("".into(), |(_, reason)| reason),
+        }
+    }
+}
+
+/// A close frame has room for 123 bytes of reason.
+fn cut(reason: Cow<'static, str>) -> Cow<'static, str> {
+    const ROOM: usize = 123;
+    if reason.len() <= ROOM {
+        return reason;
+    }
+    let end = (0..=ROOM).rev().find(|end| reason.is_char_boundary(*end)).unwrap_or(0);
+    reason.get(..end).unwrap_or_default().to_owned().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_fits_into_a_close_frame() {
+        let (code, reason) = Ending::Protocol("ž".repeat(100)).close().unwrap();
+        assert_eq!((code, reason.len()), (1002, 122));
+    }
+}

@@ -1,0 +1,107 @@
+//! What is to be written to a socket, in one buffer: whoever appends a whole frame never waits, and one write takes
+//! all of it.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// How much a library above may put in before it has to wait. The hub's own frames are bounded where they are taken
+/// from the outbox.
+const ROOM: usize = 256 * 1024;
+
+/// A buffer that is kept between bursts; a larger one is given back.
+const KEPT: usize = 4096;
+
+/// A stream with a buffer in front of its writing half.
+#[derive(Debug)]
+pub(crate) struct Outgoing<S> {
+    stream: S,
+    waiting: Vec<u8>,
+    written: usize,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Outgoing<S> {
+    pub(crate) fn new(stream: S) -> Self {
+        Self { stream, waiting: Vec::new(), written: 0 }
+    }
+
+    /// The end of the line: what is appended here goes out after everything before it.
+    pub(crate) fn tail(&mut self) -> &mut Vec<u8> {
+        &mut self.waiting
+    }
+
+    /// Bytes that wait.
+    pub(crate) fn len(&self) -> usize {
+        self.waiting.len() - self.written
+    }
+
+    fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while let Some(rest) = self.waiting.get(self.written..)
+            && !rest.is_empty()
+        {
+            match ready!(Pin::new(&mut self.stream).poll_write(cx, rest))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                n => self.written += n,
+            }
+        }
+        self.written = 0;
+        self.waiting.clear();
+        self.waiting.shrink_to(KEPT);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Outgoing<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, into)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Outgoing<S> {
+    /// Takes all or nothing, so that what others append never lands inside a frame.
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if self.len() > ROOM {
+            ready!(self.poll_drain(cx))?;
+        }
+        self.waiting.extend_from_slice(bytes);
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_drain(cx))?;
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_drain(cx))?;
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    #[tokio::test]
+    async fn what_is_appended_while_a_write_is_half_done_comes_after_it() {
+        let (here, mut there) = duplex(7);
+        let mut outgoing = Outgoing::new(here);
+        outgoing.write_all(b"first frame ").await.unwrap();
+        let half = futures_util::poll!(std::pin::pin!(outgoing.flush()));
+        assert!(half.is_pending());
+        outgoing.tail().extend_from_slice(b"second ");
+        outgoing.write_all(b"third").await.unwrap();
+        let read = async {
+            let mut all = vec![0; 24];
+            there.read_exact(&mut all).await.unwrap();
+            String::from_utf8(all).unwrap()
+        };
+        let (read, flushed) = tokio::join!(read, outgoing.flush());
+        flushed.unwrap();
+        assert_eq!(read, "first frame second third");
+        assert_eq!(outgoing.len(), 0);
+    }
+}

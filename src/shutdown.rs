@@ -1,0 +1,124 @@
+//! How the hub stops, in one place: the first signal drains, the second aborts, and nothing runs that the end would
+//! not wait for.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// The two stop signs and the list of all that runs. Clones are the same thing.
+#[derive(Debug, Clone, Default)]
+pub struct Shutdown {
+    drain: CancellationToken,
+    abort: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// How the end went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// Everybody had left before the deadline.
+    Drained,
+    /// The deadline or a second signal cut off this many tasks.
+    CutOff(usize),
+}
+
+impl Shutdown {
+    /// Runs a task that the end waits for. The only place where tasks are spawned.
+    #[expect(clippy::disallowed_methods, reason = "this is the one spawner")]
+    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let abort = self.abort.clone();
+        tokio::spawn(self.tasks.track_future(async move {
+            tokio::select! {
+                biased;
+                () = abort.cancelled_owned() => {}
+                () = task => {}
+            }
+        }));
+    }
+
+    /// The sign to finish what was begun and take nothing new.
+    pub fn drain(&self) -> &CancellationToken {
+        &self.drain
+    }
+
+    /// Whether the sign to finish was given.
+    pub fn is_draining(&self) -> bool {
+        self.drain.is_cancelled()
+    }
+
+    /// How many tasks are running.
+    pub fn running(&self) -> usize {
+        self.tasks.len()
+    }
+
+    /// Gives the sign to finish, and waits for all tasks until the deadline or `hurry`; then cuts off the rest.
+    pub async fn finish(&self, deadline: Duration, hurry: impl Future<Output = ()>) -> Ended {
+        self.drain.cancel();
+        self.tasks.close();
+        let all_done = timeout(deadline, self.tasks.wait());
+        let in_time = tokio::select! {
+            done = all_done => done.is_ok(),
+            () = hurry => false,
+        };
+        if in_time {
+            return Ended::Drained;
+        }
+        let left = self.tasks.len();
+        self.abort.cancel();
+        self.tasks.wait().await;
+        Ended::CutOff(left)
+    }
+}
+
+/// Waits for SIGINT or SIGTERM, any number of times.
+#[derive(Debug)]
+pub struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    /// From now on the two signals no longer end the process by themselves.
+    pub fn listen() -> std::io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    /// The next signal. May be cancelled; none is lost.
+    pub async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::pending;
+
+    #[tokio::test(start_paused = true)]
+    async fn tasks_that_heed_the_sign_are_waited_for() {
+        let shutdown = Shutdown::default();
+        let drain = shutdown.drain().clone();
+        shutdown.spawn(async move {
+            drain.cancelled().await;
+            tokio::time::sleep(Duration::from_secs(3)).await;
+        });
+        assert_eq!(shutdown.finish(Duration::from_secs(5), pending()).await, Ended::Drained);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn tasks_that_do_not_are_cut_off_at_the_deadline_or_by_a_second_signal() {
+        for hurry in [Duration::from_secs(1), Duration::from_secs(60)] {
+            let shutdown = Shutdown::default();
+            shutdown.spawn(pending());
+            let ended = shutdown.finish(Duration::from_secs(5), tokio::time::sleep(hurry)).await;
+            assert_eq!(ended, Ended::CutOff(1));
+        }
+    }
+}
