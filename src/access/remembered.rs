@@ -161,7 +161,7 @@ mod tests {
 
     const HOME: Network = Network::V4(Ipv4Addr::new(10, 0, 0, 1));
     const AWAY: Network = Network::V4(Ipv4Addr::new(10, 0, 0, 2));
-    const HOUR: Duration = Duration::from_secs(3600);
+    const HOUR: Duration = Duration::from_hours(1);
 
     #[tokio::test(start_paused = true)]
     async fn a_login_is_remembered_for_its_time_with_its_password_and_its_hash() {

@@ -143,10 +143,8 @@ mod tests {
     fn accounts_are_found_by_their_whole_name_whatever_their_order() {
         let hash = cheap_hash("x");
         let names = ["zoe", "Jana", "jana", "emil", "žofie"];
-        let text: String = names
-            .iter()
-            .map(|name| format!("[[user]]\nname = \"{name}\"\npassword = \"{hash}\"\n"))
-            .collect();
+        let user = |name: &str| format!("[[user]]\nname = \"{name}\"\npassword = \"{hash}\"\n");
+        let text = names.map(user).concat();
         let accounts = Accounts::parse(&text, "users.toml").unwrap();
         for name in names {
             assert_eq!(&*accounts.find(name).unwrap().user.name, name);

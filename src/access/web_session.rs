@@ -159,7 +159,7 @@ fn make_room(sessions: &mut HashMap<Digest, Held>, most: usize, now: Instant) ->
 mod tests {
     use super::*;
 
-    const HOUR: Duration = Duration::from_secs(3600);
+    const HOUR: Duration = Duration::from_hours(1);
 
     fn user(name: &str) -> User {
         User {
@@ -205,7 +205,13 @@ mod tests {
             "{one}"
         );
         assert_eq!(&*room.find(&one).unwrap().user.name, "jana");
-        for wrong in ["", "x", &one[1..], &format!("{one} "), &one.to_lowercase()] {
+        for wrong in [
+            "",
+            "x",
+            &format!("{one} "),
+            &format!("{one}="),
+            &one.to_lowercase(),
+        ] {
             assert!(room.find(wrong).is_none(), "{wrong}");
         }
         assert!(

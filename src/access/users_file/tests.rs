@@ -5,7 +5,10 @@ use super::*;
 fn refused(text: &str) -> String {
     let text = text.replace("HASH", &cheap_hash("x"));
     let errors = read(&text, "users.toml").unwrap_err();
-    errors.iter().map(|error| format!("{error}\n")).collect()
+    errors
+        .iter()
+        .flat_map(|error| [error.to_string(), "\n".to_owned()])
+        .collect()
 }
 
 fn good(text: &str) -> Vec<Account> {
