@@ -64,7 +64,7 @@ pub struct Settings {
     /// Failed logins in a minute of one name or one network (an IPv4 address, an IPv6 /64) before both are refused
     /// for the rest of that minute; 20 by default, 1 at least. Logins that are being hashed count until they pass.
     pub failures_per_minute: u32,
-    /// Names remembered, and networks they came from; 10,000 of each by default. None: every login is hashed.
+    /// Names remembered, and networks they came from; 10,000 of each by default; with 0 every login is hashed.
     pub remembered_logins: usize,
     /// Minutes until a password must be hashed again; 60 by default, a year at most.
     pub remember_minutes: u64,
