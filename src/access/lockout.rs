@@ -1,0 +1,381 @@
+//! Who has failed too often: a count of failed logins for each network and each name, a minute long.
+//!
+//! A count starts with its first failure and ends 60 seconds later, whatever happens in between. At the limit, the
+//! rest of that minute is a lock: nothing is tried and nothing counted, so that strangers cannot make it longer. Two
+//! counts may follow each other, so that any 60 seconds see less than twice the limit.
+//!
+//! Memory is bounded, and being full never ends a lock:
+//!
+//! * Names that have an account are counted in a map of their own, no larger than the accounts. A flood of made-up
+//!   names cannot push them out.
+//! * Made-up names are counted just so, for a lock that only real names have would tell which are real. They are
+//!   kept as digests, 32 bytes each however long the name, and at most [`Settings::tracked_failures`] of them.
+//! * Networks likewise. Where either map is full, counts that are over go; then the oldest that is no lock. Where
+//!   all are locks, the newcomer is not counted: each lock has cost a limit of password hashes, so that this takes
+//!   more hashes in a minute than a machine makes, and the count of the attacked name still holds.
+//!
+//! [`Settings::tracked_failures`]: super::Settings::tracked_failures
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use super::keyed::Digest;
+
+/// How long a count lives, and so the longest lock.
+const MINUTE: Duration = Duration::from_mins(1);
+
+/// Where someone comes from: an IPv4 address, or the 64 bits of an IPv6 address that a provider gives to one
+/// customer. IPv4 inside IPv6 is IPv4.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Network {
+    V4(Ipv4Addr),
+    V6([u16; 4]),
+}
+
+impl Network {
+    pub(super) fn of(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(address) => Self::V4(address),
+            IpAddr::V6(address) => {
+                let [a, b, c, d, ..] = address.segments();
+                Self::V6([a, b, c, d])
+            }
+        }
+    }
+}
+
+/// Whose failures are counted.
+#[derive(Debug, Clone)]
+pub(super) enum Who {
+    /// A name that has an account.
+    Account(Arc<str>),
+    /// Any other name, as its digest.
+    Stranger(Digest),
+}
+
+/// A count that began at some time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Window {
+    since: Instant,
+    count: u32,
+}
+
+impl Window {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { since: now, count: 0 }
+    }
+
+    /// Counts one, in a new window where this one is over.
+    pub(super) fn add(&mut self, now: Instant) {
+        if self.is_over(now) {
+            *self = Self::new(now);
+        }
+        self.count = self.count.saturating_add(1);
+    }
+
+    /// How long the limit is reached for; `None` where it is not.
+    pub(super) fn locked_for(&self, limit: u32, now: Instant) -> Option<Duration> {
+        let left = (self.since + MINUTE).saturating_duration_since(now);
+        (self.count >= limit && !left.is_zero()).then_some(left)
+    }
+
+    fn is_over(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.since) >= MINUTE
+    }
+}
+
+/// A login under way, counted as a failure until it is forgiven.
+#[derive(Debug)]
+#[must_use = "a login that succeeded is forgiven"]
+pub(super) struct Attempt {
+    who: Who,
+    network: Network,
+    at: Instant,
+    tries_left: u32,
+}
+
+impl Attempt {
+    /// How many more may fail before a lock, should this one fail.
+    pub(super) fn tries_left(&self) -> u32 {
+        self.tries_left
+    }
+}
+
+/// The counts. One lock around all, held for a look at three maps; a full map is searched, once for a password
+/// hash at most.
+pub(super) struct Lockout {
+    limit: u32,
+    counts: Mutex<Counts>,
+}
+
+struct Counts {
+    accounts: Failures<Arc<str>>,
+    strangers: Failures<Digest>,
+    networks: Failures<Network>,
+}
+
+impl Lockout {
+    /// Locks after `limit` failures in a minute, 1 at least. Follows `most` made-up names and as many networks.
+    pub(super) fn new(limit: u32, most: usize) -> Self {
+        let counts = Counts {
+            accounts: Failures::new(usize::MAX),
+            strangers: Failures::new(most),
+            networks: Failures::new(most),
+        };
+        Self {
+            limit: limit.max(1),
+            counts: Mutex::new(counts),
+        }
+    }
+
+    /// Whether a login may be tried; the error is how long to wait, at most a minute.
+    pub(super) fn check(&self, who: &Who, network: Network, now: Instant) -> Result<(), Duration> {
+        self.counts.lock().check(who, network, self.limit, now)
+    }
+
+    /// Checks and counts in one step, so that of many at once no more than the limit are tried.
+    pub(super) fn begin(&self, who: Who, network: Network, now: Instant) -> Result<Attempt, Duration> {
+        let mut counts = self.counts.lock();
+        counts.check(&who, network, self.limit, now)?;
+        let of_name = match &who {
+            Who::Account(name) => counts.accounts.add(name, self.limit, now),
+            Who::Stranger(digest) => counts.strangers.add(digest, self.limit, now),
+        };
+        let of_network = counts.networks.add(&network, self.limit, now);
+        let tries_left = self.limit.saturating_sub(of_name.max(of_network));
+        Ok(Attempt {
+            who,
+            network,
+            at: now,
+            tries_left,
+        })
+    }
+
+    /// The login succeeded. Earlier failures stay: else an owner's logins would give an attacker new tries.
+    pub(super) fn forgive(&self, attempt: &Attempt) {
+        let mut counts = self.counts.lock();
+        match &attempt.who {
+            Who::Account(name) => counts.accounts.forgive(name, attempt.at),
+            Who::Stranger(digest) => counts.strangers.forgive(digest, attempt.at),
+        }
+        counts.networks.forgive(&attempt.network, attempt.at);
+    }
+
+    /// Drops counts that are over.
+    pub(super) fn sweep(&self, now: Instant) {
+        let mut counts = self.counts.lock();
+        counts.accounts.sweep(now);
+        counts.strangers.sweep(now);
+        counts.networks.sweep(now);
+    }
+}
+
+impl Counts {
+    fn check(&self, who: &Who, network: Network, limit: u32, now: Instant) -> Result<(), Duration> {
+        let name = match who {
+            Who::Account(name) => self.accounts.locked_for(name, limit, now),
+            Who::Stranger(digest) => self.strangers.locked_for(digest, limit, now),
+        };
+        match name.max(self.networks.locked_for(&network, limit, now)) {
+            Some(wait) => Err(wait),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Counts by key, at most so many.
+struct Failures<K> {
+    most: usize,
+    windows: HashMap<K, Window>,
+}
+
+impl<K: Hash + Eq + Clone> Failures<K> {
+    fn new(most: usize) -> Self {
+        Self {
+            most,
+            windows: HashMap::new(),
+        }
+    }
+
+    fn locked_for(&self, key: &K, limit: u32, now: Instant) -> Option<Duration> {
+        self.windows.get(key)?.locked_for(limit, now)
+    }
+
+    /// Counts one failure and says how many there are; 1 where there is no room to count it.
+    fn add(&mut self, key: &K, limit: u32, now: Instant) -> u32 {
+        if !self.windows.contains_key(key) && !self.make_room(limit, now) {
+            return 1;
+        }
+        let window = self
+            .windows
+            .entry(key.clone())
+            .or_insert_with(|| Window::new(now));
+        window.add(now);
+        window.count
+    }
+
+    /// Takes back what was counted at that time; a window that began later has not counted it.
+    fn forgive(&mut self, key: &K, at: Instant) {
+        let Some(window) = self.windows.get_mut(key).filter(|window| window.since <= at) else {
+            return;
+        };
+        window.count = window.count.saturating_sub(1);
+        if window.count == 0 {
+            self.windows.remove(key);
+        }
+    }
+
+    fn make_room(&mut self, limit: u32, now: Instant) -> bool {
+        if self.windows.len() < self.most {
+            return true;
+        }
+        self.sweep(now);
+        if self.windows.len() >= self.most {
+            let open = self.windows.iter().filter(|(_, window)| window.count < limit);
+            let oldest = open
+                .min_by_key(|(_, window)| window.since)
+                .map(|(key, _)| key.clone());
+            oldest.map(|key| self.windows.remove(&key));
+        }
+        self.windows.len() < self.most
+    }
+
+    fn sweep(&mut self, now: Instant) {
+        self.windows.retain(|_, window| !window.is_over(now));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::keyed::{Key, Purpose};
+    use super::*;
+
+    const HOME: Network = Network::V4(Ipv4Addr::LOCALHOST);
+
+    fn jana() -> Who {
+        Who::Account("jana".into())
+    }
+
+    fn network(number: u16) -> Network {
+        Network::V6([0xfd00, 0, 0, number])
+    }
+
+    fn fail(lockout: &Lockout, who: Who, from: Network) -> Result<u32, Duration> {
+        lockout
+            .begin(who, from, Instant::now())
+            .map(|attempt| attempt.tries_left())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_limit_is_a_lock_for_the_rest_of_the_minute_and_no_longer() {
+        let lockout = Lockout::new(3, 10);
+        assert_eq!(fail(&lockout, jana(), HOME), Ok(2));
+        tokio::time::advance(Duration::from_secs(20)).await;
+        assert_eq!(fail(&lockout, jana(), HOME), Ok(1));
+        assert_eq!(fail(&lockout, jana(), HOME), Ok(0));
+        for _ in 0..100 {
+            assert_eq!(fail(&lockout, jana(), HOME), Err(Duration::from_secs(40)));
+        }
+        tokio::time::advance(Duration::from_secs(40)).await;
+        assert_eq!(fail(&lockout, jana(), HOME), Ok(2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_success_takes_back_itself_and_nothing_else() {
+        let lockout = Lockout::new(3, 10);
+        assert_eq!(fail(&lockout, jana(), HOME), Ok(2));
+        let success = lockout.begin(jana(), HOME, Instant::now()).unwrap();
+        lockout.forgive(&success);
+        assert_eq!(fail(&lockout, jana(), HOME), Ok(1));
+
+        tokio::time::advance(MINUTE).await;
+        assert_eq!(fail(&lockout, jana(), HOME), Ok(2), "a new minute");
+        lockout.forgive(&success);
+        assert_eq!(
+            fail(&lockout, jana(), HOME),
+            Ok(1),
+            "what an old minute counted is not taken from the new"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_flood_of_made_up_names_and_networks_stays_in_bounds_and_ends_no_lock() {
+        let lockout = Lockout::new(3, 10);
+        let key = Key::random().unwrap();
+        for _ in 0..3 {
+            fail(&lockout, jana(), HOME).unwrap();
+        }
+        for number in 0..1000_u16 {
+            let stranger = Who::Stranger(key.digest(Purpose::Name, &[&number.to_be_bytes()]));
+            fail(&lockout, stranger, network(number)).unwrap();
+            tokio::time::advance(Duration::from_millis(1)).await;
+            let counts = lockout.counts.lock();
+            assert!(counts.strangers.windows.len() <= 10 && counts.networks.windows.len() <= 10);
+        }
+        let now = Instant::now();
+        assert!(lockout.check(&jana(), network(9999), now).is_err(), "the name");
+        assert!(
+            lockout.check(&Who::Account("emil".into()), HOME, now).is_err(),
+            "the network"
+        );
+        assert!(
+            lockout
+                .check(&Who::Account("emil".into()), network(1), now)
+                .is_ok()
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_all_counts_are_locks_a_newcomer_is_not_counted_until_they_end() {
+        let lockout = Lockout::new(1, 2);
+        for number in 0..2 {
+            assert_eq!(
+                fail(&lockout, Who::Account(number.to_string().into()), network(number)),
+                Ok(0)
+            );
+        }
+        assert_eq!(fail(&lockout, jana(), network(7)), Ok(0));
+        assert!(
+            lockout
+                .check(&Who::Account("emil".into()), network(7), Instant::now())
+                .is_ok()
+        );
+        assert!(
+            lockout
+                .check(&Who::Account("emil".into()), network(1), Instant::now())
+                .is_err()
+        );
+        tokio::time::advance(MINUTE).await;
+        assert_eq!(fail(&lockout, jana(), network(7)), Ok(0));
+        assert!(
+            lockout
+                .check(&Who::Account("emil".into()), network(7), Instant::now())
+                .is_err()
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sweep_leaves_nothing_of_a_minute_that_is_over() {
+        let lockout = Lockout::new(3, 10);
+        fail(&lockout, jana(), HOME).unwrap();
+        tokio::time::advance(MINUTE).await;
+        lockout.sweep(Instant::now());
+        let counts = lockout.counts.lock();
+        assert!(counts.accounts.windows.is_empty() && counts.networks.windows.is_empty());
+    }
+
+    #[test]
+    fn ipv6_counts_by_64_bits_and_ipv4_inside_it_as_ipv4() {
+        let of = |text: &str| Network::of(text.parse().unwrap());
+        assert_eq!(of("2001:db8:1:2::1"), of("2001:db8:1:2:ffff::9"));
+        assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
+        assert_eq!(of("::ffff:10.0.0.1"), of("10.0.0.1"));
+        assert_ne!(of("::ffff:10.0.0.1"), of("::ffff:10.0.0.2"));
+    }
+}

@@ -1,0 +1,350 @@
+//! Who may come in: accounts, logins, lockout and the sessions of browsers. Knows nothing of HTTP or sockets.
+//!
+//! A login is asked, in this order:
+//!
+//! 1. Is it remembered, and has the name logged in from this network? Then it passes, whatever others do.
+//! 2. Has its network or its name failed too often this minute? Then it waits.
+//! 3. Its turn comes. From here it counts as a failure until it passes.
+//! 4. Is it remembered from elsewhere, or since it began to wait? Then it passes without a hash.
+//! 5. Its password is hashed and compared. A name without an account costs the same.
+//!
+//! Locks: each map has one of its own, none is held over another, over an `await` or over a hash.
+//!
+//! ```
+//! # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+//! use clown_hub::access::{Access, Accounts, LoginError, Settings};
+//!
+//! let access = Access::new(Accounts::demo(), &Settings::default())?;
+//! let address = std::net::Ipv4Addr::LOCALHOST.into();
+//! let user = access.login(address, "clown", b"bigclown").await?;
+//! assert_eq!(&*user.name, "clown");
+//! let guess = access.login(address, "clown", b"guess").await;
+//! assert_eq!(guess, Err(LoginError::Wrong { tries_left: 19 }));
+//! # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::spawn_blocking;
+use tokio::time::Instant;
+
+mod keyed;
+mod lockout;
+mod password;
+mod remembered;
+mod users;
+mod users_file;
+mod web_session;
+
+pub use keyed::NoRandomness;
+pub use password::{HashError, PasswordError, hash_password};
+pub use users::{Accounts, User};
+pub use users_file::{Hint, Mistake, NameError, UsersError};
+pub use web_session::{SignedIn, WebSession};
+
+use keyed::{Digest, Key, Purpose};
+use lockout::{Attempt, Lockout, Network, Who};
+use remembered::Remembered;
+use users::Account;
+use web_session::WebSessions;
+
+/// How often wrong passwords are answered in the network of a device that knows the right one, in limits: enough
+/// that the device passes while a neighbour guesses, too few to guess by.
+const NEIGHBOUR_LIMITS: u32 = 5;
+
+/// The bounds of who comes in.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Failed logins in a minute of one name or one network (an IPv4 address, an IPv6 /64) before both are refused
+    /// for the rest of that minute; 20 by default, 1 at least. Logins that are being hashed count until they pass.
+    pub failures_per_minute: u32,
+    /// Names remembered, and networks they came from; 10,000 of each by default; with 0 every login is hashed.
+    pub remembered_logins: usize,
+    /// Minutes until a password must be hashed again; 60 by default, a year at most.
+    pub remember_minutes: u64,
+    /// Sessions of browsers; 10,000 by default, 1 at least.
+    pub web_sessions: usize,
+    /// Hours that such a session lasts; 12 by default, a year at most.
+    pub web_session_hours: u64,
+    /// Networks whose failures are counted, and made-up names; 10,000 of each by default.
+    pub tracked_failures: usize,
+    /// Hashes at once, each taking a core and 19 MiB; 2 by default, 1 at least.
+    pub hashing_at_once: usize,
+    /// Logins that wait for their turn; more are [`LoginError::Busy`]. 1,024 by default, 1 at least.
+    pub waiting_logins: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            failures_per_minute: 20,
+            remembered_logins: 10_000,
+            remember_minutes: 60,
+            web_sessions: 10_000,
+            web_session_hours: 12,
+            tracked_failures: 10_000,
+            hashing_at_once: 2,
+            waiting_logins: 1024,
+        }
+    }
+}
+
+/// Why a login did not come in. None of these tells whether the name has an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum LoginError {
+    /// Name and password do not match.
+    #[error("wrong name or password, {tries_left} tries left")]
+    Wrong {
+        /// Failures until name or network must wait; at 0 the next one does.
+        tries_left: u32,
+    },
+    /// Too many failures: nothing was tried.
+    #[error("too many failed logins, wait {} s", retry_after.as_secs() + 1)]
+    TooMany {
+        /// Until then; a minute at most.
+        retry_after: Duration,
+    },
+    /// Too many logins wait for their turn: nothing was tried or counted. Also while the runtime shuts down.
+    #[error("too many logins at once, try again in some seconds")]
+    Busy,
+}
+
+/// The door. One for the process, shared by reference; everything in it is bounded by [`Settings`], also where
+/// nobody calls [`Access::sweep`].
+pub struct Access {
+    book: Arc<Book>,
+    waiting: Arc<Semaphore>,
+    hashing: Arc<Semaphore>,
+    web_sessions: WebSessions,
+}
+
+/// What a hash that nobody waits for any more still writes to.
+struct Book {
+    accounts: Accounts,
+    key: Key,
+    lockout: Lockout,
+    remembered: Remembered,
+    hash_runs: AtomicU64,
+}
+
+impl Access {
+    /// The door for these accounts. Draws the key of the process, which is the only thing that can fail.
+    pub fn new(accounts: Accounts, settings: &Settings) -> Result<Self, NoRandomness> {
+        let limit = settings.failures_per_minute.max(1);
+        let remember = Duration::from_secs(settings.remember_minutes.min(366 * 24 * 60) * 60);
+        let web_session = Duration::from_secs(settings.web_session_hours.min(366 * 24) * 60 * 60);
+        let neighbours = limit.saturating_mul(NEIGHBOUR_LIMITS);
+        let semaphore = |permits: usize| Arc::new(Semaphore::new(permits.clamp(1, Semaphore::MAX_PERMITS)));
+        Ok(Self {
+            book: Arc::new(Book {
+                accounts,
+                key: Key::random()?,
+                lockout: Lockout::new(limit, settings.tracked_failures),
+                remembered: Remembered::new(remember, settings.remembered_logins, neighbours),
+                hash_runs: AtomicU64::new(0),
+            }),
+            waiting: semaphore(settings.waiting_logins),
+            hashing: semaphore(settings.hashing_at_once),
+            web_sessions: WebSessions::new(web_session, settings.web_sessions),
+        })
+    }
+
+    /// Whether name and password (bytes of UTF-8) are those of an account. Takes microseconds for a login that is
+    /// remembered and a password hash for others, which wait for their turn in the order they came.
+    ///
+    /// Dropping the future is safe: a login that waits leaves the queue, and one whose hash runs is counted and
+    /// remembered as if someone had waited.
+    pub async fn login(&self, address: IpAddr, name: &str, password: &[u8]) -> Result<User, LoginError> {
+        let from = Network::of(address);
+        let login = self.book.login(name, password, from);
+        if self.book.passes_at_once(&login) {
+            return Ok(login.account.user.clone());
+        }
+        self.book
+            .lockout
+            .check(&login.who(), from, Instant::now())
+            .map_err(too_many)?;
+        let turn = self.turn().await?;
+        let attempt = self
+            .book
+            .lockout
+            .begin(login.who(), from, Instant::now())
+            .map_err(too_many)?;
+        if self.book.passes_in_turn(&login, &attempt) {
+            return Ok(login.account.user.clone());
+        }
+        let result = self.hash(login, attempt, password.to_vec(), turn).await;
+        if let Err(LoginError::Wrong { tries_left }) = result {
+            tracing::warn!(name = %loggable(name), %address, tries_left, "login failed");
+        }
+        result
+    }
+
+    /// Waits for a turn to hash.
+    async fn turn(&self) -> Result<OwnedSemaphorePermit, LoginError> {
+        let _waiting = self.waiting.try_acquire().map_err(|_| LoginError::Busy)?;
+        // Nobody closes the semaphore, so that it fails never.
+        self.hashing
+            .clone()
+            .acquire_owned()
+            .await
+            .map_err(|_| LoginError::Busy)
+    }
+
+    async fn hash(
+        &self,
+        login: Login,
+        attempt: Attempt,
+        password: Vec<u8>,
+        turn: OwnedSemaphorePermit,
+    ) -> Result<User, LoginError> {
+        let book = self.book.clone();
+        let verify = move || {
+            // The turn ends with the hash, not with the one who waits for it: else who hangs up would get more
+            // hashes run at once than there are turns.
+            let _turn = turn;
+            book.verify(&login, &attempt, &password)
+        };
+        // A hash that did not run (the process is shutting down) decides nothing.
+        spawn_blocking(verify).await.unwrap_or(Err(LoginError::Busy))
+    }
+
+    /// Begins a session for a browser whose user has logged in. Where there are too many, the oldest of the user
+    /// who has the most ends.
+    pub fn start_web_session(&self, user: &User) -> Result<WebSession, NoRandomness> {
+        self.web_sessions.start(user, &self.book.key, Instant::now())
+    }
+
+    /// The session of a token; `None` for one that never was, has ended or has expired. Wrong tokens are not
+    /// counted: 256 random bits are not guessed.
+    pub fn web_session(&self, token: &str) -> Option<SignedIn> {
+        self.web_sessions.find(token, &self.book.key, Instant::now())
+    }
+
+    /// Ends the session of a token and with it the sockets it opened; whether there was one.
+    pub fn end_web_session(&self, token: &str) -> bool {
+        self.web_sessions.end(token, &self.book.key, Instant::now())
+    }
+
+    /// Drops what expired. To be called every so often: this is what closes the sockets of a session that expired
+    /// and that nobody asks for.
+    pub fn sweep(&self) {
+        let now = Instant::now();
+        self.book.lockout.sweep(now);
+        self.book.remembered.sweep(now);
+        self.web_sessions.sweep(now);
+    }
+
+    /// How many password hashes were computed for logins, right and wrong ones.
+    pub fn hash_runs(&self) -> u64 {
+        self.book.hash_runs.load(Ordering::Relaxed)
+    }
+
+    /// The accounts.
+    pub fn accounts(&self) -> &Accounts {
+        &self.book.accounts
+    }
+}
+
+impl fmt::Debug for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Access")
+            .field("accounts", self.accounts())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A login as the books know it.
+struct Login {
+    /// The account of that name, or, where there is none, one to go through the same motions with.
+    account: Arc<Account>,
+    /// The digest of a name without an account.
+    stranger: Option<Digest>,
+    digest: Digest,
+    from: Network,
+}
+
+impl Login {
+    fn who(&self) -> Who {
+        match self.stranger {
+            Some(digest) => Who::Stranger(digest),
+            None => Who::Account(self.account.user.name.clone()),
+        }
+    }
+
+    fn is_known(&self) -> bool {
+        self.stranger.is_none()
+    }
+}
+
+impl Book {
+    /// The stand-in of a made-up name is ever the same while the process runs, so that trying again tells nothing;
+    /// and as the accounts have different costs, so have made-up names.
+    fn login(&self, name: &str, password: &[u8], from: Network) -> Login {
+        let digest = self.key.digest(Purpose::Name, &[name.as_bytes()]);
+        let known = self.accounts.find(name);
+        let stranger = known.is_none().then_some(digest);
+        let stand_in = || self.accounts.nth(digest.number_below(self.accounts.len()));
+        let account = known.unwrap_or_else(stand_in).clone();
+        let parts = [name.as_bytes(), password, account.hash.as_bytes()];
+        Login {
+            digest: self.key.digest(Purpose::Login, &parts),
+            account,
+            stranger,
+            from,
+        }
+    }
+
+    fn passes_at_once(&self, login: &Login) -> bool {
+        let name = &login.account.user.name;
+        login.is_known()
+            && self
+                .remembered
+                .passes_here(name, &login.digest, login.from, Instant::now())
+    }
+
+    fn passes_in_turn(&self, login: &Login, attempt: &Attempt) -> bool {
+        let name = &login.account.user.name;
+        let passes = login.is_known()
+            && self
+                .remembered
+                .passes(name, &login.digest, login.from, Instant::now());
+        if passes {
+            self.lockout.forgive(attempt);
+        }
+        passes
+    }
+
+    /// Blocks for a password hash.
+    fn verify(&self, login: &Login, attempt: &Attempt, password: &[u8]) -> Result<User, LoginError> {
+        self.hash_runs.fetch_add(1, Ordering::Relaxed);
+        let matches = login.account.hash.verifies(password);
+        if !(matches && login.is_known()) {
+            return Err(LoginError::Wrong {
+                tries_left: attempt.tries_left(),
+            });
+        }
+        self.lockout.forgive(attempt);
+        self.remembered
+            .remember(&login.account.user.name, login.digest, login.from, Instant::now());
+        Ok(login.account.user.clone())
+    }
+}
+
+fn too_many(retry_after: Duration) -> LoginError {
+    LoginError::TooMany { retry_after }
+}
+
+/// A name that a stranger chose, fit for a line of a log: 64 characters at most, control characters escaped.
+fn loggable(name: &str) -> String {
+    name.chars().take(64).flat_map(char::escape_debug).collect()
+}
+
+#[cfg(test)]
+mod tests;
