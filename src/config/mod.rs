@@ -1,0 +1,129 @@
+//! Text to typed settings: files, environment and flags are merged, every value is checked, and all mistakes are
+//! told at once. The only module that knows the crate `config`.
+//!
+//! The defaults stand in `config/hub.toml` and nowhere else; what is allowed stands in [`Settings`].
+//!
+//! ```
+//! use clown_hub::config::{Sources, load};
+//!
+//! let directory = std::env::temp_dir().join("nothing-is-here");
+//! let flags = vec![("server.listen".to_owned(), "127.0.0.1:0".to_owned())];
+//! let settings = load(&Sources { directory, flags, ..Sources::default() })?;
+//! assert_eq!(settings.server.listen.port(), 0);
+//! # Ok::<(), clown_hub::config::Mistakes>(())
+//! ```
+
+mod layers;
+mod mistake;
+mod reader;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::path::PathBuf;
+
+use self::layers::{Defaults, Layer, broken};
+pub use self::mistake::{Mistake, Mistakes};
+use self::reader::{Asked, Reader};
+pub use self::settings::{
+    Figures, Limits, Log, LogFormat, Outbox, Retained, Routes, Run, Server, Settings, Simulator, Users,
+    WebOrigin,
+};
+
+/// Every key with its default, unit and meaning: a whole configuration, fit to be printed and edited.
+pub const HUB_TOML: &str = include_str!("../../config/hub.toml");
+
+/// Where settings are looked for besides the defaults: one file, the environment, flags; the later wins.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    /// A file that was asked for by name, relative to the current directory. It must exist.
+    pub file: Option<PathBuf>,
+    /// Where `config/hub.toml` is looked for if no file was asked for; it may be absent. Empty is the current
+    /// directory.
+    pub directory: PathBuf,
+    /// Variables by name and value, see [`environment`]. Those that do not start with `CLOWN_HUB_` are left alone.
+    pub env: Vec<(String, String)>,
+    /// Keys as `section.key`, and their values as text.
+    pub flags: Vec<(String, String)>,
+}
+
+/// The variables of this process that are the hub's, for [`Sources::env`]. What is not UTF-8 is replaced by U+FFFD.
+pub fn environment() -> Vec<(String, String)> {
+    let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+    std::env::vars_os()
+        .map(|(name, value)| (text(name), value))
+        .filter(|(name, _)| layers::is_ours(name))
+        .map(|(name, value)| (name, text(value)))
+        .collect()
+}
+
+/// Reads, merges and checks. Only the value that counts is checked: one that is overridden may be out of range, but
+/// never under an unknown key. Lists replace each other, they are not joined.
+///
+/// Reads at most one file, of at most 1 MiB, and does no other I/O.
+pub fn load(sources: &Sources) -> Result<Settings, Mistakes> {
+    let (settings, _, mistakes) = examine(sources);
+    match settings {
+        Some(settings) if mistakes.is_empty() => Ok(settings),
+        _ => Err(Mistakes(mistakes)),
+    }
+}
+
+/// Settings, the keys that were asked for, and everything that is wrong. There are no settings only where the
+/// crate `config` or the defaults fail, and then there is a mistake.
+fn examine(sources: &Sources) -> (Option<Settings>, Vec<Asked>, Vec<Mistake>) {
+    let mut mistakes = Vec::new();
+    let defaults = match Defaults::parse(HUB_TOML) {
+        Ok(defaults) => defaults,
+        Err(mistake) => return (None, Vec::new(), vec![mistake]),
+    };
+    let file = file(&defaults, sources, &mut mistakes);
+    let whole = file.is_some();
+    let environment = defaults.environment(&sources.env, &mut mistakes);
+    let flags = defaults.flags(&sources.flags, &mut mistakes);
+    let merged = config::Config::builder()
+        .add_source(defaults.layer)
+        .add_source(file.unwrap_or_default())
+        .add_source(environment)
+        .add_source(flags)
+        .build();
+    let mut reader = match merged {
+        Ok(merged) => Reader::new(merged.cache, mistakes),
+        Err(error) => {
+            mistakes.push(broken("the defaults", &error.to_string()));
+            return (None, Vec::new(), mistakes);
+        }
+    };
+    let settings = Settings::read(&mut reader);
+    // Half a configuration says nothing about what belongs together.
+    if whole {
+        settings.check_together(&mut reader);
+    }
+    let (asked, mistakes) = reader.finish();
+    (Some(settings), asked, mistakes)
+}
+
+/// What the file says; `None` if there is one that could not be read.
+fn file(defaults: &Defaults, sources: &Sources, mistakes: &mut Vec<Mistake>) -> Option<Layer> {
+    let path = sources
+        .file
+        .clone()
+        .unwrap_or_else(|| sources.directory.join("config/hub.toml"));
+    let shown = path.display().to_string();
+    let origin = if shown.is_empty() {
+        "\"\"".to_owned()
+    } else {
+        shown
+    };
+    match layers::read(&path) {
+        Ok(text) => defaults.file(&origin, &text, mistakes),
+        Err(error) if error.kind == io::ErrorKind::NotFound && sources.file.is_none() => {
+            Some(Layer::default())
+        }
+        Err(error) => {
+            mistakes.push(broken(&origin, &error.sentence));
+            None
+        }
+    }
+}

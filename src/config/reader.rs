@@ -1,0 +1,369 @@
+//! Typed reading of the merged values. Each question states what is allowed; a wrong answer is noted, something
+//! harmless is returned, and reading goes on, so that all mistakes are found at once.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use config::{Value, ValueKind};
+
+use super::mistake::{Mistake, quoted};
+use super::settings::WebOrigin;
+use crate::topic::{Base, Filter, Limits};
+
+/// The origin of a default in a mistake. It is seen where a default breaks a limit that was set, as a base that is
+/// deeper than `limits.topic_levels`.
+const DEFAULT: &str = "the defaults";
+
+/// A key as the code knows it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Asked {
+    pub(super) key: &'static str,
+    /// What is allowed, as `config/hub.toml` and `docs/configuration.md` say it.
+    pub(super) range: String,
+    /// Empty where the value is no quantity.
+    pub(super) unit: &'static str,
+}
+
+/// One of the two sides of a mutual check.
+#[derive(Clone, Copy)]
+pub(super) struct Side {
+    pub(super) key: &'static str,
+    pub(super) value: u64,
+}
+
+pub(super) struct Reader {
+    merged: Value,
+    asked: Vec<Asked>,
+    mistakes: Vec<Mistake>,
+}
+
+impl Reader {
+    /// Goes on with the mistakes that were found so far.
+    pub(super) fn new(merged: Value, mistakes: Vec<Mistake>) -> Self {
+        Self {
+            merged,
+            asked: Vec::new(),
+            mistakes,
+        }
+    }
+
+    /// What was asked for, and everything that was wrong.
+    pub(super) fn finish(self) -> (Vec<Asked>, Vec<Mistake>) {
+        (self.asked, self.mistakes)
+    }
+
+    /// A whole number; the least one if there was a mistake.
+    pub(super) fn number(
+        &mut self,
+        key: &'static str,
+        range: RangeInclusive<u64>,
+        unit: &'static str,
+    ) -> u64 {
+        let (least, most) = (*range.start(), *range.end());
+        self.ask(key, format!("{least} to {most}"), unit);
+        let expected = format!("a whole number from {least} to {most}{}", in_brackets(unit));
+        let answer = match self.kind(key) {
+            Some(ValueKind::I64(found)) => match u64::try_from(found) {
+                Ok(found) if found > most => Err(format!(
+                    "{found} is above the most of {most}{}",
+                    in_brackets(unit)
+                )),
+                Ok(found) if found >= least => Ok(found),
+                _ => Err(format!(
+                    "{found} is below the least of {least}{}",
+                    in_brackets(unit)
+                )),
+            },
+            other => Err(mismatch(&expected, other.as_ref())),
+        };
+        self.note(key, answer, least)
+    }
+
+    /// A number of things in memory.
+    pub(super) fn count(
+        &mut self,
+        key: &'static str,
+        range: RangeInclusive<u64>,
+        unit: &'static str,
+    ) -> usize {
+        // Saturates on a machine of 32 bits, which is to say that it does not limit there.
+        usize::try_from(self.number(key, range, unit)).unwrap_or(usize::MAX)
+    }
+
+    /// A number that is known to fit.
+    pub(super) fn small(&mut self, key: &'static str, range: RangeInclusive<u32>, unit: &'static str) -> u32 {
+        let range = u64::from(*range.start())..=u64::from(*range.end());
+        u32::try_from(self.number(key, range, unit)).unwrap_or(u32::MAX)
+    }
+
+    /// A time, given as a whole number of units of `unit_milliseconds`.
+    fn time(
+        &mut self,
+        key: &'static str,
+        range: RangeInclusive<u64>,
+        unit: &'static str,
+        unit_milliseconds: u64,
+    ) -> Duration {
+        Duration::from_millis(self.number(key, range, unit).saturating_mul(unit_milliseconds))
+    }
+
+    pub(super) fn milliseconds(&mut self, key: &'static str, range: RangeInclusive<u64>) -> Duration {
+        self.time(key, range, "milliseconds", 1)
+    }
+
+    pub(super) fn seconds(&mut self, key: &'static str, range: RangeInclusive<u64>) -> Duration {
+        self.time(key, range, "seconds", 1000)
+    }
+
+    pub(super) fn minutes(&mut self, key: &'static str, range: RangeInclusive<u64>) -> Duration {
+        self.time(key, range, "minutes", 60 * 1000)
+    }
+
+    pub(super) fn hours(&mut self, key: &'static str, range: RangeInclusive<u64>) -> Duration {
+        self.time(key, range, "hours", 60 * 60 * 1000)
+    }
+
+    /// A number that may have a fraction; the least one if there was a mistake.
+    pub(super) fn factor(
+        &mut self,
+        key: &'static str,
+        range: RangeInclusive<f64>,
+        unit: &'static str,
+    ) -> f64 {
+        let (least, most) = (*range.start(), *range.end());
+        self.ask(key, format!("{least} to {most}"), unit);
+        let expected = format!("a number from {least} to {most}{}", in_brackets(unit));
+        let answer = match self.kind(key) {
+            Some(ValueKind::Float(found)) => Ok(found),
+            // Whole numbers are written without a point by people. Those that a float cannot hold are out of range.
+            Some(ValueKind::I64(found)) => Ok(i32::try_from(found).map_or(f64::INFINITY, f64::from)),
+            other => Err(mismatch(&expected, other.as_ref())),
+        };
+        let answer = answer.and_then(|found| {
+            if range.contains(&found) {
+                Ok(found)
+            } else {
+                Err(format!("expected {expected}, found {found}"))
+            }
+        });
+        self.note(key, answer, least)
+    }
+
+    pub(super) fn address(&mut self, key: &'static str) -> SocketAddr {
+        self.text(key, "an address and a port", parse_address)
+            .unwrap_or(([127, 0, 0, 1], 0).into())
+    }
+
+    pub(super) fn optional_address(&mut self, key: &'static str) -> Option<SocketAddr> {
+        let parse = |text: &str| {
+            if text.is_empty() {
+                Ok(None)
+            } else {
+                parse_address(text).map(Some)
+            }
+        };
+        self.text(key, "an address and a port, or nothing", parse)
+            .flatten()
+    }
+
+    pub(super) fn path(&mut self, key: &'static str) -> PathBuf {
+        let parse = |text: &str| match text {
+            "" => Err("expected a path, found nothing".to_owned()),
+            path => Ok(OsString::from(path)),
+        };
+        self.text(key, "a path", parse).unwrap_or_default().into()
+    }
+
+    pub(super) fn log_filter(&mut self, key: &'static str) -> String {
+        let parse = |text: &str| match tracing_subscriber::EnvFilter::try_new(text) {
+            Ok(_) if !text.trim().is_empty() => Ok(text.to_owned()),
+            _ => Err(format!(
+                "expected a level (error, warn, info, debug, trace) or levels by module such as \
+                 info,clown_hub::hub=debug, found {}",
+                quoted(text)
+            )),
+        };
+        self.text(key, "a log filter", parse).unwrap_or_default()
+    }
+
+    pub(super) fn base(&mut self, key: &'static str, limits: &Limits) -> Base {
+        let parse = |text: &str| Base::parse(text, limits).map_err(|why| format!("{}: {why}", quoted(text)));
+        self.text(key, "a base topic", parse).unwrap_or(Base::ROOT)
+    }
+
+    /// One of a few words; the first one if there was a mistake.
+    pub(super) fn choice<T: Copy, const N: usize>(
+        &mut self,
+        key: &'static str,
+        words: [(&str, T); N],
+    ) -> Option<T> {
+        let all = words.map(|(word, _)| word).join(", ");
+        let parse = |text: &str| {
+            let found = words
+                .iter()
+                .find(|(word, _)| *word == text)
+                .map(|(_, meaning)| *meaning);
+            found.ok_or_else(|| format!("expected one of {all}, found {}", quoted(text)))
+        };
+        self.text(key, &all, parse)
+    }
+
+    pub(super) fn filters(&mut self, key: &'static str, limits: &Limits) -> Vec<Filter> {
+        self.list(key, "topic filters", |text| {
+            Filter::parse(text, limits).map_err(|why| format!("{}: {why}", quoted(text)))
+        })
+    }
+
+    pub(super) fn web_origins(&mut self, key: &'static str) -> Vec<WebOrigin> {
+        self.list(key, "web origins", WebOrigin::parse)
+    }
+
+    /// Notes that `higher` is below `lower`, naming the one that is not a default. Nothing is said where one of
+    /// them is wrong already: it has no value that could be compared.
+    pub(super) fn at_least(&mut self, higher: Side, lower: Side) {
+        let wrong = |key: &str| {
+            self.mistakes
+                .iter()
+                .any(|mistake| mistake.key.as_deref() == Some(key))
+        };
+        let told = wrong(higher.key) || wrong(lower.key);
+        if higher.value >= lower.value || told {
+            return;
+        }
+        let (key, sentence) = match (self.origin(higher.key), self.origin(lower.key)) {
+            (None, Some(_)) => (
+                lower.key,
+                format!(
+                    "{} is above {}, which is {} by default",
+                    lower.value, higher.key, higher.value
+                ),
+            ),
+            (_, other) => (
+                higher.key,
+                format!(
+                    "{} is below {}, which is {} {}",
+                    higher.value,
+                    lower.key,
+                    lower.value,
+                    other.map_or("by default".to_owned(), |origin| format!("({origin})"))
+                ),
+            ),
+        };
+        self.mistake(key, sentence);
+    }
+
+    /// Notes a mistake that the value of `key` is part of.
+    pub(super) fn mistake(&mut self, key: &'static str, sentence: String) {
+        let origin = self.origin(key).unwrap_or_else(|| DEFAULT.to_owned());
+        self.mistakes.push(Mistake {
+            origin,
+            key: Some(key.to_owned()),
+            sentence,
+        });
+    }
+
+    fn text<T>(
+        &mut self,
+        key: &'static str,
+        range: &str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        self.ask(key, range.to_owned(), "");
+        let answer = match self.kind(key) {
+            Some(ValueKind::String(text)) => parse(&text).map(Some),
+            other => Err(mismatch("text in quotes", other.as_ref())),
+        };
+        self.note(key, answer, None)
+    }
+
+    fn list<T>(
+        &mut self,
+        key: &'static str,
+        items: &str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Vec<T> {
+        self.ask(key, format!("a list of {items}"), "");
+        let expected = format!("a list of {items} in quotes");
+        let found = match self.kind(key) {
+            Some(ValueKind::Array(found)) => found,
+            other => {
+                self.mistake(key, mismatch(&expected, other.as_ref()));
+                return Vec::new();
+            }
+        };
+        let mut parsed = Vec::with_capacity(found.len());
+        for item in found {
+            let answer = if let ValueKind::String(text) = &item.kind {
+                parse(text)
+            } else {
+                Err(mismatch(&expected, Some(&item.kind)))
+            };
+            match answer {
+                Ok(item) => parsed.push(item),
+                Err(sentence) => self.mistake(key, sentence),
+            }
+        }
+        parsed
+    }
+
+    fn ask(&mut self, key: &'static str, range: String, unit: &'static str) {
+        self.asked.push(Asked { key, range, unit });
+    }
+
+    fn note<T>(&mut self, key: &'static str, answer: Result<T, String>, harmless: T) -> T {
+        answer.unwrap_or_else(|sentence| {
+            self.mistake(key, sentence);
+            harmless
+        })
+    }
+
+    fn kind(&self, key: &str) -> Option<ValueKind> {
+        self.find(key).map(|value| value.kind.clone())
+    }
+
+    /// Where the value of `key` comes from; `None` for a default.
+    fn origin(&self, key: &str) -> Option<String> {
+        self.find(key)?.origin().map(str::to_owned)
+    }
+
+    fn find(&self, key: &str) -> Option<&Value> {
+        key.split('.').try_fold(&self.merged, |value, name| {
+            let ValueKind::Table(table) = &value.kind else {
+                return None;
+            };
+            table.get(name)
+        })
+    }
+}
+
+fn parse_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        format!(
+            "expected an address and a port such as 127.0.0.1:8080 or [::]:8080, found {}",
+            quoted(text)
+        )
+    })
+}
+
+fn in_brackets(unit: &str) -> String {
+    if unit.is_empty() {
+        String::new()
+    } else {
+        format!(" ({unit})")
+    }
+}
+
+fn mismatch(expected: &str, found: Option<&ValueKind>) -> String {
+    let found = match found {
+        Some(ValueKind::String(text)) => format!("the text {}", quoted(text)),
+        Some(ValueKind::I64(number)) => format!("the number {number}"),
+        Some(ValueKind::Float(number)) => format!("the number {number}"),
+        Some(ValueKind::Boolean(truth)) => format!("{truth}"),
+        Some(ValueKind::Array(_)) => "a list".to_owned(),
+        _ => "nothing".to_owned(),
+    };
+    format!("expected {expected}, found {found}")
+}

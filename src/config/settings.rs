@@ -1,0 +1,402 @@
+//! The settings as types: a section of `config/hub.toml` is a struct, a key is a field of it. A time is a
+//! [`Duration`], so the unit that ends its key is not part of its name here.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::mistake::quoted;
+use super::reader::{Reader, Side};
+use crate::topic::{self, Base, Filter};
+
+const MIB: u64 = 1024 * 1024;
+
+/// Everything that can be set, checked. `docs/configuration.md` says what happens at each bound.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Where the hub is reached.
+    pub server: Server,
+    /// What one peer may ask of the hub.
+    pub limits: Limits,
+    /// What waits for a slow reader.
+    pub outbox: Outbox,
+    /// The last values.
+    pub retained: Retained,
+    /// The memory of who receives what.
+    pub routes: Routes,
+    /// Who may sign in.
+    pub users: Users,
+    /// The hub's own figures.
+    pub figures: Figures,
+    /// What is logged.
+    pub log: Log,
+    /// Nodes that are not there.
+    pub simulator: Simulator,
+}
+
+/// Section `[server]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// Where HTTP and WebSocket are served; port 0 is any free port.
+    pub listen: SocketAddr,
+    /// Origins of web pages that may connect besides the hub's own.
+    pub origins: Vec<WebOrigin>,
+    /// Where lines over TCP are served, if anywhere.
+    pub line_listen: Option<SocketAddr>,
+    /// Threads that serve sockets; 1 to 64.
+    pub io_threads: usize,
+    /// How long a stopping hub goes on sending; 0 to 300 s.
+    pub drain: Duration,
+}
+
+/// Section `[limits]`. All are for one connection where nothing else is said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// The largest message, in bytes.
+    pub message_bytes: usize,
+    /// The longest and the deepest topic or filter: keys `topic_bytes` and `topic_levels`.
+    pub topic: topic::Limits,
+    /// Filters held.
+    pub filters: usize,
+    /// Connections of all peers together.
+    pub connections: usize,
+    /// Connections of all peers together that are not yet signed in.
+    pub handshakes: usize,
+    /// How long signing in may take.
+    pub handshake: Duration,
+    /// Messages sent in a second, on the average; the burst is twice that. `None` is no limit (key: 0).
+    pub messages_per_second: Option<NonZeroU32>,
+    /// Frames in a minute that could not be read.
+    pub bad_frames_per_minute: u32,
+    /// The silence after which the hub pings; two unanswered pings and the client is gone.
+    pub ping: Duration,
+    /// How long an answer to a ping may take; at most [`Limits::ping`].
+    pub pong: Duration,
+    /// How long a write may make no progress.
+    pub write: Duration,
+    /// The longest batch a client may ask for; zero allows none.
+    pub batch: Duration,
+}
+
+/// Section `[outbox]`, for each reader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outbox {
+    /// Messages that wait before only the newest reading per topic is kept.
+    pub messages: usize,
+    /// The same in bytes; what comes first counts.
+    pub bytes: usize,
+    /// Messages that wait at the most; not below [`Outbox::messages`].
+    pub hard_messages: usize,
+    /// Bytes that wait at the most; not below [`Outbox::bytes`] and one message.
+    pub hard_bytes: usize,
+}
+
+/// Section `[retained]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retained {
+    /// Topics whose last value is kept.
+    pub topics: usize,
+    /// Bytes of all kept values and their topics; not below one message.
+    pub bytes: usize,
+    /// Topics that are retained whoever publishes them.
+    pub always: Vec<Filter>,
+    /// Topics that are retained only where a message asks for it. No filter is in both lists.
+    pub never: Vec<Filter>,
+}
+
+/// Section `[routes]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Routes {
+    /// Topics whose receivers are remembered.
+    pub cached: usize,
+}
+
+/// Section `[users]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Users {
+    /// The file of users, as it was written: relative to the current directory. It need not exist.
+    pub file: PathBuf,
+    /// Wrong passwords in a minute, by user and by address.
+    pub failures_per_minute: u32,
+    /// Logins remembered so that their password is not hashed again; 0 remembers none.
+    pub remembered_logins: usize,
+    /// How long a login is remembered.
+    pub remember: Duration,
+    /// Web pages signed in at one time.
+    pub web_sessions: usize,
+    /// How long a web page stays signed in.
+    pub web_session: Duration,
+    /// Users and addresses whose wrong passwords are counted.
+    pub tracked_failures: usize,
+    /// Passwords hashed at one time.
+    pub hashing_at_once: usize,
+    /// Logins that wait for their turn to be hashed.
+    pub waiting_logins: usize,
+}
+
+/// Section `[figures]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Figures {
+    /// How often the hub publishes its own figures.
+    pub every: Duration,
+}
+
+/// Section `[log]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    /// A filter that `tracing_subscriber::EnvFilter` takes.
+    pub filter: String,
+    /// How an event is written.
+    pub format: LogFormat,
+}
+
+/// How an event is written to the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LogFormat {
+    /// A line of text.
+    #[default]
+    Text,
+    /// A JSON object on a line.
+    Json,
+}
+
+/// Section `[simulator]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Simulator {
+    /// Whether it runs.
+    pub run: Run,
+    /// Where the first simulated bridge stands.
+    pub base: Base,
+    /// Where the simulated tower gateway stands.
+    pub tower_base: Base,
+    /// Bridges of the first generation; 0 to 10,000.
+    pub bridges: usize,
+    /// Gateways of the second generation; 0 to 10,000.
+    pub towers: usize,
+    /// The same seed gives the same readings.
+    pub seed: u32,
+    /// How fast simulated time runs, as a multiple of real time; 0.1 to 10,000.
+    pub speed: f64,
+}
+
+/// Whether the simulator runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Run {
+    /// Only while the demo user is on.
+    #[default]
+    Demo,
+    /// Always.
+    On,
+    /// Never.
+    Off,
+}
+
+/// The origin of a web page just as a browser sends it: `null`, or a scheme, a host and, where it is not the usual
+/// one, a port. Lower case, no path and no slash at the end (RFC 6454, 6.2).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct WebOrigin(String);
+
+impl WebOrigin {
+    /// The origin as text, to be compared with the header `Origin` byte by byte.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The door. What no browser sends is refused, as it would silently allow nothing.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let refused = |why: &str| Err(format!("{} {why}", quoted(text)));
+        if text == "null" {
+            return Ok(Self(text.to_owned()));
+        }
+        let Some((scheme, host)) = text.split_once("://") else {
+            return refused("is no web origin; write it as https://house.example");
+        };
+        if scheme.is_empty() || host.is_empty() || host.contains(['*', '@', ' ', ',']) {
+            return refused("is no web origin; write it as https://house.example, each one in full");
+        }
+        if host.contains(['/', '?', '#']) {
+            return refused("has a path, which an origin has not; leave out what follows the host");
+        }
+        if text.chars().any(char::is_uppercase) {
+            return refused("has capitals, which browsers do not send; write it in lower case");
+        }
+        if (scheme == "http" && host.ends_with(":80")) || (scheme == "https" && host.ends_with(":443")) {
+            return refused("names the usual port, which browsers leave out; leave it out");
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl Settings {
+    /// Asks for every key there is, in the order of `config/hub.toml`.
+    pub(super) fn read(reader: &mut Reader) -> Self {
+        let server = Server::read(reader);
+        let limits = Limits::read(reader);
+        let topic = limits.topic;
+        Self {
+            server,
+            limits,
+            outbox: Outbox::read(reader),
+            retained: Retained::read(reader, &topic),
+            routes: Routes {
+                cached: reader.count("routes.cached", 1..=10_000_000, "topics"),
+            },
+            users: Users::read(reader),
+            figures: Figures {
+                every: reader.seconds("figures.every_seconds", 1..=3600),
+            },
+            log: Log {
+                filter: reader.log_filter("log.filter"),
+                format: reader
+                    .choice(
+                        "log.format",
+                        [("text", LogFormat::Text), ("json", LogFormat::Json)],
+                    )
+                    .unwrap_or_default(),
+            },
+            simulator: Simulator::read(reader, &topic),
+        }
+    }
+
+    /// What each key allows alone and all together do not.
+    pub(super) fn check_together(&self, reader: &mut Reader) {
+        let side = |key, value: usize| Side {
+            key,
+            value: value as u64,
+        };
+        let message = side("limits.message_bytes", self.limits.message_bytes);
+        let hard_bytes = side("outbox.hard_bytes", self.outbox.hard_bytes);
+        let topic = side("limits.topic_bytes", self.limits.topic.max_bytes);
+        reader.at_least(message, topic);
+        reader.at_least(
+            Side {
+                key: "limits.ping_seconds",
+                value: self.limits.ping.as_secs(),
+            },
+            Side {
+                key: "limits.pong_seconds",
+                value: self.limits.pong.as_secs(),
+            },
+        );
+        reader.at_least(
+            side("outbox.hard_messages", self.outbox.hard_messages),
+            side("outbox.messages", self.outbox.messages),
+        );
+        reader.at_least(hard_bytes, side("outbox.bytes", self.outbox.bytes));
+        reader.at_least(hard_bytes, message);
+        reader.at_least(side("retained.bytes", self.retained.bytes), message);
+        for filter in self
+            .retained
+            .always
+            .iter()
+            .filter(|filter| self.retained.never.contains(filter))
+        {
+            let sentence = format!("{} is in retained.always too", quoted(filter.as_str()));
+            reader.mistake("retained.never", sentence);
+        }
+        if self.server.line_listen == Some(self.server.listen) && self.server.listen.port() != 0 {
+            let sentence = format!("{} is the address of server.listen too", self.server.listen);
+            reader.mistake("server.line_listen", sentence);
+        }
+    }
+}
+
+impl Server {
+    fn read(reader: &mut Reader) -> Self {
+        Self {
+            listen: reader.address("server.listen"),
+            origins: reader.web_origins("server.origins"),
+            line_listen: reader.optional_address("server.line_listen"),
+            io_threads: reader.count("server.io_threads", 1..=64, "threads"),
+            drain: reader.seconds("server.drain_seconds", 0..=300),
+        }
+    }
+}
+
+impl Limits {
+    fn read(reader: &mut Reader) -> Self {
+        Self {
+            message_bytes: reader.count("limits.message_bytes", 1024..=16 * MIB, "bytes"),
+            topic: topic::Limits {
+                max_bytes: reader.count("limits.topic_bytes", 16..=65_535, "bytes"),
+                max_levels: reader.count("limits.topic_levels", 2..=256, "levels"),
+            },
+            filters: reader.count("limits.filters", 1..=100_000, "filters"),
+            connections: reader.count("limits.connections", 1..=1_000_000, "connections"),
+            handshakes: reader.count("limits.handshakes", 1..=100_000, "connections"),
+            handshake: reader.seconds("limits.handshake_seconds", 1..=300),
+            messages_per_second: NonZeroU32::new(reader.small(
+                "limits.messages_per_second",
+                0..=10_000_000,
+                "messages a second",
+            )),
+            bad_frames_per_minute: reader.small(
+                "limits.bad_frames_per_minute",
+                1..=1_000_000,
+                "frames a minute",
+            ),
+            ping: reader.seconds("limits.ping_seconds", 1..=3600),
+            pong: reader.seconds("limits.pong_seconds", 1..=3600),
+            write: reader.seconds("limits.write_seconds", 1..=3600),
+            batch: reader.milliseconds("limits.batch_milliseconds", 0..=60_000),
+        }
+    }
+}
+
+impl Outbox {
+    fn read(reader: &mut Reader) -> Self {
+        Self {
+            messages: reader.count("outbox.messages", 1..=1_000_000, "messages"),
+            bytes: reader.count("outbox.bytes", 1024..=1024 * MIB, "bytes"),
+            hard_messages: reader.count("outbox.hard_messages", 1..=10_000_000, "messages"),
+            hard_bytes: reader.count("outbox.hard_bytes", 1024..=4096 * MIB, "bytes"),
+        }
+    }
+}
+
+impl Retained {
+    fn read(reader: &mut Reader, topic: &topic::Limits) -> Self {
+        Self {
+            topics: reader.count("retained.topics", 1..=10_000_000, "topics"),
+            bytes: reader.count("retained.bytes", 1024..=MIB * MIB, "bytes"),
+            always: reader.filters("retained.always", topic),
+            never: reader.filters("retained.never", topic),
+        }
+    }
+}
+
+impl Users {
+    fn read(reader: &mut Reader) -> Self {
+        Self {
+            file: reader.path("users.file"),
+            failures_per_minute: reader.small("users.failures_per_minute", 1..=100_000, "failures a minute"),
+            remembered_logins: reader.count("users.remembered_logins", 0..=1_000_000, "logins"),
+            remember: reader.minutes("users.remember_minutes", 1..=1440),
+            web_sessions: reader.count("users.web_sessions", 1..=1_000_000, "sessions"),
+            web_session: reader.hours("users.web_session_hours", 1..=720),
+            tracked_failures: reader.count("users.tracked_failures", 1..=1_000_000, "entries"),
+            hashing_at_once: reader.count("users.hashing_at_once", 1..=64, "hashes"),
+            waiting_logins: reader.count("users.waiting_logins", 1..=100_000, "logins"),
+        }
+    }
+}
+
+impl Simulator {
+    fn read(reader: &mut Reader, topic: &topic::Limits) -> Self {
+        Self {
+            run: reader
+                .choice(
+                    "simulator.run",
+                    [("demo", Run::Demo), ("on", Run::On), ("off", Run::Off)],
+                )
+                .unwrap_or_default(),
+            base: reader.base("simulator.base", topic),
+            tower_base: reader.base("simulator.tower_base", topic),
+            bridges: reader.count("simulator.bridges", 0..=10_000, "bridges"),
+            towers: reader.count("simulator.towers", 0..=10_000, "towers"),
+            seed: reader.small("simulator.seed", 0..=u32::MAX, ""),
+            speed: reader.factor("simulator.speed", 0.1..=10_000.0, "times real time"),
+        }
+    }
+}

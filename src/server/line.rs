@@ -1,0 +1,220 @@
+//! A byte stream as a [`Wire`]: one frame a line, ended by a line feed (`docs/protocol.md`, clauses 1.4 and 2.6).
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use memchr::memchr;
+use serde::Deserialize;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::time::timeout;
+
+use super::connection::{Incoming, Wire};
+use super::ending::Ending;
+use super::outgoing::Outgoing;
+use crate::hub::Side;
+use crate::talk::Frames;
+
+/// How much is read at once.
+const READ: usize = 4096;
+
+/// How long the other side may take to read our last line.
+const GOOD_BYE: Duration = Duration::from_secs(1);
+
+pub(crate) struct Lines<S> {
+    stream: Outgoing<S>,
+    limit: usize,
+    /// What came in and was not taken; lines start at `start`.
+    buffer: Vec<u8>,
+    start: usize,
+    /// Up to here, counted from `start`, there is no line feed.
+    searched: usize,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Lines<S> {
+    /// Takes over a stream. No line may be longer than `limit` bytes.
+    pub(crate) fn new(stream: S, limit: usize) -> Self {
+        Self { stream: Outgoing::new(stream), limit, buffer: Vec::new(), start: 0, searched: 0 }
+    }
+
+    /// The next line that was read whole.
+    fn line(&mut self) -> Option<Result<String, Ending>> {
+        let unread = self.buffer.get(self.start..).unwrap_or_default();
+        let found = unread.get(self.searched..).and_then(|rest| memchr(b'\n', rest));
+        let Some(end) = found.map(|at| self.searched + at) else {
+            self.searched = unread.len();
+            let too_long = unread.len() > self.limit;
+            return too_long.then_some(Err(Ending::TooBig { limit: self.limit }));
+        };
+        if end > self.limit {
+            return Some(Err(Ending::TooBig { limit: self.limit }));
+        }
+        let line = unread.get(..end).unwrap_or_default();
+        let line = std::str::from_utf8(line).map(str::to_owned).map_err(|_| Ending::NotUtf8);
+        self.start += end + 1;
+        self.searched = 0;
+        if self.start == self.buffer.len() {
+            self.buffer.clear();
+            self.buffer.shrink_to(READ);
+            self.start = 0;
+        }
+        Some(line)
+    }
+
+    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ending>> {
+        let mut chunk = [0; READ];
+        let mut chunk = ReadBuf::new(&mut chunk);
+        match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut chunk)) {
+            Ok(()) if !chunk.filled().is_empty() => {
+                self.buffer.drain(..self.start);
+                self.start = 0;
+                self.buffer.extend_from_slice(chunk.filled());
+                Poll::Ready(Ok(()))
+            }
+            _ => Poll::Ready(Err(Ending::Vanished)),
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for Lines<S> {
+    type Text = String;
+
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Incoming<String>> {
+        loop {
+            match self.line() {
+                Some(Ok(line)) => return Poll::Ready(Incoming::Text(line)),
+                Some(Err(ending)) => return Poll::Ready(Incoming::End(ending)),
+                None => {}
+            }
+            if let Err(ending) = ready!(self.poll_more(cx)) {
+                return Poll::Ready(Incoming::End(ending));
+            }
+        }
+    }
+
+    fn frame(&mut self, pieces: &[&[u8]]) {
+        let tail = self.stream.tail();
+        for piece in pieces {
+            tail.extend_from_slice(piece);
+        }
+        tail.push(b'\n');
+    }
+
+    fn collect(&mut self, pieces: &[&[u8]]) {
+        self.frame(pieces);
+    }
+
+    fn end_collection(&mut self) {}
+
+    /// A byte stream has no ping; the keep-alive of TCP finds a dead peer.
+    fn ping(&mut self) {}
+
+    fn waiting(&self) -> usize {
+        self.stream.len()
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ending>> {
+        Pin::new(&mut self.stream).poll_flush(cx).map_err(|_| Ending::Vanished)
+    }
+
+    async fn close(&mut self, ending: &Ending) {
+        if let Some((code, reason)) = ending.close() {
+            let reason = serde_json::Value::from(&*reason);
+            let text = format!("[\"clown.talk/-/close\", {{\"code\": {code}, \"reason\": {reason}}}]");
+            self.frame(&[text.as_bytes()]);
+        }
+        if timeout(GOOD_BYE, self.stream.shutdown()).await.is_ok_and(|done| done.is_ok()) {
+            let mut bin = [0; READ];
+            let rest = async { while self.stream.read(&mut bin).await.is_ok_and(|n| n > 0) {} };
+            let _ = timeout(GOOD_BYE, rest).await;
+        }
+    }
+}
+
+/// Who speaks on a byte stream, as its first line says: a `config/set` with some keys more.
+#[derive(Deserialize)]
+pub(crate) struct Hello {
+    pub(crate) user: String,
+    pub(crate) password: String,
+    #[serde(default)]
+    pub(crate) base: String,
+    #[serde(default)]
+    side: HelloSide,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+enum HelloSide {
+    #[default]
+    Dashboard,
+    Node,
+}
+
+/// What the first line must be, for whoever sent another.
+const FIRST_LINE: &str =
+    "the first line must be [\"clown.talk/-/config/set\", {\"user\": \"…\", \"password\": \"…\"}]";
+
+impl Hello {
+    pub(crate) fn parse(line: &str) -> Result<Self, Ending> {
+        match Frames::of(line).next() {
+            Some(Ok(frame)) if frame.topic == "clown.talk/-/config/set" => {
+                serde_json::from_str(frame.payload).map_err(|_| Ending::NotSignedIn(FIRST_LINE.into()))
+            }
+            _ => Err(Ending::NotSignedIn(FIRST_LINE.into())),
+        }
+    }
+
+    pub(crate) fn side(&self) -> Side {
+        match self.side {
+            HelloSide::Dashboard => Side::Dashboard,
+            HelloSide::Node => Side::Node,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::poll_fn;
+    use tokio::io::duplex;
+
+    async fn read(input: &'static [u8], limit: usize) -> Vec<Result<String, Ending>> {
+        let (here, mut there) = duplex(7);
+        let mut lines = Lines::new(here, limit);
+        let write = async move {
+            let _ = there.write_all(input).await;
+        };
+        let read = async {
+            let mut read = Vec::new();
+            loop {
+                match poll_fn(|cx| lines.poll_read(cx)).await {
+                    Incoming::Text(line) => read.push(Ok(line)),
+                    Incoming::Alive => {}
+                    Incoming::End(ending) => {
+                        read.push(Err(ending));
+                        return read;
+                    }
+                }
+            }
+        };
+        tokio::join!(write, read).1
+    }
+
+    #[tokio::test]
+    async fn a_stream_is_cut_into_lines_however_it_arrives() {
+        let lines = read(b"[\"a\",1]\n\n[\"b\",\r\n2]\nunfinished", 100).await;
+        let lines: Vec<_> = lines.into_iter().filter_map(Result::ok).collect();
+        assert_eq!(lines, ["[\"a\",1]", "", "[\"b\",\r", "2]"]);
+    }
+
+    #[tokio::test]
+    async fn a_line_over_the_limit_ends_the_stream_before_it_is_kept() {
+        let lines = read(b"0123456789\n01234567890123456789", 10).await;
+        assert_eq!(lines, [Ok("0123456789".to_owned()), Err(Ending::TooBig { limit: 10 })]);
+    }
+
+    #[tokio::test]
+    async fn bytes_that_are_not_utf_8_end_the_stream() {
+        assert_eq!(read(b"\xff\n", 10).await, [Err(Ending::NotUtf8)]);
+    }
+}

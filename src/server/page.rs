@@ -1,0 +1,39 @@
+//! The page: plain files of our own, compiled in.
+
+use std::hash::{BuildHasher, Hasher};
+
+use axum::body::Body;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use axum::http::{HeaderMap, Response, StatusCode};
+use foldhash::quality::FixedState;
+
+/// Path, content type and content of everything there is.
+const FILES: [(&str, &str, &str); 5] = [
+    ("/", "text/html; charset=utf-8", include_str!("../../web/index.html")),
+    ("/style.css", "text/css; charset=utf-8", include_str!("../../web/style.css")),
+    ("/app.js", "text/javascript; charset=utf-8", include_str!("../../web/app.js")),
+    ("/hub.js", "text/javascript; charset=utf-8", include_str!("../../web/hub.js")),
+    ("/icon.svg", "image/svg+xml", include_str!("../../web/icon.svg")),
+];
+
+/// The file at a path, or 304 where the browser has it.
+pub(crate) fn file(path: &str, headers: &HeaderMap) -> Option<Response<Body>> {
+    let (_, kind, content) = FILES.iter().find(|(name, _, _)| *name == path)?;
+    let tag = tag(content);
+    let known = headers.get(IF_NONE_MATCH).and_then(|tags| tags.to_str().ok()).is_some_and(|tags| tags.contains(&tag));
+    let (status, body) =
+        if known { (StatusCode::NOT_MODIFIED, Body::empty()) } else { (StatusCode::OK, Body::from(*content)) };
+    Response::builder()
+        .status(status)
+        .header(CONTENT_TYPE, *kind)
+        .header(CACHE_CONTROL, "no-cache")
+        .header(ETAG, tag)
+        .body(body)
+        .ok()
+}
+
+fn tag(content: &str) -> String {
+    let mut hasher = FixedState::default().build_hasher();
+    hasher.write(content.as_bytes());
+    format!("\"{:016x}\"", hasher.finish())
+}
