@@ -30,10 +30,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            max_bytes: 1024,
-            max_levels: 32,
-        }
+        Self { max_bytes: 1024, max_levels: 32 }
     }
 }
 
@@ -94,10 +91,7 @@ impl fmt::Display for TopicError {
             Self::TooDeep { levels, max } => write!(f, "topic has {levels} levels, the limit is {max}"),
             Self::Nul { at } => write!(f, "topic holds a NUL at byte {at}"),
             Self::Wildcard { at } => {
-                write!(
-                    f,
-                    "wildcard at byte {at}: a topic names one thing, '+' and '#' are for filters"
-                )
+                write!(f, "wildcard at byte {at}: a topic names one thing, '+' and '#' are for filters")
             }
             Self::WildcardNotAlone { at } => write!(f, "wildcard at byte {at} must be a whole level"),
             Self::HashNotLast { at } => write!(f, "'#' at byte {at} must be the last level"),
@@ -343,10 +337,9 @@ impl Base {
     pub fn relative<'t>(&self, topic: &'t str) -> Option<&'t str> {
         match &self.0 {
             None => Some(topic),
-            Some(base) => topic
-                .strip_prefix(&**base)?
-                .strip_prefix('/')
-                .filter(|relative| !relative.is_empty()),
+            Some(base) => {
+                topic.strip_prefix(&**base)?.strip_prefix('/').filter(|relative| !relative.is_empty())
+            }
         }
     }
 
@@ -362,17 +355,11 @@ impl Base {
             Some(base) => format!("{base}/{relative}").into(),
         };
         if whole.len() > limits.max_bytes {
-            return Err(TopicError::TooLong {
-                bytes: whole.len(),
-                max: limits.max_bytes,
-            });
+            return Err(TopicError::TooLong { bytes: whole.len(), max: limits.max_bytes });
         }
         let levels = whole.bytes().filter(|byte| *byte == b'/').count() + 1;
         if levels > limits.max_levels {
-            return Err(TopicError::TooDeep {
-                levels,
-                max: limits.max_levels,
-            });
+            return Err(TopicError::TooDeep { levels, max: limits.max_levels });
         }
         Ok(whole)
     }
@@ -405,9 +392,7 @@ mod tests {
 
     #[test]
     fn a_topic_follows_the_rules_of_an_mqtt_topic_name() {
-        for good in [
-            "a", "/", "//", "a//b", "/a", "a/", "-/-", "0:0", "$SYS/hub", "℃", "a b", "\u{7f}",
-        ] {
+        for good in ["a", "/", "//", "a//b", "/a", "a/", "-/-", "0:0", "$SYS/hub", "℃", "a b", "\u{7f}"] {
             assert!(Topic::parse(good, &Limits::default()).is_ok(), "{good:?}");
         }
         let bad = |text: &str| Topic::parse(text, &Limits::default()).unwrap_err();
@@ -415,13 +400,7 @@ mod tests {
         assert_eq!(bad("a/+"), TopicError::Wildcard { at: 2 });
         assert_eq!(bad("#"), TopicError::Wildcard { at: 0 });
         assert_eq!(bad("a\0"), TopicError::Nul { at: 1 });
-        assert_eq!(
-            bad(&"x".repeat(1025)),
-            TopicError::TooLong {
-                bytes: 1025,
-                max: 1024
-            }
-        );
+        assert_eq!(bad(&"x".repeat(1025)), TopicError::TooLong { bytes: 1025, max: 1024 });
         assert_eq!(bad(&"/".repeat(32)), TopicError::TooDeep { levels: 33, max: 32 });
         assert!(Topic::parse(&"/".repeat(31), &Limits::default()).is_ok());
     }
@@ -462,11 +441,7 @@ mod tests {
             ("a/+/#", "a", false),
             ("A", "a", false),
         ] {
-            assert_eq!(
-                filter(pattern).matches(&topic(name)),
-                expected,
-                "{pattern} against {name}"
-            );
+            assert_eq!(filter(pattern).matches(&topic(name)), expected, "{pattern} against {name}");
         }
     }
 
@@ -474,37 +449,19 @@ mod tests {
     fn a_base_has_no_wildcard_no_empty_level_and_no_dollar_in_front() {
         let limits = Limits::default();
         assert_eq!(Base::parse("", &limits).unwrap(), Base::ROOT);
-        assert_eq!(
-            Base::parse("nodes//0", &limits).unwrap_err(),
-            TopicError::EmptyLevel { at: 6 }
-        );
-        assert_eq!(
-            Base::parse("nodes/", &limits).unwrap_err(),
-            TopicError::EmptyLevel { at: 6 }
-        );
-        assert_eq!(
-            Base::parse("/nodes", &limits).unwrap_err(),
-            TopicError::EmptyLevel { at: 0 }
-        );
+        assert_eq!(Base::parse("nodes//0", &limits).unwrap_err(), TopicError::EmptyLevel { at: 6 });
+        assert_eq!(Base::parse("nodes/", &limits).unwrap_err(), TopicError::EmptyLevel { at: 6 });
+        assert_eq!(Base::parse("/nodes", &limits).unwrap_err(), TopicError::EmptyLevel { at: 0 });
         assert_eq!(Base::parse("$SYS", &limits).unwrap_err(), TopicError::SystemBase);
-        assert_eq!(
-            Base::parse("a/+", &limits).unwrap_err(),
-            TopicError::Wildcard { at: 2 }
-        );
+        assert_eq!(Base::parse("a/+", &limits).unwrap_err(), TopicError::Wildcard { at: 2 });
     }
 
     #[test]
     fn a_base_calls_what_is_under_it_by_the_rest_of_the_name() {
         let limits = Limits::default();
         let base = Base::parse("nodes/bridge", &limits).unwrap();
-        assert_eq!(
-            base.topic("0/relay", &limits).unwrap().as_str(),
-            "nodes/bridge/0/relay"
-        );
-        assert_eq!(
-            base.topic("/info", &limits).unwrap().as_str(),
-            "nodes/bridge//info"
-        );
+        assert_eq!(base.topic("0/relay", &limits).unwrap().as_str(), "nodes/bridge/0/relay");
+        assert_eq!(base.topic("/info", &limits).unwrap().as_str(), "nodes/bridge//info");
         assert_eq!(base.relative("nodes/bridge/0/relay"), Some("0/relay"));
         assert_eq!(base.relative("nodes/bridge//info"), Some("/info"));
         assert_eq!(base.relative("nodes/bridge"), None);
@@ -517,15 +474,13 @@ mod tests {
     }
 
     fn any_filter() -> impl Strategy<Value = Filter> {
-        (
-            levels(&["a", "b", "", "+", "$x"]),
-            prop::sample::select(&["", "/#", "only"][..]),
-        )
-            .prop_map(|(head, tail)| match tail {
+        (levels(&["a", "b", "", "+", "$x"]), prop::sample::select(&["", "/#", "only"][..])).prop_map(
+            |(head, tail)| match tail {
                 "only" => filter("#"),
                 tail if head.is_empty() && tail.is_empty() => filter("/"),
                 tail => filter(&format!("{head}{tail}")),
-            })
+            },
+        )
     }
 
     /// Every topic of one to five levels over the alphabet, enough to tell any two of the filters above apart.
@@ -534,17 +489,10 @@ mod tests {
         let mut names: Vec<String> = alphabet.iter().map(ToString::to_string).collect();
         let mut last = names.clone();
         for _ in 0..4 {
-            last = last
-                .iter()
-                .flat_map(|name| alphabet.map(|level| format!("{name}/{level}")))
-                .collect();
+            last = last.iter().flat_map(|name| alphabet.map(|level| format!("{name}/{level}"))).collect();
             names.extend(last.iter().cloned());
         }
-        names
-            .iter()
-            .filter(|name| !name.is_empty())
-            .map(|name| topic(name))
-            .collect()
+        names.iter().filter(|name| !name.is_empty()).map(|name| topic(name)).collect()
     }
 
     proptest! {

@@ -65,10 +65,7 @@ impl Digest {
         let fold = |sum: u64, byte: &u8| (sum << 8) | u64::from(*byte);
         let number = self.0.iter().take(8).fold(0, fold);
         let end = u64::try_from(end).unwrap_or(u64::MAX);
-        number
-            .checked_rem(end)
-            .and_then(|n| usize::try_from(n).ok())
-            .unwrap_or(0)
+        number.checked_rem(end).and_then(|n| usize::try_from(n).ok()).unwrap_or(0)
     }
 }
 
@@ -90,19 +87,13 @@ mod tests {
         assert!(login("jana", "x").is(&login("jana", "x")));
         assert!(!login("jana", "x").is(&login("jan", "ax")));
         assert!(!login("", "janax").is(&login("janax", "")));
-        assert!(
-            !key.digest(Purpose::Login, &[b"a"])
-                .is(&key.digest(Purpose::Name, &[b"a"]))
-        );
+        assert!(!key.digest(Purpose::Login, &[b"a"]).is(&key.digest(Purpose::Name, &[b"a"])));
     }
 
     #[test]
     fn two_processes_make_different_digests() {
         let (one, two) = (Key::random().unwrap(), Key::random().unwrap());
-        assert_ne!(
-            one.digest(Purpose::Name, &[b"jana"]),
-            two.digest(Purpose::Name, &[b"jana"])
-        );
+        assert_ne!(one.digest(Purpose::Name, &[b"jana"]), two.digest(Purpose::Name, &[b"jana"]));
     }
 
     #[test]

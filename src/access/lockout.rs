@@ -128,10 +128,7 @@ impl Lockout {
             strangers: Failures::new(most),
             networks: Failures::new(most),
         };
-        Self {
-            limit: limit.max(1),
-            counts: Mutex::new(counts),
-        }
+        Self { limit: limit.max(1), counts: Mutex::new(counts) }
     }
 
     /// Whether a login may be tried; the error is how long to wait, at most a minute.
@@ -149,12 +146,7 @@ impl Lockout {
         };
         let of_network = counts.networks.add(&network, self.limit, now);
         let tries_left = self.limit.saturating_sub(of_name.max(of_network));
-        Ok(Attempt {
-            who,
-            network,
-            at: now,
-            tries_left,
-        })
+        Ok(Attempt { who, network, at: now, tries_left })
     }
 
     /// The login succeeded. Earlier failures stay: else an owner's logins would give an attacker new tries.
@@ -197,10 +189,7 @@ struct Failures<K> {
 
 impl<K: Hash + Eq + Clone> Failures<K> {
     fn new(most: usize) -> Self {
-        Self {
-            most,
-            windows: HashMap::new(),
-        }
+        Self { most, windows: HashMap::new() }
     }
 
     fn locked_for(&self, key: &K, limit: u32, now: Instant) -> Option<Duration> {
@@ -212,10 +201,7 @@ impl<K: Hash + Eq + Clone> Failures<K> {
         if !self.windows.contains_key(key) && !self.make_room(limit, now) {
             return 1;
         }
-        let window = self
-            .windows
-            .entry(key.clone())
-            .or_insert_with(|| Window::new(now));
+        let window = self.windows.entry(key.clone()).or_insert_with(|| Window::new(now));
         window.add(now);
         window.count
     }
@@ -238,9 +224,7 @@ impl<K: Hash + Eq + Clone> Failures<K> {
         self.sweep(now);
         if self.windows.len() >= self.most {
             let open = self.windows.iter().filter(|(_, window)| window.count < limit);
-            let oldest = open
-                .min_by_key(|(_, window)| window.since)
-                .map(|(key, _)| key.clone());
+            let oldest = open.min_by_key(|(_, window)| window.since).map(|(key, _)| key.clone());
             oldest.map(|key| self.windows.remove(&key));
         }
         self.windows.len() < self.most
@@ -267,9 +251,7 @@ mod tests {
     }
 
     fn fail(lockout: &Lockout, who: Who, from: Network) -> Result<u32, Duration> {
-        lockout
-            .begin(who, from, Instant::now())
-            .map(|attempt| attempt.tries_left())
+        lockout.begin(who, from, Instant::now()).map(|attempt| attempt.tries_left())
     }
 
     #[tokio::test(start_paused = true)]
@@ -320,44 +302,22 @@ mod tests {
         }
         let now = Instant::now();
         assert!(lockout.check(&jana(), network(9999), now).is_err(), "the name");
-        assert!(
-            lockout.check(&Who::Account("emil".into()), HOME, now).is_err(),
-            "the network"
-        );
-        assert!(
-            lockout
-                .check(&Who::Account("emil".into()), network(1), now)
-                .is_ok()
-        );
+        assert!(lockout.check(&Who::Account("emil".into()), HOME, now).is_err(), "the network");
+        assert!(lockout.check(&Who::Account("emil".into()), network(1), now).is_ok());
     }
 
     #[tokio::test(start_paused = true)]
     async fn where_all_counts_are_locks_a_newcomer_is_not_counted_until_they_end() {
         let lockout = Lockout::new(1, 2);
         for number in 0..2 {
-            assert_eq!(
-                fail(&lockout, Who::Account(number.to_string().into()), network(number)),
-                Ok(0)
-            );
+            assert_eq!(fail(&lockout, Who::Account(number.to_string().into()), network(number)), Ok(0));
         }
         assert_eq!(fail(&lockout, jana(), network(7)), Ok(0));
-        assert!(
-            lockout
-                .check(&Who::Account("emil".into()), network(7), Instant::now())
-                .is_ok()
-        );
-        assert!(
-            lockout
-                .check(&Who::Account("emil".into()), network(1), Instant::now())
-                .is_err()
-        );
+        assert!(lockout.check(&Who::Account("emil".into()), network(7), Instant::now()).is_ok());
+        assert!(lockout.check(&Who::Account("emil".into()), network(1), Instant::now()).is_err());
         tokio::time::advance(MINUTE).await;
         assert_eq!(fail(&lockout, jana(), network(7)), Ok(0));
-        assert!(
-            lockout
-                .check(&Who::Account("emil".into()), network(7), Instant::now())
-                .is_err()
-        );
+        assert!(lockout.check(&Who::Account("emil".into()), network(7), Instant::now()).is_err());
     }
 
     #[tokio::test(start_paused = true)]

@@ -166,16 +166,9 @@ impl Access {
         if self.book.passes_at_once(&login) {
             return Ok(login.account.user.clone());
         }
-        self.book
-            .lockout
-            .check(&login.who(), from, Instant::now())
-            .map_err(too_many)?;
+        self.book.lockout.check(&login.who(), from, Instant::now()).map_err(too_many)?;
         let turn = self.turn().await?;
-        let attempt = self
-            .book
-            .lockout
-            .begin(login.who(), from, Instant::now())
-            .map_err(too_many)?;
+        let attempt = self.book.lockout.begin(login.who(), from, Instant::now()).map_err(too_many)?;
         if self.book.passes_in_turn(&login, &attempt) {
             return Ok(login.account.user.clone());
         }
@@ -190,11 +183,7 @@ impl Access {
     async fn turn(&self) -> Result<OwnedSemaphorePermit, LoginError> {
         let _waiting = self.waiting.try_acquire().map_err(|_| LoginError::Busy)?;
         // Nobody closes the semaphore, so that it fails never.
-        self.hashing
-            .clone()
-            .acquire_owned()
-            .await
-            .map_err(|_| LoginError::Busy)
+        self.hashing.clone().acquire_owned().await.map_err(|_| LoginError::Busy)
     }
 
     async fn hash(
@@ -254,9 +243,7 @@ impl Access {
 
 impl fmt::Debug for Access {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Access")
-            .field("accounts", self.accounts())
-            .finish_non_exhaustive()
+        f.debug_struct("Access").field("accounts", self.accounts()).finish_non_exhaustive()
     }
 }
 
@@ -293,28 +280,18 @@ impl Book {
         let stand_in = || self.accounts.nth(digest.number_below(self.accounts.len()));
         let account = known.unwrap_or_else(stand_in).clone();
         let parts = [name.as_bytes(), password, account.hash.as_bytes()];
-        Login {
-            digest: self.key.digest(Purpose::Login, &parts),
-            account,
-            stranger,
-            from,
-        }
+        Login { digest: self.key.digest(Purpose::Login, &parts), account, stranger, from }
     }
 
     fn passes_at_once(&self, login: &Login) -> bool {
         let name = &login.account.user.name;
-        login.is_known()
-            && self
-                .remembered
-                .passes_here(name, &login.digest, login.from, Instant::now())
+        login.is_known() && self.remembered.passes_here(name, &login.digest, login.from, Instant::now())
     }
 
     fn passes_in_turn(&self, login: &Login, attempt: &Attempt) -> bool {
         let name = &login.account.user.name;
-        let passes = login.is_known()
-            && self
-                .remembered
-                .passes(name, &login.digest, login.from, Instant::now());
+        let passes =
+            login.is_known() && self.remembered.passes(name, &login.digest, login.from, Instant::now());
         if passes {
             self.lockout.forgive(attempt);
         }
@@ -326,13 +303,10 @@ impl Book {
         self.hash_runs.fetch_add(1, Ordering::Relaxed);
         let matches = login.account.hash.verifies(password);
         if !(matches && login.is_known()) {
-            return Err(LoginError::Wrong {
-                tries_left: attempt.tries_left(),
-            });
+            return Err(LoginError::Wrong { tries_left: attempt.tries_left() });
         }
         self.lockout.forgive(attempt);
-        self.remembered
-            .remember(&login.account.user.name, login.digest, login.from, Instant::now());
+        self.remembered.remember(&login.account.user.name, login.digest, login.from, Instant::now());
         Ok(login.account.user.clone())
     }
 }

@@ -66,9 +66,7 @@ fn hash_with_cost(password: &str, cost: Params) -> Result<String, PasswordError>
     // 16 bytes are a good salt and 1,024 a short password, so that only memory could fail here, and it aborts.
     let salt = SaltString::encode_b64(&salt).map_err(|_| NoRandomness)?;
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, cost);
-    let hash = argon2
-        .hash_password(password.as_bytes(), &salt)
-        .map_err(|_| NoRandomness)?;
+    let hash = argon2.hash_password(password.as_bytes(), &salt).map_err(|_| NoRandomness)?;
     Ok(hash.to_string())
 }
 
@@ -118,11 +116,7 @@ impl Hash {
         let phc = Phc::new(text).map_err(|error| {
             let argon2id = text.starts_with("$argon2id$");
             let short = argon2id && error == PhcError::SaltInvalid(InvalidValue::TooShort);
-            if short {
-                HashError::ShortSalt
-            } else {
-                HashError::NotArgon2id
-            }
+            if short { HashError::ShortSalt } else { HashError::NotArgon2id }
         })?;
         let (Some(salt), Some(output)) = (phc.salt, phc.hash) else {
             return Err(HashError::NotArgon2id);
@@ -137,10 +131,7 @@ impl Hash {
             return Err(HashError::NotArgon2id);
         }
         let mut bytes = [0; 64];
-        if salt
-            .decode_b64(&mut bytes)
-            .is_ok_and(|salt| salt.len() < MIN_SALT_BYTES)
-        {
+        if salt.decode_b64(&mut bytes).is_ok_and(|salt| salt.len() < MIN_SALT_BYTES) {
             return Err(HashError::ShortSalt);
         }
         if output.len() < MIN_OUTPUT_BYTES {
@@ -224,10 +215,7 @@ mod tests {
 
     #[test]
     fn an_empty_an_endless_and_the_known_password_are_refused_with_a_reason() {
-        assert_eq!(
-            hash_password("").unwrap_err().to_string(),
-            "the password is empty"
-        );
+        assert_eq!(hash_password("").unwrap_err().to_string(), "the password is empty");
         assert_eq!(
             hash_password(&"x".repeat(1025)).unwrap_err().to_string(),
             "the password has 1025 bytes, the limit is 1024"
@@ -284,10 +272,7 @@ mod tests {
         let cost = "$argon2id$v=19$m=19456,t=2,p=1";
         assert_eq!(refused(&format!("{cost}$AAAAAA${OUTPUT}")), HashError::ShortSalt);
         assert_eq!(refused(&format!("{cost}$AA${OUTPUT}")), HashError::ShortSalt);
-        assert_eq!(
-            refused(&format!("{cost}${SALT}$AAECAwQFBgcICQo")),
-            HashError::ShortHash
-        );
+        assert_eq!(refused(&format!("{cost}${SALT}$AAECAwQFBgcICQo")), HashError::ShortHash);
     }
 
     #[test]

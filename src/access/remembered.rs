@@ -50,12 +50,7 @@ impl Remembered {
     /// Remembers for `lasts` after a password was verified, at most `most` names and `most` networks of names. In
     /// each network, a name may be guessed at `wrong_per_minute` times before it is answered no more for a minute.
     pub(super) fn new(lasts: Duration, most: usize, wrong_per_minute: u32) -> Self {
-        Self {
-            lasts,
-            most,
-            wrong_per_minute,
-            books: Mutex::default(),
-        }
+        Self { lasts, most, wrong_per_minute, books: Mutex::default() }
     }
 
     /// Whether that login is remembered and the name has logged in from this network.
@@ -65,10 +60,7 @@ impl Remembered {
         let Some(login) = logins.get(name).filter(|login| login.until > now) else {
             return false;
         };
-        let Some(place) = places
-            .get_mut(&(name.clone(), from))
-            .filter(|place| place.until > now)
-        else {
+        let Some(place) = places.get_mut(&(name.clone(), from)).filter(|place| place.until > now) else {
             return false;
         };
         if place.wrong.locked_for(self.wrong_per_minute, now).is_some() {
@@ -86,10 +78,7 @@ impl Remembered {
     pub(super) fn passes(&self, name: &Arc<str>, digest: &Digest, from: Network, now: Instant) -> bool {
         let mut books = self.books.lock();
         let login = books.logins.get(name).filter(|login| login.until > now);
-        let Some(until) = login
-            .filter(|login| login.digest.is(digest))
-            .map(|login| login.until)
-        else {
+        let Some(until) = login.filter(|login| login.digest.is(digest)).map(|login| login.until) else {
             return false;
         };
         books.add_place(name, from, until, self.most, now);
@@ -119,10 +108,7 @@ impl Books {
     fn add_place(&mut self, name: &Arc<str>, from: Network, until: Instant, most: usize, now: Instant) {
         let key = (name.clone(), from);
         if make_room(&mut self.places, &key, most, now, |place| place.until) {
-            let place = self.places.entry(key).or_insert_with(|| Place {
-                wrong: Window::new(now),
-                until,
-            });
+            let place = self.places.entry(key).or_insert_with(|| Place { wrong: Window::new(now), until });
             place.until = until;
         }
     }
@@ -141,10 +127,7 @@ fn make_room<K: Hash + Eq + Clone, V>(
     }
     map.retain(|_, value| until(value) > now);
     if map.len() >= most {
-        let first = map
-            .iter()
-            .min_by_key(|(_, value)| until(value))
-            .map(|(key, _)| key.clone());
+        let first = map.iter().min_by_key(|(_, value)| until(value)).map(|(key, _)| key.clone());
         first.map(|key| map.remove(&key));
     }
     map.len() < most
@@ -174,10 +157,7 @@ mod tests {
         let passes = |digest: &Digest| remembered.passes_here(&name, digest, HOME, Instant::now());
         assert!(passes(&digest("right", "hash")));
         assert!(!passes(&digest("wrong", "hash")));
-        assert!(
-            !passes(&digest("right", "changed")),
-            "an account that changed forgets"
-        );
+        assert!(!passes(&digest("right", "changed")), "an account that changed forgets");
 
         tokio::time::advance(HOUR).await;
         assert!(!passes(&digest("right", "hash")));
@@ -200,10 +180,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn guessing_from_the_network_of_a_device_is_answered_so_often_a_minute() {
         let (key, name) = (Key::random().unwrap(), Arc::from("jana"));
-        let (right, wrong) = (
-            key.digest(Purpose::Login, &[b"right"]),
-            key.digest(Purpose::Login, &[b"wrong"]),
-        );
+        let (right, wrong) =
+            (key.digest(Purpose::Login, &[b"right"]), key.digest(Purpose::Login, &[b"wrong"]));
         let remembered = Remembered::new(HOUR, 10, 3);
         for place in [HOME, AWAY] {
             remembered.remember(&name, right, place, Instant::now());
@@ -213,10 +191,7 @@ mod tests {
             assert!(!remembered.passes_here(&name, &wrong, HOME, Instant::now()));
         }
         assert!(!remembered.passes_here(&name, &right, HOME, Instant::now()));
-        assert!(
-            remembered.passes_here(&name, &right, AWAY, Instant::now()),
-            "elsewhere nobody guessed"
-        );
+        assert!(remembered.passes_here(&name, &right, AWAY, Instant::now()), "elsewhere nobody guessed");
         tokio::time::advance(Duration::from_mins(1)).await;
         assert!(remembered.passes_here(&name, &right, HOME, Instant::now()));
     }

@@ -31,18 +31,11 @@ async fn the_right_password_gives_the_user_and_others_nothing() {
     let user = access.login(HOME, "jana", b"right").await.unwrap();
     assert_eq!(&*user.name, "jana");
     assert!(user.rights.retain);
-    for (name, password) in [
-        ("jana", "Right"),
-        ("jana", ""),
-        ("JANA", "right"),
-        ("", "right"),
-        ("j", "anaright"),
-    ] {
+    for (name, password) in
+        [("jana", "Right"), ("jana", ""), ("JANA", "right"), ("", "right"), ("j", "anaright")]
+    {
         let error = access.login(HOME, name, password.as_bytes()).await.unwrap_err();
-        assert!(
-            matches!(error, LoginError::Wrong { .. }),
-            "{name}:{password} {error}"
-        );
+        assert!(matches!(error, LoginError::Wrong { .. }), "{name}:{password} {error}");
     }
     assert!(access.login(HOME, "jana", b"\xff\xfe").await.is_err());
 }
@@ -50,10 +43,7 @@ async fn the_right_password_gives_the_user_and_others_nothing() {
 #[tokio::test]
 async fn the_demo_lets_the_clown_in() {
     let access = Access::new(Accounts::demo(), &Settings::default()).unwrap();
-    assert_eq!(
-        &*access.login(HOME, "clown", b"bigclown").await.unwrap().name,
-        "clown"
-    );
+    assert_eq!(&*access.login(HOME, "clown", b"bigclown").await.unwrap().name, "clown");
     assert!(access.login(HOME, "clown", b"bigclow").await.is_err());
 }
 
@@ -68,10 +58,7 @@ async fn ten_thousand_logins_cost_one_hash() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_logins_at_once_from_anywhere_cost_as_many_hashes_as_run_at_once() {
-    let settings = Settings {
-        waiting_logins: 10_000,
-        ..Settings::default()
-    };
+    let settings = Settings { waiting_logins: 10_000, ..Settings::default() };
     let access = access(&settings);
     let logins =
         (0..10_000_u32).map(|n| access.login(Ipv4Addr::from_bits(n % 5_000).into(), "jana", b"right"));
@@ -83,10 +70,7 @@ async fn ten_thousand_logins_at_once_from_anywhere_cost_as_many_hashes_as_run_at
 
 #[tokio::test(start_paused = true)]
 async fn a_login_is_hashed_again_after_its_time() {
-    let access = access(&Settings {
-        remember_minutes: 5,
-        ..Settings::default()
-    });
+    let access = access(&Settings { remember_minutes: 5, ..Settings::default() });
     access.login(HOME, "jana", b"right").await.unwrap();
     tokio::time::advance(Duration::from_secs(299)).await;
     access.login(HOME, "jana", b"right").await.unwrap();
@@ -106,36 +90,16 @@ async fn the_twenty_first_failure_of_a_minute_waits_while_others_and_remembered_
     let runs = access.hash_runs();
     for password in ["wrong", "right"] {
         let error = access.login(AWAY, "jana", password.as_bytes()).await.unwrap_err();
-        assert_eq!(
-            error,
-            LoginError::TooMany {
-                retry_after: Duration::from_mins(1)
-            }
-        );
+        assert_eq!(error, LoginError::TooMany { retry_after: Duration::from_mins(1) });
     }
     assert_eq!(access.hash_runs(), runs, "nothing is tried");
-    access
-        .login(HOME, "jana", b"right")
-        .await
-        .expect("the device that was in before");
-    access
-        .login(HOME, "emil", b"right")
-        .await
-        .expect("another name from another address");
-    assert!(
-        matches!(try_wrong(&access, AWAY, "emil").await, LoginError::TooMany { .. }),
-        "the address"
-    );
-    assert!(
-        matches!(try_wrong(&access, HOME, "jana").await, LoginError::TooMany { .. }),
-        "the name"
-    );
+    access.login(HOME, "jana", b"right").await.expect("the device that was in before");
+    access.login(HOME, "emil", b"right").await.expect("another name from another address");
+    assert!(matches!(try_wrong(&access, AWAY, "emil").await, LoginError::TooMany { .. }), "the address");
+    assert!(matches!(try_wrong(&access, HOME, "jana").await, LoginError::TooMany { .. }), "the name");
 
     tokio::time::advance(Duration::from_mins(1)).await;
-    access
-        .login(AWAY, "jana", b"right")
-        .await
-        .expect("after a minute");
+    access.login(AWAY, "jana", b"right").await.expect("after a minute");
 }
 
 #[tokio::test(start_paused = true)]
@@ -157,18 +121,12 @@ async fn what_is_remembered_is_no_quicker_way_to_guess() {
         try_wrong(&access, AWAY, "jana").await;
     }
     let elsewhere = access.login(AWAY, "jana", b"right").await;
-    assert!(
-        matches!(elsewhere, Err(LoginError::TooMany { .. })),
-        "no answer, right or wrong"
-    );
+    assert!(matches!(elsewhere, Err(LoginError::TooMany { .. })), "no answer, right or wrong");
     for _ in 0..100 {
         try_wrong(&access, HOME, "jana").await;
     }
     let neighbour = access.login(HOME, "jana", b"right").await;
-    assert!(
-        matches!(neighbour, Err(LoginError::TooMany { .. })),
-        "so often a minute and no oftener"
-    );
+    assert!(matches!(neighbour, Err(LoginError::TooMany { .. })), "so often a minute and no oftener");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -176,32 +134,20 @@ async fn guesses_at_once_are_not_more_than_the_limit() {
     let access = access(&Settings::default());
     let guesses = (0..500_u32).map(|n| try_wrong(&access, Ipv4Addr::from_bits(n).into(), "jana"));
     let errors = futures_util::future::join_all(guesses).await;
-    let tried = errors
-        .iter()
-        .filter(|error| matches!(error, LoginError::Wrong { .. }))
-        .count();
+    let tried = errors.iter().filter(|error| matches!(error, LoginError::Wrong { .. })).count();
     assert_eq!((tried, access.hash_runs()), (20, 20));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_name_without_an_account_costs_a_hash_and_waits_like_a_real_one() {
-    let access = access(&Settings {
-        failures_per_minute: 2,
-        ..Settings::default()
-    });
+    let access = access(&Settings { failures_per_minute: 2, ..Settings::default() });
     for (address, name) in [(HOME, "nobody"), (AWAY, "jana")] {
         let runs = access.hash_runs();
         assert_eq!(access.login(address, name, b"x").await, Err(wrong(1)), "{name}");
         assert_eq!(access.login(address, name, b"x").await, Err(wrong(0)), "{name}");
         assert_eq!(access.hash_runs(), runs + 2, "{name}");
         let elsewhere = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        assert!(
-            matches!(
-                try_wrong(&access, elsewhere, name).await,
-                LoginError::TooMany { .. }
-            ),
-            "{name}"
-        );
+        assert!(matches!(try_wrong(&access, elsewhere, name).await, LoginError::TooMany { .. }), "{name}");
     }
     // The stand-in's own password opens nothing.
     tokio::time::advance(Duration::from_mins(1)).await;
@@ -211,55 +157,32 @@ async fn a_name_without_an_account_costs_a_hash_and_waits_like_a_real_one() {
 
 #[tokio::test(start_paused = true)]
 async fn a_flood_of_names_and_addresses_frees_no_attacked_name() {
-    let settings = Settings {
-        failures_per_minute: 3,
-        tracked_failures: 5,
-        ..Settings::default()
-    };
+    let settings = Settings { failures_per_minute: 3, tracked_failures: 5, ..Settings::default() };
     let access = access(&settings);
     for n in 0..3_u8 {
         try_wrong(&access, Ipv4Addr::new(10, 1, 0, n).into(), "jana").await;
     }
     for n in 0..200_u8 {
-        try_wrong(
-            &access,
-            Ipv4Addr::new(10, 2, 0, n).into(),
-            &format!("made-up {n}"),
-        )
-        .await;
+        try_wrong(&access, Ipv4Addr::new(10, 2, 0, n).into(), &format!("made-up {n}")).await;
     }
-    assert!(matches!(
-        try_wrong(&access, AWAY, "jana").await,
-        LoginError::TooMany { .. }
-    ));
+    assert!(matches!(try_wrong(&access, AWAY, "jana").await, LoginError::TooMany { .. }));
 }
 
 #[tokio::test(start_paused = true)]
 async fn more_than_may_wait_are_told_to_come_again_and_not_counted() {
-    let access = access(&Settings {
-        waiting_logins: 1,
-        ..Settings::default()
-    });
+    let access = access(&Settings { waiting_logins: 1, ..Settings::default() });
     let all = access.hashing.acquire_many(2).await.unwrap();
     let mut waits = Box::pin(access.login(HOME, "jana", b"right"));
     assert!(futures_util::poll!(&mut waits).is_pending());
     assert_eq!(access.login(HOME, "emil", b"right").await, Err(LoginError::Busy));
     drop(all);
     assert!(waits.await.is_ok());
-    assert_eq!(
-        access.login(HOME, "emil", b"x").await,
-        Err(wrong(19)),
-        "the first that counts"
-    );
+    assert_eq!(access.login(HOME, "emil", b"x").await, Err(wrong(19)), "the first that counts");
 }
 
 #[tokio::test]
 async fn who_hangs_up_neither_frees_a_turn_early_nor_escapes_the_count() {
-    let access = access(&Settings {
-        hashing_at_once: 1,
-        failures_per_minute: 3,
-        ..Settings::default()
-    });
+    let access = access(&Settings { hashing_at_once: 1, failures_per_minute: 3, ..Settings::default() });
     let mut gone = Box::pin(access.login(HOME, "jana", b"wrong"));
     let _ = futures_util::poll!(&mut gone);
     drop(gone);
@@ -319,10 +242,7 @@ fn a_name_in_a_log_is_short_and_on_one_line() {
 fn a_refused_login_is_told_in_a_sentence() {
     assert_eq!(wrong(3).to_string(), "wrong name or password, 3 tries left");
     assert_eq!(
-        LoginError::TooMany {
-            retry_after: Duration::from_millis(1500)
-        }
-        .to_string(),
+        LoginError::TooMany { retry_after: Duration::from_millis(1500) }.to_string(),
         "too many failed logins, wait 2 s"
     );
 }
@@ -346,15 +266,9 @@ impl std::io::Write for Log {
 async fn a_failure_is_logged_with_name_and_address_until_the_lock_and_never_with_its_password() {
     let log = Log::default();
     let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
     let _logging = tracing::subscriber::set_default(subscriber);
-    let access = access(&Settings {
-        failures_per_minute: 2,
-        ..Settings::default()
-    });
+    let access = access(&Settings { failures_per_minute: 2, ..Settings::default() });
     access.login(HOME, "jana", b"right").await.unwrap();
     for _ in 0..10 {
         let _ = access.login(HOME, "jana\nroot", b"hunter2").await;
@@ -362,10 +276,7 @@ async fn a_failure_is_logged_with_name_and_address_until_the_lock_and_never_with
     let text = String::from_utf8(log.0.lock().clone()).unwrap();
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines.len(), 2, "{text}");
-    assert!(
-        lines[1].contains(r"WARN") && lines[1].contains(r"login failed name=jana\nroot"),
-        "{text}"
-    );
+    assert!(lines[1].contains(r"WARN") && lines[1].contains(r"login failed name=jana\nroot"), "{text}");
     assert!(lines[1].ends_with("address=10.0.0.1 tries_left=0"), "{text}");
     assert!(!text.contains("hunter2"), "{text}");
 }

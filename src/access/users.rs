@@ -35,17 +35,8 @@ pub struct Accounts {
 impl Accounts {
     /// One user `clown` with the password `bigclown`, which everybody knows, and every right.
     pub fn demo() -> Self {
-        let user = User {
-            name: DEMO_NAME.into(),
-            rights: Arc::new(Rights::everything()),
-        };
-        Self {
-            sorted: vec![Arc::new(Account {
-                user,
-                hash: Hash::demo(),
-            })],
-            demo: true,
-        }
+        let user = User { name: DEMO_NAME.into(), rights: Arc::new(Rights::everything()) };
+        Self { sorted: vec![Arc::new(Account { user, hash: Hash::demo() })], demo: true }
     }
 
     /// The accounts in the text of a `users.toml` (`config/users.toml.example` tells the format), or every mistake
@@ -54,10 +45,7 @@ impl Accounts {
     pub fn parse(text: &str, file: &str) -> Result<Self, Vec<UsersError>> {
         let mut accounts = users_file::read(text, file)?;
         accounts.sort_by(|one, other| one.user.name.cmp(&other.user.name));
-        Ok(Self {
-            sorted: accounts.into_iter().map(Arc::new).collect(),
-            demo: false,
-        })
+        Ok(Self { sorted: accounts.into_iter().map(Arc::new).collect(), demo: false })
     }
 
     /// Whether these are the accounts of [`Accounts::demo`].
@@ -74,10 +62,7 @@ impl Accounts {
     }
 
     pub(super) fn find(&self, name: &str) -> Option<&Arc<Account>> {
-        let at = self
-            .sorted
-            .binary_search_by(|account| (*account.user.name).cmp(name))
-            .ok()?;
+        let at = self.sorted.binary_search_by(|account| (*account.user.name).cmp(name)).ok()?;
         self.sorted.get(at)
     }
 
@@ -98,9 +83,7 @@ impl Accounts {
 
 impl fmt::Debug for Accounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list()
-            .entries(self.sorted.iter().map(|account| &account.user.name))
-            .finish()
+        f.debug_list().entries(self.sorted.iter().map(|account| &account.user.name)).finish()
     }
 }
 
@@ -110,10 +93,7 @@ mod tests {
     use super::*;
 
     fn one(name: &str, password: &str) -> Accounts {
-        let text = format!(
-            "[[user]]\nname = \"{name}\"\npassword = \"{}\"\n",
-            cheap_hash(password)
-        );
+        let text = format!("[[user]]\nname = \"{name}\"\npassword = \"{}\"\n", cheap_hash(password));
         Accounts::parse(&text, "users.toml").unwrap()
     }
 
@@ -131,11 +111,7 @@ mod tests {
     fn the_demo_password_is_found_in_an_account_called_clown() {
         assert_eq!(one("clown", "bigclown").has_demo_password(), Some("clown"));
         assert_eq!(one("clown", "another").has_demo_password(), None);
-        assert_eq!(
-            one("jana", "bigclown").has_demo_password(),
-            None,
-            "only that account is tried"
-        );
+        assert_eq!(one("jana", "bigclown").has_demo_password(), None, "only that account is tried");
         assert!(!one("clown", "bigclown").is_demo());
     }
 

@@ -146,12 +146,7 @@ pub enum NameError {
 
 /// The accounts in order of the file, each name once, one at least; or all mistakes in order of the file.
 pub(super) fn read(text: &str, file: &str) -> Result<Vec<Account>, Vec<UsersError>> {
-    let mut reader = Reader {
-        text,
-        file,
-        user: None,
-        errors: Vec::new(),
-    };
+    let mut reader = Reader { text, file, user: None, errors: Vec::new() };
     let (root, syntax) = DeTable::parse_recoverable(text);
     // What a parser makes of a broken text says little about what was meant, so the rest is not looked at.
     for error in &syntax {
@@ -159,11 +154,7 @@ pub(super) fn read(text: &str, file: &str) -> Result<Vec<Account>, Vec<UsersErro
         // Only the message: the full display quotes the line, and that may hold a password.
         reader.refuse(at, None, Mistake::Syntax(error.message().to_owned()));
     }
-    let accounts = if syntax.is_empty() {
-        reader.file(root.get_ref())
-    } else {
-        Vec::new()
-    };
+    let accounts = if syntax.is_empty() { reader.file(root.get_ref()) } else { Vec::new() };
     if reader.errors.is_empty() {
         return Ok(accounts);
     }
@@ -209,10 +200,8 @@ impl Reader<'_> {
             self.wrong_type(value, "user", "a table");
             return None;
         };
-        if let Some(name) = table
-            .get("name")
-            .and_then(|name| name.get_ref().as_str())
-            .filter(|n| !n.is_empty())
+        if let Some(name) =
+            table.get("name").and_then(|name| name.get_ref().as_str()).filter(|n| !n.is_empty())
         {
             self.user = Some(format!("{:?}", shortened(name)));
         }
@@ -227,13 +216,7 @@ impl Reader<'_> {
             subscribe: self.filters(table, "subscribe", own),
             retain: self.retain(table),
         };
-        Some(Account {
-            user: User {
-                name: name?,
-                rights: Arc::new(rights),
-            },
-            hash: hash?,
-        })
+        Some(Account { user: User { name: name?, rights: Arc::new(rights) }, hash: hash? })
     }
 
     fn name(
@@ -263,11 +246,7 @@ impl Reader<'_> {
 
     fn password(&mut self, table: &DeTable<'_>, at: usize) -> Option<Hash> {
         let Some(value) = table.get("password") else {
-            self.refuse(
-                at,
-                Some("password"),
-                Mistake::Missing(": run `clown-hub user hash`"),
-            );
+            self.refuse(at, Some("password"), Mistake::Missing(": run `clown-hub user hash`"));
             return None;
         };
         let text = self.string(value, "password")?;
@@ -284,17 +263,12 @@ impl Reader<'_> {
             self.wrong_type(value, key, "an array of filters");
             return Vec::new();
         };
-        rules
-            .iter()
-            .filter_map(|rule| self.filter(rule, key, own))
-            .collect()
+        rules.iter().filter_map(|rule| self.filter(rule, key, own)).collect()
     }
 
     fn filter(&mut self, value: &Value<'_>, key: &'static str, own: &str) -> Option<Filter> {
         let rule = self.string(value, key)?;
-        parse_rule(rule, own)
-            .map_err(|mistake| self.refuse(value.span().start, Some(key), mistake))
-            .ok()
+        parse_rule(rule, own).map_err(|mistake| self.refuse(value.span().start, Some(key), mistake)).ok()
     }
 
     fn retain(&mut self, table: &DeTable<'_>) -> bool {
@@ -336,11 +310,7 @@ impl Reader<'_> {
             DeValue::Array(_) => "an array",
             DeValue::Table(_) => "a table",
         };
-        self.refuse(
-            value.span().start,
-            Some(key),
-            Mistake::WrongType { expected, found },
-        );
+        self.refuse(value.span().start, Some(key), Mistake::WrongType { expected, found });
     }
 
     fn refuse(&mut self, at: usize, key: Option<&str>, mistake: Mistake) {
@@ -374,10 +344,7 @@ fn check_name(name: &str) -> Result<(), NameError> {
     if let Some(control) = name.chars().find(|character| character.is_control()) {
         return Err(NameError::Control(control));
     }
-    if let Some(forbidden) = name
-        .chars()
-        .find(|character| matches!(character, ':' | '/' | '+' | '#'))
-    {
+    if let Some(forbidden) = name.chars().find(|character| matches!(character, ':' | '/' | '+' | '#')) {
         return Err(NameError::Forbidden(forbidden));
     }
     if name.starts_with('$') {
@@ -391,22 +358,14 @@ fn check_name(name: &str) -> Result<(), NameError> {
 
 /// The filter of a rule, with the user's name in place of `%u`.
 fn parse_rule(rule: &str, own: &str) -> Result<Filter, Mistake> {
-    let refused = |error| Mistake::Filter {
-        filter: shortened(rule),
-        error,
-    };
+    let refused = |error| Mistake::Filter { filter: shortened(rule), error };
     // As written, too, so that the offset in an error is one that the operator can count.
     Filter::parse(rule, &Limits::default()).map_err(refused)?;
-    if rule
-        .split('/')
-        .any(|level| level.contains(OWN_NAME) && level != OWN_NAME)
-    {
+    if rule.split('/').any(|level| level.contains(OWN_NAME) && level != OWN_NAME) {
         return Err(Mistake::OwnNameNotAlone(shortened(rule)));
     }
-    let levels: Vec<&str> = rule
-        .split('/')
-        .map(|level| if level == OWN_NAME { own } else { level })
-        .collect();
+    let levels: Vec<&str> =
+        rule.split('/').map(|level| if level == OWN_NAME { own } else { level }).collect();
     Filter::parse(&levels.join("/"), &Limits::default()).map_err(refused)
 }
 

@@ -29,9 +29,7 @@ pub struct WebSession {
 
 impl fmt::Debug for WebSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WebSession")
-            .field("lasts", &self.lasts)
-            .finish_non_exhaustive()
+        f.debug_struct("WebSession").field("lasts", &self.lasts).finish_non_exhaustive()
     }
 }
 
@@ -68,22 +66,14 @@ impl Drop for Held {
 impl WebSessions {
     /// Sessions of `lasts`, at most `most` of them, 1 at least.
     pub(super) fn new(lasts: Duration, most: usize) -> Self {
-        Self {
-            lasts,
-            most: most.max(1),
-            sessions: Mutex::default(),
-        }
+        Self { lasts, most: most.max(1), sessions: Mutex::default() }
     }
 
     /// Begins a session. Where there are too many, those that expired end, else the oldest of the user who has the
     /// most: nobody signs others out by signing in.
     pub(super) fn start(&self, user: &User, key: &Key, now: Instant) -> Result<WebSession, NoRandomness> {
         let token = URL_SAFE_NO_PAD.encode(keyed::random::<32>()?);
-        let held = Held {
-            user: user.clone(),
-            until: now + self.lasts,
-            ended: CancellationToken::new(),
-        };
+        let held = Held { user: user.clone(), until: now + self.lasts, ended: CancellationToken::new() };
         let digest = key.digest(Purpose::WebSession, &[token.as_bytes()]);
         // Ended sessions wake their sockets when they drop, which is after the lock.
         let _ended = {
@@ -92,10 +82,7 @@ impl WebSessions {
             sessions.insert(digest, held);
             ended
         };
-        Ok(WebSession {
-            token,
-            lasts: self.lasts,
-        })
+        Ok(WebSession { token, lasts: self.lasts })
     }
 
     /// The session of a token; one that has expired ends here.
@@ -105,10 +92,7 @@ impl WebSessions {
             let mut sessions = self.sessions.lock();
             let held = sessions.get(&digest)?;
             if held.until > now {
-                return Some(SignedIn {
-                    user: held.user.clone(),
-                    ended: held.ended.child_token(),
-                });
+                return Some(SignedIn { user: held.user.clone(), ended: held.ended.child_token() });
             }
             sessions.remove(&digest)
         };
@@ -129,10 +113,7 @@ impl WebSessions {
 }
 
 fn take_expired(sessions: &mut HashMap<Digest, Held>, now: Instant) -> Vec<Held> {
-    sessions
-        .extract_if(|_, held| held.until <= now)
-        .map(|(_, held)| held)
-        .collect()
+    sessions.extract_if(|_, held| held.until <= now).map(|(_, held)| held).collect()
 }
 
 fn make_room(sessions: &mut HashMap<Digest, Held>, most: usize, now: Instant) -> Vec<Held> {
@@ -146,10 +127,7 @@ fn make_room(sessions: &mut HashMap<Digest, Held>, most: usize, now: Instant) ->
             *count.entry(held.user.name.clone()).or_default() += 1;
         }
         let rank = |held: &Held| (count.get(&held.user.name).copied(), Reverse(held.until));
-        let oldest = sessions
-            .iter()
-            .max_by_key(|(_, held)| rank(held))
-            .map(|(digest, _)| *digest);
+        let oldest = sessions.iter().max_by_key(|(_, held)| rank(held)).map(|(digest, _)| *digest);
         ended.extend(oldest.and_then(|digest| sessions.remove(&digest)));
     }
     ended
@@ -162,10 +140,7 @@ mod tests {
     const HOUR: Duration = Duration::from_hours(1);
 
     fn user(name: &str) -> User {
-        User {
-            name: name.into(),
-            rights: Arc::default(),
-        }
+        User { name: name.into(), rights: Arc::default() }
     }
 
     struct Room {
@@ -175,17 +150,11 @@ mod tests {
 
     impl Room {
         fn new(most: usize) -> Self {
-            Self {
-                key: Key::random().unwrap(),
-                sessions: WebSessions::new(HOUR, most),
-            }
+            Self { key: Key::random().unwrap(), sessions: WebSessions::new(HOUR, most) }
         }
 
         fn start(&self, name: &str) -> String {
-            self.sessions
-                .start(&user(name), &self.key, Instant::now())
-                .unwrap()
-                .token
+            self.sessions.start(&user(name), &self.key, Instant::now()).unwrap().token
         }
 
         fn find(&self, token: &str) -> Option<SignedIn> {
@@ -200,24 +169,14 @@ mod tests {
         assert_ne!(one, two);
         assert_eq!(one.len(), 43);
         assert!(
-            one.bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'),
+            one.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'),
             "{one}"
         );
         assert_eq!(&*room.find(&one).unwrap().user.name, "jana");
-        for wrong in [
-            "",
-            "x",
-            &format!("{one} "),
-            &format!("{one}="),
-            &one.to_lowercase(),
-        ] {
+        for wrong in ["", "x", &format!("{one} "), &format!("{one}="), &one.to_lowercase()] {
             assert!(room.find(wrong).is_none(), "{wrong}");
         }
-        assert!(
-            Room::new(10).find(&one).is_none(),
-            "another process knows nothing of it"
-        );
+        assert!(Room::new(10).find(&one).is_none(), "another process knows nothing of it");
     }
 
     #[tokio::test(start_paused = true)]
@@ -228,10 +187,7 @@ mod tests {
         assert!(room.sessions.end(&token, &room.key, Instant::now()));
         socket.ended.cancelled().await;
         assert!(room.find(&token).is_none());
-        assert!(
-            !room.sessions.end(&token, &room.key, Instant::now()),
-            "it ends once"
-        );
+        assert!(!room.sessions.end(&token, &room.key, Instant::now()), "it ends once");
         assert!(room.find(&other).is_some());
         assert!(!other_socket.ended.is_cancelled());
     }

@@ -62,8 +62,7 @@ impl Defaults {
     }
 
     fn is_section(&self, name: &str) -> bool {
-        self.keys()
-            .any(|key| key.split_once('.').is_some_and(|(section, _)| section == name))
+        self.keys().any(|key| key.split_once('.').is_some_and(|(section, _)| section == name))
     }
 
     pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
@@ -89,8 +88,7 @@ impl Defaults {
             .map(|known| (distance(key, known), key.len().abs_diff(known.len()), known))
             .min()
             .filter(|(distance, ..)| *distance <= SUGGESTED_DISTANCE);
-        near.map(|(.., known)| known)
-            .or_else(|| self.keys().filter(|known| last(known) == last(key)).min())
+        near.map(|(.., known)| known).or_else(|| self.keys().filter(|known| last(known) == last(key)).min())
     }
 
     /// What a file says; `None` where it is no TOML.
@@ -127,10 +125,7 @@ impl Defaults {
                     }
                     Err(sentence) => {
                         let mistake = broken(origin, &sentence);
-                        mistakes.push(Mistake {
-                            key: Some(key),
-                            ..mistake
-                        });
+                        mistakes.push(Mistake { key: Some(key), ..mistake });
                     }
                 }
             } else {
@@ -161,14 +156,12 @@ impl Defaults {
     /// The key that a variable names; `name` is what stands behind the prefix.
     fn variable(&self, variable: &str, capitals: &str, name: &str) -> Result<String, String> {
         let Some(path) = name.strip_prefix('_') else {
-            let meant = self
-                .keys()
-                .find(|key| key.replace('.', "_").to_uppercase() == name.replace("__", "_"));
+            let meant =
+                self.keys().find(|key| key.replace('.', "_").to_uppercase() == name.replace("__", "_"));
             return Err(match meant {
-                Some(key) => format!(
-                    "unknown variable; did you mean {}, with two underscores?",
-                    spelled(key)
-                ),
+                Some(key) => {
+                    format!("unknown variable; did you mean {}, with two underscores?", spelled(key))
+                }
                 None => format!(
                     "unknown variable; a key is set with two underscores, as {}",
                     spelled("server.listen")
@@ -179,11 +172,7 @@ impl Defaults {
         if self.find(&key).is_none() {
             return Err(self.unknown(&key));
         }
-        if variable == capitals {
-            Ok(key)
-        } else {
-            Err(format!("write it in capitals, as {capitals}"))
-        }
+        if variable == capitals { Ok(key) } else { Err(format!("write it in capitals, as {capitals}")) }
     }
 
     /// What flags say; of two with the same key the later counts.
@@ -216,10 +205,7 @@ impl Defaults {
             )),
             _ => None,
         };
-        layer.0.insert(
-            key,
-            Value::new(origin.as_ref(), parsed.unwrap_or_else(|| text.into())),
-        );
+        layer.0.insert(key, Value::new(origin.as_ref(), parsed.unwrap_or_else(|| text.into())));
     }
 }
 
@@ -233,18 +219,10 @@ pub(super) fn read(path: &Path) -> Result<String, ReadError> {
     let mut bytes = Vec::new();
     File::open(path)
         .and_then(|file| file.take(FILE_BYTES + 1).read_to_end(&mut bytes))
-        .map_err(|error| ReadError {
-            kind: error.kind(),
-            sentence: unreadable(&error),
-        })?;
-    let other = |sentence: String| ReadError {
-        kind: io::ErrorKind::InvalidData,
-        sentence,
-    };
+        .map_err(|error| ReadError { kind: error.kind(), sentence: unreadable(&error) })?;
+    let other = |sentence: String| ReadError { kind: io::ErrorKind::InvalidData, sentence };
     if bytes.len() as u64 > FILE_BYTES {
-        return Err(other(format!(
-            "is larger than {FILE_BYTES} bytes; is it a configuration file?"
-        )));
+        return Err(other(format!("is larger than {FILE_BYTES} bytes; is it a configuration file?")));
     }
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
@@ -271,11 +249,7 @@ fn unreadable(error: &io::Error) -> String {
 }
 
 pub(super) fn broken(origin: &str, sentence: &str) -> Mistake {
-    Mistake {
-        origin: origin.to_owned(),
-        key: None,
-        sentence: sentence.to_owned(),
-    }
+    Mistake { origin: origin.to_owned(), key: None, sentence: sentence.to_owned() }
 }
 
 /// The first mistakes of syntax, in their order and one a line: what follows on a line follows from that.
@@ -302,27 +276,14 @@ fn syntax(origin: &str, text: &str, error: &toml::de::Error) -> Mistake {
     let line = before.matches('\n').count() + 1;
     let column = before.chars().rev().take_while(|char| *char != '\n').count() + 1;
     let message = error.message().trim_end_matches(", expected nothing");
-    broken(
-        origin,
-        &format!("line {line}, column {column}: {}", plain(message)),
-    )
+    broken(origin, &format!("line {line}, column {column}: {}", plain(message)))
 }
 
 /// A quoted key stays quoted where it could be taken for a path.
 fn joined(section: &str, name: &str) -> String {
-    let bare = name
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
-    let name = if bare && !name.is_empty() {
-        name.to_owned()
-    } else {
-        quoted(name)
-    };
-    if section.is_empty() {
-        name
-    } else {
-        format!("{section}.{name}")
-    }
+    let bare = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
+    let name = if bare && !name.is_empty() { name.to_owned() } else { quoted(name) };
+    if section.is_empty() { name } else { format!("{section}.{name}") }
 }
 
 fn spelled(key: &str) -> String {

@@ -106,16 +106,9 @@ fn examine(sources: &Sources) -> (Option<Settings>, Vec<Asked>, Vec<Mistake>) {
 
 /// What the file says; `None` if there is one that could not be read.
 fn file(defaults: &Defaults, sources: &Sources, mistakes: &mut Vec<Mistake>) -> Option<Layer> {
-    let path = sources
-        .file
-        .clone()
-        .unwrap_or_else(|| sources.directory.join("config/hub.toml"));
+    let path = sources.file.clone().unwrap_or_else(|| sources.directory.join("config/hub.toml"));
     let shown = path.display().to_string();
-    let origin = if shown.is_empty() {
-        "\"\"".to_owned()
-    } else {
-        shown
-    };
+    let origin = if shown.is_empty() { "\"\"".to_owned() } else { shown };
     match layers::read(&path) {
         Ok(text) => defaults.file(&origin, &text, mistakes),
         Err(error) if error.kind == io::ErrorKind::NotFound && sources.file.is_none() => {

@@ -43,11 +43,7 @@ pub(super) struct Reader {
 impl Reader {
     /// Goes on with the mistakes that were found so far.
     pub(super) fn new(merged: Value, mistakes: Vec<Mistake>) -> Self {
-        Self {
-            merged,
-            asked: Vec::new(),
-            mistakes,
-        }
+        Self { merged, asked: Vec::new(), mistakes }
     }
 
     /// What was asked for, and everything that was wrong.
@@ -67,15 +63,11 @@ impl Reader {
         let expected = format!("a whole number from {least} to {most}{}", in_brackets(unit));
         let answer = match self.kind(key) {
             Some(ValueKind::I64(found)) => match u64::try_from(found) {
-                Ok(found) if found > most => Err(format!(
-                    "{found} is above the most of {most}{}",
-                    in_brackets(unit)
-                )),
+                Ok(found) if found > most => {
+                    Err(format!("{found} is above the most of {most}{}", in_brackets(unit)))
+                }
                 Ok(found) if found >= least => Ok(found),
-                _ => Err(format!(
-                    "{found} is below the least of {least}{}",
-                    in_brackets(unit)
-                )),
+                _ => Err(format!("{found} is below the least of {least}{}", in_brackets(unit))),
             },
             other => Err(mismatch(&expected, other.as_ref())),
         };
@@ -153,20 +145,14 @@ impl Reader {
     }
 
     pub(super) fn address(&mut self, key: &'static str) -> SocketAddr {
-        self.text(key, "an address and a port", parse_address)
-            .unwrap_or(([127, 0, 0, 1], 0).into())
+        self.text(key, "an address and a port", parse_address).unwrap_or(([127, 0, 0, 1], 0).into())
     }
 
     pub(super) fn optional_address(&mut self, key: &'static str) -> Option<SocketAddr> {
         let parse = |text: &str| {
-            if text.is_empty() {
-                Ok(None)
-            } else {
-                parse_address(text).map(Some)
-            }
+            if text.is_empty() { Ok(None) } else { parse_address(text).map(Some) }
         };
-        self.text(key, "an address and a port, or nothing", parse)
-            .flatten()
+        self.text(key, "an address and a port, or nothing", parse).flatten()
     }
 
     pub(super) fn path(&mut self, key: &'static str) -> PathBuf {
@@ -202,10 +188,7 @@ impl Reader {
     ) -> Option<T> {
         let all = words.map(|(word, _)| word).join(", ");
         let parse = |text: &str| {
-            let found = words
-                .iter()
-                .find(|(word, _)| *word == text)
-                .map(|(_, meaning)| *meaning);
+            let found = words.iter().find(|(word, _)| *word == text).map(|(_, meaning)| *meaning);
             found.ok_or_else(|| format!("expected one of {all}, found {}", quoted(text)))
         };
         self.text(key, &all, parse)
@@ -224,11 +207,7 @@ impl Reader {
     /// Notes that `higher` is below `lower`, naming the one that is not a default. Nothing is said where one of
     /// them is wrong already: it has no value that could be compared.
     pub(super) fn at_least(&mut self, higher: Side, lower: Side) {
-        let wrong = |key: &str| {
-            self.mistakes
-                .iter()
-                .any(|mistake| mistake.key.as_deref() == Some(key))
-        };
+        let wrong = |key: &str| self.mistakes.iter().any(|mistake| mistake.key.as_deref() == Some(key));
         let told = wrong(higher.key) || wrong(lower.key);
         if higher.value >= lower.value || told {
             return;
@@ -236,10 +215,7 @@ impl Reader {
         let (key, sentence) = match (self.origin(higher.key), self.origin(lower.key)) {
             (None, Some(_)) => (
                 lower.key,
-                format!(
-                    "{} is above {}, which is {} by default",
-                    lower.value, higher.key, higher.value
-                ),
+                format!("{} is above {}, which is {} by default", lower.value, higher.key, higher.value),
             ),
             (_, other) => (
                 higher.key,
@@ -258,11 +234,7 @@ impl Reader {
     /// Notes a mistake that the value of `key` is part of.
     pub(super) fn mistake(&mut self, key: &'static str, sentence: String) {
         let origin = self.origin(key).unwrap_or_else(|| DEFAULT.to_owned());
-        self.mistakes.push(Mistake {
-            origin,
-            key: Some(key.to_owned()),
-            sentence,
-        });
+        self.mistakes.push(Mistake { origin, key: Some(key.to_owned()), sentence });
     }
 
     fn text<T>(
@@ -341,19 +313,12 @@ impl Reader {
 
 fn parse_address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| {
-        format!(
-            "expected an address and a port such as 127.0.0.1:8080 or [::]:8080, found {}",
-            quoted(text)
-        )
+        format!("expected an address and a port such as 127.0.0.1:8080 or [::]:8080, found {}", quoted(text))
     })
 }
 
 fn in_brackets(unit: &str) -> String {
-    if unit.is_empty() {
-        String::new()
-    } else {
-        format!(" ({unit})")
-    }
+    if unit.is_empty() { String::new() } else { format!(" ({unit})") }
 }
 
 fn mismatch(expected: &str, found: Option<&ValueKind>) -> String {

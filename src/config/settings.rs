@@ -239,20 +239,13 @@ impl Settings {
             limits,
             outbox: Outbox::read(reader),
             retained: Retained::read(reader, &topic),
-            routes: Routes {
-                cached: reader.count("routes.cached", 1..=10_000_000, "topics"),
-            },
+            routes: Routes { cached: reader.count("routes.cached", 1..=10_000_000, "topics") },
             users: Users::read(reader),
-            figures: Figures {
-                every: reader.seconds("figures.every_seconds", 1..=3600),
-            },
+            figures: Figures { every: reader.seconds("figures.every_seconds", 1..=3600) },
             log: Log {
                 filter: reader.log_filter("log.filter"),
                 format: reader
-                    .choice(
-                        "log.format",
-                        [("text", LogFormat::Text), ("json", LogFormat::Json)],
-                    )
+                    .choice("log.format", [("text", LogFormat::Text), ("json", LogFormat::Json)])
                     .unwrap_or_default(),
             },
             simulator: Simulator::read(reader, &topic),
@@ -261,23 +254,14 @@ impl Settings {
 
     /// What each key allows alone and all together do not.
     pub(super) fn check_together(&self, reader: &mut Reader) {
-        let side = |key, value: usize| Side {
-            key,
-            value: value as u64,
-        };
+        let side = |key, value: usize| Side { key, value: value as u64 };
         let message = side("limits.message_bytes", self.limits.message_bytes);
         let hard_bytes = side("outbox.hard_bytes", self.outbox.hard_bytes);
         let topic = side("limits.topic_bytes", self.limits.topic.max_bytes);
         reader.at_least(message, topic);
         reader.at_least(
-            Side {
-                key: "limits.ping_seconds",
-                value: self.limits.ping.as_secs(),
-            },
-            Side {
-                key: "limits.pong_seconds",
-                value: self.limits.pong.as_secs(),
-            },
+            Side { key: "limits.ping_seconds", value: self.limits.ping.as_secs() },
+            Side { key: "limits.pong_seconds", value: self.limits.pong.as_secs() },
         );
         reader.at_least(
             side("outbox.hard_messages", self.outbox.hard_messages),
@@ -286,12 +270,7 @@ impl Settings {
         reader.at_least(hard_bytes, side("outbox.bytes", self.outbox.bytes));
         reader.at_least(hard_bytes, message);
         reader.at_least(side("retained.bytes", self.retained.bytes), message);
-        for filter in self
-            .retained
-            .always
-            .iter()
-            .filter(|filter| self.retained.never.contains(filter))
-        {
+        for filter in self.retained.always.iter().filter(|filter| self.retained.never.contains(filter)) {
             let sentence = format!("{} is in retained.always too", quoted(filter.as_str()));
             reader.mistake("retained.never", sentence);
         }
@@ -386,10 +365,7 @@ impl Simulator {
     fn read(reader: &mut Reader, topic: &topic::Limits) -> Self {
         Self {
             run: reader
-                .choice(
-                    "simulator.run",
-                    [("demo", Run::Demo), ("on", Run::On), ("off", Run::Off)],
-                )
+                .choice("simulator.run", [("demo", Run::Demo), ("on", Run::On), ("off", Run::Off)])
                 .unwrap_or_default(),
             base: reader.base("simulator.base", topic),
             tower_base: reader.base("simulator.tower_base", topic),

@@ -21,18 +21,10 @@ impl Place {
 
     fn load(&self, env: &[(&str, &str)], flags: &[(&str, &str)]) -> Result<Settings, String> {
         let owned = |pairs: &[(&str, &str)]| {
-            pairs
-                .iter()
-                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-                .collect()
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
         };
         let directory = self.0.path().to_owned();
-        self.told(&Sources {
-            file: None,
-            directory,
-            env: owned(env),
-            flags: owned(flags),
-        })
+        self.told(&Sources { file: None, directory, env: owned(env), flags: owned(flags) })
     }
 
     /// What is told, with the path of this place left out.
@@ -61,47 +53,27 @@ fn the_defaults_load_without_any_file() {
     assert_eq!(settings.server.line_listen, None);
     assert_eq!(settings.server.drain, Duration::from_secs(5));
     assert_eq!(settings.limits.topic, crate::topic::Limits::default());
-    assert_eq!(
-        settings.limits.messages_per_second.map(std::num::NonZero::get),
-        Some(20_000)
-    );
+    assert_eq!(settings.limits.messages_per_second.map(std::num::NonZero::get), Some(20_000));
     assert_eq!(settings.limits.batch, Duration::from_secs(5));
     assert_eq!(settings.users.remember, Duration::from_hours(1));
     assert_eq!(settings.users.web_session, Duration::from_hours(12));
     assert_eq!(settings.simulator.base.as_str(), "nodes/bridge/0");
-    assert_eq!(
-        (settings.simulator.run, settings.log.format),
-        (Run::Demo, LogFormat::Text)
-    );
+    assert_eq!((settings.simulator.run, settings.log.format), (Run::Demo, LogFormat::Text));
 }
 
 #[test]
 fn a_copy_of_the_defaults_is_a_configuration() {
-    assert_eq!(
-        Place::with(HUB_TOML).load(&[], &[]),
-        Place::empty().load(&[], &[])
-    );
+    assert_eq!(Place::with(HUB_TOML).load(&[], &[]), Place::empty().load(&[], &[]));
 }
 
 #[test]
 fn flags_override_the_environment_which_overrides_the_file_which_overrides_the_defaults() {
     let place = Place::with("[limits]\nfilters = 1\nconnections = 1\nhandshakes = 1\n");
-    let variables = [
-        ("CLOWN_HUB__LIMITS__CONNECTIONS", "2"),
-        ("CLOWN_HUB__LIMITS__HANDSHAKES", "2"),
-        ("PATH", "/bin"),
-    ];
-    let limits = place
-        .load(&variables, &[("limits.handshakes", "3")])
-        .unwrap()
-        .limits;
+    let variables =
+        [("CLOWN_HUB__LIMITS__CONNECTIONS", "2"), ("CLOWN_HUB__LIMITS__HANDSHAKES", "2"), ("PATH", "/bin")];
+    let limits = place.load(&variables, &[("limits.handshakes", "3")]).unwrap().limits;
     assert_eq!(
-        (
-            limits.topic.max_levels,
-            limits.filters,
-            limits.connections,
-            limits.handshakes
-        ),
+        (limits.topic.max_levels, limits.filters, limits.connections, limits.handshakes),
         (32, 1, 2, 3)
     );
 }
@@ -123,10 +95,7 @@ fn texts_of_environment_and_flags_are_read_by_the_type_of_their_key() {
         ("CLOWN_HUB_URL", "ws://hub"),
         ("CLOWN_HUBS", "another program's"),
     ];
-    let flags = [
-        ("server.line_listen", "[::1]:0"),
-        ("limits.messages_per_second", "0"),
-    ];
+    let flags = [("server.line_listen", "[::1]:0"), ("limits.messages_per_second", "0")];
     let settings = Place::empty().load(&variables, &flags).unwrap();
     let origins: Vec<_> = settings.server.origins.iter().map(WebOrigin::as_str).collect();
     assert_eq!(origins, ["https://house.example", "null"]);
@@ -140,10 +109,7 @@ fn texts_of_environment_and_flags_are_read_by_the_type_of_their_key() {
 #[test]
 fn all_mistakes_are_told_at_once_each_with_its_place_and_key() {
     let place = Place::with("[server]\nlisten = 8080\n[limits]\nmessage_bytes = 12\n[bogus]\nx = 1\n");
-    let variables = [
-        ("CLOWN_HUB__SERVER__LISTN", "x"),
-        ("CLOWN_HUB__OUTBOX__MESSAGES", "many"),
-    ];
+    let variables = [("CLOWN_HUB__SERVER__LISTN", "x"), ("CLOWN_HUB__OUTBOX__MESSAGES", "many")];
     let flags = [("simulator.run", "sometimes"), ("nothing", "x")];
     let told = place.load(&variables, &flags).unwrap_err();
     let expected = [
@@ -162,46 +128,19 @@ fn all_mistakes_are_told_at_once_each_with_its_place_and_key() {
 #[test]
 fn an_unknown_key_is_refused_with_the_one_that_was_probably_meant() {
     let told = |text| file(text).replace("config/hub.toml: ", "");
-    assert_eq!(
-        told("[limits]\nfilter = 1"),
-        "unknown key limits.filter; did you mean limits.filters?"
-    );
-    assert_eq!(
-        told("[limit]\nfilters = 1"),
-        "unknown key limit.filters; did you mean limits.filters?"
-    );
-    assert_eq!(
-        told("listen = ''"),
-        "unknown key listen; did you mean server.listen?"
-    );
-    assert_eq!(
-        told("[limits]\nlisten = ''"),
-        "unknown key limits.listen; did you mean server.listen?"
-    );
-    assert_eq!(
-        told("'server.listen' = ''"),
-        "unknown key \"server.listen\"; did you mean server.listen?"
-    );
-    assert_eq!(
-        told("[bogus]"),
-        "unknown key bogus; docs/configuration.md lists them all"
-    );
+    assert_eq!(told("[limits]\nfilter = 1"), "unknown key limits.filter; did you mean limits.filters?");
+    assert_eq!(told("[limit]\nfilters = 1"), "unknown key limit.filters; did you mean limits.filters?");
+    assert_eq!(told("listen = ''"), "unknown key listen; did you mean server.listen?");
+    assert_eq!(told("[limits]\nlisten = ''"), "unknown key limits.listen; did you mean server.listen?");
+    assert_eq!(told("'server.listen' = ''"), "unknown key \"server.listen\"; did you mean server.listen?");
+    assert_eq!(told("[bogus]"), "unknown key bogus; docs/configuration.md lists them all");
     assert_eq!(
         told("[server.tls]\non = true"),
         "unknown key server.tls.on; docs/configuration.md lists them all"
     );
-    assert_eq!(
-        told("server = 5"),
-        "server is a section and takes no value; give its keys values"
-    );
-    assert_eq!(
-        flag("server", "5"),
-        "flag: server is a section and takes no value; give its keys values"
-    );
-    assert_eq!(
-        flag("server.lisetn", ""),
-        "flag: unknown key server.lisetn; did you mean server.listen?"
-    );
+    assert_eq!(told("server = 5"), "server is a section and takes no value; give its keys values");
+    assert_eq!(flag("server", "5"), "flag: server is a section and takes no value; give its keys values");
+    assert_eq!(flag("server.lisetn", ""), "flag: unknown key server.lisetn; did you mean server.listen?");
 }
 
 #[test]
@@ -256,22 +195,13 @@ fn a_wrong_type_names_where_it_comes_from_what_was_expected_and_what_was_found()
         env("CLOWN_HUB__LIMITS__FILTERS", ""),
         format!("CLOWN_HUB__LIMITS__FILTERS: {number} the text \"\"")
     );
-    assert_eq!(
-        flag("limits.filters", "1e3"),
-        format!("flag: {number} the text \"1e3\"")
-    );
+    assert_eq!(flag("limits.filters", "1e3"), format!("flag: {number} the text \"1e3\""));
 }
 
 #[test]
 fn a_value_out_of_range_is_told_with_the_bound_and_its_unit() {
-    assert_eq!(
-        flag("limits.filters", "0"),
-        "flag: limits.filters: 0 is below the least of 1 (filters)"
-    );
-    assert_eq!(
-        flag("limits.filters", "-1"),
-        "flag: limits.filters: -1 is below the least of 1 (filters)"
-    );
+    assert_eq!(flag("limits.filters", "0"), "flag: limits.filters: 0 is below the least of 1 (filters)");
+    assert_eq!(flag("limits.filters", "-1"), "flag: limits.filters: -1 is below the least of 1 (filters)");
     assert_eq!(
         flag("server.drain_seconds", "301"),
         "flag: server.drain_seconds: 301 is above the most of 300 (seconds)"
@@ -290,10 +220,7 @@ fn a_text_that_cannot_be_read_is_told_with_what_is_allowed() {
         "flag: server.listen: expected an address and a port such as 127.0.0.1:8080 or [::]:8080, found \
          \"localhost:8080\""
     );
-    assert_eq!(
-        flag("users.file", ""),
-        "flag: users.file: expected a path, found nothing"
-    );
+    assert_eq!(flag("users.file", ""), "flag: users.file: expected a path, found nothing");
     assert_eq!(
         flag("log.filter", "hub=loud"),
         "flag: log.filter: expected a level (error, warn, info, debug, trace) or levels by module such as \
@@ -320,20 +247,11 @@ fn an_origin_that_no_browser_sends_is_refused() {
     assert_eq!(told("https://*.example"), format!("\"https://*.example\" {full}"));
     assert_eq!(told("https://"), format!("\"https://\" {full}"));
     let path = "has a path, which an origin has not; leave out what follows the host";
-    assert_eq!(
-        told("https://a.example/"),
-        format!("\"https://a.example/\" {path}")
-    );
+    assert_eq!(told("https://a.example/"), format!("\"https://a.example/\" {path}"));
     let capitals = "has capitals, which browsers do not send; write it in lower case";
-    assert_eq!(
-        told("https://A.example"),
-        format!("\"https://A.example\" {capitals}")
-    );
+    assert_eq!(told("https://A.example"), format!("\"https://A.example\" {capitals}"));
     let port = "names the usual port, which browsers leave out; leave it out";
-    assert_eq!(
-        told("https://a.example:443"),
-        format!("\"https://a.example:443\" {port}")
-    );
+    assert_eq!(told("https://a.example:443"), format!("\"https://a.example:443\" {port}"));
 }
 
 #[test]
@@ -367,10 +285,7 @@ fn values_that_do_not_go_together_are_told_at_the_one_that_was_set() {
         "the defaults: simulator.base: \"nodes/bridge/0\": topic has 3 levels, the limit is 2"
     );
     let twice = file("retained = { always = ['a'], never = ['b', 'a'] }");
-    assert_eq!(
-        twice,
-        "config/hub.toml: retained.never: \"a\" is in retained.always too"
-    );
+    assert_eq!(twice, "config/hub.toml: retained.never: \"a\" is in retained.always too");
     assert_eq!(
         flag("server.line_listen", "127.0.0.1:8080"),
         "flag: server.line_listen: 127.0.0.1:8080 is the address of server.listen too"
@@ -380,13 +295,8 @@ fn values_that_do_not_go_together_are_told_at_the_one_that_was_set() {
 #[test]
 fn a_wrong_value_is_not_compared_with_others() {
     let told = file("[outbox]\nhard_messages = 0\nmessages = 20000");
-    assert_eq!(
-        told,
-        "config/hub.toml: outbox.hard_messages: 0 is below the least of 1 (messages)"
-    );
-    let told = Place::with("[outbox\n")
-        .load(&[("CLOWN_HUB__OUTBOX__MESSAGES", "20000")], &[])
-        .unwrap_err();
+    assert_eq!(told, "config/hub.toml: outbox.hard_messages: 0 is below the least of 1 (messages)");
+    let told = Place::with("[outbox\n").load(&[("CLOWN_HUB__OUTBOX__MESSAGES", "20000")], &[]).unwrap_err();
     assert!(!told.contains("outbox.messages"), "{told}");
 }
 
@@ -418,10 +328,7 @@ fn mistakes_of_syntax_are_told_in_order_and_once_a_line() {
 fn a_file_that_cannot_be_read_is_told_with_what_to_do() {
     let place = Place::with("");
     let told = |file: PathBuf| {
-        let sources = Sources {
-            file: Some(file),
-            ..Sources::default()
-        };
+        let sources = Sources { file: Some(file), ..Sources::default() };
         place.told(&sources).unwrap_err()
     };
     let path = |name: &str| place.0.path().join(name);
@@ -429,20 +336,11 @@ fn a_file_that_cannot_be_read_is_told_with_what_to_do() {
         told(path("hub.tml")),
         "hub.tml: there is no such file; name one that exists, or none to run with the defaults"
     );
-    assert_eq!(
-        told(path("config")),
-        "config: is a directory; name the file in it"
-    );
+    assert_eq!(told(path("config")), "config: is a directory; name the file in it");
     fs::write(path("latin.toml"), b"# caf\xe9").unwrap();
-    assert_eq!(
-        told(path("latin.toml")),
-        "latin.toml: is not UTF-8 at byte 5; save it as UTF-8"
-    );
+    assert_eq!(told(path("latin.toml")), "latin.toml: is not UTF-8 at byte 5; save it as UTF-8");
     fs::write(path("big.toml"), vec![b'#'; 1024 * 1024 + 1]).unwrap();
-    assert_eq!(
-        told(path("big.toml")),
-        "big.toml: is larger than 1048576 bytes; is it a configuration file?"
-    );
+    assert_eq!(told(path("big.toml")), "big.toml: is larger than 1048576 bytes; is it a configuration file?");
 }
 
 #[test]
@@ -451,12 +349,7 @@ fn the_file_that_was_asked_for_is_read_instead_of_the_usual_one() {
     let other = place.0.path().join("other.toml");
     fs::write(&other, "limits.filters = 7").unwrap();
     let directory = place.0.path().to_owned();
-    let settings = load(&Sources {
-        file: Some(other),
-        directory,
-        ..Sources::default()
-    })
-    .unwrap();
+    let settings = load(&Sources { file: Some(other), directory, ..Sources::default() }).unwrap();
     assert_eq!((settings.server.io_threads, settings.limits.filters), (1, 7));
 }
 
@@ -464,10 +357,7 @@ fn the_file_that_was_asked_for_is_read_instead_of_the_usual_one() {
 fn a_long_value_is_not_told_back_whole_and_stays_on_one_line() {
     let secret = format!("line\n{}", "s".repeat(100));
     let told = env("CLOWN_HUB__SERVER__LISTEN", &secret);
-    assert!(
-        told.contains("\"line\\nsss") && told.ends_with("105 characters in all"),
-        "{told}"
-    );
+    assert!(told.contains("\"line\\nsss") && told.ends_with("105 characters in all"), "{told}");
     assert!(!told.contains(&"s".repeat(41)), "{told}");
     assert!(flag(&"k".repeat(1000), "").len() < 200);
     assert!(env(&format!("CLOWN_HUB__{}", "K".repeat(1000)), "").len() < 300);
@@ -476,21 +366,11 @@ fn a_long_value_is_not_told_back_whole_and_stays_on_one_line() {
 
 #[test]
 fn two_mistakes_are_two_lines_and_each_can_be_looked_at() {
-    let flags = vec![
-        ("a".to_owned(), String::new()),
-        ("server.io_threads".to_owned(), "0".to_owned()),
-    ];
+    let flags = vec![("a".to_owned(), String::new()), ("server.io_threads".to_owned(), "0".to_owned())];
     let directory = Place::empty().0.path().to_owned();
-    let mistakes = load(&Sources {
-        directory,
-        flags,
-        ..Sources::default()
-    })
-    .unwrap_err();
-    let keys: Vec<_> = mistakes
-        .iter()
-        .map(|mistake| (mistake.origin.as_str(), mistake.key.as_deref()))
-        .collect();
+    let mistakes = load(&Sources { directory, flags, ..Sources::default() }).unwrap_err();
+    let keys: Vec<_> =
+        mistakes.iter().map(|mistake| (mistake.origin.as_str(), mistake.key.as_deref())).collect();
     assert_eq!(keys, [("flag", None), ("flag", Some("server.io_threads"))]);
     assert_eq!(mistakes.to_string().lines().count(), 2);
 }
@@ -504,16 +384,11 @@ fn without_default((key, _, range): Row) -> (String, String) {
 
 /// The code takes its defaults from `hub.toml`, so it has none of its own to compare.
 fn rows_of_the_code() -> Vec<(String, String)> {
-    let (settings, asked, mistakes) = examine(&Sources {
-        directory: "/nowhere".into(),
-        ..Sources::default()
-    });
+    let (settings, asked, mistakes) =
+        examine(&Sources { directory: "/nowhere".into(), ..Sources::default() });
     assert_eq!((settings.is_some(), mistakes), (true, vec![]));
     let range = |asked: &Asked| format!("{} {}", asked.range, asked.unit).trim_end().to_owned();
-    asked
-        .iter()
-        .map(|asked| (asked.key.to_owned(), range(asked)))
-        .collect()
+    asked.iter().map(|asked| (asked.key.to_owned(), range(asked))).collect()
 }
 
 /// The line right above a key is its range and unit.
@@ -532,27 +407,16 @@ fn rows_of_hub_toml() -> Vec<Row> {
 }
 
 fn rows_of_the_document() -> Vec<Row> {
-    let table = include_str!("../../docs/configuration.md")
-        .lines()
-        .skip_while(|line| !line.starts_with("| key "));
+    let table =
+        include_str!("../../docs/configuration.md").lines().skip_while(|line| !line.starts_with("| key "));
     let row = |line: &str| {
         let cells: Vec<_> = line.split('|').map(str::trim).collect();
-        let ["", key, default, range, unit, meaning, bound, ""] = cells[..] else {
-            panic!("{line}")
-        };
+        let ["", key, default, range, unit, meaning, bound, ""] = cells[..] else { panic!("{line}") };
         assert!(!meaning.is_empty() && !bound.is_empty(), "{line}");
         let bare = |cell: &str| cell.trim_matches('`').to_owned();
-        (
-            bare(key),
-            bare(default),
-            format!("{range} {unit}").trim_end().to_owned(),
-        )
+        (bare(key), bare(default), format!("{range} {unit}").trim_end().to_owned())
     };
-    table
-        .skip(2)
-        .take_while(|line| line.starts_with('|'))
-        .map(row)
-        .collect()
+    table.skip(2).take_while(|line| line.starts_with('|')).map(row).collect()
 }
 
 #[test]
@@ -569,12 +433,8 @@ fn the_document_has_the_keys_the_defaults_the_ranges_and_the_units_of_hub_toml()
 #[test]
 fn every_example_of_a_mistake_in_the_document_is_what_the_hub_says() {
     let place = Place::with("[limits]\nmessage_bytes = 12");
-    let told = place
-        .load(
-            &[("CLOWN_HUB__SERVER__LISTN", "x")],
-            &[("simulator.run", "sometimes")],
-        )
-        .unwrap_err();
+    let told =
+        place.load(&[("CLOWN_HUB__SERVER__LISTN", "x")], &[("simulator.run", "sometimes")]).unwrap_err();
     let document = include_str!("../../docs/configuration.md");
     for line in told.lines() {
         assert!(document.lines().any(|documented| documented == line), "{line}");

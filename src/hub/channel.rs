@@ -143,8 +143,13 @@ mod tests {
         let channels = Channels::new(10);
         let kept = topic("kept/1");
         channels.with(&kept, |channel, state| {
-            let message =
-                Publication::new(channel.topic.clone(), "1", Kind::Reading, "u".into(), SystemTime::UNIX_EPOCH);
+            let message = Publication::new(
+                channel.topic.clone(),
+                "1",
+                Kind::Reading,
+                "u".into(),
+                SystemTime::UNIX_EPOCH,
+            );
             state.last = Some(Arc::new(message));
         });
         for n in 0..1_000 {

@@ -4,10 +4,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::Retention;
 use super::allowance::Excess;
 use super::publication::Publication;
 use super::session::{Answer, LastValues, Session, Side, Will, Wishes};
-use super::Retention;
 use crate::talk::control::{Configure, PublishRefused, RequestError, Welcome, shown};
 use crate::talk::{Frame, Frames, Kind, PublishOptions, Reply, Request};
 use crate::topic::{Filter, Topic, TopicError};
@@ -37,7 +37,10 @@ impl Session {
                 Ok(frame) => self.publication(&frame, now)?,
                 Err(error) => {
                     let reason = error.fault.to_string();
-                    self.refuse_bad(PublishRefused { reason, at: Some(error.at), ..Default::default() }, now)?;
+                    self.refuse_bad(
+                        PublishRefused { reason, at: Some(error.at), ..Default::default() },
+                        now,
+                    )?;
                 }
             }
         }
@@ -121,8 +124,7 @@ impl Session {
             self.hub.figures().conflated.add(conflated);
         }
         self.opened = true;
-        let last_values =
-            if configure.retained.unwrap_or(true) { LastValues::All } else { LastValues::None };
+        let last_values = if configure.retained.unwrap_or(true) { LastValues::All } else { LastValues::None };
         self.subscribe(filters, Answer::First(Reply::ConfigOk(self.welcome()).text()), last_values);
     }
 
@@ -150,7 +152,8 @@ impl Session {
             if self.client.rights.may_subscribe(&filter) {
                 filters.push(filter);
             } else {
-                filters.extend(self.client.rights.subscribe.iter().filter_map(|may| may.intersection(&filter)));
+                filters
+                    .extend(self.client.rights.subscribe.iter().filter_map(|may| may.intersection(&filter)));
             }
         }
         distinct(filters)
@@ -268,7 +271,10 @@ fn added(held: &[Filter], asked: Vec<Filter>) -> Vec<Filter> {
     distinct(held.iter().cloned().chain(asked).collect())
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "one signature for the three ways to change a subscription")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "one signature for the three ways to change a subscription"
+)]
 fn removed(held: &[Filter], asked: Vec<Filter>) -> Vec<Filter> {
     held.iter().filter(|filter| !asked.contains(filter)).cloned().collect()
 }

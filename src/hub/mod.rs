@@ -32,7 +32,6 @@ pub use outbox::{Outbox, SessionId};
 use presence::Presence;
 pub use publication::{Publication, View};
 pub use queue::Bounds;
-use queue::Item;
 pub use rights::Rights;
 pub use session::{Client, Drained, Session, Side};
 use trie::Trie;
@@ -95,7 +94,9 @@ pub enum Retention {
 
 /// The store of last values is full: the message was routed, but is not kept, and neither is an older one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the store of last values is full: the message was routed but will not be shown to later subscribers")]
+#[error(
+    "the store of last values is full: the message was routed but will not be shown to later subscribers"
+)]
 pub struct StoreFull;
 
 /// The hub. Shared by all sessions through an [`Arc`].
@@ -268,11 +269,13 @@ impl Hub {
         let mut subscriptions = self.subscriptions.write();
         for filter in gone {
             self.figures.filters.sub(1);
-            subscriptions.change(filter.as_str(), |outboxes| without(outboxes.unwrap_or_default(), outbox.id));
+            subscriptions
+                .change(filter.as_str(), |outboxes| without(outboxes.unwrap_or_default(), outbox.id));
         }
         for filter in new {
             self.figures.filters.add(1);
-            subscriptions.change(filter.as_str(), |outboxes| Some(with(outboxes.unwrap_or_default(), outbox)));
+            subscriptions
+                .change(filter.as_str(), |outboxes| Some(with(outboxes.unwrap_or_default(), outbox)));
         }
         self.generation.fetch_add(1, Ordering::AcqRel) + 1
     }

@@ -53,7 +53,13 @@ pub struct Taken {
 }
 
 impl Outbox {
-    pub(super) fn new(id: SessionId, view: View, name: Arc<str>, bounds: Bounds, figures: Arc<Figures>) -> Self {
+    pub(super) fn new(
+        id: SessionId,
+        view: View,
+        name: Arc<str>,
+        bounds: Bounds,
+        figures: Arc<Figures>,
+    ) -> Self {
         let queue = Queue::new(bounds);
         let inside = Mutex::new(Inside { queue, name, first: None, untold: 0, behind: None });
         Self { id, view, echo: AtomicBool::new(false), inside, ready: Notify::new(), figures }

@@ -126,7 +126,8 @@ mod tests {
     #[test]
     fn whoever_asks_gets_the_third_element() {
         let topic = Topic::parse("a/b", &Limits::default()).unwrap();
-        let mut message = Publication::new(topic, "1", Kind::Reading, "ja\"na".into(), SystemTime::UNIX_EPOCH);
+        let mut message =
+            Publication::new(topic, "1", Kind::Reading, "ja\"na".into(), SystemTime::UNIX_EPOCH);
         message.passed_on = r#""qos": 1"#.into();
         let view = View::from(&Base::ROOT);
         let text = message.frame_with_options(view, &message.annotation(true)).concat();

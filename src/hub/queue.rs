@@ -154,7 +154,9 @@ impl Queue {
     fn replace(&mut self, item: Item) -> Option<Item> {
         let (Some(newest), Some(topic)) = (&self.newest, item.reading()) else { return Some(item) };
         let Some(number) = newest.get(topic) else { return Some(item) };
-        let Some(older) = self.position(*number).and_then(|at| self.items.get_mut(at)) else { return Some(item) };
+        let Some(older) = self.position(*number).and_then(|at| self.items.get_mut(at)) else {
+            return Some(item);
+        };
         self.bytes = self.bytes + item.len() - older.len();
         *older = item;
         None
@@ -277,7 +279,10 @@ mod tests {
         assert_eq!(queue.offer(message("r/r/set", "2")), Offered::Queued);
         assert_eq!(queue.offer(message("a/y", "2")), Offered::Replaced(1));
         assert_eq!(queue.offer(Item::Reply("ok".to_owned())), Offered::Queued);
-        assert_eq!(all(&mut queue), ["[\"a/y\", 2]", "[\"a/x\", 3]", "[\"r/r/set\", 1]", "[\"r/r/set\", 2]", "ok"]);
+        assert_eq!(
+            all(&mut queue),
+            ["[\"a/y\", 2]", "[\"a/x\", 3]", "[\"r/r/set\", 1]", "[\"r/r/set\", 2]", "ok"]
+        );
         assert!(!queue.is_behind(), "an empty queue has caught up");
         assert_eq!(queue.offer(message("a/x", "4")), Offered::Queued);
     }

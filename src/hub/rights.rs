@@ -39,28 +39,16 @@ impl Rights {
 
     /// Whether there is anything to read or write for this user under a base.
     pub fn may_use(&self, base: &Base) -> bool {
-        let limits = Limits {
-            max_bytes: usize::MAX,
-            max_levels: usize::MAX,
-        };
+        let limits = Limits { max_bytes: usize::MAX, max_levels: usize::MAX };
         let Ok(under) = base.filter("#", &limits) else {
             return false;
         };
-        self.publish
-            .iter()
-            .chain(&self.subscribe)
-            .any(|filter| filter.overlaps(&under))
+        self.publish.iter().chain(&self.subscribe).any(|filter| filter.overlaps(&under))
     }
 
     /// Whether the user may stand at a base as its node: who may say `presence` there may be it.
     pub fn may_be_node(&self, base: &Base) -> bool {
-        base.topic(
-            "presence",
-            &Limits {
-                max_bytes: usize::MAX,
-                max_levels: usize::MAX,
-            },
-        )
-        .is_ok_and(|topic| self.may_publish(&topic))
+        base.topic("presence", &Limits { max_bytes: usize::MAX, max_levels: usize::MAX })
+            .is_ok_and(|topic| self.may_publish(&topic))
     }
 }

@@ -50,7 +50,9 @@ impl Ending {
             Self::NotUtf8 => (1007, "text is not UTF-8".into()),
             Self::TooBig { limit } => (1009, format!("message over {limit} bytes").into()),
             Self::TooMuch(excess) => (1008, excess.to_string().into()),
-            Self::SlowConsumer => (1013, "slow consumer: too much is waiting, read faster or subscribe to less".into()),
+            Self::SlowConsumer => {
+                (1013, "slow consumer: too much is waiting, read faster or subscribe to less".into())
+            }
             Self::Stuck => (1013, "slow consumer: a write made no progress".into()),
             Self::SignedOut => (1008, "session ended".into()),
             Self::NotSignedIn(why) => (1008, why.clone()),

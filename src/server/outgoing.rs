@@ -54,7 +54,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Outgoing<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Outgoing<S> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, into)
     }
 }

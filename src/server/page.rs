@@ -20,9 +20,15 @@ const FILES: [(&str, &str, &str); 5] = [
 pub(crate) fn file(path: &str, headers: &HeaderMap) -> Option<Response<Body>> {
     let (_, kind, content) = FILES.iter().find(|(name, _, _)| *name == path)?;
     let tag = tag(content);
-    let known = headers.get(IF_NONE_MATCH).and_then(|tags| tags.to_str().ok()).is_some_and(|tags| tags.contains(&tag));
-    let (status, body) =
-        if known { (StatusCode::NOT_MODIFIED, Body::empty()) } else { (StatusCode::OK, Body::from(*content)) };
+    let known = headers
+        .get(IF_NONE_MATCH)
+        .and_then(|tags| tags.to_str().ok())
+        .is_some_and(|tags| tags.contains(&tag));
+    let (status, body) = if known {
+        (StatusCode::NOT_MODIFIED, Body::empty())
+    } else {
+        (StatusCode::OK, Body::from(*content))
+    };
     Response::builder()
         .status(status)
         .header(CONTENT_TYPE, *kind)

@@ -54,9 +54,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     fn ending(&self, error: &Error) -> Ending {
         match error {
             Error::Capacity(CapacityError::MessageTooLong { .. }) => Ending::TooBig { limit: self.limit },
-            Error::Protocol(tokio_tungstenite::tungstenite::error::ProtocolError::ResetWithoutClosingHandshake) => {
-                Ending::Vanished
-            }
+            Error::Protocol(
+                tokio_tungstenite::tungstenite::error::ProtocolError::ResetWithoutClosingHandshake,
+            ) => Ending::Vanished,
             Error::Protocol(what) => Ending::Protocol(what.to_string()),
             Error::Utf8(_) => Ending::NotUtf8,
             Error::ConnectionClosed | Error::AlreadyClosed => Ending::Farewell,
@@ -72,7 +72,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Wire for WebSocket<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for WebSocket<S> {
     type Text = Utf8Bytes;
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Incoming<Utf8Bytes>> {

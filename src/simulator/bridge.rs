@@ -48,14 +48,11 @@ const BUS_1: [u8; 2] = [0x48, 0x70];
 
 impl Bridge {
     pub(super) fn power_on(seed: u64, now: Moment) -> Self {
-        let sensors = SENSORS
-            .into_iter()
-            .zip(0..)
-            .map(|((topic, quantity), channel)| Device {
-                topic,
-                interval: quantity.default_interval(),
-                part: Part::Sensor(Sensor::new(quantity, channel, now)),
-            });
+        let sensors = SENSORS.into_iter().zip(0..).map(|((topic, quantity), channel)| Device {
+            topic,
+            interval: quantity.default_interval(),
+            part: Part::Sensor(Sensor::new(quantity, channel, now)),
+        });
         let actuators = [
             ("led/-", Part::Led(Led::default())),
             ("i2c/0", Part::Bus(Bus::new(0, &BUS_0))),
@@ -64,15 +61,9 @@ impl Bridge {
             ("relay/i2c0-3f", Part::Relay(Relay::default())),
             (DISPLAY, Part::Display(Screen::start(DISPLAY))),
         ];
-        let actuators = actuators.into_iter().map(|(topic, part)| Device {
-            topic,
-            interval: Interval(Some(1)),
-            part,
-        });
-        Self {
-            weather: Weather::new(seed),
-            devices: sensors.chain(actuators).collect(),
-        }
+        let actuators =
+            actuators.into_iter().map(|(topic, part)| Device { topic, interval: Interval(Some(1)), part });
+        Self { weather: Weather::new(seed), devices: sensors.chain(actuators).collect() }
     }
 
     /// Reads the payload before the topic, so that of two faults the same one is reported as in the firmware.
@@ -89,13 +80,8 @@ impl Bridge {
             return self.list(&command, lines);
         }
         let weather = self.weather;
-        let device = self
-            .devices
-            .iter_mut()
-            .find(|device| device.topic == request.device);
-        device
-            .ok_or(Refusal::NotPluggedIn)?
-            .receive(request.action, &command, weather, now, lines)
+        let device = self.devices.iter_mut().find(|device| device.topic == request.device);
+        device.ok_or(Refusal::NotPluggedIn)?.receive(request.action, &command, weather, now, lines)
     }
 
     pub(super) fn next_wake(&self) -> Option<Moment> {
@@ -121,10 +107,8 @@ impl Bridge {
         if !command.is_empty() {
             return Err(Refusal::UnknownRequest);
         }
-        let (sensors, actuators): (Vec<_>, Vec<_>) = self
-            .devices
-            .iter()
-            .partition(|device| matches!(device.part, Part::Sensor(_)));
+        let (sensors, actuators): (Vec<_>, Vec<_>) =
+            self.devices.iter().partition(|device| matches!(device.part, Part::Sensor(_)));
         // The firmware names one bus for both.
         let actuators = actuators.into_iter().filter(|device| device.topic != "i2c/1");
         lines.push(Line::new(
@@ -140,10 +124,7 @@ impl Bridge {
 }
 
 fn topics<'d>(devices: impl Iterator<Item = &'d Device>) -> String {
-    devices
-        .map(|device| format!("\"{}\"", device.topic))
-        .collect::<Vec<_>>()
-        .join(", ")
+    devices.map(|device| format!("\"{}\"", device.topic)).collect::<Vec<_>>().join(", ")
 }
 
 impl Device {
@@ -206,9 +187,7 @@ impl Device {
     /// Answers each `publish-interval` in the object, the good on `config/ok` and the bad on `config/error`. The
     /// firmware was silent about the bad ones; clients are better off with a word.
     fn change_config(&mut self, command: &Object, now: Moment, lines: &mut Vec<Line>) -> Result<(), Refusal> {
-        let mut outcome = Err(Refusal::MissingKey {
-            key: "publish-interval",
-        });
+        let mut outcome = Err(Refusal::MissingKey { key: "publish-interval" });
         for (_, value) in command.entries().filter(|(key, _)| *key == "publish-interval") {
             outcome = Interval::parse(value, self.least_interval()).map(|interval| {
                 self.interval = interval;

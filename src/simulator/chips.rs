@@ -17,12 +17,7 @@ impl Chip {
         // TMP112 and OPT3001 have registers of two bytes, high byte first.
         let width = if matches!(address, 0x44 | 0x48) { 2 } else { 1 };
         let blank = if address == 0x50 { 0xff } else { 0 };
-        let mut chip = Self {
-            address,
-            width,
-            pointer: 0,
-            memory: vec![blank; 256 * width],
-        };
+        let mut chip = Self { address, width, pointer: 0, memory: vec![blank; 256 * width] };
         match address {
             0x38 | 0x3b | 0x3f => chip.put(1, &[0xff, 0x00, 0xff]),
             0x44 => chip.put(1, &[0xc8, 0x10, 0xc0, 0x00, 0xbf, 0xff]),
@@ -45,11 +40,7 @@ impl Chip {
         self.measure(bus, weather, now);
         let start = usize::from(self.pointer) * self.width;
         let byte = |index: usize| {
-            let place = if self.width == 2 {
-                start + index % 2
-            } else {
-                (start + index) % 256
-            };
+            let place = if self.width == 2 { start + index % 2 } else { (start + index) % 256 };
             self.memory.get(place).copied().unwrap_or(0xff)
         };
         (0..length).map(byte).collect()
@@ -72,11 +63,8 @@ impl Chip {
             }
             0x48 => {
                 let outdoors = bus != 0;
-                let temperature = if outdoors {
-                    weather.outdoor_temperature(now)
-                } else {
-                    weather.indoor_temperature(now)
-                };
+                let temperature =
+                    if outdoors { weather.outdoor_temperature(now) } else { weather.indoor_temperature(now) };
                 let [.., high, low] = (integer(temperature * 16.0) << 4).to_be_bytes();
                 self.put(0, &[high, low]);
             }
@@ -136,10 +124,7 @@ mod tests {
         chip.write(&[0]);
         let bytes = chip.read(2, 0, weather, NOW);
         let celsius = f64::from(i16::from_be_bytes([bytes[0], bytes[1]])) / 256.0;
-        assert!(
-            (celsius - weather.indoor_temperature(NOW)).abs() < 0.04,
-            "{celsius}"
-        );
+        assert!((celsius - weather.indoor_temperature(NOW)).abs() < 0.04, "{celsius}");
         chip.write(&[2]);
         assert_eq!(chip.read(3, 0, weather, NOW), [0x4b, 0x00, 0x4b]);
     }

@@ -24,23 +24,15 @@ pub(super) struct Relay {
 
 impl Relay {
     pub(super) fn set(&mut self, command: &Object, now: Moment) -> Result<(), Refusal> {
-        let bad = Refusal::BadValue {
-            key: "state",
-            expected: "true or false",
-        };
+        let bad = Refusal::BadValue { key: "state", expected: "true or false" };
         let state = command.leading("state")?.as_bool().ok_or(bad)?;
         if self.reports >= MAX_REPORTS {
-            return Err(Refusal::QueueFull {
-                capacity: MAX_REPORTS,
-            });
+            return Err(Refusal::QueueFull { capacity: MAX_REPORTS });
         }
         self.wanted = Some(state);
         self.reports += 1;
         if self.due.is_none() {
-            let rest = self
-                .rested
-                .map_or(0, |rested| rested.since(now))
-                .min(SWITCH_PAUSE);
+            let rest = self.rested.map_or(0, |rested| rested.since(now)).min(SWITCH_PAUSE);
             self.due = Some(now.plus(rest.max(COIL)));
         }
         Ok(())
@@ -48,9 +40,7 @@ impl Relay {
 
     /// The coil as it is; `null` until it is first switched.
     pub(super) fn payload(&self) -> String {
-        let state = self
-            .state
-            .map_or("null", |state| if state { "true" } else { "false" });
+        let state = self.state.map_or("null", |state| if state { "true" } else { "false" });
         format!(r#"{{"state": {state}}}"#)
     }
 
@@ -94,10 +84,7 @@ impl Led {
             Some("1-dot") => Ok(Self::OneDot),
             Some("2-dot") => Ok(Self::TwoDots),
             Some("3-dot") => Ok(Self::ThreeDots),
-            _ => Err(Refusal::BadValue {
-                key: "state",
-                expected: "off, on, 1-dot, 2-dot or 3-dot",
-            }),
+            _ => Err(Refusal::BadValue { key: "state", expected: "off, on, 1-dot, 2-dot or 3-dot" }),
         }
     }
 
@@ -118,10 +105,7 @@ mod tests {
     use super::*;
 
     fn set(relay: &mut Relay, state: bool, now: u64) -> Result<(), Refusal> {
-        relay.set(
-            &Object::parse(&format!(r#"{{"state": {state}}}"#)).unwrap(),
-            Moment(now),
-        )
+        relay.set(&Object::parse(&format!(r#"{{"state": {state}}}"#)).unwrap(), Moment(now))
     }
 
     #[test]
@@ -156,12 +140,7 @@ mod tests {
         for _ in 0..MAX_REPORTS {
             set(&mut relay, true, 0).unwrap();
         }
-        assert_eq!(
-            set(&mut relay, true, 0),
-            Err(Refusal::QueueFull {
-                capacity: MAX_REPORTS
-            })
-        );
+        assert_eq!(set(&mut relay, true, 0), Err(Refusal::QueueFull { capacity: MAX_REPORTS }));
         assert_eq!(relay.wake(Moment(u64::MAX / 2)).len(), MAX_REPORTS);
     }
 
@@ -187,31 +166,19 @@ mod tests {
             r#"{"x": 1, "state": true}"#,
             "{}",
         ] {
-            assert!(
-                relay.set(&Object::parse(bad).unwrap(), Moment(0)).is_err(),
-                "{bad}"
-            );
+            assert!(relay.set(&Object::parse(bad).unwrap(), Moment(0)).is_err(), "{bad}");
         }
         assert_eq!(relay.due(), None);
-        relay
-            .set(&Object::parse(r#"{"state": true, "x": 1}"#).unwrap(), Moment(0))
-            .unwrap();
+        relay.set(&Object::parse(r#"{"state": true, "x": 1}"#).unwrap(), Moment(0)).unwrap();
     }
 
     #[test]
     fn the_led_knows_five_states_and_says_them_as_it_was_told() {
         for state in ["off", "on", "1-dot", "2-dot", "3-dot"] {
             let text = format!(r#"{{"state": "{state}"}}"#);
-            assert_eq!(
-                Led::parse(&Object::parse(&text).unwrap()).unwrap().payload(),
-                text
-            );
+            assert_eq!(Led::parse(&Object::parse(&text).unwrap()).unwrap().payload(), text);
         }
-        for bad in [
-            r#"{"state": "blink"}"#,
-            r#"{"state": true}"#,
-            r#"{"x": 1, "state": "on"}"#,
-        ] {
+        for bad in [r#"{"state": "blink"}"#, r#"{"state": true}"#, r#"{"x": 1, "state": "on"}"#] {
             assert!(Led::parse(&Object::parse(bad).unwrap()).is_err(), "{bad}");
         }
     }

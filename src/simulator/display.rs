@@ -38,35 +38,17 @@ impl Screen {
         if command.is_empty() {
             return Err(Refusal::MissingKey { key: "line-0" });
         }
-        let outcomes: Vec<_> = command
-            .entries()
-            .map(|(key, value)| self.set_line(key, value))
-            .collect();
+        let outcomes: Vec<_> = command.entries().map(|(key, value)| self.set_line(key, value)).collect();
         outcomes.into_iter().collect()
     }
 
     fn set_line(&mut self, key: &str, value: &Value) -> Result<(), Refusal> {
-        let bad_key = Refusal::BadValue {
-            key: "key of a display",
-            expected: "line-0 to line-7, or raw alone",
-        };
-        let bad_text = Refusal::BadValue {
-            key: "line",
-            expected: "a string of up to 21 characters",
-        };
-        let number = key
-            .strip_prefix("line-")
-            .filter(|digits| digits.len() == 1)
-            .ok_or(bad_key)?;
-        let number: usize = number
-            .parse()
-            .ok()
-            .filter(|number| *number < LINES)
-            .ok_or(bad_key)?;
-        let text = value
-            .as_str()
-            .filter(|text| text.chars().count() <= MAX_CHARACTERS)
-            .ok_or(bad_text)?;
+        let bad_key =
+            Refusal::BadValue { key: "key of a display", expected: "line-0 to line-7, or raw alone" };
+        let bad_text = Refusal::BadValue { key: "line", expected: "a string of up to 21 characters" };
+        let number = key.strip_prefix("line-").filter(|digits| digits.len() == 1).ok_or(bad_key)?;
+        let number: usize = number.parse().ok().filter(|number| *number < LINES).ok_or(bad_key)?;
+        let text = value.as_str().filter(|text| text.chars().count() <= MAX_CHARACTERS).ok_or(bad_text)?;
         if let Self::Raw(_) = self {
             *self = Self::Text(Default::default());
         }
@@ -83,10 +65,7 @@ fn frame(value: &Value, keys: usize) -> Result<Vec<u8>, Refusal> {
     let frame = value.as_str().and_then(encoding::from_base64);
     frame
         .filter(|bytes| bytes.len() == FRAME_BYTES && keys == 1)
-        .ok_or(Refusal::BadValue {
-            key: "raw",
-            expected: "the only key, with 1024 bytes in base64",
-        })
+        .ok_or(Refusal::BadValue { key: "raw", expected: "the only key, with 1024 bytes in base64" })
 }
 
 #[cfg(test)]
@@ -110,51 +89,29 @@ mod tests {
 
     #[test]
     fn the_start_screen_names_the_display() {
-        assert_eq!(
-            lines(&screen()),
-            ["BigClown", "", "display-oled/i2c0-3c", "", "", "", "", ""]
-        );
+        assert_eq!(lines(&screen()), ["BigClown", "", "display-oled/i2c0-3c", "", "", "", "", ""]);
     }
 
     #[test]
     fn any_subset_of_lines_can_be_set() {
         let mut screen = screen();
-        set(
-            &mut screen,
-            r#"{"line-7": "21 characters at most", "line-0": "℃"}"#,
-        )
-        .unwrap();
+        set(&mut screen, r#"{"line-7": "21 characters at most", "line-0": "℃"}"#).unwrap();
         assert_eq!(
             lines(&screen),
-            [
-                "℃",
-                "",
-                "display-oled/i2c0-3c",
-                "",
-                "",
-                "",
-                "",
-                "21 characters at most"
-            ]
+            ["℃", "", "display-oled/i2c0-3c", "", "", "", "", "21 characters at most"]
         );
     }
 
     #[test]
     fn a_line_that_does_not_fit_is_skipped_and_the_others_are_shown() {
         let mut screen = screen();
-        let outcome = set(
-            &mut screen,
-            r#"{"line-0": "twenty-two characters!", "line-1": "fits", "line-8": "no"}"#,
-        );
+        let outcome =
+            set(&mut screen, r#"{"line-0": "twenty-two characters!", "line-1": "fits", "line-8": "no"}"#);
         assert!(matches!(outcome, Err(Refusal::BadValue { key: "line", .. })));
         assert_eq!(lines(&screen)[..2], ["BigClown", "fits"]);
-        for bad in [
-            r#"{"line-8": "x"}"#,
-            r#"{"line-00": "x"}"#,
-            r#"{"line-+1": "x"}"#,
-            r#"{"line-1": 5}"#,
-            "{}",
-        ] {
+        for bad in
+            [r#"{"line-8": "x"}"#, r#"{"line-00": "x"}"#, r#"{"line-+1": "x"}"#, r#"{"line-1": 5}"#, "{}"]
+        {
             assert!(set(&mut screen, bad).is_err(), "{bad}");
         }
         assert_eq!(lines(&screen)[..2], ["BigClown", "fits"]);

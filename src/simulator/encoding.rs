@@ -16,10 +16,7 @@ pub(super) enum Encoding {
 /// Reads bytes in whichever encoding the text has the look of.
 pub(super) fn decode(text: &str) -> Option<(Encoding, Vec<u8>)> {
     if let Some(inner) = text.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) {
-        let bytes: Option<Vec<u8>> = inner
-            .chars()
-            .map(|character| u8::try_from(character).ok())
-            .collect();
+        let bytes: Option<Vec<u8>> = inner.chars().map(|character| u8::try_from(character).ok()).collect();
         return Some((Encoding::Ascii, bytes?));
     }
     if text.len() == 2 || text.as_bytes().get(2) == Some(&b',') {
@@ -74,20 +71,11 @@ pub(super) fn from_base64(text: &str) -> Option<Vec<u8>> {
 fn to_base64(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for group in bytes.chunks(3) {
-        let bits = group
-            .iter()
-            .fold(0_usize, |bits, byte| (bits << 8) | usize::from(*byte));
+        let bits = group.iter().fold(0_usize, |bits, byte| (bits << 8) | usize::from(*byte));
         let bits = bits << (8 * (3 - group.len()));
         for place in 0..4 {
-            let symbol = ALPHABET
-                .get((bits >> (18 - 6 * place)) & 63)
-                .copied()
-                .unwrap_or(b'=');
-            text.push(if place <= group.len() {
-                char::from(symbol)
-            } else {
-                '='
-            });
+            let symbol = ALPHABET.get((bits >> (18 - 6 * place)) & 63).copied().unwrap_or(b'=');
+            text.push(if place <= group.len() { char::from(symbol) } else { '=' });
         }
     }
     text
@@ -105,9 +93,7 @@ mod tests {
         assert_eq!(decode("(Hi\n)"), Some((Encoding::Ascii, b"Hi\n".to_vec())));
         assert_eq!(decode("AAEC"), Some((Encoding::Base64, vec![0, 1, 2])));
         assert_eq!(decode(""), Some((Encoding::Base64, vec![])));
-        for bad in [
-            "0", "zz", "00,1", "00,", "AA=A", "A===", "====", "AAE", "(℃)", "+1", "℃",
-        ] {
+        for bad in ["0", "zz", "00,1", "00,", "AA=A", "A===", "====", "AAE", "(℃)", "+1", "℃"] {
             assert_eq!(decode(bad), None, "{bad}");
         }
     }

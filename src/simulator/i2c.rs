@@ -51,21 +51,14 @@ pub(super) enum Reply {
 
 impl Bus {
     pub(super) fn new(number: u8, addresses: &[u8]) -> Self {
-        Self {
-            number,
-            chips: addresses.iter().copied().map(Chip::new).collect(),
-            queue: VecDeque::new(),
-        }
+        Self { number, chips: addresses.iter().copied().map(Chip::new).collect(), queue: VecDeque::new() }
     }
 
     /// A `get`: `read-length` must be there.
     pub(super) fn get(&mut self, command: &Object, now: Moment) -> Result<(), Refusal> {
         let transfer = Transfer::parse(command)?;
         if transfer.read_length == 0 {
-            return Err(Refusal::BadValue {
-                key: "read-length",
-                expected: "1 to 256",
-            });
+            return Err(Refusal::BadValue { key: "read-length", expected: "1 to 256" });
         }
         self.push(Job::Transfer(transfer), TRANSFER_TIME, now)
     }
@@ -122,11 +115,7 @@ impl Bus {
             parts.push(format!(r#""write": {}"#, encoding::encode(*encoding, bytes)));
         }
         let length = transfer.read_length;
-        let bytes = match self
-            .chips
-            .iter_mut()
-            .find(|chip| chip.address == transfer.address)
-        {
+        let bytes = match self.chips.iter_mut().find(|chip| chip.address == transfer.address) {
             Some(chip) => {
                 chip.write(transfer.written());
                 chip.read(length, self.number, weather, now)
@@ -157,13 +146,8 @@ impl Bus {
 
 impl Transfer {
     fn parse(command: &Object) -> Result<Self, Refusal> {
-        let address = command
-            .last("address")
-            .ok_or(Refusal::MissingKey { key: "address" })?;
-        let bad_address = Refusal::BadValue {
-            key: "address",
-            expected: "a hexadecimal string up to \"7F\"",
-        };
+        let address = command.last("address").ok_or(Refusal::MissingKey { key: "address" })?;
+        let bad_address = Refusal::BadValue { key: "address", expected: "a hexadecimal string up to \"7F\"" };
         let write = command.last("write").map(bytes).transpose()?;
         let read_length = command.last("read-length").map(length).transpose()?.unwrap_or(0);
         let register = write.as_ref().map_or(0, |(_, bytes)| bytes.len());
@@ -173,50 +157,34 @@ impl Transfer {
                 expected: "a register of at most 2 bytes in a read",
             });
         }
-        Ok(Self {
-            address: address.as_str().and_then(slave_address).ok_or(bad_address)?,
-            write,
-            read_length,
-        })
+        Ok(Self { address: address.as_str().and_then(slave_address).ok_or(bad_address)?, write, read_length })
     }
 
     fn written(&self) -> &[u8] {
         let bytes = self.write.as_ref().map_or(&[][..], |(_, bytes)| bytes);
         // The second byte of a register is the high one, which no chip here has a use for.
-        if self.read_length > 0 {
-            bytes.get(..1).unwrap_or_default()
-        } else {
-            bytes
-        }
+        if self.read_length > 0 { bytes.get(..1).unwrap_or_default() } else { bytes }
     }
 }
 
 fn slave_address(text: &str) -> Option<u8> {
     let digits = (1..=2).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    digits
-        .then(|| u8::from_str_radix(text, 16).ok())
-        .flatten()
-        .filter(|address| *address <= 0x7f)
+    digits.then(|| u8::from_str_radix(text, 16).ok()).flatten().filter(|address| *address <= 0x7f)
 }
 
 fn bytes(value: &Value) -> Result<(Encoding, Vec<u8>), Refusal> {
     let decoded = value.as_str().and_then(encoding::decode);
-    decoded
-        .filter(|(_, bytes)| bytes.len() <= MAX_BYTES)
-        .ok_or(Refusal::BadValue {
-            key: "write",
-            expected: "up to 256 bytes as \"00,FF\", \"(text)\" or base64",
-        })
+    decoded.filter(|(_, bytes)| bytes.len() <= MAX_BYTES).ok_or(Refusal::BadValue {
+        key: "write",
+        expected: "up to 256 bytes as \"00,FF\", \"(text)\" or base64",
+    })
 }
 
 fn length(value: &Value) -> Result<usize, Refusal> {
     let length = payload::whole(value).and_then(|length| usize::try_from(length).ok());
     length
         .filter(|length| *length <= MAX_BYTES)
-        .ok_or(Refusal::BadValue {
-            key: "read-length",
-            expected: "a number up to 256",
-        })
+        .ok_or(Refusal::BadValue { key: "read-length", expected: "a number up to 256" })
 }
 
 #[cfg(test)]
@@ -263,10 +231,7 @@ mod tests {
                 r#"{"address": "50", "write": "(A)", "read-length": 1}"#,
                 r#"{"address": "50", "write": "(A)", "read": "FF"}"#,
             ),
-            (
-                r#"{"address": "7f", "read-length": 1e0}"#,
-                r#"{"address": "7F", "read": "FF"}"#,
-            ),
+            (r#"{"address": "7f", "read-length": 1e0}"#, r#"{"address": "7F", "read": "FF"}"#),
             (
                 r#"{"address": "60", "write": "0c,00", "read-length": 1}"#,
                 r#"{"address": "60", "write": "0C,00", "read": "C4"}"#,
@@ -285,22 +250,14 @@ mod tests {
             Reply::Transfer(answer.into())
         );
         let answer = r#"{"address": "48", "write": "00,01"}"#;
-        assert_eq!(
-            set(r#"{"address": "48", "write": "00,01"}"#),
-            Reply::Transfer(answer.into())
-        );
+        assert_eq!(set(r#"{"address": "48", "write": "00,01"}"#), Reply::Transfer(answer.into()));
     }
 
     #[test]
     fn what_was_written_can_be_read() {
         let mut bus = bus();
-        bus.set(&object(r#"{"address": "50", "write": "( Hi)"}"#), NOW)
-            .unwrap();
-        bus.get(
-            &object(r#"{"address": "50", "write": "( )", "read-length": 2}"#),
-            NOW,
-        )
-        .unwrap();
+        bus.set(&object(r#"{"address": "50", "write": "( Hi)"}"#), NOW).unwrap();
+        bus.get(&object(r#"{"address": "50", "write": "( )", "read-length": 2}"#), NOW).unwrap();
         let replies = bus.wake(Weather::new(1), NOW.plus(100));
         let answer = r#"{"address": "50", "write": "( )", "read": "(Hi)"}"#;
         assert_eq!(replies[1], Reply::Transfer(answer.into()));
@@ -312,14 +269,8 @@ mod tests {
             r#"{"slaves": [["3C","display-oled/i2c0-3c"], ["48","thermometer/i2c0-48"], ["50",null], "#,
             r#"["60","barometer/i2c0-60"], ["70","!i2c-selector"]]}"#
         );
-        assert_eq!(
-            reply(|bus| bus.scan(&object("{}"), NOW)),
-            Reply::Scan(slaves.into())
-        );
-        assert_eq!(
-            bus().scan(&object(r#"{"a": 1}"#), NOW),
-            Err(Refusal::UnknownRequest)
-        );
+        assert_eq!(reply(|bus| bus.scan(&object("{}"), NOW)), Reply::Scan(slaves.into()));
+        assert_eq!(bus().scan(&object(r#"{"a": 1}"#), NOW), Err(Refusal::UnknownRequest));
     }
 
     #[test]
@@ -328,10 +279,7 @@ mod tests {
         for _ in 0..QUEUE {
             bus.scan(&object("{}"), NOW).unwrap();
         }
-        assert_eq!(
-            bus.scan(&object("{}"), NOW),
-            Err(Refusal::QueueFull { capacity: QUEUE })
-        );
+        assert_eq!(bus.scan(&object("{}"), NOW), Err(Refusal::QueueFull { capacity: QUEUE }));
         assert_eq!(bus.wake(Weather::new(1), NOW.plus(SCAN_TIME * 2)).len(), 2);
         assert_eq!(bus.wake(Weather::new(1), Moment(u64::MAX)).len(), QUEUE - 2);
     }
@@ -353,10 +301,6 @@ mod tests {
         ] {
             assert!(bus().get(&object(bad), NOW).is_err(), "{bad}");
         }
-        assert!(
-            bus()
-                .set(&object(r#"{"address": "48", "write": ""}"#), NOW)
-                .is_err()
-        );
+        assert!(bus().set(&object(r#"{"address": "48", "write": ""}"#), NOW).is_err());
     }
 }

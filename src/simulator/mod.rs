@@ -58,10 +58,7 @@ pub struct Line {
 
 impl Line {
     fn new(topic: impl Into<String>, payload: impl Into<String>) -> Self {
-        Self {
-            topic: topic.into(),
-            payload: payload.into(),
-        }
+        Self { topic: topic.into(), payload: payload.into() }
     }
 }
 
@@ -100,13 +97,7 @@ enum Hardware {
 impl Node {
     /// A node that is still off. The seed decides its ids, its weather and its noise.
     pub fn new(kit: Kit, seed: u64) -> Self {
-        Self {
-            kit,
-            seed,
-            hardware: None,
-            refused: 0,
-            last_refusal: None,
-        }
+        Self { kit, seed, hardware: None, refused: 0, last_refusal: None }
     }
 
     /// Power on, and what is said at once: `boot` from the bridge, `info` from each radio node of a TOWER.

@@ -34,11 +34,7 @@ impl Object {
 
     /// The last value under a key, which is the one that remains when keys are read in order.
     pub(super) fn last(&self, key: &str) -> Option<&Value> {
-        self.0
-            .iter()
-            .rev()
-            .find(|(name, _)| name == key)
-            .map(|(_, value)| value)
+        self.0.iter().rev().find(|(name, _)| name == key).map(|(_, value)| value)
     }
 
     /// The value under `key` if that is the first key; the bridge does not look further.
@@ -84,11 +80,7 @@ pub(super) fn whole(value: &Value) -> Option<u32> {
     if number > f64::from(u32::MAX) {
         return None;
     }
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "checked above"
-    )]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked above")]
     Some(number as u32)
 }
 
@@ -129,10 +121,7 @@ mod tests {
     #[test]
     fn an_object_keeps_its_order_and_its_repetitions() {
         let object = Object::parse(r#"{"b": 1, "a": 2, "b": 3}"#).unwrap();
-        assert_eq!(
-            object.entries().map(|(key, _)| key).collect::<Vec<_>>(),
-            ["b", "a", "b"]
-        );
+        assert_eq!(object.entries().map(|(key, _)| key).collect::<Vec<_>>(), ["b", "a", "b"]);
         assert_eq!(object.last("b"), Some(&Value::from(3)));
         assert!(object.leading("b").is_ok());
         assert_eq!(object.leading("a").unwrap_err(), Refusal::MissingKey { key: "a" });
@@ -141,11 +130,7 @@ mod tests {
     #[test]
     fn what_is_no_object_is_told_from_what_is_no_json() {
         for text in ["true", "null", "3", "[]", "\"{}\""] {
-            assert_eq!(
-                Object::parse(text).unwrap_err(),
-                Refusal::ObjectExpected,
-                "{text}"
-            );
+            assert_eq!(Object::parse(text).unwrap_err(), Refusal::ObjectExpected, "{text}");
         }
         for text in ["", "nan", "{", "{\"state\": on}", "{} {}", &"[".repeat(10_000)] {
             assert_eq!(Object::parse(text).unwrap_err(), Refusal::NotJson, "{text}");

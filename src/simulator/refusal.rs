@@ -83,14 +83,8 @@ mod tests {
 
     #[test]
     fn a_refusal_says_what_would_have_been_good() {
-        let refusal = Refusal::BadValue {
-            key: "state",
-            expected: "true or false",
-        };
+        let refusal = Refusal::BadValue { key: "state", expected: "true or false" };
         assert_eq!(refusal.to_string(), "state must be true or false");
-        assert_eq!(
-            Refusal::TooDeep { levels: 5 }.to_string(),
-            "topic has 5 levels, the limit is 4"
-        );
+        assert_eq!(Refusal::TooDeep { levels: 5 }.to_string(), "topic has 5 levels, the limit is 4");
     }
 }

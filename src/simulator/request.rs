@@ -113,21 +113,10 @@ mod tests {
 
     #[test]
     fn slashes_that_lead_trail_or_double_vanish() {
-        for topic in [
-            "relay/i2c0-3b/set",
-            "/relay//i2c0-3b/set",
-            "relay/i2c0-3B/set/",
-            "relay/i2c0-3b///set",
-        ] {
+        for topic in ["relay/i2c0-3b/set", "/relay//i2c0-3b/set", "relay/i2c0-3B/set/", "relay/i2c0-3b///set"]
+        {
             let request = Request::parse(topic).unwrap();
-            assert_eq!(
-                request,
-                Request {
-                    device: "relay/i2c0-3b".into(),
-                    action: Action::Set
-                },
-                "{topic}"
-            );
+            assert_eq!(request, Request { device: "relay/i2c0-3b".into(), action: Action::Set }, "{topic}");
         }
     }
 
@@ -137,10 +126,7 @@ mod tests {
         assert_eq!(refusal("boot"), Refusal::TooShallow { levels: 1 });
         assert_eq!(refusal("relay//i2c0-3b"), Refusal::TooShallow { levels: 2 });
         assert_eq!(refusal("-/-/config/list/ok"), Refusal::TooDeep { levels: 5 });
-        assert_eq!(
-            refusal(&format!("{}/-/set", "x".repeat(33))),
-            Refusal::LevelTooLong { bytes: 33 }
-        );
+        assert_eq!(refusal(&format!("{}/-/set", "x".repeat(33))), Refusal::LevelTooLong { bytes: 33 });
         assert_eq!(refusal(&format!("{}/-/set", "x".repeat(32))), Refusal::BadAddress);
     }
 
@@ -158,18 +144,8 @@ mod tests {
         ] {
             assert_eq!(refusal(topic), Refusal::BadAddress, "{topic}");
         }
-        assert_eq!(
-            refusal("thermometer/i2c0-60/get"),
-            Refusal::TypeMismatch {
-                expected: "barometer"
-            }
-        );
-        assert_eq!(
-            refusal("i2c/i2c0-48/get"),
-            Refusal::TypeMismatch {
-                expected: "thermometer"
-            }
-        );
+        assert_eq!(refusal("thermometer/i2c0-60/get"), Refusal::TypeMismatch { expected: "barometer" });
+        assert_eq!(refusal("i2c/i2c0-48/get"), Refusal::TypeMismatch { expected: "thermometer" });
         assert_eq!(refusal("thermometer/i2c0-20/get"), Refusal::NotPluggedIn);
         assert_eq!(refusal("-/-/get"), Refusal::UnknownRequest);
         assert_eq!(refusal("led/-/config/scan"), Refusal::UnknownRequest);
@@ -177,13 +153,7 @@ mod tests {
 
     #[test]
     fn any_bus_but_0_is_bus_1_and_the_misprint_of_the_lux_meter_is_read() {
-        assert_eq!(
-            Request::parse("thermometer/i2c7-48/get").unwrap().device,
-            "thermometer/i2c1-48"
-        );
-        assert_eq!(
-            Request::parse("luxmeter/i2c0-44/get").unwrap().device,
-            "lux-meter/i2c0-44"
-        );
+        assert_eq!(Request::parse("thermometer/i2c7-48/get").unwrap().device, "thermometer/i2c1-48");
+        assert_eq!(Request::parse("luxmeter/i2c0-44/get").unwrap().device, "lux-meter/i2c0-44");
     }
 }

@@ -15,27 +15,18 @@ impl Interval {
         } else {
             "null or a whole number of seconds, 0 for as fast as possible"
         };
-        let seconds = if value.is_null() {
-            Some(None)
-        } else {
-            payload::whole(value).map(Some)
-        };
+        let seconds = if value.is_null() { Some(None) } else { payload::whole(value).map(Some) };
         match seconds {
             Some(Some(seconds)) if seconds > 0 && seconds < least => None,
             other => other,
         }
         .map(Self)
-        .ok_or(Refusal::BadValue {
-            key: "publish-interval",
-            expected,
-        })
+        .ok_or(Refusal::BadValue { key: "publish-interval", expected })
     }
 
     /// The payload of a `config/ok`.
     pub(super) fn payload(self) -> String {
-        let value = self
-            .0
-            .map_or_else(|| "null".to_owned(), |seconds| seconds.to_string());
+        let value = self.0.map_or_else(|| "null".to_owned(), |seconds| seconds.to_string());
         format!(r#"{{"publish-interval": {value}}}"#)
     }
 }
@@ -158,9 +149,7 @@ impl Sensor {
     /// One step if it is time, with the reading if there is one.
     pub(super) fn wake(&mut self, interval: Interval, weather: Weather, now: Moment) -> Option<String> {
         let due = self.due?;
-        let pause = interval
-            .0
-            .map(|seconds| (u64::from(seconds) * 1000).max(self.quantity.conversion()));
+        let pause = interval.0.map(|seconds| (u64::from(seconds) * 1000).max(self.quantity.conversion()));
         if !due.is_due(now, pause.unwrap_or_default()) {
             return None;
         }

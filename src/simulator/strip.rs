@@ -9,16 +9,8 @@ pub(super) fn check(command: &str, value: &Value) -> Option<Result<(), Refusal>>
     let (good, key, expected) = match command {
         "color" => (color(value), "color", "\"#rrggbb\" or \"#rrggbb(ww)\""),
         "brightness" => (number_up_to(value, 100), "brightness", "0 to 100"),
-        "compound" => (
-            compound(value),
-            "compound",
-            "a list of count, color, count, color",
-        ),
-        "effect" => (
-            effect(value),
-            "effect",
-            "a known type, with the wait and the color it needs",
-        ),
+        "compound" => (compound(value), "compound", "a list of count, color, count, color"),
+        "effect" => (effect(value), "effect", "a known type, with the wait and the color it needs"),
         "thermometer" => (
             thermometer(value),
             "thermometer",
@@ -26,11 +18,7 @@ pub(super) fn check(command: &str, value: &Value) -> Option<Result<(), Refusal>>
         ),
         _ => return None,
     };
-    Some(if good {
-        Ok(())
-    } else {
-        Err(Refusal::BadValue { key, expected })
-    })
+    Some(if good { Ok(()) } else { Err(Refusal::BadValue { key, expected }) })
 }
 
 fn color(value: &Value) -> bool {
@@ -53,17 +41,11 @@ fn compound(value: &Value) -> bool {
     let Some(items) = value.as_array() else {
         return false;
     };
-    items
-        .chunks(2)
-        .all(|pair| matches!(pair, [count, hue] if payload::whole(count).is_some() && color(hue)))
+    items.chunks(2).all(|pair| matches!(pair, [count, hue] if payload::whole(count).is_some() && color(hue)))
 }
 
 fn effect(value: &Value) -> bool {
-    let wait = || {
-        value
-            .get("wait")
-            .is_some_and(|wait| payload::whole(wait).is_some())
-    };
+    let wait = || value.get("wait").is_some_and(|wait| payload::whole(wait).is_some());
     let hue = || value.get("color").is_some_and(color);
     match value.get("type").and_then(Value::as_str) {
         Some("test") => true,
@@ -93,9 +75,7 @@ mod tests {
     use super::*;
 
     fn good(command: &str, text: &str) -> bool {
-        check(command, &serde_json::from_str(text).unwrap())
-            .unwrap()
-            .is_ok()
+        check(command, &serde_json::from_str(text).unwrap()).unwrap().is_ok()
     }
 
     #[test]
@@ -109,14 +89,8 @@ mod tests {
             ("effect", r#"{"type":"test"}"#),
             ("effect", r#"{"type":"rainbow", "wait":50}"#),
             ("effect", r#"{"type":"theater-chase-rainbow", "wait":50}"#),
-            (
-                "effect",
-                r##"{"type":"color-wipe", "wait":50, "color":"#800000"}"##,
-            ),
-            (
-                "effect",
-                r##"{"type":"pulse-color", "wait":200, "color":"#ff0000"}"##,
-            ),
+            ("effect", r##"{"type":"color-wipe", "wait":50, "color":"#800000"}"##),
+            ("effect", r##"{"type":"pulse-color", "wait":200, "color":"#ff0000"}"##),
             ("thermometer", r#"{"temperature": 22.5, "min":-20, "max": 50}"#),
             (
                 "thermometer",
@@ -146,14 +120,8 @@ mod tests {
             ("effect", r#"{"type":"disco", "wait":50}"#),
             ("thermometer", r#"{"temperature": 22.5, "min":-20}"#),
             ("thermometer", r#"{"temperature": 22.5, "min":-200, "max": 50}"#),
-            (
-                "thermometer",
-                r#"{"temperature": 22.5, "min":-20, "max": 50, "set-point": 30}"#,
-            ),
-            (
-                "thermometer",
-                r#"{"temperature": 22.5, "min":-20, "max": 50, "white-dots": 256}"#,
-            ),
+            ("thermometer", r#"{"temperature": 22.5, "min":-20, "max": 50, "set-point": 30}"#),
+            ("thermometer", r#"{"temperature": 22.5, "min":-20, "max": 50, "white-dots": 256}"#),
         ] {
             assert!(!good(command, text), "{command} {text}");
         }

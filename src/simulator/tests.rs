@@ -24,10 +24,7 @@ fn run(node: &mut Node, end: Moment) -> Vec<(Moment, Line)> {
     let mut said = Vec::new();
     while let Some(due) = node.next_wake().filter(|due| *due <= end) {
         said.extend(node.wake(due).into_iter().map(|line| (due, line)));
-        assert!(
-            node.next_wake().is_none_or(|next| next > due),
-            "a wake at {due:?} left something due"
-        );
+        assert!(node.next_wake().is_none_or(|next| next > due), "a wake at {due:?} left something due");
     }
     said
 }
@@ -49,10 +46,7 @@ fn answer(topic: &str, payload: &str) -> (Vec<String>, Option<Refusal>) {
 }
 
 fn moments(said: &[(Moment, Line)], topic: &str) -> Vec<u64> {
-    said.iter()
-        .filter(|(_, line)| line.topic == topic)
-        .map(|(when, _)| when.since(NOON))
-        .collect()
+    said.iter().filter(|(_, line)| line.topic == topic).map(|(when, _)| when.since(NOON)).collect()
 }
 
 /// `payload` with every digit replaced by 9, runs of digits in front of a point by a single one, and no sign.
@@ -83,10 +77,7 @@ fn a_node_is_off_until_it_is_booted() {
     assert!(node.wake(NOON).is_empty());
     assert!(node.receive("led/-/get", "{}", NOON).is_empty());
     assert_eq!(node.last_refusal(), Some(&Refusal::PoweredOff));
-    assert_eq!(
-        texts(&node.boot(NOON)),
-        [r#"["boot", {"reason-for-reset": "power-on"}]"#]
-    );
+    assert_eq!(texts(&node.boot(NOON)), [r#"["boot", {"reason-for-reset": "power-on"}]"#]);
     assert!(node.next_wake().is_some());
 }
 
@@ -94,21 +85,14 @@ fn a_node_is_off_until_it_is_booted() {
 fn a_power_cycle_forgets_states_and_intervals() {
     let mut node = booted(Kit::Bridge);
     node.receive("led/-/set", r#"{"state": "on"}"#, NOON);
-    node.receive(
-        "lux-meter/i2c0-44/config/set",
-        r#"{"publish-interval": null}"#,
-        NOON,
-    );
+    node.receive("lux-meter/i2c0-44/config/set", r#"{"publish-interval": null}"#, NOON);
     node.receive("relay/i2c0-3b/set", r#"{"state": true}"#, NOON);
     run(&mut node, after(SECOND));
     node.boot(after(SECOND));
     for (topic, payload) in [
         ("led/-/get", r#"["led/-", {"state": "off"}]"#),
         ("relay/i2c0-3b/get", r#"["relay/i2c0-3b", {"state": null}]"#),
-        (
-            "lux-meter/i2c0-44/config/get",
-            r#"["lux-meter/i2c0-44/config/ok", {"publish-interval": 1}]"#,
-        ),
+        ("lux-meter/i2c0-44/config/get", r#"["lux-meter/i2c0-44/config/ok", {"publish-interval": 1}]"#),
     ] {
         assert_eq!(texts(&node.receive(topic, "{}", after(SECOND))), [payload]);
     }
@@ -122,10 +106,7 @@ fn every_reading_of_a_bridge_has_the_shape_of_the_firmware() {
         ("thermometer/i2c0-48", r#"{"temperature": [9.99, "\u9999"]}"#),
         ("thermometer/i2c1-48", r#"{"temperature": [9.99, "\u9999"]}"#),
         ("lux-meter/i2c0-44", r#"{"illuminance": [9.99, "lux"]}"#),
-        (
-            "barometer/i2c0-60",
-            r#"{"altitude": [9.9, "m"], "pressure": [9.999, "kPa"]}"#,
-        ),
+        ("barometer/i2c0-60", r#"{"altitude": [9.9, "m"], "pressure": [9.999, "kPa"]}"#),
         ("humidity-sensor/i2c0-40", r#"{"relativehumidity": [9.9, "%"]}"#),
         ("co2-sensor/i2c0-38", r#"{"concentration": [9, "ppm"]}"#),
     ] {
@@ -133,12 +114,7 @@ fn every_reading_of_a_bridge_has_the_shape_of_the_firmware() {
         assert!(!readings.is_empty(), "{topic}");
         for (_, line) in readings {
             // The escape is digits too, so the four of it collapse into one.
-            assert_eq!(
-                shape(&line.payload),
-                expected.replace("9999", "9"),
-                "{}",
-                line.payload
-            );
+            assert_eq!(shape(&line.payload), expected.replace("9999", "9"), "{}", line.payload);
             assert_json(line);
         }
     }
@@ -160,12 +136,9 @@ fn sensors_publish_each_second_and_co2_each_16_after_their_preparations() {
 #[test]
 fn a_changed_interval_is_confirmed_and_wakes_the_worker_at_once() {
     let topic = "thermometer/i2c0-48";
-    for (verb, value, seconds) in [
-        ("set", "30", 30),
-        ("update", "5", 5),
-        ("update", "1e3", 1000),
-        ("set", "2.9", 2),
-    ] {
+    for (verb, value, seconds) in
+        [("set", "30", 30), ("update", "5", 5), ("update", "1e3", 1000), ("set", "2.9", 2)]
+    {
         let mut node = booted(Kit::Bridge);
         run(&mut node, after(SECOND));
         let payload = format!(r#"{{"unknown": 1, "publish-interval": {value}}}"#);
@@ -185,10 +158,7 @@ fn null_turns_a_sensor_off_and_0_makes_it_as_fast_as_it_can() {
         run(&mut node, after(SECOND));
         let config = format!("{topic}/config/update");
         let lines = node.receive(&config, r#"{"publish-interval": null}"#, after(SECOND));
-        assert_eq!(
-            texts(&lines),
-            [format!(r#"["{topic}/config/ok", {{"publish-interval": null}}]"#)]
-        );
+        assert_eq!(texts(&lines), [format!(r#"["{topic}/config/ok", {{"publish-interval": null}}]"#)]);
         assert!(moments(&run(&mut node, after(HOUR)), topic).is_empty());
         let reading = node.receive(&format!("{topic}/get"), "{}", after(HOUR));
         assert_eq!(reading.iter().filter(|line| line.topic == topic).count(), 1);
@@ -211,13 +181,7 @@ fn a_bad_interval_is_answered_with_what_would_have_been_good() {
             r#"null or a whole number of seconds, 0 for as fast as possible"}]"#
         );
         assert_eq!(lines[0], expected);
-        assert!(matches!(
-            refusal,
-            Some(Refusal::BadValue {
-                key: "publish-interval",
-                ..
-            })
-        ));
+        assert!(matches!(refusal, Some(Refusal::BadValue { key: "publish-interval", .. })));
     }
     let (lines, _) = answer("thermometer/i2c0-48/config/set", "{}");
     assert_eq!(
@@ -228,21 +192,12 @@ fn a_bad_interval_is_answered_with_what_would_have_been_good() {
 
 #[test]
 fn co2_takes_0_null_and_16_or_more_seconds() {
-    for (value, good) in [
-        ("0", true),
-        ("null", true),
-        ("16", true),
-        ("60", true),
-        ("15", false),
-        ("1", false),
-    ] {
+    for (value, good) in
+        [("0", true), ("null", true), ("16", true), ("60", true), ("15", false), ("1", false)]
+    {
         let payload = format!(r#"{{"publish-interval": {value}}}"#);
         let (lines, refusal) = answer("co2-sensor/i2c0-38/config/update", &payload);
-        let topic = if good {
-            "co2-sensor/i2c0-38/config/ok"
-        } else {
-            "co2-sensor/i2c0-38/config/error"
-        };
+        let topic = if good { "co2-sensor/i2c0-38/config/ok" } else { "co2-sensor/i2c0-38/config/error" };
         assert!(lines[0].contains(topic), "{value}: {lines:?}");
         assert_eq!(refusal.is_none(), good, "{value}");
     }
@@ -263,20 +218,12 @@ fn an_interval_that_is_there_twice_is_answered_twice() {
 
 #[test]
 fn get_and_list_read_the_interval_of_any_device() {
-    for (device, seconds) in [
-        ("thermometer/i2c1-48", 1),
-        ("co2-sensor/i2c0-38", 16),
-        ("led/-", 1),
-        ("i2c/1", 1),
-    ] {
+    for (device, seconds) in
+        [("thermometer/i2c1-48", 1), ("co2-sensor/i2c0-38", 16), ("led/-", 1), ("i2c/1", 1)]
+    {
         for verb in ["get", "list"] {
             let (lines, _) = answer(&format!("{device}/config/{verb}"), "{}");
-            assert_eq!(
-                lines,
-                [format!(
-                    r#"["{device}/config/ok", {{"publish-interval": {seconds}}}]"#
-                )]
-            );
+            assert_eq!(lines, [format!(r#"["{device}/config/ok", {{"publish-interval": {seconds}}}]"#)]);
         }
     }
 }
@@ -297,10 +244,7 @@ fn a_get_is_answered_by_the_reading_as_soon_as_there_can_be_one() {
     let mut node = booted(Kit::Bridge);
     let lines = node.receive("thermometer/i2c0-48/get", "{}", NOON);
     assert_eq!(lines.len(), 1);
-    assert!(
-        node.receive("humidity-sensor/i2c0-40/get", "{}", NOON).is_empty(),
-        "still preparing"
-    );
+    assert!(node.receive("humidity-sensor/i2c0-40/get", "{}", NOON).is_empty(), "still preparing");
     let said = run(&mut node, after(400));
     assert_eq!(moments(&said, "humidity-sensor/i2c0-40"), [300]);
 }
@@ -308,18 +252,12 @@ fn a_get_is_answered_by_the_reading_as_soon_as_there_can_be_one() {
 #[test]
 fn the_led_answers_set_and_get_at_once() {
     let mut node = booted(Kit::Bridge);
-    assert_eq!(
-        texts(&node.receive("led/-/get", "{}", NOON)),
-        [r#"["led/-", {"state": "off"}]"#]
-    );
+    assert_eq!(texts(&node.receive("led/-/get", "{}", NOON)), [r#"["led/-", {"state": "off"}]"#]);
     for state in ["on", "1-dot", "2-dot", "3-dot", "off"] {
         let expected = format!(r#"["led/-", {{"state": "{state}"}}]"#);
         let lines = node.receive("led/-/set", &format!(r#"{{"state":"{state}"}}"#), NOON);
         assert_eq!(texts(&lines), std::slice::from_ref(&expected));
-        assert_eq!(
-            texts(&node.receive("led/-/get", "{}", NOON)),
-            std::slice::from_ref(&expected)
-        );
+        assert_eq!(texts(&node.receive("led/-/get", "{}", NOON)), std::slice::from_ref(&expected));
     }
 }
 
@@ -333,10 +271,7 @@ fn a_relay_reports_each_set_also_one_that_changes_nothing() {
     );
     for (second, state) in [(1, true), (2, true), (3, false)] {
         let payload = format!(r#"{{"state": {state}}}"#);
-        assert!(
-            node.receive("relay/i2c0-3f/set", &payload, after(second * SECOND))
-                .is_empty()
-        );
+        assert!(node.receive("relay/i2c0-3f/set", &payload, after(second * SECOND)).is_empty());
         let said = run(&mut node, after(second * SECOND + 50));
         assert_eq!(moments(&said, topic), [second * SECOND + 20]);
         assert!(said.contains(&(after(second * SECOND + 20), Line::new(topic, payload))));
@@ -369,14 +304,7 @@ fn raw_i2c_is_answered_on_its_bus_and_a_scan_on_its_request() {
     let said = run(&mut node, after(200));
     assert_eq!(said.len(), 2);
     assert_eq!(said[0].1.topic, "i2c/1");
-    assert!(
-        said[0]
-            .1
-            .payload
-            .starts_with(r#"{"address": "48", "write": "00", "read": ""#),
-        "{}",
-        said[0].1
-    );
+    assert!(said[0].1.payload.starts_with(r#"{"address": "48", "write": "00", "read": ""#), "{}", said[0].1);
     assert_eq!(
         said[1].1.to_string(),
         r#"["i2c/1/config/scan/ok", {"slaves": [["48","thermometer/i2c1-48"], ["70","!i2c-selector"]]}]"#
@@ -391,21 +319,11 @@ fn what_a_bridge_does_not_understand_it_counts_and_passes_over_in_silence() {
         ("relay/i2c0-3b/set", "true", Refusal::ObjectExpected),
         ("relay/i2c0-3b/set", "", Refusal::NotJson),
         ("relay/i2c0-3b/set", "[]", Refusal::ObjectExpected),
-        (
-            "relay/i2c0-3b",
-            r#"{"state": true}"#,
-            Refusal::TooShallow { levels: 2 },
-        ),
+        ("relay/i2c0-3b", r#"{"state": true}"#, Refusal::TooShallow { levels: 2 }),
         ("a/b/c/d/e", "{}", Refusal::TooDeep { levels: 5 }),
         ("pir/-/get", "{}", Refusal::BadAddress),
         ("clown.talk/-/config/set", "{}", Refusal::BadAddress),
-        (
-            "thermometer/i2c0-60/get",
-            "{}",
-            Refusal::TypeMismatch {
-                expected: "barometer",
-            },
-        ),
+        ("thermometer/i2c0-60/get", "{}", Refusal::TypeMismatch { expected: "barometer" }),
         ("thermometer/i2c0-49/get", "{}", Refusal::NotPluggedIn),
         ("relay/i2c1-3b/set", r#"{"state": true}"#, Refusal::NotPluggedIn),
         ("thermometer/i2c0-48/set", "{}", Refusal::UnknownRequest),
@@ -414,11 +332,7 @@ fn what_a_bridge_does_not_understand_it_counts_and_passes_over_in_silence() {
         ("-/-/config/list", r#"{"all": true}"#, Refusal::UnknownRequest),
         ("led/-/set", "{}", Refusal::MissingKey { key: "state" }),
     ] {
-        assert_eq!(
-            answer(topic, payload),
-            (vec![], Some(expected)),
-            "{topic} {payload}"
-        );
+        assert_eq!(answer(topic, payload), (vec![], Some(expected)), "{topic} {payload}");
     }
     for (topic, payload) in [
         ("relay/i2c0-3b/set", r#"{"state": "true"}"#),
@@ -427,10 +341,7 @@ fn what_a_bridge_does_not_understand_it_counts_and_passes_over_in_silence() {
         ("display-oled/i2c0-3c/set", r#"{"line-8": "no"}"#),
     ] {
         let (lines, refusal) = answer(topic, payload);
-        assert!(
-            lines.is_empty() && matches!(refusal, Some(Refusal::BadValue { .. })),
-            "{topic} {payload}"
-        );
+        assert!(lines.is_empty() && matches!(refusal, Some(Refusal::BadValue { .. })), "{topic} {payload}");
     }
 }
 
@@ -461,10 +372,7 @@ fn every_bad_line_on_record_is_survived_by_both_kits() {
             let payload = payload.strip_suffix(']').unwrap_or(payload);
             let answer = node.receive(topic, payload, NOON);
             assert_eq!(node.refused(), 1, "{line}");
-            assert!(
-                answer.iter().all(|line| line.topic.ends_with("/config/error")),
-                "{line}"
-            );
+            assert!(answer.iter().all(|line| line.topic.ends_with("/config/error")), "{line}");
         }
     }
     // A third element is dropped by the hub, so the node sees a good command.
@@ -473,10 +381,7 @@ fn every_bad_line_on_record_is_survived_by_both_kits() {
 
 fn tower_ids(node: &mut Node) -> Vec<String> {
     let lines = node.boot(NOON);
-    lines
-        .iter()
-        .map(|line| line.topic.strip_suffix("/info").unwrap().to_owned())
-        .collect()
+    lines.iter().map(|line| line.topic.strip_suffix("/info").unwrap().to_owned()).collect()
 }
 
 #[test]
@@ -486,17 +391,11 @@ fn each_radio_node_of_a_tower_introduces_itself_by_an_id_from_the_seed() {
     assert_eq!(lines.len(), 3);
     for line in &lines {
         let id = line.topic.strip_suffix("/info").unwrap();
-        assert!(
-            id.len() == 12 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')),
-            "{id}"
-        );
+        assert!(id.len() == 12 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')), "{id}");
         let info: Value = serde_json::from_str(&line.payload).unwrap();
         assert!(info["firmware"].is_string() && info["version"] == "v1.7.4" && info["mode"].is_u64());
     }
-    assert_ne!(
-        tower_ids(&mut Node::new(Kit::Tower, 3)),
-        tower_ids(&mut Node::new(Kit::Tower, 4))
-    );
+    assert_ne!(tower_ids(&mut Node::new(Kit::Tower, 3)), tower_ids(&mut Node::new(Kit::Tower, 4)));
 }
 
 #[test]
@@ -514,10 +413,7 @@ fn every_reading_of_a_tower_is_a_bare_value_of_the_published_shape() {
         ("battery/-/voltage", "9.99"),
         ("push-button/-/event-count", "9"),
     ] {
-        let readings: Vec<_> = said
-            .iter()
-            .filter(|(_, line)| line.topic.ends_with(quantity))
-            .collect();
+        let readings: Vec<_> = said.iter().filter(|(_, line)| line.topic.ends_with(quantity)).collect();
         assert!(!readings.is_empty(), "{quantity}");
         for (_, line) in readings {
             assert_eq!(shape(&line.payload), expected, "{line}");
@@ -533,10 +429,7 @@ fn a_thermometer_of_a_tower_moves_within_a_minute_and_never_rests_longer_than_16
     let topic = format!("{}/thermometer/0:0/temperature", ids[0]);
     let said = moments(&run(&mut node, after(6 * HOUR)), &topic);
     assert!(said.windows(2).all(|pair| pair[1] - pair[0] <= 16 * MINUTE));
-    assert!(
-        said.iter().filter(|when| **when <= 5 * MINUTE).count() >= 2,
-        "{said:?}"
-    );
+    assert!(said.iter().filter(|when| **when <= 5 * MINUTE).count() >= 2, "{said:?}");
 }
 
 #[test]
@@ -551,30 +444,16 @@ fn actuators_of_a_tower_answer_with_their_state() {
         ("led/-/state/set", "true", Some(("led/-/state", "true"))),
         ("led/-/state/set", "\"false\"", Some(("led/-/state", "false"))),
         ("led/-/state/get", "null", Some(("led/-/state", "false"))),
-        (
-            "relay/0:0/pulse/set",
-            r#"{"duration": 200, "direction": false}"#,
-            None,
-        ),
+        ("relay/0:0/pulse/set", r#"{"duration": 200, "direction": false}"#, None),
         ("led-strip/-/color/set", r##""#250000(80)""##, None),
         ("led-strip/-/brightness/set", "50", None),
         ("led-strip/-/compound/set", r##"[20, "#ff0000"]"##, None),
-        (
-            "led-strip/-/effect/set",
-            r#"{"type": "rainbow", "wait": 50}"#,
-            None,
-        ),
-        (
-            "led-strip/-/thermometer/set",
-            r#"{"temperature": 22.5, "min": -20, "max": 50}"#,
-            None,
-        ),
+        ("led-strip/-/effect/set", r#"{"type": "rainbow", "wait": 50}"#, None),
+        ("led-strip/-/thermometer/set", r#"{"temperature": 22.5, "min": -20, "max": 50}"#, None),
     ] {
         let lines = node.receive(&format!("{id}/{request}"), payload, NOON);
-        let expected: Vec<_> = expected
-            .map(|(topic, state)| Line::new(format!("{id}/{topic}"), state))
-            .into_iter()
-            .collect();
+        let expected: Vec<_> =
+            expected.map(|(topic, state)| Line::new(format!("{id}/{topic}"), state)).into_iter().collect();
         assert_eq!(lines, expected, "{request} {payload}");
         assert_eq!(node.refused(), 0, "{request} {payload}");
     }
@@ -603,14 +482,8 @@ fn what_a_tower_does_not_understand_it_counts_and_passes_over_in_silence() {
         ("led-strip/-/brightness/set", "101"),
         ("relay/0:0/pulse/set", "true"),
     ] {
-        assert!(
-            node.receive(&format!("{}/{request}", ids[0]), payload, NOON)
-                .is_empty()
-        );
-        assert!(
-            matches!(node.last_refusal(), Some(Refusal::BadValue { .. })),
-            "{request} {payload}"
-        );
+        assert!(node.receive(&format!("{}/{request}", ids[0]), payload, NOON).is_empty());
+        assert!(matches!(node.last_refusal(), Some(Refusal::BadValue { .. })), "{request} {payload}");
     }
 }
 
@@ -620,11 +493,7 @@ fn the_same_seed_says_the_same_and_another_seed_something_else() {
         let story = |seed| {
             let mut node = Node::new(kit, seed);
             let mut said = node.boot(NOON);
-            said.extend(
-                run(&mut node, after(10 * MINUTE))
-                    .into_iter()
-                    .map(|(_, line)| line),
-            );
+            said.extend(run(&mut node, after(10 * MINUTE)).into_iter().map(|(_, line)| line));
             said.extend(node.receive("relay/i2c0-3b/set", r#"{"state": true}"#, after(10 * MINUTE)));
             said.extend(run(&mut node, after(DAY / 4)).into_iter().map(|(_, line)| line));
             said
@@ -647,10 +516,7 @@ fn a_wake_does_bounded_work_however_far_time_jumps() {
         }
         let back = Moment(NOON.0 - YEAR);
         node.wake(back);
-        assert!(
-            node.next_wake().unwrap() <= back.plus(16 * SECOND),
-            "a clock that went back is followed"
-        );
+        assert!(node.next_wake().unwrap() <= back.plus(16 * SECOND), "a clock that went back is followed");
         for end in [Moment(0), Moment(u64::MAX)] {
             node.wake(end).iter().for_each(assert_json);
         }
@@ -667,12 +533,7 @@ fn a_sensor_falls_silent_now_and_then_and_comes_back() {
         .filter(|pause| *pause > SECOND)
         .collect();
     assert!((1..=4).contains(&pauses.len()), "{pauses:?}");
-    assert!(
-        pauses
-            .iter()
-            .all(|pause| (19 * SECOND..=62 * SECOND).contains(pause)),
-        "{pauses:?}"
-    );
+    assert!(pauses.iter().all(|pause| (19 * SECOND..=62 * SECOND).contains(pause)), "{pauses:?}");
 }
 
 #[test]
@@ -789,10 +650,7 @@ fn any_payload() -> impl Strategy<Value = String> {
         "max",
     ]);
     let object = prop::collection::vec((key, value.clone()), 0..4).prop_map(|entries| {
-        let entries: Vec<_> = entries
-            .iter()
-            .map(|(key, value)| format!("\"{key}\": {value}"))
-            .collect();
+        let entries: Vec<_> = entries.iter().map(|(key, value)| format!("\"{key}\": {value}")).collect();
         format!("{{{}}}", entries.join(", "))
     });
     prop_oneof![3 => object, 1 => value, 1 => any::<String>()]

@@ -65,11 +65,7 @@ impl Tower {
             yard: radio(1, "generic-node-battery-standard", Mode::Sleeping, &YARD),
             button: radio(2, "push-button", Mode::Sleeping, &BUTTON),
             actuators: Actuators::default(),
-            presses: Presses {
-                count: 0,
-                due: now.plus(random.between(5_000, 60_000)),
-                random,
-            },
+            presses: Presses { count: 0, due: now.plus(random.between(5_000, 60_000)), random },
             quiet_allowed: now.plus(GRACE),
         }
     }
@@ -82,10 +78,8 @@ impl Tower {
                 Mode::Sleeping => 3,
             };
             let firmware = radio.firmware;
-            radio.line(
-                "info",
-                format!(r#"{{"firmware": "{firmware}", "version": "v1.7.4", "mode": {mode}}}"#),
-            )
+            radio
+                .line("info", format!(r#"{{"firmware": "{firmware}", "version": "v1.7.4", "mode": {mode}}}"#))
         };
         [&self.hub, &self.yard, &self.button].map(info).into()
     }
@@ -98,18 +92,11 @@ impl Tower {
         now: Moment,
         lines: &mut Vec<Line>,
     ) -> Result<(), Refusal> {
-        let payload = if payload.trim().is_empty() {
-            "null"
-        } else {
-            payload
-        };
+        let payload = if payload.trim().is_empty() { "null" } else { payload };
         let value: Value = serde_json::from_str(payload).map_err(|_| Refusal::NotJson)?;
         let (id, request) = topic.split_once('/').ok_or(Refusal::UnknownNode)?;
         let radios = [&self.hub, &self.yard, &self.button];
-        let radio = radios
-            .into_iter()
-            .find(|radio| radio.id == id)
-            .ok_or(Refusal::UnknownNode)?;
+        let radio = radios.into_iter().find(|radio| radio.id == id).ok_or(Refusal::UnknownNode)?;
         if radio.mode == Mode::Sleeping {
             return Err(Refusal::Asleep);
         }
@@ -119,9 +106,7 @@ impl Tower {
     }
 
     pub(super) fn next_wake(&self) -> Option<Moment> {
-        let probes = [&self.hub, &self.yard, &self.button]
-            .into_iter()
-            .flat_map(|radio| &radio.probes);
+        let probes = [&self.hub, &self.yard, &self.button].into_iter().flat_map(|radio| &radio.probes);
         probes.map(|probe| probe.due).chain([self.presses.due]).min()
     }
 
@@ -188,10 +173,8 @@ const YARD: [(&str, Quantity); 4] = [
     ("hygrometer/0:4/relative-humidity", Quantity::YardHumidity),
     ("lux-meter/0:0/illuminance", Quantity::YardLight),
 ];
-const BUTTON: [(&str, Quantity); 2] = [
-    ("battery/-/voltage", Quantity::Battery),
-    ("thermometer/0:1/temperature", Quantity::BoardTemperature),
-];
+const BUTTON: [(&str, Quantity); 2] =
+    [("battery/-/voltage", Quantity::Battery), ("thermometer/0:1/temperature", Quantity::BoardTemperature)];
 
 impl Quantity {
     fn value(self, weather: Weather, channel: Channel, now: Moment) -> f64 {
@@ -257,13 +240,7 @@ struct Probe {
 
 impl Probe {
     fn new((topic, quantity): (&'static str, Quantity), channel: Channel, now: Moment) -> Self {
-        Self {
-            topic,
-            quantity,
-            channel,
-            due: now.plus(STAGGER * (1 + channel % 16)),
-            said: None,
-        }
+        Self { topic, quantity, channel, due: now.plus(STAGGER * (1 + channel % 16)), said: None }
     }
 
     fn wake(&mut self, weather: Weather, quiet_allowed: bool, now: Moment) -> Option<String> {
@@ -340,9 +317,7 @@ impl Actuators {
                 return Ok(None);
             }
             _ => {
-                let strip = request
-                    .strip_prefix("led-strip/-/")
-                    .and_then(|rest| rest.strip_suffix("/set"));
+                let strip = request.strip_prefix("led-strip/-/").and_then(|rest| rest.strip_suffix("/set"));
                 let checked = strip.and_then(|command| strip::check(command, value));
                 return checked.unwrap_or(Err(Refusal::UnknownRequest)).map(|()| None);
             }
@@ -357,13 +332,8 @@ impl Actuators {
         if request.starts_with("relay/-/") {
             return ("relay/-/state", self.relay.to_string());
         }
-        let pulse = self
-            .pulse
-            .filter(|(_, end)| now < *end)
-            .map(|(direction, _)| direction);
-        let state = pulse
-            .or(self.module)
-            .map_or_else(|| "null".to_owned(), |state| state.to_string());
+        let pulse = self.pulse.filter(|(_, end)| now < *end).map(|(direction, _)| direction);
+        let state = pulse.or(self.module).map_or_else(|| "null".to_owned(), |state| state.to_string());
         ("relay/0:0/state", state)
     }
 }
@@ -374,36 +344,21 @@ fn boolean(value: &Value) -> Result<bool, Refusal> {
         (Some(state), _) => Ok(state),
         (_, Some("true")) => Ok(true),
         (_, Some("false")) => Ok(false),
-        _ => Err(Refusal::BadValue {
-            key: "state",
-            expected: "true or false",
-        }),
+        _ => Err(Refusal::BadValue { key: "state", expected: "true or false" }),
     }
 }
 
 fn null(value: &Value) -> Result<(), Refusal> {
-    let bad = Refusal::BadValue {
-        key: "payload of a get",
-        expected: "null",
-    };
+    let bad = Refusal::BadValue { key: "payload of a get", expected: "null" };
     value.is_null().then_some(()).ok_or(bad)
 }
 
 /// The direction of a pulse and its end: 500 ms and closed unless told otherwise.
 fn pulse(value: &Value, now: Moment) -> Result<(bool, Moment), Refusal> {
-    let bad = Refusal::BadValue {
-        key: "pulse",
-        expected: "an object with duration in ms and direction",
-    };
+    let bad = Refusal::BadValue { key: "pulse", expected: "an object with duration in ms and direction" };
     let settings = value.as_object().ok_or(bad)?;
-    let duration = settings
-        .get("duration")
-        .map_or(Some(500), super::payload::whole)
-        .ok_or(bad)?;
-    let direction = settings
-        .get("direction")
-        .map_or(Ok(true), boolean)
-        .map_err(|_| bad)?;
+    let duration = settings.get("duration").map_or(Some(500), super::payload::whole).ok_or(bad)?;
+    let direction = settings.get("direction").map_or(Ok(true), boolean).map_err(|_| bad)?;
     Ok((direction, now.plus(u64::from(duration))))
 }
 
@@ -413,11 +368,7 @@ mod tests {
 
     #[test]
     fn the_count_of_presses_wraps_at_16_bits() {
-        let mut presses = Presses {
-            count: u16::MAX,
-            due: Moment(1_000),
-            random: Random::new(1),
-        };
+        let mut presses = Presses { count: u16::MAX, due: Moment(1_000), random: Random::new(1) };
         assert_eq!(presses.wake(Moment(999)), None);
         assert_eq!(presses.wake(Moment(1_000)), Some(0));
         assert!(presses.due > Moment(1_000));
@@ -435,10 +386,7 @@ mod tests {
         assert!(said.len() > 20);
         for pair in said.windows(2) {
             let ((before, old), (after, new)) = (pair[0], pair[1]);
-            assert!(
-                (new - old).abs() >= 49.0 || after - before >= REPORT_PERIOD,
-                "{pair:?}"
-            );
+            assert!((new - old).abs() >= 49.0 || after - before >= REPORT_PERIOD, "{pair:?}");
             assert!(after - before <= REPORT_PERIOD + SAMPLE_PERIOD, "{pair:?}");
         }
     }
@@ -447,36 +395,20 @@ mod tests {
     fn a_pulse_ends_by_itself_and_a_set_ends_it_early() {
         let mut actuators = Actuators::default();
         let state = |actuators: &mut Actuators, now| {
-            actuators
-                .command("relay/0:0/state/get", &Value::Null, Moment(now))
-                .unwrap()
-                .unwrap()
-                .1
+            actuators.command("relay/0:0/state/get", &Value::Null, Moment(now)).unwrap().unwrap().1
         };
         let pulse = serde_json::json!({"duration": 200, "direction": true});
         assert_eq!(state(&mut actuators, 0), "null");
-        assert_eq!(
-            actuators.command("relay/0:0/pulse/set", &pulse, Moment(0)),
-            Ok(None)
-        );
+        assert_eq!(actuators.command("relay/0:0/pulse/set", &pulse, Moment(0)), Ok(None));
         assert_eq!(state(&mut actuators, 199), "true");
         assert_eq!(state(&mut actuators, 200), "null");
-        actuators
-            .command("relay/0:0/pulse/set", &serde_json::json!({}), Moment(300))
-            .unwrap();
-        actuators
-            .command("relay/0:0/state/set", &Value::Bool(false), Moment(400))
-            .unwrap();
+        actuators.command("relay/0:0/pulse/set", &serde_json::json!({}), Moment(300)).unwrap();
+        actuators.command("relay/0:0/state/set", &Value::Bool(false), Moment(400)).unwrap();
         assert_eq!(state(&mut actuators, 401), "false");
-        for bad in [
-            serde_json::json!(5),
-            serde_json::json!({"duration": -1}),
-            serde_json::json!({"direction": 1}),
-        ] {
-            assert!(
-                actuators.command("relay/0:0/pulse/set", &bad, Moment(0)).is_err(),
-                "{bad}"
-            );
+        for bad in
+            [serde_json::json!(5), serde_json::json!({"duration": -1}), serde_json::json!({"direction": 1})]
+        {
+            assert!(actuators.command("relay/0:0/pulse/set", &bad, Moment(0)).is_err(), "{bad}");
         }
     }
 }

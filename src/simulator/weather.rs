@@ -196,9 +196,7 @@ mod tests {
     }
 
     fn mean(days: u64, hour: u64, value: impl Fn(Weather, Moment) -> f64) -> f64 {
-        let sum: f64 = (0..days)
-            .map(|day| value(Weather::new(day), at(24 * day + hour)))
-            .sum();
+        let sum: f64 = (0..days).map(|day| value(Weather::new(day), at(24 * day + hour))).sum();
         sum / f64::from(u32::try_from(days).unwrap())
     }
 
@@ -211,12 +209,7 @@ mod tests {
                 let within = |value: f64, low: f64, high: f64, name: &str| {
                     assert!((low..=high).contains(&value), "{name} is {value} at {now:?}");
                 };
-                within(
-                    weather.outdoor_temperature(now),
-                    -20.0,
-                    40.0,
-                    "outdoor temperature",
-                );
+                within(weather.outdoor_temperature(now), -20.0, 40.0, "outdoor temperature");
                 within(weather.indoor_temperature(now), 17.0, 27.0, "indoor temperature");
                 within(weather.outdoor_light(now), 0.0, 100_000.0, "outdoor light");
                 within(weather.indoor_light(now), 0.01, 2_500.0, "indoor light");
@@ -269,10 +262,7 @@ mod tests {
     fn nothing_leaps_within_a_second() {
         let weather = Weather::new(3);
         for second in 0..3 * 86_400 {
-            let (now, next) = (
-                Moment(MONDAY + second * 1000),
-                Moment(MONDAY + second * 1000 + 1000),
-            );
+            let (now, next) = (Moment(MONDAY + second * 1000), Moment(MONDAY + second * 1000 + 1000));
             assert!((weather.indoor_temperature(now) - weather.indoor_temperature(next)).abs() < 0.05);
             assert!((weather.pressure(now) - weather.pressure(next)).abs() < 0.01);
             assert!((weather.co2(now) - weather.co2(next)).abs() < 5.0);
@@ -282,11 +272,8 @@ mod tests {
     #[test]
     fn a_sensor_is_silent_for_some_tens_of_seconds_a_few_times_a_day() {
         let weather = Weather::new(5);
-        let silent = (0..86_400).filter(|second| {
-            weather
-                .silent_until(2, Moment(MONDAY + HOUR + second * 1000))
-                .is_some()
-        });
+        let silent = (0..86_400)
+            .filter(|second| weather.silent_until(2, Moment(MONDAY + HOUR + second * 1000)).is_some());
         let seconds = silent.count();
         assert!((20..=180).contains(&seconds), "{seconds}");
     }

@@ -213,7 +213,9 @@ impl Reply {
         let (topic, payload) = match self {
             Self::ConfigOk(welcome) => ("config/ok", welcome.payload()),
             Self::ConfigError { reason, filters } => ("config/error", complaint(reason, filters)),
-            Self::SubscriptionOk { filters } => ("subscription/ok", json!({ "filters": filters }).to_string()),
+            Self::SubscriptionOk { filters } => {
+                ("subscription/ok", json!({ "filters": filters }).to_string())
+            }
             Self::SubscriptionError { reason, filters } => ("subscription/error", complaint(reason, filters)),
             Self::PublishOk { id } => ("publish/ok", format!("{{\"id\": {id}}}")),
             Self::PublishError(refused) => ("publish/error", refused.payload()),
@@ -342,7 +344,8 @@ mod tests {
             let read: (String, serde_json::Map<String, Value>) = serde_json::from_str(&reply.text()).unwrap();
             assert!(Request::claims(&read.0), "{}", read.0);
         }
-        let text = Reply::PublishError(PublishRefused { reason: "no".to_owned(), ..Default::default() }).text();
+        let text =
+            Reply::PublishError(PublishRefused { reason: "no".to_owned(), ..Default::default() }).text();
         assert_eq!(text, r#"["clown.talk/-/publish/error", {"reason": "no"}]"#);
     }
 }

@@ -64,16 +64,22 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotAnArray => f.write_str("a frame is a JSON array: [topic, payload]"),
-            Self::Ended => f.write_str("not JSON: the frame ends too early, a bracket or quote is not closed"),
+            Self::Ended => {
+                f.write_str("not JSON: the frame ends too early, a bracket or quote is not closed")
+            }
             Self::Expected(what) => write!(f, "not JSON: expected {what}"),
             Self::Escape => f.write_str("not JSON: unknown escape in a string"),
-            Self::ControlCharacter => f.write_str("not JSON: control character in a string, write it as \\u00XX"),
+            Self::ControlCharacter => {
+                f.write_str("not JSON: control character in a string, write it as \\u00XX")
+            }
             Self::TopicNotAString => f.write_str("the first element, the topic, must be a string"),
             Self::NoPayload => f.write_str("the frame has no payload: [topic, payload]"),
             Self::OptionsNotAnObject => f.write_str("the third element, the options, must be an object"),
             Self::TooManyElements => f.write_str("a frame has two or three elements, not more"),
             Self::TooDeep => write!(f, "nesting deeper than {MAX_DEPTH}"),
-            Self::TextAfterFrame => f.write_str("text after the end of the frame, a line feed must come between two"),
+            Self::TextAfterFrame => {
+                f.write_str("text after the end of the frame, a line feed must come between two")
+            }
         }
     }
 }
@@ -517,9 +523,16 @@ mod tests {
 
     #[test]
     fn payload_bytes_are_left_as_they_came() {
-        for payload in
-            ["20.10", "1e400", "-0", "123456789012345678901234567890", "\"\\u2103\"", "[ 1 ,2]", "\"\\ud800\"", "null"]
-        {
+        for payload in [
+            "20.10",
+            "1e400",
+            "-0",
+            "123456789012345678901234567890",
+            "\"\\u2103\"",
+            "[ 1 ,2]",
+            "\"\\ud800\"",
+            "null",
+        ] {
             assert_eq!(decode(&format!(r#"["t",{payload}]"#)).unwrap().payload, payload);
         }
     }
@@ -599,7 +612,8 @@ mod tests {
         ];
         leaf.prop_recursive(4, 24, 4, |inner| {
             prop_oneof![
-                prop::collection::vec(inner.clone(), 0..4).prop_map(|items| format!("[{}]", items.join(" ,"))),
+                prop::collection::vec(inner.clone(), 0..4)
+                    .prop_map(|items| format!("[{}]", items.join(" ,"))),
                 prop::collection::vec(inner, 0..3).prop_map(|items| {
                     let pairs: Vec<_> = items.iter().map(|item| format!("\"k\":\t{item}")).collect();
                     format!("{{{}}}", pairs.join(","))

@@ -17,7 +17,8 @@ pub enum Kind {
 impl Kind {
     /// The shape of a message on `relative`, a topic relative to its sender's base.
     pub fn of(relative: &str) -> Self {
-        let (levels_before, last) = relative.rsplit_once('/').map_or((false, relative), |(_, last)| (true, last));
+        let (levels_before, last) =
+            relative.rsplit_once('/').map_or((false, relative), |(_, last)| (true, last));
         match last {
             "set" | "get" | "list" | "update" | "scan" => Self::Command,
             "ok" | "error" => Self::Answer,

@@ -54,7 +54,9 @@ impl PublishOptions {
             .map(|text| serde_json::from_str(text).map_err(|_| refuse("option retain must be true or false")))
             .transpose()?;
         options.expires = raw("expires")
-            .map(|text| expires(text).ok_or_else(|| refuse("option expires must be a number of seconds, above 0")))
+            .map(|text| {
+                expires(text).ok_or_else(|| refuse("option expires must be a number of seconds, above 0"))
+            })
             .transpose()?;
         if keys.contains_key("confirm") {
             return Err(refuse("option confirm is not offered by this hub: the message was not published"));
@@ -68,7 +70,10 @@ fn id(text: &str) -> Result<String, OptionsError> {
     const LONGEST: usize = 128;
     match text.bytes().next() {
         Some(b'"' | b'-' | b'0'..=b'9') if text.len() <= LONGEST => Ok(text.to_owned()),
-        _ => Err(OptionsError { reason: "option id must be a string or a number of at most 128 bytes", id: None }),
+        _ => Err(OptionsError {
+            reason: "option id must be a string or a number of at most 128 bytes",
+            id: None,
+        }),
     }
 }
 
@@ -92,9 +97,10 @@ mod tests {
 
     #[test]
     fn known_keys_are_read_and_all_but_the_hubs_own_are_passed_on() {
-        let options =
-            PublishOptions::parse("{\"id\": \"a\", \"retain\":true,\"expires\":1.5,\"qos\":[1,\n2],\"from\":\"me\"}")
-                .unwrap();
+        let options = PublishOptions::parse(
+            "{\"id\": \"a\", \"retain\":true,\"expires\":1.5,\"qos\":[1,\n2],\"from\":\"me\"}",
+        )
+        .unwrap();
         assert_eq!(options.id.as_deref(), Some("\"a\""));
         assert_eq!(options.retain, Some(true));
         assert_eq!(options.expires, Some(Duration::from_millis(1500)));

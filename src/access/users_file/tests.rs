@@ -5,10 +5,7 @@ use super::*;
 fn refused(text: &str) -> String {
     let text = text.replace("HASH", &cheap_hash("x"));
     let errors = read(&text, "users.toml").unwrap_err();
-    errors
-        .iter()
-        .flat_map(|error| [error.to_string(), "\n".to_owned()])
-        .collect()
+    errors.iter().flat_map(|error| [error.to_string(), "\n".to_owned()]).collect()
 }
 
 fn good(text: &str) -> Vec<Account> {
@@ -28,10 +25,7 @@ fn the_example_loads_and_nobody_in_it_has_the_demo_password() {
     for account in &accounts {
         assert!(!account.hash.verifies(b"bigclown"), "{}", account.user.name);
     }
-    assert_eq!(
-        texts(&accounts[0].user.rights.publish),
-        ["nodes/+/+/relay/+/set", "home/jana/#"]
-    );
+    assert_eq!(texts(&accounts[0].user.rights.publish), ["nodes/+/+/relay/+/set", "home/jana/#"]);
 }
 
 #[test]
@@ -49,14 +43,9 @@ fn a_user_has_what_the_file_says_and_nothing_it_does_not_say() {
         password = "HASH"
         "#,
     );
-    let [jana, nobody] = accounts.as_slice() else {
-        panic!("{accounts:?}")
-    };
+    let [jana, nobody] = accounts.as_slice() else { panic!("{accounts:?}") };
     assert_eq!(texts(&jana.user.rights.subscribe), ["nodes/#", "$SYS/#"]);
-    assert_eq!(
-        texts(&jana.user.rights.publish),
-        ["jana novák/set", "home/jana novák/#", "%U/%/u%"]
-    );
+    assert_eq!(texts(&jana.user.rights.publish), ["jana novák/set", "home/jana novák/#", "%U/%/u%"]);
     assert!(jana.user.rights.retain);
     assert_eq!(*nobody.user.rights, Rights::default());
 }
@@ -139,27 +128,18 @@ fn a_name_that_would_break_http_or_topics_is_refused() {
         sentence.to_owned()
     };
     assert_eq!(name("\"\""), "is empty");
-    assert_eq!(
-        name(&format!("\"{}\"", "ž".repeat(33))),
-        "has 66 bytes, the limit is 64"
-    );
+    assert_eq!(name(&format!("\"{}\"", "ž".repeat(33))), "has 66 bytes, the limit is 64");
     assert_eq!(name("\"a:b\""), "must not contain ':'");
     assert_eq!(name("\"a/b\""), "must not contain '/'");
     assert_eq!(name("\"+\""), "must not contain '+'");
     assert_eq!(name("\"#\""), "must not contain '#'");
     assert_eq!(name("\"$SYS\""), "must not begin with '$'");
     assert_eq!(name(r#""a\nb""#), r"must not contain the control character '\n'");
-    assert_eq!(
-        name(r#""a\u0000""#),
-        r"must not contain the control character '\0'"
-    );
+    assert_eq!(name(r#""a\u0000""#), r"must not contain the control character '\0'");
     assert_eq!(name("\" a\""), "must not begin or end with a blank");
     assert_eq!(name("\"a\u{a0}\""), "must not begin or end with a blank");
     assert_eq!(name("7"), "expected a string, found an integer");
-    good(&format!(
-        "[[user]]\nname = \"{}\"\npassword = \"HASH\"\n",
-        "x".repeat(64)
-    ));
+    good(&format!("[[user]]\nname = \"{}\"\npassword = \"HASH\"\n", "x".repeat(64)));
     good("[[user]]\nname = \"a$ b%u@c.example\"\npassword = \"HASH\"\n");
 }
 
@@ -174,10 +154,7 @@ fn a_user_without_a_name_is_told_by_number() {
 #[test]
 fn a_password_in_plain_text_is_refused_and_never_repeated() {
     let told = refused("[[user]]\nname = \"jana\"\npassword = \"hunter2\"\n");
-    assert!(
-        told.contains("run `clown-hub user hash`") && !told.contains("hunter2"),
-        "{told}"
-    );
+    assert!(told.contains("run `clown-hub user hash`") && !told.contains("hunter2"), "{told}");
     let absurd =
         "$argon2id$v=19$m=4194304,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
     assert_eq!(
@@ -191,14 +168,9 @@ fn a_password_in_plain_text_is_refused_and_never_repeated() {
 fn a_rule_that_gets_too_long_with_the_name_in_it_is_refused() {
     let name = "n".repeat(64);
     let rule = format!("{}/%u", "x".repeat(1000));
-    let told = refused(&format!(
-        "[[user]]\nname = \"{name}\"\npassword = \"HASH\"\npublish = [\"{rule}\"]\n"
-    ));
-    assert!(
-        told.trim_end()
-            .ends_with("topic has 1065 bytes, the limit is 1024"),
-        "{told}"
-    );
+    let told =
+        refused(&format!("[[user]]\nname = \"{name}\"\npassword = \"HASH\"\npublish = [\"{rule}\"]\n"));
+    assert!(told.trim_end().ends_with("topic has 1065 bytes, the limit is 1024"), "{told}");
 }
 
 #[test]

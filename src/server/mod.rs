@@ -1,0 +1,295 @@
+//! The edge towards the network: listeners, doors and limits. Floor 2: knows the hub, Clown.Talk and access, and no
+//! other edge.
+
+mod connection;
+mod ending;
+mod gate;
+mod http;
+mod line;
+mod metrics;
+mod outgoing;
+mod page;
+mod session_api;
+mod websocket;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use axum::Router;
+use axum::body::Body;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use parking_lot::Mutex;
+use socket2::{SockRef, TcpKeepalive};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{interval, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+pub use connection::Patience;
+use connection::Wire;
+use ending::Ending;
+
+use crate::access::{Access, LoginError};
+use crate::config::WebOrigin;
+use crate::hub::{Hub, Rates};
+use crate::shutdown::Shutdown;
+use crate::talk::Reply;
+use crate::topic::Base;
+
+/// What the edge allows.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Origins of pages that may connect besides the hub's own.
+    pub origins: Vec<WebOrigin>,
+    /// Connections at one time.
+    pub connections: usize,
+    /// Connections at one time that are not signed in.
+    pub handshakes: usize,
+    /// How long signing in may take.
+    pub handshake: Duration,
+    /// What one connection may send.
+    pub rates: Rates,
+    /// How long a connection waits for what.
+    pub patience: Patience,
+    /// How often the hub's figures are published.
+    pub figures_every: Duration,
+}
+
+/// What the doors need to know.
+pub(crate) struct App {
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) access: Access,
+    pub(crate) settings: Settings,
+    pub(crate) shutdown: Shutdown,
+    connections: Arc<Semaphore>,
+    handshakes: Arc<Semaphore>,
+}
+
+/// One TCP connection: where it comes from, and the places that it takes.
+pub(crate) struct Visit {
+    pub(crate) address: SocketAddr,
+    /// The place of a connection, to be taken over by the socket that it becomes.
+    seat: Mutex<Option<OwnedSemaphorePermit>>,
+    /// The place of a handshake; given up with the visit, or when it becomes a socket.
+    handshake: Mutex<Option<OwnedSemaphorePermit>>,
+}
+
+impl Visit {
+    /// Takes the connection's place over, and gives up that of the handshake.
+    pub(crate) fn seat(&self) -> Option<OwnedSemaphorePermit> {
+        self.handshake.lock().take();
+        self.seat.lock().take()
+    }
+}
+
+/// The server: all listeners and whoever came in by them.
+pub struct Server {
+    app: Arc<App>,
+}
+
+impl Server {
+    /// A server without a listener.
+    pub fn new(hub: Arc<Hub>, access: Access, settings: Settings, shutdown: Shutdown) -> Self {
+        let connections = Arc::new(Semaphore::new(settings.connections));
+        let handshakes = Arc::new(Semaphore::new(settings.handshakes));
+        Self { app: Arc::new(App { hub, access, settings, shutdown, connections, handshakes }) }
+    }
+
+    /// Serves HTTP and WebSocket until the stop sign.
+    pub fn serve_http(&self, listener: TcpListener) {
+        let router = http::router(Arc::clone(&self.app));
+        let app = Arc::clone(&self.app);
+        self.app.shutdown.spawn(async move {
+            accept(&app, listener, |stream, visit| {
+                let (router, app) = (router.clone(), Arc::clone(&app));
+                app.shutdown.clone().spawn(serve_http(app, router, stream, visit));
+            })
+            .await;
+        });
+    }
+
+    /// Serves lines over TCP until the stop sign.
+    pub fn serve_lines(&self, listener: TcpListener) {
+        let app = Arc::clone(&self.app);
+        self.app.shutdown.spawn(async move {
+            accept(&app, listener, |stream, visit| {
+                let app = Arc::clone(&app);
+                app.shutdown.clone().spawn(serve_lines(app, stream, visit));
+            })
+            .await;
+        });
+    }
+
+    /// Publishes the hub's figures now and then, and forgets what has expired, until the stop sign.
+    pub fn tell_figures(&self) {
+        let app = Arc::clone(&self.app);
+        self.app.shutdown.spawn(async move {
+            let mut clock = interval(app.settings.figures_every);
+            loop {
+                tokio::select! {
+                    () = app.shutdown.drain().cancelled() => return,
+                    _ = clock.tick() => tell_figures(&app.hub),
+                }
+                app.access.sweep();
+            }
+        });
+    }
+}
+
+fn tell_figures(hub: &Hub) {
+    let now = SystemTime::now();
+    let uptime = now.duration_since(hub.started()).unwrap_or_default().as_secs();
+    hub.tell("version", &format!("\"{}\"", env!("CARGO_PKG_VERSION")), now);
+    hub.tell("uptime", &uptime.to_string(), now);
+    for (topic, _, _, value) in hub.figures().all() {
+        hub.tell(topic, &value.to_string(), now);
+    }
+}
+
+/// Takes connections until the stop sign. Where the process has no descriptor left, the wait grows from 10 ms to 1 s.
+async fn accept(app: &App, listener: TcpListener, mut serve: impl FnMut(TcpStream, Visit)) {
+    const SHORTEST: Duration = Duration::from_millis(10);
+    const LONGEST: Duration = Duration::from_secs(1);
+    let mut wait = SHORTEST;
+    loop {
+        let accepted = tokio::select! {
+            () = app.shutdown.drain().cancelled() => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, address)) => {
+                wait = SHORTEST;
+                match admit(app, address) {
+                    Some(visit) => serve(stream, visit),
+                    None => turn_away(&stream, address),
+                }
+            }
+            Err(error) if is_the_clients(&error) => {}
+            Err(error) => {
+                if wait == SHORTEST {
+                    tracing::error!(%error, "no connection can be taken: raise the limit of open files (ulimit -n)");
+                }
+                sleep(wait).await;
+                wait = (wait * 2).min(LONGEST);
+            }
+        }
+    }
+}
+
+fn is_the_clients(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+fn admit(app: &App, address: SocketAddr) -> Option<Visit> {
+    let seat = Arc::clone(&app.connections).try_acquire_owned().ok()?;
+    let handshake = Arc::clone(&app.handshakes).try_acquire_owned().ok()?;
+    Some(Visit { address, seat: Mutex::new(Some(seat)), handshake: Mutex::new(Some(handshake)) })
+}
+
+fn turn_away(stream: &TcpStream, address: SocketAddr) {
+    tracing::warn!(%address, "connection refused: limits.connections or limits.handshakes is reached");
+    const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\n\
+        Content-Length: 42\r\n\r\ntoo many connections, try again in a while\n";
+    let _ = stream.try_write(FULL);
+}
+
+/// What every socket gets: no waiting for more to send, and a dead peer is found by the kernel, too.
+fn prepare(stream: &TcpStream, patience: Patience) {
+    let keepalive = TcpKeepalive::new().with_time(patience.ping).with_interval(patience.pong).with_retries(2);
+    let socket = SockRef::from(stream);
+    let prepared = socket.set_tcp_nodelay(true).and_then(|()| socket.set_tcp_keepalive(&keepalive));
+    if let Err(error) = prepared {
+        tracing::debug!(%error, "socket options");
+    }
+}
+
+async fn serve_http(app: Arc<App>, router: Router, stream: TcpStream, visit: Visit) {
+    prepare(&stream, app.settings.patience);
+    let visit = Arc::new(visit);
+    let service = {
+        let visit = Arc::clone(&visit);
+        hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(Arc::clone(&visit));
+            router.clone().oneshot(request)
+        })
+    };
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(app.settings.handshake)
+        .max_headers(64)
+        .max_buf_size(16 * 1024)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut connection = std::pin::pin!(connection);
+    tokio::select! {
+        _ = connection.as_mut() => {}
+        () = app.shutdown.drain().cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            let _ = connection.await;
+        }
+    }
+}
+
+async fn serve_lines(app: Arc<App>, stream: TcpStream, visit: Visit) {
+    /// The kernel's keep-alive does the asking; the hub has no ping on a byte stream.
+    const NEVER: Duration = Duration::from_secs(10 * 365 * 86_400);
+    let patience = app.settings.patience;
+    prepare(&stream, patience);
+    let mut wire = line::Lines::new(stream, app.hub.settings().message_bytes);
+    match timeout(app.settings.handshake, greet(&app, &mut wire, &visit)).await {
+        Ok(Ok((session, _seat))) => {
+            let patience = Patience { ping: NEVER, ..patience };
+            let signed_out = CancellationToken::new();
+            connection::run(wire, session, patience, app.shutdown.drain(), &signed_out).await;
+        }
+        Ok(Err(ending)) => refuse_line(&mut wire, &ending).await,
+        Err(_) => refuse_line(&mut wire, &Ending::NotSignedIn("no first line in time".into())).await,
+    }
+}
+
+/// A client who gave no good first line is told so in the words of the protocol.
+async fn refuse_line(wire: &mut line::Lines<TcpStream>, ending: &Ending) {
+    let reply = Reply::ConfigError { reason: ending.cause().into_owned(), filters: vec![] };
+    wire.frame(&[reply.text().as_bytes()]);
+    wire.close(ending).await;
+}
+
+/// Reads the first line, lets its sender in, and takes the line as the `config/set` that it is.
+async fn greet(
+    app: &App,
+    wire: &mut line::Lines<TcpStream>,
+    visit: &Visit,
+) -> Result<(crate::hub::Session, Option<OwnedSemaphorePermit>), Ending> {
+    let line = loop {
+        match std::future::poll_fn(|cx| wire.poll_read(cx)).await {
+            connection::Incoming::Text(line) if line.trim().is_empty() => {}
+            connection::Incoming::Text(line) => break line,
+            connection::Incoming::Alive => {}
+            connection::Incoming::End(ending) => return Err(ending),
+        }
+    };
+    let refuse = |why: &'static str| Ending::NotSignedIn(why.into());
+    let hello = line::Hello::parse(&line)?;
+    let login = app.access.login(visit.address.ip(), &hello.user, hello.password.as_bytes()).await;
+    let user = login.map_err(|error: LoginError| Ending::NotSignedIn(error.to_string().into()))?;
+    let base = Base::parse(&hello.base, &app.hub.settings().topic)
+        .map_err(|error| Ending::NotSignedIn(format!("no such base: {error}").into()))?;
+    let side = hello.side();
+    if !user.rights.may_use(&base) {
+        return Err(refuse("this user may not use this base"));
+    }
+    if side == crate::hub::Side::Node && !user.rights.may_be_node(&base) {
+        return Err(refuse("this user may not be the node of this base: it may not publish its presence"));
+    }
+    let guest = gate::Guest { user, signed_out: CancellationToken::new() };
+    let mut session = app.session(&guest, visit, base, side);
+    session.receive(&line, SystemTime::now()).map_err(Ending::TooMuch)?;
+    Ok((session, visit.seat()))
+}
