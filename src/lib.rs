@@ -1,6 +1,7 @@
 //! An IoT publish/subscribe hub that speaks Clown.Talk.
 
 pub mod access;
+pub mod cli;
 pub mod config;
 pub mod hub;
 pub mod server;

@@ -343,6 +343,22 @@ impl Base {
         }
     }
 
+    /// This base and the ones that follow it: where the last level is a number it counts on, else a number is
+    /// appended from the second one on. As many as fit the limits.
+    pub fn numbered(&self, count: usize, limits: &Limits) -> Vec<Base> {
+        let text = self.as_str();
+        let (head, last) = text.rsplit_once('/').map_or(("", text), |(head, last)| (head, last));
+        let number: Option<usize> = last.parse().ok();
+        let slash = if head.is_empty() { "" } else { "/" };
+        let name = |n: usize| match number {
+            _ if n == 0 => text.to_owned(),
+            Some(first) => format!("{head}{slash}{}", first.saturating_add(n)),
+            None if text.is_empty() => n.to_string(),
+            None => format!("{text}-{n}"),
+        };
+        (0..count).filter_map(|n| Base::parse(&name(n), limits).ok()).collect()
+    }
+
     fn join(&self, relative: &str, limits: &Limits) -> Result<Arc<str>, TopicError> {
         if relative.is_empty() {
             return Err(TopicError::Empty);
@@ -467,6 +483,19 @@ mod tests {
         assert_eq!(base.relative("nodes/bridge"), None);
         assert_eq!(base.relative("nodes/bridges/0"), None);
         assert_eq!(Base::ROOT.relative("a"), Some("a"));
+    }
+
+    #[test]
+    fn bases_count_on_from_the_last_level() {
+        let limits = Limits::default();
+        let names = |text: &str| {
+            let bases = Base::parse(text, &limits).unwrap().numbered(3, &limits);
+            bases.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(names("nodes/bridge/0"), ["nodes/bridge/0", "nodes/bridge/1", "nodes/bridge/2"]);
+        assert_eq!(names("7"), ["7", "8", "9"]);
+        assert_eq!(names("node"), ["node", "node-1", "node-2"]);
+        assert_eq!(names(""), ["", "1", "2"]);
     }
 
     fn levels(alphabet: &'static [&'static str]) -> impl Strategy<Value = String> {

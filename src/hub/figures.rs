@@ -51,7 +51,7 @@ figures! {
     /// Clients that are connected
     clients "clients/connected" AndShrinks;
     /// Clients that have connected since the start
-    clients_total "clients/total" Only;
+    connections_accepted "connections/accepted" Only;
     /// Filters that are held by clients
     filters "subscriptions/count" AndShrinks;
     /// Frames that came in, good and bad

@@ -84,7 +84,7 @@ impl Hub {
         let view = View::from(&client.base);
         let outbox = Outbox::new(id, view, name, self.settings.outbox, Arc::clone(&self.figures));
         self.figures.clients.add(1);
-        self.figures.clients_total.add(1);
+        self.figures.connections_accepted.add(1);
         if client.side == Side::Node {
             self.presence.enter(&client.base, || self.announce(&client.base, "online", now));
         }

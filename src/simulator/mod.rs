@@ -33,6 +33,7 @@ mod payload;
 mod random;
 mod refusal;
 mod request;
+pub mod run;
 mod sensor;
 mod strip;
 mod tower;

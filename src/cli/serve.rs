@@ -1,0 +1,241 @@
+//! `clown-hub serve`: configuration, accounts, listeners, simulated nodes; then it says where it is and runs until
+//! it is told to stop.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+
+use super::{OperatorError, ServeArgs, start_log};
+use crate::access::{self, Access, Accounts};
+use crate::config::{self, Run, Settings};
+use crate::hub::{self, Bounds, Client, Hub, Rates, Rights, Side};
+use crate::server::{self, Patience, Server};
+use crate::shutdown::{Ended, Shutdown, Signals};
+use crate::simulator::Kit;
+use crate::simulator::run::{Pace, in_hub};
+use crate::topic::Base;
+
+pub(super) fn serve(args: ServeArgs) -> anyhow::Result<()> {
+    let settings = configuration(args)?;
+    start_log(&settings.log.filter, settings.log.format)?;
+    let accounts = accounts(&settings.users.file)?;
+    refuse_demo_elsewhere(&accounts, &settings)?;
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        tracing::warn!(%error, "the limit of open files could not be raised");
+    }
+    runtime(settings.server.io_threads)?.block_on(run(settings, accounts))
+}
+
+fn configuration(args: ServeArgs) -> anyhow::Result<Settings> {
+    let named = [("server.listen", args.listen), ("users.file", args.users)];
+    let named = named.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
+    let sources = config::Sources {
+        file: args.config,
+        env: config::environment(),
+        flags: named.chain(args.sets).collect(),
+        ..config::Sources::default()
+    };
+    config::load(&sources).map_err(|mistakes| OperatorError::new(format!("configuration\n{mistakes}")))
+}
+
+/// The accounts of the file; the demo user where there is no file.
+fn accounts(file: &Path) -> anyhow::Result<Accounts> {
+    let shown = file.display();
+    match std::fs::read_to_string(file) {
+        Ok(text) => Accounts::parse(&text, &shown.to_string()).map_err(|mistakes| {
+            let mistakes: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
+            OperatorError::new(format!("accounts\n{}", mistakes.join("\n")))
+        }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Accounts::demo()),
+        Err(error) => Err(OperatorError::new(format!(
+            "{shown}: the accounts cannot be read: {error}; give the hub's user the right to read the file"
+        ))),
+    }
+}
+
+/// The demo's password stands in every manual, so it opens nothing that others can reach.
+fn refuse_demo_elsewhere(accounts: &Accounts, settings: &Settings) -> anyhow::Result<()> {
+    let listeners = [Some(settings.server.listen), settings.server.line_listen];
+    let Some(open) = listeners.into_iter().flatten().find(|address| !address.ip().is_loopback()) else {
+        return Ok(());
+    };
+    if accounts.is_demo() {
+        let file = settings.users.file.display();
+        return Err(OperatorError::new(format!(
+            "refusing to listen on {open} with the demo user clown, whose password everybody knows: \
+             set up accounts in {file} (see config/users.toml.example and `clown-hub user hash`), \
+             or listen on 127.0.0.1"
+        )));
+    }
+    match accounts.has_demo_password() {
+        Some(user) => Err(OperatorError::new(format!(
+            "refusing to listen on {open}: the account {user} has the demo password, which everybody knows; \
+             give it another one with `clown-hub user hash`, or listen on 127.0.0.1"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// One thread that serves all sockets, or several that share them; hashing goes elsewhere in both cases.
+fn runtime(io_threads: usize) -> anyhow::Result<tokio::runtime::Runtime> {
+    let mut builder = match io_threads {
+        1 => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    builder.worker_threads(io_threads).max_blocking_threads(8).enable_all();
+    builder.build().context("the runtime could not be started")
+}
+
+async fn run(settings: Settings, accounts: Accounts) -> anyhow::Result<()> {
+    let mut signals = Signals::listen().context("signals cannot be listened to")?;
+    let http = bind(settings.server.listen, "server.listen").await?;
+    let lines = match settings.server.line_listen {
+        Some(address) => Some(bind(address, "server.line_listen").await?),
+        None => None,
+    };
+    let is_demo = accounts.is_demo();
+    let shutdown = Shutdown::default();
+    let hub = Hub::new(hub_settings(&settings), SystemTime::now());
+    let access = Access::new(accounts, &access_settings(&settings))?;
+    let server = Server::new(Arc::clone(&hub), access, server_settings(&settings), shutdown.clone());
+
+    let address = http.local_addr()?;
+    let line_address = lines.as_ref().map(TcpListener::local_addr).transpose()?;
+    server.serve_http(http);
+    if let Some(lines) = lines {
+        server.serve_lines(lines);
+    }
+    server.tell_figures();
+    let simulated = simulate(&hub, &settings, is_demo, &shutdown);
+    say_where(address, line_address, is_demo, &simulated);
+
+    signals.next().await;
+    tracing::info!("draining: no new connections, clients get what is queued; a second signal cuts them off");
+    match shutdown.finish(settings.server.drain, signals.next()).await {
+        Ended::Drained => tracing::info!("stopped"),
+        Ended::CutOff(left) => tracing::warn!(left, "stopped before everybody had been served"),
+    }
+    Ok(())
+}
+
+async fn bind(address: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let advice = match error.kind() {
+            std::io::ErrorKind::AddrInUse => "something else listens there; stop it, or choose another port",
+            std::io::ErrorKind::PermissionDenied => "ports below 1024 need a privilege; choose one above",
+            std::io::ErrorKind::AddrNotAvailable => "this machine does not have that address",
+            _ => "choose another address",
+        };
+        OperatorError::new(format!("cannot listen on {address} ({key}): {error}; {advice}"))
+    })
+}
+
+/// Starts the simulated nodes; returns where they stand.
+fn simulate(hub: &Arc<Hub>, settings: &Settings, is_demo: bool, shutdown: &Shutdown) -> Vec<Base> {
+    let simulator = &settings.simulator;
+    let runs = match simulator.run {
+        Run::On => true,
+        Run::Demo => is_demo,
+        Run::Off => false,
+    };
+    if !runs {
+        return Vec::new();
+    }
+    let pace = Pace::starting_now(simulator.speed);
+    let kits = [(Kit::Bridge, &simulator.base, simulator.bridges), (Kit::Tower, &simulator.tower_base, simulator.towers)];
+    let mut bases = Vec::new();
+    for (kit, first, count) in kits {
+        for (number, base) in first.numbered(count, &settings.limits.topic).into_iter().enumerate() {
+            let client = Client {
+                user: "simulator".into(),
+                rights: Arc::new(Rights::everything()),
+                base: base.clone(),
+                side: Side::Node,
+                rates: Rates::UNLIMITED,
+            };
+            let seed = u64::from(simulator.seed) + number as u64;
+            shutdown.spawn(in_hub(Arc::clone(hub), client, kit, seed, pace, shutdown.drain().clone()));
+            bases.push(base);
+        }
+    }
+    bases
+}
+
+/// The first thing that a person sees. It goes to standard output, the log to standard error.
+fn say_where(address: SocketAddr, lines: Option<SocketAddr>, is_demo: bool, simulated: &[Base]) {
+    let mut text = format!("Clown Hub {}\n", env!("CARGO_PKG_VERSION"));
+    if is_demo {
+        text += &format!("  page       http://clown:bigclown@{address}/\n");
+        text += "  demo user  clown, password bigclown, from this machine only\n";
+    } else {
+        text += &format!("  page       http://{address}/\n");
+    }
+    let base = simulated.first().map_or_else(|| "nodes_bridge_0".to_owned(), |base| base.as_str().replace('/', "_"));
+    let user = if is_demo { "clown:bigclown" } else { "USER:PASSWORD" };
+    text += &format!("  WebSocket  ws://{user}@{address}/auth/clown-talk-server_{base}\n");
+    if let Some(lines) = lines {
+        text += &format!("  TCP lines  {lines}\n");
+    }
+    if let [first, rest @ ..] = simulated {
+        let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+        text += &format!("  simulated  {first}{more}\n");
+    }
+    let mut out = std::io::stdout().lock();
+    // Nobody may be reading, and that is no reason to stop.
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+fn hub_settings(settings: &Settings) -> hub::Settings {
+    hub::Settings {
+        topic: settings.limits.topic,
+        filters: settings.limits.filters,
+        message_bytes: settings.limits.message_bytes,
+        longest_batch: settings.limits.batch,
+        outbox: Bounds {
+            messages: settings.outbox.messages,
+            bytes: settings.outbox.bytes,
+            hard_messages: settings.outbox.hard_messages,
+            hard_bytes: settings.outbox.hard_bytes,
+        },
+        retained_topics: settings.retained.topics,
+        retained_bytes: settings.retained.bytes as u64,
+        retain_always: settings.retained.always.clone(),
+        retain_never: settings.retained.never.clone(),
+        cached_routes: settings.routes.cached,
+    }
+}
+
+fn access_settings(settings: &Settings) -> access::Settings {
+    let users = &settings.users;
+    access::Settings {
+        failures_per_minute: users.failures_per_minute,
+        remembered_logins: users.remembered_logins,
+        remember_minutes: users.remember.as_secs() / 60,
+        web_sessions: users.web_sessions,
+        web_session_hours: users.web_session.as_secs() / 3600,
+        tracked_failures: users.tracked_failures,
+        hashing_at_once: users.hashing_at_once,
+        waiting_logins: users.waiting_logins,
+    }
+}
+
+fn server_settings(settings: &Settings) -> server::Settings {
+    let limits = &settings.limits;
+    server::Settings {
+        origins: settings.server.origins.clone(),
+        connections: limits.connections,
+        handshakes: limits.handshakes,
+        handshake: limits.handshake,
+        rates: Rates {
+            frames_per_second: limits.messages_per_second.map(std::num::NonZero::get),
+            bad_frames_per_minute: Some(limits.bad_frames_per_minute),
+        },
+        patience: Patience { ping: limits.ping, pong: limits.pong, write: limits.write },
+        figures_every: settings.figures.every,
+    }
+}

@@ -1,0 +1,181 @@
+//! `clown-hub sim`: simulated nodes as clients of any hub.
+
+use anyhow::Context;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use clap::{Args, ValueEnum};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use super::{OperatorError, start_log};
+use crate::config::LogFormat;
+use crate::shutdown::Signals;
+use crate::simulator::Kit;
+use crate::simulator::run::{Pace, Remote, at_remote};
+use crate::topic::{Base, Limits};
+
+/// Run simulated nodes as clients of a hub.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  clown-hub sim ws://clown:bigclown@127.0.0.1:8080 --base nodes/bridge/7 --nodes 3")]
+pub(super) struct SimArgs {
+    /// The hub, as ws://USER:PASSWORD@HOST:PORT; with a path it is used as it is, for one node
+    #[arg(value_name = "URL", value_parser = parse_url)]
+    url: HubUrl,
+    /// Which hardware
+    #[arg(long, value_enum, default_value_t = KitArg::Bridge)]
+    kit: KitArg,
+    /// Where the first node stands; the next ones count on from its last level
+    #[arg(long, value_name = "TOPIC", default_value = "nodes/bridge/0")]
+    base: String,
+    /// How many nodes
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    nodes: u32,
+    /// The same seed gives the same readings
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// How fast time runs: 60 makes an hour of a minute
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = speed)]
+    speed: f64,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum KitArg {
+    /// A Bridge Module with sensors, relays, LED and display
+    Bridge,
+    /// A TOWER gateway with its radio nodes
+    Tower,
+}
+
+/// The URL of a hub, its password not shown by Debug.
+#[derive(Clone)]
+struct HubUrl(Url);
+
+impl std::fmt::Debug for HubUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0.host_str().unwrap_or_default())
+    }
+}
+
+fn parse_url(text: &str) -> Result<HubUrl, String> {
+    let url = Url::parse(text).map_err(|error| format!("{error}; write ws://USER:PASSWORD@HOST:PORT"))?;
+    match url.scheme() {
+        "ws" => Ok(HubUrl(url)),
+        "wss" => Err("wss is not spoken by the simulator; use ws, or a tunnel".to_owned()),
+        _ => Err("the URL of a hub begins with ws://".to_owned()),
+    }
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(speed) if (0.1..=10_000.0).contains(&speed) => Ok(speed),
+        _ => Err("a number from 0.1 to 10000".to_owned()),
+    }
+}
+
+pub(super) fn sim(args: SimArgs) -> anyhow::Result<()> {
+    start_log("info", LogFormat::Text)?;
+    let remotes = remotes(&args)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(run(remotes, &args))
+}
+
+async fn run(remotes: Vec<Remote>, args: &SimArgs) -> anyhow::Result<()> {
+    let mut signals = Signals::listen().context("signals cannot be listened to")?;
+    let stop = CancellationToken::new();
+    let pace = Pace::starting_now(args.speed);
+    let kit = match args.kit {
+        KitArg::Bridge => Kit::Bridge,
+        KitArg::Tower => Kit::Tower,
+    };
+    let mut nodes = JoinSet::new();
+    for (remote, seed) in remotes.into_iter().zip(args.seed..) {
+        nodes.spawn(at_remote(remote, kit, seed, pace, stop.clone()));
+    }
+    loop {
+        tokio::select! {
+            () = signals.next() => stop.cancel(),
+            ended = nodes.join_next() => match ended {
+                None => return Ok(()),
+                Some(ended) => ended?.map_err(OperatorError::new)?,
+            },
+        }
+    }
+}
+
+/// One address per node. The user and the password go into a header and never into a URL that could be logged.
+fn remotes(args: &SimArgs) -> anyhow::Result<Vec<Remote>> {
+    let mut url = args.url.0.clone();
+    let authorization = authorization(&url)?;
+    let wrong = || OperatorError::new("the URL has no place for a user");
+    url.set_username("").map_err(|()| wrong())?;
+    url.set_password(None).map_err(|()| wrong())?;
+    if url.path() != "/" {
+        if args.nodes != 1 {
+            return Err(OperatorError::new("a URL with a path is for one node; leave the path out and give --base"));
+        }
+        return Ok(vec![Remote { url: url.into(), authorization }]);
+    }
+    let limits = Limits::default();
+    let base = Base::parse(&args.base, &limits)
+        .map_err(|error| OperatorError::new(format!("--base {:?}: {error}", args.base)))?;
+    let bases = base.numbered(args.nodes as usize, &limits);
+    Ok(bases
+        .iter()
+        .map(|base| {
+            let mut url = url.clone();
+            url.set_path(&format!("/talk/{base}"));
+            url.set_query(Some("side=node"));
+            Remote { url: url.into(), authorization: authorization.clone() }
+        })
+        .collect())
+}
+
+fn authorization(url: &Url) -> anyhow::Result<Option<String>> {
+    if url.username().is_empty() && url.password().is_none() {
+        return Ok(None);
+    }
+    let decode = |text: &str| -> Vec<u8> { percent_encoding::percent_decode_str(text).collect() };
+    let name = decode(url.username());
+    if name.contains(&b':') {
+        return Err(OperatorError::new("a user's name holds no colon"));
+    }
+    let pair = [name, decode(url.password().unwrap_or_default())].join(&b':');
+    Ok(Some(format!("Basic {}", STANDARD.encode(pair))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_password_leaves_the_url_for_a_header() {
+        let args = SimArgs {
+            url: parse_url("ws://cl%40wn:p%3Aw@hub.local:8080").unwrap(),
+            kit: KitArg::Bridge,
+            base: "nodes/bridge/7".to_owned(),
+            nodes: 2,
+            seed: 1,
+            speed: 1.0,
+        };
+        let remotes = remotes(&args).unwrap();
+        let urls: Vec<_> = remotes.iter().map(|remote| remote.url.as_str()).collect();
+        assert_eq!(
+            urls,
+            [
+                "ws://hub.local:8080/talk/nodes/bridge/7?side=node",
+                "ws://hub.local:8080/talk/nodes/bridge/8?side=node"
+            ]
+        );
+        let header = remotes[0].authorization.clone().unwrap();
+        assert_eq!(STANDARD.decode(&header["Basic ".len()..]).unwrap(), b"cl@wn:p:w");
+        assert!(!format!("{args:?}{remotes:?}").contains("p%3Aw"));
+    }
+
+    #[test]
+    fn a_url_that_is_none_is_told_how_to_be_one() {
+        assert!(parse_url("hub").unwrap_err().contains("ws://USER:PASSWORD@HOST:PORT"));
+        assert!(parse_url("http://hub").unwrap_err().contains("begins with ws://"));
+        assert!(parse_url("wss://hub").unwrap_err().contains("wss"));
+    }
+}
