@@ -147,7 +147,10 @@ fn simulate(hub: &Arc<Hub>, settings: &Settings, is_demo: bool, shutdown: &Shutd
         return Vec::new();
     }
     let pace = Pace::starting_now(simulator.speed);
-    let kits = [(Kit::Bridge, &simulator.base, simulator.bridges), (Kit::Tower, &simulator.tower_base, simulator.towers)];
+    let kits = [
+        (Kit::Bridge, &simulator.base, simulator.bridges),
+        (Kit::Tower, &simulator.tower_base, simulator.towers),
+    ];
     let mut bases = Vec::new();
     for (kit, first, count) in kits {
         for (number, base) in first.numbered(count, &settings.limits.topic).into_iter().enumerate() {
@@ -175,7 +178,8 @@ fn say_where(address: SocketAddr, lines: Option<SocketAddr>, is_demo: bool, simu
     } else {
         text += &format!("  page       http://{address}/\n");
     }
-    let base = simulated.first().map_or_else(|| "nodes_bridge_0".to_owned(), |base| base.as_str().replace('/', "_"));
+    let base =
+        simulated.first().map_or_else(|| "nodes_bridge_0".to_owned(), |base| base.as_str().replace('/', "_"));
     let user = if is_demo { "clown:bigclown" } else { "USER:PASSWORD" };
     text += &format!("  WebSocket  ws://{user}@{address}/auth/clown-talk-server_{base}\n");
     if let Some(lines) = lines {

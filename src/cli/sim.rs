@@ -17,7 +17,9 @@ use crate::topic::{Base, Limits};
 
 /// Run simulated nodes as clients of a hub.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  clown-hub sim ws://clown:bigclown@127.0.0.1:8080 --base nodes/bridge/7 --nodes 3")]
+#[command(
+    after_help = "Example:\n  clown-hub sim ws://clown:bigclown@127.0.0.1:8080 --base nodes/bridge/7 --nodes 3"
+)]
 pub(super) struct SimArgs {
     /// The hub, as ws://USER:PASSWORD@HOST:PORT; with a path it is used as it is, for one node
     #[arg(value_name = "URL", value_parser = parse_url)]
@@ -112,7 +114,9 @@ fn remotes(args: &SimArgs) -> anyhow::Result<Vec<Remote>> {
     url.set_password(None).map_err(|()| wrong())?;
     if url.path() != "/" {
         if args.nodes != 1 {
-            return Err(OperatorError::new("a URL with a path is for one node; leave the path out and give --base"));
+            return Err(OperatorError::new(
+                "a URL with a path is for one node; leave the path out and give --base",
+            ));
         }
         return Ok(vec![Remote { url: url.into(), authorization }]);
     }

@@ -43,7 +43,7 @@ impl fmt::Display for Excess {
 
 /// What is left of the limits for one client.
 #[derive(Debug)]
-pub struct Allowance {
+pub(super) struct Allowance {
     rates: Rates,
     frames_left: f64,
     counted_at: SystemTime,
@@ -53,13 +53,13 @@ pub struct Allowance {
 
 impl Allowance {
     /// Everything is still allowed.
-    pub fn new(rates: Rates, now: SystemTime) -> Self {
+    pub(super) fn new(rates: Rates, now: SystemTime) -> Self {
         let frames_left = rates.frames_per_second.map_or(0.0, burst);
         Self { rates, frames_left, counted_at: now, bad: 0, minute_began: now }
     }
 
     /// Counts one frame.
-    pub fn frame(&mut self, now: SystemTime) -> Result<(), Excess> {
+    pub(super) fn frame(&mut self, now: SystemTime) -> Result<(), Excess> {
         let Some(per_second) = self.rates.frames_per_second else { return Ok(()) };
         if self.frames_left < 1.0 {
             let passed = now.duration_since(self.counted_at).unwrap_or_default();
@@ -72,9 +72,9 @@ impl Allowance {
     }
 
     /// Counts one bad frame.
-    pub fn bad_frame(&mut self, now: SystemTime) -> Result<(), Excess> {
+    pub(super) fn bad_frame(&mut self, now: SystemTime) -> Result<(), Excess> {
         let Some(per_minute) = self.rates.bad_frames_per_minute else { return Ok(()) };
-        if now.duration_since(self.minute_began).unwrap_or(Duration::MAX) >= Duration::from_secs(60) {
+        if now.duration_since(self.minute_began).unwrap_or(Duration::MAX) >= Duration::from_mins(1) {
             self.minute_began = now;
             self.bad = 0;
         }
@@ -116,7 +116,7 @@ mod tests {
             assert_eq!(allowance.bad_frame(START), Ok(()));
         }
         assert_eq!(allowance.bad_frame(START), Err(Excess::BadFrames { per_minute: 100 }));
-        assert_eq!(allowance.bad_frame(START + Duration::from_secs(60)), Ok(()));
+        assert_eq!(allowance.bad_frame(START + Duration::from_mins(1)), Ok(()));
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub struct Channel {
 
 /// What is known of a topic.
 #[derive(Debug, Default)]
-pub struct State {
+pub(super) struct State {
     /// The last value.
     pub last: Option<Arc<Publication>>,
     /// The generation of the route by which the last value went out: whoever subscribed at this generation or
@@ -39,7 +39,7 @@ pub struct State {
 
 /// Who gets the messages of one topic: each session once, by ascending id.
 #[derive(Debug)]
-pub struct Route {
+pub(super) struct Route {
     /// The generation of the subscriptions that this was read from.
     pub generation: u64,
     /// The receivers.
@@ -62,7 +62,7 @@ impl Channel {
 /// All channels. Those without a last value are a cache of routes and are bounded as such; the others are bounded by
 /// what the hub may retain.
 #[derive(Debug)]
-pub struct Channels {
+pub(super) struct Channels {
     map: DashMap<Topic, Arc<Channel>, RandomState>,
     /// How many there are without a last value, roughly: corrected by each sweep.
     idle: AtomicUsize,
@@ -71,12 +71,12 @@ pub struct Channels {
 
 impl Channels {
     /// None yet. `most_idle` bounds those that hold no last value.
-    pub fn new(most_idle: usize) -> Self {
+    pub(super) fn new(most_idle: usize) -> Self {
         Self { map: DashMap::default(), idle: AtomicUsize::new(0), most_idle }
     }
 
     /// Runs `act` with the channel of a topic locked. `act` must not wait.
-    pub fn with<T>(&self, topic: &Topic, act: impl FnOnce(&Arc<Channel>, &mut State) -> T) -> T {
+    pub(super) fn with<T>(&self, topic: &Topic, act: impl FnOnce(&Arc<Channel>, &mut State) -> T) -> T {
         loop {
             let channel = self.find(topic);
             let mut state = channel.state.lock();
@@ -94,7 +94,7 @@ impl Channels {
     }
 
     /// How many channels there are.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.map.len()
     }
 

@@ -218,13 +218,12 @@ impl Hub {
     }
 
     fn remember(&self, channel: &Arc<Channel>, state: &mut State, message: &Arc<Publication>) {
-        match state.last.replace(Arc::clone(message)) {
-            Some(older) => self.figures.retained_bytes.sub(older.len() as u64),
-            None => {
-                self.figures.retained.add(1);
-                // Before the generation is read: a newcomer who misses this entry is in the route.
-                self.last_values.write().change(channel.topic.as_str(), |_| Some(Arc::clone(channel)));
-            }
+        if let Some(older) = state.last.replace(Arc::clone(message)) {
+            self.figures.retained_bytes.sub(older.len() as u64)
+        } else {
+            self.figures.retained.add(1);
+            // Before the generation is read: a newcomer who misses this entry is in the route.
+            self.last_values.write().change(channel.topic.as_str(), |_| Some(Arc::clone(channel)));
         }
         self.figures.retained_bytes.add(message.len() as u64);
     }

@@ -190,13 +190,12 @@ impl Outbox {
                     return;
                 }
                 self.figures.skipped.add(count);
-                match &mut inside.behind {
-                    Some(skipped) => *skipped += count,
-                    None => {
-                        inside.behind = Some(count);
-                        tracing::warn!(client = %inside.name, topic,
-                            "slow consumer: its queue is full, from here on only the newest reading of a topic is kept");
-                    }
+                if let Some(skipped) = &mut inside.behind {
+                    *skipped += count
+                } else {
+                    inside.behind = Some(count);
+                    tracing::warn!(client = %inside.name, topic,
+                        "slow consumer: its queue is full, from here on only the newest reading of a topic is kept");
                 }
             }
             Offered::Overflowed(lost) => {

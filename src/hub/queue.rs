@@ -35,7 +35,7 @@ pub struct Bounds {
 
 /// What an [`offer`](Queue::offer) led to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Offered {
+pub(super) enum Offered {
     /// It waits for its turn.
     Queued,
     /// It waits for its turn, and older readings gave way: this many.
@@ -49,7 +49,7 @@ pub enum Offered {
 /// A queue of frames with two bounds. Up to the first it is plain. From there on a reading takes the place of an
 /// older one of its topic, while everything else still queues. At the second it is given up.
 #[derive(Debug)]
-pub struct Queue {
+pub(super) struct Queue {
     bounds: Bounds,
     items: VecDeque<Item>,
     /// The number of the first item, counted since the queue was made.
@@ -64,7 +64,7 @@ pub struct Queue {
 
 impl Queue {
     /// An empty queue.
-    pub fn new(bounds: Bounds) -> Self {
+    pub(super) fn new(bounds: Bounds) -> Self {
         Self {
             bounds,
             items: VecDeque::new(),
@@ -78,33 +78,33 @@ impl Queue {
     }
 
     /// Whether nothing waits.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.items.is_empty()
     }
 
     /// Whether readings give way because the reader is behind.
-    pub fn is_behind(&self) -> bool {
+    pub(super) fn is_behind(&self) -> bool {
         self.newest.is_some() && !self.always_newest
     }
 
     /// Whether it is half full: time to send rather than to collect.
-    pub fn is_pressing(&self) -> bool {
+    pub(super) fn is_pressing(&self) -> bool {
         self.messages * 2 >= self.bounds.messages || self.bytes * 2 >= self.bounds.bytes
     }
 
     /// Whether the hard bound was passed.
-    pub fn has_overflowed(&self) -> bool {
+    pub(super) fn has_overflowed(&self) -> bool {
         self.overflowed
     }
 
     /// From now on only the newest reading of a topic is kept, however short the queue. Returns how many gave way.
-    pub fn keep_only_newest(&mut self, always: bool) -> u64 {
+    pub(super) fn keep_only_newest(&mut self, always: bool) -> u64 {
         self.always_newest = always;
         if always { self.conflate() } else { 0 }
     }
 
     /// Adds something at the end, or, for a reading in a long queue, in place of an older one.
-    pub fn offer(&mut self, item: Item) -> Offered {
+    pub(super) fn offer(&mut self, item: Item) -> Offered {
         if self.overflowed {
             return Offered::Refused;
         }
@@ -123,7 +123,7 @@ impl Queue {
     }
 
     /// Moves items from the front to `taken` until it has about `bytes`; at least one, if there is one.
-    pub fn take(&mut self, bytes: usize, taken: &mut Vec<Item>) {
+    pub(super) fn take(&mut self, bytes: usize, taken: &mut Vec<Item>) {
         let mut sum = 0;
         while sum < bytes
             && let Some(item) = self.items.pop_front()
@@ -140,7 +140,7 @@ impl Queue {
     }
 
     /// Throws everything away; returns how many frames that were.
-    pub fn give_up(&mut self) -> u64 {
+    pub(super) fn give_up(&mut self) -> u64 {
         let thrown = u64::try_from(self.messages).unwrap_or(u64::MAX);
         *self = Self { overflowed: true, first: self.first, ..Self::new(self.bounds) };
         thrown

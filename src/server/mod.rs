@@ -239,7 +239,7 @@ async fn serve_http(app: Arc<App>, router: Router, stream: TcpStream, visit: Vis
 
 async fn serve_lines(app: Arc<App>, stream: TcpStream, visit: Visit) {
     /// The kernel's keep-alive does the asking; the hub has no ping on a byte stream.
-    const NEVER: Duration = Duration::from_secs(10 * 365 * 86_400);
+    const NEVER: Duration = Duration::from_hours(87600);
     let patience = app.settings.patience;
     prepare(&stream, patience);
     let mut wire = line::Lines::new(stream, app.hub.settings().message_bytes);

@@ -91,22 +91,21 @@ fn refused(error: LoginError) -> Response<Body> {
 }
 
 fn who(app: &App, headers: &HeaderMap) -> Response<Body> {
-    match gate::cookie(headers).and_then(|token| app.access.web_session(token)) {
-        Some(signed_in) => answer(
+    if let Some(signed_in) = gate::cookie(headers).and_then(|token| app.access.web_session(token)) {
+        answer(
             StatusCode::OK,
             &json!({
                 "name": &*signed_in.user.name,
                 "version": env!("CARGO_PKG_VERSION"),
                 "demo": app.access.accounts().is_demo(),
             }),
-        ),
-        None => {
-            let mut body = json!({ "error": "session", "message": "nobody is signed in" });
-            if let (true, Some(body)) = (app.access.accounts().is_demo(), body.as_object_mut()) {
-                body.insert("demo".to_owned(), true.into());
-            }
-            answer(StatusCode::UNAUTHORIZED, &body)
+        )
+    } else {
+        let mut body = json!({ "error": "session", "message": "nobody is signed in" });
+        if let (true, Some(body)) = (app.access.accounts().is_demo(), body.as_object_mut()) {
+            body.insert("demo".to_owned(), true.into());
         }
+        answer(StatusCode::UNAUTHORIZED, &body)
     }
 }
 

@@ -41,7 +41,7 @@ impl Pace {
     /// When a simulated moment comes; never sooner than now and never later than in a minute, which a wake that is
     /// too early does no harm to.
     fn instant(&self, moment: Option<Moment>) -> Instant {
-        const LONGEST: Duration = Duration::from_secs(60);
+        const LONGEST: Duration = Duration::from_mins(1);
         let wait = moment.map_or(LONGEST, |moment| {
             let ahead = moment.0.saturating_sub(self.now().0);
             Duration::from_millis(ahead).div_f64(self.speed).min(LONGEST)
@@ -90,7 +90,9 @@ impl Running {
     fn hear(&mut self, message: &str) -> Vec<Line> {
         let frames = Frames::of(message).filter_map(Result::ok);
         let frames = frames.filter(|frame| !frame.topic.starts_with("clown.talk/"));
-        let lines = frames.flat_map(|frame| self.node.receive(&frame.topic, frame.payload, self.pace.now())).collect();
+        let lines = frames
+            .flat_map(|frame| self.node.receive(&frame.topic, frame.payload, self.pace.now()))
+            .collect();
         if self.node.refused() > self.logged_refusals {
             self.logged_refusals = self.node.refused();
             if let Some(refusal) = self.node.last_refusal() {
@@ -233,7 +235,8 @@ type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 async fn connect(remote: &Remote) -> Result<Socket, Failure> {
     const DEADLINE: Duration = Duration::from_secs(10);
     let address = |reason: String| Failure::Final(Refused::Address { url: remote.url.clone(), reason });
-    let mut request = remote.url.as_str().into_client_request().map_err(|error| address(error.to_string()))?;
+    let mut request =
+        remote.url.as_str().into_client_request().map_err(|error| address(error.to_string()))?;
     if let Some(authorization) = &remote.authorization {
         let mut value = HeaderValue::from_str(authorization).map_err(|error| address(error.to_string()))?;
         value.set_sensitive(true);

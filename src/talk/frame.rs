@@ -151,7 +151,7 @@ pub fn encode(topic: &str, payload: &str, out: &mut Vec<u8>) {
 
 /// How many bytes [`escape`] makes of a text.
 pub fn escaped_len(text: &str) -> usize {
-    text.bytes().map(|byte| escape_of(byte).map_or(1, |escape| escape.len())).sum()
+    text.bytes().map(|byte| escape_of(byte).map_or(1, str::len)).sum()
 }
 
 /// Appends `text` as the inside of a JSON string. Character by character, so the escape of a prefix is a prefix of
@@ -550,7 +550,7 @@ mod tests {
         assert_eq!(fault("[]"), (1, Fault::TopicNotAString));
         assert_eq!(fault(r#"["a"]"#), (4, Fault::NoPayload));
         assert_eq!(fault(r#"["a",1,{},2]"#), (9, Fault::TooManyElements));
-        assert_eq!(fault(r#"[1,2]"#), (1, Fault::TopicNotAString));
+        assert_eq!(fault(r"[1,2]"), (1, Fault::TopicNotAString));
         assert_eq!(fault(r#"["a",1,2]"#), (7, Fault::OptionsNotAnObject));
         assert_eq!(fault(r#"["a",nan]"#), (5, Fault::Expected("a value")));
         assert_eq!(fault(r#"["a",01]"#), (6, Fault::Expected("',' or ']'")));
