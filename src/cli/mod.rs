@@ -74,8 +74,8 @@ fn key_and_value(text: &str) -> Result<(String, String), String> {
 struct OperatorError(String);
 
 impl OperatorError {
-    fn new(sentence: impl std::fmt::Display) -> anyhow::Error {
-        Self(sentence.to_string()).into()
+    fn new(sentence: impl std::fmt::Display) -> Self {
+        Self(sentence.to_string())
     }
 }
 
@@ -86,7 +86,7 @@ impl Cli {
         let result = match self.command {
             None => serve::serve(self.serve),
             Some(Command::Serve(args)) => serve::serve(args),
-            Some(Command::Sim(args)) => sim::sim(args),
+            Some(Command::Sim(args)) => sim::sim(&args),
             Some(Command::User(command)) => user::user(&command),
         };
         match result {

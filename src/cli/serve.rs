@@ -40,21 +40,22 @@ fn configuration(args: ServeArgs) -> anyhow::Result<Settings> {
         flags: named.chain(args.sets).collect(),
         ..config::Sources::default()
     };
-    config::load(&sources).map_err(|mistakes| OperatorError::new(format!("configuration\n{mistakes}")))
+    Ok(config::load(&sources).map_err(|mistakes| OperatorError::new(format!("configuration\n{mistakes}")))?)
 }
 
 /// The accounts of the file; the demo user where there is no file.
 fn accounts(file: &Path) -> anyhow::Result<Accounts> {
     let shown = file.display();
     match std::fs::read_to_string(file) {
-        Ok(text) => Accounts::parse(&text, &shown.to_string()).map_err(|mistakes| {
+        Ok(text) => Ok(Accounts::parse(&text, &shown.to_string()).map_err(|mistakes| {
             let mistakes: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
             OperatorError::new(format!("accounts\n{}", mistakes.join("\n")))
-        }),
+        })?),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Accounts::demo()),
         Err(error) => Err(OperatorError::new(format!(
             "{shown}: the accounts cannot be read: {error}; give the hub's user the right to read the file"
-        ))),
+        ))
+        .into()),
     }
 }
 
@@ -70,13 +71,15 @@ fn refuse_demo_elsewhere(accounts: &Accounts, settings: &Settings) -> anyhow::Re
             "refusing to listen on {open} with the demo user clown, whose password everybody knows: \
              set up accounts in {file} (see config/users.toml.example and `clown-hub user hash`), \
              or listen on 127.0.0.1"
-        )));
+        ))
+        .into());
     }
     match accounts.has_demo_password() {
         Some(user) => Err(OperatorError::new(format!(
             "refusing to listen on {open}: the account {user} has the demo password, which everybody knows; \
              give it another one with `clown-hub user hash`, or listen on 127.0.0.1"
-        ))),
+        ))
+        .into()),
         None => Ok(()),
     }
 }
@@ -123,7 +126,11 @@ async fn run(settings: Settings, accounts: Accounts) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn bind(address: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the kinds of I/O errors are not ours, and there are forty"
+)]
+async fn bind(address: SocketAddr, key: &str) -> Result<TcpListener, OperatorError> {
     TcpListener::bind(address).await.map_err(|error| {
         let advice = match error.kind() {
             std::io::ErrorKind::AddrInUse => "something else listens there; stop it, or choose another port",
@@ -171,24 +178,23 @@ fn simulate(hub: &Arc<Hub>, settings: &Settings, is_demo: bool, shutdown: &Shutd
 
 /// The first thing that a person sees. It goes to standard output, the log to standard error.
 fn say_where(address: SocketAddr, lines: Option<SocketAddr>, is_demo: bool, simulated: &[Base]) {
-    let mut text = format!("Clown Hub {}\n", env!("CARGO_PKG_VERSION"));
-    if is_demo {
-        text += &format!("  page       http://clown:bigclown@{address}/\n");
-        text += "  demo user  clown, password bigclown, from this machine only\n";
-    } else {
-        text += &format!("  page       http://{address}/\n");
-    }
+    let (page_user, user) =
+        if is_demo { ("clown:bigclown@", "clown:bigclown") } else { ("", "USER:PASSWORD") };
     let base =
-        simulated.first().map_or_else(|| "nodes_bridge_0".to_owned(), |base| base.as_str().replace('/', "_"));
-    let user = if is_demo { "clown:bigclown" } else { "USER:PASSWORD" };
-    text += &format!("  WebSocket  ws://{user}@{address}/auth/clown-talk-server_{base}\n");
-    if let Some(lines) = lines {
-        text += &format!("  TCP lines  {lines}\n");
-    }
-    if let [first, rest @ ..] = simulated {
-        let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
-        text += &format!("  simulated  {first}{more}\n");
-    }
+        simulated.first().map_or_else(|| "nodes/bridge/0".to_owned(), Base::to_string).replace('/', "_");
+    let more = match simulated.len() {
+        0 | 1 => String::new(),
+        nodes => format!(" and {} more", nodes - 1),
+    };
+    let lines = [
+        Some(format!("Clown Hub {}", env!("CARGO_PKG_VERSION"))),
+        Some(format!("  page       http://{page_user}{address}/")),
+        is_demo.then(|| "  demo user  clown, password bigclown, from this machine only".to_owned()),
+        Some(format!("  WebSocket  ws://{user}@{address}/auth/clown-talk-server_{base}")),
+        lines.map(|lines| format!("  TCP lines  {lines}")),
+        simulated.first().map(|first| format!("  simulated  {first}{more}")),
+    ];
+    let text: String = lines.into_iter().flatten().map(|line| line + "\n").collect();
     let mut out = std::io::stdout().lock();
     // Nobody may be reading, and that is no reason to stop.
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());

@@ -75,11 +75,11 @@ fn speed(text: &str) -> Result<f64, String> {
     }
 }
 
-pub(super) fn sim(args: SimArgs) -> anyhow::Result<()> {
+pub(super) fn sim(args: &SimArgs) -> anyhow::Result<()> {
     start_log("info", LogFormat::Text)?;
-    let remotes = remotes(&args)?;
+    let remotes = remotes(args)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(run(remotes, &args))
+    runtime.block_on(run(remotes, args))
 }
 
 async fn run(remotes: Vec<Remote>, args: &SimArgs) -> anyhow::Result<()> {
@@ -109,14 +109,15 @@ async fn run(remotes: Vec<Remote>, args: &SimArgs) -> anyhow::Result<()> {
 fn remotes(args: &SimArgs) -> anyhow::Result<Vec<Remote>> {
     let mut url = args.url.0.clone();
     let authorization = authorization(&url)?;
-    let wrong = || OperatorError::new("the URL has no place for a user");
-    url.set_username("").map_err(|()| wrong())?;
-    url.set_password(None).map_err(|()| wrong())?;
+    let no_place = |()| OperatorError::new("the URL has no place for a user");
+    url.set_username("").map_err(no_place)?;
+    url.set_password(None).map_err(no_place)?;
     if url.path() != "/" {
         if args.nodes != 1 {
             return Err(OperatorError::new(
                 "a URL with a path is for one node; leave the path out and give --base",
-            ));
+            )
+            .into());
         }
         return Ok(vec![Remote { url: url.into(), authorization }]);
     }
@@ -142,7 +143,7 @@ fn authorization(url: &Url) -> anyhow::Result<Option<String>> {
     let decode = |text: &str| -> Vec<u8> { percent_encoding::percent_decode_str(text).collect() };
     let name = decode(url.username());
     if name.contains(&b':') {
-        return Err(OperatorError::new("a user's name holds no colon"));
+        return Err(OperatorError::new("a user's name holds no colon").into());
     }
     let pair = [name, decode(url.password().unwrap_or_default())].join(&b':');
     Ok(Some(format!("Basic {}", STANDARD.encode(pair))))
@@ -172,7 +173,7 @@ mod tests {
             ]
         );
         let header = remotes[0].authorization.clone().unwrap();
-        assert_eq!(STANDARD.decode(&header["Basic ".len()..]).unwrap(), b"cl@wn:p:w");
+        assert_eq!(STANDARD.decode(header.strip_prefix("Basic ").unwrap()).unwrap(), b"cl@wn:p:w");
         assert!(!format!("{args:?}{remotes:?}").contains("p%3Aw"));
     }
 

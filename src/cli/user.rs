@@ -36,5 +36,5 @@ fn password() -> anyhow::Result<String> {
     }
     let password = rpassword::prompt_password("Password: ").context("the password could not be read")?;
     let again = rpassword::prompt_password("Once more: ").context("the password could not be read")?;
-    if password == again { Ok(password) } else { Err(OperatorError::new("the two passwords differ")) }
+    if password == again { Ok(password) } else { Err(OperatorError::new("the two passwords differ").into()) }
 }

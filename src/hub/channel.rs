@@ -94,7 +94,8 @@ impl Channels {
     }
 
     /// How many channels there are.
-    pub(super) fn len(&self) -> usize {
+    #[cfg(test)]
+    fn len(&self) -> usize {
         self.map.len()
     }
 

@@ -151,7 +151,7 @@ impl Hub {
         if let Ok(topic) = Topic::parse(&format!("$SYS/hub/{name}"), &self.settings.topic) {
             let message = Publication::new(topic, payload, Kind::Reading, "hub".into(), now);
             // A figure that does not fit will be told again soon.
-            let _ = self.publish(Arc::new(message), Retention::Keep, None);
+            let _ = self.publish(&Arc::new(message), Retention::Keep, None);
         }
     }
 
@@ -159,14 +159,13 @@ impl Hub {
     /// session, `origin`, gets it only if it asked for echo.
     pub(crate) fn publish(
         &self,
-        message: Arc<Publication>,
+        message: &Arc<Publication>,
         retention: Retention,
         origin: Option<SessionId>,
     ) -> Result<(), StoreFull> {
         self.figures.published.add(1);
-        let topic = message.topic.clone();
-        self.channels.with(&topic, |channel, state| {
-            let kept = self.keep(channel, state, &message, retention);
+        self.channels.with(&message.topic, |channel, state| {
+            let kept = self.keep(channel, state, message, retention);
             let route = self.route(channel, state);
             if retention == Retention::Keep {
                 state.last_generation = route.generation;
@@ -174,7 +173,7 @@ impl Hub {
             let mut routed = 0;
             for target in &route.targets {
                 if Some(target.id) != origin || target.wants_echo() {
-                    target.offer(&message);
+                    target.offer(message);
                     routed += 1;
                 }
             }
@@ -219,7 +218,7 @@ impl Hub {
 
     fn remember(&self, channel: &Arc<Channel>, state: &mut State, message: &Arc<Publication>) {
         if let Some(older) = state.last.replace(Arc::clone(message)) {
-            self.figures.retained_bytes.sub(older.len() as u64)
+            self.figures.retained_bytes.sub(older.len() as u64);
         } else {
             self.figures.retained.add(1);
             // Before the generation is read: a newcomer who misses this entry is in the route.

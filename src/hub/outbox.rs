@@ -191,7 +191,7 @@ impl Outbox {
                 }
                 self.figures.skipped.add(count);
                 if let Some(skipped) = &mut inside.behind {
-                    *skipped += count
+                    *skipped += count;
                 } else {
                     inside.behind = Some(count);
                     tracing::warn!(client = %inside.name, topic,

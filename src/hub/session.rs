@@ -107,7 +107,7 @@ impl Hub {
         if let Ok(topic) = base.topic("presence", &self.settings.topic) {
             let message = Publication::new(topic, &payload, Kind::Reading, "hub".into(), now);
             // A store that is full is in the log; those who listen now have heard it.
-            let _ = self.publish(Arc::new(message), Retention::Keep, None);
+            let _ = self.publish(&Arc::new(message), Retention::Keep, None);
         }
     }
 }
@@ -232,7 +232,7 @@ impl Session {
     }
 
     pub(super) fn publish(&self, message: Publication, retention: Retention) -> Result<(), StoreFull> {
-        self.hub.publish(Arc::new(message), retention, Some(self.outbox.id))
+        self.hub.publish(&Arc::new(message), retention, Some(self.outbox.id))
     }
 
     /// Takes these filters in place of the ones held, and puts `reply` and then the last values of the topics that

@@ -63,10 +63,10 @@ impl Ending {
 
     /// What the log says.
     pub(crate) fn cause(&self) -> Cow<'static, str> {
-        match self {
-            Self::Farewell => "client said good-bye".into(),
-            Self::Vanished => "client vanished".into(),
-            _ => self.close().map_or("".into(), |(_, reason)| reason),
+        match self.close() {
+            Some((_, reason)) => reason,
+            None if *self == Self::Farewell => "client said good-bye".into(),
+            None => "client vanished".into(),
         }
     }
 }

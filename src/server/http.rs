@@ -194,6 +194,7 @@ async fn enter(app: Arc<App>, visit: Arc<Visit>, base: &str, side: Side, request
 }
 
 /// Checks that this is a WebSocket handshake (RFC 6455, 4.2.1) and answers its key.
+#[expect(clippy::result_large_err, reason = "once a connection, and it is the answer")]
 fn accept_key(headers: &HeaderMap) -> Result<String, Response<Body>> {
     let lists = |name: HeaderName, token: &str| {
         headers

@@ -51,6 +51,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         Self { inner, limit, batch: Vec::new() }
     }
 
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the other errors are of sockets that broke or of no server"
+    )]
     fn ending(&self, error: &Error) -> Ending {
         match error {
             Error::Capacity(CapacityError::MessageTooLong { .. }) => Ending::TooBig { limit: self.limit },
