@@ -43,6 +43,10 @@ fn configuration(args: ServeArgs) -> anyhow::Result<Settings> {
     Ok(config::load(&sources).map_err(|mistakes| OperatorError::new(format!("configuration\n{mistakes}")))?)
 }
 
+/// Where accounts are looked for if nothing else is said, and the demo begins if they are not there. A file that was
+/// named has to be there: a misspelt name must not open the demo.
+const DEMO_WITHOUT: &str = "config/users.toml";
+
 /// The accounts of the file; the demo user where there is no file.
 fn accounts(file: &Path) -> anyhow::Result<Accounts> {
     let shown = file.display();
@@ -51,7 +55,14 @@ fn accounts(file: &Path) -> anyhow::Result<Accounts> {
             let mistakes: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
             OperatorError::new(format!("accounts\n{}", mistakes.join("\n")))
         })?),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Accounts::demo()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && file == Path::new(DEMO_WITHOUT) => {
+            Ok(Accounts::demo())
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(OperatorError::new(format!(
+            "{shown}: there is no such file; write it after config/users.toml.example, or leave users.file out \
+             to try the hub with the demo user"
+        ))
+        .into()),
         Err(error) => Err(OperatorError::new(format!(
             "{shown}: the accounts cannot be read: {error}; give the hub's user the right to read the file"
         ))

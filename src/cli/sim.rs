@@ -28,8 +28,9 @@ pub(super) struct SimArgs {
     #[arg(long, value_enum, default_value_t = KitArg::Bridge)]
     kit: KitArg,
     /// Where the first node stands; the next ones count on from its last level
-    #[arg(long, value_name = "TOPIC", default_value = "nodes/bridge/0")]
-    base: String,
+    /// [default: nodes/bridge/0, or node for a TOWER]
+    #[arg(long, value_name = "TOPIC")]
+    base: Option<String>,
     /// How many nodes
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     nodes: u32,
@@ -122,8 +123,13 @@ fn remotes(args: &SimArgs) -> anyhow::Result<Vec<Remote>> {
         return Ok(vec![Remote { url: url.into(), authorization }]);
     }
     let limits = Limits::default();
-    let base = Base::parse(&args.base, &limits)
-        .map_err(|error| OperatorError::new(format!("--base {:?}: {error}", args.base)))?;
+    let base = match (&args.base, args.kit) {
+        (Some(base), _) => base,
+        (None, KitArg::Bridge) => "nodes/bridge/0",
+        (None, KitArg::Tower) => "node",
+    };
+    let base = Base::parse(base, &limits)
+        .map_err(|error| OperatorError::new(format!("--base {base:?}: {error}")))?;
     let bases = base.numbered(args.nodes as usize, &limits);
     Ok(bases
         .iter()
@@ -158,7 +164,7 @@ mod tests {
         let args = SimArgs {
             url: parse_url("ws://cl%40wn:p%3Aw@hub.local:8080").unwrap(),
             kit: KitArg::Bridge,
-            base: "nodes/bridge/7".to_owned(),
+            base: Some("nodes/bridge/7".to_owned()),
             nodes: 2,
             seed: 1,
             speed: 1.0,

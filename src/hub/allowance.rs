@@ -71,6 +71,13 @@ impl Allowance {
         if self.frames_left < 0.0 { Err(Excess::Frames { per_second }) } else { Ok(()) }
     }
 
+    /// Counts work that one frame has made, as so many frames more. What is over the limit is told with the next frame.
+    pub(super) fn work(&mut self, frames: usize) {
+        if self.rates.frames_per_second.is_some() {
+            self.frames_left -= f64::from(u32::try_from(frames).unwrap_or(u32::MAX));
+        }
+    }
+
     /// Counts one bad frame.
     pub(super) fn bad_frame(&mut self, now: SystemTime) -> Result<(), Excess> {
         let Some(per_minute) = self.rates.bad_frames_per_minute else { return Ok(()) };

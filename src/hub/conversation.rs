@@ -123,9 +123,11 @@ impl Session {
             let conflated = inside.queue.keep_only_newest(configure.conflate.unwrap_or(false));
             self.hub.figures().conflated.add(conflated);
         }
-        self.opened = true;
+        let is_opening = !std::mem::replace(&mut self.opened, true);
         let last_values = if configure.retained.unwrap_or(true) { LastValues::All } else { LastValues::None };
-        self.subscribe(filters, Answer::First(Reply::ConfigOk(self.welcome()).text()), last_values);
+        let welcome = Reply::ConfigOk(self.welcome()).text();
+        let answer = if is_opening { Answer::First(welcome) } else { Answer::InLine(welcome) };
+        self.subscribe(filters, answer, last_values);
     }
 
     fn welcome(&self) -> Welcome {

@@ -17,6 +17,8 @@ mod publication;
 mod queue;
 mod rights;
 mod session;
+#[cfg(test)]
+mod tests;
 pub mod trie;
 
 use std::sync::Arc;
@@ -285,17 +287,12 @@ impl Hub {
         wanted: impl Iterator<Item = &'f Filter>,
         already: impl Iterator<Item = &'f Filter>,
     ) -> Vec<Arc<Channel>> {
-        let mut known = Trie::default();
-        for filter in already {
-            known.change(filter.as_str(), |_| Some(()));
-        }
+        let mut known = names(already);
         let mut found = Vec::new();
         let last_values = self.last_values.read();
         for filter in wanted {
             last_values.covered(filter.as_str(), &mut |channel| {
-                let mut is_known = false;
-                known.matching(channel.topic.as_str(), &mut |()| is_known = true);
-                if !is_known {
+                if !known.has_match(channel.topic.as_str()) {
                     found.push(Arc::clone(channel));
                 }
             });
@@ -304,6 +301,15 @@ impl Hub {
         }
         found
     }
+}
+
+/// Filters as a set that can be asked which topics it names.
+fn names<'f>(filters: impl IntoIterator<Item = &'f Filter>) -> Trie<()> {
+    let mut names = Trie::default();
+    for filter in filters {
+        names.change(filter.as_str(), |_| Some(()));
+    }
+    names
 }
 
 /// A leaf of the subscriptions with one more receiver. Sorted by id, and as ids grow the newcomer is mostly last.

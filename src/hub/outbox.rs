@@ -170,10 +170,11 @@ impl Outbox {
     /// Throws away what is left and takes nothing more.
     pub(super) fn close(&self) {
         let mut inside = self.lock();
+        let topic = inside.queue.first_topic().map(ToString::to_string).unwrap_or_default();
         let lost = inside.queue.give_up();
         if lost > 0 {
             self.figures.lost.add(lost);
-            tracing::warn!(client = %inside.name, lost, "connection ended before everything was sent");
+            tracing::info!(client = %inside.name, topic, lost, "connection ended before everything was sent");
         }
     }
 

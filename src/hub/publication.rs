@@ -62,9 +62,10 @@ impl Publication {
         Self { topic, kind, time, from, expires: None, passed_on: "".into(), text: text.into_boxed_slice() }
     }
 
-    /// What it counts for against the bounds of a queue: the bytes of the frame at the root.
+    /// What it counts for against the bounds of queues and of the store: the bytes of the frame at the root, and of
+    /// what the publisher put into the options.
     pub fn len(&self) -> usize {
-        self.text.len()
+        self.text.len() + self.passed_on.len()
     }
 
     /// A frame is never empty.

@@ -56,6 +56,8 @@ pub(super) struct Queue {
     first: u64,
     messages: usize,
     bytes: usize,
+    /// How many of the items are last values.
+    last_values: usize,
     /// Where the newest reading of each topic waits; `None` while the queue is plain.
     newest: Option<HashMap<Topic, u64, foldhash::fast::RandomState>>,
     always_newest: bool,
@@ -71,6 +73,7 @@ impl Queue {
             first: 0,
             messages: 0,
             bytes: 0,
+            last_values: 0,
             newest: None,
             always_newest: false,
             overflowed: false,
@@ -139,6 +142,28 @@ impl Queue {
         }
     }
 
+    /// Drops the last values that wait for topics which are not to be `kept`. With this each topic waits once, however
+    /// often a client changes its mind.
+    pub(super) fn keep_last_values(&mut self, kept: impl Fn(&Topic) -> bool) {
+        if self.last_values == 0 {
+            return;
+        }
+        let is_wanted = |item: &Item| match item {
+            Item::LastValue(channel, _) => kept(&channel.topic),
+            Item::Message(_) | Item::Reply(_) => true,
+        };
+        let items = std::mem::take(&mut self.items);
+        self.rebuild(items.into_iter().filter(is_wanted));
+    }
+
+    /// The topic of the first message that waits.
+    pub(super) fn first_topic(&self) -> Option<&Topic> {
+        self.items.iter().find_map(|item| match item {
+            Item::Message(message) => Some(&message.topic),
+            Item::LastValue(..) | Item::Reply(_) => None,
+        })
+    }
+
     /// Throws everything away; returns how many frames that were.
     pub(super) fn give_up(&mut self) -> u64 {
         let thrown = u64::try_from(self.messages).unwrap_or(u64::MAX);
@@ -165,6 +190,7 @@ impl Queue {
     fn push(&mut self, item: Item) {
         self.messages += item.count();
         self.bytes += item.len();
+        self.last_values += 1 - item.count();
         let number = self.first + self.items.len() as u64;
         if let (Some(newest), Some(topic)) = (&mut self.newest, item.reading()) {
             newest.insert(topic.clone(), number);
@@ -183,18 +209,25 @@ impl Queue {
         let before = self.messages;
         let items = std::mem::take(&mut self.items);
         self.newest = Some(HashMap::default());
-        (self.messages, self.bytes) = (0, 0);
-        for (at, item) in items.into_iter().enumerate() {
-            if item.reading().is_none_or(|topic| last.get(topic) == Some(&at)) {
-                self.push(item);
-            }
-        }
+        let is_newest =
+            |(at, item): &(usize, Item)| item.reading().is_none_or(|topic| last.get(topic) == Some(at));
+        self.rebuild(items.into_iter().enumerate().filter(is_newest).map(|(_, item)| item));
         (before - self.messages) as u64
+    }
+
+    fn rebuild(&mut self, items: impl Iterator<Item = Item>) {
+        (self.messages, self.bytes, self.last_values) = (0, 0, 0);
+        self.items.clear();
+        if let Some(newest) = &mut self.newest {
+            newest.clear();
+        }
+        items.for_each(|item| self.push(item));
     }
 
     fn forget(&mut self, item: &Item) {
         self.messages -= item.count();
         self.bytes -= item.len();
+        self.last_values -= 1 - item.count();
         if let (Some(newest), Some(topic)) = (&mut self.newest, item.reading())
             && newest.get(topic) == Some(&self.first)
         {

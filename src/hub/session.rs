@@ -9,7 +9,7 @@ use super::outbox::{Outbox, SessionId};
 use super::publication::{Publication, View};
 use super::queue::Item;
 use super::rights::Rights;
-use super::{Hub, Retention, StoreFull};
+use super::{Hub, Retention, StoreFull, names};
 use crate::talk::{Kind, Reply, timestamp};
 use crate::topic::{Base, Filter, Topic};
 
@@ -51,6 +51,9 @@ pub(super) struct Will {
     pub(super) kind: Kind,
     pub(super) payload: String,
 }
+
+/// Looking up so many last values is as much work as taking a frame.
+const LAST_VALUES_A_FRAME: usize = 8;
 
 /// What [`Session::drain`] left behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -254,6 +257,9 @@ impl Session {
             LastValues::All => self.hub.last_values(filters.iter(), std::iter::empty()),
             LastValues::New => self.hub.last_values(new, self.filters.iter()),
         };
+        self.allowance.work(found.len() / LAST_VALUES_A_FRAME);
+        let named = names(if last_values == LastValues::New { filters.as_slice() } else { &[] });
+        inside.queue.keep_last_values(|topic| named.has_match(topic.as_str()));
         for channel in found.into_iter().filter(|channel| self.outbox.view.names(&channel.topic)) {
             inside.queue.offer(Item::LastValue(channel, generation));
         }

@@ -64,6 +64,13 @@ impl<L> Trie<L> {
         self.root.matching(Some(topic), !system, visit);
     }
 
+    /// Whether a path, read as a filter, matches this topic.
+    pub fn has_match(&self, topic: &str) -> bool {
+        let mut found = false;
+        self.matching(topic, &mut |_| found = true);
+        found
+    }
+
     /// Visits the leaf of every path that, read as a topic, is matched by this filter. Each leaf once.
     pub fn covered<'a>(&'a self, filter: &str, visit: &mut impl FnMut(&'a L)) {
         self.root.covered(Some(filter), true, visit);

@@ -225,8 +225,11 @@ impl<'c, W: Wire> Connection<'c, W> {
         while self.session.receive_some(&mut frames, TURN, SystemTime::now()).map_err(Ending::TooMuch)? {
             self.turn = 0;
             self.write_some();
-            if self.unwritten.is_some() {
-                let _ = futures_util::poll!(poll_fn(|cx| self.wire.poll_flush(cx)));
+            if self.unwritten.is_some()
+                && let Poll::Ready(flushed) = futures_util::poll!(poll_fn(|cx| self.wire.poll_flush(cx)))
+            {
+                flushed?;
+                self.unwritten = None;
             }
             tokio::task::yield_now().await;
         }

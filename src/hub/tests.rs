@@ -1,0 +1,287 @@
+//! The hub's promises, told without a socket.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use super::*;
+use crate::topic::Base;
+
+const NOW: SystemTime = SystemTime::UNIX_EPOCH;
+
+fn hub_with(change: impl FnOnce(&mut Settings)) -> Arc<Hub> {
+    let mut settings = Settings::default();
+    change(&mut settings);
+    Hub::new(settings, NOW)
+}
+
+fn hub() -> Arc<Hub> {
+    hub_with(|_| ())
+}
+
+fn client(hub: &Arc<Hub>, base: &str, side: Side) -> Session {
+    let base = Base::parse(base, &Limits::default()).unwrap();
+    let rights = Arc::new(Rights::everything());
+    hub.connect(Client { user: "u".into(), rights, base, side, rates: Rates::UNLIMITED }, NOW)
+}
+
+fn dashboard(hub: &Arc<Hub>) -> Session {
+    let mut session = client(hub, "", Side::Dashboard);
+    say(&mut session, "[\"clown.talk/-/config/set\", {}]");
+    session
+}
+
+fn node(hub: &Arc<Hub>) -> Session {
+    client(hub, "n", Side::Node)
+}
+
+fn say(session: &mut Session, frame: &str) {
+    session.receive(frame, NOW).unwrap();
+}
+
+fn heard_at(session: &mut Session, now: SystemTime) -> Vec<String> {
+    let mut heard = Vec::new();
+    while session.drain(1, now, &mut |pieces| heard.push(String::from_utf8(pieces.concat()).unwrap()))
+        == Drained::More
+    {}
+    heard
+}
+
+/// What came, less the welcome.
+fn heard(session: &mut Session) -> Vec<String> {
+    let mut heard = heard_at(session, NOW);
+    heard.retain(|frame| !frame.starts_with("[\"clown.talk/-/config/ok\""));
+    heard
+}
+
+fn values(session: &mut Session) -> Vec<String> {
+    let mut heard = heard(session);
+    heard.retain(|frame| !frame.contains("presence\"") && !frame.starts_with("[\"clown.talk/"));
+    heard
+}
+
+#[test]
+fn what_a_node_says_is_kept_for_those_who_come_later() {
+    let hub = hub();
+    let mut node = node(&hub);
+    say(&mut node, "[\"t/1\", 1]\n[\"t/1\", 2]\n[\"t/1/set\", 3]\n[\"t/1/config/ok\", 4]\n[\"boot\", 5]");
+    assert_eq!(values(&mut dashboard(&hub)), ["[\"n/t/1\", 2]"]);
+}
+
+#[test]
+fn what_an_operator_says_is_not() {
+    let hub = hub();
+    let mut operator = dashboard(&hub);
+    say(&mut operator, "[\"n/r/1/set\", true]\n[\"n/r/1\", true]");
+    assert_eq!(values(&mut dashboard(&hub)), Vec::<String>::new());
+}
+
+#[test]
+fn a_last_value_comes_once_and_never_after_a_newer_one() {
+    let hub = hub();
+    let mut node = node(&hub);
+    say(&mut node, "[\"t/1\", 1]\n[\"t/2\", 1]");
+    let mut dashboard = dashboard(&hub);
+    // The snapshot waits in the outbox while these happen.
+    say(&mut node, "[\"t/1\", 2]\n[\"t/1\", 3, {\"retain\": false}]");
+    let mut seen = values(&mut dashboard);
+    seen.sort();
+    assert_eq!(seen, ["[\"n/t/1\", 2]", "[\"n/t/1\", 3]", "[\"n/t/2\", 1]"]);
+}
+
+#[test]
+fn overlapping_filters_deliver_once_and_later_ones_bring_only_new_last_values() {
+    let hub = hub();
+    let mut node = node(&hub);
+    say(&mut node, "[\"t/1\", 1]\n[\"r/1\", 1]");
+    let mut reader = client(&hub, "n", Side::Dashboard);
+    say(&mut reader, "[\"clown.talk/-/config/set\", {\"filters\": [\"t/+\", \"t/#\", \"+/1\"]}]");
+    assert_eq!(values(&mut reader).len(), 2);
+    say(&mut reader, "[\"clown.talk/-/subscription/add\", {\"filters\": [\"#\"]}]");
+    assert_eq!(values(&mut reader), Vec::<String>::new());
+    say(&mut node, "[\"t/1\", 2]");
+    assert_eq!(values(&mut reader), ["[\"t/1\", 2]"]);
+}
+
+#[test]
+fn a_client_that_keeps_changing_its_mind_has_each_last_value_waiting_once() {
+    let hub = hub();
+    let mut node = node(&hub);
+    for n in 0..50 {
+        say(&mut node, &format!("[\"t/{n}\", {n}]"));
+    }
+    let mut reader = client(&hub, "n", Side::Dashboard);
+    for _ in 0..100 {
+        say(&mut reader, "[\"clown.talk/-/config/set\", {}]");
+        say(&mut reader, "[\"clown.talk/-/subscription/set\", {\"filters\": []}]");
+        say(&mut reader, "[\"clown.talk/-/subscription/set\", {\"filters\": [\"t/+\"]}]");
+        say(&mut reader, "[\"clown.talk/-/subscription/add\", {\"filters\": [\"#\"]}]");
+    }
+    assert_eq!(values(&mut reader).len(), 50);
+}
+
+#[test]
+fn asking_for_many_last_values_counts_as_work() {
+    let hub = hub();
+    let mut node = node(&hub);
+    for n in 0..100 {
+        say(&mut node, &format!("[\"t/{n}\", {n}]"));
+    }
+    let base = Base::parse("n", &Limits::default()).unwrap();
+    let rates = Rates { frames_per_second: Some(10), bad_frames_per_minute: None };
+    let rights = Arc::new(Rights::everything());
+    let mut reader =
+        hub.connect(Client { user: "u".into(), rights, base, side: Side::Dashboard, rates }, NOW);
+    let ask = "[\"clown.talk/-/config/set\", {}]";
+    let asked = (0..20).take_while(|_| reader.receive(ask, NOW).is_ok()).count();
+    assert!((1..=3).contains(&asked), "{asked}");
+}
+
+#[test]
+fn a_value_is_cleared_by_a_retained_null_and_only_by_that() {
+    let hub = hub();
+    let mut node = node(&hub);
+    say(&mut node, "[\"t/1\", 1]\n[\"t/2\", null]");
+    say(&mut node, "[\"t/1\", null, {\"retain\": true}]");
+    assert_eq!(values(&mut dashboard(&hub)), ["[\"n/t/2\", null]"]);
+    assert_eq!(hub.figures().retained.value(), 2, "the other is the presence");
+}
+
+#[test]
+fn a_message_past_its_time_is_not_delivered_and_is_counted() {
+    let hub = hub();
+    let mut dashboard = dashboard(&hub);
+    heard(&mut dashboard);
+    let mut node = node(&hub);
+    say(&mut node, "[\"t/1\", 1, {\"expires\": 5}]");
+    let late = heard_at(&mut dashboard, NOW + Duration::from_secs(5));
+    assert!(late.iter().all(|frame| !frame.contains("t/1")), "{late:?}");
+    assert_eq!(hub.figures().expired.value(), 1);
+}
+
+#[test]
+fn a_full_store_routes_but_does_not_keep_and_says_so() {
+    let hub = hub_with(|settings| settings.retained_topics = 2);
+    let mut node = node(&hub);
+    say(&mut node, "[\"clown.talk/-/config/set\", {}]");
+    say(&mut node, "[\"t/1\", 1, {\"id\": 1}]\n[\"t/2\", 1, {\"id\": 2}]\n[\"t/1\", 2, {\"id\": 3}]");
+    let answers = heard(&mut node);
+    assert_eq!(answers[0], "[\"clown.talk/-/publish/ok\", {\"id\": 1}]");
+    assert!(answers[1].starts_with("[\"clown.talk/-/publish/error\", {\"id\": 2, \"reason\": \"the store"));
+    assert_eq!(answers[2], "[\"clown.talk/-/publish/ok\", {\"id\": 3}]");
+    assert_eq!(values(&mut dashboard(&hub)), ["[\"n/t/1\", 2]"]);
+}
+
+#[test]
+fn a_will_is_published_unless_the_client_says_good_bye() {
+    let hub = hub();
+    let mut dashboard = dashboard(&hub);
+    for (farewell, expected) in [(false, 1), (true, 0)] {
+        let mut node = node(&hub);
+        say(&mut node, "[\"clown.talk/-/config/set\", {\"will\": [\"state/-\", {\"on\": 20.10}]}]");
+        if farewell {
+            node.farewell();
+        }
+        drop(node);
+        let wills = values(&mut dashboard);
+        assert_eq!(wills.len(), expected, "{wills:?}");
+        assert!(wills.iter().all(|will| will == "[\"n/state/-\", {\"on\": 20.10}]"));
+    }
+}
+
+#[test]
+fn presence_is_online_from_the_first_to_the_last_node() {
+    let hub = hub();
+    let mut dashboard = dashboard(&hub);
+    let (first, second) = (node(&hub), node(&hub));
+    drop(first);
+    assert_eq!(heard(&mut dashboard).len(), 1);
+    drop(second);
+    let heard = heard(&mut dashboard);
+    assert!(heard.len() == 1 && heard[0].contains("offline"), "{heard:?}");
+}
+
+#[test]
+fn the_default_filters_reach_as_far_as_the_user_may_read() {
+    let hub = hub();
+    let mut node = node(&hub);
+    say(&mut node, "[\"t/1\", 1]\n[\"secret/1\", 1]");
+    let may = |text| Filter::parse(text, &Limits::default()).unwrap();
+    let rights = Rights { subscribe: vec![may("+/t/#")], ..Rights::default() };
+    let base = Base::parse("n", &Limits::default()).unwrap();
+    let mut reader = hub.connect(
+        Client {
+            user: "u".into(),
+            rights: Arc::new(rights),
+            base,
+            side: Side::Dashboard,
+            rates: Rates::UNLIMITED,
+        },
+        NOW,
+    );
+    say(&mut reader, "[\"clown.talk/-/config/set\", {}]\n[\"clown.talk/-/subscription/get\", {}]");
+    let heard = heard(&mut reader);
+    assert_eq!(heard, ["[\"t/1\", 1]", "[\"clown.talk/-/subscription/ok\", {\"filters\":[\"t/#\"]}]"]);
+    say(&mut reader, "[\"clown.talk/-/subscription/set\", {\"filters\": [\"#\"]}]");
+    assert!(heard_at(&mut reader, NOW)[0].contains("\"forbidden\""));
+}
+
+#[test]
+fn nothing_is_left_of_clients_that_have_gone() {
+    let hub = hub();
+    let (node, dashboards) = (node(&hub), (0..10).map(|_| dashboard(&hub)).collect::<Vec<_>>());
+    drop((node, dashboards));
+    assert_eq!((hub.figures().clients.value(), hub.figures().filters.value()), (0, 0));
+    assert!(hub.subscriptions.read().is_empty());
+}
+
+/// The race behind the promise: publishers on one topic while readers come and go, on real threads.
+#[test]
+fn every_newcomer_sees_an_unbroken_sequence_that_ends_with_the_last_value() {
+    const LAST: u32 = 20_000;
+    let hub = hub_with(|settings| {
+        settings.outbox =
+            Bounds { messages: 1 << 20, bytes: 1 << 30, hard_messages: 1 << 20, hard_bytes: 1 << 30 };
+    });
+    let mut first = client(&hub, "n", Side::Node);
+    say(&mut first, "[\"t/1\", 0]");
+    let all_published = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut node = client(&hub, "n", Side::Node);
+            for n in 1..=LAST {
+                say(&mut node, &format!("[\"t/1\", {n}]"));
+            }
+            all_published.store(true, Ordering::SeqCst);
+        });
+        let readers: Vec<_> = (0..3)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut rounds = 0;
+                    loop {
+                        let done = all_published.load(Ordering::SeqCst);
+                        let mut reader = dashboard(&hub);
+                        let mut seen = values(&mut reader);
+                        if rounds % 2 == 0 {
+                            std::thread::yield_now();
+                        }
+                        seen.extend(values(&mut reader));
+                        let seen: Vec<u32> = seen
+                            .iter()
+                            .map(|frame| serde_json::from_str::<(String, u32)>(frame).unwrap().1)
+                            .collect();
+                        assert!(!seen.is_empty(), "the last value is missing");
+                        assert!(seen.windows(2).all(|pair| pair[1] == pair[0] + 1), "{seen:?}");
+                        rounds += 1;
+                        if done {
+                            assert_eq!(seen, [LAST]);
+                            return;
+                        }
+                    }
+                })
+            })
+            .collect();
+        for reader in readers {
+            reader.join().unwrap();
+        }
+    });
+}
