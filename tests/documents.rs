@@ -46,14 +46,16 @@ fn is_clause(word: &str) -> bool {
 /// The numbers that a text cites, as in "clause 8" and "clauses 3, 4 and 5.2", also over the end of a comment line.
 fn cited(text: &str) -> BTreeSet<String> {
     let mut cited = BTreeSet::new();
-    let mut reading = false;
+    // Whether a number, or an "and" with a number behind it, may come next.
+    let (mut number, mut and) = (false, false);
     for word in text.split_whitespace().filter(|word| !matches!(*word, "//" | "///" | "//!" | "#")) {
         let bare = word.trim_matches(|char: char| !char.is_ascii_alphanumeric());
-        let citing = matches!(bare, "clause" | "clauses" | "Clause" | "Clauses");
-        if reading && is_clause(bare) {
+        if number && is_clause(bare) {
             cited.insert(bare.to_owned());
+            (number, and) = (word.ends_with(','), word.ends_with(bare));
         } else {
-            reading = citing || (reading && bare == "and");
+            number = matches!(bare, "clause" | "clauses" | "Clause" | "Clauses") || (and && bare == "and");
+            and = false;
         }
     }
     cited
