@@ -71,15 +71,8 @@ fn clauses(protocol: &str) -> Vec<String> {
 /// What stands under a heading of the protocol, up to the next one.
 fn chapter(protocol: &str, number: u32) -> String {
     let start = format!("## {number}. ");
-    let lines = protocol.lines().skip_while(|line| !line.starts_with(&start));
-    lines.take(1).map(str::to_owned).collect::<String>()
-        + &protocol
-            .lines()
-            .skip_while(|line| !line.starts_with(&start))
-            .skip(1)
-            .take_while(|line| !line.starts_with("## "))
-            .collect::<Vec<_>>()
-            .join("\n")
+    let lines = protocol.lines().skip_while(|line| !line.starts_with(&start)).skip(1);
+    lines.take_while(|line| !line.starts_with("## ")).collect::<Vec<_>>().join("\n")
 }
 
 /// What stands between single backticks, outside of blocks of code.
@@ -135,7 +128,11 @@ fn every_clause_that_is_cited_exists() {
         let cited = cited(&read(&path));
         count += cited.len();
         let unknown: Vec<_> = cited.difference(&known).collect();
-        assert!(unknown.is_empty(), "{} cites clauses that docs/protocol.md has not: {unknown:?}", path.display());
+        assert!(
+            unknown.is_empty(),
+            "{} cites clauses that docs/protocol.md has not: {unknown:?}",
+            path.display()
+        );
     }
     assert!(count > 10, "only {count} citations were found");
 }
@@ -148,7 +145,10 @@ fn every_file_named_in_the_map_exists_and_every_room_stands_in_it() {
         let is_path = name.starts_with(|char: char| char.is_ascii_alphabetic())
             && !name.contains([' ', '*', '<'])
             && ENDINGS.iter().any(|ending| name.ends_with(ending));
-        assert!(!is_path || root().join(&name).exists(), "docs/architecture.md names {name}, which is not there");
+        assert!(
+            !is_path || root().join(&name).exists(),
+            "docs/architecture.md names {name}, which is not there"
+        );
     }
     for entry in fs::read_dir(root().join("src")).unwrap().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
@@ -224,7 +224,9 @@ fn every_close_code_and_its_reason_stand_in_clause_8() {
         assert!(found, "clause 8 has no row with {code} and {reason:?}");
     }
     let known: BTreeSet<_> = closes.iter().map(|(code, _)| *code).collect();
-    for code in quoted(&chapter).iter().filter_map(|text| text.parse::<u16>().ok()).filter(|code| *code >= 1000) {
+    for code in
+        quoted(&chapter).iter().filter_map(|text| text.parse::<u16>().ok()).filter(|code| *code >= 1000)
+    {
         assert!(known.contains(&code), "clause 8 has {code}, which the hub never sends");
     }
 }
