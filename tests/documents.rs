@@ -1,0 +1,232 @@
+//! The documents are held to the code: what one names, the other has.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clown_hub::hub::Figures;
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn document(name: &str) -> String {
+    read(&root().join("docs").join(name))
+}
+
+/// All files under a directory whose names end so, less what is generated or fetched.
+fn files(directory: &Path, ending: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
+        if path.is_dir() {
+            if !name.starts_with('.') && name != "target" && name != "node_modules" {
+                found.extend(files(&path, ending));
+            }
+        } else if name.ends_with(ending) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+fn is_clause(word: &str) -> bool {
+    let mut parts = word.split('.');
+    let number = |part: Option<&str>| {
+        part.is_some_and(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    number(parts.next()) && (parts.clone().next().is_none() || number(parts.next())) && parts.next().is_none()
+}
+
+/// The numbers that a text cites, as in "clause 8" and "clauses 3, 4 and 5.2", also over the end of a comment line.
+fn cited(text: &str) -> BTreeSet<String> {
+    let mut cited = BTreeSet::new();
+    // Whether a number, or an "and" with a number behind it, may come next.
+    let (mut number, mut and) = (false, false);
+    for word in text.split_whitespace().filter(|word| !matches!(*word, "//" | "///" | "//!" | "#")) {
+        let bare = word.trim_matches(|char: char| !char.is_ascii_alphanumeric());
+        if number && is_clause(bare) {
+            cited.insert(bare.to_owned());
+            (number, and) = (word.ends_with(','), word.ends_with(bare));
+        } else {
+            number = matches!(bare, "clause" | "clauses" | "Clause" | "Clauses") || (and && bare == "and");
+            and = false;
+        }
+    }
+    cited
+}
+
+/// The numbers of the clauses that the protocol has, in their order.
+fn clauses(protocol: &str) -> Vec<String> {
+    let headings = protocol.lines().filter_map(|line| line.strip_prefix("## ").or(line.strip_prefix("**")));
+    let numbers = headings.filter_map(|line| line.split_whitespace().next());
+    numbers.map(|number| number.trim_end_matches('.').to_owned()).filter(|number| is_clause(number)).collect()
+}
+
+/// What stands under a heading of the protocol, up to the next one.
+fn chapter(protocol: &str, number: u32) -> String {
+    let start = format!("## {number}. ");
+    let lines = protocol.lines().skip_while(|line| !line.starts_with(&start)).skip(1);
+    lines.take_while(|line| !line.starts_with("## ")).collect::<Vec<_>>().join("\n")
+}
+
+/// What stands between single backticks, outside of blocks of code.
+fn quoted(text: &str) -> Vec<String> {
+    let inside = |line: &str| line.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
+    prose(text).iter().flat_map(|line| inside(line)).collect()
+}
+
+/// The lines outside of blocks of code.
+fn prose(text: &str) -> Vec<&str> {
+    let mut in_code = false;
+    text.lines()
+        .filter(|line| {
+            let fence = line.trim_start().starts_with("```");
+            in_code ^= fence;
+            !fence && !in_code
+        })
+        .collect()
+}
+
+#[test]
+fn citations_are_read_in_every_form() {
+    let cites = |text: &str| cited(text).into_iter().collect::<Vec<_>>();
+    assert_eq!(cites("(`docs/protocol.md`, clauses 3, 4 and 5.2)."), ["3", "4", "5.2"]);
+    assert_eq!(cites("clause 1.2 and clause\n//! 4.1). 7 others"), ["1.2", "4.1"]);
+    assert!(cites("RFC 6455, 5.2; a clause that says nothing of 8").is_empty());
+}
+
+#[test]
+fn the_clauses_of_the_protocol_are_numbered_without_a_gap() {
+    let clauses = clauses(&document("protocol.md"));
+    let mut expected = (0, 0);
+    for clause in &clauses {
+        expected = match clause.split_once('.') {
+            None => (expected.0 + 1, 0),
+            Some(_) => (expected.0, expected.1 + 1),
+        };
+        let number = match expected {
+            (chapter, 0) => chapter.to_string(),
+            (chapter, number) => format!("{chapter}.{number}"),
+        };
+        assert_eq!(*clause, number);
+    }
+    assert!(clauses.len() > 40, "{} clauses were found", clauses.len());
+}
+
+#[test]
+fn every_clause_that_is_cited_exists() {
+    let known: BTreeSet<_> = clauses(&document("protocol.md")).into_iter().collect();
+    let sources = files(&root().join("src"), ".rs").into_iter().chain(files(&root(), ".md"));
+    let mut count = 0;
+    for path in sources {
+        let cited = cited(&read(&path));
+        count += cited.len();
+        let unknown: Vec<_> = cited.difference(&known).collect();
+        assert!(
+            unknown.is_empty(),
+            "{} cites clauses that docs/protocol.md has not: {unknown:?}",
+            path.display()
+        );
+    }
+    assert!(count > 10, "only {count} citations were found");
+}
+
+#[test]
+fn every_file_named_in_the_map_exists_and_every_room_stands_in_it() {
+    const ENDINGS: [&str; 7] = [".rs", ".toml", ".md", ".example", ".service", ".html", "/"];
+    let map = document("architecture.md");
+    for name in quoted(&map) {
+        let is_path = name.starts_with(|char: char| char.is_ascii_alphabetic())
+            && !name.contains([' ', '*', '<'])
+            && ENDINGS.iter().any(|ending| name.ends_with(ending));
+        assert!(
+            !is_path || root().join(&name).exists(),
+            "docs/architecture.md names {name}, which is not there"
+        );
+    }
+    for entry in fs::read_dir(root().join("src")).unwrap().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        assert!(map.contains(&format!("`src/{name}")), "src/{name} does not stand in docs/architecture.md");
+    }
+}
+
+#[test]
+fn every_decision_is_listed_in_the_map() {
+    let map = document("architecture.md");
+    for path in files(&root().join("docs/adr"), ".md") {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        assert!(map.contains(&format!("(adr/{name})")), "docs/architecture.md does not link {name}");
+    }
+}
+
+#[test]
+fn every_relative_link_leads_somewhere() {
+    let mut count = 0;
+    for path in files(&root(), ".md") {
+        let text = read(&path);
+        for line in prose(&text) {
+            for target in line.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+                let target = target.split_whitespace().next().unwrap_or_default();
+                if target.is_empty() || target.starts_with('#') || target.contains(':') {
+                    continue;
+                }
+                let file = target.split('#').next().unwrap_or_default();
+                let leads_to = path.parent().unwrap().join(file);
+                assert!(leads_to.exists(), "{}: the link {target} leads nowhere", path.display());
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 10, "only {count} links were found");
+}
+
+#[test]
+fn every_figure_of_the_hub_stands_in_the_protocol_and_no_other() {
+    let figures = Figures::default();
+    let mut told: BTreeSet<_> = figures.all().map(|(topic, ..)| format!("$SYS/hub/{topic}")).collect();
+    told.extend(["$SYS/hub/version".to_owned(), "$SYS/hub/uptime".to_owned()]);
+    let written: BTreeSet<_> = quoted(&document("protocol.md"))
+        .into_iter()
+        .filter(|name| name.starts_with("$SYS/hub/") && !name.ends_with(['#', '…']))
+        .collect();
+    assert_eq!(told, written);
+}
+
+/// The closes in the source of `Ending::close`: each code, and its reason where that is a plain text.
+fn closes() -> Vec<(u16, Option<String>)> {
+    let source = read(&root().join("src/server/ending.rs"));
+    let source = source.split("#[cfg(test)]").next().unwrap_or_default();
+    let close = |line: &str| {
+        let (code, rest) = line.split_once("(1")?.1.split_once(", ")?;
+        let code = format!("1{code}").parse().ok()?;
+        let reason = rest.strip_prefix('"').and_then(|rest| rest.split('"').next());
+        Some((code, reason.map(str::to_owned)))
+    };
+    source.lines().filter_map(close).collect()
+}
+
+#[test]
+fn every_close_code_and_its_reason_stand_in_clause_8() {
+    let chapter = chapter(&document("protocol.md"), 8);
+    let closes = closes();
+    assert!(closes.len() > 8, "only {} closes were found in src/server/ending.rs", closes.len());
+    for (code, reason) in &closes {
+        let rows = chapter.lines().filter(|line| line.starts_with('|'));
+        let told = rows.filter(|row| row.contains(&format!("`{code}`")));
+        let reason = reason.as_deref().unwrap_or_default();
+        let found = told.into_iter().any(|row| row.contains(reason));
+        assert!(found, "clause 8 has no row with {code} and {reason:?}");
+    }
+    let known: BTreeSet<_> = closes.iter().map(|(code, _)| *code).collect();
+    for code in
+        quoted(&chapter).iter().filter_map(|text| text.parse::<u16>().ok()).filter(|code| *code >= 1000)
+    {
+        assert!(known.contains(&code), "clause 8 has {code}, which the hub never sends");
+    }
+}

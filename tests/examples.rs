@@ -1,0 +1,41 @@
+//! The examples under `config/` are configurations that the hub takes.
+
+use std::fs;
+use std::path::PathBuf;
+
+use clown_hub::access::Accounts;
+use clown_hub::config::{Sources, load};
+
+fn config() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("config")
+}
+
+fn examples(is_wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
+    let entries = fs::read_dir(config()).into_iter().flatten().flatten();
+    let named = entries.filter(|entry| {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        name.ends_with(".toml.example") && is_wanted(&name)
+    });
+    named.map(|entry| entry.path()).collect()
+}
+
+#[test]
+fn every_example_of_a_hub_is_taken() {
+    let examples = examples(|name| name.starts_with("hub"));
+    assert!(!examples.is_empty());
+    for path in examples {
+        let sources = Sources { file: Some(path.clone()), ..Sources::default() };
+        assert!(load(&sources).is_ok(), "{}", load(&sources).unwrap_err());
+    }
+}
+
+#[test]
+fn every_example_of_accounts_is_taken_and_has_no_demo_user() {
+    let examples = examples(|name| name.starts_with("users"));
+    assert!(!examples.is_empty());
+    for path in examples {
+        let text = fs::read_to_string(&path).unwrap();
+        let accounts = Accounts::parse(&text, &path.display().to_string()).unwrap();
+        assert!(!accounts.is_demo());
+    }
+}
