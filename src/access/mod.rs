@@ -43,6 +43,7 @@ mod users_file;
 mod web_session;
 
 pub use keyed::NoRandomness;
+use password::MAX_PASSWORD_BYTES;
 pub use password::{HashError, PasswordError, hash_password};
 pub use users::{Accounts, User};
 pub use users_file::{Hint, Mistake, NameError, UsersError};
@@ -161,6 +162,8 @@ impl Access {
     /// Dropping the future is safe: a login that waits leaves the queue, and one whose hash runs is counted and
     /// remembered as if someone had waited.
     pub async fn login(&self, address: IpAddr, name: &str, password: &[u8]) -> Result<User, LoginError> {
+        // No account has a longer password, so one byte more is enough to be wrong.
+        let password = password.get(..=MAX_PASSWORD_BYTES).unwrap_or(password);
         let from = Network::of(address);
         let login = self.book.login(name, password, from);
         if self.book.passes_at_once(&login) {

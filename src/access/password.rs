@@ -16,7 +16,7 @@ pub(super) const DEMO_PASSWORD: &str = "bigclown";
 const DEMO_HASH: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$Y2xvd24taHViLWRlbW8$qfbBFnEyelc3MSZLYsz2savyn8ZjJ19QRwQiW2EYBFU";
 
-const MAX_PASSWORD_BYTES: usize = 1024;
+pub(super) const MAX_PASSWORD_BYTES: usize = 1024;
 const MIN_MEMORY_KIB: u32 = 1024;
 const MAX_MEMORY_KIB: u32 = 1024 * 1024;
 const MAX_PASSES: u32 = 16;

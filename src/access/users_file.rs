@@ -139,6 +139,9 @@ pub enum NameError {
     /// `$` in first place is for the hub's own topics.
     #[error("must not begin with '$'")]
     System,
+    /// `hub` and `simulator` are what the hub itself signs messages with.
+    #[error("is a name that the hub uses itself")]
+    Reserved,
     /// A blank at an end.
     #[error("must not begin or end with a blank")]
     Blank,
@@ -349,6 +352,9 @@ fn check_name(name: &str) -> Result<(), NameError> {
     }
     if name.starts_with('$') {
         return Err(NameError::System);
+    }
+    if matches!(name, "hub" | "simulator") {
+        return Err(NameError::Reserved);
     }
     if name.trim() != name {
         return Err(NameError::Blank);

@@ -63,7 +63,7 @@ impl Session {
             Ok(Request::Add(filters)) => self.change_filters(&filters, added),
             Ok(Request::Remove(filters)) => self.change_filters(&filters, removed),
             Ok(Request::Show) => self.reply(&self.subscription(&self.filters)),
-            Err(RequestError::Config(reason)) => self.reply(&Reply::ConfigError { reason, filters: vec![] }),
+            Err(RequestError::Config(reason)) => self.refuse_config(reason, vec![]),
             Err(RequestError::Subscription(reason)) => {
                 self.reply(&Reply::SubscriptionError { reason, filters: vec![] });
             }
@@ -80,8 +80,22 @@ impl Session {
     fn configure(&mut self, configure: Configure) {
         match self.check(&configure) {
             Ok((filters, will)) => self.apply(configure, filters, will),
-            Err((reason, filters)) => self.reply(&Reply::ConfigError { reason, filters }),
+            Err((reason, filters)) => self.refuse_config(reason, filters),
         }
+    }
+
+    /// A client whose first words were not understood is told at once, as it waits for nothing else.
+    fn refuse_config(&mut self, reason: String, filters: Vec<String>) {
+        const AT_ONCE: usize = 8;
+        let answer = Reply::ConfigError { reason, filters };
+        let mut inside = self.outbox.lock();
+        if self.opened || inside.first.len() >= AT_ONCE {
+            drop(inside);
+            return self.reply(&answer);
+        }
+        inside.first.push_back(answer.text());
+        drop(inside);
+        self.outbox.wake();
     }
 
     fn check(&self, configure: &Configure) -> Result<(Vec<Filter>, Option<Will>), Complaint> {
@@ -233,7 +247,7 @@ impl Session {
         };
         if !self.may_publish(&topic) || (options.retain.is_some() && !self.client.rights.retain) {
             self.hub.figures().forbidden.add(1);
-            tracing::info!(client = %self.name(), %topic, "message is not allowed");
+            tracing::info!(client = %self.name(), ?topic, "message is not allowed");
             self.reply(&Reply::PublishError(refused(FORBIDDEN.to_owned(), id)));
             return Ok(());
         }

@@ -60,7 +60,7 @@ pub struct Settings {
     pub retained_bytes: u64,
     /// Topics whose messages are always kept as the last value.
     pub retain_always: Vec<Filter>,
-    /// Topics whose messages are never kept; stronger than the above.
+    /// Topics whose messages are not kept; stronger than the above, and weaker than the option `retain` of a message.
     pub retain_never: Vec<Filter>,
     /// Topics without a last value whose receivers are remembered.
     pub cached_routes: usize,
@@ -204,7 +204,7 @@ impl Hub {
             Retention::Keep => {
                 self.forget(channel, state);
                 self.figures.retained_refused.add(1);
-                tracing::warn!(topic = %channel.topic, from = %message.from,
+                tracing::warn!(topic = ?channel.topic, from = %message.from,
                     "the store of last values is full: raise retained.topics or retained.bytes");
                 Err(StoreFull)
             }

@@ -1,6 +1,7 @@
 //! The queue between the hub and one reader. The hub puts in without ever waiting; the reader is woken once when
 //! something is there, and takes all it can carry.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -33,8 +34,9 @@ pub(super) struct Inside {
     pub(super) queue: Queue,
     /// What logs call the client.
     pub(super) name: Arc<str>,
-    /// Goes out before everything else, alone: the answer that opens the transmission.
-    pub(super) first: Option<String>,
+    /// Goes out before everything else, each alone, also where nothing else may yet: the answers to requests to open
+    /// the transmission, up to and with the one that opens it.
+    pub(super) first: VecDeque<String>,
     /// Readings that gave way and have not been told to the client.
     untold: u64,
     /// Readings that gave way since the reader fell behind; for the log.
@@ -61,7 +63,7 @@ impl Outbox {
         figures: Arc<Figures>,
     ) -> Self {
         let queue = Queue::new(bounds);
-        let inside = Mutex::new(Inside { queue, name, first: None, untold: 0, behind: None });
+        let inside = Mutex::new(Inside { queue, name, first: VecDeque::new(), untold: 0, behind: None });
         Self { id, view, echo: AtomicBool::new(false), inside, ready: Notify::new(), figures }
     }
 
@@ -114,7 +116,7 @@ impl Outbox {
     /// cancelled and called again at any time; nothing is lost. One waits at a time.
     pub async fn ready(&self) {
         self.until(|inside| {
-            inside.first.is_some() || !inside.queue.is_empty() || inside.queue.has_overflowed()
+            !inside.first.is_empty() || !inside.queue.is_empty() || inside.queue.has_overflowed()
         })
         .await;
     }
@@ -122,7 +124,7 @@ impl Outbox {
     /// Waits until so much is there that it should not be collected any longer.
     pub async fn pressing(&self) {
         self.until(|inside| {
-            inside.first.is_some() || inside.queue.is_pressing() || inside.queue.has_overflowed()
+            !inside.first.is_empty() || inside.queue.is_pressing() || inside.queue.has_overflowed()
         })
         .await;
     }
@@ -130,6 +132,11 @@ impl Outbox {
     /// Waits until the queue was given up.
     pub async fn overflowed(&self) {
         self.until(|inside| inside.queue.has_overflowed()).await;
+    }
+
+    /// Waits until something is there that may be sent before the transmission is open, or the queue was given up.
+    pub async fn urgent(&self) {
+        self.until(|inside| !inside.first.is_empty() || inside.queue.has_overflowed()).await;
     }
 
     async fn until(&self, condition: impl Fn(&Inside) -> bool) {
@@ -142,9 +149,9 @@ impl Outbox {
         }
     }
 
-    /// Whether something is there that is to be sent at once.
+    /// Whether something is there that is to be sent at once, and alone.
     pub fn is_urgent(&self) -> bool {
-        self.lock().first.is_some()
+        !self.lock().first.is_empty()
     }
 
     /// Whether the reader was so slow that its queue was given up.
@@ -152,11 +159,16 @@ impl Outbox {
         self.lock().queue.has_overflowed()
     }
 
+    /// Takes one of those that may be sent before the transmission is open.
+    pub(super) fn take_urgent(&self) -> Option<String> {
+        self.lock().first.pop_front()
+    }
+
     /// Takes about `bytes` from the front of the queue.
     pub fn take(&self, bytes: usize, items: &mut Vec<Item>) -> Taken {
         let mut inside = self.lock();
-        if let Some(first) = inside.first.take() {
-            return Taken { first: Some(first), skipped: 0, more: !inside.queue.is_empty() };
+        if let Some(first) = inside.first.pop_front() {
+            return Taken { first: Some(first), skipped: 0, more: true };
         }
         inside.queue.take(bytes, items);
         if !inside.queue.is_behind()

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use serde_json::Value;
 
-use crate::talk::{Kind, frame, timestamp};
+use crate::talk::{Kind, Request, frame, timestamp};
 use crate::topic::{Base, Topic};
 
 /// A message that the hub has accepted. Immutable and shared by all who are to get it.
@@ -45,9 +45,11 @@ impl View {
         }
     }
 
-    /// Whether a topic under the base (or the base itself) has a name there.
+    /// Whether a topic under the base (or the base itself) has a name there. One that would read there as the hub's
+    /// own word has none: nobody can publish an answer that a reader deeper in the tree takes for the hub's.
     pub fn names(&self, topic: &Topic) -> bool {
-        topic.as_str().len() > self.base_len
+        let relative = topic.as_str().get(self.base_len..).unwrap_or_default();
+        !relative.is_empty() && !Request::claims(relative)
     }
 }
 
@@ -145,5 +147,15 @@ mod tests {
         assert!(!view.names(&Topic::parse("a/b", &limits).unwrap()));
         assert!(!view.names(&Topic::parse("a/b/", &limits).unwrap()));
         assert!(view.names(&Topic::parse("a/b/c", &limits).unwrap()));
+    }
+
+    #[test]
+    fn nobody_can_speak_in_the_name_of_the_hub_to_readers_deeper_in_the_tree() {
+        let limits = Limits::default();
+        let forged = Topic::parse("a/b/clown.talk/-/config/ok", &limits).unwrap();
+        let names = |base: &str| View::from(&Base::parse(base, &limits).unwrap()).names(&forged);
+        assert_eq!(["", "a", "a/b", "a/b/clown.talk"].map(names), [true, true, false, true]);
+        let at_root = Topic::parse("clown.talk/x", &limits).unwrap();
+        assert!(!View::from(&Base::ROOT).names(&at_root));
     }
 }

@@ -131,7 +131,8 @@ impl Session {
         self.outbox.name()
     }
 
-    /// Whether the client has asked for the transmission to begin. Until then nothing may be sent to it.
+    /// Whether the client has asked for the transmission to begin, in words that were understood. Until then nothing
+    /// may be sent to it but what was wrong with them.
     pub fn is_open(&self) -> bool {
         self.opened
     }
@@ -146,6 +147,10 @@ impl Session {
     /// left out and counted.
     pub fn drain(&mut self, bytes: usize, now: SystemTime, write: &mut impl FnMut(&[&[u8]])) -> Drained {
         if !self.opened {
+            if let Some(answer) = self.outbox.take_urgent() {
+                write(&[answer.as_bytes()]);
+                self.hub.figures.sent.add(1);
+            }
             return Drained::Everything;
         }
         let mut items = std::mem::take(&mut self.taken);
@@ -195,7 +200,7 @@ impl Session {
     ) -> bool {
         if message.has_expired(now) {
             self.hub.figures.expired.add(1);
-            tracing::debug!(client = %self.name(), topic = %message.topic, "message expired before it was delivered");
+            tracing::debug!(client = %self.name(), topic = ?message.topic, "message expired before it was delivered");
             return false;
         }
         let view = self.outbox.view;
@@ -243,7 +248,7 @@ impl Session {
     pub(super) fn subscribe(&mut self, filters: Vec<Filter>, reply: Answer, last_values: LastValues) {
         let mut inside = self.outbox.lock();
         match reply {
-            Answer::First(text) => inside.first = Some(text),
+            Answer::First(text) => inside.first.push_back(text),
             Answer::InLine(text) => {
                 let offered = inside.queue.offer(Item::Reply(text));
                 self.outbox.account(&mut inside, offered, "clown.talk/-");

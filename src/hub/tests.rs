@@ -285,3 +285,26 @@ fn every_newcomer_sees_an_unbroken_sequence_that_ends_with_the_last_value() {
         }
     });
 }
+
+#[test]
+fn a_first_request_that_is_not_understood_is_answered_at_once_and_opens_nothing() {
+    let hub = hub();
+    let mut reader = client(&hub, "n", Side::Dashboard);
+    say(&mut reader, "[\"t/1/set\", 1, {\"id\": 1}]\n[\"clown.talk/-/config/set\", {\"batch\": \"soon\"}]");
+    let told = heard_at(&mut reader, NOW);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("config/error") && told[0].contains("batch"));
+    say(&mut reader, "[\"clown.talk/-/config/set\", {}]");
+    let told = heard_at(&mut reader, NOW);
+    assert!(told[0].contains("config/ok") && told[1].contains("publish/ok"), "{told:?}");
+}
+
+#[test]
+fn a_message_that_would_read_as_the_hubs_own_word_is_not_delivered() {
+    let hub = hub();
+    let mut reader = client(&hub, "n", Side::Dashboard);
+    say(&mut reader, "[\"clown.talk/-/config/set\", {}]");
+    let mut liar = dashboard(&hub);
+    say(&mut liar, "[\"n/clown.talk/-/publish/ok\", {\"id\": 1}]\n[\"n/t/1\", 1]");
+    assert_eq!(heard(&mut reader), ["[\"t/1\", 1]"]);
+}

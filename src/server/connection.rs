@@ -101,7 +101,7 @@ pub(crate) async fn run<W: Wire + Send>(
         flush_everything(&mut wire, &mut session, patience).await;
     }
     let (client, cause) = (session.name(), ending.cause());
-    tracing::info!(%client, base = %session.base(), %cause, "disconnected");
+    tracing::info!(%client, base = ?session.base(), %cause, "disconnected");
     drop(session);
     wire.close(&ending).await;
 }
@@ -148,7 +148,8 @@ impl<'c, W: Wire> Connection<'c, W> {
             }
             let outbox = std::sync::Arc::clone(self.session.outbox());
             let (is_free, batch_due) = (self.unwritten.is_none(), self.batch_due);
-            let may_take = is_free && self.session.is_open();
+            let (may_take, is_closed) =
+                (is_free && self.session.is_open(), is_free && !self.session.is_open());
             let event = tokio::select! {
                 biased;
                 () = &mut drain => Event::Ended(Ending::ShuttingDown),
@@ -157,7 +158,8 @@ impl<'c, W: Wire> Connection<'c, W> {
                 () = outbox.ready(), if may_take && batch_due.is_none() => Event::Outbox,
                 () = outbox.pressing(), if may_take && batch_due.is_some() => Event::Batch,
                 () = sleep_until(batch_due.unwrap_or_else(Instant::now)), if may_take && batch_due.is_some() => Event::Batch,
-                () = outbox.overflowed(), if !may_take => Event::Outbox,
+                () = outbox.urgent(), if is_closed => Event::Outbox,
+                () = outbox.overflowed(), if !is_free => Event::Outbox,
                 () = &mut clock => Event::Clock,
             };
             match self.handle(event).await {

@@ -271,7 +271,7 @@ impl App {
         };
         let session = self.hub.connect(client, SystemTime::now());
         let (name, base) = (session.name(), session.base());
-        tracing::info!(client = %name, user = %guest.user.name, address = %visit.address, %base, ?side, "connected");
+        tracing::info!(client = %name, user = %guest.user.name, address = %visit.address, ?base, ?side, "connected");
         session
     }
 

@@ -1,5 +1,5 @@
-//! The edge towards the network: listeners, doors and limits. Floor 2: knows the hub, Clown.Talk and access, and no
-//! other edge.
+//! The edge towards the network: listeners, doors and limits. Floor 2: knows the hub, Clown.Talk, topics,
+//! access and shutdown, the type of a web origin from the configuration, and no other edge.
 
 mod connection;
 mod ending;
@@ -105,7 +105,7 @@ impl Server {
         let router = http::router(Arc::clone(&self.app));
         let app = Arc::clone(&self.app);
         self.app.shutdown.spawn(async move {
-            accept(&app, listener, |stream, visit| {
+            accept(&app, listener, FULL_HTTP, |stream, visit| {
                 let (router, app) = (router.clone(), Arc::clone(&app));
                 app.shutdown.clone().spawn(serve_http(app, router, stream, visit));
             })
@@ -117,7 +117,7 @@ impl Server {
     pub fn serve_lines(&self, listener: TcpListener) {
         let app = Arc::clone(&self.app);
         self.app.shutdown.spawn(async move {
-            accept(&app, listener, |stream, visit| {
+            accept(&app, listener, FULL_LINES, |stream, visit| {
                 let app = Arc::clone(&app);
                 app.shutdown.clone().spawn(serve_lines(app, stream, visit));
             })
@@ -152,7 +152,12 @@ fn tell_figures(hub: &Hub) {
 }
 
 /// Takes connections until the stop sign. Where the process has no descriptor left, the wait grows from 10 ms to 1 s.
-async fn accept(app: &App, listener: TcpListener, mut serve: impl FnMut(TcpStream, Visit)) {
+async fn accept(
+    app: &App,
+    listener: TcpListener,
+    full: &'static [u8],
+    mut serve: impl FnMut(TcpStream, Visit),
+) {
     const SHORTEST: Duration = Duration::from_millis(10);
     const LONGEST: Duration = Duration::from_secs(1);
     let mut wait = SHORTEST;
@@ -166,7 +171,7 @@ async fn accept(app: &App, listener: TcpListener, mut serve: impl FnMut(TcpStrea
                 wait = SHORTEST;
                 match admit(app, address) {
                     Some(visit) => serve(stream, visit),
-                    None => turn_away(&stream, address),
+                    None => turn_away(&stream, address, full),
                 }
             }
             Err(error) if is_the_clients(&error) => {}
@@ -192,11 +197,15 @@ fn admit(app: &App, address: SocketAddr) -> Option<Visit> {
     Some(Visit { address, seat: Mutex::new(Some(seat)), handshake: Mutex::new(Some(handshake)) })
 }
 
-fn turn_away(stream: &TcpStream, address: SocketAddr) {
-    const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\n\
-        Content-Length: 43\r\n\r\ntoo many connections, try again in a while\n";
+/// What a client is told that there is no place for, in the words of the listener it came to.
+const FULL_HTTP: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\n\
+    Content-Length: 43\r\n\r\ntoo many connections, try again in a while\n";
+const FULL_LINES: &[u8] =
+    b"[\"clown.talk/-/close\", {\"code\": 1013, \"reason\": \"too many connections, try again in a while\"}]\n";
+
+fn turn_away(stream: &TcpStream, address: SocketAddr, words: &[u8]) {
     tracing::warn!(%address, "connection refused: limits.connections or limits.handshakes is reached");
-    let _ = stream.try_write(FULL);
+    let _ = stream.try_write(words);
 }
 
 /// What every socket gets: no waiting for more to send, and a dead peer is found by the kernel, too.

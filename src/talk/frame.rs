@@ -149,7 +149,7 @@ pub fn encode(topic: &str, payload: &str, out: &mut Vec<u8>) {
     out.push(b']');
 }
 
-/// How many bytes [`escape`] makes of a text.
+/// How many bytes a text has as the inside of a JSON string.
 pub fn escaped_len(text: &str) -> usize {
     text.bytes().map(|byte| escape_of(byte).map_or(1, str::len)).sum()
 }

@@ -134,6 +134,7 @@ fn a_name_that_would_break_http_or_topics_is_refused() {
     assert_eq!(name("\"+\""), "must not contain '+'");
     assert_eq!(name("\"#\""), "must not contain '#'");
     assert_eq!(name("\"$SYS\""), "must not begin with '$'");
+    assert_eq!(name("\"hub\""), "is a name that the hub uses itself");
     assert_eq!(name(r#""a\nb""#), r"must not contain the control character '\n'");
     assert_eq!(name(r#""a\u0000""#), r"must not contain the control character '\0'");
     assert_eq!(name("\" a\""), "must not begin or end with a blank");
