@@ -31,7 +31,7 @@ export class Control {
     const wish = this.#commands.wish(topic);
     const state = actuator.stateOf(payload);
     const canSwitch = isLive && !wish?.isForbidden;
-    write(this.#state, cut(stateText(state), 40));
+    write(this.#state, state === null ? "" : cut(stateText(state), 40));
     write(this.#status, this.#statusText(wish, state, isLive));
     mark(this.#status, "class", wish?.trouble ? "status trouble" : "status");
     mark(this.element, "aria-busy", wish?.isPending ? "true" : null);
@@ -50,7 +50,7 @@ export class Control {
     const { time, actuator } = this.#reading;
     const fact = state === null ? "Its state is not known." : `Still ${stateText(state).toLowerCase()} as of ${clockText(time)}.`;
     switch (wish?.trouble ?? null) {
-      case null: return wish?.confirmedAt === time ? `Confirmed at ${clockText(time)}.` : "";
+      case null: return wish?.confirmedAt === time ? `Confirmed at ${clockText(time)}.` : state === null ? fact : "";
       case "silence": return `No answer from the ${actuator.kind === "led" ? "LED" : actuator.kind}. ${fact}`;
       case "unsure": return "Sent, not confirmed.";
       default: return `Not switched: ${cut(wish.trouble, 120)}. ${fact}`;

@@ -19,8 +19,9 @@ export function mark(node, attribute, value) {
   else if (node.getAttribute(attribute) !== String(value)) node.setAttribute(attribute, value);
 }
 
+/** By attribute, because pictures have no property of that name. */
 export function show(node, isShown) {
-  if (node.hidden === isShown) node.hidden = !isShown;
+  if (node.hasAttribute("hidden") === isShown) node.toggleAttribute("hidden", !isShown);
 }
 
 const SVG = "http://www.w3.org/2000/svg";

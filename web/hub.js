@@ -13,6 +13,7 @@ const WAKE_ANSWER = 2000;
 /** So long must a connection hold before its next loss is again a first one. */
 const HEALTHY = 10000;
 const RESTART_PAUSE = 1;
+const ENDED = "Your session ended. Sign in again.";
 
 const CONFIGURE = "clown.talk/-/config/set";
 const CONFIGURED = "clown.talk/-/config/ok";
@@ -34,6 +35,7 @@ export class Hub {
   #health = 0;
   #lastTry = 0;
   #version = null;
+  #isDemo = false;
   /** Counts attempts, so that what a given up one still says is not heard. */
   #attempt = 0;
 
@@ -55,8 +57,9 @@ export class Hub {
     if (this.#state.name !== "waiting") this.#change({ name: "connecting" });
     const who = await whoAmI();
     if (attempt !== this.#attempt) return;
+    this.#isDemo = who.demo ?? this.#isDemo;
     if (who.state === "in") return this.#connect(who);
-    if (who.state === "out") return this.#change({ name: "out", why: this.#since && "Your session ended. Sign in again.", demo: who.demo });
+    if (who.state === "out") return this.#change({ name: "out", why: this.#since && ENDED, demo: who.demo });
     this.#lost(who.state === "refused" ? who.message : "Hub not reachable.");
   }
 
@@ -72,7 +75,7 @@ export class Hub {
     this.#drop();
     this.#attempt += 1;
     this.#since ??= Date.now();
-    this.#change({ name: "out", why });
+    this.#change({ name: "out", why, demo: this.#isDemo });
   }
 
   #connect(who) {
@@ -123,7 +126,7 @@ export class Hub {
     this.#drop();
     if (code === 1008 && reason === "session ended") {
       this.#since ??= Date.now();
-      return this.#change({ name: "out", why: "Your session ended. Sign in again." });
+      return this.#change({ name: "out", why: ENDED, demo: this.#isDemo });
     }
     if (code === 1012) return this.#lost("Hub is restarting.", RESTART_PAUSE);
     this.#lost(reason ? `The hub closed the connection: ${reason}.` : "Connection lost.");

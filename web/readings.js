@@ -139,6 +139,12 @@ export class Reading {
     return payloadText(this.#line);
   }
 
+  /** Where the value comes from, less what the title says already. */
+  get place() {
+    const isBare = this.quantities?.length === 1 && this.name.endsWith(`/${this.quantities[0].key}`);
+    return isBare || this.actuator?.isBare ? this.name.slice(0, this.name.lastIndexOf("/")) : this.name;
+  }
+
   get section() {
     if (this.actuator) return "controls";
     return this.quantities?.some(({ value }) => typeof value === "number") ? "sensors" : "other";

@@ -9,7 +9,7 @@ export async function whoAmI() {
   const answer = await ask("GET");
   if (!answer) return { state: "unreachable" };
   const clock = clockOffset(answer.response);
-  if (answer.response.ok) return { state: "in", name: answer.body.name, version: answer.body.version, clock };
+  if (answer.response.ok) return { state: "in", name: answer.body.name, version: answer.body.version, demo: answer.body.demo === true, clock };
   if (answer.response.status === 401) return { state: "out", demo: answer.body.demo === true };
   return { state: "refused", message: answer.body.message ?? `The hub answered ${answer.response.status}.` };
 }

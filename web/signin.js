@@ -20,7 +20,6 @@ export class SignIn {
       event.preventDefault();
       this.#submit(this.#name.value, this.#password.value);
     };
-    part("demo-enter").onclick = () => this.#submit("clown", "bigclown");
     part("show").onclick = () => this.#reveal(this.#password.type === "password");
     for (const kind of ["keydown", "keyup"]) this.#password.addEventListener(kind, (event) => this.#hintCapsLock(event));
   }
@@ -43,10 +42,8 @@ export class SignIn {
     part("sign-in-why").hidden = !why;
     part("sign-in-why").textContent = why ?? "";
     part("demo").hidden = !isDemo;
-    if (isDemo && this.#name.value === "") {
-      this.#name.value = "clown";
-      this.#password.value = "bigclown";
-    }
+    if (isDemo) this.#name.value ||= "clown";
+    if (isDemo && this.#name.value === "clown") this.#password.value = "bigclown";
     (this.#name.value === "" ? this.#name : isDemo ? this.#enter : this.#password).focus({ preventScroll: !why });
   }
 

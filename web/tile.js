@@ -23,7 +23,7 @@ export class Tile {
     this.section = reading.section;
     this.#inside = insideOf(this.kind, reading, commands);
     const title = element("h3", {}, reading.title);
-    const name = element("p", "name", cut(reading.name, 200));
+    const name = element("p", "name", cut(reading.place, 200));
     const summary = element("summary", {}, this.#clock, this.#age, element("span", "hidden", `, details of ${reading.title}, ${cut(reading.name, 80)}`));
     this.#details = element("details", {}, summary, this.#about);
     this.#details.ontoggle = () => this.#toggle();

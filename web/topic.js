@@ -41,7 +41,7 @@ export function actuatorOf(topic, payload) {
   const bare = levels.at(-1) === "state" ? levels.at(-3) : null;
   if (bare === "relay" || bare === "led") {
     return isSwitch(payload)
-      ? { kind: bare, set, choices: [false, true], stateOf: bareState, command: (state) => state, get: `${topic}/get`, question: null }
+      ? { kind: bare, isBare: true, set, choices: [false, true], stateOf: bareState, command: (state) => state, get: `${topic}/get`, question: null }
       : null;
   }
   const kind = levels.at(-2);

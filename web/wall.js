@@ -112,7 +112,7 @@ export class Wall {
     const known = this.#groups.get(base);
     if (known) return known;
     const group = new Group(base);
-    insert(this.#root, group, order);
+    insert(this.#root, group, byNode);
     this.#groups.set(base, group);
     return group;
   }
@@ -140,6 +140,12 @@ function insert(parent, thing, compare) {
   parent.insertBefore(thing.element, next ?? null);
 }
 
+/** A bridge stands before radio nodes, and those before everything else. */
+function byNode(one, other) {
+  const kind = (base) => ({ nodes: 0, node: 1 })[base.split("/", 1)[0]] ?? 2;
+  return kind(one) - kind(other) || order(one, other);
+}
+
 let groups = 0;
 
 class Group {
@@ -152,7 +158,7 @@ class Group {
   constructor(base) {
     const id = `group-${(groups += 1)}`;
     this.order = base;
-    const head = element("div", "head", element("h2", { id }, cut(base, 200)), element("p", {}, this.#dot, this.#presence, this.#about));
+    const head = element("div", "head", element("h2", { id }, cut(base, 200)), element("p", {}, this.#dot, " ", this.#presence, this.#about));
     this.element = element("section", { class: "group", "aria-labelledby": id }, head);
     for (const section of SECTIONS) {
       const list = element("ul", { class: "tiles", "aria-label": section });
@@ -169,7 +175,7 @@ class Group {
     write(this.#presence, words);
     mark(this.element, "data-presence", presence ? (presence.isOnline ? "online" : "offline") : null);
     const about = [info?.text, size === 0 ? "no values yet" : `${size} ${size === 1 ? "value" : "values"}`, stale > 0 ? `${stale} stale` : ""];
-    write(this.#about, about.filter(Boolean).join(", "));
+    write(this.#about, [presence ? " · " : "", about.filter(Boolean).join(", ")].join(""));
     show(this.#dot, presence !== null);
     for (const list of this.lists.values()) show(list, list.childElementCount > 0);
   }
