@@ -75,7 +75,6 @@ test("a value is stale when it is late for its own pace, and not because of its 
 test("a relay that does not answer is told as it was, and can be asked again", async (t) => {
   const hub = await startHub(t, { simulator: "off" });
   const node = await connect(t, hub, BRIDGE, "node");
-  node.send("clown.talk/-/config/set", {});
   await node.publish("relay/1", { state: false });
   const page = await newPage(t, browser);
   await page.clock.install();

@@ -8,7 +8,6 @@ const BASE = "nodes/bridge/0";
 test("a client that is not ours holds the conversation: welcome, values, a relay that reports", async (t) => {
   const hub = await startHub(t);
   const client = await connect(t, hub, BASE, "dashboard");
-  client.send("clown.talk/-/config/set", {});
   const reading = await client.next(([topic]) => topic === "thermometer/i2c0-48");
   assert.equal(client.frames[0][0], "clown.talk/-/config/ok");
   assert.equal(client.frames[0][1].ack, false);
@@ -23,10 +22,7 @@ test("a client that is not ours holds the conversation: welcome, values, a relay
 test("a node hears the command of a dashboard, and the dashboard hears its answer", async (t) => {
   const hub = await startHub(t, { simulator: "off" });
   const node = await connect(t, hub, BASE, "node");
-  const dashboard = await connect(t, hub, "", "dashboard");
-  node.send("clown.talk/-/config/set", {});
-  dashboard.send("clown.talk/-/config/set", { options: true });
-  await node.next(([topic]) => topic === "clown.talk/-/config/ok");
+  const dashboard = await connect(t, hub, "", "dashboard", { options: true });
   await dashboard.next(([topic]) => topic === `${BASE}/presence`);
   dashboard.send(`${BASE}/relay/1/set`, { state: false });
   assert.deepEqual(await node.next(([topic]) => topic === "relay/1/set"), ["relay/1/set", { state: false }]);

@@ -3,12 +3,14 @@
 import { EventEmitter, on, once } from "node:events";
 import WebSocket from "ws";
 
-/** Connects; `side` is "node" or "dashboard". */
-export async function connect(test, hub, base, side) {
+/** Connects and says so, as the hub answers nothing before that; `side` is "node" or "dashboard". */
+export async function connect(test, hub, base, side, settings = {}) {
   const socket = new WebSocket(`ws://${hub.host}/talk/${base}?side=${side}`, { auth: "clown:bigclown" });
   const client = new Client(socket);
   test.after(() => socket.terminate());
   await once(socket, "open");
+  client.send("clown.talk/-/config/set", settings);
+  await client.next(([topic]) => topic === "clown.talk/-/config/ok");
   return client;
 }
 
