@@ -8,13 +8,27 @@ use axum::http::{HeaderMap, Response, StatusCode};
 use foldhash::quality::FixedState;
 
 /// Path, content type and content of everything there is.
-const FILES: [(&str, &str, &str); 5] = [
+const FILES: [(&str, &str, &str); 17] = [
     ("/", "text/html; charset=utf-8", include_str!("../../web/index.html")),
     ("/style.css", "text/css; charset=utf-8", include_str!("../../web/style.css")),
-    ("/app.js", "text/javascript; charset=utf-8", include_str!("../../web/app.js")),
-    ("/hub.js", "text/javascript; charset=utf-8", include_str!("../../web/hub.js")),
+    ("/app.js", SCRIPT, include_str!("../../web/app.js")),
+    ("/commands.js", SCRIPT, include_str!("../../web/commands.js")),
+    ("/control.js", SCRIPT, include_str!("../../web/control.js")),
+    ("/element.js", SCRIPT, include_str!("../../web/element.js")),
+    ("/frame.js", SCRIPT, include_str!("../../web/frame.js")),
+    ("/hub.js", SCRIPT, include_str!("../../web/hub.js")),
+    ("/readings.js", SCRIPT, include_str!("../../web/readings.js")),
+    ("/session.js", SCRIPT, include_str!("../../web/session.js")),
+    ("/signin.js", SCRIPT, include_str!("../../web/signin.js")),
+    ("/tile.js", SCRIPT, include_str!("../../web/tile.js")),
+    ("/topic.js", SCRIPT, include_str!("../../web/topic.js")),
+    ("/wall.js", SCRIPT, include_str!("../../web/wall.js")),
+    ("/wish.js", SCRIPT, include_str!("../../web/wish.js")),
+    ("/words.js", SCRIPT, include_str!("../../web/words.js")),
     ("/icon.svg", "image/svg+xml", include_str!("../../web/icon.svg")),
 ];
+
+const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// The file at a path, or 304 where the browser has it.
 pub(crate) fn file(path: &str, headers: &HeaderMap) -> Option<Response<Body>> {

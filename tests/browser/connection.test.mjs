@@ -1,0 +1,141 @@
+import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import { once } from "node:events";
+import { after, before, test } from "node:test";
+import { assertQuiet, newPage, says, signedIn, startBrowser, tile } from "./support/browser.mjs";
+import { startHub } from "./support/hub.mjs";
+import { connect } from "./support/node.mjs";
+
+const BRIDGE = "nodes/bridge/7";
+
+let browser;
+before(async () => (browser = await startBrowser()));
+after(() => browser.close());
+
+test("a hub that restarts is told, values stay, controls wait, and all goes on after signing in again", async (t) => {
+  const hub = await startHub(t);
+  const page = await signedIn(t, browser, hub);
+  const relay = tile(page, "nodes/bridge/0", "Relay 3b", "");
+  await relay.getByRole("button", { name: "On", exact: true }).click();
+  await says(relay, "Confirmed");
+  await hub.stop();
+  await page.waitForFunction(() => pillWords.includes("Hub is restarting"));
+  await page.getByText("Hub not reachable.").waitFor();
+  await page.getByText(/Values below are from \d/).waitFor();
+  await page.getByText(/Next try/).waitFor();
+  await says(tile(page, "nodes/bridge/0", "Temperature", "i2c0-48"), "℃");
+  assert.equal(await relay.getByRole("switch").getAttribute("aria-disabled"), "true");
+  await relay.getByRole("switch").click({ force: true });
+  await says(relay, "Waiting for the hub.");
+
+  await startHub(t, { port: hub.port });
+  await page.getByRole("button", { name: "Retry now" }).click();
+  await page.getByText("Your session ended. Sign in again.").waitFor();
+  await says(tile(page, "nodes/bridge/0", "Temperature", "i2c0-48"), "℃");
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
+  await page.getByText("Live", { exact: true }).waitFor();
+  await says(relay, "not known");
+});
+
+test("a hub that vanishes is found again without a hand", async (t) => {
+  const hub = await startHub(t);
+  const page = await signedIn(t, browser, hub);
+  await hub.stop("SIGKILL");
+  await page.getByText("Offline", { exact: true }).waitFor();
+  await startHub(t, { port: hub.port });
+  await page.getByText("Your session ended. Sign in again.").waitFor();
+});
+
+test("a value is stale when it is late for its own pace, and not because of its age", async (t) => {
+  const hub = await startHub(t, { simulator: "off" });
+  const page = await newPage(t, browser);
+  await page.clock.install();
+  await page.goto(`${hub.origin}/`);
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
+  const node = await connect(t, hub, BRIDGE, "node");
+  const gateway = await connect(t, hub, "node", "node");
+  await node.publish("hygrometer/0", { "relative-humidity": [40, "%"] });
+  for (const degrees of [20.1, 20.2, 20.3, 20.4, 20.5]) {
+    await node.publish("thermometer/0", { temperature: [degrees, "℃"] });
+    await gateway.publish("836d00000000/thermometer/0:0/temperature", degrees);
+    await says(tile(page, BRIDGE, "Temperature", ""), `${degrees}`);
+  }
+  const thermometer = tile(page, BRIDGE, "Temperature", "");
+  await page.clock.fastForward(7_000);
+  await says(thermometer, /No data for \d+ s/);
+  await says(page.getByRole("region", { name: BRIDGE }), "1 stale");
+  await page.clock.fastForward(9_000);
+  await says(tile(page, BRIDGE, "Humidity", ""), /\d+ s ago/);
+  await says(tile(page, "node/836d00000000", "Temperature", ""), /\d+ s ago/);
+  await node.publish("thermometer/0", { temperature: [20.6, "℃"] });
+  await says(thermometer, /20\.6/);
+  assertQuiet(page, hub);
+});
+
+test("a relay that does not answer is told as it was, and can be asked again", async (t) => {
+  const hub = await startHub(t, { simulator: "off" });
+  const node = await connect(t, hub, BRIDGE, "node");
+  await node.publish("relay/1", { state: false });
+  const page = await newPage(t, browser);
+  await page.clock.install();
+  await page.goto(`${hub.origin}/`);
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
+  const relay = tile(page, BRIDGE, "Relay 1", "");
+  await relay.getByRole("switch").click();
+  await says(relay, "Turning on…");
+  assert.equal(await relay.getByRole("switch").getAttribute("aria-checked"), "false");
+  await node.next(([topic, payload]) => topic === "relay/1/set" && payload.state === true);
+  await page.clock.fastForward(6_000);
+  await says(relay, /No answer from the relay\. Still off as of \d\d:\d\d:\d\d\./);
+  node.frames.length = 0;
+  await relay.getByRole("button", { name: "Try again" }).click();
+  await node.next(([topic]) => topic === "relay/1/set");
+  await node.publish("relay/1", { state: true });
+  await says(relay, "Confirmed");
+  assert.equal(await relay.getByRole("switch").getAttribute("aria-checked"), "true");
+  assertQuiet(page, hub);
+});
+
+test("the vendor's sample of 2016 works from a page of the hub", async (t) => {
+  const hub = await startHub(t);
+  const page = await newPage(t, browser);
+  await page.goto(`${hub.origin}/`);
+  const messages = await page.evaluate((host) => new Promise((resolve, reject) => {
+    const socket = new WebSocket(`ws://clown:bigclown@${host}/auth/clown-talk-server_nodes_bridge_0`);
+    const heard = [];
+    socket.onopen = () => {
+      socket.send(`${JSON.stringify(["clown.talk/-/config/set", {}])}\n`);
+      socket.send(JSON.stringify(["relay/i2c0-3b/set", { state: true }]));
+    };
+    socket.onclose = (event) => reject(new Error(`closed with ${event.code}`));
+    socket.onmessage = (event) => {
+      heard.push(JSON.parse(event.data));
+      const [topic, payload] = heard.at(-1);
+      if (topic === "relay/i2c0-3b" && payload.state === true) resolve(heard);
+    };
+  }), hub.host);
+  assert.equal(messages[0][0], "clown.talk/-/config/ok");
+  assert.ok(messages.every((message) => Array.isArray(message) && message.length === 2));
+  assertQuiet(page, hub);
+});
+
+test("a page from elsewhere is refused, although the browser sends it the cookie", async (t) => {
+  const hub = await startHub(t);
+  const stranger = createServer((_, response) => response.setHeader("content-type", "text/html").end("<title>elsewhere</title>"));
+  stranger.listen(0, "127.0.0.1");
+  t.after(() => stranger.close());
+  await once(stranger, "listening");
+  const page = await signedIn(t, browser, hub);
+  const other = await page.context().newPage();
+  await other.goto(`http://127.0.0.1:${stranger.address().port}/`);
+  const seen = await other.evaluate(async (host) => {
+    const code = await new Promise((resolve) => {
+      const socket = new WebSocket(`ws://${host}/talk/`);
+      socket.onopen = () => resolve("open");
+      socket.onclose = (event) => resolve(event.code);
+    });
+    const answer = await fetch(`http://${host}/api/session`, { credentials: "include" }).then((response) => response.status, () => "refused");
+    return { code, answer };
+  }, hub.host);
+  assert.deepEqual(seen, { code: 1006, answer: "refused" });
+});

@@ -1,0 +1,179 @@
+import { AxeBuilder } from "@axe-core/playwright";
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { assertQuiet, newPage, says, signedIn, startBrowser, tile } from "./support/browser.mjs";
+import { startHub } from "./support/hub.mjs";
+import { connect } from "./support/node.mjs";
+
+const BRIDGE = "nodes/bridge/0";
+
+let browser;
+before(async () => (browser = await startBrowser()));
+after(() => browser.close());
+
+test("readings of both generations are there, and change", async (t) => {
+  const hub = await startHub(t);
+  const page = await signedIn(t, browser, hub);
+  const inside = tile(page, BRIDGE, "Temperature", "thermometer/i2c0-48");
+  await says(inside, /\d+\.\d\s*℃/);
+  await says(tile(page, BRIDGE, "Pressure", "barometer/i2c0-60"), /kPa.*Altitude \d+\.\d m/s);
+  await page.getByRole("region", { name: /^node\/836d/ }).first().getByText("thermometer/0:0", { exact: true }).waitFor();
+  await inside.locator("summary").click();
+  const seen = inside.locator("dd").last();
+  const payload = inside.locator("dd.code").last();
+  const before = await seen.textContent();
+  await page.waitForFunction(([node, text]) => node.textContent !== text, [await seen.elementHandle(), before]);
+  assert.match(await payload.textContent(), /^\{"temperature": \[\d+\.\d\d, "(℃|\\u2103)"\]\}$/);
+  await page.getByText(/\d messages\/s/).waitFor();
+  assertQuiet(page, hub);
+});
+
+test("a relay that does not know its state is switched on, and the switch is confirmed by the relay", async (t) => {
+  const hub = await startHub(t);
+  const page = await signedIn(t, browser, hub);
+  const relay = tile(page, BRIDGE, "Relay 3b", "relay/i2c0-3b");
+  await says(relay, "Its state is not known.");
+  await relay.getByRole("button", { name: "On", exact: true }).click();
+  await says(relay, /Confirmed at/);
+  const toggle = relay.getByRole("switch", { name: "Relay 3b" });
+  assert.equal(await toggle.getAttribute("aria-checked"), "true");
+  await toggle.press("Space");
+  await relay.locator('[role="switch"][aria-checked="false"]').waitFor();
+  await says(page.getByRole("status"), "Relay 3b: Off, confirmed");
+  assertQuiet(page, hub);
+});
+
+test("the LED shows what the bridge reports", async (t) => {
+  const hub = await startHub(t);
+  const page = await signedIn(t, browser, hub);
+  const led = tile(page, BRIDGE, "LED", "led/-");
+  await led.getByRole("radio", { name: "2 dots" }).click();
+  await says(led, /Confirmed at/);
+  assert.equal(await led.getByRole("radio", { name: "2 dots" }).isChecked(), true);
+  assert.equal(await led.locator(".state").textContent(), "2 dots");
+});
+
+test("a relay of a radio node takes bare values", async (t) => {
+  const hub = await startHub(t);
+  const page = await signedIn(t, browser, hub);
+  const relay = page.getByRole("listitem").filter({ has: page.getByRole("heading", { name: "Relay", exact: true }), hasText: "relay/-" });
+  await relay.getByRole("switch").click();
+  await says(relay, /Confirmed at/);
+  assert.equal(await relay.getByRole("switch").getAttribute("aria-checked"), "true");
+});
+
+test("a wrong password is told, the name stays and the password is selected", async (t) => {
+  const hub = await startHub(t);
+  const page = await newPage(t, browser);
+  await page.goto(`${hub.origin}/`);
+  await page.getByText(/runs as a demo/).waitFor();
+  const password = page.getByLabel("Password");
+  await password.fill("bigclowns");
+  await password.press("Enter");
+  await says(page.getByRole("alert"), "do not match");
+  assert.equal(await password.getAttribute("aria-invalid"), "true");
+  assert.equal(await page.getByLabel("Name").inputValue(), "clown");
+  const selected = await password.evaluate((field) => document.activeElement === field && field.selectionEnd - field.selectionStart);
+  assert.equal(selected, "bigclowns".length);
+  await page.getByRole("button", { name: "Show" }).click();
+  assert.equal(await password.getAttribute("type"), "text");
+  await password.fill("bigclown");
+  await password.press("Enter");
+  await page.getByText("Live", { exact: true }).waitFor();
+  assertQuiet(page, hub);
+});
+
+test("a page opened with name and password in its address signs in, and they leave the address", async (t) => {
+  const hub = await startHub(t);
+  const page = await newPage(t, browser);
+  await page.goto(`http://clown:bigclown@${hub.host}/`);
+  await page.getByText("Live", { exact: true }).waitFor();
+  assert.equal(await page.evaluate(() => document.baseURI), `${hub.origin}/`);
+  assert.ok(!page.url().includes("bigclown"));
+});
+
+test("signing out closes the sockets of the session and empties the page", async (t) => {
+  const hub = await startHub(t);
+  const page = await signedIn(t, browser, hub);
+  await page.getByRole("listitem").first().waitFor();
+  await page.evaluate(() => {
+    const socket = new WebSocket(`${location.origin.replace("http", "ws")}/talk/`);
+    const opened = new Promise((resolve) => socket.addEventListener("open", resolve));
+    globalThis.ending = new Promise((resolve) => socket.addEventListener("close", ({ code, reason }) => resolve({ code, reason })));
+    return opened;
+  });
+  await page.getByRole("button", { name: "Sign out" }).click();
+  assert.deepEqual(await page.evaluate(() => globalThis.ending), { code: 1008, reason: "session ended" });
+  await says(page.locator("#sign-in-why"), "You are signed out.");
+  assert.equal(await page.locator(".tile").count(), 0);
+  assertQuiet(page, hub);
+});
+
+test("what devices say is text, whatever it looks like", async (t) => {
+  const hub = await startHub(t, { simulator: "off" });
+  const node = await connect(t, hub, encodeURIComponent("<b>house"), "node");
+  const evil = '<img src=x onerror="globalThis.hit=1"><script>globalThis.hit=1</script>';
+  await node.publish("<i onclick=hit()>sensor/1", evil);
+  await node.publish("sensor/2", { [evil]: [1.5, "<u>m"] });
+  await node.publish("sensor/3", { deep: { payload: [evil] } });
+  await node.publish("relay/<s>4", { state: true });
+  await node.publish("sensor/5", "x".repeat(50_000));
+  await node.publish("presence", { state: "<b>online" });
+  const page = await signedIn(t, browser, hub);
+  await page.getByText('{"deep":{"payload":').waitFor();
+  await page.getByText("<i onclick=hit()>sensor/1").first().waitFor();
+  const relay = page.getByRole("listitem").filter({ hasText: "relay/<s>4" });
+  await relay.locator("summary").click();
+  assert.equal(await page.locator("#board :is(img, script, b, i, u, s)").count(), 0);
+  assert.equal(await page.evaluate(() => globalThis.hit), undefined);
+  assert.ok((await page.locator("#board").textContent()).length < 20_000, "long texts are cut in tiles");
+  assert.equal(await overflow(page), 0);
+  assertQuiet(page, hub);
+});
+
+test("a hub where nobody speaks says what to do", async (t) => {
+  const hub = await startHub(t, { simulator: "off" });
+  const page = await signedIn(t, browser, hub);
+  await page.getByRole("heading", { name: "No device has spoken yet" }).waitFor();
+  const node = await connect(t, hub, "home/attic", "node");
+  await node.publish("thermometer/0", { temperature: [20.5, "℃"] });
+  await says(tile(page, "home", "Temperature", "attic/thermometer/0"), /20\.5\s*℃/);
+  await page.getByRole("heading", { name: "No device has spoken yet" }).waitFor({ state: "hidden" });
+});
+
+for (const colorScheme of ["light", "dark"]) {
+  test(`everybody can use it: no axe violation and no overflow, ${colorScheme}`, async (t) => {
+    const hub = await startHub(t);
+    const page = await newPage(t, browser, { colorScheme });
+    await page.goto(`${hub.origin}/`);
+    await page.getByText(/runs as a demo/).waitFor();
+    await assertAccessible(page, "signed out");
+    await page.getByRole("button", { name: "Sign in", exact: true }).click();
+    await says(tile(page, BRIDGE, "Relay 3f", ""), "not known");
+    await tile(page, BRIDGE, "Relay 3b", "").getByRole("button", { name: "On", exact: true }).click();
+    await says(tile(page, BRIDGE, "Relay 3b", ""), "Confirmed");
+    await tile(page, BRIDGE, "LED", "").locator("summary").click();
+    for (const width of [1280, 390, 320]) {
+      await page.setViewportSize({ width, height: 800 });
+      await assertAccessible(page, `${width} px`);
+    }
+    assertQuiet(page, hub);
+  });
+}
+
+async function assertAccessible(page, where) {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  const told = violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" ")}`);
+  assert.deepEqual(told, [], where);
+  assert.equal(await overflow(page), 0, `overflow at ${where}`);
+  const small = await page.evaluate(() =>
+    [...document.querySelectorAll("button, summary, input, .choices label")]
+      .filter((target) => target.checkVisibility())
+      .filter((target) => target.getBoundingClientRect().height < 44 || target.getBoundingClientRect().width < 44)
+      .map((target) => target.outerHTML));
+  assert.deepEqual(small, [], `targets under 44 px at ${where}`);
+}
+
+function overflow(page) {
+  return page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+}

@@ -1,0 +1,63 @@
+// One browser for a file of tests, and for each test a context that knows nothing of the others.
+
+import assert from "node:assert/strict";
+import { chromium } from "playwright-core";
+
+const FLAGS = [
+  "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+  "--disable-component-update", "--disable-sync",
+];
+
+/** Chromium with a new profile, which is thrown away. */
+export function startBrowser() {
+  return chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", headless: true, args: FLAGS });
+}
+
+/** A page that remembers everything a developer would not like to see. */
+export async function newPage(test, browser, options = {}) {
+  const context = await browser.newContext(options);
+  test.after(() => context.close());
+  context.setDefaultTimeout(15_000);
+  const page = await context.newPage();
+  page.complaints = [];
+  page.asked = [];
+  page.on("console", (message) => ["error", "warning"].includes(message.type()) && page.complaints.push(`${message.text()} ${message.location().url}`));
+  page.on("pageerror", (error) => page.complaints.push(error.message));
+  page.on("request", (request) => page.asked.push(request.url()));
+  await page.addInitScript(() => {
+    globalThis.pillWords = [];
+    addEventListener("securitypolicyviolation", (event) => console.error(`CSP ${event.violatedDirective} ${event.blockedURI}`));
+    addEventListener("DOMContentLoaded", () => {
+      const pill = document.getElementById("pill-word");
+      if (pill) new MutationObserver(() => pillWords.push(pill.textContent)).observe(pill, { childList: true, characterData: true, subtree: true });
+    });
+  });
+  return page;
+}
+
+/** Opens the page of a hub and signs in as the demo user. */
+export async function signedIn(test, browser, hub, options) {
+  const page = await newPage(test, browser, options);
+  await page.goto(`${hub.origin}/`);
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
+  await page.getByText("Live", { exact: true }).waitFor();
+  return page;
+}
+
+/** The tile of a topic, by node, title and place. */
+export function tile(page, node, title, place) {
+  const group = page.getByRole("region", { name: node, exact: true });
+  return group.getByRole("listitem").filter({ has: page.getByRole("heading", { name: title, exact: true }), hasText: place });
+}
+
+/** Waits until a text shows up in a place. */
+export async function says(locator, text) {
+  await locator.filter({ hasText: text }).waitFor();
+}
+
+/** Fails on console errors, CSP reports and requests to elsewhere. Chromium reports each 401, also where it is the answer to a question. */
+export function assertQuiet(page, hub) {
+  const unexpected = page.complaints.filter((complaint) => !(complaint.includes("401") && complaint.endsWith("/api/session")));
+  assert.deepEqual(unexpected, []);
+  assert.deepEqual(page.asked.filter((url) => !url.startsWith(`${hub.origin}/`)), []);
+}

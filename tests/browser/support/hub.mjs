@@ -1,0 +1,38 @@
+// A hub of its own for each test that asks for one, on a port that is free.
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+
+const BINARY = process.env.CLOWN_HUB_BIN ?? fileURLToPath(new URL("../../../target/debug/clown-hub", import.meta.url));
+/** A directory without a configuration, so that the demo user is there and every key has its default. */
+const NOWHERE = fileURLToPath(new URL(".", import.meta.url));
+
+/** Starts a hub. It ends with the test. */
+export async function startHub(test, { port = 0, simulator = "on" } = {}) {
+  const flags = ["--listen", `127.0.0.1:${port}`, "--set", `simulator.run=${simulator}`, "--set", "log.filter=warn"];
+  const child = spawn(BINARY, flags, { cwd: NOWHERE, stdio: ["ignore", "pipe", "inherit"] });
+  const ended = once(child, "exit");
+  const hub = { port: await portOf(child), stop, host: "" };
+  hub.host = `127.0.0.1:${hub.port}`;
+  hub.origin = `http://${hub.host}`;
+  test.after(() => stop("SIGKILL"));
+  return hub;
+
+  async function stop(signal = "SIGTERM") {
+    child.kill(signal);
+    await ended;
+  }
+}
+
+async function portOf(child) {
+  for await (const line of createInterface(child.stdout)) {
+    const found = /page\s+http:\/\/clown:bigclown@127\.0\.0\.1:(\d+)\//.exec(line);
+    if (found) {
+      child.stdout.resume();
+      return Number(found[1]);
+    }
+  }
+  throw new Error("the hub ended before it said where it is");
+}

@@ -1,0 +1,156 @@
+// Everything this page asks devices to do or to tell.
+
+import { Wish } from "./wish.js";
+
+/** Two commands to one device in less than this become one: the last wish wins. */
+const PAUSE = 100;
+/** Nodes that are asked for their devices, and devices of one node, per connection. */
+const NODES_ASKED = 200;
+const DEVICES_ASKED = 50;
+/** The mode of a radio node that sleeps and hears nothing. */
+const SLEEPING = 3;
+
+export class Commands {
+  #hub;
+  #changed;
+  #announce;
+  #wishes = new Map();
+  #sending = new Map();
+  #asked = new Map();
+  #id = 0;
+
+  /** `changed(topic)` is called when a wish has to be drawn anew, `announce(sentence)` when it should be said. */
+  constructor(hub, changed, announce) {
+    this.#hub = hub;
+    this.#changed = changed;
+    this.#announce = announce;
+  }
+
+  wish(topic) {
+    return this.#wishes.get(topic) ?? null;
+  }
+
+  /** Asks a device for a state. Confirmed is that only by the device itself. */
+  want(reading, state) {
+    const { topic, actuator } = reading;
+    const wish = this.#wishes.get(topic) ?? new Wish();
+    if (!this.#hub.isLive || wish.isForbidden) return;
+    this.#wishes.set(topic, wish);
+    wish.ask(state, (this.#id += 1), Date.now());
+    this.#announce(`${reading.title}: ${wishText(state)}`);
+    this.#changed(topic);
+    if (this.#sending.has(topic)) return;
+    const send = () => this.#hub.send(actuator.set, actuator.command(wish.wanted), { id: wish.id });
+    send();
+    const sent = wish.id;
+    this.#sending.set(topic, setTimeout(() => {
+      this.#sending.delete(topic);
+      if (wish.isPending && wish.id !== sent) send();
+    }, PAUSE));
+  }
+
+  /** Asks a device what its state is. */
+  askState({ actuator }) {
+    this.#hub.send(actuator.get, actuator.question);
+  }
+
+  /** A device has reported. */
+  report(reading) {
+    const wish = this.#wishes.get(reading.topic);
+    if (!wish) return;
+    const state = reading.actuator?.stateOf(reading.payload);
+    if (!wish.report(state)) return;
+    wish.confirmedAt = reading.time;
+    this.#announce(`${reading.title}: ${stateText(state)}, confirmed`);
+  }
+
+  /** The hub has not passed on what had this id. */
+  refuse(id, reason) {
+    for (const [topic, wish] of this.#wishes) {
+      if (!wish.refuse(id, reason)) continue;
+      this.#announce(wish.isForbidden ? "Not allowed: your account may not switch this." : `Not switched: ${reason}`);
+      this.#changed(topic);
+    }
+  }
+
+  forget(topic) {
+    this.#wishes.delete(topic);
+  }
+
+  forgetAll() {
+    this.#wishes.clear();
+    this.#asked.clear();
+  }
+
+  /** Once a second: who has not answered? */
+  wait(now = Date.now()) {
+    for (const [topic, wish] of this.#wishes) {
+      if (!wish.wait(now)) continue;
+      this.#announce("No answer from the device.");
+      this.#changed(topic);
+    }
+  }
+
+  /** The connection broke. */
+  lose() {
+    this.#asked.clear();
+    for (const [topic, wish] of this.#wishes) {
+      wish.lose();
+      this.#changed(topic);
+    }
+  }
+
+  /** The connection is back: what became of what was asked before? */
+  resume(topics) {
+    for (const [topic, wish] of this.#wishes) {
+      wish.isForbidden = false;
+      const reading = topics.get(topic);
+      if (wish.trouble === "unsure" && reading?.actuator) this.askState(reading);
+    }
+  }
+
+  /**
+   * Asks a node of the first generation which devices it has. They say nothing of their state until they are asked
+   * or switched, and what was never said has no tile.
+   */
+  askNode(base, isBack) {
+    if (base.split("/", 1)[0] === "node" || !this.#mayAsk(base, isBack)) return;
+    this.#hub.send(`${base}/-/-/config/list`, {});
+  }
+
+  /** The answer to that. */
+  listed(topic, payload) {
+    const base = topic.replace(/\/-\/-\/config\/(list\/)?ok$/, "");
+    if (base === topic || this.#asked.get(base) !== "asked" || !Array.isArray(payload?.actuators)) return;
+    this.#asked.set(base, "told");
+    const devices = payload.actuators.filter((name) => typeof name === "string" && /^(relay|led)\/[^/+#]+$/.test(name));
+    for (const name of devices.slice(0, DEVICES_ASKED)) this.#hub.send(`${base}/${name}/get`, {});
+  }
+
+  /** The same for a radio node, which has no list. One that sleeps does not hear it. */
+  askRadioNode(node, mode) {
+    if (!/^node\/[^/]+$/.test(node) || mode === SLEEPING || !this.#mayAsk(node, false)) return;
+    for (const name of ["relay/-", "relay/0:0", "led/-"]) this.#hub.send(`${node}/${name}/state/get`, null);
+  }
+
+  #mayAsk(base, isBack) {
+    const isKnown = this.#asked.has(base);
+    if (!this.#hub.isLive || (isKnown && !isBack) || (!isKnown && this.#asked.size >= NODES_ASKED)) return false;
+    this.#asked.set(base, "asked");
+    return true;
+  }
+}
+
+const LED_WORDS = { off: "Off", on: "On", "1-dot": "1 dot", "2-dot": "2 dots", "3-dot": "3 dots" };
+
+/** A state in words. */
+export function stateText(state) {
+  if (typeof state === "boolean") return state ? "On" : "Off";
+  if (state === null || state === undefined) return "Not known";
+  return Object.hasOwn(LED_WORDS, state) ? LED_WORDS[state] : String(state);
+}
+
+/** A wish in words. */
+export function wishText(state) {
+  return typeof state === "boolean" ? `Turning ${state ? "on" : "off"}…` : `Setting ${stateText(state).toLowerCase()}…`;
+}
