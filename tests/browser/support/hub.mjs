@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-const BINARY = process.env.CLOWN_HUB_BIN ?? fileURLToPath(new URL("../../../target/debug/clown-hub", import.meta.url));
+const BINARY = process.env.HUB_BIN ?? fileURLToPath(new URL("../../../target/debug/clown-hub", import.meta.url));
 /** A directory without a configuration, so that the demo user is there and every key has its default. */
 const NOWHERE = fileURLToPath(new URL(".", import.meta.url));
 
