@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use anyhow::Context;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 use super::{OperatorError, ServeArgs, start_log};
 use crate::access::{self, Access, Accounts};
@@ -107,9 +107,9 @@ fn runtime(io_threads: usize) -> anyhow::Result<tokio::runtime::Runtime> {
 
 async fn run(settings: Settings, accounts: Accounts) -> anyhow::Result<()> {
     let mut signals = Signals::listen().context("signals cannot be listened to")?;
-    let http = bind(settings.server.listen, "server.listen").await?;
+    let http = bind(settings.server.listen, "server.listen")?;
     let lines = match settings.server.line_listen {
-        Some(address) => Some(bind(address, "server.line_listen").await?),
+        Some(address) => Some(bind(address, "server.line_listen")?),
         None => None,
     };
     let is_demo = accounts.is_demo();
@@ -141,8 +141,8 @@ async fn run(settings: Settings, accounts: Accounts) -> anyhow::Result<()> {
     clippy::wildcard_enum_match_arm,
     reason = "the kinds of I/O errors are not ours, and there are forty"
 )]
-async fn bind(address: SocketAddr, key: &str) -> Result<TcpListener, OperatorError> {
-    TcpListener::bind(address).await.map_err(|error| {
+fn bind(address: SocketAddr, key: &str) -> Result<TcpListener, OperatorError> {
+    listen(address).map_err(|error| {
         let advice = match error.kind() {
             std::io::ErrorKind::AddrInUse => "something else listens there; stop it, or choose another port",
             std::io::ErrorKind::PermissionDenied => "ports below 1024 need a privilege; choose one above",
@@ -151,6 +151,16 @@ async fn bind(address: SocketAddr, key: &str) -> Result<TcpListener, OperatorErr
         };
         OperatorError::new(format!("cannot listen on {address} ({key}): {error}; {advice}"))
     })
+}
+
+/// Listens with room for a storm of connections: what does not fit is tried again by the clients' kernels only after a
+/// second.
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    const BACKLOG: u32 = 4096;
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Starts the simulated nodes; returns where they stand.
