@@ -104,6 +104,7 @@ function take(frame) {
     wall.touch(news.gone);
   } else if (news?.node) {
     wall.touchHeads();
+    for (const { topic } of news.moved ?? []) wall.touch(topic);
     if (news.isInfo) commands.askRadioNode(news.node, readings.infos.get(news.node).mode);
     else if (readings.presences.get(news.node).isOnline) commands.askNode(news.node, news.isBack);
   }

@@ -50,7 +50,7 @@ export class Control {
     const { time, actuator } = this.#reading;
     const fact = state === null ? "Its state is not known." : `Still ${stateText(state).toLowerCase()} as of ${clockText(time)}.`;
     switch (wish?.trouble ?? null) {
-      case null: return wish?.confirmedAt === time ? `Confirmed at ${clockText(time)}.` : state === null ? fact : "";
+      case null: return wish?.confirmedAt === time ? `Confirmed ${clockText(time)}.` : state === null ? fact : "";
       case "silence": return `No answer from the ${actuator.kind === "led" ? "LED" : actuator.kind}. ${fact}`;
       case "unsure": return "Sent, not confirmed.";
       default: return `Not switched: ${cut(wish.trouble, 120)}. ${fact}`;

@@ -80,7 +80,7 @@ export class Wall {
     if (this.#areAgesDue) this.#catchUp();
     for (const topic of this.#dirty) this.#drawTile(topic, now);
     this.#dirty.clear();
-    if (this.#areAgesDue) for (const tile of this.#tiles.values()) tile.drawAge(now);
+    if (this.#areAgesDue) for (const tile of this.#tiles.values()) tile.drawAge(now, this.#isLive);
     if (this.#areAgesDue || this.#areHeadsDirty || before !== this.#tiles.size) this.#drawHeads(now);
     this.#areAgesDue = this.#areHeadsDirty = false;
   }
@@ -155,7 +155,7 @@ export class Wall {
       if (group.tiles.size === 0 && (gateways.has(base) || !presences.has(base))) {
         group.element.remove();
         this.#groups.delete(base);
-      } else group.draw(this.#readings.presenceOf(base), infos.get(base), now);
+      } else group.draw(this.#readings.presenceOf(base), infos.get(base), now, this.#isLive);
     }
   }
 
@@ -203,13 +203,14 @@ class Group {
     }
   }
 
-  draw(presence, info, now) {
+  draw(presence, info, now, isLive) {
     const stale = [...this.tiles].filter((tile) => tile.isStale).length;
     const size = this.tiles.size;
     const who = presence?.isGateway ? "gateway " : "";
-    const words = presence ? `${who}${presence.isOnline ? "online" : "offline"} since ${sinceText(presence.since, now)}` : "";
+    const state = presence?.isOnline ? (isLive ? "online" : "was online") : "offline";
+    const words = presence ? `${who}${state} since ${sinceText(presence.since, now)}` : "";
     write(this.#presence, words);
-    mark(this.element, "data-presence", presence ? (presence.isOnline ? "online" : "offline") : null);
+    mark(this.element, "data-presence", presence ? state.replace(" ", "-") : null);
     const about = [info?.text, size === 0 ? "no values yet" : `${size} ${size === 1 ? "value" : "values"}`, stale > 0 ? `${stale} stale` : ""];
     write(this.#about, [presence ? " · " : "", about.filter(Boolean).join(", ")].join(""));
     show(this.#dot, presence !== null);
