@@ -83,6 +83,23 @@ test("a wrong password is told, the name stays and the password is selected", as
   assertQuiet(page, hub);
 });
 
+test("after too many wrong passwords the form waits as long as the hub wants", async (t) => {
+  const hub = await startHub(t, { settings: ["users.failures_per_minute=1"] });
+  const page = await newPage(t, browser);
+  await page.clock.install();
+  await page.goto(`${hub.origin}/`);
+  await page.getByText(/runs as a demo/).waitFor();
+  const password = page.getByLabel("Password");
+  for (const expected of [/do not match/, /Too many wrong passwords\. Try again in \d+ s\./]) {
+    await password.fill("wrong");
+    await password.press("Enter");
+    await says(page.getByRole("alert"), expected);
+  }
+  assert.ok(await page.locator("#enter").isDisabled());
+  await page.clock.fastForward(120_000);
+  await page.locator("#enter:enabled").waitFor();
+});
+
 test("a page opened with name and password in its address signs in, and they leave the address", async (t) => {
   const hub = await startHub(t);
   const page = await newPage(t, browser);
