@@ -38,9 +38,9 @@ async function start() {
 }
 
 async function leave() {
-  await signOut();
+  const isTold = await signOut();
   forget();
-  hub.leave("You are signed out.");
+  hub.leave(isTold ? "You are signed out." : "The hub could not be told that you sign out: who opens this page again is signed in until the session ends.");
 }
 
 /** What one user may see is nothing for the next one at this screen. */

@@ -104,6 +104,11 @@ test("a relay that does not answer is told as it was, and can be asked again", a
   await says(relay, "Turning on…");
   assert.equal(await relay.getByRole("switch").getAttribute("aria-checked"), "false");
   await node.next(([topic, payload]) => topic === "relay/1/set" && payload.state === true);
+  await relay.getByRole("switch").click();
+  await says(relay, "Turning off…");
+  await node.next(([topic, payload]) => topic === "relay/1/set" && payload.state === false);
+  await relay.getByRole("switch").click();
+  await says(relay, "Turning on…");
   await page.clock.fastForward(6_000);
   await says(relay, /No answer from the relay\. Still off as of \d\d:\d\d:\d\d\./);
   node.frames.length = 0;
