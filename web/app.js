@@ -38,9 +38,9 @@ async function start() {
 }
 
 async function leave() {
-  await signOut();
+  const isTold = await signOut();
   forget();
-  hub.leave("You are signed out.");
+  hub.leave(isTold ? "You are signed out." : "The hub could not be told that you sign out: who opens this page again is signed in until the session ends.");
 }
 
 /** What one user may see is nothing for the next one at this screen. */
@@ -104,6 +104,7 @@ function take(frame) {
     wall.touch(news.gone);
   } else if (news?.node) {
     wall.touchHeads();
+    for (const { topic } of news.moved ?? []) wall.touch(topic);
     if (news.isInfo) commands.askRadioNode(news.node, readings.infos.get(news.node).mode);
     else if (readings.presences.get(news.node).isOnline) commands.askNode(news.node, news.isBack);
   }

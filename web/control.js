@@ -36,7 +36,7 @@ export class Control {
     mark(this.#status, "class", wish?.trouble ? "status trouble" : "status");
     mark(this.element, "aria-busy", wish?.isPending ? "true" : null);
     show(this.#actions, Boolean(wish?.trouble) && canSwitch);
-    this.#input.draw(state, wish?.wanted, canSwitch, Boolean(wish?.isForbidden));
+    this.#input.draw(state, wish?.isPending ? wish.wanted : undefined, canSwitch, Boolean(wish?.isForbidden));
   }
 
   #want(state) {
@@ -50,7 +50,7 @@ export class Control {
     const { time, actuator } = this.#reading;
     const fact = state === null ? "Its state is not known." : `Still ${stateText(state).toLowerCase()} as of ${clockText(time)}.`;
     switch (wish?.trouble ?? null) {
-      case null: return wish?.confirmedAt === time ? `Confirmed at ${clockText(time)}.` : state === null ? fact : "";
+      case null: return wish?.confirmedAt === time ? `Confirmed ${clockText(time)}.` : state === null ? fact : "";
       case "silence": return `No answer from the ${actuator.kind === "led" ? "LED" : actuator.kind}. ${fact}`;
       case "unsure": return "Sent, not confirmed.";
       default: return `Not switched: ${cut(wish.trouble, 120)}. ${fact}`;
@@ -62,10 +62,12 @@ export class Control {
 class Switch {
   #button;
   #pair;
+  /** Where it is, or is on its way to: a click turns that round. */
+  #aim = false;
 
   constructor(reading, status, want) {
     this.#button = element("button", { type: "button", role: "switch", class: "switch", "aria-label": reading.title, "aria-describedby": status }, element("span", "knob"));
-    this.#button.onclick = () => isEnabled(this.#button) && want(this.#button.getAttribute("aria-checked") !== "true");
+    this.#button.onclick = () => isEnabled(this.#button) && want(!this.#aim);
     this.#pair = element("div", { class: "pair", role: "group", "aria-label": reading.title, "aria-describedby": status });
     for (const state of [true, false]) {
       const button = element("button", { type: "button" }, stateText(state));
@@ -77,6 +79,7 @@ class Switch {
 
   draw(state, wanted, canSwitch, isForbidden) {
     const isKnown = typeof state === "boolean";
+    this.#aim = wanted ?? state === true;
     // The focus goes along, or a keyboard would be sent back to the top of the page by the first report.
     const hadFocus = isKnown && this.#pair.contains(document.activeElement);
     show(this.#button, isKnown && !isForbidden);

@@ -54,7 +54,7 @@ export class Readings {
       this.overflown = true;
       return null;
     }
-    const reading = known ?? new Reading(topic);
+    const reading = known ?? new Reading(topic, this.#nodeOf(topic));
     reading.take(frame, time);
     this.topics.set(topic, reading);
     return { reading };
@@ -67,6 +67,23 @@ export class Readings {
       if (presence) return { ...presence, isGateway: at !== base };
     }
     return null;
+  }
+
+  /** The node that a topic belongs to: as a connected node says, or else as topics are usually built. */
+  #nodeOf(topic) {
+    const usual = baseOf(topic);
+    for (let end = topic.lastIndexOf("/"); end > usual.length; end = topic.lastIndexOf("/", end - 1)) {
+      if (this.presences.has(topic.slice(0, end))) return topic.slice(0, end);
+    }
+    return usual;
+  }
+
+  /** Gives a node that has come its topics, which were taken for somebody else's. */
+  #adopt(base) {
+    const adopted = [...this.topics.values()].filter(({ topic }) => topic.startsWith(`${base}/`) && this.#nodeOf(topic) === base);
+    const moved = adopted.filter((reading) => reading.base !== base);
+    for (const reading of moved) reading.belongTo(base);
+    return moved;
   }
 
   #timeOf(options, here) {
@@ -88,7 +105,7 @@ export class Readings {
     const before = this.presences.get(base);
     const presence = { isOnline: state === "online", since: Number.isNaN(from) ? time : from };
     this.presences.set(base, presence);
-    return { node: base, isBack: presence.isOnline && !before?.isOnline };
+    return { node: base, isBack: presence.isOnline && !before?.isOnline, moved: before ? [] : this.#adopt(base) };
   }
 
   #setInfo(topic, payload) {
@@ -110,10 +127,14 @@ export class Reading {
   #gaps = [];
   #decimals = new Map();
 
-  constructor(topic) {
+  constructor(topic, base) {
     this.topic = topic;
-    this.base = baseOf(topic);
-    this.name = nameOf(topic, this.base);
+    this.belongTo(base);
+  }
+
+  belongTo(base) {
+    this.base = base;
+    this.name = nameOf(this.topic, base);
   }
 
   take({ topic, payload, line }, time) {
@@ -158,11 +179,11 @@ export class Reading {
   get title() {
     const levels = this.name.split("/");
     if (this.actuator) {
-      const [kind, place] = levels;
-      const address = place?.split("-").at(-1);
-      return `${TITLES[kind] ?? titleText(kind)}${address ? ` ${address}` : ""}`;
+      const { kind, isBare } = this.actuator;
+      const address = levels.at(isBare ? -2 : -1).split("-").at(-1);
+      return cut(`${TITLES[kind] ?? titleText(kind)}${address ? ` ${address}` : ""}`, 60);
     }
-    const key = this.quantities?.[0]?.key ?? levels[0];
+    const key = this.quantities?.[0]?.key ?? levels.at(-2) ?? this.name;
     return cut(TITLES[key] ?? titleText(key), 60);
   }
 

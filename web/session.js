@@ -24,9 +24,10 @@ export async function signIn(name, password) {
   return { sentence: refusal(response.status, body), wait };
 }
 
+/** Signs out; false if the hub could not be told. */
 export async function signOut() {
   const answer = await ask("DELETE");
-  return answer !== null;
+  return answer?.response.ok === true;
 }
 
 /** Name and password that stood in the address of this page, if any. */

@@ -21,6 +21,7 @@ export class Tile {
     this.#reading = reading;
     this.kind = kindOf(reading);
     this.section = reading.section;
+    this.base = reading.base;
     this.#inside = insideOf(this.kind, reading, commands);
     const title = element("h3", {}, reading.title);
     const name = element("p", "name", cut(reading.place, 200));
@@ -33,18 +34,19 @@ export class Tile {
 
   /** Whether this is still the right kind of tile for what the topic now says. */
   fits(reading) {
-    return this.kind === kindOf(reading) && this.section === reading.section;
+    return this.kind === kindOf(reading) && this.section === reading.section && this.base === reading.base;
   }
 
   draw(now, isLive) {
     this.#inside.draw(isLive);
-    this.drawAge(now);
+    this.drawAge(now, isLive);
     if (this.#isOpen) this.#drawAbout();
   }
 
-  drawAge(now) {
+  /** Without a connection nothing is the fault of the device: then there is only an age. */
+  drawAge(now, isLive) {
     const { time, patience } = this.#reading;
-    this.isStale = this.#reading.isStale(now);
+    this.isStale = isLive && this.#reading.isStale(now);
     const silence = now - time;
     show(this.#clock, this.isStale);
     mark(this.element, "data-stale", this.isStale ? "" : null);

@@ -14,6 +14,9 @@ export class Wall {
   #groups = new Map();
   #tiles = new Map();
   #dirty = new Set();
+  /** What changed out of sight waits for the next second; there it is not missing when it is searched or read out. */
+  #unseen = new Set();
+  #sight = new IntersectionObserver((seen) => this.#look(seen), { rootMargin: "200px" });
   #areHeadsDirty = false;
   #areAgesDue = false;
   #frame = 0;
@@ -59,6 +62,8 @@ export class Wall {
     this.#groups.clear();
     this.#tiles.clear();
     this.#dirty.clear();
+    this.#unseen.clear();
+    this.#sight.disconnect();
     this.#root.replaceChildren();
   }
 
@@ -72,22 +77,44 @@ export class Wall {
   #draw() {
     const now = this.#readings.now();
     const before = this.#tiles.size;
+    if (this.#areAgesDue) this.#catchUp();
     for (const topic of this.#dirty) this.#drawTile(topic, now);
     this.#dirty.clear();
-    if (this.#areAgesDue) for (const tile of this.#tiles.values()) tile.drawAge(now);
+    if (this.#areAgesDue) for (const tile of this.#tiles.values()) tile.drawAge(now, this.#isLive);
     if (this.#areAgesDue || this.#areHeadsDirty || before !== this.#tiles.size) this.#drawHeads(now);
     this.#areAgesDue = this.#areHeadsDirty = false;
+  }
+
+  #catchUp() {
+    for (const topic of this.#unseen) {
+      this.#dirty.add(topic);
+      const tile = this.#tiles.get(topic);
+      if (tile) tile.isDue = true;
+    }
+    this.#unseen.clear();
+  }
+
+  #look(seen) {
+    for (const { target, isIntersecting } of seen) {
+      target.thing.isInSight = isIntersecting;
+      if (isIntersecting) this.touch(target.thing.topic);
+    }
   }
 
   #drawTile(topic, now) {
     const reading = this.#readings.topics.get(topic);
     let tile = this.#tiles.get(topic);
+    if (tile && !tile.isInSight && !tile.isDue) {
+      this.#unseen.add(topic);
+      return;
+    }
     if (tile && (!reading || !tile.fits(reading))) {
       this.#remove(topic, tile);
       tile = undefined;
     }
     if (!reading) return;
     tile ??= this.#add(reading);
+    tile.isDue = false;
     tile.draw(now, this.#isLive);
   }
 
@@ -95,14 +122,16 @@ export class Wall {
     const tile = new Tile(reading, this.#commands);
     const group = this.#group(reading.base);
     tile.order = { rank: reading.rank, name: reading.name };
-    tile.group = group;
+    Object.assign(tile, { group, topic: reading.topic, isInSight: false, isDue: true });
     group.tiles.add(tile);
     insert(group.lists.get(tile.section), tile, (one, other) => one.rank - other.rank || order(one.name, other.name));
     this.#tiles.set(reading.topic, tile);
+    this.#sight.observe(tile.element);
     return tile;
   }
 
   #remove(topic, tile) {
+    this.#sight.unobserve(tile.element);
     tile.element.remove();
     tile.group.tiles.delete(tile);
     this.#tiles.delete(topic);
@@ -118,18 +147,25 @@ export class Wall {
   }
 
   #drawHeads(now) {
+    const { presences, infos } = this.#readings;
+    const gateways = this.#gateways();
     // A node that is there and has said nothing gets a head too; a gateway is told at the head of each of its nodes.
-    for (const base of this.#readings.presences.keys()) {
-      const speaksThrough = [...this.#groups.keys()].some((other) => other === base || other.startsWith(`${base}/`));
-      if (!speaksThrough) this.#group(base);
-    }
+    for (const base of presences.keys()) if (!gateways.has(base)) this.#group(base);
     for (const [base, group] of this.#groups) {
-      const isGateway = group.tiles.size === 0 && [...this.#groups.keys()].some((other) => other.startsWith(`${base}/`));
-      if (isGateway || (group.tiles.size === 0 && !this.#readings.presences.has(base))) {
+      if (group.tiles.size === 0 && (gateways.has(base) || !presences.has(base))) {
         group.element.remove();
         this.#groups.delete(base);
-      } else group.draw(this.#readings.presenceOf(base), this.#readings.infos.get(base), now);
+      } else group.draw(this.#readings.presenceOf(base), infos.get(base), now, this.#isLive);
     }
+  }
+
+  /** The bases above those that have tiles. */
+  #gateways() {
+    const above = new Set();
+    for (const [base, { tiles }] of this.#groups) {
+      for (let end = base.lastIndexOf("/"); tiles.size > 0 && end > 0; end = base.lastIndexOf("/", end - 1)) above.add(base.slice(0, end));
+    }
+    return above;
   }
 }
 
@@ -167,13 +203,14 @@ class Group {
     }
   }
 
-  draw(presence, info, now) {
+  draw(presence, info, now, isLive) {
     const stale = [...this.tiles].filter((tile) => tile.isStale).length;
     const size = this.tiles.size;
     const who = presence?.isGateway ? "gateway " : "";
-    const words = presence ? `${who}${presence.isOnline ? "online" : "offline"} since ${sinceText(presence.since, now)}` : "";
+    const state = presence?.isOnline ? (isLive ? "online" : "was online") : "offline";
+    const words = presence ? `${who}${state} since ${sinceText(presence.since, now)}` : "";
     write(this.#presence, words);
-    mark(this.element, "data-presence", presence ? (presence.isOnline ? "online" : "offline") : null);
+    mark(this.element, "data-presence", presence ? state.replace(" ", "-") : null);
     const about = [info?.text, size === 0 ? "no values yet" : `${size} ${size === 1 ? "value" : "values"}`, stale > 0 ? `${stale} stale` : ""];
     write(this.#about, [presence ? " · " : "", about.filter(Boolean).join(", ")].join(""));
     show(this.#dot, presence !== null);

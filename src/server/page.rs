@@ -57,3 +57,27 @@ fn tag(content: &str) -> String {
     hasher.write(content.as_bytes());
     format!("\"{:016x}\"", hasher.finish())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_of_the_page_is_served() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/web");
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            let path = if name == "index.html" { "/".to_owned() } else { format!("/{name}") };
+            let answer = file(&path, &HeaderMap::new()).unwrap_or_else(|| panic!("{path} is not served"));
+            assert_eq!(answer.status(), StatusCode::OK);
+        }
+    }
+
+    #[test]
+    fn what_the_browser_has_is_not_sent_again() {
+        let first = file("/app.js", &HeaderMap::new()).unwrap();
+        let mut headers = HeaderMap::new();
+        headers.insert(IF_NONE_MATCH, first.headers()[ETAG].clone());
+        assert_eq!(file("/app.js", &headers).unwrap().status(), StatusCode::NOT_MODIFIED);
+    }
+}

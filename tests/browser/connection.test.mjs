@@ -14,7 +14,10 @@ after(() => browser.close());
 
 test("a hub that restarts is told, values stay, controls wait, and all goes on after signing in again", async (t) => {
   const hub = await startHub(t);
-  const page = await signedIn(t, browser, hub);
+  const page = await newPage(t, browser);
+  await page.clock.install();
+  await page.goto(`${hub.origin}/`);
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
   const relay = tile(page, "nodes/bridge/0", "Relay 3b", "");
   await relay.getByRole("button", { name: "On", exact: true }).click();
   await says(relay, "Confirmed");
@@ -28,9 +31,12 @@ test("a hub that restarts is told, values stay, controls wait, and all goes on a
   await relay.getByRole("switch").click({ force: true });
   await says(relay, "Waiting for the hub.");
 
+  // With its clock stopped the page does not try again by itself, only when it is told to.
+  await page.clock.pauseAt(await page.evaluate(() => Date.now() + 10));
   await startHub(t, { port: hub.port });
   await page.getByRole("button", { name: "Retry now" }).click();
-  await page.getByText("Your session ended. Sign in again.").waitFor();
+  await says(page.locator("#sign-in-why"), "Your session ended. Sign in again.");
+  await page.clock.resume();
   await says(tile(page, "nodes/bridge/0", "Temperature", "i2c0-48"), "℃");
   await page.getByRole("button", { name: "Sign in", exact: true }).click();
   await page.getByText("Live", { exact: true }).waitFor();
@@ -43,7 +49,20 @@ test("a hub that vanishes is found again without a hand", async (t) => {
   await hub.stop("SIGKILL");
   await page.getByText("Offline", { exact: true }).waitFor();
   await startHub(t, { port: hub.port });
-  await page.getByText("Your session ended. Sign in again.").waitFor();
+  await says(page.locator("#sign-in-why"), "Your session ended. Sign in again.");
+});
+
+test("a connection over which nothing comes any more is given up", async (t) => {
+  const hub = await startHub(t);
+  const page = await newPage(t, browser);
+  await page.clock.install();
+  await page.goto(`${hub.origin}/`);
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
+  await page.getByRole("listitem").first().waitFor();
+  hub.freeze();
+  await page.clock.fastForward(11_000);
+  await page.clock.fastForward(6_000);
+  await says(page.locator("#bar"), "The hub does not answer any more.");
 });
 
 test("a value is stale when it is late for its own pace, and not because of its age", async (t) => {
@@ -85,6 +104,11 @@ test("a relay that does not answer is told as it was, and can be asked again", a
   await says(relay, "Turning on…");
   assert.equal(await relay.getByRole("switch").getAttribute("aria-checked"), "false");
   await node.next(([topic, payload]) => topic === "relay/1/set" && payload.state === true);
+  await relay.getByRole("switch").click();
+  await says(relay, "Turning off…");
+  await node.next(([topic, payload]) => topic === "relay/1/set" && payload.state === false);
+  await relay.getByRole("switch").click();
+  await says(relay, "Turning on…");
   await page.clock.fastForward(6_000);
   await says(relay, /No answer from the relay\. Still off as of \d\d:\d\d:\d\d\./);
   node.frames.length = 0;

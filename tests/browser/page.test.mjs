@@ -2,7 +2,7 @@ import { AxeBuilder } from "@axe-core/playwright";
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { assertQuiet, newPage, says, signedIn, startBrowser, tile } from "./support/browser.mjs";
-import { startHub } from "./support/hub.mjs";
+import { startHub, usersFile } from "./support/hub.mjs";
 import { connect } from "./support/node.mjs";
 
 const BRIDGE = "nodes/bridge/0";
@@ -34,7 +34,7 @@ test("a relay that does not know its state is switched on, and the switch is con
   const relay = tile(page, BRIDGE, "Relay 3b", "relay/i2c0-3b");
   await says(relay, "Its state is not known.");
   await relay.getByRole("button", { name: "On", exact: true }).click();
-  await says(relay, /Confirmed at/);
+  await says(relay, "Confirmed");
   const toggle = relay.getByRole("switch", { name: "Relay 3b" });
   assert.equal(await toggle.getAttribute("aria-checked"), "true");
   await toggle.press("Space");
@@ -48,7 +48,7 @@ test("the LED shows what the bridge reports", async (t) => {
   const page = await signedIn(t, browser, hub);
   const led = tile(page, BRIDGE, "LED", "led/-");
   await led.getByRole("radio", { name: "2 dots" }).click();
-  await says(led, /Confirmed at/);
+  await says(led, "Confirmed");
   assert.equal(await led.getByRole("radio", { name: "2 dots" }).isChecked(), true);
   assert.equal(await led.locator(".state").textContent(), "2 dots");
 });
@@ -58,7 +58,7 @@ test("a relay of a radio node takes bare values", async (t) => {
   const page = await signedIn(t, browser, hub);
   const relay = page.getByRole("listitem").filter({ has: page.getByRole("heading", { name: "Relay", exact: true }), hasText: "relay/-" });
   await relay.getByRole("switch").click();
-  await says(relay, /Confirmed at/);
+  await says(relay, "Confirmed");
   assert.equal(await relay.getByRole("switch").getAttribute("aria-checked"), "true");
 });
 
@@ -81,6 +81,23 @@ test("a wrong password is told, the name stays and the password is selected", as
   await password.press("Enter");
   await page.getByText("Live", { exact: true }).waitFor();
   assertQuiet(page, hub);
+});
+
+test("after too many wrong passwords the form waits as long as the hub wants", async (t) => {
+  const hub = await startHub(t, { settings: ["users.failures_per_minute=1"] });
+  const page = await newPage(t, browser);
+  await page.clock.install();
+  await page.goto(`${hub.origin}/`);
+  await page.getByText(/runs as a demo/).waitFor();
+  const password = page.getByLabel("Password");
+  for (const expected of [/do not match/, /Too many wrong passwords\. Try again in \d+ s\./]) {
+    await password.fill("wrong");
+    await password.press("Enter");
+    await says(page.getByRole("alert"), expected);
+  }
+  assert.ok(await page.locator("#enter").isDisabled());
+  await page.clock.fastForward(120_000);
+  await page.locator("#enter:enabled").waitFor();
 });
 
 test("a page opened with name and password in its address signs in, and they leave the address", async (t) => {
@@ -106,6 +123,29 @@ test("signing out closes the sockets of the session and empties the page", async
   assert.deepEqual(await page.evaluate(() => globalThis.ending), { code: 1008, reason: "session ended" });
   await says(page.locator("#sign-in-why"), "You are signed out.");
   assert.equal(await page.locator(".tile").count(), 0);
+  assertQuiet(page, hub);
+});
+
+test("who may only look is told so, and sees the state in words", async (t) => {
+  const users = usersFile(t, [
+    { name: "box", subscribe: ["nodes/#"], publish: ["nodes/#"] },
+    { name: "guest", subscribe: ["nodes/#"], publish: [] },
+  ]);
+  const hub = await startHub(t, { simulator: "off", users });
+  const node = await connect(t, hub, BRIDGE, "node", { auth: "box:correct horse" });
+  await node.publish("relay/1", { state: true });
+  await node.publish("led/-", { state: "1-dot" });
+  const page = await newPage(t, browser);
+  await page.goto(`${hub.origin}/`);
+  await page.getByLabel("Name").fill("guest");
+  await page.getByLabel("Password").fill("correct horse");
+  assert.equal(await page.getByText(/runs as a demo/).isVisible(), false);
+  await page.getByLabel("Password").press("Enter");
+  const relay = tile(page, BRIDGE, "Relay 1", "");
+  await relay.getByRole("switch").click();
+  await says(relay, "not allowed to switch this");
+  await says(relay, "On");
+  assert.equal(await relay.getByRole("switch").count(), 0);
   assertQuiet(page, hub);
 });
 
@@ -137,7 +177,7 @@ test("a hub where nobody speaks says what to do", async (t) => {
   await page.getByRole("heading", { name: "No device has spoken yet" }).waitFor();
   const node = await connect(t, hub, "home/attic", "node");
   await node.publish("thermometer/0", { temperature: [20.5, "℃"] });
-  await says(tile(page, "home", "Temperature", "attic/thermometer/0"), /20\.5\s*℃/);
+  await says(tile(page, "home/attic", "Temperature", "thermometer/0"), /20\.5\s*℃/);
   await page.getByRole("heading", { name: "No device has spoken yet" }).waitFor({ state: "hidden" });
 });
 

@@ -1,7 +1,10 @@
 // A hub of its own for each test that asks for one, on a port that is free.
 
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
@@ -9,12 +12,27 @@ const BINARY = process.env.HUB_BIN ?? fileURLToPath(new URL("../../../target/deb
 /** A directory without a configuration, so that the demo user is there and every key has its default. */
 const NOWHERE = fileURLToPath(new URL(".", import.meta.url));
 
+/** The hub refuses variables of its name that it does not know. */
+const { CLOWN_HUB_BIN: _, ...ENVIRONMENT } = process.env;
+
+/** A file of users, all with the password "correct horse", that is gone after the test. */
+export function usersFile(test, users) {
+  const hash = execFileSync(BINARY, ["user", "hash"], { input: "correct horse\n", env: ENVIRONMENT }).toString().trim();
+  const directory = mkdtempSync(join(tmpdir(), "clown-hub-"));
+  test.after(() => rmSync(directory, { recursive: true }));
+  const file = join(directory, "users.toml");
+  const entries = users.map(({ name, subscribe, publish }) =>
+    `[[user]]\nname = "${name}"\npassword = "${hash}"\nsubscribe = ${JSON.stringify(subscribe)}\npublish = ${JSON.stringify(publish)}\n`);
+  writeFileSync(file, entries.join("\n"), { mode: 0o600 });
+  return file;
+}
+
 /** Starts a hub. It ends with the test. */
-export async function startHub(test, { port = 0, simulator = "on" } = {}) {
-  const flags = ["--listen", `127.0.0.1:${port}`, "--set", `simulator.run=${simulator}`, "--set", "log.filter=warn"];
-  const child = spawn(BINARY, flags, { cwd: NOWHERE, stdio: ["ignore", "pipe", "inherit"] });
+export async function startHub(test, { port = 0, simulator = "on", users, settings = [] } = {}) {
+  const flags = ["--listen", `127.0.0.1:${port}`, "--set", `simulator.run=${simulator}`, "--set", "log.filter=error", ...(users ? ["--users", users] : []), ...settings.flatMap((setting) => ["--set", setting])];
+  const child = spawn(BINARY, flags, { cwd: NOWHERE, env: ENVIRONMENT, stdio: ["ignore", "pipe", "inherit"] });
   const ended = once(child, "exit");
-  const hub = { port: await portOf(child), stop, host: "" };
+  const hub = { port: await portOf(child), stop, freeze: () => child.kill("SIGSTOP"), host: "" };
   hub.host = `127.0.0.1:${hub.port}`;
   hub.origin = `http://${hub.host}`;
   test.after(() => stop("SIGKILL"));
@@ -28,7 +46,7 @@ export async function startHub(test, { port = 0, simulator = "on" } = {}) {
 
 async function portOf(child) {
   for await (const line of createInterface(child.stdout)) {
-    const found = /page\s+http:\/\/clown:bigclown@127\.0\.0\.1:(\d+)\//.exec(line);
+    const found = /page\s+http:\/\/(?:clown:bigclown@)?127\.0\.0\.1:(\d+)\//.exec(line);
     if (found) {
       child.stdout.resume();
       return Number(found[1]);

@@ -4,8 +4,8 @@ import { EventEmitter, on, once } from "node:events";
 import WebSocket from "ws";
 
 /** Connects and says so, as the hub answers nothing before that; `side` is "node" or "dashboard". */
-export async function connect(test, hub, base, side, settings = {}) {
-  const socket = new WebSocket(`ws://${hub.host}/talk/${base}?side=${side}`, { auth: "clown:bigclown" });
+export async function connect(test, hub, base, side, { auth = "clown:bigclown", ...settings } = {}) {
+  const socket = new WebSocket(`ws://${hub.host}/talk/${base}?side=${side}`, { auth });
   const client = new Client(socket);
   test.after(() => socket.terminate());
   await once(socket, "open");

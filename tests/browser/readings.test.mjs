@@ -1,0 +1,79 @@
+// What the page makes of a message, without a page.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { frames, payloadText } from "../../web/frame.js";
+import { Readings, TOPICS_AT_MOST } from "../../web/readings.js";
+import { baseOf, isEvent } from "../../web/topic.js";
+import { numberText } from "../../web/words.js";
+
+const START = Date.parse("2026-11-21T10:00:00Z");
+const frame = (topic, payload, seconds = 0) =>
+  frames(JSON.stringify([topic, payload, { retained: false, time: new Date(START + seconds * 1000).toISOString() }]))[0];
+
+test("several frames arrive in one message, and a line that is none harms no other", () => {
+  const found = frames('["a", 1]\nnonsense\n{}\n["b"]\n["c", {"x": 2}, {"retained": true}]\n');
+  assert.deepEqual(found.map(({ topic }) => topic), ["a", "c"]);
+  assert.equal(found[1].options.retained, true);
+});
+
+test("a payload is told as it was sent", () => {
+  for (const payload of ['20.10', '{"a,]": [1, "}\\""], "b": 12345678901234567890}', '"x\\\\"', "null", '[[], {}]']) {
+    assert.equal(payloadText(`["topic, \\"quoted\\"]", ${payload}]`), payload);
+    assert.equal(payloadText(`["t",${payload} , {"time": "now"}]`), payload);
+  }
+});
+
+test("topics belong to their node", () => {
+  const cases = { "nodes/bridge/0/relay/1": "nodes/bridge/0", "node/836d/led/-/state": "node/836d", "house/attic/x": "house", "nodes/x": "nodes", alone: "alone" };
+  for (const [topic, base] of Object.entries(cases)) assert.equal(baseOf(topic), base);
+});
+
+test("commands, answers and notifications are no values", () => {
+  for (const event of ["a/set", "a/relay/1/get", "a/-/-/config/list/ok", "a/x/config/interval", "a/boot"]) assert.ok(isEvent(event), event);
+  for (const value of ["a/relay/1", "a/led/-/state", "settings/x"]) assert.ok(!isEvent(value), value);
+});
+
+test("decimals follow the unit and never exceed what was sent", () => {
+  const cases = [[20.756, "℃", 3, "20.8"], [20, "℃", 0, "20"], [45.6, "%", 1, "46"], [9.8765, "lux", 3, "9.88"], [120.34, "lux", 2, "120.3"], [6792.2, "lux", 1, "6792"], [98741.19, "", 2, "98,741.19"], [-0.04, "℃", 2, "0.0"], [-3.5, "℃", 1, "−3.5"]];
+  for (const [number, unit, seen, text] of cases) assert.equal(numberText(number, unit, seen).replace(/[\s.,]/g, "."), text.replace(/[\s.,]/g, "."));
+});
+
+test("pressure stands before altitude, whatever their order", () => {
+  const readings = new Readings();
+  const { reading } = readings.take(frame("n/barometer/1", { altitude: [217, "m"], pressure: [98.7, "kPa"] }));
+  assert.deepEqual(reading.quantities.map(({ key }) => key), ["pressure", "altitude"]);
+  assert.equal(readings.take(frame("n/odd/1", { deep: { er: 1 } })).reading.quantities, null);
+});
+
+test("late is what is late for its own pace; a slow or unknown pace is never late", () => {
+  const readings = new Readings();
+  let reading;
+  for (const second of [0, 1, 2]) ({ reading } = readings.take(frame("n/thermometer/1", 20, second)));
+  assert.equal(reading.patience, null, "two gaps tell nothing");
+  readings.take(frame("n/thermometer/1", 20, 3));
+  assert.equal(reading.patience, 5000);
+  assert.deepEqual([8, 8.1].map((second) => reading.isStale(START + second * 1000)), [false, true]);
+  for (const second of [33, 63, 93, 123, 153]) readings.take(frame("n/thermometer/1", 20, second));
+  assert.equal(reading.patience, 90_000, "three times the median of the last gaps");
+  for (let second = 0; second < 9; second += 1) ({ reading } = readings.take(frame("node/1/thermometer/0:0/temperature", 20, second)));
+  assert.equal(reading.patience, 16 * 60_000, "a radio node may be silent for a quarter of an hour");
+});
+
+test("a node that comes later gets its topics", () => {
+  const readings = new Readings();
+  const { reading } = readings.take(frame("home/attic/thermometer/1", 20));
+  assert.equal(reading.base, "home");
+  const { moved } = readings.take(frame("home/attic/presence", { state: "online", since: "2026-11-21T10:00:00Z" }));
+  assert.deepEqual(moved, [reading]);
+  assert.deepEqual([reading.base, reading.name], ["home/attic", "thermometer/1"]);
+});
+
+test("there is an end to topics, and it is told", () => {
+  const readings = new Readings();
+  for (let topic = 0; topic <= TOPICS_AT_MOST; topic += 1) readings.take(frame(`n/counter/${topic}`, topic));
+  assert.equal(readings.topics.size, TOPICS_AT_MOST);
+  assert.ok(readings.overflown);
+  readings.take({ ...frame("n/counter/1", null), options: { retain: true } });
+  assert.equal(readings.topics.size, TOPICS_AT_MOST - 1, "a value that was cleared is gone");
+});
