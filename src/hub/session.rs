@@ -240,8 +240,9 @@ impl Session {
     pub(super) fn subscribe(&mut self, filters: Vec<Filter>, reply: Answer, last_values: LastValues) {
         let mut inside = self.outbox.lock();
         match reply {
-            Answer::First(text) => inside.first = Some(text),
-            Answer::InLine(text) => {
+            Answer::First(text) if inside.first.is_none() => inside.first = Some(text),
+            // A second opening before the first was answered stands in line, where it is bounded.
+            Answer::First(text) | Answer::InLine(text) => {
                 let offered = inside.queue.offer(Item::Reply(text));
                 self.outbox.account(&mut inside, offered, "clown.talk/-");
             }
@@ -265,7 +266,7 @@ impl Session {
 
 /// Where an answer to a subscription stands among what waits.
 pub(super) enum Answer {
-    /// Before everything.
+    /// Before everything, unless another such answer waits.
     First(String),
     /// After what waits already.
     InLine(String),
