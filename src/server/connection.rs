@@ -268,8 +268,11 @@ impl<'c, W: Wire> Connection<'c, W> {
             self.session.drain(WRITE, now, &mut |pieces| wire.frame(pieces));
         } else {
             self.batch_due = None;
-            self.session.drain(WRITE, now, &mut |pieces| wire.collect(pieces));
+            let drained = self.session.drain(WRITE, now, &mut |pieces| wire.collect(pieces));
             wire.end_collection();
+            if drained == Drained::More {
+                self.batch_due = Some(Instant::now());
+            }
         }
         if self.wire.waiting() > 0 {
             self.unwritten = Some((self.wire.waiting(), Instant::now()));
