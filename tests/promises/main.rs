@@ -20,3 +20,7 @@ mod support;
 
 mod bad_input;
 mod opening;
+mod order;
+mod retained;
+mod samples;
+mod subscriptions;

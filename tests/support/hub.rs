@@ -183,5 +183,7 @@ fn said(says: &mut impl BufRead, word: &str, log: &Mutex<String>) -> String {
         }
         line.clear();
     }
+    // The reason is on its way through the other pipe.
+    std::thread::sleep(std::time::Duration::from_millis(200));
     panic!("the hub did not start: {}", log.lock().unwrap());
 }
