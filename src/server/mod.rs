@@ -195,7 +195,7 @@ fn admit(app: &App, address: SocketAddr) -> Option<Visit> {
 fn turn_away(stream: &TcpStream, address: SocketAddr) {
     tracing::warn!(%address, "connection refused: limits.connections or limits.handshakes is reached");
     const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\n\
-        Content-Length: 42\r\n\r\ntoo many connections, try again in a while\n";
+        Content-Length: 43\r\n\r\ntoo many connections, try again in a while\n";
     let _ = stream.try_write(FULL);
 }
 
