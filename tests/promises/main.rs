@@ -19,8 +19,15 @@
 mod support;
 
 mod bad_input;
+mod handshakes;
+mod hostile;
+mod lines;
 mod opening;
 mod order;
+mod presence;
 mod retained;
 mod samples;
+mod slow_readers;
+mod starting;
+mod stopping;
 mod subscriptions;

@@ -21,7 +21,7 @@ pub struct Hub {
     pub address: SocketAddr,
     /// Where lines over TCP are served, if they are.
     pub lines: Option<SocketAddr>,
-    dir: TempDir,
+    _dir: TempDir,
 }
 
 impl Hub {
@@ -58,7 +58,7 @@ impl Hub {
             .iter()
             .any(|setting| setting.starts_with("server.line_listen="))
             .then(|| said(&mut says, "TCP lines", &log).parse().unwrap());
-        Self { child, log, address, lines, dir }
+        Self { child, log, address, lines, _dir: dir }
     }
 
     /// What it has logged so far.
@@ -102,9 +102,9 @@ impl Hub {
         line.split_ascii_whitespace().nth(1).unwrap().parse().unwrap()
     }
 
-    /// The directory in which it was started.
-    pub fn dir(&self) -> &std::path::Path {
-        self.dir.path()
+    /// The id of the process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 }
 
@@ -132,7 +132,17 @@ pub fn run_to_the_end(args: &[&str], input: &str) -> Output {
         .spawn()
         .unwrap();
     child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-    child.wait_with_output().unwrap()
+    let ended = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let (seen, id) = (Arc::clone(&ended), child.id().to_string());
+    std::thread::spawn(move || {
+        std::thread::sleep(super::PATIENCE);
+        if !seen.load(std::sync::atomic::Ordering::Relaxed) {
+            let _ = Command::new("kill").args(["-KILL", &id]).status();
+        }
+    });
+    let output = child.wait_with_output().unwrap();
+    ended.store(true, std::sync::atomic::Ordering::Relaxed);
+    output
 }
 
 /// An account with [`PASSWORD`], as it stands in users.toml.
