@@ -164,6 +164,12 @@ async fn a_handshake_that_is_none_is_told_what_is_missing() {
             assert_eq!(answer.header("sec-websocket-version"), Some("13"));
         }
     }
+    let head = format!(
+        "POST /talk HTTP/1.1\r\nHost: localhost\r\nAuthorization: {authorization}\r\nContent-Length: 0\r\n\
+         Connection: Upgrade, close\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    );
+    assert_eq!(hub.answers(&head).await.status(), 405, "a handshake is a GET");
     let plain = hub.request("GET", "/talk", &[("Authorization", &authorization)], "").await;
     assert_eq!(plain.status(), 426);
 }

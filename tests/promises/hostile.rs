@@ -33,7 +33,7 @@ async fn unfinished_messages_of_many_clients_stay_within_the_limit() {
     let mut clients = Vec::new();
     for _ in 0..50 {
         let mut raw = Raw::open(&hub, "/talk", r#"{"filters": []}"#).await;
-        raw.write(&Raw::encoded(false, Opcode::Text, &[b' '; 60_000])).await;
+        raw.write(&Raw::encoded(false, Opcode::Text, &b" ".repeat(60_000))).await;
         for _ in 0..500 {
             raw.write(&Raw::encoded(false, Opcode::Continuation, b"")).await;
         }
@@ -58,7 +58,7 @@ async fn clients_that_vanish_in_the_middle_of_everything_leave_nothing_behind() 
         );
         let _ = raw.try_write(&message[..round.min(message.len())]).await;
         drop(raw);
-        let mut raw = Raw::open(&hub, "/talk", r##"{"filters": ["n/#", "a/#"]}"##).await;
+        let mut raw = Raw::open(&hub, "/talk", r#"{"filters": ["n/#", "a/#"]}"#).await;
         let message =
             Raw::encoded(true, Opcode::Text, b"[\"a/b\", {\"c\": [1, 2, 3]}, {\"id\": 1}]\n[\"a/c\", 1]");
         let _ = raw.try_write(&message[..round.min(message.len())]).await;

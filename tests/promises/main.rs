@@ -1,19 +1,15 @@
 //! What the hub promises on its sockets and its command line, asked of the binary itself.
 
-#![expect(
+#![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::string_slice,
     clippy::print_stdout,
     reason = "a test that fails says so by a panic"
 )]
 #![allow(clippy::disallowed_methods, reason = "tasks of a test end with the test")]
-#![allow(
-    missing_docs,
-    unreachable_pub,
-    dead_code,
-    reason = "support is shared, and not all of it is used everywhere"
-)]
+#![expect(unreachable_pub, reason = "support is written as a crate of its own would be")]
 
 #[path = "../support/mod.rs"]
 mod support;

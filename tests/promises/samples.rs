@@ -34,7 +34,7 @@ async fn in_and_out(writer: &mut Client, reader: &mut Client, prefix: &str, topi
 async fn every_line_of_clown_talk_goes_through() {
     let hub = Hub::demo();
     let mut reader =
-        Client::open(&hub, "/talk", r##"{"filters": ["nodes/bridge/0/#"], "retained": false}"##).await;
+        Client::open(&hub, "/talk", r#"{"filters": ["nodes/bridge/0/#"], "retained": false}"#).await;
     let mut writer = Client::connect(&hub, "/auth/clown-talk-server_nodes_bridge_0").await;
     let mut count = 0;
     for (topic, frame) in frames(CLOWN_TALK) {
@@ -52,7 +52,7 @@ async fn every_line_of_clown_talk_goes_through() {
 #[tokio::test]
 async fn every_line_of_the_tower_serial_link_goes_through() {
     let hub = Hub::demo();
-    let mut reader = Client::open(&hub, "/talk", r##"{"filters": ["node/#"], "retained": false}"##).await;
+    let mut reader = Client::open(&hub, "/talk", r#"{"filters": ["node/#"], "retained": false}"#).await;
     let mut writer = Client::open(&hub, "/talk/node?side=node", "{}").await;
     assert_eq!(reader.two().await[0], "node/presence");
     for (topic, frame) in frames(TOWER_SERIAL) {
@@ -91,7 +91,7 @@ async fn what_is_no_frame_is_answered_and_what_the_bridge_cannot_use_leaves_it_s
     let path = "/auth/clown-talk-server_nodes_bridge_0";
     let filters = r#"{"filters": ["relay/i2c0-3b", "led/-", "+/+/config/+"], "retained": false}"#;
     let mut client = Client::open(&hub, path, filters).await;
-    let mut router = Client::open(&hub, path, r##"{"filters": ["#"], "retained": false}"##).await;
+    let mut other = Client::open(&hub, path, r##"{"filters": ["#"], "retained": false}"##).await;
     client.say(r#"["relay/i2c0-3b/set", {"state": false}]"#).await;
     assert_eq!(client.two().await, [json!("relay/i2c0-3b"), json!({"state": false})]);
     client.say(r#"["led/-/set", {"state": "2-dot"}]"#).await;
@@ -104,7 +104,7 @@ async fn what_is_no_frame_is_answered_and_what_the_bridge_cannot_use_leaves_it_s
             client.say(line).await;
             let expected: Vec<Value> = serde_json::from_str(line).unwrap();
             loop {
-                let heard = router.frame().await;
+                let heard = other.frame().await;
                 if heard == json!(expected[..2]) {
                     break;
                 }

@@ -73,11 +73,6 @@ impl Client {
         in_time("room to write", self.socket.send(message)).await.unwrap();
     }
 
-    /// Sends any message; the other side may have gone.
-    pub async fn try_send(&mut self, message: Message) -> Result<(), Error> {
-        in_time("room to write", self.socket.send(message)).await
-    }
-
     /// Puts a text message in without waiting for it to be written.
     pub async fn feed(&mut self, text: &str) {
         in_time("room to write", self.socket.feed(Message::text(text))).await.unwrap();
@@ -170,11 +165,6 @@ impl Client {
         in_time("the answer to the close", async { while let Some(Ok(_)) = self.socket.next().await {} })
             .await;
     }
-}
-
-/// A frame that asks for an acknowledgement.
-pub fn frame_with_id(topic: &str, payload: &str, id: u64) -> String {
-    format!(r#"[{}, {payload}, {{"id": {id}}}]"#, Value::from(topic))
 }
 
 /// Two connections that talk to each other while somebody else misbehaves.

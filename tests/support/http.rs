@@ -1,5 +1,7 @@
 //! Requests by hand, so that a test may also send what no library would.
 
+use std::fmt::Write as _;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -55,10 +57,10 @@ impl Hub {
         let mut text =
             format!("{method} {path} HTTP/1.1\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
         if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
-            text += &format!("Host: {}\r\n", self.address);
+            write!(text, "Host: {}\r\n", self.address).unwrap();
         }
         for (name, value) in headers {
-            text += &format!("{name}: {value}\r\n");
+            write!(text, "{name}: {value}\r\n").unwrap();
         }
         self.answers(&format!("{text}\r\n{body}")).await
     }
@@ -77,7 +79,7 @@ impl Hub {
         let mut text = format!("GET {path} HTTP/1.1\r\n");
         let replaced = |name: &str| headers.iter().any(|(other, _)| other.eq_ignore_ascii_case(name));
         for (name, value) in usual.iter().filter(|(name, _)| !replaced(name)).chain(headers) {
-            text += &format!("{name}: {value}\r\n");
+            write!(text, "{name}: {value}\r\n").unwrap();
         }
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         stream.write_all(format!("{text}\r\n").as_bytes()).await.unwrap();

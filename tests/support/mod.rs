@@ -8,8 +8,8 @@ mod http;
 mod hub;
 mod raw;
 
-pub use client::{Bystander, Client, frame_with_id};
-pub use http::{Answer, basic};
+pub use client::{Bystander, Client};
+pub use http::basic;
 pub use hub::{Hub, PASSWORD, run_to_the_end, user};
 pub use raw::{Line, Opcode, Raw};
 
@@ -20,10 +20,8 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Waits for something with the patience of all tests.
 pub async fn in_time<T>(what: &str, future: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(PATIENCE, future).await {
-        Ok(done) => done,
-        Err(_) => panic!("waited in vain for {what}"),
-    }
+    let done = tokio::time::timeout(PATIENCE, future).await;
+    done.unwrap_or_else(|_| panic!("waited in vain for {what}"))
 }
 
 /// Looks again and again until the condition holds.

@@ -13,7 +13,6 @@ pub enum Opcode {
     Binary = 2,
     Close = 8,
     Ping = 9,
-    Pong = 10,
 }
 
 /// A WebSocket of which every byte is the test's.
@@ -70,15 +69,15 @@ impl Raw {
 
     /// A frame as a client sends it. The mask is zero, so that the payload can be read in a dump.
     pub fn encoded(is_last: bool, opcode: Opcode, payload: &[u8]) -> Vec<u8> {
-        let mut bytes = vec![u8::from(is_last) << 7 | opcode as u8];
+        let mut bytes = vec![if is_last { 0x80 | opcode as u8 } else { opcode as u8 }];
         match (u8::try_from(payload.len()), u16::try_from(payload.len())) {
             (Ok(short @ 0..126), _) => bytes.push(0x80 | short),
             (_, Ok(medium)) => {
-                bytes.push(0x80 | 126);
+                bytes.push(0xfe);
                 bytes.extend_from_slice(&medium.to_be_bytes());
             }
             _ => {
-                bytes.push(0x80 | 127);
+                bytes.push(0xff);
                 bytes.extend_from_slice(&(payload.len() as u64).to_be_bytes());
             }
         }
