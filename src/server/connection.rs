@@ -99,6 +99,8 @@ pub(crate) async fn run<W: Wire + Send>(
     }
     if ending == Ending::ShuttingDown {
         flush_everything(&mut wire, &mut session, patience).await;
+    } else if ending.is_a_breach() {
+        put_in_what_waits(&mut wire, &mut session);
     }
     let (client, cause) = (session.name(), ending.cause());
     tracing::info!(%client, base = ?session.base(), %cause, "disconnected");
@@ -115,6 +117,14 @@ async fn flush_everything<W: Wire>(wire: &mut W, session: &mut Session, patience
             return;
         }
     }
+}
+
+/// Puts in what a client was answered before it broke a rule; the close writes it. About one write's worth, as what
+/// such a client left unread is no longer waited for.
+fn put_in_what_waits<W: Wire>(wire: &mut W, session: &mut Session) {
+    while wire.waiting() < WRITE
+        && session.drain(WRITE, SystemTime::now(), &mut |pieces| wire.frame(pieces)) == Drained::More
+    {}
 }
 
 struct Connection<'c, W> {
@@ -263,8 +273,11 @@ impl<'c, W: Wire> Connection<'c, W> {
             self.session.drain(WRITE, now, &mut |pieces| wire.frame(pieces));
         } else {
             self.batch_due = None;
-            self.session.drain(WRITE, now, &mut |pieces| wire.collect(pieces));
+            let drained = self.session.drain(WRITE, now, &mut |pieces| wire.collect(pieces));
             wire.end_collection();
+            if drained == Drained::More {
+                self.batch_due = Some(Instant::now());
+            }
         }
         if self.wire.waiting() > 0 {
             self.unwritten = Some((self.wire.waiting(), Instant::now()));

@@ -61,6 +61,21 @@ impl Ending {
         Some((code, cut(reason)))
     }
 
+    /// Whether the client broke a rule, so that what it was answered before still matters to it.
+    pub(crate) fn is_a_breach(&self) -> bool {
+        match self {
+            Self::Protocol(_) | Self::Binary | Self::NotUtf8 | Self::TooBig { .. } | Self::TooMuch(_) => true,
+            Self::Farewell
+            | Self::Vanished
+            | Self::Silent
+            | Self::SlowConsumer
+            | Self::Stuck
+            | Self::SignedOut
+            | Self::NotSignedIn(_)
+            | Self::ShuttingDown => false,
+        }
+    }
+
     /// What the log says.
     pub(crate) fn cause(&self) -> Cow<'static, str> {
         match self.close() {

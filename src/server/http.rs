@@ -169,7 +169,7 @@ async fn enter(app: Arc<App>, visit: Arc<Visit>, base: &str, side: Side, request
         Err(error) => return refusal(StatusCode::NOT_FOUND, &format!("no such base: {error}")),
     };
     if request.method() != Method::GET {
-        return refusal(StatusCode::METHOD_NOT_ALLOWED, "a WebSocket is opened by GET");
+        return refusal(StatusCode::METHOD_NOT_ALLOWED, "a WebSocket is opened with GET");
     }
     if let Err(refused) = app.welcomes(request.headers()) {
         return refusal(StatusCode::FORBIDDEN, refused);

@@ -218,6 +218,9 @@ fn prepare(stream: &TcpStream, patience: Patience) {
     }
 }
 
+/// How long a request that has begun may still take once the hub is being stopped.
+const LAST_ANSWER: Duration = Duration::from_secs(1);
+
 async fn serve_http(app: Arc<App>, router: Router, stream: TcpStream, visit: Visit) {
     prepare(&stream, app.settings.patience);
     let visit = Arc::new(visit);
@@ -241,7 +244,7 @@ async fn serve_http(app: Arc<App>, router: Router, stream: TcpStream, visit: Vis
         _ = connection.as_mut() => {}
         () = app.shutdown.drain().cancelled() => {
             connection.as_mut().graceful_shutdown();
-            let _ = connection.await;
+            let _ = timeout(LAST_ANSWER, connection).await;
         }
     }
 }
@@ -252,7 +255,11 @@ async fn serve_lines(app: Arc<App>, stream: TcpStream, visit: Visit) {
     let patience = app.settings.patience;
     prepare(&stream, patience);
     let mut wire = line::Lines::new(stream, app.hub.settings().message_bytes);
-    match timeout(app.settings.handshake, greet(&app, &mut wire, &visit)).await {
+    let greeted = tokio::select! {
+        greeted = timeout(app.settings.handshake, greet(&app, &mut wire, &visit)) => greeted,
+        () = app.shutdown.drain().cancelled() => Ok(Err(Ending::ShuttingDown)),
+    };
+    match greeted {
         Ok(Ok((session, _seat))) => {
             let patience = Patience { ping: NEVER, ..patience };
             let signed_out = CancellationToken::new();

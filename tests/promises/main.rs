@@ -1,0 +1,29 @@
+//! What the hub promises on its sockets and its command line, asked of the binary itself.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stdout,
+    reason = "a test that fails says so by a panic"
+)]
+#![allow(clippy::disallowed_methods, reason = "tasks of a test end with the test")]
+#![expect(unreachable_pub, reason = "support is written as a crate of its own would be")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod bad_input;
+mod handshakes;
+mod hostile;
+mod lines;
+mod opening;
+mod order;
+mod presence;
+mod retained;
+mod samples;
+mod slow_readers;
+mod starting;
+mod stopping;
+mod subscriptions;

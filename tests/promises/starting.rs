@@ -1,0 +1,195 @@
+//! Mistakes of the operator: one clear message on standard error, exit code 2.
+
+use std::net::TcpListener;
+
+use argon2::password_hash::{PasswordHasher, SaltString};
+use insta::assert_snapshot;
+
+use crate::support::{run_to_the_end, user};
+
+/// What standard error says to these arguments; paths and ports made the same for everybody.
+fn mistake(args: &[&str]) -> String {
+    let ended = run_to_the_end(args, "");
+    let text = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(2), "{text}");
+    assert!(ended.stdout.is_empty());
+    text
+}
+
+fn mistake_in_users(users: &str, args: &[&str]) -> String {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("users.toml");
+    std::fs::write(&file, users).unwrap();
+    let file = file.to_str().unwrap();
+    mistake(&[&["--users", file], args].concat()).replace(file, "USERS")
+}
+
+#[test]
+fn a_port_that_is_taken_is_told_with_the_key_and_what_to_do() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    assert_snapshot!(mistake(&["--listen", &address]).replace(&address, "ADDRESS"), @"clown-hub: cannot listen on ADDRESS (server.listen): Address already in use (os error 98); something else listens there; stop it, or choose another port");
+    let lines = format!("server.line_listen={address}");
+    assert_snapshot!(mistake(&["--listen", "127.0.0.1:0", "--set", &lines]).replace(&address, "ADDRESS"), @"clown-hub: cannot listen on ADDRESS (server.line_listen): Address already in use (os error 98); something else listens there; stop it, or choose another port");
+}
+
+#[test]
+fn accounts_that_cannot_be_read_never_become_the_demo() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().to_str().unwrap();
+    assert_snapshot!(mistake(&["--users", path]).replace(path, "USERS"), @"clown-hub: USERS: the accounts cannot be read: Is a directory (os error 21); give the hub's user the right to read the file");
+    assert_snapshot!(mistake_in_users("", &[]), @r"
+    clown-hub: accounts
+    USERS:1:1: no user in this file: add [[user]] with a name and a password
+    ");
+}
+
+#[test]
+fn every_mistake_in_the_accounts_is_told_with_its_line() {
+    let users =
+        user("anna", &["a/#/b"], &["x+"], false).replace("retain", "colour") + "[[user]]\nname = \"a/b\"\n";
+    assert_snapshot!(mistake_in_users(&users, &[]), @r#"
+    clown-hub: accounts
+    USERS:4:14: user "anna", key subscribe: "a/#/b": '#' at byte 2 must be the last level
+    USERS:5:12: user "anna", key publish: "x+": wildcard at byte 1 must be a whole level
+    USERS:6:1: user "anna", key "colour": unknown key, there are: name, password, publish, retain, subscribe
+    USERS:7:1: user "a/b", key password: is missing: run `clown-hub user hash`
+    USERS:8:8: user "a/b", key name: must not contain '/'
+    "#);
+}
+
+#[test]
+fn every_mistake_in_the_configuration_is_told_at_once() {
+    assert_snapshot!(mistake(&["--set", "limits.filter=5"]), @r"
+    clown-hub: configuration
+    flag: unknown key limits.filter; did you mean limits.filters?
+    ");
+    assert_snapshot!(mistake(&["--set", "limits.filters=0", "--set", "server.io_threads=many", "--set", "nonsense=1", "--listen", "nowhere"]), @r#"
+    clown-hub: configuration
+    flag: unknown key nonsense; docs/configuration.md lists them all
+    flag: server.listen: expected an address and a port such as 127.0.0.1:8080 or [::]:8080, found "nowhere"
+    flag: server.io_threads: expected a whole number from 1 to 64 (threads), found the text "many"
+    flag: limits.filters: 0 is below the least of 1 (filters)
+    "#);
+    assert_snapshot!(mistake(&["--config", "nowhere.toml"]), @r"
+    clown-hub: configuration
+    nowhere.toml: there is no such file; name one that exists, or none to run with the defaults
+    ");
+    assert_snapshot!(mistake(&["--set", "log.filter=loud=very"]), @r#"
+    clown-hub: configuration
+    flag: log.filter: expected a level (error, warn, info, debug, trace) or levels by module such as info,clown_hub::hub=debug, found "loud=very"
+    "#);
+}
+
+#[test]
+fn the_demo_user_is_for_this_machine_alone() {
+    assert_snapshot!(mistake(&["--listen", "0.0.0.0:0"]), @"clown-hub: refusing to listen on 0.0.0.0:0 with the demo user clown, whose password everybody knows: set up accounts in config/users.toml (see config/users.toml.example and `clown-hub user hash`), or listen on 127.0.0.1");
+    let lines = ["--listen", "127.0.0.1:0", "--set", "server.line_listen=[::]:0"];
+    assert!(mistake(&lines).starts_with("clown-hub: refusing to listen on [::]:0 with the demo user clown"));
+}
+
+#[test]
+fn the_demo_password_opens_nothing_that_others_can_reach() {
+    let salt = SaltString::from_b64("c29tZXNhbHRzYWx0").unwrap();
+    let hash = argon2::Argon2::default().hash_password(b"bigclown", &salt).unwrap().to_string();
+    let users = format!("[[user]]\nname = \"clown\"\npassword = {hash:?}\nsubscribe = [\"#\"]\n");
+    assert_snapshot!(mistake_in_users(&users, &["--listen", "0.0.0.0:0"]), @"clown-hub: refusing to listen on 0.0.0.0:0: the account clown has the demo password, which everybody knows; give it another one with `clown-hub user hash`, or listen on 127.0.0.1");
+    let refused = run_to_the_end(&["user", "hash"], "bigclown\n");
+    assert_eq!(refused.status.code(), Some(2));
+    assert_snapshot!(String::from_utf8(refused.stderr).unwrap(), @r#"clown-hub: "bigclown" is the password of the demo account, and everybody knows it: choose another"#);
+}
+
+#[test]
+fn wrong_arguments_are_told_with_the_way_out() {
+    assert_snapshot!(mistake(&["--bogus"]), @r"
+    error: unexpected argument '--bogus' found
+
+    Usage: clown-hub [OPTIONS] [COMMAND]
+
+    For more information, try '--help'.
+    ");
+    assert_snapshot!(mistake(&["--set", "x"]), @r"
+    error: invalid value 'x' for '--set <KEY=VALUE>': write it as KEY=VALUE, as in limits.filters=50
+
+    For more information, try '--help'.
+    ");
+    assert_snapshot!(mistake(&["sim", "http://hub"]), @r"
+    error: invalid value 'http://hub' for '<URL>': the URL of a hub begins with ws://
+
+    For more information, try '--help'.
+    ");
+}
+
+#[test]
+fn help_says_what_there_is() {
+    let help = |args: &[&str]| {
+        let ended = run_to_the_end(args, "");
+        assert!(ended.status.success() && ended.stderr.is_empty());
+        let text = String::from_utf8(ended.stdout).unwrap();
+        text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+    };
+    assert_snapshot!(help(&["--help"]), @r#"
+    An IoT publish/subscribe hub that speaks Clown.Talk.
+
+    Without a subcommand it serves: the page, the sockets and, where no accounts are set up, a demo user
+    and a simulated node.
+
+    Usage: clown-hub [OPTIONS] [COMMAND]
+
+    Commands:
+      serve  Run the hub (the default)
+      sim    Run simulated nodes as clients of a hub
+      user   Work on accounts
+      help   Print this message or the help of the given subcommand(s)
+
+    Options:
+          --config <FILE>
+              The configuration; without it config/hub.toml, if there is one
+
+              [env: CLOWN_HUB_CONFIG=]
+
+          --listen <ADDRESS:PORT>
+              Where to serve HTTP and WebSocket: server.listen
+
+          --users <FILE>
+              The accounts: users.file
+
+          --set <KEY=VALUE>
+              Sets any key, as in --set limits.filters=50
+
+      -h, --help
+              Print help (see a summary with '-h')
+
+      -V, --version
+              Print version
+
+    Examples:
+      clown-hub                                    the demo, on http://127.0.0.1:8080/
+      clown-hub --listen 0.0.0.0:80 --users /etc/clown-hub/users.toml
+      clown-hub --set limits.filters=50            any key of config/hub.toml
+      clown-hub sim ws://clown:bigclown@127.0.0.1:8080 --base nodes/bridge/7
+
+    Exit codes: 0 stopped as asked, 1 something broke, 2 a mistake in arguments or configuration.
+    "#);
+    assert_snapshot!(help(&["sim", "-h"]), @r#"
+    Run simulated nodes as clients of a hub
+
+    Usage: clown-hub sim [OPTIONS] <URL>
+
+    Arguments:
+      <URL>  The hub, as ws://USER:PASSWORD@HOST:PORT; with a path it is used as it is, for one node
+
+    Options:
+          --kit <KIT>       Which hardware [default: bridge] [possible values: bridge, tower]
+          --base <TOPIC>    Where the first node stands; the next ones count on from its last level
+                            [default: nodes/bridge/0]
+          --nodes <N>       How many nodes [default: 1]
+          --seed <N>        The same seed gives the same readings [default: 1]
+          --speed <FACTOR>  How fast time runs: 60 makes an hour of a minute [default: 1]
+      -h, --help            Print help (see more with '--help')
+
+    Example:
+      clown-hub sim ws://clown:bigclown@127.0.0.1:8080 --base nodes/bridge/7 --nodes 3
+    "#);
+    assert_eq!(help(&["--version"]), concat!("clown-hub ", env!("CARGO_PKG_VERSION")));
+}

@@ -1,0 +1,199 @@
+//! The process.
+
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::SocketAddr;
+use std::process::{Child, ChildStderr, Command, ExitStatus, Output, Stdio};
+use std::sync::{Arc, Mutex, OnceLock};
+
+use tempfile::TempDir;
+
+use super::until;
+
+/// The password of every account that [`user`] makes.
+pub const PASSWORD: &str = "correct horse battery";
+
+/// A running hub. It is killed where it is dropped.
+pub struct Hub {
+    child: Child,
+    log: Arc<Mutex<String>>,
+    /// Where HTTP and WebSocket are served.
+    pub address: SocketAddr,
+    /// Where lines over TCP are served, if they are.
+    pub lines: Option<SocketAddr>,
+    _dir: TempDir,
+}
+
+impl Hub {
+    /// The demo on a free port, without its simulated nodes.
+    pub fn demo() -> Self {
+        Self::with(&[])
+    }
+
+    /// As [`demo`](Self::demo), with `key=value` of `config/hub.toml`.
+    pub fn with(settings: &[&str]) -> Self {
+        Self::start(empty_dir(), &[], settings)
+    }
+
+    /// With these accounts, each from [`user`].
+    pub fn with_users(users: &[String], settings: &[&str]) -> Self {
+        let dir = empty_dir();
+        let file = dir.path().join("users.toml");
+        std::fs::write(&file, users.join("\n")).unwrap();
+        Self::start(dir, &["--users", file.to_str().unwrap()], settings)
+    }
+
+    fn start(dir: TempDir, args: &[&str], settings: &[&str]) -> Self {
+        let mut command = command(&dir);
+        command.args(["--listen", "127.0.0.1:0"]).args(args);
+        for setting in ["simulator.run=off"].iter().chain(settings) {
+            command.args(["--set", setting]);
+        }
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let log = follow(child.stderr.take().unwrap());
+        let mut says = BufReader::new(child.stdout.take().unwrap());
+        let url = said(&mut says, "WebSocket", &log);
+        let address = url.split('@').nth(1).and_then(|rest| rest.split('/').next()).unwrap().parse().unwrap();
+        let lines = settings
+            .iter()
+            .any(|setting| setting.starts_with("server.line_listen="))
+            .then(|| said(&mut says, "TCP lines", &log).parse().unwrap());
+        Self { child, log, address, lines, _dir: dir }
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// Waits for a line of the log that holds this.
+    pub async fn logs(&self, text: &str) {
+        let what = format!("{text:?} in the log");
+        until(&what, || self.log.lock().unwrap().contains(text)).await;
+    }
+
+    /// Sends a signal by its name, as `TERM`.
+    pub fn signal(&self, name: &str) {
+        let sent =
+            Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Waits for the end of the process.
+    pub async fn ended(&mut self) -> ExitStatus {
+        let mut status = None;
+        until("the end of the process", || {
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        })
+        .await;
+        status.unwrap()
+    }
+
+    /// Whether the process is still there.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Memory of the process that is in use, in KiB.
+    pub fn resident_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_ascii_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    /// The id of the process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Hub {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            let log = self.log.lock().map(|log| log.clone()).unwrap_or_default();
+            let end: Vec<_> = log.lines().rev().take(40).collect();
+            let end: Vec<_> = end.into_iter().rev().collect();
+            println!("the end of the hub's log:\n{}", end.join("\n"));
+        }
+    }
+}
+
+/// Runs the binary with these arguments in an empty directory until it ends by itself, and feeds it `input`.
+pub fn run_to_the_end(args: &[&str], input: &str) -> Output {
+    let dir = empty_dir();
+    let mut child = command(&dir)
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let ended = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let (seen, id) = (Arc::clone(&ended), child.id().to_string());
+    std::thread::spawn(move || {
+        std::thread::sleep(super::PATIENCE);
+        if !seen.load(std::sync::atomic::Ordering::Relaxed) {
+            let _ = Command::new("kill").args(["-KILL", &id]).status();
+        }
+    });
+    let output = child.wait_with_output().unwrap();
+    ended.store(true, std::sync::atomic::Ordering::Relaxed);
+    output
+}
+
+/// An account with [`PASSWORD`], as it stands in users.toml.
+pub fn user(name: &str, subscribe: &[&str], publish: &[&str], retain: bool) -> String {
+    let mut text = String::new();
+    writeln!(text, "[[user]]\nname = {name:?}\npassword = {:?}", hash()).unwrap();
+    writeln!(text, "subscribe = {subscribe:?}\npublish = {publish:?}\nretain = {retain}").unwrap();
+    text
+}
+
+/// The hash of [`PASSWORD`], made by the binary once.
+fn hash() -> &'static str {
+    static HASH: OnceLock<String> = OnceLock::new();
+    HASH.get_or_init(|| {
+        let made = run_to_the_end(&["user", "hash"], &format!("{PASSWORD}\n"));
+        String::from_utf8(made.stdout).unwrap().trim().to_owned()
+    })
+}
+
+fn empty_dir() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+fn command(dir: &TempDir) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_clown-hub"));
+    command.env_clear().current_dir(dir.path()).stdin(Stdio::null());
+    command
+}
+
+fn follow(mut stderr: ChildStderr) -> Arc<Mutex<String>> {
+    let log = Arc::new(Mutex::new(String::new()));
+    let kept = Arc::clone(&log);
+    std::thread::spawn(move || {
+        let mut chunk = [0; 4096];
+        while let Ok(read @ 1..) = stderr.read(&mut chunk) {
+            kept.lock().unwrap().push_str(&String::from_utf8_lossy(&chunk[..read]));
+        }
+    });
+    log
+}
+
+/// The rest of the line that begins with `word`.
+fn said(says: &mut impl BufRead, word: &str, log: &Mutex<String>) -> String {
+    let mut line = String::new();
+    while says.read_line(&mut line).unwrap() > 0 {
+        if let Some(rest) = line.trim().strip_prefix(word) {
+            return rest.trim().to_owned();
+        }
+        line.clear();
+    }
+    // The reason is on its way through the other pipe.
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    panic!("the hub did not start: {}", log.lock().unwrap());
+}
