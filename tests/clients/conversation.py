@@ -25,7 +25,7 @@ class Hub:
     def __enter__(self):
         self.dir = tempfile.TemporaryDirectory()
         self.process = subprocess.Popen(
-            [os.environ["CLOWN_HUB"], "--listen", "127.0.0.1:0", "--set", "simulator.speed=20",
+            [os.environ["HUB_BIN"], "--listen", "127.0.0.1:0", "--set", "simulator.speed=20",
              "--set", "simulator.towers=0"],
             cwd=self.dir.name, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         )

@@ -182,7 +182,7 @@ fn help_says_what_there_is() {
     Options:
           --kit <KIT>       Which hardware [default: bridge] [possible values: bridge, tower]
           --base <TOPIC>    Where the first node stands; the next ones count on from its last level
-                            [default: nodes/bridge/0]
+                            [default: nodes/bridge/0, or node for a TOWER]
           --nodes <N>       How many nodes [default: 1]
           --seed <N>        The same seed gives the same readings [default: 1]
           --speed <FACTOR>  How fast time runs: 60 makes an hour of a minute [default: 1]

@@ -12,12 +12,9 @@ const BINARY = process.env.HUB_BIN ?? fileURLToPath(new URL("../../../target/deb
 /** A directory without a configuration, so that the demo user is there and every key has its default. */
 const NOWHERE = fileURLToPath(new URL(".", import.meta.url));
 
-/** The hub refuses variables of its name that it does not know. */
-const { CLOWN_HUB_BIN: _, ...ENVIRONMENT } = process.env;
-
 /** A file of users, all with the password "correct horse", that is gone after the test. */
 export function usersFile(test, users) {
-  const hash = execFileSync(BINARY, ["user", "hash"], { input: "correct horse\n", env: ENVIRONMENT }).toString().trim();
+  const hash = execFileSync(BINARY, ["user", "hash"], { input: "correct horse\n" }).toString().trim();
   const directory = mkdtempSync(join(tmpdir(), "clown-hub-"));
   test.after(() => rmSync(directory, { recursive: true }));
   const file = join(directory, "users.toml");
@@ -30,7 +27,7 @@ export function usersFile(test, users) {
 /** Starts a hub. It ends with the test. */
 export async function startHub(test, { port = 0, simulator = "on", users, settings = [] } = {}) {
   const flags = ["--listen", `127.0.0.1:${port}`, "--set", `simulator.run=${simulator}`, "--set", "log.filter=error", ...(users ? ["--users", users] : []), ...settings.flatMap((setting) => ["--set", setting])];
-  const child = spawn(BINARY, flags, { cwd: NOWHERE, env: ENVIRONMENT, stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(BINARY, flags, { cwd: NOWHERE, stdio: ["ignore", "pipe", "inherit"] });
   const ended = once(child, "exit");
   const hub = { port: await portOf(child), stop, freeze: () => child.kill("SIGSTOP"), host: "" };
   hub.host = `127.0.0.1:${hub.port}`;
