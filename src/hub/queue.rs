@@ -139,6 +139,24 @@ impl Queue {
         }
     }
 
+    /// Takes out the last values that new ones are about to follow, so that no topic waits here with two of them
+    /// however often a client subscribes without reading.
+    pub(super) fn drop_last_values(&mut self, is_superseded: impl Fn(&Arc<Channel>) -> bool) {
+        let before = self.items.len();
+        self.items.retain(|item| !matches!(item, Item::LastValue(channel, _) if is_superseded(channel)));
+        if self.items.len() == before {
+            return;
+        }
+        if let Some(newest) = &mut self.newest {
+            newest.clear();
+            for (item, number) in self.items.iter().zip(self.first..) {
+                if let Some(topic) = item.reading() {
+                    newest.insert(topic.clone(), number);
+                }
+            }
+        }
+    }
+
     /// Throws everything away; returns how many frames that were.
     pub(super) fn give_up(&mut self) -> u64 {
         let thrown = u64::try_from(self.messages).unwrap_or(u64::MAX);

@@ -1,5 +1,6 @@
 //! One client's stay at the hub. Whoever holds a [`Session`] has been let in; dropping it means leaving.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
@@ -255,6 +256,10 @@ impl Session {
             LastValues::All => self.hub.last_values(filters.iter(), std::iter::empty()),
             LastValues::New => self.hub.last_values(new, self.filters.iter()),
         };
+        if !found.is_empty() {
+            let again: HashSet<_> = found.iter().map(Arc::as_ptr).collect();
+            inside.queue.drop_last_values(|channel| again.contains(&Arc::as_ptr(channel)));
+        }
         for channel in found.into_iter().filter(|channel| self.outbox.view.names(&channel.topic)) {
             inside.queue.offer(Item::LastValue(channel, generation));
         }
