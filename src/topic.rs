@@ -196,9 +196,7 @@ impl Filter {
         if self.starts_with_wildcard() && other.0.starts_with('$') {
             return false;
         }
-        // In first place `#` needs a level to match, so it is the same as `+/#`; deeper it also is the parent.
-        let theirs = if &*other.0 == "#" { "+/#" } else { &*other.0 };
-        let mut theirs = theirs.split('/');
+        let mut theirs = other.levels_of_topics();
         for level in self.levels() {
             match (level, theirs.next()) {
                 ("#", _) => return true,
@@ -217,7 +215,7 @@ impl Filter {
         {
             return false;
         }
-        let (mut ours, mut theirs) = (self.levels(), other.levels());
+        let (mut ours, mut theirs) = (self.levels_of_topics(), other.levels_of_topics());
         loop {
             match (ours.next(), theirs.next()) {
                 (Some("#"), _) | (_, Some("#")) | (None, None) => return true,
@@ -252,6 +250,17 @@ impl Filter {
             }
         }
         Some(Filter(common.join("/").into()))
+    }
+
+    /// The levels of a filter that names the same topics and whose `#` has a topic for a parent: that of `#` would be
+    /// nothing at all and that of `/#` the empty text, and neither is a topic.
+    fn levels_of_topics(&self) -> impl Iterator<Item = &str> {
+        let same = match &*self.0 {
+            "#" => "+/#",
+            "/#" => "/+/#",
+            other => other,
+        };
+        same.split('/')
     }
 
     fn starts_with_wildcard(&self) -> bool {

@@ -145,3 +145,28 @@ async fn a_flood_of_pings_without_reading_takes_no_memory() {
     assert!(grown < 32 * 1024, "{grown} KiB more");
     bystander.is_undisturbed().await;
 }
+
+#[tokio::test]
+async fn a_client_that_subscribes_again_and_again_without_reading_takes_no_memory() {
+    let hub = Hub::with(&["limits.messages_per_second=0"]);
+    let mut bystander = Bystander::at(&hub).await;
+    let mut node = Client::open(&hub, "/talk/n?side=node", r#"{"filters": []}"#).await;
+    let long = format!("\"{}\"", "x".repeat(10_000));
+    for n in 0..1000 {
+        node.publish(&format!("r/{n}"), &long).await;
+    }
+    let mut raw = Raw::open(&hub, "/talk/n", r#"{"filters": []}"#).await;
+    let round = "[\"clown.talk/-/subscription/set\", {\"filters\": [\"r/+\"]}]\n\
+                 [\"clown.talk/-/subscription/set\", {\"filters\": []}]\n";
+    let before = hub.resident_kib();
+    for _ in 0..15 {
+        raw.text(&round.repeat(100)).await;
+        bystander.is_undisturbed().await;
+    }
+    raw.text(r#"["end/x", 1]"#).await;
+    while hub.figure("messages_received").await < 4000 {
+        bystander.is_undisturbed().await;
+    }
+    let grown = hub.resident_kib().saturating_sub(before);
+    assert!(grown < 24 * 1024, "{grown} KiB more");
+}
