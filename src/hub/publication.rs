@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use serde_json::Value;
 
-use crate::talk::{Kind, frame, timestamp};
+use crate::talk::{Kind, Request, frame, timestamp};
 use crate::topic::{Base, Topic};
 
 /// A message that the hub has accepted. Immutable and shared by all who are to get it.
@@ -45,9 +45,11 @@ impl View {
         }
     }
 
-    /// Whether a topic under the base (or the base itself) has a name there.
+    /// Whether a topic under the base (or the base itself) has a name there. One that would read as if the hub spoke
+    /// about the connection has none: what a client could not say there, nobody says to it.
     pub fn names(&self, topic: &Topic) -> bool {
-        topic.as_str().len() > self.base_len
+        let relative = topic.as_str().get(self.base_len..).unwrap_or_default();
+        !relative.is_empty() && !Request::claims(relative)
     }
 }
 
@@ -145,5 +147,18 @@ mod tests {
         assert!(!view.names(&Topic::parse("a/b", &limits).unwrap()));
         assert!(!view.names(&Topic::parse("a/b/", &limits).unwrap()));
         assert!(view.names(&Topic::parse("a/b/c", &limits).unwrap()));
+    }
+
+    #[test]
+    fn nobody_can_sound_like_the_hub_by_speaking_from_another_base() {
+        let limits = Limits::default();
+        let names = |base: &str, topic: &str| {
+            View::from(&Base::parse(base, &limits).unwrap()).names(&Topic::parse(topic, &limits).unwrap())
+        };
+        assert!(!names("nodes", "nodes/clown.talk/-/config/ok"));
+        assert!(!names("", "clown.talk/presence"));
+        assert!(names("", "nodes/clown.talk/-/config/ok"));
+        assert!(names("clown.talk", "clown.talk/presence"));
+        assert!(names("nodes", "nodes/clown.talks/a"));
     }
 }
