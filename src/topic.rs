@@ -196,9 +196,7 @@ impl Filter {
         if self.starts_with_wildcard() && other.0.starts_with('$') {
             return false;
         }
-        // In first place `#` needs a level to match, so it is the same as `+/#`; deeper it also is the parent.
-        let theirs = if &*other.0 == "#" { "+/#" } else { &*other.0 };
-        let mut theirs = theirs.split('/');
+        let mut theirs = other.named_levels();
         for level in self.levels() {
             match (level, theirs.next()) {
                 ("#", _) => return true,
@@ -217,7 +215,7 @@ impl Filter {
         {
             return false;
         }
-        let (mut ours, mut theirs) = (self.levels(), other.levels());
+        let (mut ours, mut theirs) = (self.named_levels(), other.named_levels());
         loop {
             match (ours.next(), theirs.next()) {
                 (Some("#"), _) | (_, Some("#")) | (None, None) => return true,
@@ -252,6 +250,17 @@ impl Filter {
             }
         }
         Some(Filter(common.join("/").into()))
+    }
+
+    /// The levels, with what a `#` in front leaves unsaid: deeper it also is the parent, but no topic is nothing, or
+    /// one empty level.
+    fn named_levels(&self) -> impl Iterator<Item = &str> {
+        let said = match &*self.0 {
+            "#" => "+/#",
+            "/#" => "/+/#",
+            said => said,
+        };
+        said.split('/')
     }
 
     fn starts_with_wildcard(&self) -> bool {
@@ -459,6 +468,15 @@ mod tests {
         ] {
             assert_eq!(filter(pattern).matches(&topic(name)), expected, "{pattern} against {name}");
         }
+    }
+
+    #[test]
+    fn one_empty_level_is_no_topic_that_filters_could_share() {
+        let (below_nothing, one_level) = (filter("/#"), filter("+"));
+        assert!(!below_nothing.overlaps(&one_level) && !one_level.overlaps(&below_nothing));
+        assert_eq!(below_nothing.intersection(&one_level), None);
+        assert!(filter("/+/#").covers(&below_nothing) && below_nothing.covers(&filter("/+/#")));
+        assert_eq!(below_nothing.intersection(&filter("/")), Some(filter("/")));
     }
 
     #[test]
