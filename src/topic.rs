@@ -471,6 +471,15 @@ mod tests {
     }
 
     #[test]
+    fn one_empty_level_is_no_topic_that_filters_could_share() {
+        let (below_nothing, one_level) = (filter("/#"), filter("+"));
+        assert!(!below_nothing.overlaps(&one_level) && !one_level.overlaps(&below_nothing));
+        assert_eq!(below_nothing.intersection(&one_level), None);
+        assert!(filter("/+/#").covers(&below_nothing) && below_nothing.covers(&filter("/+/#")));
+        assert_eq!(below_nothing.intersection(&filter("/")), Some(filter("/")));
+    }
+
+    #[test]
     fn a_base_has_no_wildcard_no_empty_level_and_no_dollar_in_front() {
         let limits = Limits::default();
         assert_eq!(Base::parse("", &limits).unwrap(), Base::ROOT);

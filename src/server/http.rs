@@ -256,7 +256,10 @@ fn upgrade(app: Arc<App>, visit: Arc<Visit>, guest: Guest, base: Base, side: Sid
         let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else { return };
         let _slot = visit.seat();
         let limit = app.hub.settings().message_bytes;
-        let wire = WebSocket::new(parts.io.into_inner(), parts.read_buf.to_vec(), limit).await;
+        let (stream, already_read) = (parts.io.into_inner(), parts.read_buf.to_vec());
+        // The buffer of the handshake would otherwise stay as long as the connection.
+        drop(parts.read_buf);
+        let wire = WebSocket::new(stream, already_read, limit).await;
         let session = app.session(&guest, &visit, base, side);
         connection::run(wire, session, app.settings.patience, app.shutdown.drain(), &guest.signed_out).await;
     });

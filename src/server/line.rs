@@ -124,7 +124,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for Lines<S> {
             self.frame(&[text.as_bytes()]);
         }
         if timeout(GOOD_BYE, self.stream.shutdown()).await.is_ok_and(|done| done.is_ok()) {
-            let mut bin = [0; READ];
+            // Not in the future of the connection, which would carry it all along.
+            let mut bin = vec![0; READ];
             let rest = async { while self.stream.read(&mut bin).await.is_ok_and(|n| n > 0) {} };
             let _ = timeout(GOOD_BYE, rest).await;
         }

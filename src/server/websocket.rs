@@ -70,7 +70,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     /// Reads and throws away what still comes, so that the client can read our close before the connection is reset.
     async fn linger(&mut self) {
-        let mut bin = [0; 4096];
+        // Not in the future of the connection, which would carry it all along.
+        let mut bin = vec![0; 4096];
         let stream = self.inner.get_mut();
         let _ = timeout(GOOD_BYE, async { while stream.read(&mut bin).await.is_ok_and(|n| n > 0) {} }).await;
     }

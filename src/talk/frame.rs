@@ -109,7 +109,7 @@ impl<'t> Frames<'t> {
 
     /// Whether nothing is left but white space.
     pub fn is_done(&self) -> bool {
-        self.rest.trim_ascii_start().is_empty()
+        after_space(self.rest).is_empty()
     }
 }
 
@@ -117,7 +117,7 @@ impl<'t> Iterator for Frames<'t> {
     type Item = Result<Frame<'t>, FrameError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.rest = self.rest.trim_ascii_start();
+        self.rest = after_space(self.rest);
         if self.rest.is_empty() {
             return None;
         }
@@ -130,6 +130,11 @@ impl<'t> Iterator for Frames<'t> {
         self.rest = self.rest.get(used..).unwrap_or_default();
         Some(frame)
     }
+}
+
+/// The text behind the white space of JSON, which has no form feed.
+fn after_space(text: &str) -> &str {
+    text.trim_start_matches([' ', '\t', '\r', '\n'])
 }
 
 /// Appends `[topic, payload]` as the hub writes it. Line feeds and carriage returns in the payload can only be
@@ -562,6 +567,8 @@ mod tests {
         assert_eq!(fault(r#"["a",{"b":1,}]"#), (12, Fault::Expected("a key in quotes")));
         assert_eq!(fault(r#"["lux-meter/i2c0-44", {"illuminance": [600, "lux"]}"#), (51, Fault::Ended));
         assert_eq!(fault(r#"["a",1] x"#), (8, Fault::TextAfterFrame));
+        assert_eq!(fault("\u{c}[\"a\",1]"), (0, Fault::NotAnArray), "a form feed is no white space of JSON");
+        assert_eq!(fault("\u{c}"), (0, Fault::NotAnArray));
     }
 
     #[test]
