@@ -196,17 +196,25 @@ impl Defaults {
         let parsed = match self.find(&key) {
             Some(ValueKind::I64(_)) => text.parse().ok().map(ValueKind::I64),
             Some(ValueKind::Float(_)) => text.parse().ok().map(ValueKind::Float),
-            Some(ValueKind::Array(_)) => Some(ValueKind::Array(
-                text.split(',')
-                    .map(str::trim)
-                    .filter(|item| !item.is_empty())
-                    .map(|item| Value::new(origin.as_ref(), item))
-                    .collect(),
-            )),
+            Some(ValueKind::Array(_)) => items(text).map(|items| {
+                ValueKind::Array(items.into_iter().map(|item| Value::new(origin.as_ref(), item)).collect())
+            }),
             _ => None,
         };
         layer.0.insert(key, Value::new(origin.as_ref(), parsed.unwrap_or_else(|| text.into())));
     }
+}
+
+/// The items of a list: between commas, or written as in a file. `None` if it is neither.
+fn items(text: &str) -> Option<Vec<String>> {
+    #[derive(serde::Deserialize)]
+    struct AsInFile {
+        list: Vec<String>,
+    }
+    if text.starts_with('[') {
+        return toml::from_str(&format!("list = {text}")).ok().map(|AsInFile { list }| list);
+    }
+    Some(text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect())
 }
 
 /// Whether a variable belongs to the hub. Small letters are a mistake, but not another program's.

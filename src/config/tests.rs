@@ -453,3 +453,17 @@ fn a_key_with_two_letters_swapped_suggests_that_key() {
         }
     }
 }
+
+#[test]
+fn a_list_in_a_flag_may_stand_between_commas_or_be_written_as_in_a_file() {
+    let filters = |text: &str| {
+        let flags = vec![("retained.always".to_owned(), text.to_owned())];
+        let directory = PathBuf::from("/nowhere");
+        let loaded = load(&Sources { directory, flags, ..Sources::default() });
+        loaded.map(|settings| settings.retained.always.iter().map(ToString::to_string).collect::<Vec<_>>())
+    };
+    assert_eq!(filters("a/b, c/#").unwrap(), ["a/b", "c/#"]);
+    assert_eq!(filters(r#"["a/b", "c/#"]"#).unwrap(), ["a/b", "c/#"]);
+    assert_eq!(filters("[]").unwrap(), Vec::<String>::new());
+    assert!(filters("[a/b").unwrap_err().to_string().contains("retained.always: expected a list"));
+}
