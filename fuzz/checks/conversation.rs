@@ -16,6 +16,9 @@ const SEATS: [(&str, Side); 4] =
 
 const BAD_FRAMES: u32 = 20;
 
+/// Frames in a queue, last values, answers to openings, and the count of what gave way.
+const MOST_WAITING: u64 = 24 + 8 + 8 + 2;
+
 pub(crate) fn check(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let mut now = SystemTime::UNIX_EPOCH + Duration::from_hours(24);
@@ -38,7 +41,9 @@ pub(crate) fn check(bytes: &[u8]) {
     }
     for at in 0..seats.len() {
         for seat in seats.iter_mut().flatten() {
+            let before = seat.heard;
             while seat.drain(64, now) == Drained::More {}
+            assert!(seat.heard - before <= MOST_WAITING, "{} frames waited", seat.heard - before);
         }
         if let Some(place) = seats.get_mut(at) {
             *place = None;
@@ -86,11 +91,13 @@ impl Seat {
         let (is_open, limits) = (self.session.is_open(), Limits::default());
         let heard = &mut self.heard;
         self.session.drain(bytes, now, &mut |pieces| {
-            assert!(is_open, "nothing is said before the opening");
             let text = pieces.concat();
             let Ok(line) = String::from_utf8(text) else { panic!("not UTF-8") };
             let topic = check_line(&line, pieces.len());
-            assert!(*heard > 0 || topic == "clown.talk/-/config/ok", "first of all came {line}");
+            let is_opening =
+                |topic: &str| matches!(topic, "clown.talk/-/config/ok" | "clown.talk/-/config/error");
+            assert!(*heard > 0 || is_opening(&topic), "first of all came {line}");
+            assert!(is_open || topic == "clown.talk/-/config/error", "before the opening came {line}");
             assert!(Topic::parse(&topic, &limits).is_ok(), "{line}");
             // One piece is the hub speaking for itself; nobody else may sound like it.
             assert_eq!(Request::claims(&topic), pieces.len() == 1, "{line}");
