@@ -248,11 +248,8 @@ impl Session {
     pub(super) fn subscribe(&mut self, filters: Vec<Filter>, reply: Answer, last_values: LastValues) {
         let mut inside = self.outbox.lock();
         match reply {
-            Answer::First(text) => inside.first.push_back(text),
-            Answer::InLine(text) => {
-                let offered = inside.queue.offer(Item::Reply(text));
-                self.outbox.account(&mut inside, offered, "clown.talk/-");
-            }
+            Answer::First(text) => self.outbox.reply_first(&mut inside, text),
+            Answer::InLine(text) => self.outbox.reply_in_line(&mut inside, text),
         }
         let gone = self.filters.iter().filter(|filter| !filters.contains(filter));
         let new = filters.iter().filter(|filter| !self.filters.contains(filter));
@@ -276,7 +273,7 @@ impl Session {
 
 /// Where an answer to a subscription stands among what waits.
 pub(super) enum Answer {
-    /// Before everything.
+    /// Before everything, unless too many such answers wait already.
     First(String),
     /// After what waits already.
     InLine(String),

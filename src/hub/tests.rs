@@ -300,6 +300,17 @@ fn a_first_request_that_is_not_understood_is_answered_at_once_and_opens_nothing(
 }
 
 #[test]
+fn openings_without_end_end_the_connection_and_not_the_memory() {
+    let hub = hub();
+    let mut reader = dashboard(&hub);
+    for _ in 0..hub.settings().outbox.hard_messages + 100 {
+        say(&mut reader, "[\"clown.talk/-/config/set\", {}]");
+    }
+    assert!(reader.outbox().has_overflowed());
+    assert!(heard_at(&mut reader, NOW).len() <= 8);
+}
+
+#[test]
 fn a_message_that_would_read_as_the_hubs_own_word_is_not_delivered() {
     let hub = hub();
     let mut reader = client(&hub, "n", Side::Dashboard);

@@ -1,0 +1,62 @@
+//! Any text, read as a message: what comes out of [`Frames`] is held against `serde_json`.
+
+use clown_hub::talk::frame::{Fault, MAX_DEPTH, encode};
+use clown_hub::talk::{Frame, Frames};
+use serde_json::value::RawValue;
+
+/// A good frame on a line of its own, which no text before it may hide.
+const LAST: &str = "\n[\"last\", 1]";
+
+pub(crate) fn check(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    for frame in Frames::of(text) {
+        match frame {
+            Ok(frame) => check_good(&frame),
+            Err(error) => {
+                assert!(error.at <= text.len(), "{error}");
+                assert!(!error.to_string().is_empty());
+            }
+        }
+    }
+    check_against_twin(text);
+    let text = [text, LAST].concat();
+    let last = Frames::of(&text).last();
+    assert!(matches!(last, Some(Ok(Frame { ref topic, .. })) if topic == "last"), "{last:?}");
+}
+
+fn check_good(frame: &Frame<'_>) {
+    assert_eq!(raw(frame.payload), Some(frame.payload));
+    if let Some(options) = frame.options {
+        assert_eq!(raw(options), Some(options));
+        assert!(options.starts_with('{'));
+    }
+    let mut out = Vec::new();
+    encode(&frame.topic, frame.payload, &mut out);
+    let Ok(line) = String::from_utf8(out) else { panic!("a frame that is not UTF-8") };
+    assert!(!line.contains(['\n', '\r']), "{line:?}");
+    let mut again = Frames::of(&line);
+    let Some(Ok(read)) = again.next() else { panic!("not read again: {line:?}") };
+    assert_eq!(read.topic, frame.topic);
+    assert_eq!(read.payload, frame.payload.replace(['\n', '\r'], " "));
+    assert!(read.options.is_none() && again.next().is_none());
+}
+
+/// The text as one frame: both take it, or both refuse it, but for the depth that only the hub bounds.
+fn check_against_twin(text: &str) {
+    let mut frames = Frames::of(text);
+    let first = frames.next();
+    let is_one = matches!(first, Some(Ok(_))) && frames.next().is_none();
+    let twin = serde_json::from_str::<(String, &RawValue)>(text).is_ok()
+        || serde_json::from_str::<(String, &RawValue, &RawValue)>(text)
+            .is_ok_and(|(_, _, options)| options.get().starts_with('{'));
+    if is_one != twin {
+        let too_deep = matches!(&first, Some(Err(error)) if error.fault == Fault::TooDeep);
+        assert!(too_deep && twin, "{first:?} where the twin says {twin}: {text:?}");
+        let open = text.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count();
+        assert!(open > MAX_DEPTH as usize + 1, "too deep with {open} brackets");
+    }
+}
+
+fn raw(text: &str) -> Option<&str> {
+    serde_json::from_str::<&RawValue>(text).ok().map(RawValue::get)
+}

@@ -1,0 +1,48 @@
+//! Every input that the fuzzer has kept, read again with its checks, as plain tests.
+
+#![expect(clippy::unwrap_used, reason = "a corpus that cannot be read fails the test")]
+#![expect(clippy::print_stdout, reason = "shown for failed tests only")]
+
+#[path = "../fuzz/checks/conversation.rs"]
+mod conversation;
+#[path = "../fuzz/checks/filter.rs"]
+mod filter;
+#[path = "../fuzz/checks/frame.rs"]
+mod frame;
+#[path = "../fuzz/checks/matching.rs"]
+mod matching;
+
+use std::path::Path;
+
+fn replay(target: &str, check: fn(&[u8])) {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
+    let mut count = 0;
+    for entry in std::fs::read_dir(&corpus).unwrap() {
+        let path = entry.unwrap().path();
+        // The name of the file at fault is the last thing that a failed test prints.
+        println!("{}", path.display());
+        check(&std::fs::read(&path).unwrap());
+        count += 1;
+    }
+    assert!(count > 0, "{} is empty", corpus.display());
+}
+
+#[test]
+fn frames() {
+    replay("frame", frame::check);
+}
+
+#[test]
+fn filters() {
+    replay("filter", filter::check);
+}
+
+#[test]
+fn matches() {
+    replay("match", matching::check);
+}
+
+#[test]
+fn conversations() {
+    replay("conversation", conversation::check);
+}
