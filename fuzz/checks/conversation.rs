@@ -16,8 +16,9 @@ const SEATS: [(&str, Side); 4] =
 
 const BAD_FRAMES: u32 = 20;
 
-/// Frames in a queue, last values, answers to openings, and the count of what gave way.
-const MOST_WAITING: u64 = 24 + 8 + 8 + 2;
+/// Frames in a queue, last values, answers to openings that were refused and to the one that was not, and the count of
+/// what gave way.
+const MOST_WAITING: u64 = 24 + 8 + 9 + 2;
 
 pub(crate) fn check(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
