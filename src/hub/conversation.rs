@@ -86,12 +86,14 @@ impl Session {
 
     /// A client whose first words were not understood is told at once, as it waits for nothing else.
     fn refuse_config(&mut self, reason: String, filters: Vec<String>) {
+        const AT_ONCE: usize = 8;
         let answer = Reply::ConfigError { reason, filters };
-        if self.opened {
+        let mut inside = self.outbox.lock();
+        if self.opened || inside.first.len() >= AT_ONCE {
+            drop(inside);
             return self.reply(&answer);
         }
-        let mut inside = self.outbox.lock();
-        self.outbox.reply_first(&mut inside, answer.text());
+        inside.first.push_back(answer.text());
         drop(inside);
         self.outbox.wake();
     }

@@ -12,9 +12,6 @@ use super::figures::Figures;
 use super::publication::{Publication, View};
 use super::queue::{Bounds, Item, Offered, Queue};
 
-/// How many answers may stand before everything else.
-const MOST_FIRST: usize = 8;
-
 /// A session's number; never used twice while the hub runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(pub u64);
@@ -95,25 +92,10 @@ impl Outbox {
     /// Puts an answer of the hub in the line.
     pub(super) fn reply(&self, text: String) {
         let mut inside = self.lock();
-        self.reply_in_line(&mut inside, text);
+        let offered = inside.queue.offer(Item::Reply(text));
+        self.account(&mut inside, offered, "clown.talk/-");
         drop(inside);
         self.wake();
-    }
-
-    /// As [`reply`](Self::reply), for whoever holds the queue and wakes the reader.
-    pub(super) fn reply_in_line(&self, inside: &mut Inside, text: String) {
-        let offered = inside.queue.offer(Item::Reply(text));
-        self.account(inside, offered, "clown.talk/-");
-    }
-
-    /// Puts an answer before everything else; in the line, which has a bound, where so many stand before it already
-    /// that the client cannot be waiting for each of them.
-    pub(super) fn reply_first(&self, inside: &mut Inside, text: String) {
-        if inside.first.len() < MOST_FIRST {
-            inside.first.push_back(text);
-        } else {
-            self.reply_in_line(inside, text);
-        }
     }
 
     /// Holds the queue, so that what several steps put into it stands in one piece.

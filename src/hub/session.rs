@@ -248,8 +248,11 @@ impl Session {
     pub(super) fn subscribe(&mut self, filters: Vec<Filter>, reply: Answer, last_values: LastValues) {
         let mut inside = self.outbox.lock();
         match reply {
-            Answer::First(text) => self.outbox.reply_first(&mut inside, text),
-            Answer::InLine(text) => self.outbox.reply_in_line(&mut inside, text),
+            Answer::First(text) => inside.first.push_back(text),
+            Answer::InLine(text) => {
+                let offered = inside.queue.offer(Item::Reply(text));
+                self.outbox.account(&mut inside, offered, "clown.talk/-");
+            }
         }
         let gone = self.filters.iter().filter(|filter| !filters.contains(filter));
         let new = filters.iter().filter(|filter| !self.filters.contains(filter));
@@ -273,7 +276,7 @@ impl Session {
 
 /// Where an answer to a subscription stands among what waits.
 pub(super) enum Answer {
-    /// Before everything, unless too many such answers wait already.
+    /// Before everything.
     First(String),
     /// After what waits already.
     InLine(String),

@@ -307,7 +307,21 @@ fn openings_without_end_end_the_connection_and_not_the_memory() {
         say(&mut reader, "[\"clown.talk/-/config/set\", {}]");
     }
     assert!(reader.outbox().has_overflowed());
-    assert!(heard_at(&mut reader, NOW).len() <= 8);
+    assert_eq!(heard_at(&mut reader, NOW).len(), 1, "only the first one goes before the queue");
+}
+
+#[test]
+fn the_answer_that_opens_waits_for_nothing_but_earlier_refusals() {
+    let hub = hub();
+    let mut reader = client(&hub, "n", Side::Dashboard);
+    for _ in 0..20 {
+        say(&mut reader, "[\"clown.talk/-/config/set\", []]");
+    }
+    say(&mut reader, "[\"t/1/set\", 1, {\"id\": 1}]\n[\"clown.talk/-/config/set\", {}]");
+    let told = heard_at(&mut reader, NOW);
+    let place = |what: &str| told.iter().position(|frame| frame.contains(what));
+    assert_eq!(place("config/ok"), Some(8), "{told:?}");
+    assert!(place("publish/ok") > Some(8), "{told:?}");
 }
 
 #[test]
