@@ -102,10 +102,9 @@ impl Fleet {
         }
     }
 
-    pub(super) fn flush(&mut self, client: usize) -> anyhow::Result<()> {
-        match self.clients.get_mut(client) {
-            Some(client) => client.flush(),
-            None => Ok(()),
+    pub(super) fn flush(&mut self, client: usize) {
+        if let Some(client) = self.clients.get_mut(client) {
+            client.flush();
         }
     }
 
@@ -128,7 +127,7 @@ impl Fleet {
             if event.token() == CLOCK {
                 read_clock(self.clock.as_ref());
             } else if let Some(client) = self.clients.get_mut(event.token().0) {
-                client.on(event, &mut self.read, &mut |text, now| take(event.token().0, text, now))?;
+                client.on(event, &mut self.read, &mut |text, now| take(event.token().0, text, now));
             }
         }
         Ok(!self.events.is_empty())
@@ -142,14 +141,10 @@ impl Fleet {
     }
 
     /// Reads what has come in the meantime, and goes on as usual.
-    pub(super) fn awake(
-        &mut self,
-        number: usize,
-        take: &mut impl FnMut(usize, &[u8], u64),
-    ) -> anyhow::Result<()> {
-        let Some(client) = self.clients.get_mut(number) else { return Ok(()) };
+    pub(super) fn awake(&mut self, number: usize, take: &mut impl FnMut(usize, &[u8], u64)) {
+        let Some(client) = self.clients.get_mut(number) else { return };
         client.asleep = false;
-        client.read(&mut self.read, &mut |text, now| take(number, text, now))
+        client.read(&mut self.read, &mut |text, now| take(number, text, now));
     }
 
     /// Why the hub ended this connection, if it did.
@@ -172,73 +167,64 @@ fn read_clock(clock: Option<&OwnedFd>) {
 }
 
 impl Client {
-    fn on(
-        &mut self,
-        event: &Event,
-        buffer: &mut [u8],
-        take: &mut impl FnMut(&[u8], u64),
-    ) -> anyhow::Result<()> {
+    fn on(&mut self, event: &Event, buffer: &mut [u8], take: &mut impl FnMut(&[u8], u64)) {
         if event.is_writable() {
-            self.flush()?;
+            self.flush();
         }
         if event.is_readable() && !self.asleep {
-            self.read(buffer, take)?;
+            self.read(buffer, take);
         }
-        Ok(())
     }
 
     /// A read that does not fill the buffer has emptied the socket.
-    fn read(&mut self, buffer: &mut [u8], take: &mut impl FnMut(&[u8], u64)) -> anyhow::Result<()> {
+    fn read(&mut self, buffer: &mut [u8], take: &mut impl FnMut(&[u8], u64)) {
         while self.ended.is_none() {
             match self.stream.read(buffer) {
                 Ok(0) => self.ended = Some("closed without a word".to_owned()),
                 Ok(n) => {
                     let now = clock::now();
-                    self.frames(buffer.get(..n).unwrap_or_default(), &mut |text| take(text, now))?;
+                    self.frames(buffer.get(..n).unwrap_or_default(), &mut |text| take(text, now));
                     if n < buffer.len() {
-                        return Ok(());
+                        return;
                     }
                 }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(error) => self.ended = Some(error.to_string()),
             }
         }
-        Ok(())
     }
 
-    fn frames(&mut self, mut bytes: &[u8], take: &mut impl FnMut(&[u8])) -> anyhow::Result<()> {
+    fn frames(&mut self, mut bytes: &[u8], take: &mut impl FnMut(&[u8])) {
         if self.rest.is_empty() {
             while let Some((frame, len)) = frames::first(bytes) {
-                self.frame(&frame, take)?;
+                self.frame(&frame, take);
                 bytes = bytes.get(len..).unwrap_or_default();
             }
             self.rest.extend_from_slice(bytes);
-            return Ok(());
+            return;
         }
         let mut joined = std::mem::take(&mut self.rest);
         joined.extend_from_slice(bytes);
-        self.frames(&joined, take)?;
+        self.frames(&joined, take);
         if self.rest.is_empty() {
             joined.clear();
             self.rest = joined;
         }
-        Ok(())
     }
 
-    fn frame(&mut self, frame: &Frame<'_>, take: &mut impl FnMut(&[u8])) -> anyhow::Result<()> {
+    fn frame(&mut self, frame: &Frame<'_>, take: &mut impl FnMut(&[u8])) {
         match frame {
             Frame::Text(text) => take(text),
             Frame::Ping(payload) => {
                 frames::pong(payload, &mut self.out);
-                self.flush()?;
+                self.flush();
             }
             Frame::Close(words) => self.ended = Some(words.clone()),
             Frame::Other => {}
         }
-        Ok(())
     }
 
-    fn flush(&mut self) -> anyhow::Result<()> {
+    fn flush(&mut self) {
         let mut written = 0;
         while let Some(rest) = self.out.get(written..)
             && !rest.is_empty()
@@ -251,7 +237,6 @@ impl Client {
             }
         }
         self.out.drain(..written);
-        Ok(())
     }
 }
 

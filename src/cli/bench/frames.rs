@@ -33,11 +33,11 @@ fn masked(first: u8, payload: &[u8], out: &mut Vec<u8>) {
     match (u8::try_from(payload.len()), u16::try_from(payload.len())) {
         (Ok(short @ 0..126), _) => out.push(0x80 | short),
         (_, Ok(medium)) => {
-            out.push(0x80 | 126);
+            out.push(0xfe);
             out.extend_from_slice(&medium.to_be_bytes());
         }
         _ => {
-            out.push(0x80 | 127);
+            out.push(0xff);
             out.extend_from_slice(&(payload.len() as u64).to_be_bytes());
         }
     }

@@ -140,6 +140,11 @@ impl Book {
         Some(stamp)
     }
 
+    /// Deliveries that have not come.
+    pub(super) fn under_way(&self) -> u64 {
+        self.expected.saturating_sub(self.received)
+    }
+
     pub(super) fn checks(&self) -> Checks {
         Checks {
             sent: self.expected,

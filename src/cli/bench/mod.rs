@@ -59,7 +59,7 @@ pub(super) struct BenchArgs {
     /// Run the generator on this CPU only
     #[arg(long, value_name = "CPU")]
     pin_client: Option<usize>,
-    /// Sets a key of the hub's configuration, as in --set server.io_threads=2
+    /// Sets a key of the hub's configuration, as in `--set server.io_threads=2`
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_and_value, conflicts_with = "url")]
     sets: Vec<(String, String)>,
     /// Print one JSON object
@@ -77,8 +77,8 @@ pub(super) fn bench(args: &BenchArgs) -> anyhow::Result<()> {
     let rounds = args.rounds.unwrap_or(if args.vs.is_some() { 3 } else { 1 });
     let mut outcomes: Vec<Vec<Outcome>> = recipes.iter().map(|_| Vec::new()).collect();
     for round in 1..=rounds {
-        for (number, (recipe, outcomes)) in recipes.iter().zip(&mut outcomes).enumerate() {
-            let label = format!("{} {} {round}/{rounds}", args.scenario, ["hub", "vs"][number.min(1)]);
+        for ((recipe, outcomes), name) in recipes.iter().zip(&mut outcomes).zip(["hub", "vs"]) {
+            let label = format!("{} {name} {round}/{rounds}", args.scenario);
             outcomes.push(once(args, recipe, label)?);
         }
     }

@@ -48,35 +48,27 @@ impl Report {
     }
 
     fn table(&self) -> String {
-        let scenario = self.scenario;
-        let mut text = match self.rounds {
-            1 => format!("{scenario}\n"),
-            rounds => format!("{scenario}, medians of {rounds}\n"),
+        let title = match self.rounds {
+            1 => self.scenario.to_string(),
+            rounds => format!("{}, medians of {rounds}", self.scenario),
         };
+        let mut lines = vec![title];
         if self.checks.len() > 1 {
-            text += &format!("{:32} {:>12} {:>12} {:>8}\n", "", "hub", "vs", "ratio");
+            lines.push(line("", ["hub", "vs", "ratio"].map(str::to_owned)));
         }
         for (name, values) in &self.lines {
-            text += &format!("{name:32}");
-            for value in values {
-                text += &format!(" {:>12}", shown(*value));
-            }
-            if let [hub, vs] = values.as_slice() {
-                text += &format!(" {:>8.2}", hub / vs);
-            }
-            text.push('\n');
+            let ratio = match values.as_slice() {
+                [hub, vs] => Some(format!("{:.2}", hub / vs)),
+                _ => None,
+            };
+            lines.push(line(name, values.iter().copied().map(shown).chain(ratio)));
         }
-        let counts: [(_, fn(&Checks) -> u64); 4] = [
-            ("deliveries", |checks| checks.received),
-            ("lost", |checks| checks.lost),
-            ("duplicated", |checks| checks.duplicated),
-            ("out of order", |checks| checks.disordered),
-        ];
-        for (name, count) in counts {
-            let values: String = self.checks.iter().map(|checks| format!(" {:>12}", count(checks))).collect();
-            text += &format!("{name:32}{values}\n");
-        }
-        text
+        let count = |name, of: fn(&Checks) -> u64| line(name, self.checks.iter().map(|c| of(c).to_string()));
+        lines.push(count("deliveries", |checks| checks.received));
+        lines.push(count("lost", |checks| checks.lost));
+        lines.push(count("duplicated", |checks| checks.duplicated));
+        lines.push(count("out_of_order", |checks| checks.disordered));
+        lines.join("\n") + "\n"
     }
 
     fn json(&self) -> Value {
@@ -112,6 +104,11 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<_> = values.collect();
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+fn line(name: &str, values: impl IntoIterator<Item = String>) -> String {
+    let values: Vec<_> = values.into_iter().map(|value| format!("{value:>12}")).collect();
+    format!("{name:26} {}", values.join(" "))
 }
 
 /// Three digits and no more.

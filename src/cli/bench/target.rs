@@ -29,7 +29,7 @@ pub(super) enum Recipe {
 /// Limits that would end a measurement rather than be measured.
 const LIFTED: [&str; 7] = [
     "simulator.run=off",
-    "log.filter=warn",
+    "log.filter=error",
     "limits.messages_per_second=0",
     "limits.connections=100000",
     "limits.handshakes=100000",

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::super::clock;
 use super::super::fleet::{Fleet, Side};
 use super::super::message::{Book, Message, Stamp};
-use super::{Outcome, Stage, Watch, latency, wait_for_all};
+use super::{Outcome, Stage, UNDER_WAY, Watch, latency, wait_for_all};
 
 pub(super) fn play(stage: &mut Stage<'_>) -> anyhow::Result<Outcome> {
     let readers = stage.sizes.readers.unwrap_or(4);
@@ -51,14 +51,14 @@ impl Crowd {
     ) -> anyhow::Result<()> {
         let (start, length) = (clock::now(), clock::nanoseconds(seconds));
         let all = (seconds * rate as f64).ceil().max(1.0);
-        let mut done = 0;
+        let mut done = 0_u64;
         loop {
             let share = ((clock::now() - start) as f64 / length.max(1) as f64).min(1.0);
-            while (done as f64) < all * share {
+            while (done as f64) < all * share && self.book.under_way() < UNDER_WAY {
                 self.publish(&mut stage.fleet)?;
                 done += 1;
             }
-            if share >= 1.0 {
+            if share >= 1.0 && done as f64 >= all {
                 return wait_for_all(&mut stage.fleet, &mut self.book);
             }
             let book = &mut self.book;
@@ -77,6 +77,7 @@ impl Crowd {
         self.book.expected += self.readers as u64;
         let client = self.readers + stamp.source as usize;
         fleet.put(client, self.message.with(stamp));
-        fleet.flush(client)
+        fleet.flush(client);
+        Ok(())
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::super::clock;
 use super::super::fleet::{Fleet, Side};
 use super::super::message::{Book, Message, Stamp};
-use super::{Outcome, Stage, Watch, latency, wait_for_all};
+use super::{Outcome, Stage, UNDER_WAY, Watch, latency, wait_for_all};
 
 const DAY: f64 = 86_400.0;
 const RADIO_SOURCES: usize = 120;
@@ -19,8 +19,8 @@ pub(super) fn play(stage: &mut Stage<'_>) -> anyhow::Result<Outcome> {
     let (watch, start) = (Watch::start(stage.target)?, clock::now());
     loop {
         let share = ((clock::now() - start) as f64 / 1e9 / seconds.max(0.001)).min(1.0);
-        house.live_until(&mut stage.fleet, share)?;
-        if share >= 1.0 {
+        let is_over = house.live_until(&mut stage.fleet, share)? && share >= 1.0;
+        if is_over {
             break;
         }
         house.listen(&mut stage.fleet)?;
@@ -87,12 +87,13 @@ impl House {
         })
     }
 
-    /// Has everybody say what is due at this share of the day.
-    fn live_until(&mut self, fleet: &mut Fleet, share: f64) -> anyhow::Result<()> {
+    /// Has everybody say what is due at this share of the day; returns whether all of it was said.
+    fn live_until(&mut self, fleet: &mut Fleet, share: f64) -> anyhow::Result<bool> {
         let due = [self.sensors as f64 * DAY / 60.0, RADIO_SOURCES as f64 * DAY / 900.0, COMMANDS];
         for (kind, due) in due.into_iter().enumerate() {
             while let Some(said) = self.said.get_mut(kind)
                 && (*said as f64) < due * share
+                && self.readings.under_way() + self.radio.under_way() < UNDER_WAY
             {
                 let number = usize::try_from(*said)?;
                 *said += 1;
@@ -103,7 +104,7 @@ impl House {
                 }
             }
         }
-        Ok(())
+        Ok(self.said.iter().zip(due).all(|(said, due)| *said as f64 >= due * share))
     }
 
     fn report(&mut self, fleet: &mut Fleet, sensor: usize) -> anyhow::Result<()> {
@@ -114,7 +115,8 @@ impl House {
         self.published += 1;
         let client = self.dashboards + sensor;
         fleet.put(client, self.readings.shape.with(stamp));
-        fleet.flush(client)
+        fleet.flush(client);
+        Ok(())
     }
 
     fn relay(&mut self, fleet: &mut Fleet, number: usize) -> anyhow::Result<()> {
@@ -124,7 +126,8 @@ impl House {
         self.radio.expected += self.dashboards as u64;
         self.published += 1;
         fleet.put(self.gateway, self.radio.shape.with(stamp));
-        fleet.flush(self.gateway)
+        fleet.flush(self.gateway);
+        Ok(())
     }
 
     /// The dashboard that asks does not hear itself; the sensor and the other dashboards do.
@@ -136,7 +139,8 @@ impl House {
         self.published += 1;
         let client = source % self.dashboards;
         fleet.put(client, self.commands.shape.with(stamp));
-        fleet.flush(client)
+        fleet.flush(client);
+        Ok(())
     }
 
     fn listen(&mut self, fleet: &mut Fleet) -> anyhow::Result<()> {
@@ -159,10 +163,7 @@ impl House {
     /// Waits for what is still under way.
     fn finish(&mut self, fleet: &mut Fleet) -> anyhow::Result<()> {
         let start = clock::now();
-        while self.commands.received < self.commands.expected
-            || self.radio.received < self.radio.expected
-            || self.readings.received < self.readings.expected
-        {
+        while [&self.commands, &self.radio, &self.readings].iter().any(|book| book.under_way() > 0) {
             self.listen(fleet)?;
             if clock::now() - start > clock::nanoseconds(20.0) {
                 return wait_for_all(fleet, &mut self.readings);

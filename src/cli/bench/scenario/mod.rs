@@ -124,6 +124,10 @@ pub(super) struct Stage<'a> {
     progress: Progress,
 }
 
+/// Deliveries under way from which on a rate is not kept up, so that a generator that was kept waiting does not send
+/// all at once what it has missed.
+const UNDER_WAY: u64 = 500;
+
 /// What the hub needed for so many cycles.
 #[derive(Debug, Clone, Copy)]
 struct Spent {
@@ -217,12 +221,12 @@ fn latency(book: &Book) -> [(&'static str, f64); 3] {
 
 /// Takes what comes until everything that was expected has come.
 fn wait_for_all(fleet: &mut Fleet, book: &mut Book) -> anyhow::Result<()> {
-    while book.received < book.expected {
+    while book.under_way() > 0 {
         let came = fleet.turn(&mut |reader, text, now| {
             book.take(reader, text, now);
         })?;
         if !came {
-            complain(fleet, book.expected - book.received)?;
+            complain(fleet, book.under_way())?;
         }
     }
     Ok(())

@@ -20,7 +20,7 @@ pub(super) fn play(stage: &mut Stage<'_>) -> anyhow::Result<Outcome> {
     let spent = stage.repeat(&mut answers, |fleet, answers| {
         let stamp = Stamp { source: 0, number, sent: clock::now() };
         number += 1;
-        say(fleet, OPERATOR, command.with(stamp), &mut commands)?;
+        say(fleet, OPERATOR, command.with(stamp), &mut commands);
         let before = answers.received;
         while answers.received == before {
             let mut asked = None;
@@ -32,7 +32,7 @@ pub(super) fn play(stage: &mut Stage<'_>) -> anyhow::Result<Outcome> {
                 complain(fleet, 1)?;
             }
             if let Some(stamp) = asked {
-                say(fleet, DEVICE, answer.with(stamp), answers)?;
+                say(fleet, DEVICE, answer.with(stamp), answers);
             }
         }
         Ok(())
@@ -45,8 +45,8 @@ pub(super) fn play(stage: &mut Stage<'_>) -> anyhow::Result<Outcome> {
     Ok(Outcome { figures, checks: commands.checks().and(answers.checks()) })
 }
 
-fn say(fleet: &mut Fleet, client: usize, text: &[u8], book: &mut Book) -> anyhow::Result<()> {
+fn say(fleet: &mut Fleet, client: usize, text: &[u8], book: &mut Book) {
     book.expected += 1;
     fleet.put(client, text);
-    fleet.flush(client)
+    fleet.flush(client);
 }
