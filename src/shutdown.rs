@@ -31,6 +31,8 @@ impl Shutdown {
     #[expect(clippy::disallowed_methods, reason = "this is the one spawner")]
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let abort = self.abort.clone();
+        // In a box, as this one would hold the task twice: once as it was given, and once while it runs.
+        let task = Box::pin(task);
         tokio::spawn(self.tasks.track_future(async move {
             tokio::select! {
                 biased;

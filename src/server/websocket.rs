@@ -17,8 +17,8 @@ use super::connection::{Incoming, Wire};
 use super::ending::Ending;
 use super::outgoing::Outgoing;
 
-/// What one idle connection holds for reading.
-const READ_BUFFER: usize = 4096;
+/// What one idle connection holds for reading, and the most that one read takes. Most messages are a tenth of it.
+const READ_BUFFER: usize = 1024;
 
 /// The most bytes of a message that collects several frames.
 const BATCH: usize = 256 * 1024;
@@ -70,7 +70,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     /// Reads and throws away what still comes, so that the client can read our close before the connection is reset.
     async fn linger(&mut self) {
-        let mut bin = [0; 4096];
+        let mut bin = vec![0; 4096];
         let stream = self.inner.get_mut();
         let _ = timeout(GOOD_BYE, async { while stream.read(&mut bin).await.is_ok_and(|n| n > 0) {} }).await;
     }
