@@ -1,5 +1,7 @@
 //! The command line: one file per subcommand. Errors here are for the operator, a sentence each.
 
+#[cfg(target_os = "linux")]
+mod bench;
 mod serve;
 mod sim;
 mod user;
@@ -39,6 +41,9 @@ enum Command {
     Serve(ServeArgs),
     /// Run simulated nodes as clients of a hub
     Sim(sim::SimArgs),
+    /// Put a hub on this machine under load and count what comes back
+    #[cfg(target_os = "linux")]
+    Bench(bench::BenchArgs),
     /// Work on accounts
     #[command(subcommand)]
     User(user::UserCommand),
@@ -87,6 +92,8 @@ impl Cli {
             None => serve::serve(self.serve),
             Some(Command::Serve(args)) => serve::serve(args),
             Some(Command::Sim(args)) => sim::sim(&args),
+            #[cfg(target_os = "linux")]
+            Some(Command::Bench(args)) => bench::bench(&args),
             Some(Command::User(command)) => user::user(&command),
         };
         match result {

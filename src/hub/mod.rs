@@ -30,7 +30,7 @@ use parking_lot::RwLock;
 pub use allowance::{Excess, Rates};
 use channel::{Channel, Channels, Route, State};
 pub use figures::{Figures, Grows};
-pub use outbox::{Outbox, SessionId};
+pub use outbox::{Found, Outbox, SessionId, Until};
 use presence::Presence;
 pub use publication::{Publication, View};
 pub use queue::Bounds;

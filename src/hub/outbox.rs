@@ -2,11 +2,12 @@
 //! something is there, and takes all it can carry.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Waker};
 
 use parking_lot::{Mutex, MutexGuard};
-use tokio::sync::Notify;
 
 use super::figures::Figures;
 use super::publication::{Publication, View};
@@ -25,7 +26,6 @@ pub struct Outbox {
     pub view: View,
     echo: AtomicBool,
     inside: Mutex<Inside>,
-    ready: Notify,
     figures: Arc<Figures>,
 }
 
@@ -41,6 +41,32 @@ pub(super) struct Inside {
     untold: u64,
     /// Readings that gave way since the reader fell behind; for the log.
     behind: Option<u64>,
+    /// Whoever waits for something to be there.
+    reader: Option<Waker>,
+}
+
+/// What a reader waits for. In any case it hears that its queue was given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// Anything to be sent.
+    Something,
+    /// So much that it should not be collected any longer, or what is not to be collected.
+    Pressing,
+    /// What may be sent before the transmission is open.
+    Urgent,
+    /// Nothing else.
+    Overflow,
+}
+
+/// What a reader finds when it looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// Something to be sent.
+    Something,
+    /// Something to be sent at once and alone.
+    Urgent,
+    /// The reader was so slow that its queue was given up.
+    Overflow,
 }
 
 /// What [`Outbox::take`] found beside the items.
@@ -63,8 +89,9 @@ impl Outbox {
         figures: Arc<Figures>,
     ) -> Self {
         let queue = Queue::new(bounds);
-        let inside = Mutex::new(Inside { queue, name, first: VecDeque::new(), untold: 0, behind: None });
-        Self { id, view, echo: AtomicBool::new(false), inside, ready: Notify::new(), figures }
+        let inside =
+            Mutex::new(Inside { queue, name, first: VecDeque::new(), untold: 0, behind: None, reader: None });
+        Self { id, view, echo: AtomicBool::new(false), inside, figures }
     }
 
     /// Whether the owner wants its own messages back.
@@ -83,9 +110,10 @@ impl Outbox {
         let offered = inside.queue.offer(Item::Message(Arc::clone(message)));
         self.account(&mut inside, offered, message.topic.as_str());
         let wake = was_empty || (!was_pressing && inside.queue.is_pressing());
+        let reader = if wake { inside.reader.take() } else { None };
         drop(inside);
-        if wake {
-            self.ready.notify_one();
+        if let Some(reader) = reader {
+            reader.wake();
         }
     }
 
@@ -104,7 +132,10 @@ impl Outbox {
     }
 
     pub(super) fn wake(&self) {
-        self.ready.notify_one();
+        let reader = self.lock().reader.take();
+        if let Some(reader) = reader {
+            reader.wake();
+        }
     }
 
     /// What logs call the client.
@@ -112,46 +143,33 @@ impl Outbox {
         Arc::clone(&self.lock().name)
     }
 
-    /// Waits until something is there to be taken, or the queue was given up. This and its two siblings may be
-    /// cancelled and called again at any time; nothing is lost. One waits at a time.
-    pub async fn ready(&self) {
-        self.until(|inside| {
-            !inside.first.is_empty() || !inside.queue.is_empty() || inside.queue.has_overflowed()
-        })
-        .await;
+    /// Waits until something is there to be taken, or the queue was given up. May be cancelled and called again at
+    /// any time. One waits at a time.
+    pub async fn ready(&self) -> Found {
+        poll_fn(|cx| self.poll_until(Until::Something, cx)).await
     }
 
-    /// Waits until so much is there that it should not be collected any longer.
-    pub async fn pressing(&self) {
-        self.until(|inside| {
-            !inside.first.is_empty() || inside.queue.is_pressing() || inside.queue.has_overflowed()
-        })
-        .await;
-    }
-
-    /// Waits until the queue was given up.
-    pub async fn overflowed(&self) {
-        self.until(|inside| inside.queue.has_overflowed()).await;
-    }
-
-    /// Waits until something is there that may be sent before the transmission is open, or the queue was given up.
-    pub async fn urgent(&self) {
-        self.until(|inside| !inside.first.is_empty() || inside.queue.has_overflowed()).await;
-    }
-
-    async fn until(&self, condition: impl Fn(&Inside) -> bool) {
-        loop {
-            let wakened = self.ready.notified();
-            if condition(&self.lock()) {
-                return;
-            }
-            wakened.await;
+    /// Looks whether this is there; if not, whoever looked last is woken when it may be.
+    pub fn poll_until(&self, until: Until, cx: &mut Context<'_>) -> Poll<Found> {
+        let mut inside = self.lock();
+        if inside.queue.has_overflowed() {
+            return Poll::Ready(Found::Overflow);
         }
-    }
-
-    /// Whether something is there that is to be sent at once, and alone.
-    pub fn is_urgent(&self) -> bool {
-        !self.lock().first.is_empty()
+        let is_urgent = !inside.first.is_empty();
+        let is_there = match until {
+            Until::Something => is_urgent || !inside.queue.is_empty(),
+            Until::Pressing => is_urgent || inside.queue.is_pressing(),
+            Until::Urgent => is_urgent,
+            Until::Overflow => false,
+        };
+        if is_there {
+            return Poll::Ready(if is_urgent { Found::Urgent } else { Found::Something });
+        }
+        match &mut inside.reader {
+            Some(reader) => reader.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+        Poll::Pending
     }
 
     /// Whether the reader was so slow that its queue was given up.
@@ -216,7 +234,9 @@ impl Outbox {
                 self.figures.slow_consumers.add(1);
                 tracing::warn!(client = %inside.name, topic, lost,
                     "slow consumer: its queue is past the hard bound, the connection ends with 1013");
-                self.ready.notify_one();
+                if let Some(reader) = inside.reader.take() {
+                    reader.wake();
+                }
             }
         }
     }

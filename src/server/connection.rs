@@ -5,14 +5,15 @@
 //! is in one bounded place.
 
 use std::future::{Future, poll_fn};
-use std::task::{Context, Poll};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, SystemTime};
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::ending::Ending;
-use crate::hub::{Drained, Session};
+use crate::hub::{Drained, Found, Session, Until};
 use crate::talk::Frames;
 
 /// What a kind of socket has to be able to do. Frames that are put in wait until they are flushed.
@@ -72,28 +73,39 @@ const TURN: usize = 32;
 /// How many bytes are taken from the outbox for one write.
 const WRITE: usize = 64 * 1024;
 
-/// What can happen next.
+/// What interrupts the waiting.
 enum Event<T> {
     Incoming(Incoming<T>),
-    Flushed(Result<(), Ending>),
-    Outbox,
-    Batch,
     Clock,
-    Ended(Ending),
 }
 
 /// Runs a connection to its end, and says good-bye.
-pub(crate) async fn run<W: Wire + Send>(
-    mut wire: W,
-    mut session: Session,
+pub(crate) fn run<W: Wire + Send>(
+    wire: W,
+    session: Session,
     patience: Patience,
     drain: &CancellationToken,
     signed_out: &CancellationToken,
-) where
+) -> impl Future<Output = ()> + Send
+where
     W::Text: Send,
 {
-    let mut connection = Connection::new(&mut wire, &mut session, patience);
-    let ending = connection.until_the_end(drain, signed_out).await;
+    // Outside of the future, which would hold twice what it is given.
+    let mut connection = Connection::new(wire, session, patience);
+    async move {
+        let ending = tokio::select! {
+            biased;
+            () = drain.cancelled() => Ending::ShuttingDown,
+            () = signed_out.cancelled() => Ending::SignedOut,
+            ending = connection.until_the_end() => ending,
+        };
+        // In a box, so that no living connection holds room for its end.
+        Box::pin(finish(connection, ending)).await;
+    }
+}
+
+async fn finish<W: Wire + Send>(connection: Connection<W>, ending: Ending) {
+    let Connection { mut wire, mut session, patience, .. } = connection;
     if ending == Ending::Farewell || ending == Ending::ShuttingDown {
         session.farewell();
     }
@@ -127,9 +139,9 @@ fn put_in_what_waits<W: Wire>(wire: &mut W, session: &mut Session) {
     {}
 }
 
-struct Connection<'c, W> {
-    wire: &'c mut W,
-    session: &'c mut Session,
+struct Connection<W> {
+    wire: W,
+    session: Session,
     patience: Patience,
     heard: Instant,
     pings: u32,
@@ -140,15 +152,13 @@ struct Connection<'c, W> {
     turn: usize,
 }
 
-impl<'c, W: Wire> Connection<'c, W> {
-    fn new(wire: &'c mut W, session: &'c mut Session, patience: Patience) -> Self {
+impl<W: Wire> Connection<W> {
+    fn new(wire: W, session: Session, patience: Patience) -> Self {
         let heard = Instant::now();
         Self { wire, session, patience, heard, pings: 0, unwritten: None, batch_due: None, turn: 0 }
     }
 
-    async fn until_the_end(&mut self, drain: &CancellationToken, signed_out: &CancellationToken) -> Ending {
-        let mut drain = std::pin::pin!(drain.cancelled());
-        let mut signed_out = std::pin::pin!(signed_out.cancelled());
+    async fn until_the_end(&mut self) -> Ending {
         let mut clock = std::pin::pin!(sleep_until(self.next_check()));
         loop {
             if self.turn >= TURN {
@@ -156,42 +166,77 @@ impl<'c, W: Wire> Connection<'c, W> {
                 tokio::task::yield_now().await;
                 self.write_some();
             }
-            let outbox = std::sync::Arc::clone(self.session.outbox());
-            let (is_free, batch_due) = (self.unwritten.is_none(), self.batch_due);
-            let (may_take, is_closed) =
-                (is_free && self.session.is_open(), is_free && !self.session.is_open());
-            let event = tokio::select! {
-                biased;
-                () = &mut drain => Event::Ended(Ending::ShuttingDown),
-                () = &mut signed_out => Event::Ended(Ending::SignedOut),
-                event = poll_fn(|cx| self.poll_wire(cx)) => event,
-                () = outbox.ready(), if may_take && batch_due.is_none() => Event::Outbox,
-                () = outbox.pressing(), if may_take && batch_due.is_some() => Event::Batch,
-                () = sleep_until(batch_due.unwrap_or_else(Instant::now)), if may_take && batch_due.is_some() => Event::Batch,
-                () = outbox.urgent(), if is_closed => Event::Outbox,
-                () = outbox.overflowed(), if !is_free => Event::Outbox,
-                () = &mut clock => Event::Clock,
+            let handled = match poll_fn(|cx| self.poll_event(clock.as_mut(), cx)).await {
+                Ok(Event::Incoming(incoming)) => self.take_in(incoming).await,
+                Ok(Event::Clock) => {
+                    let checked = self.check_the_clock();
+                    clock.as_mut().reset(self.next_check());
+                    checked
+                }
+                Err(ending) => Err(ending),
             };
-            match self.handle(event).await {
-                Ok(()) => {}
-                Err(ending) => return ending,
-            }
-            let check = self.next_check();
-            if clock.is_elapsed() || clock.deadline() > check {
-                clock.as_mut().reset(check);
+            if let Err(ending) = handled {
+                return ending;
             }
         }
     }
 
-    /// Writing first, so that a free socket is never kept waiting by a client that talks without a pause.
-    fn poll_wire(&mut self, cx: &mut Context<'_>) -> Poll<Event<W::Text>> {
+    /// Goes on with a write, reads, writes what waits in the outbox, and looks at the clock. Writing comes first, so
+    /// that a free socket is never kept waiting by a client that talks without a pause.
+    fn poll_event(
+        &mut self,
+        mut clock: Pin<&mut Sleep>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Event<W::Text>, Ending>> {
         if self.unwritten.is_some() {
-            match self.wire.poll_flush(cx) {
-                Poll::Ready(flushed) => return Poll::Ready(Event::Flushed(flushed)),
-                Poll::Pending => self.note_progress(),
+            self.flush(cx)?;
+        }
+        if let Poll::Ready(incoming) = self.wire.poll_read(cx) {
+            return Poll::Ready(Ok(Event::Incoming(incoming)));
+        }
+        while let Poll::Ready(looked) = self.poll_outbox(cx) {
+            looked?;
+            if self.unwritten.is_none() && self.wire.waiting() > 0 {
+                self.flush(cx)?;
             }
         }
-        self.wire.poll_read(cx).map(Event::Incoming)
+        let check = self.next_check();
+        if clock.deadline() > check {
+            clock.as_mut().reset(check);
+        }
+        clock.poll(cx).map(|()| Ok(Event::Clock))
+    }
+
+    /// Writes what the socket takes, and notes whether that was all.
+    fn flush(&mut self, cx: &mut Context<'_>) -> Result<(), Ending> {
+        match self.wire.poll_flush(cx) {
+            Poll::Ready(flushed) => {
+                flushed?;
+                self.unwritten = None;
+            }
+            Poll::Pending => self.note_progress(),
+        }
+        Ok(())
+    }
+
+    /// Moves what waits in the outbox to the wire, or begins to collect a batch. Ready as long as that may be repeated.
+    fn poll_outbox(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ending>> {
+        let until = match (self.unwritten.is_none(), self.session.is_open(), self.batch_due) {
+            (false, ..) => Until::Overflow,
+            (true, false, _) => Until::Urgent,
+            (true, true, Some(_)) => Until::Pressing,
+            (true, true, None) => Until::Something,
+        };
+        let found = ready!(self.session.outbox().poll_until(until, cx));
+        let batch = self.session.batch();
+        match found {
+            Found::Overflow => return Poll::Ready(Err(Ending::SlowConsumer)),
+            Found::Something if !batch.is_zero() && self.batch_due.is_none() => {
+                self.batch_due = Some(Instant::now() + batch);
+            }
+            Found::Something | Found::Urgent => self.take_out(),
+        }
+        Poll::Ready(Ok(()))
     }
 
     fn note_progress(&mut self) {
@@ -201,27 +246,19 @@ impl<'c, W: Wire> Connection<'c, W> {
         }
     }
 
-    async fn handle(&mut self, event: Event<W::Text>) -> Result<(), Ending> {
-        match event {
-            Event::Incoming(Incoming::Text(text)) => {
+    async fn take_in(&mut self, incoming: Incoming<W::Text>) -> Result<(), Ending> {
+        match incoming {
+            Incoming::Text(text) => {
                 self.heard();
                 self.receive(text.as_ref()).await
             }
-            Event::Incoming(Incoming::Alive) => {
+            Incoming::Alive => {
                 self.heard();
                 // The wire may have an answer to write.
                 self.unwritten.get_or_insert((0, Instant::now()));
                 Ok(())
             }
-            Event::Incoming(Incoming::End(ending)) | Event::Flushed(Err(ending)) | Event::Ended(ending) => {
-                Err(ending)
-            }
-            Event::Flushed(Ok(())) => {
-                self.unwritten = None;
-                Ok(())
-            }
-            Event::Outbox | Event::Batch => self.look_into_the_outbox(matches!(event, Event::Batch)),
-            Event::Clock => self.check_the_clock(),
+            Incoming::End(ending) => Err(ending),
         }
     }
 
@@ -248,39 +285,29 @@ impl<'c, W: Wire> Connection<'c, W> {
         Ok(())
     }
 
-    fn look_into_the_outbox(&mut self, batch_is_due: bool) -> Result<(), Ending> {
-        let outbox = self.session.outbox();
-        if outbox.has_overflowed() {
-            return Err(Ending::SlowConsumer);
+    /// Takes what waits in the outbox, if the last write is done, and has it written.
+    fn write_some(&mut self) {
+        if self.unwritten.is_none() {
+            self.take_out();
+            if self.wire.waiting() > 0 {
+                self.unwritten = Some((self.wire.waiting(), Instant::now()));
+            }
         }
-        let batch = self.session.batch();
-        if batch.is_zero() || batch_is_due || outbox.is_urgent() {
-            self.write_some();
-        } else {
-            self.batch_due = Some(Instant::now() + batch);
-        }
-        Ok(())
     }
 
-    /// Takes what waits in the outbox, if the last write is done and no batch is being collected.
-    fn write_some(&mut self) {
-        if self.unwritten.is_some() {
-            return;
-        }
+    /// Moves what waits in the outbox to the wire.
+    fn take_out(&mut self) {
         let now = SystemTime::now();
-        let wire = &mut *self.wire;
+        let wire = &mut self.wire;
+        self.batch_due = None;
         if self.session.batch().is_zero() {
             self.session.drain(WRITE, now, &mut |pieces| wire.frame(pieces));
         } else {
-            self.batch_due = None;
             let drained = self.session.drain(WRITE, now, &mut |pieces| wire.collect(pieces));
             wire.end_collection();
             if drained == Drained::More {
                 self.batch_due = Some(Instant::now());
             }
-        }
-        if self.wire.waiting() > 0 {
-            self.unwritten = Some((self.wire.waiting(), Instant::now()));
         }
     }
 
@@ -288,9 +315,10 @@ impl<'c, W: Wire> Connection<'c, W> {
         let silence = self.patience.ping * (self.pings + 1);
         let wait = if self.pings < 2 { silence } else { self.patience.ping * 2 + self.patience.pong };
         let check = self.heard + wait;
-        match self.unwritten {
-            Some((_, since)) => check.min(since + self.patience.write),
-            None => check,
+        match (self.unwritten, self.batch_due) {
+            (Some((_, since)), _) => check.min(since + self.patience.write),
+            (None, Some(due)) => check.min(due),
+            (None, None) => check,
         }
     }
 
@@ -298,6 +326,9 @@ impl<'c, W: Wire> Connection<'c, W> {
         let now = Instant::now();
         if self.unwritten.is_some_and(|(_, since)| now >= since + self.patience.write) {
             return Err(Ending::Stuck);
+        }
+        if self.batch_due.is_some_and(|due| now >= due) {
+            self.write_some();
         }
         if now < self.next_check() {
             return Ok(());

@@ -14,6 +14,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri};
 use axum::middleware::map_response;
 use axum::response::IntoResponse;
 use axum::routing::{any, get};
+use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use tokio::net::TcpStream;
@@ -253,16 +254,19 @@ fn upgrade(app: Arc<App>, visit: Arc<Visit>, guest: Guest, base: Base, side: Sid
             tracing::debug!(address = %visit.address, "client left during the handshake");
             return;
         };
-        let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else { return };
         let _slot = visit.seat();
-        let limit = app.hub.settings().message_bytes;
-        let (stream, already_read) = (parts.io.into_inner(), parts.read_buf.to_vec());
-        // The buffer of the handshake would otherwise stay as long as the connection.
-        drop(parts.read_buf);
-        let wire = WebSocket::new(stream, already_read, limit).await;
+        let Some(wire) = wire(upgraded, app.hub.settings().message_bytes).await else { return };
         let session = app.session(&guest, &visit, base, side);
         connection::run(wire, session, app.settings.patience, app.shutdown.drain(), &guest.signed_out).await;
     });
+}
+
+/// What hyper read beyond the handshake is copied, so that hyper's buffer goes.
+async fn wire(upgraded: Upgraded, limit: usize) -> Option<WebSocket<TcpStream>> {
+    let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
+    let already_read = parts.read_buf.to_vec();
+    drop(parts.read_buf);
+    Some(WebSocket::new(parts.io.into_inner(), already_read, limit).await)
 }
 
 impl App {

@@ -2,9 +2,12 @@
 //! costs a copy into one buffer and nothing else.
 
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker, ready};
 use std::time::Duration;
 
+use futures_util::task::AtomicWaker;
 use futures_util::{Sink, Stream};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::time::timeout;
@@ -17,8 +20,8 @@ use super::connection::{Incoming, Wire};
 use super::ending::Ending;
 use super::outgoing::Outgoing;
 
-/// What one idle connection holds for reading.
-const READ_BUFFER: usize = 4096;
+/// What one idle connection holds for reading, and the most that one read takes. Most messages are a tenth of it.
+const READ_BUFFER: usize = 1024;
 
 /// The most bytes of a message that collects several frames.
 const BATCH: usize = 256 * 1024;
@@ -31,9 +34,32 @@ const FINAL_TEXT: u8 = 0x81;
 
 pub(crate) struct WebSocket<S> {
     inner: WebSocketStream<Outgoing<S>>,
+    arrival: Arc<Arrival>,
+    /// Wakes through `arrival`.
+    waker: Waker,
+    /// Whether tungstenite may have an answer to write.
+    answers: bool,
     limit: usize,
     /// Frames collected for one message.
     batch: Vec<u8>,
+}
+
+/// Tells a wake-up by the socket from all others, so that a connection which is woken to write need not try to read.
+struct Arrival {
+    /// Whether there may be something to read.
+    flag: AtomicBool,
+    connection: AtomicWaker,
+}
+
+impl Wake for Arrival {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.flag.store(true, Ordering::Release);
+        self.connection.wake();
+    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
@@ -48,7 +74,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         let outgoing = Outgoing::new(stream);
         let inner =
             WebSocketStream::from_partially_read(outgoing, already_read, Role::Server, Some(config)).await;
-        Self { inner, limit, batch: Vec::new() }
+        let arrival = Arc::new(Arrival { flag: AtomicBool::new(true), connection: AtomicWaker::new() });
+        let waker = Arc::clone(&arrival).into();
+        Self { inner, arrival, waker, answers: false, limit, batch: Vec::new() }
     }
 
     #[expect(
@@ -81,9 +109,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for WebSocket<S> {
     type Text = Utf8Bytes;
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Incoming<Utf8Bytes>> {
-        let incoming = match ready!(Pin::new(&mut self.inner).poll_next(cx)) {
+        self.arrival.connection.register(cx.waker());
+        if !self.arrival.flag.swap(false, Ordering::AcqRel) {
+            return Poll::Pending;
+        }
+        let mut cx = Context::from_waker(&self.waker);
+        let message = ready!(Pin::new(&mut self.inner).poll_next(&mut cx));
+        // More may have come by the same read.
+        self.arrival.flag.store(true, Ordering::Release);
+        let incoming = match message {
             Some(Ok(Message::Text(text))) => Incoming::Text(text),
-            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Incoming::Alive,
+            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {
+                self.answers = true;
+                Incoming::Alive
+            }
             Some(Ok(Message::Binary(_))) => Incoming::End(Ending::Binary),
             Some(Ok(Message::Close(_))) => Incoming::End(Ending::Farewell),
             Some(Err(error)) => Incoming::End(self.ending(&error)),
@@ -130,8 +169,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for WebSocket<S> {
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ending>> {
-        let flushed = ready!(Pin::new(&mut self.inner).poll_flush(cx));
-        Poll::Ready(flushed.map_err(|error| self.ending(&error)))
+        if self.answers {
+            let flushed = ready!(Pin::new(&mut self.inner).poll_flush(cx));
+            self.answers = false;
+            return Poll::Ready(flushed.map_err(|error| self.ending(&error)));
+        }
+        Pin::new(self.inner.get_mut()).poll_flush(cx).map_err(|_| Ending::Vanished)
     }
 
     async fn close(&mut self, ending: &Ending) {

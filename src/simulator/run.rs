@@ -15,7 +15,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use tokio_util::sync::CancellationToken;
 
 use super::{Kit, Line, Moment, Node};
-use crate::hub::{Client, Drained, Hub, Session};
+use crate::hub::{Client, Drained, Found, Hub, Session};
 use crate::talk::Frames;
 
 /// Simulated time: where it began, and how fast it runs.
@@ -118,8 +118,8 @@ pub async fn in_hub(hub: Arc<Hub>, client: Client, kit: Kit, seed: u64, pace: Pa
         lines = tokio::select! {
             () = stop.cancelled() => return session.farewell(),
             () = sleep_until(running.next_wake()) => running.wake(),
-            () = outbox.ready() => {
-                if outbox.has_overflowed() {
+            found = outbox.ready() => {
+                if found == Found::Overflow {
                     tracing::error!(client = %session.name(), "the simulated node was sent too much and is off");
                     return;
                 }

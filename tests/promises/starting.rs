@@ -139,6 +139,7 @@ fn help_says_what_there_is() {
     Commands:
       serve  Run the hub (the default)
       sim    Run simulated nodes as clients of a hub
+      bench  Put a hub on this machine under load and count what comes back
       user   Work on accounts
       help   Print this message or the help of the given subcommand(s)
 

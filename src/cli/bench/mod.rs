@@ -1,0 +1,108 @@
+//! `clown-hub bench`: a load generator for any Clown hub on this machine. It is made so that it is not what is
+//! measured: one thread, one epoll, reused buffers, and no time taken from what the hub's process is charged.
+
+#![expect(clippy::cast_precision_loss, reason = "figures for people have three digits")]
+
+mod clock;
+mod fleet;
+mod frames;
+mod latency;
+mod message;
+mod report;
+mod scenario;
+mod target;
+
+use std::io::IsTerminal;
+
+use clap::Args;
+
+use self::report::Report;
+use self::scenario::{Outcome, Scenario, Sizes, Stage};
+use self::target::Recipe;
+use super::{OperatorError, key_and_value};
+
+const AFTER_HELP: &str = "\
+fanout: 1 publisher, N readers, bursts of B     filters: F wildcard filters, M match a message
+fanin: N devices, wildcard readers, a rate      stall: one of N readers stops, the data do not
+roundtrip: operator, device, operator           mixed: a day of a house in so many seconds
+idle: N connections that do nothing
+
+Example: clown-hub bench fanout --readers 100 --burst 32 --vs target/release/examples/floor
+Exit codes: 0 every message came once and in order, 1 not so, 2 a mistake in arguments.";
+
+/// Put a hub on this machine under load and count what comes back.
+///
+/// Starts a hub of its own unless --url names one. A size that is not given is that of docs/performance.md.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct BenchArgs {
+    /// What is done
+    #[arg(value_enum, hide_possible_values = true)]
+    scenario: Scenario,
+    #[command(flatten)]
+    sizes: Sizes,
+    /// Runs of each target, in turns; medians are printed [default: 1, with --vs 3]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    rounds: Option<u32>,
+    /// A hub that runs already
+    #[arg(long, value_name = "URL", requires = "pid")]
+    url: Option<String>,
+    /// The process of that hub
+    #[arg(long, requires = "url")]
+    pid: Option<u32>,
+    /// What to compare with: a command that prints its URL, or ws://HOST:PORT#PID
+    #[arg(long, value_name = "URL_OR_COMMAND")]
+    vs: Option<String>,
+    /// Run a hub that is started here on this CPU only
+    #[arg(long, value_name = "CPU")]
+    pin_server: Option<usize>,
+    /// Run the generator on this CPU only
+    #[arg(long, value_name = "CPU")]
+    pin_client: Option<usize>,
+    /// Sets a key of the hub's configuration, as in `--set server.io_threads=2`
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_and_value, conflicts_with = "url")]
+    sets: Vec<(String, String)>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Every message came once and in order, or a sentence that says otherwise.
+pub(super) fn bench(args: &BenchArgs) -> anyhow::Result<()> {
+    let mut recipes = vec![hub(args)?];
+    recipes.extend(args.vs.as_deref().map(Recipe::parse).transpose()?);
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        return Err(OperatorError::new(format!("the limit of open files cannot be raised: {error}")).into());
+    }
+    let rounds = args.rounds.unwrap_or(if args.vs.is_some() { 3 } else { 1 });
+    let mut outcomes: Vec<Vec<Outcome>> = recipes.iter().map(|_| Vec::new()).collect();
+    for round in 1..=rounds {
+        for ((recipe, outcomes), name) in recipes.iter().zip(&mut outcomes).zip(["hub", "vs"]) {
+            let label = format!("{} {name} {round}/{rounds}", args.scenario);
+            outcomes.push(once(args, recipe, label)?);
+        }
+    }
+    let report = Report::new(args.scenario, &outcomes);
+    report.print(args.json);
+    match report.complaint() {
+        None => Ok(()),
+        Some(complaint) => Err(anyhow::anyhow!(complaint)),
+    }
+}
+
+fn hub(args: &BenchArgs) -> anyhow::Result<Recipe> {
+    match (&args.url, args.pid) {
+        (Some(url), Some(pid)) => Recipe::parse(&format!("{url}#{pid}")),
+        _ => Ok(Recipe::Own(args.sets.clone())),
+    }
+}
+
+fn once(args: &BenchArgs, recipe: &Recipe, label: String) -> anyhow::Result<Outcome> {
+    let target = recipe.start(args.pin_server)?;
+    if let Some(cpu) = args.pin_client {
+        target::pin(cpu)?;
+    }
+    let progress = report::Progress::new(label, std::io::stderr().is_terminal());
+    let mut stage = Stage::new(&args.sizes, &target, progress)?;
+    args.scenario.play(&mut stage)
+}

@@ -1,0 +1,63 @@
+//! Connections that do nothing: what each one holds and cost to let in, what all of them cost by the second, and what
+//! a message to one of them costs.
+
+use std::time::Duration;
+
+use super::super::clock;
+use super::super::fleet::Side;
+use super::super::message::{Book, Message, Stamp};
+use super::{Outcome, Stage, Watch, latency, wait_for_all};
+
+pub(super) fn play(stage: &mut Stage<'_>) -> anyhow::Result<Outcome> {
+    let devices = stage.sizes.devices.unwrap_or(10_000);
+    // The first one signs in with a hash; all others are remembered.
+    let publisher = stage.fleet.join("bench", Side::Node, r#"{"filters": []}"#)?;
+    let reader =
+        stage.fleet.join("bench", Side::Dashboard, r#"{"filters": ["dev/+"], "retained": false}"#)?;
+    let before = stage.target.memory()?.now;
+    let watch = Watch::start(stage.target)?;
+    stage.gather(devices, |fleet, number| {
+        let config = format!(r#"{{"filters": ["dev/{number:06}"], "retained": false}}"#);
+        fleet.join("bench/1", Side::Dashboard, &config)
+    })?;
+    let joined = watch.stop(stage.target, devices as u64)?;
+    rest(stage, Duration::from_millis(300))?;
+    let grown = stage.target.memory()?.now.saturating_sub(before) as f64;
+
+    let (ran, start) = (stage.target.cpu_of_threads()?, clock::now());
+    rest(stage, Duration::from_secs_f64(stage.sizes.seconds()))?;
+    let idle = stage.target.cpu_of_threads()?.saturating_sub(ran) as f64 / 1e6;
+    let seconds = (clock::now() - start) as f64 / 1e9;
+
+    let mut message = Message::new("dev/", "", stage.sizes.pad());
+    let mut book = Book::new(message.clone(), reader + 1, 1);
+    let mut number = 0;
+    let spent = stage.repeat(&mut book, |fleet, book| {
+        fleet.put(publisher, message.with(Stamp { source: 0, number, sent: clock::now() }));
+        number += 1;
+        book.expected += 1;
+        fleet.flush(publisher);
+        wait_for_all(fleet, book)
+    })?;
+    let mut figures = vec![
+        ("bytes_per_connection", grown / devices as f64),
+        ("connect_cpu_us", joined.cpu / joined.cycles as f64),
+        ("idle_cpu_ms_per_second", idle / seconds),
+        ("cpu_us_per_message", spent.cpu / spent.cycles as f64),
+    ];
+    figures.extend(latency(&book).into_iter().chain(stage.memory()?));
+    Ok(Outcome { figures, checks: book.checks() })
+}
+
+/// Nothing happens but that pings are answered.
+fn rest(stage: &mut Stage<'_>, length: Duration) -> anyhow::Result<()> {
+    let (start, length) = (clock::now(), clock::nanoseconds(length.as_secs_f64()));
+    loop {
+        let passed = clock::now() - start;
+        if passed >= length {
+            return Ok(());
+        }
+        stage.fleet.turn_within(Duration::from_millis(100), &mut |_, _, _| {})?;
+        stage.progress.at("resting", passed as f64 / length as f64);
+    }
+}

@@ -1,0 +1,91 @@
+//! `clown-hub bench` in miniature against the real program. How long things take is nobody's business here; that
+//! every message comes once and in order is.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "tests")]
+
+use std::process::Command;
+
+use serde_json::Value;
+
+fn bench(args: &str) -> Value {
+    run(args.split(' '))
+}
+
+fn run<'a>(args: impl Iterator<Item = &'a str>) -> Value {
+    let output = Command::new(env!("CARGO_BIN_EXE_clown-hub"))
+        .args(["bench", "--json", "--seconds", "0.1"])
+        .args(args)
+        .output()
+        .unwrap();
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{out}{err}");
+    let report: Value = serde_json::from_str(&out).unwrap();
+    let hub = &report["hub"];
+    assert!(hub["deliveries"].as_u64().unwrap() > 0, "{report}");
+    assert_eq!((hub["lost"].as_u64(), hub["duplicated"].as_u64()), (Some(0), Some(0)), "{report}");
+    assert_eq!(hub["out_of_order"].as_u64(), Some(0), "{report}");
+    report
+}
+
+#[test]
+fn every_reader_of_a_fan_out_gets_every_message() {
+    let one = bench("fanout --readers 7");
+    assert_eq!(one["hub"]["deliveries"].as_u64().unwrap() % 7, 0);
+    let bursts = bench("fanout --readers 7 --burst 32");
+    assert_eq!(bursts["hub"]["deliveries"].as_u64().unwrap() % (7 * 32), 0);
+}
+
+#[test]
+fn every_reader_of_a_fan_in_gets_what_every_device_says() {
+    let report = bench("fanin --readers 2 --devices 10 --rate 500");
+    assert_eq!(report["hub"]["deliveries"], (10 + 50) * 2);
+}
+
+#[test]
+fn every_command_is_answered() {
+    assert_eq!(bench("roundtrip")["hub"]["deliveries"].as_u64().unwrap() % 2, 0);
+}
+
+#[test]
+fn idle_connections_do_not_get_what_others_are_sent() {
+    let report = bench("idle --devices 20");
+    assert!(report["hub"]["bytes_per_connection"].is_number());
+}
+
+#[test]
+fn as_many_filters_match_as_were_made_to() {
+    let report = bench("filters --filters 600 --matches 3 --readers 5");
+    assert_eq!(report["hub"]["deliveries"].as_u64().unwrap() % 3, 0);
+    assert!(report["hub"]["deliveries"].as_u64().unwrap() >= 600);
+}
+
+#[test]
+fn a_sleeper_is_told_what_it_missed() {
+    let report = bench("stall --readers 2 --pad 20000");
+    assert_eq!(report["hub"]["sleeper_was_closed"], 0.0);
+}
+
+#[test]
+fn a_day_of_a_house_passes() {
+    let report = bench("mixed --devices 3 --readers 2");
+    let (readings, radio, commands) = (3 * 1440 + 100, 120 * 96, 100);
+    assert_eq!(report["hub"]["deliveries"], (readings + radio + commands) * 2);
+}
+
+#[test]
+fn two_targets_are_measured_in_turns() {
+    let hub = concat!(env!("CARGO_BIN_EXE_clown-hub"), " --listen 127.0.0.1:0");
+    let report = run(["roundtrip", "--rounds", "1", "--vs", hub].into_iter());
+    assert!(report["ratio"]["p50_us"].is_number() && report["vs"]["lost"] == 0);
+}
+
+#[test]
+fn no_other_machine_is_put_under_load() {
+    let output = Command::new(env!("CARGO_BIN_EXE_clown-hub"))
+        .args(["bench", "fanout", "--url", "ws://192.0.2.1:8080", "--pid", "1"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("is not this machine"));
+}
