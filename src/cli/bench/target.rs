@@ -187,17 +187,6 @@ impl Target {
         Ok(ticks * (1_000_000_000 / rustix::param::clock_ticks_per_second().max(1)))
     }
 
-    /// What its threads have run by the scheduler's account, in nanoseconds and exactly; threads that have ended
-    /// are missing.
-    pub(super) fn cpu_of_threads(&self) -> anyhow::Result<u64> {
-        let mut sum = 0;
-        for task in std::fs::read_dir(format!("/proc/{}/task", self.pid))? {
-            let text = std::fs::read_to_string(task?.path().join("schedstat")).unwrap_or_default();
-            sum += text.split(' ').next().and_then(|ran| ran.parse::<u64>().ok()).unwrap_or(0);
-        }
-        Ok(sum)
-    }
-
     pub(super) fn memory(&self) -> anyhow::Result<Memory> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid))?;
         let kilobytes = |key: &str| {

@@ -24,10 +24,9 @@ pub(super) fn play(stage: &mut Stage<'_>) -> anyhow::Result<Outcome> {
     rest(stage, Duration::from_millis(300))?;
     let grown = stage.target.memory()?.now.saturating_sub(before) as f64;
 
-    let (ran, start) = (stage.target.cpu_of_threads()?, clock::now());
+    let watch = Watch::start(stage.target)?;
     rest(stage, Duration::from_secs_f64(stage.sizes.seconds()))?;
-    let idle = stage.target.cpu_of_threads()?.saturating_sub(ran) as f64 / 1e6;
-    let seconds = (clock::now() - start) as f64 / 1e9;
+    let rested = watch.stop(stage.target, 1)?;
 
     let mut message = Message::new("dev/", "", stage.sizes.pad());
     let mut book = Book::new(message.clone(), reader + 1, 1);
@@ -42,7 +41,7 @@ pub(super) fn play(stage: &mut Stage<'_>) -> anyhow::Result<Outcome> {
     let mut figures = vec![
         ("bytes_per_connection", grown / devices as f64),
         ("connect_cpu_us", joined.cpu / joined.cycles as f64),
-        ("idle_cpu_ms_per_second", idle / seconds),
+        ("idle_cpu_ms_per_second", rested.cpu / 1e3 / rested.seconds),
         ("cpu_us_per_message", spent.cpu / spent.cycles as f64),
     ];
     figures.extend(latency(&book).into_iter().chain(stage.memory()?));
