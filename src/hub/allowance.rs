@@ -61,12 +61,10 @@ impl Allowance {
     /// Counts one frame.
     pub(super) fn frame(&mut self, now: SystemTime) -> Result<(), Excess> {
         let Some(per_second) = self.rates.frames_per_second else { return Ok(()) };
-        if self.frames_left < 1.0 {
-            let passed = now.duration_since(self.counted_at).unwrap_or_default();
-            self.frames_left =
-                (self.frames_left + passed.as_secs_f64() * f64::from(per_second)).min(burst(per_second));
-            self.counted_at = now;
-        }
+        let passed = now.duration_since(self.counted_at).unwrap_or_default();
+        self.frames_left =
+            (self.frames_left + passed.as_secs_f64() * f64::from(per_second)).min(burst(per_second));
+        self.counted_at = now;
         self.frames_left -= 1.0;
         if self.frames_left < 0.0 { Err(Excess::Frames { per_second }) } else { Ok(()) }
     }
@@ -114,6 +112,14 @@ mod tests {
         let later = START + Duration::from_secs(1);
         let passed = (0..30).filter(|_| allowance.frame(later).is_ok()).count();
         assert!((9..=10).contains(&passed), "{passed}");
+    }
+
+    #[test]
+    fn a_pause_brings_back_one_burst_and_not_two() {
+        let mut allowance = allowance();
+        assert!(allowance.frame(START).is_ok());
+        let later = START + Duration::from_hours(1);
+        assert_eq!((0..100).filter(|_| allowance.frame(later).is_ok()).count(), 20);
     }
 
     #[test]

@@ -135,6 +135,7 @@ impl Session {
                 inside.name = Arc::from(name);
             }
             let conflated = inside.queue.keep_only_newest(configure.conflate.unwrap_or(false));
+            inside.untold += conflated;
             self.hub.figures().conflated.add(conflated);
         }
         let is_opening = !std::mem::replace(&mut self.opened, true);
@@ -194,6 +195,10 @@ impl Session {
 
     /// All or nothing: one bad filter, and none is taken.
     fn filters(&self, asked: &[String]) -> Result<Vec<Filter>, Complaint> {
+        let most = self.hub.settings().filters;
+        if asked.len() > most {
+            return Err((format!("{} filters, a connection may hold {most}", asked.len()), vec![]));
+        }
         let limits = &self.hub.settings().topic;
         let parsed: Vec<_> = asked.iter().map(|text| (text, self.client.base.filter(text, limits))).collect();
         let bad: Vec<_> = parsed.iter().filter(|(_, filter)| filter.is_err()).collect();

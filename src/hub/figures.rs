@@ -78,7 +78,7 @@ figures! {
     slow_consumers "clients/slow" Only;
     /// Topics with a last value
     retained "retained/count" AndShrinks;
-    /// Bytes of all last values
+    /// Bytes of all last values and of the index that finds them
     retained_bytes "retained/bytes" AndShrinks;
     /// Last values that could not be kept because the store was full
     retained_refused "retained/refused" Only;

@@ -83,6 +83,10 @@ impl Default for Settings {
     }
 }
 
+/// What a level of a topic costs that no other topic shares, in bytes, in the index of last values. Measured, with the
+/// allocator's overhead; it counts against the bound of the store.
+const LEVEL_COST: u64 = 300;
+
 /// What is to become of a message once it is routed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retention {
@@ -204,8 +208,12 @@ impl Hub {
             Retention::Keep => {
                 self.forget(channel, state);
                 self.figures.retained_refused.add(1);
-                tracing::warn!(topic = ?channel.topic, from = %message.from,
-                    "the store of last values is full: raise retained.topics or retained.bytes");
+                let refused = self.figures.retained_refused.value();
+                // The first, and then ever more rarely: a full store is one fault, not one a message.
+                if refused.is_power_of_two() {
+                    tracing::warn!(topic = ?channel.topic, from = %message.from, refused,
+                        "the store of last values is full: raise retained.topics or retained.bytes");
+                }
                 Err(StoreFull)
             }
         }
@@ -213,9 +221,13 @@ impl Hub {
 
     fn has_room(&self, state: &State, message: &Publication) -> bool {
         let (topics, bytes) = (self.figures.retained.value(), self.figures.retained_bytes.value());
-        let (old_topics, old_bytes) = state.last.as_ref().map_or((0, 0), |last| (1, last.len() as u64));
+        // A topic that is new may need a place in the index for each of its levels.
+        let (old_topics, old_bytes, index) = match &state.last {
+            Some(last) => (1, last.len() as u64, 0),
+            None => (0, 0, message.topic.levels().count() as u64 * LEVEL_COST),
+        };
         topics - old_topics < self.settings.retained_topics as u64
-            && bytes - old_bytes + message.len() as u64 <= self.settings.retained_bytes
+            && bytes - old_bytes + message.len() as u64 + index <= self.settings.retained_bytes
     }
 
     fn remember(&self, channel: &Arc<Channel>, state: &mut State, message: &Arc<Publication>) {
@@ -224,7 +236,7 @@ impl Hub {
         } else {
             self.figures.retained.add(1);
             // Before the generation is read: a newcomer who misses this entry is in the route.
-            self.last_values.write().change(channel.topic.as_str(), |_| Some(Arc::clone(channel)));
+            self.index(&channel.topic, Some(channel));
         }
         self.figures.retained_bytes.add(message.len() as u64);
     }
@@ -233,7 +245,18 @@ impl Hub {
         if let Some(older) = state.last.take() {
             self.figures.retained.sub(1);
             self.figures.retained_bytes.sub(older.len() as u64);
-            self.last_values.write().change(channel.topic.as_str(), |_| None);
+            self.index(&channel.topic, None);
+        }
+    }
+
+    /// Puts a topic into the index of last values or takes it out, and counts what that costs.
+    fn index(&self, topic: &Topic, channel: Option<&Arc<Channel>>) {
+        let mut index = self.last_values.write();
+        let before = index.nodes();
+        index.change(topic.as_str(), |_| channel.cloned());
+        match (index.nodes() as u64).checked_sub(before as u64) {
+            Some(more) => self.figures.retained_bytes.add(more * LEVEL_COST),
+            None => self.figures.retained_bytes.sub((before - index.nodes()) as u64 * LEVEL_COST),
         }
     }
 
@@ -260,12 +283,7 @@ impl Hub {
     }
 
     /// Takes filters away from a session and gives it others, in one step; returns the generation that this made.
-    fn resubscribe<'f>(
-        &self,
-        outbox: &Arc<Outbox>,
-        gone: impl Iterator<Item = &'f Filter>,
-        new: impl Iterator<Item = &'f Filter>,
-    ) -> u64 {
+    fn resubscribe(&self, outbox: &Arc<Outbox>, gone: &[&Filter], new: &[&Filter]) -> u64 {
         let mut subscriptions = self.subscriptions.write();
         for filter in gone {
             self.figures.filters.sub(1);
@@ -281,17 +299,31 @@ impl Hub {
     }
 
     /// The topics with a last value that one of these filters names, each once, less those that a filter of
-    /// `already` names.
+    /// `already` names; and how many places of the store were looked at, which is the work it was.
     fn last_values<'f>(
         &self,
         wanted: impl Iterator<Item = &'f Filter>,
         already: impl Iterator<Item = &'f Filter>,
-    ) -> Vec<Arc<Channel>> {
+    ) -> (Vec<Arc<Channel>>, usize) {
+        /// From so many filters on, asking each topic for its filters is less work than the other way round.
+        const MANY: usize = 8;
         let mut known = names(already);
-        let mut found = Vec::new();
+        let (mut found, mut looked_at) = (Vec::new(), 0);
+        let wanted: Vec<_> = wanted.collect();
         let last_values = self.last_values.read();
+        if wanted.len() > MANY {
+            let wanted = names(wanted);
+            last_values.each(&mut |channel| {
+                looked_at += 1;
+                let topic = channel.topic.as_str();
+                if wanted.has_match(topic) && !known.has_match(topic) {
+                    found.push(Arc::clone(channel));
+                }
+            });
+            return (found, looked_at);
+        }
         for filter in wanted {
-            last_values.covered(filter.as_str(), &mut |channel| {
+            looked_at += last_values.covered(filter.as_str(), &mut |channel| {
                 if !known.has_match(channel.topic.as_str()) {
                     found.push(Arc::clone(channel));
                 }
@@ -299,7 +331,7 @@ impl Hub {
             // What this filter found, the following ones need not find again.
             known.change(filter.as_str(), |_| Some(()));
         }
-        found
+        (found, looked_at)
     }
 }
 

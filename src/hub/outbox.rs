@@ -38,7 +38,7 @@ pub(super) struct Inside {
     /// the transmission, up to and with the one that opens it.
     pub(super) first: VecDeque<String>,
     /// Readings that gave way and have not been told to the client.
-    untold: u64,
+    pub(super) untold: u64,
     /// Readings that gave way since the reader fell behind; for the log.
     behind: Option<u64>,
     /// Whoever waits for something to be there.

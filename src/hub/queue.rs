@@ -125,16 +125,22 @@ impl Queue {
         if replaced == 0 { Offered::Queued } else { Offered::Replaced(replaced) }
     }
 
-    /// Moves items from the front to `taken` until it has about `bytes`; at least one, if there is one.
+    /// Moves items from the front to `taken` until it has about `bytes`, or a last value; at least one, if there is
+    /// one.
     pub(super) fn take(&mut self, bytes: usize, taken: &mut Vec<Item>) {
         let mut sum = 0;
         while sum < bytes
             && let Some(item) = self.items.pop_front()
         {
-            sum += item.len().max(64);
+            sum += item.len();
             self.forget(&item);
             self.first += 1;
+            // How much a last value is shows only when it is looked up.
+            let is_open_ended = matches!(item, Item::LastValue(..));
             taken.push(item);
+            if is_open_ended {
+                break;
+            }
         }
         if self.items.is_empty() {
             self.newest = None;
@@ -172,7 +178,8 @@ impl Queue {
     }
 
     fn is_full_with(&self, item: &Item) -> bool {
-        self.messages >= self.bounds.messages || self.bytes + item.len() > self.bounds.bytes
+        item.count() == 1
+            && (self.messages >= self.bounds.messages || self.bytes + item.len() > self.bounds.bytes)
     }
 
     /// Puts a reading in the place of the older one that waits; gives it back where none does.
@@ -192,8 +199,13 @@ impl Queue {
         self.bytes += item.len();
         self.last_values += 1 - item.count();
         let number = self.first + self.items.len() as u64;
-        if let (Some(newest), Some(topic)) = (&mut self.newest, item.reading()) {
-            newest.insert(topic.clone(), number);
+        if let (Some(newest), Item::Message(message)) = (&mut self.newest, &item) {
+            if message.kind == Kind::Reading {
+                newest.insert(message.topic.clone(), number);
+            } else {
+                // A reading that follows must not stand before this one.
+                newest.remove(&message.topic);
+            }
         }
         self.items.push_back(item);
     }
@@ -318,6 +330,19 @@ mod tests {
         );
         assert!(!queue.is_behind(), "an empty queue has caught up");
         assert_eq!(queue.offer(message("a/x", "4")), Offered::Queued);
+    }
+
+    #[test]
+    fn a_reading_never_overtakes_another_message_of_its_topic() {
+        let mut queue = Queue::new(BOUNDS);
+        queue.keep_only_newest(true);
+        queue.offer(message("x/boot", "1"));
+        let topic = Topic::parse("x/boot", &Limits::default()).unwrap();
+        let event = Publication::new(topic, "2", Kind::Notification, "u".into(), SystemTime::UNIX_EPOCH);
+        queue.offer(Item::Message(Arc::new(event)));
+        queue.offer(message("x/boot", "3"));
+        assert_eq!(queue.offer(message("x/boot", "4")), Offered::Replaced(1));
+        assert_eq!(all(&mut queue), ["[\"x/boot\", 1]", "[\"x/boot\", 2]", "[\"x/boot\", 4]"]);
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! One client's stay at the hub. Whoever holds a [`Session`] has been let in; dropping it means leaving.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use super::allowance::{Allowance, Excess, Rates};
-use super::outbox::{Outbox, SessionId};
+use super::outbox::{Outbox, SessionId, Taken};
 use super::publication::{Publication, View};
 use super::queue::Item;
 use super::rights::Rights;
@@ -153,6 +154,21 @@ impl Session {
             }
             return Drained::Everything;
         }
+        let mut written = 0;
+        loop {
+            let taken = self.drain_once(bytes.saturating_sub(written), now, &mut |pieces: &[&[u8]]| {
+                written += pieces.iter().map(|piece| piece.len()).sum::<usize>();
+                write(pieces);
+            });
+            // What goes alone ends the write, too.
+            if taken.first.is_some() || !taken.more || written >= bytes {
+                return if taken.more { Drained::More } else { Drained::Everything };
+            }
+        }
+    }
+
+    /// Takes items that have about so many bytes, at most one last value among them, as its size is not known before.
+    fn drain_once(&mut self, bytes: usize, now: SystemTime, write: &mut impl FnMut(&[&[u8]])) -> Taken {
         let mut items = std::mem::take(&mut self.taken);
         let taken = self.outbox.take(bytes, &mut items);
         let mut sent = 0;
@@ -170,7 +186,7 @@ impl Session {
         self.hub.figures.sent.add(sent);
         items.shrink_to(32);
         self.taken = items;
-        if taken.more { Drained::More } else { Drained::Everything }
+        taken
     }
 
     /// The client has said good-bye: its will is void.
@@ -212,6 +228,11 @@ impl Session {
         true
     }
 
+    /// Counts a sign of life that is no frame, such as a ping: it is as much work to read.
+    pub fn count_sign(&mut self, now: SystemTime) -> Result<(), Excess> {
+        self.allowance.frame(now)
+    }
+
     pub(super) fn count_frame(&mut self, now: SystemTime) -> Result<(), Excess> {
         self.hub.figures.received.add(1);
         self.allowance.frame(now)
@@ -246,6 +267,8 @@ impl Session {
     /// Takes these filters in place of the ones held, and puts `reply` and then the last values of the topics that
     /// were not named before into the outbox, all in one piece.
     pub(super) fn subscribe(&mut self, filters: Vec<Filter>, reply: Answer, last_values: LastValues) {
+        // Before any lock, as there may be a thousand of each.
+        let (gone, new) = (missing_in(&filters, &self.filters), missing_in(&self.filters, &filters));
         let mut inside = self.outbox.lock();
         match reply {
             Answer::First(text) => inside.first.push_back(text),
@@ -254,15 +277,13 @@ impl Session {
                 self.outbox.account(&mut inside, offered, "clown.talk/-");
             }
         }
-        let gone = self.filters.iter().filter(|filter| !filters.contains(filter));
-        let new = filters.iter().filter(|filter| !self.filters.contains(filter));
-        let generation = self.hub.resubscribe(&self.outbox, gone, new.clone());
-        let found = match last_values {
-            LastValues::None => Vec::new(),
+        let generation = self.hub.resubscribe(&self.outbox, &gone, &new);
+        let (found, looked_at) = match last_values {
+            LastValues::None => (Vec::new(), 0),
             LastValues::All => self.hub.last_values(filters.iter(), std::iter::empty()),
-            LastValues::New => self.hub.last_values(new, self.filters.iter()),
+            LastValues::New => self.hub.last_values(new.iter().copied(), self.filters.iter()),
         };
-        self.allowance.work(found.len() / LAST_VALUES_A_FRAME);
+        self.allowance.work(looked_at / LAST_VALUES_A_FRAME);
         let named = names(if last_values == LastValues::New { filters.as_slice() } else { &[] });
         inside.queue.keep_last_values(|topic| named.has_match(topic.as_str()));
         for channel in found.into_iter().filter(|channel| self.outbox.view.names(&channel.topic)) {
@@ -272,6 +293,12 @@ impl Session {
         self.filters = filters;
         self.outbox.wake();
     }
+}
+
+/// Those of `wanted` that are not among `held`.
+fn missing_in<'f>(held: &[Filter], wanted: &'f [Filter]) -> Vec<&'f Filter> {
+    let held: HashSet<&Filter> = held.iter().collect();
+    wanted.iter().filter(|filter| !held.contains(filter)).collect()
 }
 
 /// Where an answer to a subscription stands among what waits.
@@ -296,7 +323,7 @@ pub(super) enum LastValues {
 impl Drop for Session {
     fn drop(&mut self) {
         let now = SystemTime::now();
-        self.hub.resubscribe(&self.outbox, self.filters.iter(), std::iter::empty());
+        self.hub.resubscribe(&self.outbox, &self.filters.iter().collect::<Vec<_>>(), &[]);
         self.outbox.close();
         if let Some(will) = self.will.take() {
             let retention = self.usual_retention(&will.topic, will.kind);

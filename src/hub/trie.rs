@@ -12,6 +12,7 @@ use foldhash::fast::RandomState;
 pub struct Trie<L> {
     root: Node<L>,
     leaves: usize,
+    nodes: usize,
 }
 
 #[derive(Debug)]
@@ -28,7 +29,7 @@ impl<L> Default for Node<L> {
 
 impl<L> Default for Trie<L> {
     fn default() -> Self {
-        Self { root: Node::default(), leaves: 0 }
+        Self { root: Node::default(), leaves: 0, nodes: 0 }
     }
 }
 
@@ -54,7 +55,7 @@ impl<L> Trie<L> {
 
     /// Changes the leaf at exactly this path: gets what is there, leaves what `change` returns.
     pub fn change(&mut self, path: &str, change: impl FnOnce(Option<L>) -> Option<L>) {
-        let (before, after) = self.root.change(path, change);
+        let (before, after) = self.root.change(path, change, &mut self.nodes);
         self.leaves = self.leaves + usize::from(after) - usize::from(before);
     }
 
@@ -72,32 +73,50 @@ impl<L> Trie<L> {
     }
 
     /// Visits the leaf of every path that, read as a topic, is matched by this filter. Each leaf once.
-    pub fn covered<'a>(&'a self, filter: &str, visit: &mut impl FnMut(&'a L)) {
-        self.root.covered(Some(filter), true, visit);
+    /// Returns how many nodes it went through.
+    pub fn covered<'a>(&'a self, filter: &str, visit: &mut impl FnMut(&'a L)) -> usize {
+        self.root.covered(Some(filter), true, visit)
+    }
+
+    /// Visits every leaf once.
+    pub fn each<'a>(&'a self, visit: &mut impl FnMut(&'a L)) {
+        self.root.each(visit);
+    }
+
+    /// How many nodes there are, which is what it takes in memory.
+    pub fn nodes(&self) -> usize {
+        self.nodes
     }
 
     #[cfg(test)]
-    fn nodes(&self) -> usize {
+    fn counted_nodes(&self) -> usize {
         self.root.count() - 1
     }
 }
 
 impl<L> Node<L> {
     /// Returns whether there was a leaf before, and whether there is one now.
-    fn change(&mut self, path: &str, change: impl FnOnce(Option<L>) -> Option<L>) -> (bool, bool) {
+    fn change(
+        &mut self,
+        path: &str,
+        change: impl FnOnce(Option<L>) -> Option<L>,
+        nodes: &mut usize,
+    ) -> (bool, bool) {
         let (level, rest) = split(path);
-        let child = match self.children.get_mut(level) {
-            Some(child) => child,
-            None => self.children.entry(level.into()).or_default(),
-        };
+        if !self.children.contains_key(level) {
+            *nodes += 1;
+            self.children.insert(level.into(), Self::default());
+        }
+        let Some(child) = self.children.get_mut(level) else { return (false, false) };
         let changed = if let Some(rest) = rest {
-            child.change(rest, change)
+            child.change(rest, change, nodes)
         } else {
             let before = child.leaf.is_some();
             child.leaf = change(child.leaf.take());
             (before, child.leaf.is_some())
         };
         if child.leaf.is_none() && child.children.is_empty() {
+            *nodes -= 1;
             self.children.remove(level);
             self.children.shrink_to(self.children.len() * 2);
         }
@@ -125,29 +144,37 @@ impl<L> Node<L> {
     }
 
     /// `rest` is what is left of the filter; on the first level wildcards pass over names that start with `$`.
-    fn covered<'a>(&'a self, rest: Option<&str>, first: bool, visit: &mut impl FnMut(&'a L)) {
+    fn covered<'a>(&'a self, rest: Option<&str>, first: bool, visit: &mut impl FnMut(&'a L)) -> usize {
         let Some(rest) = rest else {
-            return self.leaf.iter().for_each(visit);
+            self.leaf.iter().for_each(visit);
+            return 1;
         };
         let named = |name: &str| !(first && name.starts_with('$'));
+        let mut nodes = 1;
         match split(rest) {
             ("#", _) => {
                 self.leaf.iter().for_each(&mut *visit);
                 for (_, child) in self.children.iter().filter(|(name, _)| named(name)) {
-                    child.covered(Some("#"), false, visit);
+                    nodes += child.covered(Some("#"), false, visit);
                 }
             }
             ("+", rest) => {
                 for (_, child) in self.children.iter().filter(|(name, _)| named(name)) {
-                    child.covered(rest, false, visit);
+                    nodes += child.covered(rest, false, visit);
                 }
             }
             (level, rest) => {
                 if let Some(child) = self.children.get(level) {
-                    child.covered(rest, false, visit);
+                    nodes += child.covered(rest, false, visit);
                 }
             }
         }
+        nodes
+    }
+
+    fn each<'a>(&'a self, visit: &mut impl FnMut(&'a L)) {
+        self.leaf.iter().for_each(&mut *visit);
+        self.children.values().for_each(|child| child.each(visit));
     }
 
     #[cfg(test)]
@@ -262,6 +289,7 @@ mod tests {
             prefixes.sort();
             prefixes.dedup();
             prop_assert_eq!(trie.nodes(), prefixes.len());
+            prop_assert_eq!(trie.counted_nodes(), prefixes.len());
             for (path, leaf) in &twin {
                 prop_assert_eq!(trie.get(path), Some(leaf));
                 trie.change(path, |_| None);

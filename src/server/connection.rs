@@ -39,6 +39,9 @@ pub(crate) trait Wire {
     /// Bytes that were put in and are not written.
     fn waiting(&self) -> usize;
 
+    /// Bytes that were written since the wire was made.
+    fn progress(&self) -> u64;
+
     /// Writes what was put in.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ending>>;
 
@@ -145,8 +148,8 @@ struct Connection<W> {
     patience: Patience,
     heard: Instant,
     pings: u32,
-    /// How much was waiting when a write last made progress, and when that was; `None` when all is written.
-    unwritten: Option<(usize, Instant)>,
+    /// What the wire had written when a write last made progress, and when that was; `None` when all is written.
+    unwritten: Option<(u64, Instant)>,
     batch_due: Option<Instant>,
     /// Messages read since the outbox was last looked at.
     turn: usize,
@@ -162,9 +165,10 @@ impl<W: Wire> Connection<W> {
         let mut clock = std::pin::pin!(sleep_until(self.next_check()));
         loop {
             if self.turn >= TURN {
-                self.turn = 0;
                 tokio::task::yield_now().await;
-                self.write_some();
+                if let Err(ending) = self.take_a_turn() {
+                    return ending;
+                }
             }
             let handled = match poll_fn(|cx| self.poll_event(clock.as_mut(), cx)).await {
                 Ok(Event::Incoming(incoming)) => self.take_in(incoming).await,
@@ -181,6 +185,17 @@ impl<W: Wire> Connection<W> {
         }
     }
 
+    /// What a client that talks without a pause must not keep from happening.
+    fn take_a_turn(&mut self) -> Result<(), Ending> {
+        self.turn = 0;
+        if self.session.outbox().has_overflowed() {
+            return Err(Ending::SlowConsumer);
+        }
+        self.check_the_clock()?;
+        self.write_some();
+        Ok(())
+    }
+
     /// Goes on with a write, reads, writes what waits in the outbox, and looks at the clock. Writing comes first, so
     /// that a free socket is never kept waiting by a client that talks without a pause.
     fn poll_event(
@@ -188,8 +203,10 @@ impl<W: Wire> Connection<W> {
         mut clock: Pin<&mut Sleep>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Event<W::Text>, Ending>> {
-        if self.unwritten.is_some() {
-            self.flush(cx)?;
+        if self.unwritten.is_some()
+            && let Err(ending) = self.flush(cx)
+        {
+            return Poll::Ready(Err(self.last_word(ending, cx)));
         }
         if let Poll::Ready(incoming) = self.wire.poll_read(cx) {
             return Poll::Ready(Ok(Event::Incoming(incoming)));
@@ -205,6 +222,17 @@ impl<W: Wire> Connection<W> {
             clock.as_mut().reset(check);
         }
         clock.poll(cx).map(|()| Ok(Event::Clock))
+    }
+
+    /// A socket that cannot be written to any more may still hold the client's good-bye, which is then how it ended.
+    fn last_word(&mut self, ending: Ending, cx: &mut Context<'_>) -> Ending {
+        loop {
+            match self.wire.poll_read(cx) {
+                Poll::Ready(Incoming::End(Ending::Farewell)) => return Ending::Farewell,
+                Poll::Ready(Incoming::Text(_) | Incoming::Alive) => {}
+                Poll::Ready(Incoming::End(_)) | Poll::Pending => return ending,
+            }
+        }
     }
 
     /// Writes what the socket takes, and notes whether that was all.
@@ -240,9 +268,9 @@ impl<W: Wire> Connection<W> {
     }
 
     fn note_progress(&mut self) {
-        let waiting = self.wire.waiting();
-        if self.unwritten.is_none_or(|(before, _)| waiting != before) {
-            self.unwritten = Some((waiting, Instant::now()));
+        let progress = self.wire.progress();
+        if self.unwritten.is_none_or(|(before, _)| progress != before) {
+            self.unwritten = Some((progress, Instant::now()));
         }
     }
 
@@ -254,8 +282,9 @@ impl<W: Wire> Connection<W> {
             }
             Incoming::Alive => {
                 self.heard();
+                self.session.count_sign(SystemTime::now()).map_err(Ending::TooMuch)?;
                 // The wire may have an answer to write.
-                self.unwritten.get_or_insert((0, Instant::now()));
+                self.unwritten.get_or_insert((self.wire.progress(), Instant::now()));
                 Ok(())
             }
             Incoming::End(ending) => Err(ending),
@@ -271,6 +300,9 @@ impl<W: Wire> Connection<W> {
     /// A message may hold thousands of frames; others get their turn in between.
     async fn receive(&mut self, message: &str) -> Result<(), Ending> {
         let mut frames = Frames::of(message);
+        if frames.is_done() {
+            self.session.count_sign(SystemTime::now()).map_err(Ending::TooMuch)?;
+        }
         while self.session.receive_some(&mut frames, TURN, SystemTime::now()).map_err(Ending::TooMuch)? {
             self.turn = 0;
             self.write_some();
@@ -282,6 +314,9 @@ impl<W: Wire> Connection<W> {
             }
             tokio::task::yield_now().await;
         }
+        if self.session.batch().is_zero() {
+            self.batch_due = None;
+        }
         Ok(())
     }
 
@@ -290,7 +325,7 @@ impl<W: Wire> Connection<W> {
         if self.unwritten.is_none() {
             self.take_out();
             if self.wire.waiting() > 0 {
-                self.unwritten = Some((self.wire.waiting(), Instant::now()));
+                self.unwritten = Some((self.wire.progress(), Instant::now()));
             }
         }
     }
@@ -338,7 +373,7 @@ impl<W: Wire> Connection<W> {
         }
         self.pings += 1;
         self.wire.ping();
-        self.unwritten.get_or_insert((self.wire.waiting(), now));
+        self.unwritten.get_or_insert((self.wire.progress(), now));
         Ok(())
     }
 }

@@ -113,6 +113,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for Lines<S> {
         self.stream.len()
     }
 
+    fn progress(&self) -> u64 {
+        self.stream.progress()
+    }
+
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ending>> {
         Pin::new(&mut self.stream).poll_flush(cx).map_err(|_| Ending::Vanished)
     }

@@ -60,6 +60,9 @@ pub struct Settings {
     pub figures_every: Duration,
 }
 
+/// How long an HTTP connection may live, in times of what a handshake may take: enough for a page and its sign-in.
+const HANDSHAKES_A_CONNECTION: u32 = 3;
+
 /// What the doors need to know.
 pub(crate) struct App {
     pub(crate) hub: Arc<Hub>,
@@ -240,7 +243,10 @@ async fn serve_http(app: Arc<App>, router: Router, stream: TcpStream, visit: Vis
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
+    // A socket leaves this connection behind; whoever stays may load a page, but not keep a place.
+    let too_long = sleep(app.settings.handshake * HANDSHAKES_A_CONNECTION);
     tokio::select! {
+        () = too_long => tracing::debug!(address = %visit.address, "connection has not become a socket in time"),
         _ = connection.as_mut() => {}
         () = app.shutdown.drain().cancelled() => {
             connection.as_mut().graceful_shutdown();
@@ -307,5 +313,9 @@ async fn greet(
     let guest = gate::Guest { user, signed_out: CancellationToken::new() };
     let mut session = app.session(&guest, visit, base, side);
     session.receive(&line, SystemTime::now()).map_err(Ending::TooMuch)?;
+    if !session.is_open() {
+        session.drain(usize::MAX, SystemTime::now(), &mut |pieces| wire.frame(pieces));
+        return Err(refuse("the first line is no good config/set"));
+    }
     Ok((session, visit.seat()))
 }

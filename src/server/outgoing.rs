@@ -20,11 +20,13 @@ pub(crate) struct Outgoing<S> {
     stream: S,
     waiting: Vec<u8>,
     written: usize,
+    /// Bytes that the stream has taken since it was made.
+    progress: u64,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Outgoing<S> {
     pub(crate) fn new(stream: S) -> Self {
-        Self { stream, waiting: Vec::new(), written: 0 }
+        Self { stream, waiting: Vec::new(), written: 0, progress: 0 }
     }
 
     /// The end of the line: what is appended here goes out after everything before it.
@@ -37,13 +39,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Outgoing<S> {
         self.waiting.len() - self.written
     }
 
+    /// Bytes that the stream has taken since it was made: what shows that the other side still reads.
+    pub(crate) fn progress(&self) -> u64 {
+        self.progress
+    }
+
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while let Some(rest) = self.waiting.get(self.written..)
             && !rest.is_empty()
         {
             match ready!(Pin::new(&mut self.stream).poll_write(cx, rest))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                n => self.written += n,
+                n => {
+                    self.written += n;
+                    self.progress += n as u64;
+                }
             }
         }
         self.written = 0;

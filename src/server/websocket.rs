@@ -168,6 +168,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for WebSocket<S> {
         self.inner.get_ref().len()
     }
 
+    fn progress(&self) -> u64 {
+        self.inner.get_ref().progress()
+    }
+
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ending>> {
         if self.answers {
             let flushed = ready!(Pin::new(&mut self.inner).poll_flush(cx));

@@ -207,8 +207,13 @@ pub async fn at_remote(
             Ok(socket) => {
                 tracing::info!(url = remote.url, ?kit, "simulated node is connected");
                 wait = SHORTEST;
-                if converse(socket, kit, &mut running, std::mem::take(&mut pending), &stop).await {
-                    return Ok(());
+                let mut socket = socket;
+                tokio::select! {
+                    () = stop.cancelled() => {
+                        let _ = timeout(GOOD_BYE, socket.close(None)).await;
+                        return Ok(());
+                    }
+                    () = converse(&mut socket, kit, &mut running, std::mem::take(&mut pending)) => {}
                 }
                 tracing::warn!(url = remote.url, "connection lost, trying again");
             }
@@ -261,35 +266,28 @@ fn refused(remote: &Remote, status: StatusCode) -> Failure {
     Failure::Final(Refused::Status { url: remote.url.clone(), status: status.as_u16(), advice })
 }
 
-/// Talks until the connection is lost (`false`) or the stop sign is given (`true`).
-async fn converse(
-    mut socket: Socket,
-    kit: Kit,
-    running: &mut Running,
-    mut lines: Vec<Line>,
-    stop: &CancellationToken,
-) -> bool {
+/// How long the hub may take to hear our good-bye.
+const GOOD_BYE: Duration = Duration::from_secs(1);
+
+/// Talks until the connection is lost.
+async fn converse(socket: &mut Socket, kit: Kit, running: &mut Running, mut lines: Vec<Line>) {
     if socket.send(Message::text(opening(kit))).await.is_err() {
-        return false;
+        return;
     }
     loop {
         for line in lines.drain(..) {
             if socket.feed(Message::text(line.to_string())).await.is_err() {
-                return false;
+                return;
             }
         }
         if socket.flush().await.is_err() {
-            return false;
+            return;
         }
         lines = tokio::select! {
-            () = stop.cancelled() => {
-                let _ = socket.close(None).await;
-                return true;
-            }
             () = sleep_until(running.next_wake()) => running.wake(),
             message = socket.next() => match message {
                 Some(Ok(Message::Text(text))) => running.hear(&text),
-                Some(Ok(Message::Close(_)) | Err(_)) | None => return false,
+                Some(Ok(Message::Close(_)) | Err(_)) | None => return,
                 Some(Ok(_)) => Vec::new(),
             },
         };
