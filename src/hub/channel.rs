@@ -113,6 +113,20 @@ impl Channels {
         Arc::clone(&self.map.entry(topic.clone()).or_insert_with(new))
     }
 
+    /// Forgets who gets the messages, but for the channels that are in use at this moment. Returns how many receivers
+    /// are still remembered.
+    pub(super) fn forget_routes(&self) -> usize {
+        let mut kept = 0;
+        for channel in &self.map {
+            if let Some(mut state) = channel.state.try_lock() {
+                state.route = None;
+            } else {
+                kept += 1;
+            }
+        }
+        kept
+    }
+
     /// Drops every channel that is only a cached route and that nobody is publishing to at this moment.
     fn sweep(&self) {
         let mut kept = 0;

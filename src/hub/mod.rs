@@ -22,7 +22,7 @@ mod tests;
 pub mod trie;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::SystemTime;
 
 use parking_lot::RwLock;
@@ -87,6 +87,9 @@ impl Default for Settings {
 /// allocator's overhead; it counts against the bound of the store.
 const LEVEL_COST: u64 = 300;
 
+/// Receivers that may be remembered, for each route that may be.
+const TARGETS_A_ROUTE: usize = 16;
+
 /// What is to become of a message once it is routed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retention {
@@ -119,6 +122,8 @@ pub struct Hub {
     presence: Presence,
     figures: Arc<Figures>,
     next_session: AtomicU64,
+    /// Receivers in remembered routes, those of replaced routes counted again.
+    remembered_targets: AtomicUsize,
 }
 
 impl Hub {
@@ -134,6 +139,7 @@ impl Hub {
             presence: Presence::default(),
             figures: Arc::default(),
             next_session: AtomicU64::new(1),
+            remembered_targets: AtomicUsize::new(0),
         })
     }
 
@@ -265,7 +271,20 @@ impl Hub {
         let generation = self.generation.load(Ordering::Acquire);
         match &state.route {
             Some(route) if route.generation == generation => Arc::clone(route),
-            _ => Arc::clone(state.route.insert(Arc::new(self.find_route(&channel.topic)))),
+            _ => {
+                let route = Arc::new(self.find_route(&channel.topic));
+                self.count_targets(route.targets.len());
+                Arc::clone(state.route.insert(route))
+            }
+        }
+    }
+
+    /// Counts receivers that are remembered, those of routes that were replaced included. Where there are too many all
+    /// routes are forgotten: they are found again when they are needed, and clients that have gone are let go of.
+    fn count_targets(&self, more: usize) {
+        let most = self.settings.cached_routes.saturating_mul(TARGETS_A_ROUTE);
+        if self.remembered_targets.fetch_add(more, Ordering::Relaxed) + more > most {
+            self.remembered_targets.store(self.channels.forget_routes(), Ordering::Relaxed);
         }
     }
 

@@ -333,3 +333,63 @@ fn a_message_that_would_read_as_the_hubs_own_word_is_not_delivered() {
     say(&mut liar, "[\"n/clown.talk/-/publish/ok\", {\"id\": 1}]\n[\"n/t/1\", 1]");
     assert_eq!(heard(&mut reader), ["[\"t/1\", 1]"]);
 }
+
+#[test]
+fn a_write_takes_no_more_last_values_than_it_asks_for() {
+    let hub = hub();
+    let mut node = node(&hub);
+    let long = "x".repeat(100_000);
+    for n in 0..20 {
+        say(&mut node, &format!("[\"t/{n}\", \"{long}\"]"));
+    }
+    let mut reader = dashboard(&hub);
+    let mut first = 0;
+    reader.drain(64 * 1024, NOW, &mut |_| first += 1);
+    assert_eq!(first, 1, "the welcome goes alone");
+    let mut written = 0;
+    let left = reader.drain(64 * 1024, NOW, &mut |pieces| written += pieces.concat().len());
+    assert!(left == Drained::More && written < 2 * 100_100, "{written}");
+    assert_eq!(values(&mut reader).len() + 1, 20);
+}
+
+#[test]
+fn what_gives_way_to_a_wish_for_the_newest_is_told() {
+    let hub = hub();
+    let mut node = node(&hub);
+    let mut reader = dashboard(&hub);
+    heard(&mut reader);
+    for n in 0..10 {
+        say(&mut node, &format!("[\"t/1\", {n}]"));
+    }
+    say(&mut reader, "[\"clown.talk/-/config/set\", {\"conflate\": true, \"retained\": false}]");
+    let told = heard(&mut reader);
+    assert_eq!(told[..2], ["[\"clown.talk/-/skipped\", {\"count\": 9}]", "[\"n/t/1\", 9]"], "{told:?}");
+}
+
+#[test]
+fn the_index_of_last_values_counts_against_the_store() {
+    let hub = hub_with(|settings| settings.retained_bytes = 30_000);
+    let mut node = node(&hub);
+    for n in 0..100 {
+        say(&mut node, &format!("[\"{n}/{}\", 1]", "a/".repeat(20)));
+    }
+    assert!((2..10).contains(&hub.figures().retained.value()), "{}", hub.figures().retained.value());
+    assert!(hub.figures().retained_bytes.value() <= 30_000);
+}
+
+#[test]
+fn remembered_receivers_are_bounded_and_those_who_left_are_let_go() {
+    let hub = hub_with(|settings| settings.cached_routes = 10);
+    let readers: Vec<_> = (0..50).map(|_| dashboard(&hub)).collect();
+    let watched = Arc::downgrade(readers[0].outbox());
+    let mut node = node(&hub);
+    for n in 0..8 {
+        say(&mut node, &format!("[\"t/{n}\", 1]"));
+    }
+    drop(readers);
+    let _others: Vec<_> = (0..50).map(|_| dashboard(&hub)).collect();
+    for n in 8..40 {
+        say(&mut node, &format!("[\"t/{n}\", 1]"));
+    }
+    assert!(watched.upgrade().is_none(), "a route still holds a client that has gone");
+}

@@ -75,6 +75,30 @@ async fn who_is_slow_at_the_door_is_sent_away() {
     bystander.is_undisturbed().await;
 }
 
+/// Asks for the health of the hub again and again on one connection, for as long as it is let.
+async fn keeps_asking(hub: &Hub) {
+    let mut stream = TcpStream::connect(hub.address).await.unwrap();
+    let mut answer = [0; 4096];
+    while stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").await.is_ok()
+        && stream.read(&mut answer).await.is_ok_and(|n| n > 0)
+    {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+}
+
+/// Asks for a file without end and reads nothing of it, for as long as it is let.
+async fn never_reads(hub: &Hub) {
+    let mut stream = TcpStream::connect(hub.address).await.unwrap();
+    while stream.write_all(b"GET /style.css HTTP/1.1\r\nHost: localhost\r\n\r\n").await.is_ok() {}
+}
+
+#[tokio::test]
+async fn a_stranger_cannot_keep_a_place_at_the_door_by_asking_for_more() {
+    let hub = Hub::with(&["limits.handshakes=2", "limits.handshake_seconds=1"]);
+    in_time("the end of both", async { tokio::join!(keeps_asking(&hub), never_reads(&hub)) }).await;
+    Client::connect(&hub, "/talk").await.leave().await;
+}
+
 #[tokio::test]
 async fn heads_that_are_too_big_or_too_many_are_refused() {
     let hub = Hub::demo();
