@@ -76,6 +76,9 @@ const TURN: usize = 32;
 /// How many bytes are taken from the outbox for one write.
 const WRITE: usize = 64 * 1024;
 
+/// How long what a client said before its socket broke may take to arrive.
+const LAST_WORD: Duration = Duration::from_millis(100);
+
 /// What interrupts the waiting.
 enum Event<T> {
     Incoming(Incoming<T>),
@@ -102,6 +105,7 @@ where
             () = signed_out.cancelled() => Ending::SignedOut,
             ending = connection.until_the_end() => ending,
         };
+        let ending = if ending == Ending::Vanished { connection.last_word().await } else { ending };
         // In a box, so that no living connection holds room for its end.
         Box::pin(finish(connection, ending)).await;
     }
@@ -203,10 +207,8 @@ impl<W: Wire> Connection<W> {
         mut clock: Pin<&mut Sleep>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Event<W::Text>, Ending>> {
-        if self.unwritten.is_some()
-            && let Err(ending) = self.flush(cx)
-        {
-            return Poll::Ready(Err(self.last_word(ending, cx)));
+        if self.unwritten.is_some() {
+            self.flush(cx)?;
         }
         if let Poll::Ready(incoming) = self.wire.poll_read(cx) {
             return Poll::Ready(Ok(Event::Incoming(incoming)));
@@ -225,13 +227,18 @@ impl<W: Wire> Connection<W> {
     }
 
     /// A socket that cannot be written to any more may still hold the client's good-bye, which is then how it ended.
-    fn last_word(&mut self, ending: Ending, cx: &mut Context<'_>) -> Ending {
-        loop {
-            match self.wire.poll_read(cx) {
-                Poll::Ready(Incoming::End(Ending::Farewell)) => return Ending::Farewell,
-                Poll::Ready(Incoming::Text(_) | Incoming::Alive) => {}
-                Poll::Ready(Incoming::End(_)) | Poll::Pending => return ending,
+    async fn last_word(&mut self) -> Ending {
+        let last = poll_fn(|cx| {
+            loop {
+                match ready!(self.wire.poll_read(cx)) {
+                    Incoming::End(ending) => return Poll::Ready(ending),
+                    Incoming::Text(_) | Incoming::Alive => {}
+                }
             }
+        });
+        match tokio::time::timeout(LAST_WORD, last).await {
+            Ok(Ending::Farewell) => Ending::Farewell,
+            Ok(_) | Err(_) => Ending::Vanished,
         }
     }
 
