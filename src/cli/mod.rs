@@ -109,6 +109,11 @@ impl Cli {
 /// Sends the log to standard error.
 fn start_log(filter: &str, format: LogFormat) -> anyhow::Result<()> {
     use std::io::IsTerminal;
+    let is_word = !filter.is_empty() && filter.chars().all(char::is_alphanumeric);
+    if is_word && filter.parse::<tracing_subscriber::filter::LevelFilter>().is_err() {
+        let sentence = format!("log.filter: no level {filter:?}; use off, error, warn, info, debug or trace");
+        return Err(OperatorError::new(sentence).into());
+    }
     let filter = tracing_subscriber::EnvFilter::try_new(filter)
         .map_err(|error| OperatorError::new(format!("log.filter: {error}")))?;
     let log = tracing_subscriber::fmt()

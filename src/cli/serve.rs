@@ -199,6 +199,10 @@ fn simulate(hub: &Arc<Hub>, settings: &Settings, is_demo: bool, shutdown: &Shutd
 
 /// The first thing that a person sees. It goes to standard output, the log to standard error.
 fn say_where(address: SocketAddr, lines: Option<SocketAddr>, is_demo: bool, simulated: &[Base]) {
+    let ip = address.ip();
+    let host =
+        if ip.is_unspecified() { "THIS-MACHINE".to_owned() } else { SocketAddr::new(ip, 0).to_string() };
+    let address = format!("{}:{}", host.trim_end_matches(":0"), address.port());
     let (page_user, user) =
         if is_demo { ("clown:bigclown@", "clown:bigclown") } else { ("", "USER:PASSWORD") };
     let base =

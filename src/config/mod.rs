@@ -1,7 +1,7 @@
 //! Text to typed settings: files, environment and flags are merged, every value is checked, and all mistakes are
 //! told at once. The only module that knows the crate `config`.
 //!
-//! The defaults stand in `config/hub.toml` and nowhere else; what is allowed stands in [`Settings`].
+//! The defaults stand in `src/config/defaults.toml` and nowhere else; what is allowed stands in [`Settings`].
 //!
 //! ```
 //! use clown_hub::config::{Sources, load};
@@ -32,7 +32,7 @@ pub use self::settings::{
 };
 
 /// Every key with its default, unit and meaning: a whole configuration, fit to be printed and edited.
-pub const HUB_TOML: &str = include_str!("../../config/hub.toml");
+pub const HUB_TOML: &str = include_str!("defaults.toml");
 
 /// Where settings are looked for besides the defaults: one file, the environment, flags; the later wins.
 #[derive(Debug, Clone, Default)]

@@ -467,3 +467,12 @@ fn a_list_in_a_flag_may_stand_between_commas_or_be_written_as_in_a_file() {
     assert_eq!(filters("[]").unwrap(), Vec::<String>::new());
     assert!(filters("[a/b").unwrap_err().to_string().contains("retained.always: expected a list"));
 }
+
+/// The copy is for people, who may change it; what is compiled in must not change with it.
+#[test]
+fn the_configuration_that_people_are_given_is_the_one_that_is_compiled_in() {
+    assert_eq!(
+        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/config/hub.toml")).unwrap(),
+        HUB_TOML
+    );
+}

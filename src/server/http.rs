@@ -175,14 +175,16 @@ async fn enter(app: Arc<App>, visit: Arc<Visit>, base: &str, side: Side, request
         Ok(guest) => guest,
         Err(stranger) => return turned_away(&stranger),
     };
+    let forbidden = |reason: &'static str| {
+        let (user, address) = (&guest.user.name, visit.address);
+        tracing::warn!(%user, %address, ?base, ?side, reason, "connection refused");
+        refusal(StatusCode::FORBIDDEN, reason)
+    };
     if !guest.user.rights.may_use(&base) {
-        return refusal(StatusCode::FORBIDDEN, "this user may not use this base");
+        return forbidden("this user may not use this base: no filter of the account reaches it");
     }
     if side == Side::Node && !guest.user.rights.may_be_node(&base) {
-        return refusal(
-            StatusCode::FORBIDDEN,
-            "this user may not be the node of this base: it may not publish its presence",
-        );
+        return forbidden("this user may not be the node of this base: it may not publish its presence");
     }
     let accept = match accept_key(request.headers()) {
         Ok(accept) => accept,

@@ -1,5 +1,6 @@
 //! A byte stream as a [`Wire`]: one frame a line, ended by a line feed (`docs/protocol.md`, clauses 1.4 and 2.6).
 
+use std::borrow::Cow;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -159,11 +160,21 @@ enum HelloSide {
 const FIRST_LINE: &str =
     "the first line must be [\"clown.talk/-/config/set\", {\"user\": \"…\", \"password\": \"…\"}]";
 
+/// The sentence goes to whoever wrote the line, and nowhere else.
+fn complaint(error: &serde_json::Error) -> Cow<'static, str> {
+    let said = error.to_string();
+    if said.starts_with("missing field") {
+        FIRST_LINE.into()
+    } else {
+        format!("the first line: {said}").into()
+    }
+}
+
 impl Hello {
     pub(crate) fn parse(line: &str) -> Result<Self, Ending> {
         match Frames::of(line).next() {
             Some(Ok(frame)) if frame.topic == "clown.talk/-/config/set" => {
-                serde_json::from_str(frame.payload).map_err(|_| Ending::NotSignedIn(FIRST_LINE.into()))
+                serde_json::from_str(frame.payload).map_err(|error| Ending::NotSignedIn(complaint(&error)))
             }
             _ => Err(Ending::NotSignedIn(FIRST_LINE.into())),
         }

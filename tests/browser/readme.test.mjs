@@ -2,10 +2,12 @@
 
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
+import { on } from "node:events";
 import { access, constants, readFile } from "node:fs/promises";
 import { delimiter, resolve } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
+import { WebSocket } from "ws";
 import { newPage, startBrowser } from "./support/browser.mjs";
 import { startHub } from "./support/hub.mjs";
 
@@ -61,6 +63,18 @@ test("the sample in Python prints temperatures", async (t) => {
     if (/^thermometer\/\S+ \{'temperature': \[-?\d+(\.\d+)?, '℃'\]\}$/m.test(printed)) return;
   }
   assert.fail(`it printed ${printed}${errors}`);
+});
+
+test("the sample of a device in Python is seen by a dashboard", async (t) => {
+  const python = spawn(process.env.PYTHON ?? "python3", ["-c", blocks("python")[1]]);
+  t.after(() => python.kill());
+  const dashboard = new WebSocket(`ws://${new URL(hub.origin).host}/talk/home/attic`, { auth: "clown:bigclown" });
+  t.after(() => dashboard.terminate());
+  dashboard.on("open", () => dashboard.send('["clown.talk/-/config/set", {"filters": ["thermometer/0"]}]'));
+  for await (const [message] of on(dashboard, "message")) {
+    const [topic, payload] = JSON.parse(message);
+    if (topic === "thermometer/0") return assert.equal(payload.temperature[1], "℃");
+  }
 });
 
 test("the sample for a shell is answered", async () => {

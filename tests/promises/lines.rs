@@ -60,7 +60,7 @@ async fn a_first_line_that_lets_nobody_in_is_told_why_and_the_stream_ends() {
         (hello("anna", PASSWORD, r#", "base": "b""#), "this user may not use this base"),
         (hello("anna", PASSWORD, r#", "base": "a", "side": "node""#), "may not be the node of this base"),
         (hello("anna", PASSWORD, r#", "base": "a//b""#), "no such base"),
-        (hello("anna", PASSWORD, r#", "side": "both""#), "the first line must be"),
+        (hello("anna", PASSWORD, r#", "side": "both""#), "expected `dashboard` or `node`"),
         (r#"["clown.talk/-/config/set", {}]"#.to_owned(), "the first line must be"),
         (r#"["a/b", 1]"#.to_owned(), "the first line must be"),
         ("GET / HTTP/1.1\r".to_owned(), "the first line must be"),
