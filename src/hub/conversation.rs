@@ -252,7 +252,12 @@ impl Session {
         };
         if !self.may_publish(&topic) || (options.retain.is_some() && !self.client.rights.retain) {
             self.hub.figures().forbidden.add(1);
-            tracing::info!(client = %self.name(), ?topic, "message is not allowed");
+            self.refusals += 1;
+            // The first, and then ever more rarely: a client that keeps trying must not fill the log.
+            if self.refusals.is_power_of_two() {
+                let (client, refused) = (self.name(), self.refusals);
+                tracing::info!(%client, user = %self.client.user, ?topic, refused, "message is not allowed");
+            }
             self.reply(&Reply::PublishError(refused(FORBIDDEN.to_owned(), id)));
             return Ok(());
         }

@@ -76,6 +76,8 @@ pub struct Session {
     pub(super) filters: Vec<Filter>,
     pub(super) wishes: Wishes,
     pub(super) opened: bool,
+    /// Messages that the rights did not allow.
+    pub(super) refusals: u64,
     will: Option<Will>,
     taken: Vec<Item>,
 }
@@ -100,6 +102,7 @@ impl Hub {
             filters: Vec::new(),
             wishes: Wishes::default(),
             opened: false,
+            refusals: 0,
             will: None,
             taken: Vec::new(),
         }
