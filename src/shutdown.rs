@@ -47,16 +47,6 @@ impl Shutdown {
         &self.drain
     }
 
-    /// Whether the sign to finish was given.
-    pub fn is_draining(&self) -> bool {
-        self.drain.is_cancelled()
-    }
-
-    /// How many tasks are running.
-    pub fn running(&self) -> usize {
-        self.tasks.len()
-    }
-
     /// Gives the sign to finish, and waits for all tasks until the deadline or `hurry`; then cuts off the rest.
     pub async fn finish(&self, deadline: Duration, hurry: impl Future<Output = ()>) -> Ended {
         self.drain.cancel();
