@@ -1,5 +1,5 @@
-//! How the hub stops, in one place: the first signal drains, the second aborts, and nothing runs that the end would
-//! not wait for.
+//! How the hub stops, in one place: the first signal drains, the second ends the waiting, and nothing runs that the end
+//! would not wait for.
 
 use std::future::Future;
 use std::time::Duration;
@@ -9,11 +9,10 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// The two stop signs and the list of all that runs. Clones are the same thing.
+/// The stop sign and the list of all that runs. Clones are the same thing.
 #[derive(Debug, Clone, Default)]
 pub struct Shutdown {
     drain: CancellationToken,
-    abort: CancellationToken,
     tasks: TaskTracker,
 }
 
@@ -22,7 +21,7 @@ pub struct Shutdown {
 pub enum Ended {
     /// Everybody had left before the deadline.
     Drained,
-    /// The deadline or a second signal cut off this many tasks.
+    /// The deadline or a second signal came before this many tasks were done.
     CutOff(usize),
 }
 
@@ -30,16 +29,7 @@ impl Shutdown {
     /// Runs a task that the end waits for. The only place where tasks are spawned.
     #[expect(clippy::disallowed_methods, reason = "this is the one spawner")]
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let abort = self.abort.clone();
-        // In a box, as `select!` would hold a place for it twice.
-        let task = Box::pin(task);
-        tokio::spawn(self.tasks.track_future(async move {
-            tokio::select! {
-                biased;
-                () = abort.cancelled_owned() => {}
-                () = task => {}
-            }
-        }));
+        tokio::spawn(self.tasks.track_future(task));
     }
 
     /// The sign to finish what was begun and take nothing new.
@@ -47,7 +37,8 @@ impl Shutdown {
         &self.drain
     }
 
-    /// Gives the sign to finish, and waits for all tasks until the deadline or `hurry`; then cuts off the rest.
+    /// Gives the sign to finish, and waits for all tasks until the deadline or `hurry`. What is left then is cut off when
+    /// the runtime is dropped.
     pub async fn finish(&self, deadline: Duration, hurry: impl Future<Output = ()>) -> Ended {
         self.drain.cancel();
         self.tasks.close();
@@ -56,13 +47,7 @@ impl Shutdown {
             done = all_done => done.is_ok(),
             () = hurry => false,
         };
-        if in_time {
-            return Ended::Drained;
-        }
-        let left = self.tasks.len();
-        self.abort.cancel();
-        self.tasks.wait().await;
-        Ended::CutOff(left)
+        if in_time { Ended::Drained } else { Ended::CutOff(self.tasks.len()) }
     }
 }
 

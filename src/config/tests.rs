@@ -277,8 +277,8 @@ fn values_that_do_not_go_together_are_told_at_the_one_that_was_set() {
         "flag: retained.bytes: 1024 is below limits.message_bytes, which is 1048576 by default"
     );
     assert_eq!(
-        flag("limits.ping_seconds", "5"),
-        "flag: limits.ping_seconds: 5 is below limits.pong_seconds, which is 10 by default"
+        flag("limits.ping_seconds", "4"),
+        "flag: limits.ping_seconds: 4 is below limits.pong_seconds, which is 5 by default"
     );
     assert_eq!(
         flag("limits.topic_levels", "2"),

@@ -41,8 +41,19 @@ pub(super) struct Inside {
     pub(super) untold: u64,
     /// Readings that gave way since the reader fell behind; for the log.
     behind: Option<u64>,
-    /// Whoever waits for something to be there.
-    reader: Option<Waker>,
+    /// Who is to be told that something is there.
+    reader: Waker,
+    /// Whether the reader has looked, found nothing, and waits to be told.
+    is_asleep: bool,
+}
+
+impl Inside {
+    /// Tells the reader, once for each time that it found nothing.
+    fn wake(&mut self) {
+        if std::mem::take(&mut self.is_asleep) {
+            self.reader.wake_by_ref();
+        }
+    }
 }
 
 /// What a reader waits for. In any case it hears that its queue was given up.
@@ -89,9 +100,16 @@ impl Outbox {
         figures: Arc<Figures>,
     ) -> Self {
         let queue = Queue::new(bounds);
-        let inside =
-            Mutex::new(Inside { queue, name, first: VecDeque::new(), untold: 0, behind: None, reader: None });
-        Self { id, view, echo: AtomicBool::new(false), inside, figures }
+        let inside = Inside {
+            queue,
+            name,
+            first: VecDeque::new(),
+            untold: 0,
+            behind: None,
+            reader: Waker::noop().clone(),
+            is_asleep: false,
+        };
+        Self { id, view, echo: AtomicBool::new(false), inside: Mutex::new(inside), figures }
     }
 
     /// Whether the owner wants its own messages back.
@@ -109,11 +127,8 @@ impl Outbox {
         let (was_empty, was_pressing) = (inside.queue.is_empty(), inside.queue.is_pressing());
         let offered = inside.queue.offer(Item::Message(Arc::clone(message)));
         self.account(&mut inside, offered, message.topic.as_str());
-        let wake = was_empty || (!was_pressing && inside.queue.is_pressing());
-        let reader = if wake { inside.reader.take() } else { None };
-        drop(inside);
-        if let Some(reader) = reader {
-            reader.wake();
+        if was_empty || (!was_pressing && inside.queue.is_pressing()) {
+            inside.wake();
         }
     }
 
@@ -122,8 +137,7 @@ impl Outbox {
         let mut inside = self.lock();
         let offered = inside.queue.offer(Item::Reply(text));
         self.account(&mut inside, offered, "clown.talk/-");
-        drop(inside);
-        self.wake();
+        inside.wake();
     }
 
     /// Holds the queue, so that what several steps put into it stands in one piece.
@@ -132,10 +146,7 @@ impl Outbox {
     }
 
     pub(super) fn wake(&self) {
-        let reader = self.lock().reader.take();
-        if let Some(reader) = reader {
-            reader.wake();
-        }
+        self.lock().wake();
     }
 
     /// What logs call the client.
@@ -146,14 +157,23 @@ impl Outbox {
     /// Waits until something is there to be taken, or the queue was given up. May be cancelled and called again at
     /// any time. One waits at a time.
     pub async fn ready(&self) -> Found {
-        poll_fn(|cx| self.poll_until(Until::Something, cx)).await
+        let look = |cx: &mut Context<'_>| {
+            self.wakes(cx.waker());
+            self.look(Until::Something).map_or(Poll::Pending, Poll::Ready)
+        };
+        poll_fn(look).await
     }
 
-    /// Looks whether this is there; if not, whoever looked last is woken when it may be.
-    pub fn poll_until(&self, until: Until, cx: &mut Context<'_>) -> Poll<Found> {
+    /// Says which task reads.
+    pub fn wakes(&self, reader: &Waker) {
+        self.lock().reader.clone_from(reader);
+    }
+
+    /// Looks whether this is there; if not, the reader is woken when it may be.
+    pub fn look(&self, until: Until) -> Option<Found> {
         let mut inside = self.lock();
         if inside.queue.has_overflowed() {
-            return Poll::Ready(Found::Overflow);
+            return Some(Found::Overflow);
         }
         let is_urgent = !inside.first.is_empty();
         let is_there = match until {
@@ -162,14 +182,8 @@ impl Outbox {
             Until::Urgent => is_urgent,
             Until::Overflow => false,
         };
-        if is_there {
-            return Poll::Ready(if is_urgent { Found::Urgent } else { Found::Something });
-        }
-        match &mut inside.reader {
-            Some(reader) => reader.clone_from(cx.waker()),
-            none => *none = Some(cx.waker().clone()),
-        }
-        Poll::Pending
+        inside.is_asleep = !is_there;
+        is_there.then_some(if is_urgent { Found::Urgent } else { Found::Something })
     }
 
     /// Whether the reader was so slow that its queue was given up.
@@ -182,13 +196,14 @@ impl Outbox {
         self.lock().first.pop_front()
     }
 
-    /// Takes about `bytes` from the front of the queue.
-    pub fn take(&self, bytes: usize, items: &mut Vec<Item>) -> Taken {
+    /// Takes about `bytes` from the front of the queue. If nothing is left the reader is woken when there is.
+    pub fn take(&self, bytes: usize, items: &mut VecDeque<Item>) -> Taken {
         let mut inside = self.lock();
         if let Some(first) = inside.first.pop_front() {
             return Taken { first: Some(first), skipped: 0, more: true };
         }
         inside.queue.take(bytes, items);
+        inside.is_asleep = inside.queue.is_empty();
         if !inside.queue.is_behind()
             && let Some(skipped) = inside.behind.take()
         {
@@ -202,6 +217,8 @@ impl Outbox {
         let mut inside = self.lock();
         let topic = inside.queue.first_topic().map(ToString::to_string).unwrap_or_default();
         let lost = inside.queue.give_up();
+        // Remembered routes may hold this queue for a while, and must not hold the reader's task.
+        inside.reader = Waker::noop().clone();
         if lost > 0 {
             self.figures.lost.add(lost);
             tracing::info!(client = %inside.name, topic, lost, "connection ended before everything was sent");
@@ -234,9 +251,7 @@ impl Outbox {
                 self.figures.slow_consumers.add(1);
                 tracing::warn!(client = %inside.name, topic, lost,
                     "slow consumer: its queue is past the hard bound, the connection ends with 1013");
-                if let Some(reader) = inside.reader.take() {
-                    reader.wake();
-                }
+                inside.wake();
             }
         }
     }

@@ -126,8 +126,11 @@ impl Queue {
     }
 
     /// Moves items from the front to `taken` until it has about `bytes`, or a last value; at least one, if there is
-    /// one.
-    pub(super) fn take(&mut self, bytes: usize, taken: &mut Vec<Item>) {
+    /// one. `taken` is empty, and lends its room in return.
+    pub(super) fn take(&mut self, bytes: usize, taken: &mut VecDeque<Item>) {
+        if self.bytes <= bytes && self.last_values == 0 {
+            return self.take_all(taken);
+        }
         let mut sum = 0;
         while sum < bytes
             && let Some(item) = self.items.pop_front()
@@ -137,7 +140,7 @@ impl Queue {
             self.first += 1;
             // How much a last value is shows only when it is looked up.
             let is_open_ended = matches!(item, Item::LastValue(..));
-            taken.push(item);
+            taken.push_back(item);
             if is_open_ended {
                 break;
             }
@@ -146,6 +149,13 @@ impl Queue {
             self.newest = None;
             self.items.shrink_to(64);
         }
+    }
+
+    fn take_all(&mut self, taken: &mut VecDeque<Item>) {
+        self.first += self.items.len() as u64;
+        (self.messages, self.bytes) = (0, 0);
+        self.newest = None;
+        std::mem::swap(&mut self.items, taken);
     }
 
     /// Drops the last values that wait for topics which are not to be `kept`. With this each topic waits once, however
@@ -291,7 +301,7 @@ mod tests {
     }
 
     fn all(queue: &mut Queue) -> Vec<String> {
-        let mut taken = Vec::new();
+        let mut taken = VecDeque::new();
         queue.take(usize::MAX, &mut taken);
         let root = crate::hub::publication::View::from(&crate::topic::Base::ROOT);
         taken
@@ -393,7 +403,7 @@ mod tests {
             for (n, (what, which)) in steps.iter().enumerate() {
                 let topic = if *what == 1 { format!("r/{which}/set") } else { format!("s/{which}") };
                 if *what == 0 {
-                    let mut taken = Vec::new();
+                    let mut taken = VecDeque::new();
                     queue.take(usize::from(*which) * 64 + 1, &mut taken);
                     read.extend(taken);
                     continue;
@@ -407,7 +417,9 @@ mod tests {
                 }
                 newest.insert(topic, n);
             }
-            queue.take(usize::MAX, &mut read);
+            let mut rest = VecDeque::new();
+            queue.take(usize::MAX, &mut rest);
+            read.extend(rest);
             prop_assert_eq!(read.len() as u64 + replaced, offered);
             let mut seen: HashMap<String, usize> = HashMap::new();
             let root = crate::hub::publication::View::from(&crate::topic::Base::ROOT);

@@ -1,6 +1,6 @@
 //! One client's stay at the hub. Whoever holds a [`Session`] has been let in; dropping it means leaving.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
@@ -56,6 +56,9 @@ pub(super) struct Will {
 /// Looking up so many last values is as much work as taking a frame.
 const LAST_VALUES_A_FRAME: usize = 8;
 
+/// A queue of so many items keeps its room for the next ones.
+const KEPT_ITEMS: usize = 64;
+
 /// What [`Session::drain`] left behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Drained {
@@ -79,7 +82,7 @@ pub struct Session {
     /// Messages that the rights did not allow.
     pub(super) refusals: u64,
     will: Option<Will>,
-    taken: Vec<Item>,
+    taken: VecDeque<Item>,
 }
 
 impl Hub {
@@ -104,7 +107,7 @@ impl Hub {
             opened: false,
             refusals: 0,
             will: None,
-            taken: Vec::new(),
+            taken: VecDeque::new(),
         }
     }
 
@@ -151,11 +154,10 @@ impl Session {
     /// left out and counted.
     pub fn drain(&mut self, bytes: usize, now: SystemTime, write: &mut impl FnMut(&[&[u8]])) -> Drained {
         if !self.opened {
-            if let Some(answer) = self.outbox.take_urgent() {
-                write(&[answer.as_bytes()]);
-                self.hub.figures.sent.add(1);
-            }
-            return Drained::Everything;
+            let Some(answer) = self.outbox.take_urgent() else { return Drained::Everything };
+            write(&[answer.as_bytes()]);
+            self.hub.figures.sent.add(1);
+            return Drained::More;
         }
         let mut written = 0;
         loop {
@@ -183,11 +185,14 @@ impl Session {
             write(&[Reply::Skipped { count: taken.skipped }.text().as_bytes()]);
             sent += 1;
         }
-        for item in items.drain(..) {
-            sent += u64::from(self.write(&item, now, write));
+        for item in &items {
+            sent += u64::from(self.write(item, now, write));
         }
         self.hub.figures.sent.add(sent);
-        items.shrink_to(32);
+        items.clear();
+        if items.capacity() > KEPT_ITEMS {
+            items = VecDeque::new();
+        }
         self.taken = items;
         taken
     }

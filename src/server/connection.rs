@@ -6,12 +6,14 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::sync::LazyLock;
+use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, SystemTime};
 
 use tokio::time::{Instant, Sleep, sleep_until};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFuture, WaitForCancellationFutureOwned};
 
+use super::bell::Bell;
 use super::ending::Ending;
 use crate::hub::{Drained, Found, Session, Until};
 use crate::talk::Frames;
@@ -20,6 +22,9 @@ use crate::talk::Frames;
 pub(crate) trait Wire {
     /// A text that came in.
     type Text: AsRef<str>;
+
+    /// Says which task `poll_read` is to wake. Comes before the first one, and when that changes.
+    fn wakes(&mut self, task: &Waker);
 
     /// The next thing from the other side.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Incoming<Self::Text>>;
@@ -62,9 +67,10 @@ pub(crate) enum Incoming<T> {
 /// How long a connection waits for what.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
-    /// Silence after which the hub pings; the second ping follows after as much silence again.
+    /// Silence after which the hub pings.
     pub ping: Duration,
-    /// How long after the second ping an answer is waited for.
+    /// How long an answer to a ping is waited for: after the first time the hub pings again, after the second it is the
+    /// end.
     pub pong: Duration,
     /// How long a write may make no progress.
     pub write: Duration,
@@ -79,10 +85,13 @@ const WRITE: usize = 64 * 1024;
 /// How long what a client said before its socket broke may take to arrive.
 const LAST_WORD: Duration = Duration::from_millis(100);
 
-/// What interrupts the waiting.
-enum Event<T> {
-    Incoming(Incoming<T>),
-    Clock,
+/// What may end a connection from outside.
+#[derive(Debug, Clone)]
+pub(crate) struct Signs {
+    /// The hub is being stopped.
+    pub(crate) drain: CancellationToken,
+    /// The sign-in of the page was ended; there is none where every connection brings its password.
+    pub(crate) signed_out: Option<CancellationToken>,
 }
 
 /// Runs a connection to its end, and says good-bye.
@@ -90,8 +99,7 @@ pub(crate) fn run<W: Wire + Send>(
     wire: W,
     session: Session,
     patience: Patience,
-    drain: &CancellationToken,
-    signed_out: &CancellationToken,
+    signs: Signs,
 ) -> impl Future<Output = ()> + Send
 where
     W::Text: Send,
@@ -99,13 +107,8 @@ where
     // Outside of the future, which would hold twice what it is given.
     let mut connection = Connection::new(wire, session, patience);
     async move {
-        let ending = tokio::select! {
-            biased;
-            () = drain.cancelled() => Ending::ShuttingDown,
-            () = signed_out.cancelled() => Ending::SignedOut,
-            ending = connection.until_the_end() => ending,
-        };
-        let ending = if ending == Ending::Vanished { connection.last_word().await } else { ending };
+        let ending = connection.until_the_end(signs).await;
+        let ending = if ending == Ending::Vanished { Box::pin(connection.last_word()).await } else { ending };
         // In a box, so that no living connection holds room for its end.
         Box::pin(finish(connection, ending)).await;
     }
@@ -146,7 +149,7 @@ fn put_in_what_waits<W: Wire>(wire: &mut W, session: &mut Session) {
     {}
 }
 
-struct Connection<W> {
+struct Connection<W: Wire> {
     wire: W,
     session: Session,
     patience: Patience,
@@ -155,75 +158,138 @@ struct Connection<W> {
     /// What the wire had written when a write last made progress, and when that was; `None` when all is written.
     unwritten: Option<(u64, Instant)>,
     batch_due: Option<Instant>,
-    /// Messages read since the outbox was last looked at.
+    /// Frames read since the outbox was last looked at.
     turn: usize,
+    /// A message with more frames than one turn takes, and how many of its bytes are left.
+    unfinished: Option<Box<(W::Text, usize)>>,
+}
+
+/// What a connection waits for beside its wire and its outbox. These are looked at only when their bell has rung: mostly
+/// a connection is woken to write, and that should touch nothing else.
+struct Watch<'w, 's> {
+    bell: Bell,
+    drain: Pin<&'w mut WaitForCancellationFuture<'s>>,
+    signed_out: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+    clock: Pin<&'w mut Sleep>,
+}
+
+impl Watch<'_, '_> {
+    /// Whether one of the signs was given.
+    fn ending(&mut self) -> Option<Ending> {
+        let mut cx = self.bell.context();
+        if self.drain.as_mut().poll(&mut cx).is_ready() {
+            return Some(Ending::ShuttingDown);
+        }
+        let signed_out = self.signed_out.as_mut()?;
+        signed_out.as_mut().poll(&mut cx).is_ready().then_some(Ending::SignedOut)
+    }
+
+    /// Has the clock ring at `due` at the latest. When it rings early, as a check was put off, it is set again.
+    fn set_clock(&mut self, due: Instant) -> Poll<()> {
+        if due < self.clock.deadline() || self.clock.is_elapsed() {
+            self.clock.as_mut().reset(due);
+        }
+        self.clock.as_mut().poll(&mut self.bell.context())
+    }
 }
 
 impl<W: Wire> Connection<W> {
     fn new(wire: W, session: Session, patience: Patience) -> Self {
-        let heard = Instant::now();
-        Self { wire, session, patience, heard, pings: 0, unwritten: None, batch_due: None, turn: 0 }
-    }
-
-    async fn until_the_end(&mut self) -> Ending {
-        let mut clock = std::pin::pin!(sleep_until(self.next_check()));
-        loop {
-            if self.turn >= TURN {
-                tokio::task::yield_now().await;
-                if let Err(ending) = self.take_a_turn() {
-                    return ending;
-                }
-            }
-            let handled = match poll_fn(|cx| self.poll_event(clock.as_mut(), cx)).await {
-                Ok(Event::Incoming(incoming)) => self.take_in(incoming).await,
-                Ok(Event::Clock) => {
-                    let checked = self.check_the_clock();
-                    clock.as_mut().reset(self.next_check());
-                    checked
-                }
-                Err(ending) => Err(ending),
-            };
-            if let Err(ending) = handled {
-                return ending;
-            }
+        Self {
+            wire,
+            session,
+            patience,
+            heard: Instant::now(),
+            pings: 0,
+            unwritten: None,
+            batch_due: None,
+            turn: 0,
+            unfinished: None,
         }
     }
 
-    /// What a client that talks without a pause must not keep from happening.
-    fn take_a_turn(&mut self) -> Result<(), Ending> {
+    async fn until_the_end(&mut self, signs: Signs) -> Ending {
+        let signed_out = signs.signed_out.map(|token| Box::pin(token.cancelled_owned()));
+        let (drain, clock) = (signs.drain.cancelled(), sleep_until(self.next_check()));
+        let drain = std::pin::pin!(drain);
+        let clock = std::pin::pin!(clock);
+        let mut watch = Watch { bell: Bell::new(), drain, signed_out, clock };
+        let mut task = Waker::noop().clone();
+        let ending = poll_fn(|cx| {
+            if !task.will_wake(cx.waker()) {
+                task.clone_from(cx.waker());
+                watch.bell.wakes(&task);
+                self.wire.wakes(&task);
+                self.session.outbox().wakes(&task);
+            }
+            match self.go_on(&mut watch, cx) {
+                Ok(()) => Poll::Pending,
+                Err(ending) => Poll::Ready(ending),
+            }
+        });
+        ending.await
+    }
+
+    /// Does all that can be done now. Writing comes first, so that a free socket is never kept waiting by a client
+    /// that talks without a pause.
+    fn go_on(&mut self, watch: &mut Watch<'_, '_>, cx: &mut Context<'_>) -> Result<(), Ending> {
+        let has_rung = watch.bell.has_rung();
+        if has_rung && let Some(ending) = watch.ending() {
+            return Err(ending);
+        }
+        if self.unwritten.is_some() {
+            self.flush(cx)?;
+        }
+        while self.turn < TURN {
+            let message = match self.unfinished.take() {
+                Some(message) => self.receive(*message),
+                None => match self.wire.poll_read(cx) {
+                    Poll::Ready(incoming) => self.take_in(incoming),
+                    Poll::Pending => break,
+                },
+            };
+            message?;
+            if self.unwritten.is_some() {
+                self.flush(cx)?;
+            }
+        }
+        if self.turn >= TURN {
+            self.end_turn()?;
+            cx.waker().wake_by_ref();
+        }
+        loop {
+            let looked = self.look_into_the_outbox()?;
+            if self.unwritten.is_none() && self.wire.waiting() > 0 {
+                self.flush(cx)?;
+            }
+            if looked == Drained::Everything {
+                break;
+            }
+        }
+        // Silence only puts off what the clock was set for.
+        if has_rung || self.unwritten.is_some() || self.batch_due.is_some() {
+            self.look_at_the_clock(watch, cx)?;
+        }
+        Ok(())
+    }
+
+    fn look_at_the_clock(&mut self, watch: &mut Watch<'_, '_>, cx: &mut Context<'_>) -> Result<(), Ending> {
+        while watch.set_clock(self.next_check()).is_ready() {
+            self.check_the_clock()?;
+            if self.unwritten.is_some() {
+                self.flush(cx)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What a client that talks without a pause must not keep from happening; then others get their turn.
+    fn end_turn(&mut self) -> Result<(), Ending> {
         self.turn = 0;
         if self.session.outbox().has_overflowed() {
             return Err(Ending::SlowConsumer);
         }
-        self.check_the_clock()?;
-        self.write_some();
-        Ok(())
-    }
-
-    /// Goes on with a write, reads, writes what waits in the outbox, and looks at the clock. Writing comes first, so
-    /// that a free socket is never kept waiting by a client that talks without a pause.
-    fn poll_event(
-        &mut self,
-        mut clock: Pin<&mut Sleep>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<Event<W::Text>, Ending>> {
-        if self.unwritten.is_some() {
-            self.flush(cx)?;
-        }
-        if let Poll::Ready(incoming) = self.wire.poll_read(cx) {
-            return Poll::Ready(Ok(Event::Incoming(incoming)));
-        }
-        while let Poll::Ready(looked) = self.poll_outbox(cx) {
-            looked?;
-            if self.unwritten.is_none() && self.wire.waiting() > 0 {
-                self.flush(cx)?;
-            }
-        }
-        let check = self.next_check();
-        if clock.deadline() > check {
-            clock.as_mut().reset(check);
-        }
-        clock.poll(cx).map(|()| Ok(Event::Clock))
+        self.check_the_clock()
     }
 
     /// A socket that cannot be written to any more may still hold the client's good-bye, which is then how it ended.
@@ -254,24 +320,24 @@ impl<W: Wire> Connection<W> {
         Ok(())
     }
 
-    /// Moves what waits in the outbox to the wire, or begins to collect a batch. Ready as long as that may be repeated.
-    fn poll_outbox(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ending>> {
+    /// Moves what waits in the outbox to the wire, or begins to collect a batch. Says whether to look again.
+    fn look_into_the_outbox(&mut self) -> Result<Drained, Ending> {
         let until = match (self.unwritten.is_none(), self.session.is_open(), self.batch_due) {
             (false, ..) => Until::Overflow,
             (true, false, _) => Until::Urgent,
             (true, true, Some(_)) => Until::Pressing,
             (true, true, None) => Until::Something,
         };
-        let found = ready!(self.session.outbox().poll_until(until, cx));
         let batch = self.session.batch();
-        match found {
-            Found::Overflow => return Poll::Ready(Err(Ending::SlowConsumer)),
-            Found::Something if !batch.is_zero() && self.batch_due.is_none() => {
+        match self.session.outbox().look(until) {
+            None => Ok(Drained::Everything),
+            Some(Found::Overflow) => Err(Ending::SlowConsumer),
+            Some(Found::Something) if !batch.is_zero() && self.batch_due.is_none() => {
                 self.batch_due = Some(Instant::now() + batch);
+                Ok(Drained::More)
             }
-            Found::Something | Found::Urgent => self.take_out(),
+            Some(Found::Something | Found::Urgent) => Ok(self.take_out()),
         }
-        Poll::Ready(Ok(()))
     }
 
     fn note_progress(&mut self) {
@@ -281,11 +347,15 @@ impl<W: Wire> Connection<W> {
         }
     }
 
-    async fn take_in(&mut self, incoming: Incoming<W::Text>) -> Result<(), Ending> {
+    fn take_in(&mut self, incoming: Incoming<W::Text>) -> Result<(), Ending> {
         match incoming {
             Incoming::Text(text) => {
                 self.heard();
-                self.receive(text.as_ref()).await
+                let len = text.as_ref().len();
+                if Frames::of(text.as_ref()).is_done() {
+                    self.session.count_sign(SystemTime::now()).map_err(Ending::TooMuch)?;
+                }
+                self.receive((text, len))
             }
             Incoming::Alive => {
                 self.heard();
@@ -304,22 +374,17 @@ impl<W: Wire> Connection<W> {
         self.turn += 1;
     }
 
-    /// A message may hold thousands of frames; others get their turn in between.
-    async fn receive(&mut self, message: &str) -> Result<(), Ending> {
-        let mut frames = Frames::of(message);
-        if frames.is_done() {
-            self.session.count_sign(SystemTime::now()).map_err(Ending::TooMuch)?;
-        }
-        while self.session.receive_some(&mut frames, TURN, SystemTime::now()).map_err(Ending::TooMuch)? {
-            self.turn = 0;
-            self.write_some();
-            if self.unwritten.is_some()
-                && let Poll::Ready(flushed) = futures_util::poll!(poll_fn(|cx| self.wire.poll_flush(cx)))
-            {
-                flushed?;
-                self.unwritten = None;
-            }
-            tokio::task::yield_now().await;
+    /// Takes the frames of a message, of which so many bytes are left. It may hold thousands, so what is more than a
+    /// turn waits until others have had theirs.
+    fn receive(&mut self, (message, left): (W::Text, usize)) -> Result<(), Ending> {
+        let text = message.as_ref();
+        let mut frames = Frames::of(text.get(text.len() - left..).unwrap_or_default());
+        let more =
+            self.session.receive_some(&mut frames, TURN, SystemTime::now()).map_err(Ending::TooMuch)?;
+        let left = frames.left();
+        if more {
+            self.turn = TURN;
+            self.unfinished = Some(Box::new((message, left)));
         }
         if self.session.batch().is_zero() {
             self.batch_due = None;
@@ -338,29 +403,27 @@ impl<W: Wire> Connection<W> {
     }
 
     /// Moves what waits in the outbox to the wire.
-    fn take_out(&mut self) {
+    fn take_out(&mut self) -> Drained {
         let now = SystemTime::now();
         let wire = &mut self.wire;
         self.batch_due = None;
         if self.session.batch().is_zero() {
-            self.session.drain(WRITE, now, &mut |pieces| wire.frame(pieces));
-        } else {
-            let drained = self.session.drain(WRITE, now, &mut |pieces| wire.collect(pieces));
-            wire.end_collection();
-            if drained == Drained::More {
-                self.batch_due = Some(Instant::now());
-            }
+            return self.session.drain(WRITE, now, &mut |pieces| wire.frame(pieces));
         }
+        let drained = self.session.drain(WRITE, now, &mut |pieces| wire.collect(pieces));
+        wire.end_collection();
+        if drained == Drained::More {
+            self.batch_due = Some(Instant::now());
+        }
+        drained
     }
 
     fn next_check(&self) -> Instant {
-        let silence = self.patience.ping * (self.pings + 1);
-        let wait = if self.pings < 2 { silence } else { self.patience.ping * 2 + self.patience.pong };
-        let check = self.heard + wait;
+        let silence = in_step(self.heard + self.patience.ping + self.patience.pong * self.pings);
         match (self.unwritten, self.batch_due) {
-            (Some((_, since)), _) => check.min(since + self.patience.write),
-            (None, Some(due)) => check.min(due),
-            (None, None) => check,
+            (Some((_, since)), _) => silence.min(since + self.patience.write),
+            (None, Some(due)) => silence.min(due),
+            (None, None) => silence,
         }
     }
 
@@ -383,4 +446,13 @@ impl<W: Wire> Connection<W> {
         self.unwritten.get_or_insert((self.wire.progress(), now));
         Ok(())
     }
+}
+
+/// The next step of a common clock. Ten thousand silent connections are then looked at together, a tenth of a second's
+/// worth at a time, and not each by a waking of its own.
+fn in_step(moment: Instant) -> Instant {
+    const STEP: u128 = 100;
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    let late = moment.saturating_duration_since(*START).as_millis() % STEP;
+    moment + Duration::from_millis(u64::try_from(STEP - late).unwrap_or(0))
 }

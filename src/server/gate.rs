@@ -19,7 +19,7 @@ pub(crate) const COOKIE_NAME: &str = "hub_session";
 pub(crate) struct Guest {
     pub(crate) user: User,
     /// Fires when the sign-in that this rests on ends.
-    pub(crate) signed_out: CancellationToken,
+    pub(crate) signed_out: Option<CancellationToken>,
 }
 
 /// Why nobody was recognised.
@@ -35,10 +35,10 @@ pub(crate) async fn recognise(access: &Access, headers: &HeaderMap, from: IpAddr
     if headers.contains_key(AUTHORIZATION) {
         let (name, password) = basic(headers).ok_or(Stranger::Unnamed)?;
         let user = access.login(from, &name, &password).await.map_err(Stranger::Refused)?;
-        return Ok(Guest { user, signed_out: CancellationToken::new() });
+        return Ok(Guest { user, signed_out: None });
     }
     let signed_in = cookie(headers).and_then(|token| access.web_session(token)).ok_or(Stranger::Unnamed)?;
-    Ok(Guest { user: signed_in.user, signed_out: signed_in.ended })
+    Ok(Guest { user: signed_in.user, signed_out: Some(signed_in.ended) })
 }
 
 /// The token in the cookie of the page's sign-in.

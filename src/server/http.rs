@@ -23,7 +23,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::gate::{self, Guest, Stranger};
 use super::websocket::WebSocket;
-use super::{App, Visit, connection, metrics, page, session_api};
+use super::{App, Signs, Visit, connection, metrics, page, session_api};
 use crate::access::LoginError;
 use crate::hub::{Client, Rights, Session, Side};
 use crate::topic::{Base, Filter, Limits};
@@ -255,7 +255,8 @@ fn upgrade(app: Arc<App>, visit: Arc<Visit>, guest: Guest, base: Base, side: Sid
         let _slot = visit.seat();
         let Some(wire) = wire(upgraded, app.hub.settings().message_bytes).await else { return };
         let session = app.session(&guest, &visit, base, side);
-        connection::run(wire, session, app.settings.patience, app.shutdown.drain(), &guest.signed_out).await;
+        let signs = Signs { drain: app.shutdown.drain().clone(), signed_out: guest.signed_out };
+        connection::run(wire, session, app.settings.patience, signs).await;
     });
 }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use memchr::memchr;
@@ -79,6 +79,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Lines<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for Lines<S> {
     type Text = String;
+
+    fn wakes(&mut self, _task: &Waker) {}
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Incoming<String>> {
         loop {

@@ -1,6 +1,7 @@
 //! The edge towards the network: listeners, doors and limits. Floor 2: knows the hub, Clown.Talk, topics,
 //! access and shutdown, the type of a web origin from the configuration, and no other edge.
 
+mod bell;
 mod connection;
 mod ending;
 mod gate;
@@ -27,11 +28,10 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{interval, sleep, timeout};
-use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 pub use connection::Patience;
-use connection::Wire;
+use connection::{Signs, Wire};
 use ending::Ending;
 
 use crate::access::{Access, LoginError};
@@ -268,8 +268,8 @@ async fn serve_lines(app: Arc<App>, stream: TcpStream, visit: Visit) {
     match greeted {
         Ok(Ok((session, _seat))) => {
             let patience = Patience { ping: NEVER, ..patience };
-            let signed_out = CancellationToken::new();
-            connection::run(wire, session, patience, app.shutdown.drain(), &signed_out).await;
+            let signs = Signs { drain: app.shutdown.drain().clone(), signed_out: None };
+            connection::run(wire, session, patience, signs).await;
         }
         Ok(Err(ending)) => refuse_line(&mut wire, &ending).await,
         Err(_) => refuse_line(&mut wire, &Ending::NotSignedIn("no first line in time".into())).await,
@@ -310,7 +310,7 @@ async fn greet(
     if side == crate::hub::Side::Node && !user.rights.may_be_node(&base) {
         return Err(refuse("this user may not be the node of this base: it may not publish its presence"));
     }
-    let guest = gate::Guest { user, signed_out: CancellationToken::new() };
+    let guest = gate::Guest { user, signed_out: None };
     let mut session = app.session(&guest, visit, base, side);
     session.receive(&line, SystemTime::now()).map_err(Ending::TooMuch)?;
     if !session.is_open() {

@@ -2,12 +2,9 @@
 //! costs a copy into one buffer and nothing else.
 
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Wake, Waker, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use futures_util::task::AtomicWaker;
 use futures_util::{Sink, Stream};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::time::timeout;
@@ -16,6 +13,7 @@ use tokio_tungstenite::tungstenite::error::CapacityError;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
+use super::bell::Bell;
 use super::connection::{Incoming, Wire};
 use super::ending::Ending;
 use super::outgoing::Outgoing;
@@ -34,32 +32,13 @@ const FINAL_TEXT: u8 = 0x81;
 
 pub(crate) struct WebSocket<S> {
     inner: WebSocketStream<Outgoing<S>>,
-    arrival: Arc<Arrival>,
-    /// Wakes through `arrival`.
-    waker: Waker,
+    /// Rings when there may be something to read, so that a connection which is woken to write need not try.
+    arrival: Bell,
     /// Whether tungstenite may have an answer to write.
     answers: bool,
     limit: usize,
     /// Frames collected for one message.
     batch: Vec<u8>,
-}
-
-/// Tells a wake-up by the socket from all others, so that a connection which is woken to write need not try to read.
-struct Arrival {
-    /// Whether there may be something to read.
-    flag: AtomicBool,
-    connection: AtomicWaker,
-}
-
-impl Wake for Arrival {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.flag.store(true, Ordering::Release);
-        self.connection.wake();
-    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
@@ -74,9 +53,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         let outgoing = Outgoing::new(stream);
         let inner =
             WebSocketStream::from_partially_read(outgoing, already_read, Role::Server, Some(config)).await;
-        let arrival = Arc::new(Arrival { flag: AtomicBool::new(true), connection: AtomicWaker::new() });
-        let waker = Arc::clone(&arrival).into();
-        Self { inner, arrival, waker, answers: false, limit, batch: Vec::new() }
+        Self { inner, arrival: Bell::new(), answers: false, limit, batch: Vec::new() }
     }
 
     #[expect(
@@ -108,15 +85,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for WebSocket<S> {
     type Text = Utf8Bytes;
 
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Incoming<Utf8Bytes>> {
-        self.arrival.connection.register(cx.waker());
-        if !self.arrival.flag.swap(false, Ordering::AcqRel) {
+    fn wakes(&mut self, task: &Waker) {
+        self.arrival.wakes(task);
+    }
+
+    fn poll_read(&mut self, _cx: &mut Context<'_>) -> Poll<Incoming<Utf8Bytes>> {
+        if !self.arrival.has_rung() {
             return Poll::Pending;
         }
-        let mut cx = Context::from_waker(&self.waker);
-        let message = ready!(Pin::new(&mut self.inner).poll_next(&mut cx));
+        let message = ready!(Pin::new(&mut self.inner).poll_next(&mut self.arrival.context()));
         // More may have come by the same read.
-        self.arrival.flag.store(true, Ordering::Release);
+        self.arrival.ring_again();
         let incoming = match message {
             Some(Ok(Message::Text(text))) => Incoming::Text(text),
             Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {

@@ -107,6 +107,11 @@ impl<'t> Frames<'t> {
         Self { rest: message }
     }
 
+    /// How many bytes have not been read.
+    pub fn left(&self) -> usize {
+        self.rest.len()
+    }
+
     /// Whether nothing is left but white space.
     pub fn is_done(&self) -> bool {
         after_space(self.rest).is_empty()
