@@ -317,7 +317,7 @@ impl Base {
     /// The whole topic that a connection at this base calls `relative`. Offsets in an error count from the start
     /// of `relative`, sizes are those of the whole.
     pub fn topic(&self, relative: &str, limits: &Limits) -> Result<Topic, TopicError> {
-        if let Some(at) = relative.find(['+', '#']) {
+        if let Some(at) = relative.bytes().position(|byte| matches!(byte, b'+' | b'#')) {
             return Err(TopicError::Wildcard { at });
         }
         self.join(relative, limits).map(Topic)
@@ -372,21 +372,27 @@ impl Base {
         if relative.is_empty() {
             return Err(TopicError::Empty);
         }
-        if let Some(at) = relative.find('\0') {
+        if let Some(at) = relative.bytes().position(|byte| byte == 0) {
             return Err(TopicError::Nul { at });
         }
-        let whole: Arc<str> = match &self.0 {
-            None => relative.into(),
-            Some(base) => format!("{base}/{relative}").into(),
-        };
-        if whole.len() > limits.max_bytes {
-            return Err(TopicError::TooLong { bytes: whole.len(), max: limits.max_bytes });
+        let base = self.0.as_deref().map_or("", |base| base);
+        let bytes = if base.is_empty() { relative.len() } else { base.len() + 1 + relative.len() };
+        if bytes > limits.max_bytes {
+            return Err(TopicError::TooLong { bytes, max: limits.max_bytes });
         }
-        let levels = whole.bytes().filter(|byte| *byte == b'/').count() + 1;
+        let levels_in = |text: &str| text.bytes().filter(|byte| *byte == b'/').count() + 1;
+        let levels = levels_in(relative) + if base.is_empty() { 0 } else { levels_in(base) };
         if levels > limits.max_levels {
             return Err(TopicError::TooDeep { levels, max: limits.max_levels });
         }
-        Ok(whole)
+        if base.is_empty() {
+            return Ok(relative.into());
+        }
+        let mut whole = String::with_capacity(bytes);
+        whole.push_str(base);
+        whole.push('/');
+        whole.push_str(relative);
+        Ok(whole.into())
     }
 }
 

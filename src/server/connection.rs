@@ -245,7 +245,11 @@ impl<W: Wire> Connection<W> {
                 Some(message) => self.receive(*message),
                 None => match self.wire.poll_read(cx) {
                     Poll::Ready(incoming) => self.take_in(incoming),
-                    Poll::Pending => break,
+                    Poll::Pending => {
+                        // A pause: others come to their turn by themselves, and a burst that follows is not cut.
+                        self.turn = 0;
+                        break;
+                    }
                 },
             };
             message?;

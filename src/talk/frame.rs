@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use memchr::memchr;
+use memchr::{memchr, memchr2};
 
 /// How many arrays and objects a payload may hold inside each other.
 pub const MAX_DEPTH: u32 = 128;
@@ -149,12 +149,10 @@ pub fn encode(topic: &str, payload: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(b"[\"");
     escape(topic, out);
     out.extend_from_slice(b"\", ");
-    let start = out.len();
-    out.extend_from_slice(payload.as_bytes());
-    for byte in out.iter_mut().skip(start) {
-        if matches!(byte, b'\n' | b'\r') {
-            *byte = b' ';
-        }
+    if memchr2(b'\n', b'\r', payload.as_bytes()).is_none() {
+        out.extend_from_slice(payload.as_bytes());
+    } else {
+        out.extend(payload.bytes().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte }));
     }
     out.push(b']');
 }
@@ -167,6 +165,9 @@ pub fn escaped_len(text: &str) -> usize {
 /// Appends `text` as the inside of a JSON string. Character by character, so the escape of a prefix is a prefix of
 /// the escape.
 fn escape(text: &str, out: &mut Vec<u8>) {
+    if text.bytes().all(|byte| !matches!(byte, 0..0x20 | b'"' | b'\\')) {
+        return out.extend_from_slice(text.as_bytes());
+    }
     for byte in text.bytes() {
         match escape_of(byte) {
             None => out.push(byte),
@@ -373,14 +374,16 @@ impl<'t> Scanner<'t> {
     fn string(&mut self) -> Result<(), FrameError> {
         self.at += 1;
         loop {
+            let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+            let plain = rest.iter().position(|byte| matches!(byte, 0..0x20 | b'"' | b'\\'));
+            self.at += plain.unwrap_or(rest.len());
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;
                     return Ok(());
                 }
                 Some(b'\\') => self.escape_sequence()?,
-                Some(0..0x20) => return Err(self.fault(Fault::ControlCharacter)),
-                Some(_) => self.at += 1,
+                Some(_) => return Err(self.fault(Fault::ControlCharacter)),
                 None => return Err(self.fault(Fault::Ended)),
             }
         }
