@@ -62,7 +62,7 @@ impl Session {
             Ok(Request::Replace(filters)) => self.change_filters(&filters, |_, asked| asked),
             Ok(Request::Add(filters)) => self.change_filters(&filters, added),
             Ok(Request::Remove(filters)) => self.change_filters(&filters, removed),
-            Ok(Request::Show) => self.reply(&self.subscription(&self.filters)),
+            Ok(Request::Show) => self.reply(&self.subscription(&self.held())),
             Err(RequestError::Config(reason)) => self.refuse_config(reason, vec![]),
             Err(RequestError::Subscription(reason)) => {
                 self.reply(&Reply::SubscriptionError { reason, filters: vec![] });
@@ -142,7 +142,7 @@ impl Session {
         let last_values = if configure.retained.unwrap_or(true) { LastValues::All } else { LastValues::None };
         let welcome = Reply::ConfigOk(self.welcome()).text();
         let answer = if is_opening { Answer::First(welcome) } else { Answer::InLine(welcome) };
-        self.subscribe(filters, answer, last_values);
+        self.subscribe(&filters, answer, last_values);
     }
 
     fn welcome(&self) -> Welcome {
@@ -177,12 +177,12 @@ impl Session {
     }
 
     fn change_filters(&mut self, asked: &[String], change: fn(&[Filter], Vec<Filter>) -> Vec<Filter>) {
-        let changed = self.filters(asked).map(|asked| change(&self.filters, asked));
+        let changed = self.filters(asked).map(|asked| change(&self.held(), asked));
         let checked = changed.and_then(|filters| self.count_filters(filters));
         match checked {
             Ok(filters) => {
                 let reply = self.subscription(&filters).text();
-                self.subscribe(filters, Answer::InLine(reply), LastValues::New);
+                self.subscribe(&filters, Answer::InLine(reply), LastValues::New);
             }
             Err((reason, filters)) => self.reply(&Reply::SubscriptionError { reason, filters }),
         }

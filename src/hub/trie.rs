@@ -18,7 +18,8 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
 use levels::{HASH, Levels, PLUS, shrink};
-use slots::{Id, Slots};
+pub use slots::Id;
+use slots::Slots;
 
 /// Paths are topics or filters: levels joined by `/`, with `+` and `#` as MQTT means them.
 #[derive(Debug)]
@@ -89,21 +90,36 @@ impl<L> Trie<L> {
         self.nodes[node?].leaf.as_ref()
     }
 
-    /// Changes the leaf at exactly this path: gets what is there, leaves what `change` returns.
-    pub fn change(&mut self, path: &str, change: impl FnOnce(Option<L>) -> Option<L>) {
+    /// Changes the leaf at exactly this path: gets what is there, leaves what `change` returns. Returns what the place
+    /// is called for as long as there is a leaf.
+    pub fn change(&mut self, path: &str, change: impl FnOnce(Option<L>) -> Option<L>) -> Option<Id> {
         let mut parent = None;
         for level in path.split('/') {
             let child = self.levels.find(level).and_then(|level| self.child(parent, level));
             parent = Some(child.unwrap_or_else(|| self.add(parent, level)));
         }
         // A path has a level, be it an empty one.
-        let Some(at) = parent else { return };
+        parent.filter(|at| self.change_at(*at, change))
+    }
+
+    /// As [`change`](Self::change), at a place where there is a leaf. Returns whether there still is one.
+    pub fn change_at(&mut self, at: Id, change: impl FnOnce(Option<L>) -> Option<L>) -> bool {
         let leaf = &mut self.nodes[at].leaf;
         let before = leaf.take();
         self.leaves -= usize::from(before.is_some());
         *leaf = change(before);
-        self.leaves += usize::from(leaf.is_some());
+        let is_there = leaf.is_some();
+        self.leaves += usize::from(is_there);
         self.prune(at);
+        is_there
+    }
+
+    /// The path of a place where there is a leaf.
+    pub fn path(&self, at: Id) -> String {
+        let upwards = std::iter::successors(Some(at), |at| self.nodes[*at].parent);
+        let mut levels: Vec<_> = upwards.map(|at| self.levels.text(self.nodes[at].level)).collect();
+        levels.reverse();
+        levels.join("/")
     }
 
     /// Visits the leaf of every path that, read as a filter, matches this topic. Each leaf once.

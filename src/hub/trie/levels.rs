@@ -74,9 +74,17 @@ impl Levels {
         shrink(&mut self.by_text, |id| hasher.hash_one(&*levels[*id].text));
     }
 
+    pub(super) fn text(&self, id: Id) -> &str {
+        match id {
+            PLUS => "+",
+            HASH => "#",
+            id => &self.levels[id].text,
+        }
+    }
+
     /// Whether names of the first level are passed over by wildcards (MQTT 5.0, 4.7.2).
     pub(super) fn is_system(&self, id: Id) -> bool {
-        !is_wildcard(id) && self.levels[id].text.starts_with('$')
+        self.text(id).starts_with('$')
     }
 }
 
@@ -86,7 +94,7 @@ fn is_wildcard(id: Id) -> bool {
 
 /// Gives memory back once most of it is empty, and not to the last byte, as the next one may come at once.
 pub(super) fn shrink(table: &mut HashTable<Id>, hash: impl Fn(&Id) -> u64) {
-    if table.capacity() / 8 > table.len() {
+    if table.is_empty() || table.capacity() / 8 > table.len() {
         table.shrink_to(table.len() * 2, hash);
     }
 }

@@ -4,10 +4,10 @@
 use std::num::NonZeroU32;
 use std::ops::{Index, IndexMut};
 
-/// What a thing in [`Slots`] is called as long as it is there; its number plus one, so that none at all fits into the
+/// What a thing is called as long as it is there; its number plus one, so that none at all fits into the
 /// four bytes, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Id(NonZeroU32);
+pub struct Id(NonZeroU32);
 
 impl Id {
     /// Two that are never given to a thing.
