@@ -16,6 +16,7 @@ use std::hash::BuildHasher;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
+use smallvec::{SmallVec, smallvec};
 
 use levels::{HASH, Levels, PLUS, shrink};
 pub use slots::Id;
@@ -51,6 +52,10 @@ struct Children {
     hash: bool,
     plus: bool,
 }
+
+/// The nodes that a walk has come to, side by side; none is where it begins. Mostly few, which need no memory of the
+/// heap.
+type Front = SmallVec<[Option<Id>; 16]>;
 
 impl<L> Default for Trie<L> {
     fn default() -> Self {
@@ -130,7 +135,7 @@ impl<L> Trie<L> {
         // A topic holds no wildcard: what looks like one matches nothing that the wildcards do not.
         let level = |level| self.levels.find(level).filter(|level| ![PLUS, HASH].contains(level));
         let mut wildcards = !topic.starts_with('$');
-        let (mut here, mut below) = (vec![None], Vec::new());
+        let (mut here, mut below): (Front, Front) = (smallvec![None], Front::new());
         for level in topic.split('/').map(level) {
             for node in here.drain(..) {
                 if wildcards {
@@ -165,7 +170,7 @@ impl<L> Trie<L> {
     /// Visits the leaf of every path that, read as a topic, is matched by this filter. Each leaf once.
     /// Returns how many nodes it went through.
     pub fn covered<'a>(&'a self, filter: &str, visit: &mut impl FnMut(&'a L)) -> usize {
-        let (mut here, mut below) = (vec![None], Vec::new());
+        let (mut here, mut below): (Front, Front) = (smallvec![None], Front::new());
         let mut seen = 1;
         for (depth, level) in filter.split('/').enumerate() {
             let named = |child: &Id| depth > 0 || !self.levels.is_system(self.nodes[*child].level);

@@ -1,5 +1,5 @@
-//! Things in one piece of memory, called by a number of four bytes. A place that is given up is taken by the next
-//! comer, and memory goes back when most of it, or its end, is empty.
+//! Things side by side in memory, called by a number of four bytes. A place that is given up is taken by the next
+//! comer, and memory goes back when its end is empty.
 
 use std::num::NonZeroU32;
 use std::ops::{Index, IndexMut};
@@ -23,17 +23,23 @@ impl Id {
     }
 }
 
+/// In blocks, which stay where they are: a list that grows in one piece is copied each time, and leaves holes in the
+/// heap that are as large as itself.
 #[derive(Debug)]
 pub(super) struct Slots<T> {
-    places: Vec<Option<T>>,
-    /// Those that were given up; some may lie behind the end by now.
+    /// All are full of places but the last one.
+    blocks: Vec<Vec<Option<T>>>,
+    /// Places that were given up; some may lie behind the end by now.
     free: Vec<Id>,
     len: usize,
 }
 
+/// Places in a block.
+const BLOCK: usize = 1024;
+
 impl<T> Default for Slots<T> {
     fn default() -> Self {
-        Self { places: Vec::new(), free: Vec::new(), len: 0 }
+        Self { blocks: Vec::new(), free: Vec::new(), len: 0 }
     }
 }
 
@@ -42,42 +48,75 @@ impl<T> Slots<T> {
         self.len
     }
 
+    /// For how many things there is memory.
     #[cfg(test)]
     pub(super) fn capacity(&self) -> usize {
-        self.places.capacity()
+        self.blocks.iter().map(Vec::capacity).sum()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
-        self.places.iter().flatten()
+        self.blocks.iter().flatten().flatten()
     }
 
     pub(super) fn put(&mut self, thing: T) -> Id {
         self.len += 1;
         while let Some(id) = self.free.pop() {
-            if let Some(place) = self.places.get_mut(id.place()) {
+            if let Some(place) = self.place_mut(id) {
                 *place = Some(thing);
                 return id;
             }
         }
-        self.places.push(Some(thing));
-        id_of(self.places.len())
+        let number = match self.blocks.last_mut() {
+            Some(last) if last.len() < BLOCK => {
+                last.push(Some(thing));
+                (self.blocks.len() - 1) * BLOCK + self.blocks.last().map_or(0, Vec::len)
+            }
+            _ => {
+                // One thing alone is not to hold a whole block.
+                let mut block = Vec::with_capacity(if self.blocks.is_empty() { 1 } else { BLOCK });
+                block.push(Some(thing));
+                self.blocks.push(block);
+                (self.blocks.len() - 1) * BLOCK + 1
+            }
+        };
+        id_of(number)
     }
 
     pub(super) fn take(&mut self, id: Id) -> T {
-        let thing = self.places.get_mut(id.place()).and_then(Option::take);
+        let thing = self.place_mut(id).and_then(Option::take);
         self.len -= 1;
-        if id.place() + 1 == self.places.len() {
-            while let Some(None) = self.places.last() {
-                self.places.pop();
+        self.free.push(id);
+        while let Some(last) = self.blocks.last_mut() {
+            while let Some(None) = last.last() {
+                last.pop();
             }
-            shrink(&mut self.places);
-        } else {
-            self.free.push(id);
+            if !last.is_empty() {
+                break;
+            }
+            self.blocks.pop();
         }
-        if self.len == 0 {
-            *self = Self::default();
-        }
+        self.forget_free();
         there(thing)
+    }
+
+    /// Forgets the places behind the end, once there are many of them.
+    fn forget_free(&mut self) {
+        let places = self.blocks.len().saturating_sub(1) * BLOCK + self.blocks.last().map_or(0, Vec::len);
+        if self.free.len() > places {
+            self.free.retain(|id| id.place() < places);
+            self.free.shrink_to_fit();
+        }
+        if places == 0 {
+            self.blocks = Vec::new();
+        }
+    }
+
+    fn place(&self, id: Id) -> Option<&Option<T>> {
+        self.blocks.get(id.place() / BLOCK)?.get(id.place() % BLOCK)
+    }
+
+    fn place_mut(&mut self, id: Id) -> Option<&mut Option<T>> {
+        self.blocks.get_mut(id.place() / BLOCK)?.get_mut(id.place() % BLOCK)
     }
 }
 
@@ -85,13 +124,13 @@ impl<T> Index<Id> for Slots<T> {
     type Output = T;
 
     fn index(&self, id: Id) -> &T {
-        there(self.places.get(id.place()).and_then(Option::as_ref))
+        there(self.place(id).and_then(Option::as_ref))
     }
 }
 
 impl<T> IndexMut<Id> for Slots<T> {
     fn index_mut(&mut self, id: Id) -> &mut T {
-        there(self.places.get_mut(id.place()).and_then(Option::as_mut))
+        there(self.place_mut(id).and_then(Option::as_mut))
     }
 }
 
@@ -104,13 +143,6 @@ fn there<T>(thing: Option<T>) -> T {
 fn id_of(len: usize) -> Id {
     let number = u32::try_from(len).ok().filter(|number| *number < u32::MAX - 2).and_then(NonZeroU32::new);
     Id(number.expect("fewer than four billion things"))
-}
-
-/// Not to the last byte, as the next one may come at once.
-fn shrink<T>(places: &mut Vec<T>) {
-    if places.capacity() / 4 > places.len() {
-        places.shrink_to(places.len() * 2);
-    }
 }
 
 #[cfg(test)]
@@ -129,15 +161,15 @@ mod tests {
     #[test]
     fn memory_goes_back_from_the_end_and_ids_behind_it_are_not_given_out() {
         let mut slots = Slots::default();
-        let ids: Vec<_> = (0..1_000).map(|n| slots.put(n)).collect();
+        let ids: Vec<_> = (0..10_000).map(|n| slots.put(n)).collect();
         for id in &ids[1..] {
             slots.take(*id);
         }
-        assert!(slots.places.capacity() < 100 && slots.len() == 1);
+        assert_eq!((slots.capacity(), slots.free.len(), slots.len()), (BLOCK, 0, 1));
         assert_eq!(slots.put(7), ids[1]);
         assert_eq!(slots.iter().copied().collect::<Vec<_>>(), [0, 7]);
         slots.take(ids[0]);
         slots.take(ids[1]);
-        assert_eq!((slots.places.capacity(), slots.free.capacity()), (0, 0));
+        assert_eq!((slots.capacity(), slots.free.capacity()), (0, 0));
     }
 }

@@ -74,7 +74,8 @@ impl Values {
     }
 
     fn topic_in_base(&self, value: usize) -> String {
-        format!("thermometer/0:{:03}/temperature", value / self.bases)
+        let value = value / self.bases;
+        format!("thermometer-{:03}/channel-{}", value / 10, value % 10)
     }
 
     fn payload(&self, value: usize) -> String {
@@ -175,7 +176,7 @@ fn everything_at_once(
         let turned = stage.fleet.turn(&mut |client, text, now| {
             if client == node {
                 answered = answered.or(Some(now - start));
-            } else if client == dashboard && memchr::memmem::find(text, b"/thermometer/").is_some() {
+            } else if client == dashboard && memchr::memmem::find(text, b"/thermometer-").is_some() {
                 came += 1;
             }
         })?;
