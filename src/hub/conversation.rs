@@ -79,7 +79,7 @@ impl Session {
 
     fn configure(&mut self, configure: Configure) {
         match self.check(&configure) {
-            Ok((filters, will)) => self.apply(configure, filters, will),
+            Ok((filters, will)) => self.apply(configure, &filters, will),
             Err((reason, filters)) => self.refuse_config(reason, filters),
         }
     }
@@ -121,7 +121,7 @@ impl Session {
         Ok(Will { topic: whole, kind: Kind::of(topic), payload: payload.to_owned() })
     }
 
-    fn apply(&mut self, configure: Configure, filters: Vec<Filter>, will: Option<Will>) {
+    fn apply(&mut self, configure: Configure, filters: &[Filter], will: Option<Will>) {
         self.set_will(will);
         self.wishes = Wishes {
             options: configure.options.unwrap_or(false),
@@ -142,7 +142,7 @@ impl Session {
         let last_values = if configure.retained.unwrap_or(true) { LastValues::All } else { LastValues::None };
         let welcome = Reply::ConfigOk(self.welcome()).text();
         let answer = if is_opening { Answer::First(welcome) } else { Answer::InLine(welcome) };
-        self.subscribe(&filters, answer, last_values);
+        self.subscribe(filters, answer, last_values);
     }
 
     fn welcome(&self) -> Welcome {

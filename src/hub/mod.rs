@@ -87,9 +87,13 @@ impl Default for Settings {
     }
 }
 
-/// What a level of a topic costs that no other topic shares, in bytes, in the index of last values. Measured, with the
-/// allocator's overhead; it counts against the bound of the store.
-const LEVEL_COST: u64 = 300;
+/// What a last value costs beside its frame, in bytes: its channel, and the place in the map of channels. Measured on a
+/// process with 50,000 of them, with the allocator's overhead; it counts against the bound of the store.
+const VALUE_COST: u64 = 200;
+
+/// What a level of a topic costs that no other topic shares, in the index of last values: 45 bytes if its word stands in
+/// other topics, 115 if that is new, too. Measured and counted as above.
+const LEVEL_COST: u64 = 120;
 
 /// Receivers that may be remembered, for each route that may be.
 const TARGETS_A_ROUTE: usize = 16;
@@ -231,7 +235,7 @@ impl Hub {
         // A topic that is new may need a place in the index for each of its levels.
         let (old_topics, old_bytes, index) = match &state.last {
             Some(last) => (1, last.len(&message.topic) as u64, 0),
-            None => (0, 0, message.topic.levels().count() as u64 * LEVEL_COST),
+            None => (0, 0, VALUE_COST + message.topic.levels().count() as u64 * LEVEL_COST),
         };
         topics - old_topics < self.settings.retained_topics as u64
             && bytes - old_bytes + message.len() as u64 + index <= self.settings.retained_bytes
@@ -263,9 +267,10 @@ impl Hub {
         let mut index = self.last_values.write();
         let before = index.nodes();
         index.change(topic.as_str(), |_| channel.cloned());
-        match (index.nodes() as u64).checked_sub(before as u64) {
-            Some(more) => self.figures.retained_bytes.add(more * LEVEL_COST),
-            None => self.figures.retained_bytes.sub((before - index.nodes()) as u64 * LEVEL_COST),
+        let changed = index.nodes().abs_diff(before) as u64 * LEVEL_COST + VALUE_COST;
+        match channel {
+            Some(_) => self.figures.retained_bytes.add(changed),
+            None => self.figures.retained_bytes.sub(changed),
         }
     }
 

@@ -13,13 +13,13 @@ pub(super) const HASH: Id = Id::RESERVED[1];
 
 #[derive(Debug, Default)]
 pub(super) struct Levels {
-    levels: Slots<Level>,
+    words: Slots<Word>,
     by_text: HashTable<Id>,
     hasher: RandomState,
 }
 
 #[derive(Debug)]
-struct Level {
+struct Word {
     text: Box<str>,
     /// In how many nodes.
     uses: u32,
@@ -28,15 +28,15 @@ struct Level {
 impl Levels {
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        assert_eq!(self.levels.len(), self.by_text.len());
-        self.levels.len()
+        assert_eq!(self.words.len(), self.by_text.len());
+        self.words.len()
     }
 
     pub(super) fn find(&self, text: &str) -> Option<Id> {
         match text {
             "+" => Some(PLUS),
             "#" => Some(HASH),
-            _ => self.by_text.find(self.hasher.hash_one(text), |id| &*self.levels[*id].text == text).copied(),
+            _ => self.by_text.find(self.hasher.hash_one(text), |id| &*self.words[*id].text == text).copied(),
         }
     }
 
@@ -45,13 +45,13 @@ impl Levels {
         let found = self.find(text);
         if let Some(id) = found {
             if !is_wildcard(id) {
-                self.levels[id].uses += 1;
+                self.words[id].uses += 1;
             }
             return id;
         }
-        let (levels, hasher) = (&mut self.levels, &self.hasher);
-        let id = levels.put(Level { text: text.into(), uses: 1 });
-        self.by_text.insert_unique(hasher.hash_one(text), id, |id| hasher.hash_one(&*levels[*id].text));
+        let (words, hasher) = (&mut self.words, &self.hasher);
+        let id = words.put(Word { text: text.into(), uses: 1 });
+        self.by_text.insert_unique(hasher.hash_one(text), id, |id| hasher.hash_one(&*words[*id].text));
         id
     }
 
@@ -60,25 +60,25 @@ impl Levels {
         if is_wildcard(id) {
             return;
         }
-        let level = &mut self.levels[id];
-        level.uses -= 1;
-        if level.uses > 0 {
+        let word = &mut self.words[id];
+        word.uses -= 1;
+        if word.uses > 0 {
             return;
         }
-        let hash = self.hasher.hash_one(&*level.text);
+        let hash = self.hasher.hash_one(&*word.text);
         if let Ok(entry) = self.by_text.find_entry(hash, |other| *other == id) {
             entry.remove();
         }
-        self.levels.take(id);
-        let (levels, hasher) = (&self.levels, &self.hasher);
-        shrink(&mut self.by_text, |id| hasher.hash_one(&*levels[*id].text));
+        self.words.take(id);
+        let (words, hasher) = (&self.words, &self.hasher);
+        shrink(&mut self.by_text, |id| hasher.hash_one(&*words[*id].text));
     }
 
     pub(super) fn text(&self, id: Id) -> &str {
         match id {
             PLUS => "+",
             HASH => "#",
-            id => &self.levels[id].text,
+            id => &self.words[id].text,
         }
     }
 
