@@ -109,6 +109,21 @@ proptest! {
     }
 
     #[test]
+    fn a_leaf_is_found_by_its_place_until_it_goes(steps in steps(true)) {
+        let (mut trie, mut twin) = grow(&steps);
+        let places: Vec<_> =
+            twin.iter().map(|(path, leaf)| (path.clone(), trie.change(path, |_| Some(*leaf)).unwrap())).collect();
+        for (path, place) in places {
+            prop_assert_eq!(trie.path(place), path.clone());
+            prop_assert!(!trie.change_at(place, |_| None));
+            twin.remove(&path);
+            check(&trie, &twin);
+        }
+        prop_assert_eq!(trie.change("a/b", |_| None), None);
+        prop_assert_eq!(trie.nodes(), 0);
+    }
+
+    #[test]
     fn places_and_words_that_were_given_up_serve_the_next_comers(
         first in steps(true), second in steps(true), name in path(false),
     ) {
