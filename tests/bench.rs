@@ -61,6 +61,12 @@ fn as_many_filters_match_as_were_made_to() {
 }
 
 #[test]
+fn every_dashboard_gets_the_last_values_of_its_base_and_no_others() {
+    let report = bench("retained --values 600 --bases 20");
+    assert_eq!(report["hub"]["deliveries"], 100 * 600 / 20);
+}
+
+#[test]
 fn a_sleeper_is_told_what_it_missed() {
     let report = bench("stall --readers 2 --pad 20000");
     assert_eq!(report["hub"]["sleeper_was_closed"], 0.0);

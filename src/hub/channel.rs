@@ -4,18 +4,21 @@
 //! it from keeping the value to the last offer. Nothing is waited for meanwhile. Publishers of other topics never
 //! meet there.
 
+use std::borrow::Borrow;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use dashmap::DashMap;
+use dashmap::{DashMap, Entry};
 use foldhash::fast::RandomState;
 use parking_lot::Mutex;
 
-use super::outbox::Outbox;
+use super::last_value::LastValue;
 use super::publication::Publication;
+use super::subscriptions::Receivers;
 use crate::topic::Topic;
 
-/// A topic that has been published to.
+/// A topic that has been published to. There may be a million of them, so words are counted here.
 #[derive(Debug)]
 pub struct Channel {
     /// Which.
@@ -27,23 +30,31 @@ pub struct Channel {
 #[derive(Debug, Default)]
 pub(super) struct State {
     /// The last value.
-    pub last: Option<Arc<Publication>>,
+    pub last: Option<LastValue>,
     /// The generation of the route by which the last value went out: whoever subscribed at this generation or
     /// earlier has been offered it.
     pub last_generation: u64,
     /// Who gets the messages, as of some generation of the subscriptions.
-    pub route: Option<Arc<Route>>,
-    /// Set when the channel was dropped from the map; whoever still holds it must look the topic up again.
-    dropped: bool,
+    pub route: Route,
 }
 
 /// Who gets the messages of one topic: each session once, by ascending id.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Route {
-    /// The generation of the subscriptions that this was read from.
+    /// The generation of the subscriptions that this was read from; none of theirs is 0.
     pub generation: u64,
     /// The receivers.
-    pub targets: Box<[Arc<Outbox>]>,
+    pub targets: Receivers,
+}
+
+/// The generation of the route of a channel that was dropped from the map; whoever still holds it must look the topic
+/// up again.
+const DROPPED: u64 = u64::MAX;
+
+impl State {
+    fn is_dropped(&self) -> bool {
+        self.route.generation == DROPPED
+    }
 }
 
 impl Channel {
@@ -53,17 +64,42 @@ impl Channel {
 
     /// The last value for a session whose subscription made `generation`, unless it was offered that value, or a
     /// newer one, as it happened.
-    pub fn last_value_for(&self, generation: u64) -> Option<Arc<Publication>> {
+    pub fn last_value_for(&self, generation: u64) -> Option<Publication> {
         let state = self.state.lock();
-        (state.last_generation < generation).then(|| state.last.clone()).flatten()
+        let last = state.last.as_ref().filter(|_| state.last_generation < generation);
+        last.map(|last| last.message(&self.topic))
     }
 }
+
+/// A channel as the map knows it: by its topic.
+#[derive(Debug)]
+struct ByTopic(Arc<Channel>);
+
+impl Borrow<str> for ByTopic {
+    fn borrow(&self) -> &str {
+        self.0.topic.as_str()
+    }
+}
+
+impl Hash for ByTopic {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.topic.as_str().hash(state);
+    }
+}
+
+impl PartialEq for ByTopic {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.topic == other.0.topic
+    }
+}
+
+impl Eq for ByTopic {}
 
 /// All channels. Those without a last value are a cache of routes and are bounded as such; the others are bounded by
 /// what the hub may retain.
 #[derive(Debug)]
 pub(super) struct Channels {
-    map: DashMap<Topic, Arc<Channel>, RandomState>,
+    map: DashMap<ByTopic, (), RandomState>,
     /// How many there are without a last value, roughly: corrected by each sweep.
     idle: AtomicUsize,
     most_idle: usize,
@@ -80,7 +116,7 @@ impl Channels {
         loop {
             let channel = self.find(topic);
             let mut state = channel.state.lock();
-            if !state.dropped {
+            if !state.is_dropped() {
                 let had = state.last.is_some();
                 let result = act(&channel, &mut state);
                 match (had, state.last.is_some()) {
@@ -100,17 +136,22 @@ impl Channels {
     }
 
     fn find(&self, topic: &Topic) -> Arc<Channel> {
-        if let Some(channel) = self.map.get(topic) {
-            return Arc::clone(&channel);
+        if let Some(channel) = self.map.get(topic.as_str()) {
+            return Arc::clone(&channel.key().0);
         }
         if self.idle.load(Ordering::Relaxed) >= self.most_idle {
             self.sweep();
         }
-        let new = || {
-            self.idle.fetch_add(1, Ordering::Relaxed);
-            Arc::new(Channel::new(topic.clone()))
-        };
-        Arc::clone(&self.map.entry(topic.clone()).or_insert_with(new))
+        let channel = Arc::new(Channel::new(topic.clone()));
+        match self.map.entry(ByTopic(Arc::clone(&channel))) {
+            // Somebody else was first.
+            Entry::Occupied(there) => Arc::clone(&there.key().0),
+            Entry::Vacant(free) => {
+                self.idle.fetch_add(1, Ordering::Relaxed);
+                free.insert(());
+                channel
+            }
+        }
     }
 
     /// Forgets who gets the messages, but for the channels that are in use at this moment. Returns how many receivers
@@ -118,8 +159,8 @@ impl Channels {
     pub(super) fn forget_routes(&self) -> usize {
         let mut kept = 0;
         for channel in &self.map {
-            if let Some(mut state) = channel.state.try_lock() {
-                state.route = None;
+            if let Some(mut state) = channel.key().0.state.try_lock() {
+                state.route = Route::default();
             } else {
                 kept += 1;
             }
@@ -130,13 +171,15 @@ impl Channels {
     /// Drops every channel that is only a cached route and that nobody is publishing to at this moment.
     fn sweep(&self) {
         let mut kept = 0;
-        self.map.retain(|_, channel| {
+        self.map.retain(|ByTopic(channel), ()| {
             let Some(mut state) = channel.state.try_lock() else {
                 kept += 1;
                 return true;
             };
-            state.dropped = state.last.is_none();
-            !state.dropped
+            if state.last.is_none() {
+                state.route = Route { generation: DROPPED, ..Route::default() };
+            }
+            !state.is_dropped()
         });
         self.idle.store(kept, Ordering::Relaxed);
     }
@@ -165,7 +208,7 @@ mod tests {
                 "u".into(),
                 SystemTime::UNIX_EPOCH,
             );
-            state.last = Some(Arc::new(message));
+            state.last = Some(LastValue::of(&message));
         });
         for n in 0..1_000 {
             channels.with(&topic(&format!("passing/{n}")), |_, _| ());
@@ -179,7 +222,7 @@ mod tests {
         let channels = Channels::new(1);
         let held = channels.with(&topic("a"), |channel, _| Arc::clone(channel));
         channels.sweep();
-        assert!(held.state.lock().dropped);
+        assert!(held.state.lock().is_dropped());
         let again = channels.with(&topic("a"), |channel, _| Arc::clone(channel));
         assert!(!Arc::ptr_eq(&held, &again));
     }

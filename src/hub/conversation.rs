@@ -62,7 +62,7 @@ impl Session {
             Ok(Request::Replace(filters)) => self.change_filters(&filters, |_, asked| asked),
             Ok(Request::Add(filters)) => self.change_filters(&filters, added),
             Ok(Request::Remove(filters)) => self.change_filters(&filters, removed),
-            Ok(Request::Show) => self.reply(&self.subscription(&self.filters)),
+            Ok(Request::Show) => self.reply(&self.subscription(&self.held())),
             Err(RequestError::Config(reason)) => self.refuse_config(reason, vec![]),
             Err(RequestError::Subscription(reason)) => {
                 self.reply(&Reply::SubscriptionError { reason, filters: vec![] });
@@ -79,7 +79,7 @@ impl Session {
 
     fn configure(&mut self, configure: Configure) {
         match self.check(&configure) {
-            Ok((filters, will)) => self.apply(configure, filters, will),
+            Ok((filters, will)) => self.apply(configure, &filters, will),
             Err((reason, filters)) => self.refuse_config(reason, filters),
         }
     }
@@ -121,7 +121,7 @@ impl Session {
         Ok(Will { topic: whole, kind: Kind::of(topic), payload: payload.to_owned() })
     }
 
-    fn apply(&mut self, configure: Configure, filters: Vec<Filter>, will: Option<Will>) {
+    fn apply(&mut self, configure: Configure, filters: &[Filter], will: Option<Will>) {
         self.set_will(will);
         self.wishes = Wishes {
             options: configure.options.unwrap_or(false),
@@ -177,12 +177,12 @@ impl Session {
     }
 
     fn change_filters(&mut self, asked: &[String], change: fn(&[Filter], Vec<Filter>) -> Vec<Filter>) {
-        let changed = self.filters(asked).map(|asked| change(&self.filters, asked));
+        let changed = self.filters(asked).map(|asked| change(&self.held(), asked));
         let checked = changed.and_then(|filters| self.count_filters(filters));
         match checked {
             Ok(filters) => {
                 let reply = self.subscription(&filters).text();
-                self.subscribe(filters, Answer::InLine(reply), LastValues::New);
+                self.subscribe(&filters, Answer::InLine(reply), LastValues::New);
             }
             Err((reason, filters)) => self.reply(&Reply::SubscriptionError { reason, filters }),
         }

@@ -64,6 +64,18 @@ impl Publication {
         Self { topic, kind, time, from, expires: None, passed_on: "".into(), text: text.into_boxed_slice() }
     }
 
+    /// The value, as the publisher wrote it, line breaks aside.
+    pub fn payload(&self) -> &str {
+        let start = Self::frame_len(&self.topic, 0) - 1;
+        let payload = self.text.get(start..self.text.len() - 1).unwrap_or_default();
+        std::str::from_utf8(payload).unwrap_or_default()
+    }
+
+    /// How many bytes a frame has at the root: `["topic", payload]`.
+    pub(super) fn frame_len(topic: &Topic, payload: usize) -> usize {
+        frame::escaped_len(topic.as_str()) + payload + r#"["", ]"#.len()
+    }
+
     /// What it counts for against the bounds of queues and of the store: the bytes of the frame at the root, and of
     /// what the publisher put into the options.
     pub fn len(&self) -> usize {

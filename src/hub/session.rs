@@ -1,6 +1,6 @@
 //! One client's stay at the hub. Whoever holds a [`Session`] has been let in; dropping it means leaving.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
@@ -10,6 +10,7 @@ use super::outbox::{Outbox, SessionId, Taken};
 use super::publication::{Publication, View};
 use super::queue::Item;
 use super::rights::Rights;
+use super::trie::Id;
 use super::{Hub, Retention, StoreFull, names};
 use crate::talk::{Kind, Reply, timestamp};
 use crate::topic::{Base, Filter, Topic};
@@ -76,7 +77,8 @@ pub struct Session {
     pub(super) client: Client,
     pub(super) outbox: Arc<Outbox>,
     pub(super) allowance: Allowance,
-    pub(super) filters: Vec<Filter>,
+    /// The filters that it holds, as the subscriptions call them.
+    filters: Box<[Id]>,
     pub(super) wishes: Wishes,
     pub(super) opened: bool,
     /// Messages that the rights did not allow.
@@ -102,7 +104,7 @@ impl Hub {
             allowance: Allowance::new(client.rates, now),
             client,
             outbox: Arc::new(outbox),
-            filters: Vec::new(),
+            filters: Box::default(),
             wishes: Wishes::default(),
             opened: false,
             refusals: 0,
@@ -272,11 +274,21 @@ impl Session {
         self.hub.publish(&Arc::new(message), retention, Some(self.outbox.id))
     }
 
+    /// The filters that it holds.
+    pub(super) fn held(&self) -> Vec<Filter> {
+        self.hub.subscriptions.held(&self.filters, &self.hub.settings.topic)
+    }
+
     /// Takes these filters in place of the ones held, and puts `reply` and then the last values of the topics that
     /// were not named before into the outbox, all in one piece.
-    pub(super) fn subscribe(&mut self, filters: Vec<Filter>, reply: Answer, last_values: LastValues) {
+    pub(super) fn subscribe(&mut self, filters: &[Filter], reply: Answer, last_values: LastValues) {
         // Before any lock, as there may be a thousand of each.
-        let (gone, new) = (missing_in(&filters, &self.filters), missing_in(&self.filters, &filters));
+        let held = self.held();
+        let mut gone: HashMap<&Filter, Id> = held.iter().zip(self.filters.iter().copied()).collect();
+        let stays: Vec<Option<Id>> = filters.iter().map(|filter| gone.remove(filter)).collect();
+        let gone: Vec<Id> = gone.into_values().collect();
+        let new = filters.iter().zip(&stays).filter(|(_, stays)| stays.is_none());
+        let new: Vec<&Filter> = new.map(|(filter, _)| filter).collect();
         let mut inside = self.outbox.lock();
         match reply {
             Answer::First(text) => inside.first.push_back(text),
@@ -285,28 +297,23 @@ impl Session {
                 self.outbox.account(&mut inside, offered, "clown.talk/-");
             }
         }
-        let generation = self.hub.resubscribe(&self.outbox, &gone, &new);
+        let (generation, ids) = self.hub.resubscribe(&self.outbox, &gone, &new);
         let (found, looked_at) = match last_values {
             LastValues::None => (Vec::new(), 0),
             LastValues::All => self.hub.last_values(filters.iter(), std::iter::empty()),
-            LastValues::New => self.hub.last_values(new.iter().copied(), self.filters.iter()),
+            LastValues::New => self.hub.last_values(new.iter().copied(), held.iter()),
         };
         self.allowance.work(looked_at / LAST_VALUES_A_FRAME);
-        let named = names(if last_values == LastValues::New { filters.as_slice() } else { &[] });
+        let named = names(if last_values == LastValues::New { filters } else { &[] });
         inside.queue.keep_last_values(|topic| named.has_match(topic.as_str()));
         for channel in found.into_iter().filter(|channel| self.outbox.view.names(&channel.topic)) {
             inside.queue.offer(Item::LastValue(channel, generation));
         }
         drop(inside);
-        self.filters = filters;
+        let mut ids = ids.into_iter();
+        self.filters = stays.into_iter().filter_map(|stays| stays.or_else(|| ids.next())).collect();
         self.outbox.wake();
     }
-}
-
-/// Those of `wanted` that are not among `held`.
-fn missing_in<'f>(held: &[Filter], wanted: &'f [Filter]) -> Vec<&'f Filter> {
-    let held: HashSet<&Filter> = held.iter().collect();
-    wanted.iter().filter(|filter| !held.contains(filter)).collect()
 }
 
 /// Where an answer to a subscription stands among what waits.
@@ -331,7 +338,7 @@ pub(super) enum LastValues {
 impl Drop for Session {
     fn drop(&mut self) {
         let now = SystemTime::now();
-        self.hub.resubscribe(&self.outbox, &self.filters.iter().collect::<Vec<_>>(), &[]);
+        self.hub.resubscribe(&self.outbox, &self.filters, &[]);
         self.outbox.close();
         if let Some(will) = self.will.take() {
             let retention = self.usual_retention(&will.topic, will.kind);

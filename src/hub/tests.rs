@@ -231,7 +231,7 @@ fn nothing_is_left_of_clients_that_have_gone() {
     let (node, dashboards) = (node(&hub), (0..10).map(|_| dashboard(&hub)).collect::<Vec<_>>());
     drop((node, dashboards));
     assert_eq!((hub.figures().clients.value(), hub.figures().filters.value()), (0, 0));
-    assert!(hub.subscriptions.read().is_empty());
+    assert!(hub.subscriptions.is_empty());
 }
 
 /// The race behind the promise: publishers on one topic while readers come and go, on real threads.
@@ -373,7 +373,7 @@ fn the_index_of_last_values_counts_against_the_store() {
     for n in 0..100 {
         say(&mut node, &format!("[\"{n}/{}\", 1]", "a/".repeat(20)));
     }
-    assert!((2..10).contains(&hub.figures().retained.value()), "{}", hub.figures().retained.value());
+    assert!((2..12).contains(&hub.figures().retained.value()), "{}", hub.figures().retained.value());
     assert!(hub.figures().retained_bytes.value() <= 30_000);
 }
 

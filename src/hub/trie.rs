@@ -2,34 +2,71 @@
 //!
 //! The hub keeps two of them: subscriptions under their filters, walked by the topic of a message, and last values
 //! under their topics, walked by the filter of a newcomer. What is removed leaves no node behind.
+//!
+//! All nodes lie in one piece of memory and call each other by numbers. One table knows for all of them which child
+//! stands under which level; a node itself has but the first of its children, and each child its neighbours
+//! (`docs/adr/0011-one-table-for-all-branches.md`). Every walk is a loop, however deep the paths are.
 
-use std::collections::HashMap;
+mod levels;
+mod slots;
+#[cfg(test)]
+mod tests;
+
+use std::hash::BuildHasher;
 
 use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+use smallvec::{SmallVec, smallvec};
+
+use levels::{HASH, Levels, PLUS, shrink};
+pub use slots::Id;
+use slots::Slots;
 
 /// Paths are topics or filters: levels joined by `/`, with `+` and `#` as MQTT means them.
 #[derive(Debug)]
 pub struct Trie<L> {
-    root: Node<L>,
+    nodes: Slots<Node<L>>,
+    /// The children of no node: what paths begin with.
+    roots: Children,
+    /// Each node but the wildcards, by its parent and its level.
+    by_level: HashTable<Id>,
+    levels: Levels,
     leaves: usize,
-    nodes: usize,
+    hasher: RandomState,
 }
 
 #[derive(Debug)]
 struct Node<L> {
-    children: HashMap<Box<str>, Node<L>, RandomState>,
+    parent: Option<Id>,
+    level: Id,
+    before: Option<Id>,
+    after: Option<Id>,
+    children: Children,
     leaf: Option<L>,
 }
 
-impl<L> Default for Node<L> {
-    fn default() -> Self {
-        Self { children: HashMap::default(), leaf: None }
-    }
+/// Children in any order, but that `#` comes first and `+` before all others: these two are wanted for every topic.
+#[derive(Debug, Default, Clone, Copy)]
+struct Children {
+    first: Option<Id>,
+    hash: bool,
+    plus: bool,
 }
+
+/// The nodes that a walk has come to, side by side; none is where it begins. Mostly few, which need no memory of the
+/// heap.
+type Front = SmallVec<[Option<Id>; 16]>;
 
 impl<L> Default for Trie<L> {
     fn default() -> Self {
-        Self { root: Node::default(), leaves: 0, nodes: 0 }
+        Self {
+            nodes: Slots::default(),
+            roots: Children::default(),
+            by_level: HashTable::new(),
+            levels: Levels::default(),
+            leaves: 0,
+            hasher: RandomState::default(),
+        }
     }
 }
 
@@ -44,25 +81,83 @@ impl<L> Trie<L> {
         self.leaves == 0
     }
 
-    /// The leaf at exactly this path.
-    pub fn get(&self, path: &str) -> Option<&L> {
-        let mut node = &self.root;
-        for level in path.split('/') {
-            node = node.children.get(level)?;
-        }
-        node.leaf.as_ref()
+    /// How many nodes there are, which is what it takes in memory.
+    pub fn nodes(&self) -> usize {
+        self.nodes.len()
     }
 
-    /// Changes the leaf at exactly this path: gets what is there, leaves what `change` returns.
-    pub fn change(&mut self, path: &str, change: impl FnOnce(Option<L>) -> Option<L>) {
-        let (before, after) = self.root.change(path, change, &mut self.nodes);
-        self.leaves = self.leaves + usize::from(after) - usize::from(before);
+    /// The leaf at exactly this path.
+    pub fn get(&self, path: &str) -> Option<&L> {
+        let mut node = None;
+        for level in path.split('/') {
+            node = Some(self.child(node, self.levels.find(level)?)?);
+        }
+        self.nodes[node?].leaf.as_ref()
+    }
+
+    /// Changes the leaf at exactly this path: gets what is there, leaves what `change` returns. Returns what the place
+    /// is called for as long as there is a leaf.
+    pub fn change(&mut self, path: &str, change: impl FnOnce(Option<L>) -> Option<L>) -> Option<Id> {
+        let mut parent = None;
+        for level in path.split('/') {
+            let child = self.levels.find(level).and_then(|level| self.child(parent, level));
+            parent = Some(child.unwrap_or_else(|| self.add(parent, level)));
+        }
+        // A path has a level, be it an empty one.
+        parent.filter(|at| self.change_at(*at, change))
+    }
+
+    /// As [`change`](Self::change), at a place where there is a leaf. Returns whether there still is one.
+    pub fn change_at(&mut self, at: Id, change: impl FnOnce(Option<L>) -> Option<L>) -> bool {
+        let leaf = &mut self.nodes[at].leaf;
+        let before = leaf.take();
+        self.leaves -= usize::from(before.is_some());
+        *leaf = change(before);
+        let is_there = leaf.is_some();
+        self.leaves += usize::from(is_there);
+        self.prune(at);
+        is_there
+    }
+
+    /// The path of a place where there is a leaf.
+    pub fn path(&self, at: Id) -> String {
+        let upwards = std::iter::successors(Some(at), |at| self.nodes[*at].parent);
+        let mut levels: Vec<_> = upwards.map(|at| self.levels.text(self.nodes[at].level)).collect();
+        levels.reverse();
+        levels.join("/")
     }
 
     /// Visits the leaf of every path that, read as a filter, matches this topic. Each leaf once.
     pub fn matching<'a>(&'a self, topic: &str, visit: &mut impl FnMut(&'a L)) {
-        let system = topic.starts_with('$');
-        self.root.matching(Some(topic), !system, visit);
+        if self.is_empty() {
+            return;
+        }
+        // A topic holds no wildcard: what looks like one matches nothing that the wildcards do not.
+        let level = |level| self.levels.find(level).filter(|level| ![PLUS, HASH].contains(level));
+        let mut wildcards = !topic.starts_with('$');
+        let (mut here, mut below): (Front, Front) = (smallvec![None], Front::new());
+        for level in topic.split('/').map(level) {
+            for node in here.drain(..) {
+                if wildcards {
+                    self.hash(node)
+                        .and_then(|hash| self.nodes[hash].leaf.as_ref())
+                        .into_iter()
+                        .for_each(&mut *visit);
+                    below.extend(self.plus(node).map(Some));
+                }
+                below.extend(level.and_then(|level| self.child(node, level)).map(Some));
+            }
+            if below.is_empty() {
+                return;
+            }
+            wildcards = true;
+            std::mem::swap(&mut here, &mut below);
+        }
+        for node in here {
+            let hash = self.hash(node).map(|hash| &self.nodes[hash]);
+            let leaves = [node.map(|node| &self.nodes[node]), hash].into_iter().flatten();
+            leaves.filter_map(|node| node.leaf.as_ref()).for_each(&mut *visit);
+        }
     }
 
     /// Whether a path, read as a filter, matches this topic.
@@ -75,227 +170,179 @@ impl<L> Trie<L> {
     /// Visits the leaf of every path that, read as a topic, is matched by this filter. Each leaf once.
     /// Returns how many nodes it went through.
     pub fn covered<'a>(&'a self, filter: &str, visit: &mut impl FnMut(&'a L)) -> usize {
-        self.root.covered(Some(filter), true, visit)
+        let (mut here, mut below): (Front, Front) = (smallvec![None], Front::new());
+        let mut seen = 1;
+        for (depth, level) in filter.split('/').enumerate() {
+            let named = |child: &Id| depth > 0 || !self.levels.is_system(self.nodes[*child].level);
+            for node in here.drain(..) {
+                match level {
+                    "#" => {
+                        node.and_then(|node: Id| self.nodes[node].leaf.as_ref())
+                            .into_iter()
+                            .for_each(&mut *visit);
+                        for child in self.children(node).filter(named) {
+                            seen += self.each_under(child, visit);
+                        }
+                    }
+                    "+" => below.extend(self.children(node).filter(named).map(Some)),
+                    level => below
+                        .extend(self.levels.find(level).and_then(|level| self.child(node, level)).map(Some)),
+                }
+            }
+            seen += below.len();
+            std::mem::swap(&mut here, &mut below);
+        }
+        here.into_iter().flatten().filter_map(|node| self.nodes[node].leaf.as_ref()).for_each(visit);
+        seen
     }
 
     /// Visits every leaf once.
     pub fn each<'a>(&'a self, visit: &mut impl FnMut(&'a L)) {
-        self.root.each(visit);
+        self.nodes.iter().filter_map(|node| node.leaf.as_ref()).for_each(visit);
     }
 
-    /// How many nodes there are, which is what it takes in memory.
-    pub fn nodes(&self) -> usize {
-        self.nodes
+    /// Visits every leaf of a node and of all that is below; returns how many nodes these are.
+    fn each_under<'a>(&'a self, top: Id, visit: &mut impl FnMut(&'a L)) -> usize {
+        let (mut at, mut seen) = (top, 0);
+        loop {
+            let node = &self.nodes[at];
+            node.leaf.iter().for_each(&mut *visit);
+            seen += 1;
+            match node.children.first.or_else(|| self.next_of(at, top)) {
+                Some(next) => at = next,
+                None => return seen,
+            }
+        }
     }
 
-    #[cfg(test)]
-    fn counted_nodes(&self) -> usize {
-        self.root.count() - 1
+    /// The node behind this one and all that is below it, as long as that is under `top`.
+    fn next_of(&self, mut at: Id, top: Id) -> Option<Id> {
+        while at != top {
+            let node = &self.nodes[at];
+            if node.after.is_some() {
+                return node.after;
+            }
+            at = node.parent?;
+        }
+        None
+    }
+
+    fn family(&self, parent: Option<Id>) -> Children {
+        parent.map_or(self.roots, |parent| self.nodes[parent].children)
+    }
+
+    fn family_mut(&mut self, parent: Option<Id>) -> &mut Children {
+        match parent {
+            None => &mut self.roots,
+            Some(parent) => &mut self.nodes[parent].children,
+        }
+    }
+
+    fn children(&self, parent: Option<Id>) -> impl Iterator<Item = Id> {
+        std::iter::successors(self.family(parent).first, |child| self.nodes[*child].after)
+    }
+
+    fn hash(&self, parent: Option<Id>) -> Option<Id> {
+        let children = self.family(parent);
+        children.first.filter(|_| children.hash)
+    }
+
+    fn plus(&self, parent: Option<Id>) -> Option<Id> {
+        let children = self.family(parent);
+        match children.first.filter(|_| children.plus)? {
+            hash if children.hash => self.nodes[hash].after,
+            plus => Some(plus),
+        }
+    }
+
+    fn child(&self, parent: Option<Id>, level: Id) -> Option<Id> {
+        match level {
+            HASH => self.hash(parent),
+            PLUS => self.plus(parent),
+            level => {
+                let is_it = |id: &Id| {
+                    let node = &self.nodes[*id];
+                    node.parent == parent && node.level == level
+                };
+                self.by_level.find(branch(&self.hasher, parent, level), is_it).copied()
+            }
+        }
+    }
+
+    fn add(&mut self, parent: Option<Id>, level: &str) -> Id {
+        let level = self.levels.hold(level);
+        let before = match level {
+            HASH => None,
+            PLUS => self.hash(parent),
+            _ => self.plus(parent).or_else(|| self.hash(parent)),
+        };
+        let after = before.map_or(self.family(parent).first, |before| self.nodes[before].after);
+        let id =
+            self.nodes.put(Node { parent, level, before, after, children: Children::default(), leaf: None });
+        self.link(parent, before, Some(id));
+        if let Some(after) = after {
+            self.nodes[after].before = Some(id);
+        }
+        match level {
+            HASH => self.family_mut(parent).hash = true,
+            PLUS => self.family_mut(parent).plus = true,
+            level => {
+                let (nodes, hasher) = (&self.nodes, &self.hasher);
+                self.by_level
+                    .insert_unique(branch(hasher, parent, level), id, |id| place(hasher, &nodes[*id]));
+            }
+        }
+        id
+    }
+
+    /// Takes nodes away that have neither leaf nor child, from here upwards.
+    fn prune(&mut self, at: Id) {
+        let mut next = Some(at);
+        while let Some(at) = next {
+            let node = &self.nodes[at];
+            if node.leaf.is_some() || node.children.first.is_some() {
+                return;
+            }
+            next = node.parent;
+            self.remove(at);
+        }
+    }
+
+    fn remove(&mut self, at: Id) {
+        let Node { parent, level, before, after, .. } = self.nodes[at];
+        self.link(parent, before, after);
+        if let Some(after) = after {
+            self.nodes[after].before = before;
+        }
+        match level {
+            HASH => self.family_mut(parent).hash = false,
+            PLUS => self.family_mut(parent).plus = false,
+            level => {
+                let hash = branch(&self.hasher, parent, level);
+                if let Ok(entry) = self.by_level.find_entry(hash, |id| *id == at) {
+                    entry.remove();
+                }
+            }
+        }
+        self.nodes.take(at);
+        self.levels.let_go(level);
+        let (nodes, hasher) = (&self.nodes, &self.hasher);
+        shrink(&mut self.by_level, |id| place(hasher, &nodes[*id]));
+    }
+
+    /// What comes after `before`, or first.
+    fn link(&mut self, parent: Option<Id>, before: Option<Id>, child: Option<Id>) {
+        match before {
+            Some(before) => self.nodes[before].after = child,
+            None => self.family_mut(parent).first = child,
+        }
     }
 }
 
-impl<L> Node<L> {
-    /// Returns whether there was a leaf before, and whether there is one now.
-    fn change(
-        &mut self,
-        path: &str,
-        change: impl FnOnce(Option<L>) -> Option<L>,
-        nodes: &mut usize,
-    ) -> (bool, bool) {
-        let (level, rest) = split(path);
-        if !self.children.contains_key(level) {
-            *nodes += 1;
-            self.children.insert(level.into(), Self::default());
-        }
-        let Some(child) = self.children.get_mut(level) else { return (false, false) };
-        let changed = if let Some(rest) = rest {
-            child.change(rest, change, nodes)
-        } else {
-            let before = child.leaf.is_some();
-            child.leaf = change(child.leaf.take());
-            (before, child.leaf.is_some())
-        };
-        if child.leaf.is_none() && child.children.is_empty() {
-            *nodes -= 1;
-            self.children.remove(level);
-            self.children.shrink_to(self.children.len() * 2);
-        }
-        changed
-    }
-
-    /// `rest` is what is still to be matched; wildcards are tried unless this is the first level of a `$` topic.
-    fn matching<'a>(&'a self, rest: Option<&str>, wildcards: bool, visit: &mut impl FnMut(&'a L)) {
-        if wildcards && let Some(hash) = self.children.get("#") {
-            hash.leaf.iter().for_each(&mut *visit);
-        }
-        let Some(rest) = rest else {
-            return self.leaf.iter().for_each(visit);
-        };
-        let (level, rest) = split(rest);
-        if wildcards && let Some(plus) = self.children.get("+") {
-            plus.matching(rest, true, visit);
-        }
-        // A topic holds no wildcard, so a level that looks like one matches nothing a second time.
-        if !matches!(level, "+" | "#")
-            && let Some(child) = self.children.get(level)
-        {
-            child.matching(rest, true, visit);
-        }
-    }
-
-    /// `rest` is what is left of the filter; on the first level wildcards pass over names that start with `$`.
-    fn covered<'a>(&'a self, rest: Option<&str>, first: bool, visit: &mut impl FnMut(&'a L)) -> usize {
-        let Some(rest) = rest else {
-            self.leaf.iter().for_each(visit);
-            return 1;
-        };
-        let named = |name: &str| !(first && name.starts_with('$'));
-        let mut nodes = 1;
-        match split(rest) {
-            ("#", _) => {
-                self.leaf.iter().for_each(&mut *visit);
-                for (_, child) in self.children.iter().filter(|(name, _)| named(name)) {
-                    nodes += child.covered(Some("#"), false, visit);
-                }
-            }
-            ("+", rest) => {
-                for (_, child) in self.children.iter().filter(|(name, _)| named(name)) {
-                    nodes += child.covered(rest, false, visit);
-                }
-            }
-            (level, rest) => {
-                if let Some(child) = self.children.get(level) {
-                    nodes += child.covered(rest, false, visit);
-                }
-            }
-        }
-        nodes
-    }
-
-    fn each<'a>(&'a self, visit: &mut impl FnMut(&'a L)) {
-        self.leaf.iter().for_each(&mut *visit);
-        self.children.values().for_each(|child| child.each(visit));
-    }
-
-    #[cfg(test)]
-    fn count(&self) -> usize {
-        1 + self.children.values().map(Self::count).sum::<usize>()
-    }
+fn place<L>(hasher: &RandomState, node: &Node<L>) -> u64 {
+    branch(hasher, node.parent, node.level)
 }
 
-/// The first level, and the rest if there is one. `a/` has an empty level after `a`.
-fn split(path: &str) -> (&str, Option<&str>) {
-    path.split_once('/').map_or((path, None), |(level, rest)| (level, Some(rest)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::topic::{Filter, Limits, Topic};
-    use proptest::prelude::*;
-    use std::collections::BTreeMap;
-
-    /// Two letters, the empty level and a `$` level: the smallest alphabet in which everything can go wrong.
-    fn path(wildcards: bool) -> impl Strategy<Value = String> {
-        let levels: &[&str] = if wildcards { &["a", "b", "", "$s", "+"] } else { &["a", "b", "", "$s"] };
-        (prop::collection::vec(prop::sample::select(levels), 1..5), any::<bool>()).prop_map(
-            move |(levels, hash)| {
-                let path = levels.join("/");
-                match (path.is_empty(), hash && wildcards) {
-                    (true, true) => "#".to_owned(),
-                    (true, false) => "/".to_owned(),
-                    (false, true) => format!("{path}/#"),
-                    (false, false) => path,
-                }
-            },
-        )
-    }
-
-    #[derive(Debug, Clone)]
-    enum Step {
-        Set(String, u32),
-        Remove(String),
-    }
-
-    fn steps(wildcards: bool) -> impl Strategy<Value = Vec<Step>> {
-        let step = prop_oneof![
-            3 => (path(wildcards), any::<u32>()).prop_map(|(path, leaf)| Step::Set(path, leaf)),
-            1 => path(wildcards).prop_map(Step::Remove),
-        ];
-        prop::collection::vec(step, 0..40)
-    }
-
-    /// The trie, and beside it the twin: a plain list of paths, compared one by one.
-    fn grow(steps: &[Step]) -> (Trie<u32>, BTreeMap<String, u32>) {
-        let (mut trie, mut twin) = (Trie::default(), BTreeMap::new());
-        for step in steps {
-            match step {
-                Step::Set(path, leaf) => {
-                    trie.change(path, |_| Some(*leaf));
-                    twin.insert(path.clone(), *leaf);
-                }
-                Step::Remove(path) => {
-                    trie.change(path, |_| None);
-                    twin.remove(path);
-                }
-            }
-        }
-        (trie, twin)
-    }
-
-    fn topic(text: &str) -> Topic {
-        Topic::parse(text, &Limits::default()).unwrap()
-    }
-
-    fn filter(text: &str) -> Filter {
-        Filter::parse(text, &Limits::default()).unwrap()
-    }
-
-    fn sorted(mut leaves: Vec<u32>) -> Vec<u32> {
-        leaves.sort_unstable();
-        leaves
-    }
-
-    proptest! {
-        #[test]
-        fn filters_in_the_trie_match_as_one_by_one(steps in steps(true), name in path(false)) {
-            let (trie, twin) = grow(&steps);
-            let mut found = Vec::new();
-            trie.matching(&name, &mut |leaf| found.push(*leaf));
-            let name = topic(&name);
-            let expected = twin.iter().filter(|(path, _)| filter(path).matches(&name)).map(|(_, leaf)| *leaf);
-            prop_assert_eq!(sorted(found), sorted(expected.collect()));
-        }
-
-        #[test]
-        fn topics_in_the_trie_are_found_by_filters_as_one_by_one(steps in steps(false), by in path(true)) {
-            let (trie, twin) = grow(&steps);
-            let mut found = Vec::new();
-            trie.covered(&by, &mut |leaf| found.push(*leaf));
-            let by = filter(&by);
-            let expected = twin.iter().filter(|(path, _)| by.matches(&topic(path))).map(|(_, leaf)| *leaf);
-            prop_assert_eq!(sorted(found), sorted(expected.collect()));
-        }
-
-        #[test]
-        fn what_is_removed_leaves_no_node_behind(steps in steps(true)) {
-            let (mut trie, twin) = grow(&steps);
-            prop_assert_eq!(trie.len(), twin.len());
-            let mut prefixes: Vec<String> = Vec::new();
-            for path in twin.keys() {
-                let levels: Vec<_> = path.split('/').collect();
-                prefixes.extend((1..=levels.len()).map(|n| levels[..n].join("/")));
-            }
-            prefixes.sort();
-            prefixes.dedup();
-            prop_assert_eq!(trie.nodes(), prefixes.len());
-            prop_assert_eq!(trie.counted_nodes(), prefixes.len());
-            for (path, leaf) in &twin {
-                prop_assert_eq!(trie.get(path), Some(leaf));
-                trie.change(path, |_| None);
-            }
-            prop_assert!(trie.is_empty());
-            prop_assert_eq!(trie.nodes(), 0);
-        }
-    }
+fn branch(hasher: &RandomState, parent: Option<Id>, level: Id) -> u64 {
+    hasher.hash_one(u64::from(parent.map_or(0, Id::number)) << 32 | u64::from(level.number()))
 }

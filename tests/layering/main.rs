@@ -36,7 +36,17 @@ const ROOMS: &[Room] = &[
         files: &["hub/"],
         without: &[],
         rooms: &["topic", "talk"],
-        crates: &["serde_json", "tokio", "dashmap", "parking_lot", "foldhash", "thiserror", "tracing"],
+        crates: &[
+            "serde_json",
+            "tokio",
+            "dashmap",
+            "hashbrown",
+            "smallvec",
+            "parking_lot",
+            "foldhash",
+            "thiserror",
+            "tracing",
+        ],
         never: &[
             "std::fs",
             "std::net",

@@ -25,7 +25,7 @@ const AFTER_HELP: &str = "\
 fanout: 1 publisher, N readers, bursts of B     filters: F wildcard filters, M match a message
 fanin: N devices, wildcard readers, a rate      stall: one of N readers stops, the data do not
 roundtrip: operator, device, operator           mixed: a day of a house in so many seconds
-idle: N connections that do nothing
+idle: N connections that do nothing             retained: V last values under N bases
 
 Example: clown-hub bench fanout --readers 100 --burst 32 --vs target/release/examples/floor
 Exit codes: 0 every message came once and in order, 1 not so, 2 a mistake in arguments.";

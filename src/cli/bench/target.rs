@@ -27,14 +27,15 @@ pub(super) enum Recipe {
 }
 
 /// Limits that would end a measurement rather than be measured.
-const LIFTED: [&str; 7] = [
+const LIFTED: [&str; 8] = [
     "simulator.run=off",
     "log.filter=error",
     "limits.messages_per_second=0",
     "limits.connections=100000",
     "limits.handshakes=100000",
     "limits.filters=100000",
-    "retained.topics=1000000",
+    "retained.topics=10000000",
+    "retained.bytes=1099511627776",
 ];
 
 impl Recipe {

@@ -5,6 +5,7 @@ mod fanout;
 mod filters;
 mod idle;
 mod mixed;
+mod retained;
 mod roundtrip;
 mod stall;
 
@@ -27,6 +28,7 @@ pub(super) enum Scenario {
     Roundtrip,
     Idle,
     Filters,
+    Retained,
     Stall,
     Mixed,
 }
@@ -39,6 +41,7 @@ impl fmt::Display for Scenario {
             Self::Roundtrip => "roundtrip",
             Self::Idle => "idle",
             Self::Filters => "filters",
+            Self::Retained => "retained",
             Self::Stall => "stall",
             Self::Mixed => "mixed",
         })
@@ -53,6 +56,7 @@ impl Scenario {
             Self::Roundtrip => roundtrip::play(stage),
             Self::Idle => idle::play(stage),
             Self::Filters => filters::play(stage),
+            Self::Retained => retained::play(stage),
             Self::Stall => stall::play(stage),
             Self::Mixed => mixed::play(stage),
         }
@@ -80,6 +84,12 @@ pub(super) struct Sizes {
     /// How many of them match a message, at most 15 [filters: 10]
     #[arg(long, value_name = "M", value_parser = count(1, 15))]
     matches: Option<usize>,
+    /// Last values [retained: 1000000]
+    #[arg(long, value_name = "V", value_parser = count(1, 5_000_000))]
+    values: Option<usize>,
+    /// Base topics under which they are [retained: 10000]
+    #[arg(long, value_name = "N", value_parser = count(1, 100_000))]
+    bases: Option<usize>,
     /// Bytes added to every message [stall: 4000, else 16]
     #[arg(long, value_name = "BYTES", value_parser = count(0, 1_000_000))]
     pad: Option<usize>,

@@ -1,0 +1,117 @@
+//! The last value of a topic, as small as it can be kept: what its channel knows as well, such as the topic, and what
+//! can be said again, such as the frame, is left out.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use super::publication::Publication;
+use crate::talk::Kind;
+use crate::topic::Topic;
+
+/// What is kept of a message.
+#[derive(Debug)]
+pub(super) struct LastValue {
+    payload: Box<str>,
+    from: Arc<str>,
+    /// Milliseconds since 1970, which is as exactly as it is ever told.
+    time: u64,
+    /// What few have.
+    rest: Option<Box<Rest>>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Rest {
+    kind: Kind,
+    expires: Option<SystemTime>,
+    passed_on: Box<str>,
+}
+
+impl LastValue {
+    pub(super) fn of(message: &Publication) -> Self {
+        let mut value =
+            Self { payload: Box::default(), from: Arc::clone(&message.from), time: 0, rest: None };
+        value.replace(message);
+        value
+    }
+
+    /// Takes the place of an older one, and its memory, as values of one topic are often of one length.
+    pub(super) fn replace(&mut self, message: &Publication) {
+        let mut payload = String::from(std::mem::take(&mut self.payload));
+        payload.clear();
+        payload.push_str(message.payload());
+        self.payload = payload.into_boxed_str();
+        if !Arc::ptr_eq(&self.from, &message.from) {
+            self.from = Arc::clone(&message.from);
+        }
+        let since = message.time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        self.time = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+        let is_usual =
+            message.kind == Kind::Reading && message.expires.is_none() && message.passed_on.is_empty();
+        self.rest = (!is_usual).then(|| {
+            let passed_on = message.passed_on.clone();
+            Box::new(Rest { kind: message.kind, expires: message.expires, passed_on })
+        });
+    }
+
+    /// The message again.
+    pub(super) fn message(&self, topic: &Topic) -> Publication {
+        let kind = self.rest.as_ref().map_or(Kind::Reading, |rest| rest.kind);
+        let time = SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(self.time));
+        let time = time.unwrap_or(SystemTime::UNIX_EPOCH);
+        let from = Arc::clone(&self.from);
+        let mut message = Publication::new(topic.clone(), &self.payload, kind, from, time);
+        if let Some(rest) = &self.rest {
+            message.expires = rest.expires;
+            message.passed_on.clone_from(&rest.passed_on);
+        }
+        message
+    }
+
+    /// What [`Publication::len`] was.
+    pub(super) fn len(&self, topic: &Topic) -> usize {
+        let passed_on = self.rest.as_ref().map_or(0, |rest| rest.passed_on.len());
+        Publication::frame_len(topic, self.payload.len()) + passed_on
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hub::View;
+    use crate::topic::{Base, Limits};
+    use proptest::prelude::*;
+
+    fn said(message: &Publication) -> String {
+        let root = View::from(&Base::ROOT);
+        String::from_utf8(message.frame_with_options(root, &message.annotation(true)).concat()).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_kept_is_said_again_as_it_was(
+            levels in prop::collection::vec("[a-z\"\\\\ž]{1,4}", 1..4),
+            values in prop::collection::vec(("[0-9]{1,9}", any::<bool>(), 0..4_000_000_000_000_u64), 1..4),
+        ) {
+            let topic = Topic::parse(&levels.join("/"), &Limits::default()).unwrap();
+            let mut kept: Option<LastValue> = None;
+            for (payload, is_usual, time) in values {
+                let time = SystemTime::UNIX_EPOCH + Duration::from_millis(time);
+                let kind = if is_usual { Kind::Reading } else { Kind::Command };
+                let mut message = Publication::new(topic.clone(), &payload, kind, "u".into(), time);
+                if !is_usual {
+                    message.expires = Some(time + Duration::from_secs(1));
+                    message.passed_on = r#""qos": 1"#.into();
+                }
+                match &mut kept {
+                    Some(kept) => kept.replace(&message),
+                    none => *none = Some(LastValue::of(&message)),
+                }
+                let kept = kept.as_ref().unwrap();
+                let again = kept.message(&topic);
+                prop_assert_eq!(said(&again), said(&message));
+                prop_assert_eq!((again.kind, again.expires), (message.kind, message.expires));
+                prop_assert_eq!((kept.len(&topic), again.len()), (message.len(), message.len()));
+            }
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Who wants what: every filter that somebody holds, once, and with it those who hold it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::RwLock;
+
+use super::channel::Route;
+use super::outbox::{Outbox, SessionId};
+use super::trie::{Id, Trie};
+use crate::topic::{Filter, Limits, Topic};
+
+/// All subscriptions.
+#[derive(Debug)]
+pub(super) struct Subscriptions {
+    filters: RwLock<Trie<Receivers>>,
+    /// Grows with every change, inside the lock.
+    generation: AtomicU64,
+}
+
+/// Outboxes by ascending id, each once. Two words, and nothing beside them as long as there is one only.
+#[derive(Debug, Default)]
+pub(super) enum Receivers {
+    /// Nobody.
+    #[default]
+    None,
+    /// The usual case for a filter, as well as for a topic.
+    One(Arc<Outbox>),
+    /// Two or more.
+    #[expect(clippy::box_collection, reason = "these words are in every node and in every channel")]
+    Many(Box<Vec<Arc<Outbox>>>),
+}
+
+impl Default for Subscriptions {
+    fn default() -> Self {
+        Self { filters: RwLock::default(), generation: AtomicU64::new(1) }
+    }
+}
+
+impl Subscriptions {
+    /// How often they have changed.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Takes filters away from a reader and gives it others, in one step. Returns the generation that this made, and
+    /// by which ids the new ones are held until they are given back.
+    pub(super) fn change(&self, outbox: &Arc<Outbox>, gone: &[Id], new: &[&Filter]) -> (u64, Vec<Id>) {
+        let mut filters = self.filters.write();
+        for id in gone {
+            filters.change_at(*id, |receivers| receivers.unwrap_or_default().without(outbox.id));
+        }
+        let held = new.iter().filter_map(|filter| {
+            filters.change(filter.as_str(), |receivers| Some(receivers.unwrap_or_default().with(outbox)))
+        });
+        let held = held.collect();
+        (self.generation.fetch_add(1, Ordering::AcqRel) + 1, held)
+    }
+
+    /// The filters that are held by these ids.
+    pub(super) fn held(&self, ids: &[Id], limits: &Limits) -> Vec<Filter> {
+        let filters = self.filters.read();
+        // What went in as a filter comes out as one.
+        ids.iter().filter_map(|id| Filter::parse(&filters.path(*id), limits).ok()).collect()
+    }
+
+    /// Who gets the messages of a topic now.
+    pub(super) fn route(&self, topic: &Topic) -> Route {
+        let filters = self.filters.read();
+        let generation = self.generation();
+        let mut found: Vec<Arc<Outbox>> = Vec::new();
+        filters.matching(topic.as_str(), &mut |receivers| {
+            found.extend(receivers.all().iter().filter(|outbox| outbox.view.names(topic)).cloned());
+        });
+        drop(filters);
+        Route { generation, targets: Receivers::from(found) }
+    }
+
+    /// Whether nobody holds anything.
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.filters.read().is_empty()
+    }
+}
+
+impl Receivers {
+    /// All of them.
+    pub(super) fn all(&self) -> &[Arc<Outbox>] {
+        match self {
+            Self::None => &[],
+            Self::One(only) => std::slice::from_ref(only),
+            Self::Many(many) => many,
+        }
+    }
+
+    fn with(self, outbox: &Arc<Outbox>) -> Self {
+        let mut all = self.into_all();
+        // As ids grow the newcomer is mostly last.
+        if let Err(place) = all.binary_search_by_key(&outbox.id, |other| other.id) {
+            all.insert(place, Arc::clone(outbox));
+        }
+        Self::from_sorted(all)
+    }
+
+    fn without(self, id: SessionId) -> Option<Self> {
+        let mut all = self.into_all();
+        if let Ok(place) = all.binary_search_by_key(&id, |other| other.id) {
+            all.remove(place);
+            all.shrink_to(all.len() * 2);
+        }
+        (!all.is_empty()).then(|| Self::from_sorted(all))
+    }
+
+    fn into_all(self) -> Vec<Arc<Outbox>> {
+        match self {
+            Self::None => Vec::new(),
+            Self::One(only) => vec![only],
+            Self::Many(many) => *many,
+        }
+    }
+
+    fn from_sorted(mut all: Vec<Arc<Outbox>>) -> Self {
+        match all.len() {
+            0 => Self::None,
+            1 => all.pop().map_or(Self::None, Self::One),
+            _ => Self::Many(Box::new(all)),
+        }
+    }
+}
+
+impl From<Vec<Arc<Outbox>>> for Receivers {
+    fn from(mut all: Vec<Arc<Outbox>>) -> Self {
+        all.sort_unstable_by_key(|outbox| outbox.id);
+        all.dedup_by_key(|outbox| outbox.id);
+        all.shrink_to_fit();
+        Self::from_sorted(all)
+    }
+}
