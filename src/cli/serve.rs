@@ -116,7 +116,7 @@ async fn run(settings: Settings, accounts: Accounts) -> anyhow::Result<()> {
     let shutdown = Shutdown::default();
     let hub = Hub::new(hub_settings(&settings), SystemTime::now());
     let access = Access::new(accounts, &access_settings(&settings))?;
-    let server = Server::new(Arc::clone(&hub), access, server_settings(&settings), shutdown.clone());
+    let server = Server::new(Arc::clone(&hub), access, server_settings(&settings, is_demo), shutdown.clone());
 
     let address = http.local_addr()?;
     let line_address = lines.as_ref().map(TcpListener::local_addr).transpose()?;
@@ -259,8 +259,8 @@ fn access_settings(settings: &Settings) -> access::Settings {
     }
 }
 
-fn server_settings(settings: &Settings) -> server::Settings {
-    let limits = &settings.limits;
+fn server_settings(settings: &Settings, is_demo: bool) -> server::Settings {
+    let (limits, diagnostics) = (&settings.limits, &settings.diagnostics);
     server::Settings {
         origins: settings.server.origins.clone(),
         connections: limits.connections,
@@ -272,5 +272,6 @@ fn server_settings(settings: &Settings) -> server::Settings {
         },
         patience: Patience { ping: limits.ping, pong: limits.pong, write: limits.write },
         figures_every: settings.figures.every,
+        diagnostics: (is_demo || diagnostics.enabled).then_some(diagnostics.connections),
     }
 }

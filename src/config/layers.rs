@@ -196,6 +196,7 @@ impl Defaults {
         let parsed = match self.find(&key) {
             Some(ValueKind::I64(_)) => text.parse().ok().map(ValueKind::I64),
             Some(ValueKind::Float(_)) => text.parse().ok().map(ValueKind::Float),
+            Some(ValueKind::Boolean(_)) => text.parse().ok().map(ValueKind::Boolean),
             Some(ValueKind::Array(_)) => items(text).map(|items| {
                 ValueKind::Array(items.into_iter().map(|item| Value::new(origin.as_ref(), item)).collect())
             }),

@@ -144,6 +144,16 @@ impl Reader {
         self.note(key, answer, least)
     }
 
+    /// True or false; false if there was a mistake.
+    pub(super) fn truth(&mut self, key: &'static str) -> bool {
+        self.ask(key, "true, false".to_owned(), "");
+        let answer = match self.kind(key) {
+            Some(ValueKind::Boolean(found)) => Ok(found),
+            other => Err(mismatch("true or false", other.as_ref())),
+        };
+        self.note(key, answer, false)
+    }
+
     pub(super) fn address(&mut self, key: &'static str) -> SocketAddr {
         self.text(key, "an address and a port", parse_address).unwrap_or(([127, 0, 0, 1], 0).into())
     }

@@ -29,6 +29,8 @@ pub struct Settings {
     pub users: Users,
     /// The hub's own figures.
     pub figures: Figures,
+    /// The endpoints that a device is brought up against.
+    pub diagnostics: Diagnostics,
     /// What is logged.
     pub log: Log,
     /// Nodes that are not there.
@@ -142,6 +144,15 @@ pub struct Figures {
     pub every: Duration,
 }
 
+/// Section `[diagnostics]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Diagnostics {
+    /// Whether they are there beside the demo, too.
+    pub enabled: bool,
+    /// Connections to all of them together; 1 to 10,000.
+    pub connections: usize,
+}
+
 /// Section `[log]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Log {
@@ -242,6 +253,10 @@ impl Settings {
             routes: Routes { cached: reader.count("routes.cached", 1..=10_000_000, "topics") },
             users: Users::read(reader),
             figures: Figures { every: reader.seconds("figures.every_seconds", 1..=3600) },
+            diagnostics: Diagnostics {
+                enabled: reader.truth("diagnostics.enabled"),
+                connections: reader.count("diagnostics.connections", 1..=10_000, "connections"),
+            },
             log: Log {
                 filter: reader.log_filter("log.filter"),
                 format: reader

@@ -144,6 +144,24 @@ fn an_unknown_key_is_refused_with_the_one_that_was_probably_meant() {
 }
 
 #[test]
+fn a_switch_is_true_or_false_wherever_it_is_said() {
+    let enabled = |env: &[(&str, &str)], flags: &[(&str, &str)]| {
+        let settings = Place::with("[diagnostics]\nenabled = true").load(env, flags);
+        settings.map(|settings| settings.diagnostics.enabled)
+    };
+    assert_eq!(enabled(&[], &[]), Ok(true));
+    assert_eq!(enabled(&[("CLOWN_HUB__DIAGNOSTICS__ENABLED", "false")], &[]), Ok(false));
+    assert_eq!(
+        enabled(&[("CLOWN_HUB__DIAGNOSTICS__ENABLED", "false")], &[("diagnostics.enabled", "true")]),
+        Ok(true)
+    );
+    assert_eq!(
+        flag("diagnostics.enabled", "yes"),
+        "flag: diagnostics.enabled: expected true or false, found the text \"yes\""
+    );
+}
+
+#[test]
 fn an_unknown_variable_is_refused_with_the_spelling_that_was_meant() {
     assert_eq!(
         env("CLOWN_HUB_SERVER_LISTEN", "x"),

@@ -43,7 +43,7 @@ impl fmt::Display for Excess {
 
 /// What is left of the limits for one client.
 #[derive(Debug)]
-pub(super) struct Allowance {
+pub(crate) struct Allowance {
     rates: Rates,
     frames_left: f64,
     counted_at: SystemTime,
@@ -53,13 +53,13 @@ pub(super) struct Allowance {
 
 impl Allowance {
     /// Everything is still allowed.
-    pub(super) fn new(rates: Rates, now: SystemTime) -> Self {
+    pub(crate) fn new(rates: Rates, now: SystemTime) -> Self {
         let frames_left = rates.frames_per_second.map_or(0.0, burst);
         Self { rates, frames_left, counted_at: now, bad: 0, minute_began: now }
     }
 
     /// Counts one frame.
-    pub(super) fn frame(&mut self, now: SystemTime) -> Result<(), Excess> {
+    pub(crate) fn frame(&mut self, now: SystemTime) -> Result<(), Excess> {
         let Some(per_second) = self.rates.frames_per_second else { return Ok(()) };
         let passed = now.duration_since(self.counted_at).unwrap_or_default();
         self.frames_left =

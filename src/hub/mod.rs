@@ -29,6 +29,7 @@ use std::time::SystemTime;
 
 use parking_lot::RwLock;
 
+pub(crate) use allowance::Allowance;
 pub use allowance::{Excess, Rates};
 use channel::{Channel, Channels, State};
 pub use figures::{Figures, Grows};

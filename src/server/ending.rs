@@ -17,6 +17,8 @@ pub(crate) enum Ending {
     Protocol(String),
     /// The client sent bytes where text belongs.
     Binary,
+    /// The client sent bytes to a diagnostic endpoint that takes text.
+    NotText,
     /// The client's text is not UTF-8.
     NotUtf8,
     /// The client sent a message above the limit.
@@ -47,6 +49,7 @@ impl Ending {
             Self::Silent => (1008, "no answer to two pings".into()),
             Self::Protocol(what) => (1002, what.clone().into()),
             Self::Binary => (1003, "binary message: Clown.Talk is text".into()),
+            Self::NotText => (1003, "binary message: this endpoint takes text".into()),
             Self::NotUtf8 => (1007, "text is not UTF-8".into()),
             Self::TooBig { limit } => (1009, format!("message over {limit} bytes").into()),
             Self::TooMuch(excess) => (1008, excess.to_string().into()),
@@ -64,7 +67,12 @@ impl Ending {
     /// Whether the client broke a rule, so that what it was answered before still matters to it.
     pub(crate) fn is_a_breach(&self) -> bool {
         match self {
-            Self::Protocol(_) | Self::Binary | Self::NotUtf8 | Self::TooBig { .. } | Self::TooMuch(_) => true,
+            Self::Protocol(_)
+            | Self::Binary
+            | Self::NotText
+            | Self::NotUtf8
+            | Self::TooBig { .. }
+            | Self::TooMuch(_) => true,
             Self::Farewell
             | Self::Vanished
             | Self::Silent

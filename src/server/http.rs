@@ -14,13 +14,14 @@ use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri};
 use axum::middleware::map_response;
 use axum::response::IntoResponse;
 use axum::routing::{any, get};
-use hyper::upgrade::Upgraded;
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
+use super::diagnostics::{self, Endpoint};
 use super::gate::{self, Guest, Stranger};
 use super::websocket::WebSocket;
 use super::{App, Signs, Visit, connection, metrics, page, session_api};
@@ -40,12 +41,17 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/api/session", any(session_api::session))
         .route("/healthz", get(health))
         .route("/metrics", get(figures))
+        .route("/echo", any(diagnostics::door))
+        .route("/ws", any(diagnostics::door))
+        .route("/socket", any(diagnostics::door))
+        .route("/streaming", any(diagnostics::door))
+        .route("/poke", any(diagnostics::door))
         .fallback(page_or_nothing)
         .layer(map_response(guarded))
         .with_state(app)
 }
 
-/// What every answer says to a browser about what it may do with it.
+/// What every answer says to a browser about what it may do with it, where it does not say something else itself.
 async fn guarded(mut response: Response<Body>) -> Response<Body> {
     const HEADERS: [(&str, &str); 4] = [
         (
@@ -58,7 +64,8 @@ async fn guarded(mut response: Response<Body>) -> Response<Body> {
         ("cross-origin-resource-policy", "same-origin"),
     ];
     for (name, value) in HEADERS {
-        response.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        let header = response.headers_mut().entry(HeaderName::from_static(name));
+        header.or_insert(HeaderValue::from_static(value));
     }
     response
 }
@@ -88,16 +95,35 @@ fn may_read_figures(rights: &Rights) -> bool {
     Filter::parse("$SYS/hub/#", &Limits::default()).is_ok_and(|filter| rights.may_subscribe(&filter))
 }
 
-async fn page_or_nothing(method: Method, uri: Uri, headers: HeaderMap) -> Response<Body> {
+async fn page_or_nothing(
+    State(app): State<Arc<App>>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response<Body> {
+    if uri.path() == page::DIAGNOSTICS && app.diagnostics.is_none() {
+        return unsupported(&app);
+    }
     match page::file(uri.path(), &headers) {
         Some(file) if method == Method::GET || method == Method::HEAD => file,
         Some(_) => refusal(StatusCode::METHOD_NOT_ALLOWED, "this path answers to GET"),
-        None => refusal(
-            StatusCode::NOT_FOUND,
-            "nothing is here; the hub answers at / (the page), /auth/clown-talk-server_BASE and /talk/BASE \
-             (WebSocket), /api/session, /healthz and /metrics",
-        ),
+        None => unsupported(&app),
     }
+}
+
+/// What whoever asks for an unknown path is told: the paths that there are.
+pub(super) fn unsupported(app: &App) -> Response<Body> {
+    let devices = if app.diagnostics.is_some() {
+        let paths = Endpoint::PATHS.join(", ");
+        format!("; to bring up a device at {} (a page) and {paths} (WebSocket)", page::DIAGNOSTICS)
+    } else {
+        String::new()
+    };
+    let sentence = format!(
+        "Unsupported Request-URI; the hub answers at / (the page), /auth/clown-talk-server_BASE, \
+         /auth/clown-talk-client_BASE and /talk/BASE (WebSocket), /api/session, /healthz and /metrics{devices}"
+    );
+    refusal(StatusCode::NOT_FOUND, &sentence)
 }
 
 async fn auth_door(
@@ -113,7 +139,7 @@ async fn auth_door(
         _ => {
             return refusal(
                 StatusCode::NOT_FOUND,
-                "unknown endpoint; there are /auth/clown-talk-server_BASE and /auth/clown-talk-client_BASE, with \
+                "Unsupported Request-URI; there are /auth/clown-talk-server_BASE and /auth/clown-talk-client_BASE, with \
                  the slashes of the base topic written as _",
             );
         }
@@ -197,7 +223,7 @@ async fn enter(app: Arc<App>, visit: Arc<Visit>, base: &str, side: Side, request
 
 /// Checks that this is a WebSocket handshake (RFC 6455, 4.2.1) and answers its key.
 #[expect(clippy::result_large_err, reason = "once a connection, and it is the answer")]
-fn accept_key(headers: &HeaderMap) -> Result<String, Response<Body>> {
+pub(super) fn accept_key(headers: &HeaderMap) -> Result<String, Response<Body>> {
     let lists = |name: HeaderName, token: &str| {
         headers
             .get_all(name)
@@ -231,7 +257,7 @@ fn offers_subprotocol(headers: &HeaderMap) -> bool {
     offered.flat_map(|value| value.split(',')).any(|offer| offer.trim() == SUBPROTOCOL)
 }
 
-fn switching(accept: &str, confirm_subprotocol: bool) -> Response<Body> {
+pub(super) fn switching(accept: &str, confirm_subprotocol: bool) -> Response<Body> {
     let mut response = Response::builder()
         .status(StatusCode::SWITCHING_PROTOCOLS)
         .header(CONNECTION, "upgrade")
@@ -245,27 +271,26 @@ fn switching(accept: &str, confirm_subprotocol: bool) -> Response<Body> {
 
 /// Waits for the socket in a task of its own, which is then the connection.
 fn upgrade(app: Arc<App>, visit: Arc<Visit>, guest: Guest, base: Base, side: Side, mut request: Request) {
-    let upgraded = hyper::upgrade::on(&mut request);
+    let upgrade = hyper::upgrade::on(&mut request);
     let shutdown = app.shutdown.clone();
     shutdown.spawn(async move {
-        let Ok(Ok(upgraded)) = timeout(app.settings.handshake, upgraded).await else {
-            tracing::debug!(address = %visit.address, "client left during the handshake");
-            return;
-        };
+        let Some((stream, already_read)) = socket(&app, &visit, upgrade).await else { return };
         let _slot = visit.seat();
-        let Some(wire) = wire(upgraded, app.hub.settings().message_bytes).await else { return };
+        let wire = WebSocket::new(stream, already_read, app.hub.settings().message_bytes).await;
         let session = app.session(&guest, &visit, base, side);
         let signs = Signs { drain: app.shutdown.drain().clone(), signed_out: guest.signed_out };
         connection::run(wire, session, app.settings.patience, signs).await;
     });
 }
 
-/// What hyper read beyond the handshake is copied, so that hyper's buffer goes.
-async fn wire(upgraded: Upgraded, limit: usize) -> Option<WebSocket<TcpStream>> {
+/// The socket behind a handshake, and what came with it. What hyper read is copied, so that hyper's buffer goes.
+pub(super) async fn socket(app: &App, visit: &Visit, upgrade: OnUpgrade) -> Option<(TcpStream, Vec<u8>)> {
+    let Ok(Ok(upgraded)) = timeout(app.settings.handshake, upgrade).await else {
+        tracing::debug!(address = %visit.address, "client left during the handshake");
+        return None;
+    };
     let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
-    let already_read = parts.read_buf.to_vec();
-    drop(parts.read_buf);
-    Some(WebSocket::new(parts.io.into_inner(), already_read, limit).await)
+    Some((parts.io.into_inner(), parts.read_buf.to_vec()))
 }
 
 impl App {
@@ -297,7 +322,7 @@ impl App {
 }
 
 /// An answer to whoever was not recognised. The challenge makes browsers send what stands in the URL.
-fn turned_away(stranger: &Stranger) -> Response<Body> {
+pub(super) fn turned_away(stranger: &Stranger) -> Response<Body> {
     const CHALLENGE: &str = "Basic realm=\"clown-hub\", charset=\"UTF-8\"";
     match stranger {
         Stranger::Unnamed => {
@@ -335,6 +360,6 @@ pub(crate) fn retry_after(error: LoginError) -> Option<u64> {
     }
 }
 
-fn refusal(status: StatusCode, sentence: &str) -> Response<Body> {
+pub(super) fn refusal(status: StatusCode, sentence: &str) -> Response<Body> {
     (status, format!("{sentence}\n")).into_response()
 }

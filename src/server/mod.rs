@@ -3,6 +3,7 @@
 
 mod bell;
 mod connection;
+mod diagnostics;
 mod ending;
 mod gate;
 mod http;
@@ -32,6 +33,7 @@ use tower::ServiceExt;
 
 pub use connection::Patience;
 use connection::{Signs, Wire};
+use diagnostics::Diagnostics;
 use ending::Ending;
 
 use crate::access::{Access, LoginError};
@@ -58,6 +60,8 @@ pub struct Settings {
     pub patience: Patience,
     /// How often the hub's figures are published.
     pub figures_every: Duration,
+    /// Connections at one time to the diagnostic endpoints; `None` where there are no such endpoints.
+    pub diagnostics: Option<usize>,
 }
 
 /// How long an HTTP connection may live, in times of what a handshake may take: enough for a page and its sign-in.
@@ -69,6 +73,8 @@ pub(crate) struct App {
     pub(crate) access: Access,
     pub(crate) settings: Settings,
     pub(crate) shutdown: Shutdown,
+    /// The endpoints for bringing up a device, where they are on.
+    pub(crate) diagnostics: Option<Diagnostics>,
     connections: Arc<Semaphore>,
     handshakes: Arc<Semaphore>,
 }
@@ -100,7 +106,8 @@ impl Server {
     pub fn new(hub: Arc<Hub>, access: Access, settings: Settings, shutdown: Shutdown) -> Self {
         let connections = Arc::new(Semaphore::new(settings.connections));
         let handshakes = Arc::new(Semaphore::new(settings.handshakes));
-        Self { app: Arc::new(App { hub, access, settings, shutdown, connections, handshakes }) }
+        let diagnostics = settings.diagnostics.map(Diagnostics::new);
+        Self { app: Arc::new(App { hub, access, settings, shutdown, diagnostics, connections, handshakes }) }
     }
 
     /// Serves HTTP and WebSocket until the stop sign.

@@ -3,17 +3,27 @@
 use std::hash::{BuildHasher, Hasher};
 
 use axum::body::Body;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
-use axum::http::{HeaderMap, Response, StatusCode};
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
 use foldhash::quality::FixedState;
 
+/// Where the page for bringing up a device is.
+pub(crate) const DIAGNOSTICS: &str = "/diagnostics";
+
+/// What that page may do: what the others may, and open a WebSocket to anywhere.
+const ANY_SOCKET: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+                          connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
 /// Path, content type and content of everything there is.
-const FILES: [(&str, &str, &str); 17] = [
+const FILES: [(&str, &str, &str); 20] = [
     ("/", "text/html; charset=utf-8", include_str!("../../web/index.html")),
     ("/style.css", "text/css; charset=utf-8", include_str!("../../web/style.css")),
     ("/app.js", SCRIPT, include_str!("../../web/app.js")),
     ("/commands.js", SCRIPT, include_str!("../../web/commands.js")),
     ("/control.js", SCRIPT, include_str!("../../web/control.js")),
+    (DIAGNOSTICS, "text/html; charset=utf-8", include_str!("../../web/diagnostics.html")),
+    ("/diagnostics.css", "text/css; charset=utf-8", include_str!("../../web/diagnostics.css")),
+    ("/diagnostics.js", SCRIPT, include_str!("../../web/diagnostics.js")),
     ("/element.js", SCRIPT, include_str!("../../web/element.js")),
     ("/frame.js", SCRIPT, include_str!("../../web/frame.js")),
     ("/hub.js", SCRIPT, include_str!("../../web/hub.js")),
@@ -43,13 +53,17 @@ pub(crate) fn file(path: &str, headers: &HeaderMap) -> Option<Response<Body>> {
     } else {
         (StatusCode::OK, Body::from(*content))
     };
-    Response::builder()
+    let mut response = Response::builder()
         .status(status)
         .header(CONTENT_TYPE, *kind)
         .header(CACHE_CONTROL, "no-cache")
         .header(ETAG, tag)
         .body(body)
-        .ok()
+        .ok()?;
+    if path == DIAGNOSTICS {
+        response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(ANY_SOCKET));
+    }
+    Some(response)
 }
 
 fn tag(content: &str) -> String {
@@ -67,7 +81,11 @@ mod tests {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/web");
         for entry in std::fs::read_dir(folder).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();
-            let path = if name == "index.html" { "/".to_owned() } else { format!("/{name}") };
+            let path = match name.as_str() {
+                "index.html" => "/".to_owned(),
+                "diagnostics.html" => DIAGNOSTICS.to_owned(),
+                other => format!("/{other}"),
+            };
             let answer = file(&path, &HeaderMap::new()).unwrap_or_else(|| panic!("{path} is not served"));
             assert_eq!(answer.status(), StatusCode::OK);
         }

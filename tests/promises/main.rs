@@ -15,6 +15,7 @@
 mod support;
 
 mod bad_input;
+mod diagnostics;
 mod handshakes;
 mod hostile;
 mod lines;
