@@ -111,7 +111,7 @@ test("what cannot be opened is told, and nothing is sent meanwhile", async (t) =
   await page.getByLabel("Path").fill("/nothing");
   await page.getByRole("button", { name: "Open" }).click();
   await says(page.getByRole("alert"), "/nothing could not be opened");
-  await page.getByLabel("Host").fill("no host");
+  await page.getByLabel("Host").fill("[::");
   await page.getByRole("button", { name: "Open" }).click();
   await says(page.getByRole("alert"), "is no address of a WebSocket");
   assert.equal((await look(page)).state, "Closed");

@@ -157,10 +157,11 @@ STEPS = [
 ]
 
 
-def main():
+def run_steps(steps):
+    """Runs one step after the other with one hub, and says how each went; the exit code."""
     passed = failed = 0
     with Hub() as hub:
-        for step in STEPS:
+        for step in steps:
             name = step.__name__.replace("_", " ")
             try:
                 asyncio.run(step(hub))
@@ -175,4 +176,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_steps(STEPS))

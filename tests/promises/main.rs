@@ -16,6 +16,7 @@ mod support;
 
 mod bad_input;
 mod diagnostics;
+mod examples;
 mod handshakes;
 mod hostile;
 mod lines;
