@@ -2,6 +2,9 @@
 //!
 //! `cargo run --example operator -- ws://clown:bigclown@127.0.0.1:8080 home/attic on`
 
+#![expect(clippy::print_stdout, reason = "a program talks to people")]
+#![expect(clippy::indexing_slicing, reason = "a JSON value has null for a key that it has not")]
+
 use std::time::Duration;
 
 use base64::Engine;
