@@ -1,11 +1,11 @@
-//! `clown-hub bench`: a load generator for any Clown hub on this machine. It is made so that it is not what is
-//! measured: one thread, one epoll, reused buffers, and no time taken from what the hub's process is charged.
+//! `clown-hub bench`: a load generator for any Clown hub on this machine, and for its peers. It is made so that it is
+//! not what is measured: one thread, one epoll, reused buffers, and no time taken from what the hub's process is charged.
 
 #![expect(clippy::cast_precision_loss, reason = "figures for people have three digits")]
 
 mod clock;
+mod dialect;
 mod fleet;
-mod frames;
 mod latency;
 mod message;
 mod report;
@@ -26,6 +26,12 @@ fanout: 1 publisher, N readers, bursts of B     filters: F wildcard filters, M m
 fanin: N devices, wildcard readers, a rate      stall: one of N readers stops, the data do not
 roundtrip: operator, device, operator           mixed: a day of a house in so many seconds
 idle: N connections that do nothing
+
+URL_OR_COMMAND is one of
+  ws://HOST:PORT#PID                what runs already, and its process
+  PROGRAM ARGS…                     a program that prints its URL
+  URL PROGRAM ARGS…                 a program that serves there; {port} in both is a free port
+and the scheme says what is spoken: ws (Clown.Talk), mqtt, mqtt+ws or nats.
 
 Example: clown-hub bench fanout --readers 100 --burst 32 --vs target/release/examples/floor
 Exit codes: 0 every message came once and in order, 1 not so, 2 a mistake in arguments.";
@@ -50,7 +56,10 @@ pub(super) struct BenchArgs {
     /// The process of that hub
     #[arg(long, requires = "url")]
     pid: Option<u32>,
-    /// What to compare with: a command that prints its URL, or ws://HOST:PORT#PID
+    /// What to measure in place of a hub that is started here
+    #[arg(long, value_name = "URL_OR_COMMAND", conflicts_with_all = ["url", "sets"])]
+    target: Option<String>,
+    /// What to compare with
     #[arg(long, value_name = "URL_OR_COMMAND")]
     vs: Option<String>,
     /// Run a hub that is started here on this CPU only
@@ -91,8 +100,9 @@ pub(super) fn bench(args: &BenchArgs) -> anyhow::Result<()> {
 }
 
 fn hub(args: &BenchArgs) -> anyhow::Result<Recipe> {
-    match (&args.url, args.pid) {
-        (Some(url), Some(pid)) => Recipe::parse(&format!("{url}#{pid}")),
+    match (&args.target, &args.url, args.pid) {
+        (Some(target), ..) => Recipe::parse(target),
+        (None, Some(url), Some(pid)) => Recipe::parse(&format!("{url}#{pid}")),
         _ => Ok(Recipe::Own(args.sets.clone())),
     }
 }

@@ -1,27 +1,36 @@
 //! What is measured: a hub that the generator starts, or one that runs already; its CPU time and its memory.
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use url::Url;
 
-use super::fleet::Door;
+use super::clock;
+use super::dialect::Dialect;
 use crate::cli::OperatorError;
+
+/// How to get in.
+#[derive(Clone)]
+pub(super) struct Door {
+    pub(super) address: SocketAddr,
+    /// Name and password.
+    pub(super) credentials: Option<(Vec<u8>, Vec<u8>)>,
+}
 
 /// How to come by a hub.
 #[derive(Debug, Clone)]
 pub(super) enum Recipe {
     /// This program, with these keys set beside those that lift its limits.
     Own(Vec<(String, String)>),
-    /// A program that prints the URL at which it serves.
-    Command(Vec<String>),
+    /// A program that serves at this URL, or prints where it does.
+    Command(Option<String>, Vec<String>),
     /// One that runs, and its process.
     Running(Url, u32),
 }
@@ -38,18 +47,23 @@ const LIFTED: [&str; 7] = [
 ];
 
 impl Recipe {
-    /// A URL, with the process as its fragment, or a command.
+    /// A URL with the process as its fragment, or a command, which may have its URL before it.
     pub(super) fn parse(text: &str) -> anyhow::Result<Self> {
-        if text.starts_with("ws://") || text.starts_with("http://") {
-            let mut url = Url::parse(text).map_err(|error| OperatorError::new(format!("{text}: {error}")))?;
-            let pid = url.fragment().and_then(|pid| pid.parse().ok());
-            url.set_fragment(None);
-            let Some(pid) = pid else {
-                return Err(OperatorError::new("say which process serves there: ws://HOST:PORT#PID").into());
-            };
-            return Ok(Self::Running(url, pid));
+        let mut words: Vec<_> = text.split_whitespace().map(str::to_owned).collect();
+        let url = words.first().filter(|word| word.contains("://")).cloned();
+        words.drain(..usize::from(url.is_some()));
+        match url {
+            Some(url) if words.is_empty() => {
+                let mut url = parse_url(&url)?;
+                let pid = url.fragment().and_then(|pid| pid.parse().ok());
+                url.set_fragment(None);
+                match pid {
+                    Some(pid) => Ok(Self::Running(url, pid)),
+                    None => Err(OperatorError::new("say which process serves there: URL#PID").into()),
+                }
+            }
+            url => Ok(Self::Command(url, words)),
         }
-        Ok(Self::Command(text.split_whitespace().map(str::to_owned).collect()))
     }
 
     fn command(&self) -> anyhow::Result<(PathBuf, Vec<OsString>)> {
@@ -61,7 +75,7 @@ impl Recipe {
                 let program = std::env::current_exe().context("this program does not know where it is")?;
                 Ok((program, ["--listen".into(), "127.0.0.1:0".into()].into_iter().chain(flags).collect()))
             }
-            Self::Command(words) => {
+            Self::Command(_, words) => {
                 let (program, rest) = words.split_first().context("an empty command")?;
                 // It runs in another folder.
                 let program = match Path::new(program) {
@@ -76,32 +90,66 @@ impl Recipe {
         }
     }
 
-    /// Starts it on one CPU if one is named, and waits until it says where it is.
+    /// With a free port in the place of `{port}`.
+    fn with_a_port(&self) -> anyhow::Result<Self> {
+        let Self::Command(url, words) = self else { return Ok(self.clone()) };
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port().to_string();
+        let fill = |text: &String| text.replace("{port}", &port);
+        Ok(Self::Command(url.as_ref().map(fill), words.iter().map(fill).collect()))
+    }
+
+    /// Starts it on one CPU if one is named, and waits until it serves.
     pub(super) fn start(&self, cpu: Option<usize>) -> anyhow::Result<Target> {
-        if let Self::Running(url, pid) = self {
-            let target = Target { door: door(url)?, pid: *pid, _started: None };
-            target.cpu().with_context(|| format!("process {pid} cannot be read"))?;
-            return Ok(target);
-        }
-        let (program, args) = self.command()?;
+        let recipe = self.with_a_port()?;
+        let url = match &recipe {
+            Self::Running(url, pid) => {
+                let target = Target::new(url, *pid, None)?;
+                target.cpu().with_context(|| format!("process {pid} cannot be read"))?;
+                return Ok(target);
+            }
+            Self::Command(url, _) => url.as_deref().map(parse_url).transpose()?,
+            Self::Own(_) => None,
+        };
+        let (program, args) = recipe.command()?;
         let home = Home::new()?;
-        let before = sched_getaffinity(None)?;
-        if let Some(cpu) = cpu {
-            pin(cpu)?;
-        }
         let mut command = Command::new(&program);
-        command.args(args).current_dir(&home.0).stdin(Stdio::null()).stdout(Stdio::piped());
+        command.args(args).current_dir(&home.0).stdin(Stdio::null());
+        if url.is_some() {
+            let log = File::create(home.log())?;
+            command.stdout(log.try_clone()?).stderr(log);
+        } else {
+            command.stdout(Stdio::piped());
+        }
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("CLOWN_HUB_") {
                 command.env_remove(name);
             }
         }
+        let before = sched_getaffinity(None)?;
+        if let Some(cpu) = cpu {
+            pin(cpu)?;
+        }
         let child = command.spawn().with_context(|| format!("{} could not be started", program.display()));
         sched_setaffinity(None, &before)?;
-        let mut started = Started { child: child?, output: None, _home: home };
-        let url = started.url()?;
-        Ok(Target { door: door(&url)?, pid: started.child.id(), _started: Some(started) })
+        let mut started = Started { child: child?, output: None, home };
+        let url = match url {
+            Some(url) => started.wait_until_it_listens(&url).map(|()| url),
+            None => started.url(),
+        }?;
+        Target::new(&url, started.child.id(), Some(started))
     }
+}
+
+fn parse_url(text: &str) -> anyhow::Result<Url> {
+    let url = Url::parse(text).map_err(|error| OperatorError::new(format!("{text}: {error}")))?;
+    dialect(&url)?;
+    Ok(url)
+}
+
+fn dialect(url: &Url) -> anyhow::Result<Dialect> {
+    Dialect::of_scheme(url.scheme()).ok_or_else(|| {
+        OperatorError::new(format!("{}:// is not spoken here; {} is", url.scheme(), Dialect::SCHEMES)).into()
+    })
 }
 
 /// Has this program run on one CPU only.
@@ -117,9 +165,16 @@ struct Home(PathBuf);
 
 impl Home {
     fn new() -> anyhow::Result<Self> {
-        let path = std::env::temp_dir().join(format!("clown-hub-bench-{}", super::clock::now()));
+        let path = std::env::temp_dir().join(format!("clown-hub-bench-{}", clock::now()));
         std::fs::create_dir(&path).with_context(|| path.display().to_string())?;
         Ok(Self(path))
+    }
+}
+
+impl Home {
+    /// What a program wrote that says nothing to us.
+    fn log(&self) -> PathBuf {
+        self.0.join("log.txt")
     }
 }
 
@@ -135,7 +190,7 @@ struct Started {
     child: Child,
     /// Held, so that the hub can go on writing to it.
     output: Option<BufReader<ChildStdout>>,
-    _home: Home,
+    home: Home,
 }
 
 impl Started {
@@ -152,6 +207,19 @@ impl Started {
         }
         bail!("the hub ended before it said where it is")
     }
+
+    fn wait_until_it_listens(&mut self, url: &Url) -> anyhow::Result<()> {
+        let (address, start) = (door(url)?.address, clock::now());
+        while TcpStream::connect(address).is_err() {
+            let late = clock::now() - start > clock::nanoseconds(10.0);
+            if late || self.child.try_wait()?.is_some() {
+                let log = std::fs::read_to_string(self.home.log()).unwrap_or_default();
+                bail!("nothing serves at {address}; the program said {:?}", log.trim_end());
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Ok(())
+    }
 }
 
 impl Drop for Started {
@@ -165,6 +233,7 @@ impl Drop for Started {
 /// A hub at work. If it was started for this, it ends with this value.
 pub(super) struct Target {
     pub(super) door: Door,
+    pub(super) dialect: Dialect,
     pid: u32,
     _started: Option<Started>,
 }
@@ -177,6 +246,10 @@ pub(super) struct Memory {
 }
 
 impl Target {
+    fn new(url: &Url, pid: u32, started: Option<Started>) -> anyhow::Result<Self> {
+        Ok(Self { door: door(url)?, dialect: dialect(url)?, pid, _started: started })
+    }
+
     /// User and system time of all its threads, those that have ended included, in nanoseconds. Grows in steps of
     /// a clock tick, mostly 10 ms.
     pub(super) fn cpu(&self) -> anyhow::Result<u64> {
@@ -206,7 +279,7 @@ impl Target {
 /// Only this machine is ever put under load.
 fn door(url: &Url) -> anyhow::Result<Door> {
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    let port = url.port_or_known_default().unwrap_or(80);
+    let port = url.port().unwrap_or(dialect(url)?.default_port());
     let address = (host, port).to_socket_addrs().with_context(|| host.to_owned())?.next();
     let address: SocketAddr = address.with_context(|| format!("{host} has no address"))?;
     if !address.ip().is_loopback() {
@@ -214,12 +287,8 @@ fn door(url: &Url) -> anyhow::Result<Door> {
         return Err(OperatorError::new(sentence).into());
     }
     let decode = |text: &str| -> Vec<u8> { percent_encoding::percent_decode_str(text).collect() };
-    let pair = [decode(url.username()), decode(url.password().unwrap_or_default())].join(&b':');
-    let authorization = match pair.as_slice() {
-        b":" => String::new(),
-        pair => format!("Authorization: Basic {}\r\n", STANDARD.encode(pair)),
-    };
-    Ok(Door { address, authorization })
+    let pair = (decode(url.username()), decode(url.password().unwrap_or_default()));
+    Ok(Door { address, credentials: (!pair.0.is_empty()).then_some(pair) })
 }
 
 #[cfg(test)]
@@ -229,14 +298,28 @@ mod tests {
     #[test]
     fn only_this_machine_is_put_under_load() {
         let ok = door(&Url::parse("ws://clown:big%3Aclown@127.0.0.1:8080").unwrap()).unwrap();
-        assert_eq!(ok.authorization, "Authorization: Basic Y2xvd246YmlnOmNsb3du\r\n");
-        assert!(door(&Url::parse("ws://192.0.2.1:8080").unwrap()).is_err());
+        assert_eq!(ok.credentials, Some((b"clown".to_vec(), b"big:clown".to_vec())));
+        for url in ["ws://192.0.2.1:8080", "mqtt://192.0.2.1", "mqtt+ws://192.0.2.1", "nats://192.0.2.1"] {
+            assert!(door(&Url::parse(url).unwrap()).is_err(), "{url}");
+        }
+        assert_eq!(door(&Url::parse("nats://127.0.0.1").unwrap()).unwrap().address.port(), 4222);
     }
 
     #[test]
     fn a_running_hub_is_named_with_its_process() {
         assert!(matches!(Recipe::parse("ws://127.0.0.1:80#42").unwrap(), Recipe::Running(_, 42)));
+        assert!(matches!(Recipe::parse("mqtt://127.0.0.1#42").unwrap(), Recipe::Running(_, 42)));
         assert!(Recipe::parse("ws://127.0.0.1:80").is_err());
-        assert!(matches!(Recipe::parse("a/hub --x 1").unwrap(), Recipe::Command(words) if words.len() == 3));
+        assert!(Recipe::parse("gopher://127.0.0.1:80#42").is_err());
+    }
+
+    #[test]
+    fn a_command_may_have_its_url_before_it_and_is_given_a_port() {
+        let plain = Recipe::parse("a/hub --x 1").unwrap();
+        assert!(matches!(plain, Recipe::Command(None, words) if words.len() == 3));
+        let broker = Recipe::parse("mqtt://127.0.0.1:{port} broker -p {port}").unwrap();
+        let Recipe::Command(Some(url), words) = broker.with_a_port().unwrap() else { panic!("no command") };
+        assert_eq!(url, format!("mqtt://127.0.0.1:{}", words[2]));
+        assert!(words[2].parse::<u16>().unwrap() > 0);
     }
 }

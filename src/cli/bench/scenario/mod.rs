@@ -15,7 +15,7 @@ use clap::{Args, ValueEnum};
 
 use super::clock;
 use super::fleet::Fleet;
-use super::message::{Book, Checks};
+use super::message::{Book, Checks, Message};
 use super::report::Progress;
 use super::target::Target;
 
@@ -156,10 +156,19 @@ impl Watch {
 
 impl<'a> Stage<'a> {
     pub(super) fn new(sizes: &'a Sizes, target: &'a Target, progress: Progress) -> anyhow::Result<Self> {
-        Ok(Self { sizes, target, fleet: Fleet::new(target.door.clone())?, progress })
+        Ok(Self { sizes, target, fleet: Fleet::new(target.door.clone(), target.dialect)?, progress })
     }
 
-    /// Lets `count` clients in, each with the `config/set` that `join` gives for its number.
+    /// A message to a topic below the base, as this hub is told it.
+    fn message(&self, base: &str, before: &str, after: &str) -> Message {
+        self.padded_message(base, before, after, self.sizes.pad())
+    }
+
+    fn padded_message(&self, base: &str, before: &str, after: &str, pad: usize) -> Message {
+        Message::new(self.target.dialect, base, before, after, pad)
+    }
+
+    /// Lets `count` clients in, each as `join` does it for its number.
     fn gather(
         &mut self,
         count: usize,
