@@ -4,18 +4,22 @@
 #![expect(clippy::cast_precision_loss, reason = "figures for people have three digits")]
 
 mod clock;
+mod curve;
 mod dialect;
 mod fleet;
 mod latency;
 mod message;
+mod picture;
 mod report;
 mod scenario;
 mod target;
 
 use std::io::IsTerminal;
+use std::path::PathBuf;
 
 use clap::Args;
 
+use self::curve::{Growth, Sweep};
 use self::report::Report;
 use self::scenario::{Outcome, Scenario, Sizes, Stage};
 use self::target::Recipe;
@@ -25,7 +29,7 @@ const AFTER_HELP: &str = "\
 fanout: 1 publisher, N readers, bursts of B     filters: F wildcard filters, M match a message
 fanin: N devices, wildcard readers, a rate      stall: one of N readers stops, the data do not
 roundtrip: operator, device, operator           mixed: a day of a house in so many seconds
-idle: N connections that do nothing
+idle: N connections that do nothing             unmatched: F filters match nothing, M match all
 
 URL_OR_COMMAND is one of
   ws://HOST:PORT#PID                what runs already, and its process
@@ -50,6 +54,12 @@ pub(super) struct BenchArgs {
     /// Runs of each target, in turns; medians are printed [default: 1, with --vs 3]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
     rounds: Option<u32>,
+    /// Repeat it for several sizes, as in `--over readers=10,100,1000`, and print a table
+    #[arg(long, value_name = "SIZE=N,N,…")]
+    over: Option<Sweep>,
+    /// Draw the growth over these sizes
+    #[arg(long, value_name = "FILE", requires = "over")]
+    svg: Option<PathBuf>,
     /// A hub that runs already
     #[arg(long, value_name = "URL", requires = "pid")]
     url: Option<String>,
@@ -83,20 +93,38 @@ pub(super) fn bench(args: &BenchArgs) -> anyhow::Result<()> {
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         return Err(OperatorError::new(format!("the limit of open files cannot be raised: {error}")).into());
     }
+    let Some(sweep) = &args.over else {
+        let report = measure(args, &args.sizes, &recipes, "")?;
+        report.print(args.json);
+        return verdict(report.complaint());
+    };
+    let reports = sweep.values.iter().map(|value| {
+        let sizes = args.sizes.with(&sweep.size, *value)?;
+        Ok((*value, measure(args, &sizes, &recipes, &format!(" with {value} {}", sweep.size))?))
+    });
+    let reports = reports.collect::<anyhow::Result<_>>()?;
+    let names = recipes.iter().map(Recipe::name).collect();
+    let growth = Growth::new(args.scenario, &sweep.size, names, reports);
+    growth.print(args.json);
+    args.svg.as_deref().map_or(Ok(()), |file| growth.draw(file))?;
+    verdict(growth.complaint())
+}
+
+fn verdict(complaint: Option<String>) -> anyhow::Result<()> {
+    complaint.map_or(Ok(()), |complaint| Err(anyhow::anyhow!(complaint)))
+}
+
+/// All rounds of all targets, in turns.
+fn measure(args: &BenchArgs, sizes: &Sizes, recipes: &[Recipe], what: &str) -> anyhow::Result<Report> {
     let rounds = args.rounds.unwrap_or(if args.vs.is_some() { 3 } else { 1 });
     let mut outcomes: Vec<Vec<Outcome>> = recipes.iter().map(|_| Vec::new()).collect();
     for round in 1..=rounds {
         for ((recipe, outcomes), name) in recipes.iter().zip(&mut outcomes).zip(["hub", "vs"]) {
-            let label = format!("{} {name} {round}/{rounds}", args.scenario);
-            outcomes.push(once(args, recipe, label)?);
+            let label = format!("{}{what} {name} {round}/{rounds}", args.scenario);
+            outcomes.push(once(args, sizes, recipe, label)?);
         }
     }
-    let report = Report::new(args.scenario, &outcomes);
-    report.print(args.json);
-    match report.complaint() {
-        None => Ok(()),
-        Some(complaint) => Err(anyhow::anyhow!(complaint)),
-    }
+    Ok(Report::new(args.scenario, &outcomes))
 }
 
 fn hub(args: &BenchArgs) -> anyhow::Result<Recipe> {
@@ -107,12 +135,12 @@ fn hub(args: &BenchArgs) -> anyhow::Result<Recipe> {
     }
 }
 
-fn once(args: &BenchArgs, recipe: &Recipe, label: String) -> anyhow::Result<Outcome> {
+fn once(args: &BenchArgs, sizes: &Sizes, recipe: &Recipe, label: String) -> anyhow::Result<Outcome> {
     let target = recipe.start(args.pin_server)?;
     if let Some(cpu) = args.pin_client {
         target::pin(cpu)?;
     }
     let progress = report::Progress::new(label, std::io::stderr().is_terminal());
-    let mut stage = Stage::new(&args.sizes, &target, progress)?;
+    let mut stage = Stage::new(sizes, &target, progress)?;
     args.scenario.play(&mut stage)
 }

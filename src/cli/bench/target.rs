@@ -66,6 +66,18 @@ impl Recipe {
         }
     }
 
+    /// What it is called beside others.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::Own(_) => "hub".to_owned(),
+            Self::Command(_, words) => {
+                let program = words.first().map(Path::new).and_then(Path::file_stem);
+                program.map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+            }
+            Self::Running(url, _) => url.to_string(),
+        }
+    }
+
     fn command(&self) -> anyhow::Result<(PathBuf, Vec<OsString>)> {
         match self {
             Self::Own(sets) => {

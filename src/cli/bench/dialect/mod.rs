@@ -16,7 +16,7 @@ use super::target::Door;
 pub(super) enum Dialect {
     /// Clown.Talk, `ws://`.
     Talk,
-    /// MQTT 3.1.1 with QoS 0, `mqtt://`.
+    /// MQTT 3.1.1 without acknowledgements, `mqtt://`.
     Mqtt,
     /// The same in WebSocket, `mqtt+ws://`.
     MqttOverWebSocket,
@@ -98,7 +98,9 @@ impl Dialect {
     pub(super) fn shapes(self, topic: usize, payload: usize) -> [Shape; 2] {
         match self {
             Self::Talk => [talk::shape(), talk::shape()],
-            Self::Mqtt | Self::MqttOverWebSocket => [mqtt::shape(topic, payload), mqtt::shape(topic, payload)],
+            Self::Mqtt | Self::MqttOverWebSocket => {
+                [mqtt::shape(topic, payload), mqtt::shape(topic, payload)]
+            }
             Self::Nats => [nats::sent(payload), nats::received(payload)],
         }
     }

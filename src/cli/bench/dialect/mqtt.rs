@@ -1,4 +1,5 @@
-//! The little of MQTT 3.1.1 that a client with QoS 0 needs, over TCP or in WebSocket, one packet a frame.
+//! The little of MQTT 3.1.1 that a client needs which wants no acknowledgements, over TCP or in
+//! WebSocket, one packet a frame.
 
 use std::net::TcpStream;
 
@@ -21,7 +22,7 @@ const PASSWORD: u8 = 0x40;
 /// A filter that the broker refuses.
 const FAILURE: u8 = 0x80;
 
-/// What is published is what every reader gets: without QoS there is no packet identifier.
+/// What is published is what every reader gets: without acknowledgements there is no packet identifier.
 pub(super) fn shape(topic: usize, payload: usize) -> Shape {
     let mut head = vec![PUBLISH];
     length(2 + topic + payload, &mut head);
@@ -59,11 +60,7 @@ fn packet(bytes: &[u8]) -> Option<(&[u8], usize)> {
     None
 }
 
-pub(super) fn enter(
-    dialect: Dialect,
-    door: &Door,
-    guest: Guest<'_>,
-) -> anyhow::Result<(TcpStream, Vec<u8>)> {
+pub(super) fn enter(dialect: Dialect, door: &Door, guest: Guest<'_>) -> anyhow::Result<(TcpStream, Vec<u8>)> {
     let mut opening = Opening::connect(door.address)?;
     if dialect == Dialect::MqttOverWebSocket {
         opening.upgrade("/mqtt", "Sec-WebSocket-Protocol: mqtt\r\n")?;

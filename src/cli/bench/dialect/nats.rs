@@ -1,5 +1,6 @@
 //! The little of the client protocol of NATS that a client needs: lines, and payloads of a length that the line says.
 
+use std::fmt::Write;
 use std::net::TcpStream;
 
 use anyhow::bail;
@@ -86,7 +87,7 @@ fn words(door: &Door, guest: Guest<'_>) -> anyhow::Result<Vec<u8>> {
     let mut words = format!("CONNECT {options}\r\n");
     for (number, filter) in guest.filters.iter().enumerate() {
         let subject = Dialect::Nats.topic(guest.base, filter);
-        words.push_str(&format!("SUB {subject} {}\r\n", FIRST_SUBSCRIPTION + number));
+        write!(words, "SUB {subject} {}\r\n", FIRST_SUBSCRIPTION + number)?;
     }
     words.push_str("PING\r\n");
     Ok(words.into_bytes())

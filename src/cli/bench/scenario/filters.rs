@@ -10,7 +10,7 @@ use super::super::fleet::Fleet;
 use super::super::message::{Book, Stamp};
 use super::{Outcome, Stage, Watch, latency, wait_for_all};
 
-const LEVELS: [&str; 4] = ["house", "floor", "room", "lamp"];
+pub(super) const LEVELS: [&str; 4] = ["house", "floor", "room", "lamp"];
 
 pub(super) fn play(stage: &mut Stage<'_>) -> anyhow::Result<Outcome> {
     let matches = stage.sizes.matches.unwrap_or(10);
@@ -21,7 +21,7 @@ pub(super) fn play(stage: &mut Stage<'_>) -> anyhow::Result<Outcome> {
     stage.gather(readers, |fleet, reader| {
         let mine = (0..groups * matches).filter(|filter| filter % readers == reader);
         let filters: Vec<_> =
-            mine.map(|filter| filter_text(filter / matches, filter % matches + 1)).collect();
+            mine.map(|n| filter_text(&format!("{:06}", n / matches), n % matches + 1)).collect();
         let filters: Vec<_> = filters.iter().map(String::as_str).collect();
         fleet.join("bench", Side::Dashboard, &filters)
     })?;
@@ -56,10 +56,10 @@ pub(super) fn play(stage: &mut Stage<'_>) -> anyhow::Result<Outcome> {
 }
 
 /// Bit n of `pluses` puts a `+` in the place of level n.
-fn filter_text(group: usize, pluses: usize) -> String {
+pub(super) fn filter_text(last: &str, pluses: usize) -> String {
     let level = |(n, name): (usize, &&str)| if pluses >> n & 1 == 1 { "+" } else { *name }.to_owned();
     let levels: Vec<_> = LEVELS.iter().enumerate().map(level).collect();
-    format!("{}/{group:06}", levels.join("/"))
+    format!("{}/{last}", levels.join("/"))
 }
 
 /// All numbers below `groups`, each once a turn, in no order that a cache could like.

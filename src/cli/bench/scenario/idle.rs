@@ -12,8 +12,7 @@ pub(super) fn play(stage: &mut Stage<'_>) -> anyhow::Result<Outcome> {
     let devices = stage.sizes.devices.unwrap_or(10_000);
     // The first one signs in with a hash; all others are remembered.
     let publisher = stage.fleet.join("bench", Side::Node, &[])?;
-    let reader =
-        stage.fleet.join("bench", Side::Dashboard, &["dev/+"])?;
+    let reader = stage.fleet.join("bench", Side::Dashboard, &["dev/+"])?;
     let before = stage.target.memory()?.now;
     let watch = Watch::start(stage.target)?;
     stage.gather(devices, |fleet, number| {

@@ -7,6 +7,7 @@ mod idle;
 mod mixed;
 mod roundtrip;
 mod stall;
+mod unmatched;
 
 use std::fmt;
 
@@ -18,6 +19,7 @@ use super::fleet::Fleet;
 use super::message::{Book, Checks, Message};
 use super::report::Progress;
 use super::target::Target;
+use crate::cli::OperatorError;
 
 /// What is done to a hub.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -27,6 +29,7 @@ pub(super) enum Scenario {
     Roundtrip,
     Idle,
     Filters,
+    Unmatched,
     Stall,
     Mixed,
 }
@@ -39,6 +42,7 @@ impl fmt::Display for Scenario {
             Self::Roundtrip => "roundtrip",
             Self::Idle => "idle",
             Self::Filters => "filters",
+            Self::Unmatched => "unmatched",
             Self::Stall => "stall",
             Self::Mixed => "mixed",
         })
@@ -53,6 +57,7 @@ impl Scenario {
             Self::Roundtrip => roundtrip::play(stage),
             Self::Idle => idle::play(stage),
             Self::Filters => filters::play(stage),
+            Self::Unmatched => unmatched::play(stage),
             Self::Stall => stall::play(stage),
             Self::Mixed => mixed::play(stage),
         }
@@ -60,9 +65,9 @@ impl Scenario {
 }
 
 /// How much of it; what is not given is the scenario's own choice.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct Sizes {
-    /// Connections that read [fanout: 1000, fanin: 4, filters: 100, stall: 10, mixed: 5]
+    /// Connections that read [fanout: 1000, fanin: 4, filters and unmatched: 100, stall: 10, mixed: 5]
     #[arg(long, value_name = "N", value_parser = count(1, 100_000))]
     readers: Option<usize>,
     /// Connections that publish, or do nothing [fanin: 1000, idle: 10000, mixed: 200]
@@ -74,10 +79,10 @@ pub(super) struct Sizes {
     /// Messages a second [fanin: 5000]
     #[arg(long, value_name = "N", value_parser = count(1, 1_000_000))]
     rate: Option<usize>,
-    /// Filters of all readers together [filters: 100000]
+    /// Filters of all readers together [filters and unmatched: 100000]
     #[arg(long, value_name = "F", value_parser = count(1, 5_000_000))]
     filters: Option<usize>,
-    /// How many of them match a message, at most 15 [filters: 10]
+    /// How many of them, or beside them, match a message, at most 15 [10]
     #[arg(long, value_name = "M", value_parser = count(1, 15))]
     matches: Option<usize>,
     /// Bytes added to every message [stall: 4000, else 16]
@@ -94,6 +99,23 @@ fn count(least: u32, most: u32) -> impl clap::builder::TypedValueParser<Value = 
 }
 
 impl Sizes {
+    /// The same with one of them set by its name.
+    pub(super) fn with(&self, name: &str, value: usize) -> anyhow::Result<Self> {
+        let mut sizes = self.clone();
+        let size = match name {
+            "readers" => &mut sizes.readers,
+            "devices" => &mut sizes.devices,
+            "burst" => &mut sizes.burst,
+            "rate" => &mut sizes.rate,
+            "filters" => &mut sizes.filters,
+            "matches" => &mut sizes.matches,
+            "pad" => &mut sizes.pad,
+            _ => return Err(OperatorError::new(format!("{name} is no size that can grow")).into()),
+        };
+        *size = Some(value);
+        Ok(sizes)
+    }
+
     fn seconds(&self) -> f64 {
         self.seconds.unwrap_or(3.0)
     }
