@@ -91,9 +91,8 @@ impl Recipe {
                 let (program, rest) = words.split_first().context("an empty command")?;
                 // It runs in another folder.
                 let program = match Path::new(program) {
-                    path if path.components().count() > 1 => {
-                        path.canonicalize().with_context(|| program.clone())?
-                    }
+                    // Not what a link leads to: a Python knows by its own path which packages it has.
+                    path if path.components().count() > 1 => std::path::absolute(path)?,
                     name => name.to_owned(),
                 };
                 Ok((program, rest.iter().map(OsString::from).collect()))
