@@ -1,24 +1,28 @@
 #!/usr/bin/env bash
-# The hub beside others, for the same work: a floor that understands nothing, Mosquitto over TCP and over WebSocket,
-# nats-server, and uWebSockets. Each runs alone, at a port of its own, on the same core as the generator, in turns:
-# round 1 of all of them, then round 2. Prints one table of medians, each with its ratio to the floor.
+# The hub beside others, for the same work: a floor that understands nothing, Mosquitto, nats-server and uWebSockets.
+# Each runs alone, at a port of its own, on the same core as the generator, in turns: round 1 of all of them, then
+# round 2. Prints one table of medians, each with its ratio to the floor.
 #
-#   benches/compare.sh [--quick] [--json] [--rounds N] [ROW…]
+#   benches/compare.sh [--quick] [--json] [--websocket] [--add] [--rounds N] [--seconds S] [ROW…]
 #
 # Rows are fanout, burst, fanin, roundtrip, idle, filters and stall; all of them if none is named. --quick is one short
-# round: it shows that everything runs, and its figures are worth nothing. Set BENCH_UNDER to a command that each
-# measurement shall run under (a lock, chrt), and CORE to the core.
+# round: it shows that everything runs, and its figures are worth nothing. --websocket has Mosquitto measured over
+# WebSocket as well, where each connection takes it a fifth of a second. --add adds its rounds to those of the last
+# run; with --rounds 0 it only prints them. CORE names the core, 0 if it is not set.
 #
 # Installs what is missing where this runs as root on Debian; elsewhere it says what is missing and leaves it out.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-rounds=3 quick=() format=() rows=()
+rounds=3 seconds=3 small='' add='' websocket='' format=() rows=()
 while [ $# -gt 0 ]; do
   case $1 in
-    --quick) rounds=1 quick=(--seconds 0.3) ;;
+    --quick) rounds=1 small=yes seconds=0.3 ;;
     --json) format=(--json) ;;
+    --add) add=yes ;;
+    --websocket) websocket=yes ;;
     --rounds) rounds=$2; shift ;;
+    --seconds) seconds=$2; shift ;;
     fanout | burst | fanin | roundtrip | idle | filters | stall) rows+=("$1") ;;
     *) sed -n '2,/^set/{/^#/p}' "$0" >&2; exit 2 ;;
   esac
@@ -29,8 +33,9 @@ done
 target=${CARGO_TARGET_DIR:-$PWD/target}
 core=${CORE:-0}
 results=$target/compare
-rm -rf "$results"
+[ -n "$add" ] || rm -rf "$results"
 mkdir -p "$results"
+rm -f "$results"/*.txt
 export PATH=$PATH:/usr/sbin
 
 # Says on standard error and in the table what is not there.
@@ -46,8 +51,9 @@ declare -A command
 order=(hub floor)
 command[floor]="$target/release/examples/floor"
 if command -v mosquitto >/dev/null; then
-  order+=(mosquitto mosquitto-ws)
+  order+=(mosquitto)
   command[mosquitto]="mqtt://127.0.0.1:{port} $PWD/benches/mosquitto.sh {port} mqtt"
+  [ -z "$websocket" ] || order+=(mosquitto-ws)
   command[mosquitto-ws]="mqtt+ws://127.0.0.1:{port} $PWD/benches/mosquitto.sh {port} websockets"
   echo "Mosquitto $(mosquitto -h | sed -n 's/^mosquitto version //p')" >>"$results/versions.txt"
 else
@@ -89,8 +95,8 @@ sizes() {
   case $1 in
     fanout) echo fanout ;;
     burst) echo fanout --burst 32 ;;
-    idle) echo idle ${quick:+--devices 500} ;;
-    filters) echo filters ${quick:+--filters 5000} ;;
+    idle) echo idle ${small:+--devices 500} ;;
+    filters) echo filters ${small:+--filters 5000} ;;
     *) echo "$1" ;;
   esac
 }
@@ -104,18 +110,22 @@ for ((round = 1; round <= rounds; round++)); do
   for row in "${rows[@]}"; do
     for peer in "${order[@]}"; do
       takes_part "$peer" "$row" || continue
-      [ -t 2 ] && printf '\r\e[K%s: round %s of %s, %s' "$row" "$round" "$rounds" "$peer" >&2
+      if [ -t 2 ]; then printf '\r\e[K%s: round %s of %s, %s' "$row" "$round" "$rounds" "$peer" >&2; fi
       what=()
       [ "$peer" = hub ] || what=(--target "${command[$peer]}")
-      result=$results/$row.$peer.$round
-      # It fails when something was lost; the table says what. BENCH_UNDER and sizes are words.
-      # shellcheck disable=SC2046,SC2086
-      ${BENCH_UNDER:-} "$target/release/clown-hub" bench $(sizes "$row") "${quick[@]}" --json \
-        --pin-server "$core" --pin-client "$core" "${what[@]}" >"$result.json" 2>"$result.err" ||
-        [ -s "$result.json" ] || { echo "$row, $peer, round $round: $(cat "$result.err")" >&2; rm -f "$result.json"; }
+      result=$results/$row.$peer.$(date +%s%N)
+      # It fails when something was lost; the table says what. Sizes are words.
+      # shellcheck disable=SC2046
+      "$target/release/clown-hub" bench $(sizes "$row") --seconds "$seconds" --json --pin-server "$core" \
+        --pin-client "$core" "${what[@]}" >"$results/part" 2>"$result.err" || true
+      if [ -s "$results/part" ]; then
+        mv "$results/part" "$result.json"
+      else
+        echo "$row, $peer: $(cat "$result.err")" | tee -a "$results/failed.txt" >&2
+      fi
     done
   done
 done
-[ -t 2 ] && printf '\r\e[K' >&2
+if [ -t 2 ]; then printf '\r\e[K' >&2; fi
 
 exec python3 benches/compare_table.py "${format[@]}" "$results" "${order[@]}"

@@ -20,6 +20,7 @@ FIGURES = [
     ("filters", "100,000 filters", "bytes_per_filter", "bytes / filter"),
     ("stall", "one of 11 readers stops", "peak_growth_mb", "MB, peak growth"),
     ("stall", "the same, p99 of the others", "p99_us", "µs"),
+    ("stall", "the same, what passed in the time", "passed_mb", "MB"),
 ]
 
 
@@ -66,7 +67,8 @@ def table(folder, peers):
             floor = values[peers.index("floor")] if figure != "bytes_per_connection" else None
             lines.append([work, unit, *(cell(value, floor) for value in values)])
     if "stall" in ran:
-        lines.append(["the same, what the sleeper missed", "", *(missed(rounds(folder, "stall", peer)) for peer in peers)])
+        fates = [missed(rounds(folder, "stall", peer)) for peer in peers]
+        lines.append(["the same, what the sleeper missed", "", *fates])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
@@ -89,13 +91,15 @@ def main():
             for row, _, figure, unit in FIGURES
             if any(rounds(folder, row, peer) for peer in peers)
         ]
-        print(json.dumps(medians, indent=2))
+        fates = {peer: missed(rounds(folder, "stall", peer)) for peer in peers}
+        if any(fates.values()):
+            medians.append({"row": "stall", "figure": "what the sleeper missed", **fates})
+        print(json.dumps(medians, indent=2, ensure_ascii=False))
         return
     print(table(folder, peers))
-    for note in ["versions.txt", "left-out.txt"]:
+    for note, words in [("versions.txt", ""), ("left-out.txt", "Left out: "), ("failed.txt", "Failed: ")]:
         if (folder / note).exists():
-            words = ", ".join((folder / note).read_text().splitlines())
-            print(f"\n{'Left out: ' if note == 'left-out.txt' else ''}{words}.")
+            print(f"\n{words}{'; '.join((folder / note).read_text().splitlines())}.")
     for line in others_that_lost(folder):
         print(line)
 

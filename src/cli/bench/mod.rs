@@ -1,5 +1,6 @@
 //! `clown-hub bench`: a load generator for any Clown hub on this machine, and for its peers. It is made so that it is
-//! not what is measured: one thread, one epoll, reused buffers, and no time taken from what the hub's process is charged.
+//! not what is measured: one thread, one epoll, reused buffers, and no time taken from what the hub's process is
+//! charged.
 
 #![expect(clippy::cast_precision_loss, reason = "figures for people have three digits")]
 
@@ -10,6 +11,7 @@ mod fleet;
 mod latency;
 mod message;
 mod picture;
+mod recipe;
 mod report;
 mod scenario;
 mod target;
@@ -20,9 +22,9 @@ use std::path::PathBuf;
 use clap::Args;
 
 use self::curve::{Growth, Sweep};
+use self::recipe::Recipe;
 use self::report::Report;
 use self::scenario::{Outcome, Scenario, Sizes, Stage};
-use self::target::Recipe;
 use super::{OperatorError, key_and_value};
 
 const AFTER_HELP: &str = "\
@@ -138,7 +140,7 @@ fn hub(args: &BenchArgs) -> anyhow::Result<Recipe> {
 fn once(args: &BenchArgs, sizes: &Sizes, recipe: &Recipe, label: String) -> anyhow::Result<Outcome> {
     let target = recipe.start(args.pin_server)?;
     if let Some(cpu) = args.pin_client {
-        target::pin(cpu)?;
+        recipe::pin(cpu)?;
     }
     let progress = report::Progress::new(label, std::io::stderr().is_terminal());
     let mut stage = Stage::new(sizes, &target, progress)?;

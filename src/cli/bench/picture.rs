@@ -29,11 +29,13 @@ const BOTTOM: f64 = 336.0;
 const STYLE: &str = "\
 text { font: 13px system-ui, sans-serif; fill: #24292f }
 .back { fill: #ffffff } .grid { stroke: #d0d7de } .small { font-size: 12px; fill: #57606a }
+.halo { stroke: #ffffff; stroke-width: 4px; paint-order: stroke }
 .curve { fill: none; stroke-width: 2 }
 .c0 { stroke: #0550ae } .c1 { stroke: #bc4c00; stroke-dasharray: 7 4 } .c2 { stroke: #1a7f37; stroke-dasharray: 2 3 }
 .p0 { fill: #0550ae } .p1 { fill: #bc4c00 } .p2 { fill: #1a7f37 }
 @media (prefers-color-scheme: dark) {
   text { fill: #e6edf3 } .back { fill: #0d1117 } .grid { stroke: #30363d } .small { fill: #9ba5b0 }
+  .halo { stroke: #0d1117 }
   .c0 { stroke: #79c0ff } .c1 { stroke: #ffa657 } .c2 { stroke: #7ee787 }
   .p0 { fill: #79c0ff } .p1 { fill: #ffa657 } .p2 { fill: #7ee787 }
 }
@@ -59,7 +61,7 @@ impl Picture {
         if let Some(first) = self.curves.first() {
             for ((x, y), ratio) in first.points.iter().zip(&self.ratios) {
                 let words = format!("{ratio:.2} ×");
-                text(&mut svg, scale.x(*x), scale.y(*y) - 10.0, "small", "middle", &words);
+                text(&mut svg, scale.x(*x), scale.y(*y) - 10.0, "small halo", "middle", &words);
             }
         }
         svg + "</svg>\n"
