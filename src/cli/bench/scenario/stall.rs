@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::super::clock;
-use super::super::fleet::Side;
+use super::super::dialect::Side;
 use super::super::message::{Book, Message, Stamp};
 use super::{Outcome, Stage, latency, wait_for_all};
 
@@ -14,11 +14,10 @@ const SKIPPED: &[u8] = b"[\"clown.talk/-/skipped\", {\"count\": ";
 pub(super) fn play(stage: &mut Stage<'_>) -> anyhow::Result<Outcome> {
     let readers = stage.sizes.readers.unwrap_or(10);
     let burst = stage.sizes.burst.unwrap_or(32);
-    let config = r#"{"filters": ["dev/+"], "retained": false}"#;
-    stage.gather(readers, |fleet, _| fleet.join("bench", Side::Dashboard, config))?;
-    let sleeper = stage.fleet.join("bench", Side::Dashboard, config)?;
-    let publisher = stage.fleet.join("bench", Side::Node, r#"{"filters": []}"#)?;
-    let mut message = Message::new("dev/", "", stage.sizes.pad.unwrap_or(4000));
+    stage.gather(readers, |fleet, _| fleet.join("bench", Side::Dashboard, &["dev/+"]))?;
+    let sleeper = stage.fleet.join("bench", Side::Dashboard, &["dev/+"])?;
+    let publisher = stage.fleet.join("bench", Side::Node, &[])?;
+    let mut message = stage.padded_message("bench", "dev/", "", stage.sizes.pad.unwrap_or(4000));
     let length = message.with(Stamp { source: 0, number: 0, sent: 0 }).len();
     let mut book = Book::new(message.clone(), readers, SOURCES as usize);
     let mut sent = 0;
@@ -44,6 +43,7 @@ pub(super) fn play(stage: &mut Stage<'_>) -> anyhow::Result<Outcome> {
         ("growth_mb", memory.now.saturating_sub(before) as f64 / 1e6),
         ("passed_mb", f64::from(sent) * (length * (readers + 1)) as f64 / 1e6),
         ("cpu_us_per_delivery", needed.cpu / (needed.cycles as f64 * (readers * burst) as f64)),
+        ("sleeper_sent", f64::from(sent)),
         ("sleeper_received", sleep.received as f64),
         ("sleeper_was_told", sleep.told as f64),
         ("sleeper_was_closed", f64::from(u8::from(sleep.was_closed))),
