@@ -253,7 +253,7 @@ fn upgrade(app: Arc<App>, visit: Arc<Visit>, guest: Guest, base: Base, side: Sid
             return;
         };
         let _slot = visit.seat();
-        let Some(wire) = wire(upgraded, app.hub.settings().message_bytes).await else { return };
+        let Some(wire) = wire(upgraded, app.hub.settings().message_bytes) else { return };
         let session = app.session(&guest, &visit, base, side);
         let signs = Signs { drain: app.shutdown.drain().clone(), signed_out: guest.signed_out };
         connection::run(wire, session, app.settings.patience, signs).await;
@@ -261,11 +261,11 @@ fn upgrade(app: Arc<App>, visit: Arc<Visit>, guest: Guest, base: Base, side: Sid
 }
 
 /// What hyper read beyond the handshake is copied, so that hyper's buffer goes.
-async fn wire(upgraded: Upgraded, limit: usize) -> Option<WebSocket<TcpStream>> {
+fn wire(upgraded: Upgraded, limit: usize) -> Option<WebSocket<TcpStream>> {
     let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
     let already_read = parts.read_buf.to_vec();
     drop(parts.read_buf);
-    Some(WebSocket::new(parts.io.into_inner(), already_read, limit).await)
+    Some(WebSocket::new(parts.io.into_inner(), already_read, limit))
 }
 
 impl App {
