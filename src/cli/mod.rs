@@ -43,7 +43,7 @@ enum Command {
     Sim(sim::SimArgs),
     /// Put a hub on this machine under load and count what comes back
     #[cfg(target_os = "linux")]
-    Bench(bench::BenchArgs),
+    Bench(Box<bench::BenchArgs>),
     /// Work on accounts
     #[command(subcommand)]
     User(user::UserCommand),

@@ -20,14 +20,14 @@ use crate::talk::Frames;
 
 /// What a kind of socket has to be able to do. Frames that are put in wait until they are flushed.
 pub(crate) trait Wire {
-    /// A text that came in.
-    type Text: AsRef<str>;
-
     /// Says which task `poll_read` is to wake. Comes before the first one, and when that changes.
     fn wakes(&mut self, task: &Waker);
 
     /// The next thing from the other side.
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Incoming<Self::Text>>;
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Incoming>;
+
+    /// The text that came last, until the next thing is asked for; `None` if it is not UTF-8.
+    fn text(&self) -> Option<&str>;
 
     /// Puts in one frame, given in pieces, as a message of its own.
     fn frame(&mut self, pieces: &[&[u8]]);
@@ -55,9 +55,9 @@ pub(crate) trait Wire {
 }
 
 /// What came in.
-pub(crate) enum Incoming<T> {
-    /// One message.
-    Text(T),
+pub(crate) enum Incoming {
+    /// One message: see [`Wire::text`].
+    Text,
     /// A sign of life.
     Alive,
     /// Nothing more will.
@@ -100,10 +100,7 @@ pub(crate) fn run<W: Wire + Send>(
     session: Session,
     patience: Patience,
     signs: Signs,
-) -> impl Future<Output = ()> + Send
-where
-    W::Text: Send,
-{
+) -> impl Future<Output = ()> + Send {
     // Outside of the future, which would hold twice what it is given.
     let mut connection = Connection::new(wire, session, patience);
     async move {
@@ -149,7 +146,7 @@ fn put_in_what_waits<W: Wire>(wire: &mut W, session: &mut Session) {
     {}
 }
 
-struct Connection<W: Wire> {
+struct Connection<W> {
     wire: W,
     session: Session,
     patience: Patience,
@@ -160,8 +157,14 @@ struct Connection<W: Wire> {
     batch_due: Option<Instant>,
     /// Frames read since the outbox was last looked at.
     turn: usize,
-    /// A message with more frames than one turn takes, and how many of its bytes are left.
-    unfinished: Option<Box<(W::Text, usize)>>,
+    /// What is left of a message with more frames than one turn takes.
+    unfinished: Option<Box<Unfinished>>,
+}
+
+struct Unfinished {
+    text: String,
+    /// Up to here it is done with.
+    at: usize,
 }
 
 /// What a connection waits for beside its wire and its outbox. These are looked at only when their bell has rung: mostly
@@ -241,18 +244,18 @@ impl<W: Wire> Connection<W> {
             self.flush(cx)?;
         }
         while self.turn < TURN {
-            let message = match self.unfinished.take() {
-                Some(message) => self.receive(*message),
-                None => match self.wire.poll_read(cx) {
-                    Poll::Ready(incoming) => self.take_in(incoming),
+            if self.unfinished.is_some() {
+                self.receive_more()?;
+            } else {
+                match self.wire.poll_read(cx) {
+                    Poll::Ready(incoming) => self.take_in(incoming)?,
                     Poll::Pending => {
                         // A pause: others come to their turn by themselves, and a burst that follows is not cut.
                         self.turn = 0;
                         break;
                     }
-                },
-            };
-            message?;
+                }
+            }
             if self.unwritten.is_some() {
                 self.flush(cx)?;
             }
@@ -302,7 +305,7 @@ impl<W: Wire> Connection<W> {
             loop {
                 match ready!(self.wire.poll_read(cx)) {
                     Incoming::End(ending) => return Poll::Ready(ending),
-                    Incoming::Text(_) | Incoming::Alive => {}
+                    Incoming::Text | Incoming::Alive => {}
                 }
             }
         });
@@ -351,15 +354,11 @@ impl<W: Wire> Connection<W> {
         }
     }
 
-    fn take_in(&mut self, incoming: Incoming<W::Text>) -> Result<(), Ending> {
+    fn take_in(&mut self, incoming: Incoming) -> Result<(), Ending> {
         match incoming {
-            Incoming::Text(text) => {
+            Incoming::Text => {
                 self.heard();
-                let len = text.as_ref().len();
-                if Frames::of(text.as_ref()).is_done() {
-                    self.session.count_sign(SystemTime::now()).map_err(Ending::TooMuch)?;
-                }
-                self.receive((text, len))
+                self.receive()
             }
             Incoming::Alive => {
                 self.heard();
@@ -378,22 +377,41 @@ impl<W: Wire> Connection<W> {
         self.turn += 1;
     }
 
-    /// Takes the frames of a message, of which so many bytes are left. It may hold thousands, so what is more than a
-    /// turn waits until others have had theirs.
-    fn receive(&mut self, (message, left): (W::Text, usize)) -> Result<(), Ending> {
-        let text = message.as_ref();
-        let mut frames = Frames::of(text.get(text.len() - left..).unwrap_or_default());
-        let more =
-            self.session.receive_some(&mut frames, TURN, SystemTime::now()).map_err(Ending::TooMuch)?;
-        let left = frames.left();
-        if more {
-            self.turn = TURN;
-            self.unfinished = Some(Box::new((message, left)));
+    /// Takes the frames of the message that came. It may hold thousands, so what is more than a turn waits until others
+    /// have had theirs.
+    fn receive(&mut self) -> Result<(), Ending> {
+        let text = self.wire.text().ok_or(Ending::NotUtf8)?;
+        let mut frames = Frames::of(text);
+        if frames.is_done() {
+            self.session.count_sign(SystemTime::now()).map_err(Ending::TooMuch)?;
         }
+        if self.session.receive_some(&mut frames, TURN, SystemTime::now()).map_err(Ending::TooMuch)? {
+            let rest = text.get(text.len() - frames.left()..).unwrap_or_default().to_owned();
+            self.unfinished = Some(Box::new(Unfinished { text: rest, at: 0 }));
+            self.turn = TURN;
+        }
+        self.note_batch();
+        Ok(())
+    }
+
+    fn receive_more(&mut self) -> Result<(), Ending> {
+        let Some(Unfinished { text, at }) = self.unfinished.as_deref_mut() else { return Ok(()) };
+        let mut frames = Frames::of(text.get(*at..).unwrap_or_default());
+        if self.session.receive_some(&mut frames, TURN, SystemTime::now()).map_err(Ending::TooMuch)? {
+            *at = text.len() - frames.left();
+            self.turn = TURN;
+        } else {
+            self.unfinished = None;
+        }
+        self.note_batch();
+        Ok(())
+    }
+
+    /// Who no longer wants batches gets what was collected.
+    fn note_batch(&mut self) {
         if self.session.batch().is_zero() {
             self.batch_due = None;
         }
-        Ok(())
     }
 
     /// Takes what waits in the outbox, if the last write is done, and has it written.

@@ -1,6 +1,7 @@
 //! A byte stream as a [`Wire`]: one frame a line, ended by a line feed (`docs/protocol.md`, clauses 1.4 and 2.6).
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
@@ -30,39 +31,45 @@ pub(crate) struct Lines<S> {
     start: usize,
     /// Up to here, counted from `start`, there is no line feed.
     searched: usize,
+    /// Where the line lies that came last.
+    current: Range<usize>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Lines<S> {
     /// Takes over a stream. No line may be longer than `limit` bytes.
     pub(crate) fn new(stream: S, limit: usize) -> Self {
-        Self { stream: Outgoing::new(stream), limit, buffer: Vec::new(), start: 0, searched: 0 }
+        Self {
+            stream: Outgoing::new(stream),
+            limit,
+            buffer: Vec::new(),
+            start: 0,
+            searched: 0,
+            current: 0..0,
+        }
     }
 
-    /// The next line that was read whole.
-    fn line(&mut self) -> Option<Result<String, Ending>> {
+    /// Finds the next line that was read whole.
+    fn next_line(&mut self) -> Result<bool, Ending> {
         let unread = self.buffer.get(self.start..).unwrap_or_default();
         let found = unread.get(self.searched..).and_then(|rest| memchr(b'\n', rest));
-        let Some(end) = found.map(|at| self.searched + at) else {
-            self.searched = unread.len();
-            let too_long = unread.len() > self.limit;
-            return too_long.then_some(Err(Ending::TooBig { limit: self.limit }));
-        };
-        if end > self.limit {
-            return Some(Err(Ending::TooBig { limit: self.limit }));
+        let len = found.map_or(unread.len(), |at| self.searched + at);
+        if len > self.limit {
+            return Err(Ending::TooBig { limit: self.limit });
         }
-        let line = unread.get(..end).unwrap_or_default();
-        let line = std::str::from_utf8(line).map(str::to_owned).map_err(|_| Ending::NotUtf8);
-        self.start += end + 1;
+        if found.is_none() {
+            self.searched = len;
+            return Ok(false);
+        }
+        self.current = self.start..self.start + len;
+        self.start += len + 1;
         self.searched = 0;
-        if self.start == self.buffer.len() {
-            self.buffer.clear();
-            self.buffer.shrink_to(READ);
-            self.start = 0;
-        }
-        Some(line)
+        Ok(true)
     }
 
     fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ending>> {
+        if self.start == self.buffer.len() {
+            (self.buffer, self.start) = (Vec::new(), 0);
+        }
         let mut chunk = [0; READ];
         let mut chunk = ReadBuf::new(&mut chunk);
         match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut chunk)) {
@@ -78,21 +85,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Lines<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for Lines<S> {
-    type Text = String;
-
     fn wakes(&mut self, _task: &Waker) {}
 
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Incoming<String>> {
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Incoming> {
         loop {
-            match self.line() {
-                Some(Ok(line)) => return Poll::Ready(Incoming::Text(line)),
-                Some(Err(ending)) => return Poll::Ready(Incoming::End(ending)),
-                None => {}
+            match self.next_line() {
+                Ok(true) => return Poll::Ready(Incoming::Text),
+                Ok(false) => {}
+                Err(ending) => return Poll::Ready(Incoming::End(ending)),
             }
             if let Err(ending) = ready!(self.poll_more(cx)) {
                 return Poll::Ready(Incoming::End(ending));
             }
         }
+    }
+
+    fn text(&self) -> Option<&str> {
+        std::str::from_utf8(self.buffer.get(self.current.clone())?).ok()
     }
 
     fn frame(&mut self, pieces: &[&[u8]]) {
@@ -206,7 +215,13 @@ mod tests {
             let mut read = Vec::new();
             loop {
                 match poll_fn(|cx| lines.poll_read(cx)).await {
-                    Incoming::Text(line) => read.push(Ok(line)),
+                    Incoming::Text => match lines.text() {
+                        Some(line) => read.push(Ok(line.to_owned())),
+                        None => {
+                            read.push(Err(Ending::NotUtf8));
+                            return read;
+                        }
+                    },
                     Incoming::Alive => {}
                     Incoming::End(ending) => {
                         read.push(Err(ending));

@@ -8,6 +8,7 @@ mod ending;
 mod gate;
 mod http;
 mod line;
+mod messages;
 mod metrics;
 mod outgoing;
 mod page;
@@ -298,8 +299,11 @@ async fn greet(
 ) -> Result<(crate::hub::Session, Option<OwnedSemaphorePermit>), Ending> {
     let line = loop {
         match std::future::poll_fn(|cx| wire.poll_read(cx)).await {
-            connection::Incoming::Text(line) if line.trim().is_empty() => {}
-            connection::Incoming::Text(line) => break line,
+            connection::Incoming::Text => match wire.text() {
+                None => return Err(Ending::NotUtf8),
+                Some(line) if line.trim().is_empty() => {}
+                Some(line) => break line.to_owned(),
+            },
             connection::Incoming::Alive => {}
             connection::Incoming::End(ending) => return Err(ending),
         }

@@ -15,6 +15,9 @@ const ROOM: usize = 256 * 1024;
 /// The largest buffer that is kept for the next write.
 const KEPT: usize = 128 * 1024;
 
+/// So much more than it needs may a buffer have that a slow reader holds.
+const SLACK: usize = 4096;
+
 thread_local! {
     /// The buffer of whoever writes next on this thread. Most writes are taken whole, so one buffer serves all
     /// connections: it stays in the near caches, and idle connections hold none.
@@ -64,11 +67,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Outgoing<S> {
         self.progress
     }
 
+    /// A slow reader keeps what it has not taken, and not the buffer it came in.
+    fn keep_only_the_rest(&mut self) {
+        let rest = self.waiting.get(self.written..).unwrap_or_default();
+        if self.waiting.capacity() > rest.len() + SLACK {
+            let rest = rest.to_vec();
+            self.hand_on();
+            self.waiting = rest;
+        }
+    }
+
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while let Some(rest) = self.waiting.get(self.written..)
             && !rest.is_empty()
         {
-            match ready!(Pin::new(&mut self.stream).poll_write(cx, rest))? {
+            let Poll::Ready(written) = Pin::new(&mut self.stream).poll_write(cx, rest) else {
+                self.keep_only_the_rest();
+                return Poll::Pending;
+            };
+            match written? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 n => {
                     self.written += n;

@@ -1,25 +1,20 @@
-//! A WebSocket as a [`Wire`]: tungstenite reads and answers pings, what is to be sent is framed here, so that a frame
-//! costs a copy into one buffer and nothing else.
+//! A WebSocket as a [`Wire`]: what comes in is read in place, what is to be sent is framed into one buffer, so that a
+//! frame costs a copy each way and nothing else.
 
+use std::cell::Cell;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use futures_util::{Sink, Stream};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::error::CapacityError;
-use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
-use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
+use tokio_util::io::poll_read_buf;
 
 use super::bell::Bell;
 use super::connection::{Incoming, Wire};
 use super::ending::Ending;
+use super::messages::{Fault, Messages, Signal};
 use super::outgoing::Outgoing;
-
-/// What one idle connection holds for reading, and the most that one read takes. Most messages are a tenth of it.
-const READ_BUFFER: usize = 1024;
 
 /// The most bytes of a message that collects several frames.
 const BATCH: usize = 256 * 1024;
@@ -31,88 +26,116 @@ const GOOD_BYE: Duration = Duration::from_secs(1);
 const FINAL_TEXT: u8 = 0x81;
 
 pub(crate) struct WebSocket<S> {
-    inner: WebSocketStream<Outgoing<S>>,
+    stream: Outgoing<S>,
+    messages: Messages,
     /// Rings when there may be something to read, so that a connection which is woken to write need not try.
     arrival: Bell,
-    /// Whether tungstenite may have an answer to write.
-    answers: bool,
+    /// The answer to the last ping, which is enough (RFC 6455, 5.5.3): a flood of them does not fill a buffer.
+    pong: Option<Vec<u8>>,
+    /// The answer to the other side's good-bye.
+    good_bye: Option<Vec<u8>>,
     limit: usize,
     /// Frames collected for one message.
     batch: Vec<u8>,
 }
 
+thread_local! {
+    /// The buffer of whoever reads next on this thread. Most messages come whole and are done with before another
+    /// connection reads, so one buffer serves all: it stays in the near caches, and idle connections hold none.
+    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// Takes over a connection whose handshake is done. `already_read` came with the handshake.
-    pub(crate) async fn new(stream: S, already_read: Vec<u8>, limit: usize) -> Self {
-        let config = WebSocketConfig::default()
-            .read_buffer_size(READ_BUFFER)
-            .write_buffer_size(0)
-            .max_write_buffer_size(limit.max(BATCH))
-            .max_message_size(Some(limit))
-            .max_frame_size(Some(limit));
-        let outgoing = Outgoing::new(stream);
-        let inner =
-            WebSocketStream::from_partially_read(outgoing, already_read, Role::Server, Some(config)).await;
-        Self { inner, arrival: Bell::new(), answers: false, limit, batch: Vec::new() }
+    pub(crate) fn new(stream: S, already_read: Vec<u8>, limit: usize) -> Self {
+        Self {
+            stream: Outgoing::new(stream),
+            messages: Messages::new(already_read, limit),
+            arrival: Bell::new(),
+            pong: None,
+            good_bye: None,
+            limit,
+            batch: Vec::new(),
+        }
     }
 
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "the other errors are of sockets that broke or of no server"
-    )]
-    fn ending(&self, error: &Error) -> Ending {
-        match error {
-            Error::Capacity(CapacityError::MessageTooLong { .. }) => Ending::TooBig { limit: self.limit },
-            Error::Protocol(
-                tokio_tungstenite::tungstenite::error::ProtocolError::ResetWithoutClosingHandshake,
-            ) => Ending::Vanished,
-            Error::Protocol(what) => Ending::Protocol(what.to_string()),
-            Error::Utf8(_) => Ending::NotUtf8,
-            Error::ConnectionClosed | Error::AlreadyClosed => Ending::Farewell,
-            _ => Ending::Vanished,
+    fn ending(&self, fault: &Fault) -> Ending {
+        match fault {
+            Fault::Protocol(rule) => Ending::Protocol((*rule).to_owned()),
+            Fault::NotUtf8 => Ending::NotUtf8,
+            Fault::TooBig => Ending::TooBig { limit: self.limit },
         }
+    }
+
+    fn hear(&mut self, signal: Signal) -> Incoming {
+        match signal {
+            Signal::Text => Incoming::Text,
+            Signal::Binary => Incoming::End(Ending::Binary),
+            Signal::Ping(question) => {
+                self.pong = Some(question);
+                Incoming::Alive
+            }
+            Signal::Pong => Incoming::Alive,
+            Signal::Close(answer) => {
+                self.good_bye = Some(answer);
+                Incoming::End(Ending::Farewell)
+            }
+        }
+    }
+
+    fn put_control(&mut self, opcode: u8, payload: &[u8]) {
+        let tail = self.stream.tail();
+        tail.extend_from_slice(&[0x80 | opcode, u8::try_from(payload.len()).unwrap_or(125)]);
+        tail.extend(payload.iter().take(125));
     }
 
     /// Reads and throws away what still comes, so that the client can read our close before the connection is reset.
     async fn linger(&mut self) {
         // Not in the future of the connection, which would carry it all along.
         let mut bin = vec![0; 4096];
-        let stream = self.inner.get_mut();
+        let stream = &mut self.stream;
         let _ = timeout(GOOD_BYE, async { while stream.read(&mut bin).await.is_ok_and(|n| n > 0) {} }).await;
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for WebSocket<S> {
-    type Text = Utf8Bytes;
-
     fn wakes(&mut self, task: &Waker) {
         self.arrival.wakes(task);
     }
 
-    fn poll_read(&mut self, _cx: &mut Context<'_>) -> Poll<Incoming<Utf8Bytes>> {
-        if !self.arrival.has_rung() {
-            return Poll::Pending;
-        }
-        let message = ready!(Pin::new(&mut self.inner).poll_next(&mut self.arrival.context()));
-        // More may have come by the same read.
-        self.arrival.ring_again();
-        let incoming = match message {
-            Some(Ok(Message::Text(text))) => Incoming::Text(text),
-            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {
-                self.answers = true;
-                Incoming::Alive
+    fn poll_read(&mut self, _cx: &mut Context<'_>) -> Poll<Incoming> {
+        loop {
+            match self.messages.next() {
+                Ok(Some(signal)) => return Poll::Ready(self.hear(signal)),
+                Ok(None) => {}
+                Err(fault) => return Poll::Ready(Incoming::End(self.ending(&fault))),
             }
-            Some(Ok(Message::Binary(_))) => Incoming::End(Ending::Binary),
-            Some(Ok(Message::Close(_))) => Incoming::End(Ending::Farewell),
-            Some(Err(error)) => Incoming::End(self.ending(&error)),
-            None => Incoming::End(Ending::Vanished),
-        };
-        Poll::Ready(incoming)
+            let read = if self.arrival.has_rung() {
+                let room = self.messages.room(|| SPARE.take());
+                poll_read_buf(Pin::new(&mut self.stream), &mut self.arrival.context(), room)
+            } else {
+                Poll::Pending
+            };
+            match read {
+                Poll::Ready(Ok(1..)) => self.arrival.ring_again(),
+                Poll::Ready(_) => return Poll::Ready(Incoming::End(Ending::Vanished)),
+                Poll::Pending => {
+                    if let Some(buffer) = self.messages.settle() {
+                        SPARE.set(buffer);
+                    }
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+
+    fn text(&self) -> Option<&str> {
+        std::str::from_utf8(self.messages.payload()).ok()
     }
 
     fn frame(&mut self, pieces: &[&[u8]]) {
         let len = pieces.iter().map(|piece| piece.len()).sum();
-        let tail = self.inner.get_mut().tail();
+        let tail = self.stream.tail();
         head(len, tail);
         for piece in pieces {
             tail.extend_from_slice(piece);
@@ -140,45 +163,48 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for WebSocket<S> {
     }
 
     fn ping(&mut self) {
-        self.inner.get_mut().tail().extend_from_slice(&[0x89, 0]);
+        self.put_control(PING, &[]);
     }
 
     fn waiting(&self) -> usize {
-        self.inner.get_ref().len()
+        self.stream.len()
     }
 
     fn progress(&self) -> u64 {
-        self.inner.get_ref().progress()
+        self.stream.progress()
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ending>> {
-        if self.answers {
-            let flushed = ready!(Pin::new(&mut self.inner).poll_flush(cx));
-            self.answers = false;
-            return Poll::Ready(flushed.map_err(|error| self.ending(&error)));
+        loop {
+            if ready!(Pin::new(&mut self.stream).poll_flush(cx)).is_err() {
+                return Poll::Ready(Err(Ending::Vanished));
+            }
+            let Some(answer) = self.pong.take() else { return Poll::Ready(Ok(())) };
+            self.put_control(PONG, &answer);
         }
-        Pin::new(self.inner.get_mut()).poll_flush(cx).map_err(|_| Ending::Vanished)
     }
 
     async fn close(&mut self, ending: &Ending) {
-        // Pongs and the answer to the client's own close are still inside.
-        let answers = std::future::poll_fn(|cx| Pin::new(&mut self.inner).poll_flush(cx));
-        let _ = timeout(GOOD_BYE, answers).await;
-        let stream = self.inner.get_mut();
-        if let Some((code, reason)) = ending.close() {
-            // Framed here, as tungstenite sends nothing more after a broken frame (RFC 6455, 5.5.1).
-            let tail = stream.tail();
-            tail.extend_from_slice(&[0x88, u8::try_from(2 + reason.len()).unwrap_or(125)]);
-            tail.extend_from_slice(&code.to_be_bytes());
-            tail.extend_from_slice(reason.as_bytes());
+        if let Some(answer) = self.pong.take() {
+            self.put_control(PONG, &answer);
         }
-        let flush = std::future::poll_fn(|cx| Pin::new(&mut *stream).poll_flush(cx));
-        if timeout(GOOD_BYE, flush).await.is_ok_and(|flushed| flushed.is_ok()) {
-            let _ = timeout(GOOD_BYE, tokio::io::AsyncWriteExt::shutdown(stream)).await;
+        if let Some((code, reason)) = ending.close() {
+            let payload = [&code.to_be_bytes(), reason.as_bytes()].concat();
+            self.put_control(CLOSE, &payload);
+        } else if let Some(answer) = self.good_bye.take() {
+            self.put_control(CLOSE, &answer);
+        }
+        let flush = timeout(GOOD_BYE, self.stream.flush()).await;
+        if flush.is_ok_and(|flushed| flushed.is_ok()) {
+            let _ = timeout(GOOD_BYE, self.stream.shutdown()).await;
             self.linger().await;
         }
     }
 }
+
+const CLOSE: u8 = 8;
+const PING: u8 = 9;
+const PONG: u8 = 10;
 
 /// The head of an unmasked text frame (RFC 6455, 5.2).
 fn head(len: usize, out: &mut Vec<u8>) {

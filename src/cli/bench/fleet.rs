@@ -1,10 +1,9 @@
 //! Many clients of one hub in one thread: non-blocking sockets, one epoll, one buffer to read into.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use mio::event::Event;
 use mio::net::TcpStream;
 use mio::unix::SourceFd;
@@ -15,25 +14,11 @@ use rustix::time::{
 };
 
 use super::clock;
-use super::frames::{self, Frame};
-
-/// On which side of the hub a client stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Side {
-    Dashboard,
-    Node,
-}
-
-/// How to get in.
-#[derive(Debug, Clone)]
-pub(super) struct Door {
-    pub(super) address: SocketAddr,
-    /// The header with the credentials, line end included; empty for none.
-    pub(super) authorization: String,
-}
+use super::dialect::{Dialect, Frame, Guest, Side};
+use super::target::Door;
 
 /// How long a hub may take to answer before that is a failure.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// One read takes at most this much.
 const READ: usize = 256 * 1024;
@@ -42,6 +27,7 @@ const CLOCK: Token = Token(usize::MAX);
 
 pub(super) struct Fleet {
     door: Door,
+    dialect: Dialect,
     poll: Poll,
     events: Events,
     clients: Vec<Client>,
@@ -50,6 +36,7 @@ pub(super) struct Fleet {
 }
 
 struct Client {
+    dialect: Dialect,
     stream: TcpStream,
     /// The beginning of a frame whose end has not come.
     rest: Vec<u8>,
@@ -60,9 +47,10 @@ struct Client {
 }
 
 impl Fleet {
-    pub(super) fn new(door: Door) -> anyhow::Result<Self> {
+    pub(super) fn new(door: Door, dialect: Dialect) -> anyhow::Result<Self> {
         Ok(Self {
             door,
+            dialect,
             poll: Poll::new()?,
             events: Events::with_capacity(1024),
             clients: Vec::new(),
@@ -71,15 +59,17 @@ impl Fleet {
         })
     }
 
-    /// Connects, signs in and opens the transmission with this `config/set`; returns the client's number, counted
-    /// from 0. Waits for the answer.
-    pub(super) fn join(&mut self, base: &str, side: Side, config: &str) -> anyhow::Result<usize> {
-        let (stream, rest) = enter(&self.door, base, side, config).context("a client could not join")?;
+    /// Connects, signs in and asks for these filters below the base; returns the client's number, counted from 0.
+    /// Waits until the hub has confirmed it.
+    pub(super) fn join(&mut self, base: &str, side: Side, filters: &[&str]) -> anyhow::Result<usize> {
+        let number = self.clients.len();
+        let guest = Guest { number, base, side, filters };
+        let (stream, rest) = self.dialect.enter(&self.door, guest).context("a client could not join")?;
         stream.set_nonblocking(true)?;
         let mut stream = TcpStream::from_std(stream);
-        let number = self.clients.len();
         self.poll.registry().register(&mut stream, Token(number), Interest::READABLE | Interest::WRITABLE)?;
-        self.clients.push(Client { stream, rest, out: Vec::new(), asleep: false, ended: None });
+        let out = Vec::new();
+        self.clients.push(Client { dialect: self.dialect, stream, rest, out, asleep: false, ended: None });
         Ok(number)
     }
 
@@ -98,7 +88,7 @@ impl Fleet {
     /// Puts a message in line; [`flush`](Self::flush) sends it.
     pub(super) fn put(&mut self, client: usize, text: &[u8]) {
         if let Some(client) = self.clients.get_mut(client) {
-            frames::text(text, &mut client.out);
+            client.dialect.say(text, &mut client.out);
         }
     }
 
@@ -196,7 +186,7 @@ impl Client {
 
     fn frames(&mut self, mut bytes: &[u8], take: &mut impl FnMut(&[u8])) {
         if self.rest.is_empty() {
-            while let Some((frame, len)) = frames::first(bytes) {
+            while let Some((frame, len)) = self.dialect.first(bytes) {
                 self.frame(&frame, take);
                 bytes = bytes.get(len..).unwrap_or_default();
             }
@@ -214,9 +204,9 @@ impl Client {
 
     fn frame(&mut self, frame: &Frame<'_>, take: &mut impl FnMut(&[u8])) {
         match frame {
-            Frame::Text(text) => take(text),
+            Frame::Data(text) => take(text),
             Frame::Ping(payload) => {
-                frames::pong(payload, &mut self.out);
+                self.dialect.pong(payload, &mut self.out);
                 self.flush();
             }
             Frame::Close(words) => self.ended = Some(words.clone()),
@@ -238,59 +228,4 @@ impl Client {
         }
         self.out.drain(..written);
     }
-}
-
-/// The handshake and the opening, one step after the other; returns what was read beyond.
-fn enter(
-    door: &Door,
-    base: &str,
-    side: Side,
-    config: &str,
-) -> anyhow::Result<(std::net::TcpStream, Vec<u8>)> {
-    let side = match side {
-        Side::Dashboard => "dashboard",
-        Side::Node => "node",
-    };
-    let mut stream = std::net::TcpStream::connect(door.address)?;
-    stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    let request = format!(
-        "GET /talk/{base}?side={side} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: Y2xvd24taHViLWJlbmNoIQ==\r\n{}\r\n",
-        door.address, door.authorization
-    );
-    stream.write_all(request.as_bytes())?;
-    let mut bytes = Vec::new();
-    let head = loop {
-        if let Some(at) = memchr::memmem::find(&bytes, b"\r\n\r\n") {
-            break at + 4;
-        }
-        more(&mut stream, &mut bytes)?;
-    };
-    if !bytes.starts_with(b"HTTP/1.1 101") {
-        bail!("the hub answered {}", String::from_utf8_lossy(&bytes).trim_end());
-    }
-    bytes.drain(..head);
-    let mut opening = Vec::new();
-    frames::text(format!("[\"clown.talk/-/config/set\", {config}]").as_bytes(), &mut opening);
-    stream.write_all(&opening)?;
-    loop {
-        match frames::first(&bytes) {
-            Some((Frame::Text(text), len)) if text.starts_with(b"[\"clown.talk/-/config/ok\"") => {
-                bytes.drain(..len);
-                return Ok((stream, bytes));
-            }
-            Some((frame, _)) => bail!("the hub answered the opening with {frame:?}"),
-            None => more(&mut stream, &mut bytes)?,
-        }
-    }
-}
-
-fn more(stream: &mut std::net::TcpStream, bytes: &mut Vec<u8>) -> anyhow::Result<()> {
-    let mut buffer = [0; 4096];
-    match stream.read(&mut buffer)? {
-        0 => bail!("the hub closed the connection, having said {:?}", String::from_utf8_lossy(bytes)),
-        n => bytes.extend_from_slice(buffer.get(..n).unwrap_or_default()),
-    }
-    Ok(())
 }

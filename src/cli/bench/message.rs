@@ -4,20 +4,31 @@
 //! reading it is comparing the rest byte by byte.
 
 use std::collections::HashSet;
+use std::ops::Range;
 
+use super::dialect::{Dialect, Shape};
 use super::latency::Latency;
 
 /// Numbers begin with a one, as JSON knows no leading zeros.
 const NUMBERS_FROM: u64 = 1_000_000_000;
 const TIMES_FROM: u64 = 100_000_000_000_000;
 
-/// One shape of message: `["before/000017/after", {"n": 1000000000, "t": 100000000000000, "pad": "…"}]`.
+/// One shape of message: `["before/000017/after", {"n": 1000000000, "t": 100000000000000, "pad": "…"}]`, or the same
+/// in the words of another dialect.
 #[derive(Debug, Clone)]
 pub(super) struct Message {
+    sent: Template,
+    received: Template,
+}
+
+/// A text with places for three numbers, and a hole for what anybody may write there.
+#[derive(Debug, Clone)]
+struct Template {
     text: Vec<u8>,
-    source: std::ops::Range<usize>,
-    number: std::ops::Range<usize>,
-    time: std::ops::Range<usize>,
+    source: Range<usize>,
+    hole: Range<usize>,
+    number: Range<usize>,
+    time: Range<usize>,
 }
 
 /// The three numbers of a message.
@@ -28,21 +39,51 @@ pub(super) struct Stamp {
     pub(super) sent: u64,
 }
 
+const SOURCE_DIGITS: usize = 6;
+const NUMBER_DIGITS: usize = 10;
+const TIME_DIGITS: usize = 15;
+
 impl Message {
     /// `before` and `after` are the topic around the number of the source; `pad` bytes make it longer.
-    pub(super) fn new(before: &str, after: &str, pad: usize) -> Self {
-        let mut text = format!("[\"{before}").into_bytes();
-        let source = room(&mut text, 6);
-        text.extend_from_slice(format!("{after}\", {{\"n\": ").as_bytes());
-        let number = room(&mut text, 10);
-        text.extend_from_slice(b", \"t\": ");
-        let time = room(&mut text, 15);
-        text.extend_from_slice(format!(", \"pad\": \"{}\"}}]", "x".repeat(pad)).as_bytes());
-        Self { text, source, number, time }
+    pub(super) fn new(dialect: Dialect, base: &str, before: &str, after: &str, pad: usize) -> Self {
+        let topic = dialect.topic(base, &format!("{before}\0{after}"));
+        let topic = topic.split_once('\0').unwrap_or((&topic, ""));
+        let payload = ["{\"n\": ", ", \"t\": ", &format!(", \"pad\": \"{}\"}}", "x".repeat(pad))];
+        let topic_length = topic.0.len() + SOURCE_DIGITS + topic.1.len();
+        let payload_length = payload.concat().len() + NUMBER_DIGITS + TIME_DIGITS;
+        let shapes = dialect.shapes(topic_length, payload_length);
+        let [sent, received] = shapes.map(|shape| Template::new(&shape, topic, payload));
+        Self { sent, received }
     }
 
-    /// The message with its numbers filled in.
+    /// The message with its numbers filled in, as it is sent.
     pub(super) fn with(&mut self, stamp: Stamp) -> &[u8] {
+        self.sent.with(stamp)
+    }
+
+    /// The numbers of a message of this shape, as it is received; `None` if a single other byte differs.
+    pub(super) fn read(&self, text: &[u8]) -> Option<Stamp> {
+        self.received.read(text)
+    }
+}
+
+impl Template {
+    fn new(shape: &Shape, topic: (&str, &str), payload: [&str; 3]) -> Self {
+        let mut text = [&shape.head, topic.0.as_bytes()].concat();
+        let source = room(&mut text, SOURCE_DIGITS);
+        text.extend_from_slice(topic.1.as_bytes());
+        let hole = text.len() + shape.hole.start..text.len() + shape.hole.end;
+        text.extend_from_slice(&shape.joint);
+        text.extend_from_slice(payload[0].as_bytes());
+        let number = room(&mut text, NUMBER_DIGITS);
+        text.extend_from_slice(payload[1].as_bytes());
+        let time = room(&mut text, TIME_DIGITS);
+        text.extend_from_slice(payload[2].as_bytes());
+        text.extend_from_slice(&shape.end);
+        Self { text, source, hole, number, time }
+    }
+
+    fn with(&mut self, stamp: Stamp) -> &[u8] {
         let parts = [
             (&self.source, u64::from(stamp.source)),
             (&self.number, NUMBERS_FROM + u64::from(stamp.number)),
@@ -57,15 +98,15 @@ impl Message {
         &self.text
     }
 
-    /// The numbers of a message of this shape; `None` if a single other byte differs.
-    pub(super) fn read(&self, text: &[u8]) -> Option<Stamp> {
+    fn read(&self, text: &[u8]) -> Option<Stamp> {
         let ranges = [
             0..self.source.start,
-            self.source.end..self.number.start,
+            self.source.end..self.hole.start,
+            self.hole.end..self.number.start,
             self.number.end..self.time.start,
             self.time.end..self.text.len(),
         ];
-        let same = |range: std::ops::Range<usize>| text.get(range.clone()) == self.text.get(range);
+        let same = |range: Range<usize>| text.get(range.clone()) == self.text.get(range);
         if text.len() != self.text.len() || !ranges.into_iter().all(same) {
             return None;
         }
@@ -77,7 +118,7 @@ impl Message {
     }
 }
 
-fn room(text: &mut Vec<u8>, digits: usize) -> std::ops::Range<usize> {
+fn room(text: &mut Vec<u8>, digits: usize) -> Range<usize> {
     let start = text.len();
     text.resize(start + digits, b'1');
     start..text.len()
@@ -187,11 +228,15 @@ mod tests {
     use super::*;
 
     fn book() -> Book {
-        Book::new(Message::new("dev/", "/t", 3), 2, 2)
+        Book::new(message(Dialect::Talk), 2, 2)
+    }
+
+    fn message(dialect: Dialect) -> Message {
+        Message::new(dialect, "base", "dev/", "/t", 3)
     }
 
     fn text(source: u32, number: u32) -> Vec<u8> {
-        Message::new("dev/", "/t", 3).with(Stamp { source, number, sent: 7 }).to_vec()
+        message(Dialect::Talk).with(Stamp { source, number, sent: 7 }).to_vec()
     }
 
     #[test]
@@ -204,6 +249,21 @@ mod tests {
             other[at] ^= 1;
             assert_eq!(book().shape.read(&other), None, "byte {at}");
         }
+    }
+
+    #[test]
+    fn every_dialect_has_its_own_bytes_for_the_same_message() {
+        let payload = r#"{"n": 1000000004, "t": 100000000000007, "pad": "xxx"}"#;
+        let sent = |dialect| {
+            let text = message(dialect).with(Stamp { source: 17, number: 4, sent: 7 }).to_vec();
+            String::from_utf8(text).unwrap()
+        };
+        assert_eq!(sent(Dialect::Talk), format!("[\"dev/000017/t\", {payload}]"));
+        assert_eq!(sent(Dialect::Mqtt), format!("0\u{48}\0\u{11}base/dev/000017/t{payload}"));
+        assert_eq!(sent(Dialect::Nats), format!("PUB base.dev.000017.t {}\r\n{payload}\r\n", payload.len()));
+        let received = format!("MSG base.dev.000017.t 123456 {}\r\n{payload}\r\n", payload.len());
+        let stamp = message(Dialect::Nats).read(received.as_bytes());
+        assert_eq!(stamp, Some(Stamp { source: 17, number: 4, sent: 7 }));
     }
 
     #[test]

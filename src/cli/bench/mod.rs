@@ -1,24 +1,30 @@
-//! `clown-hub bench`: a load generator for any Clown hub on this machine. It is made so that it is not what is
-//! measured: one thread, one epoll, reused buffers, and no time taken from what the hub's process is charged.
+//! `clown-hub bench`: a load generator for any Clown hub on this machine, and for its peers. It is made so that it is
+//! not what is measured: one thread, one epoll, reused buffers, and no time taken from what the hub's process is
+//! charged.
 
 #![expect(clippy::cast_precision_loss, reason = "figures for people have three digits")]
 
 mod clock;
+mod curve;
+mod dialect;
 mod fleet;
-mod frames;
 mod latency;
 mod message;
+mod picture;
+mod recipe;
 mod report;
 mod scenario;
 mod target;
 
 use std::io::IsTerminal;
+use std::path::PathBuf;
 
 use clap::Args;
 
+use self::curve::{Growth, Sweep};
+use self::recipe::Recipe;
 use self::report::Report;
 use self::scenario::{Outcome, Scenario, Sizes, Stage};
-use self::target::Recipe;
 use super::{OperatorError, key_and_value};
 
 const AFTER_HELP: &str = "\
@@ -26,6 +32,13 @@ fanout: 1 publisher, N readers, bursts of B     filters: F wildcard filters, M m
 fanin: N devices, wildcard readers, a rate      stall: one of N readers stops, the data do not
 roundtrip: operator, device, operator           mixed: a day of a house in so many seconds
 idle: N connections that do nothing             retained: V last values under N bases
+unmatched: F filters match nothing, M match all
+
+URL_OR_COMMAND is one of
+  ws://HOST:PORT#PID                what runs already, and its process
+  PROGRAM ARGS…                     a program that prints its URL
+  URL PROGRAM ARGS…                 a program that serves there; {port} in both is a free port
+and the scheme says what is spoken: ws (Clown.Talk), mqtt, mqtt+ws or nats.
 
 Example: clown-hub bench fanout --readers 100 --burst 32 --vs target/release/examples/floor
 Exit codes: 0 every message came once and in order, 1 not so, 2 a mistake in arguments.";
@@ -44,13 +57,22 @@ pub(super) struct BenchArgs {
     /// Runs of each target, in turns; medians are printed [default: 1, with --vs 3]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
     rounds: Option<u32>,
+    /// Repeat it for several sizes, as in `--over readers=10,100,1000`, and print a table
+    #[arg(long, value_name = "SIZE=N,N,…")]
+    over: Option<Sweep>,
+    /// Draw the growth over these sizes
+    #[arg(long, value_name = "FILE", requires = "over")]
+    svg: Option<PathBuf>,
     /// A hub that runs already
     #[arg(long, value_name = "URL", requires = "pid")]
     url: Option<String>,
     /// The process of that hub
     #[arg(long, requires = "url")]
     pid: Option<u32>,
-    /// What to compare with: a command that prints its URL, or ws://HOST:PORT#PID
+    /// What to measure in place of a hub that is started here
+    #[arg(long, value_name = "URL_OR_COMMAND", conflicts_with_all = ["url", "sets"])]
+    target: Option<String>,
+    /// What to compare with
     #[arg(long, value_name = "URL_OR_COMMAND")]
     vs: Option<String>,
     /// Run a hub that is started here on this CPU only
@@ -74,35 +96,54 @@ pub(super) fn bench(args: &BenchArgs) -> anyhow::Result<()> {
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         return Err(OperatorError::new(format!("the limit of open files cannot be raised: {error}")).into());
     }
+    let Some(sweep) = &args.over else {
+        let report = measure(args, &args.sizes, &recipes, "")?;
+        report.print(args.json);
+        return verdict(report.complaint());
+    };
+    let reports = sweep.values.iter().map(|value| {
+        let sizes = args.sizes.with(&sweep.size, *value)?;
+        Ok((*value, measure(args, &sizes, &recipes, &format!(" with {value} {}", sweep.size))?))
+    });
+    let reports = reports.collect::<anyhow::Result<_>>()?;
+    let names = recipes.iter().map(Recipe::name).collect();
+    let growth = Growth::new(args.scenario, &sweep.size, names, reports);
+    growth.print(args.json);
+    args.svg.as_deref().map_or(Ok(()), |file| growth.draw(file))?;
+    verdict(growth.complaint())
+}
+
+fn verdict(complaint: Option<String>) -> anyhow::Result<()> {
+    complaint.map_or(Ok(()), |complaint| Err(anyhow::anyhow!(complaint)))
+}
+
+/// All rounds of all targets, in turns.
+fn measure(args: &BenchArgs, sizes: &Sizes, recipes: &[Recipe], what: &str) -> anyhow::Result<Report> {
     let rounds = args.rounds.unwrap_or(if args.vs.is_some() { 3 } else { 1 });
     let mut outcomes: Vec<Vec<Outcome>> = recipes.iter().map(|_| Vec::new()).collect();
     for round in 1..=rounds {
         for ((recipe, outcomes), name) in recipes.iter().zip(&mut outcomes).zip(["hub", "vs"]) {
-            let label = format!("{} {name} {round}/{rounds}", args.scenario);
-            outcomes.push(once(args, recipe, label)?);
+            let label = format!("{}{what} {name} {round}/{rounds}", args.scenario);
+            outcomes.push(once(args, sizes, recipe, label)?);
         }
     }
-    let report = Report::new(args.scenario, &outcomes);
-    report.print(args.json);
-    match report.complaint() {
-        None => Ok(()),
-        Some(complaint) => Err(anyhow::anyhow!(complaint)),
-    }
+    Ok(Report::new(args.scenario, &outcomes))
 }
 
 fn hub(args: &BenchArgs) -> anyhow::Result<Recipe> {
-    match (&args.url, args.pid) {
-        (Some(url), Some(pid)) => Recipe::parse(&format!("{url}#{pid}")),
+    match (&args.target, &args.url, args.pid) {
+        (Some(target), ..) => Recipe::parse(target),
+        (None, Some(url), Some(pid)) => Recipe::parse(&format!("{url}#{pid}")),
         _ => Ok(Recipe::Own(args.sets.clone())),
     }
 }
 
-fn once(args: &BenchArgs, recipe: &Recipe, label: String) -> anyhow::Result<Outcome> {
+fn once(args: &BenchArgs, sizes: &Sizes, recipe: &Recipe, label: String) -> anyhow::Result<Outcome> {
     let target = recipe.start(args.pin_server)?;
     if let Some(cpu) = args.pin_client {
-        target::pin(cpu)?;
+        recipe::pin(cpu)?;
     }
     let progress = report::Progress::new(label, std::io::stderr().is_terminal());
-    let mut stage = Stage::new(&args.sizes, &target, progress)?;
+    let mut stage = Stage::new(sizes, &target, progress)?;
     args.scenario.play(&mut stage)
 }

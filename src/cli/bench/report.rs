@@ -38,6 +38,15 @@ impl Report {
         }
     }
 
+    pub(super) fn figures(&self) -> impl Iterator<Item = &'static str> {
+        self.lines.iter().map(|(name, _)| *name)
+    }
+
+    /// What a target has of a figure.
+    pub(super) fn median(&self, figure: &str, target: usize) -> Option<f64> {
+        self.lines.iter().find(|(name, _)| *name == figure)?.1.get(target).copied()
+    }
+
     /// What went wrong, if something did.
     pub(super) fn complaint(&self) -> Option<String> {
         let bad = self.checks.iter().find(|checks| !checks.is_clean())?;
@@ -71,7 +80,7 @@ impl Report {
         lines.join("\n") + "\n"
     }
 
-    fn json(&self) -> Value {
+    pub(super) fn json(&self) -> Value {
         let target = |at: usize| {
             let figures = self.lines.iter().filter_map(|(name, values)| Some((name, values.get(at)?)));
             let mut object: Map<_, _> =
@@ -112,7 +121,7 @@ fn line(name: &str, values: impl IntoIterator<Item = String>) -> String {
 }
 
 /// Three digits and no more.
-fn shown(value: f64) -> String {
+pub(super) fn shown(value: f64) -> String {
     match value.abs() {
         100.0.. => format!("{value:.0}"),
         10.0.. => format!("{value:.1}"),

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::super::clock;
-use super::super::fleet::{Fleet, Side};
+use super::super::dialect::Side;
+use super::super::fleet::Fleet;
 use super::super::message::{Book, Message, Stamp};
 use super::{Outcome, Stage, UNDER_WAY, Watch, latency, wait_for_all};
 
@@ -11,11 +12,10 @@ pub(super) fn play(stage: &mut Stage<'_>) -> anyhow::Result<Outcome> {
     let readers = stage.sizes.readers.unwrap_or(4);
     let devices = stage.sizes.devices.unwrap_or(1000);
     let rate = stage.sizes.rate.unwrap_or(5000);
-    let config = r#"{"filters": ["dev/+"], "retained": false}"#;
-    stage.gather(readers, |fleet, _| fleet.join("bench", Side::Dashboard, config))?;
-    stage.gather(devices, |fleet, _| fleet.join("bench", Side::Node, r#"{"filters": []}"#))?;
+    stage.gather(readers, |fleet, _| fleet.join("bench", Side::Dashboard, &["dev/+"]))?;
+    stage.gather(devices, |fleet, _| fleet.join("bench", Side::Node, &[]))?;
     stage.fleet.tick_every(Duration::from_nanos(1_000_000_000 / rate as u64))?;
-    let message = Message::new("dev/", "", stage.sizes.pad());
+    let message = stage.message("bench", "dev/", "");
     let book = Book::new(message.clone(), readers, devices);
     let mut crowd = Crowd { message, book, readers, devices, sent: 0 };
     let seconds = stage.sizes.seconds();

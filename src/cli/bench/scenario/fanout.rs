@@ -1,17 +1,16 @@
 //! One publisher, many readers: a burst is published when all of the last one has come to everybody.
 
 use super::super::clock;
-use super::super::fleet::Side;
-use super::super::message::{Book, Message, Stamp};
+use super::super::dialect::Side;
+use super::super::message::{Book, Stamp};
 use super::{Outcome, Stage, latency, wait_for_all};
 
 pub(super) fn play(stage: &mut Stage<'_>) -> anyhow::Result<Outcome> {
     let readers = stage.sizes.readers.unwrap_or(1000);
     let burst = stage.sizes.burst.unwrap_or(1);
-    let config = r#"{"filters": ["dev/+"], "retained": false}"#;
-    stage.gather(readers, |fleet, _| fleet.join("bench", Side::Dashboard, config))?;
-    let publisher = stage.fleet.join("bench", Side::Node, r#"{"filters": []}"#)?;
-    let mut message = Message::new("dev/", "", stage.sizes.pad());
+    stage.gather(readers, |fleet, _| fleet.join("bench", Side::Dashboard, &["dev/+"]))?;
+    let publisher = stage.fleet.join("bench", Side::Node, &[])?;
+    let mut message = stage.message("bench", "dev/", "");
     let mut book = Book::new(message.clone(), readers, 1);
     let mut number = 0;
     let spent = stage.repeat(&mut book, |fleet, book| {

@@ -5,28 +5,29 @@
 //! group. A message to a group matches its M filters and no other, and each of them belongs to another reader.
 
 use super::super::clock;
-use super::super::fleet::{Fleet, Side};
-use super::super::message::{Book, Message, Stamp};
+use super::super::dialect::Side;
+use super::super::fleet::Fleet;
+use super::super::message::{Book, Stamp};
 use super::{Outcome, Stage, Watch, latency, wait_for_all};
 
-const LEVELS: [&str; 4] = ["house", "floor", "room", "lamp"];
+pub(super) const LEVELS: [&str; 4] = ["house", "floor", "room", "lamp"];
 
 pub(super) fn play(stage: &mut Stage<'_>) -> anyhow::Result<Outcome> {
     let matches = stage.sizes.matches.unwrap_or(10);
     let groups = (stage.sizes.filters.unwrap_or(100_000) / matches).max(1);
     let readers = stage.sizes.readers.unwrap_or(100).max(matches);
-    let publisher = stage.fleet.join("bench", Side::Node, r#"{"filters": []}"#)?;
+    let publisher = stage.fleet.join("bench", Side::Node, &[])?;
     let before = stage.target.memory()?.now;
     stage.gather(readers, |fleet, reader| {
         let mine = (0..groups * matches).filter(|filter| filter % readers == reader);
         let filters: Vec<_> =
-            mine.map(|filter| filter_text(filter / matches, filter % matches + 1)).collect();
-        let config = serde_json::json!({ "filters": filters, "retained": false });
-        fleet.join("bench", Side::Dashboard, &config.to_string())
+            mine.map(|n| filter_text(&format!("{:06}", n / matches), n % matches + 1)).collect();
+        let filters: Vec<_> = filters.iter().map(String::as_str).collect();
+        fleet.join("bench", Side::Dashboard, &filters)
     })?;
     let grown = stage.target.memory()?.now.saturating_sub(before) as f64;
 
-    let mut message = Message::new(&(LEVELS.join("/") + "/"), "", stage.sizes.pad());
+    let mut message = stage.message("bench", &(LEVELS.join("/") + "/"), "");
     let mut book = Book::new(message.clone(), publisher + 1 + readers, groups);
     let mut sent = 0;
     let mut publish = |fleet: &mut Fleet, book: &mut Book| {
@@ -55,10 +56,10 @@ pub(super) fn play(stage: &mut Stage<'_>) -> anyhow::Result<Outcome> {
 }
 
 /// Bit n of `pluses` puts a `+` in the place of level n.
-fn filter_text(group: usize, pluses: usize) -> String {
+pub(super) fn filter_text(last: &str, pluses: usize) -> String {
     let level = |(n, name): (usize, &&str)| if pluses >> n & 1 == 1 { "+" } else { *name }.to_owned();
     let levels: Vec<_> = LEVELS.iter().enumerate().map(level).collect();
-    format!("{}/{group:06}", levels.join("/"))
+    format!("{}/{last}", levels.join("/"))
 }
 
 /// All numbers below `groups`, each once a turn, in no order that a cache could like.

@@ -4,21 +4,19 @@
 use std::time::Duration;
 
 use super::super::clock;
-use super::super::fleet::Side;
-use super::super::message::{Book, Message, Stamp};
+use super::super::dialect::Side;
+use super::super::message::{Book, Stamp};
 use super::{Outcome, Stage, Watch, latency, wait_for_all};
 
 pub(super) fn play(stage: &mut Stage<'_>) -> anyhow::Result<Outcome> {
     let devices = stage.sizes.devices.unwrap_or(10_000);
     // The first one signs in with a hash; all others are remembered.
-    let publisher = stage.fleet.join("bench", Side::Node, r#"{"filters": []}"#)?;
-    let reader =
-        stage.fleet.join("bench", Side::Dashboard, r#"{"filters": ["dev/+"], "retained": false}"#)?;
+    let publisher = stage.fleet.join("bench", Side::Node, &[])?;
+    let reader = stage.fleet.join("bench", Side::Dashboard, &["dev/+"])?;
     let before = stage.target.memory()?.now;
     let watch = Watch::start(stage.target)?;
     stage.gather(devices, |fleet, number| {
-        let config = format!(r#"{{"filters": ["dev/{number:06}"], "retained": false}}"#);
-        fleet.join("bench/1", Side::Dashboard, &config)
+        fleet.join("bench/1", Side::Dashboard, &[&format!("dev/{number:06}")])
     })?;
     let joined = watch.stop(stage.target, devices as u64)?;
     rest(stage, Duration::from_millis(300))?;
@@ -28,7 +26,7 @@ pub(super) fn play(stage: &mut Stage<'_>) -> anyhow::Result<Outcome> {
     rest(stage, Duration::from_secs_f64(stage.sizes.seconds()))?;
     let rested = watch.stop(stage.target, 1)?;
 
-    let mut message = Message::new("dev/", "", stage.sizes.pad());
+    let mut message = stage.message("bench", "dev/", "");
     let mut book = Book::new(message.clone(), reader + 1, 1);
     let mut number = 0;
     let spent = stage.repeat(&mut book, |fleet, book| {

@@ -5,8 +5,9 @@
 use std::time::Duration;
 
 use super::super::clock;
-use super::super::fleet::{Fleet, Side};
-use super::super::message::{Book, Message, Stamp};
+use super::super::dialect::Side;
+use super::super::fleet::Fleet;
+use super::super::message::{Book, Stamp};
 use super::{Outcome, Stage, UNDER_WAY, Watch, latency, wait_for_all};
 
 const DAY: f64 = 86_400.0;
@@ -44,6 +45,7 @@ struct House {
     dashboards: usize,
     sensors: usize,
     gateway: usize,
+    echoes: bool,
     readings: Book,
     radio: Book,
     commands: Book,
@@ -59,19 +61,14 @@ impl House {
     fn build(stage: &mut Stage<'_>) -> anyhow::Result<Self> {
         let dashboards = stage.sizes.readers.unwrap_or(5);
         let sensors = stage.sizes.devices.unwrap_or(200);
-        let everything = r##"{"filters": ["#"], "retained": false}"##;
-        stage.gather(dashboards, |fleet, _| fleet.join("house", Side::Dashboard, everything))?;
+        stage.gather(dashboards, |fleet, _| fleet.join("house", Side::Dashboard, &["#"]))?;
         stage.gather(sensors, |fleet, number| {
-            fleet.join(
-                "house",
-                Side::Node,
-                &format!(r#"{{"filters": ["room/{number:06}/set"], "retained": false}}"#),
-            )
+            fleet.join("house", Side::Node, &[&format!("room/{number:06}/set")])
         })?;
-        let gateway = stage.fleet.join("house", Side::Node, r#"{"filters": []}"#)?;
+        let gateway = stage.fleet.join("house", Side::Node, &[])?;
         stage.fleet.tick_every(Duration::from_micros(200))?;
         let book = |before: &str, after: &str, sources| {
-            Book::new(Message::new(before, after, stage.sizes.pad()), gateway, sources)
+            Book::new(stage.message("house", before, after), gateway, sources)
         };
         Ok(Self {
             readings: book("room/", "", sensors),
@@ -81,6 +78,7 @@ impl House {
             said: [0; 3],
             published: 0,
             asked: Vec::new(),
+            echoes: stage.target.dialect.echoes(),
             dashboards,
             sensors,
             gateway,
@@ -130,12 +128,12 @@ impl House {
         Ok(())
     }
 
-    /// The dashboard that asks does not hear itself; the sensor and the other dashboards do.
+    /// The dashboard that asks does not hear itself in most dialects; the sensor and the other dashboards do.
     fn command(&mut self, fleet: &mut Fleet, number: usize) -> anyhow::Result<()> {
         let (turn, source) = (number / self.sensors, number % self.sensors);
         let stamp =
             Stamp { source: u32::try_from(source)?, number: u32::try_from(turn)?, sent: clock::now() };
-        self.commands.expected += self.dashboards as u64;
+        self.commands.expected += self.dashboards as u64 + u64::from(self.echoes);
         self.published += 1;
         let client = source % self.dashboards;
         fleet.put(client, self.commands.shape.with(stamp));

@@ -8,6 +8,7 @@ mod mixed;
 mod retained;
 mod roundtrip;
 mod stall;
+mod unmatched;
 
 use std::fmt;
 
@@ -16,9 +17,10 @@ use clap::{Args, ValueEnum};
 
 use super::clock;
 use super::fleet::Fleet;
-use super::message::{Book, Checks};
+use super::message::{Book, Checks, Message};
 use super::report::Progress;
 use super::target::Target;
+use crate::cli::OperatorError;
 
 /// What is done to a hub.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -29,6 +31,7 @@ pub(super) enum Scenario {
     Idle,
     Filters,
     Retained,
+    Unmatched,
     Stall,
     Mixed,
 }
@@ -42,6 +45,7 @@ impl fmt::Display for Scenario {
             Self::Idle => "idle",
             Self::Filters => "filters",
             Self::Retained => "retained",
+            Self::Unmatched => "unmatched",
             Self::Stall => "stall",
             Self::Mixed => "mixed",
         })
@@ -57,6 +61,7 @@ impl Scenario {
             Self::Idle => idle::play(stage),
             Self::Filters => filters::play(stage),
             Self::Retained => retained::play(stage),
+            Self::Unmatched => unmatched::play(stage),
             Self::Stall => stall::play(stage),
             Self::Mixed => mixed::play(stage),
         }
@@ -64,9 +69,9 @@ impl Scenario {
 }
 
 /// How much of it; what is not given is the scenario's own choice.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct Sizes {
-    /// Connections that read [fanout: 1000, fanin: 4, filters: 100, stall: 10, mixed: 5]
+    /// Connections that read [fanout: 1000, fanin: 4, filters and unmatched: 100, stall: 10, mixed: 5]
     #[arg(long, value_name = "N", value_parser = count(1, 100_000))]
     readers: Option<usize>,
     /// Connections that publish, or do nothing [fanin: 1000, idle: 10000, mixed: 200]
@@ -78,10 +83,10 @@ pub(super) struct Sizes {
     /// Messages a second [fanin: 5000]
     #[arg(long, value_name = "N", value_parser = count(1, 1_000_000))]
     rate: Option<usize>,
-    /// Filters of all readers together [filters: 100000]
+    /// Filters of all readers together [filters and unmatched: 100000]
     #[arg(long, value_name = "F", value_parser = count(1, 5_000_000))]
     filters: Option<usize>,
-    /// How many of them match a message, at most 15 [filters: 10]
+    /// How many of them, or beside them, match a message, at most 15 [10]
     #[arg(long, value_name = "M", value_parser = count(1, 15))]
     matches: Option<usize>,
     /// Last values [retained: 1000000]
@@ -104,6 +109,23 @@ fn count(least: u32, most: u32) -> impl clap::builder::TypedValueParser<Value = 
 }
 
 impl Sizes {
+    /// The same with one of them set by its name.
+    pub(super) fn with(&self, name: &str, value: usize) -> anyhow::Result<Self> {
+        let mut sizes = self.clone();
+        let size = match name {
+            "readers" => &mut sizes.readers,
+            "devices" => &mut sizes.devices,
+            "burst" => &mut sizes.burst,
+            "rate" => &mut sizes.rate,
+            "filters" => &mut sizes.filters,
+            "matches" => &mut sizes.matches,
+            "pad" => &mut sizes.pad,
+            _ => return Err(OperatorError::new(format!("{name} is no size that can grow")).into()),
+        };
+        *size = Some(value);
+        Ok(sizes)
+    }
+
     fn seconds(&self) -> f64 {
         self.seconds.unwrap_or(3.0)
     }
@@ -166,10 +188,19 @@ impl Watch {
 
 impl<'a> Stage<'a> {
     pub(super) fn new(sizes: &'a Sizes, target: &'a Target, progress: Progress) -> anyhow::Result<Self> {
-        Ok(Self { sizes, target, fleet: Fleet::new(target.door.clone())?, progress })
+        Ok(Self { sizes, target, fleet: Fleet::new(target.door.clone(), target.dialect)?, progress })
     }
 
-    /// Lets `count` clients in, each with the `config/set` that `join` gives for its number.
+    /// A message to a topic below the base, as this hub is told it.
+    fn message(&self, base: &str, before: &str, after: &str) -> Message {
+        self.padded_message(base, before, after, self.sizes.pad())
+    }
+
+    fn padded_message(&self, base: &str, before: &str, after: &str, pad: usize) -> Message {
+        Message::new(self.target.dialect, base, before, after, pad)
+    }
+
+    /// Lets `count` clients in, each as `join` does it for its number.
     fn gather(
         &mut self,
         count: usize,

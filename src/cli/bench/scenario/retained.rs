@@ -7,7 +7,8 @@ use std::collections::HashSet;
 use anyhow::bail;
 
 use super::super::clock;
-use super::super::fleet::{Fleet, Side};
+use super::super::dialect::Side;
+use super::super::fleet::Fleet;
 use super::super::latency::Latency;
 use super::super::message::Checks;
 use super::{Outcome, Stage, Watch, complain};
@@ -29,7 +30,7 @@ pub(super) fn play(stage: &mut Stage<'_>) -> anyhow::Result<Outcome> {
     let count = stage.sizes.values.unwrap_or(1_000_000);
     let bases = stage.sizes.bases.unwrap_or(10_000).min(count);
     let values = Values { count, bases, pad: "x".repeat(stage.sizes.pad()) };
-    let node = stage.fleet.join("bench", Side::Node, r#"{"filters": []}"#)?;
+    let node = stage.fleet.join("bench", Side::Node, &[])?;
     let before = stage.target.memory()?.now;
     let above_payload = |stage: &Stage<'_>| -> anyhow::Result<f64> {
         let grown = stage.target.memory()?.now.saturating_sub(before) as f64;
@@ -45,12 +46,12 @@ pub(super) fn play(stage: &mut Stage<'_>) -> anyhow::Result<Outcome> {
     for n in 0..DASHBOARDS {
         let base = n * 7_919 % bases;
         let start = clock::now();
-        let dashboard = stage.fleet.join(&base_name(base), Side::Dashboard, r#"{"filters": []}"#)?;
+        let dashboard = stage.fleet.join(&base_name(base), Side::Dashboard, &[])?;
         checks = checks.and(snapshot(stage, dashboard, values.of(base))?);
         waited.add(clock::now() - start);
     }
     let asked = watch.stop(stage.target, DASHBOARDS as u64)?;
-    let everything = stage.fleet.join("bench", Side::Dashboard, r#"{"filters": []}"#)?;
+    let everything = stage.fleet.join("bench", Side::Dashboard, &[])?;
     let (stood_still, all) = everything_at_once(stage, node, everything, count)?;
     let figures = vec![
         ("bytes_above_payload", held),

@@ -1,19 +1,19 @@
 //! A command and its answer: operator, device, operator. The next command follows the answer to the last one.
 
 use super::super::clock;
-use super::super::fleet::{Fleet, Side};
-use super::super::message::{Book, Message, Stamp};
+use super::super::dialect::Side;
+use super::super::fleet::Fleet;
+use super::super::message::{Book, Stamp};
 use super::{Outcome, Stage, complain, latency};
 
 const OPERATOR: usize = 0;
 const DEVICE: usize = 1;
 
 pub(super) fn play(stage: &mut Stage<'_>) -> anyhow::Result<Outcome> {
-    let answers = r#"{"filters": ["relay/+/set/ok"], "retained": false}"#;
-    stage.fleet.join("bench", Side::Dashboard, answers)?;
-    stage.fleet.join("bench", Side::Node, r#"{"filters": ["relay/+/set"], "retained": false}"#)?;
-    let mut command = Message::new("relay/", "/set", stage.sizes.pad());
-    let mut answer = Message::new("relay/", "/set/ok", stage.sizes.pad());
+    stage.fleet.join("bench", Side::Dashboard, &["relay/+/set/ok"])?;
+    stage.fleet.join("bench", Side::Node, &["relay/+/set"])?;
+    let mut command = stage.message("bench", "relay/", "/set");
+    let mut answer = stage.message("bench", "relay/", "/set/ok");
     let mut commands = Book::new(command.clone(), DEVICE + 1, 1);
     let mut answers = Book::new(answer.clone(), OPERATOR + 1, 1);
     let mut number = 0;

@@ -4,29 +4,30 @@
 use std::time::Duration;
 
 use super::super::clock;
-use super::super::fleet::Side;
+use super::super::dialect::Side;
+use super::super::fleet::Fleet;
 use super::super::message::{Book, Message, Stamp};
 use super::{Outcome, Stage, latency, wait_for_all};
 
 const SOURCES: u32 = 100;
+
+/// Bursts before the sleeper falls asleep.
+const WAKING_BURSTS: usize = 20;
+
 const SKIPPED: &[u8] = b"[\"clown.talk/-/skipped\", {\"count\": ";
 
 pub(super) fn play(stage: &mut Stage<'_>) -> anyhow::Result<Outcome> {
     let readers = stage.sizes.readers.unwrap_or(10);
     let burst = stage.sizes.burst.unwrap_or(32);
-    let config = r#"{"filters": ["dev/+"], "retained": false}"#;
-    stage.gather(readers, |fleet, _| fleet.join("bench", Side::Dashboard, config))?;
-    let sleeper = stage.fleet.join("bench", Side::Dashboard, config)?;
-    let publisher = stage.fleet.join("bench", Side::Node, r#"{"filters": []}"#)?;
-    let mut message = Message::new("dev/", "", stage.sizes.pad.unwrap_or(4000));
+    stage.gather(readers, |fleet, _| fleet.join("bench", Side::Dashboard, &["dev/+"]))?;
+    let sleeper = stage.fleet.join("bench", Side::Dashboard, &["dev/+"])?;
+    let publisher = stage.fleet.join("bench", Side::Node, &[])?;
+    let mut message = stage.padded_message("bench", "dev/", "", stage.sizes.pad.unwrap_or(4000));
     let length = message.with(Stamp { source: 0, number: 0, sent: 0 }).len();
     let mut book = Book::new(message.clone(), readers, SOURCES as usize);
     let mut sent = 0;
-
-    stage.fleet.fall_asleep(sleeper);
-    stage.target.forget_peak();
-    let before = stage.target.memory()?.now;
-    let needed = stage.repeat(&mut book, |fleet, book| {
+    let shape = message.clone();
+    let mut publish = |fleet: &mut Fleet, book: &mut Book| {
         for _ in 0..burst {
             let stamp = Stamp { source: sent % SOURCES, number: sent / SOURCES, sent: clock::now() };
             fleet.put(publisher, message.with(stamp));
@@ -34,16 +35,41 @@ pub(super) fn play(stage: &mut Stage<'_>) -> anyhow::Result<Outcome> {
         }
         book.expected += (readers * burst) as u64;
         fleet.flush(publisher);
+        sent
+    };
+
+    // So that neither the last values nor what every reader needs count as the sleeper's.
+    let mut heard = 0;
+    for _ in 0..WAKING_BURSTS {
+        let sent = publish(&mut stage.fleet, &mut book);
+        while book.under_way() > 0 || heard < sent {
+            stage.fleet.turn(&mut |reader, text, now| {
+                if reader == sleeper {
+                    heard += u32::from(shape.read(text).is_some());
+                } else {
+                    book.take(reader, text, now);
+                }
+            })?;
+        }
+    }
+    stage.fleet.fall_asleep(sleeper);
+    stage.target.forget_peak();
+    let before = stage.target.memory()?.now;
+    let mut sent = 0;
+    let needed = stage.repeat(&mut book, |fleet, book| {
+        sent = publish(fleet, book);
         wait_for_all(fleet, book)
     })?;
+    let missed = sent - heard;
     let memory = stage.target.memory()?;
 
-    let sleep = awaken(stage, sleeper, &message, u64::from(sent))?;
+    let sleep = awaken(stage, sleeper, &shape, u64::from(missed))?;
     let mut figures = vec![
         ("peak_growth_mb", memory.peak.saturating_sub(before) as f64 / 1e6),
         ("growth_mb", memory.now.saturating_sub(before) as f64 / 1e6),
-        ("passed_mb", f64::from(sent) * (length * (readers + 1)) as f64 / 1e6),
+        ("passed_mb", f64::from(missed) * (length * (readers + 1)) as f64 / 1e6),
         ("cpu_us_per_delivery", needed.cpu / (needed.cycles as f64 * (readers * burst) as f64)),
+        ("sleeper_sent", f64::from(missed)),
         ("sleeper_received", sleep.received as f64),
         ("sleeper_was_told", sleep.told as f64),
         ("sleeper_was_closed", f64::from(u8::from(sleep.was_closed))),
@@ -52,7 +78,7 @@ pub(super) fn play(stage: &mut Stage<'_>) -> anyhow::Result<Outcome> {
     let mut checks = book.checks();
     checks.disordered += sleep.disordered;
     if !sleep.was_closed {
-        checks.lost += u64::from(sent).saturating_sub(sleep.received + sleep.told);
+        checks.lost += u64::from(missed).saturating_sub(sleep.received + sleep.told);
     }
     Ok(Outcome { figures, checks })
 }

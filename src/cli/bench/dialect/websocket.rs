@@ -1,26 +1,44 @@
-//! The little of RFC 6455 that a client needs: masked text out, whole frames in. Pure.
+//! The little of RFC 6455 that a client needs: a handshake, masked frames out, whole frames in. Pure.
 
-/// A frame of the server.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Frame<'a> {
-    Text(&'a [u8]),
-    Ping(&'a [u8]),
-    /// The code and the reason, as one sentence.
-    Close(String),
-    /// A pong, or what no hub sends.
-    Other,
-}
+use std::net::SocketAddr;
+
+use anyhow::bail;
+
+use super::Frame;
 
 const TEXT: u8 = 1;
+const BINARY: u8 = 2;
 const CLOSE: u8 = 8;
 const PING: u8 = 9;
 
 /// Any key will do where no proxy stands between; it must not be zero, or the server would have less to do.
 const KEY: [u8; 4] = [0x5a, 0xc3, 0x96, 0x0f];
 
+/// The request of a handshake; `headers` are lines with their ends.
+pub(super) fn request(path: &str, host: SocketAddr, headers: &str) -> String {
+    format!(
+        "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: Y2xvd24taHViLWJlbmNoIQ==\r\n{headers}\r\n"
+    )
+}
+
+/// How long the answer to a handshake is, once it is all there.
+pub(super) fn accepted(bytes: &[u8]) -> anyhow::Result<Option<((), usize)>> {
+    match memchr::memmem::find(bytes, b"\r\n\r\n") {
+        Some(at) if bytes.starts_with(b"HTTP/1.1 101") => Ok(Some(((), at + 4))),
+        Some(_) => bail!("the hub answered {}", String::from_utf8_lossy(bytes).trim_end()),
+        None => Ok(None),
+    }
+}
+
 /// Appends a text message.
 pub(super) fn text(payload: &[u8], out: &mut Vec<u8>) {
     masked(0x80 | TEXT, payload, out);
+}
+
+/// Appends a message that is no text.
+pub(super) fn binary(payload: &[u8], out: &mut Vec<u8>) {
+    masked(0x80 | BINARY, payload, out);
 }
 
 /// Appends the answer to a ping.
@@ -62,7 +80,7 @@ pub(super) fn first(bytes: &[u8]) -> Option<(Frame<'_>, usize)> {
     };
     let payload = rest.get(..len)?;
     let frame = match first & 0x0f {
-        TEXT => Frame::Text(payload),
+        TEXT | BINARY => Frame::Data(payload),
         PING => Frame::Ping(payload),
         CLOSE => Frame::Close(farewell(payload)),
         _ => Frame::Other,
@@ -103,7 +121,7 @@ mod tests {
             let whole = bytes.len();
             assert_eq!(first(&bytes[..whole - 1]), None);
             bytes.extend_from_slice(b"\x81\x01y");
-            assert_eq!(first(&bytes), Some((Frame::Text(&payload), whole)));
+            assert_eq!(first(&bytes), Some((Frame::Data(&payload), whole)));
         }
     }
 
