@@ -10,6 +10,7 @@
 //! * [`config`]: text to settings, all mistakes at once.
 //! * [`simulator`]: nodes that are not there.
 //! * [`server`]: listeners, doors and connections.
+//! * [`client`]: a client of any hub, for the subcommands that are one.
 //! * [`cli`]: the program; it puts the others together.
 //!
 //! The life of a message: a connection in [`server`] reads a text and hands it to its [`hub::Session`], which walks
@@ -24,6 +25,7 @@
 
 pub mod access;
 pub mod cli;
+pub mod client;
 pub mod config;
 pub mod hub;
 pub mod server;

@@ -61,6 +61,16 @@ impl Accounts {
         known.then_some(&*account.user.name)
     }
 
+    /// What the account of this name may do.
+    pub fn rights(&self, name: &str) -> Option<&Rights> {
+        self.find(name).map(|account| &*account.user.rights)
+    }
+
+    /// All names with their rights, sorted by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Rights)> {
+        self.sorted.iter().map(|account| (&*account.user.name, &*account.user.rights))
+    }
+
     pub(super) fn find(&self, name: &str) -> Option<&Arc<Account>> {
         let at = self.sorted.binary_search_by(|account| (*account.user.name).cmp(name)).ok()?;
         self.sorted.get(at)

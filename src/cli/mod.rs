@@ -1,9 +1,21 @@
 //! The command line: one file per subcommand. Errors here are for the operator, a sentence each.
 
+mod access;
+mod accounts_file;
 #[cfg(target_os = "linux")]
 mod bench;
+mod completions;
+mod configuration;
+mod duration;
+mod exit;
+mod hub_args;
+mod nodes;
+mod output;
+mod publish;
+mod request;
 mod serve;
 mod sim;
+mod subscribe;
 mod user;
 
 use std::path::PathBuf;
@@ -11,6 +23,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use self::exit::OperatorError;
 use crate::config::LogFormat;
 
 /// An IoT publish/subscribe hub that speaks Clown.Talk.
@@ -31,14 +44,23 @@ Examples:
   clown-hub                                    the demo, on http://127.0.0.1:8080/
   clown-hub --listen 0.0.0.0:80 --users /etc/clown-hub/users.toml
   clown-hub --set limits.filters=50            any key of config/hub.toml
-  clown-hub sim ws://clown:bigclown@127.0.0.1:8080 --base nodes/bridge/7
+  clown-hub sub                                all that is said at the hub of CLOWN_HUB_URL
+  clown-hub pub relay/i2c0-3b/set '{\"state\": true}'
 
-Exit codes: 0 stopped as asked, 1 something broke, 2 a mistake in arguments or configuration.";
+Exit codes: 0 done, 1 something broke, 2 a mistake in what was asked, 3 refused, 4 no answer in time";
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the hub (the default)
     Serve(ServeArgs),
+    /// Publish messages
+    Pub(publish::PubArgs),
+    /// Print messages as they come
+    Sub(subscribe::SubArgs),
+    /// Send a command and print its answer
+    Req(request::ReqArgs),
+    /// List the nodes
+    Nodes(nodes::NodesArgs),
     /// Run simulated nodes as clients of a hub
     Sim(sim::SimArgs),
     /// Put a hub on this machine under load and count what comes back
@@ -47,6 +69,14 @@ enum Command {
     /// Work on accounts
     #[command(subcommand)]
     User(user::UserCommand),
+    /// Ask what an account may do
+    #[command(subcommand)]
+    Access(access::AccessCommand),
+    /// Look at the configuration
+    #[command(subcommand)]
+    Config(configuration::ConfigCommand),
+    /// Print the completions for a shell
+    Completions(completions::CompletionsArgs),
 }
 
 /// What `serve` takes; everything else is a key of the configuration.
@@ -73,17 +103,6 @@ fn key_and_value(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// What the operator did wrong, in words for the operator. The exit code is 2.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct OperatorError(String);
-
-impl OperatorError {
-    fn new(sentence: impl std::fmt::Display) -> Self {
-        Self(sentence.to_string())
-    }
-}
-
 impl Cli {
     /// Does what was asked for, and says so by the exit code.
     #[expect(clippy::print_stderr, reason = "the last word to the operator, also where no log is set up")]
@@ -91,19 +110,36 @@ impl Cli {
         let result = match self.command {
             None => serve::serve(self.serve),
             Some(Command::Serve(args)) => serve::serve(args),
+            Some(Command::Pub(args)) => publish::publish(&args),
+            Some(Command::Sub(args)) => subscribe::subscribe(&args),
+            Some(Command::Req(args)) => request::request(&args),
+            Some(Command::Nodes(args)) => nodes::nodes(&args),
             Some(Command::Sim(args)) => sim::sim(&args),
             #[cfg(target_os = "linux")]
             Some(Command::Bench(args)) => bench::bench(&args),
             Some(Command::User(command)) => user::user(&command),
+            Some(Command::Access(command)) => access::access(&command),
+            Some(Command::Config(command)) => configuration::config(&command),
+            Some(Command::Completions(args)) => completions::completions(&args),
         };
         match result {
             Ok(()) => ExitCode::SUCCESS,
+            Err(error) if error.is::<output::ReaderGone>() => ExitCode::SUCCESS,
             Err(error) => {
                 eprintln!("clown-hub: {error:#}");
-                ExitCode::from(if error.is::<OperatorError>() { 2 } else { 1 })
+                ExitCode::from(error.downcast_ref::<OperatorError>().map_or(1, |error| error.code))
             }
         }
     }
+}
+
+/// Runs a client to its end, on this thread.
+fn block_on<T>(client: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let ended = runtime.block_on(client);
+    // A read of standard input may still wait for a key.
+    runtime.shutdown_background();
+    ended
 }
 
 /// Sends the log to standard error.

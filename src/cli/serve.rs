@@ -3,14 +3,15 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use anyhow::Context;
+use clap::Args;
 use tokio::net::{TcpListener, TcpSocket};
 
-use super::{OperatorError, ServeArgs, start_log};
+use super::{OperatorError, ServeArgs, key_and_value, start_log};
 use crate::access::{self, Access, Accounts};
 use crate::config::{self, Run, Settings};
 use crate::hub::{self, Bounds, Client, Hub, Rates, Rights, Side};
@@ -31,16 +32,52 @@ pub(super) fn serve(args: ServeArgs) -> anyhow::Result<()> {
     runtime(settings.server.io_threads)?.block_on(run(settings, accounts))
 }
 
-fn configuration(args: ServeArgs) -> anyhow::Result<Settings> {
-    let named = [("server.listen", args.listen), ("users.file", args.users)];
+/// Where the configuration is found; the same flags for everything that reads it.
+#[derive(Debug, Args)]
+pub(super) struct ConfigArgs {
+    /// The configuration; without it config/hub.toml, if there is one
+    #[arg(long, value_name = "FILE", env = "CLOWN_HUB_CONFIG", hide_env = true)]
+    config: Option<PathBuf>,
+    /// The accounts: users.file
+    #[arg(long, value_name = "FILE")]
+    users: Option<String>,
+    /// Sets any key, as in --set limits.filters=50
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_and_value)]
+    sets: Vec<(String, String)>,
+}
+
+impl ConfigArgs {
+    pub(super) fn sources(&self) -> config::Sources {
+        sources(self.config.clone(), None, self.users.clone(), self.sets.clone())
+    }
+
+    pub(super) fn settings(&self) -> anyhow::Result<Settings> {
+        load(&self.sources())
+    }
+}
+
+fn sources(
+    file: Option<PathBuf>,
+    listen: Option<String>,
+    users: Option<String>,
+    sets: Vec<(String, String)>,
+) -> config::Sources {
+    let named = [("server.listen", listen), ("users.file", users)];
     let named = named.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
-    let sources = config::Sources {
-        file: args.config,
+    config::Sources {
+        file,
         env: config::environment(),
-        flags: named.chain(args.sets).collect(),
+        flags: named.chain(sets).collect(),
         ..config::Sources::default()
-    };
-    Ok(config::load(&sources).map_err(|mistakes| OperatorError::new(format!("configuration\n{mistakes}")))?)
+    }
+}
+
+fn load(sources: &config::Sources) -> anyhow::Result<Settings> {
+    Ok(config::load(sources).map_err(|mistakes| OperatorError::new(format!("configuration\n{mistakes}")))?)
+}
+
+fn configuration(args: ServeArgs) -> anyhow::Result<Settings> {
+    load(&sources(args.config, args.listen, args.users, args.sets))
 }
 
 /// Where accounts are looked for if nothing else is said, and the demo begins if they are not there. A file that was
@@ -48,7 +85,7 @@ fn configuration(args: ServeArgs) -> anyhow::Result<Settings> {
 const DEMO_WITHOUT: &str = "config/users.toml";
 
 /// The accounts of the file; the demo user where there is no file.
-fn accounts(file: &Path) -> anyhow::Result<Accounts> {
+pub(super) fn accounts(file: &Path) -> anyhow::Result<Accounts> {
     let shown = file.display();
     match std::fs::read_to_string(file) {
         Ok(text) => Ok(Accounts::parse(&text, &shown.to_string()).map_err(|mistakes| {
@@ -71,7 +108,7 @@ fn accounts(file: &Path) -> anyhow::Result<Accounts> {
 }
 
 /// The demo's password stands in every manual, so it opens nothing that others can reach.
-fn refuse_demo_elsewhere(accounts: &Accounts, settings: &Settings) -> anyhow::Result<()> {
+pub(super) fn refuse_demo_elsewhere(accounts: &Accounts, settings: &Settings) -> anyhow::Result<()> {
     let listeners = [Some(settings.server.listen), settings.server.line_listen];
     let Some(open) = listeners.into_iter().flatten().find(|address| !address.ip().is_loopback()) else {
         return Ok(());

@@ -1,30 +1,152 @@
-//! `clown-hub user`: what is needed to write `users.toml`.
+//! `clown-hub user`: the accounts in `users.toml`.
 
 use std::io::{IsTerminal, Write};
 
 use anyhow::Context;
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 
-use super::OperatorError;
-use crate::access::hash_password;
+use super::accounts_file::AccountsFile;
+use super::exit::help_end;
+use super::serve::ConfigArgs;
+use super::{OperatorError, output};
+use crate::access::{Accounts, hash_password};
+use crate::topic::Filter;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum UserCommand {
+    /// Add an account; the password is asked for, or a line of standard input
+    Add(AddArgs),
+    /// Give an account another password
+    Passwd(NameArgs),
+    /// List the accounts and what they may do
+    List(ListArgs),
+    /// Remove an account
+    Remove(NameArgs),
     /// Ask for a password and print its hash, for `password` in users.toml
     #[command(after_help = "Example:\n  echo 'correct horse battery' | clown-hub user hash")]
     Hash,
 }
 
+#[derive(Debug, Args)]
+#[command(after_help = help_end!("Example:
+  clown-hub user add jana --subscribe 'nodes/#' --publish 'nodes/+/+/relay/+/set'
+  pwgen 24 1 | tee gateway.pw | clown-hub user add gateway --publish 'nodes/#' --subscribe 'nodes/#'"))]
+pub(super) struct AddArgs {
+    /// The name
+    name: String,
+    /// Topics that the user may publish to; may be given several times
+    #[arg(long, value_name = "FILTER")]
+    publish: Vec<String>,
+    /// Topics that the user may read; may be given several times
+    #[arg(long, value_name = "FILTER")]
+    subscribe: Vec<String>,
+    /// The option `retain` of a single message is obeyed
+    #[arg(long)]
+    retain: bool,
+    #[command(flatten)]
+    config: ConfigArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = help_end!("Example:\n  clown-hub user passwd jana\n  clown-hub user remove jana"))]
+pub(super) struct NameArgs {
+    /// The name
+    name: String,
+    #[command(flatten)]
+    config: ConfigArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = help_end!("Example:\n  clown-hub user list --users /etc/clown-hub/users.toml"))]
+pub(super) struct ListArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+}
+
 pub(super) fn user(command: &UserCommand) -> anyhow::Result<()> {
     match command {
-        UserCommand::Hash => hash(),
+        UserCommand::Add(args) => add(args),
+        UserCommand::Passwd(args) => passwd(args),
+        UserCommand::List(args) => list(args),
+        UserCommand::Remove(args) => remove(args),
+        UserCommand::Hash => output::print(&format!("{}\n", hash()?)),
     }
 }
 
-fn hash() -> anyhow::Result<()> {
-    let password = password()?;
-    let hash = hash_password(&password).map_err(OperatorError::new)?;
-    writeln!(std::io::stdout(), "{hash}").context("the hash could not be printed")
+fn add(args: &AddArgs) -> anyhow::Result<()> {
+    let (mut file, shown) = open(&args.config)?;
+    if file.has(&args.name) {
+        let sentence =
+            format!("{shown} has an account {:?}; `clown-hub user passwd` changes its password", args.name);
+        return Err(OperatorError::new(sentence).into());
+    }
+    if args.publish.is_empty() && args.subscribe.is_empty() {
+        let sentence = "the account could do nothing; give --subscribe or --publish a filter, as 'nodes/#'";
+        return Err(OperatorError::new(sentence).into());
+    }
+    file.add(&args.name, &hash()?, &args.publish, &args.subscribe, args.retain);
+    file.save()?;
+    said(&format!("{} is in {shown} now", args.name))
+}
+
+fn passwd(args: &NameArgs) -> anyhow::Result<()> {
+    let (mut file, shown) = open(&args.config)?;
+    known(&file, &args.name, &shown)?;
+    file.set_password(&args.name, &hash()?);
+    file.save()?;
+    said(&format!("{} has another password in {shown} now", args.name))
+}
+
+fn remove(args: &NameArgs) -> anyhow::Result<()> {
+    let (mut file, shown) = open(&args.config)?;
+    known(&file, &args.name, &shown)?;
+    if file.len() == 1 {
+        let sentence = format!(
+            "{} is the only account, and a hub does not start with a file of none; to go back to the demo, remove {shown}",
+            args.name
+        );
+        return Err(OperatorError::new(sentence).into());
+    }
+    file.remove(&args.name);
+    file.save()?;
+    said(&format!("{} is not in {shown} any more", args.name))
+}
+
+fn list(args: &ListArgs) -> anyhow::Result<()> {
+    let path = args.config.settings()?.users.file;
+    let accounts: Accounts = super::serve::accounts(&path)?;
+    let listed = |filters: &[Filter]| {
+        let names: Vec<_> = filters.iter().map(Filter::as_str).collect();
+        if names.is_empty() { "nothing".to_owned() } else { names.join(" ") }
+    };
+    let accounts = accounts.iter().map(|(name, rights)| {
+        let (subscribe, publish) = (listed(&rights.subscribe), listed(&rights.publish));
+        let retain = if rights.retain { "; may retain" } else { "" };
+        format!("{name}\n  subscribe  {subscribe}\n  publish    {publish}{retain}\n")
+    });
+    output::print(&accounts.collect::<String>())
+}
+
+fn open(config: &ConfigArgs) -> anyhow::Result<(AccountsFile, String)> {
+    let path = config.settings()?.users.file;
+    Ok((AccountsFile::open(&path)?, path.display().to_string()))
+}
+
+fn known(file: &AccountsFile, name: &str, shown: &str) -> Result<(), OperatorError> {
+    if file.has(name) {
+        return Ok(());
+    }
+    Err(OperatorError::new(format!("{shown} has no account {name:?}; `clown-hub user list` shows them")))
+}
+
+/// The running hub reads its accounts when it starts.
+fn said(what: &str) -> anyhow::Result<()> {
+    writeln!(std::io::stdout(), "{what}; a hub that runs has to be started again to know it")
+        .context("standard output could not be written")
+}
+
+fn hash() -> anyhow::Result<String> {
+    Ok(hash_password(&password()?).map_err(OperatorError::new)?)
 }
 
 /// Asked for twice on a terminal; a line of standard input otherwise.

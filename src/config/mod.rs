@@ -13,6 +13,7 @@
 //! # Ok::<(), clown_hub::config::Mistakes>(())
 //! ```
 
+mod explained;
 mod layers;
 mod mistake;
 mod reader;
@@ -23,6 +24,7 @@ mod tests;
 use std::io;
 use std::path::PathBuf;
 
+pub use self::explained::{Key, keys};
 use self::layers::{Defaults, Layer, broken};
 pub use self::mistake::{Mistake, Mistakes};
 use self::reader::{Asked, Reader};

@@ -18,13 +18,15 @@ use crate::topic::{Base, Filter, Limits};
 const DEFAULT: &str = "the defaults";
 
 /// A key as the code knows it.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct Asked {
     pub(super) key: &'static str,
     /// What is allowed, as `config/hub.toml` and `docs/configuration.md` say it.
     pub(super) range: String,
     /// Empty where the value is no quantity.
     pub(super) unit: &'static str,
+    /// The value that counts.
+    pub(super) found: Option<Value>,
 }
 
 /// One of the two sides of a mutual check.
@@ -292,7 +294,8 @@ impl Reader {
     }
 
     fn ask(&mut self, key: &'static str, range: String, unit: &'static str) {
-        self.asked.push(Asked { key, range, unit });
+        let found = self.find(key).cloned();
+        self.asked.push(Asked { key, range, unit, found });
     }
 
     fn note<T>(&mut self, key: &'static str, answer: Result<T, String>, harmless: T) -> T {

@@ -154,6 +154,7 @@ impl Session {
             message_bytes: settings.message_bytes,
             topic: settings.topic,
             filters: settings.filters,
+            messages_per_second: self.client.rates.frames_per_second,
         }
     }
 

@@ -205,6 +205,8 @@ pub struct Welcome {
     pub topic: Limits,
     /// Filters that a connection may hold.
     pub filters: usize,
+    /// Frames that a connection may send in a second; `None` where there is no limit.
+    pub messages_per_second: Option<u32>,
 }
 
 impl Reply {
@@ -228,12 +230,15 @@ impl Reply {
 impl Welcome {
     /// Written by hand to keep the order of the firmware's keys, which a person compares with the manual.
     fn payload(&self) -> String {
-        let limits = json!({
+        let mut limits = json!({
             "message-bytes": self.message_bytes,
             "topic-bytes": self.topic.max_bytes,
             "topic-levels": self.topic.max_levels,
             "filters": self.filters,
         });
+        if let (Some(limit), Some(limits)) = (self.messages_per_second, limits.as_object_mut()) {
+            limits.insert("messages-per-second".to_owned(), limit.into());
+        }
         format!(
             "{{\"ack\": false, \"device\": \"hub\", \"capabilities\": 1, \"firmware-datetime\": \"{}\", \
              \"firmware-release\": \"v{}\", \"base\": {}, \"name\": {}, \"limits\": {limits}}}",

@@ -106,6 +106,23 @@ const ROOMS: &[Room] = &[
         never: &["axum", "hyper", "std::fs", "std::env"],
     },
     Room {
+        files: &["client/"],
+        without: &[],
+        rooms: &["talk"],
+        crates: &[
+            "base64",
+            "futures_util",
+            "percent_encoding",
+            "serde",
+            "serde_json",
+            "thiserror",
+            "tokio",
+            "tokio_tungstenite",
+            "url",
+        ],
+        never: &["std::fs", "std::env", "std::process", "tokio::spawn"],
+    },
+    Room {
         files: &["server/"],
         without: &[],
         rooms: &["hub", "talk", "topic", "access", "shutdown", "config::WebOrigin"],
@@ -142,7 +159,7 @@ const ROOMS: &[Room] = &[
 
 /// The rooms, as `crate::` names them.
 const NAMES: &[&str] =
-    &["topic", "talk", "hub", "access", "config", "simulator", "server", "shutdown", "cli"];
+    &["topic", "talk", "hub", "access", "config", "simulator", "server", "shutdown", "client", "cli"];
 
 #[test]
 fn every_room_knows_only_what_it_may_know() {

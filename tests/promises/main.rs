@@ -15,6 +15,12 @@
 mod support;
 
 mod bad_input;
+mod cli_accounts;
+mod cli_docs;
+mod cli_help;
+mod cli_nodes;
+mod cli_pub;
+mod cli_sub;
 mod diagnostics;
 mod examples;
 mod handshakes;

@@ -137,11 +137,18 @@ fn help_says_what_there_is() {
     Usage: clown-hub [OPTIONS] [COMMAND]
 
     Commands:
-      serve  Run the hub (the default)
-      sim    Run simulated nodes as clients of a hub
-      bench  Put a hub on this machine under load and count what comes back
-      user   Work on accounts
-      help   Print this message or the help of the given subcommand(s)
+      serve        Run the hub (the default)
+      pub          Publish messages
+      sub          Print messages as they come
+      req          Send a command and print its answer
+      nodes        List the nodes
+      sim          Run simulated nodes as clients of a hub
+      bench        Put a hub on this machine under load and count what comes back
+      user         Work on accounts
+      access       Ask what an account may do
+      config       Look at the configuration
+      completions  Print the completions for a shell
+      help         Print this message or the help of the given subcommand(s)
 
     Options:
           --config <FILE>
@@ -168,9 +175,10 @@ fn help_says_what_there_is() {
       clown-hub                                    the demo, on http://127.0.0.1:8080/
       clown-hub --listen 0.0.0.0:80 --users /etc/clown-hub/users.toml
       clown-hub --set limits.filters=50            any key of config/hub.toml
-      clown-hub sim ws://clown:bigclown@127.0.0.1:8080 --base nodes/bridge/7
+      clown-hub sub                                all that is said at the hub of CLOWN_HUB_URL
+      clown-hub pub relay/i2c0-3b/set '{"state": true}'
 
-    Exit codes: 0 stopped as asked, 1 something broke, 2 a mistake in arguments or configuration.
+    Exit codes: 0 done, 1 something broke, 2 a mistake in what was asked, 3 refused, 4 no answer in time
     "#);
     assert_snapshot!(help(&["sim", "-h"]), @r#"
     Run simulated nodes as clients of a hub

@@ -45,7 +45,10 @@ impl Hub {
 
     fn start(dir: TempDir, args: &[&str], settings: &[&str]) -> Self {
         let mut command = command(&dir);
-        command.args(["--listen", "127.0.0.1:0"]).args(args);
+        command.args(args);
+        if !args.contains(&"--listen") {
+            command.args(["--listen", "127.0.0.1:0"]);
+        }
         for setting in ["simulator.run=off"].iter().chain(settings) {
             command.args(["--set", setting]);
         }
@@ -59,6 +62,11 @@ impl Hub {
             .any(|setting| setting.starts_with("server.line_listen="))
             .then(|| said(&mut says, "TCP lines", &log).parse().unwrap());
         Self { child, log, address, lines, _dir: dir }
+    }
+
+    /// The demo on an address that is known, such as that of a hub that has ended.
+    pub fn at(address: &str) -> Self {
+        Self::start(empty_dir(), &["--listen", address], &[])
     }
 
     /// What it has logged so far.
@@ -131,7 +139,9 @@ pub fn run_to_the_end(args: &[&str], input: &str) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    // A binary that refuses its arguments does not read to the end, and one that prints much must not wait for us.
+    let (mut stdin, input) = (child.stdin.take().unwrap(), input.as_bytes().to_vec());
+    std::thread::spawn(move || stdin.write_all(&input));
     let ended = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
     let (seen, id) = (Arc::clone(&ended), child.id().to_string());
     std::thread::spawn(move || {
@@ -143,6 +153,35 @@ pub fn run_to_the_end(args: &[&str], input: &str) -> Output {
     let output = child.wait_with_output().unwrap();
     ended.store(true, std::sync::atomic::Ordering::Relaxed);
     output
+}
+
+/// What the binary did that ran to its end.
+pub struct Ran {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Ran {
+    /// What it printed, having nothing to complain about.
+    pub fn succeeds(self) -> String {
+        assert!(self.code == Some(0) && self.stderr.is_empty(), "exit code {:?}: {}", self.code, self.stderr);
+        self.stdout
+    }
+}
+
+/// As [`run_to_the_end`], with texts.
+pub fn run(args: &[&str], input: &str) -> Ran {
+    let output = run_to_the_end(args, input);
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Ran { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+/// The binary, with nothing of our environment.
+pub fn binary() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_clown-hub"));
+    command.env_clear().stdin(Stdio::null());
+    command
 }
 
 /// An account with [`PASSWORD`], as it stands in users.toml.
@@ -167,8 +206,8 @@ fn empty_dir() -> TempDir {
 }
 
 fn command(dir: &TempDir) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_clown-hub"));
-    command.env_clear().current_dir(dir.path()).stdin(Stdio::null());
+    let mut command = binary();
+    command.current_dir(dir.path());
     command
 }
 

@@ -10,7 +10,7 @@ mod raw;
 
 pub use client::{Bystander, Client};
 pub use http::basic;
-pub use hub::{Hub, PASSWORD, run_to_the_end, user};
+pub use hub::{Hub, PASSWORD, Ran, binary, run, run_to_the_end, user};
 pub use raw::{Line, Opcode, Raw};
 
 use std::time::Duration;

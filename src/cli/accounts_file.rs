@@ -1,0 +1,123 @@
+//! Changing `users.toml` without touching what stands around the change: comments, order and blank lines stay.
+
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, value};
+
+use super::OperatorError;
+use crate::access::Accounts;
+
+/// The text of the accounts, to be changed and written back as a whole.
+pub(super) struct AccountsFile {
+    path: PathBuf,
+    document: DocumentMut,
+}
+
+impl AccountsFile {
+    /// Reads the file; one that is not there is empty. A file with mistakes is not changed.
+    pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
+        let shown = path.display();
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+            Err(error) => return Err(OperatorError::new(format!("{shown}: cannot be read: {error}")).into()),
+        };
+        if !text.trim().is_empty() {
+            check(&text, path)?;
+        }
+        let document = text.parse().map_err(|error| OperatorError::new(format!("{shown}: {error}")))?;
+        Ok(Self { path: path.to_path_buf(), document })
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.users().is_some_and(|users| users.iter().any(|user| is(user, name)))
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.users().map_or(0, ArrayOfTables::len)
+    }
+
+    pub(super) fn add(
+        &mut self,
+        name: &str,
+        hash: &str,
+        publish: &[String],
+        subscribe: &[String],
+        retain: bool,
+    ) {
+        let mut user = Table::new();
+        user.insert("name", value(name));
+        user.insert("password", value(hash));
+        user.insert("subscribe", value(subscribe.iter().collect::<Array>()));
+        user.insert("publish", value(publish.iter().collect::<Array>()));
+        if retain {
+            user.insert("retain", value(true));
+        }
+        if self.len() > 0 {
+            user.decor_mut().set_prefix("\n");
+        }
+        let users = self.document.entry("user").or_insert(Item::ArrayOfTables(ArrayOfTables::new()));
+        if let Some(users) = users.as_array_of_tables_mut() {
+            users.push(user);
+        }
+    }
+
+    pub(super) fn set_password(&mut self, name: &str, hash: &str) {
+        let users = self.document.get_mut("user").and_then(Item::as_array_of_tables_mut);
+        for user in users.into_iter().flat_map(ArrayOfTables::iter_mut).filter(|user| is(user, name)) {
+            if let Some(password) = user.get_mut("password").and_then(Item::as_value_mut) {
+                // With the comment that stands behind it.
+                let decor = password.decor().clone();
+                *password = hash.into();
+                *password.decor_mut() = decor;
+            }
+        }
+    }
+
+    pub(super) fn remove(&mut self, name: &str) {
+        if let Some(users) = self.document.get_mut("user").and_then(Item::as_array_of_tables_mut) {
+            users.retain(|user| !is(user, name));
+        }
+    }
+
+    /// Puts the new text in the place of the old one, in one step, readable for its owner alone.
+    pub(super) fn save(&self) -> anyhow::Result<()> {
+        let text = self.document.to_string();
+        check(&text, &self.path)?;
+        // What a link points to is replaced, not the link.
+        let path = std::fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
+        let mut beside = path.clone().into_os_string();
+        beside.push(format!(".{}.new", std::process::id()));
+        let beside = PathBuf::from(beside);
+        let written = write(&beside, &text).and_then(|()| std::fs::rename(&beside, &path));
+        if written.is_err() {
+            let _ = std::fs::remove_file(&beside);
+        }
+        written.with_context(|| format!("{} could not be written", self.path.display()))
+    }
+
+    fn users(&self) -> Option<&ArrayOfTables> {
+        self.document.get("user")?.as_array_of_tables()
+    }
+}
+
+fn is(user: &Table, name: &str) -> bool {
+    user.get("name").and_then(Item::as_str) == Some(name)
+}
+
+fn write(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+/// What the hub would refuse is never written.
+fn check(text: &str, path: &Path) -> Result<(), OperatorError> {
+    Accounts::parse(text, &path.display().to_string()).map(drop).map_err(|mistakes| {
+        let mistakes: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
+        OperatorError::new(format!("accounts\n{}", mistakes.join("\n")))
+    })
+}

@@ -1,0 +1,28 @@
+//! `clown-hub completions`: what a shell needs to complete our commands.
+
+use clap::{Args, CommandFactory};
+use clap_complete::Shell;
+
+use super::exit::help_end;
+use super::{Cli, output};
+
+const AFTER_HELP: &str = help_end!(
+    "Examples:
+  clown-hub completions bash > ~/.local/share/bash-completion/completions/clown-hub
+  clown-hub completions zsh > \"${fpath[1]}/_clown-hub\""
+);
+
+/// Print the completions for a shell.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct CompletionsArgs {
+    /// Which
+    #[arg(value_enum)]
+    shell: Shell,
+}
+
+pub(super) fn completions(args: &CompletionsArgs) -> anyhow::Result<()> {
+    let mut text = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "clown-hub", &mut text);
+    output::print(&String::from_utf8_lossy(&text))
+}

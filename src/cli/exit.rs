@@ -1,0 +1,50 @@
+//! How a command ends: the exit codes, and the sentence that goes with each.
+
+use std::fmt;
+
+use crate::client::Failure;
+
+/// The examples of a help text, with the exit codes below, as `docs/cli.md` has them.
+macro_rules! help_end {
+    ($examples:literal) => {
+        concat!(
+            $examples,
+            "\n\nExit codes: 0 done, 1 something broke, 2 a mistake in what was asked, 3 refused, 4 no answer in time"
+        )
+    };
+}
+pub(super) use help_end;
+
+/// An end that has an exit code of its own, in words for whoever typed the command. Without words, all has been said.
+#[derive(Debug, thiserror::Error)]
+#[error("{sentence}")]
+pub(super) struct OperatorError {
+    pub(super) code: u8,
+    sentence: String,
+}
+
+impl OperatorError {
+    /// A mistake in arguments, files or payloads.
+    pub(super) fn new(sentence: impl fmt::Display) -> Self {
+        Self { code: 2, sentence: sentence.to_string() }
+    }
+
+    /// The other side was asked, and said no.
+    pub(super) fn refused(sentence: impl fmt::Display) -> Self {
+        Self { code: 3, sentence: sentence.to_string() }
+    }
+
+    /// The other side said nothing for as long as was asked for.
+    pub(super) fn no_answer(sentence: impl fmt::Display) -> Self {
+        Self { code: 4, sentence: sentence.to_string() }
+    }
+}
+
+/// What broke between us and the hub, with its exit code.
+pub(super) fn broken(failure: Failure) -> anyhow::Error {
+    match failure {
+        Failure::Refused(sentence) => OperatorError::refused(sentence).into(),
+        Failure::Address(sentence) => OperatorError::new(sentence).into(),
+        Failure::Lost(sentence) => anyhow::anyhow!(sentence),
+    }
+}

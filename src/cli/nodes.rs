@@ -1,0 +1,208 @@
+//! `clown-hub nodes`: who is there, since when, and what they said last.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use tokio::time::timeout;
+
+use super::exit::{broken, help_end};
+use super::hub_args::HubArgs;
+use super::{block_on, output};
+use crate::client::{Connection, Failure, Heard, Said};
+use crate::talk::Frames;
+
+const AFTER_HELP: &str = help_end!("Examples:\n  clown-hub nodes\n  clown-hub nodes --format json");
+
+/// How long the hub may take to send its last values.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Values shown of a node, and characters of each.
+const VALUES: usize = 3;
+const VALUE_CHARS: usize = 32;
+
+/// List the nodes: who is there, since when, and their last values.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct NodesArgs {
+    /// A table, or one JSON object for each node
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    #[command(flatten)]
+    hub: HubArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Table,
+    Json,
+}
+
+/// A base at which a node stands, or stood.
+#[derive(Default)]
+struct Node {
+    state: String,
+    since: String,
+    values: BTreeMap<String, Box<str>>,
+}
+
+pub(super) fn nodes(args: &NodesArgs) -> anyhow::Result<()> {
+    let address = args.hub.address()?;
+    let values = block_on(async {
+        // Without filters: all that the user may read.
+        let connection = Connection::open(&address, false, "{}").await.map_err(broken)?;
+        let values = timeout(PATIENCE, last_values(connection)).await;
+        let silent = || Err(Failure::Lost("the last values took more than 30 s".to_owned()));
+        values.unwrap_or_else(|_| silent()).map_err(broken)
+    })?;
+    let nodes = by_node(values);
+    let text = match args.format {
+        Format::Table => table(&nodes, OffsetDateTime::now_utc()),
+        Format::Json => nodes.iter().map(|(base, node)| object(base, node)).collect(),
+    };
+    output::print(&text)
+}
+
+/// All last values, and what is said while they come.
+async fn last_values(mut connection: Connection) -> Result<BTreeMap<String, Box<str>>, Failure> {
+    let mut values = BTreeMap::new();
+    connection.speaker.ask_for_a_sign().await?;
+    loop {
+        let Heard::Text(text) = connection.listener.next().await? else {
+            return Err(Failure::Lost("the hub closed the connection".to_owned()));
+        };
+        for frame in Frames::of(&text).filter_map(Result::ok) {
+            match Said::read(&frame) {
+                Some(Said::Subscribed) => {
+                    connection.close().await;
+                    return Ok(values);
+                }
+                Some(_) => {}
+                None => {
+                    values.insert(frame.topic.to_string(), frame.payload.into());
+                }
+            }
+        }
+    }
+}
+
+/// The values by the node that said them: the one whose base is the longest.
+fn by_node(values: BTreeMap<String, Box<str>>) -> BTreeMap<String, Node> {
+    let mut nodes = BTreeMap::<String, Node>::new();
+    for (topic, payload) in &values {
+        let presence: Option<Value> = serde_json::from_str(payload).ok();
+        let text = |key: &str| Some(presence.as_ref()?.get(key)?.as_str()?.to_owned());
+        if let (Some(base), Some(state), Some(since)) = (base_of(topic), text("state"), text("since")) {
+            nodes.insert(base.to_owned(), Node { state, since, values: BTreeMap::new() });
+        }
+    }
+    for (topic, payload) in values {
+        let mut base = topic.as_str();
+        while let Some((shorter, _)) = base.rsplit_once('/') {
+            base = shorter;
+            if let Some(node) = nodes.get_mut(base) {
+                let relative = topic.get(base.len() + 1..).unwrap_or_default().to_owned();
+                if relative != "presence" {
+                    node.values.insert(relative, payload);
+                }
+                break;
+            }
+        }
+    }
+    nodes
+}
+
+/// The base whose presence a topic is; `.` is the base of the connection itself.
+fn base_of(topic: &str) -> Option<&str> {
+    if topic == "presence" { Some(".") } else { topic.strip_suffix("/presence") }
+}
+
+fn object(base: &str, node: &Node) -> String {
+    let values: serde_json::Map<String, Value> = node
+        .values
+        .iter()
+        .map(|(topic, payload)| (topic.clone(), serde_json::from_str(payload).unwrap_or_default()))
+        .collect();
+    let object = json!({"node": base, "state": node.state, "since": node.since, "topics": node.values.len(), "values": values});
+    format!("{object}\n")
+}
+
+fn table(nodes: &BTreeMap<String, Node>, now: OffsetDateTime) -> String {
+    if nodes.is_empty() {
+        return "no node has been here; one is there while it stands at its base (side=node)\n".to_owned();
+    }
+    let head = ["NODE", "STATE", "FOR", "TOPICS", "LAST VALUES"].map(str::to_owned);
+    let rows = nodes.iter().map(|(base, node)| {
+        let mut values: Vec<_> =
+            node.values.iter().take(VALUES).map(|(topic, value)| short(topic, value)).collect();
+        if node.values.len() > VALUES {
+            values.push("…".to_owned());
+        }
+        [
+            base.clone(),
+            node.state.clone(),
+            age(&node.since, now),
+            node.values.len().to_string(),
+            values.join("  "),
+        ]
+    });
+    let rows: Vec<_> = std::iter::once(head).chain(rows).collect();
+    let width =
+        |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
+    let widths: Vec<_> = (0..4).filter_map(width).collect();
+    let line = |row: &[String; 5]| {
+        let cells = row.iter().zip(widths.iter().copied().chain([0]));
+        let cells: Vec<_> = cells.map(|(cell, width)| format!("{cell:width$}")).collect();
+        format!("{}\n", cells.join("  ").trim_end())
+    };
+    rows.iter().map(line).collect()
+}
+
+fn short(topic: &str, value: &str) -> String {
+    let value: String = if value.chars().count() > VALUE_CHARS {
+        value.chars().take(VALUE_CHARS - 1).chain(['…']).collect()
+    } else {
+        value.to_owned()
+    };
+    format!("{topic} {value}")
+}
+
+/// How long ago, in the one unit that says most.
+fn age(since: &str, now: OffsetDateTime) -> String {
+    let Ok(since) = OffsetDateTime::parse(since, &Rfc3339) else {
+        return "?".to_owned();
+    };
+    let seconds = (now - since).whole_seconds().max(0);
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min", seconds / 60),
+        3600..86_400 => format!("{} h", seconds / 3600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_belong_to_the_node_with_the_longest_base() {
+        let value = |topic: &str, payload: &str| (topic.to_owned(), payload.into());
+        let online = r#"{"state": "online", "since": "2026-11-21T09:00:00.123Z"}"#;
+        let nodes = by_node(BTreeMap::from([
+            value("nodes/a/presence", online),
+            value("nodes/a/b/presence", online),
+            value("nodes/a/t", "1"),
+            value("nodes/a/b/t", "[20.10, \"℃\"]"),
+            value("elsewhere/t", "1"),
+        ]));
+        let now = OffsetDateTime::parse("2026-11-21T11:30:00Z", &Rfc3339).unwrap();
+        insta::assert_snapshot!(table(&nodes, now), @r#"
+        NODE       STATE   FOR  TOPICS  LAST VALUES
+        nodes/a    online  2 h  1       t 1
+        nodes/a/b  online  2 h  1       t [20.10, "℃"]
+        "#);
+    }
+}

@@ -1,0 +1,198 @@
+//! `clown-hub pub`: a message, or one for each line of standard input.
+
+mod compose;
+mod flow;
+mod lines;
+
+use std::io::IsTerminal;
+
+use clap::Args;
+use tokio::time::{Instant, timeout};
+
+use self::compose::{Batch, Composer, Shape};
+pub(super) use self::compose::{check_payload, check_topic};
+use self::flow::{Flow, Tally};
+use self::lines::Lines;
+use super::exit::{broken, help_end};
+use super::hub_args::HubArgs;
+use super::{OperatorError, block_on, output};
+use crate::client::{Connection, Failure, Speaker};
+
+const AFTER_HELP: &str = help_end!(
+    "Examples:
+  clown-hub pub relay/i2c0-3b/set '{\"state\": true}'
+  clown-hub sub --for 10s --format json | clown-hub pub --url ws://other/copy"
+);
+
+/// Publish a message, or one for each line of standard input.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct PubArgs {
+    /// The topic, relative to the base; without it lines of standard input are frames, ["TOPIC", PAYLOAD]
+    #[arg(allow_hyphen_values = true, value_parser = typed_topic)]
+    topic: Option<String>,
+    /// The payload, as JSON; without it each line of standard input is one
+    #[arg(allow_negative_numbers = true)]
+    payload: Option<String>,
+    /// Keep it as the last value of its topic
+    #[arg(long)]
+    retain: bool,
+    /// Have the hub confirm every message
+    #[arg(long)]
+    confirm: bool,
+    /// Stand at the base as its node: readings are kept, and the node is present
+    #[arg(long)]
+    node: bool,
+    #[command(flatten)]
+    hub: HubArgs,
+}
+
+/// A topic may begin with `-`, as those of the bridge itself do, but a flag that is misspelt is no topic.
+pub(super) fn typed_topic(text: &str) -> Result<String, String> {
+    if text.starts_with("--") {
+        return Err("there is no such flag; see --help".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+/// Bytes of frames that go out in one message; one frame may be more.
+const MESSAGE_BYTES: usize = 64 * 1024;
+/// How long the reason of a hub that cuts us off may take.
+const LAST_WORD: std::time::Duration = std::time::Duration::from_millis(200);
+/// Lines that are complained about one by one.
+const COMPLAINTS: u64 = 10;
+
+pub(super) fn publish(args: &PubArgs) -> anyhow::Result<()> {
+    let address = args.hub.address()?;
+    let shape = Shape { topic: args.topic.clone(), retain: args.retain, confirm: args.confirm };
+    let mut composer = Composer::new(shape);
+    // What was typed is checked before anybody is called.
+    let mut first = Batch::default();
+    if let Some(payload) = &args.payload {
+        composer.add(payload, &mut first).map_err(OperatorError::new)?;
+    } else if let Some(topic) = &args.topic {
+        check_topic(topic).map_err(OperatorError::new)?;
+    }
+    block_on(async {
+        let settings = r#"{"filters": [], "retained": false}"#;
+        let connection = Connection::open(&address, args.node, settings).await.map_err(broken)?;
+        let Connection { mut listener, mut speaker, limits } = connection;
+        if let Some(most) = limits.message_bytes
+            && first.text.len() > most
+        {
+            let sentence = format!("the message has {} bytes, this hub takes {most}", first.text.len());
+            return Err(OperatorError::new(sentence).into());
+        }
+        let flow = Flow::new(limits, args.confirm);
+        let mut lines = args.payload.is_none().then(|| Lines::new(limits.message_bytes));
+        let speaking = async {
+            if first.frames > 0 {
+                flow.send(&mut speaker, &mut first).await?;
+            }
+            let mut bad = 0;
+            if let Some(lines) = &mut lines {
+                bad = pour(lines, &mut composer, &mut speaker, &flow).await?;
+            }
+            flow.finish(&mut speaker).await?;
+            anyhow::Ok(bad)
+        };
+        let spoken = tokio::select! {
+            spoken = speaking => spoken,
+            failure = flow.listen(&mut listener) => Err(broken(flow.explain(failure))),
+        };
+        let bad = match spoken {
+            Ok(bad) => bad,
+            // A hub that cuts us off says why, behind what we could not read while we wrote.
+            Err(error) => match timeout(LAST_WORD, flow.listen(&mut listener)).await {
+                Ok(failure @ Failure::Refused(_)) => return Err(broken(flow.explain(failure))),
+                Ok(_) | Err(_) => return Err(error),
+            },
+        };
+        Connection { listener, speaker, limits }.close().await;
+        verdict(flow.tally(), bad, args.confirm)
+    })
+}
+
+/// Sends standard input, and returns how many lines were no good.
+async fn pour(
+    lines: &mut Lines,
+    composer: &mut Composer,
+    speaker: &mut Speaker,
+    flow: &Flow,
+) -> anyhow::Result<u64> {
+    let mut batch = Batch::default();
+    let mut bad = 0;
+    let mut progress = Progress::new();
+    if std::io::stdin().is_terminal() {
+        output::notice("a line is a message; end with Ctrl-D");
+    }
+    loop {
+        while batch.frames < flow.quantum() && batch.text.len() < MESSAGE_BYTES {
+            let Some((number, line)) = lines.ready() else { break };
+            let added = line.and_then(|line| composer.add(line, &mut batch));
+            if let Err(error) = added {
+                bad += 1;
+                if bad <= COMPLAINTS {
+                    output::notice(&format!("line {number}: {error}"));
+                }
+            }
+        }
+        if batch.frames > 0 {
+            flow.send(speaker, &mut batch).await?;
+            progress.show(flow.tally().sent);
+        } else if !lines.fill().await? {
+            return Ok(bad);
+        }
+    }
+}
+
+/// What the end was, in one sentence where it was no good one.
+fn verdict(tally: Tally, bad: u64, confirm: bool) -> anyhow::Result<()> {
+    let Tally { sent, refused, confirmed } = tally;
+    if refused > 0 {
+        return Err(OperatorError::refused(format!("{refused} of {sent} messages were refused")).into());
+    }
+    if confirm && confirmed != sent {
+        anyhow::bail!("{} of {sent} messages were not confirmed", sent - confirmed);
+    }
+    if bad > 0 {
+        let sentence = format!("{bad} lines were no messages and left out; the other {sent} were published");
+        return Err(OperatorError::new(sentence).into());
+    }
+    Ok(())
+}
+
+/// How far it is, for a person who waits for longer than a second.
+struct Progress {
+    began: Instant,
+    told: Option<Instant>,
+    is_on: bool,
+}
+
+impl Progress {
+    fn new() -> Self {
+        let is_on = std::io::stderr().is_terminal() && !std::io::stdin().is_terminal();
+        Self { began: Instant::now(), told: None, is_on }
+    }
+
+    #[expect(clippy::print_stderr, reason = "it is for the person at the terminal")]
+    fn show(&mut self, sent: u64) {
+        const EVERY: std::time::Duration = std::time::Duration::from_millis(250);
+        const AFTER: std::time::Duration = std::time::Duration::from_secs(1);
+        if !self.is_on || self.began.elapsed() < AFTER || self.told.is_some_and(|told| told.elapsed() < EVERY)
+        {
+            return;
+        }
+        self.told = Some(Instant::now());
+        eprint!("\r{sent} messages sent");
+    }
+}
+
+impl Drop for Progress {
+    #[expect(clippy::print_stderr, reason = "the line it wrote is taken away")]
+    fn drop(&mut self) {
+        if self.told.is_some() {
+            eprint!("\r\x1b[K");
+        }
+    }
+}

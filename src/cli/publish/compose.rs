@@ -1,0 +1,214 @@
+//! From what was typed to frames for the hub. Pure.
+
+use serde_json::Value;
+
+use crate::talk::frame::encode;
+use crate::talk::{Frame, Frames};
+use crate::topic::{Limits, Topic};
+
+/// Frames for one message.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    pub(super) text: String,
+    pub(super) frames: u32,
+}
+
+/// What each line is to become.
+pub(super) struct Shape {
+    /// The topic of all; without one a line is a frame.
+    pub(super) topic: Option<String>,
+    pub(super) retain: bool,
+    pub(super) confirm: bool,
+}
+
+/// Makes frames, and numbers those that are to be confirmed.
+pub(super) struct Composer {
+    shape: Shape,
+    made: u64,
+    scratch: Vec<u8>,
+}
+
+impl Composer {
+    pub(super) fn new(shape: Shape) -> Self {
+        Self { shape, made: 0, scratch: Vec::new() }
+    }
+
+    /// Adds the frame of one line, or says why there is none. An empty line is nothing.
+    pub(super) fn add(&mut self, line: &str, batch: &mut Batch) -> Result<(), String> {
+        if line.trim().is_empty() && self.shape.topic.is_none() {
+            return Ok(());
+        }
+        self.scratch.clear();
+        match &self.shape.topic {
+            Some(topic) => {
+                check_topic(topic)?;
+                check_payload(line)?;
+                encode(topic, line.trim(), &mut self.scratch);
+                let options = self.options(None)?;
+                self.append_options(&options);
+            }
+            None => self.frame(line)?,
+        }
+        if !batch.text.is_empty() {
+            batch.text.push('\n');
+        }
+        batch.text.push_str(std::str::from_utf8(&self.scratch).unwrap_or_default());
+        batch.frames += 1;
+        self.made += 1;
+        Ok(())
+    }
+
+    /// Puts a frame that came as one; as it is, where nothing is to be added.
+    fn frame(&mut self, line: &str) -> Result<(), String> {
+        let frame = one_frame(line)?;
+        check_topic(&frame.topic)?;
+        let options = self.options(frame.options)?;
+        if options.is_empty() {
+            self.scratch.extend_from_slice(line.trim().as_bytes());
+            return Ok(());
+        }
+        encode(&frame.topic, frame.payload, &mut self.scratch);
+        self.append_options(&options);
+        Ok(())
+    }
+
+    fn append_options(&mut self, options: &str) {
+        if !options.is_empty() {
+            self.scratch.pop();
+            self.scratch.extend_from_slice(b", ");
+            self.scratch.extend_from_slice(options.as_bytes());
+            self.scratch.push(b']');
+        }
+    }
+
+    /// The options with what is asked for by flags; empty where that is nothing.
+    fn options(&self, own: Option<&str>) -> Result<String, String> {
+        if !self.shape.retain && !self.shape.confirm {
+            return Ok(String::new());
+        }
+        let own: serde_json::Map<String, Value> =
+            serde_json::from_str(own.unwrap_or("{}")).map_err(|error| format!("options: {error}"))?;
+        let mut options = own;
+        if self.shape.retain {
+            options.insert("retain".to_owned(), true.into());
+        }
+        if self.shape.confirm {
+            options.insert("id".to_owned(), self.made.into());
+        }
+        Ok(Value::Object(options).to_string())
+    }
+}
+
+/// The one frame in a text.
+fn one_frame(text: &str) -> Result<Frame<'_>, String> {
+    let mut frames = Frames::of(text);
+    match (frames.next(), frames.is_done()) {
+        (Some(Ok(frame)), true) => Ok(frame),
+        (Some(Err(error)), _) => {
+            Err(format!("{error}; a line is a frame, as [\"lamp/set\", {{\"on\": true}}]"))
+        }
+        (_, false) => Err("two frames on one line".to_owned()),
+        (None, true) => Err("there is no frame".to_owned()),
+    }
+}
+
+/// Whether a topic names one thing, and not the connection itself. The hub knows the base and checks lengths.
+pub(in crate::cli) fn check_topic(topic: &str) -> Result<(), String> {
+    let limits = Limits { max_bytes: usize::MAX, max_levels: usize::MAX };
+    Topic::parse(topic, &limits).map_err(|error| format!("topic {topic:?}: {error}"))?;
+    if topic.starts_with("clown.talk/") {
+        return Err(format!(
+            "topic {topic:?}: what begins with clown.talk/ is between this program and the hub"
+        ));
+    }
+    Ok(())
+}
+
+/// Whether a text is one JSON value, and nothing that would break out of a frame.
+pub(in crate::cli) fn check_payload(text: &str) -> Result<(), String> {
+    let framed = format!("[\"\", {text}]");
+    let fault = match one_frame(&framed) {
+        Ok(frame) if frame.options.is_none() => return Ok(()),
+        Ok(_) => "it is more than one value".to_owned(),
+        Err(_) if text.trim().is_empty() => "it is empty".to_owned(),
+        Err(_) => match serde_json::from_str::<serde::de::IgnoredAny>(text) {
+            Err(error) => error.to_string(),
+            Ok(_) => "it is nested too deeply".to_owned(),
+        },
+    };
+    let shown: String = text.chars().take(60).collect();
+    let quoted = Value::from(shown.as_str()).to_string().replace('\'', r"'\''");
+    Err(format!(
+        "the payload is not JSON: {fault}; a text goes in double quotes, and those in single ones for the shell: \
+         '{quoted}'; an object is written as '{{\"state\": true}}'"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn composed(shape: Shape, lines: &[&str]) -> Result<String, String> {
+        let (mut composer, mut batch) = (Composer::new(shape), Batch::default());
+        for line in lines {
+            composer.add(line, &mut batch)?;
+        }
+        Ok(batch.text)
+    }
+
+    fn plain(topic: Option<&str>) -> Shape {
+        Shape { topic: topic.map(str::to_owned), retain: false, confirm: false }
+    }
+
+    #[test]
+    fn a_payload_goes_out_as_it_was_typed() {
+        assert_eq!(
+            composed(plain(Some("a\"b")), &["20.10", " [1,  2] "]).unwrap(),
+            "[\"a\\\"b\", 20.10]\n[\"a\\\"b\", [1,  2]]"
+        );
+    }
+
+    #[test]
+    fn a_frame_goes_out_as_it_came_blanks_around_it_aside() {
+        let lines = [" [ \"a\" ,1.0, {\"qos\": 1} ]\r", "", "[\"b\",null]"];
+        assert_eq!(composed(plain(None), &lines).unwrap(), "[ \"a\" ,1.0, {\"qos\": 1} ]\n[\"b\",null]");
+    }
+
+    #[test]
+    fn flags_become_options_beside_those_of_the_frame() {
+        let shape = Shape { topic: None, retain: true, confirm: true };
+        let text = composed(shape, &[r#"["a", 1.50, {"qos": 1, "id": "mine"}]"#, r#"["b", 2]"#]).unwrap();
+        assert_eq!(
+            text,
+            "[\"a\", 1.50, {\"id\":0,\"qos\":1,\"retain\":true}]\n[\"b\", 2, {\"id\":1,\"retain\":true}]"
+        );
+        let shape = Shape { topic: Some("a".to_owned()), retain: true, confirm: false };
+        assert_eq!(composed(shape, &["1"]).unwrap(), r#"["a", 1, {"retain":true}]"#);
+    }
+
+    #[test]
+    fn what_is_not_json_is_told_how_to_be() {
+        let error = check_payload("it's on").unwrap_err();
+        assert!(error.contains(r#"'"it'\''s on"'"#), "{error}");
+        for text in ["", "on", "{on: true}", "1, {\"retain\": true}", "1], [\"b\"", "1]\n[\"b\", 2", "1 2"] {
+            assert!(check_payload(text).is_err(), "{text}");
+        }
+        for text in ["1", "\"on\"", "null", " {\"a\": [1, {}]} "] {
+            assert!(check_payload(text).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_no_message_is_refused() {
+        for line in [
+            "1",
+            "[\"a\"]",
+            "[\"a/+\", 1]",
+            "[\"\", 1]",
+            "[\"a\", 1] [\"b\", 1]",
+            r#"["clown.talk/-/config/set", {}]"#,
+        ] {
+            assert!(composed(plain(None), &[line]).is_err(), "{line}");
+        }
+    }
+}

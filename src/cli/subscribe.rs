@@ -1,0 +1,215 @@
+//! `clown-hub sub`: prints what is said.
+
+mod csv;
+mod format;
+mod pretty;
+
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use serde_json::json;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use self::format::Formatter;
+use super::duration::duration;
+use super::exit::{broken, help_end};
+use super::hub_args::HubArgs;
+use super::output::{self, Output, notice, reader_gone};
+use super::{OperatorError, block_on};
+use crate::client::{Address, Connection, Failure, Heard, Said};
+use crate::talk::Frames;
+
+const AFTER_HELP: &str = help_end!(
+    "Examples:
+  clown-hub sub
+  clown-hub sub 'thermometer/#' relay/+ --format json --count 10
+  clown-hub sub --retained only --format csv --timestamps > now.csv"
+);
+
+/// Print messages as they come, and last values first.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct SubArgs {
+    /// What to listen to, relative to the base; without any all that the user may read
+    #[arg(value_name = "FILTER")]
+    filters: Vec<String>,
+    /// How a message is printed
+    #[arg(long, value_enum, default_value_t = Format::Plain)]
+    format: Format,
+    /// Say when the hub took each message
+    #[arg(long)]
+    timestamps: bool,
+    /// End after so many messages
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    count: Option<u64>,
+    /// End after this time, as 500ms, 10s, 2m or 1h
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    time: Option<Duration>,
+    /// Print last values only and end, or leave them out
+    #[arg(long, value_enum)]
+    retained: Option<Retained>,
+    /// Connect again when the hub goes away
+    #[arg(long)]
+    reconnect: bool,
+    #[command(flatten)]
+    hub: HubArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "lower")]
+pub(super) enum Format {
+    Plain,
+    Json,
+    Pretty,
+    Csv,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "lower")]
+enum Retained {
+    Only,
+    No,
+}
+
+pub(super) fn subscribe(args: &SubArgs) -> anyhow::Result<()> {
+    let address = args.hub.address()?;
+    block_on(async {
+        let mut printer = Printer::new(args);
+        let until = args.time.map(|time| Instant::now() + time);
+        tokio::select! {
+            biased;
+            ended = listen(args, &address, &mut printer) => ended?,
+            () = passed(until) => {}
+            () = reader_gone() => return Err(output::ReaderGone.into()),
+        }
+        printer.output.flush()?;
+        match args.count {
+            Some(count) if printer.printed < count => {
+                let sentence = format!("{} of {count} messages came", printer.printed);
+                Err(OperatorError::no_answer(sentence).into())
+            }
+            _ => Ok(()),
+        }
+    })
+}
+
+async fn passed(until: Option<Instant>) {
+    match until {
+        Some(until) => sleep_until(until).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Listens until it has heard enough; where that is asked for, on one connection after another.
+async fn listen(args: &SubArgs, address: &Address, printer: &mut Printer) -> anyhow::Result<()> {
+    const SHORTEST: Duration = Duration::from_millis(500);
+    const LONGEST: Duration = Duration::from_secs(30);
+    let mut wait = SHORTEST;
+    loop {
+        let opened = Connection::open(address, false, &settings(args)).await;
+        let was_open = opened.is_ok();
+        let ended = match opened {
+            Ok(connection) => converse(args, connection, printer).await?,
+            Err(failure) => Err(failure),
+        };
+        printer.output.flush()?;
+        match ended {
+            Ok(()) => return Ok(()),
+            Err(Failure::Lost(sentence)) if args.reconnect => {
+                wait = if was_open { SHORTEST } else { (wait * 2).min(LONGEST) };
+                notice(&format!("{sentence}; trying again in {wait:?}"));
+                sleep(wait).await;
+            }
+            Err(failure) => return Err(broken(failure)),
+        }
+    }
+}
+
+/// What `config/set` asks for.
+fn settings(args: &SubArgs) -> String {
+    let mut settings = json!({
+        "retained": args.retained != Some(Retained::No),
+        "options": args.timestamps || args.retained == Some(Retained::Only),
+    });
+    if !args.filters.is_empty()
+        && let Some(keys) = settings.as_object_mut()
+    {
+        keys.insert("filters".to_owned(), args.filters.clone().into());
+    }
+    settings.to_string()
+}
+
+/// Prints what comes on one connection. The outer error ends the program.
+async fn converse(
+    args: &SubArgs,
+    mut connection: Connection,
+    printer: &mut Printer,
+) -> anyhow::Result<Result<(), Failure>> {
+    if args.retained == Some(Retained::Only)
+        && let Err(failure) = connection.speaker.ask_for_a_sign().await
+    {
+        return Ok(Err(failure));
+    }
+    loop {
+        let heard = match connection.listener.next_at_once() {
+            Ok(Some(heard)) => Ok(heard),
+            Ok(None) => {
+                printer.output.flush()?;
+                connection.listener.next().await
+            }
+            Err(failure) => Err(failure),
+        };
+        match heard {
+            Ok(Heard::Text(text)) => {
+                if printer.hear(&text)? {
+                    printer.output.flush()?;
+                    connection.close().await;
+                    return Ok(Ok(()));
+                }
+            }
+            Ok(Heard::Closed) => return Ok(Err(Failure::Lost("the hub closed the connection".to_owned()))),
+            Err(failure) => return Ok(Err(failure)),
+        }
+    }
+}
+
+/// What is printed, and how much of it was.
+struct Printer {
+    output: Output,
+    formatter: Formatter,
+    retained: Option<Retained>,
+    count: Option<u64>,
+    printed: u64,
+}
+
+impl Printer {
+    fn new(args: &SubArgs) -> Self {
+        let formatter = Formatter::new(args.format, args.timestamps, output::in_colour());
+        Self { output: Output::default(), formatter, retained: args.retained, count: args.count, printed: 0 }
+    }
+
+    /// Prints the messages of a text, and says whether that was enough.
+    fn hear(&mut self, text: &str) -> anyhow::Result<bool> {
+        for frame in Frames::of(text).filter_map(Result::ok) {
+            match Said::read(&frame) {
+                None if self.retained == Some(Retained::Only) && !format::is_retained(&frame) => {}
+                None => {
+                    self.formatter.write(&frame, self.output.buffer());
+                    self.printed += 1;
+                    if self.count == Some(self.printed) {
+                        return Ok(true);
+                    }
+                }
+                Some(Said::Subscribed) if self.retained == Some(Retained::Only) => return Ok(true),
+                Some(Said::Skipped(count)) => {
+                    notice(&format!(
+                        "{count} readings gave way to newer ones, as they were not read fast enough"
+                    ));
+                }
+                Some(_) => {}
+            }
+        }
+        self.output.relieve()?;
+        Ok(false)
+    }
+}

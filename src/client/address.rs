@@ -1,0 +1,166 @@
+//! Where a hub is, and as whom to go there: `ws://USER:PASSWORD@HOST:PORT/BASE`.
+
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use url::Url;
+
+/// The form that every complaint about an address shows.
+const FORM: &str = "ws://USER:PASSWORD@HOST:PORT/BASE";
+
+/// The address of a hub. `Debug` and `Display` show no password.
+#[derive(Clone)]
+pub struct Address {
+    /// Without user and password.
+    url: Url,
+    user: Vec<u8>,
+    password: Option<Vec<u8>>,
+}
+
+/// Why a text is no address. Never repeats the text, which may hold a password.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AddressError {
+    /// Not a URL.
+    #[error("{0}; write {FORM}")]
+    NotAUrl(String),
+    /// TLS.
+    #[error(
+        "wss:// needs TLS, which this program does not have; use ws:// in a network you trust, or a tunnel"
+    )]
+    Tls,
+    /// `http` and the like.
+    #[error("the URL of a hub begins with ws://; write {FORM}")]
+    Scheme,
+    /// A colon could not be told from the one in front of the password.
+    #[error("a user's name holds no colon; write {FORM}")]
+    Colon,
+    /// The part behind the host.
+    #[error("the URL ends with the base: write {FORM}, without '?' and '#'")]
+    Query,
+}
+
+impl Address {
+    /// Reads an address. The path is the base, or one of the hub's own paths, which begin with `/auth/` and `/talk/`.
+    pub fn parse(text: &str) -> Result<Self, AddressError> {
+        let mut url = Url::parse(text).map_err(|error| AddressError::NotAUrl(error.to_string()))?;
+        match url.scheme() {
+            "ws" => {}
+            "wss" => return Err(AddressError::Tls),
+            _ => return Err(AddressError::Scheme),
+        }
+        if url.fragment().is_some() || url.query().is_some_and(|query| !query.starts_with("side=")) {
+            return Err(AddressError::Query);
+        }
+        let decode = |text: &str| -> Vec<u8> { percent_encoding::percent_decode_str(text).collect() };
+        let user = decode(url.username());
+        if user.contains(&b':') {
+            return Err(AddressError::Colon);
+        }
+        let password = url.password().map(decode);
+        // A URL of this scheme always has a host, and so a place for both.
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+        Ok(Self { url, user, password })
+    }
+
+    /// Whether there is a user whose password is missing.
+    pub fn lacks_password(&self) -> bool {
+        !self.user.is_empty() && self.password.is_none()
+    }
+
+    /// With this password.
+    pub fn set_password(&mut self, password: &[u8]) {
+        self.password = Some(password.to_vec());
+    }
+
+    /// Whether neither user nor password is given.
+    pub fn is_anonymous(&self) -> bool {
+        self.user.is_empty() && self.password.is_none()
+    }
+
+    /// The URL of the socket, for a dashboard or for a node (`docs/protocol.md`, clause 2.1). A path that names its side
+    /// keeps it.
+    pub fn socket(&self, as_node: bool) -> String {
+        let mut url = self.url.clone();
+        let path = url.path().trim_end_matches('/').to_owned();
+        if path.starts_with("/auth/") {
+            return url.into();
+        }
+        if path != "/talk" && !path.starts_with("/talk/") {
+            url.set_path(&format!("/talk{path}"));
+        }
+        if as_node && url.query().is_none() {
+            url.set_query(Some("side=node"));
+        }
+        url.into()
+    }
+
+    /// The header `Authorization`, where there is something to be sent.
+    pub fn authorization(&self) -> Option<String> {
+        if self.is_anonymous() {
+            return None;
+        }
+        let pair = [&self.user[..], self.password.as_deref().unwrap_or_default()].join(&b':');
+        Some(format!("Basic {}", STANDARD.encode(pair)))
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.url.fmt(f)
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Address").field("url", &self.url.as_str()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn socket(text: &str) -> String {
+        Address::parse(text).unwrap().socket(false)
+    }
+
+    #[test]
+    fn the_path_is_the_base_or_one_of_the_hubs_own() {
+        assert_eq!(socket("ws://hub"), "ws://hub/talk");
+        assert_eq!(socket("ws://hub:8080/"), "ws://hub:8080/talk");
+        assert_eq!(socket("ws://hub/nodes/bridge/0"), "ws://hub/talk/nodes/bridge/0");
+        assert_eq!(socket("ws://hub/talk/nodes"), "ws://hub/talk/nodes");
+        assert_eq!(socket("ws://hub/talkative"), "ws://hub/talk/talkative");
+        let tutorial = "ws://hub/auth/clown-talk-server_nodes_bridge_0";
+        assert_eq!(socket(tutorial), tutorial);
+    }
+
+    #[test]
+    fn a_node_says_so_unless_the_path_has_said_it() {
+        let node = |text| Address::parse(text).unwrap().socket(true);
+        assert_eq!(node("ws://hub/home/attic"), "ws://hub/talk/home/attic?side=node");
+        assert_eq!(node("ws://hub/talk/a?side=dashboard"), "ws://hub/talk/a?side=dashboard");
+    }
+
+    #[test]
+    fn the_password_leaves_the_url_for_a_header_and_is_shown_nowhere() {
+        let address = Address::parse("ws://cl%40wn:p%3Aw@hub/a").unwrap();
+        let header = address.authorization().unwrap();
+        assert_eq!(STANDARD.decode(header.strip_prefix("Basic ").unwrap()).unwrap(), b"cl@wn:p:w");
+        let shown = format!("{address} {address:?} {}", address.socket(true));
+        assert!(!shown.contains("p%3Aw") && !shown.contains("p:w") && !shown.contains("112"), "{shown}");
+    }
+
+    #[test]
+    fn a_text_that_is_no_address_is_told_how_to_be_one_and_not_repeated() {
+        for text in
+            ["hub secret", "http://u:secret@hub", "wss://u:secret@hub", "ws://u:secret@hub/?x=1", "ws://"]
+        {
+            let error = Address::parse(text).unwrap_err().to_string();
+            assert!(!error.contains("secret") && error.contains("ws://"), "{error}");
+        }
+        assert_eq!(Address::parse("ws://a%3Ab:c@hub").unwrap_err(), AddressError::Colon);
+    }
+}

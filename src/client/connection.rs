@@ -1,0 +1,235 @@
+//! A WebSocket to a hub.
+
+use std::time::Duration;
+
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{FutureExt, SinkExt, StreamExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::header::AUTHORIZATION;
+use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode};
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::protocol::frame::CloseFrame;
+use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
+
+use super::{Address, Limits, Said};
+use crate::talk::Frames;
+
+/// How long the hub may take to let us in, and to answer the opening. Its own limit for the former is as long.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// How long the hub may take to hear our good-bye.
+const GOOD_BYE: Duration = Duration::from_secs(2);
+/// Bytes that are read at one time.
+const READ_BUFFER: usize = 128 * 1024;
+/// The largest message that is taken. A hub takes at most 16 MiB, and adds options when it passes a message on.
+const MESSAGE: usize = 17 * 1024 * 1024;
+
+/// Why there is no connection, or no longer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// The hub said no, and will again.
+    #[error("{0}")]
+    Refused(String),
+    /// The address leads nowhere.
+    #[error("{0}")]
+    Address(String),
+    /// What may be better in a while.
+    #[error("{0}")]
+    Lost(String),
+}
+
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// An open transmission.
+pub struct Connection {
+    /// What is heard.
+    pub listener: Listener,
+    /// What is said.
+    pub speaker: Speaker,
+    /// What the hub told of its limits.
+    pub limits: Limits,
+}
+
+/// What a client hears.
+pub struct Listener {
+    url: String,
+    stream: SplitStream<Socket>,
+}
+
+/// Where a client speaks.
+pub struct Speaker {
+    url: String,
+    sink: SplitSink<Socket, Message>,
+}
+
+/// What came.
+pub enum Heard {
+    /// One message, of one frame or several.
+    Text(Utf8Bytes),
+    /// The other side answered our close, or the connection ended after it.
+    Closed,
+}
+
+impl Connection {
+    /// Connects and opens the transmission with the payload of a `config/set`. Where the hub refuses some of the filters,
+    /// the error is [`Failure::Refused`].
+    pub async fn open(address: &Address, as_node: bool, settings: &str) -> Result<Self, Failure> {
+        let url = address.socket(as_node);
+        let socket = timeout(PATIENCE, connect(address, &url)).await;
+        let socket = socket.unwrap_or_else(|_| Err(Failure::Lost(format!("{url}: no answer in 15 s"))))?;
+        let (sink, stream) = socket.split();
+        let listener = Listener { url: url.clone(), stream };
+        let mut connection = Self { listener, speaker: Speaker { url, sink }, limits: Limits::default() };
+        connection.limits = connection.configure(settings).await?;
+        Ok(connection)
+    }
+
+    /// Says `config/set` and waits for its answer, which comes alone and before everything else.
+    async fn configure(&mut self, settings: &str) -> Result<Limits, Failure> {
+        self.speaker.say(format!("[\"clown.talk/-/config/set\", {settings}]")).await?;
+        let answer = timeout(PATIENCE, async {
+            loop {
+                let Heard::Text(text) = self.listener.next().await? else {
+                    return Err(Failure::Lost(format!("{}: closed before it answered", self.listener.url)));
+                };
+                for frame in Frames::of(&text).filter_map(Result::ok) {
+                    match Said::read(&frame) {
+                        Some(Said::Open(limits)) => return Ok(limits),
+                        Some(Said::Refused { reason, filters }) => {
+                            return Err(Failure::Refused(refusal(&reason, &filters)));
+                        }
+                        _ => {}
+                    }
+                }
+            }
+        });
+        let silent =
+            || Failure::Lost(format!("{}: no answer to config/set; is it a Clown Hub?", self.speaker.url));
+        answer.await.map_err(|_| silent())?
+    }
+}
+
+/// A refusal in words; a filter at fault is in it.
+fn refusal(reason: &str, filters: &[String]) -> String {
+    match (reason, filters) {
+        ("forbidden", [_, ..]) => format!("this user may not subscribe to {}", filters.join(", ")),
+        (_, []) => format!("the hub refuses: {reason}"),
+        (_, _) => format!("the hub refuses {}: {reason}", filters.join(", ")),
+    }
+}
+
+impl Listener {
+    /// The next text.
+    pub async fn next(&mut self) -> Result<Heard, Failure> {
+        loop {
+            let message = self.stream.next().await;
+            if let Some(heard) = self.heard(message)? {
+                return Ok(heard);
+            }
+        }
+    }
+
+    /// The next text, if it is here already.
+    pub fn next_at_once(&mut self) -> Result<Option<Heard>, Failure> {
+        while let Some(message) = self.stream.next().now_or_never() {
+            if let Some(heard) = self.heard(message)? {
+                return Ok(Some(heard));
+            }
+        }
+        Ok(None)
+    }
+
+    fn heard(&self, message: Option<Result<Message, Error>>) -> Result<Option<Heard>, Failure> {
+        match message {
+            Some(Ok(Message::Text(text))) => Ok(Some(Heard::Text(text))),
+            Some(Ok(Message::Close(Some(close)))) if u16::from(close.code) != 1000 => {
+                Err(self.closed(&close))
+            }
+            Some(Ok(Message::Close(_)) | Err(Error::ConnectionClosed | Error::AlreadyClosed)) => {
+                Ok(Some(Heard::Closed))
+            }
+            Some(Ok(_)) => Ok(None),
+            Some(Err(error)) => Err(Failure::Lost(format!("{}: {error}", self.url))),
+            None => Err(Failure::Lost(format!("{}: the connection broke", self.url))),
+        }
+    }
+
+    fn closed(&self, close: &CloseFrame) -> Failure {
+        let code = u16::from(close.code);
+        let sentence = format!("{}: the hub closed the connection: {} ({code})", self.url, close.reason);
+        match code {
+            1008 | 1009 => Failure::Refused(sentence),
+            _ => Failure::Lost(sentence),
+        }
+    }
+}
+
+impl Speaker {
+    /// Says one message: a frame, or several separated by line feeds.
+    pub async fn say(&mut self, text: String) -> Result<(), Failure> {
+        self.sink.send(Message::text(text)).await.map_err(|error| self.lost(&error))
+    }
+
+    /// Asks for a sign that everything said so far was handled: [`Said::Subscribed`].
+    pub async fn ask_for_a_sign(&mut self) -> Result<(), Failure> {
+        self.say("[\"clown.talk/-/subscription/get\", null]".to_owned()).await
+    }
+
+    fn lost(&self, error: &Error) -> Failure {
+        Failure::Lost(format!("{}: {error}", self.url))
+    }
+}
+
+impl Connection {
+    /// Says good-bye, and waits for a moment that the hub says it, too.
+    pub async fn close(mut self) {
+        let good_bye = async {
+            if self.speaker.sink.send(Message::Close(None)).await.is_ok() {
+                while let Ok(Heard::Text(_)) = self.listener.next().await {}
+            }
+        };
+        let _ = timeout(GOOD_BYE, good_bye).await;
+    }
+}
+
+async fn connect(address: &Address, url: &str) -> Result<Socket, Failure> {
+    let nowhere = |reason: String| Failure::Address(format!("{url}: {reason}"));
+    let mut request = url.into_client_request().map_err(|error| nowhere(error.to_string()))?;
+    if let Some(authorization) = address.authorization() {
+        let mut value = HeaderValue::from_str(&authorization).map_err(|error| nowhere(error.to_string()))?;
+        value.set_sensitive(true);
+        request.headers_mut().insert(AUTHORIZATION, value);
+    }
+    let config = WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER)
+        .max_message_size(Some(MESSAGE))
+        .max_frame_size(Some(MESSAGE));
+    match connect_async_with_config(request, Some(config), true).await {
+        Ok((socket, _)) => Ok(socket),
+        Err(Error::Http(answer)) => Err(turned_away(address, url, answer.status())),
+        Err(Error::Io(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => Err(Failure::Lost(
+            format!("{url}: nobody listens there; is the hub running, and is that its port?"),
+        )),
+        Err(Error::Url(error)) => Err(nowhere(error.to_string())),
+        Err(error) => Err(Failure::Lost(format!("{url}: {error}"))),
+    }
+}
+
+fn turned_away(address: &Address, url: &str, status: StatusCode) -> Failure {
+    let advice = match status {
+        StatusCode::UNAUTHORIZED if address.is_anonymous() => {
+            "it wants a user and a password: give --url or CLOWN_HUB_URL as ws://USER:PASSWORD@HOST:PORT \
+             (the demo's is ws://clown:bigclown@127.0.0.1:8080)"
+        }
+        StatusCode::UNAUTHORIZED => "check the user and the password",
+        StatusCode::FORBIDDEN => "this user has no right under this base, or may not be its node",
+        StatusCode::NOT_FOUND => "check the base, which is the path of the URL",
+        StatusCode::TOO_MANY_REQUESTS => "too many wrong passwords; wait for a minute",
+        _ => {
+            return Failure::Lost(format!("{url}: the hub answered {}; is it a Clown Hub?", status.as_u16()));
+        }
+    };
+    Failure::Refused(format!("{url}: the hub answered {}: {advice}", status.as_u16()))
+}

@@ -1,0 +1,141 @@
+//! `clown-hub user`, `access` and `config`: what an operator does with files.
+
+use std::os::unix::fs::PermissionsExt;
+
+use insta::assert_snapshot;
+use tempfile::TempDir;
+
+use crate::support::{PASSWORD, Ran, run, user};
+
+struct Accounts {
+    _dir: TempDir,
+    file: String,
+}
+
+impl Accounts {
+    fn with(text: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("users.toml");
+        if !text.is_empty() {
+            std::fs::write(&file, text).unwrap();
+        }
+        Self { file: file.to_str().unwrap().to_owned(), _dir: dir }
+    }
+
+    fn run(&self, args: &[&str], input: &str) -> Ran {
+        let ran = run(&[args, &["--users", &self.file]].concat(), input);
+        Ran {
+            stderr: ran.stderr.replace(&self.file, "USERS"),
+            stdout: ran.stdout.replace(&self.file, "USERS"),
+            ..ran
+        }
+    }
+
+    fn text(&self) -> String {
+        std::fs::read_to_string(&self.file).unwrap()
+    }
+}
+
+const NEW: &str = "another horse battery\n";
+
+#[test]
+fn an_account_is_added_changed_and_removed_and_the_rest_of_the_file_stays() {
+    let first =
+        user("anna", &["a/#"], &[], false).replace("[[user]]", "# at the top\n\n[[user]] # the first");
+    let first = first.replace("subscribe =", "# what she reads\nsubscribe  =");
+    let accounts = Accounts::with(&first);
+    let added = accounts.run(&["user", "add", "emil", "--publish", "b/%u/#", "--retain"], NEW).succeeds();
+    assert_snapshot!(added, @"emil is in USERS now; a hub that runs has to be started again to know it");
+    assert!(accounts.text().starts_with(&first), "{}", accounts.text());
+    assert_eq!(std::fs::metadata(&accounts.file).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_snapshot!(accounts.run(&["user", "list"], "").succeeds(), @r"
+    anna
+      subscribe  a/#
+      publish    nothing
+    emil
+      subscribe  nothing
+      publish    b/emil/#; may retain
+    ");
+    accounts.run(&["user", "passwd", "anna"], NEW).succeeds();
+    let hash = |text: &str| text.lines().find(|line| line.starts_with("password")).unwrap().to_owned();
+    assert_ne!(hash(&accounts.text()), hash(&first));
+    assert_eq!(accounts.text().replace(&hash(&accounts.text()), &hash(&first)).find(&first), Some(0));
+    accounts.run(&["user", "remove", "emil"], "").succeeds();
+    assert!(!accounts.text().contains("emil") && accounts.text().contains("# what she reads"));
+    assert!(!accounts.text().contains(PASSWORD));
+}
+
+#[test]
+fn a_file_that_is_not_there_is_begun() {
+    let accounts = Accounts::with("");
+    accounts.run(&["user", "add", "anna", "--subscribe", "#"], NEW).succeeds();
+    accounts.run(&["config", "check"], "").succeeds();
+}
+
+#[test]
+fn what_makes_no_sense_changes_nothing() {
+    let accounts = Accounts::with(&user("anna", &["a/#"], &["a/+/set"], false));
+    let before = accounts.text();
+    let mistake = |args: &[&str]| {
+        let ran = accounts.run(args, NEW);
+        assert_eq!((ran.code, accounts.text() == before), (Some(2), true));
+        ran.stderr
+    };
+    assert_snapshot!(mistake(&["user", "add", "anna", "--publish", "#"]), @r#"clown-hub: USERS has an account "anna"; `clown-hub user passwd` changes its password"#);
+    assert_snapshot!(mistake(&["user", "add", "emil"]), @"clown-hub: the account could do nothing; give --subscribe or --publish a filter, as 'nodes/#'");
+    assert_snapshot!(mistake(&["user", "passwd", "emil"]), @r#"clown-hub: USERS has no account "emil"; `clown-hub user list` shows them"#);
+    assert_snapshot!(mistake(&["user", "remove", "anna"]), @"clown-hub: anna is the only account, and a hub does not start with a file of none; to go back to the demo, remove USERS");
+    assert!(
+        mistake(&["user", "add", "emil", "--publish", "a+"])
+            .contains("wildcard at byte 1 must be a whole level")
+    );
+    assert!(mistake(&["user", "add", "a/b", "--publish", "#"]).contains("must not contain '/'"));
+}
+
+#[test]
+fn rights_are_explained_by_the_filter_that_decides() {
+    let accounts = Accounts::with(&user("anna", &["a/#", "b/c"], &["a/+/set"], false));
+    let explained = |args: &[&str]| {
+        let ran = accounts.run(&[&["access", "explain"], args].concat(), "");
+        (ran.code, ran.stdout + &ran.stderr)
+    };
+    let (code, text) = explained(&["anna", "publish", "a/lamp/set"]);
+    assert_eq!(code, Some(0));
+    assert_snapshot!(text, @r#"yes: anna may publish to a/lamp/set, by publish = ["a/+/set"]"#);
+    let (code, text) = explained(&["anna", "publish", "b/lamp/set"]);
+    assert_eq!(code, Some(3));
+    assert_snapshot!(text, @r#"clown-hub: no: anna may not publish to b/lamp/set: none of its filters names that: publish = ["a/+/set"]"#);
+    let (_, text) = explained(&["anna", "subscribe", "b/#"]);
+    assert_snapshot!(text, @r#"clown-hub: no: anna may not subscribe to b/#: one filter has to name all that it names, and these name only a part: "b/c""#);
+    let (code, text) = explained(&["anna", "subscribe", "a/b/#"]);
+    assert_eq!(
+        (code, text.as_str()),
+        (Some(0), "yes: anna may subscribe to a/b/#, by subscribe = [\"a/#\"]\n")
+    );
+    assert_eq!(explained(&["emil", "publish", "a"]).0, Some(2));
+    assert_eq!(explained(&["anna", "publish", "a/+"]).0, Some(2));
+}
+
+#[test]
+fn the_configuration_is_checked_and_shown_with_where_it_comes_from() {
+    let good = run(&["config", "check"], "").succeeds();
+    assert_snapshot!(good, @"the configuration is good; it listens on 127.0.0.1:8080, with the demo user");
+    let bad = run(&["config", "check", "--set", "limits.filters=0", "--set", "server.listn=x"], "");
+    assert_eq!(bad.code, Some(2));
+    assert_snapshot!(bad.stderr, @r"
+    clown-hub: configuration
+    flag: unknown key server.listn; did you mean server.listen?
+    flag: limits.filters: 0 is below the least of 1 (filters)
+    ");
+    let shown = run(&["config", "show", "--set", "limits.filters=50"], "").succeeds();
+    let line = |key: &str| {
+        let line = shown.lines().find(|line| line.starts_with(key)).unwrap();
+        line.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(line("limits.filters"), ["limits.filters", "50", "flag"]);
+    assert_eq!(line("server.listen"), ["server.listen", "\"127.0.0.1:8080\"", "default"]);
+    let docs = run(&["config", "docs"], "").succeeds();
+    assert!(docs.contains(
+        "| `limits.filters` | `1000` | 1 to 100000 | filters | Filters that one connection may hold. |"
+    ));
+}

@@ -1,0 +1,93 @@
+//! What the documents and the help texts show is run, and completions load in the shells they are for.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use crate::support::{Hub, run};
+
+/// Runs a script where `clown-hub` is ours and everything else starts from nothing.
+fn shell(program: &[&str], script: &str, home: &Path, url: &str) -> Output {
+    let ours = Path::new(env!("CARGO_BIN_EXE_clown-hub")).parent().unwrap();
+    let path = format!("{}:{}", ours.display(), std::env::var("PATH").unwrap());
+    let mut command = Command::new(program[0]);
+    command.args(&program[1..]).arg(script).env_clear().current_dir(home);
+    command.env("PATH", path).env("HOME", home).env("CLOWN_HUB_URL", url);
+    if url.is_empty() {
+        command.env_remove("CLOWN_HUB_URL");
+    }
+    command.output().unwrap()
+}
+
+#[test]
+fn every_command_of_the_page_on_the_command_line_works() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/cli.md")).unwrap();
+    let hub = Hub::with(&["simulator.run=on"]);
+    let home = tempfile::tempdir().unwrap();
+    let url = format!("ws://clown:bigclown@{}", hub.address);
+    let blocks: Vec<_> = page.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(blocks.len() >= 6, "{} blocks were found", blocks.len());
+    for block in blocks {
+        let script =
+            format!("set -euo pipefail\n{}", block.replace("127.0.0.1:8080", &hub.address.to_string()));
+        let url = if block.contains("client.toml") { "" } else { &url };
+        let ran = shell(&["bash", "-c"], &script, home.path(), url);
+        assert!(ran.status.success(), "{block}\n{ran:?}");
+    }
+}
+
+#[test]
+fn the_commands_of_the_readme_work() {
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let hub = Hub::with(&["simulator.run=on"]);
+    let home = tempfile::tempdir().unwrap();
+    std::fs::create_dir(home.path().join("config")).unwrap();
+    let blocks = readme.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let ours: Vec<_> = blocks.filter(|block| block.contains("\nclown-hub")).collect();
+    assert_eq!(ours.len(), 2);
+    for block in ours {
+        let block = block.replace("127.0.0.1:8080", &hub.address.to_string());
+        // A line of input in place of a person at the prompt; and the hub itself runs until it is told to stop.
+        let lines = block.lines().filter(|line| !line.contains("--listen"));
+        let script: Vec<_> = lines.map(|line| format!("echo 'correct horse battery' | {line}")).collect();
+        let script = script.join("\n").replace("echo 'correct horse battery' | export", "export");
+        let ran = shell(&["bash", "-c"], &format!("set -euo pipefail\n{script}"), home.path(), "");
+        assert!(ran.status.success(), "{script}\n{ran:?}");
+    }
+}
+
+#[test]
+fn every_help_fits_a_screen_and_has_an_example() {
+    let commands = "pub|sub|req|nodes|sim|user hash|user add|user passwd|user list|user remove|access explain|\
+                    config check|config show|config docs|completions";
+    for command in commands.split('|') {
+        let args: Vec<_> = command.split(' ').chain(["-h"]).collect();
+        let help = run(&args, "").succeeds();
+        assert!(help.contains("Example"), "{help}");
+        assert!(help.lines().count() <= 32 && help.lines().all(|line| line.chars().count() <= 120), "{help}");
+    }
+}
+
+#[test]
+fn completions_load_in_bash_and_complete() {
+    let home = tempfile::tempdir().unwrap();
+    let script = "set -eu; eval \"$(clown-hub completions bash)\"; complete -p clown-hub; \
+                  COMP_WORDS=(clown-hub su); COMP_CWORD=1; _clown__hub clown-hub su clown-hub; echo \"${COMPREPLY[*]}\"";
+    let ran = shell(&["bash", "--norc", "-c"], script, home.path(), "");
+    let text = String::from_utf8_lossy(&ran.stdout);
+    assert!(ran.status.success() && ran.stderr.is_empty() && text.trim_end().ends_with("\nsub"), "{ran:?}");
+}
+
+#[test]
+fn completions_load_in_zsh() {
+    if Command::new("zsh").arg("--version").output().is_err() {
+        println!("zsh is not installed, so its completions were not loaded: tests/shells/install");
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    let script = "autoload -U compinit && compinit -u -D; mkdir f; clown-hub completions zsh > f/_clown-hub; \
+                  fpath=($PWD/f $fpath); compinit -u -D; autoload +X _clown-hub; \
+                  print -r -- ${_comps[clown-hub]} ${+functions[_clown-hub]}";
+    let ran = shell(&["zsh", "-f", "-c"], script, home.path(), "");
+    let text = String::from_utf8_lossy(&ran.stdout);
+    assert!(ran.status.success() && text.trim_end() == "_clown-hub 1", "{ran:?}");
+}

@@ -1,0 +1,245 @@
+//! The help texts of the commands, as they are printed on a terminal of a hundred columns.
+
+use insta::assert_snapshot;
+
+use crate::support::run;
+
+fn help(command: &str) -> String {
+    let args: Vec<_> = command.split(' ').chain(["-h"]).collect();
+    let text = run(&args, "").succeeds();
+    text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_commands_that_talk_to_a_hub() {
+    assert_snapshot!(help("pub"), @r##"
+    Publish messages
+
+    Usage: clown-hub pub [OPTIONS] [TOPIC] [PAYLOAD]
+
+    Arguments:
+      [TOPIC]    The topic, relative to the base; without it lines of standard input are frames,
+                 ["TOPIC", PAYLOAD]
+      [PAYLOAD]  The payload, as JSON; without it each line of standard input is one
+
+    Options:
+          --retain     Keep it as the last value of its topic
+          --confirm    Have the hub confirm every message
+          --node       Stand at the base as its node: readings are kept, and the node is present
+          --url <URL>  ws://USER:PASSWORD@HOST:PORT/BASE; else CLOWN_HUB_URL, else url in
+                       ~/.config/clown-hub/client.toml
+      -h, --help       Print help
+
+    Examples:
+      clown-hub pub relay/i2c0-3b/set '{"state": true}'
+      clown-hub sub --for 10s --format json | clown-hub pub --url ws://other/copy
+
+    Exit codes: 0 done, 1 something broke, 2 a mistake in what was asked, 3 refused, 4 no answer in time
+    "##);
+    assert_snapshot!(help("sub"), @r##"
+    Print messages as they come
+
+    Usage: clown-hub sub [OPTIONS] [FILTER]...
+
+    Arguments:
+      [FILTER]...  What to listen to, relative to the base; without any all that the user may read
+
+    Options:
+          --format <FORMAT>      How a message is printed [default: plain] [possible values: plain,
+                                 json, pretty, csv]
+          --timestamps           Say when the hub took each message
+          --count <N>            End after so many messages
+          --for <TIME>           End after this time, as 500ms, 10s, 2m or 1h
+          --retained <RETAINED>  Print last values only and end, or leave them out [possible values:
+                                 only, no]
+          --reconnect            Connect again when the hub goes away
+          --url <URL>            ws://USER:PASSWORD@HOST:PORT/BASE; else CLOWN_HUB_URL, else url in
+                                 ~/.config/clown-hub/client.toml
+      -h, --help                 Print help
+
+    Examples:
+      clown-hub sub
+      clown-hub sub 'thermometer/#' relay/+ --format json --count 10
+      clown-hub sub --retained only --format csv --timestamps > now.csv
+
+    Exit codes: 0 done, 1 something broke, 2 a mistake in what was asked, 3 refused, 4 no answer in time
+    "##);
+    assert_snapshot!(help("req"), @r##"
+    Send a command and print its answer
+
+    Usage: clown-hub req [OPTIONS] <TOPIC> [PAYLOAD]
+
+    Arguments:
+      <TOPIC>    The command: its last level is set, get, list, update or scan
+      [PAYLOAD]  The payload, as JSON [default: {}]
+
+    Options:
+          --timeout <TIME>  How long to wait, as 500ms, 10s or 2m [default: 5s]
+          --url <URL>       ws://USER:PASSWORD@HOST:PORT/BASE; else CLOWN_HUB_URL, else url in
+                            ~/.config/clown-hub/client.toml
+      -h, --help            Print help
+
+    What counts as the answer to a/b/set: a/b/ok, a/b/error, a/b/set/ok, a/b/set/error, or the state
+    that follows, a/b.
+
+    Examples:
+      clown-hub req relay/i2c0-3b/set '{"state": true}'
+      clown-hub req thermometer/i2c0-48/config/set '{"publish-interval": 5}' --timeout 2s
+
+    Exit codes: 0 done, 1 something broke, 2 a mistake in what was asked, 3 refused, 4 no answer in time
+    "##);
+    assert_snapshot!(help("nodes"), @r##"
+    List the nodes
+
+    Usage: clown-hub nodes [OPTIONS]
+
+    Options:
+          --format <FORMAT>  A table, or one JSON object for each node [default: table] [possible
+                             values: table, json]
+          --url <URL>        ws://USER:PASSWORD@HOST:PORT/BASE; else CLOWN_HUB_URL, else url in
+                             ~/.config/clown-hub/client.toml
+      -h, --help             Print help
+
+    Examples:
+      clown-hub nodes
+      clown-hub nodes --format json
+
+    Exit codes: 0 done, 1 something broke, 2 a mistake in what was asked, 3 refused, 4 no answer in time
+    "##);
+}
+
+#[test]
+fn the_commands_that_work_on_files() {
+    assert_snapshot!(help("user add"), @r##"
+    Add an account; the password is asked for, or a line of standard input
+
+    Usage: clown-hub user add [OPTIONS] <NAME>
+
+    Arguments:
+      <NAME>  The name
+
+    Options:
+          --publish <FILTER>    Topics that the user may publish to; may be given several times
+          --subscribe <FILTER>  Topics that the user may read; may be given several times
+          --retain              The option `retain` of a single message is obeyed
+          --config <FILE>       The configuration; without it config/hub.toml, if there is one
+          --users <FILE>        The accounts: users.file
+          --set <KEY=VALUE>     Sets any key, as in --set limits.filters=50
+      -h, --help                Print help
+
+    Example:
+      clown-hub user add jana --subscribe 'nodes/#' --publish 'nodes/+/+/relay/+/set'
+      pwgen 24 1 | tee gateway.pw | clown-hub user add gateway --publish 'nodes/#' --subscribe 'nodes/#'
+
+    Exit codes: 0 done, 1 something broke, 2 a mistake in what was asked, 3 refused, 4 no answer in time
+    "##);
+    assert_snapshot!(help("user passwd"), @r##"
+    Give an account another password
+
+    Usage: clown-hub user passwd [OPTIONS] <NAME>
+
+    Arguments:
+      <NAME>  The name
+
+    Options:
+          --config <FILE>    The configuration; without it config/hub.toml, if there is one
+          --users <FILE>     The accounts: users.file
+          --set <KEY=VALUE>  Sets any key, as in --set limits.filters=50
+      -h, --help             Print help
+
+    Example:
+      clown-hub user passwd jana
+      clown-hub user remove jana
+
+    Exit codes: 0 done, 1 something broke, 2 a mistake in what was asked, 3 refused, 4 no answer in time
+    "##);
+    assert_snapshot!(help("user list"), @r##"
+    List the accounts and what they may do
+
+    Usage: clown-hub user list [OPTIONS]
+
+    Options:
+          --config <FILE>    The configuration; without it config/hub.toml, if there is one
+          --users <FILE>     The accounts: users.file
+          --set <KEY=VALUE>  Sets any key, as in --set limits.filters=50
+      -h, --help             Print help
+
+    Example:
+      clown-hub user list --users /etc/clown-hub/users.toml
+
+    Exit codes: 0 done, 1 something broke, 2 a mistake in what was asked, 3 refused, 4 no answer in time
+    "##);
+    assert_snapshot!(help("access explain"), @r##"
+    Say whether an account may do something, and by which filter
+
+    Usage: clown-hub access explain [OPTIONS] <USER> <DEED> <TOPIC>
+
+    Arguments:
+      <USER>   The account
+      <DEED>   What they would do [possible values: publish, subscribe]
+      <TOPIC>  The topic they would publish to, or the filter they would subscribe to
+
+    Options:
+          --config <FILE>    The configuration; without it config/hub.toml, if there is one
+          --users <FILE>     The accounts: users.file
+          --set <KEY=VALUE>  Sets any key, as in --set limits.filters=50
+      -h, --help             Print help
+
+    Topics and filters are whole, as the accounts have them: with the base in front.
+
+    Examples:
+      clown-hub access explain jana publish nodes/bridge/0/relay/i2c0-3b/set
+      clown-hub access explain display subscribe 'nodes/#' --users /etc/clown-hub/users.toml
+
+    Exit codes: 0 done, 1 something broke, 2 a mistake in what was asked, 3 refused, 4 no answer in time
+    "##);
+    assert_snapshot!(help("config check"), @r##"
+    Tell every mistake in the configuration and the accounts, or that there is none
+
+    Usage: clown-hub config check [OPTIONS]
+
+    Options:
+          --config <FILE>    The configuration; without it config/hub.toml, if there is one
+          --users <FILE>     The accounts: users.file
+          --set <KEY=VALUE>  Sets any key, as in --set limits.filters=50
+      -h, --help             Print help
+
+    Example:
+      clown-hub config check --config /etc/clown-hub/hub.toml
+
+    Exit codes: 0 done, 1 something broke, 2 a mistake in what was asked, 3 refused, 4 no answer in time
+    "##);
+    assert_snapshot!(help("config show"), @r##"
+    Print every key with the value that counts, and where it comes from
+
+    Usage: clown-hub config show [OPTIONS]
+
+    Options:
+          --config <FILE>    The configuration; without it config/hub.toml, if there is one
+          --users <FILE>     The accounts: users.file
+          --set <KEY=VALUE>  Sets any key, as in --set limits.filters=50
+      -h, --help             Print help
+
+    Example:
+      clown-hub config show --set limits.filters=50 | grep -v default
+
+    Exit codes: 0 done, 1 something broke, 2 a mistake in what was asked, 3 refused, 4 no answer in time
+    "##);
+    assert_snapshot!(help("completions"), @r##"
+    Print the completions for a shell
+
+    Usage: clown-hub completions <SHELL>
+
+    Arguments:
+      <SHELL>  Which [possible values: bash, elvish, fish, powershell, zsh]
+
+    Options:
+      -h, --help  Print help
+
+    Examples:
+      clown-hub completions bash > ~/.local/share/bash-completion/completions/clown-hub
+      clown-hub completions zsh > "${fpath[1]}/_clown-hub"
+
+    Exit codes: 0 done, 1 something broke, 2 a mistake in what was asked, 3 refused, 4 no answer in time
+    "##);
+}

@@ -1,0 +1,77 @@
+//! `clown-hub req` and `clown-hub nodes`, against a simulated node.
+
+use insta::assert_snapshot;
+
+use crate::support::{Client, Hub, Ran, run};
+
+fn at_bridge(hub: &Hub, args: &[&str]) -> Ran {
+    let url = format!("ws://clown:bigclown@{}/nodes/bridge/0", hub.address);
+    run(&[args, &["--url", &url]].concat(), "")
+}
+
+async fn with_bridge() -> Hub {
+    let hub = Hub::with(&["simulator.run=on"]);
+    let mut reader = Client::open(&hub, "/talk/nodes/bridge/0", r#"{"filters": ["presence"]}"#).await;
+    reader.hear().await;
+    hub
+}
+
+#[tokio::test]
+async fn a_command_is_answered_by_the_state_that_follows_or_by_ok() {
+    let hub = with_bridge().await;
+    let state = at_bridge(&hub, &["req", "relay/i2c0-3b/set", r#"{"state": true}"#]).succeeds();
+    assert_eq!(state, "relay/i2c0-3b {\"state\": true}\n");
+    let state = at_bridge(&hub, &["req", "relay/i2c0-3b/get"]).succeeds();
+    assert_eq!(state, "relay/i2c0-3b {\"state\": true}\n");
+    let list = at_bridge(&hub, &["req", "-/-/config/list"]).succeeds();
+    assert!(list.starts_with("-/-/config/list/ok "), "{list}");
+    let ok =
+        at_bridge(&hub, &["req", "thermometer/i2c0-48/config/set", r#"{"publish-interval": 5}"#]).succeeds();
+    assert!(ok.starts_with("thermometer/i2c0-48/config/ok {\"publish-interval\": 5"), "{ok}");
+}
+
+#[tokio::test]
+async fn an_error_is_printed_and_told_by_the_exit_code() {
+    let hub = with_bridge().await;
+    let ran = at_bridge(&hub, &["req", "thermometer/i2c0-48/config/set", r#"{"publish-interval": "soon"}"#]);
+    assert_eq!(ran.code, Some(3));
+    assert!(ran.stdout.starts_with("thermometer/i2c0-48/config/error "), "{}", ran.stdout);
+    assert_snapshot!(ran.stderr, @"clown-hub: thermometer/i2c0-48/config/set was answered with an error");
+}
+
+#[tokio::test]
+async fn silence_is_told_by_the_exit_code() {
+    let hub = Hub::demo();
+    let ran = at_bridge(&hub, &["req", "relay/i2c0-3b/set", r#"{"state": true}"#, "--timeout", "200ms"]);
+    assert_eq!(ran.code, Some(4));
+    assert_snapshot!(ran.stderr, @"clown-hub: no answer to relay/i2c0-3b/set in 200ms; is the node there? `clown-hub nodes` shows it");
+}
+
+#[test]
+fn what_is_no_command_is_not_sent() {
+    let ran = run(&["req", "relay/i2c0-3b", "1"], "");
+    assert_eq!(ran.code, Some(2));
+    assert_snapshot!(ran.stderr, @"clown-hub: relay/i2c0-3b is no command, whose last level is set, get, list, update or scan; to send it all the same, use pub");
+}
+
+#[tokio::test]
+async fn nodes_are_listed_with_their_presence_and_values() {
+    let hub = Hub::demo();
+    let mut here = Client::open(&hub, "/talk/home/attic?side=node", "{}").await;
+    here.publish("thermometer/0", "20.10").await;
+    let mut gone = Client::open(&hub, "/talk/home/cellar?side=node", "{}").await;
+    gone.publish("lamp/0", r#"{"on": false}"#).await;
+    gone.leave().await;
+    let url = format!("ws://clown:bigclown@{}", hub.address);
+    let table = run(&["nodes", "--url", &url], "").succeeds();
+    let words: Vec<_> = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()).collect();
+    assert_eq!(words[0], ["NODE", "STATE", "FOR", "TOPICS", "LAST", "VALUES"]);
+    assert_eq!(
+        (&words[1][..2], &words[1][4..]),
+        (&["home/attic", "online"][..], &["1", "thermometer/0", "20.10"][..])
+    );
+    assert_eq!(&words[2][..2], ["home/cellar", "offline"]);
+    let lines = run(&["nodes", "--format", "json", "--url", &url], "").succeeds();
+    let node: serde_json::Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
+    assert_eq!((&node["node"], &node["values"]["thermometer/0"]), (&"home/attic".into(), &20.1.into()));
+}
