@@ -218,7 +218,7 @@ impl Outbox {
         let topic = inside.queue.first_topic().map(ToString::to_string).unwrap_or_default();
         let lost = inside.queue.give_up();
         // Remembered routes may hold this queue for a while, and must not hold the reader's task.
-        inside.reader = Waker::noop().clone();
+        inside.reader.clone_from(Waker::noop());
         if lost > 0 {
             self.figures.lost.add(lost);
             tracing::info!(client = %inside.name, topic, lost, "connection ended before everything was sent");

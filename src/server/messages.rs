@@ -170,12 +170,11 @@ impl Messages {
                 return Err(Fault::Protocol("a new message inside one that is not complete"));
             }
             (CONTINUATION, None) => return Err(Fault::Protocol("a continuation of nothing")),
-            (CONTINUATION | TEXT | BINARY, _) => {}
             (CLOSE | PING | PONG, _) if !is_last => return Err(Fault::Protocol("a control frame in pieces")),
             (CLOSE | PING | PONG, _) if len > 125 => {
                 return Err(Fault::Protocol("a control frame with more than 125 bytes"));
             }
-            (CLOSE | PING | PONG, _) => {}
+            (CONTINUATION | TEXT | BINARY | CLOSE | PING | PONG, _) => {}
             _ => return Err(Fault::Protocol("a reserved opcode")),
         }
         let before = if opcode == CONTINUATION { self.fragments.len() } else { 0 };

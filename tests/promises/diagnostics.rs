@@ -151,7 +151,7 @@ async fn there_are_so_many_places_and_the_next_one_is_told_so() {
 #[tokio::test]
 async fn with_accounts_the_endpoints_are_off_unless_they_are_wanted_and_then_ask_who_it_is() {
     let anna = user("anna", &["a/#"], &[], false);
-    let hub = Hub::with_users(&[anna.clone()], &[]);
+    let hub = Hub::with_users(std::slice::from_ref(&anna), &[]);
     let signed_in = basic("anna", PASSWORD);
     for path in ["/echo", "/ws", "/socket", "/streaming", "/poke", "/diagnostics"] {
         let answer = hub.knocks(path, &[("Authorization", &signed_in)]).await;
