@@ -215,13 +215,13 @@ mod tests {
             let mut read = Vec::new();
             loop {
                 match poll_fn(|cx| lines.poll_read(cx)).await {
-                    Incoming::Text => match lines.text() {
-                        Some(line) => read.push(Ok(line.to_owned())),
-                        None => {
+                    Incoming::Text => {
+                        let Some(line) = lines.text() else {
                             read.push(Err(Ending::NotUtf8));
                             return read;
-                        }
-                    },
+                        };
+                        read.push(Ok(line.to_owned()));
+                    }
                     Incoming::Alive => {}
                     Incoming::End(ending) => {
                         read.push(Err(ending));

@@ -72,7 +72,6 @@ impl Write for Line<'_> {
     }
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "the other errors are the end of the bytes")]
 fn theirs(bytes: &[u8]) -> Vec<Heard> {
     let config = WebSocketConfig::default().max_message_size(Some(LIMIT)).max_frame_size(Some(LIMIT));
     let mut socket = WebSocket::from_raw_socket(Line(Cursor::new(bytes)), Role::Server, Some(config));
@@ -107,12 +106,11 @@ fn theirs(bytes: &[u8]) -> Vec<Heard> {
 fn frame(first: u8, payload: &[u8], mask: Option<[u8; 4]>) -> Vec<u8> {
     let mut bytes = vec![first];
     let masked = if mask.is_some() { 0x80 } else { 0 };
-    match payload.len() {
-        short @ 0..126 => bytes.push(masked | short as u8),
-        long => {
-            bytes.push(masked | 126);
-            bytes.extend((long as u16).to_be_bytes());
-        }
+    if let Ok(short @ 0..0x7e) = u8::try_from(payload.len()) {
+        bytes.push(masked | short);
+    } else {
+        bytes.push(masked | 0x7e);
+        bytes.extend(u16::try_from(payload.len()).unwrap().to_be_bytes());
     }
     bytes.extend(mask.unwrap_or_default().iter().take(if mask.is_some() { 4 } else { 0 }));
     let start = bytes.len();
