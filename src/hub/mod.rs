@@ -11,10 +11,12 @@ mod allowance;
 mod channel;
 mod conversation;
 mod figures;
+mod links;
 mod outbox;
 mod presence;
 mod publication;
 mod queue;
+mod relay;
 mod rights;
 mod session;
 #[cfg(test)]
@@ -29,11 +31,13 @@ use parking_lot::RwLock;
 
 pub use allowance::{Excess, Rates};
 use channel::{Channel, Channels, Route, State};
-pub use figures::{Figures, Grows};
+pub use figures::{Figure, Figures, Grows};
+pub use links::{LinkFigures, Links};
 pub use outbox::{Found, Outbox, SessionId, Until};
 use presence::Presence;
-pub use publication::{Publication, View};
+pub use publication::{Publication, Trail, View};
 pub use queue::Bounds;
+pub use relay::{Forward, Refusal, Relayed};
 pub use rights::Rights;
 pub use session::{Client, Drained, Session, Side};
 use trie::Trie;
@@ -121,6 +125,7 @@ pub struct Hub {
     last_values: RwLock<Trie<Arc<Channel>>>,
     presence: Presence,
     figures: Arc<Figures>,
+    links: Links,
     next_session: AtomicU64,
     /// Receivers in remembered routes, those of replaced routes counted again.
     remembered_targets: AtomicUsize,
@@ -138,6 +143,7 @@ impl Hub {
             last_values: RwLock::default(),
             presence: Presence::default(),
             figures: Arc::default(),
+            links: Links::default(),
             next_session: AtomicU64::new(1),
             remembered_targets: AtomicUsize::new(0),
         })
@@ -158,12 +164,27 @@ impl Hub {
         &self.figures
     }
 
+    /// The links to other systems.
+    pub fn links(&self) -> &Links {
+        &self.links
+    }
+
     /// Publishes something about the hub itself, as a last value under `$SYS/hub/`.
     pub fn tell(&self, name: &str, payload: &str, now: SystemTime) {
+        self.say(name, payload, Retention::Keep, now);
+    }
+
+    /// Takes back what [`tell`](Self::tell) said under a name.
+    pub fn untell(&self, name: &str, now: SystemTime) {
+        self.say(name, "null", Retention::Clear, now);
+    }
+
+    fn say(&self, name: &str, payload: &str, retention: Retention, now: SystemTime) {
         if let Ok(topic) = Topic::parse(&format!("$SYS/hub/{name}"), &self.settings.topic) {
-            let message = Publication::new(topic, payload, Kind::Reading, "hub".into(), now);
+            let mut message = Publication::new(topic, payload, Kind::Reading, "hub".into(), now);
+            message.retention = retention;
             // A figure that does not fit will be told again soon.
-            let _ = self.publish(&Arc::new(message), Retention::Keep, None);
+            let _ = self.publish(&Arc::new(message), retention, None);
         }
     }
 

@@ -1,10 +1,11 @@
 //! One message on its way: encoded once, read by everybody from where they stand.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use serde_json::Value;
 
+use super::Retention;
 use crate::talk::{Kind, Request, frame, timestamp};
 use crate::topic::{Base, Topic};
 
@@ -23,8 +24,21 @@ pub struct Publication {
     pub expires: Option<SystemTime>,
     /// What the publisher put into the options, as the inside of a JSON object.
     pub passed_on: Box<str>,
+    /// What is to become of it here; for readers that tell another system.
+    pub retention: Retention,
+    /// Where it has been, for links to other systems: the first link that passes it on sets it.
+    pub trail: OnceLock<Trail>,
     /// The frame as a connection at the root reads it. Every other base reads a suffix of it.
     text: Box<[u8]>,
+}
+
+/// Where a message has been, in the words of the links. The hub carries it and does not look at it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trail {
+    /// How the message is known among hubs.
+    pub stamp: Box<str>,
+    /// The system that it was heard from; empty for one that began here.
+    pub heard_from: Arc<str>,
 }
 
 /// From where a session reads, and what it wants to see.
@@ -61,7 +75,17 @@ impl Publication {
     pub fn new(topic: Topic, payload: &str, kind: Kind, from: Arc<str>, time: SystemTime) -> Self {
         let mut text = Vec::with_capacity(topic.as_str().len() + payload.len() + 8);
         frame::encode(topic.as_str(), payload, &mut text);
-        Self { topic, kind, time, from, expires: None, passed_on: "".into(), text: text.into_boxed_slice() }
+        Self {
+            topic,
+            kind,
+            time,
+            from,
+            expires: None,
+            passed_on: "".into(),
+            retention: Retention::Pass,
+            trail: OnceLock::new(),
+            text: text.into_boxed_slice(),
+        }
     }
 
     /// What it counts for against the bounds of queues and of the store: the bytes of the frame at the root, and of
@@ -73,6 +97,12 @@ impl Publication {
     /// A frame is never empty.
     pub fn is_empty(&self) -> bool {
         false
+    }
+
+    /// The payload, as JSON text on one line.
+    pub fn payload(&self) -> &[u8] {
+        let start = OPENING.len() + frame::escaped_len(self.topic.as_str()) + "\", ".len();
+        self.text.get(start..self.text.len().saturating_sub(1)).unwrap_or_default()
     }
 
     /// Whether it is too old to be delivered.
@@ -124,6 +154,15 @@ mod tests {
         assert_eq!(seen("nodes/bridge/0/lux", "nodes/bridge/0"), r#"["lux", 20.10]"#);
         assert_eq!(seen("a//info", "a"), r#"["/info", 20.10]"#);
         assert_eq!(seen("ž\"\\/b", "ž\"\\"), r#"["b", 20.10]"#);
+    }
+
+    #[test]
+    fn the_payload_is_what_was_given() {
+        for topic in ["a", "ž\"\\/b"] {
+            let topic = Topic::parse(topic, &Limits::default()).unwrap();
+            let message = Publication::new(topic, "[1, 2]", Kind::Reading, "u".into(), SystemTime::UNIX_EPOCH);
+            assert_eq!(message.payload(), b"[1, 2]");
+        }
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub enum Side {
     Dashboard,
     /// A node or a gateway: sends states, reads commands.
     Node,
+    /// A link to another system: what comes over it is kept like the word of a node, but nobody is at home there.
+    Link,
 }
 
 /// Who comes in, and where.
@@ -255,7 +257,7 @@ impl Session {
     pub(super) fn usual_retention(&self, topic: &Topic, kind: Kind) -> Retention {
         let settings = &self.hub.settings;
         let named = |filters: &[Filter]| filters.iter().any(|filter| filter.matches(topic));
-        let state = self.client.side == Side::Node && kind == Kind::Reading;
+        let state = self.client.side != Side::Dashboard && kind == Kind::Reading;
         if (state || named(&settings.retain_always)) && !named(&settings.retain_never) {
             Retention::Keep
         } else {
@@ -263,7 +265,8 @@ impl Session {
         }
     }
 
-    pub(super) fn publish(&self, message: Publication, retention: Retention) -> Result<(), StoreFull> {
+    pub(super) fn publish(&self, mut message: Publication, retention: Retention) -> Result<(), StoreFull> {
+        message.retention = retention;
         self.hub.publish(&Arc::new(message), retention, Some(self.outbox.id))
     }
 
@@ -279,6 +282,7 @@ impl Session {
                 let offered = inside.queue.offer(Item::Reply(text));
                 self.outbox.account(&mut inside, offered, "clown.talk/-");
             }
+            Answer::None => {}
         }
         let generation = self.hub.resubscribe(&self.outbox, &gone, &new);
         let (found, looked_at) = match last_values {
@@ -310,6 +314,8 @@ pub(super) enum Answer {
     First(String),
     /// After what waits already.
     InLine(String),
+    /// Nowhere: nobody asked.
+    None,
 }
 
 /// Which last values a change of the subscription brings.
