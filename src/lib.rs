@@ -23,6 +23,7 @@
 //! bound in `docs/configuration.md`.
 
 pub mod access;
+pub mod bridge;
 pub mod cli;
 pub mod config;
 pub mod hub;

@@ -1,0 +1,8 @@
+//! Links.
+pub mod backoff;
+pub mod flight;
+pub mod guard;
+pub mod payload;
+pub mod queue;
+pub mod rules;
+pub mod stamp;
