@@ -2,6 +2,7 @@
 pub mod backoff;
 pub mod flight;
 pub mod guard;
+pub mod packets;
 pub mod payload;
 pub mod queue;
 pub mod rules;
