@@ -2,6 +2,7 @@
 
 #[cfg(target_os = "linux")]
 mod bench;
+mod bridge;
 mod serve;
 mod sim;
 mod user;
@@ -44,6 +45,9 @@ enum Command {
     /// Put a hub on this machine under load and count what comes back
     #[cfg(target_os = "linux")]
     Bench(bench::BenchArgs),
+    /// Work on links to MQTT brokers
+    #[command(subcommand)]
+    Bridge(bridge::BridgeCommand),
     /// Work on accounts
     #[command(subcommand)]
     User(user::UserCommand),
@@ -94,6 +98,7 @@ impl Cli {
             Some(Command::Sim(args)) => sim::sim(&args),
             #[cfg(target_os = "linux")]
             Some(Command::Bench(args)) => bench::bench(&args),
+            Some(Command::Bridge(command)) => bridge::bridge(command),
             Some(Command::User(command)) => user::user(&command),
         };
         match result {

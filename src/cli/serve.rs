@@ -1,4 +1,4 @@
-//! `clown-hub serve`: configuration, accounts, listeners, simulated nodes; then it says where it is and runs until
+//! `clown-hub serve`: configuration, accounts, listeners, links, simulated nodes; then it says where it is and runs until
 //! it is told to stop.
 
 use std::io::Write;
@@ -12,6 +12,7 @@ use tokio::net::{TcpListener, TcpSocket};
 
 use super::{OperatorError, ServeArgs, start_log};
 use crate::access::{self, Access, Accounts};
+use crate::bridge;
 use crate::config::{self, Run, Settings};
 use crate::hub::{self, Bounds, Client, Hub, Rates, Rights, Side};
 use crate::server::{self, Patience, Server};
@@ -31,7 +32,7 @@ pub(super) fn serve(args: ServeArgs) -> anyhow::Result<()> {
     runtime(settings.server.io_threads)?.block_on(run(settings, accounts))
 }
 
-fn configuration(args: ServeArgs) -> anyhow::Result<Settings> {
+pub(super) fn configuration(args: ServeArgs) -> anyhow::Result<Settings> {
     let named = [("server.listen", args.listen), ("users.file", args.users)];
     let named = named.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
     let sources = config::Sources {
@@ -125,6 +126,8 @@ async fn run(settings: Settings, accounts: Accounts) -> anyhow::Result<()> {
         server.serve_lines(lines);
     }
     server.tell_figures();
+    let bridges = settings.bridges.directory.clone();
+    shutdown.spawn(bridge::run(Arc::clone(&hub), bridges, settings.figures.every, shutdown.clone()));
     let simulated = simulate(&hub, &settings, is_demo, &shutdown);
     say_where(address, line_address, is_demo, &simulated);
 

@@ -25,9 +25,10 @@ use std::path::PathBuf;
 
 use self::layers::{Defaults, Layer, broken};
 pub use self::mistake::{Mistake, Mistakes};
+pub(crate) use self::mistake::{plain, quoted};
 use self::reader::{Asked, Reader};
 pub use self::settings::{
-    Figures, Limits, Log, LogFormat, Outbox, Retained, Routes, Run, Server, Settings, Simulator, Users,
+    Bridges, Figures, Limits, Log, LogFormat, Outbox, Retained, Routes, Run, Server, Settings, Simulator, Users,
     WebOrigin,
 };
 

@@ -137,11 +137,12 @@ fn help_says_what_there_is() {
     Usage: clown-hub [OPTIONS] [COMMAND]
 
     Commands:
-      serve  Run the hub (the default)
-      sim    Run simulated nodes as clients of a hub
-      bench  Put a hub on this machine under load and count what comes back
-      user   Work on accounts
-      help   Print this message or the help of the given subcommand(s)
+      serve   Run the hub (the default)
+      sim     Run simulated nodes as clients of a hub
+      bench   Put a hub on this machine under load and count what comes back
+      bridge  Work on links to MQTT brokers
+      user    Work on accounts
+      help    Print this message or the help of the given subcommand(s)
 
     Options:
           --config <FILE>
