@@ -8,8 +8,6 @@ const FIRST: Duration = Duration::from_secs(1);
 const LAST: Duration = Duration::from_mins(1);
 /// No wait is shorter than this.
 const LEAST: Duration = Duration::from_millis(100);
-/// A connection that held for so long was a good one: the waits begin anew.
-pub const HELD: Duration = Duration::from_secs(10);
 
 /// The waits between attempts.
 #[derive(Debug, Clone)]
@@ -25,15 +23,18 @@ impl Default for Backoff {
 
 impl Backoff {
     /// The next wait: anything between nothing and a span that doubles from 1 s to 60 s. `random` is from 0 to 1.
-    pub fn next(&mut self, random: f64) -> Duration {
+    pub fn wait(&mut self, random: f64) -> Duration {
         let wait = self.span.mul_f64(random.clamp(0.0, 1.0)).max(LEAST);
         self.span = (self.span * 2).min(LAST);
         wait
     }
 
-    /// The waits begin anew.
-    pub fn reset(&mut self) {
-        *self = Self::default();
+    /// A connection held for so long. If that is longer than the wait could have been it was a good one, and the waits
+    /// begin anew.
+    pub fn held(&mut self, time: Duration) {
+        if time >= self.span {
+            *self = Self::default();
+        }
     }
 }
 
@@ -50,11 +51,13 @@ mod tests {
     #[test]
     fn the_span_of_waits_doubles_up_to_a_minute_and_begins_anew() {
         let mut backoff = Backoff::default();
-        let longest: Vec<_> = (0..8).map(|_| backoff.next(1.0).as_secs()).collect();
+        let longest: Vec<_> = (0..8).map(|_| backoff.wait(1.0).as_secs()).collect();
         assert_eq!(longest, [1, 2, 4, 8, 16, 32, 60, 60]);
-        assert_eq!(backoff.next(0.5).as_secs(), 30);
-        assert_eq!(backoff.next(0.0), LEAST);
-        backoff.reset();
-        assert_eq!(backoff.next(1.0), FIRST);
+        assert_eq!(backoff.wait(0.5).as_secs(), 30);
+        assert_eq!(backoff.wait(0.0), LEAST);
+        backoff.held(Duration::from_secs(59));
+        assert_eq!(backoff.wait(1.0), LAST);
+        backoff.held(Duration::from_secs(60));
+        assert_eq!(backoff.wait(1.0), FIRST);
     }
 }

@@ -30,11 +30,11 @@ impl<'m> Outgoing<'m> {
 
 impl Link {
     /// A message of the broker. It is acknowledged when the hub has routed it, or will never.
-    pub(super) fn take_in(&mut self, connection: &mut Connection, publish: Publish) {
+    pub(super) fn take_in(&mut self, connection: &mut Connection, publish: &Publish) {
         let (id, qos) = (publish.id, publish.qos);
         let is_new = qos != Qos::ExactlyOnce || self.taken.insert(id);
         if is_new {
-            match self.route(&publish) {
+            match self.route(publish) {
                 Ok(Verdict::New) => self.figures.heard.add(1),
                 Ok(Verdict::Returned) => self.figures.returned.add(1),
                 Ok(Verdict::Worn) => {
@@ -88,12 +88,17 @@ impl Link {
             return Ok(Verdict::Returned);
         }
         let stamp = publish.stamp.as_deref().and_then(Stamp::parse);
-        let verdict = self.guard.came(self.id, stamp.as_ref(), (local.as_str(), json.as_bytes()), Instant::now());
+        let verdict =
+            self.guard.came(self.id, stamp.as_ref(), (local.as_str(), json.as_bytes()), Instant::now());
         if verdict != Verdict::New {
             return Ok(verdict);
         }
         let trail = Trail {
-            stamp: if stamp.is_some() { publish.stamp.clone().unwrap_or_default().into() } else { self.guard.fresh_stamp() },
+            stamp: if stamp.is_some() {
+                publish.stamp.clone().unwrap_or_default().into()
+            } else {
+                self.guard.fresh_stamp()
+            },
             heard_from: self.broker.clone(),
         };
         let kind = Kind::of(rule.relative(&local));
@@ -114,7 +119,8 @@ impl Link {
         let Some(last) = self.hub.last_value(local) else { return false };
         match publish.stamp.as_deref().and_then(Stamp::parse) {
             Some(stamp) => {
-                let same = |trail: &Trail| Stamp::parse(&trail.stamp).is_some_and(|last| last.id() == stamp.id());
+                let same =
+                    |trail: &Trail| Stamp::parse(&trail.stamp).is_some_and(|last| last.id() == stamp.id());
                 last.trail.get().is_some_and(same)
             }
             // With MQTT 5 it may be one of today that happens to be the same.
@@ -131,14 +137,14 @@ impl Link {
             if entry.relayed.message.has_expired(now) {
                 self.hub.figures().expired.add(1);
             } else {
-                self.send(connection, entry);
+                self.send(connection, &entry);
             }
         }
     }
 
-    fn send(&mut self, connection: &mut Connection, entry: Entry) {
-        match self.compose(connection, &entry) {
-            Err(why) => self.lose(&entry, &why),
+    fn send(&mut self, connection: &mut Connection, entry: &Entry) {
+        match self.compose(connection, entry) {
+            Err(why) => self.lose(entry, &why),
             Ok(composed) => {
                 let message = &entry.relayed.message;
                 self.guard.went((message.topic.as_str(), message.payload()), Instant::now());
@@ -163,12 +169,15 @@ impl Link {
     /// A message as the broker is to have it; an error where it cannot.
     fn compose<'e>(&self, connection: &Connection, entry: &'e Entry) -> Result<Composed<'e>, String> {
         let (message, welcome) = (&entry.relayed.message, &connection.welcome);
-        let named = self.settings.rules.get(entry.rule).and_then(|rule| Some((rule, rule.outward(&message.topic)?)));
+        let named =
+            self.settings.rules.get(entry.rule).and_then(|rule| Some((rule, rule.outward(&message.topic)?)));
         let (rule, topic) = named.ok_or("it has no name at the broker")?;
         let keeps = rule.retain != Retain::Never;
         let payload = match message.retention {
             Retention::Clear if keeps => Cow::Borrowed(&[][..]),
-            Retention::Clear | Retention::Keep | Retention::Pass => payload::outward(message.payload(), rule.text),
+            Retention::Clear | Retention::Keep | Retention::Pass => {
+                payload::outward(message.payload(), rule.text)
+            }
         };
         let is_kept = entry.relayed.is_last_value || message.retention != Retention::Pass;
         let stamp = (self.settings.version == Version::V5).then(|| {
@@ -178,7 +187,9 @@ impl Link {
         let bytes = HEADERS + topic.as_str().len() + payload.len() + stamp.as_ref().map_or(0, String::len);
         let most = welcome.packet_bytes.unwrap_or(usize::MAX);
         if bytes > most {
-            return Err(format!("it has {bytes} bytes and the broker takes {most}; raise the broker's largest packet"));
+            return Err(format!(
+                "it has {bytes} bytes and the broker takes {most}; raise the broker's largest packet"
+            ));
         }
         let qos = rule.qos.min(welcome.qos);
         Ok(Composed { topic, payload, qos, retain: keeps && is_kept && welcome.retains, stamp })
@@ -193,7 +204,10 @@ impl Link {
             0x87 => self.lose(&entry, "the broker does not allow it; give the user the right to write there"),
             0x95 => self.lose(&entry, "the broker finds it too large; raise the broker's largest message"),
             0x97 => self.lose(&entry, "the broker says that a quota is used up"),
-            code => self.lose(&entry, &format!("the broker refuses it with code {code:#x}; look into the broker's log")),
+            code => self.lose(
+                &entry,
+                &format!("the broker refuses it with code {code:#x}; look into the broker's log"),
+            ),
         }
     }
 }
@@ -211,7 +225,15 @@ impl Composed<'_> {
     fn with_id(&self, id: u16, again: bool) -> Outgoing<'_> {
         let Self { topic, payload, qos, retain, stamp } = self;
         let again = again && *qos != Qos::AtMostOnce;
-        Outgoing { topic: topic.as_str(), payload, id, qos: *qos, retain: *retain, again, stamp: stamp.clone() }
+        Outgoing {
+            topic: topic.as_str(),
+            payload,
+            id,
+            qos: *qos,
+            retain: *retain,
+            again,
+            stamp: stamp.clone(),
+        }
     }
 }
 

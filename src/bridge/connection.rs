@@ -19,23 +19,23 @@ use super::socket::{self, Socket};
 use crate::hub::{Found, Outbox, Until};
 
 /// What waits to be written, from which on nothing new is put there and nothing more is read.
-pub const CHUNK: usize = 64 * 1024;
+pub(super) const CHUNK: usize = 64 * 1024;
 /// How much is read at one time.
 const READ: usize = 32 * 1024;
 /// Messages of the broker that may be on their way to us: each is taken at once.
 const RECEIVE_MAX: u16 = 1000;
 
 /// A connection that the broker has welcomed.
-pub struct Connection {
+pub(super) struct Connection {
     socket: Box<dyn Socket>,
     /// From the broker.
-    pub reader: Reader,
+    pub(super) reader: Reader,
     /// To the broker.
-    pub writer: Writer,
+    pub(super) writer: Writer,
     /// What the broker allows.
-    pub welcome: Welcome,
+    pub(super) welcome: Welcome,
     /// When it was made.
-    pub since: Instant,
+    pub(super) since: Instant,
     keep_alive: Duration,
     heard: Instant,
     sent: Instant,
@@ -45,7 +45,7 @@ pub struct Connection {
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Event {
+pub(super) enum Event {
     /// There is something to be read from the reader.
     Read,
     /// There is something to be taken from the hub.
@@ -58,7 +58,7 @@ pub enum Event {
 
 /// What to do about a connection in the course of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sign {
+pub(super) enum Sign {
     /// Nothing.
     Alive,
     /// It is dead.
@@ -66,7 +66,7 @@ pub enum Sign {
 }
 
 /// Connects and is welcomed; otherwise says why not, and what to do. May be cancelled.
-pub async fn open(
+pub(super) async fn open(
     settings: Arc<LinkSettings>,
     client_id: String,
     clean: bool,
@@ -135,12 +135,16 @@ impl Trouble {
             Version::V5 => "3.1.1",
         };
         match self {
-            Self::Io(error) => format!("{broker} broke the connection off: {error}; look into the broker's log"),
+            Self::Io(error) => {
+                format!("{broker} broke the connection off: {error}; look into the broker's log")
+            }
             Self::Closed => format!(
                 "{broker} closed the connection without an answer; is that port for MQTT, and encrypted or not as \
                  in url? an old broker wants version = \"{other}\""
             ),
-            Self::Nonsense(what) => format!("{broker}: {what}; is that port for MQTT, and encrypted or not as in url?"),
+            Self::Nonsense(what) => {
+                format!("{broker}: {what}; is that port for MQTT, and encrypted or not as in url?")
+            }
             Self::Refused(Refused::Version) => {
                 format!("{broker} does not speak this version of MQTT; set version = \"{other}\"")
             }
@@ -159,7 +163,7 @@ impl Trouble {
 impl Connection {
     async fn welcomed(&mut self) -> Result<Welcome, Trouble> {
         loop {
-            match self.reader.next() {
+            match self.reader.packet() {
                 Ok(Some(Packet::Welcome(welcome))) => return Ok(welcome),
                 Ok(Some(Packet::Refused(why))) => return Err(Trouble::Refused(why)),
                 Ok(Some(Packet::Bye(why, _))) => return Err(Trouble::Refused(Refused::Other(why))),
@@ -177,7 +181,7 @@ impl Connection {
     }
 
     /// The next thing that happens. May be cancelled.
-    pub async fn next(&mut self, outbox: &Outbox) -> io::Result<Event> {
+    pub(super) async fn next(&mut self, outbox: &Outbox) -> io::Result<Event> {
         std::future::poll_fn(|cx| {
             if let Poll::Ready(event) = self.poll_socket(cx) {
                 return Poll::Ready(event);
@@ -219,12 +223,12 @@ impl Connection {
     }
 
     /// Whether all that was said is on its way.
-    pub fn is_written(&self) -> bool {
+    pub(super) fn is_written(&self) -> bool {
         self.writer.bytes.is_empty() && !self.is_unflushed
     }
 
     /// When to look again whether the broker is still there.
-    pub fn next_look(&self) -> Instant {
+    pub(super) fn next_look(&self) -> Instant {
         let dead = self.heard + self.keep_alive;
         if self.pinged.is_some() { dead } else { dead.min(self.ping_at()) }
     }
@@ -234,7 +238,7 @@ impl Connection {
     }
 
     /// Pings a broker that has been silent, or that we were silent to.
-    pub fn look(&mut self, now: Instant) -> Sign {
+    pub(super) fn look(&mut self, now: Instant) -> Sign {
         if now >= self.heard + self.keep_alive {
             return Sign::Dead;
         }
@@ -246,12 +250,12 @@ impl Connection {
     }
 
     /// The ping was answered.
-    pub fn ponged(&mut self) {
+    pub(super) fn ponged(&mut self) {
         self.pinged = None;
     }
 
     /// How long it was silent.
-    pub fn patience(&self) -> Duration {
+    pub(super) fn patience(&self) -> Duration {
         self.keep_alive
     }
 }

@@ -96,7 +96,8 @@ pub fn name(path: &Path) -> Option<Result<&str, String>> {
     let name = file.strip_suffix(".toml")?;
     let sound = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     if name.is_empty() || name.len() > 64 || !name.bytes().all(sound) {
-        let sentence = "the name of the file names the link: take 1 to 64 letters, digits, - and _ before .toml";
+        let sentence =
+            "the name of the file names the link: take 1 to 64 letters, digits, - and _ before .toml";
         return Some(Err(sentence.to_owned()));
     }
     Some(Ok(name))
@@ -116,7 +117,8 @@ pub fn load(path: &Path, limits: &Limits) -> Result<LinkSettings, Vec<Mistake>> 
 
 fn text(path: &Path) -> Result<String, String> {
     use std::io::Read;
-    let unreadable = |error: std::io::Error| format!("cannot be read: {error}; let the user of the hub read it");
+    let unreadable =
+        |error: std::io::Error| format!("cannot be read: {error}; let the user of the hub read it");
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).map_err(unreadable)?;
     file.take(FILE_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
@@ -184,7 +186,11 @@ impl Reader<'_> {
         let status_topic = self.status_topic(table);
         let client_id = self.string(table, "client_id");
         if client_id.as_ref().is_some_and(|id| id.is_empty() || id.len() > 256) {
-            self.say(at(table, "client_id"), Some("client_id"), "takes 1 to 256 bytes; leave it out to have one made");
+            self.say(
+                at(table, "client_id"),
+                Some("client_id"),
+                "takes 1 to 256 bytes; leave it out to have one made",
+            );
         }
         let [keep_alive, connect, session, inflight, packet_bytes, queue_messages, queue_bytes] =
             NUMBERS.map(|number| self.number(table, &number));
@@ -222,7 +228,9 @@ impl Reader<'_> {
             }
             let sentence = match name {
                 "password" => "passwords do not stand here: give password_file or password_env".to_owned(),
-                "topic" => "unknown key; what Mosquitto calls topic is a [[rule]] with filter here".to_owned(),
+                "topic" => {
+                    "unknown key; what Mosquitto calls topic is a [[rule]] with filter here".to_owned()
+                }
                 _ => format!("unknown key; there are {}", known.join(", ")),
             };
             let whole = within.map_or_else(|| plain(name), |within| format!("{within}.{}", plain(name)));
@@ -245,7 +253,11 @@ impl Reader<'_> {
             return None;
         };
         if !url.username().is_empty() || url.password().is_some() {
-            self.say(at, Some("url"), "leave user and password out of it: give user, and password_file or password_env");
+            self.say(
+                at,
+                Some("url"),
+                "leave user and password out of it: give user, and password_file or password_env",
+            );
             return None;
         }
         let (is_tls, port, is_websocket) = match url.scheme() {
@@ -279,7 +291,11 @@ impl Reader<'_> {
         let variable = self.string(table, "password_env");
         let file = self.string(table, "password_file");
         if variable.is_some() && file.is_some() {
-            self.say(at(table, "password_env"), Some("password_env"), "and password_file are both there; give one");
+            self.say(
+                at(table, "password_env"),
+                Some("password_env"),
+                "and password_file are both there; give one",
+            );
         }
         if (variable.is_some() || file.is_some()) && !has_user {
             let key = if variable.is_some() { "password_env" } else { "password_file" };
@@ -303,7 +319,9 @@ impl Reader<'_> {
         let mut path = |key| self.string(table, key).map(PathBuf::from);
         let (ca, cert, key) = (path("ca_file"), path("cert_file"), path("key_file"));
         if broker.is_some_and(|broker| !broker.is_tls) {
-            for name in ["ca_file", "cert_file", "key_file"].into_iter().filter(|key| table.contains_key(*key)) {
+            for name in
+                ["ca_file", "cert_file", "key_file"].into_iter().filter(|key| table.contains_key(*key))
+            {
                 self.say(at(table, name), Some(name), "is for mqtts:// and wss://, and url is neither");
             }
         }
@@ -325,7 +343,11 @@ impl Reader<'_> {
         let topic = self.string(table, "status_topic")?;
         match Topic::parse(&topic, &REMOTE_LIMITS) {
             Ok(parsed) if parsed.is_system() => {
-                self.say(at(table, "status_topic"), Some("status_topic"), "topics that begin with $ are the broker's own");
+                self.say(
+                    at(table, "status_topic"),
+                    Some("status_topic"),
+                    "topics that begin with $ are the broker's own",
+                );
             }
             Ok(_) => {}
             Err(error) => self.say(at(table, "status_topic"), Some("status_topic"), error.to_string()),
@@ -411,7 +433,7 @@ impl Reader<'_> {
         if self.mistakes.len() > before {
             return None;
         }
-        match Rule::new(draft, self.limits) {
+        match Rule::new(&draft, self.limits) {
             Ok(rule) => Some(rule),
             Err(error) => {
                 let at = table.get(error.key).map_or(start, |value| value.span().start);
@@ -432,19 +454,17 @@ impl Reader<'_> {
 
     fn number(&mut self, table: &Table<'_>, number: &Number) -> u32 {
         let Some(value) = table.get(number.key) else { return number.default };
-        let found = match value.get_ref() {
-            DeValue::Integer(found) => u32::from_str_radix(found.as_str(), found.radix()).ok(),
-            _ => None,
-        };
-        match found.filter(|found| (number.least..=number.most).contains(found)) {
-            Some(found) => found,
-            None => {
-                let unit = if number.unit.is_empty() { String::new() } else { format!(" ({})", number.unit) };
-                let sentence = format!("expected a whole number from {} to {}{unit}", number.least, number.most);
-                self.say(value.span().start, Some(number.key), sentence);
-                number.default
-            }
+        let allowed = number.least..=number.most;
+        if let DeValue::Integer(found) = value.get_ref()
+            && let Ok(found) = u32::from_str_radix(found.as_str(), found.radix())
+            && allowed.contains(&found)
+        {
+            return found;
         }
+        let unit = if number.unit.is_empty() { String::new() } else { format!(" ({})", number.unit) };
+        let sentence = format!("expected a whole number from {} to {}{unit}", number.least, number.most);
+        self.say(value.span().start, Some(number.key), sentence);
+        number.default
     }
 
     fn string(&mut self, table: &Table<'_>, key: &str) -> Option<String> {
@@ -516,7 +536,11 @@ mod tests {
 
     #[test]
     fn no_password_is_told_back() {
-        for text in ["url = 'mqtt://jana:hunter2@a'", "url = 'mqtt://a'\npassword = 'hunter2'", "url = 'mqtt://a'\nqos = 'hunter2'"] {
+        for text in [
+            "url = 'mqtt://jana:hunter2@a'",
+            "url = 'mqtt://a'\npassword = 'hunter2'",
+            "url = 'mqtt://a'\nqos = 'hunter2'",
+        ] {
             let told = told(&with_rule(text));
             assert!(!told.contains("hunter2"), "{told}");
         }

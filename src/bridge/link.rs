@@ -105,7 +105,7 @@ impl Link {
                     }
                 }
             };
-            let wait = self.backoff.next(backoff::random());
+            let wait = self.backoff.wait(backoff::random());
             self.complain(trouble, wait);
             if self.meanwhile(&stop, sleep(wait)).await.is_none() {
                 break;
@@ -129,7 +129,12 @@ impl Link {
         let opening = connection::open(Arc::clone(&self.settings), self.client_id.clone(), clean);
         let (patience, broker) = (self.settings.connect, self.settings.broker.to_string());
         async move {
-            let silence = |_| format!("{broker} did not answer in {} s; is the host right, is there a firewall?", patience.as_secs());
+            let silence = |_| {
+                format!(
+                    "{broker} did not answer in {} s; is the host right, is there a firewall?",
+                    patience.as_secs()
+                )
+            };
             timeout(patience, opening).await.map_err(silence)?
         }
     }
@@ -160,10 +165,11 @@ impl Link {
             let back: Vec<_> = self.flight.abandon().collect();
             self.figures.told.add((flying - back.len()) as u64);
             let gave_way = self.queue.put_back(back.into_iter());
-            self.account(gave_way);
+            self.account(&gave_way);
             self.taken.clear();
             self.subscribe(connection);
-            if self.settings.rules.iter().any(|rule| rule.direction.is_out() && rule.retain != Retain::Never) {
+            if self.settings.rules.iter().any(|rule| rule.direction.is_out() && rule.retain != Retain::Never)
+            {
                 self.session.recall();
             }
         }
@@ -265,13 +271,13 @@ impl Link {
 
     fn read(&mut self, connection: &mut Connection) -> Result<(), Ended> {
         loop {
-            let packet = match connection.reader.next() {
+            let packet = match connection.reader.packet() {
                 Ok(Some(packet)) => packet,
                 Ok(None) => return Ok(()),
                 Err(fault) => return Err(Ended::Broke(fault.to_string())),
             };
             match packet {
-                Packet::Publish(publish) => self.take_in(connection, publish),
+                Packet::Publish(publish) => self.take_in(connection, &publish),
                 Packet::Untakeable(it) => {
                     self.refuse(&it.topic, &it.why);
                     self.acknowledge(connection, it.id, it.qos);
@@ -303,9 +309,7 @@ impl Link {
     fn ended(&mut self, connection: &Connection, ended: Ended) -> Option<String> {
         self.figures.connected.set(0);
         let held = connection.since.elapsed();
-        if held >= backoff::HELD {
-            self.backoff.reset();
-        }
+        self.backoff.held(held);
         let broker = &self.settings.broker;
         match ended {
             Ended::Stopped => {
@@ -391,7 +395,7 @@ impl Link {
         for relayed in heard {
             if let Some(entry) = self.for_broker(relayed) {
                 let gave_way = self.queue.offer(entry);
-                self.account(gave_way);
+                self.account(&gave_way);
             }
         }
     }
@@ -411,11 +415,11 @@ impl Link {
     }
 
     /// Nothing gives way without a counter, and a line in the log when it begins and one when it is over.
-    fn account(&mut self, now: GaveWay) {
+    fn account(&mut self, now: &GaveWay) {
         let link = Arc::clone(&self.settings.name);
         self.figures.skipped.add(now.skipped);
         self.figures.lost.add(now.lost);
-        if now != GaveWay::default() {
+        if *now != GaveWay::default() {
             if self.gave_way.is_none() {
                 tracing::warn!(%link, waiting = self.queue.len(), bytes = self.queue.bytes(),
                     "the queue for the broker is full: from here on only the newest reading of a topic is kept");
@@ -461,7 +465,8 @@ impl Link {
         let now = SystemTime::now();
         let since = timestamp::milliseconds(now);
         let reason = reason.map(|reason| format!(", \"reason\": {}", serde_json::Value::from(reason)));
-        let payload = format!("{{\"state\": \"{state}\", \"since\": \"{since}\"{}}}", reason.unwrap_or_default());
+        let payload =
+            format!("{{\"state\": \"{state}\", \"since\": \"{since}\"{}}}", reason.unwrap_or_default());
         self.hub.tell(&format!("bridge/{}/state", self.settings.name), &payload, now);
     }
 }

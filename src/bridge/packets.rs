@@ -173,7 +173,7 @@ impl Reader {
     }
 
     /// The next packet; `None` until there are more bytes.
-    pub fn next(&mut self) -> Result<Option<Packet>, Fault> {
+    pub fn packet(&mut self) -> Result<Option<Packet>, Fault> {
         let passed = self.skip.min(self.bytes.len());
         self.bytes.advance(passed);
         self.skip -= passed;
@@ -255,18 +255,14 @@ fn publish(version: Version, head: &Head, mut packet: BytesMut) -> Packet {
         return Packet::Publish(Publish { topic, id, qos, retain, payload: rest, stamp: None });
     }
     let name = shown(topic);
-    match v5::Packet::read(&mut packet, None) {
-        Ok(v5::Packet::Publish(publish)) => {
-            let properties = publish.properties.map(|properties| properties.user_properties);
-            let ours = |(key, value): (String, String)| (key == stamp::PROPERTY).then_some(value);
-            let stamp = properties.into_iter().flatten().find_map(ours);
-            Packet::Publish(Publish { topic: publish.topic, id, qos, retain, payload: publish.payload, stamp })
-        }
-        Ok(_) | Err(_) => {
-            let why = "its properties cannot be read".to_owned();
-            Packet::Untakeable(Untakeable { topic: name, id, qos, why })
-        }
-    }
+    let Ok(v5::Packet::Publish(publish)) = v5::Packet::read(&mut packet, None) else {
+        let why = "its properties cannot be read".to_owned();
+        return Packet::Untakeable(Untakeable { topic: name, id, qos, why });
+    };
+    let properties = publish.properties.map(|properties| properties.user_properties);
+    let ours = |(key, value): (String, String)| (key == stamp::PROPERTY).then_some(value);
+    let stamp = properties.into_iter().flatten().find_map(ours);
+    Packet::Publish(Publish { topic: publish.topic, id, qos, retain, payload: publish.payload, stamp })
 }
 
 fn acknowledgement(
@@ -316,7 +312,9 @@ fn welcome(version: Version, body: &[u8], packet: &mut BytesMut) -> Result<Packe
             }
             return Ok(Packet::Welcome(welcome));
         }
-        Ok(v5::Packet::ConnAck(connack)) => connack.properties.and_then(|properties| properties.reason_string),
+        Ok(v5::Packet::ConnAck(connack)) => {
+            connack.properties.and_then(|properties| properties.reason_string)
+        }
         Ok(_) | Err(_) if code == 0 => return Err(Fault::new("a CONNACK that cannot be read")),
         Ok(_) | Err(_) => None,
     };
@@ -598,7 +596,7 @@ mod tests {
         let mut packets = Vec::new();
         for piece in bytes.chunks(piece.max(1)) {
             reader.bytes.extend_from_slice(piece);
-            while let Some(packet) = reader.next()? {
+            while let Some(packet) = reader.packet()? {
                 packets.push(packet);
             }
         }
@@ -620,7 +618,8 @@ mod tests {
     fn what_is_published_is_read_the_same_in_both_versions() {
         for version in [Version::V3, Version::V5] {
             for qos in [Qos::AtMostOnce, Qos::AtLeastOnce, Qos::ExactlyOnce] {
-                let bytes = written(version, |writer| writer.publish(message("č/b", b"1", qos, Some("a.1 a"))));
+                let bytes =
+                    written(version, |writer| writer.publish(message("č/b", b"1", qos, Some("a.1 a"))));
                 let expected = Publish {
                     topic: Bytes::from_static("č/b".as_bytes()),
                     id: if qos == Qos::AtMostOnce { 0 } else { 7 },
@@ -653,11 +652,15 @@ mod tests {
     #[test]
     fn a_topic_that_is_no_utf_8_is_left_to_the_link() {
         for version in [Version::V3, Version::V5] {
-            let mut bytes = written(version, |writer| writer.publish(message("ab", b"1", Qos::AtLeastOnce, None)));
+            let mut bytes =
+                written(version, |writer| writer.publish(message("ab", b"1", Qos::AtLeastOnce, None)));
             let at = bytes.windows(2).position(|pair| pair == b"ab").unwrap();
             bytes[at] = 0xff;
             let packets = all(version, 100, &bytes, 100).unwrap();
-            assert!(matches!(packets.as_slice(), [Packet::Publish(it)] if &*it.topic == b"\xffb"), "{packets:?}");
+            assert!(
+                matches!(packets.as_slice(), [Packet::Publish(it)] if &*it.topic == b"\xffb"),
+                "{packets:?}"
+            );
         }
     }
 
@@ -665,7 +668,10 @@ mod tests {
     fn an_older_broker_is_understood_as_such() {
         assert_eq!(all(Version::V5, 100, &[0x20, 2, 0, 1], 9), Ok(vec![Packet::Refused(Refused::Version)]));
         assert_eq!(all(Version::V3, 100, &[0x20, 2, 0, 5], 9), Ok(vec![Packet::Refused(Refused::Login)]));
-        assert_eq!(all(Version::V5, 100, &[0x20, 3, 0, 0x87, 0], 9), Ok(vec![Packet::Refused(Refused::Login)]));
+        assert_eq!(
+            all(Version::V5, 100, &[0x20, 3, 0, 0x87, 0], 9),
+            Ok(vec![Packet::Refused(Refused::Login)])
+        );
     }
 
     #[test]
@@ -681,7 +687,8 @@ mod tests {
 
     #[test]
     fn acknowledgements_are_read_with_every_reason() {
-        let bytes = [0x40, 3, 0, 7, 0x95, 0x40, 2, 0, 8, 0x50, 2, 0, 9, 0x62, 2, 0, 9, 0x70, 4, 0, 9, 0x92, 0];
+        let bytes =
+            [0x40, 3, 0, 7, 0x95, 0x40, 2, 0, 8, 0x50, 2, 0, 9, 0x62, 2, 0, 9, 0x70, 4, 0, 9, 0x92, 0];
         let expected = [
             Packet::Acknowledged(7, 0x95),
             Packet::Acknowledged(8, 0),
@@ -692,7 +699,10 @@ mod tests {
         assert_eq!(all(Version::V5, 100, &bytes, 3).unwrap(), expected);
         let refused = Packet::Subscribed(1, vec![None, Some("this user may not".to_owned())]);
         assert_eq!(all(Version::V5, 100, &[0x90, 5, 0, 1, 0, 1, 0x87], 2).unwrap(), [refused]);
-        assert_eq!(all(Version::V3, 100, &[0x90, 3, 0, 1, 2], 2).unwrap(), [Packet::Subscribed(1, vec![None])]);
+        assert_eq!(
+            all(Version::V3, 100, &[0x90, 3, 0, 1, 2], 2).unwrap(),
+            [Packet::Subscribed(1, vec![None])]
+        );
     }
 
     #[test]
@@ -702,7 +712,7 @@ mod tests {
             other => panic!("{other:?}"),
         };
         assert_eq!(told(&[0xe0, 0]), ("it said good-bye".to_owned(), false));
-        assert_eq!(told(&[0xe0, 1, 0x95]).1, true);
+        assert!(told(&[0xe0, 1, 0x95]).1);
         assert_eq!(told(&[0xe0, 2, 0x8e, 0]).0, "another client came with the same client id");
         assert_eq!(told(&[0xe0, 1, 0x70]).0, "code 0x70");
     }

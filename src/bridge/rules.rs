@@ -135,7 +135,7 @@ pub const REMOTE_LIMITS: Limits = Limits { max_bytes: 65_535, max_levels: 65_535
 
 impl Rule {
     /// The door: both filters must be filters, and no prefix may hold a wildcard.
-    pub fn new(draft: Draft, limits: &Limits) -> Result<Self, RuleError> {
+    pub fn new(draft: &Draft, limits: &Limits) -> Result<Self, RuleError> {
         if draft.filter.is_empty() && (draft.local_prefix.is_empty() || draft.remote_prefix.is_empty()) {
             let sentence = "is empty, which joins one topic to one topic: then both prefixes name them";
             return Err(RuleError { key: "filter", sentence: sentence.to_owned() });
@@ -190,14 +190,15 @@ impl Place {
             return Err(RuleError { key, sentence });
         }
         let whole = format!("{prefix}{filter}");
-        let parsed = Filter::parse(&whole, limits).map_err(|error| RuleError {
-            key: if filter.is_empty() { key } else { "filter" },
-            sentence: match error {
-                TopicError::WildcardNotAlone { .. } if !prefix.is_empty() && !prefix.ends_with('/') => {
-                    format!("{whole:?} is no filter: end {key} with a slash")
-                }
-                other => format!("{whole:?} is no filter: {}", other.to_string().replacen("topic", "filter", 1)),
-            },
+        let parsed = Filter::parse(&whole, limits).map_err(|error| {
+            let lacks_slash = !prefix.is_empty() && !prefix.ends_with('/');
+            let why = if lacks_slash && matches!(error, TopicError::WildcardNotAlone { .. }) {
+                format!("end {key} with a slash")
+            } else {
+                error.to_string().replacen("topic", "filter", 1)
+            };
+            let key = if filter.is_empty() { key } else { "filter" };
+            RuleError { key, sentence: format!("{whole:?} is no filter: {why}") }
         })?;
         Ok(Self { prefix: prefix.into(), filter: parsed })
     }
@@ -272,8 +273,10 @@ fn overlap(first: &Rule, second: &Rule) -> Option<Overlap> {
         let common = one.intersection(other)?.to_string();
         Some(Overlap { lines, common, direction })
     };
-    let inwards = both(Direction::is_in).then(|| meet(Direction::In, &first.remote.filter, &second.remote.filter));
-    let outwards = both(Direction::is_out).then(|| meet(Direction::Out, &first.local.filter, &second.local.filter));
+    let inwards =
+        both(Direction::is_in).then(|| meet(Direction::In, &first.remote.filter, &second.remote.filter));
+    let outwards =
+        both(Direction::is_out).then(|| meet(Direction::Out, &first.local.filter, &second.local.filter));
     inwards.flatten().or(outwards.flatten())
 }
 
@@ -307,7 +310,7 @@ pub(super) mod tests {
     }
 
     fn rule(direction: Direction, filter: &str, local: &str, remote: &str) -> Result<Rule, RuleError> {
-        Rule::new(draft(direction, filter, local, remote), &Limits::default())
+        Rule::new(&draft(direction, filter, local, remote), &Limits::default())
     }
 
     fn topic(text: &str) -> Topic {
@@ -355,7 +358,7 @@ pub(super) mod tests {
     #[test]
     fn a_prefix_that_lacks_its_slash_is_named() {
         let error = rule(Direction::In, "#", "house", "").unwrap_err();
-        assert_eq!(error.sentence, r##""house#" is no filter: end local_prefix with a slash"##);
+        assert_eq!(error.sentence, "\"house#\" is no filter: end local_prefix with a slash");
     }
 
     #[test]
@@ -380,12 +383,12 @@ pub(super) mod tests {
         second.line = 9;
         let first = rule(Direction::Both, "a/#", "x/", "").unwrap();
         let overlaps = Rules::new(vec![first.clone(), second.clone()]).unwrap_err();
-        assert_eq!(
-            overlaps,
-            [Overlap { lines: [1, 9], common: "a/b".to_owned(), direction: Direction::In }]
-        );
+        assert_eq!(overlaps, [Overlap { lines: [1, 9], common: "a/b".to_owned(), direction: Direction::In }]);
         second.direction = Direction::Out;
-        assert!(Rules::new(vec![first, second]).is_ok(), "they meet at the broker, each in its own direction");
+        assert!(
+            Rules::new(vec![first, second]).is_ok(),
+            "they meet at the broker, each in its own direction"
+        );
     }
 
     proptest! {

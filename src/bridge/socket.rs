@@ -26,26 +26,28 @@ use super::settings::LinkSettings;
 pub const MOST_MESSAGE: usize = 32 << 20;
 
 /// Anything that MQTT goes over.
-pub trait Socket: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(super) trait Socket: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Socket for T {}
 
 /// Why there is no connection; a sentence that says what to do.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub struct Unreachable(String);
+pub(super) struct Unreachable(String);
 
 /// Connects to the broker. May be cancelled.
-pub async fn connect(settings: &LinkSettings) -> Result<Box<dyn Socket>, Unreachable> {
+pub(super) async fn connect(settings: &LinkSettings) -> Result<Box<dyn Socket>, Unreachable> {
     let broker = &settings.broker;
     let tcp = TcpStream::connect((broker.host.as_str(), broker.port)).await.map_err(|error| {
-        let advice = match error.kind() {
-            io::ErrorKind::ConnectionRefused => "is the broker running, and is the port right?",
-            _ => "is the host right, and is there a network?",
+        let advice = if error.kind() == io::ErrorKind::ConnectionRefused {
+            "is the broker running, and is the port right?"
+        } else {
+            "is the host right, and is there a network?"
         };
         Unreachable(format!("{broker} cannot be reached: {error}; {advice}"))
     })?;
     let _ = tcp.set_nodelay(true);
-    let socket: Box<dyn Socket> = if broker.is_tls { Box::new(encrypt(settings, tcp).await?) } else { Box::new(tcp) };
+    let socket: Box<dyn Socket> =
+        if broker.is_tls { Box::new(encrypt(settings, tcp).await?) } else { Box::new(tcp) };
     match &broker.websocket {
         Some(path) => Ok(Box::new(upgrade(settings, path, socket).await?)),
         None => Ok(socket),
@@ -61,8 +63,9 @@ async fn encrypt(
     let config = tokio::task::spawn_blocking(move || tls(files.0.as_deref(), files.1.as_ref()));
     let config = config.await.map_err(|error| Unreachable(error.to_string()))?.map_err(Unreachable)?;
     let host = &settings.broker.host;
-    let name = ServerName::try_from(host.clone())
-        .map_err(|_| Unreachable(format!("{host} is no name that a certificate may have; put it right in url")))?;
+    let name = ServerName::try_from(host.clone()).map_err(|_| {
+        Unreachable(format!("{host} is no name that a certificate may have; put it right in url"))
+    })?;
     TlsConnector::from(Arc::new(config)).connect(name, tcp).await.map_err(|error| {
         let broker = &settings.broker;
         Unreachable(format!("{broker} and the hub find no encryption together: {error}; {}", advice(&error)))
@@ -79,11 +82,15 @@ fn advice(error: &io::Error) -> &'static str {
         Some(rustls::Error::InvalidCertificate(
             Certificate::NotValidForName | Certificate::NotValidForNameContext { .. },
         )) => "the certificate is for another name; use that name in url",
-        Some(rustls::Error::InvalidCertificate(Certificate::Expired | Certificate::ExpiredContext { .. })) => {
-            "the broker's certificate has expired; renew it, or put the clock of this machine right"
+        Some(rustls::Error::InvalidCertificate(
+            Certificate::Expired | Certificate::ExpiredContext { .. },
+        )) => "the broker's certificate has expired; renew it, or put the clock of this machine right",
+        Some(rustls::Error::InvalidCertificate(_)) => {
+            "the broker's certificate is not sound; look at it with openssl"
         }
-        Some(rustls::Error::InvalidCertificate(_)) => "the broker's certificate is not sound; look at it with openssl",
-        Some(rustls::Error::AlertReceived(_)) => "the broker refuses us; does it want cert_file and key_file?",
+        Some(rustls::Error::AlertReceived(_)) => {
+            "the broker refuses us; does it want cert_file and key_file?"
+        }
         Some(_) => "does that port speak TLS?",
         None => "does that port speak TLS? does the broker want cert_file and key_file?",
     }
@@ -98,7 +105,8 @@ fn tls(ca_file: Option<&Path>, identity: Option<&Identity>) -> Result<ClientConf
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if let Some(path) = ca_file {
         for certificate in certificates("ca_file", path)? {
-            let refused = |error| format!("ca_file: {} holds a certificate that is not sound: {error}", path.display());
+            let refused =
+                |error| format!("ca_file: {} holds a certificate that is not sound: {error}", path.display());
             roots.add(certificate).map_err(refused)?;
         }
     }
@@ -110,8 +118,9 @@ fn tls(ca_file: Option<&Path>, identity: Option<&Identity>) -> Result<ClientConf
     let config = config.map_err(|error| error.to_string())?.with_root_certificates(roots);
     let Some((cert, key)) = identity else { return Ok(config.with_no_client_auth()) };
     let shown = key.display();
-    let private = PrivateKeyDer::from_pem_file(key)
-        .map_err(|error| format!("key_file: {shown} holds no private key in PEM that can be read: {error}"))?;
+    let private = PrivateKeyDer::from_pem_file(key).map_err(|error| {
+        format!("key_file: {shown} holds no private key in PEM that can be read: {error}")
+    })?;
     config
         .with_client_auth_cert(certificates("cert_file", cert)?, private)
         .map_err(|error| format!("cert_file and key_file do not belong together: {error}"))
@@ -125,10 +134,16 @@ fn certificates(key: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, 
     if found.is_empty() { Err(format!("{key}: {shown} holds no certificate in PEM")) } else { Ok(found) }
 }
 
-async fn upgrade(settings: &LinkSettings, path: &str, socket: Box<dyn Socket>) -> Result<Bytewise, Unreachable> {
+async fn upgrade(
+    settings: &LinkSettings,
+    path: &str,
+    socket: Box<dyn Socket>,
+) -> Result<Bytewise, Unreachable> {
     let broker = &settings.broker;
     let failed = |why: String| {
-        Unreachable(format!("{broker} does not speak MQTT over WebSocket at {path}: {why}; is the path right? often it is /mqtt"))
+        Unreachable(format!(
+            "{broker} does not speak MQTT over WebSocket at {path}: {why}; is the path right? often it is /mqtt"
+        ))
     };
     let mut request =
         format!("ws://{broker}{path}").into_client_request().map_err(|error| failed(error.to_string()))?;
@@ -151,7 +166,11 @@ fn broken(error: tungstenite::Error) -> io::Error {
 }
 
 impl AsyncRead for Bytewise {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         while self.unread.is_empty() {
             match std::task::ready!(Pin::new(&mut self.stream).poll_next(cx)) {
                 Some(Ok(Message::Binary(bytes))) => self.unread = bytes,

@@ -57,7 +57,9 @@ impl Watch {
     /// Looks at the folder, away from the threads that serve sockets.
     pub(super) async fn look(&mut self, limits: Limits) -> Vec<Change> {
         let directory = self.directory.clone();
-        let Ok(marks) = tokio::task::spawn_blocking(move || marks(&directory)).await else { return Vec::new() };
+        let Ok(marks) = tokio::task::spawn_blocking(move || marks(&directory)).await else {
+            return Vec::new();
+        };
         // A folder that cannot be read just now says nothing about its files.
         let Some(marks) = marks else { return Vec::new() };
         let mut changes = self.gone(&marks);

@@ -36,7 +36,8 @@ pub(super) fn bridge(command: BridgeCommand) -> anyhow::Result<()> {
 }
 
 fn check(args: CheckArgs) -> anyhow::Result<()> {
-    let hub = serve::configuration(ServeArgs { config: args.config, listen: None, users: None, sets: Vec::new() })?;
+    let hub =
+        serve::configuration(ServeArgs { config: args.config, listen: None, users: None, sets: Vec::new() })?;
     let files = match args.file {
         Some(file) => vec![file],
         None => files(&hub.bridges.directory)?,
@@ -49,10 +50,18 @@ fn check(args: CheckArgs) -> anyhow::Result<()> {
         }
     }
     if files.is_empty() {
-        writeln!(text, "{} has no file that ends in .toml: there are no links", hub.bridges.directory.display())?;
+        writeln!(
+            text,
+            "{} has no file that ends in .toml: there are no links",
+            hub.bridges.directory.display()
+        )?;
     }
     std::io::stdout().write_all(text.as_bytes()).context("the rules could not be printed")?;
-    if mistakes.is_empty() { Ok(()) } else { Err(OperatorError::new(format!("bridges\n{}", mistakes.join("\n"))).into()) }
+    if mistakes.is_empty() {
+        Ok(())
+    } else {
+        Err(OperatorError::new(format!("bridges\n{}", mistakes.join("\n"))).into())
+    }
 }
 
 /// An example may be looked at, too.
@@ -62,7 +71,12 @@ fn load(path: &Path, limits: &Limits) -> Result<LinkSettings, Vec<Mistake>> {
     };
     let shown = path.display().to_string();
     let unreadable = |error: std::io::Error| {
-        vec![Mistake { file: shown.clone(), line: None, key: None, sentence: format!("cannot be read: {error}") }]
+        vec![Mistake {
+            file: shown.clone(),
+            line: None,
+            key: None,
+            sentence: format!("cannot be read: {error}"),
+        }]
     };
     let text = std::fs::read_to_string(path).map_err(unreadable)?;
     file::parse(name, &shown, &text, limits)

@@ -28,8 +28,8 @@ pub use self::mistake::{Mistake, Mistakes};
 pub(crate) use self::mistake::{plain, quoted};
 use self::reader::{Asked, Reader};
 pub use self::settings::{
-    Bridges, Figures, Limits, Log, LogFormat, Outbox, Retained, Routes, Run, Server, Settings, Simulator, Users,
-    WebOrigin,
+    Bridges, Figures, Limits, Log, LogFormat, Outbox, Retained, Routes, Run, Server, Settings, Simulator,
+    Users, WebOrigin,
 };
 
 /// Every key with its default, unit and meaning: a whole configuration, fit to be printed and edited.

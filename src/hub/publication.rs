@@ -160,7 +160,8 @@ mod tests {
     fn the_payload_is_what_was_given() {
         for topic in ["a", "ž\"\\/b"] {
             let topic = Topic::parse(topic, &Limits::default()).unwrap();
-            let message = Publication::new(topic, "[1, 2]", Kind::Reading, "u".into(), SystemTime::UNIX_EPOCH);
+            let message =
+                Publication::new(topic, "[1, 2]", Kind::Reading, "u".into(), SystemTime::UNIX_EPOCH);
             assert_eq!(message.payload(), b"[1, 2]");
         }
     }

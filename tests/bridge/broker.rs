@@ -127,7 +127,10 @@ impl Drop for Broker {
         if std::thread::panicking() {
             let log = std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default();
             let end: Vec<_> = log.lines().rev().take(15).collect();
-            println!("the end of the broker's log:\n{}", end.into_iter().rev().collect::<Vec<_>>().join("\n"));
+            println!(
+                "the end of the broker's log:\n{}",
+                end.into_iter().rev().collect::<Vec<_>>().join("\n")
+            );
         }
     }
 }

@@ -67,7 +67,8 @@ impl Load {
         let there = Subscriber::connect(broker_port, "load-sub", "load/out/#").await;
         let out = tokio::spawn(outwards(here, there, a_second, Arc::clone(&stop), Arc::clone(&arrived)));
         let listener = Client::open(hub, "/talk", r#"{"filters": ["load/in/#"]}"#).await;
-        let inward = tokio::spawn(inwards(broker_port, listener, a_second, Arc::clone(&stop), Arc::clone(&arrived)));
+        let inward =
+            tokio::spawn(inwards(broker_port, listener, a_second, Arc::clone(&stop), Arc::clone(&arrived)));
         Self { stop, out, inward, arrived }
     }
 
@@ -161,7 +162,8 @@ async fn inwards(
         }
         match tokio::time::timeout(PATIENCE, here.message()).await {
             Ok(Some(Ok(message))) if message.is_text() => {
-                let (topic, payload): (String, u64) = serde_json::from_str(message.to_text().unwrap()).unwrap();
+                let (topic, payload): (String, u64) =
+                    serde_json::from_str(message.to_text().unwrap()).unwrap();
                 orders.note(&topic, &payload.to_string());
                 arrived.fetch_add(1, Ordering::Relaxed);
             }
@@ -172,7 +174,12 @@ async fn inwards(
         }
     }
     sender.await.unwrap();
-    Count { sent: sent.load(Ordering::SeqCst), arrived: orders.arrived, again: orders.again, gaps: orders.gaps }
+    Count {
+        sent: sent.load(Ordering::SeqCst),
+        arrived: orders.arrived,
+        again: orders.again,
+        gaps: orders.gaps,
+    }
 }
 
 /// Publishes at QoS 1 until told to stop, and again what was not acknowledged when the broker went.
@@ -204,9 +211,8 @@ async fn publish(port: u16, a_second: u64, stop: Arc<AtomicBool>, sent: Arc<Atom
                 let Ok(id) = mqtt.send(&topic, payload.as_bytes()).await else { continue 'connections };
                 unacknowledged.back_mut().unwrap().0 = id;
             }
-            match tokio::time::timeout(Duration::from_millis(5), mqtt.read()).await {
-                Ok(Err(_)) => continue 'connections,
-                Ok(Ok(())) | Err(_) => {}
+            if let Ok(Err(_)) = tokio::time::timeout(Duration::from_millis(5), mqtt.read()).await {
+                continue 'connections;
             }
             while let Some(id) = mqtt.acknowledged.pop_front() {
                 if let Some(at) = unacknowledged.iter().position(|(held, _)| *held == id) {

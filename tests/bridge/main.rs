@@ -9,7 +9,13 @@
     reason = "a test that fails says so by a panic"
 )]
 #![allow(clippy::disallowed_methods, reason = "tasks of a test end with the test")]
-#![allow(unreachable_pub, dead_code, missing_docs, reason = "support is written as a crate of its own would be")]
+#![allow(
+    unreachable_pub,
+    dead_code,
+    unused_imports,
+    missing_docs,
+    reason = "support is written as a crate of its own would be, and for others, too"
+)]
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -37,9 +43,12 @@ pub fn link(port: u16, keys: &str, rules: &[(&str, &str)]) -> String {
 
 /// A figure of a link in `/metrics`.
 pub async fn figure(hub: &Hub, link: &str, name: &str) -> u64 {
-    let line = format!("clown_hub_bridge_{name}{{link=\"{link}\"}} ");
+    let head = format!("clown_hub_bridge_{name}{{link=\"{link}\"}} ");
     let text = metrics(hub).await;
-    let found = text.lines().find_map(|told| told.strip_prefix(&line)).unwrap_or_else(|| panic!("no {line} in {text}"));
+    let found = text
+        .lines()
+        .find_map(|told| told.strip_prefix(&head))
+        .unwrap_or_else(|| panic!("no {head} in {text}"));
     found.parse().unwrap()
 }
 

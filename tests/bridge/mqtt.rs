@@ -115,7 +115,7 @@ impl Mqtt {
 
     /// Reads once, and acknowledges what came.
     pub async fn read(&mut self) -> std::io::Result<()> {
-        let mut chunk = [0; 16 * 1024];
+        let mut chunk = vec![0; 16 * 1024];
         let read = self.stream.read(&mut chunk).await?;
         if read == 0 {
             return Err(std::io::ErrorKind::UnexpectedEof.into());
@@ -132,7 +132,11 @@ impl Mqtt {
                         answers.extend(packet(0x40, &rest[..2]));
                         rest = &rest[2..];
                     }
-                    self.messages.push_back(Message { topic, payload: rest.to_vec(), retain: first & 1 == 1 });
+                    self.messages.push_back(Message {
+                        topic,
+                        payload: rest.to_vec(),
+                        retain: first & 1 == 1,
+                    });
                 }
                 4 => self.acknowledged.push_back(u16::from_be_bytes([body[0], body[1]])),
                 _ => {}
@@ -161,7 +165,8 @@ impl Mqtt {
 
 /// Runs `mosquitto_pub` to its end.
 pub fn mosquitto_pub(port: u16, args: &[&str]) -> Output {
-    let done = Command::new("mosquitto_pub").args(["-h", "127.0.0.1", "-p", &port.to_string()]).args(args).output();
+    let done =
+        Command::new("mosquitto_pub").args(["-h", "127.0.0.1", "-p", &port.to_string()]).args(args).output();
     let done = done.expect("mosquitto_pub is not installed: run tests/brokers/install");
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     done
@@ -187,7 +192,8 @@ impl MosquittoSub {
     }
 
     pub async fn prints(&self, line: &str) {
-        until(&format!("{line:?} from mosquitto_sub"), || self.lines().iter().any(|printed| printed == line)).await;
+        until(&format!("{line:?} from mosquitto_sub"), || self.lines().iter().any(|printed| printed == line))
+            .await;
     }
 
     pub fn lines(&self) -> Vec<String> {

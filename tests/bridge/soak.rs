@@ -37,7 +37,11 @@ async fn soak(seconds: u64, a_second: u64) {
             proxy.break_off();
         }
         resident.push(hub.resident_kib());
-        println!("{:>4} s, {interruptions} interruptions, {} KiB", began.elapsed().as_secs(), hub.resident_kib());
+        println!(
+            "{:>4} s, {interruptions} interruptions, {} KiB",
+            began.elapsed().as_secs(),
+            hub.resident_kib()
+        );
     }
     let (out, inward) = load.finish().await;
     println!("out {out:?}\nin {inward:?}\ninterruptions {interruptions}, KiB {resident:?}");
@@ -49,7 +53,9 @@ async fn soak(seconds: u64, a_second: u64) {
     assert_eq!(figure(&hub, "house", "messages_skipped_total").await, 0);
     // Memory: the last quarter is not above the second by more than the noise of an allocator.
     if resident.len() >= 40 {
-        let most = |quarter: usize| *resident.chunks(resident.len().div_ceil(4)).nth(quarter).unwrap().iter().max().unwrap();
+        let most = |quarter: usize| {
+            *resident.chunks(resident.len().div_ceil(4)).nth(quarter).unwrap().iter().max().unwrap()
+        };
         assert!(most(3) < most(1) * 5 / 4 + 4096, "memory grows: {resident:?}");
     }
 }
