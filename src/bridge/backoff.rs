@@ -9,6 +9,9 @@ const LAST: Duration = Duration::from_mins(1);
 /// No wait is shorter than this.
 const LEAST: Duration = Duration::from_millis(100);
 
+/// A connection that held for so long was a good one.
+pub const HELD: Duration = Duration::from_secs(3);
+
 /// The waits between attempts.
 #[derive(Debug, Clone)]
 pub struct Backoff {
@@ -29,12 +32,9 @@ impl Backoff {
         wait
     }
 
-    /// A connection held for so long. If that is longer than the wait could have been it was a good one, and the waits
-    /// begin anew.
-    pub fn held(&mut self, time: Duration) {
-        if time >= self.span {
-            *self = Self::default();
-        }
+    /// A connection was good: the waits begin anew.
+    pub fn reset(&mut self) {
+        *self = Self::default();
     }
 }
 
@@ -55,9 +55,7 @@ mod tests {
         assert_eq!(longest, [1, 2, 4, 8, 16, 32, 60, 60]);
         assert_eq!(backoff.wait(0.5).as_secs(), 30);
         assert_eq!(backoff.wait(0.0), LEAST);
-        backoff.held(Duration::from_secs(59));
-        assert_eq!(backoff.wait(1.0), LAST);
-        backoff.held(Duration::from_secs(60));
+        backoff.reset();
         assert_eq!(backoff.wait(1.0), FIRST);
     }
 }

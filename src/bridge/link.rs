@@ -12,7 +12,7 @@ use super::backoff::{self, Backoff};
 use super::connection::{self, CHUNK, Connection, Event, Sign};
 use super::flight::{Flight, Stage};
 use super::guard::{Guard, LinkId};
-use super::packets::{Outgoing, Packet, Version};
+use super::packets::{Outgoing, Packet, TAKEN_OVER, Version};
 use super::queue::{Entry, GaveWay, Queue};
 use super::rules::Retain;
 use super::settings::LinkSettings;
@@ -46,6 +46,8 @@ pub(super) struct Link {
     client_id: String,
     has_connected: bool,
     strikes: u32,
+    /// What the link had carried when it was connected last.
+    carried_before: u64,
     backoff: Backoff,
     trouble: Option<(String, u64)>,
     /// What gave way since the log said that something does.
@@ -77,6 +79,7 @@ impl Link {
             client_id: settings.client_id.clone().unwrap_or_else(made),
             has_connected: false,
             strikes: 0,
+            carried_before: 0,
             backoff: Backoff::default(),
             trouble: None,
             gave_way: None,
@@ -155,6 +158,7 @@ impl Link {
     fn welcomed(&mut self, connection: &mut Connection) {
         self.has_connected = true;
         self.trouble = None;
+        self.carried_before = self.carried();
         self.figures.connected.set(1);
         self.figures.connects.add(1);
         let resumed = connection.welcome.session_present;
@@ -309,7 +313,11 @@ impl Link {
     fn ended(&mut self, connection: &Connection, ended: Ended) -> Option<String> {
         self.figures.connected.set(0);
         let held = connection.since.elapsed();
-        self.backoff.held(held);
+        // Two clients of one id throw each other out without end; they are not to do it at full speed.
+        let is_contest = matches!(&ended, Ended::Closed(why) if why.starts_with(TAKEN_OVER));
+        if !is_contest && (held >= backoff::HELD || self.carried() > self.carried_before) {
+            self.backoff.reset();
+        }
         let broker = &self.settings.broker;
         match ended {
             Ended::Stopped => {
@@ -336,6 +344,10 @@ impl Link {
     /// Something arrived, so the broker does not break over the first in line.
     pub(super) fn no_strike(&mut self) {
         self.strikes = 0;
+    }
+
+    fn carried(&self) -> u64 {
+        self.figures.heard.value() + self.figures.told.value()
     }
 
     fn give_up_first(&mut self) {

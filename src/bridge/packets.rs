@@ -119,6 +119,9 @@ impl Fault {
     }
 }
 
+/// The reason of a good-bye to a client whose place another one of the same id has taken.
+pub const TAKEN_OVER: &str = "another client came with the same client id";
+
 /// Topics that are told of packets which are not read are cut at so many bytes.
 const SHOWN_TOPIC: usize = 128;
 
@@ -358,7 +361,7 @@ fn bye(body: &[u8], packet: &mut BytesMut) -> Packet {
         0x00 => "it said good-bye",
         0x8b => "it is being stopped",
         0x8d => "it did not hear from us for too long",
-        0x8e => "another client came with the same client id",
+        0x8e => TAKEN_OVER,
         0x95 => "a packet of ours is too large for it",
         0x96 => "we send more than it allows",
         0x97 => "a quota is used up",

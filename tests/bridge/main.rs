@@ -21,7 +21,10 @@
 mod support;
 
 mod broker;
+mod away;
+mod carrying;
 mod load;
+mod loops;
 mod mqtt;
 mod proxy;
 mod soak;
