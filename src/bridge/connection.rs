@@ -180,12 +180,13 @@ impl Connection {
         }
     }
 
-    /// The next thing that happens. May be cancelled.
-    pub(super) async fn next(&mut self, outbox: &Outbox) -> io::Result<Event> {
+    /// The next thing that happens, here or in the outbox. May be cancelled.
+    pub(super) async fn next(&mut self, outbox: Option<&Outbox>) -> io::Result<Event> {
         std::future::poll_fn(|cx| {
             if let Poll::Ready(event) = self.poll_socket(cx) {
                 return Poll::Ready(event);
             }
+            let Some(outbox) = outbox else { return Poll::Pending };
             outbox.poll_until(Until::Something, cx).map(|found| Ok(Event::Hub(found)))
         })
         .await

@@ -3,8 +3,10 @@
 //! Messages are acknowledged in any order and sent again in the order in which they were sent first.
 
 use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
 
 use super::queue::Entry;
+use crate::hub::Publication;
 
 /// How far a message of QoS 2 has come; one of QoS 1 is only ever sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +50,11 @@ impl Flight {
     /// In the order in which they were sent.
     pub fn iter(&self) -> impl Iterator<Item = &Flying> {
         self.flying.iter()
+    }
+
+    /// Whether the very message is on its way.
+    pub fn holds(&self, message: &Arc<Publication>) -> bool {
+        self.flying.iter().any(|flying| Arc::ptr_eq(&flying.entry.relayed.message, message))
     }
 
     /// A packet id that nothing on its way has.

@@ -14,7 +14,7 @@ use super::flight::{Flight, Stage};
 use super::guard::{Guard, LinkId};
 use super::packets::{Outgoing, Packet, TAKEN_OVER, Version};
 use super::queue::{Entry, GaveWay, Queue};
-use super::rules::Retain;
+use super::rules::{Retain, Rule};
 use super::settings::LinkSettings;
 use crate::hub::{Client, Drained, Found, Hub, LinkFigures, Rates, Relayed, Rights, Session, Side};
 use crate::talk::timestamp;
@@ -26,6 +26,8 @@ pub const GRACE: Duration = Duration::from_secs(2);
 const STRIKES: u32 = 3;
 /// A connection that broke sooner than this after it was made may have broken over a message.
 const SHORT: Duration = Duration::from_secs(5);
+/// Last values that are taken from the hub ahead of what the broker takes.
+const LAST_VALUES: usize = 1000;
 /// Filters in one SUBSCRIBE.
 const FILTERS: usize = 50;
 
@@ -45,6 +47,9 @@ pub(super) struct Link {
     pub(super) broker: Arc<str>,
     client_id: String,
     has_connected: bool,
+    is_connected: bool,
+    /// Whether last values that were asked for are still to come.
+    recalling: bool,
     strikes: u32,
     /// What the link had carried when it was connected last.
     carried_before: u64,
@@ -78,6 +83,8 @@ impl Link {
             broker: settings.broker.to_string().to_ascii_lowercase().into(),
             client_id: settings.client_id.clone().unwrap_or_else(made),
             has_connected: false,
+            is_connected: false,
+            recalling: false,
             strikes: 0,
             carried_before: 0,
             backoff: Backoff::default(),
@@ -156,7 +163,7 @@ impl Link {
     }
 
     fn welcomed(&mut self, connection: &mut Connection) {
-        self.has_connected = true;
+        (self.has_connected, self.is_connected) = (true, true);
         self.trouble = None;
         self.carried_before = self.carried();
         self.figures.connected.set(1);
@@ -210,8 +217,7 @@ impl Link {
         let mut end: Option<Instant> = None;
         loop {
             self.pump(connection);
-            self.figures.queued.set((self.queue.len() + self.flight.len()) as u64);
-            self.figures.queued_bytes.set(self.queue.bytes() as u64);
+            self.measure();
             if end.is_some() && self.queue.is_empty() && self.flight.is_empty() {
                 return self.leave(connection).await;
             }
@@ -235,7 +241,7 @@ impl Link {
                     }
                     continue;
                 }
-                event = connection.next(&outbox) => event,
+                event = connection.next(self.has_room().then_some(&*outbox)) => event,
             };
             match event {
                 Ok(Event::Read) => {
@@ -262,7 +268,7 @@ impl Link {
         let outbox = Arc::clone(self.session.outbox());
         let written = async {
             while !connection.is_written() {
-                match connection.next(&outbox).await {
+                match connection.next(Some(&outbox)).await {
                     Ok(Event::Wrote | Event::Read) => connection.reader.bytes.clear(),
                     Ok(Event::Hub(found)) => self.hear(found),
                     Ok(Event::Closed) | Err(_) => return,
@@ -312,6 +318,7 @@ impl Link {
     /// What is told of the end of a connection; `None` where it was to end.
     fn ended(&mut self, connection: &Connection, ended: Ended) -> Option<String> {
         self.figures.connected.set(0);
+        self.is_connected = false;
         let held = connection.since.elapsed();
         // Two clients of one id throw each other out without end; they are not to do it at full speed.
         let is_contest = matches!(&ended, Ended::Closed(why) if why.starts_with(TAKEN_OVER));
@@ -390,6 +397,17 @@ impl Link {
             return;
         }
         self.gather(CHUNK);
+        self.measure();
+    }
+
+    /// Whether more may come from the hub. Last values wait there at no cost, so they come no faster than they go.
+    fn has_room(&self) -> bool {
+        !self.recalling || self.queue.len() < self.settings.queue_messages.min(LAST_VALUES)
+    }
+
+    fn measure(&self) {
+        self.figures.queued.set((self.queue.len() + self.flight.len()) as u64);
+        self.figures.queued_bytes.set(self.queue.bytes() as u64);
     }
 
     /// Takes what the hub has for the broker, about so many bytes of it.
@@ -400,7 +418,11 @@ impl Link {
                 sum += relayed.message.len();
                 heard.push(relayed);
             });
-            if drained == Drained::Everything || sum >= bytes {
+            if drained == Drained::Everything {
+                self.recalling &= !self.is_connected;
+                break;
+            }
+            if sum >= bytes || (self.is_connected && self.recalling && heard.len() >= LAST_VALUES) {
                 break;
             }
         }
@@ -420,7 +442,10 @@ impl Link {
             return None;
         }
         let (number, rule) = self.settings.rules.for_local(&message.topic)?;
-        if relayed.is_last_value && rule.retain == Retain::Never {
+        // While the broker is away nothing is to be recalled: that is done when it is back.
+        let is_needless =
+            || !self.is_connected || rule.retain == Retain::Never || self.flight.holds(&relayed.message);
+        if relayed.is_last_value && is_needless() {
             return None;
         }
         Some(Entry { relayed, rule: number })

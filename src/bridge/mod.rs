@@ -51,7 +51,8 @@ pub const LOOK: Duration = Duration::from_secs(1);
 /// Starts, restarts and stops links as the files of a folder say, until the sign to stop.
 pub async fn run(hub: Arc<Hub>, directory: PathBuf, figures_every: Duration, shutdown: Shutdown) {
     let guard = Arc::new(Guard::new(&hub_id(), Instant::now()));
-    let mut bridges = Bridges { hub, guard, shutdown: shutdown.clone(), running: Vec::new() };
+    let mut bridges =
+        Bridges { hub, guard, shutdown: shutdown.clone(), running: Vec::new(), ending: Vec::new() };
     let mut watch = Watch::of(directory);
     let mut told = Instant::now();
     loop {
@@ -59,6 +60,7 @@ pub async fn run(hub: Arc<Hub>, directory: PathBuf, figures_every: Duration, shu
             bridges.follow(change);
         }
         bridges.restart_broken();
+        bridges.forget_ended();
         if told.elapsed() >= figures_every {
             told = Instant::now();
             bridges.tell_figures();
@@ -85,6 +87,8 @@ struct Bridges {
     guard: Arc<Guard>,
     shutdown: Shutdown,
     running: Vec<Running>,
+    /// Links that were told to stop, and whose file is gone.
+    ending: Vec<(Arc<str>, oneshot::Receiver<()>)>,
 }
 
 /// A link and the way to stop it.
@@ -100,7 +104,10 @@ impl Bridges {
         match change {
             Change::There(settings) => {
                 let name = Arc::clone(&settings.name);
-                let before = self.stop(&name);
+                let before = self.stop(&name).or_else(|| {
+                    let at = self.ending.iter().position(|(ending, _)| *ending == name)?;
+                    Some(self.ending.swap_remove(at).1)
+                });
                 if before.is_none() && self.running.len() >= MOST_LINKS {
                     let file = &settings.file;
                     tracing::error!(%file, "there are {MOST_LINKS} links already: this one is not started");
@@ -116,8 +123,8 @@ impl Bridges {
                 }
             }
             Change::Gone(name) => {
-                if self.stop(&name).is_some() {
-                    self.forget(&name);
+                if let Some(ended) = self.stop(&name) {
+                    self.ending.push((name.into(), ended));
                 }
             }
         }
@@ -165,6 +172,16 @@ impl Bridges {
             for (figure, _, _, value) in figures.all() {
                 self.hub.tell(&format!("bridge/{name}/{figure}"), &value.to_string(), now);
             }
+        }
+    }
+
+    fn forget_ended(&mut self) {
+        let is_over = |(_, ended): &mut (Arc<str>, oneshot::Receiver<()>)| {
+            ended.try_recv() == Err(oneshot::error::TryRecvError::Closed)
+        };
+        let over: Vec<_> = self.ending.extract_if(.., is_over).collect();
+        for (name, _) in over {
+            self.forget(&name);
         }
     }
 

@@ -135,8 +135,12 @@ async fn a_queue_that_is_full_keeps_newest_readings_and_commands_and_says_what_i
     for n in 0..12 {
         here.publish("x/a/set", &n.to_string()).await;
     }
-    hub.logs("the queue for the broker is full: from here on only the newest reading of a topic is kept").await;
-    hub.logs("the queue for the broker is full: the oldest messages are lost link=house topic=Some(\"x/a/t\")").await;
+    hub.logs("the queue for the broker is full: from here on only the newest reading of a topic is kept")
+        .await;
+    hub.logs(
+        "the queue for the broker is full: the oldest messages are lost link=house topic=Some(\"x/a/t\")",
+    )
+    .await;
     let skipped = figure(&hub, "house", "messages_skipped_total").await;
     let lost = figure(&hub, "house", "messages_lost_total").await;
     assert_eq!((skipped, lost), (29, 3));
@@ -172,7 +176,8 @@ async fn figures_and_state_of_a_link_are_last_values_under_sys() {
             break;
         }
     }
-    let mut figures = Client::open(&hub, "/talk", r#"{"filters": ["$SYS/hub/bridge/house/connected"]}"#).await;
+    let mut figures =
+        Client::open(&hub, "/talk", r#"{"filters": ["$SYS/hub/bridge/house/connected"]}"#).await;
     while figures.two().await[1] != 1 {}
     std::fs::remove_file(hub.dir().join("bridges/house.toml")).unwrap();
     hub.logs("link is off").await;

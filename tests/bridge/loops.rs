@@ -14,10 +14,15 @@ const EVERYTHING: &[(&str, &str)] = &[("both", "#")];
 
 /// A hub with links of `both` and `#` to these brokers.
 async fn hub(ports: &[u16], keys: &str) -> Hub {
-    let files: Vec<_> = ports.iter().enumerate().map(|(at, port)| (format!("link{at}"), link(*port, keys, EVERYTHING))).collect();
+    let files: Vec<_> = ports
+        .iter()
+        .enumerate()
+        .map(|(at, port)| (format!("link{at}"), link(*port, keys, EVERYTHING)))
+        .collect();
     let files: Vec<_> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
     let hub = Hub::with_links(&files, &[]);
-    crate::support::until("the links", || hub.log().matches("link is connected").count() == ports.len()).await;
+    crate::support::until("the links", || hub.log().matches("link is connected").count() == ports.len())
+        .await;
     hub
 }
 
@@ -59,8 +64,8 @@ async fn seen(hubs: &[Hub], brokers: &[u16]) -> Vec<BTreeMap<String, usize>> {
     for (at, hub) in hubs.iter().enumerate() {
         let mut node = Client::open(hub, "/talk?side=node", r#"{"filters": []}"#).await;
         for n in 0..10 {
-            node.publish(&format!("x/{at}/t"), &format!("{at}{n:02}")).await;
-            node.publish(&format!("x/{at}/set"), &format!("{at}{n:02}")).await;
+            node.publish(&format!("x/{at}/t"), &format!("1{at}{n:02}")).await;
+            node.publish(&format!("x/{at}/set"), &format!("1{at}{n:02}")).await;
             node.publish("x/shared/t", &format!("\"{at}{n:02}\"")).await;
         }
     }

@@ -20,8 +20,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-mod broker;
 mod away;
+mod broker;
 mod carrying;
 mod load;
 mod loops;
