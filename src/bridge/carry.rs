@@ -97,7 +97,7 @@ impl Link {
             stamp: if stamp.is_some() {
                 publish.stamp.clone().unwrap_or_default().into()
             } else {
-                self.guard.fresh_stamp()
+                self.guard.foreign_stamp()
             },
             heard_from: self.broker.clone(),
         };

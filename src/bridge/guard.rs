@@ -3,8 +3,11 @@
 //! Three things, for three kinds of message that come back (`docs/adr/0012-a-bridge-that-cannot-loop.md`):
 //!
 //! * A message with the stamp of a hub says itself whether it was here, and each id is taken once. That is MQTT 5.
-//! * Over a link of MQTT 3.1.1, which has no stamps and whose broker repeats to us what we said, a message is known by
-//!   its topic and payload: for a while the link is owed one message back for each that went out over any link.
+//! * A message that a client of a broker began has no stamp, or that of whichever hub heard it first, and there may be
+//!   several. It is known by its topic and payload: for a while each link is owed one message back for each that
+//!   another link took.
+//! * Over a link of MQTT 3.1.1, which has no stamps and whose broker repeats to us what we said, the link is owed what
+//!   went out over any link, too.
 //! * Whatever is left, such as two brokers that are joined behind our back, wears out: of messages that are alike only
 //!   so many are taken in a while.
 
@@ -30,6 +33,12 @@ pub const MOST_ALIKE: u32 = 16;
 /// One link, while it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct LinkId(u64);
+
+impl std::fmt::Display for LinkId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
 
 /// What to do with a message that came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +66,15 @@ struct Inside {
     links: u64,
     seen: Window<HashSet<u64, RandomState>>,
     alike: Window<Counts>,
-    links_there: HashMap<LinkId, Option<Window<Counts>>, RandomState>,
+    links_there: HashMap<LinkId, There, RandomState>,
+}
+
+#[derive(Debug)]
+struct There {
+    /// Whether its broker repeats to it what it said.
+    repeats: bool,
+    /// What it is owed.
+    owed: Window<Counts>,
 }
 
 /// By topic and payload.
@@ -87,7 +104,7 @@ impl Guard {
         let mut inside = self.inside.lock();
         inside.links += 1;
         let link = LinkId(inside.links);
-        inside.links_there.insert(link, repeats.then(|| Window::starting(now)));
+        inside.links_there.insert(link, There { repeats, owed: Window::starting(now) });
         link
     }
 
@@ -98,9 +115,18 @@ impl Guard {
 
     /// The stamp of a message that begins here.
     pub fn fresh_stamp(&self) -> Box<str> {
+        stamp::fresh(&self.hub, self.number())
+    }
+
+    /// The stamp of a message that came without one.
+    pub fn foreign_stamp(&self) -> Box<str> {
+        stamp::foreign(&self.hub, self.number())
+    }
+
+    fn number(&self) -> u64 {
         let mut inside = self.inside.lock();
         inside.messages += 1;
-        stamp::fresh(&self.hub, inside.messages)
+        inside.messages
     }
 
     /// A message came in, by its local topic and payload.
@@ -119,45 +145,58 @@ impl Guard {
             return Verdict::Worn;
         }
         let id = self.hasher.hash_one(stamp.id());
-        if self.inside.lock().seen.remember(id, now) { Verdict::New } else { Verdict::Returned }
+        let mut inside = self.inside.lock();
+        if !inside.seen.remember(id, now) {
+            return Verdict::Returned;
+        }
+        if stamp.is_foreign() && inside.links_there.len() > 1 {
+            let print = self.hasher.hash_one(message);
+            if inside.settle(link, print, now) {
+                return Verdict::Returned;
+            }
+            inside.owe(print, now, |other, _| other != link);
+        }
+        Verdict::New
     }
 
     fn came_unstamped(&self, link: LinkId, message: (&str, &[u8]), now: Instant) -> Verdict {
         let mut inside = self.inside.lock();
         let is_alone = inside.links_there.len() == 1;
-        let Some(owed) = inside.links_there.get_mut(&link) else { return Verdict::New };
-        if is_alone && owed.is_none() {
+        let Some(there) = inside.links_there.get(&link) else { return Verdict::New };
+        if is_alone && !there.repeats {
             return Verdict::New;
         }
         let print = self.hasher.hash_one(message);
-        if owed.as_mut().is_some_and(|owed| owed.settle(print, now)) {
+        if inside.settle(link, print, now) {
             return Verdict::Returned;
         }
         if !is_alone && inside.alike.count(print, now) > MOST_ALIKE {
             return Verdict::Worn;
         }
-        inside.owe(print, now, |other| other != link);
+        inside.owe(print, now, |other, _| other != link);
         Verdict::New
     }
 
     /// A message goes out over a link, by its local topic and payload.
     pub fn went(&self, message: (&str, &[u8]), now: Instant) {
         let mut inside = self.inside.lock();
-        if inside.links_there.values().any(Option::is_some) {
-            inside.owe(self.hasher.hash_one(message), now, |_| true);
+        if inside.links_there.values().any(|there| there.repeats) {
+            inside.owe(self.hasher.hash_one(message), now, |_, there| there.repeats);
         }
     }
 }
 
 impl Inside {
-    fn owe(&mut self, print: u64, now: Instant, is_owed: impl Fn(LinkId) -> bool) {
-        for (link, owed) in &mut self.links_there {
-            if is_owed(*link)
-                && let Some(owed) = owed
-            {
-                owed.count(print, now);
+    fn owe(&mut self, print: u64, now: Instant, is_owed: impl Fn(LinkId, &There) -> bool) {
+        for (link, there) in &mut self.links_there {
+            if is_owed(*link, there) {
+                there.owed.count(print, now);
             }
         }
+    }
+
+    fn settle(&mut self, link: LinkId, print: u64, now: Instant) -> bool {
+        self.links_there.get_mut(&link).is_some_and(|there| there.owed.settle(print, now))
     }
 }
 
@@ -256,7 +295,7 @@ mod tests {
         for n in 0..3 * MOST_REMEMBERED {
             guard.went(("a", &n.to_be_bytes()), Instant::now());
             let inside = guard.inside.lock();
-            let counts = inside.links_there[&link].as_ref().unwrap();
+            let counts = &inside.links_there[&link].owed;
             assert!(counts.newer.len() <= MOST_REMEMBERED && counts.older.len() <= MOST_REMEMBERED);
         }
     }
@@ -302,6 +341,21 @@ mod tests {
             tokio::time::advance(Duration::from_secs(1)).await;
             assert_eq!(guard.came(link, None, ("c/d", b"ON"), Instant::now()), Verdict::New);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_client_of_a_broker_said_is_taken_once_by_whichever_way_it_comes_first() {
+        let now = Instant::now();
+        let guard = Guard::new("here", now);
+        let (one, two) = (guard.enter(false, now), guard.enter(false, now));
+        assert_eq!(guard.came(one, None, MESSAGE, now), Verdict::New, "from the broker itself");
+        let by_another_hub = Stamp::parse("~far.1 far").unwrap();
+        assert_eq!(guard.came(two, Some(&by_another_hub), MESSAGE, now), Verdict::Returned);
+        assert_eq!(guard.came(one, None, MESSAGE, now), Verdict::New, "said again");
+        assert_eq!(guard.came(two, None, MESSAGE, now), Verdict::Returned, "the same broker by two links");
+        let began_at_a_hub = Stamp::parse("far.2 far").unwrap();
+        guard.came(one, None, MESSAGE, now);
+        assert_eq!(guard.came(two, Some(&began_at_a_hub), MESSAGE, now), Verdict::New);
     }
 
     /// Hubs and brokers of 3.1.1 in any arrangement: each hub passes on over its other links what it took from one.

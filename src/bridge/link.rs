@@ -72,7 +72,7 @@ enum Ended {
 impl Link {
     pub(super) fn new(settings: Arc<LinkSettings>, hub: Arc<Hub>, guard: Arc<Guard>) -> Self {
         let id = guard.enter(settings.version == Version::V3, Instant::now());
-        let made = || format!("clown-hub-{}-{}", guard.hub(), settings.name);
+        let made = || format!("clown-hub-{}-{}-{id}", settings.name, guard.hub());
         Self {
             id,
             figures: hub.links().enter(&settings.name),
@@ -129,13 +129,11 @@ impl Link {
         tracing::info!(%link, lost, "link is off");
     }
 
-    /// One attempt to connect. A broker of MQTT 5 that knows us from this life of the link resumes; one of 3.1.1 is
-    /// asked to only where the client id is the operator's, as it would never forget one that we made.
+    /// One attempt to connect. The broker resumes what it knows of us; one of 3.1.1 is asked to only where the client id
+    /// is the operator's, as it would never forget one that we made. (A broker of MQTT 5 is not asked to begin anew the
+    /// first time either: Mosquitto does not carry a session that began so over its own restart.)
     fn attempt(&self) -> impl Future<Output = Result<Connection, String>> + use<> {
-        let clean = match self.settings.version {
-            Version::V5 => !self.has_connected,
-            Version::V3 => self.settings.client_id.is_none(),
-        };
+        let clean = self.settings.version == Version::V3 && self.settings.client_id.is_none();
         let opening = connection::open(Arc::clone(&self.settings), self.client_id.clone(), clean);
         let (patience, broker) = (self.settings.connect, self.settings.broker.to_string());
         async move {
@@ -163,7 +161,8 @@ impl Link {
     }
 
     fn welcomed(&mut self, connection: &mut Connection) {
-        (self.has_connected, self.is_connected) = (true, true);
+        let is_first = !std::mem::replace(&mut self.has_connected, true);
+        self.is_connected = true;
         self.trouble = None;
         self.carried_before = self.carried();
         self.figures.connected.set(1);
@@ -178,11 +177,18 @@ impl Link {
             let gave_way = self.queue.put_back(back.into_iter());
             self.account(&gave_way);
             self.taken.clear();
+        }
+        // The rules may not be those of the life before.
+        if !resumed || is_first {
             self.subscribe(connection);
-            if self.settings.rules.iter().any(|rule| rule.direction.is_out() && rule.retain != Retain::Never)
-            {
-                self.session.recall();
-            }
+            self.recalling = true;
+        }
+        let tells = |rule: &Rule| rule.direction.is_out() && rule.retain != Retain::Never;
+        self.recalling &= self.settings.rules.iter().any(tells);
+        if self.recalling {
+            self.session.recall();
+            // What waits already is found there before it is sent.
+            self.gather(CHUNK);
         }
         if let Some(topic) = self.settings.status_topic.as_deref() {
             let retains = connection.welcome.retains;
@@ -257,14 +263,14 @@ impl Link {
         }
     }
 
-    /// Says good-bye, with which the broker forgets us and our will.
+    /// Says good-bye, with which the broker forgets our will, and also us, if we made the client id.
     async fn leave(&mut self, connection: &mut Connection) -> Ended {
         const GOOD_BYE: Duration = Duration::from_millis(500);
         if let Some(topic) = self.settings.status_topic.as_deref() {
             let retains = connection.welcome.retains;
             connection.writer.publish(Outgoing::status(topic, "offline", retains));
         }
-        connection.writer.bye();
+        connection.writer.bye(self.settings.client_id.is_none());
         let outbox = Arc::clone(self.session.outbox());
         let written = async {
             while !connection.is_written() {

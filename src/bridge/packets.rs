@@ -549,10 +549,11 @@ impl Writer {
         self.bytes.extend_from_slice(&[0xc0, 0]);
     }
 
-    /// DISCONNECT. With MQTT 5 the broker is told to forget us.
-    pub fn bye(&mut self) {
+    /// DISCONNECT. A broker of MQTT 5 can be told to forget us.
+    pub fn bye(&mut self, forget: bool) {
         match self.version {
             Version::V3 => self.bytes.extend_from_slice(&[0xe0, 0]),
+            Version::V5 if !forget => self.bytes.extend_from_slice(&[0xe0, 0]),
             // Reason 0, and five bytes of properties: session expiry interval 0.
             Version::V5 => self.bytes.extend_from_slice(&[0xe0, 7, 0, 5, 17, 0, 0, 0, 0]),
         }

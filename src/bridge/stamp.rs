@@ -8,6 +8,9 @@ pub const MOST_HUBS: usize = 8;
 /// A stamp that is longer is no stamp of a hub.
 pub const MOST_BYTES: usize = 512;
 
+/// How the ids of messages begin that no hub began.
+const FOREIGN: char = '~';
+
 /// A stamp as it came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stamp<'t>(&'t str);
@@ -22,6 +25,11 @@ impl<'t> Stamp<'t> {
     /// What tells this message from all others.
     pub fn id(&self) -> &'t str {
         self.0.split(' ').next().unwrap_or_default()
+    }
+
+    /// Whether it began with a client of a broker, so that several hubs may have stamped it.
+    pub fn is_foreign(&self) -> bool {
+        self.0.starts_with(FOREIGN)
     }
 
     /// Whether a hub has passed it on.
@@ -44,6 +52,11 @@ pub fn fresh(hub: &str, number: u64) -> Box<str> {
     format!("{hub}.{number}").into()
 }
 
+/// A stamp for a message that a client of a broker began.
+pub fn foreign(hub: &str, number: u64) -> Box<str> {
+    format!("{FOREIGN}{hub}.{number}").into()
+}
+
 /// The stamp with one more hub.
 pub fn passing(stamp: &str, hub: &str) -> String {
     format!("{stamp} {hub}")
@@ -62,6 +75,8 @@ mod tests {
             assert!(Stamp::parse(&text).unwrap().has_passed(hub));
         }
         assert_eq!((text.as_str(), Stamp::parse(&text).unwrap().id()), ("a.7 a b c", "a.7"));
+        assert!(!Stamp::parse(&text).unwrap().is_foreign());
+        assert!(Stamp::parse(&foreign("a", 7)).unwrap().is_foreign());
         for _ in 0..MOST_HUBS {
             text = passing(&text, "d");
         }

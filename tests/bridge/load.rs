@@ -167,10 +167,10 @@ async fn inwards(
                 orders.note(&topic, &payload.to_string());
                 arrived.fetch_add(1, Ordering::Relaxed);
             }
-            Ok(Some(Ok(_))) => {}
+            // A ping comes after a silence of fifteen seconds.
+            Ok(Some(Ok(_))) | Err(_) if done => break,
+            Ok(Some(Ok(_))) | Err(_) => {}
             Ok(other) => panic!("the hub closed: {other:?}"),
-            Err(_) if done => break,
-            Err(_) => {}
         }
     }
     sender.await.unwrap();
