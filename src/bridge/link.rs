@@ -411,7 +411,14 @@ impl Link {
         !self.recalling || self.queue.len() < self.settings.queue_messages.min(LAST_VALUES)
     }
 
-    fn measure(&self) {
+    /// Says how much waits, and what was left out when that is over.
+    fn measure(&mut self) {
+        if !self.queue.is_full()
+            && let Some(GaveWay { skipped, lost, .. }) = self.gave_way.take()
+        {
+            let link = &self.settings.name;
+            tracing::warn!(%link, skipped, lost, "the queue for the broker has room again");
+        }
         self.figures.queued.set((self.queue.len() + self.flight.len()) as u64);
         self.figures.queued_bytes.set(self.queue.bytes() as u64);
     }
@@ -473,11 +480,6 @@ impl Link {
             }
             all.skipped += now.skipped;
             all.lost += now.lost;
-        } else if !self.queue.is_full()
-            && let Some(all) = self.gave_way.take()
-        {
-            let GaveWay { skipped, lost, .. } = all;
-            tracing::warn!(%link, skipped, lost, "the queue for the broker has room again");
         }
     }
 

@@ -21,8 +21,10 @@
 mod support;
 
 mod away;
+mod bad_input;
 mod broker;
 mod carrying;
+mod files;
 mod load;
 mod loops;
 mod mqtt;
