@@ -188,7 +188,9 @@ impl Link {
         if self.recalling {
             self.session.recall();
             // What waits already is found there before it is sent.
-            self.gather(CHUNK);
+            if self.has_room() {
+                self.gather(CHUNK);
+            }
         }
         if let Some(topic) = self.settings.status_topic.as_deref() {
             let retains = connection.welcome.retains;
@@ -221,6 +223,10 @@ impl Link {
     /// The loop of a connection.
     async fn talk(&mut self, connection: &mut Connection, stop: &CancellationToken) -> Ended {
         let mut end: Option<Instant> = None;
+        // What came together with the welcome.
+        if let Err(ended) = self.read(connection) {
+            return ended;
+        }
         loop {
             self.pump(connection);
             self.measure();
@@ -408,7 +414,11 @@ impl Link {
 
     /// Whether more may come from the hub. Last values wait there at no cost, so they come no faster than they go.
     fn has_room(&self) -> bool {
-        !self.recalling || self.queue.len() < self.settings.queue_messages.min(LAST_VALUES)
+        !self.recalling || self.room() > 0
+    }
+
+    fn room(&self) -> usize {
+        self.settings.queue_messages.min(LAST_VALUES).saturating_sub(self.queue.len())
     }
 
     /// Says how much waits, and what was left out when that is over.
@@ -435,7 +445,7 @@ impl Link {
                 self.recalling &= !self.is_connected;
                 break;
             }
-            if sum >= bytes || (self.is_connected && self.recalling && heard.len() >= LAST_VALUES) {
+            if sum >= bytes || (self.is_connected && self.recalling && heard.len() >= self.room()) {
                 break;
             }
         }

@@ -87,8 +87,6 @@ async fn a_broker_that_refuses_the_password() {
 
 #[tokio::test]
 async fn a_password_from_a_file_or_the_environment_lets_the_link_in() {
-    let strict = Broker::mosquitto_with("allow_anonymous false\npassword_file {dir}/users").await;
-    drop(strict);
     let dir = tempfile::tempdir().unwrap();
     let users = dir.path().join("users");
     let made = Command::new("mosquitto_passwd")
@@ -226,8 +224,6 @@ async fn mqtt_over_websocket() {
     }
     broker.stop().await;
     hub.logs("is lost").await;
-    broker.start().await;
-    until("the second connection", || hub.log().matches("link is connected").count() == 2).await;
 }
 
 #[tokio::test]

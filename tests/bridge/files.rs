@@ -34,7 +34,7 @@ async fn a_file_that_comes_changes_or_goes_starts_restarts_or_stops_its_link_alo
     assert_eq!(here.hear().await, "[\"three/set\", 4]");
 
     fs::remove_file(hub.dir().join("bridges/two.toml")).unwrap();
-    hub.logs("link is off link=two").await;
+    until("its end", || hub.log().matches("link is off link=two").count() == 2).await;
     there.publish("three/set", b"5", false).await;
     there.publish("one/set", b"6", false).await;
     assert_eq!(here.hear().await, "[\"one/set\", 6]");
