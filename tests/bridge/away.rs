@@ -110,6 +110,7 @@ async fn a_broker_that_is_killed_and_has_forgotten_everything_is_subscribed_to_a
     hub.logs("link is connected").await;
     let mut here = Client::open(&hub, "/talk?side=node", r#"{"filters": ["x/in/#"]}"#).await;
     here.publish("x/out/t", "1").await;
+    figure_becomes(&hub, "messages_out_total", 1).await;
     broker.kill().await;
     hub.logs("is lost").await;
     for n in 0..100 {

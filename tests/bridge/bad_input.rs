@@ -206,7 +206,7 @@ async fn a_broker_that_wants_a_certificate_of_ours() {
 
 #[tokio::test]
 async fn mqtt_over_websocket() {
-    let mut broker = Broker::mosquitto_with("allow_anonymous true\nprotocol websockets").await;
+    let mut broker = Broker::websocket().await;
     let file = |path: &str| {
         let url = format!("ws://127.0.0.1:{}{path}", broker.port);
         link(broker.port, "", &[("both", "x/#")]).replace(&format!("mqtt://127.0.0.1:{}", broker.port), &url)

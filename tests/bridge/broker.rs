@@ -37,6 +37,15 @@ impl Broker {
         broker
     }
 
+    /// Mosquitto whose listener speaks MQTT over WebSocket. It takes no address there, so it listens on all.
+    pub async fn websocket() -> Self {
+        let mut broker = Self::planned(Kind::Mosquitto);
+        let text = format!("listener {}\nprotocol websockets\nallow_anonymous true\n", broker.port);
+        std::fs::write(broker.dir.path().join("conf"), text).unwrap();
+        broker.start().await;
+        broker
+    }
+
     /// A Mosquitto that is not there yet.
     pub fn absent() -> Self {
         let broker = Self::planned(Kind::Mosquitto);
@@ -61,7 +70,7 @@ impl Broker {
         let dir = tempfile::tempdir().unwrap();
         // Mosquitto, started by root, becomes another user, who is to write there.
         let _ = Command::new("chmod").arg("0777").arg(dir.path()).status();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         Self { child: None, kind, dir, port }
     }
 
@@ -131,6 +140,18 @@ impl Drop for Broker {
                 "the end of the broker's log:\n{}",
                 end.into_iter().rev().collect::<Vec<_>>().join("\n")
             );
+        }
+    }
+}
+
+/// A port that nobody listens on, below those that the system gives to clients: whoever tries to reach one of those
+/// again and again while nobody is there ends up connected to itself.
+fn free_port() -> u16 {
+    loop {
+        let given = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = 10_000 + given % 20_000;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
         }
     }
 }

@@ -201,8 +201,8 @@ async fn publish(port: u16, a_second: u64, stop: Arc<AtomicBool>, sent: Arc<Atom
             if stopping && unacknowledged.is_empty() {
                 return;
             }
-            let due = if stopping || unacknowledged.len() > 2_000 { 0 } else { pace.due(number).await };
-            for _ in 0..due.min(500) {
+            let due = if stopping || unacknowledged.len() > 200 { 0 } else { pace.due(number).await };
+            for _ in 0..due.min(100) {
                 let (topic, payload) = topic("in", number);
                 // It is on the list before it is sent: what broke on its way is sent again.
                 unacknowledged.push_back((0, number));
