@@ -3,6 +3,7 @@
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use tempfile::TempDir;
 
@@ -37,10 +38,11 @@ impl Broker {
         broker
     }
 
-    /// Mosquitto whose listener speaks MQTT over WebSocket. It takes no address there, so it listens on all.
+    /// Mosquitto whose listener speaks MQTT over WebSocket. It wants a plain one beside it.
     pub async fn websocket() -> Self {
         let mut broker = Self::planned(Kind::Mosquitto);
-        let text = format!("listener {}\nprotocol websockets\nallow_anonymous true\n", broker.port);
+        let plain = format!("listener {} 127.0.0.1\n", free_port());
+        let text = format!("{plain}listener {}\nprotocol websockets\nallow_anonymous true\n", broker.port);
         std::fs::write(broker.dir.path().join("conf"), text).unwrap();
         broker.start().await;
         broker
@@ -103,6 +105,8 @@ impl Broker {
         self.child = Some(child);
         let port = self.port;
         until("the broker", || TcpStream::connect(("127.0.0.1", port)).is_ok()).await;
+        let ended = self.child.as_mut().and_then(|child| child.try_wait().unwrap());
+        assert_eq!(ended, None, "the broker has ended, and somebody else listens on its port");
     }
 
     /// Stops it as an operator does: it writes down what it knows.
@@ -144,13 +148,14 @@ impl Drop for Broker {
     }
 }
 
-/// A port that nobody listens on, below those that the system gives to clients: whoever tries to reach one of those
-/// again and again while nobody is there ends up connected to itself.
+/// A port that nobody listens on and no other test of this process takes, below those that the system gives to clients:
+/// whoever tries to reach one of those again and again while nobody is there ends up connected to itself.
 fn free_port() -> u16 {
+    static TAKEN: AtomicU32 = AtomicU32::new(0);
     loop {
-        let given = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let port = 10_000 + given % 20_000;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+        let number = std::process::id() * 61 + TAKEN.fetch_add(1, Ordering::Relaxed);
+        let port = 10_000 + u16::try_from(number % 20_000).unwrap();
+        if TcpListener::bind(("0.0.0.0", port)).is_ok() {
             return port;
         }
     }

@@ -58,7 +58,7 @@ fn packet(first: u8, body: &[u8]) -> Vec<u8> {
 impl Mqtt {
     /// A session that ends with the connection.
     pub async fn connect(port: u16, id: &str) -> Self {
-        Self::try_connect(port, id, true).await.unwrap()
+        in_time("the welcome of the broker", Self::try_connect(port, id, true)).await.unwrap()
     }
 
     pub async fn try_connect(port: u16, id: &str, clean: bool) -> std::io::Result<Self> {
