@@ -10,6 +10,7 @@
 //! * [`config`]: text to settings, all mistakes at once.
 //! * [`simulator`]: nodes that are not there.
 //! * [`server`]: listeners, doors and connections.
+//! * [`bridge`]: links to MQTT brokers.
 //! * [`cli`]: the program; it puts the others together.
 //!
 //! The life of a message: a connection in [`server`] reads a text and hands it to its [`hub::Session`], which walks

@@ -165,7 +165,7 @@ mod tests {
         write("three.toml", &LINK.replace("in'", "out'"));
         assert_eq!(looks(&mut watch).await, [""; 0], "it may be half written");
         assert_eq!(looks(&mut watch).await, ["there three"]);
-        write("one.toml", &format!("# the same\n{LINK}"));
+        write("one.toml", &format!("{LINK}# the same\n"));
         looks(&mut watch).await;
         assert_eq!(looks(&mut watch).await, [""; 0], "it says what it said");
         write("one.toml", "url = 5");
