@@ -11,6 +11,7 @@
 //! * [`simulator`]: nodes that are not there.
 //! * [`server`]: listeners, doors and connections.
 //! * [`client`]: a client of any hub, for the subcommands that are one.
+//! * [`bridge`]: links to MQTT brokers.
 //! * [`cli`]: the program; it puts the others together.
 //!
 //! The life of a message: a connection in [`server`] reads a text and hands it to its [`hub::Session`], which walks
@@ -24,6 +25,7 @@
 //! bound in `docs/configuration.md`.
 
 pub mod access;
+pub mod bridge;
 pub mod cli;
 pub mod client;
 pub mod config;

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use clown_hub::hub::Figures;
+use clown_hub::bridge::file::{KEYS, NUMBERS, Number, RULE_KEYS};
+use clown_hub::hub::{Figures, LinkFigures};
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -196,6 +197,29 @@ fn every_figure_of_the_hub_stands_in_the_protocol_and_no_other() {
         .filter(|name| name.starts_with("$SYS/hub/") && !name.ends_with(['#', '…']))
         .collect();
     assert_eq!(told, written);
+}
+
+#[test]
+fn every_key_and_every_figure_of_a_link_stand_in_the_documents_and_no_others() {
+    let table = document("configuration.md");
+    let table = table.split("## The bounds of a link").nth(1).unwrap().to_owned();
+    let rows: Vec<_> = table.lines().filter(|line| line.starts_with("| `")).collect();
+    let expected = NUMBERS.map(|number| {
+        let Number { key, default, least, most, unit } = number;
+        format!("| `{key}` | `{default}` | {least} to {most} | {unit} |")
+    });
+    assert_eq!(rows.len(), expected.len());
+    for (row, expected) in rows.iter().zip(expected) {
+        assert!(row.starts_with(&expected), "{row}\n{expected}");
+    }
+    let manual = document("bridge.md");
+    for key in KEYS.iter().chain(&RULE_KEYS).filter(|key| **key != "rule") {
+        let mut told = manual.lines().filter(|line| line.starts_with('|'));
+        assert!(told.any(|row| row.contains(&format!("`{key}`"))), "docs/bridge.md lacks {key}");
+    }
+    for (figure, ..) in LinkFigures::default().all() {
+        assert!(manual.contains(&format!("`{figure}`")), "docs/bridge.md lacks the figure {figure}");
+    }
 }
 
 /// The closes in the source of `Ending::close`: each code, and its reason where that is a plain text.

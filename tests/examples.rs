@@ -1,10 +1,12 @@
-//! The examples under `config/` are configurations that the hub takes.
+//! The examples under `config/` and `bridges/` are configurations that the hub takes.
 
 use std::fs;
 use std::path::PathBuf;
 
 use clown_hub::access::Accounts;
+use clown_hub::bridge::file::parse;
 use clown_hub::config::{Sources, load};
+use clown_hub::topic::Limits;
 
 fn config() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("config")
@@ -38,4 +40,25 @@ fn every_example_of_accounts_is_taken_and_has_no_demo_user() {
         let accounts = Accounts::parse(&text, &path.display().to_string()).unwrap();
         assert!(!accounts.is_demo());
     }
+}
+
+#[test]
+fn every_example_of_a_link_is_taken() {
+    let bridges = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("bridges");
+    let entries = fs::read_dir(&bridges).unwrap().flatten().map(|entry| entry.path());
+    let mut names = Vec::new();
+    for path in entries.filter(|path| path.extension().is_some_and(|extension| extension == "example")) {
+        let text = fs::read_to_string(&path).unwrap();
+        let shown = path.display().to_string();
+        let loaded = parse("example", &shown, &text, &Limits::default());
+        let mistakes = loaded.err().into_iter().flatten().map(|mistake| mistake.to_string());
+        assert_eq!(mistakes.collect::<Vec<_>>(), Vec::<String>::new());
+        names.push(path.file_name().unwrap().to_string_lossy().into_owned());
+    }
+    names.sort();
+    let told = fs::read_to_string(bridges.join("README.md")).unwrap();
+    let told = told.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next().map(str::to_owned));
+    let mut told: Vec<_> = told.collect();
+    told.sort();
+    assert_eq!(names, told, "bridges/README.md lists them all");
 }

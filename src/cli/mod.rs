@@ -4,6 +4,7 @@ mod access;
 mod accounts_file;
 #[cfg(target_os = "linux")]
 mod bench;
+mod bridge;
 mod completions;
 mod configuration;
 mod duration;
@@ -66,6 +67,9 @@ enum Command {
     /// Put a hub on this machine under load and count what comes back
     #[cfg(target_os = "linux")]
     Bench(Box<bench::BenchArgs>),
+    /// Work on links to MQTT brokers
+    #[command(subcommand)]
+    Bridge(bridge::BridgeCommand),
     /// Work on accounts
     #[command(subcommand)]
     User(user::UserCommand),
@@ -117,6 +121,7 @@ impl Cli {
             Some(Command::Sim(args)) => sim::sim(&args),
             #[cfg(target_os = "linux")]
             Some(Command::Bench(args)) => bench::bench(&args),
+            Some(Command::Bridge(command)) => bridge::bridge(command),
             Some(Command::User(command)) => user::user(&command),
             Some(Command::Access(command)) => access::access(&command),
             Some(Command::Config(command)) => configuration::config(&command),

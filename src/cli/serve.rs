@@ -1,4 +1,4 @@
-//! `clown-hub serve`: configuration, accounts, listeners, simulated nodes; then it says where it is and runs until
+//! `clown-hub serve`: configuration, accounts, listeners, links, simulated nodes; then it says where it is and runs until
 //! it is told to stop.
 
 use std::io::Write;
@@ -13,6 +13,7 @@ use tokio::net::{TcpListener, TcpSocket};
 
 use super::{OperatorError, ServeArgs, key_and_value, start_log};
 use crate::access::{self, Access, Accounts};
+use crate::bridge;
 use crate::config::{self, Run, Settings};
 use crate::hub::{self, Bounds, Client, Hub, Rates, Rights, Side};
 use crate::server::{self, Patience, Server};
@@ -76,7 +77,7 @@ fn load(sources: &config::Sources) -> anyhow::Result<Settings> {
     Ok(config::load(sources).map_err(|mistakes| OperatorError::new(format!("configuration\n{mistakes}")))?)
 }
 
-fn configuration(args: ServeArgs) -> anyhow::Result<Settings> {
+pub(super) fn configuration(args: ServeArgs) -> anyhow::Result<Settings> {
     load(&sources(args.config, args.listen, args.users, args.sets))
 }
 
@@ -162,6 +163,8 @@ async fn run(settings: Settings, accounts: Accounts) -> anyhow::Result<()> {
         server.serve_lines(lines);
     }
     server.tell_figures();
+    let bridges = settings.bridges.directory.clone();
+    shutdown.spawn(bridge::run(Arc::clone(&hub), bridges, settings.figures.every, shutdown.clone()));
     let simulated = simulate(&hub, &settings, is_demo, &shutdown);
     say_where(address, line_address, is_demo, &simulated);
 

@@ -53,7 +53,7 @@ impl fmt::Display for Mistakes {
 impl std::error::Error for Mistakes {}
 
 /// A foreign text made fit for one line: quoted, control characters escaped, and cut where it is long.
-pub(super) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let length = text.chars().count();
     if length <= ECHOED_CHARS {
         return format!("{text:?}");
@@ -63,7 +63,7 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 /// The same without quotes, for names.
-pub(super) fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     let mut name = String::new();
     for char in text.chars().take(ECHOED_CHARS) {
         if char.is_control() {

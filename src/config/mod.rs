@@ -27,10 +27,11 @@ use std::path::PathBuf;
 pub use self::explained::{Key, keys};
 use self::layers::{Defaults, Layer, broken};
 pub use self::mistake::{Mistake, Mistakes};
+pub(crate) use self::mistake::{plain, quoted};
 use self::reader::{Asked, Reader};
 pub use self::settings::{
-    Figures, Limits, Log, LogFormat, Outbox, Retained, Routes, Run, Server, Settings, Simulator, Users,
-    WebOrigin,
+    Bridges, Figures, Limits, Log, LogFormat, Outbox, Retained, Routes, Run, Server, Settings, Simulator,
+    Users, WebOrigin,
 };
 
 /// Every key with its default, unit and meaning: a whole configuration, fit to be printed and edited.

@@ -27,6 +27,8 @@ pub struct Settings {
     pub routes: Routes,
     /// Who may sign in.
     pub users: Users,
+    /// The links to MQTT brokers.
+    pub bridges: Bridges,
     /// The hub's own figures.
     pub figures: Figures,
     /// The endpoints that a device is brought up against.
@@ -135,6 +137,13 @@ pub struct Users {
     pub hashing_at_once: usize,
     /// Logins that wait for their turn to be hashed.
     pub waiting_logins: usize,
+}
+
+/// Section `[bridges]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bridges {
+    /// Where the files of the links are.
+    pub directory: PathBuf,
 }
 
 /// Section `[figures]`.
@@ -252,6 +261,7 @@ impl Settings {
             retained: Retained::read(reader, &topic),
             routes: Routes { cached: reader.count("routes.cached", 1..=10_000_000, "topics") },
             users: Users::read(reader),
+            bridges: Bridges { directory: reader.path("bridges.directory") },
             figures: Figures { every: reader.seconds("figures.every_seconds", 1..=3600) },
             diagnostics: Diagnostics {
                 enabled: reader.truth("diagnostics.enabled"),

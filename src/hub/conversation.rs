@@ -163,6 +163,7 @@ impl Session {
         let usual: &[&str] = match self.client.side {
             Side::Dashboard => &["#"],
             Side::Node => &["+/+/+", "+/+/+/+"],
+            Side::Link => &[],
         };
         let limits = &self.hub.settings().topic;
         let mut filters: Vec<Filter> = Vec::new();

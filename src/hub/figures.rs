@@ -17,6 +17,16 @@ impl Figure {
         self.0.fetch_sub(n, Ordering::Relaxed);
     }
 
+    /// One more; returns how many that makes.
+    pub(super) fn count(&self) -> u64 {
+        self.0.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Makes it `n`; for gauges that one place alone keeps.
+    pub fn set(&self, n: u64) {
+        self.0.store(n, Ordering::Relaxed);
+    }
+
     /// How it stands.
     pub fn value(&self) -> u64 {
         self.0.load(Ordering::Relaxed)

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::publication::Publication;
+use super::Retention;
+use super::publication::{Publication, Trail};
 use crate::talk::Kind;
 use crate::topic::Topic;
 
@@ -15,6 +16,7 @@ pub(super) struct LastValue {
     from: Arc<str>,
     /// Milliseconds since 1970, which is as exactly as it is ever told.
     time: u64,
+    number: u64,
     /// What few have.
     rest: Option<Box<Rest>>,
 }
@@ -24,12 +26,13 @@ struct Rest {
     kind: Kind,
     expires: Option<SystemTime>,
     passed_on: Box<str>,
+    trail: Option<Trail>,
 }
 
 impl LastValue {
     pub(super) fn of(message: &Publication) -> Self {
         let mut value =
-            Self { payload: Box::default(), from: Arc::clone(&message.from), time: 0, rest: None };
+            Self { payload: Box::default(), from: Arc::clone(&message.from), time: 0, number: 0, rest: None };
         value.replace(message);
         value
     }
@@ -45,11 +48,12 @@ impl LastValue {
         }
         let since = message.time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         self.time = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
-        let is_usual =
-            message.kind == Kind::Reading && message.expires.is_none() && message.passed_on.is_empty();
+        self.number = message.number;
+        let Publication { kind, expires, passed_on, trail, .. } = message;
+        let is_usual = *kind == Kind::Reading && expires.is_none() && passed_on.is_empty() && trail.is_none();
         self.rest = (!is_usual).then(|| {
-            let passed_on = message.passed_on.clone();
-            Box::new(Rest { kind: message.kind, expires: message.expires, passed_on })
+            let (passed_on, trail) = (passed_on.clone(), trail.clone());
+            Box::new(Rest { kind: *kind, expires: *expires, passed_on, trail })
         });
     }
 
@@ -60,17 +64,21 @@ impl LastValue {
         let time = time.unwrap_or(SystemTime::UNIX_EPOCH);
         let from = Arc::clone(&self.from);
         let mut message = Publication::new(topic.clone(), &self.payload, kind, from, time);
+        message.retention = Retention::Keep;
+        message.number = self.number;
         if let Some(rest) = &self.rest {
             message.expires = rest.expires;
             message.passed_on.clone_from(&rest.passed_on);
+            message.trail.clone_from(&rest.trail);
         }
         message
     }
 
     /// What [`Publication::len`] was.
     pub(super) fn len(&self, topic: &Topic) -> usize {
-        let passed_on = self.rest.as_ref().map_or(0, |rest| rest.passed_on.len());
-        Publication::frame_len(topic, self.payload.len()) + passed_on
+        let rest = self.rest.as_ref();
+        let rest = rest.map_or(0, |rest| rest.passed_on.len() + Trail::len(rest.trail.as_ref()));
+        Publication::frame_len(topic, self.payload.len()) + rest
     }
 }
 
@@ -98,9 +106,11 @@ mod tests {
                 let time = SystemTime::UNIX_EPOCH + Duration::from_millis(time);
                 let kind = if is_usual { Kind::Reading } else { Kind::Command };
                 let mut message = Publication::new(topic.clone(), &payload, kind, "u".into(), time);
+                message.number = payload.len() as u64;
                 if !is_usual {
                     message.expires = Some(time + Duration::from_secs(1));
                     message.passed_on = r#""qos": 1"#.into();
+                    message.trail = Some(Trail { stamp: "a.1 a".into(), heard_from: "b".into() });
                 }
                 match &mut kept {
                     Some(kept) => kept.replace(&message),
@@ -110,6 +120,7 @@ mod tests {
                 let again = kept.message(&topic);
                 prop_assert_eq!(said(&again), said(&message));
                 prop_assert_eq!((again.kind, again.expires), (message.kind, message.expires));
+                prop_assert_eq!((again.number, &again.trail), (message.number, &message.trail));
                 prop_assert_eq!((kept.len(&topic), again.len()), (message.len(), message.len()));
             }
         }

@@ -12,10 +12,12 @@ mod channel;
 mod conversation;
 mod figures;
 mod last_value;
+mod links;
 mod outbox;
 mod presence;
 mod publication;
 mod queue;
+mod relay;
 mod rights;
 mod session;
 mod subscriptions;
@@ -32,12 +34,14 @@ use parking_lot::RwLock;
 pub(crate) use allowance::Allowance;
 pub use allowance::{Excess, Rates};
 use channel::{Channel, Channels, State};
-pub use figures::{Figures, Grows};
+pub use figures::{Figure, Figures, Grows};
 use last_value::LastValue;
+pub use links::{LinkFigures, Links};
 pub use outbox::{Found, Outbox, SessionId, Until};
 use presence::Presence;
-pub use publication::{Publication, View};
+pub use publication::{Publication, Trail, View};
 pub use queue::Bounds;
+pub use relay::{Forward, Refusal, Relayed};
 pub use rights::Rights;
 pub use session::{Client, Drained, Session, Side};
 use subscriptions::Subscriptions;
@@ -128,6 +132,7 @@ pub struct Hub {
     last_values: RwLock<Trie<Arc<Channel>>>,
     presence: Presence,
     figures: Arc<Figures>,
+    links: Links,
     next_session: AtomicU64,
     /// Receivers in remembered routes, those of replaced routes counted again.
     remembered_targets: AtomicUsize,
@@ -144,6 +149,7 @@ impl Hub {
             last_values: RwLock::default(),
             presence: Presence::default(),
             figures: Arc::default(),
+            links: Links::default(),
             next_session: AtomicU64::new(1),
             remembered_targets: AtomicUsize::new(0),
         })
@@ -164,12 +170,27 @@ impl Hub {
         &self.figures
     }
 
+    /// The links to other systems.
+    pub fn links(&self) -> &Links {
+        &self.links
+    }
+
     /// Publishes something about the hub itself, as a last value under `$SYS/hub/`.
     pub fn tell(&self, name: &str, payload: &str, now: SystemTime) {
+        self.say(name, payload, Retention::Keep, now);
+    }
+
+    /// Takes back what [`tell`](Self::tell) said under a name.
+    pub fn untell(&self, name: &str, now: SystemTime) {
+        self.say(name, "null", Retention::Clear, now);
+    }
+
+    fn say(&self, name: &str, payload: &str, retention: Retention, now: SystemTime) {
         if let Ok(topic) = Topic::parse(&format!("$SYS/hub/{name}"), &self.settings.topic) {
-            let message = Publication::new(topic, payload, Kind::Reading, "hub".into(), now);
+            let mut message = Publication::new(topic, payload, Kind::Reading, "hub".into(), now);
+            message.retention = retention;
             // A figure that does not fit will be told again soon.
-            let _ = self.publish(&Arc::new(message), Retention::Keep, None);
+            let _ = self.publish(message, None);
         }
     }
 
@@ -177,21 +198,21 @@ impl Hub {
     /// session, `origin`, gets it only if it asked for echo.
     pub(crate) fn publish(
         &self,
-        message: &Arc<Publication>,
-        retention: Retention,
+        mut message: Publication,
         origin: Option<SessionId>,
     ) -> Result<(), StoreFull> {
-        self.figures.published.add(1);
+        message.number = self.figures.published.count();
+        let message = Arc::new(message);
         self.channels.with(&message.topic, |channel, state| {
-            let kept = self.keep(channel, state, message, retention);
+            let kept = self.keep(channel, state, &message);
             self.refresh_route(channel, state);
-            if retention == Retention::Keep {
+            if message.retention == Retention::Keep {
                 state.last_generation = state.route.generation;
             }
             let mut routed = 0;
             for target in state.route.targets.all() {
                 if Some(target.id) != origin || target.wants_echo() {
-                    target.offer(message);
+                    target.offer(&message);
                     routed += 1;
                 }
             }
@@ -204,10 +225,9 @@ impl Hub {
         &self,
         channel: &Arc<Channel>,
         state: &mut State,
-        message: &Arc<Publication>,
-        retention: Retention,
+        message: &Publication,
     ) -> Result<(), StoreFull> {
-        match retention {
+        match message.retention {
             Retention::Pass => Ok(()),
             Retention::Clear => {
                 self.forget(channel, state);
@@ -242,7 +262,7 @@ impl Hub {
             && bytes - old_bytes + message.len() as u64 + index <= self.settings.retained_bytes
     }
 
-    fn remember(&self, channel: &Arc<Channel>, state: &mut State, message: &Arc<Publication>) {
+    fn remember(&self, channel: &Arc<Channel>, state: &mut State, message: &Publication) {
         if let Some(last) = &mut state.last {
             self.figures.retained_bytes.sub(last.len(&channel.topic) as u64);
             last.replace(message);

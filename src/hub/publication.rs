@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use serde_json::Value;
 
+use super::Retention;
 use crate::talk::{Kind, Request, frame, timestamp};
 use crate::topic::{Base, Topic};
 
@@ -23,8 +24,30 @@ pub struct Publication {
     pub expires: Option<SystemTime>,
     /// What the publisher put into the options, as the inside of a JSON object.
     pub passed_on: Box<str>,
+    /// What is to become of it here; for readers that tell another system.
+    pub retention: Retention,
+    /// Which message of this hub it is, from 1 on; 0 until it is published.
+    pub number: u64,
+    /// Where it has been, if it did not begin here.
+    pub trail: Option<Trail>,
     /// The frame as a connection at the root reads it. Every other base reads a suffix of it.
     text: Box<[u8]>,
+}
+
+/// Where a message has been, in the words of the links. The hub carries it and does not look at it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trail {
+    /// How the message is known among hubs.
+    pub stamp: Box<str>,
+    /// The system that it was heard from.
+    pub heard_from: Arc<str>,
+}
+
+impl Trail {
+    /// How many bytes a message has more for having one.
+    pub(super) fn len(trail: Option<&Self>) -> usize {
+        trail.map_or(0, |trail| trail.stamp.len())
+    }
 }
 
 /// From where a session reads, and what it wants to see.
@@ -61,7 +84,18 @@ impl Publication {
     pub fn new(topic: Topic, payload: &str, kind: Kind, from: Arc<str>, time: SystemTime) -> Self {
         let mut text = Vec::with_capacity(topic.as_str().len() + payload.len() + 8);
         frame::encode(topic.as_str(), payload, &mut text);
-        Self { topic, kind, time, from, expires: None, passed_on: "".into(), text: text.into_boxed_slice() }
+        Self {
+            topic,
+            kind,
+            time,
+            from,
+            expires: None,
+            passed_on: "".into(),
+            retention: Retention::Pass,
+            number: 0,
+            trail: None,
+            text: text.into_boxed_slice(),
+        }
     }
 
     /// The value, as the publisher wrote it, line breaks aside.
@@ -77,9 +111,9 @@ impl Publication {
     }
 
     /// What it counts for against the bounds of queues and of the store: the bytes of the frame at the root, and of
-    /// what the publisher put into the options.
+    /// what came with it.
     pub fn len(&self) -> usize {
-        self.text.len() + self.passed_on.len()
+        self.text.len() + self.passed_on.len() + Trail::len(self.trail.as_ref())
     }
 
     /// A frame is never empty.
@@ -136,6 +170,16 @@ mod tests {
         assert_eq!(seen("nodes/bridge/0/lux", "nodes/bridge/0"), r#"["lux", 20.10]"#);
         assert_eq!(seen("a//info", "a"), r#"["/info", 20.10]"#);
         assert_eq!(seen("ž\"\\/b", "ž\"\\"), r#"["b", 20.10]"#);
+    }
+
+    #[test]
+    fn the_payload_is_what_was_given() {
+        for topic in ["a", "ž\"\\/b"] {
+            let topic = Topic::parse(topic, &Limits::default()).unwrap();
+            let message =
+                Publication::new(topic, "[1, 2]", Kind::Reading, "u".into(), SystemTime::UNIX_EPOCH);
+            assert_eq!(message.payload(), "[1, 2]");
+        }
     }
 
     #[test]

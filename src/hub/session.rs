@@ -22,6 +22,8 @@ pub enum Side {
     Dashboard,
     /// A node or a gateway: sends states, reads commands.
     Node,
+    /// A link to another system: what comes over it is kept like the word of a node, but nobody is at home there.
+    Link,
 }
 
 /// Who comes in, and where.
@@ -117,9 +119,10 @@ impl Hub {
         let since = timestamp::milliseconds(now);
         let payload = format!("{{\"state\": \"{state}\", \"since\": \"{since}\"}}");
         if let Ok(topic) = base.topic("presence", &self.settings.topic) {
-            let message = Publication::new(topic, &payload, Kind::Reading, "hub".into(), now);
+            let mut message = Publication::new(topic, &payload, Kind::Reading, "hub".into(), now);
+            message.retention = Retention::Keep;
             // A store that is full is in the log; those who listen now have heard it.
-            let _ = self.publish(&Arc::new(message), Retention::Keep, None);
+            let _ = self.publish(message, None);
         }
     }
 }
@@ -262,7 +265,7 @@ impl Session {
     pub(super) fn usual_retention(&self, topic: &Topic, kind: Kind) -> Retention {
         let settings = &self.hub.settings;
         let named = |filters: &[Filter]| filters.iter().any(|filter| filter.matches(topic));
-        let state = self.client.side == Side::Node && kind == Kind::Reading;
+        let state = self.client.side != Side::Dashboard && kind == Kind::Reading;
         if (state || named(&settings.retain_always)) && !named(&settings.retain_never) {
             Retention::Keep
         } else {
@@ -270,8 +273,9 @@ impl Session {
         }
     }
 
-    pub(super) fn publish(&self, message: Publication, retention: Retention) -> Result<(), StoreFull> {
-        self.hub.publish(&Arc::new(message), retention, Some(self.outbox.id))
+    pub(super) fn publish(&self, mut message: Publication, retention: Retention) -> Result<(), StoreFull> {
+        message.retention = retention;
+        self.hub.publish(message, Some(self.outbox.id))
     }
 
     /// The filters that it holds.
@@ -296,6 +300,7 @@ impl Session {
                 let offered = inside.queue.offer(Item::Reply(text));
                 self.outbox.account(&mut inside, offered, "clown.talk/-");
             }
+            Answer::None => {}
         }
         let (generation, ids) = self.hub.resubscribe(&self.outbox, &gone, &new);
         let (found, looked_at) = match last_values {
@@ -322,6 +327,8 @@ pub(super) enum Answer {
     First(String),
     /// After what waits already.
     InLine(String),
+    /// Nowhere: nobody asked.
+    None,
 }
 
 /// Which last values a change of the subscription brings.

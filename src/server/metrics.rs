@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder};
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
@@ -19,21 +20,35 @@ struct FiguresOf(Arc<Hub>);
 impl Collector for FiguresOf {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         for (topic, help, grows, value) in self.0.figures().all() {
-            let (name, help) = (topic.replace('/', "_"), help.trim());
-            match grows {
-                Grows::Only => {
-                    let counter = ConstCounter::new(value);
-                    let encoder = encoder.encode_descriptor(&name, help, None, counter.metric_type())?;
-                    counter.encode(encoder)?;
-                }
-                Grows::AndShrinks => {
-                    let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
-                    let encoder = encoder.encode_descriptor(&name, help, None, gauge.metric_type())?;
-                    gauge.encode(encoder)?;
-                }
+            let name = topic.replace('/', "_");
+            let family = encoder.encode_descriptor(&name, help.trim(), None, kind(grows))?;
+            encode(grows, value, family)?;
+        }
+        let links = self.0.links().all();
+        let figures = links.first().map(|(_, figures)| figures.all()).into_iter().flatten();
+        for (at, (topic, help, grows, _)) in figures.enumerate() {
+            let name = format!("bridge_{}", topic.replace('/', "_"));
+            let mut family = encoder.encode_descriptor(&name, help.trim(), None, kind(grows))?;
+            for (link, figures) in &links {
+                let value = figures.all().nth(at).map_or(0, |(.., value)| value);
+                encode(grows, value, family.encode_family(&[("link", &**link)])?)?;
             }
         }
         Ok(())
+    }
+}
+
+fn kind(grows: Grows) -> MetricType {
+    match grows {
+        Grows::Only => MetricType::Counter,
+        Grows::AndShrinks => MetricType::Gauge,
+    }
+}
+
+fn encode(grows: Grows, value: u64, encoder: MetricEncoder<'_>) -> Result<(), std::fmt::Error> {
+    match grows {
+        Grows::Only => ConstCounter::new(value).encode(encoder),
+        Grows::AndShrinks => ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX)).encode(encoder),
     }
 }
 

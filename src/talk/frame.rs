@@ -157,6 +157,15 @@ pub fn encode(topic: &str, payload: &str, out: &mut Vec<u8>) {
     out.push(b']');
 }
 
+/// The text of one JSON value without the white space around it; `None` where the text is anything else, or is nested
+/// deeper than [`MAX_DEPTH`].
+pub fn payload(text: &str) -> Option<&str> {
+    let mut scanner = Scanner { text, at: 0 };
+    let value = scanner.value().ok()?;
+    scanner.skip_space();
+    (scanner.at == text.len()).then_some(value)
+}
+
 /// How many bytes a text has as the inside of a JSON string.
 pub fn escaped_len(text: &str) -> usize {
     text.bytes().map(|byte| escape_of(byte).map_or(1, str::len)).sum()

@@ -149,6 +149,32 @@ const ROOMS: &[Room] = &[
         never: &["std::fs", "std::env", "std::process", "tokio::spawn"],
     },
     Room {
+        files: &["bridge/"],
+        without: &[],
+        rooms: &["hub", "talk", "topic", "shutdown", "config::quoted", "config::plain"],
+        crates: &[
+            "base64",
+            "bytes",
+            "foldhash",
+            "futures_util",
+            "getrandom",
+            "parking_lot",
+            "rumqttc",
+            "rustls_native_certs",
+            "serde",
+            "serde_json",
+            "thiserror",
+            "tokio",
+            "tokio_rustls",
+            "tokio_tungstenite",
+            "tokio_util",
+            "toml",
+            "tracing",
+            "url",
+        ],
+        never: &["axum", "hyper", "prometheus_client", "tokio::spawn", "std::process"],
+    },
+    Room {
         files: &["shutdown.rs"],
         without: &[],
         rooms: &[],
@@ -158,8 +184,19 @@ const ROOMS: &[Room] = &[
 ];
 
 /// The rooms, as `crate::` names them.
-const NAMES: &[&str] =
-    &["topic", "talk", "hub", "access", "config", "simulator", "server", "shutdown", "client", "cli"];
+const NAMES: &[&str] = &[
+    "topic",
+    "talk",
+    "hub",
+    "access",
+    "config",
+    "simulator",
+    "server",
+    "bridge",
+    "shutdown",
+    "client",
+    "cli",
+];
 
 #[test]
 fn every_room_knows_only_what_it_may_know() {

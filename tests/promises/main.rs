@@ -11,6 +11,7 @@
 #![allow(clippy::disallowed_methods, reason = "tasks of a test end with the test")]
 #![expect(unreachable_pub, reason = "support is written as a crate of its own would be")]
 
+#[allow(dead_code, reason = "what only the tests of the bridge need")]
 #[path = "../support/mod.rs"]
 mod support;
 

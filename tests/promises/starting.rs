@@ -144,6 +144,7 @@ fn help_says_what_there_is() {
       nodes        List the nodes
       sim          Run simulated nodes as clients of a hub
       bench        Put a hub on this machine under load and count what comes back
+      bridge       Work on links to MQTT brokers
       user         Work on accounts
       access       Ask what an account may do
       config       Look at the configuration

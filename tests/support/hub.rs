@@ -21,7 +21,7 @@ pub struct Hub {
     pub address: SocketAddr,
     /// Where lines over TCP are served, if they are.
     pub lines: Option<SocketAddr>,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl Hub {
@@ -43,6 +43,21 @@ impl Hub {
         Self::start(dir, &["--users", file.to_str().unwrap()], settings)
     }
 
+    /// With links, each a name and the text of its file.
+    pub fn with_links(links: &[(&str, &str)], settings: &[&str]) -> Self {
+        let dir = empty_dir();
+        std::fs::create_dir(dir.path().join("bridges")).unwrap();
+        for (name, text) in links {
+            std::fs::write(dir.path().join(format!("bridges/{name}.toml")), text).unwrap();
+        }
+        Self::start(dir, &[], settings)
+    }
+
+    /// The folder in which it was started.
+    pub fn dir(&self) -> &std::path::Path {
+        self.dir.path()
+    }
+
     fn start(dir: TempDir, args: &[&str], settings: &[&str]) -> Self {
         let mut command = command(&dir);
         command.args(args);
@@ -61,7 +76,7 @@ impl Hub {
             .iter()
             .any(|setting| setting.starts_with("server.line_listen="))
             .then(|| said(&mut says, "TCP lines", &log).parse().unwrap());
-        Self { child, log, address, lines, _dir: dir }
+        Self { child, log, address, lines, dir }
     }
 
     /// The demo on an address that is known, such as that of a hub that has ended.

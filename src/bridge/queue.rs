@@ -1,0 +1,331 @@
+//! What waits for the other side of a link: in order, bounded, and with nothing thrown away unseen. Pure.
+
+use std::collections::{HashMap, VecDeque};
+
+use foldhash::fast::RandomState;
+
+use crate::hub::Relayed;
+use crate::talk::Kind;
+use crate::topic::Topic;
+
+/// A message for the other side, and the rule that carries it.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// The message.
+    pub relayed: Relayed,
+    /// The number of the rule.
+    pub rule: usize,
+}
+
+impl Entry {
+    fn len(&self) -> usize {
+        self.relayed.message.len()
+    }
+
+    /// Its topic here.
+    pub fn topic(&self) -> &Topic {
+        &self.relayed.message.topic
+    }
+
+    fn is_reading(&self) -> bool {
+        self.relayed.message.kind == Kind::Reading
+    }
+}
+
+/// What gave way.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct GaveWay {
+    /// Readings that newer ones of their topics took the place of.
+    pub skipped: u64,
+    /// Messages that are lost.
+    pub lost: u64,
+    /// The topic of the last one that is lost.
+    pub topic: Option<Topic>,
+}
+
+/// A queue with one bound. Up to it, all is kept. From then on, until the queue is empty, a reading takes the place of
+/// an older one of its topic; and where that is not enough, the oldest message is lost.
+#[derive(Debug)]
+pub struct Queue {
+    entries: VecDeque<Entry>,
+    /// The number of the first one, counted since the queue was made.
+    first: u64,
+    bytes: usize,
+    most: usize,
+    most_bytes: usize,
+    /// Where the newest reading of each topic waits.
+    newest: HashMap<Topic, u64, RandomState>,
+    only_newest: bool,
+}
+
+impl Queue {
+    /// For so many messages and so many bytes, whichever comes first.
+    pub fn new(most: usize, most_bytes: usize) -> Self {
+        Self {
+            entries: VecDeque::new(),
+            // Below it is room for those that are put back.
+            first: u64::MAX / 2,
+            bytes: 0,
+            most,
+            most_bytes,
+            newest: HashMap::default(),
+            only_newest: false,
+        }
+    }
+
+    /// Messages that wait.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Their bytes.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Whether readings give way.
+    pub fn is_full(&self) -> bool {
+        self.only_newest
+    }
+
+    /// Adds a message at the end, or in the place of an older one. Never waits.
+    pub fn offer(&mut self, entry: Entry) -> GaveWay {
+        let mut gave_way = GaveWay::default();
+        if entry.relayed.is_last_value && self.waits(&entry) {
+            return gave_way;
+        }
+        if !self.only_newest && self.is_past_with(&entry) {
+            gave_way.skipped = self.keep_newest();
+        }
+        if self.only_newest && entry.is_reading() && self.replace(&entry) {
+            gave_way.skipped += 1;
+        } else {
+            self.push(entry);
+        }
+        self.shrink(&mut gave_way);
+        gave_way
+    }
+
+    /// The first one.
+    pub fn pop(&mut self) -> Option<Entry> {
+        let entry = self.entries.pop_front()?;
+        self.bytes -= entry.len();
+        if self.newest.get(entry.topic()) == Some(&self.first) {
+            self.newest.remove(entry.topic());
+        }
+        self.first += 1;
+        if self.entries.is_empty() {
+            self.only_newest = false;
+            self.newest = HashMap::default();
+            self.entries.shrink_to(64);
+        }
+        Some(entry)
+    }
+
+    /// Puts back what was taken, in front of all others and in its order.
+    pub fn put_back(&mut self, entries: impl DoubleEndedIterator<Item = Entry>) -> GaveWay {
+        for entry in entries.rev() {
+            self.bytes += entry.len();
+            self.first -= 1;
+            if entry.is_reading() {
+                self.newest.entry(entry.topic().clone()).or_insert(self.first);
+            }
+            self.entries.push_front(entry);
+        }
+        let mut gave_way = GaveWay::default();
+        if self.is_past() {
+            gave_way.skipped = self.keep_newest();
+            self.shrink(&mut gave_way);
+        }
+        gave_way
+    }
+
+    /// Whether the very message waits already.
+    fn waits(&self, entry: &Entry) -> bool {
+        let at = self.newest.get(entry.topic()).and_then(|number| self.position(*number));
+        at.and_then(|at| self.entries.get(at))
+            .is_some_and(|waiting| waiting.relayed.message.number == entry.relayed.message.number)
+    }
+
+    fn is_past(&self) -> bool {
+        self.entries.len() > self.most || self.bytes > self.most_bytes
+    }
+
+    fn is_past_with(&self, entry: &Entry) -> bool {
+        self.entries.len() >= self.most || self.bytes + entry.len() > self.most_bytes
+    }
+
+    fn position(&self, number: u64) -> Option<usize> {
+        usize::try_from(number.checked_sub(self.first)?).ok()
+    }
+
+    fn replace(&mut self, entry: &Entry) -> bool {
+        let at = self.newest.get(entry.topic()).and_then(|number| self.position(*number));
+        let Some(older) = at.and_then(|at| self.entries.get_mut(at)) else { return false };
+        self.bytes = self.bytes + entry.len() - older.len();
+        *older = entry.clone();
+        true
+    }
+
+    fn push(&mut self, entry: Entry) {
+        self.bytes += entry.len();
+        let number = self.first + self.entries.len() as u64;
+        if entry.is_reading() {
+            self.newest.insert(entry.topic().clone(), number);
+        }
+        self.entries.push_back(entry);
+    }
+
+    /// Only the newest reading of each topic stays.
+    fn keep_newest(&mut self) -> u64 {
+        self.only_newest = true;
+        let before = self.entries.len();
+        let newest = std::mem::take(&mut self.newest);
+        let entries = std::mem::take(&mut self.entries);
+        let (first, mut number) = (self.first, self.first);
+        self.bytes = 0;
+        for entry in entries {
+            let is_newest = newest.get(entry.topic()) == Some(&number);
+            number += 1;
+            if !entry.is_reading() || is_newest {
+                self.push(entry);
+            }
+        }
+        debug_assert_eq!(first, self.first, "nothing was taken");
+        (before - self.entries.len()) as u64
+    }
+
+    /// The oldest ones are lost until the rest fits.
+    fn shrink(&mut self, gave_way: &mut GaveWay) {
+        while self.is_past() {
+            let Some(oldest) = self.pop() else { return };
+            gave_way.lost += 1;
+            gave_way.topic = Some(oldest.topic().clone());
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::hub::Publication;
+    use crate::topic::Limits;
+    use proptest::prelude::*;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::time::SystemTime;
+
+    static PUBLISHED: AtomicU64 = AtomicU64::new(1);
+
+    pub(in crate::bridge) fn entry(topic: &str, payload: &str) -> Entry {
+        let topic = Topic::parse(topic, &Limits::default()).unwrap();
+        let kind = Kind::of(topic.as_str());
+        let mut message = Publication::new(topic, payload, kind, "u".into(), SystemTime::UNIX_EPOCH);
+        message.number = PUBLISHED.fetch_add(1, Ordering::Relaxed);
+        Entry { relayed: Relayed { message: Arc::new(message), is_last_value: false }, rule: 0 }
+    }
+
+    pub(in crate::bridge) fn shown(entry: &Entry) -> String {
+        format!("{} {}", entry.topic(), entry.relayed.message.payload())
+    }
+
+    fn all(queue: &mut Queue) -> Vec<String> {
+        std::iter::from_fn(|| queue.pop()).map(|entry| shown(&entry)).collect()
+    }
+
+    #[test]
+    fn a_full_queue_keeps_the_newest_reading_of_each_topic_and_every_command_in_order() {
+        let mut queue = Queue::new(4, usize::MAX);
+        for (topic, payload) in [("a/t", "1"), ("a/set", "1"), ("a/t", "2"), ("a/set", "2")] {
+            assert_eq!(queue.offer(entry(topic, payload)), GaveWay::default());
+        }
+        assert_eq!(queue.offer(entry("a/t", "3")).skipped, 2);
+        assert_eq!(all(&mut queue), ["a/set 1", "a/t 3", "a/set 2"]);
+        assert!(!queue.is_full());
+    }
+
+    #[test]
+    fn where_nothing_can_give_way_the_oldest_is_lost_and_named() {
+        let mut queue = Queue::new(2, usize::MAX);
+        queue.offer(entry("a/set", "1"));
+        queue.offer(entry("b/set", "2"));
+        let gave_way = queue.offer(entry("c/set", "3"));
+        assert_eq!((gave_way.lost, gave_way.topic.unwrap().as_str()), (1, "a/set"));
+        assert_eq!(all(&mut queue), ["b/set 2", "c/set 3"]);
+    }
+
+    #[test]
+    fn what_is_put_back_stands_in_front() {
+        let mut queue = Queue::new(9, usize::MAX);
+        for n in 1..5 {
+            queue.offer(entry("a/t", &n.to_string()));
+        }
+        let taken = [queue.pop().unwrap(), queue.pop().unwrap()];
+        assert_eq!(queue.put_back(taken.into_iter()), GaveWay::default());
+        assert_eq!(all(&mut queue), ["a/t 1", "a/t 2", "a/t 3", "a/t 4"]);
+    }
+
+    #[test]
+    fn a_last_value_that_waits_already_is_not_taken_twice() {
+        let mut queue = Queue::new(9, usize::MAX);
+        let waiting = entry("a/t", "1");
+        queue.offer(waiting.clone());
+        let again = Relayed { is_last_value: true, ..waiting.relayed };
+        queue.offer(Entry { relayed: again, rule: 0 });
+        assert_eq!(queue.len(), 1);
+    }
+
+    #[test]
+    fn a_message_that_is_larger_than_the_queue_is_lost_alone() {
+        let mut queue = Queue::new(9, 100);
+        assert_eq!(queue.offer(entry("a/t", &"1".repeat(200))).lost, 1);
+        assert_eq!((queue.len(), queue.bytes(), queue.is_full()), (0, 0, false));
+    }
+
+    proptest! {
+        #[test]
+        fn every_message_is_delivered_in_the_order_of_its_topic_or_counted(
+            steps in prop::collection::vec((0..8_u8, 0..3_u8), 1..120),
+            most in 1..12_usize,
+        ) {
+            let mut queue = Queue::new(most, 400);
+            let (mut offered, mut gave_way, mut read) = (0_u64, 0_u64, Vec::new());
+            for (n, (what, which)) in steps.iter().enumerate() {
+                match what {
+                    0 => read.extend(queue.pop().map(|entry| shown(&entry))),
+                    1 => {
+                        let taken: Vec<_> = (0..*which).filter_map(|_| queue.pop()).collect();
+                        let led_to = queue.put_back(taken.into_iter());
+                        gave_way += led_to.skipped + led_to.lost;
+                    }
+                    2 | 3 => {
+                        offered += 1;
+                        let led_to = queue.offer(entry(&format!("a{which}/set"), &format!("{n:03}")));
+                        gave_way += led_to.skipped + led_to.lost;
+                    }
+                    _ => {
+                        offered += 1;
+                        let led_to = queue.offer(entry(&format!("a{which}/t"), &format!("{n:03}")));
+                        gave_way += led_to.skipped + led_to.lost;
+                    }
+                }
+                prop_assert!(queue.len() <= most && queue.bytes() <= 400);
+                prop_assert!(queue.newest.len() <= queue.len());
+            }
+            read.extend(all(&mut queue));
+            prop_assert_eq!(read.len() as u64 + gave_way, offered);
+            let mut last: HashMap<String, String> = HashMap::new();
+            for text in &read {
+                let (topic, payload) = text.split_once(' ').unwrap();
+                let before = last.insert(topic.to_owned(), payload.to_owned());
+                prop_assert!(before.is_none_or(|before| *before < *payload), "backwards: {read:?}");
+            }
+            prop_assert_eq!(queue.bytes(), 0);
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! What became of the files of a folder since it was looked at last.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::file::{self, Mistake};
+use super::settings::LinkSettings;
+use crate::topic::Limits;
+
+/// Files that are looked at in one folder.
+const MOST_FILES: usize = 1000;
+
+/// What became of one file.
+#[derive(Debug)]
+pub(super) enum Change {
+    /// It is new, or it says something else.
+    There(Arc<LinkSettings>),
+    /// It is new or changed, and does not make sense.
+    Bad(String, Vec<Mistake>),
+    /// It is gone.
+    Gone(String),
+}
+
+/// What tells whether a file was changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Mark {
+    modified: Option<SystemTime>,
+    bytes: u64,
+    inode: u64,
+}
+
+/// A file as it was last seen.
+#[derive(Debug, Clone)]
+struct Seen {
+    mark: Mark,
+    /// Whether this state of it was read. A file is read when it looks the same twice, as it may be half written.
+    is_read: bool,
+}
+
+/// A folder, and what was seen there.
+#[derive(Debug)]
+pub(super) struct Watch {
+    directory: PathBuf,
+    seen: BTreeMap<PathBuf, Seen>,
+    /// What the files said last, by path.
+    said: BTreeMap<PathBuf, Option<Arc<LinkSettings>>>,
+    is_first: bool,
+}
+
+impl Watch {
+    pub(super) fn of(directory: PathBuf) -> Self {
+        Self { directory, seen: BTreeMap::new(), said: BTreeMap::new(), is_first: true }
+    }
+
+    /// Looks at the folder, away from the threads that serve sockets.
+    pub(super) async fn look(&mut self, limits: Limits) -> Vec<Change> {
+        let directory = self.directory.clone();
+        let Ok(marks) = tokio::task::spawn_blocking(move || marks(&directory)).await else {
+            return Vec::new();
+        };
+        // A folder that cannot be read just now says nothing about its files.
+        let Some(marks) = marks else { return Vec::new() };
+        let mut changes = self.gone(&marks);
+        for path in self.due(marks) {
+            let read = path.clone();
+            let loaded = tokio::task::spawn_blocking(move || file::load(&read, &limits)).await;
+            changes.extend(loaded.ok().and_then(|loaded| self.take(path, loaded)));
+        }
+        self.is_first = false;
+        changes
+    }
+
+    fn gone(&mut self, marks: &BTreeMap<PathBuf, Mark>) -> Vec<Change> {
+        let gone: Vec<_> = self.seen.keys().filter(|path| !marks.contains_key(*path)).cloned().collect();
+        for path in &gone {
+            self.seen.remove(path);
+            self.said.remove(path);
+        }
+        gone.iter().map(|path| Change::Gone(name(path))).collect()
+    }
+
+    /// The files that are to be read.
+    fn due(&mut self, marks: BTreeMap<PathBuf, Mark>) -> Vec<PathBuf> {
+        let mut due = Vec::new();
+        for (path, mark) in marks {
+            let (is_same, was_read) =
+                self.seen.get(&path).map_or((false, false), |seen| (seen.mark == mark, seen.is_read));
+            // What lay there before the hub was started is whole.
+            let is_read = if is_same { true } else { self.is_first };
+            if is_read && !(is_same && was_read) {
+                due.push(path.clone());
+            }
+            self.seen.insert(path, Seen { mark, is_read });
+        }
+        due
+    }
+
+    fn take(&mut self, path: PathBuf, loaded: Result<LinkSettings, Vec<Mistake>>) -> Option<Change> {
+        match loaded {
+            Ok(settings) => {
+                let settings = Arc::new(settings);
+                let before = self.said.insert(path, Some(Arc::clone(&settings))).flatten();
+                (before.as_ref() != Some(&settings)).then_some(Change::There(settings))
+            }
+            Err(mistakes) => {
+                let name = name(&path);
+                self.said.entry(path).or_default();
+                Some(Change::Bad(name, mistakes))
+            }
+        }
+    }
+}
+
+fn name(path: &Path) -> String {
+    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// The files of links in a folder; `None` where it cannot be read. A folder that is not there has none.
+fn marks(directory: &Path) -> Option<BTreeMap<PathBuf, Mark>> {
+    use std::os::unix::fs::MetadataExt;
+    let entries = match std::fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Some(BTreeMap::new()),
+        Err(_) => return None,
+    };
+    let mut marks = BTreeMap::new();
+    for entry in entries.flatten() {
+        let path = entry.path();
+        if file::name(&path).is_none() || marks.len() >= MOST_FILES {
+            continue;
+        }
+        if let Ok(data) = std::fs::metadata(&path) {
+            let mark = Mark { modified: data.modified().ok(), bytes: data.len(), inode: data.ino() };
+            marks.insert(path, mark);
+        }
+    }
+    Some(marks)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINK: &str = "url = 'mqtt://127.0.0.1'\n[[rule]]\ndirection = 'in'\nfilter = '#'\n";
+
+    async fn looks(watch: &mut Watch) -> Vec<String> {
+        let told = |change: Change| match change {
+            Change::There(settings) => format!("there {}", settings.name),
+            Change::Bad(name, mistakes) => format!("bad {name} {}", mistakes.len()),
+            Change::Gone(name) => format!("gone {name}"),
+        };
+        watch.look(Limits::default()).await.into_iter().map(told).collect()
+    }
+
+    #[tokio::test]
+    async fn a_file_that_comes_changes_or_goes_is_told_once_and_by_itself() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        write("one.toml", LINK);
+        write("two.toml.example", LINK);
+        let mut watch = Watch::of(folder.path().to_owned());
+        assert_eq!(looks(&mut watch).await, ["there one"], "what is there at the start");
+        write("three.toml", &LINK.replace("in'", "out'"));
+        assert_eq!(looks(&mut watch).await, [""; 0], "it may be half written");
+        assert_eq!(looks(&mut watch).await, ["there three"]);
+        write("one.toml", &format!("{LINK}# the same\n"));
+        looks(&mut watch).await;
+        assert_eq!(looks(&mut watch).await, [""; 0], "it says what it said");
+        write("one.toml", "url = 5");
+        looks(&mut watch).await;
+        assert_eq!(looks(&mut watch).await, ["bad one 2"]);
+        std::fs::remove_file(folder.path().join("one.toml")).unwrap();
+        assert_eq!(looks(&mut watch).await, ["gone one"]);
+        assert_eq!(looks(&mut watch).await, [""; 0]);
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_is_not_there_has_no_links_and_may_come_later() {
+        let folder = tempfile::tempdir().unwrap();
+        let inside = folder.path().join("bridges");
+        let mut watch = Watch::of(inside.clone());
+        assert_eq!(looks(&mut watch).await, [""; 0]);
+        std::fs::create_dir(&inside).unwrap();
+        std::fs::write(inside.join("one.toml"), LINK).unwrap();
+        looks(&mut watch).await;
+        assert_eq!(looks(&mut watch).await, ["there one"]);
+    }
+}

@@ -1,0 +1,131 @@
+//! `clown-hub bridge`: what is needed to write the files of `bridges/`.
+
+use std::fmt::Write as _;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::{Args, Subcommand};
+
+use super::{OperatorError, ServeArgs, serve};
+use crate::bridge::file::{self, Mistake};
+use crate::bridge::rules::{Rule, example};
+use crate::bridge::settings::LinkSettings;
+use crate::topic::{Limits, Topic};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum BridgeCommand {
+    /// Print what each rule carries, and every mistake
+    #[command(after_help = "Example:\n  clown-hub bridge check bridges/house.toml")]
+    Check(CheckArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CheckArgs {
+    /// The file of a link; without it every file of bridges.directory
+    file: Option<PathBuf>,
+    /// The configuration of the hub; without it config/hub.toml, if there is one
+    #[arg(long, value_name = "FILE", env = "CLOWN_HUB_CONFIG")]
+    config: Option<PathBuf>,
+}
+
+pub(super) fn bridge(command: BridgeCommand) -> anyhow::Result<()> {
+    match command {
+        BridgeCommand::Check(args) => check(args),
+    }
+}
+
+fn check(args: CheckArgs) -> anyhow::Result<()> {
+    let hub =
+        serve::configuration(ServeArgs { config: args.config, listen: None, users: None, sets: Vec::new() })?;
+    let files = match args.file {
+        Some(file) => vec![file],
+        None => files(&hub.bridges.directory)?,
+    };
+    let (mut text, mut mistakes) = (String::new(), Vec::new());
+    for path in &files {
+        match load(path, &hub.limits.topic) {
+            Ok(settings) => text.push_str(&report(&settings)),
+            Err(found) => mistakes.extend(found.iter().map(ToString::to_string)),
+        }
+    }
+    if files.is_empty() {
+        writeln!(
+            text,
+            "{} has no file that ends in .toml: there are no links",
+            hub.bridges.directory.display()
+        )?;
+    }
+    std::io::stdout().write_all(text.as_bytes()).context("the rules could not be printed")?;
+    if mistakes.is_empty() {
+        Ok(())
+    } else {
+        Err(OperatorError::new(format!("bridges\n{}", mistakes.join("\n"))).into())
+    }
+}
+
+/// An example may be looked at, too.
+fn load(path: &Path, limits: &Limits) -> Result<LinkSettings, Vec<Mistake>> {
+    let Some(name) = path.file_name().and_then(|name| name.to_str()?.strip_suffix(".toml.example")) else {
+        return file::load(path, limits);
+    };
+    let shown = path.display().to_string();
+    let unreadable = |error: std::io::Error| {
+        vec![Mistake {
+            file: shown.clone(),
+            line: None,
+            key: None,
+            sentence: format!("cannot be read: {error}"),
+        }]
+    };
+    let text = std::fs::read_to_string(path).map_err(unreadable)?;
+    file::parse(name, &shown, &text, limits)
+}
+
+fn files(directory: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let entries = match std::fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => {
+            let sentence = format!("{}: the folder cannot be read: {error}", directory.display());
+            return Err(OperatorError::new(sentence).into());
+        }
+    };
+    let mut files: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+    files.retain(|path| file::name(path).is_some());
+    files.sort();
+    Ok(files)
+}
+
+/// What a link carries, in words and with an example of each.
+fn report(settings: &LinkSettings) -> String {
+    let mut text = format!("{}: {}\n", settings.file, settings.broker);
+    for rule in settings.rules.iter() {
+        let arrow = match (rule.direction.is_in(), rule.direction.is_out()) {
+            (true, true) => "↔",
+            (true, false) => "←",
+            _ => "→",
+        };
+        let _ = writeln!(text, "  line {}: {} {arrow} {}", rule.line, rule.local.filter, rule.remote.filter);
+        for (way, from, to) in examples(rule) {
+            let _ = writeln!(text, "    {way:3} {from} becomes {to}");
+        }
+    }
+    text
+}
+
+/// One topic each way, with its name before and after.
+fn examples(rule: &Rule) -> Vec<(&'static str, String, String)> {
+    let limits = Limits { max_bytes: usize::MAX, max_levels: usize::MAX };
+    let topic = |filter| Topic::parse(&example(filter), &limits).ok();
+    let inward = rule.direction.is_in().then(|| {
+        let remote = topic(&rule.remote.filter)?;
+        let local = rule.inward(&remote, &limits)?.ok()?;
+        Some(("in", remote.to_string(), local.to_string()))
+    });
+    let outward = rule.direction.is_out().then(|| {
+        let local = topic(&rule.local.filter)?;
+        Some(("out", local.to_string(), rule.outward(&local)?.to_string()))
+    });
+    [inward, outward].into_iter().flatten().flatten().collect()
+}

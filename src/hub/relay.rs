@@ -1,0 +1,184 @@
+//! The stay of a link to another system: it takes publications and not frames, and it publishes without a word of
+//! Clown.Talk.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::publication::{Publication, Trail};
+use super::queue::Item;
+use super::session::{Answer, Drained, LastValues, Session};
+use super::{Hub, Retention, StoreFull};
+use crate::talk::{Kind, Request};
+use crate::topic::{Filter, Topic};
+
+/// A message from another system.
+#[derive(Debug)]
+pub struct Forward<'m> {
+    /// The whole topic.
+    pub topic: Topic,
+    /// JSON text, on however many lines.
+    pub payload: &'m str,
+    /// Its shape.
+    pub kind: Kind,
+    /// What is to become of it; `None` for what becomes of the word of a node.
+    pub retention: Option<Retention>,
+    /// Where it has been; `None` where that is not known.
+    pub trail: Option<Trail>,
+}
+
+/// Why a message from another system was not published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Topics under `$SYS` and `clown.talk` are the hub's own.
+    #[error("the topic is the hub's own")]
+    Reserved,
+    /// See [`StoreFull`]. The message was routed.
+    #[error(transparent)]
+    StoreFull(#[from] StoreFull),
+}
+
+/// A message for another system.
+#[derive(Debug, Clone)]
+pub struct Relayed {
+    /// The message.
+    pub message: Arc<Publication>,
+    /// Whether it is a last value that was asked for, and did not happen just now.
+    pub is_last_value: bool,
+}
+
+impl Hub {
+    /// The last value of a topic.
+    pub fn last_value(&self, topic: &Topic) -> Option<Publication> {
+        self.channels.with(topic, |_, state| state.last.as_ref().map(|last| last.message(topic)))
+    }
+}
+
+impl Session {
+    /// Opens the transmission with these filters and without last values. Nobody is answered.
+    pub fn follow(&mut self, filters: &[Filter]) {
+        self.opened = true;
+        self.subscribe(filters, Answer::None, LastValues::None);
+    }
+
+    /// Asks for the last values of all topics that the filters name, once more.
+    pub fn recall(&mut self) {
+        let filters = self.held();
+        self.subscribe(&filters, Answer::None, LastValues::All);
+    }
+
+    /// Takes about so many bytes of what waits. Messages that are older than their sender allowed are left out and
+    /// counted.
+    pub fn take(&mut self, bytes: usize, now: SystemTime, take: &mut impl FnMut(Relayed)) -> Drained {
+        let mut items = VecDeque::new();
+        let taken = self.outbox.take(bytes, &mut items);
+        for item in items {
+            let (message, is_last_value) = match item {
+                Item::Message(message) => (Some(message), false),
+                Item::LastValue(channel, generation) => {
+                    (channel.last_value_for(generation).map(Arc::new), true)
+                }
+                Item::Reply(_) => (None, false),
+            };
+            match message {
+                Some(message) if message.has_expired(now) => self.hub.figures.expired.add(1),
+                Some(message) => {
+                    self.hub.figures.sent.add(1);
+                    take(Relayed { message, is_last_value });
+                }
+                None => {}
+            }
+        }
+        if taken.more { Drained::More } else { Drained::Everything }
+    }
+
+    /// Publishes a message of the other system. It does not come back to this session.
+    pub fn forward(&self, message: Forward<'_>, now: SystemTime) -> Result<(), Refusal> {
+        self.hub.figures.received.add(1);
+        let Forward { topic, payload, kind, retention, trail } = message;
+        if topic.levels().next() == Some("$SYS") || Request::claims(topic.as_str()) {
+            return Err(Refusal::Reserved);
+        }
+        let retention = retention.unwrap_or_else(|| self.usual_retention(&topic, kind));
+        let from = Arc::clone(&self.client.user);
+        let mut message = Publication::new(topic, payload, kind, from, now);
+        message.trail = trail;
+        Ok(self.publish(message, retention)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hub::{Client, Rates, Rights, Settings, Side};
+    use crate::topic::{Base, Limits};
+
+    fn link(hub: &Arc<Hub>, name: &str, filters: &[&str]) -> Session {
+        let client = Client {
+            user: name.into(),
+            rights: Arc::new(Rights::everything()),
+            base: Base::ROOT,
+            side: Side::Link,
+            rates: Rates::UNLIMITED,
+        };
+        let mut session = hub.connect(client, SystemTime::UNIX_EPOCH);
+        let parse = |text: &&str| Filter::parse(text, &Limits::default()).unwrap();
+        session.follow(&filters.iter().map(parse).collect::<Vec<_>>());
+        session
+    }
+
+    fn say(link: &Session, topic: &str, payload: &str, retention: Option<Retention>) -> Result<(), Refusal> {
+        let topic = Topic::parse(topic, &Limits::default()).unwrap();
+        let kind = Kind::of(topic.as_str());
+        link.forward(Forward { topic, payload, kind, retention, trail: None }, SystemTime::UNIX_EPOCH)
+    }
+
+    fn heard(link: &mut Session) -> Vec<(String, String, bool)> {
+        let mut heard = Vec::new();
+        let mut note = |relayed: Relayed| {
+            let payload = relayed.message.payload().to_owned();
+            heard.push((relayed.message.topic.to_string(), payload, relayed.is_last_value));
+        };
+        while link.take(1, SystemTime::UNIX_EPOCH, &mut note) == Drained::More {}
+        heard
+    }
+
+    fn told(topic: &str, payload: &str, is_last_value: bool) -> (String, String, bool) {
+        (topic.to_owned(), payload.to_owned(), is_last_value)
+    }
+
+    #[test]
+    fn what_one_link_says_the_others_hear_and_itself_does_not() {
+        let hub = Hub::new(Settings::default(), SystemTime::UNIX_EPOCH);
+        let (mut here, mut there) = (link(&hub, "a", &["#"]), link(&hub, "b", &["#"]));
+        say(&here, "x/y", "1", None).unwrap();
+        assert_eq!(heard(&mut here), []);
+        assert_eq!(heard(&mut there), [told("x/y", "1", false)]);
+    }
+
+    #[test]
+    fn a_link_asks_for_last_values_as_often_as_it_likes() {
+        let hub = Hub::new(Settings::default(), SystemTime::UNIX_EPOCH);
+        let here = link(&hub, "a", &[]);
+        say(&here, "x/y", "1", None).unwrap();
+        say(&here, "x/y/set", "2", None).unwrap();
+        say(&here, "x/z", "3", Some(Retention::Pass)).unwrap();
+        let mut there = link(&hub, "b", &["x/#"]);
+        assert_eq!(heard(&mut there), []);
+        for _ in 0..2 {
+            there.recall();
+            assert_eq!(heard(&mut there), [told("x/y", "1", true)]);
+        }
+        say(&here, "x/y", "null", Some(Retention::Clear)).unwrap();
+        assert_eq!(hub.last_value(&Topic::parse("x/y", &Limits::default()).unwrap()).map(|_| ()), None);
+    }
+
+    #[test]
+    fn nobody_elsewhere_speaks_in_the_name_of_the_hub() {
+        let hub = Hub::new(Settings::default(), SystemTime::UNIX_EPOCH);
+        let here = link(&hub, "a", &[]);
+        for topic in ["$SYS/hub/version", "clown.talk/-/config/ok"] {
+            assert_eq!(say(&here, topic, "1", None), Err(Refusal::Reserved));
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! The broker that is not there, comes late, goes, forgets, or falls silent.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use crate::broker::Broker;
+use crate::load::Load;
+use crate::mqtt::Mqtt;
+use crate::proxy::Proxy;
+use crate::support::{Client, Hub, until};
+use crate::{figure, link};
+
+/// The part of a long test that every run has.
+fn seconds(short: u64, long: u64) -> Duration {
+    let is_long = std::env::var_os("CLOWN_LONG_TESTS").is_some();
+    Duration::from_secs(if is_long { long } else { short })
+}
+
+async fn figure_becomes(hub: &Hub, name: &str, value: u64) {
+    crate::support::in_time(&format!("{name} to be {value}"), async {
+        while figure(hub, "house", name).await != value {
+            sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_broker_that_is_absent_at_the_start_harms_nobody_and_gets_what_waits_in_order() {
+    let mut broker = Broker::absent();
+    let hub = Hub::with_links(&[("house", &link(broker.port, "", &[("both", "x/#")]))], &[]);
+    hub.logs("is the broker running, and is the port right?").await;
+    assert!(hub.log().contains("file=bridges/house.toml"), "{}", hub.log());
+    let mut here = Client::open(&hub, "/talk?side=node", r#"{"filters": []}"#).await;
+    for n in 0..50 {
+        here.publish("x/a/set", &n.to_string()).await;
+    }
+    here.publish("x/a/t", "1").await;
+    let mut subscriber = {
+        broker.start().await;
+        Mqtt::connect(broker.port, "there").await
+    };
+    subscriber.subscribe("x/#").await;
+    hub.logs("link is connected").await;
+    let mut next = 0;
+    // The subscriber may have come after the link: then it has missed the first ones, and never one in between.
+    loop {
+        let heard = subscriber.hears().await;
+        if heard == "x/a/t 1" {
+            break;
+        }
+        let number: u64 = heard.strip_prefix("x/a/set ").unwrap().parse().unwrap();
+        assert!(next == 0 || number == next, "{heard} after {next}");
+        next = number + 1;
+    }
+    figure_becomes(&hub, "messages_out_total", 51).await;
+}
+
+async fn under_load(disturb: impl AsyncFnOnce(&mut Broker, &Proxy), keys: &str) {
+    let mut broker = Broker::mosquitto().await;
+    let proxy = Proxy::to(broker.port).await;
+    let keys = format!("queue_messages = 200000\nqueue_bytes = 67108864\n{keys}");
+    let settings = ["outbox.messages=100000", "outbox.hard_messages=1000000", "outbox.hard_bytes=100000000"];
+    let hub = Hub::with_links(&[("house", &link(proxy.port, &keys, &[("both", "load/#")]))], &settings);
+    hub.logs("link is connected").await;
+    let load = Load::start(&hub, broker.port, 1_000).await;
+    sleep(Duration::from_secs(1)).await;
+    disturb(&mut broker, &proxy).await;
+    sleep(Duration::from_secs(1)).await;
+    let (out, inward) = load.finish().await;
+    println!("out {out:?}, in {inward:?}");
+    for count in [out, inward] {
+        assert_eq!((count.arrived, count.gaps), (count.sent, 0), "{count:?}");
+        assert!(count.again < 2_200, "{count:?}");
+    }
+    assert_eq!(figure(&hub, "house", "messages_lost_total").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_that_is_restarted_under_load_loses_nothing_and_keeps_the_order() {
+    under_load(
+        async |broker, _| {
+            broker.stop().await;
+            sleep(Duration::from_secs(1)).await;
+            broker.start().await;
+        },
+        "",
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_network_that_swallows_everything_for_a_while_loses_nothing_and_keeps_the_order() {
+    under_load(
+        async |_, proxy| {
+            proxy.cut();
+            sleep(seconds(6, 30)).await;
+            proxy.mend();
+        },
+        "keep_alive_seconds = 5",
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_that_is_killed_and_has_forgotten_everything_is_subscribed_to_again() {
+    let mut broker = Broker::mosquitto().await;
+    let hub = Hub::with_links(&[("house", &link(broker.port, "", &[("both", "x/#")]))], &[]);
+    hub.logs("link is connected").await;
+    let mut here = Client::open(&hub, "/talk?side=node", r#"{"filters": ["x/in/#"]}"#).await;
+    here.publish("x/out/t", "1").await;
+    figure_becomes(&hub, "messages_out_total", 1).await;
+    broker.kill().await;
+    hub.logs("is lost").await;
+    for n in 0..100 {
+        here.publish("x/out/set", &n.to_string()).await;
+    }
+    broker.start().await;
+    until("the second connection", || hub.log().matches("link is connected").count() == 2).await;
+    let mut there = Mqtt::connect(broker.port, "there").await;
+    there.publish("x/in/set", b"2", false).await;
+    assert_eq!(here.hear().await, "[\"x/in/set\", 2]");
+    there.subscribe("x/out/t").await;
+    assert_eq!(there.hears().await, "x/out/t 1", "the last value was told again");
+    // Once before it was killed, the commands, and the last value again.
+    figure_becomes(&hub, "messages_out_total", 102).await;
+}
+
+#[tokio::test]
+async fn a_queue_that_is_full_keeps_newest_readings_and_commands_and_says_what_it_lost() {
+    let mut broker = Broker::absent();
+    let keys = "queue_messages = 10";
+    let hub = Hub::with_links(&[("house", &link(broker.port, keys, &[("out", "x/#")]))], &[]);
+    hub.logs("is the broker running").await;
+    let mut here = Client::open(&hub, "/talk?side=node", r#"{"filters": []}"#).await;
+    for n in 0..30 {
+        here.publish("x/a/t", &n.to_string()).await;
+    }
+    for n in 0..12 {
+        here.publish("x/a/set", &n.to_string()).await;
+    }
+    hub.logs("the queue for the broker is full: from here on only the newest reading of a topic is kept")
+        .await;
+    hub.logs(
+        "the queue for the broker is full: the oldest messages are lost link=house topic=Some(\"x/a/t\")",
+    )
+    .await;
+    let skipped = figure(&hub, "house", "messages_skipped_total").await;
+    let lost = figure(&hub, "house", "messages_lost_total").await;
+    assert_eq!((skipped, lost), (29, 3));
+    assert_eq!(figure(&hub, "house", "queue_messages").await, 10);
+    broker.start().await;
+    hub.logs("the queue for the broker has room again link=house skipped=29 lost=3").await;
+    // The last value, which was lost from the queue, is told on connecting all the same.
+    figure_becomes(&hub, "messages_out_total", 11).await;
+}
+
+#[tokio::test]
+async fn figures_and_state_of_a_link_are_last_values_under_sys() {
+    let mut broker = Broker::absent();
+    let settings = ["figures.every_seconds=1"];
+    let hub = Hub::with_links(&[("house", &link(broker.port, "", &[("out", "x/#")]))], &settings);
+    let mut here = Client::open(&hub, "/talk", r#"{"filters": ["$SYS/hub/bridge/house/state"]}"#).await;
+    loop {
+        let [_, state] = here.two().await;
+        assert_eq!(state["state"], "away");
+        if state["reason"].as_str().is_some_and(|reason| reason.contains("is the broker running")) {
+            break;
+        }
+    }
+    broker.start().await;
+    loop {
+        let [_, state] = here.two().await;
+        if state["state"] == "connected" {
+            break;
+        }
+    }
+    let mut figures =
+        Client::open(&hub, "/talk", r#"{"filters": ["$SYS/hub/bridge/house/connected"]}"#).await;
+    while figures.two().await[1] != 1 {}
+    std::fs::remove_file(hub.dir().join("bridges/house.toml")).unwrap();
+    hub.logs("link is off").await;
+    crate::support::in_time("nothing to be told any more", async {
+        loop {
+            let mut late = Client::open(&hub, "/talk", r#"{"filters": ["$SYS/hub/bridge/#"]}"#).await;
+            late.say(r#"["clown.talk/-/subscription/get", {}]"#).await;
+            if late.hear().await.starts_with("[\"clown.talk/-/subscription/ok\"") {
+                return;
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+}

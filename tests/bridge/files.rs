@@ -1,0 +1,97 @@
+//! The folder of the links, and what the command line says of them.
+
+use std::fs;
+
+use crate::broker::Broker;
+use crate::link;
+use crate::mqtt::Mqtt;
+use crate::support::{Client, Hub, run_to_the_end, until};
+
+#[tokio::test]
+async fn a_file_that_comes_changes_or_goes_starts_restarts_or_stops_its_link_alone() {
+    let broker = Broker::mosquitto().await;
+    let hub = Hub::with_links(&[("one", &link(broker.port, "", &[("in", "one/#")]))], &[]);
+    hub.logs("link is connected link=one").await;
+    let mut here = Client::open(&hub, "/talk", r#"{"filters": ["+/set"]}"#).await;
+    let mut there = Mqtt::connect(broker.port, "there").await;
+    let write = |name: &str, text: &str| fs::write(hub.dir().join("bridges").join(name), text).unwrap();
+
+    write("two.toml", &link(broker.port, "", &[("in", "two/#")]));
+    hub.logs("link is connected link=two").await;
+    there.publish("two/set", b"1", false).await;
+    assert_eq!(here.hear().await, "[\"two/set\", 1]");
+
+    write("two.toml", &link(broker.port, "", &[("in", "three/#")]));
+    until("the restart", || hub.log().matches("link is connected link=two").count() == 2).await;
+    there.publish("two/set", b"2", false).await;
+    there.publish("three/set", b"3", false).await;
+    assert_eq!(here.hear().await, "[\"three/set\", 3]");
+
+    write("two.toml", "url = 'mqtt://127.0.0.1'\nqueue = 3\n");
+    hub.logs("bridges/two.toml:2: queue: unknown key").await;
+    hub.logs("(the link goes on as it was)").await;
+    there.publish("three/set", b"4", false).await;
+    assert_eq!(here.hear().await, "[\"three/set\", 4]");
+
+    fs::remove_file(hub.dir().join("bridges/two.toml")).unwrap();
+    until("its end", || hub.log().matches("link is off link=two").count() == 2).await;
+    there.publish("three/set", b"5", false).await;
+    there.publish("one/set", b"6", false).await;
+    assert_eq!(here.hear().await, "[\"one/set\", 6]");
+    assert_eq!(hub.log().matches("link is connected link=one").count(), 1, "it was never touched");
+}
+
+fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        fs::write(dir.path().join(name), text).unwrap();
+    }
+    dir
+}
+
+#[test]
+fn bridge_check_prints_every_rule_with_an_example_each_way() {
+    let text = "url = 'mqtt://broker.local'\n\n[[rule]]\ndirection = 'both'\nfilter = 'thermometer/+'\n\
+                local_prefix = 'house/'\nremote_prefix = 'site/1/'\n\n[[rule]]\ndirection = 'in'\nfilter = 'weather/#'\n\n\
+                [[rule]]\ndirection = 'out'\nfilter = ''\nlocal_prefix = 'a/b'\nremote_prefix = 'c'\n";
+    let dir = folder(&[("house.toml", text)]);
+    let path = dir.path().join("house.toml");
+    let done = run_to_the_end(&["bridge", "check", path.to_str().unwrap()], "");
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let expected = format!(
+        "{}: broker.local:1883\n\
+         \x20 line 3: house/thermometer/+ ↔ site/1/thermometer/+\n\
+         \x20   in  site/1/thermometer/any becomes house/thermometer/any\n\
+         \x20   out house/thermometer/any becomes site/1/thermometer/any\n\
+         \x20 line 9: weather/# ← weather/#\n\
+         \x20   in  weather/any/depth becomes weather/any/depth\n\
+         \x20 line 13: a/b → c\n\
+         \x20   out a/b becomes c\n",
+        path.display()
+    );
+    assert_eq!(String::from_utf8_lossy(&done.stdout), expected);
+}
+
+#[test]
+fn bridge_check_tells_every_mistake_with_file_line_and_key_and_fails() {
+    let dir = folder(&[
+        ("house.toml", "url = 'http://x'\nqos = 1\n"),
+        ("bad name.toml", ""),
+        ("x.toml.example", "?"),
+    ]);
+    let setting = dir.path().join("hub.toml");
+    fs::write(&setting, format!("bridges.directory = {:?}\n", dir.path())).unwrap();
+    fs::rename(&setting, dir.path().join("hub.conf")).unwrap();
+    let done =
+        run_to_the_end(&["bridge", "check", "--config", dir.path().join("hub.conf").to_str().unwrap()], "");
+    assert_eq!(done.status.code(), Some(2));
+    let told = String::from_utf8_lossy(&done.stderr);
+    for expected in [
+        "bad name.toml: the name of the file",
+        "house.toml:1: url: \"http\" is no scheme",
+        "house.toml:2: qos: unknown key",
+        "house.toml:1: rule: there is none",
+    ] {
+        assert!(told.contains(expected), "{expected} in {told}");
+    }
+}
