@@ -41,13 +41,18 @@ fn the_commands_of_the_readme_work() {
     let hub = Hub::with(&["simulator.run=on"]);
     let home = tempfile::tempdir().unwrap();
     std::fs::create_dir(home.path().join("config")).unwrap();
+    let example = "bridges/mosquitto.toml.example";
+    std::fs::create_dir(home.path().join("bridges")).unwrap();
+    std::fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join(example), home.path().join(example)).unwrap();
     let blocks = readme.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
     let ours: Vec<_> = blocks.filter(|block| block.contains("\nclown-hub")).collect();
-    assert_eq!(ours.len(), 2);
+    assert_eq!(ours.len(), 3);
     for block in ours {
         let block = block.replace("127.0.0.1:8080", &hub.address.to_string());
-        // A line of input in place of a person at the prompt; and the hub itself runs until it is told to stop.
-        let lines = block.lines().filter(|line| !line.contains("--listen"));
+        // A line of input in place of a person at the prompt; and the hub itself runs until it is told to stop. Relays are
+        // switched over a broker in `tests/bridge/carrying.rs`.
+        let lines =
+            block.lines().filter(|line| !line.contains("--listen") && !line.contains("mosquitto_pub"));
         let script: Vec<_> = lines.map(|line| format!("echo 'correct horse battery' | {line}")).collect();
         let script = script.join("\n").replace("echo 'correct horse battery' | export", "export");
         let ran = shell(&["bash", "-c"], &format!("set -euo pipefail\n{script}"), home.path(), "");
@@ -58,7 +63,7 @@ fn the_commands_of_the_readme_work() {
 #[test]
 fn every_help_fits_a_screen_and_has_an_example() {
     let commands = "pub|sub|req|nodes|sim|user hash|user add|user passwd|user list|user remove|access explain|\
-                    config check|config show|config docs|completions";
+                    bridge check|config check|config show|config docs|completions";
     for command in commands.split('|') {
         let args: Vec<_> = command.split(' ').chain(["-h"]).collect();
         let help = run(&args, "").succeeds();
