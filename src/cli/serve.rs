@@ -310,7 +310,12 @@ fn server_settings(settings: &Settings, is_demo: bool) -> server::Settings {
             frames_per_second: limits.messages_per_second.map(std::num::NonZero::get),
             bad_frames_per_minute: Some(limits.bad_frames_per_minute),
         },
-        patience: Patience { ping: limits.ping, pong: limits.pong, write: limits.write },
+        patience: Patience {
+            ping: limits.ping,
+            pong: limits.pong,
+            write: limits.write,
+            vanished: limits.vanished,
+        },
         figures_every: settings.figures.every,
         diagnostics: (is_demo || diagnostics.enabled).then_some(diagnostics.connections),
     }

@@ -79,6 +79,8 @@ pub struct Limits {
     pub pong: Duration,
     /// How long a write may make no progress.
     pub write: Duration,
+    /// How long a machine that has vanished is asked for.
+    pub vanished: Duration,
     /// The longest batch a client may ask for; zero allows none.
     pub batch: Duration,
 }
@@ -343,6 +345,7 @@ impl Limits {
             ping: reader.seconds("limits.ping_seconds", 1..=3600),
             pong: reader.seconds("limits.pong_seconds", 1..=3600),
             write: reader.seconds("limits.write_seconds", 1..=3600),
+            vanished: reader.seconds("limits.vanished_seconds", 8..=3600),
             batch: reader.milliseconds("limits.batch_milliseconds", 0..=60_000),
         }
     }

@@ -221,9 +221,13 @@ fn turn_away(stream: &TcpStream, address: SocketAddr, words: &[u8]) {
 
 /// What every socket gets: no waiting for more to send, and a dead peer is found by the kernel, too.
 fn prepare(stream: &TcpStream, patience: Patience) {
-    let keepalive = TcpKeepalive::new().with_time(patience.ping).with_interval(patience.pong).with_retries(2);
+    let probe = patience.vanished / 8;
+    let keepalive = TcpKeepalive::new().with_time(probe * 5).with_interval(probe).with_retries(3);
     let socket = SockRef::from(stream);
     let prepared = socket.set_tcp_nodelay(true).and_then(|()| socket.set_tcp_keepalive(&keepalive));
+    // The keep-alive is for silence, and this for what was written and is not acknowledged.
+    #[cfg(target_os = "linux")]
+    let prepared = prepared.and_then(|()| socket.set_tcp_user_timeout(Some(patience.vanished)));
     if let Err(error) = prepared {
         tracing::debug!(%error, "socket options");
     }
@@ -329,4 +333,24 @@ async fn greet(
         return Err(refuse("the first line is no good config/set"));
     }
     Ok((session, visit.seat()))
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_kernel_gives_up_a_machine_that_has_vanished_in_the_time_that_was_set() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let seconds = Duration::from_secs;
+        let patience =
+            Patience { ping: seconds(50), pong: seconds(5), write: seconds(10), vanished: seconds(40) };
+        prepare(&stream, patience);
+        let socket = SockRef::from(&stream);
+        assert!(socket.keepalive().unwrap() && socket.tcp_nodelay().unwrap());
+        let probes = socket.tcp_keepalive_interval().unwrap() * socket.tcp_keepalive_retries().unwrap();
+        assert_eq!(socket.tcp_keepalive_time().unwrap() + probes, seconds(40));
+        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(seconds(40)));
+    }
 }
