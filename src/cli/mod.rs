@@ -2,6 +2,7 @@
 
 mod access;
 mod accounts_file;
+mod arguments;
 #[cfg(target_os = "linux")]
 mod bench;
 mod bridge;
@@ -108,6 +109,11 @@ fn key_and_value(text: &str) -> Result<(String, String), String> {
 }
 
 impl Cli {
+    /// Reads the command line, or says what is wrong with it and ends.
+    pub fn from_arguments() -> Self {
+        Self::try_parse().unwrap_or_else(|error| arguments::complain(&error))
+    }
+
     /// Does what was asked for, and says so by the exit code.
     #[expect(clippy::print_stderr, reason = "the last word to the operator, also where no log is set up")]
     pub fn run(self) -> ExitCode {

@@ -62,13 +62,13 @@ fn the_commands_of_the_readme_work() {
 
 #[test]
 fn every_help_fits_a_screen_and_has_an_example() {
-    let commands = "pub|sub|req|nodes|sim|user hash|user add|user passwd|user list|user remove|access explain|\
+    let commands = "serve|pub|sub|req|nodes|sim|user hash|user add|user passwd|user list|user remove|access explain|\
                     bridge check|config check|config show|config docs|completions";
     for command in commands.split('|') {
         let args: Vec<_> = command.split(' ').chain(["-h"]).collect();
         let help = run(&args, "").succeeds();
-        assert!(help.contains("Example"), "{help}");
-        assert!(help.lines().count() <= 32 && help.lines().all(|line| line.chars().count() <= 120), "{help}");
+        assert!(command == "serve" || help.contains("Example"), "{help}");
+        assert!(help.lines().count() <= 24 && help.lines().all(|line| line.chars().count() <= 120), "{help}");
     }
 }
 
@@ -82,17 +82,31 @@ fn completions_load_in_bash_and_complete() {
     assert!(ran.status.success() && ran.stderr.is_empty() && text.trim_end().ends_with("\nsub"), "{ran:?}");
 }
 
+/// A zsh at work in a terminal: the keys of `clown-hub su⇥ --form⇥ js⇥` are typed, and what is run is the completed line.
+const ZSH: &str = r"
+zmodload zsh/zpty
+mkdir functions
+clown-hub completions zsh > functions/_clown-hub
+zpty shell zsh -f -i
+zpty -w shell 'PS1=; unset zle_bracketed_paste; bindkey "^I" complete-word; unsetopt menu_complete auto_menu'
+zpty -w shell 'fpath=($PWD/functions $fpath); autoload -U compinit; compinit -u -D'
+zpty -w shell 'clown-hub() { print -r -- "RAN<$*>" }; print READY | tr A-Z a-z'
+zpty -r -m shell said '*ready*'
+zpty -n -w shell $'clown-hub su\t--form\tjs\t\n'
+zpty -r -m shell said '*RAN<*>*'
+print -r -- ${${said##*RAN<}%%>*}
+zpty -d shell
+";
+
 #[test]
-fn completions_load_in_zsh() {
+fn completions_load_in_zsh_and_complete() {
     if Command::new("zsh").arg("--version").output().is_err() {
         println!("zsh is not installed, so its completions were not loaded: tests/shells/install");
         return;
     }
     let home = tempfile::tempdir().unwrap();
-    let script = "autoload -U compinit && compinit -u -D; mkdir f; clown-hub completions zsh > f/_clown-hub; \
-                  fpath=($PWD/f $fpath); compinit -u -D; autoload +X _clown-hub; \
-                  print -r -- ${_comps[clown-hub]} ${+functions[_clown-hub]}";
-    let ran = shell(&["zsh", "-f", "-c"], script, home.path(), "");
+    // A shell that waits for more is one that did not complete.
+    let ran = shell(&["timeout", "20", "zsh", "-f", "-c"], ZSH, home.path(), "");
     let text = String::from_utf8_lossy(&ran.stdout);
-    assert!(ran.status.success() && text.trim_end() == "_clown-hub 1", "{ran:?}");
+    assert!(ran.status.success() && text.trim_end() == "sub --format=json", "{ran:?}");
 }
