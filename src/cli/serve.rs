@@ -86,7 +86,7 @@ pub(super) fn configuration(args: ServeArgs) -> anyhow::Result<Settings> {
 
 /// Where accounts are looked for if nothing else is said, and the demo begins if they are not there. A file that was
 /// named has to be there: a misspelt name must not open the demo.
-const DEMO_WITHOUT: &str = "config/users.toml";
+pub(super) const DEMO_WITHOUT: &str = "config/users.toml";
 
 /// The accounts of the file; the demo user where there is no file.
 pub(super) fn accounts(file: &Path) -> anyhow::Result<Accounts> {

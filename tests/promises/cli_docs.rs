@@ -40,7 +40,6 @@ fn the_commands_of_the_readme_work() {
     let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
     let hub = Hub::with(&["simulator.run=on"]);
     let home = tempfile::tempdir().unwrap();
-    std::fs::create_dir(home.path().join("config")).unwrap();
     let example = "bridges/mosquitto.toml.example";
     std::fs::create_dir(home.path().join("bridges")).unwrap();
     std::fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join(example), home.path().join(example)).unwrap();
