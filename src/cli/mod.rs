@@ -51,9 +51,16 @@ Examples:
 
 Exit codes: 0 done, 1 something broke, 2 a mistake in what was asked, 3 refused, 4 no answer in time";
 
+const SERVE_EXAMPLES: &str = exit::help_end!(
+    "Examples:
+  clown-hub serve --listen 0.0.0.0:80 --users /etc/clown-hub/users.toml
+  clown-hub serve --set limits.filters=50"
+);
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the hub (the default)
+    #[command(after_help = SERVE_EXAMPLES)]
     Serve(ServeArgs),
     /// Publish messages
     Pub(publish::PubArgs),
