@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use clown_hub::cli::Cli;
 
 /// Idle connections and last values take less room by it, and messages less time (`docs/performance.md`).
@@ -11,5 +10,5 @@ use clown_hub::cli::Cli;
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
-    Cli::parse().run()
+    Cli::from_arguments().run()
 }

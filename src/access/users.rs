@@ -9,6 +9,9 @@ use crate::hub::Rights;
 
 const DEMO_NAME: &str = "clown";
 
+/// The file that people copy.
+const EXAMPLE: &str = include_str!("../../config/users.toml.example");
+
 /// Somebody who proved who they are. Cloning counts two references.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
@@ -59,6 +62,13 @@ impl Accounts {
         let account = self.find(DEMO_NAME)?;
         let known = self.demo || account.hash.verifies(DEMO_PASSWORD.as_bytes());
         known.then_some(&*account.user.name)
+    }
+
+    /// The names of accounts that still have a hash of `config/users.toml.example`, whose passwords nobody knows.
+    pub fn from_the_example(&self) -> impl Iterator<Item = &str> {
+        let example = Self::parse(EXAMPLE, "the example").map(|example| example.sorted).unwrap_or_default();
+        let left = move |account: &&Arc<Account>| example.iter().any(|known| known.hash == account.hash);
+        self.sorted.iter().filter(left).map(|account| &*account.user.name)
     }
 
     /// What the account of this name may do.

@@ -8,6 +8,7 @@ use anyhow::Context;
 use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, value};
 
 use super::OperatorError;
+use super::serve::DEMO_WITHOUT;
 use crate::access::Accounts;
 
 /// The text of the accounts, to be changed and written back as a whole.
@@ -87,6 +88,7 @@ impl AccountsFile {
     pub(super) fn save(&self) -> anyhow::Result<()> {
         let text = self.document.to_string();
         check(&text, &self.path)?;
+        self.make_the_usual_folder()?;
         // What a link points to is replaced, not the link.
         let path = std::fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
         let mut beside = path.clone().into_os_string();
@@ -97,6 +99,21 @@ impl AccountsFile {
             let _ = std::fs::remove_file(&beside);
         }
         written.with_context(|| format!("{} could not be written", self.path.display()))
+    }
+
+    /// The first account of a hub that was started in an empty folder. A folder that was named has to be there.
+    fn make_the_usual_folder(&self) -> anyhow::Result<()> {
+        let Some(folder) = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()) else {
+            return Ok(());
+        };
+        if folder.exists() {
+            return Ok(());
+        }
+        let shown = folder.display();
+        if self.path != Path::new(DEMO_WITHOUT) {
+            return Err(OperatorError::new(format!("there is no folder {shown}; make it first")).into());
+        }
+        std::fs::create_dir(folder).with_context(|| format!("the folder {shown} could not be made"))
     }
 
     fn users(&self) -> Option<&ArrayOfTables> {

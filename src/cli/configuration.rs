@@ -44,6 +44,9 @@ fn check(args: &ConfigArgs) -> anyhow::Result<()> {
     let settings = args.settings()?;
     let accounts = super::serve::accounts(&settings.users.file)?;
     super::serve::refuse_demo_elsewhere(&accounts, &settings)?;
+    for sentence in super::serve::never_given_a_password(&accounts, &settings.users.file) {
+        output::notice(&sentence);
+    }
     let who = if accounts.is_demo() {
         "the demo user".to_owned()
     } else {

@@ -2,16 +2,20 @@
 
 use std::fmt;
 use std::io::ErrorKind;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Deserialize;
+use toml::Spanned;
 
-use super::OperatorError;
+use super::{OperatorError, output};
 use crate::client::Address;
 
 /// Where a hub listens that nobody has told otherwise.
 const HERE: &str = "ws://127.0.0.1:8080";
+/// What to write in `client.toml`.
+const FORM: &str = "ws://USER:PASSWORD@HOST:PORT/BASE";
 /// The most that is read of `client.toml` and of a password's file.
 const FILE_BYTES: usize = 64 * 1024;
 
@@ -34,6 +38,13 @@ impl From<String> for Secret {
     }
 }
 
+impl Secret {
+    /// The address that it is; `origin` says where it was found.
+    pub(super) fn address(&self, origin: &str) -> Result<Address, OperatorError> {
+        parse(origin, &self.0)
+    }
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("…")
@@ -43,14 +54,14 @@ impl fmt::Debug for Secret {
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct ClientToml {
-    url: Option<String>,
-    password_file: Option<String>,
+    url: Option<Spanned<String>>,
+    password_file: Option<Spanned<String>>,
 }
 
 impl HubArgs {
     pub(super) fn address(&self) -> anyhow::Result<Address> {
-        if let Some(Secret(text)) = &self.url {
-            return Ok(parse("--url or CLOWN_HUB_URL", text)?);
+        if let Some(url) = &self.url {
+            return Ok(url.address("--url or CLOWN_HUB_URL")?);
         }
         match file() {
             Some(path) => Ok(from_file(&path)?),
@@ -71,29 +82,47 @@ fn file() -> Option<PathBuf> {
 }
 
 fn from_file(path: &Path) -> Result<Address, OperatorError> {
-    let shown = path.display().to_string();
     let Some(text) = read(path)? else { return parse("the address", HERE) };
+    let place = |span: Range<usize>| {
+        let before = text.get(..span.start).unwrap_or(&text);
+        format!("{}: line {}", path.display(), before.matches('\n').count() + 1)
+    };
     let settings: ClientToml = toml::from_str(&text).map_err(|error| {
         // Not the line itself, which may hold a password.
-        let at =
-            error.span().map_or(1, |span| text.get(..span.start).unwrap_or(&text).matches('\n').count() + 1);
-        OperatorError::new(format!("{shown}: line {at}: {}; there are: url, password_file", error.message()))
+        let place = place(error.span().unwrap_or_default());
+        OperatorError::new(format!("{place}: {}; write url = \"{FORM}\"", error.message()))
     })?;
-    let mut address = parse(&shown, settings.url.as_deref().unwrap_or(HERE))?;
+    let mut address = match &settings.url {
+        Some(url) => parse(&format!("{}: url", place(url.span())), url.get_ref())?,
+        None => parse("the address", HERE)?,
+    };
+    if address.has_password() {
+        warn_of_readers(path);
+    }
     if let Some(file) = settings.password_file {
+        let place = format!("{}: password_file", place(file.span()));
         if !address.lacks_password() {
             return Err(OperatorError::new(format!(
-                "{shown}: password_file goes with a url that has a user and no password, as ws://USER@HOST:PORT"
+                "{place}: goes with a url that has a user and no password, as ws://USER@HOST:PORT"
             )));
         }
-        let file = path.parent().unwrap_or(path).join(from_home(&file));
+        let file = path.parent().unwrap_or(path).join(from_home(file.get_ref()));
         let password = read(&file)?;
-        let password = password.ok_or_else(|| {
-            OperatorError::new(format!("{shown}: password_file: there is no file {}", file.display()))
-        })?;
+        let password = password
+            .ok_or_else(|| OperatorError::new(format!("{place}: there is no file {}", file.display())))?;
+        warn_of_readers(&file);
         address.set_password(password.trim_end_matches(['\r', '\n']).as_bytes());
     }
     Ok(address)
+}
+
+/// A password that others can read is worth a word, and no reason to stop working.
+fn warn_of_readers(file: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    if std::fs::metadata(file).is_ok_and(|about| about.permissions().mode() & 0o077 != 0) {
+        let file = file.display();
+        output::notice(&format!("{file}: holds a password and others can read it; run chmod 600 {file}"));
+    }
 }
 
 /// `~/` is the user's own directory.

@@ -2,6 +2,7 @@
 
 mod access;
 mod accounts_file;
+mod arguments;
 #[cfg(target_os = "linux")]
 mod bench;
 mod bridge;
@@ -50,9 +51,16 @@ Examples:
 
 Exit codes: 0 done, 1 something broke, 2 a mistake in what was asked, 3 refused, 4 no answer in time";
 
+const SERVE_EXAMPLES: &str = exit::help_end!(
+    "Examples:
+  clown-hub serve --listen 0.0.0.0:80 --users /etc/clown-hub/users.toml
+  clown-hub serve --set limits.filters=50"
+);
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the hub (the default)
+    #[command(after_help = SERVE_EXAMPLES)]
     Serve(ServeArgs),
     /// Publish messages
     Pub(publish::PubArgs),
@@ -108,6 +116,11 @@ fn key_and_value(text: &str) -> Result<(String, String), String> {
 }
 
 impl Cli {
+    /// Reads the command line, or says what is wrong with it and ends.
+    pub fn from_arguments() -> Self {
+        Self::try_parse().unwrap_or_else(|error| arguments::complain(&error))
+    }
+
     /// Does what was asked for, and says so by the exit code.
     #[expect(clippy::print_stderr, reason = "the last word to the operator, also where no log is set up")]
     pub fn run(self) -> ExitCode {

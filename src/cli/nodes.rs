@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::time::timeout;
@@ -99,34 +101,44 @@ fn by_node(values: BTreeMap<String, Box<str>>) -> BTreeMap<String, Node> {
         }
     }
     for (topic, payload) in values {
-        let mut base = topic.as_str();
-        while let Some((shorter, _)) = base.rsplit_once('/') {
-            base = shorter;
-            if let Some(node) = nodes.get_mut(base) {
-                let relative = topic.get(base.len() + 1..).unwrap_or_default().to_owned();
-                if relative != "presence" {
-                    node.values.insert(relative, payload);
-                }
-                break;
-            }
+        let above = std::iter::successors(topic.rsplit_once('/'), |(base, _)| base.rsplit_once('/'));
+        let mut bases = above.map(|(base, _)| (base, base.len() + 1)).chain([(HERE, 0)]);
+        let Some((base, relative)) = bases.find(|(base, _)| nodes.contains_key(*base)) else { continue };
+        let relative = topic.get(relative..).unwrap_or_default();
+        if relative != "presence"
+            && let Some(node) = nodes.get_mut(base)
+        {
+            node.values.insert(relative.to_owned(), payload);
         }
     }
     nodes
 }
 
-/// The base whose presence a topic is; `.` is the base of the connection itself.
+/// What a node at the base of the connection itself is called.
+const HERE: &str = ".";
+
+/// The base whose presence a topic is.
 fn base_of(topic: &str) -> Option<&str> {
-    if topic == "presence" { Some(".") } else { topic.strip_suffix("/presence") }
+    if topic == "presence" { Some(HERE) } else { topic.strip_suffix("/presence") }
+}
+
+/// A node as JSON; its values as they came.
+#[derive(Serialize)]
+struct Object<'a> {
+    node: &'a str,
+    state: &'a str,
+    since: &'a str,
+    topics: usize,
+    values: BTreeMap<&'a str, &'a RawValue>,
 }
 
 fn object(base: &str, node: &Node) -> String {
-    let values: serde_json::Map<String, Value> = node
-        .values
-        .iter()
-        .map(|(topic, payload)| (topic.clone(), serde_json::from_str(payload).unwrap_or_default()))
-        .collect();
-    let object = json!({"node": base, "state": node.state, "since": node.since, "topics": node.values.len(), "values": values});
-    format!("{object}\n")
+    let Node { state, since, values } = node;
+    let topics = values.len();
+    let values =
+        values.iter().filter_map(|(topic, value)| Some((&**topic, serde_json::from_str(value).ok()?)));
+    let object = Object { node: base, state, since, topics, values: values.collect() };
+    serde_json::to_string(&object).unwrap_or_default() + "\n"
 }
 
 fn table(nodes: &BTreeMap<String, Node>, now: OffsetDateTime) -> String {
@@ -197,12 +209,31 @@ mod tests {
             value("nodes/a/t", "1"),
             value("nodes/a/b/t", "[20.10, \"℃\"]"),
             value("elsewhere/t", "1"),
+            value("alone", "1"),
         ]));
         let now = OffsetDateTime::parse("2026-11-21T11:30:00Z", &Rfc3339).unwrap();
         insta::assert_snapshot!(table(&nodes, now), @r#"
         NODE       STATE   FOR  TOPICS  LAST VALUES
         nodes/a    online  2 h  1       t 1
         nodes/a/b  online  2 h  1       t [20.10, "℃"]
+        "#);
+    }
+
+    #[test]
+    fn a_node_at_the_base_of_the_connection_has_what_no_other_node_has() {
+        let value = |topic: &str, payload: &str| (topic.to_owned(), payload.into());
+        let online = r#"{"state": "online", "since": "2026-11-21T09:00:00.123Z"}"#;
+        let nodes = by_node(BTreeMap::from([
+            value("presence", online),
+            value("a/presence", online),
+            value("relay/0", "true"),
+            value("a/t", "20.10"),
+            value("t", "1"),
+        ]));
+        let lines: String = nodes.iter().map(|(base, node)| object(base, node)).collect();
+        insta::assert_snapshot!(lines, @r#"
+        {"node":".","state":"online","since":"2026-11-21T09:00:00.123Z","topics":2,"values":{"relay/0":true,"t":1}}
+        {"node":"a","state":"online","since":"2026-11-21T09:00:00.123Z","topics":1,"values":{"t":20.10}}
         "#);
     }
 }

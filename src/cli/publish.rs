@@ -13,6 +13,7 @@ use self::compose::{Batch, Composer, Shape};
 pub(super) use self::compose::{check_payload, check_topic};
 use self::flow::{Flow, Tally};
 use self::lines::Lines;
+use super::arguments::no_url;
 use super::exit::{broken, help_end};
 use super::hub_args::HubArgs;
 use super::{OperatorError, block_on, output};
@@ -52,6 +53,7 @@ pub(super) fn typed_topic(text: &str) -> Result<String, String> {
     if text.starts_with("--") {
         return Err("there is no such flag; see --help".to_owned());
     }
+    no_url(text)?;
     Ok(text.to_owned())
 }
 

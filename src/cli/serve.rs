@@ -27,6 +27,9 @@ pub(super) fn serve(args: ServeArgs) -> anyhow::Result<()> {
     start_log(&settings.log.filter, settings.log.format)?;
     let accounts = accounts(&settings.users.file)?;
     refuse_demo_elsewhere(&accounts, &settings)?;
+    for sentence in never_given_a_password(&accounts, &settings.users.file) {
+        tracing::warn!("{sentence}");
+    }
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         tracing::warn!(%error, "the limit of open files could not be raised");
     }
@@ -83,7 +86,7 @@ pub(super) fn configuration(args: ServeArgs) -> anyhow::Result<Settings> {
 
 /// Where accounts are looked for if nothing else is said, and the demo begins if they are not there. A file that was
 /// named has to be there: a misspelt name must not open the demo.
-const DEMO_WITHOUT: &str = "config/users.toml";
+pub(super) const DEMO_WITHOUT: &str = "config/users.toml";
 
 /// The accounts of the file; the demo user where there is no file.
 pub(super) fn accounts(file: &Path) -> anyhow::Result<Accounts> {
@@ -133,6 +136,18 @@ pub(super) fn refuse_demo_elsewhere(accounts: &Accounts, settings: &Settings) ->
     }
 }
 
+/// A sentence for each account that was copied from the example and left as it was: nobody can use it.
+pub(super) fn never_given_a_password(accounts: &Accounts, file: &Path) -> Vec<String> {
+    let sentence = |name| {
+        let file = file.display();
+        format!(
+            "{file}: the account {name} still has the password of config/users.toml.example, which nobody knows; \
+             give it one with `clown-hub user passwd {name}`, or remove it"
+        )
+    };
+    accounts.from_the_example().map(sentence).collect()
+}
+
 /// One thread that serves all sockets, or several that share them; hashing goes elsewhere in both cases.
 fn runtime(io_threads: usize) -> anyhow::Result<tokio::runtime::Runtime> {
     let mut builder = match io_threads {
@@ -166,7 +181,8 @@ async fn run(settings: Settings, accounts: Accounts) -> anyhow::Result<()> {
     let bridges = settings.bridges.directory.clone();
     shutdown.spawn(bridge::run(Arc::clone(&hub), bridges, settings.figures.every, shutdown.clone()));
     let simulated = simulate(&hub, &settings, is_demo, &shutdown);
-    say_where(address, line_address, is_demo, &simulated);
+    let boards = is_demo || settings.diagnostics.enabled;
+    say_where(address, line_address, is_demo, boards, &simulated);
 
     signals.next().await;
     tracing::info!("draining: no new connections, clients get what is queued; a second signal cuts them off");
@@ -238,7 +254,13 @@ fn simulate(hub: &Arc<Hub>, settings: &Settings, is_demo: bool, shutdown: &Shutd
 }
 
 /// The first thing that a person sees. It goes to standard output, the log to standard error.
-fn say_where(address: SocketAddr, lines: Option<SocketAddr>, is_demo: bool, simulated: &[Base]) {
+fn say_where(
+    address: SocketAddr,
+    lines: Option<SocketAddr>,
+    is_demo: bool,
+    boards: bool,
+    simulated: &[Base],
+) {
     let ip = address.ip();
     let host =
         if ip.is_unspecified() { "THIS-MACHINE".to_owned() } else { SocketAddr::new(ip, 0).to_string() };
@@ -257,6 +279,7 @@ fn say_where(address: SocketAddr, lines: Option<SocketAddr>, is_demo: bool, simu
         is_demo.then(|| "  demo user  clown, password bigclown, from this machine only".to_owned()),
         Some(format!("  WebSocket  ws://{user}@{address}/auth/clown-talk-server_{base}")),
         lines.map(|lines| format!("  TCP lines  {lines}")),
+        boards.then(|| format!("  new board  http://{page_user}{address}/diagnostics")),
         simulated.first().map(|first| format!("  simulated  {first}{more}")),
     ];
     let text: String = lines.into_iter().flatten().map(|line| line + "\n").collect();

@@ -1,13 +1,11 @@
 //! `clown-hub sim`: simulated nodes as clients of any hub.
 
 use anyhow::Context;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use clap::{Args, ValueEnum};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use url::Url;
 
+use super::hub_args::Secret;
 use super::{OperatorError, start_log};
 use crate::config::LogFormat;
 use crate::shutdown::Signals;
@@ -22,8 +20,8 @@ use crate::topic::{Base, Limits};
 )]
 pub(super) struct SimArgs {
     /// The hub, as ws://USER:PASSWORD@HOST:PORT; with a path it is used as it is, for one node
-    #[arg(value_name = "URL", value_parser = parse_url)]
-    url: HubUrl,
+    #[arg(value_name = "URL")]
+    url: Secret,
     /// Which hardware
     #[arg(long, value_enum, default_value_t = KitArg::Bridge)]
     kit: KitArg,
@@ -50,25 +48,6 @@ enum KitArg {
     Tower,
 }
 
-/// The URL of a hub, its password not shown by Debug.
-#[derive(Clone)]
-struct HubUrl(Url);
-
-impl std::fmt::Debug for HubUrl {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.0.host_str().unwrap_or_default())
-    }
-}
-
-fn parse_url(text: &str) -> Result<HubUrl, String> {
-    let url = Url::parse(text).map_err(|error| format!("{error}; write ws://USER:PASSWORD@HOST:PORT"))?;
-    match url.scheme() {
-        "ws" => Ok(HubUrl(url)),
-        "wss" => Err("wss is not spoken by the simulator; use ws, or a tunnel".to_owned()),
-        _ => Err("the URL of a hub begins with ws://".to_owned()),
-    }
-}
-
 fn speed(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(speed) if (0.1..=10_000.0).contains(&speed) => Ok(speed),
@@ -77,8 +56,8 @@ fn speed(text: &str) -> Result<f64, String> {
 }
 
 pub(super) fn sim(args: &SimArgs) -> anyhow::Result<()> {
-    start_log("info", LogFormat::Text)?;
     let remotes = remotes(args)?;
+    start_log("info", LogFormat::Text)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(run(remotes, args))
 }
@@ -108,11 +87,9 @@ async fn run(remotes: Vec<Remote>, args: &SimArgs) -> anyhow::Result<()> {
 
 /// One address per node. The user and the password go into a header and never into a URL that could be logged.
 fn remotes(args: &SimArgs) -> anyhow::Result<Vec<Remote>> {
-    let mut url = args.url.0.clone();
-    let authorization = authorization(&url)?;
-    let no_place = |()| OperatorError::new("the URL has no place for a user");
-    url.set_username("").map_err(no_place)?;
-    url.set_password(None).map_err(no_place)?;
+    let address = args.url.address("the URL")?;
+    let authorization = address.authorization();
+    let mut url = address.without_user().clone();
     if url.path() != "/" {
         if args.nodes != 1 {
             return Err(OperatorError::new(
@@ -134,35 +111,24 @@ fn remotes(args: &SimArgs) -> anyhow::Result<Vec<Remote>> {
     Ok(bases
         .iter()
         .map(|base| {
-            let mut url = url.clone();
             url.set_path(&format!("/talk/{base}"));
             url.set_query(Some("side=node"));
-            Remote { url: url.into(), authorization: authorization.clone() }
+            Remote { url: url.to_string(), authorization: authorization.clone() }
         })
         .collect())
 }
 
-fn authorization(url: &Url) -> anyhow::Result<Option<String>> {
-    if url.username().is_empty() && url.password().is_none() {
-        return Ok(None);
-    }
-    let decode = |text: &str| -> Vec<u8> { percent_encoding::percent_decode_str(text).collect() };
-    let name = decode(url.username());
-    if name.contains(&b':') {
-        return Err(OperatorError::new("a user's name holds no colon").into());
-    }
-    let pair = [name, decode(url.password().unwrap_or_default())].join(&b':');
-    Ok(Some(format!("Basic {}", STANDARD.encode(pair))))
-}
-
 #[cfg(test)]
 mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+
     use super::*;
 
     #[test]
     fn the_password_leaves_the_url_for_a_header() {
         let args = SimArgs {
-            url: parse_url("ws://cl%40wn:p%3Aw@hub.local:8080").unwrap(),
+            url: Secret::from("ws://cl%40wn:p%3Aw@hub.local:8080".to_owned()),
             kit: KitArg::Bridge,
             base: Some("nodes/bridge/7".to_owned()),
             nodes: 2,
@@ -181,12 +147,5 @@ mod tests {
         let header = remotes[0].authorization.clone().unwrap();
         assert_eq!(STANDARD.decode(header.strip_prefix("Basic ").unwrap()).unwrap(), b"cl@wn:p:w");
         assert!(!format!("{args:?}{remotes:?}").contains("p%3Aw"));
-    }
-
-    #[test]
-    fn a_url_that_is_none_is_told_how_to_be_one() {
-        assert!(parse_url("hub").unwrap_err().contains("ws://USER:PASSWORD@HOST:PORT"));
-        assert!(parse_url("http://hub").unwrap_err().contains("begins with ws://"));
-        assert!(parse_url("wss://hub").unwrap_err().contains("wss"));
     }
 }

@@ -11,6 +11,7 @@ use serde_json::json;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use self::format::Formatter;
+use super::arguments::no_url;
 use super::duration::duration;
 use super::exit::{broken, help_end};
 use super::hub_args::HubArgs;
@@ -31,10 +32,10 @@ const AFTER_HELP: &str = help_end!(
 #[command(after_help = AFTER_HELP)]
 pub(super) struct SubArgs {
     /// What to listen to, relative to the base; without any all that the user may read
-    #[arg(value_name = "FILTER")]
+    #[arg(value_name = "FILTER", value_parser = typed_filter)]
     filters: Vec<String>,
-    /// How a message is printed
-    #[arg(long, value_enum, default_value_t = Format::Plain)]
+    /// How a message is printed: plain, json, pretty or csv
+    #[arg(long, value_enum, default_value_t = Format::Plain, hide_possible_values = true)]
     format: Format,
     /// Say when the hub took each message
     #[arg(long)]
@@ -45,8 +46,8 @@ pub(super) struct SubArgs {
     /// End after this time, as 500ms, 10s, 2m or 1h
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     time: Option<Duration>,
-    /// Print last values only and end, or leave them out
-    #[arg(long, value_enum)]
+    /// Print last values `only` and end, or leave them out (`no`)
+    #[arg(long, value_name = "WHICH", value_enum, hide_possible_values = true)]
     retained: Option<Retained>,
     /// Connect again when the hub goes away
     #[arg(long)]
@@ -69,6 +70,11 @@ pub(super) enum Format {
 enum Retained {
     Only,
     No,
+}
+
+fn typed_filter(text: &str) -> Result<String, String> {
+    no_url(text)?;
+    Ok(text.to_owned())
 }
 
 pub(super) fn subscribe(args: &SubArgs) -> anyhow::Result<()> {

@@ -36,8 +36,11 @@ pub enum AddressError {
     #[error("a user's name holds no colon; write {FORM}")]
     Colon,
     /// The part behind the host.
-    #[error("the URL ends with the base: write {FORM}, without '?' and '#'")]
+    #[error("the URL ends with the base: write {FORM}; in a password '?' is %3F and '#' is %23")]
     Query,
+    /// What is taken for the base may be the end of a password.
+    #[error("there is an '@' behind the host: write {FORM}; '/' in a password is %2F, '@' in a base is %40")]
+    At,
 }
 
 impl Address {
@@ -52,6 +55,9 @@ impl Address {
         if url.fragment().is_some() || url.query().is_some_and(|query| !query.starts_with("side=")) {
             return Err(AddressError::Query);
         }
+        if url.path().contains('@') {
+            return Err(AddressError::At);
+        }
         let decode = |text: &str| -> Vec<u8> { percent_encoding::percent_decode_str(text).collect() };
         let user = decode(url.username());
         if user.contains(&b':') {
@@ -64,9 +70,19 @@ impl Address {
         Ok(Self { url, user, password })
     }
 
+    /// The URL as it was given, less user and password.
+    pub fn without_user(&self) -> &Url {
+        &self.url
+    }
+
     /// Whether there is a user whose password is missing.
     pub fn lacks_password(&self) -> bool {
         !self.user.is_empty() && self.password.is_none()
+    }
+
+    /// Whether there is a password.
+    pub fn has_password(&self) -> bool {
+        self.password.is_some()
     }
 
     /// With this password.
@@ -155,9 +171,17 @@ mod tests {
 
     #[test]
     fn a_text_that_is_no_address_is_told_how_to_be_one_and_not_repeated() {
-        for text in
-            ["hub secret", "http://u:secret@hub", "wss://u:secret@hub", "ws://u:secret@hub/?x=1", "ws://"]
-        {
+        for text in [
+            "hub secret",
+            "http://u:secret@hub",
+            "wss://u:secret@hub",
+            "ws://u:secret@hub/?x=1",
+            "ws://",
+            "ws://u:80/secret@hub",
+            "ws://u:80?secret@hub",
+            "ws://u:80#secret@hub",
+            "ws://u:se/cret@hub",
+        ] {
             let error = Address::parse(text).unwrap_err().to_string();
             assert!(!error.contains("secret") && error.contains("ws://"), "{error}");
         }

@@ -1,4 +1,5 @@
-//! How much one client may send: frames in a second, and bad ones in a minute. Pure; time is an argument.
+//! How much one client may send: frames in a second, and bad ones in a minute; and how many last values it may have
+//! looked up. Pure; time is an argument.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -30,6 +31,11 @@ pub enum Excess {
         /// The limit.
         per_minute: u32,
     },
+    /// Another subscription before the last values of the earlier ones were paid for.
+    LastValues {
+        /// The limit.
+        per_second: u64,
+    },
 }
 
 impl fmt::Display for Excess {
@@ -37,15 +43,23 @@ impl fmt::Display for Excess {
         match self {
             Self::Frames { per_second } => write!(f, "more than {per_second} messages a second"),
             Self::BadFrames { per_minute } => write!(f, "more than {per_minute} bad frames in a minute"),
+            Self::LastValues { per_second } => {
+                write!(f, "subscriptions look up more than {per_second} last values a second")
+            }
         }
     }
 }
+
+/// Looking up so many last values is as much work as taking a frame.
+const LAST_VALUES_A_FRAME: u32 = 8;
 
 /// What is left of the limits for one client.
 #[derive(Debug)]
 pub(crate) struct Allowance {
     rates: Rates,
     frames_left: f64,
+    /// Last values; below zero by what a subscription found over it.
+    lookups_left: f64,
     counted_at: SystemTime,
     bad: u32,
     minute_began: SystemTime,
@@ -55,24 +69,38 @@ impl Allowance {
     /// Everything is still allowed.
     pub(crate) fn new(rates: Rates, now: SystemTime) -> Self {
         let frames_left = rates.frames_per_second.map_or(0.0, burst);
-        Self { rates, frames_left, counted_at: now, bad: 0, minute_began: now }
+        let lookups_left = frames_left * f64::from(LAST_VALUES_A_FRAME);
+        Self { rates, frames_left, lookups_left, counted_at: now, bad: 0, minute_began: now }
     }
 
     /// Counts one frame.
     pub(crate) fn frame(&mut self, now: SystemTime) -> Result<(), Excess> {
         let Some(per_second) = self.rates.frames_per_second else { return Ok(()) };
         let passed = now.duration_since(self.counted_at).unwrap_or_default();
-        self.frames_left =
-            (self.frames_left + passed.as_secs_f64() * f64::from(per_second)).min(burst(per_second));
+        let earned = passed.as_secs_f64() * f64::from(per_second);
+        self.frames_left = (self.frames_left + earned).min(burst(per_second));
+        let a_frame = f64::from(LAST_VALUES_A_FRAME);
+        self.lookups_left = (self.lookups_left + earned * a_frame).min(burst(per_second) * a_frame);
         self.counted_at = now;
         self.frames_left -= 1.0;
         if self.frames_left < 0.0 { Err(Excess::Frames { per_second }) } else { Ok(()) }
     }
 
-    /// Counts work that one frame has made, as so many frames more. What is over the limit is told with the next frame.
-    pub(super) fn work(&mut self, frames: usize) {
+    /// Whether a frame that was just counted may have last values looked up. How many there are is not known before, so
+    /// one subscription may go over the limit, however large the store is; the next one has to wait for it.
+    pub(super) fn may_look_up(&self) -> Result<(), Excess> {
+        match self.rates.frames_per_second {
+            Some(per_second) if self.lookups_left < 0.0 => {
+                Err(Excess::LastValues { per_second: u64::from(per_second) * u64::from(LAST_VALUES_A_FRAME) })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts last values that were looked up.
+    pub(super) fn looked_up(&mut self, last_values: usize) {
         if self.rates.frames_per_second.is_some() {
-            self.frames_left -= f64::from(u32::try_from(frames).unwrap_or(u32::MAX));
+            self.lookups_left -= f64::from(u32::try_from(last_values).unwrap_or(u32::MAX));
         }
     }
 
@@ -130,6 +158,20 @@ mod tests {
         }
         assert_eq!(allowance.bad_frame(START), Err(Excess::BadFrames { per_minute: 100 }));
         assert_eq!(allowance.bad_frame(START + Duration::from_mins(1)), Ok(()));
+    }
+
+    #[test]
+    fn one_subscription_may_find_any_number_of_last_values_and_the_next_one_waits_for_it() {
+        let mut allowance = allowance();
+        assert_eq!(allowance.frame(START), Ok(()));
+        assert_eq!(allowance.may_look_up(), Ok(()));
+        allowance.looked_up(160 + 40);
+        assert_eq!(allowance.may_look_up(), Err(Excess::LastValues { per_second: 80 }));
+        for _ in 0..19 {
+            assert_eq!(allowance.frame(START), Ok(()), "messages are not counted against it");
+        }
+        let later = START + Duration::from_millis(600);
+        assert_eq!((allowance.frame(later), allowance.may_look_up()), (Ok(()), Ok(())));
     }
 
     #[test]

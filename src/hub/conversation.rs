@@ -58,9 +58,18 @@ impl Session {
 
     fn request(&mut self, frame: &Frame<'_>, now: SystemTime) -> Result<(), Excess> {
         match Request::parse(&frame.topic, frame.payload) {
-            Ok(Request::Configure(configure)) => self.configure(configure),
-            Ok(Request::Replace(filters)) => self.change_filters(&filters, |_, asked| asked),
-            Ok(Request::Add(filters)) => self.change_filters(&filters, added),
+            Ok(Request::Configure(configure)) => {
+                self.allowance.may_look_up()?;
+                self.configure(configure);
+            }
+            Ok(Request::Replace(filters)) => {
+                self.allowance.may_look_up()?;
+                self.change_filters(&filters, |_, asked| asked);
+            }
+            Ok(Request::Add(filters)) => {
+                self.allowance.may_look_up()?;
+                self.change_filters(&filters, added);
+            }
             Ok(Request::Remove(filters)) => self.change_filters(&filters, removed),
             Ok(Request::Show) => self.reply(&self.subscription(&self.held())),
             Err(RequestError::Config(reason)) => self.refuse_config(reason, vec![]),

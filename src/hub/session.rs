@@ -56,9 +56,6 @@ pub(super) struct Will {
     pub(super) payload: String,
 }
 
-/// Looking up so many last values is as much work as taking a frame.
-const LAST_VALUES_A_FRAME: usize = 8;
-
 /// A queue of so many items keeps its room for the next ones.
 const KEPT_ITEMS: usize = 64;
 
@@ -308,7 +305,7 @@ impl Session {
             LastValues::All => self.hub.last_values(filters.iter(), std::iter::empty()),
             LastValues::New => self.hub.last_values(new.iter().copied(), held.iter()),
         };
-        self.allowance.work(looked_at / LAST_VALUES_A_FRAME);
+        self.allowance.looked_up(looked_at);
         let named = names(if last_values == LastValues::New { filters } else { &[] });
         inside.queue.keep_last_values(|topic| named.has_match(topic.as_str()));
         for channel in found.into_iter().filter(|channel| self.outbox.view.names(&channel.topic)) {

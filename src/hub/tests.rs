@@ -119,21 +119,51 @@ fn a_client_that_keeps_changing_its_mind_has_each_last_value_waiting_once() {
     assert_eq!(values(&mut reader).len(), 50);
 }
 
-#[test]
-fn asking_for_many_last_values_counts_as_work() {
-    let hub = hub();
-    let mut node = node(&hub);
-    for n in 0..100 {
-        say(&mut node, &format!("[\"t/{n}\", {n}]"));
-    }
-    let base = Base::parse("n", &Limits::default()).unwrap();
+/// A dashboard that may send ten messages a second, and so look up 80 last values, 160 at once.
+fn slow_dashboard(hub: &Arc<Hub>) -> Session {
+    let base = Base::parse("", &Limits::default()).unwrap();
     let rates = Rates { frames_per_second: Some(10), bad_frames_per_minute: None };
     let rights = Arc::new(Rights::everything());
-    let mut reader =
-        hub.connect(Client { user: "u".into(), rights, base, side: Side::Dashboard, rates }, NOW);
-    let ask = "[\"clown.talk/-/config/set\", {}]";
-    let asked = (0..20).take_while(|_| reader.receive(ask, NOW).is_ok()).count();
-    assert!((1..=3).contains(&asked), "{asked}");
+    hub.connect(Client { user: "u".into(), rights, base, side: Side::Dashboard, rates }, NOW)
+}
+
+fn hub_with_last_values(count: usize) -> Arc<Hub> {
+    let hub = hub();
+    let mut node = node(&hub);
+    for n in 0..count {
+        say(&mut node, &format!("[\"t/{n}\", {n}]"));
+    }
+    hub
+}
+
+#[test]
+fn a_store_of_any_size_is_read_whole_and_costs_no_message() {
+    let hub = hub_with_last_values(1_000);
+    let mut reader = slow_dashboard(&hub);
+    say(&mut reader, "[\"clown.talk/-/config/set\", {}]");
+    assert_eq!(values(&mut reader).len(), 1_000);
+    for n in 0..19 {
+        say(&mut reader, &format!("[\"n/relay/set\", {n}]"));
+    }
+}
+
+#[test]
+fn who_asks_for_all_last_values_in_a_loop_is_cut_off() {
+    let hub = hub_with_last_values(1_000);
+    let excess = Err(Excess::LastValues { per_second: 80 });
+    for second in [
+        "config/set\", {}",
+        "subscription/set\", {\"filters\": [\"t/#\"]}",
+        "subscription/add\", {\"filters\": [\"t/#\"]}",
+    ] {
+        let mut reader = slow_dashboard(&hub);
+        say(&mut reader, "[\"clown.talk/-/config/set\", {}]");
+        let again = format!("[\"clown.talk/-/{second}]");
+        assert_eq!(reader.receive(&again, NOW), excess, "{again}");
+        // 840 over, at 80 a second.
+        assert_eq!(reader.receive(&again, NOW + Duration::from_secs(10)), excess, "{again}");
+        assert_eq!(reader.receive(&again, NOW + Duration::from_secs(11)), Ok(()), "{again}");
+    }
 }
 
 #[test]

@@ -58,6 +58,8 @@ pub(crate) trait Wire {
 pub(crate) enum Incoming {
     /// One message: see [`Wire::text`].
     Text,
+    /// One message of bytes.
+    Binary,
     /// A sign of life.
     Alive,
     /// Nothing more will.
@@ -321,7 +323,7 @@ impl<W: Wire> Connection<W> {
             loop {
                 match ready!(self.wire.poll_read(cx)) {
                     Incoming::End(ending) => return Poll::Ready(ending),
-                    Incoming::Text | Incoming::Alive => {}
+                    Incoming::Text | Incoming::Binary | Incoming::Alive => {}
                 }
             }
         });
@@ -383,6 +385,7 @@ impl<W: Wire> Connection<W> {
                 self.unwritten.get_or_insert((self.wire.progress(), Instant::now()));
                 Ok(())
             }
+            Incoming::Binary => Err(Ending::Binary),
             Incoming::End(ending) => Err(ending),
         }
     }

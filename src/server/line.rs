@@ -222,7 +222,7 @@ mod tests {
                         };
                         read.push(Ok(line.to_owned()));
                     }
-                    Incoming::Alive => {}
+                    Incoming::Binary | Incoming::Alive => {}
                     Incoming::End(ending) => {
                         read.push(Err(ending));
                         return read;

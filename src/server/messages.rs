@@ -111,12 +111,17 @@ impl Messages {
         (lent.capacity() >= READ && lent.capacity() <= 4 * READ).then_some(lent)
     }
 
-    /// The next thing that has come in whole. The message before it is done with.
-    pub(super) fn next(&mut self) -> Result<Option<Signal>, Fault> {
+    /// The message that came last is done with.
+    pub(super) fn forget(&mut self) {
         if let Current::Fragments = self.current {
             self.fragments = Vec::new();
         }
         self.current = Current::None;
+    }
+
+    /// The next thing that has come in whole. The message before it is done with.
+    pub(super) fn next(&mut self) -> Result<Option<Signal>, Fault> {
+        self.forget();
         loop {
             let Some(head) = self.head()? else { return Ok(None) };
             let start = self.at + head.size;

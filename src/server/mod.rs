@@ -308,7 +308,7 @@ async fn greet(
                 Some(line) if line.trim().is_empty() => {}
                 Some(line) => break line.to_owned(),
             },
-            connection::Incoming::Alive => {}
+            connection::Incoming::Binary | connection::Incoming::Alive => {}
             connection::Incoming::End(ending) => return Err(ending),
         }
     };

@@ -15,7 +15,8 @@ const ROOM: usize = 256 * 1024;
 /// The largest buffer that is kept for the next write.
 const KEPT: usize = 128 * 1024;
 
-/// So much more than it needs may a buffer have that a slow reader holds.
+/// So much more than it needs may a buffer have that a slow reader holds; above `KEPT`, twice what it needs, as each
+/// cut copies what is left.
 const SLACK: usize = 4096;
 
 thread_local! {
@@ -70,7 +71,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Outgoing<S> {
     /// A slow reader keeps what it has not taken, and not the buffer it came in.
     fn keep_only_the_rest(&mut self) {
         let rest = self.waiting.get(self.written..).unwrap_or_default();
-        if self.waiting.capacity() > rest.len() + SLACK {
+        let slack = if rest.len() > KEPT { rest.len() } else { SLACK };
+        if self.waiting.capacity() > rest.len() + slack {
             let rest = rest.to_vec();
             self.hand_on();
             self.waiting = rest;

@@ -22,9 +22,6 @@ const BATCH: usize = 256 * 1024;
 /// How long the client may take to answer our close.
 const GOOD_BYE: Duration = Duration::from_secs(1);
 
-/// The first byte of a text frame that is a whole message (RFC 6455, 5.2).
-const FINAL_TEXT: u8 = 0x81;
-
 pub(crate) struct WebSocket<S> {
     stream: Outgoing<S>,
     messages: Messages,
@@ -70,7 +67,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     fn hear(&mut self, signal: Signal) -> Incoming {
         match signal {
             Signal::Text => Incoming::Text,
-            Signal::Binary => Incoming::End(Ending::Binary),
+            Signal::Binary => Incoming::Binary,
             Signal::Ping(question) => {
                 self.pong = Some(question);
                 Incoming::Alive
@@ -80,6 +77,30 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
                 self.good_bye = Some(answer);
                 Incoming::End(Ending::Farewell)
             }
+        }
+    }
+
+    /// The message that came last, until the next thing is asked for.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.messages.payload()
+    }
+
+    /// Puts in a copy of the message that came last, as text or as bytes.
+    pub(crate) fn echo(&mut self, is_text: bool) {
+        let (payload, tail) = (self.messages.payload(), self.stream.tail());
+        head(if is_text { TEXT } else { BINARY }, payload.len(), tail);
+        tail.extend_from_slice(payload);
+    }
+
+    /// Forgets the message that came last and gives its buffer back, for whoever has to wait before the next.
+    pub(crate) fn let_go(&mut self) {
+        self.messages.forget();
+        self.settle();
+    }
+
+    fn settle(&mut self) {
+        if let Some(buffer) = self.messages.settle() {
+            SPARE.set(buffer);
         }
     }
 
@@ -120,9 +141,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for WebSocket<S> {
                 Poll::Ready(Ok(1..)) => self.arrival.ring_again(),
                 Poll::Ready(_) => return Poll::Ready(Incoming::End(Ending::Vanished)),
                 Poll::Pending => {
-                    if let Some(buffer) = self.messages.settle() {
-                        SPARE.set(buffer);
-                    }
+                    self.settle();
                     return Poll::Pending;
                 }
             }
@@ -136,7 +155,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for WebSocket<S> {
     fn frame(&mut self, pieces: &[&[u8]]) {
         let len = pieces.iter().map(|piece| piece.len()).sum();
         let tail = self.stream.tail();
-        head(len, tail);
+        head(TEXT, len, tail);
         for piece in pieces {
             tail.extend_from_slice(piece);
         }
@@ -202,13 +221,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for WebSocket<S> {
     }
 }
 
+const TEXT: u8 = 1;
+const BINARY: u8 = 2;
 const CLOSE: u8 = 8;
 const PING: u8 = 9;
 const PONG: u8 = 10;
 
-/// The head of an unmasked text frame (RFC 6455, 5.2).
-fn head(len: usize, out: &mut Vec<u8>) {
-    out.push(FINAL_TEXT);
+/// The head of an unmasked frame that is a whole message (RFC 6455, 5.2).
+fn head(opcode: u8, len: usize, out: &mut Vec<u8>) {
+    out.push(0x80 | opcode);
     match (u8::try_from(len), u16::try_from(len)) {
         (Ok(short @ 0..126), _) => out.push(short),
         (_, Ok(medium)) => {

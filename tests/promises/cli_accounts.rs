@@ -36,6 +36,23 @@ impl Accounts {
     }
 }
 
+#[test]
+fn the_first_account_may_be_made_in_an_empty_folder() {
+    let home = tempfile::tempdir().unwrap();
+    let script = "echo 'another horse battery' | \"$0\" user add jana --subscribe a && \"$0\" user list";
+    let ran = std::process::Command::new("sh")
+        .args(["-c", script, env!("CARGO_BIN_EXE_clown-hub")])
+        .env_clear()
+        .current_dir(home.path())
+        .output()
+        .unwrap();
+    assert!(ran.status.success(), "{ran:?}");
+    assert!(String::from_utf8(ran.stdout).unwrap().contains("\njana\n"));
+    let ran = run(&["user", "add", "jana", "--subscribe", "a", "--users", "nowhere/users.toml"], NEW);
+    assert_eq!(ran.code, Some(2));
+    assert_snapshot!(ran.stderr, @"clown-hub: there is no folder nowhere; make it first");
+}
+
 const NEW: &str = "another horse battery\n";
 
 #[test]

@@ -45,17 +45,15 @@ fn the_commands_that_talk_to_a_hub() {
       [FILTER]...  What to listen to, relative to the base; without any all that the user may read
 
     Options:
-          --format <FORMAT>      How a message is printed [default: plain] [possible values: plain,
-                                 json, pretty, csv]
-          --timestamps           Say when the hub took each message
-          --count <N>            End after so many messages
-          --for <TIME>           End after this time, as 500ms, 10s, 2m or 1h
-          --retained <RETAINED>  Print last values only and end, or leave them out [possible values:
-                                 only, no]
-          --reconnect            Connect again when the hub goes away
-          --url <URL>            ws://USER:PASSWORD@HOST:PORT/BASE; else CLOWN_HUB_URL, else url in
-                                 ~/.config/clown-hub/client.toml
-      -h, --help                 Print help
+          --format <FORMAT>   How a message is printed: plain, json, pretty or csv [default: plain]
+          --timestamps        Say when the hub took each message
+          --count <N>         End after so many messages
+          --for <TIME>        End after this time, as 500ms, 10s, 2m or 1h
+          --retained <WHICH>  Print last values `only` and end, or leave them out (`no`)
+          --reconnect         Connect again when the hub goes away
+          --url <URL>         ws://USER:PASSWORD@HOST:PORT/BASE; else CLOWN_HUB_URL, else url in
+                              ~/.config/clown-hub/client.toml
+      -h, --help              Print help
 
     Examples:
       clown-hub sub

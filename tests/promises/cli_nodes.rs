@@ -47,6 +47,15 @@ async fn silence_is_told_by_the_exit_code() {
     assert_snapshot!(ran.stderr, @"clown-hub: no answer to relay/i2c0-3b/set in 200ms; is the node there? `clown-hub nodes` shows it");
 }
 
+#[tokio::test]
+async fn a_node_is_listed_with_its_values_also_from_its_own_base() {
+    let hub = with_bridge().await;
+    at_bridge(&hub, &["req", "relay/i2c0-3b/set", r#"{"state": true}"#]).succeeds();
+    let table = at_bridge(&hub, &["nodes"]).succeeds();
+    let row = table.lines().nth(1).unwrap();
+    assert!(row.starts_with(".     online") && row.contains(r#"relay/i2c0-3b {"state": true}"#), "{table}");
+}
+
 #[test]
 fn what_is_no_command_is_not_sent() {
     let ran = run(&["req", "relay/i2c0-3b", "1"], "");

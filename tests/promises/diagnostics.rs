@@ -120,6 +120,38 @@ async fn who_reads_nothing_is_not_read_from_and_then_cut_off() {
 }
 
 #[tokio::test]
+async fn a_connection_that_has_had_its_answer_holds_no_buffer() {
+    let hub = Hub::demo();
+    let text = "x".repeat(1024 * 1024);
+    let mut first = stranger(&hub, "/echo").await;
+    answers(&mut first, &text, &text).await;
+    let before = hub.resident_kib();
+    let mut idle = Vec::new();
+    for _ in 0..60 {
+        let mut client = stranger(&hub, "/echo").await;
+        answers(&mut client, &text, &text).await;
+        idle.push(client);
+    }
+    let grown = hub.resident_kib().saturating_sub(before);
+    assert!(grown < 8 * 1024, "60 connections that echoed 1 MiB each left {grown} KiB");
+}
+
+#[tokio::test]
+async fn every_ping_is_answered_also_between_the_pieces_of_a_message() {
+    let hub = Hub::demo();
+    let mut client = Raw::connect(&hub, "/echo").await;
+    client.write(&Raw::encoded(false, Opcode::Text, b"in two ")).await;
+    for question in [b"1", b"2", b"3"] {
+        client.write(&Raw::encoded(true, Opcode::Ping, question)).await;
+    }
+    client.write(&Raw::encoded(true, Opcode::Continuation, b"pieces")).await;
+    for question in [b"1", b"2", b"3"] {
+        assert_eq!(client.frame().await, Some((10, question.to_vec())), "a pong");
+    }
+    assert_eq!(client.frame().await, Some((1, b"in two pieces".to_vec())));
+}
+
+#[tokio::test]
 async fn a_stopping_hub_tells_the_endpoints_too() {
     let mut hub = Hub::demo();
     let mut client = stranger(&hub, "/echo").await;

@@ -17,6 +17,7 @@ mod support;
 
 mod bad_input;
 mod cli_accounts;
+mod cli_address;
 mod cli_docs;
 mod cli_help;
 mod cli_nodes;

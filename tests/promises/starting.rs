@@ -1,11 +1,13 @@
 //! Mistakes of the operator: one clear message on standard error, exit code 2.
 
+use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
+use std::process::Stdio;
 
 use argon2::password_hash::{PasswordHasher, SaltString};
 use insta::assert_snapshot;
 
-use crate::support::{run_to_the_end, user};
+use crate::support::{binary, run_to_the_end, user};
 
 /// What standard error says to these arguments; paths and ports made the same for everybody.
 fn mistake(args: &[&str]) -> String {
@@ -99,6 +101,71 @@ fn the_demo_password_opens_nothing_that_others_can_reach() {
     assert_snapshot!(String::from_utf8(refused.stderr).unwrap(), @r#"clown-hub: "bigclown" is the password of the demo account, and everybody knows it: choose another"#);
 }
 
+/// What a hub says on standard output when it has started.
+fn first_words(args: &[&str]) -> String {
+    let dir = tempfile::tempdir().unwrap();
+    let mut hub = binary();
+    hub.args(["--listen", "127.0.0.1:0"]).args(args).current_dir(dir.path());
+    let mut hub = hub.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut says = BufReader::new(hub.stdout.take().unwrap());
+    let mut text = String::new();
+    while !text.contains("WebSocket") {
+        assert!(says.read_line(&mut text).unwrap() > 0, "{text}");
+    }
+    // All of it is one write, so it is in the pipe already.
+    hub.kill().unwrap();
+    hub.wait().unwrap();
+    says.read_to_string(&mut text).unwrap();
+    let port = text.split("127.0.0.1:").nth(1).and_then(|rest| rest.split('/').next()).unwrap().to_owned();
+    text.replace(&port, "PORT").replace(env!("CARGO_PKG_VERSION"), "VERSION")
+}
+
+#[test]
+fn the_first_words_of_a_hub_say_where_everything_is() {
+    assert_snapshot!(first_words(&[]), @r"
+    Clown Hub VERSION
+      page       http://clown:bigclown@127.0.0.1:PORT/
+      demo user  clown, password bigclown, from this machine only
+      WebSocket  ws://clown:bigclown@127.0.0.1:PORT/auth/clown-talk-server_nodes_bridge_0
+      new board  http://clown:bigclown@127.0.0.1:PORT/diagnostics
+      simulated  nodes/bridge/0 and 1 more
+    ");
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("users.toml");
+    std::fs::write(&file, user("anna", &["a/#"], &[], false)).unwrap();
+    let users = ["--users", file.to_str().unwrap()];
+    assert_snapshot!(first_words(&users), @r"
+    Clown Hub VERSION
+      page       http://127.0.0.1:PORT/
+      WebSocket  ws://USER:PASSWORD@127.0.0.1:PORT/auth/clown-talk-server_nodes_bridge_0
+    ");
+    let on = ["--set", "diagnostics.enabled=true"];
+    assert_snapshot!(first_words(&[users, on].concat()), @r"
+    Clown Hub VERSION
+      page       http://127.0.0.1:PORT/
+      WebSocket  ws://USER:PASSWORD@127.0.0.1:PORT/auth/clown-talk-server_nodes_bridge_0
+      new board  http://127.0.0.1:PORT/diagnostics
+    ");
+}
+
+#[test]
+fn accounts_that_were_copied_from_the_example_and_left_so_are_told() {
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/config/users.toml.example");
+    let ended = run_to_the_end(&["config", "check", "--users", example], "");
+    assert!(ended.status.success());
+    let text = String::from_utf8(ended.stderr).unwrap().replace(example, "USERS");
+    assert_snapshot!(text, @r"
+    clown-hub: USERS: the account display still has the password of config/users.toml.example, which nobody knows; give it one with `clown-hub user passwd display`, or remove it
+    clown-hub: USERS: the account gateway still has the password of config/users.toml.example, which nobody knows; give it one with `clown-hub user passwd gateway`, or remove it
+    clown-hub: USERS: the account jana still has the password of config/users.toml.example, which nobody knows; give it one with `clown-hub user passwd jana`, or remove it
+    ");
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("users.toml");
+    std::fs::write(&file, user("jana", &["a/#"], &[], false)).unwrap();
+    let ended = run_to_the_end(&["config", "check", "--users", file.to_str().unwrap()], "");
+    assert!(ended.status.success() && ended.stderr.is_empty());
+}
+
 #[test]
 fn wrong_arguments_are_told_with_the_way_out() {
     assert_snapshot!(mistake(&["--bogus"]), @r"
@@ -113,11 +180,7 @@ fn wrong_arguments_are_told_with_the_way_out() {
 
     For more information, try '--help'.
     ");
-    assert_snapshot!(mistake(&["sim", "http://hub"]), @r"
-    error: invalid value 'http://hub' for '<URL>': the URL of a hub begins with ws://
-
-    For more information, try '--help'.
-    ");
+    assert_snapshot!(mistake(&["sim", "http://hub"]), @"clown-hub: the URL: the URL of a hub begins with ws://; write ws://USER:PASSWORD@HOST:PORT/BASE");
 }
 
 #[test]

@@ -133,7 +133,7 @@ fn measure(args: &BenchArgs, sizes: &Sizes, recipes: &[Recipe], what: &str) -> a
 fn hub(args: &BenchArgs) -> anyhow::Result<Recipe> {
     match (&args.target, &args.url, args.pid) {
         (Some(target), ..) => Recipe::parse(target),
-        (None, Some(url), Some(pid)) => Recipe::parse(&format!("{url}#{pid}")),
+        (None, Some(url), Some(pid)) => Recipe::running(url, pid),
         _ => Ok(Recipe::Own(args.sets.clone())),
     }
 }

@@ -43,7 +43,9 @@ impl Recipe {
     /// A URL with the process as its fragment, or a command, which may have its URL before it.
     pub(super) fn parse(text: &str) -> anyhow::Result<Self> {
         let mut words: Vec<_> = text.split_whitespace().map(str::to_owned).collect();
-        let url = words.first().filter(|word| word.contains("://")).cloned();
+        // An `@` without more is a URL that was typed wrong, and its password is not to be taken for a program.
+        let is_url = |word: &&String| word.contains("://") || word.contains('@');
+        let url = words.first().filter(is_url).cloned();
         words.drain(..usize::from(url.is_some()));
         match url {
             Some(url) if words.is_empty() => {
@@ -59,6 +61,11 @@ impl Recipe {
         }
     }
 
+    /// A hub that runs already, and its process.
+    pub(super) fn running(url: &str, pid: u32) -> anyhow::Result<Self> {
+        Ok(Self::Running(parse_url(url)?, pid))
+    }
+
     /// What it is called beside others.
     pub(super) fn name(&self) -> String {
         match self {
@@ -67,7 +74,7 @@ impl Recipe {
                 let program = words.first().map(Path::new).and_then(Path::file_stem);
                 program.map_or_else(String::new, |name| name.to_string_lossy().into_owned())
             }
-            Self::Running(url, _) => url.to_string(),
+            Self::Running(url, _) => without_user(url),
         }
     }
 
@@ -144,8 +151,18 @@ impl Recipe {
     }
 }
 
+/// What may be shown of a URL.
+fn without_user(url: &Url) -> String {
+    let mut url = url.clone();
+    // A URL without a host has no place for them, and none of them.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.into()
+}
+
 fn parse_url(text: &str) -> anyhow::Result<Url> {
-    let url = Url::parse(text).map_err(|error| OperatorError::new(format!("{text}: {error}")))?;
+    let form = "write ws://USER:PASSWORD@HOST:PORT";
+    let url = Url::parse(text).map_err(|error| OperatorError::new(format!("no URL: {error}; {form}")))?;
     target::dialect(&url)?;
     Ok(url)
 }
@@ -238,6 +255,17 @@ mod tests {
         assert!(matches!(Recipe::parse("mqtt://127.0.0.1#42").unwrap(), Recipe::Running(_, 42)));
         assert!(Recipe::parse("ws://127.0.0.1:80").is_err());
         assert!(Recipe::parse("gopher://127.0.0.1:80#42").is_err());
+    }
+
+    #[test]
+    fn a_password_is_shown_neither_in_a_name_nor_in_a_complaint() {
+        assert_eq!(Recipe::parse("ws://u:secret@127.0.0.1:81#42").unwrap().name(), "ws://127.0.0.1:81/");
+        for text in
+            ["u:secret@hub#42", "ws://u:secret@hub", "ws://u:se/cret@hub#42", "gopher://u:secret@hub#42"]
+        {
+            let error = Recipe::parse(text).unwrap_err().to_string();
+            assert!(!error.contains("cret"), "{error}");
+        }
     }
 
     #[test]

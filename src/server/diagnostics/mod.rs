@@ -19,6 +19,7 @@ use self::conversation::{Caller, Limits};
 pub(crate) use self::endpoint::Endpoint;
 use self::streaming::Streaming;
 use super::connection::Signs;
+use super::websocket::WebSocket;
 use super::{App, Visit, gate, http};
 
 /// The largest message that `/echo` gives back. The large cases of the conformance tests need as much.
@@ -108,7 +109,8 @@ async fn converse(
             app.hub.settings().message_bytes
         }
     };
-    let limits = Limits { message_bytes, rates: app.settings.rates, patience: app.settings.patience };
+    let socket = WebSocket::new(stream, already_read, message_bytes);
+    let limits = Limits { rates: app.settings.rates, patience: app.settings.patience };
     let signs = Signs { drain: app.shutdown.drain().clone(), signed_out };
-    conversation::hold((stream, already_read), caller, limits, ticks, signs).await;
+    conversation::hold(socket, caller, limits, ticks, signs).await;
 }
