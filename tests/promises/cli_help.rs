@@ -241,3 +241,103 @@ fn the_commands_that_work_on_files() {
     Exit codes: 0 done, 1 something broke, 2 a mistake in what was asked, 3 refused, 4 no answer in time
     "##);
 }
+
+#[test]
+fn the_commands_that_run_or_measure_a_hub_and_the_small_ones() {
+    assert_snapshot!(help("serve"), @r##"
+    Run the hub (the default)
+
+    Usage: clown-hub serve [OPTIONS]
+
+    Options:
+          --config <FILE>          The configuration; without it config/hub.toml, if there is one [env:
+                                   CLOWN_HUB_CONFIG=]
+          --listen <ADDRESS:PORT>  Where to serve HTTP and WebSocket: server.listen
+          --users <FILE>           The accounts: users.file
+          --set <KEY=VALUE>        Sets any key, as in --set limits.filters=50
+      -h, --help                   Print help
+
+    Examples:
+      clown-hub serve --listen 0.0.0.0:80 --users /etc/clown-hub/users.toml
+      clown-hub serve --set limits.filters=50
+
+    Exit codes: 0 done, 1 something broke, 2 a mistake in what was asked, 3 refused, 4 no answer in time
+    "##);
+    assert_snapshot!(help("bench"), @r##"
+    Put a hub on this machine under load and count what comes back
+
+    Usage: clown-hub bench [OPTIONS] <SCENARIO>
+
+    Arguments:
+      <SCENARIO>  What is done
+
+    Options:
+          --readers <N>          Connections that read [fanout: 1000, fanin: 4, filters and unmatched:
+                                 100, stall: 10, mixed: 5]
+          --devices <N>          Connections that publish, or do nothing [fanin: 1000, idle: 10000,
+                                 mixed: 200]
+          --burst <B>            Messages published at once [fanout: 1, stall: 32]
+          --filters <F>          Filters of all readers together [filters and unmatched: 100000]
+          --seconds <SECONDS>    How long is measured [mixed: 20, else 3]
+          --rounds <N>           Runs of each target, in turns; medians are printed [default: 1, with
+                                 --vs 3]
+          --url <URL>            A hub that runs already
+          --pid <PID>            The process of that hub
+          --vs <URL_OR_COMMAND>  What to compare with
+          --json                 Print one JSON object
+      -h, --help                 Print help (see more with '--help')
+
+    fanout: 1 publisher, N readers, bursts of B     filters: F wildcard filters, M match a message
+    fanin: N devices, wildcard readers, a rate      stall: one of N readers stops, the data do not
+    roundtrip: operator, device, operator           mixed: a day of a house in so many seconds
+    idle: N connections that do nothing             retained: V last values under N bases
+    unmatched: F filters match nothing, M match all
+
+    Example: clown-hub bench fanout --readers 100 --burst 32 --vs target/release/examples/floor
+    All options: clown-hub bench --help
+    "##);
+    assert_snapshot!(help("user hash"), @r##"
+    Ask for a password and print its hash, for `password` in users.toml
+
+    Usage: clown-hub user hash
+
+    Options:
+      -h, --help  Print help
+
+    Example:
+      echo 'correct horse battery' | clown-hub user hash
+    "##);
+    assert_snapshot!(help("user remove"), @r##"
+    Remove an account
+
+    Usage: clown-hub user remove [OPTIONS] <NAME>
+
+    Arguments:
+      <NAME>  The name
+
+    Options:
+          --config <FILE>    The configuration; without it config/hub.toml, if there is one
+          --users <FILE>     The accounts: users.file
+          --set <KEY=VALUE>  Sets any key, as in --set limits.filters=50
+      -h, --help             Print help
+
+    Example:
+      clown-hub user passwd jana
+      clown-hub user remove jana
+
+    Exit codes: 0 done, 1 something broke, 2 a mistake in what was asked, 3 refused, 4 no answer in time
+    "##);
+    assert_snapshot!(help("config docs"), @r##"
+    Print every key with its default, range and meaning
+
+    Usage: clown-hub config docs
+
+    Options:
+      -h, --help  Print help
+
+    Example:
+      clown-hub config docs | grep seconds
+
+    Exit codes: 0 done, 1 something broke, 2 a mistake in what was asked, 3 refused, 4 no answer in time
+    "##);
+}

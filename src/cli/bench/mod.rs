@@ -27,12 +27,28 @@ use self::report::Report;
 use self::scenario::{Outcome, Scenario, Sizes, Stage};
 use super::{OperatorError, key_and_value};
 
-const AFTER_HELP: &str = "\
+macro_rules! scenarios {
+    () => {
+        "\
 fanout: 1 publisher, N readers, bursts of B     filters: F wildcard filters, M match a message
 fanin: N devices, wildcard readers, a rate      stall: one of N readers stops, the data do not
 roundtrip: operator, device, operator           mixed: a day of a house in so many seconds
 idle: N connections that do nothing             retained: V last values under N bases
-unmatched: F filters match nothing, M match all
+unmatched: F filters match nothing, M match all"
+    };
+}
+
+const AFTER_HELP: &str = concat!(
+    scenarios!(),
+    "
+
+Example: clown-hub bench fanout --readers 100 --burst 32 --vs target/release/examples/floor
+All options: clown-hub bench --help"
+);
+
+const AFTER_LONG_HELP: &str = concat!(
+    scenarios!(),
+    "
 
 URL_OR_COMMAND is one of
   ws://HOST:PORT#PID                what runs already, and its process
@@ -41,13 +57,14 @@ URL_OR_COMMAND is one of
 and the scheme says what is spoken: ws (Clown.Talk), mqtt, mqtt+ws or nats.
 
 Example: clown-hub bench fanout --readers 100 --burst 32 --vs target/release/examples/floor
-Exit codes: 0 every message came once and in order, 1 not so, 2 a mistake in arguments.";
+Exit codes: 0 every message came once and in order, 1 not so, 2 a mistake in arguments."
+);
 
 /// Put a hub on this machine under load and count what comes back.
 ///
 /// Starts a hub of its own unless --url names one. A size that is not given is that of docs/performance.md.
 #[derive(Debug, Args)]
-#[command(after_help = AFTER_HELP)]
+#[command(after_help = AFTER_HELP, after_long_help = AFTER_LONG_HELP)]
 pub(super) struct BenchArgs {
     /// What is done
     #[arg(value_enum, hide_possible_values = true)]
@@ -58,10 +75,10 @@ pub(super) struct BenchArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
     rounds: Option<u32>,
     /// Repeat it for several sizes, as in `--over readers=10,100,1000`, and print a table
-    #[arg(long, value_name = "SIZE=N,N,…")]
+    #[arg(long, hide_short_help = true, value_name = "SIZE=N,N,…")]
     over: Option<Sweep>,
     /// Draw the growth over these sizes
-    #[arg(long, value_name = "FILE", requires = "over")]
+    #[arg(long, hide_short_help = true, value_name = "FILE", requires = "over")]
     svg: Option<PathBuf>,
     /// A hub that runs already
     #[arg(long, value_name = "URL", requires = "pid")]
@@ -70,19 +87,19 @@ pub(super) struct BenchArgs {
     #[arg(long, requires = "url")]
     pid: Option<u32>,
     /// What to measure in place of a hub that is started here
-    #[arg(long, value_name = "URL_OR_COMMAND", conflicts_with_all = ["url", "sets"])]
+    #[arg(long, hide_short_help = true, value_name = "URL_OR_COMMAND", conflicts_with_all = ["url", "sets"])]
     target: Option<String>,
     /// What to compare with
     #[arg(long, value_name = "URL_OR_COMMAND")]
     vs: Option<String>,
     /// Run a hub that is started here on this CPU only
-    #[arg(long, value_name = "CPU")]
+    #[arg(long, hide_short_help = true, value_name = "CPU")]
     pin_server: Option<usize>,
     /// Run the generator on this CPU only
-    #[arg(long, value_name = "CPU")]
+    #[arg(long, hide_short_help = true, value_name = "CPU")]
     pin_client: Option<usize>,
     /// Sets a key of the hub's configuration, as in `--set server.io_threads=2`
-    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_and_value, conflicts_with = "url")]
+    #[arg(long = "set", hide_short_help = true, value_name = "KEY=VALUE", value_parser = key_and_value, conflicts_with = "url")]
     sets: Vec<(String, String)>,
     /// Print one JSON object
     #[arg(long)]

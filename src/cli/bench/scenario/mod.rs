@@ -81,22 +81,22 @@ pub(super) struct Sizes {
     #[arg(long, value_name = "B", value_parser = count(1, 10_000))]
     burst: Option<usize>,
     /// Messages a second [fanin: 5000]
-    #[arg(long, value_name = "N", value_parser = count(1, 1_000_000))]
+    #[arg(long, hide_short_help = true, value_name = "N", value_parser = count(1, 1_000_000))]
     rate: Option<usize>,
     /// Filters of all readers together [filters and unmatched: 100000]
     #[arg(long, value_name = "F", value_parser = count(1, 5_000_000))]
     filters: Option<usize>,
     /// How many of them, or beside them, match a message, at most 15 [10]
-    #[arg(long, value_name = "M", value_parser = count(1, 15))]
+    #[arg(long, hide_short_help = true, value_name = "M", value_parser = count(1, 15))]
     matches: Option<usize>,
     /// Last values [retained: 1000000]
-    #[arg(long, value_name = "V", value_parser = count(1, 5_000_000))]
+    #[arg(long, hide_short_help = true, value_name = "V", value_parser = count(1, 5_000_000))]
     values: Option<usize>,
     /// Base topics under which they are [retained: 10000]
-    #[arg(long, value_name = "N", value_parser = count(1, 100_000))]
+    #[arg(long, hide_short_help = true, value_name = "N", value_parser = count(1, 100_000))]
     bases: Option<usize>,
     /// Bytes added to every message [stall: 4000, else 16]
-    #[arg(long, value_name = "BYTES", value_parser = count(0, 1_000_000))]
+    #[arg(long, hide_short_help = true, value_name = "BYTES", value_parser = count(0, 1_000_000))]
     pad: Option<usize>,
     /// How long is measured [mixed: 20, else 3]
     #[arg(long, value_name = "SECONDS")]
