@@ -12,6 +12,7 @@ use toml::de::DeTable;
 
 use self::reader::Reader;
 use super::settings::LinkSettings;
+use super::small_file;
 use crate::config::plain;
 use crate::topic::Limits;
 
@@ -93,8 +94,10 @@ impl fmt::Display for Mistake {
 
 /// What a link of this file is called: its name without `.toml`. `None` if it is no file of a link.
 pub fn name(path: &Path) -> Option<Result<&str, String>> {
-    let file = path.file_name()?.to_str()?;
-    let name = file.strip_suffix(".toml")?;
+    let file = path.file_name()?.to_string_lossy();
+    file.strip_suffix(".toml")?;
+    // What is not UTF-8 is not sound either.
+    let name = path.file_name()?.to_str().and_then(|file| file.strip_suffix(".toml")).unwrap_or_default();
     let sound = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     if name.is_empty() || name.len() > 64 || !name.bytes().all(sound) {
         let sentence =
@@ -104,31 +107,25 @@ pub fn name(path: &Path) -> Option<Result<&str, String>> {
     Some(Ok(name))
 }
 
+/// The path of a file, fit for one line of a log.
+pub fn shown(path: &Path) -> String {
+    let mut text = String::new();
+    for char in path.display().to_string().chars() {
+        if char.is_control() { text.extend(char.escape_debug()) } else { text.push(char) }
+    }
+    text
+}
+
 /// Reads the file of a link.
 pub fn load(path: &Path, limits: &Limits) -> Result<LinkSettings, Vec<Mistake>> {
-    let file = path.display().to_string();
+    let file = shown(path);
     let broken = |sentence: String| vec![Mistake { file: file.clone(), line: None, key: None, sentence }];
     let name = match name(path) {
         Some(Ok(name)) => name,
         Some(Err(sentence)) => return Err(broken(sentence)),
         None => return Err(broken("a link is a file whose name ends in .toml".to_owned())),
     };
-    parse(name, &file, &text(path).map_err(broken)?, limits)
-}
-
-fn text(path: &Path) -> Result<String, String> {
-    use std::io::Read;
-    let unreadable =
-        |error: std::io::Error| format!("cannot be read: {error}; let the user of the hub read it");
-    let mut bytes = Vec::new();
-    let file = std::fs::File::open(path).map_err(unreadable)?;
-    file.take(FILE_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() as u64 > FILE_BYTES {
-        return Err(format!("is larger than {FILE_BYTES} bytes; is it the file of a link?"));
-    }
-    String::from_utf8(bytes).map_err(|error| {
-        format!("is not UTF-8 at byte {}; save it as UTF-8", error.utf8_error().valid_up_to())
-    })
+    parse(name, &file, &small_file::text(path, FILE_BYTES).map_err(broken)?, limits)
 }
 
 /// As [`load`], from a text.

@@ -161,5 +161,5 @@ pub struct Outgoing<'m> {
     /// Whether it was sent before.
     pub again: bool,
     /// MQTT 5: the stamp.
-    pub stamp: Option<String>,
+    pub stamp: Option<&'m str>,
 }

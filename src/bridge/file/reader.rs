@@ -51,12 +51,12 @@ impl Reader<'_> {
         let tls = self.files(table, broker.as_ref());
         let status_topic = self.status_topic(table);
         let client_id = self.string(table, "client_id");
-        if client_id.as_ref().is_some_and(|id| id.is_empty() || id.len() > 256) {
-            self.say(
-                at(table, "client_id"),
-                Some("client_id"),
-                "takes 1 to 256 bytes; leave it out to have one made",
-            );
+        if client_id.as_ref().is_some_and(|id| !(1..=256).contains(&id.len()) || id.contains('\0')) {
+            let sentence = "takes 1 to 256 bytes, none of them NUL; leave it out to have one made";
+            self.say(at(table, "client_id"), Some("client_id"), sentence);
+        }
+        if user.as_ref().is_some_and(|user| user.len() > 65_535 || user.contains('\0')) {
+            self.say(at(table, "user"), Some("user"), "takes at most 65535 bytes, none of them NUL");
         }
         let [keep_alive, connect, session, inflight, packet_bytes, queue_messages, queue_bytes] =
             NUMBERS.map(|number| self.number(table, &number));

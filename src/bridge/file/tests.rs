@@ -48,6 +48,8 @@ fn no_password_is_told_back() {
         "url = 'mqtt://jana:hunter2@a'",
         "url = 'mqtt://a'\npassword = 'hunter2'",
         "url = 'mqtt://a'\nqos = 'hunter2'",
+        "url = 'mqtt://a'\nuser = 'jana'\npassword = hunter2",
+        "url = 'mqtt://a?password=hunter2'",
     ] {
         let told = told(&with_rule(text));
         assert!(!told.contains("hunter2"), "{told}");
@@ -100,7 +102,32 @@ fn what_is_no_toml_is_told_with_its_line() {
 fn the_name_of_the_file_is_the_name_of_the_link() {
     assert_eq!(name(Path::new("bridges/house-2.toml")), Some(Ok("house-2")));
     assert_eq!(name(Path::new("bridges/house.toml.example")), None);
-    for bad in ["a b.toml", ".toml", "č.toml", "a+.toml"] {
+    for bad in ["a b.toml", ".toml", "č.toml", "a+.toml", "a\nb.toml"] {
         assert!(name(Path::new(bad)).unwrap().is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn a_file_whose_name_is_odd_is_told_in_one_line() {
+    use std::os::unix::ffi::OsStrExt;
+    let odd = Path::new(std::ffi::OsStr::from_bytes(b"bridges/a\nb\xff.toml"));
+    assert!(name(odd).unwrap().is_err());
+    let told = load(odd, &Limits::default()).unwrap_err();
+    assert_eq!(told.len(), 1);
+    assert!(
+        told[0].to_string().starts_with("bridges/a\\nb\u{fffd}.toml: the name of the file"),
+        "{}",
+        told[0]
+    );
+}
+
+#[test]
+fn what_mqtt_has_no_room_for_is_refused() {
+    for key in ["user", "client_id"] {
+        for text in ["x".repeat(65_536), "a\u{0}b".to_owned()] {
+            let file = with_rule(&format!("url = 'mqtt://a'\n{key} = {:?}", text.replace('\u{0}', "NUL")))
+                .replace("NUL", "\\u0000");
+            assert!(told(&file).contains(&format!(":2: {key}: takes")), "{key}");
+        }
     }
 }

@@ -7,6 +7,8 @@ use super::{Fault, Packet, Publish, Refused, TAKEN_OVER, Untakeable, Version, We
 use crate::bridge::rules::Qos;
 use crate::bridge::stamp;
 
+/// The room of packets up to this is used again for the next ones.
+const LARGE: usize = 128 * 1024;
 /// Topics that are told of packets which are not read are cut at so many bytes.
 const SHOWN_TOPIC: usize = 128;
 
@@ -78,6 +80,10 @@ impl Reader {
             return Ok(None);
         }
         let mut packet = self.bytes.split_to(whole);
+        if whole > LARGE {
+            // The room of a large packet goes with it.
+            self.bytes = BytesMut::from(&*self.bytes);
+        }
         let body = |packet: &BytesMut| packet.get(head.len..).unwrap_or_default().to_vec();
         match head.first >> 4 {
             2 => welcome(self.version, &body(&packet), &mut packet).map(Some),

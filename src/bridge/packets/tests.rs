@@ -15,9 +15,9 @@ fn all(version: Version, most: usize, bytes: &[u8], piece: usize) -> Result<Vec<
     Ok(packets)
 }
 
-fn message<'m>(topic: &'m str, payload: &'m [u8], qos: Qos, stamp: Option<&str>) -> Outgoing<'m> {
+fn message<'m>(topic: &'m str, payload: &'m [u8], qos: Qos, stamp: Option<&'m str>) -> Outgoing<'m> {
     let id = if qos == Qos::AtMostOnce { 0 } else { 7 };
-    Outgoing { topic, payload, id, qos, retain: true, again: false, stamp: stamp.map(str::to_owned) }
+    Outgoing { topic, payload, id, qos, retain: true, again: false, stamp }
 }
 
 fn written(version: Version, write: impl FnOnce(&mut Writer)) -> BytesMut {
@@ -30,7 +30,7 @@ fn written(version: Version, write: impl FnOnce(&mut Writer)) -> BytesMut {
 fn what_is_published_is_read_the_same_in_both_versions() {
     for version in [Version::V3, Version::V5] {
         for qos in [Qos::AtMostOnce, Qos::AtLeastOnce, Qos::ExactlyOnce] {
-            let bytes = written(version, |writer| writer.publish(message("č/b", b"1", qos, Some("a.1 a"))));
+            let bytes = written(version, |writer| writer.publish(&message("č/b", b"1", qos, Some("a.1 a"))));
             let expected = Publish {
                 topic: Bytes::from_static("č/b".as_bytes()),
                 id: if qos == Qos::AtMostOnce { 0 } else { 7 },
@@ -45,11 +45,48 @@ fn what_is_published_is_read_the_same_in_both_versions() {
 }
 
 #[test]
+fn what_is_written_here_is_what_rumqttc_reads() {
+    use rumqttc::mqttbytes::v4;
+    for length in [0, 1, 100, 117, 118, 127, 128, 16_000, 16_383, 16_384, 2_097_151, 2_100_000] {
+        let payload = vec![b'7'; length];
+        let mut bytes = written(Version::V3, |writer| {
+            writer.publish(&message("č/b", &payload, Qos::AtLeastOnce, Some("no room for it")));
+        });
+        let Ok(v4::Packet::Publish(read)) = v4::Packet::read(&mut bytes, usize::MAX) else {
+            panic!("{length}")
+        };
+        assert_eq!((read.topic.as_str(), read.pkid, &*read.payload), ("č/b", 7, &*payload));
+        assert!(bytes.is_empty());
+        for stamp in [None, Some("a".repeat(length.min(512)))] {
+            let wanted = message("č/b", &payload, Qos::ExactlyOnce, stamp.as_deref());
+            let bytes = written(Version::V5, |writer| writer.publish(&wanted));
+            let packets = all(Version::V5, usize::MAX, &bytes, usize::MAX).unwrap();
+            let [Packet::Publish(read)] = packets.as_slice() else { panic!("{packets:?}") };
+            assert_eq!((read.id, read.qos, &*read.payload, &read.stamp), (7, wanted.qos, &*payload, &stamp));
+        }
+    }
+}
+
+#[test]
+fn the_room_of_a_large_packet_is_given_back() {
+    let payload = vec![b'7'; 1 << 20];
+    let bytes = written(Version::V5, |writer| writer.publish(&message("a", &payload, Qos::AtMostOnce, None)));
+    let mut reader = Reader::new(Version::V5, usize::MAX);
+    for piece in bytes.chunks(32 * 1024) {
+        reader.bytes.extend_from_slice(piece);
+        while let Some(packet) = reader.packet().unwrap() {
+            drop(packet);
+        }
+    }
+    assert!(reader.bytes.capacity() < 64 * 1024, "{}", reader.bytes.capacity());
+}
+
+#[test]
 fn a_message_that_is_too_large_is_passed_over_and_named_and_the_next_one_is_read() {
     for version in [Version::V3, Version::V5] {
         let mut writer = Writer::new(version);
-        writer.publish(message("large/one", &[b'x'; 5_000], Qos::AtLeastOnce, None));
-        writer.publish(message("a/b", b"1", Qos::AtMostOnce, None));
+        writer.publish(&message("large/one", &[b'x'; 5_000], Qos::AtLeastOnce, None));
+        writer.publish(&message("a/b", b"1", Qos::AtMostOnce, None));
         let packets = all(version, 1_000, &writer.bytes, 10).unwrap();
         let [Packet::Untakeable(large), Packet::Publish(next)] = packets.as_slice() else {
             panic!("{packets:?}")
@@ -64,7 +101,7 @@ fn a_message_that_is_too_large_is_passed_over_and_named_and_the_next_one_is_read
 fn a_topic_that_is_no_utf_8_is_left_to_the_link() {
     for version in [Version::V3, Version::V5] {
         let mut bytes =
-            written(version, |writer| writer.publish(message("ab", b"1", Qos::AtLeastOnce, None)));
+            written(version, |writer| writer.publish(&message("ab", b"1", Qos::AtLeastOnce, None)));
         let at = bytes.windows(2).position(|pair| pair == b"ab").unwrap();
         bytes[at] = 0xff;
         let packets = all(version, 100, &bytes, 100).unwrap();

@@ -1,12 +1,17 @@
 //! From packets to bytes.
 
-use bytes::{Bytes, BytesMut};
+use bytes::{BufMut, BytesMut};
 use rumqttc::mqttbytes::v4;
 use rumqttc::v5::mqttbytes::{QoS as QoS5, v5};
 
 use super::{Hello, Outgoing, Version};
 use crate::bridge::rules::Qos;
 use crate::bridge::stamp;
+
+/// The most that may stand behind the length of a packet.
+const MOST_REMAINING: usize = 0x0fff_ffff;
+/// How a user property begins.
+const USER_PROPERTY: u8 = 38;
 
 /// From packets to bytes.
 #[derive(Debug)]
@@ -62,32 +67,49 @@ impl Writer {
         self.put(|bytes| packet.write(bytes, None).ok());
     }
 
-    /// PUBLISH.
-    pub fn publish(&mut self, message: Outgoing<'_>) {
-        let payload = Bytes::copy_from_slice(message.payload);
-        match self.version {
-            Version::V3 => {
-                let mut publish = v4::Publish::from_bytes(message.topic, qos3(message.qos), payload);
-                (publish.pkid, publish.retain, publish.dup) = (message.id, message.retain, message.again);
-                self.put(|bytes| publish.write(bytes).ok());
-            }
-            Version::V5 => {
-                let with = |stamp| v5::PublishProperties {
-                    user_properties: vec![(stamp::PROPERTY.to_owned(), stamp)],
-                    ..v5::PublishProperties::default()
-                };
-                let publish = v5::Publish {
-                    dup: message.again,
-                    qos: qos5(message.qos),
-                    retain: message.retain,
-                    topic: Bytes::copy_from_slice(message.topic.as_bytes()),
-                    pkid: message.id,
-                    payload,
-                    properties: message.stamp.map(with),
-                };
-                self.put(|bytes| publish.write(bytes).ok());
-            }
+    /// PUBLISH, written here and not by `rumqttc`, which wants owned copies of all its parts: five allocations a message.
+    pub fn publish(&mut self, message: &Outgoing<'_>) {
+        let stamp = message.stamp.filter(|_| self.version == Version::V5);
+        let property = stamp.map_or(0, |stamp| 1 + 2 + stamp::PROPERTY.len() + 2 + stamp.len());
+        let properties = if self.version == Version::V5 { length_len(property) + property } else { 0 };
+        let id = if message.qos == Qos::AtMostOnce { 0 } else { 2 };
+        let remaining = 2 + message.topic.len() + id + properties + message.payload.len();
+        if remaining > MOST_REMAINING {
+            return;
         }
+        let first =
+            0x30 | u8::from(message.again) << 3 | qos_bits(message.qos) << 1 | u8::from(message.retain);
+        self.bytes.reserve(1 + 4 + remaining);
+        self.bytes.put_u8(first);
+        self.length(remaining);
+        self.text(message.topic);
+        if id > 0 {
+            self.bytes.put_u16(message.id);
+        }
+        if self.version == Version::V5 {
+            self.length(property);
+        }
+        if let Some(stamp) = stamp {
+            self.bytes.put_u8(USER_PROPERTY);
+            self.text(stamp::PROPERTY);
+            self.text(stamp);
+        }
+        self.bytes.extend_from_slice(message.payload);
+    }
+
+    /// A length in one to four bytes, seven bits in each.
+    fn length(&mut self, mut length: usize) {
+        while length > 0x7f {
+            self.bytes.put_u8(0x80 | low_bits(length));
+            length >>= 7;
+        }
+        self.bytes.put_u8(low_bits(length));
+    }
+
+    /// Texts have at most 65,535 bytes: topics and stamps are checked at their doors.
+    fn text(&mut self, text: &str) {
+        self.bytes.put_u16(u16::try_from(text.len()).unwrap_or(u16::MAX));
+        self.bytes.extend_from_slice(text.as_bytes());
     }
 
     /// SUBSCRIBE: what we said does not come back, and last values are known as such (both MQTT 5).
@@ -161,6 +183,28 @@ impl Writer {
         if write(&mut self.bytes).is_none() {
             self.bytes.truncate(before);
         }
+    }
+}
+
+/// How many bytes a length has.
+fn length_len(length: usize) -> usize {
+    match length {
+        0..=0x7f => 1,
+        0x80..=0x3fff => 2,
+        0x4000..=0x001f_ffff => 3,
+        _ => 4,
+    }
+}
+
+fn low_bits(length: usize) -> u8 {
+    u8::try_from(length & 0x7f).unwrap_or_default()
+}
+
+fn qos_bits(qos: Qos) -> u8 {
+    match qos {
+        Qos::AtMostOnce => 0,
+        Qos::AtLeastOnce => 1,
+        Qos::ExactlyOnce => 2,
     }
 }
 
