@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::connection::{CHUNK, Connection};
 use super::guard::Verdict;
 use super::link::Link;
-use super::packets::{Outgoing, Publish, Version};
+use super::packets::{Outgoing, Publish, Version, shown};
 use super::payload;
 use super::queue::Entry;
 use super::rules::{Empty, Qos, REMOTE_LIMITS, Retain, Rule};
@@ -40,11 +40,11 @@ impl Link {
                 Ok(Verdict::Worn) => {
                     self.figures.returned.add(1);
                     self.refuse(
-                        &String::from_utf8_lossy(&publish.topic),
+                        &shown(&publish.topic),
                         "it goes round: hubs or brokers are joined in a circle, by other means than these links",
                     );
                 }
-                Err(why) => self.refuse(&String::from_utf8_lossy(&publish.topic), &why),
+                Err(why) => self.refuse(&shown(&publish.topic), &why),
             }
         }
         self.acknowledge(connection, id, qos);

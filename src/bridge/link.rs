@@ -1,7 +1,7 @@
 //! A link at work: a session of the hub on one side, a client of a broker on the other. One task with one loop; the hub
 //! is listened to all the time, connected or not.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,21 +10,18 @@ use tokio_util::sync::CancellationToken;
 
 use super::backoff::{self, Backoff};
 use super::connection::{self, CHUNK, Connection, Event, Sign};
+use super::ending::Ended;
 use super::estate::Estate;
 use super::flight::{Flight, Flying, Stage};
 use super::guard::{Guard, LinkId};
 use super::hearing::session;
-use super::packets::{Outgoing, Packet, TAKEN_OVER, Version};
+use super::packets::{Outgoing, Packet, Version};
 use super::queue::{GaveWay, Queue};
 use super::settings::LinkSettings;
 use crate::hub::{Hub, LinkFigures, Relayed, Session};
 
 /// How long a link that is stopped goes on sending.
 pub const GRACE: Duration = Duration::from_secs(2);
-/// So many connections that broke while the same message was first in line, and the message is given up.
-const STRIKES: u32 = 3;
-/// A connection that broke sooner than this after it was made may have broken over a message.
-const SHORT: Duration = Duration::from_secs(5);
 /// Filters in one SUBSCRIBE.
 const FILTERS: usize = 50;
 
@@ -47,25 +44,17 @@ pub(super) struct Link {
     pub(super) recalling: bool,
     /// Room for what is taken from the hub.
     pub(super) heard: Vec<Relayed>,
+    /// For each SUBSCRIBE that is not yet answered the first of its rules, counted among those of direction in.
+    pub(super) asked: HashMap<u16, usize>,
     client_id: String,
     has_connected: bool,
-    strikes: u32,
+    pub(super) strikes: u32,
     /// What the link had carried when it was connected last.
-    carried_before: u64,
-    backoff: Backoff,
+    pub(super) carried_before: u64,
+    pub(super) backoff: Backoff,
     pub(super) trouble: Option<(String, u64)>,
     /// What gave way since the log said that something does, and when that was.
     pub(super) gave_way: Option<(GaveWay, Instant)>,
-}
-
-/// Why a connection ended.
-enum Ended {
-    /// We were told to stop.
-    Stopped,
-    /// Something broke; in words.
-    Broke(String),
-    /// The broker closed; in words.
-    Closed(String),
 }
 
 impl Link {
@@ -85,6 +74,7 @@ impl Link {
             is_connected: false,
             recalling: false,
             heard: Vec::new(),
+            asked: HashMap::new(),
             strikes: 0,
             carried_before: 0,
             backoff: Backoff::default(),
@@ -215,8 +205,10 @@ impl Link {
     fn subscribe(&mut self, connection: &mut Connection) {
         let inward = self.settings.rules.iter().filter(|rule| rule.direction.is_in());
         let filters: Vec<_> = inward.map(|rule| (rule.remote.filter.to_string(), rule.qos)).collect();
-        for filters in filters.chunks(FILTERS) {
+        self.asked.clear();
+        for (at, filters) in filters.chunks(FILTERS).enumerate() {
             let id = self.flight.free_id();
+            self.asked.insert(id, at * FILTERS);
             connection.writer.subscribe(id, filters);
         }
     }
@@ -325,7 +317,7 @@ impl Link {
                     self.taken.remove(&id);
                     connection.writer.complete(id);
                 }
-                Packet::Subscribed(_, refusals) => self.subscribed(&refusals),
+                Packet::Subscribed(id, refusals) => self.subscribed(id, &refusals),
                 Packet::Pong => connection.ponged(),
                 Packet::Bye(why, true) => {
                     self.give_up_largest();
@@ -334,69 +326,6 @@ impl Link {
                 Packet::Bye(why, false) => return Err(Ended::Closed(why)),
                 Packet::Welcome(_) | Packet::Refused(_) | Packet::Other => {}
             }
-        }
-    }
-
-    /// What is told of the end of a connection; `None` where it was to end.
-    fn ended(&mut self, connection: &Connection, ended: Ended) -> Option<String> {
-        self.figures.connected.set(0);
-        self.is_connected = false;
-        let held = connection.since.elapsed();
-        // Two clients of one id throw each other out without end; they are not to do it at full speed.
-        let is_contest = matches!(&ended, Ended::Closed(why) if why.starts_with(TAKEN_OVER));
-        if !is_contest && (held >= backoff::HELD || self.carried() > self.carried_before) {
-            self.backoff.reset();
-        }
-        let broker = &self.settings.broker;
-        match ended {
-            Ended::Stopped => {
-                self.tell("away", None);
-                None
-            }
-            Ended::Broke(why) => Some(format!("the connection to {broker} is lost: {why}")),
-            Ended::Closed(why) => {
-                let sentence = format!("the connection to {broker} is lost: {why}");
-                if held < SHORT && !self.flight.is_empty() {
-                    self.strikes += 1;
-                } else {
-                    self.strikes = 0;
-                }
-                if self.strikes >= STRIKES {
-                    self.strikes = 0;
-                    self.give_up_first();
-                }
-                Some(sentence)
-            }
-        }
-    }
-
-    /// Something arrived, so the broker does not break over the first in line.
-    pub(super) fn no_strike(&mut self) {
-        self.strikes = 0;
-    }
-
-    fn carried(&self) -> u64 {
-        self.figures.heard.value() + self.figures.told.value()
-    }
-
-    fn give_up_first(&mut self) {
-        let first = self.flight.iter().next().map(|flying| flying.id);
-        if let Some(id) = first {
-            self.give_up(id, "the broker closes the connection each time it is sent");
-        }
-    }
-
-    fn give_up_largest(&mut self) {
-        let largest = self.flight.iter().max_by_key(|flying| flying.entry.relayed.message.len());
-        let largest = largest.map(|flying| flying.id);
-        if let Some(id) = largest {
-            self.give_up(id, "the broker finds it too large");
-        }
-    }
-
-    fn give_up(&mut self, id: u16, why: &str) {
-        if let Some(entry) = self.flight.land(id) {
-            self.lose(&entry, why);
         }
     }
 }

@@ -10,6 +10,7 @@
 pub mod backoff;
 mod carry;
 mod connection;
+mod ending;
 mod estate;
 pub mod file;
 pub mod flight;

@@ -10,7 +10,7 @@ mod write;
 
 use bytes::Bytes;
 
-pub use self::read::Reader;
+pub use self::read::{Reader, shown};
 pub use self::write::Writer;
 use super::rules::Qos;
 

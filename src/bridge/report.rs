@@ -67,11 +67,16 @@ impl Link {
         self.figures.queued_bytes.set((self.queue.bytes() + self.flight.bytes()) as u64);
     }
 
-    pub(super) fn subscribed(&mut self, refusals: &[Option<String>]) {
-        for why in refusals.iter().flatten() {
-            let (link, file) = (&self.settings.name, &self.settings.file);
-            tracing::warn!(%link, %file, why, "the broker refuses a subscription, so a rule of direction in carries nothing: \
-                give the user the right to read there, or change the rule");
+    pub(super) fn subscribed(&mut self, id: u16, refusals: &[Option<String>]) {
+        let Some(first) = self.asked.remove(&id) else { return };
+        let (link, file) = (&self.settings.name, &self.settings.file);
+        let rules = self.settings.rules.iter().filter(|rule| rule.direction.is_in()).skip(first);
+        for (rule, refusal) in rules.zip(refusals) {
+            if let Some(why) = refusal {
+                let filter = &rule.remote.filter;
+                tracing::warn!(%link, %file, line = rule.line, ?filter, why, "the broker refuses a subscription, so a rule of \
+                    direction in carries nothing: give the user the right to read there, or change the rule");
+            }
         }
     }
 

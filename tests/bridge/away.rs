@@ -220,6 +220,35 @@ async fn a_queue_that_is_full_keeps_newest_readings_and_commands_and_says_what_i
 }
 
 #[tokio::test]
+async fn a_burst_that_runs_over_inside_the_hub_is_counted_and_the_link_goes_on() {
+    let broker = Broker::mosquitto().await;
+    let settings = ["outbox.messages=2", "outbox.hard_messages=4"];
+    let hub = Hub::with_links(&[("house", &link(broker.port, "", &[("out", "x/#")]))], &settings);
+    hub.logs("link is connected").await;
+    let mut node = Client::open(&hub, "/talk?side=node", r#"{"filters": []}"#).await;
+    node.publish("x/kept", "1").await;
+    figure_becomes(&hub, "messages_out_total", 1).await;
+    let mut there = Mqtt::connect(broker.port, "there").await;
+    there.subscribe("x/+/set").await;
+    let lines: Vec<_> = (0..BURST).map(|n| format!("[\"x/a/set\", {n}]")).collect();
+    node.say(&lines.join("\n")).await;
+    hub.logs("the link was sent more than it could take at once, and that is lost").await;
+    node.publish("x/b/set", "\"after\"").await;
+    while there.hears().await != "x/b/set \"after\"" {}
+    // The last value was told once more, as it might have been among them.
+    crate::support::in_time("all to be accounted for", async {
+        let told = async || figure(&hub, "house", "messages_out_total").await;
+        let lost = async || figure(&hub, "house", "messages_lost_total").await;
+        while told().await + lost().await < BURST + 2 {}
+    })
+    .await;
+    assert!(figure(&hub, "house", "messages_lost_total").await > 0);
+}
+
+/// Commands in one message.
+const BURST: u64 = 30;
+
+#[tokio::test]
 async fn figures_and_state_of_a_link_are_last_values_under_sys() {
     let mut broker = Broker::absent();
     let settings = ["figures.every_seconds=1"];

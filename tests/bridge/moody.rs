@@ -152,6 +152,27 @@ async fn a_broker_that_comes_back_and_acknowledges_nothing_any_more_is_not_waite
 }
 
 #[tokio::test]
+async fn a_broker_that_refuses_a_subscription_is_told_with_the_line_of_the_rule() {
+    let mut moody = Moody::listening().await;
+    let rules: Vec<_> = (0..60).map(|n| format!("[[rule]]\ndirection = 'in'\nfilter = 'in/{n}'\n")).collect();
+    let file = link(moody.port(), "", &[("out", "out/#")]) + &rules.concat();
+    let line = 1 + file.lines().position(|line| line.contains("'in/57'")).unwrap() - 2;
+    let hub = Hub::with_links(&[("house", &file)], &[]);
+    moody.welcome(false, &[]).await;
+    for filters in [50, 10_u8] {
+        let (first, body) = moody.packet().await;
+        assert_eq!(first, 0x82);
+        let mut answer = vec![0x90, 3 + filters, body[0], body[1], 0];
+        answer.extend((0..filters).map(|n| if filters == 10 && n == 7 { 0x87 } else { 1 }));
+        moody.say(&answer).await;
+    }
+    hub.logs("the broker refuses a subscription").await;
+    hub.logs(&format!("file=bridges/house.toml line={line} filter=\"in/57\" why=\"this user may not\""))
+        .await;
+    assert_eq!(hub.log().matches("refuses a subscription").count(), 1);
+}
+
+#[tokio::test]
 async fn a_message_that_is_never_acknowledged_holds_up_nothing_but_its_own_place() {
     let mut moody = Moody::listening().await;
     let file = link(moody.port(), "inflight = 2", &[("out", "x/#")]);

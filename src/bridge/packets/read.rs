@@ -128,7 +128,7 @@ fn names<'b>(head: &Head, body: &'b [u8]) -> Option<(&'b [u8], u16)> {
 }
 
 /// A foreign text made fit for a log.
-fn shown(topic: &[u8]) -> String {
+pub fn shown(topic: &[u8]) -> String {
     let start = topic.get(..SHOWN_TOPIC).unwrap_or(topic);
     String::from_utf8_lossy(start).escape_debug().collect()
 }
