@@ -28,6 +28,7 @@ mod socket;
 pub mod stamp;
 mod watch;
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -57,8 +58,14 @@ pub const LOOK: Duration = Duration::from_secs(1);
 /// Starts, restarts and stops links as the files of a folder say, until the sign to stop.
 pub async fn run(hub: Arc<Hub>, directory: PathBuf, figures_every: Duration, shutdown: Shutdown) {
     let guard = Arc::new(Guard::new(&hub_id(), Instant::now()));
-    let mut bridges =
-        Bridges { hub, guard, shutdown: shutdown.clone(), running: Vec::new(), ending: Vec::new() };
+    let mut bridges = Bridges {
+        hub,
+        guard,
+        shutdown: shutdown.clone(),
+        running: Vec::new(),
+        ending: Vec::new(),
+        beyond: VecDeque::new(),
+    };
     let mut watch = Watch::of(directory);
     let mut told = Instant::now();
     loop {
@@ -67,6 +74,7 @@ pub async fn run(hub: Arc<Hub>, directory: PathBuf, figures_every: Duration, shu
         }
         bridges.restart_broken();
         bridges.forget_ended();
+        bridges.start_waiting();
         if told.elapsed() >= figures_every {
             told = Instant::now();
             bridges.tell_figures();
@@ -95,6 +103,8 @@ struct Bridges {
     running: Vec<Running>,
     /// Links that were told to stop, and whose file is gone.
     ending: Vec<(Arc<str>, oneshot::Receiver<Estate>)>,
+    /// Files beyond the bound, in the order in which they came.
+    beyond: VecDeque<Arc<LinkSettings>>,
 }
 
 /// A link and the way to stop it.
@@ -116,7 +126,9 @@ impl Bridges {
                 });
                 if before.is_none() && self.running.len() >= MOST_LINKS {
                     let file = &settings.file;
-                    tracing::error!(%file, "there are {MOST_LINKS} links already: this one is not started");
+                    tracing::error!(%file, "there are {MOST_LINKS} links already: this one is not started before one of them goes");
+                    self.beyond.retain(|waiting| waiting.name != name);
+                    self.beyond.push_back(settings);
                     return;
                 }
                 self.start(settings, before);
@@ -129,6 +141,7 @@ impl Bridges {
                 }
             }
             Change::Gone(name) => {
+                self.beyond.retain(|waiting| *waiting.name != *name);
                 if let Some(ended) = self.stop(&name) {
                     self.ending.push((name.into(), ended));
                 }
@@ -155,6 +168,15 @@ impl Bridges {
             // Where nobody is left to take it, it says itself that it is lost.
             let _ = ending.send(estate);
         });
+    }
+
+    /// Where links have gone, others have their turn.
+    fn start_waiting(&mut self) {
+        while self.running.len() < MOST_LINKS
+            && let Some(settings) = self.beyond.pop_front()
+        {
+            self.start(settings, None);
+        }
     }
 
     fn stop(&mut self, name: &str) -> Option<oneshot::Receiver<Estate>> {

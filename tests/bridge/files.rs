@@ -42,6 +42,20 @@ async fn a_file_that_comes_changes_or_goes_starts_restarts_or_stops_its_link_alo
 }
 
 #[tokio::test]
+async fn the_sixty_fifth_link_is_started_when_another_one_goes() {
+    let broker = Broker::absent();
+    let file = link(broker.port, "", &[("in", "x/#")]);
+    let names: Vec<_> = (10..75).map(|n| format!("link{n}")).collect();
+    let files: Vec<_> = names.iter().map(|name| (name.as_str(), file.as_str())).collect();
+    let hub = Hub::with_links(&files, &[]);
+    hub.logs("there are 64 links already: this one is not started before one of them goes file=bridges/link74.toml")
+        .await;
+    assert!(!hub.log().contains("link is on link=link74"));
+    fs::remove_file(hub.dir().join("bridges/link10.toml")).unwrap();
+    hub.logs("link is on link=link74").await;
+}
+
+#[tokio::test]
 async fn what_waits_outlives_a_file_that_is_put_right() {
     let broker = Broker::mosquitto_with("allow_anonymous false").await;
     let right = Broker::mosquitto().await;
