@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::connection::{CHUNK, Connection};
 use super::guard::Verdict;
 use super::link::Link;
-use super::packets::{Outgoing, Publish, Version};
+use super::packets::{Outgoing, Publish, Version, shown};
 use super::payload;
 use super::queue::Entry;
 use super::rules::{Empty, Qos, REMOTE_LIMITS, Retain, Rule};
@@ -40,11 +40,11 @@ impl Link {
                 Ok(Verdict::Worn) => {
                     self.figures.returned.add(1);
                     self.refuse(
-                        &String::from_utf8_lossy(&publish.topic),
+                        &shown(&publish.topic),
                         "it goes round: hubs or brokers are joined in a circle, by other means than these links",
                     );
                 }
-                Err(why) => self.refuse(&String::from_utf8_lossy(&publish.topic), &why),
+                Err(why) => self.refuse(&shown(&publish.topic), &why),
             }
         }
         self.acknowledge(connection, id, qos);
@@ -58,16 +58,6 @@ impl Link {
                 self.taken.insert(id);
                 connection.writer.receive(id);
             }
-        }
-    }
-
-    /// Counts a message of the broker that is not taken. The log says it the first time, and then ever more rarely.
-    pub(super) fn refuse(&mut self, topic: &str, why: &str) {
-        self.figures.refused.add(1);
-        let refused = self.figures.refused.value();
-        if refused.is_power_of_two() {
-            let (link, file) = (&self.settings.name, &self.settings.file);
-            tracing::warn!(%link, %file, topic, refused, "message of the broker is not taken: {why}");
         }
     }
 
@@ -132,7 +122,11 @@ impl Link {
     pub(super) fn pump(&mut self, connection: &mut Connection) {
         let inflight = usize::from(self.settings.inflight.min(connection.welcome.receive_max));
         let now = SystemTime::now();
-        while connection.writer.bytes.len() < CHUNK && self.flight.len() < inflight {
+        let most_bytes = self.settings.queue_bytes;
+        while connection.writer.bytes.len() < CHUNK
+            && self.flight.len() < inflight
+            && self.flight.bytes() < most_bytes
+        {
             let Some(entry) = self.queue.pop() else { return };
             if entry.relayed.message.has_expired(now) {
                 self.hub.figures().expired.add(1);
@@ -154,15 +148,25 @@ impl Link {
                 } else {
                     self.flight.send(entry.clone())
                 };
-                connection.writer.publish(composed.with_id(id, false));
+                connection.writer.publish(&composed.with_id(id, false));
             }
         }
     }
 
-    /// Sends what the broker has not acknowledged. It fitted before.
-    pub(super) fn send_again(&self, connection: &mut Connection, entry: &Entry, id: u16) {
-        if let Ok(composed) = self.compose(connection, entry) {
-            connection.writer.publish(composed.with_id(id, true));
+    /// Sends what the broker has not acknowledged. It fitted before, and may not any more.
+    pub(super) fn send_again(&mut self, connection: &mut Connection, entry: &Entry, id: u16) {
+        let composed = self.compose(connection, entry);
+        let is_acknowledged = composed.as_ref().is_ok_and(|composed| composed.qos != Qos::AtMostOnce);
+        if !is_acknowledged {
+            self.flight.land(id);
+        }
+        match composed {
+            Ok(composed) if is_acknowledged => connection.writer.publish(&composed.with_id(id, true)),
+            Ok(composed) => {
+                self.figures.told.add(1);
+                connection.writer.publish(&composed.with_id(0, false));
+            }
+            Err(why) => self.lose(entry, &why),
         }
     }
 
@@ -180,12 +184,10 @@ impl Link {
             }
         };
         let is_kept = entry.relayed.is_last_value || message.retention != Retention::Pass;
-        let stamp = (self.settings.version == Version::V5).then(|| {
-            let hub = self.guard.hub();
-            match &message.trail {
-                Some(trail) => stamp::passing(&trail.stamp, hub),
-                None => stamp::passing(&stamp::fresh(hub, message.number), hub),
-            }
+        let hub = self.guard.hub();
+        let stamp = (self.settings.version == Version::V5).then(|| match &message.trail {
+            Some(trail) => stamp::passing(&trail.stamp, hub),
+            None => stamp::fresh(hub, message.number),
         });
         let bytes = HEADERS + topic.as_str().len() + payload.len() + stamp.as_ref().map_or(0, String::len);
         let most = welcome.packet_bytes.unwrap_or(usize::MAX);
@@ -235,7 +237,7 @@ impl Composed<'_> {
             qos: *qos,
             retain: *retain,
             again,
-            stamp: stamp.clone(),
+            stamp: stamp.as_deref(),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Buf;
+use bytes::{Buf, BufMut, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 use tokio_util::io::poll_read_buf;
@@ -207,6 +207,9 @@ impl Connection {
                 Poll::Pending => break,
             }
         }
+        if self.writer.bytes.is_empty() && self.writer.bytes.capacity() > 4 * CHUNK {
+            self.writer.bytes = BytesMut::new();
+        }
         if self.is_unflushed && Pin::new(&mut self.socket).poll_flush(cx)?.is_ready() {
             self.is_unflushed = false;
         }
@@ -216,7 +219,9 @@ impl Connection {
                 bytes.reserve(READ);
             }
             let socket: &mut dyn Socket = &mut *self.socket;
-            if let Poll::Ready(read) = poll_read_buf(Pin::new(&mut Shim(socket)), cx, bytes)? {
+            // After a large packet there is room for more than others should wait for.
+            let mut bytes = bytes.limit(READ);
+            if let Poll::Ready(read) = poll_read_buf(Pin::new(&mut Shim(socket)), cx, &mut bytes)? {
                 self.heard = Instant::now();
                 return Poll::Ready(Ok(if read == 0 { Event::Closed } else { Event::Read }));
             }
@@ -229,10 +234,11 @@ impl Connection {
         self.writer.bytes.is_empty() && !self.is_unflushed
     }
 
-    /// When to look again whether the broker is still there.
+    /// When to look again whether the broker is still there; often enough for whatever is heard or said until then.
     pub(super) fn next_look(&self) -> Instant {
         let dead = self.heard + self.keep_alive;
-        if self.pinged.is_some() { dead } else { dead.min(self.ping_at()) }
+        let due = if self.pinged.is_some() { dead } else { dead.min(self.ping_at()) };
+        due.min(Instant::now() + self.keep_alive / 4)
     }
 
     fn ping_at(&self) -> Instant {

@@ -33,12 +33,18 @@ pub struct Flight {
     flying: VecDeque<Flying>,
     used: HashSet<u16, foldhash::fast::RandomState>,
     last_id: u16,
+    bytes: usize,
 }
 
 impl Flight {
     /// How many there are.
     pub fn len(&self) -> usize {
         self.flying.len()
+    }
+
+    /// Their bytes.
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Whether there are none.
@@ -71,6 +77,7 @@ impl Flight {
     pub fn send(&mut self, entry: Entry) -> u16 {
         let id = self.free_id();
         self.used.insert(id);
+        self.bytes += entry.len();
         self.flying.push_back(Flying { id, entry, stage: Stage::Sent });
         id
     }
@@ -86,12 +93,22 @@ impl Flight {
     pub fn land(&mut self, id: u16) -> Option<Entry> {
         let at = self.flying.iter().position(|flying| flying.id == id)?;
         self.used.remove(&id);
-        self.flying.remove(at).map(|flying| flying.entry)
+        let entry = self.flying.remove(at)?.entry;
+        self.bytes -= entry.len();
+        Some(entry)
+    }
+
+    /// The broker allows only so many on their way: those beyond go back, in their order.
+    pub fn cut(&mut self, most: usize) -> impl DoubleEndedIterator<Item = Entry> + use<> {
+        let sent = self.flying.iter().filter(|flying| flying.stage == Stage::Sent);
+        let beyond: Vec<_> = sent.skip(most).map(|flying| flying.id).collect();
+        beyond.into_iter().filter_map(|id| self.land(id)).collect::<Vec<_>>().into_iter()
     }
 
     /// The broker has lost the session: all but those it had taken go back, in their order.
     pub fn abandon(&mut self) -> impl DoubleEndedIterator<Item = Entry> + use<> {
         self.used.clear();
+        self.bytes = 0;
         let flying = std::mem::take(&mut self.flying);
         flying.into_iter().filter(|flying| flying.stage == Stage::Sent).map(|flying| flying.entry)
     }
@@ -123,6 +140,29 @@ mod tests {
         let back: Vec<_> = flight.abandon().map(|entry| shown(&entry)).collect();
         assert_eq!(back, ["a/b 0", "a/b 2", "a/b 4"]);
         assert!(flight.is_empty());
+    }
+
+    #[test]
+    fn a_broker_that_allows_less_than_before_gets_the_rest_later_and_in_order() {
+        let mut flight = Flight::default();
+        let ids: Vec<_> = (0..5).map(|n| flight.send(entry("a/b", &n.to_string()))).collect();
+        flight.release(ids[0]);
+        let back: Vec<_> = flight.cut(2).map(|entry| shown(&entry)).collect();
+        assert_eq!(back, ["a/b 3", "a/b 4"]);
+        assert_eq!(flight.iter().map(|flying| flying.id).collect::<Vec<_>>(), ids[..3]);
+    }
+
+    #[test]
+    fn its_bytes_are_those_of_what_is_on_its_way() {
+        let mut flight = Flight::default();
+        let ids: Vec<_> = (0..3).map(|n| flight.send(entry("a/b", &n.to_string()))).collect();
+        let one = flight.bytes() / 3;
+        assert!(one > 0);
+        flight.land(ids[1]);
+        flight.land(ids[1]);
+        assert_eq!(flight.bytes(), 2 * one);
+        drop(flight.abandon());
+        assert_eq!(flight.bytes(), 0);
     }
 
     #[test]

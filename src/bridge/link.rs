@@ -1,33 +1,27 @@
 //! A link at work: a session of the hub on one side, a client of a broker on the other. One task with one loop; the hub
 //! is listened to all the time, connected or not.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::backoff::{self, Backoff};
 use super::connection::{self, CHUNK, Connection, Event, Sign};
-use super::flight::{Flight, Stage};
+use super::ending::Ended;
+use super::estate::Estate;
+use super::flight::{Flight, Flying, Stage};
 use super::guard::{Guard, LinkId};
-use super::packets::{Outgoing, Packet, TAKEN_OVER, Version};
-use super::queue::{Entry, GaveWay, Queue};
-use super::rules::{Retain, Rule};
+use super::hearing::session;
+use super::packets::{Outgoing, Packet, Version};
+use super::queue::{GaveWay, Queue};
 use super::settings::LinkSettings;
-use crate::hub::{Client, Drained, Found, Hub, LinkFigures, Rates, Relayed, Rights, Session, Side};
-use crate::talk::timestamp;
-use crate::topic::Base;
+use crate::hub::{Hub, LinkFigures, Relayed, Session};
 
 /// How long a link that is stopped goes on sending.
 pub const GRACE: Duration = Duration::from_secs(2);
-/// So many connections that broke while the same message was first in line, and the message is given up.
-const STRIKES: u32 = 3;
-/// A connection that broke sooner than this after it was made may have broken over a message.
-const SHORT: Duration = Duration::from_secs(5);
-/// Last values that are taken from the hub ahead of what the broker takes.
-const LAST_VALUES: usize = 1000;
 /// Filters in one SUBSCRIBE.
 const FILTERS: usize = 50;
 
@@ -45,28 +39,22 @@ pub(super) struct Link {
     pub(super) taken: HashSet<u16>,
     /// The broker, as trails name it.
     pub(super) broker: Arc<str>,
+    pub(super) is_connected: bool,
+    /// Whether last values that were asked for are still to come.
+    pub(super) recalling: bool,
+    /// Room for what is taken from the hub.
+    pub(super) heard: Vec<Relayed>,
+    /// For each SUBSCRIBE that is not yet answered the first of its rules, counted among those of direction in.
+    pub(super) asked: HashMap<u16, usize>,
     client_id: String,
     has_connected: bool,
-    is_connected: bool,
-    /// Whether last values that were asked for are still to come.
-    recalling: bool,
-    strikes: u32,
+    pub(super) strikes: u32,
     /// What the link had carried when it was connected last.
-    carried_before: u64,
-    backoff: Backoff,
-    trouble: Option<(String, u64)>,
-    /// What gave way since the log said that something does.
-    gave_way: Option<GaveWay>,
-}
-
-/// Why a connection ended.
-enum Ended {
-    /// We were told to stop.
-    Stopped,
-    /// Something broke; in words.
-    Broke(String),
-    /// The broker closed; in words.
-    Closed(String),
+    pub(super) carried_before: u64,
+    pub(super) backoff: Backoff,
+    pub(super) trouble: Option<(String, u64)>,
+    /// What gave way since the log said that something does, and when that was.
+    pub(super) gave_way: Option<(GaveWay, Instant)>,
 }
 
 impl Link {
@@ -85,6 +73,8 @@ impl Link {
             has_connected: false,
             is_connected: false,
             recalling: false,
+            heard: Vec::new(),
+            asked: HashMap::new(),
             strikes: 0,
             carried_before: 0,
             backoff: Backoff::default(),
@@ -96,8 +86,8 @@ impl Link {
         }
     }
 
-    /// Works until the sign to stop, which leaves some time to send what waits.
-    pub(super) async fn run(mut self, stop: CancellationToken) {
+    /// Works until the sign to stop, which leaves some time to send what waits. Returns what could not be sent.
+    pub(super) async fn run(mut self, stop: CancellationToken) -> Estate {
         let (link, file) = (Arc::clone(&self.settings.name), Arc::clone(&self.settings.file));
         tracing::info!(%link, %file, broker = %self.settings.broker, "link is on");
         self.tell("away", None);
@@ -122,11 +112,10 @@ impl Link {
             }
         }
         self.gather(usize::MAX);
-        let lost = (self.queue.len() + self.flight.len()) as u64;
-        self.figures.lost.add(lost);
-        self.figures.queued.set(0);
-        self.figures.queued_bytes.set(0);
-        tracing::info!(%link, lost, "link is off");
+        let estate = self.estate();
+        self.measure();
+        tracing::info!(%link, waiting = estate.len(), "link is off");
+        estate
     }
 
     /// One attempt to connect. The broker resumes what it knows of us; one of 3.1.1 is asked to only where the client id
@@ -151,6 +140,7 @@ impl Link {
     async fn meanwhile<T>(&mut self, stop: &CancellationToken, future: impl Future<Output = T>) -> Option<T> {
         tokio::pin!(future);
         loop {
+            tokio::task::coop::consume_budget().await;
             let outbox = Arc::clone(self.session.outbox());
             tokio::select! {
                 () = stop.cancelled() => return None,
@@ -183,10 +173,8 @@ impl Link {
             self.subscribe(connection);
             self.recalling = true;
         }
-        let tells = |rule: &Rule| rule.direction.is_out() && rule.retain != Retain::Never;
-        self.recalling &= self.settings.rules.iter().any(tells);
         if self.recalling {
-            self.session.recall();
+            self.recall();
             // What waits already is found there before it is sent.
             if self.has_room() {
                 self.gather(CHUNK);
@@ -194,28 +182,33 @@ impl Link {
         }
         if let Some(topic) = self.settings.status_topic.as_deref() {
             let retains = connection.welcome.retains;
-            connection.writer.publish(Outgoing::status(topic, "online", retains));
+            connection.writer.publish(&Outgoing::status(topic, "online", retains));
         }
         tracing::info!(link = %self.settings.name, broker = %self.settings.broker, resumed, waiting = self.queue.len(), "link is connected");
         self.tell("connected", None);
     }
 
+    /// Goes on with the session that the broker has kept. It may allow less than before.
     fn resume(&mut self, connection: &mut Connection) {
-        let flight = std::mem::take(&mut self.flight);
-        for flying in flight.iter() {
-            match flying.stage {
-                Stage::Sent => self.send_again(connection, &flying.entry, flying.id),
-                Stage::Released => connection.writer.release(flying.id),
+        let beyond = self.flight.cut(usize::from(connection.welcome.receive_max));
+        let gave_way = self.queue.put_back(beyond);
+        self.account(&gave_way);
+        let flying: Vec<_> = self.flight.iter().cloned().collect();
+        for Flying { id, entry, stage } in flying {
+            match stage {
+                Stage::Sent => self.send_again(connection, &entry, id),
+                Stage::Released => connection.writer.release(id),
             }
         }
-        self.flight = flight;
     }
 
     fn subscribe(&mut self, connection: &mut Connection) {
         let inward = self.settings.rules.iter().filter(|rule| rule.direction.is_in());
         let filters: Vec<_> = inward.map(|rule| (rule.remote.filter.to_string(), rule.qos)).collect();
-        for filters in filters.chunks(FILTERS) {
+        self.asked.clear();
+        for (at, filters) in filters.chunks(FILTERS).enumerate() {
             let id = self.flight.free_id();
+            self.asked.insert(id, at * FILTERS);
             connection.writer.subscribe(id, filters);
         }
     }
@@ -223,6 +216,9 @@ impl Link {
     /// The loop of a connection.
     async fn talk(&mut self, connection: &mut Connection, stop: &CancellationToken) -> Ended {
         let mut end: Option<Instant> = None;
+        // Both are made once and not for each message.
+        let (stopped, clock) = (stop.cancelled(), sleep_until(connection.next_look()));
+        tokio::pin!(stopped, clock);
         // What came together with the welcome.
         if let Err(ended) = self.read(connection) {
             return ended;
@@ -233,16 +229,20 @@ impl Link {
             if end.is_some() && self.queue.is_empty() && self.flight.is_empty() {
                 return self.leave(connection).await;
             }
-            let outbox = Arc::clone(self.session.outbox());
-            let look = end.map_or(connection.next_look(), |end| connection.next_look().min(end));
+            // However much the hub has for us, its other tasks have their turn.
+            tokio::task::coop::consume_budget().await;
+            let outbox = self.has_room().then(|| &**self.session.outbox());
             let event = tokio::select! {
                 biased;
-                () = stop.cancelled(), if end.is_none() => {
+                () = &mut stopped, if end.is_none() => {
                     self.gather(usize::MAX);
-                    end = Some(Instant::now() + GRACE);
+                    let until = Instant::now() + GRACE;
+                    let look = until.min(clock.deadline());
+                    clock.as_mut().reset(look);
+                    end = Some(until);
                     continue;
                 }
-                () = sleep_until(look) => {
+                () = &mut clock => {
                     let now = Instant::now();
                     if end.is_some_and(|end| now >= end) {
                         return self.leave(connection).await;
@@ -251,9 +251,11 @@ impl Link {
                         let seconds = connection.patience().as_secs();
                         return Ended::Broke(format!("nothing was heard of it for {seconds} s"));
                     }
+                    let look = connection.next_look();
+                    clock.as_mut().reset(end.map_or(look, |end| look.min(end)));
                     continue;
                 }
-                event = connection.next(self.has_room().then_some(&*outbox)) => event,
+                event = connection.next(outbox) => event,
             };
             match event {
                 Ok(Event::Read) => {
@@ -274,7 +276,7 @@ impl Link {
         const GOOD_BYE: Duration = Duration::from_millis(500);
         if let Some(topic) = self.settings.status_topic.as_deref() {
             let retains = connection.welcome.retains;
-            connection.writer.publish(Outgoing::status(topic, "offline", retains));
+            connection.writer.publish(&Outgoing::status(topic, "offline", retains));
         }
         connection.writer.bye(self.settings.client_id.is_none());
         let outbox = Arc::clone(self.session.outbox());
@@ -315,7 +317,7 @@ impl Link {
                     self.taken.remove(&id);
                     connection.writer.complete(id);
                 }
-                Packet::Subscribed(_, refusals) => self.subscribed(&refusals),
+                Packet::Subscribed(id, refusals) => self.subscribed(id, &refusals),
                 Packet::Pong => connection.ponged(),
                 Packet::Bye(why, true) => {
                     self.give_up_largest();
@@ -326,225 +328,13 @@ impl Link {
             }
         }
     }
-
-    /// What is told of the end of a connection; `None` where it was to end.
-    fn ended(&mut self, connection: &Connection, ended: Ended) -> Option<String> {
-        self.figures.connected.set(0);
-        self.is_connected = false;
-        let held = connection.since.elapsed();
-        // Two clients of one id throw each other out without end; they are not to do it at full speed.
-        let is_contest = matches!(&ended, Ended::Closed(why) if why.starts_with(TAKEN_OVER));
-        if !is_contest && (held >= backoff::HELD || self.carried() > self.carried_before) {
-            self.backoff.reset();
-        }
-        let broker = &self.settings.broker;
-        match ended {
-            Ended::Stopped => {
-                self.tell("away", None);
-                None
-            }
-            Ended::Broke(why) => Some(format!("the connection to {broker} is lost: {why}")),
-            Ended::Closed(why) => {
-                let sentence = format!("the connection to {broker} is lost: {why}");
-                if held < SHORT && !self.flight.is_empty() {
-                    self.strikes += 1;
-                } else {
-                    self.strikes = 0;
-                }
-                if self.strikes >= STRIKES {
-                    self.strikes = 0;
-                    self.give_up_first();
-                }
-                Some(sentence)
-            }
-        }
-    }
-
-    /// Something arrived, so the broker does not break over the first in line.
-    pub(super) fn no_strike(&mut self) {
-        self.strikes = 0;
-    }
-
-    fn carried(&self) -> u64 {
-        self.figures.heard.value() + self.figures.told.value()
-    }
-
-    fn give_up_first(&mut self) {
-        let first = self.flight.iter().next().map(|flying| flying.id);
-        if let Some(id) = first {
-            self.give_up(id, "the broker closes the connection each time it is sent");
-        }
-    }
-
-    fn give_up_largest(&mut self) {
-        let largest = self.flight.iter().max_by_key(|flying| flying.entry.relayed.message.len());
-        let largest = largest.map(|flying| flying.id);
-        if let Some(id) = largest {
-            self.give_up(id, "the broker finds it too large");
-        }
-    }
-
-    fn give_up(&mut self, id: u16, why: &str) {
-        if let Some(entry) = self.flight.land(id) {
-            self.lose(&entry, why);
-        }
-    }
-
-    /// A message for the broker is lost, for a reason that is its own.
-    pub(super) fn lose(&mut self, entry: &Entry, why: &str) {
-        self.figures.lost.add(1);
-        let lost = self.figures.lost.value();
-        if lost.is_power_of_two() {
-            let (link, file) = (&self.settings.name, &self.settings.file);
-            let (topic, bytes) = (entry.topic(), entry.relayed.message.len());
-            tracing::warn!(%link, %file, ?topic, bytes, lost, "message for the broker is lost: {why}");
-        }
-    }
-
-    fn hear(&mut self, found: Found) {
-        if found == Found::Overflow {
-            let link = Arc::clone(&self.settings.name);
-            tracing::error!(%link, "the link was sent more than it could take at once: raise outbox.hard_messages");
-            self.session = session(&self.hub, &self.settings);
-            return;
-        }
-        self.gather(CHUNK);
-        self.measure();
-    }
-
-    /// Whether more may come from the hub. Last values wait there at no cost, so they come no faster than they go.
-    fn has_room(&self) -> bool {
-        !self.recalling || self.room() > 0
-    }
-
-    fn room(&self) -> usize {
-        self.settings.queue_messages.min(LAST_VALUES).saturating_sub(self.queue.len())
-    }
-
-    /// Says how much waits, and what was left out when that is over.
-    fn measure(&mut self) {
-        if !self.queue.is_full()
-            && let Some(GaveWay { skipped, lost, .. }) = self.gave_way.take()
-        {
-            let link = &self.settings.name;
-            tracing::warn!(%link, skipped, lost, "the queue for the broker has room again");
-        }
-        self.figures.queued.set((self.queue.len() + self.flight.len()) as u64);
-        self.figures.queued_bytes.set(self.queue.bytes() as u64);
-    }
-
-    /// Takes what the hub has for the broker, about so many bytes of it.
-    fn gather(&mut self, bytes: usize) {
-        let (now, mut heard, mut sum) = (SystemTime::now(), Vec::new(), 0);
-        loop {
-            let drained = self.session.take(bytes.saturating_sub(sum), now, &mut |relayed: Relayed| {
-                sum += relayed.message.len();
-                heard.push(relayed);
-            });
-            if drained == Drained::Everything {
-                self.recalling &= !self.is_connected;
-                break;
-            }
-            if sum >= bytes || (self.is_connected && self.recalling && heard.len() >= self.room()) {
-                break;
-            }
-        }
-        for relayed in heard {
-            if let Some(entry) = self.for_broker(relayed) {
-                let gave_way = self.queue.offer(entry);
-                self.account(&gave_way);
-            }
-        }
-    }
-
-    /// Whether a message is to go out, and by which rule. What was heard from this broker never goes back to it, by
-    /// whichever link.
-    fn for_broker(&self, relayed: Relayed) -> Option<Entry> {
-        let message = &relayed.message;
-        if message.trail.as_ref().is_some_and(|trail| trail.heard_from == self.broker) {
-            return None;
-        }
-        let (number, rule) = self.settings.rules.for_local(&message.topic)?;
-        // While the broker is away nothing is to be recalled: that is done when it is back.
-        let is_needless =
-            || !self.is_connected || rule.retain == Retain::Never || self.flight.holds(&relayed.message);
-        if relayed.is_last_value && is_needless() {
-            return None;
-        }
-        Some(Entry { relayed, rule: number })
-    }
-
-    /// Nothing gives way without a counter, and a line in the log when it begins and one when it is over.
-    fn account(&mut self, now: &GaveWay) {
-        let link = Arc::clone(&self.settings.name);
-        self.figures.skipped.add(now.skipped);
-        self.figures.lost.add(now.lost);
-        if *now != GaveWay::default() {
-            if self.gave_way.is_none() {
-                tracing::warn!(%link, waiting = self.queue.len(), bytes = self.queue.bytes(),
-                    "the queue for the broker is full: from here on only the newest reading of a topic is kept");
-            }
-            let all = self.gave_way.get_or_insert_default();
-            if now.lost > 0 && all.lost == 0 {
-                tracing::warn!(%link, topic = ?now.topic, "the queue for the broker is full: the oldest messages are lost");
-            }
-            all.skipped += now.skipped;
-            all.lost += now.lost;
-        }
-    }
-
-    fn subscribed(&mut self, refusals: &[Option<String>]) {
-        for why in refusals.iter().flatten() {
-            let (link, file) = (&self.settings.name, &self.settings.file);
-            tracing::warn!(%link, %file, why, "the broker refuses a subscription, so a rule of direction in carries nothing: \
-                give the user the right to read there, or change the rule");
-        }
-    }
-
-    /// Says what is wrong: the first time, and then ever more rarely.
-    fn complain(&mut self, sentence: String, wait: Duration) {
-        let times = match &self.trouble {
-            Some((before, times)) if *before == sentence => times + 1,
-            _ => 1,
-        };
-        if times.is_power_of_two() {
-            let (link, file, waiting) = (&self.settings.name, &self.settings.file, self.queue.len());
-            tracing::warn!(%link, %file, times, waiting, "{sentence} (trying again in {:.1} s)", wait.as_secs_f64());
-        }
-        self.tell("away", Some(&sentence));
-        self.trouble = Some((sentence, times));
-    }
-
-    /// Publishes how things stand under `$SYS/hub/bridge`.
-    fn tell(&self, state: &str, reason: Option<&str>) {
-        let now = SystemTime::now();
-        let since = timestamp::milliseconds(now);
-        let reason = reason.map(|reason| format!(", \"reason\": {}", serde_json::Value::from(reason)));
-        let payload =
-            format!("{{\"state\": \"{state}\", \"since\": \"{since}\"{}}}", reason.unwrap_or_default());
-        self.hub.tell(&format!("bridge/{}/state", self.settings.name), &payload, now);
-    }
 }
 
 impl Drop for Link {
     fn drop(&mut self) {
+        // Nothing is left but where the link broke, or was cut off in the end.
+        drop(self.estate());
         self.guard.leave(self.id);
         self.figures.connected.set(0);
     }
-}
-
-/// The link's stay at the hub.
-fn session(hub: &Arc<Hub>, settings: &LinkSettings) -> Session {
-    let client = Client {
-        user: format!("bridge:{}", settings.name).into(),
-        rights: Arc::new(Rights::everything()),
-        base: Base::ROOT,
-        side: Side::Link,
-        rates: Rates::UNLIMITED,
-    };
-    let mut session = hub.connect(client, SystemTime::now());
-    let out = settings.rules.iter().filter(|rule| rule.direction.is_out());
-    let filters: Vec<_> = out.map(|rule| rule.local.filter.clone()).collect();
-    session.follow(&filters);
-    session
 }

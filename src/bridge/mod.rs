@@ -10,19 +10,25 @@
 pub mod backoff;
 mod carry;
 mod connection;
+mod ending;
+mod estate;
 pub mod file;
 pub mod flight;
 pub mod guard;
+mod hearing;
 mod link;
 pub mod packets;
 pub mod payload;
 pub mod queue;
+mod report;
 pub mod rules;
 pub mod settings;
+pub mod small_file;
 mod socket;
 pub mod stamp;
 mod watch;
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -33,6 +39,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use self::estate::Estate;
 use self::guard::Guard;
 use self::link::Link;
 use self::settings::LinkSettings;
@@ -51,8 +58,14 @@ pub const LOOK: Duration = Duration::from_secs(1);
 /// Starts, restarts and stops links as the files of a folder say, until the sign to stop.
 pub async fn run(hub: Arc<Hub>, directory: PathBuf, figures_every: Duration, shutdown: Shutdown) {
     let guard = Arc::new(Guard::new(&hub_id(), Instant::now()));
-    let mut bridges =
-        Bridges { hub, guard, shutdown: shutdown.clone(), running: Vec::new(), ending: Vec::new() };
+    let mut bridges = Bridges {
+        hub,
+        guard,
+        shutdown: shutdown.clone(),
+        running: Vec::new(),
+        ending: Vec::new(),
+        beyond: VecDeque::new(),
+    };
     let mut watch = Watch::of(directory);
     let mut told = Instant::now();
     loop {
@@ -61,6 +74,7 @@ pub async fn run(hub: Arc<Hub>, directory: PathBuf, figures_every: Duration, shu
         }
         bridges.restart_broken();
         bridges.forget_ended();
+        bridges.start_waiting();
         if told.elapsed() >= figures_every {
             told = Instant::now();
             bridges.tell_figures();
@@ -88,15 +102,17 @@ struct Bridges {
     shutdown: Shutdown,
     running: Vec<Running>,
     /// Links that were told to stop, and whose file is gone.
-    ending: Vec<(Arc<str>, oneshot::Receiver<()>)>,
+    ending: Vec<(Arc<str>, oneshot::Receiver<Estate>)>,
+    /// Files beyond the bound, in the order in which they came.
+    beyond: VecDeque<Arc<LinkSettings>>,
 }
 
 /// A link and the way to stop it.
 struct Running {
     settings: Arc<LinkSettings>,
     stop: CancellationToken,
-    /// Answers, by being closed, when the link has ended.
-    ended: oneshot::Receiver<()>,
+    /// Answers when the link has ended, with what waited.
+    ended: oneshot::Receiver<Estate>,
 }
 
 impl Bridges {
@@ -110,7 +126,9 @@ impl Bridges {
                 });
                 if before.is_none() && self.running.len() >= MOST_LINKS {
                     let file = &settings.file;
-                    tracing::error!(%file, "there are {MOST_LINKS} links already: this one is not started");
+                    tracing::error!(%file, "there are {MOST_LINKS} links already: this one is not started before one of them goes");
+                    self.beyond.retain(|waiting| waiting.name != name);
+                    self.beyond.push_back(settings);
                     return;
                 }
                 self.start(settings, before);
@@ -123,6 +141,7 @@ impl Bridges {
                 }
             }
             Change::Gone(name) => {
+                self.beyond.retain(|waiting| *waiting.name != *name);
                 if let Some(ended) = self.stop(&name) {
                     self.ending.push((name.into(), ended));
                 }
@@ -130,22 +149,37 @@ impl Bridges {
         }
     }
 
-    /// Starts a link, when the one that it takes the place of has ended.
-    fn start(&mut self, settings: Arc<LinkSettings>, before: Option<oneshot::Receiver<()>>) {
+    /// Starts a link, when the one that it takes the place of has ended, with what waited for that one.
+    fn start(&mut self, settings: Arc<LinkSettings>, before: Option<oneshot::Receiver<Estate>>) {
         let stop = self.shutdown.drain().child_token();
-        let (ending, ended) = oneshot::channel::<()>();
+        let (ending, ended) = oneshot::channel();
         let (hub, guard) = (Arc::clone(&self.hub), Arc::clone(&self.guard));
         self.running.push(Running { settings: Arc::clone(&settings), stop: stop.clone(), ended });
         self.shutdown.spawn(async move {
-            if let Some(before) = before {
-                let _ = before.await;
+            let estate = match before {
+                Some(before) => before.await.ok(),
+                None => None,
+            };
+            let mut link = Link::new(settings, hub, guard);
+            if let Some(estate) = estate {
+                link.inherit(estate);
             }
-            Link::new(settings, hub, guard).run(stop).await;
-            drop(ending);
+            let estate = link.run(stop).await;
+            // Where nobody is left to take it, it says itself that it is lost.
+            let _ = ending.send(estate);
         });
     }
 
-    fn stop(&mut self, name: &str) -> Option<oneshot::Receiver<()>> {
+    /// Where links have gone, others have their turn.
+    fn start_waiting(&mut self) {
+        while self.running.len() < MOST_LINKS
+            && let Some(settings) = self.beyond.pop_front()
+        {
+            self.start(settings, None);
+        }
+    }
+
+    fn stop(&mut self, name: &str) -> Option<oneshot::Receiver<Estate>> {
         let at = self.running.iter().position(|running| *running.settings.name == *name)?;
         let running = self.running.swap_remove(at);
         running.stop.cancel();
@@ -155,7 +189,7 @@ impl Bridges {
     /// A link ends only when it is told to; one that ended otherwise broke, and is started anew.
     fn restart_broken(&mut self) {
         let is_broken = |running: &mut Running| {
-            let ended = running.ended.try_recv() == Err(oneshot::error::TryRecvError::Closed);
+            let ended = matches!(running.ended.try_recv(), Err(oneshot::error::TryRecvError::Closed));
             ended && !running.stop.is_cancelled()
         };
         let broken: Vec<_> = self.running.extract_if(.., is_broken).collect();
@@ -176,8 +210,8 @@ impl Bridges {
     }
 
     fn forget_ended(&mut self) {
-        let is_over = |(_, ended): &mut (Arc<str>, oneshot::Receiver<()>)| {
-            ended.try_recv() == Err(oneshot::error::TryRecvError::Closed)
+        let is_over = |(_, ended): &mut (Arc<str>, oneshot::Receiver<Estate>)| {
+            !matches!(ended.try_recv(), Err(oneshot::error::TryRecvError::Empty))
         };
         let over: Vec<_> = self.ending.extract_if(.., is_over).collect();
         for (name, _) in over {

@@ -18,7 +18,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.relayed.message.len()
     }
 
@@ -31,6 +31,9 @@ impl Entry {
         self.relayed.message.kind == Kind::Reading
     }
 }
+
+/// An empty queue keeps room for so many.
+const KEPT: usize = 64;
 
 /// What gave way.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -121,8 +124,9 @@ impl Queue {
         self.first += 1;
         if self.entries.is_empty() {
             self.only_newest = false;
-            self.newest = HashMap::default();
-            self.entries.shrink_to(64);
+            self.newest.clear();
+            self.newest.shrink_to(KEPT);
+            self.entries.shrink_to(KEPT);
         }
         Some(entry)
     }

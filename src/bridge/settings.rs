@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::packets::Version;
 use super::rules::Rules;
+use super::small_file;
 
 /// One link.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,13 +82,23 @@ pub enum Secret {
 impl Secret {
     /// Reads it; the error says where it was looked for.
     pub fn read(&self) -> Result<String, String> {
+        let password = self.found()?;
+        // More has no room in CONNECT.
+        if password.len() > 65_535 {
+            Err("the password has more than 65535 bytes".to_owned())
+        } else {
+            Ok(password)
+        }
+    }
+
+    fn found(&self) -> Result<String, String> {
         match self {
             Self::Variable(name) => std::env::var(name)
                 .map_err(|_| format!("password_env: the hub's environment has no variable {name} in UTF-8")),
             Self::File(path) => {
                 let shown = path.display();
-                let text = std::fs::read_to_string(path)
-                    .map_err(|error| format!("password_file: {shown} cannot be read: {error}"))?;
+                let text = small_file::text(path, small_file::MOST_BYTES)
+                    .map_err(|why| format!("password_file: {shown} {why}"))?;
                 Ok(text.lines().next().unwrap_or_default().to_owned())
             }
         }

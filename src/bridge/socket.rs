@@ -21,6 +21,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Message};
 
 use super::settings::LinkSettings;
+use super::small_file;
 
 /// The largest WebSocket message of a broker; a packet that is larger than it may be is passed over, up to here.
 pub const MOST_MESSAGE: usize = 32 << 20;
@@ -118,9 +119,10 @@ fn tls(ca_file: Option<&Path>, identity: Option<&Identity>) -> Result<ClientConf
     let config = config.map_err(|error| error.to_string())?.with_root_certificates(roots);
     let Some((cert, key)) = identity else { return Ok(config.with_no_client_auth()) };
     let shown = key.display();
-    let private = PrivateKeyDer::from_pem_file(key).map_err(|error| {
-        format!("key_file: {shown} holds no private key in PEM that can be read: {error}")
-    })?;
+    let bytes =
+        small_file::read(key, small_file::MOST_BYTES).map_err(|why| format!("key_file: {shown} {why}"))?;
+    let private = PrivateKeyDer::from_pem_slice(&bytes)
+        .map_err(|error| format!("key_file: {shown} holds no private key in PEM: {error}"))?;
     config
         .with_client_auth_cert(certificates("cert_file", cert)?, private)
         .map_err(|error| format!("cert_file and key_file do not belong together: {error}"))
@@ -128,9 +130,10 @@ fn tls(ca_file: Option<&Path>, identity: Option<&Identity>) -> Result<ClientConf
 
 fn certificates(key: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let shown = path.display();
-    let unreadable = |error| format!("{key}: {shown} holds no certificates in PEM that can be read: {error}");
-    let found: Result<Vec<_>, _> = CertificateDer::pem_file_iter(path).map_err(unreadable)?.collect();
-    let found = found.map_err(unreadable)?;
+    let bytes =
+        small_file::read(path, small_file::MOST_BYTES).map_err(|why| format!("{key}: {shown} {why}"))?;
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
+    let found = found.map_err(|error| format!("{key}: {shown} holds no certificates in PEM: {error}"))?;
     if found.is_empty() { Err(format!("{key}: {shown} holds no certificate in PEM")) } else { Ok(found) }
 }
 

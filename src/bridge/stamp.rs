@@ -47,9 +47,9 @@ impl<'t> Stamp<'t> {
     }
 }
 
-/// A stamp for a message that began at this hub, the hub itself not yet passed.
-pub fn fresh(hub: &str, number: u64) -> Box<str> {
-    format!("{hub}.{number}").into()
+/// A stamp for a message that began at this hub and has passed no other.
+pub fn fresh(hub: &str, number: u64) -> String {
+    format!("{hub}.{number} {hub}")
 }
 
 /// A stamp for a message that a client of a broker began.
@@ -68,8 +68,9 @@ mod tests {
 
     #[test]
     fn a_message_keeps_its_id_and_gathers_hubs() {
-        let mut text = String::from(fresh("a", 7));
-        for hub in ["a", "b", "c"] {
+        let mut text = fresh("a", 7);
+        assert!(Stamp::parse(&text).unwrap().has_passed("a"));
+        for hub in ["b", "c"] {
             assert!(!Stamp::parse(&text).unwrap().has_passed(hub));
             text = passing(&text, hub);
             assert!(Stamp::parse(&text).unwrap().has_passed(hub));

@@ -1,6 +1,6 @@
 //! What became of the files of a folder since it was looked at last.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -37,6 +37,8 @@ struct Seen {
     mark: Mark,
     /// Whether this state of it was read. A file is read when it looks the same twice, as it may be half written.
     is_read: bool,
+    /// Whether it was not there the last time.
+    is_missing: bool,
 }
 
 /// A folder, and what was seen there.
@@ -72,13 +74,22 @@ impl Watch {
         changes
     }
 
+    /// The files that are missing for the second time: between the two steps in which some programs replace a file it
+    /// is not there.
     fn gone(&mut self, marks: &BTreeMap<PathBuf, Mark>) -> Vec<Change> {
-        let gone: Vec<_> = self.seen.keys().filter(|path| !marks.contains_key(*path)).cloned().collect();
-        for path in &gone {
-            self.seen.remove(path);
-            self.said.remove(path);
+        let missing: Vec<_> = self.seen.keys().filter(|path| !marks.contains_key(*path)).cloned().collect();
+        let mut gone = Vec::new();
+        for path in missing {
+            match self.seen.get_mut(&path) {
+                Some(seen) if !seen.is_missing => seen.is_missing = true,
+                _ => {
+                    self.seen.remove(&path);
+                    self.said.remove(&path);
+                    gone.push(Change::Gone(name(&path)));
+                }
+            }
         }
-        gone.iter().map(|path| Change::Gone(name(path))).collect()
+        gone
     }
 
     /// The files that are to be read.
@@ -92,7 +103,7 @@ impl Watch {
             if is_read && !(is_same && was_read) {
                 due.push(path.clone());
             }
-            self.seen.insert(path, Seen { mark, is_read });
+            self.seen.insert(path, Seen { mark, is_read, is_missing: false });
         }
         due
     }
@@ -125,15 +136,26 @@ fn marks(directory: &Path) -> Option<BTreeMap<PathBuf, Mark>> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Some(BTreeMap::new()),
         Err(_) => return None,
     };
-    let mut marks = BTreeMap::new();
-    for entry in entries.flatten() {
-        let path = entry.path();
-        if file::name(&path).is_none() || marks.len() >= MOST_FILES {
-            continue;
+    let mut paths = BTreeSet::new();
+    for entry in entries {
+        let path = entry.ok()?.path();
+        if file::name(&path).is_some() {
+            paths.insert(path);
         }
-        if let Ok(data) = std::fs::metadata(&path) {
-            let mark = Mark { modified: data.modified().ok(), bytes: data.len(), inode: data.ino() };
-            marks.insert(path, mark);
+    }
+    let mut marks = BTreeMap::new();
+    // Always the same ones.
+    for path in paths.into_iter().take(MOST_FILES) {
+        match std::fs::metadata(&path) {
+            Ok(data) => {
+                let mark = Mark { modified: data.modified().ok(), bytes: data.len(), inode: data.ino() };
+                marks.insert(path, mark);
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            // It is there, and reading it will tell what is wrong.
+            Err(_) => {
+                marks.insert(path, Mark { modified: None, bytes: 0, inode: 0 });
+            }
         }
     }
     Some(marks)
@@ -172,6 +194,7 @@ mod tests {
         looks(&mut watch).await;
         assert_eq!(looks(&mut watch).await, ["bad one 2"]);
         std::fs::remove_file(folder.path().join("one.toml")).unwrap();
+        assert_eq!(looks(&mut watch).await, [""; 0], "it may be on its way back");
         assert_eq!(looks(&mut watch).await, ["gone one"]);
         assert_eq!(looks(&mut watch).await, [""; 0]);
     }
@@ -186,5 +209,49 @@ mod tests {
         std::fs::write(inside.join("one.toml"), LINK).unwrap();
         looks(&mut watch).await;
         assert_eq!(looks(&mut watch).await, ["there one"]);
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_replaced_in_two_steps_was_never_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("one.toml");
+        std::fs::write(&path, LINK).unwrap();
+        let mut watch = Watch::of(folder.path().to_owned());
+        assert_eq!(looks(&mut watch).await, ["there one"]);
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(looks(&mut watch).await, [""; 0]);
+        std::fs::write(&path, LINK).unwrap();
+        for _ in 0..3 {
+            assert_eq!(looks(&mut watch).await, [""; 0], "it says what it said");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_symbolic_link_is_followed_and_one_that_leads_nowhere_is_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::write(path("first"), LINK).unwrap();
+        std::fs::write(path("second"), LINK.replace("in'", "out'")).unwrap();
+        std::os::unix::fs::symlink(path("first"), path("one.toml")).unwrap();
+        std::os::unix::fs::symlink(path("nowhere"), path("two.toml")).unwrap();
+        let mut watch = Watch::of(folder.path().to_owned());
+        assert_eq!(looks(&mut watch).await, ["there one"]);
+        std::os::unix::fs::symlink(path("second"), path("new")).unwrap();
+        std::fs::rename(path("new"), path("one.toml")).unwrap();
+        looks(&mut watch).await;
+        assert_eq!(looks(&mut watch).await, ["there one"], "it leads elsewhere now");
+    }
+
+    #[tokio::test]
+    async fn a_pipe_a_folder_and_a_loop_of_links_are_told_and_hold_nobody_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        assert!(std::process::Command::new("mkfifo").arg(path("pipe.toml")).status().unwrap().success());
+        std::fs::create_dir(path("folder.toml")).unwrap();
+        std::os::unix::fs::symlink(path("loop.toml"), path("loop.toml")).unwrap();
+        std::fs::write(path("one.toml"), LINK).unwrap();
+        let mut watch = Watch::of(folder.path().to_owned());
+        assert_eq!(looks(&mut watch).await, ["bad folder 1", "bad loop 1", "there one", "bad pipe 1"]);
+        assert_eq!(looks(&mut watch).await, [""; 0]);
     }
 }

@@ -7,26 +7,36 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::{Args, Subcommand};
 
-use super::{OperatorError, ServeArgs, serve};
+use super::OperatorError;
+use super::exit::help_end;
+use super::serve::ConfigArgs;
 use crate::bridge::file::{self, Mistake};
 use crate::bridge::rules::{Rule, example};
 use crate::bridge::settings::LinkSettings;
+use crate::bridge::small_file;
 use crate::topic::{Limits, Topic};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum BridgeCommand {
     /// Print what each rule carries, and every mistake
-    #[command(after_help = "Example:\n  clown-hub bridge check bridges/house.toml")]
     Check(CheckArgs),
 }
 
+/// The end of the help of `clown-hub bridge`.
+pub(super) const EXAMPLES: &str = help_end!(
+    "Example:
+  cp bridges/mosquitto.toml.example bridges/house.toml
+  clown-hub bridge check
+  clown-hub"
+);
+
 #[derive(Debug, Args)]
+#[command(after_help = help_end!("Examples:\n  clown-hub bridge check\n  clown-hub bridge check bridges/house.toml"))]
 pub(super) struct CheckArgs {
     /// The file of a link; without it every file of bridges.directory
     file: Option<PathBuf>,
-    /// The configuration of the hub; without it config/hub.toml, if there is one
-    #[arg(long, value_name = "FILE", env = "CLOWN_HUB_CONFIG")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    config: ConfigArgs,
 }
 
 pub(super) fn bridge(command: BridgeCommand) -> anyhow::Result<()> {
@@ -36,8 +46,7 @@ pub(super) fn bridge(command: BridgeCommand) -> anyhow::Result<()> {
 }
 
 fn check(args: CheckArgs) -> anyhow::Result<()> {
-    let hub =
-        serve::configuration(ServeArgs { config: args.config, listen: None, users: None, sets: Vec::new() })?;
+    let hub = args.config.settings()?;
     let files = match args.file {
         Some(file) => vec![file],
         None => files(&hub.bridges.directory)?,
@@ -69,16 +78,9 @@ fn load(path: &Path, limits: &Limits) -> Result<LinkSettings, Vec<Mistake>> {
     let Some(name) = path.file_name().and_then(|name| name.to_str()?.strip_suffix(".toml.example")) else {
         return file::load(path, limits);
     };
-    let shown = path.display().to_string();
-    let unreadable = |error: std::io::Error| {
-        vec![Mistake {
-            file: shown.clone(),
-            line: None,
-            key: None,
-            sentence: format!("cannot be read: {error}"),
-        }]
-    };
-    let text = std::fs::read_to_string(path).map_err(unreadable)?;
+    let shown = file::shown(path);
+    let unreadable = |sentence| vec![Mistake { file: shown.clone(), line: None, key: None, sentence }];
+    let text = small_file::text(path, file::FILE_BYTES).map_err(unreadable)?;
     file::parse(name, &shown, &text, limits)
 }
 

@@ -76,7 +76,7 @@ enum Command {
     #[cfg(target_os = "linux")]
     Bench(Box<bench::BenchArgs>),
     /// Work on links to MQTT brokers
-    #[command(subcommand)]
+    #[command(subcommand, after_help = bridge::EXAMPLES)]
     Bridge(bridge::BridgeCommand),
     /// Work on accounts
     #[command(subcommand)]

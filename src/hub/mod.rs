@@ -41,7 +41,7 @@ pub use outbox::{Found, Outbox, SessionId, Until};
 use presence::Presence;
 pub use publication::{Publication, Trail, View};
 pub use queue::Bounds;
-pub use relay::{Forward, Refusal, Relayed};
+pub use relay::{Forward, Refusal, Relayed, Remains};
 pub use rights::Rights;
 pub use session::{Client, Drained, Session, Side};
 use subscriptions::Subscriptions;

@@ -39,6 +39,8 @@ pub(super) struct Inside {
     pub(super) first: VecDeque<String>,
     /// Readings that gave way and have not been told to the client.
     pub(super) untold: u64,
+    /// What was thrown away when the queue was given up, and since.
+    thrown: u64,
     /// Readings that gave way since the reader fell behind; for the log.
     behind: Option<u64>,
     /// Who is to be told that something is there.
@@ -105,6 +107,7 @@ impl Outbox {
             name,
             first: VecDeque::new(),
             untold: 0,
+            thrown: 0,
             behind: None,
             reader: Waker::noop().clone(),
             is_asleep: false,
@@ -191,6 +194,11 @@ impl Outbox {
         self.lock().queue.has_overflowed()
     }
 
+    /// How many frames were thrown away when the queue was given up, and since.
+    pub fn thrown(&self) -> u64 {
+        self.lock().thrown
+    }
+
     /// Takes one of those that may be sent before the transmission is open.
     pub(super) fn take_urgent(&self) -> Option<String> {
         self.lock().first.pop_front()
@@ -230,7 +238,10 @@ impl Outbox {
         match offered {
             Offered::Queued => {}
             // Between the overflow, which is in the log, and the end of the connection.
-            Offered::Refused => self.figures.lost.add(1),
+            Offered::Refused => {
+                inside.thrown += 1;
+                self.figures.lost.add(1);
+            }
             Offered::Replaced(count) => {
                 inside.untold += count;
                 if !inside.queue.is_behind() {
@@ -247,6 +258,7 @@ impl Outbox {
                 }
             }
             Offered::Overflowed(lost) => {
+                inside.thrown += lost;
                 self.figures.lost.add(lost);
                 self.figures.slow_consumers.add(1);
                 tracing::warn!(client = %inside.name, topic, lost,

@@ -1,7 +1,6 @@
 //! The stay of a link to another system: it takes publications and not frames, and it publishes without a word of
 //! Clown.Talk.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -47,6 +46,15 @@ pub struct Relayed {
     pub is_last_value: bool,
 }
 
+/// What [`Session::take`] left behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Remains {
+    /// Whether there is more.
+    pub drained: Drained,
+    /// Readings that gave way to newer ones since the last time.
+    pub skipped: u64,
+}
+
 impl Hub {
     /// The last value of a topic.
     pub fn last_value(&self, topic: &Topic) -> Option<Publication> {
@@ -69,10 +77,10 @@ impl Session {
 
     /// Takes about so many bytes of what waits. Messages that are older than their sender allowed are left out and
     /// counted.
-    pub fn take(&mut self, bytes: usize, now: SystemTime, take: &mut impl FnMut(Relayed)) -> Drained {
-        let mut items = VecDeque::new();
+    pub fn take(&mut self, bytes: usize, now: SystemTime, take: &mut impl FnMut(Relayed)) -> Remains {
+        let mut items = std::mem::take(&mut self.taken);
         let taken = self.outbox.take(bytes, &mut items);
-        for item in items {
+        for item in items.drain(..) {
             let (message, is_last_value) = match item {
                 Item::Message(message) => (Some(message), false),
                 Item::LastValue(channel, generation) => {
@@ -89,7 +97,9 @@ impl Session {
                 None => {}
             }
         }
-        if taken.more { Drained::More } else { Drained::Everything }
+        self.keep_room(items);
+        let drained = if taken.more { Drained::More } else { Drained::Everything };
+        Remains { drained, skipped: taken.skipped }
     }
 
     /// Publishes a message of the other system. It does not come back to this session.
@@ -110,7 +120,7 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hub::{Client, Rates, Rights, Settings, Side};
+    use crate::hub::{Bounds, Client, Rates, Rights, Settings, Side};
     use crate::topic::{Base, Limits};
 
     fn link(hub: &Arc<Hub>, name: &str, filters: &[&str]) -> Session {
@@ -139,7 +149,7 @@ mod tests {
             let payload = relayed.message.payload().to_owned();
             heard.push((relayed.message.topic.to_string(), payload, relayed.is_last_value));
         };
-        while link.take(1, SystemTime::UNIX_EPOCH, &mut note) == Drained::More {}
+        while link.take(1, SystemTime::UNIX_EPOCH, &mut note).drained == Drained::More {}
         heard
     }
 
@@ -154,6 +164,23 @@ mod tests {
         say(&here, "x/y", "1", None).unwrap();
         assert_eq!(heard(&mut here), []);
         assert_eq!(heard(&mut there), [told("x/y", "1", false)]);
+    }
+
+    #[test]
+    fn a_link_is_told_how_much_it_missed() {
+        let bounds = Bounds { messages: 2, bytes: 10_000, hard_messages: 4, hard_bytes: 10_000 };
+        let settings = Settings { outbox: bounds, ..Settings::default() };
+        let hub = Hub::new(settings, SystemTime::UNIX_EPOCH);
+        let (here, mut there) = (link(&hub, "a", &[]), link(&hub, "b", &["#"]));
+        for n in 0..5 {
+            say(&here, "x/t", &n.to_string(), None).unwrap();
+        }
+        let remains = there.take(usize::MAX, SystemTime::UNIX_EPOCH, &mut |_| {});
+        assert_eq!(remains, Remains { drained: Drained::Everything, skipped: 4 });
+        for n in 0..6 {
+            say(&here, "x/set", &n.to_string(), None).unwrap();
+        }
+        assert_eq!(there.outbox().thrown(), 6, "five that waited, and one after them");
     }
 
     #[test]

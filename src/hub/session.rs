@@ -83,7 +83,7 @@ pub struct Session {
     /// Messages that the rights did not allow.
     pub(super) refusals: u64,
     will: Option<Will>,
-    taken: VecDeque<Item>,
+    pub(super) taken: VecDeque<Item>,
 }
 
 impl Hub {
@@ -192,11 +192,15 @@ impl Session {
         }
         self.hub.figures.sent.add(sent);
         items.clear();
-        if items.capacity() > KEPT_ITEMS {
-            items = VecDeque::new();
-        }
-        self.taken = items;
+        self.keep_room(items);
         taken
+    }
+
+    /// A queue that is empty lends its room to the next items.
+    pub(super) fn keep_room(&mut self, items: VecDeque<Item>) {
+        if items.capacity() <= KEPT_ITEMS {
+            self.taken = items;
+        }
     }
 
     /// The client has said good-bye: its will is void.

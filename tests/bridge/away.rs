@@ -103,6 +103,69 @@ async fn a_network_that_swallows_everything_for_a_while_loses_nothing_and_keeps_
     .await;
 }
 
+/// What a broker had taken and not passed on dies with it; on our side nothing is lost, and nothing is out of order.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_that_is_killed_under_load_takes_only_with_it_what_it_had_taken() {
+    let mut broker = Broker::mosquitto().await;
+    let keys = "queue_messages = 200000\nqueue_bytes = 67108864";
+    let hub = Hub::with_links(&[("house", &link(broker.port, keys, &[("both", "load/#")]))], &[]);
+    hub.logs("link is connected").await;
+    let load = Load::start(&hub, broker.port, 1_000).await;
+    for _ in 0..2 {
+        sleep(Duration::from_secs(1)).await;
+        broker.kill().await;
+        broker.start().await;
+    }
+    until("the third connection", || hub.log().matches("link is connected").count() == 3).await;
+    sleep(Duration::from_secs(1)).await;
+    let (out, inward) = load.finish().await;
+    println!("out {out:?}, in {inward:?}");
+    let told = figure(&hub, "house", "messages_out_total").await;
+    assert!(told >= out.sent, "each was acknowledged: {told} of {out:?}");
+    assert_eq!(figure(&hub, "house", "messages_lost_total").await, 0);
+    assert_eq!(figure(&hub, "house", "messages_skipped_total").await, 0);
+    // Between two starts the subscriber is gone, too, and what is published then reaches nobody.
+    for count in [out, inward] {
+        assert!(count.arrived * 2 > count.sent, "{count:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_qos_2_every_message_comes_once_over_a_network_that_breaks() {
+    let broker = Broker::mosquitto().await;
+    let proxy = Proxy::to(broker.port).await;
+    let file = link(proxy.port, "", &[("both", "x/#")]) + "qos = 2\n";
+    let hub = Hub::with_links(&[("house", &file)], &[]);
+    hub.logs("link is connected").await;
+    let mut there = Mqtt::connect(broker.port, "there").await;
+    there.subscribe("x/out/#").await;
+    let mut listener = Client::open(&hub, "/talk", r#"{"filters": ["x/in/#"]}"#).await;
+    let mut here = Client::open(&hub, "/talk", r#"{"filters": []}"#).await;
+    let lines = (0..MESSAGES).map(|n| n.to_string()).collect::<Vec<_>>().join("\n");
+    let port = broker.port;
+    let publisher = std::thread::spawn(move || crate::mqtt::mosquitto_pub_lines(port, "x/in/set", &lines));
+    for n in 0..MESSAGES {
+        here.feed(&format!("[\"x/out/set\", {n}]")).await;
+        if n % 400 == 399 {
+            here.flush().await;
+            proxy.break_off();
+            sleep(Duration::from_millis(300)).await;
+        }
+    }
+    here.flush().await;
+    for n in 0..MESSAGES {
+        assert_eq!(there.hears().await, format!("x/out/set {n}"));
+        assert_eq!(listener.hear().await, format!("[\"x/in/set\", {n}]"));
+    }
+    publisher.join().unwrap();
+    figure_becomes(&hub, "messages_out_total", MESSAGES).await;
+    assert_eq!(figure(&hub, "house", "messages_in_total").await, MESSAGES);
+    assert!(figure(&hub, "house", "connects_total").await > 2);
+}
+
+/// In each direction.
+const MESSAGES: u64 = 2_000;
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broker_that_is_killed_and_has_forgotten_everything_is_subscribed_to_again() {
     let mut broker = Broker::mosquitto().await;
@@ -155,6 +218,35 @@ async fn a_queue_that_is_full_keeps_newest_readings_and_commands_and_says_what_i
     // The last value, which was lost from the queue, is told on connecting all the same.
     figure_becomes(&hub, "messages_out_total", 11).await;
 }
+
+#[tokio::test]
+async fn a_burst_that_runs_over_inside_the_hub_is_counted_and_the_link_goes_on() {
+    let broker = Broker::mosquitto().await;
+    let settings = ["outbox.messages=2", "outbox.hard_messages=4"];
+    let hub = Hub::with_links(&[("house", &link(broker.port, "", &[("out", "x/#")]))], &settings);
+    hub.logs("link is connected").await;
+    let mut node = Client::open(&hub, "/talk?side=node", r#"{"filters": []}"#).await;
+    node.publish("x/kept", "1").await;
+    figure_becomes(&hub, "messages_out_total", 1).await;
+    let mut there = Mqtt::connect(broker.port, "there").await;
+    there.subscribe("x/+/set").await;
+    let lines: Vec<_> = (0..BURST).map(|n| format!("[\"x/a/set\", {n}]")).collect();
+    node.say(&lines.join("\n")).await;
+    hub.logs("the link was sent more than it could take at once, and that is lost").await;
+    node.publish("x/b/set", "\"after\"").await;
+    while there.hears().await != "x/b/set \"after\"" {}
+    // The last value was told once more, as it might have been among them.
+    crate::support::in_time("all to be accounted for", async {
+        let told = async || figure(&hub, "house", "messages_out_total").await;
+        let lost = async || figure(&hub, "house", "messages_lost_total").await;
+        while told().await + lost().await < BURST + 2 {}
+    })
+    .await;
+    assert!(figure(&hub, "house", "messages_lost_total").await > 0);
+}
+
+/// Commands in one message.
+const BURST: u64 = 30;
 
 #[tokio::test]
 async fn figures_and_state_of_a_link_are_last_values_under_sys() {

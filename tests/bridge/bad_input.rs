@@ -86,6 +86,32 @@ async fn a_broker_that_refuses_the_password() {
 }
 
 #[tokio::test]
+async fn a_password_file_or_a_certificate_that_is_a_pipe_or_never_ends() {
+    let broker = Broker::mosquitto().await;
+    let dir = tempfile::tempdir().unwrap();
+    let pipe = dir.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for path in [pipe.to_str().unwrap(), "/dev/zero"] {
+        let keys = format!("user = 'jana'\npassword_file = '{path}'");
+        let sentence = format!("password_file: {path} cannot be read: it is no file");
+        Beside::of(&link(broker.port, &keys, IN)).await.says(&sentence).await;
+        let keys = format!("ca_file = '{path}'");
+        let sentence = format!("ca_file: {path} cannot be read: it is no file");
+        Beside::of(&link(broker.port, &keys, IN).replace("mqtt://", "mqtts://")).await.says(&sentence).await;
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_makes_no_sense() {
+    let wild = link(1, "", IN) + "local_prefix = 'a/+/'\n";
+    Beside::of(&wild).await.says("rule.local_prefix: \"a/+/\" holds a wildcard").await;
+    let twice = link(1, "", &[("both", "a/#"), ("in", "+/b")]);
+    let mut beside = Beside::of(&twice).await;
+    beside.says("the rules of line 3 and line 6 would both carry \"a/b\" in").await;
+    beside.says("(the link is not started)").await;
+}
+
+#[tokio::test]
 async fn a_password_from_a_file_or_the_environment_lets_the_link_in() {
     let dir = tempfile::tempdir().unwrap();
     let users = dir.path().join("users");

@@ -5,28 +5,58 @@ use crate::mqtt::{MosquittoSub, Mqtt, mosquitto_pub};
 use crate::support::{Client, Hub};
 use crate::{figure, link};
 
-#[tokio::test]
-async fn mosquitto_pub_switches_the_relay_and_mosquitto_sub_shows_the_bridge_as_the_manual_prints_it() {
-    let broker = Broker::mosquitto().await;
-    let file = link(broker.port, "", &[("both", "nodes/bridge/0/#"), ("both", "node/#")]);
+/// What the manual of 2016 prints, over a broker: the relay is switched, the readings are seen, and those of the
+/// gateway's own tree, `node/<id>/…`, too.
+async fn the_bridge_is_seen_and_switched(broker: &Broker, version: &str) {
+    let rules = [("both", "nodes/bridge/0/#"), ("both", "node/+/thermometer/#")];
+    let file = link(broker.port, &format!("version = '{version}'"), &rules);
     let hub = Hub::with_links(&[("house", &file)], &["simulator.run=on"]);
     hub.logs("link is connected").await;
-    let sub = MosquittoSub::start(broker.port, "#");
+    let sub = MosquittoSub::start(broker.port, "nodes/bridge/0/#");
+    let tree = MosquittoSub::start(broker.port, "node/+/thermometer/#");
     crate::support::until("a reading", || !sub.lines().is_empty()).await;
-    mosquitto_pub(broker.port, &["-t", "nodes/bridge/0/relay/i2c0-3b/set", "-m", "{\"state\": true}"]);
-    sub.prints("nodes/bridge/0/relay/i2c0-3b {\"state\": true}").await;
-    let shows = |start: &str| {
-        let lines = sub.lines();
-        lines.iter().any(|line| line.starts_with(start))
+    let switch = |state: &str| {
+        let set = ["-q", "1", "-t", "nodes/bridge/0/relay/i2c0-3b/set", "-m", state];
+        mosquitto_pub(broker.port, &set);
     };
+    for state in ["{\"state\": true}", "{\"state\": false}"] {
+        switch(state);
+        sub.prints(&format!("nodes/bridge/0/relay/i2c0-3b {state}")).await;
+    }
     crate::support::until("readings", || {
-        shows("nodes/bridge/0/thermometer/i2c0-48 {\"temperature\": [")
-            && shows("node/")
-            && sub.lines().iter().any(|line| line.contains("/temperature "))
+        let is_reading =
+            |line: &String| line.starts_with("nodes/bridge/0/thermometer/i2c0-48 {\"temperature\": [");
+        sub.lines().iter().any(is_reading)
     })
     .await;
-    mosquitto_pub(broker.port, &["-t", "nodes/bridge/0/relay/i2c0-3b/set", "-m", "{\"state\": false}"]);
-    sub.prints("nodes/bridge/0/relay/i2c0-3b {\"state\": false}").await;
+    // A number and nothing else, as the gateway sends it.
+    crate::support::until("the gateway's tree", || {
+        let is_reading = |line: &String| {
+            let number = line.split_once("/temperature ").map(|(_, payload)| payload.parse::<f64>());
+            line.starts_with("node/") && matches!(number, Some(Ok(_)))
+        };
+        tree.lines().iter().any(is_reading)
+    })
+    .await;
+    let mut here = Client::open(&hub, "/talk", r#"{"filters": ["nodes/bridge/0/relay/+"]}"#).await;
+    assert_eq!(here.hear().await, "[\"nodes/bridge/0/relay/i2c0-3b\", {\"state\": false}]");
+    let switched = |line: &String| line.ends_with("relay/i2c0-3b {\"state\": true}");
+    assert_eq!(sub.lines().iter().filter(|line| switched(line)).count(), 1, "{:?}", sub.lines());
+}
+
+#[tokio::test]
+async fn mosquitto_pub_switches_the_relay_and_mosquitto_sub_shows_the_bridge_as_the_manual_prints_it() {
+    the_bridge_is_seen_and_switched(&Broker::mosquitto().await, "5").await;
+}
+
+#[tokio::test]
+async fn over_mosquitto_by_3_1_1_it_is_the_same() {
+    the_bridge_is_seen_and_switched(&Broker::mosquitto().await, "3.1.1").await;
+}
+
+#[tokio::test]
+async fn over_nats_by_3_1_1_it_is_the_same() {
+    the_bridge_is_seen_and_switched(&Broker::nats().await, "3.1.1").await;
 }
 
 #[tokio::test]
@@ -187,22 +217,4 @@ async fn the_broker_is_told_whether_the_link_is_up() {
     assert_eq!(there.hears().await, "hubs/1 online");
     hub.signal("KILL");
     assert_eq!(there.hears().await, "hubs/1 offline", "by the last will");
-}
-
-#[tokio::test]
-async fn nats_carries_both_ways_by_3_1_1() {
-    let broker = Broker::nats().await;
-    let file = link(broker.port, "version = '3.1.1'", &[("both", "nodes/bridge/0/#")]);
-    let hub = Hub::with_links(&[("nats", &file)], &["simulator.run=on"]);
-    hub.logs("link is connected").await;
-    let sub = MosquittoSub::start(broker.port, "nodes/bridge/0/#");
-    crate::support::until("a reading", || !sub.lines().is_empty()).await;
-    let set = ["-q", "1", "-t", "nodes/bridge/0/relay/i2c0-3b/set", "-m", "{\"state\": true}"];
-    mosquitto_pub(broker.port, &set);
-    sub.prints("nodes/bridge/0/relay/i2c0-3b {\"state\": true}").await;
-    let switched =
-        || sub.lines().iter().filter(|line| line.contains("relay/i2c0-3b {\"state\": true}")).count();
-    let mut here = Client::open(&hub, "/talk", r#"{"filters": ["nodes/bridge/0/relay/+"]}"#).await;
-    assert_eq!(here.hear().await, "[\"nodes/bridge/0/relay/i2c0-3b\", {\"state\": true}]");
-    assert_eq!(switched(), 1);
 }

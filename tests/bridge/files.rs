@@ -41,6 +41,64 @@ async fn a_file_that_comes_changes_or_goes_starts_restarts_or_stops_its_link_alo
     assert_eq!(hub.log().matches("link is connected link=one").count(), 1, "it was never touched");
 }
 
+#[tokio::test]
+async fn the_sixty_fifth_link_is_started_when_another_one_goes() {
+    let broker = Broker::absent();
+    let file = link(broker.port, "", &[("in", "x/#")]);
+    let names: Vec<_> = (10..75).map(|n| format!("link{n}")).collect();
+    let files: Vec<_> = names.iter().map(|name| (name.as_str(), file.as_str())).collect();
+    let hub = Hub::with_links(&files, &[]);
+    hub.logs("there are 64 links already: this one is not started before one of them goes file=bridges/link74.toml")
+        .await;
+    assert!(!hub.log().contains("link is on link=link74"));
+    fs::remove_file(hub.dir().join("bridges/link10.toml")).unwrap();
+    hub.logs("link is on link=link74").await;
+}
+
+#[tokio::test]
+async fn what_waits_outlives_a_file_that_is_put_right() {
+    let broker = Broker::mosquitto_with("allow_anonymous false").await;
+    let right = Broker::mosquitto().await;
+    let hub = Hub::with_links(&[("house", &link(broker.port, "", &[("out", "#")]))], &[]);
+    hub.logs("set user and password_file").await;
+    let mut here = Client::open(&hub, "/talk", r#"{"filters": []}"#).await;
+    for n in 0..50 {
+        here.publish("x/set", &n.to_string()).await;
+        here.publish("y/set", &n.to_string()).await;
+    }
+    here.publish("x/t", "1").await;
+    let mut there = Mqtt::connect(right.port, "there").await;
+    there.subscribe("#").await;
+    let path = hub.dir().join("bridges/house.toml");
+    fs::write(&path, link(right.port, "", &[("out", "x/#")])).unwrap();
+    for n in 0..50 {
+        assert_eq!(there.hears().await, format!("x/set {n}"));
+    }
+    assert_eq!(there.hears().await, "x/t 1");
+    hub.logs(
+        "link goes on with what waited; what no rule carries any more is lost link=house waiting=51 lost=50",
+    )
+    .await;
+    assert_eq!(crate::figure(&hub, "house", "messages_lost_total").await, 50);
+}
+
+#[tokio::test]
+async fn what_waits_when_a_file_goes_or_the_hub_stops_is_lost_with_a_line_that_says_so() {
+    let broker = Broker::absent();
+    let file = link(broker.port, "", &[("out", "x/#")]);
+    let mut hub = Hub::with_links(&[("one", &file), ("two", &file)], &[]);
+    hub.logs("is the broker running").await;
+    let mut here = Client::open(&hub, "/talk", r#"{"filters": []}"#).await;
+    for n in 0..7 {
+        here.publish("x/set", &n.to_string()).await;
+    }
+    fs::remove_file(hub.dir().join("bridges/one.toml")).unwrap();
+    hub.logs("link has ended, and what waited for the broker is lost link=one lost=7").await;
+    hub.signal("TERM");
+    hub.ended().await;
+    hub.logs("link has ended, and what waited for the broker is lost link=two lost=7").await;
+}
+
 fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     for (name, text) in files {
@@ -72,11 +130,23 @@ fn bridge_check_prints_every_rule_with_an_example_each_way() {
     assert_eq!(String::from_utf8_lossy(&done.stdout), expected);
 }
 
+const TWICE: &str = "url = 'mqtt://x'
+[[rule]]
+direction = 'both'
+filter = 'a/#'
+
+[[rule]]
+direction = 'in'
+filter = '+/b'
+";
+
 #[test]
 fn bridge_check_tells_every_mistake_with_file_line_and_key_and_fails() {
     let dir = folder(&[
         ("house.toml", "url = 'http://x'\nqos = 1\n"),
         ("bad name.toml", ""),
+        ("twice.toml", TWICE),
+        ("wild.toml", "url = 'mqtt://x'\n[[rule]]\ndirection = 'in'\nfilter = '#'\nremote_prefix = 'a/+/'\n"),
         ("x.toml.example", "?"),
     ]);
     let setting = dir.path().join("hub.toml");
@@ -91,6 +161,8 @@ fn bridge_check_tells_every_mistake_with_file_line_and_key_and_fails() {
         "house.toml:1: url: \"http\" is no scheme",
         "house.toml:2: qos: unknown key",
         "house.toml:1: rule: there is none",
+        "twice.toml:6: rule.filter: the rules of line 2 and line 6 would both carry \"a/b\" in",
+        "wild.toml:5: rule.remote_prefix: \"a/+/\" holds a wildcard",
     ] {
         assert!(told.contains(expected), "{expected} in {told}");
     }

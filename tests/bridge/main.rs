@@ -27,6 +27,7 @@ mod carrying;
 mod files;
 mod load;
 mod loops;
+mod moody;
 mod mqtt;
 mod proxy;
 mod soak;

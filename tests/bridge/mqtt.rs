@@ -172,6 +172,18 @@ pub fn mosquitto_pub(port: u16, args: &[&str]) -> Output {
     done
 }
 
+/// Publishes each line with QoS 2, by `mosquitto_pub`.
+pub fn mosquitto_pub_lines(port: u16, topic: &str, lines: &str) {
+    use std::io::Write;
+    let mut child = Command::new("mosquitto_pub")
+        .args(["-h", "127.0.0.1", "-p", &port.to_string(), "-q", "2", "-t", topic, "-l"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("mosquitto_pub is not installed: run tests/brokers/install");
+    child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+    assert!(child.wait().unwrap().success());
+}
+
 /// `mosquitto_sub -v`, and what it has printed.
 pub struct MosquittoSub {
     child: Child,

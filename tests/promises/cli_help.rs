@@ -341,3 +341,46 @@ fn the_commands_that_run_or_measure_a_hub_and_the_small_ones() {
     Exit codes: 0 done, 1 something broke, 2 a mistake in what was asked, 3 refused, 4 no answer in time
     "##);
 }
+
+#[test]
+fn the_commands_about_links_to_brokers() {
+    assert_snapshot!(help("bridge"), @r##"
+    Work on links to MQTT brokers
+
+    Usage: clown-hub bridge <COMMAND>
+
+    Commands:
+      check  Print what each rule carries, and every mistake
+      help   Print this message or the help of the given subcommand(s)
+
+    Options:
+      -h, --help  Print help
+
+    Example:
+      cp bridges/mosquitto.toml.example bridges/house.toml
+      clown-hub bridge check
+      clown-hub
+
+    Exit codes: 0 done, 1 something broke, 2 a mistake in what was asked, 3 refused, 4 no answer in time
+    "##);
+    assert_snapshot!(help("bridge check"), @r##"
+    Print what each rule carries, and every mistake
+
+    Usage: clown-hub bridge check [OPTIONS] [FILE]
+
+    Arguments:
+      [FILE]  The file of a link; without it every file of bridges.directory
+
+    Options:
+          --config <FILE>    The configuration; without it config/hub.toml, if there is one
+          --users <FILE>     The accounts: users.file
+          --set <KEY=VALUE>  Sets any key, as in --set limits.filters=50
+      -h, --help             Print help
+
+    Examples:
+      clown-hub bridge check
+      clown-hub bridge check bridges/house.toml
+
+    Exit codes: 0 done, 1 something broke, 2 a mistake in what was asked, 3 refused, 4 no answer in time
+    "##);
+}
