@@ -6,7 +6,7 @@
 #   benches/bridge.sh [--quick] [--rounds N] [--seconds S] [--rate N] [--mqtt 5|3.1.1]
 #
 # --quick is one short round: it shows that everything runs, and its figures are worth nothing. CORE names the core, 0 if
-# it is not set. Three rounds take three minutes.
+# it is not set. Three rounds take two minutes, and more where the hub has to be built.
 #
 # Installs Mosquitto where this runs as root on Debian; elsewhere it says what is missing.
 set -euo pipefail

@@ -46,6 +46,8 @@ pub(super) struct Link {
     pub(super) heard: Vec<Relayed>,
     /// For each SUBSCRIBE that is not yet answered the first of its rules, counted among those of direction in.
     pub(super) asked: HashMap<u16, usize>,
+    /// Whether the broker knew us, until it is said that we are connected.
+    pub(super) unannounced: Option<bool>,
     client_id: String,
     has_connected: bool,
     pub(super) strikes: u32,
@@ -74,6 +76,7 @@ impl Link {
             is_connected: false,
             recalling: false,
             heard: Vec::new(),
+            unannounced: None,
             asked: HashMap::new(),
             strikes: 0,
             carried_before: 0,
@@ -168,8 +171,8 @@ impl Link {
             self.account(&gave_way);
             self.taken.clear();
         }
-        // The rules may not be those of the life before.
-        if !resumed || is_first {
+        // The rules may not be those of the life before, and a connection may have ended before the broker had read them.
+        if !resumed || is_first || !self.asked.is_empty() {
             self.subscribe(connection);
             self.recalling = true;
         }
@@ -184,8 +187,8 @@ impl Link {
             let retains = connection.welcome.retains;
             connection.writer.publish(&Outgoing::status(topic, "online", retains));
         }
-        tracing::info!(link = %self.settings.name, broker = %self.settings.broker, resumed, waiting = self.queue.len(), "link is connected");
-        self.tell("connected", None);
+        self.unannounced = Some(resumed);
+        self.announce();
     }
 
     /// Goes on with the session that the broker has kept. It may allow less than before.

@@ -67,8 +67,20 @@ impl Link {
         self.figures.queued_bytes.set((self.queue.bytes() + self.flight.bytes()) as u64);
     }
 
+    /// Says that the link is connected, when the broker has heard what it is to send us.
+    pub(super) fn announce(&mut self) {
+        if self.asked.is_empty()
+            && let Some(resumed) = self.unannounced.take()
+        {
+            let (link, broker, waiting) = (&self.settings.name, &self.settings.broker, self.queue.len());
+            tracing::info!(%link, %broker, resumed, waiting, "link is connected");
+            self.tell("connected", None);
+        }
+    }
+
     pub(super) fn subscribed(&mut self, id: u16, refusals: &[Option<String>]) {
         let Some(first) = self.asked.remove(&id) else { return };
+        self.announce();
         let (link, file) = (&self.settings.name, &self.settings.file);
         let rules = self.settings.rules.iter().filter(|rule| rule.direction.is_in()).skip(first);
         for (rule, refusal) in rules.zip(refusals) {

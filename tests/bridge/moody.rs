@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::support::{Client, Hub, in_time};
+use crate::support::{Client, Hub, in_time, until};
 use crate::{figure, link};
 
 /// A broker of MQTT 5 that is told word by word what to say.
@@ -170,6 +170,28 @@ async fn a_broker_that_refuses_a_subscription_is_told_with_the_line_of_the_rule(
     hub.logs(&format!("file=bridges/house.toml line={line} filter=\"in/57\" why=\"this user may not\""))
         .await;
     assert_eq!(hub.log().matches("refuses a subscription").count(), 1);
+}
+
+#[tokio::test]
+async fn a_broker_that_keeps_a_session_without_our_subscriptions_is_asked_again() {
+    let mut moody = Moody::listening().await;
+    let hub = Hub::with_links(&[("house", &link(moody.port(), "", &[("in", "x/#")]))], &[]);
+    // The connection ends before the broker has answered.
+    moody.welcome(false, &[]).await;
+    assert_eq!(moody.packet().await.0, 0x82);
+    moody.close();
+    moody.welcome(true, &[]).await;
+    let (first, body) = moody.packet().await;
+    assert_eq!(first, 0x82);
+    assert!(!hub.log().contains("link is connected"), "it hears nothing yet");
+    moody.say(&[0x90, 4, body[0], body[1], 0, 1]).await;
+    hub.logs("link is connected").await;
+    // Now it is, and is not asked a third time: the next thing it hears is that we go.
+    moody.close();
+    moody.welcome(true, &[]).await;
+    until("the second connection", || hub.log().matches("link is connected").count() == 2).await;
+    hub.signal("TERM");
+    assert_eq!(moody.packet().await.0, 0xe0);
 }
 
 #[tokio::test]
