@@ -52,8 +52,12 @@ pub use self::socket::MOST_MESSAGE;
 
 /// Links that a hub may have.
 pub const MOST_LINKS: usize = 64;
-/// How often the folder is looked at.
+/// How often the folder is looked at, where there are links.
 pub const LOOK: Duration = Duration::from_secs(1);
+/// And where there are none: a hub without links should sleep well.
+const IDLE_LOOK: Duration = Duration::from_secs(2);
+/// How soon after a file has changed: it is read when it looks the same twice.
+const SECOND_LOOK: Duration = Duration::from_millis(500);
 
 /// Starts, restarts and stops links as the files of a folder say, until the sign to stop.
 pub async fn run(hub: Arc<Hub>, directory: PathBuf, figures_every: Duration, shutdown: Shutdown) {
@@ -79,9 +83,14 @@ pub async fn run(hub: Arc<Hub>, directory: PathBuf, figures_every: Duration, shu
             told = Instant::now();
             bridges.tell_figures();
         }
+        let wait = match (watch.is_unsettled(), bridges.running.is_empty() && bridges.ending.is_empty()) {
+            (true, _) => SECOND_LOOK,
+            (false, true) => IDLE_LOOK,
+            (false, false) => LOOK,
+        };
         tokio::select! {
             () = shutdown.drain().cancelled() => return,
-            () = tokio::time::sleep(LOOK) => {}
+            () = tokio::time::sleep(wait) => {}
         }
     }
 }

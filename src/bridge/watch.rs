@@ -74,6 +74,11 @@ impl Watch {
         changes
     }
 
+    /// Whether a file is there that was not read yet, or is perhaps only missing for a moment.
+    pub(super) fn is_unsettled(&self) -> bool {
+        self.seen.values().any(|seen| !seen.is_read || seen.is_missing)
+    }
+
     /// The files that are missing for the second time: between the two steps in which some programs replace a file it
     /// is not there.
     fn gone(&mut self, marks: &BTreeMap<PathBuf, Mark>) -> Vec<Change> {

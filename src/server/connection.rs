@@ -492,7 +492,7 @@ impl<W: Wire> Connection<W> {
 }
 
 /// Silence is looked at in so many steps a ping.
-const STEPS: u32 = 32;
+const STEPS: u32 = 24;
 
 /// The next step of a common clock. Ten thousand silent connections are then looked at together, a few hundred at a time,
 /// and not each by a waking of its own.
