@@ -9,13 +9,7 @@ use crate::load::Load;
 use crate::mqtt::Mqtt;
 use crate::proxy::Proxy;
 use crate::support::{Client, Hub, until};
-use crate::{figure, link};
-
-/// The part of a long test that every run has.
-fn seconds(short: u64, long: u64) -> Duration {
-    let is_long = std::env::var_os("CLOWN_LONG_TESTS").is_some();
-    Duration::from_secs(if is_long { long } else { short })
-}
+use crate::{figure, link, so_long};
 
 async fn figure_becomes(hub: &Hub, name: &str, value: u64) {
     crate::support::in_time(&format!("{name} to be {value}"), async {
@@ -95,7 +89,7 @@ async fn a_network_that_swallows_everything_for_a_while_loses_nothing_and_keeps_
     under_load(
         async |_, proxy| {
             proxy.cut();
-            sleep(seconds(6, 30)).await;
+            sleep(so_long(6, 30)).await;
             proxy.mend();
         },
         "keep_alive_seconds = 5",

@@ -33,6 +33,7 @@ mod proxy;
 mod soak;
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -45,6 +46,12 @@ pub fn link(port: u16, keys: &str, rules: &[(&str, &str)]) -> String {
         write!(text, "[[rule]]\ndirection = \"{direction}\"\nfilter = \"{filter}\"\n").unwrap();
     }
     text
+}
+
+/// How long a test goes on, in seconds: as long as it should with `CLOWN_LONG_TESTS=1`, else as every run has time for.
+pub fn so_long(short: u64, long: u64) -> Duration {
+    let is_long = std::env::var_os("CLOWN_LONG_TESTS").is_some();
+    Duration::from_secs(if is_long { long } else { short })
 }
 
 /// A figure of a link in `/metrics`.

@@ -1,4 +1,4 @@
-//! Ten minutes of load while the broker and the network come and go; a few seconds of it in the usual run.
+//! Load while the broker and the network come and go: ten minutes of it with `CLOWN_LONG_TESTS=1`, else some seconds.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::broker::Broker;
 use crate::load::Load;
 use crate::proxy::Proxy;
 use crate::support::Hub;
-use crate::{figure, link};
+use crate::{figure, link, so_long};
 
 /// Fewer than these are duplicates at the worst: what may be on its way at each interruption, both ways.
 const ON_THE_WAY: u64 = 1_100;
@@ -62,11 +62,5 @@ async fn soak(seconds: u64, a_second: u64) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn under_load_nothing_is_lost_while_broker_and_network_come_and_go() {
-    soak(12, 2_000).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "ten minutes: cargo test --release --test bridge -- --ignored --nocapture soak"]
-async fn the_soak_of_ten_minutes() {
-    soak(600, 2_000).await;
+    soak(so_long(12, 600).as_secs(), 2_000).await;
 }
