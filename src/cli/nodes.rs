@@ -199,13 +199,17 @@ fn age(since: &str, now: OffsetDateTime) -> String {
 mod tests {
     use super::*;
 
+    const ONLINE: &str = r#"{"state": "online", "since": "2026-11-21T09:00:00.123Z"}"#;
+
+    fn value(topic: &str, payload: &str) -> (String, Box<str>) {
+        (topic.to_owned(), payload.into())
+    }
+
     #[test]
     fn values_belong_to_the_node_with_the_longest_base() {
-        let value = |topic: &str, payload: &str| (topic.to_owned(), payload.into());
-        let online = r#"{"state": "online", "since": "2026-11-21T09:00:00.123Z"}"#;
         let nodes = by_node(BTreeMap::from([
-            value("nodes/a/presence", online),
-            value("nodes/a/b/presence", online),
+            value("nodes/a/presence", ONLINE),
+            value("nodes/a/b/presence", ONLINE),
             value("nodes/a/t", "1"),
             value("nodes/a/b/t", "[20.10, \"℃\"]"),
             value("elsewhere/t", "1"),
@@ -221,11 +225,9 @@ mod tests {
 
     #[test]
     fn a_node_at_the_base_of_the_connection_has_what_no_other_node_has() {
-        let value = |topic: &str, payload: &str| (topic.to_owned(), payload.into());
-        let online = r#"{"state": "online", "since": "2026-11-21T09:00:00.123Z"}"#;
         let nodes = by_node(BTreeMap::from([
-            value("presence", online),
-            value("a/presence", online),
+            value("presence", ONLINE),
+            value("a/presence", ONLINE),
             value("relay/0", "true"),
             value("a/t", "20.10"),
             value("t", "1"),

@@ -7,7 +7,7 @@ use anyhow::Context;
 use serde_json::{Value, json};
 
 use super::picture::{Curve, Picture, number};
-use super::report::{Report, shown};
+use super::report::{Report, say, shown};
 use super::scenario::Scenario;
 
 /// What is drawn of a report: CPU time for each of something.
@@ -54,13 +54,8 @@ impl Growth {
         Self { scenario, size: size.to_owned(), names, reports }
     }
 
-    #[expect(clippy::print_stdout, reason = "this is what was asked for")]
     pub(super) fn print(&self, json: bool) {
-        if json {
-            println!("{}", self.json());
-        } else {
-            print!("{}", self.table());
-        }
+        if json { say(&format!("{}\n", self.json())) } else { say(&self.table()) }
     }
 
     pub(super) fn draw(&self, file: &Path) -> anyhow::Result<()> {

@@ -16,6 +16,12 @@ pub(super) struct Report {
     checks: Vec<Checks>,
 }
 
+/// Prints what was asked for.
+#[expect(clippy::print_stdout, reason = "this is what was asked for")]
+pub(super) fn say(text: &str) {
+    print!("{text}");
+}
+
 impl Report {
     /// `outcomes` are the rounds of each target.
     pub(super) fn new(scenario: Scenario, outcomes: &[Vec<Outcome>]) -> Self {
@@ -29,13 +35,8 @@ impl Report {
         Self { scenario, rounds: outcomes.first().map_or(0, Vec::len), lines, checks }
     }
 
-    #[expect(clippy::print_stdout, reason = "this is what was asked for")]
     pub(super) fn print(&self, json: bool) {
-        if json {
-            println!("{}", self.json());
-        } else {
-            print!("{}", self.table());
-        }
+        if json { say(&format!("{}\n", self.json())) } else { say(&self.table()) }
     }
 
     pub(super) fn figures(&self) -> impl Iterator<Item = &'static str> {
