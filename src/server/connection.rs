@@ -4,6 +4,9 @@
 //! else. What is to be written is taken from the outbox only when the last write is done, so a slow reader's backlog
 //! is in one bounded place.
 
+#[cfg(test)]
+mod tests;
+
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::LazyLock;
@@ -156,6 +159,7 @@ struct Connection<W> {
     patience: Patience,
     heard: Instant,
     pings: u32,
+    pinged: Instant,
     /// Whether something was heard since the last ping, for the first time.
     is_answered: bool,
     /// What the wire had written when a write last made progress, and when that was; `None` when all is written.
@@ -218,6 +222,7 @@ impl<W: Wire> Connection<W> {
             patience,
             heard: Instant::now(),
             pings: 0,
+            pinged: Instant::now(),
             is_answered: false,
             unwritten: None,
             batch_due: None,
@@ -461,8 +466,11 @@ impl<W: Wire> Connection<W> {
     }
 
     fn next_check(&self) -> Instant {
-        let silence = self.heard + self.patience.ping + self.patience.pong * self.pings;
-        let silence = in_step(silence, self.patience.ping / STEPS);
+        // Only the first ping may be late: an answer has its whole time.
+        let silence = match self.pings {
+            0 => in_step(self.heard + self.patience.ping, self.patience.ping / STEPS),
+            _ => self.pinged + self.patience.pong,
+        };
         match (self.unwritten, self.batch_due) {
             (Some((_, since)), _) => silence.min(since + self.patience.write),
             (None, Some(due)) => silence.min(due),
@@ -485,6 +493,7 @@ impl<W: Wire> Connection<W> {
             return Err(Ending::Silent);
         }
         self.pings += 1;
+        self.pinged = now;
         self.wire.ping();
         self.unwritten.get_or_insert((self.wire.progress(), now));
         Ok(())
