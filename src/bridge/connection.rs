@@ -196,12 +196,17 @@ impl Connection {
     /// Writes what it can, then reads.
     fn poll_socket(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Event>> {
         let mut has_written = false;
+        let had_much = self.writer.bytes.len() > CHUNK;
         while !self.writer.bytes.is_empty() {
             match Pin::new(&mut self.socket).poll_write(cx, &self.writer.bytes)? {
                 Poll::Ready(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 Poll::Ready(written) => {
                     self.writer.bytes.advance(written);
                     self.sent = Instant::now();
+                    if had_much {
+                        // The answer to a ping stands behind all that, so that it moves is the sign of life.
+                        self.heard = self.sent;
+                    }
                     (has_written, self.is_unflushed) = (true, true);
                 }
                 Poll::Pending => break,

@@ -158,7 +158,6 @@ impl Link {
         self.is_connected = true;
         self.trouble = None;
         self.carried_before = self.carried();
-        self.figures.connected.set(1);
         self.figures.connects.add(1);
         let resumed = connection.welcome.session_present;
         if resumed {

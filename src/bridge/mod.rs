@@ -52,12 +52,10 @@ pub use self::socket::MOST_MESSAGE;
 
 /// Links that a hub may have.
 pub const MOST_LINKS: usize = 64;
-/// How often the folder is looked at, where there are links.
+/// How often the folder is looked at, where there are links, or a file that is to be looked at twice.
 pub const LOOK: Duration = Duration::from_secs(1);
 /// And where there are none: a hub without links should sleep well.
 const IDLE_LOOK: Duration = Duration::from_secs(2);
-/// How soon after a file has changed: it is read when it looks the same twice.
-const SECOND_LOOK: Duration = Duration::from_millis(500);
 
 /// Starts, restarts and stops links as the files of a folder say, until the sign to stop.
 pub async fn run(hub: Arc<Hub>, directory: PathBuf, figures_every: Duration, shutdown: Shutdown) {
@@ -83,11 +81,8 @@ pub async fn run(hub: Arc<Hub>, directory: PathBuf, figures_every: Duration, shu
             told = Instant::now();
             bridges.tell_figures();
         }
-        let wait = match (watch.is_unsettled(), bridges.running.is_empty() && bridges.ending.is_empty()) {
-            (true, _) => SECOND_LOOK,
-            (false, true) => IDLE_LOOK,
-            (false, false) => LOOK,
-        };
+        let is_idle = bridges.running.is_empty() && bridges.ending.is_empty() && !watch.is_unsettled();
+        let wait = if is_idle { IDLE_LOOK } else { LOOK };
         tokio::select! {
             () = shutdown.drain().cancelled() => return,
             () = tokio::time::sleep(wait) => {}

@@ -72,6 +72,7 @@ impl Link {
         if self.asked.is_empty()
             && let Some(resumed) = self.unannounced.take()
         {
+            self.figures.connected.set(1);
             let (link, broker, waiting) = (&self.settings.name, &self.settings.broker, self.queue.len());
             tracing::info!(%link, %broker, resumed, waiting, "link is connected");
             self.tell("connected", None);
