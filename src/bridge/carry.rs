@@ -111,7 +111,7 @@ impl Link {
             Some(stamp) => {
                 let same =
                     |trail: &Trail| Stamp::parse(&trail.stamp).is_some_and(|last| last.id() == stamp.id());
-                last.trail.as_ref().is_some_and(same)
+                last.trail().is_some_and(same)
             }
             // With MQTT 5 it may be one of today that happens to be the same.
             None => self.settings.version == Version::V3 && last.payload() == json,
@@ -185,7 +185,7 @@ impl Link {
         };
         let is_kept = entry.relayed.is_last_value || message.retention != Retention::Pass;
         let hub = self.guard.hub();
-        let stamp = (self.settings.version == Version::V5).then(|| match &message.trail {
+        let stamp = (self.settings.version == Version::V5).then(|| match message.trail() {
             Some(trail) => stamp::passing(&trail.stamp, hub),
             None => stamp::fresh(hub, message.number),
         });

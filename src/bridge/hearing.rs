@@ -125,7 +125,7 @@ impl Link {
     /// whichever link.
     fn for_broker(&self, relayed: Relayed) -> Option<Entry> {
         let message = &relayed.message;
-        if message.trail.as_ref().is_some_and(|trail| trail.heard_from == self.broker) {
+        if message.trail().is_some_and(|trail| trail.heard_from == self.broker) {
             return None;
         }
         let (number, rule) = self.settings.rules.for_local(&message.topic)?;

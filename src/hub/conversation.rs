@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use super::Retention;
 use super::allowance::Excess;
-use super::publication::Publication;
+use super::publication::{Extras, Publication};
 use super::session::{Answer, LastValues, Session, Side, Will, Wishes};
 use crate::talk::control::{Configure, PublishRefused, RequestError, Welcome, shown};
 use crate::talk::{Frame, Frames, Kind, PublishOptions, Reply, Request};
@@ -295,8 +295,8 @@ impl Session {
             Some(false) => Retention::Pass,
         };
         let mut message = Publication::new(topic, frame.payload, kind, Arc::clone(&self.client.user), now);
-        message.expires = options.expires.map(|expires| now + expires);
-        message.passed_on = options.passed_on.into();
+        let expires = options.expires.map(|expires| now + expires);
+        message.set_extras(Extras { expires, passed_on: options.passed_on.into(), trail: None });
         self.publish(message, retention)
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::Retention;
-use super::publication::{Publication, Trail};
+use super::publication::{Extras, Publication};
 use crate::talk::Kind;
 use crate::topic::Topic;
 
@@ -18,15 +18,7 @@ pub(super) struct LastValue {
     time: u64,
     number: u64,
     /// What few have.
-    rest: Option<Box<Rest>>,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-struct Rest {
-    kind: Kind,
-    expires: Option<SystemTime>,
-    passed_on: Box<str>,
-    trail: Option<Trail>,
+    rest: Option<Box<(Kind, Extras)>>,
 }
 
 impl LastValue {
@@ -49,17 +41,14 @@ impl LastValue {
         let since = message.time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         self.time = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
         self.number = message.number;
-        let Publication { kind, expires, passed_on, trail, .. } = message;
-        let is_usual = *kind == Kind::Reading && expires.is_none() && passed_on.is_empty() && trail.is_none();
-        self.rest = (!is_usual).then(|| {
-            let (passed_on, trail) = (passed_on.clone(), trail.clone());
-            Box::new(Rest { kind: *kind, expires: *expires, passed_on, trail })
-        });
+        let is_usual = message.kind == Kind::Reading && message.extras().is_none();
+        self.rest =
+            (!is_usual).then(|| Box::new((message.kind, message.extras().cloned().unwrap_or_default())));
     }
 
     /// The message again.
     pub(super) fn message(&self, topic: &Topic) -> Publication {
-        let kind = self.rest.as_ref().map_or(Kind::Reading, |rest| rest.kind);
+        let kind = self.rest.as_ref().map_or(Kind::Reading, |rest| rest.0);
         let time = SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(self.time));
         let time = time.unwrap_or(SystemTime::UNIX_EPOCH);
         let from = Arc::clone(&self.from);
@@ -67,25 +56,22 @@ impl LastValue {
         message.retention = Retention::Keep;
         message.number = self.number;
         if let Some(rest) = &self.rest {
-            message.expires = rest.expires;
-            message.passed_on.clone_from(&rest.passed_on);
-            message.trail.clone_from(&rest.trail);
+            message.set_extras(rest.1.clone());
         }
         message
     }
 
     /// What [`Publication::len`] was.
     pub(super) fn len(&self, topic: &Topic) -> usize {
-        let rest = self.rest.as_ref();
-        let rest = rest.map_or(0, |rest| rest.passed_on.len() + Trail::len(rest.trail.as_ref()));
-        Publication::frame_len(topic, self.payload.len()) + rest
+        let extras = self.rest.as_ref().map_or(0, |rest| rest.1.len());
+        Publication::frame_len(topic, self.payload.len()) + extras
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hub::View;
+    use crate::hub::{Trail, View};
     use crate::topic::{Base, Limits};
     use proptest::prelude::*;
 
@@ -108,9 +94,11 @@ mod tests {
                 let mut message = Publication::new(topic.clone(), &payload, kind, "u".into(), time);
                 message.number = payload.len() as u64;
                 if !is_usual {
-                    message.expires = Some(time + Duration::from_secs(1));
-                    message.passed_on = r#""qos": 1"#.into();
-                    message.trail = Some(Trail { stamp: "a.1 a".into(), heard_from: "b".into() });
+                    message.set_extras(Extras {
+                        expires: Some(time + Duration::from_secs(1)),
+                        passed_on: r#""qos": 1"#.into(),
+                        trail: Some(Trail { stamp: "a.1 a".into(), heard_from: "b".into() }),
+                    });
                 }
                 match &mut kept {
                     Some(kept) => kept.replace(&message),
@@ -119,8 +107,8 @@ mod tests {
                 let kept = kept.as_ref().unwrap();
                 let again = kept.message(&topic);
                 prop_assert_eq!(said(&again), said(&message));
-                prop_assert_eq!((again.kind, again.expires), (message.kind, message.expires));
-                prop_assert_eq!((again.number, &again.trail), (message.number, &message.trail));
+                prop_assert_eq!((again.kind, again.extras()), (message.kind, message.extras()));
+                prop_assert_eq!(again.number, message.number);
                 prop_assert_eq!((kept.len(&topic), again.len()), (message.len(), message.len()));
             }
         }

@@ -39,7 +39,7 @@ use last_value::LastValue;
 pub use links::{LinkFigures, Links};
 pub use outbox::{Found, Outbox, SessionId, Until};
 use presence::Presence;
-pub use publication::{Publication, Trail, View};
+pub use publication::{Extras, Publication, Trail, View};
 pub use queue::Bounds;
 pub use relay::{Forward, Refusal, Relayed, Remains};
 pub use rights::Rights;

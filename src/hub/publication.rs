@@ -20,18 +20,32 @@ pub struct Publication {
     pub time: SystemTime,
     /// The user who sent it; `hub` for the hub itself.
     pub from: Arc<str>,
-    /// When it stops being worth delivering.
-    pub expires: Option<SystemTime>,
-    /// What the publisher put into the options, as the inside of a JSON object.
-    pub passed_on: Box<str>,
     /// What is to become of it here; for readers that tell another system.
     pub retention: Retention,
     /// Which message of this hub it is, from 1 on; 0 until it is published.
     pub number: u64,
-    /// Where it has been, if it did not begin here.
-    pub trail: Option<Trail>,
+    /// What few have; apart, so that the others are small.
+    extras: Option<Box<Extras>>,
     /// The frame as a connection at the root reads it. Every other base reads a suffix of it.
     text: Box<[u8]>,
+}
+
+/// What few messages have.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Extras {
+    /// When it stops being worth delivering.
+    pub expires: Option<SystemTime>,
+    /// What the publisher put into the options, as the inside of a JSON object.
+    pub passed_on: Box<str>,
+    /// Where it has been, if it did not begin here.
+    pub trail: Option<Trail>,
+}
+
+impl Extras {
+    /// How many bytes a message has more for them.
+    pub(super) fn len(&self) -> usize {
+        self.passed_on.len() + self.trail.as_ref().map_or(0, |trail| trail.stamp.len())
+    }
 }
 
 /// Where a message has been, in the words of the links. The hub carries it and does not look at it.
@@ -41,13 +55,6 @@ pub struct Trail {
     pub stamp: Box<str>,
     /// The system that it was heard from.
     pub heard_from: Arc<str>,
-}
-
-impl Trail {
-    /// How many bytes a message has more for having one.
-    pub(super) fn len(trail: Option<&Self>) -> usize {
-        trail.map_or(0, |trail| trail.stamp.len())
-    }
 }
 
 /// From where a session reads, and what it wants to see.
@@ -89,11 +96,9 @@ impl Publication {
             kind,
             time,
             from,
-            expires: None,
-            passed_on: "".into(),
             retention: Retention::Pass,
             number: 0,
-            trail: None,
+            extras: None,
             text: text.into_boxed_slice(),
         }
     }
@@ -105,6 +110,20 @@ impl Publication {
         std::str::from_utf8(payload).unwrap_or_default()
     }
 
+    /// What few have.
+    pub fn extras(&self) -> Option<&Extras> {
+        self.extras.as_deref()
+    }
+
+    /// Where it has been, if it did not begin here.
+    pub fn trail(&self) -> Option<&Trail> {
+        self.extras()?.trail.as_ref()
+    }
+
+    pub(super) fn set_extras(&mut self, extras: Extras) {
+        self.extras = (extras != Extras::default()).then(|| Box::new(extras));
+    }
+
     /// How many bytes a frame has at the root: `["topic", payload]`.
     pub(super) fn frame_len(topic: &Topic, payload: usize) -> usize {
         frame::escaped_len(topic.as_str()) + payload + r#"["", ]"#.len()
@@ -113,7 +132,7 @@ impl Publication {
     /// What it counts for against the bounds of queues and of the store: the bytes of the frame at the root, and of
     /// what came with it.
     pub fn len(&self) -> usize {
-        self.text.len() + self.passed_on.len() + Trail::len(self.trail.as_ref())
+        self.text.len() + self.extras().map_or(0, Extras::len)
     }
 
     /// A frame is never empty.
@@ -123,7 +142,7 @@ impl Publication {
 
     /// Whether it is too old to be delivered.
     pub fn has_expired(&self, now: SystemTime) -> bool {
-        self.expires.is_some_and(|expires| expires <= now)
+        self.extras().and_then(|extras| extras.expires).is_some_and(|expires| expires <= now)
     }
 
     /// The frame as seen from a base, in two pieces that need only be written one after the other.
@@ -142,11 +161,9 @@ impl Publication {
     /// The third element with the comma before it.
     pub fn annotation(&self, retained: bool) -> String {
         let (time, from) = (timestamp::milliseconds(self.time), Value::from(&*self.from));
-        let comma = if self.passed_on.is_empty() { "" } else { ", " };
-        format!(
-            ", {{\"retained\": {retained}, \"time\": \"{time}\", \"from\": {from}{comma}{}}}",
-            self.passed_on
-        )
+        let passed_on = self.extras().map_or("", |extras| &*extras.passed_on);
+        let comma = if passed_on.is_empty() { "" } else { ", " };
+        format!(", {{\"retained\": {retained}, \"time\": \"{time}\", \"from\": {from}{comma}{passed_on}}}")
     }
 }
 
@@ -187,7 +204,7 @@ mod tests {
         let topic = Topic::parse("a/b", &Limits::default()).unwrap();
         let mut message =
             Publication::new(topic, "1", Kind::Reading, "ja\"na".into(), SystemTime::UNIX_EPOCH);
-        message.passed_on = r#""qos": 1"#.into();
+        message.set_extras(Extras { passed_on: r#""qos": 1"#.into(), ..Extras::default() });
         let view = View::from(&Base::ROOT);
         let text = message.frame_with_options(view, &message.annotation(true)).concat();
         assert_eq!(

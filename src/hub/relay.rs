@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::publication::{Publication, Trail};
+use super::publication::{Extras, Publication, Trail};
 use super::queue::Item;
 use super::session::{Answer, Drained, LastValues, Session};
 use super::{Hub, Retention, StoreFull};
@@ -112,7 +112,7 @@ impl Session {
         let retention = retention.unwrap_or_else(|| self.usual_retention(&topic, kind));
         let from = Arc::clone(&self.client.user);
         let mut message = Publication::new(topic, payload, kind, from, now);
-        message.trail = trail;
+        message.set_extras(Extras { trail, ..Extras::default() });
         Ok(self.publish(message, retention)?)
     }
 }
