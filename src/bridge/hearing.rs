@@ -12,6 +12,17 @@ use super::settings::LinkSettings;
 use crate::hub::{Client, Drained, Found, Hub, Rates, Relayed, Rights, Session, Side};
 use crate::topic::{Base, Filter};
 
+/// How things stand with the last values that the broker is to have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Recall {
+    /// It has them, or wants none.
+    Done,
+    /// The hub is yet to be asked for them: there is no broker, or too much waits for it.
+    Due,
+    /// The hub was asked, and they come.
+    Coming,
+}
+
 /// Last values that are taken from the hub ahead of what the broker takes.
 const LAST_VALUES: usize = 1000;
 /// Room for so many messages is kept between two looks.
@@ -41,8 +52,15 @@ impl Link {
     /// Asks the hub for last values, if there is a broker that is to have them.
     pub(super) fn recall(&mut self) {
         let tells = |rule: &Rule| rule.direction.is_out() && rule.retain != Retain::Never;
-        self.recalling = self.settings.rules.iter().any(tells);
-        if self.recalling && self.is_connected {
+        self.recall = if self.settings.rules.iter().any(tells) { Recall::Due } else { Recall::Done };
+        self.recall_if_due();
+    }
+
+    /// Asks for last values when there is room for them. Until then the link listens to the hub, as a long queue would
+    /// otherwise have the messages of this moment wait in the hub, which has less room for them.
+    pub(super) fn recall_if_due(&mut self) {
+        if self.recall == Recall::Due && self.is_connected && self.room() > 0 {
+            self.recall = Recall::Coming;
             self.session.recall();
         }
     }
@@ -86,7 +104,7 @@ impl Link {
 
     /// Whether more may come from the hub. Last values wait there at no cost, so they come no faster than they go.
     pub(super) fn has_room(&self) -> bool {
-        !self.recalling || self.room() > 0
+        self.recall != Recall::Coming || self.room() > 0
     }
 
     fn room(&self) -> usize {
@@ -103,10 +121,14 @@ impl Link {
             });
             self.figures.skipped.add(remains.skipped);
             if remains.drained == Drained::Everything {
-                self.recalling &= !self.is_connected;
+                if self.recall == Recall::Coming && self.is_connected {
+                    self.recall = Recall::Done;
+                }
                 break;
             }
-            if sum >= bytes || (self.is_connected && self.recalling && heard.len() >= self.room()) {
+            if sum >= bytes
+                || (self.is_connected && self.recall == Recall::Coming && heard.len() >= self.room())
+            {
                 break;
             }
         }

@@ -14,6 +14,7 @@ use super::ending::Ended;
 use super::estate::Estate;
 use super::flight::{Flight, Flying, Stage};
 use super::guard::{Guard, LinkId};
+use super::hearing::Recall;
 use super::hearing::session;
 use super::packets::{Outgoing, Packet, Version};
 use super::queue::{GaveWay, Queue};
@@ -40,8 +41,7 @@ pub(super) struct Link {
     /// The broker, as trails name it.
     pub(super) broker: Arc<str>,
     pub(super) is_connected: bool,
-    /// Whether last values that were asked for are still to come.
-    pub(super) recalling: bool,
+    pub(super) recall: Recall,
     /// Room for what is taken from the hub.
     pub(super) heard: Vec<Relayed>,
     /// For each SUBSCRIBE that is not yet answered the first of its rules, counted among those of direction in.
@@ -74,7 +74,7 @@ impl Link {
             client_id: settings.client_id.clone().unwrap_or_else(made),
             has_connected: false,
             is_connected: false,
-            recalling: false,
+            recall: Recall::Done,
             heard: Vec::new(),
             unannounced: None,
             asked: HashMap::new(),
@@ -173,9 +173,9 @@ impl Link {
         // The rules may not be those of the life before, and a connection may have ended before the broker had read them.
         if !resumed || is_first || !self.asked.is_empty() {
             self.subscribe(connection);
-            self.recalling = true;
+            self.recall = Recall::Due;
         }
-        if self.recalling {
+        if self.recall != Recall::Done {
             self.recall();
             // What waits already is found there before it is sent.
             if self.has_room() {
@@ -227,6 +227,7 @@ impl Link {
         }
         loop {
             self.pump(connection);
+            self.recall_if_due();
             self.measure();
             if end.is_some() && self.queue.is_empty() && self.flight.is_empty() {
                 return self.leave(connection).await;

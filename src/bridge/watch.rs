@@ -49,11 +49,13 @@ pub(super) struct Watch {
     /// What the files said last, by path.
     said: BTreeMap<PathBuf, Option<Arc<LinkSettings>>>,
     is_first: bool,
+    /// Whether the last look found nothing that could be read.
+    is_unreadable: bool,
 }
 
 impl Watch {
     pub(super) fn of(directory: PathBuf) -> Self {
-        Self { directory, seen: BTreeMap::new(), said: BTreeMap::new(), is_first: true }
+        Self { directory, seen: BTreeMap::new(), said: BTreeMap::new(), is_first: true, is_unreadable: false }
     }
 
     /// Looks at the folder, away from the threads that serve sockets.
@@ -63,7 +65,16 @@ impl Watch {
             return Vec::new();
         };
         // A folder that cannot be read just now says nothing about its files.
-        let Some(marks) = marks else { return Vec::new() };
+        let Some(marks) = marks else {
+            if !std::mem::replace(&mut self.is_unreadable, true) {
+                let directory = self.directory.display();
+                tracing::error!(%directory, "the folder of links cannot be read, so changes there are not seen: let the user of the hub read it");
+            }
+            return Vec::new();
+        };
+        if std::mem::take(&mut self.is_unreadable) {
+            tracing::info!(directory = %self.directory.display(), "the folder of links can be read again");
+        }
         let mut changes = self.gone(&marks);
         for path in self.due(marks) {
             let read = path.clone();
