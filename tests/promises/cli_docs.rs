@@ -35,6 +35,9 @@ fn every_command_of_the_page_on_the_command_line_works() {
     }
 }
 
+/// Runs a program and stops it as Ctrl-C does; how it ended is how that ends.
+const STOP: &str = "stop_after_2_s() { timeout --preserve-status -s INT 2 \"$@\"; }";
+
 #[test]
 fn the_commands_of_the_readme_work() {
     let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
@@ -48,14 +51,18 @@ fn the_commands_of_the_readme_work() {
     assert_eq!(ours.len(), 3);
     for block in ours {
         let block = block.replace("127.0.0.1:8080", &hub.address.to_string());
-        // A line of input in place of a person at the prompt; and the hub itself runs until it is told to stop. Relays are
-        // switched over a broker in `tests/bridge/carrying.rs`.
-        let lines =
-            block.lines().filter(|line| !line.contains("--listen") && !line.contains("mosquitto_pub"));
+        // The hub itself runs until it is told to stop, here at a port that is free.
+        let block =
+            block.replace("clown-hub --listen 0.0.0.0:8080", "stop_after_2_s clown-hub --listen 0.0.0.0:0");
+        // A line of input in place of a person at the prompt. Relays are switched over a broker in `tests/bridge/files.rs`.
+        let lines = block.lines().filter(|line| !line.contains("mosquitto_pub"));
         // No pipe, which a command that does not read would break.
-        let typed = |line: &str| line.replacen("clown-hub ", "<<< 'correct horse battery' clown-hub ", 1);
+        let typed = |line: &str| match line.strip_prefix("clown-hub ") {
+            Some(rest) => format!("<<< 'correct horse battery' clown-hub {rest}"),
+            None => line.to_owned(),
+        };
         let script = lines.map(typed).collect::<Vec<_>>().join("\n");
-        let ran = shell(&["bash", "-c"], &format!("set -euo pipefail\n{script}"), home.path(), "");
+        let ran = shell(&["bash", "-c"], &format!("set -euo pipefail\n{STOP}\n{script}"), home.path(), "");
         assert!(ran.status.success(), "{script}\n{ran:?}");
     }
 }
