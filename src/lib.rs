@@ -4,14 +4,16 @@
 //!
 //! * [`topic`]: topics, filters and bases as types.
 //! * [`talk`]: what is on the wire, without a socket: frames, requests, replies, options.
+//! * [`log`]: lines out of the hub, without waiting; [`seldom`]: which of them are worth writing.
 //! * [`shutdown`]: how it stops, and the one place that spawns tasks.
 //! * [`hub`]: who is here, who wants what, what was said last.
 //! * [`access`]: who may come in.
 //! * [`config`]: text to settings, all mistakes at once.
 //! * [`simulator`]: nodes that are not there.
-//! * [`server`]: listeners, doors and connections.
+//! * [`connection`]: one byte stream, one session.
+//! * [`server`]: listeners and doors.
 //! * [`client`]: a client of any hub, for the subcommands that are one.
-//! * [`bridge`]: links to MQTT brokers.
+//! * [`links`]: links to MQTT brokers.
 //! * [`cli`]: the program; it puts the others together.
 //!
 //! The life of a message: a connection in [`server`] reads a text and hands it to its [`hub::Session`], which walks
@@ -25,11 +27,15 @@
 //! bound in `docs/configuration.md`.
 
 pub mod access;
-pub mod bridge;
+
 pub mod cli;
 pub mod client;
 pub mod config;
+pub mod connection;
 pub mod hub;
+pub mod links;
+pub mod log;
+pub mod seldom;
 pub mod server;
 pub mod shutdown;
 pub mod simulator;

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use clown_hub::bridge::file::{KEYS, NUMBERS, Number, RULE_KEYS};
 use clown_hub::hub::{Figures, LinkFigures};
+use clown_hub::links::file::{KEYS, NUMBERS, Number, RULE_KEYS};
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -224,7 +224,7 @@ fn every_key_and_every_figure_of_a_link_stand_in_the_documents_and_no_others() {
 
 /// The closes in the source of `Ending::close`: each code, and its reason where that is a plain text.
 fn closes() -> Vec<(u16, Option<String>)> {
-    let source = read(&root().join("src/server/ending.rs"));
+    let source = read(&root().join("src/connection/ending.rs"));
     let source = source.split("#[cfg(test)]").next().unwrap_or_default();
     let close = |line: &str| {
         let (code, rest) = line.split_once("(1")?.1.split_once(", ")?;
@@ -239,7 +239,7 @@ fn closes() -> Vec<(u16, Option<String>)> {
 fn every_close_code_and_its_reason_stand_in_clause_8() {
     let chapter = chapter(&document("protocol.md"), 8);
     let closes = closes();
-    assert!(closes.len() > 8, "only {} closes were found in src/server/ending.rs", closes.len());
+    assert!(closes.len() > 8, "only {} closes were found in src/connection/ending.rs", closes.len());
     for (code, reason) in &closes {
         let rows = chapter.lines().filter(|line| line.starts_with('|'));
         let told = rows.filter(|row| row.contains(&format!("`{code}`")));

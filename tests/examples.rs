@@ -4,8 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use clown_hub::access::Accounts;
-use clown_hub::bridge::file::parse;
 use clown_hub::config::{Sources, load};
+use clown_hub::links::file::parse;
 use clown_hub::topic::Limits;
 
 fn config() -> PathBuf {

@@ -10,10 +10,10 @@ use clap::{Args, Subcommand};
 use super::OperatorError;
 use super::exit::help_end;
 use super::serve::ConfigArgs;
-use crate::bridge::file::{self, Mistake};
-use crate::bridge::rules::{Rule, example};
-use crate::bridge::settings::LinkSettings;
-use crate::bridge::small_file;
+use crate::links::file::{self, Mistake};
+use crate::links::rules::{Rule, example};
+use crate::links::settings::LinkSettings;
+use crate::links::small_file;
 use crate::topic::{Limits, Topic};
 
 #[derive(Debug, Subcommand)]

@@ -11,6 +11,7 @@ mod configuration;
 mod duration;
 mod exit;
 mod hub_args;
+mod logging;
 mod nodes;
 mod output;
 mod publish;
@@ -26,7 +27,6 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use self::exit::OperatorError;
-use crate::config::LogFormat;
 
 /// An IoT publish/subscribe hub that speaks Clown.Talk.
 ///
@@ -140,6 +140,7 @@ impl Cli {
             Some(Command::Config(command)) => configuration::config(&command),
             Some(Command::Completions(args)) => completions::completions(&args),
         };
+        logging::finish();
         match result {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) if error.is::<output::ReaderGone>() => ExitCode::SUCCESS,
@@ -158,27 +159,6 @@ fn block_on<T>(client: impl Future<Output = anyhow::Result<T>>) -> anyhow::Resul
     // A read of standard input may still wait for a key.
     runtime.shutdown_background();
     ended
-}
-
-/// Sends the log to standard error.
-fn start_log(filter: &str, format: LogFormat) -> anyhow::Result<()> {
-    use std::io::IsTerminal;
-    let is_word = !filter.is_empty() && filter.chars().all(char::is_alphanumeric);
-    if is_word && filter.parse::<tracing_subscriber::filter::LevelFilter>().is_err() {
-        let sentence = format!("log.filter: no level {filter:?}; use off, error, warn, info, debug or trace");
-        return Err(OperatorError::new(sentence).into());
-    }
-    let filter = tracing_subscriber::EnvFilter::try_new(filter)
-        .map_err(|error| OperatorError::new(format!("log.filter: {error}")))?;
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr);
-    match format {
-        LogFormat::Text => log.with_target(false).init(),
-        LogFormat::Json => log.json().flatten_event(true).init(),
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -11,12 +11,13 @@ use anyhow::Context;
 use clap::Args;
 use tokio::net::{TcpListener, TcpSocket};
 
-use super::{OperatorError, ServeArgs, key_and_value, start_log};
+use super::{OperatorError, ServeArgs, key_and_value, logging};
 use crate::access::{self, Access, Accounts};
-use crate::bridge;
 use crate::config::{self, Run, Settings};
+use crate::connection::Patience;
 use crate::hub::{self, Bounds, Client, Hub, Rates, Rights, Side};
-use crate::server::{self, Patience, Server};
+use crate::links;
+use crate::server::{self, Server};
 use crate::shutdown::{Ended, Shutdown, Signals};
 use crate::simulator::Kit;
 use crate::simulator::run::{Pace, in_hub};
@@ -24,7 +25,7 @@ use crate::topic::Base;
 
 pub(super) fn serve(args: ServeArgs) -> anyhow::Result<()> {
     let settings = configuration(args)?;
-    start_log(&settings.log.filter, settings.log.format)?;
+    logging::start(&settings.log.filter, settings.log.format)?;
     let accounts = accounts(&settings.users.file)?;
     refuse_demo_elsewhere(&accounts, &settings)?;
     for sentence in never_given_a_password(&accounts, &settings.users.file) {
@@ -179,7 +180,7 @@ async fn run(settings: Settings, accounts: Accounts) -> anyhow::Result<()> {
     }
     server.tell_figures();
     let bridges = settings.bridges.directory.clone();
-    shutdown.spawn(bridge::run(Arc::clone(&hub), bridges, settings.figures.every, shutdown.clone()));
+    shutdown.spawn(links::run(Arc::clone(&hub), bridges, settings.figures.every, shutdown.clone()));
     let simulated = simulate(&hub, &settings, is_demo, &shutdown);
     let boards = is_demo || settings.diagnostics.enabled;
     say_where(address, line_address, is_demo, boards, &simulated);

@@ -6,7 +6,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::hub_args::Secret;
-use super::{OperatorError, start_log};
+use super::{OperatorError, logging};
 use crate::config::LogFormat;
 use crate::shutdown::Signals;
 use crate::simulator::Kit;
@@ -57,7 +57,7 @@ fn speed(text: &str) -> Result<f64, String> {
 
 pub(super) fn sim(args: &SimArgs) -> anyhow::Result<()> {
     let remotes = remotes(args)?;
-    start_log("info", LogFormat::Text)?;
+    logging::start("info", LogFormat::Text)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(run(remotes, args))
 }

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::{log, seldom};
+
 /// One number, changed without waiting.
 #[derive(Debug, Default)]
 pub struct Figure(AtomicU64);
@@ -51,6 +53,8 @@ macro_rules! figures {
         impl Figures {
             /// All of them: the topic under `$SYS/hub`, what it means, how it moves, and its value.
             pub fn all(&self) -> impl Iterator<Item = (&'static str, &'static str, Grows, u64)> {
+                self.log_lost.set(log::left_out());
+                self.log_rare.set(seldom::left_out());
                 [$(($topic, concat!($($doc),+), Grows::$grows, self.$field.value()),)+].into_iter()
             }
         }
@@ -92,4 +96,8 @@ figures! {
     retained_bytes "retained/bytes" AndShrinks;
     /// Last values that could not be kept because the store was full
     retained_refused "retained/refused" Only;
+    /// Lines of the log that are missing because nobody read the log
+    log_lost "log/lost" Only;
+    /// Lines of the log that were left out because there were many of their kind
+    log_rare "log/rare" Only;
 }

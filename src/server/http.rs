@@ -23,9 +23,9 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::diagnostics::{self, Endpoint};
 use super::gate::{self, Guest, Stranger};
-use super::websocket::WebSocket;
-use super::{App, Signs, Visit, connection, metrics, page, session_api};
+use super::{App, Visit, metrics, page, session_api};
 use crate::access::LoginError;
+use crate::connection::{self, Signs, WebSocket};
 use crate::hub::{Client, Rights, Session, Side};
 use crate::topic::{Base, Filter, Limits};
 

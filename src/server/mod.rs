@@ -1,19 +1,12 @@
 //! The edge towards the network: listeners, doors and limits. Floor 2: knows the hub, Clown.Talk, topics,
 //! access and shutdown, the type of a web origin from the configuration, and no other edge.
 
-mod bell;
-mod connection;
 mod diagnostics;
-mod ending;
 mod gate;
 mod http;
-mod line;
-mod messages;
 mod metrics;
-mod outgoing;
 mod page;
 mod session_api;
-mod websocket;
 
 use std::io;
 use std::net::SocketAddr;
@@ -33,13 +26,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{interval, sleep, timeout};
 use tower::ServiceExt;
 
-pub use connection::Patience;
-use connection::{Signs, Wire};
 use diagnostics::Diagnostics;
-use ending::Ending;
 
 use crate::access::{Access, LoginError};
 use crate::config::WebOrigin;
+use crate::connection::{self, Ending, Hello, Lines, Patience, Signs, Wire};
 use crate::hub::{Hub, Rates};
 use crate::shutdown::Shutdown;
 use crate::talk::Reply;
@@ -289,7 +280,7 @@ async fn serve_lines(app: Arc<App>, stream: TcpStream, visit: Visit) {
     const NEVER: Duration = Duration::from_hours(87600);
     let patience = app.settings.patience;
     prepare(&stream, patience);
-    let mut wire = line::Lines::new(stream, app.hub.settings().message_bytes);
+    let mut wire = Lines::new(stream, app.hub.settings().message_bytes);
     let greeted = tokio::select! {
         greeted = timeout(app.settings.handshake, greet(&app, &mut wire, &visit)) => greeted,
         () = app.shutdown.drain().cancelled() => Ok(Err(Ending::ShuttingDown)),
@@ -306,7 +297,7 @@ async fn serve_lines(app: Arc<App>, stream: TcpStream, visit: Visit) {
 }
 
 /// A client who gave no good first line is told so in the words of the protocol.
-async fn refuse_line(wire: &mut line::Lines<TcpStream>, ending: &Ending) {
+async fn refuse_line(wire: &mut Lines<TcpStream>, ending: &Ending) {
     let reply = Reply::ConfigError { reason: ending.cause().into_owned(), filters: vec![] };
     wire.frame(&[reply.text().as_bytes()]);
     wire.close(ending).await;
@@ -315,7 +306,7 @@ async fn refuse_line(wire: &mut line::Lines<TcpStream>, ending: &Ending) {
 /// Reads the first line, lets its sender in, and takes the line as the `config/set` that it is.
 async fn greet(
     app: &App,
-    wire: &mut line::Lines<TcpStream>,
+    wire: &mut Lines<TcpStream>,
     visit: &Visit,
 ) -> Result<(crate::hub::Session, Option<OwnedSemaphorePermit>), Ending> {
     let line = loop {
@@ -330,7 +321,7 @@ async fn greet(
         }
     };
     let refuse = |why: &'static str| Ending::NotSignedIn(why.into());
-    let hello = line::Hello::parse(&line)?;
+    let hello = Hello::parse(&line)?;
     let login = app.access.login(visit.address.ip(), &hello.user, hello.password.as_bytes()).await;
     let user = login.map_err(|error: LoginError| Ending::NotSignedIn(error.to_string().into()))?;
     let base = Base::parse(&hello.base, &app.hub.settings().topic)

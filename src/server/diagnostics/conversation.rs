@@ -16,10 +16,8 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::endpoint::{Answer, Endpoint};
+use crate::connection::{Ending, Incoming, Patience, Signs, WebSocket, Wire};
 use crate::hub::{Allowance, Rates};
-use crate::server::connection::{Incoming, Patience, Signs, Wire};
-use crate::server::ending::Ending;
-use crate::server::websocket::WebSocket;
 
 /// Messages of one connection that have a line each in the log.
 const LOGGED: u64 = 100;

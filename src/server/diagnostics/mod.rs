@@ -18,9 +18,8 @@ use tokio_util::sync::CancellationToken;
 use self::conversation::{Caller, Limits};
 pub(crate) use self::endpoint::Endpoint;
 use self::streaming::Streaming;
-use super::connection::Signs;
-use super::websocket::WebSocket;
 use super::{App, Visit, gate, http};
+use crate::connection::{Signs, WebSocket};
 
 /// The largest message that `/echo` gives back. The large cases of the conformance tests need as much.
 const ECHOED_BYTES: usize = 16 * 1024 * 1024;

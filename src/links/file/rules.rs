@@ -4,9 +4,9 @@ use toml::de::DeValue;
 
 use super::reader::{Reader, Table, Value, at};
 use super::{MOST_RULES, Mistake, Number, RULE_KEYS};
-use crate::bridge::packets::Version;
-use crate::bridge::rules::{Direction, Draft, Empty, Overlap, Qos, Retain, Rule, Rules, Text};
 use crate::config::quoted;
+use crate::links::packets::Version;
+use crate::links::rules::{Direction, Draft, Empty, Overlap, Qos, Retain, Rule, Rules, Text};
 
 impl Reader<'_> {
     pub(super) fn rules(&mut self, table: &Table<'_>, version: Version) -> Option<Rules> {

@@ -4,8 +4,8 @@ use bytes::{Buf, BytesMut};
 use rumqttc::v5::mqttbytes::v5;
 
 use super::{Fault, Packet, Publish, Refused, TAKEN_OVER, Untakeable, Version, Welcome};
-use crate::bridge::rules::Qos;
-use crate::bridge::stamp;
+use crate::links::rules::Qos;
+use crate::links::stamp;
 
 /// The room of packets up to this is used again for the next ones.
 const LARGE: usize = 128 * 1024;

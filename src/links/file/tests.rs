@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use super::*;
-use crate::bridge::packets::Version;
-use crate::bridge::rules::{Qos, Retain};
+use crate::links::packets::Version;
+use crate::links::rules::{Qos, Retain};
 
 fn told(text: &str) -> String {
     match parse("house", "bridges/house.toml", text, &Limits::default()) {

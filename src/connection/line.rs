@@ -11,9 +11,9 @@ use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::timeout;
 
-use super::connection::{Incoming, Wire};
 use super::ending::Ending;
 use super::outgoing::Outgoing;
+use super::{Incoming, Wire};
 use crate::hub::Side;
 use crate::talk::Frames;
 

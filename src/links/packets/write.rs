@@ -5,8 +5,8 @@ use rumqttc::mqttbytes::v4;
 use rumqttc::v5::mqttbytes::{QoS as QoS5, v5};
 
 use super::{Hello, Outgoing, Version};
-use crate::bridge::rules::Qos;
-use crate::bridge::stamp;
+use crate::links::rules::Qos;
+use crate::links::stamp;
 
 /// The most that may stand behind the length of a packet.
 const MOST_REMAINING: usize = 0x0fff_ffff;

@@ -4,8 +4,14 @@
 //! else. What is to be written is taken from the outbox only when the last write is done, so a slow reader's backlog
 //! is in one bounded place.
 
+mod bell;
+mod ending;
+mod line;
+mod messages;
+mod outgoing;
 #[cfg(test)]
 mod tests;
+mod websocket;
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -16,8 +22,10 @@ use std::time::{Duration, SystemTime};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture, WaitForCancellationFutureOwned};
 
-use super::bell::Bell;
-use super::ending::Ending;
+use self::bell::Bell;
+pub(crate) use self::ending::Ending;
+pub(crate) use self::line::{Hello, Lines};
+pub(crate) use self::websocket::WebSocket;
 use crate::hub::{Drained, Found, Session, Until};
 use crate::talk::Frames;
 

@@ -226,7 +226,7 @@ pub(super) mod tests {
 
     static PUBLISHED: AtomicU64 = AtomicU64::new(1);
 
-    pub(in crate::bridge) fn entry(topic: &str, payload: &str) -> Entry {
+    pub(in crate::links) fn entry(topic: &str, payload: &str) -> Entry {
         let topic = Topic::parse(topic, &Limits::default()).unwrap();
         let kind = Kind::of(topic.as_str());
         let mut message = Publication::new(topic, payload, kind, "u".into(), SystemTime::UNIX_EPOCH);
@@ -234,7 +234,7 @@ pub(super) mod tests {
         Entry { relayed: Relayed { message: Arc::new(message), is_last_value: false }, rule: 0 }
     }
 
-    pub(in crate::bridge) fn shown(entry: &Entry) -> String {
+    pub(in crate::links) fn shown(entry: &Entry) -> String {
         format!("{} {}", entry.topic(), entry.relayed.message.payload())
     }
 

@@ -8,10 +8,10 @@ use toml::de::{DeTable, DeValue};
 use url::Url;
 
 use super::{KEYS, Mistake, NUMBERS, Number};
-use crate::bridge::packets::Version;
-use crate::bridge::rules::REMOTE_LIMITS;
-use crate::bridge::settings::{Broker, LinkSettings, Secret};
 use crate::config::{plain, quoted};
+use crate::links::packets::Version;
+use crate::links::rules::REMOTE_LIMITS;
+use crate::links::settings::{Broker, LinkSettings, Secret};
 use crate::topic::{Limits, Topic};
 
 /// What is read, and what was found wrong with it.

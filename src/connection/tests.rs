@@ -1,6 +1,6 @@
 use super::*;
+use crate::connection::WebSocket;
 use crate::hub::{Client, Hub, Rates, Rights, Settings, Side};
-use crate::server::websocket::WebSocket;
 use crate::topic::Base;
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};

@@ -11,10 +11,10 @@ use tokio::time::timeout;
 use tokio_util::io::poll_read_buf;
 
 use super::bell::Bell;
-use super::connection::{Incoming, Wire};
 use super::ending::Ending;
 use super::messages::{Fault, Messages, Signal};
 use super::outgoing::Outgoing;
+use super::{Incoming, Wire};
 
 /// The most bytes of a message that collects several frames.
 const BATCH: usize = 256 * 1024;
