@@ -17,6 +17,7 @@ use super::exit::{broken, help_end};
 use super::hub_args::HubArgs;
 use super::output::{self, Output, notice, reader_gone};
 use super::{OperatorError, block_on};
+use crate::backoff::Backoff;
 use crate::client::{Address, Connection, Failure, Heard, Said};
 use crate::talk::Frames;
 
@@ -108,9 +109,9 @@ async fn passed(until: Option<Instant>) {
 
 /// Listens until it has heard enough; where that is asked for, on one connection after another.
 async fn listen(args: &SubArgs, address: &Address, printer: &mut Printer) -> anyhow::Result<()> {
-    const SHORTEST: Duration = Duration::from_millis(500);
+    const FIRST: Duration = Duration::from_millis(500);
     const LONGEST: Duration = Duration::from_secs(30);
-    let mut wait = SHORTEST;
+    let mut backoff = Backoff::new(FIRST, LONGEST);
     loop {
         let opened = Connection::open(address, false, &settings(args)).await;
         let was_open = opened.is_ok();
@@ -122,8 +123,11 @@ async fn listen(args: &SubArgs, address: &Address, printer: &mut Printer) -> any
         match ended {
             Ok(()) => return Ok(()),
             Err(Failure::Lost(sentence)) if args.reconnect => {
-                wait = if was_open { SHORTEST } else { (wait * 2).min(LONGEST) };
-                notice(&format!("{sentence}; trying again in {wait:?}"));
+                if was_open {
+                    backoff.reset();
+                }
+                let wait = backoff.draw();
+                notice(&format!("{sentence}; trying again in {:.1} s", wait.as_secs_f64()));
                 sleep(wait).await;
             }
             Err(failure) => return Err(broken(failure)),

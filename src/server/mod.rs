@@ -29,6 +29,7 @@ use tower::ServiceExt;
 use diagnostics::Diagnostics;
 
 use crate::access::{Access, LoginError};
+use crate::backoff::Backoff;
 use crate::config::WebOrigin;
 use crate::connection::{self, Ending, Hello, Lines, Patience, Signs, Wire};
 use crate::hub::{Hub, Rates};
@@ -154,16 +155,16 @@ fn tell_figures(hub: &Hub) {
     }
 }
 
-/// Takes connections until the stop sign. Where the process has no descriptor left, the wait grows from 10 ms to 1 s.
+/// Takes connections until the stop sign. Where the process has no descriptor left, it waits longer each time.
 async fn accept(
     app: &App,
     listener: TcpListener,
     full: &'static [u8],
     mut serve: impl FnMut(TcpStream, Visit),
 ) {
-    const SHORTEST: Duration = Duration::from_millis(10);
+    const FIRST: Duration = Duration::from_millis(10);
     const LONGEST: Duration = Duration::from_secs(1);
-    let mut wait = SHORTEST;
+    let mut backoff = Backoff::new(FIRST, LONGEST);
     loop {
         let accepted = tokio::select! {
             () = app.shutdown.drain().cancelled() => return,
@@ -171,7 +172,7 @@ async fn accept(
         };
         match accepted {
             Ok((stream, address)) => {
-                wait = SHORTEST;
+                backoff.reset();
                 match admit(app, address) {
                     Some(visit) => serve(stream, visit),
                     None => turn_away(&stream, address, full),
@@ -179,11 +180,10 @@ async fn accept(
             }
             Err(error) if is_the_clients(&error) => {}
             Err(error) => {
-                if wait == SHORTEST {
+                if backoff.is_fresh() {
                     tracing::error!(%error, "no connection can be taken: raise the limit of open files (ulimit -n)");
                 }
-                sleep(wait).await;
-                wait = (wait * 2).min(LONGEST);
+                sleep(backoff.draw()).await;
             }
         }
     }

@@ -15,6 +15,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use tokio_util::sync::CancellationToken;
 
 use super::{Kit, Line, Moment, Node};
+use crate::backoff::Backoff;
 use crate::hub::{Client, Drained, Found, Hub, Session};
 use crate::talk::Frames;
 
@@ -193,11 +194,11 @@ pub async fn at_remote(
     pace: Pace,
     stop: CancellationToken,
 ) -> Result<(), Refused> {
-    const SHORTEST: Duration = Duration::from_millis(500);
+    const FIRST: Duration = Duration::from_millis(500);
     const LONGEST: Duration = Duration::from_secs(30);
     let mut running = Running::new(kit, seed, pace);
     let mut pending = running.boot();
-    let mut wait = SHORTEST;
+    let mut backoff = Backoff::new(FIRST, LONGEST);
     loop {
         let socket = tokio::select! {
             () = stop.cancelled() => return Ok(()),
@@ -206,7 +207,7 @@ pub async fn at_remote(
         match socket {
             Ok(socket) => {
                 tracing::info!(url = remote.url, ?kit, "simulated node is connected");
-                wait = SHORTEST;
+                backoff.reset();
                 let mut socket = socket;
                 tokio::select! {
                     () = stop.cancelled() => {
@@ -219,14 +220,13 @@ pub async fn at_remote(
             }
             Err(Failure::Final(refused)) => return Err(refused),
             Err(Failure::Passing(reason)) => {
-                tracing::warn!(url = remote.url, reason, "cannot connect, trying again in {wait:?}");
+                tracing::warn!(url = remote.url, reason, "cannot connect, trying again");
             }
         }
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
-            () = sleep(wait) => {}
+            () = sleep(backoff.draw()) => {}
         }
-        wait = (wait * 2).min(LONGEST);
     }
 }
 

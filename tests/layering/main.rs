@@ -101,7 +101,7 @@ const ROOMS: &[Room] = &[
     Room {
         files: &["simulator/run.rs"],
         without: &[],
-        rooms: &["hub", "talk", "topic"],
+        rooms: &["hub", "talk", "topic", "backoff"],
         crates: &["futures_util", "tokio", "tokio_tungstenite", "tokio_util", "tracing", "thiserror"],
         never: &["axum", "hyper", "std::fs", "std::env"],
     },
@@ -147,6 +147,13 @@ const ROOMS: &[Room] = &[
         never: &["std::fs", "std::net", "tokio"],
     },
     Room {
+        files: &["backoff.rs"],
+        without: &[],
+        rooms: &[],
+        crates: &["getrandom"],
+        never: SOCKETS_FILES_CLOCKS,
+    },
+    Room {
         files: &["seldom.rs"],
         without: &[],
         rooms: &[],
@@ -156,7 +163,17 @@ const ROOMS: &[Room] = &[
     Room {
         files: &["server/"],
         without: &[],
-        rooms: &["hub", "talk", "topic", "access", "connection", "seldom", "shutdown", "config::WebOrigin"],
+        rooms: &[
+            "hub",
+            "talk",
+            "topic",
+            "access",
+            "connection",
+            "backoff",
+            "seldom",
+            "shutdown",
+            "config::WebOrigin",
+        ],
         crates: &[
             "axum",
             "base64",
@@ -182,7 +199,7 @@ const ROOMS: &[Room] = &[
     Room {
         files: &["links/"],
         without: &[],
-        rooms: &["hub", "talk", "topic", "seldom", "shutdown", "config::quoted", "config::plain"],
+        rooms: &["hub", "talk", "topic", "backoff", "seldom", "shutdown", "config::quoted", "config::plain"],
         crates: &[
             "base64",
             "bytes",
@@ -227,6 +244,7 @@ const NAMES: &[&str] = &[
     "connection",
     "log",
     "seldom",
+    "backoff",
     "shutdown",
     "client",
     "cli",
