@@ -63,14 +63,34 @@ impl Fleet {
     /// Waits until the hub has confirmed it.
     pub(crate) fn join(&mut self, base: &str, side: Side, filters: &[&str]) -> anyhow::Result<usize> {
         let number = self.clients.len();
-        let guest = Guest { number, base, side, filters };
+        let client = self.enter(Guest { number, base, side, filters })?;
+        self.clients.push(client);
+        Ok(number)
+    }
+
+    /// The same in the place of a client whose connection has ended.
+    pub(crate) fn join_again(
+        &mut self,
+        number: usize,
+        base: &str,
+        side: Side,
+        filters: &[&str],
+    ) -> anyhow::Result<()> {
+        let client = self.enter(Guest { number, base, side, filters })?;
+        if let Some(place) = self.clients.get_mut(number) {
+            *place = client;
+        }
+        Ok(())
+    }
+
+    fn enter(&self, guest: Guest<'_>) -> anyhow::Result<Client> {
         let (stream, rest) = self.dialect.enter(&self.door, guest).context("a client could not join")?;
         stream.set_nonblocking(true)?;
         let mut stream = TcpStream::from_std(stream);
-        self.poll.registry().register(&mut stream, Token(number), Interest::READABLE | Interest::WRITABLE)?;
+        let both = Interest::READABLE | Interest::WRITABLE;
+        self.poll.registry().register(&mut stream, Token(guest.number), both)?;
         let out = Vec::new();
-        self.clients.push(Client { dialect: self.dialect, stream, rest, out, asleep: false, ended: None });
-        Ok(number)
+        Ok(Client { dialect: self.dialect, stream, rest, out, asleep: false, ended: None })
     }
 
     /// Has [`turn`](Self::turn) return at least this often.
@@ -90,6 +110,23 @@ impl Fleet {
         if let Some(client) = self.clients.get_mut(client) {
             client.dialect.say(text, &mut client.out);
         }
+    }
+
+    /// The same for a message that is framed already, as [`Dialect::say`] does it.
+    pub(crate) fn put_framed(&mut self, client: usize, bytes: &[u8]) {
+        if let Some(client) = self.clients.get_mut(client) {
+            client.out.extend_from_slice(bytes);
+        }
+    }
+
+    /// Bytes that the socket has not taken.
+    pub(crate) fn waiting(&self, client: usize) -> usize {
+        self.clients.get(client).map_or(0, |client| client.out.len())
+    }
+
+    /// The port of this machine from which a client is connected.
+    pub(crate) fn port(&self, client: usize) -> Option<u16> {
+        Some(self.clients.get(client)?.stream.local_addr().ok()?.port())
     }
 
     pub(crate) fn flush(&mut self, client: usize) {

@@ -7,11 +7,13 @@ const FINE: u64 = 64;
 pub(crate) struct Latency {
     counts: Vec<u64>,
     total: u64,
+    /// The longest, exactly.
+    worst: u64,
 }
 
 impl Default for Latency {
     fn default() -> Self {
-        Self { counts: vec![0; 64 * 64], total: 0 }
+        Self { counts: vec![0; 64 * 64], total: 0, worst: 0 }
     }
 }
 
@@ -20,12 +22,19 @@ impl Latency {
         if let Some(count) = self.counts.get_mut(bucket(nanoseconds)) {
             *count += 1;
             self.total += 1;
+            self.worst = self.worst.max(nanoseconds);
         }
     }
 
     pub(crate) fn clear(&mut self) {
         self.counts.fill(0);
         self.total = 0;
+        self.worst = 0;
+    }
+
+    /// Microseconds that the slowest message took.
+    pub(crate) fn worst(&self) -> f64 {
+        self.worst as f64 / 1000.0
     }
 
     /// Microseconds that this share of all messages did not exceed.
@@ -75,5 +84,8 @@ mod tests {
             let found = latency.microseconds(share);
             assert!((found - expected).abs() <= expected * 0.02, "{share}: {found}");
         }
+        assert_eq!(latency.worst, 1_000_000);
+        latency.clear();
+        assert_eq!((latency.worst, latency.total), (0, 0));
     }
 }

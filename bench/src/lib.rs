@@ -10,6 +10,7 @@ mod clock;
 mod curve;
 mod dialect;
 mod fleet;
+mod kinds;
 mod latency;
 mod message;
 mod picture;
@@ -22,13 +23,14 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 
 use self::arguments::{Mistake, key_and_value};
 use self::curve::{Growth, Sweep};
+use self::kinds::Kinds;
 use self::recipe::{Own, Recipe};
 use self::report::Report;
-use self::scenario::{Outcome, Scenario, Sizes, Stage};
+use self::scenario::{Kind, Outcome, Scenario, Sizes, Stage};
 
 macro_rules! scenarios {
     () => {
@@ -37,7 +39,7 @@ fanout: 1 publisher, N readers, bursts of B     filters: F wildcard filters, M m
 fanin: N devices, wildcard readers, a rate      stall: one of N readers stops, the data do not
 roundtrip: operator, device, operator           mixed: a day of a house in so many seconds
 idle: N connections that do nothing             retained: V last values under N bases
-unmatched: F filters match nothing, M match all"
+unmatched: F filters match nothing, M match all neighbour: one client beside a dear one"
     };
 }
 
@@ -128,11 +130,19 @@ pub fn run() -> ExitCode {
 
 /// Every message came once and in order, or a sentence that says otherwise.
 fn bench(args: &Arguments) -> anyhow::Result<()> {
-    let mut recipes = vec![hub(args)?];
-    recipes.extend(args.vs.as_deref().map(Recipe::parse).transpose()?);
+    if args.scenario == Scenario::Neighbour {
+        refuse_others(args)?;
+    } else if args.sizes.kind().is_some() {
+        return Err(Mistake::new("--kind belongs to the scenario neighbour").into());
+    }
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         return Err(Mistake::new(format!("the limit of open files cannot be raised: {error}")).into());
     }
+    if args.scenario == Scenario::Neighbour {
+        return neighbour(args);
+    }
+    let mut recipes = vec![hub(args, &args.sizes)?];
+    recipes.extend(args.vs.as_deref().map(Recipe::parse).transpose()?);
     let Some(sweep) = &args.over else {
         let report = measure(args, &args.sizes, &recipes, "")?;
         report.print(args.json);
@@ -148,6 +158,41 @@ fn bench(args: &Arguments) -> anyhow::Result<()> {
     growth.print(args.json);
     args.svg.as_deref().map_or(Ok(()), |file| growth.draw(file))?;
     verdict(growth.complaint())
+}
+
+/// One kind, or all of them in turn.
+fn neighbour(args: &Arguments) -> anyhow::Result<()> {
+    let one = |kind: Kind| {
+        let sizes = args.sizes.of_kind(kind);
+        measure(args, &sizes, &[hub(args, &sizes)?], &format!(" {}", kind.name()))
+    };
+    if let Some(kind) = args.sizes.kind() {
+        let report = one(kind)?;
+        report.print(args.json);
+        return verdict(report.complaint());
+    }
+    let reports = Kind::value_variants().iter().map(|kind| Ok((*kind, one(*kind)?)));
+    let kinds = Kinds(reports.collect::<anyhow::Result<_>>()?);
+    kinds.print(args.json);
+    verdict(kinds.complaint())
+}
+
+/// It needs a hub with its own accounts and with the limits of the default.
+fn refuse_others(args: &Arguments) -> anyhow::Result<()> {
+    let others = [
+        ("--url", args.url.is_some()),
+        ("--target", args.target.is_some()),
+        ("--vs", args.vs.is_some()),
+        ("--over", args.over.is_some()),
+    ];
+    match others.into_iter().find(|(_, given)| *given) {
+        Some((flag, _)) => {
+            let sentence =
+                format!("neighbour starts a hub of its own: name its program by --hub, not by {flag}");
+            Err(Mistake::new(sentence).into())
+        }
+        None => Ok(()),
+    }
 }
 
 fn verdict(complaint: Option<String>) -> anyhow::Result<()> {
@@ -167,13 +212,13 @@ fn measure(args: &Arguments, sizes: &Sizes, recipes: &[Recipe], what: &str) -> a
     Ok(Report::new(args.scenario, &outcomes))
 }
 
-fn hub(args: &Arguments) -> anyhow::Result<Recipe> {
+fn hub(args: &Arguments, sizes: &Sizes) -> anyhow::Result<Recipe> {
     match (&args.target, &args.url, args.pid) {
         (Some(target), ..) => Recipe::parse(target),
         (None, Some(url), Some(pid)) => Recipe::running(url, pid),
         _ => {
-            let keys = args.scenario.keys().chain(args.sets.iter().cloned()).collect();
-            Ok(Recipe::Own(Own { program: args.hub.clone(), keys, accounts: None }))
+            let keys = [args.scenario.keys(sizes), args.sets.clone()].concat();
+            Ok(Recipe::Own(Own { program: args.hub.clone(), keys, accounts: args.scenario.accounts() }))
         }
     }
 }

@@ -154,6 +154,12 @@ impl Progress {
         }
     }
 
+    /// Says something that the figures do not.
+    pub(crate) fn note(&mut self, text: &str) {
+        let cleared = if std::mem::take(&mut self.dirty) { "\r\x1b[K" } else { "" };
+        self.write(&format!("{cleared}{text}\n"));
+    }
+
     #[expect(clippy::unused_self, reason = "only who holds the line writes it")]
     fn write(&self, text: &str) {
         let mut out = std::io::stderr().lock();

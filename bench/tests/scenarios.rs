@@ -120,6 +120,40 @@ fn filters_that_do_not_match_get_nothing_and_those_that_do_get_everything() {
     assert_eq!(report["hub"]["deliveries"].as_u64().unwrap() % 3, 0);
 }
 
+#[test]
+fn an_honest_client_is_served_beside_every_kind_of_neighbour() {
+    let sizes = "neighbour --json --seconds 0.1 --filters 20 --values 300 --readers 2 --burst 50 --pad 20000";
+    let output = generator(sizes.split(' '));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let kinds = report["kinds"].as_array().unwrap();
+    assert_eq!(kinds.len(), 10);
+    for kind in kinds {
+        let hub = &kind["report"]["hub"];
+        assert_eq!((hub["lost"].as_u64(), hub["not_delivered"].as_f64()), (Some(0), Some(0.0)), "{kind}");
+        assert!(hub["round_trips"].as_f64().unwrap() >= 10.0, "{kind}");
+        assert!(hub["attacker_frames_per_second"].as_f64().unwrap() > 0.0, "{kind}");
+        assert_eq!(hub["attacker_cut_offs"], 0.0, "what it does is allowed: {kind}");
+    }
+}
+
+#[test]
+fn a_neighbour_that_is_cut_off_is_counted_and_comes_again() {
+    let args = "neighbour --kind small --json --seconds 1 --set limits.messages_per_second=200";
+    let report: Value = serde_json::from_slice(&generator(args.split(' ')).stdout).unwrap();
+    assert!(report["hub"]["attacker_cut_offs"].as_f64().unwrap() >= 2.0, "{report}");
+    assert_eq!(report["hub"]["not_delivered"], 0.0);
+}
+
+#[test]
+fn the_neighbour_has_a_hub_of_its_own() {
+    for args in ["neighbour --vs hub", "neighbour --over readers=1,2", "fanout --kind small"] {
+        let output = generator(args.split(' '));
+        assert_eq!(output.status.code(), Some(2), "{args}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("neighbour"), "{args}");
+    }
+}
+
 /// The program of a broker, or a line that no one can overlook. `./test` installs them.
 fn broker(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -252,5 +286,41 @@ fn the_help() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.lines().count() <= 36 && text.lines().all(|line| line.chars().count() <= 120), "{text}");
     let text = text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n");
-    assert_snapshot!(text, @"");
+    assert_snapshot!(text, @r##"
+    Put a hub on this machine under load and count what comes back
+
+    Usage: clown-hub-bench [OPTIONS] <SCENARIO>
+
+    Arguments:
+      <SCENARIO>  What is done
+
+    Options:
+          --readers <N>          Connections that read [fanout: 1000, fanin: 4, filters and unmatched:
+                                 100, stall: 10, mixed: 5, neighbour, holders of filters: 50]
+          --devices <N>          Connections that publish, or do nothing [fanin: 1000, idle: 10000,
+                                 mixed: 200]
+          --burst <B>            Messages published at once [fanout: 1, stall: 32, neighbour, frames in
+                                 one message: 10000]
+          --filters <F>          Filters of all readers together [filters and unmatched: 100000;
+                                 neighbour, of each: 1000]
+          --seconds <SECONDS>    How long is measured [mixed: 20, neighbour: 10, else 3]
+          --rounds <N>           Runs of each target, in turns; medians are printed [default: 1, with
+                                 --vs 3]
+          --hub <FILE>           The program of the hub; without it the clown-hub beside this program
+          --url <URL>            A hub that runs already
+          --pid <PID>            The process of that hub
+          --vs <URL_OR_COMMAND>  What to compare with
+          --json                 Print one JSON object
+      -h, --help                 Print help (see more with '--help')
+      -V, --version              Print version
+
+    fanout: 1 publisher, N readers, bursts of B     filters: F wildcard filters, M match a message
+    fanin: N devices, wildcard readers, a rate      stall: one of N readers stops, the data do not
+    roundtrip: operator, device, operator           mixed: a day of a house in so many seconds
+    idle: N connections that do nothing             retained: V last values under N bases
+    unmatched: F filters match nothing, M match all neighbour: one client beside a dear one
+
+    Example: clown-hub-bench fanout --readers 100 --burst 32 --vs target/release/floor
+    All options: clown-hub-bench --help
+    "##);
 }

@@ -5,10 +5,13 @@ mod fanout;
 mod filters;
 mod idle;
 mod mixed;
+mod neighbour;
 mod retained;
 mod roundtrip;
 mod stall;
 mod unmatched;
+
+pub(crate) use self::neighbour::Kind;
 
 use std::fmt;
 
@@ -46,6 +49,7 @@ pub(crate) enum Scenario {
     Unmatched,
     Stall,
     Mixed,
+    Neighbour,
 }
 
 impl fmt::Display for Scenario {
@@ -60,14 +64,23 @@ impl fmt::Display for Scenario {
             Self::Unmatched => "unmatched",
             Self::Stall => "stall",
             Self::Mixed => "mixed",
+            Self::Neighbour => "neighbour",
         })
     }
 }
 
 impl Scenario {
     /// The keys that are set of a hub that is started for it.
-    pub(crate) fn keys(self) -> impl Iterator<Item = String> {
-        LIFTED.iter().map(ToString::to_string)
+    pub(crate) fn keys(self, sizes: &Sizes) -> Vec<String> {
+        match (self, sizes.kind) {
+            (Self::Neighbour, Some(kind)) => neighbour::keys(kind, sizes),
+            _ => LIFTED.map(str::to_owned).to_vec(),
+        }
+    }
+
+    /// The accounts of a hub that is started for it; without them it is the demo.
+    pub(crate) fn accounts(self) -> Option<&'static str> {
+        (self == Self::Neighbour).then_some(neighbour::ACCOUNTS)
     }
 
     pub(crate) fn play(self, stage: &mut Stage<'_>) -> anyhow::Result<Outcome> {
@@ -81,6 +94,7 @@ impl Scenario {
             Self::Unmatched => unmatched::play(stage),
             Self::Stall => stall::play(stage),
             Self::Mixed => mixed::play(stage),
+            Self::Neighbour => neighbour::play(stage),
         }
     }
 }
@@ -88,34 +102,38 @@ impl Scenario {
 /// How much of it; what is not given is the scenario's own choice.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Sizes {
-    /// Connections that read [fanout: 1000, fanin: 4, filters and unmatched: 100, stall: 10, mixed: 5]
+    /// Connections that read [fanout: 1000, fanin: 4, filters and unmatched: 100, stall: 10, mixed: 5,
+    /// neighbour, holders of filters: 50]
     #[arg(long, value_name = "N", value_parser = count(1, 100_000))]
     readers: Option<usize>,
     /// Connections that publish, or do nothing [fanin: 1000, idle: 10000, mixed: 200]
     #[arg(long, value_name = "N", value_parser = count(1, 100_000))]
     devices: Option<usize>,
-    /// Messages published at once [fanout: 1, stall: 32]
+    /// Messages published at once [fanout: 1, stall: 32, neighbour, frames in one message: 10000]
     #[arg(long, value_name = "B", value_parser = count(1, 10_000))]
     burst: Option<usize>,
     /// Messages a second [fanin: 5000]
     #[arg(long, hide_short_help = true, value_name = "N", value_parser = count(1, 1_000_000))]
     rate: Option<usize>,
-    /// Filters of all readers together [filters and unmatched: 100000]
+    /// Filters of all readers together [filters and unmatched: 100000; neighbour, of each: 1000]
     #[arg(long, value_name = "F", value_parser = count(1, 5_000_000))]
     filters: Option<usize>,
     /// How many of them, or beside them, match a message, at most 15 [10]
     #[arg(long, hide_short_help = true, value_name = "M", value_parser = count(1, 15))]
     matches: Option<usize>,
-    /// Last values [retained: 1000000]
+    /// Last values [retained: 1000000, neighbour: 99000]
     #[arg(long, hide_short_help = true, value_name = "V", value_parser = count(1, 5_000_000))]
     values: Option<usize>,
     /// Base topics under which they are [retained: 10000]
     #[arg(long, hide_short_help = true, value_name = "N", value_parser = count(1, 100_000))]
     bases: Option<usize>,
-    /// Bytes added to every message [stall: 4000, else 16]
-    #[arg(long, hide_short_help = true, value_name = "BYTES", value_parser = count(0, 1_000_000))]
+    /// Bytes added to every message [stall: 4000, neighbour: 1 MiB, else 16]
+    #[arg(long, hide_short_help = true, value_name = "BYTES", value_parser = count(0, 1_048_576))]
     pad: Option<usize>,
-    /// How long is measured [mixed: 20, else 3]
+    /// What the neighbour does, as --help lists it [all of them in turn]
+    #[arg(long, hide_short_help = true, value_enum)]
+    kind: Option<Kind>,
+    /// How long is measured [mixed: 20, neighbour: 10, else 3]
     #[arg(long, value_name = "SECONDS")]
     seconds: Option<f64>,
 }
@@ -141,6 +159,15 @@ impl Sizes {
         };
         *size = Some(value);
         Ok(sizes)
+    }
+
+    /// The same for one kind of neighbour.
+    pub(crate) fn of_kind(&self, kind: Kind) -> Self {
+        Self { kind: Some(kind), ..self.clone() }
+    }
+
+    pub(crate) fn kind(&self) -> Option<Kind> {
+        self.kind
     }
 
     fn seconds(&self) -> f64 {
