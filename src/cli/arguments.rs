@@ -2,11 +2,15 @@
 
 use std::ffi::OsString;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 /// Prints what is wrong with the arguments, or the help that was asked for, and ends.
 #[expect(clippy::print_stderr, reason = "no log is set up yet")]
 pub(super) fn complain(error: &clap::Error) -> ! {
+    if is_bench(error) {
+        eprintln!("clown-hub: {BENCH}");
+        std::process::exit(error.exit_code());
+    }
     let text = error.render().to_string();
     let shown = without_secrets(&text, std::env::args_os().skip(1));
     if shown == text || matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
@@ -14,6 +18,15 @@ pub(super) fn complain(error: &clap::Error) -> ! {
     }
     eprint!("{shown}");
     std::process::exit(error.exit_code());
+}
+
+/// The answer to a subcommand that there was once.
+const BENCH: &str = "the load generator is a program of its own; in the folder of the sources, run: \
+                     cargo build --release && cargo run --release -p clown-hub-bench -- --help";
+
+fn is_bench(error: &clap::Error) -> bool {
+    let word = error.get(ContextKind::InvalidSubcommand);
+    matches!(word, Some(ContextValue::String(word)) if word == "bench")
 }
 
 /// The text with three dots in place of arguments that look like a URL. They are not taken apart, as a URL that was

@@ -3,8 +3,6 @@
 mod access;
 mod accounts_file;
 mod arguments;
-#[cfg(target_os = "linux")]
-mod bench;
 mod bridge;
 mod completions;
 mod configuration;
@@ -72,9 +70,6 @@ enum Command {
     Nodes(nodes::NodesArgs),
     /// Run simulated nodes as clients of a hub
     Sim(sim::SimArgs),
-    /// Put a hub on this machine under load and count what comes back
-    #[cfg(target_os = "linux")]
-    Bench(Box<bench::BenchArgs>),
     /// Work on links to MQTT brokers
     #[command(subcommand, after_help = bridge::EXAMPLES)]
     Bridge(bridge::BridgeCommand),
@@ -132,8 +127,6 @@ impl Cli {
             Some(Command::Req(args)) => request::request(&args),
             Some(Command::Nodes(args)) => nodes::nodes(&args),
             Some(Command::Sim(args)) => sim::sim(&args),
-            #[cfg(target_os = "linux")]
-            Some(Command::Bench(args)) => bench::bench(&args),
             Some(Command::Bridge(command)) => bridge::bridge(command),
             Some(Command::User(command)) => user::user(&command),
             Some(Command::Access(command)) => access::access(&command),

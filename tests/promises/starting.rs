@@ -206,7 +206,6 @@ fn help_says_what_there_is() {
       req          Send a command and print its answer
       nodes        List the nodes
       sim          Run simulated nodes as clients of a hub
-      bench        Put a hub on this machine under load and count what comes back
       bridge       Work on links to MQTT brokers
       user         Work on accounts
       access       Ask what an account may do
