@@ -101,7 +101,7 @@ async fn lines_that_are_no_messages_are_told_and_harm_no_other() {
     let ran = publish(&hub, &[], "[\"a\", 1]\nhello\n[\"a/+\", 1]\n[\"clown.talk/-/x\", 1]\n[\"b\", 1]\n");
     assert_eq!(ran.code, Some(2));
     assert_snapshot!(ran.stderr, @r#"
-    clown-hub: line 2: a frame is a JSON array: [topic, payload] (at byte 0); a line is a frame, as ["lamp/set", {"on": true}]
+    clown-hub: line 2: a frame is a JSON array: ["topic", payload] (at byte 0); a line is a frame, as ["lamp/set", {"on": true}]
     clown-hub: line 3: topic "a/+": wildcard at byte 2: a topic names one thing, '+' and '#' are for filters
     clown-hub: line 4: topic "clown.talk/-/x": what begins with clown.talk/ is between this program and the hub
     clown-hub: 3 lines were no messages and left out; the other 2 were published
