@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::escape::escaped;
 use crate::client::Failure;
 
 /// The examples of a help text, with the exit codes below, as `docs/cli.md` has them.
@@ -40,11 +41,11 @@ impl OperatorError {
     }
 }
 
-/// What broke between us and the hub, with its exit code.
+/// What broke between us and the hub, with its exit code. The words may be the hub's, so they stay on one line.
 pub(super) fn broken(failure: Failure) -> anyhow::Error {
     match failure {
-        Failure::Refused(sentence) => OperatorError::refused(sentence).into(),
-        Failure::Address(sentence) => OperatorError::new(sentence).into(),
-        Failure::Lost(sentence) => anyhow::anyhow!(sentence),
+        Failure::Refused(sentence) => OperatorError::refused(escaped(&sentence)).into(),
+        Failure::Address(sentence) => OperatorError::new(escaped(&sentence)).into(),
+        Failure::Lost(sentence) => anyhow::anyhow!("{}", escaped(&sentence)),
     }
 }

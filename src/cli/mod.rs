@@ -3,13 +3,16 @@
 mod access;
 mod accounts_file;
 mod arguments;
+mod banner;
 #[cfg(target_os = "linux")]
 mod bench;
 mod bridge;
 mod completions;
 mod configuration;
 mod duration;
+mod escape;
 mod exit;
+mod habit;
 mod hub_args;
 mod nodes;
 mod output;
@@ -118,6 +121,11 @@ fn key_and_value(text: &str) -> Result<(String, String), String> {
 impl Cli {
     /// Reads the command line, or says what is wrong with it and ends.
     pub fn from_arguments() -> Self {
+        let typed: Vec<_> =
+            std::env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned()).collect();
+        if let Some(sentence) = habit::mosquitto(&typed) {
+            arguments::end_with(&sentence);
+        }
         Self::try_parse().unwrap_or_else(|error| arguments::complain(&error))
     }
 
@@ -144,7 +152,7 @@ impl Cli {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) if error.is::<output::ReaderGone>() => ExitCode::SUCCESS,
             Err(error) => {
-                eprintln!("clown-hub: {error:#}");
+                eprintln!("clown-hub: {}", escape::lines(&format!("{error:#}")));
                 ExitCode::from(error.downcast_ref::<OperatorError>().map_or(1, |error| error.code))
             }
         }

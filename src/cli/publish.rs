@@ -3,6 +3,7 @@
 mod compose;
 mod flow;
 mod lines;
+mod repair;
 
 use std::io::IsTerminal;
 
@@ -10,12 +11,14 @@ use clap::Args;
 use tokio::time::{Instant, timeout};
 
 use self::compose::{Batch, Composer, Shape};
-pub(super) use self::compose::{check_payload, check_topic};
+pub(super) use self::compose::{check_topic, check_typed};
 use self::flow::{Flow, Tally};
 use self::lines::Lines;
-use super::arguments::no_url;
+pub(super) use self::repair::json_of;
+use super::arguments::{no_url, one_payload};
 use super::exit::{broken, help_end};
-use super::hub_args::HubArgs;
+use super::habit::shell;
+use super::hub_args::{HubArgs, typed_url};
 use super::{OperatorError, block_on, output};
 use crate::client::{Connection, Failure, Speaker};
 
@@ -35,6 +38,9 @@ pub(super) struct PubArgs {
     /// The payload, as JSON; without it each line of standard input is one
     #[arg(allow_negative_numbers = true)]
     payload: Option<String>,
+    /// What a shell made of a payload without quotes.
+    #[arg(hide = true, allow_negative_numbers = true)]
+    rest: Vec<String>,
     /// Keep it as the last value of its topic
     #[arg(long)]
     retain: bool,
@@ -64,13 +70,26 @@ const LAST_WORD: std::time::Duration = std::time::Duration::from_millis(200);
 /// Lines that are complained about one by one.
 const COMPLAINTS: u64 = 10;
 
+impl PubArgs {
+    /// What was typed, up to the topic, for a sentence that says what to type.
+    fn command(&self, topic: &str) -> String {
+        let flags = [(self.retain, "--retain"), (self.confirm, "--confirm"), (self.node, "--node")];
+        let flags = flags.into_iter().filter_map(|(is_set, flag)| is_set.then_some(flag));
+        let words = ["clown-hub", "pub"].into_iter().chain(typed_url()).chain(flags);
+        format!("{} {}", words.collect::<Vec<_>>().join(" "), shell(topic))
+    }
+}
+
 pub(super) fn publish(args: &PubArgs) -> anyhow::Result<()> {
     let address = args.hub.address()?;
     let shape = Shape { topic: args.topic.clone(), retain: args.retain, confirm: args.confirm };
     let mut composer = Composer::new(shape);
     // What was typed is checked before anybody is called.
     let mut first = Batch::default();
-    if let Some(payload) = &args.payload {
+    if let (Some(topic), Some(payload)) = (&args.topic, &args.payload) {
+        check_topic(topic).map_err(OperatorError::new)?;
+        let command = args.command(topic);
+        check_typed(&command, &one_payload(&command, payload, &args.rest)?).map_err(OperatorError::new)?;
         composer.add(payload, &mut first).map_err(OperatorError::new)?;
     } else if let Some(topic) = &args.topic {
         check_topic(topic).map_err(OperatorError::new)?;
@@ -85,7 +104,7 @@ pub(super) fn publish(args: &PubArgs) -> anyhow::Result<()> {
             let sentence = format!("the message has {} bytes, this hub takes {most}", first.text.len());
             return Err(OperatorError::new(sentence).into());
         }
-        let flow = Flow::new(limits, args.confirm);
+        let flow = Flow::new(limits, args.confirm, args.retain);
         let mut lines = args.payload.is_none().then(|| Lines::new(limits.message_bytes));
         let speaking = async {
             if first.frames > 0 {
