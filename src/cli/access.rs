@@ -37,11 +37,8 @@ pub(super) struct ExplainArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Deed {
-    /// Publish to a topic
     Publish,
-    /// Publish to a topic with the option `retain`
     Retain,
-    /// Subscribe to a filter
     Subscribe,
 }
 

@@ -2,17 +2,23 @@
 
 use std::ffi::OsString;
 
+use clap::Parser;
 use clap::error::ErrorKind;
 
 use super::habit::shell;
 use super::publish::json_of;
-use super::{OperatorError, escape};
+use super::{Cli, OperatorError, escape};
 
 /// Prints what is wrong with the arguments, or the help that was asked for, and ends.
 #[expect(clippy::print_stderr, reason = "no log is set up yet")]
-pub(super) fn complain(error: &clap::Error) -> ! {
+pub(super) fn complain(error: clap::Error) -> ! {
+    // What a script typed may be the words of others. The same complaint, about those words as they may be shown:
+    let args: Vec<_> = std::env::args_os()
+        .map(|arg| OsString::from(escape::escaped(&arg.to_string_lossy()).into_owned()))
+        .collect();
+    let error = Cli::try_parse_from(&args).err().unwrap_or(error);
     let text = error.render().to_string();
-    let shown = without_secrets(&text, std::env::args_os().skip(1));
+    let shown = without_secrets(&text, args.into_iter().skip(1));
     let shown = escape::lines(&shown);
     if shown == text || matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         error.exit();

@@ -64,11 +64,7 @@ fn check(args: CheckArgs) -> anyhow::Result<()> {
         )?;
     }
     output::print(&text)?;
-    if mistakes.is_empty() {
-        Ok(())
-    } else {
-        Err(OperatorError::new(format!("bridges\n{}", mistakes.join("\n"))).into())
-    }
+    if mistakes.is_empty() { Ok(()) } else { Err(OperatorError::list("bridges", mistakes).into()) }
 }
 
 /// An example may be looked at, too.

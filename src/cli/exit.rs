@@ -27,25 +27,36 @@ pub(super) struct OperatorError {
 impl OperatorError {
     /// A mistake in arguments, files or payloads.
     pub(super) fn new(sentence: impl fmt::Display) -> Self {
-        Self { code: 2, sentence: sentence.to_string() }
+        Self::with_code(2, sentence)
+    }
+
+    /// Several mistakes in what `head` names, a line each.
+    pub(super) fn list(head: &str, mistakes: impl IntoIterator<Item = impl fmt::Display>) -> Self {
+        let lines = mistakes.into_iter().map(|mistake| format!("\n{}", escaped(&mistake.to_string())));
+        Self { code: 2, sentence: head.to_owned() + &lines.collect::<String>() }
+    }
+
+    /// A sentence stays on one line, whoever's words are in it.
+    fn with_code(code: u8, sentence: impl fmt::Display) -> Self {
+        Self { code, sentence: escaped(&sentence.to_string()).into_owned() }
     }
 
     /// The other side was asked, and said no.
     pub(super) fn refused(sentence: impl fmt::Display) -> Self {
-        Self { code: 3, sentence: sentence.to_string() }
+        Self::with_code(3, sentence)
     }
 
     /// The other side said nothing for as long as was asked for.
     pub(super) fn no_answer(sentence: impl fmt::Display) -> Self {
-        Self { code: 4, sentence: sentence.to_string() }
+        Self::with_code(4, sentence)
     }
 }
 
-/// What broke between us and the hub, with its exit code. The words may be the hub's, so they stay on one line.
+/// What broke between us and the hub, with its exit code.
 pub(super) fn broken(failure: Failure) -> anyhow::Error {
     match failure {
-        Failure::Refused(sentence) => OperatorError::refused(escaped(&sentence)).into(),
-        Failure::Address(sentence) => OperatorError::new(escaped(&sentence)).into(),
-        Failure::Lost(sentence) => anyhow::anyhow!("{}", escaped(&sentence)),
+        Failure::Refused(sentence) => OperatorError::refused(sentence).into(),
+        Failure::Address(sentence) => OperatorError::new(sentence).into(),
+        Failure::Lost(sentence) => anyhow::anyhow!(sentence),
     }
 }

@@ -126,7 +126,7 @@ impl Cli {
         if let Some(sentence) = habit::mosquitto(&typed) {
             arguments::end_with(&sentence);
         }
-        Self::try_parse().unwrap_or_else(|error| arguments::complain(&error))
+        Self::try_parse().unwrap_or_else(|error| arguments::complain(error))
     }
 
     /// Does what was asked for, and says so by the exit code.
@@ -151,10 +151,16 @@ impl Cli {
         match result {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) if error.is::<output::ReaderGone>() => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("clown-hub: {}", escape::lines(&format!("{error:#}")));
-                ExitCode::from(error.downcast_ref::<OperatorError>().map_or(1, |error| error.code))
-            }
+            Err(error) => match error.downcast_ref::<OperatorError>() {
+                Some(error) => {
+                    eprintln!("clown-hub: {error}");
+                    ExitCode::from(error.code)
+                }
+                None => {
+                    eprintln!("clown-hub: {}", escape::escaped(&format!("{error:#}")));
+                    ExitCode::FAILURE
+                }
+            },
         }
     }
 }

@@ -78,7 +78,7 @@ fn sources(
 }
 
 fn load(sources: &config::Sources) -> anyhow::Result<Settings> {
-    Ok(config::load(sources).map_err(|mistakes| OperatorError::new(format!("configuration\n{mistakes}")))?)
+    Ok(config::load(sources).map_err(|mistakes| OperatorError::list("configuration", mistakes.iter()))?)
 }
 
 pub(super) fn configuration(args: ServeArgs) -> anyhow::Result<Settings> {
@@ -94,8 +94,7 @@ pub(super) fn accounts(file: &Path) -> anyhow::Result<Accounts> {
     let shown = file.display();
     match std::fs::read_to_string(file) {
         Ok(text) => Ok(Accounts::parse(&text, &shown.to_string()).map_err(|mistakes| {
-            let mistakes: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
-            OperatorError::new(format!("accounts\n{}", mistakes.join("\n")))
+            OperatorError::list("accounts", &mistakes)
         })?),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && file == Path::new(DEMO_WITHOUT) => {
             Ok(Accounts::demo())

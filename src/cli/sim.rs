@@ -5,7 +5,6 @@ use clap::{Args, ValueEnum};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::escape::escaped;
 use super::exit::help_end;
 use super::hub_args::{HubArgs, Secret};
 use super::{OperatorError, start_log};
@@ -93,8 +92,8 @@ async fn run(remotes: Vec<Remote>, args: &SimArgs) -> anyhow::Result<()> {
 fn refused(refused: Refused) -> OperatorError {
     let sentence = refused.to_string();
     match refused {
-        Refused::Status { .. } => OperatorError::refused(escaped(&sentence)),
-        Refused::Address { .. } => OperatorError::new(escaped(&sentence)),
+        Refused::Status { .. } => OperatorError::refused(sentence),
+        Refused::Address { .. } => OperatorError::new(sentence),
     }
 }
 

@@ -22,7 +22,6 @@ use crate::talk::Frames;
 
 const AFTER_HELP: &str = help_end!(
     "Examples:
-  clown-hub sub
   clown-hub sub 'thermometer/#' relay/+ --format json --count 10
   clown-hub sub --retained only --format csv --timestamps > now.csv"
 );
@@ -49,7 +48,7 @@ pub(super) struct SubArgs {
     /// Print last values `only` and end, or leave them out (`no`)
     #[arg(long, value_name = "WHICH", value_enum, hide_possible_values = true)]
     retained: Option<Retained>,
-    /// Do not escape what a terminal would obey; for pipes and files only
+    /// Print all as it came, without escapes; for pipes and files only
     #[arg(long)]
     raw: bool,
     /// Connect again when the hub goes away

@@ -7,6 +7,7 @@ use futures_util::{FutureExt, SinkExt, StreamExt};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::http::header::AUTHORIZATION;
 use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
@@ -245,8 +246,13 @@ async fn reach(address: &Address, url: &str) -> Result<TcpStream, Failure> {
 
 /// Something listens there and does not speak HTTP, or hangs up.
 fn no_hub(url: &str, error: &Error) -> Failure {
+    let what = match error {
+        Error::Io(_) | Error::Protocol(ProtocolError::HandshakeIncomplete) => "it hung up".to_owned(),
+        Error::Protocol(ProtocolError::HttparseError(_)) => "it does not speak HTTP".to_owned(),
+        error => error.to_string(),
+    };
     Failure::Lost(format!(
-        "{url}: what listens there is no Clown Hub ({error}); is that the port of an MQTT broker? \
+        "{url}: what listens there is no Clown Hub: {what}; is that the port of an MQTT broker? \
          A hub says its own when it starts, which is 8080 unless it was told another"
     ))
 }

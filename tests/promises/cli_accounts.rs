@@ -118,7 +118,7 @@ fn rights_are_explained_by_the_filter_that_decides() {
     };
     let (code, text) = explained(&["anna", "publish", "a/lamp/set"]);
     assert_eq!(code, Some(0));
-    assert_snapshot!(text, @r#"yes: anna may publish to a/lamp/set, by publish = ["a/+/set"]"#);
+    assert_snapshot!(text, @r#"yes: anna may publish to a/lamp/set, by publish = ["a/+/set"]; not with the option retain, which takes retain = true"#);
     let (code, text) = explained(&["anna", "publish", "b/lamp/set"]);
     assert_eq!(code, Some(3));
     assert_snapshot!(text, @r#"clown-hub: no: anna may not publish to b/lamp/set: none of its filters names that: publish = ["a/+/set"]"#);

@@ -1,7 +1,5 @@
 //! What others said never reaches a terminal raw: every byte that a command prints is looked at.
 
-use std::sync::{Arc, Mutex};
-
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpListener;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
@@ -47,8 +45,14 @@ async fn topics_and_payloads_of_others_are_shown_and_not_obeyed() {
     let hub = Hub::demo();
     let base = percent_encoding::utf8_percent_encode(HOSTILE, percent_encoding::NON_ALPHANUMERIC);
     let mut node = Client::open(&hub, &format!("/talk/talk/{base}?side=node"), "{}").await;
-    node.say(&format!("[{}, {{{}: {}}}]", json(HOSTILE), json(HOSTILE), barely_escaped(HOSTILE))).await;
-    node.say(&format!("[\"lamp\", \n [1,\r\n\t {}]]", barely_escaped(HOSTILE))).await;
+    node.say(&format!(
+        "[{}, {{{}: {}}}]",
+        json(&format!("x/{HOSTILE}")),
+        json(HOSTILE),
+        barely_escaped(HOSTILE)
+    ))
+    .await;
+    node.say(&format!("[\"x/lamp\", \n [1,\r\n\t {}]]", barely_escaped(HOSTILE))).await;
     node.say(r#"["ordinary/celsius", {"t": [20.10, "\u2103"]}]"#).await;
     node.asks(r#"["clown.talk/-/subscription/get", null]"#, "subscription/ok").await;
     let url = format!("ws://clown:bigclown@{}", hub.address);
@@ -69,7 +73,7 @@ async fn topics_and_payloads_of_others_are_shown_and_not_obeyed() {
     let text = run(&["sub", "--retained", "only", "--format", "json", "--url", &url], "").succeeds();
     let values: Vec<serde_json::Value> =
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let topic = format!("talk/{HOSTILE}/{HOSTILE}");
+    let topic = format!("talk/{HOSTILE}/x/{HOSTILE}");
     let found = values.iter().find(|frame| frame[0] == topic.as_str()).unwrap();
     assert_eq!(found[1], serde_json::json!({ HOSTILE: HOSTILE }));
     // In a pipe it can be had as it came.
@@ -112,19 +116,21 @@ async fn an_answer_is_shown_and_not_obeyed() {
     assert!(safe("req", &ran).starts_with(r#"lamp/error "\u001b]0;owned"#), "{}", ran.stdout);
 }
 
-/// A server that lets everybody in and answers the opening with `answer`; then it closes with a reason, where it has one.
-async fn false_hub(answer: String, reason: Option<&'static str>) -> String {
+/// A server that lets everybody in and answers what it hears with one of `answers` after the other; then it closes with a
+/// reason, where it has one.
+async fn false_hub(answers: Vec<String>, reason: Option<&'static str>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("ws://{}", listener.local_addr().unwrap());
-    let answer = Arc::new(Mutex::new(answer));
     tokio::spawn(async move {
         loop {
             let (socket, _) = listener.accept().await.unwrap();
-            let answer = answer.lock().unwrap().clone();
+            let answers = answers.clone();
             tokio::spawn(async move {
                 let mut socket = tokio_tungstenite::accept_async(socket).await.unwrap();
-                let _ = socket.next().await;
-                let _ = socket.send(Message::text(answer)).await;
+                for answer in answers {
+                    let _ = socket.next().await;
+                    let _ = socket.send(Message::text(answer)).await;
+                }
                 if let Some(reason) = reason {
                     let close = CloseFrame { code: 1008.into(), reason: Utf8Bytes::from_static(reason) };
                     let _ = socket.send(Message::Close(Some(close))).await;
@@ -163,19 +169,19 @@ async fn every_client(url: &str, told: &str) {
 async fn reasons_of_a_false_hub_are_shown_and_not_obeyed() {
     let refusal =
         format!("[\"clown.talk/-/config/error\", {{\"reason\": {0}, \"filters\": [{0}]}}]", json(HOSTILE));
-    every_client(&false_hub(refusal, None).await, r"\u001b]0;owned\u0007").await;
+    every_client(&false_hub(vec![refusal], None).await, r"\u001b]0;owned\u0007").await;
     let open = r#"["clown.talk/-/config/ok", {}]"#.to_owned();
     every_client(
-        &false_hub(open.clone(), Some("\u{1b}]0;owned\u{7}\n\u{202e}clown-hub: forged")).await,
+        &false_hub(vec![open.clone()], Some("\u{1b}]0;owned\u{7}\n\u{202e}clown-hub: forged")).await,
         r"\u001b]0;owned\u0007\u000a\u202eclown-hub: forged",
     )
     .await;
     let forbidden = format!(
-        "{open}\n[\"clown.talk/-/publish/error\", {{\"reason\": {0}, \"topic\": {0}, \"id\": 0}}]",
+        "[\"clown.talk/-/publish/error\", {{\"reason\": {0}, \"topic\": {0}, \"id\": 0}}]",
         json(HOSTILE)
     );
     for client in [&["pub", "a", "1"][..], &["req", "a/set"]] {
-        let url = false_hub(forbidden.clone(), Some("enough")).await;
+        let url = false_hub(vec![open.clone(), forbidden.clone()], Some("enough")).await;
         let args: Vec<_> = client.iter().map(ToString::to_string).chain(["--url".to_owned(), url]).collect();
         let ran = tokio::task::spawn_blocking(move || {
             run(&args.iter().map(String::as_str).collect::<Vec<_>>(), "")
@@ -188,10 +194,12 @@ async fn reasons_of_a_false_hub_are_shown_and_not_obeyed() {
 
 #[tokio::test]
 async fn a_hub_that_names_the_right_retain_is_understood() {
-    let answer = "[\"clown.talk/-/config/ok\", {}]\n\
-                  [\"clown.talk/-/publish/error\", {\"topic\": \"a\", \"reason\": \"forbidden: this takes the right retain\"}]\n\
-                  [\"clown.talk/-/subscription/ok\", {}]";
-    let url = false_hub(answer.to_owned(), None).await;
+    let answers = [
+        "[\"clown.talk/-/config/ok\", {}]",
+        "[\"clown.talk/-/publish/error\", {\"topic\": \"a\", \"reason\": \"forbidden: this takes the right retain\"}]",
+        "[\"clown.talk/-/subscription/ok\", {}]",
+    ];
+    let url = false_hub(answers.map(str::to_owned).to_vec(), None).await;
     let ran = tokio::task::spawn_blocking(move || run(&["pub", "a", "1", "--retain", "--url", &url], ""));
     let ran = ran.await.unwrap();
     assert_eq!(ran.code, Some(3), "{}", ran.stderr);
