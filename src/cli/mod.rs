@@ -151,16 +151,14 @@ impl Cli {
         match result {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) if error.is::<output::ReaderGone>() => ExitCode::SUCCESS,
-            Err(error) => match error.downcast_ref::<OperatorError>() {
-                Some(error) => {
+            Err(error) => {
+                if let Some(error) = error.downcast_ref::<OperatorError>() {
                     eprintln!("clown-hub: {error}");
-                    ExitCode::from(error.code)
+                    return ExitCode::from(error.code);
                 }
-                None => {
-                    eprintln!("clown-hub: {}", escape::escaped(&format!("{error:#}")));
-                    ExitCode::FAILURE
-                }
-            },
+                eprintln!("clown-hub: {}", escape::escaped(&format!("{error:#}")));
+                ExitCode::FAILURE
+            }
         }
     }
 }

@@ -89,7 +89,7 @@ pub(super) fn publish(args: &PubArgs) -> anyhow::Result<()> {
     if let (Some(topic), Some(payload)) = (&args.topic, &args.payload) {
         check_topic(topic).map_err(OperatorError::new)?;
         let command = args.command(topic);
-        check_typed(&command, &one_payload(&command, payload, &args.rest)?).map_err(OperatorError::new)?;
+        check_typed(&command, one_payload(&command, payload, &args.rest)?).map_err(OperatorError::new)?;
         composer.add(payload, &mut first).map_err(OperatorError::new)?;
     } else if let Some(topic) = &args.topic {
         check_topic(topic).map_err(OperatorError::new)?;

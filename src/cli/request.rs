@@ -54,25 +54,25 @@ enum Answer {
     Bad(String),
 }
 
-impl ReqArgs {
-    /// What to type with another verb or topic, up to the topic.
-    fn command(&self, verb: &str, topic: &str) -> String {
-        let words = ["clown-hub", verb].into_iter().chain(typed_url());
-        format!("{} {}", words.collect::<Vec<_>>().join(" "), shell(topic))
-    }
+/// What to type, up to the topic.
+fn typed(verb: &str, topic: &str) -> String {
+    let words = ["clown-hub", verb].into_iter().chain(typed_url());
+    format!("{} {}", words.collect::<Vec<_>>().join(" "), shell(topic))
+}
 
+impl ReqArgs {
     /// What to do about a topic that is no command.
     fn no_command(&self) -> String {
         let topic = &self.topic;
         let meant = match (Kind::of(topic) == Kind::Command, self.payload == NO_PAYLOAD) {
             // A verb with nothing in front.
-            (true, _) => self.command("req", &format!("relay/0/{}", topic.trim_matches('/'))),
-            (false, true) => self.command("req", &format!("{topic}/get")),
+            (true, _) => typed("req", &format!("relay/0/{}", topic.trim_matches('/'))),
+            (false, true) => typed("req", &format!("{topic}/get")),
             (false, false) => {
-                format!("{} {}", self.command("req", &format!("{topic}/set")), shell(&self.payload))
+                format!("{} {}", typed("req", &format!("{topic}/set")), shell(&self.payload))
             }
         };
-        let as_it_is = format!("{} {}", self.command("pub", topic), shell(&self.payload));
+        let as_it_is = format!("{} {}", typed("pub", topic), shell(&self.payload));
         format!(
             "{topic} is no command: a command names what it is for and ends with /set, /get, /list, /update or /scan; \
              type: {meant} (or, to send it all the same: {as_it_is})"
@@ -86,10 +86,10 @@ impl ReqArgs {
         if let Some(other) = other {
             return OperatorError::no_answer(format!(
                 "{stem} said {other}, which is not what {topic} asked for; what it is now: {}",
-                self.command("req", &format!("{stem}/get"))
+                typed("req", &format!("{stem}/get"))
             ));
         }
-        let command = self.command("req", topic);
+        let command = typed("req", topic);
         let advice = match asked {
             Some(value @ (Value::Bool(_) | Value::String(_))) if topic.ends_with("/set") => {
                 format!("a node takes an object; type: {command} '{{\"state\": {value}}}'")
@@ -103,7 +103,7 @@ impl ReqArgs {
 
 pub(super) fn request(args: &ReqArgs) -> anyhow::Result<()> {
     check_topic(&args.topic).map_err(OperatorError::new)?;
-    let command = args.command("req", &args.topic);
+    let command = typed("req", &args.topic);
     check_typed(&command, one_payload(&command, &args.payload, &args.rest)?).map_err(OperatorError::new)?;
     let Some(stem) = stem(&args.topic) else {
         return Err(OperatorError::new(args.no_command()).into());

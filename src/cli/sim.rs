@@ -82,14 +82,14 @@ async fn run(remotes: Vec<Remote>, args: &SimArgs) -> anyhow::Result<()> {
             () = signals.next() => stop.cancel(),
             ended = nodes.join_next() => match ended {
                 None => return Ok(()),
-                Some(ended) => ended?.map_err(refused)?,
+                Some(ended) => ended?.map_err(|error| refused(&error))?,
             },
         }
     }
 }
 
 /// With the exit code that every client has for it.
-fn refused(refused: Refused) -> OperatorError {
+fn refused(refused: &Refused) -> OperatorError {
     let sentence = refused.to_string();
     match refused {
         Refused::Status { .. } => OperatorError::refused(sentence),

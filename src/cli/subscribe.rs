@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use self::format::Formatter;
+use self::format::{Formatter, Look};
 use super::arguments::no_url;
 use super::duration::duration;
 use super::exit::{broken, help_end};
@@ -200,7 +200,12 @@ struct Printer {
 
 impl Printer {
     fn new(args: &SubArgs) -> Self {
-        let formatter = Formatter::new(args.format, args.timestamps, output::in_colour(), args.raw);
+        let look = match (args.raw, output::in_colour()) {
+            (true, _) => Look::Raw,
+            (false, true) => Look::Coloured,
+            (false, false) => Look::Escaped,
+        };
+        let formatter = Formatter::new(args.format, args.timestamps, look);
         Self { output: Output::default(), formatter, retained: args.retained, count: args.count, printed: 0 }
     }
 

@@ -246,10 +246,12 @@ async fn reach(address: &Address, url: &str) -> Result<TcpStream, Failure> {
 
 /// Something listens there and does not speak HTTP, or hangs up.
 fn no_hub(url: &str, error: &Error) -> Failure {
-    let what = match error {
-        Error::Io(_) | Error::Protocol(ProtocolError::HandshakeIncomplete) => "it hung up".to_owned(),
-        Error::Protocol(ProtocolError::HttparseError(_)) => "it does not speak HTTP".to_owned(),
-        error => error.to_string(),
+    let what = if matches!(error, Error::Io(_) | Error::Protocol(ProtocolError::HandshakeIncomplete)) {
+        "it hung up".to_owned()
+    } else if matches!(error, Error::Protocol(ProtocolError::HttparseError(_))) {
+        "it does not speak HTTP".to_owned()
+    } else {
+        error.to_string()
     };
     Failure::Lost(format!(
         "{url}: what listens there is no Clown Hub: {what}; is that the port of an MQTT broker? \

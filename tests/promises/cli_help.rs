@@ -77,8 +77,8 @@ fn the_commands_that_talk_to_a_hub() {
                             ~/.config/clown-hub/client.toml
       -h, --help            Print help
 
-    What counts as the answer to a/b/set: a/b/ok, a/b/error, a/b/set/ok, a/b/set/error, or the state
-    a/b that was asked for.
+    What counts as the answer to a/b/set: a/b/ok, a/b/error, a/b/set/ok, a/b/set/error, or the state a/b
+    that was asked for.
 
     Examples:
       clown-hub req relay/i2c0-3b/set '{"state": true}'

@@ -3,6 +3,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::process::Stdio;
 
 use crate::support::{Client, Hub, PASSWORD, run, user};
 
@@ -141,6 +142,35 @@ fn what_is_no_hub_is_told_by_what_it_does() {
 }
 
 #[test]
+fn a_mqtt_broker_is_taken_for_no_hub() {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("broker.conf");
+    std::fs::write(&file, format!("listener {port} 127.0.0.1\nallow_anonymous true\n")).unwrap();
+    let names = ["mosquitto", "/usr/sbin/mosquitto"];
+    let start = |name: &&str| {
+        let mut broker = std::process::Command::new(name);
+        broker.arg("-c").arg(&file).stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()
+    };
+    let Some(mut broker) = names.iter().find_map(start) else {
+        println!("mosquitto is not installed, so no broker was called");
+        return;
+    };
+    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        assert_eq!(broker.try_wait().unwrap(), None, "the broker did not start");
+    }
+    let url = format!("ws://127.0.0.1:{port}");
+    let sentence = said(1, &["sub", "--url", &url]);
+    broker.kill().unwrap();
+    broker.wait().unwrap();
+    let begins = format!(
+        "{url}/talk: what listens there is no Clown Hub: it hung up; is that the port of an MQTT broker?"
+    );
+    assert!(sentence.starts_with(&begins), "{sentence}");
+}
+
+#[test]
 fn an_address_without_its_beginning_is_answered_with_the_whole() {
     let said = |url| said(2, &["sub", "--url", url]);
     let origin = "--url or CLOWN_HUB_URL: the URL of a hub begins with ws://; write";
@@ -207,8 +237,7 @@ async fn the_simulator_takes_its_hub_as_every_client_does() {
         ),
         (vec!["sim".to_owned(), format!("--url=ws://clown:bigclown@{}/house", hub.address)], "house"),
     ] {
-        let mut sim =
-            crate::support::binary().args(&args).stderr(std::process::Stdio::null()).spawn().unwrap();
+        let mut sim = crate::support::binary().args(&args).stderr(Stdio::null()).spawn().unwrap();
         let [topic, payload] = reader.two().await;
         assert_eq!((topic, &payload["state"]), (format!("{base}/presence").into(), &"online".into()));
         sim.kill().unwrap();

@@ -10,12 +10,21 @@ use super::{Format, csv, pretty};
 use crate::talk::Frame;
 use crate::talk::frame::encode;
 
+/// Where lines go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Look {
+    /// What a terminal would obey is escaped.
+    Escaped,
+    /// The same, with colours of our own.
+    Coloured,
+    /// All as it came.
+    Raw,
+}
+
 pub(super) struct Formatter {
     format: Format,
     timestamps: bool,
-    colour: bool,
-    /// Nothing is escaped.
-    raw: bool,
+    look: Look,
     has_begun: bool,
 }
 
@@ -37,8 +46,8 @@ pub(super) fn is_retained(frame: &Frame<'_>) -> bool {
 }
 
 impl Formatter {
-    pub(super) fn new(format: Format, timestamps: bool, colour: bool, raw: bool) -> Self {
-        Self { format, timestamps, colour, raw, has_begun: false }
+    pub(super) fn new(format: Format, timestamps: bool, look: Look) -> Self {
+        Self { format, timestamps, look, has_begun: false }
     }
 
     pub(super) fn write(&mut self, frame: &Frame<'_>, out: &mut Vec<u8>) {
@@ -84,7 +93,8 @@ impl Formatter {
             self.painted("2", time, out);
         }
         out.extend_from_slice(b"\n  ");
-        let payload = if self.raw { frame.payload.into() } else { escape::readable_json(frame.payload) };
+        let payload =
+            if self.look == Look::Raw { frame.payload.into() } else { escape::readable_json(frame.payload) };
         pretty::indent(&payload, 1, out);
         out.push(b'\n');
     }
@@ -100,15 +110,15 @@ impl Formatter {
     }
 
     fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        if self.raw { text.into() } else { escape::escaped(text) }
+        if self.look == Look::Raw { text.into() } else { escape::escaped(text) }
     }
 
     fn json_text<'t>(&self, json: &'t str) -> Cow<'t, str> {
-        if self.raw { json.into() } else { escape::json(json) }
+        if self.look == Look::Raw { json.into() } else { escape::json(json) }
     }
 
     fn painted(&self, colour: &str, text: &str, out: &mut Vec<u8>) {
-        if self.colour && !text.is_empty() {
+        if self.look == Look::Coloured && !text.is_empty() {
             out.extend_from_slice(format!("\x1b[{colour}m{text}\x1b[0m").as_bytes());
         } else {
             out.extend_from_slice(text.as_bytes());
@@ -124,7 +134,8 @@ mod tests {
     const FRAME: &str = r#"["a/\u001b", {"t": [20.10, "℃,"]}, {"retained": true, "time": "2026-11-21T09:00:00.123Z", "from": "x"}]"#;
 
     fn written(format: Format, timestamps: bool, colour: bool) -> String {
-        let (mut formatter, mut out) = (Formatter::new(format, timestamps, colour, false), Vec::new());
+        let look = if colour { Look::Coloured } else { Look::Escaped };
+        let (mut formatter, mut out) = (Formatter::new(format, timestamps, look), Vec::new());
         let frame = Frames::of(FRAME).next().unwrap().unwrap();
         formatter.write(&frame, &mut out);
         formatter.write(&frame, &mut out);
@@ -167,7 +178,8 @@ mod tests {
     fn words_of_others_are_escaped_in_every_format_unless_they_are_wanted_raw() {
         let frame = "[\"a/\u{202e}\", {\"t\":\n\"\u{9b}\\u2103\"}]";
         let written = |format, raw| {
-            let (mut formatter, mut out) = (Formatter::new(format, false, false, raw), Vec::new());
+            let look = if raw { Look::Raw } else { Look::Escaped };
+            let (mut formatter, mut out) = (Formatter::new(format, false, look), Vec::new());
             formatter.write(&Frames::of(frame).next().unwrap().unwrap(), &mut out);
             String::from_utf8(out).unwrap()
         };
