@@ -78,28 +78,12 @@ pub(super) fn access(command: &AccessCommand) -> anyhow::Result<()> {
         }
     };
     let (to, key) = match args.deed {
-        Deed::Publish => ("publish to", "publish"),
-        Deed::Retain => ("publish and retain on", "publish"),
+        Deed::Publish | Deed::Retain => ("publish to", "publish"),
         Deed::Subscribe => ("subscribe to", "subscribe"),
     };
     if !allowing.is_empty() {
         let by = format!("by {key} = [{}]", listed(&allowing));
-        return match (args.deed, rights.retain) {
-            (Deed::Retain, true) => {
-                output::print(&format!("yes: {user} may {to} {topic}, {by} and retain = true\n"))
-            }
-            (Deed::Retain, false) => Err(OperatorError::refused(format!(
-                "no: {user} may publish to {topic}, {by}, but not with the option retain; \
-                 set retain = true for this account to give it"
-            ))
-            .into()),
-            (Deed::Publish, false) => output::print(&format!(
-                "yes: {user} may {to} {topic}, {by}; not with the option retain, which takes retain = true\n"
-            )),
-            (Deed::Publish | Deed::Subscribe, _) => {
-                output::print(&format!("yes: {user} may {to} {topic}, {by}\n"))
-            }
-        };
+        return allowed(args, rights.retain, &format!("{user} may {to} {topic}, {by}"));
     }
     let all: Vec<_> = filters.iter().collect();
     let why = match (all.is_empty(), overlapping.is_empty()) {
@@ -111,6 +95,23 @@ pub(super) fn access(command: &AccessCommand) -> anyhow::Result<()> {
         ),
     };
     Err(OperatorError::refused(format!("no: {user} may not {to} {topic}: {why}")).into())
+}
+
+/// A filter allows it; what is left is the right that the option `retain` takes.
+fn allowed(args: &ExplainArgs, may_retain: bool, sentence: &str) -> anyhow::Result<()> {
+    match (args.deed, may_retain) {
+        (Deed::Retain, true) => output::print(&format!("yes: {sentence} and retain = true\n")),
+        (Deed::Retain, false) => {
+            let sentence = format!(
+                "no: {sentence}, but not with the option retain; set retain = true for this account to give it"
+            );
+            Err(OperatorError::refused(sentence).into())
+        }
+        (Deed::Publish, false) => output::print(&format!(
+            "yes: {sentence}; not with the option retain, which takes retain = true\n"
+        )),
+        (Deed::Publish | Deed::Subscribe, _) => output::print(&format!("yes: {sentence}\n")),
+    }
 }
 
 fn listed(filters: &[&Filter]) -> String {

@@ -186,7 +186,10 @@ async fn run(settings: Settings, accounts: Accounts) -> anyhow::Result<()> {
         http: address,
         lines: line_address,
         machine: &addresses(),
-        accounts: (!is_demo).then(|| (count, settings.users.file.display().to_string())),
+        accounts: (!is_demo).then(|| {
+            let file = std::path::absolute(&settings.users.file).unwrap_or(settings.users.file);
+            (count, file.display().to_string())
+        }),
         boards,
         simulated: &simulated,
     });

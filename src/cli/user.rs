@@ -132,7 +132,9 @@ fn list(args: &ListArgs) -> anyhow::Result<()> {
 
 fn open(config: &ConfigArgs) -> anyhow::Result<(AccountsFile, String)> {
     let path = config.settings()?.users.file;
-    Ok((AccountsFile::open(&path)?, path.display().to_string()))
+    // Whole, as the hub may be started in another folder and look for its accounts there.
+    let shown = std::path::absolute(&path).unwrap_or_else(|_| path.clone());
+    Ok((AccountsFile::open(&path)?, shown.display().to_string()))
 }
 
 fn known(file: &AccountsFile, name: &str, shown: &str) -> Result<(), OperatorError> {

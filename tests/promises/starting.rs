@@ -7,7 +7,7 @@ use std::process::Stdio;
 use argon2::password_hash::{PasswordHasher, SaltString};
 use insta::assert_snapshot;
 
-use crate::support::{binary, run_to_the_end, user};
+use crate::support::{Client, Hub, binary, run_to_the_end, user};
 
 /// What standard error says to these arguments; paths and ports made the same for everybody.
 fn mistake(args: &[&str]) -> String {
@@ -150,6 +150,16 @@ fn the_first_words_of_a_hub_say_where_everything_is() {
       WebSocket  ws://USER:PASSWORD@127.0.0.1:PORT/talk/nodes/bridge/0
       new board  http://127.0.0.1:PORT/diagnostics
     ");
+}
+
+#[tokio::test]
+async fn sixty_simulated_nodes_are_one_line_of_the_log() {
+    let hub = Hub::with(&["simulator.run=on", "simulator.bridges=60", "simulator.towers=0"]);
+    hub.logs("simulated nodes are on nodes=60 first=\"nodes/bridge/0\"").await;
+    let mut reader = Client::open(&hub, "/talk", r#"{"filters": ["nodes/bridge/59/presence"]}"#).await;
+    reader.hear().await;
+    let log = hub.log();
+    assert_eq!(log.lines().filter(|line| line.contains("simulated")).count(), 1, "{log}");
 }
 
 #[test]
