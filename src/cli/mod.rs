@@ -3,11 +3,14 @@
 mod access;
 mod accounts_file;
 mod arguments;
+mod banner;
 mod bridge;
 mod completions;
 mod configuration;
 mod duration;
+mod escape;
 mod exit;
+mod habit;
 mod hub_args;
 mod logging;
 mod nodes;
@@ -113,7 +116,12 @@ fn key_and_value(text: &str) -> Result<(String, String), String> {
 impl Cli {
     /// Reads the command line, or says what is wrong with it and ends.
     pub fn from_arguments() -> Self {
-        Self::try_parse().unwrap_or_else(|error| arguments::complain(&error))
+        let typed: Vec<_> =
+            std::env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned()).collect();
+        if let Some(sentence) = habit::mosquitto(&typed) {
+            arguments::end_with(&sentence);
+        }
+        Self::try_parse().unwrap_or_else(|error| arguments::complain(error))
     }
 
     /// Does what was asked for, and says so by the exit code.
@@ -138,8 +146,12 @@ impl Cli {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) if error.is::<output::ReaderGone>() => ExitCode::SUCCESS,
             Err(error) => {
-                eprintln!("clown-hub: {error:#}");
-                ExitCode::from(error.downcast_ref::<OperatorError>().map_or(1, |error| error.code))
+                if let Some(error) = error.downcast_ref::<OperatorError>() {
+                    eprintln!("clown-hub: {error}");
+                    return ExitCode::from(error.code);
+                }
+                eprintln!("clown-hub: {}", escape::escaped(&format!("{error:#}")));
+                ExitCode::FAILURE
             }
         }
     }

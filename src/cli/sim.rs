@@ -5,28 +5,29 @@ use clap::{Args, ValueEnum};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::hub_args::Secret;
+use super::exit::help_end;
+use super::hub_args::{HubArgs, Secret};
 use super::{OperatorError, logging};
 use crate::config::LogFormat;
 use crate::shutdown::Signals;
 use crate::simulator::Kit;
-use crate::simulator::run::{Pace, Remote, at_remote};
+use crate::simulator::run::{Pace, Refused, Remote, at_remote};
 use crate::topic::{Base, Limits};
 
 /// Run simulated nodes as clients of a hub.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  clown-hub sim ws://clown:bigclown@127.0.0.1:8080 --base nodes/bridge/7 --nodes 3"
+    after_help = help_end!("Example:\n  clown-hub sim --url ws://clown:bigclown@127.0.0.1:8080 --base nodes/bridge/7 --nodes 3")
 )]
 pub(super) struct SimArgs {
-    /// The hub, as ws://USER:PASSWORD@HOST:PORT; with a path it is used as it is, for one node
-    #[arg(value_name = "URL")]
-    url: Secret,
+    /// The hub, as with --url
+    #[arg(value_name = "URL", hide = true)]
+    place: Option<Secret>,
     /// Which hardware
     #[arg(long, value_enum, default_value_t = KitArg::Bridge)]
     kit: KitArg,
     /// Where the first node stands; the next ones count on from its last level
-    /// [default: nodes/bridge/0, or node for a TOWER]
+    /// [default: the base of the URL, else nodes/bridge/0, or node for a TOWER]
     #[arg(long, value_name = "TOPIC")]
     base: Option<String>,
     /// How many nodes
@@ -38,6 +39,8 @@ pub(super) struct SimArgs {
     /// How fast time runs: 60 makes an hour of a minute
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = speed)]
     speed: f64,
+    #[command(flatten)]
+    hub: HubArgs,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -79,34 +82,53 @@ async fn run(remotes: Vec<Remote>, args: &SimArgs) -> anyhow::Result<()> {
             () = signals.next() => stop.cancel(),
             ended = nodes.join_next() => match ended {
                 None => return Ok(()),
-                Some(ended) => ended?.map_err(OperatorError::new)?,
+                Some(ended) => ended?.map_err(|error| refused(&error))?,
             },
         }
     }
 }
 
+/// With the exit code that every client has for it.
+fn refused(refused: &Refused) -> OperatorError {
+    let sentence = refused.to_string();
+    match refused {
+        Refused::Status { .. } => OperatorError::refused(sentence),
+        Refused::Address { .. } => OperatorError::new(sentence),
+    }
+}
+
 /// One address per node. The user and the password go into a header and never into a URL that could be logged.
 fn remotes(args: &SimArgs) -> anyhow::Result<Vec<Remote>> {
-    let address = args.url.address("the URL")?;
+    let address = match &args.place {
+        Some(url) => url.address("the URL")?,
+        None => args.hub.address()?,
+    };
     let authorization = address.authorization();
     let mut url = address.without_user().clone();
-    if url.path() != "/" {
-        if args.nodes != 1 {
-            return Err(OperatorError::new(
-                "a URL with a path is for one node; leave the path out and give --base",
-            )
-            .into());
+    let path = url.path().trim_matches('/').to_owned();
+    if path.starts_with("auth/") || url.query().is_some() {
+        if args.nodes != 1 || args.base.is_some() {
+            let sentence = "a URL with a path of its own is for one node; leave the path out and give --base";
+            return Err(OperatorError::new(sentence).into());
         }
-        return Ok(vec![Remote { url: url.into(), authorization }]);
+        return Ok(vec![Remote { url: address.socket(true), authorization }]);
     }
+    let path = path.strip_prefix("talk/").unwrap_or(&path);
+    let path = percent_encoding::percent_decode_str(path).decode_utf8_lossy();
     let limits = Limits::default();
     let base = match (&args.base, args.kit) {
-        (Some(base), _) => base,
+        (Some(base), _) if path.is_empty() || path == "talk" => base,
+        (Some(_), _) => {
+            let sentence =
+                format!("the base is given twice, by --base and as {path} in the URL; leave one out");
+            return Err(OperatorError::new(sentence).into());
+        }
+        (None, _) if !path.is_empty() && path != "talk" => &*path,
         (None, KitArg::Bridge) => "nodes/bridge/0",
         (None, KitArg::Tower) => "node",
     };
     let base = Base::parse(base, &limits)
-        .map_err(|error| OperatorError::new(format!("--base {base:?}: {error}")))?;
+        .map_err(|error| OperatorError::new(format!("the base {base:?}: {error}")))?;
     let bases = base.numbered(args.nodes as usize, &limits);
     Ok(bases
         .iter()
@@ -128,7 +150,8 @@ mod tests {
     #[test]
     fn the_password_leaves_the_url_for_a_header() {
         let args = SimArgs {
-            url: Secret::from("ws://cl%40wn:p%3Aw@hub.local:8080".to_owned()),
+            place: Some(Secret::from("ws://cl%40wn:p%3Aw@hub.local:8080".to_owned())),
+            hub: HubArgs::default(),
             kit: KitArg::Bridge,
             base: Some("nodes/bridge/7".to_owned()),
             nodes: 2,

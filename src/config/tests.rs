@@ -234,9 +234,20 @@ fn a_value_out_of_range_is_told_with_the_bound_and_its_unit() {
 #[test]
 fn a_text_that_cannot_be_read_is_told_with_what_is_allowed() {
     assert_eq!(
-        flag("server.listen", "localhost:8080"),
+        flag("server.listen", "house:8080"),
         "flag: server.listen: expected an address and a port such as 127.0.0.1:8080 or [::]:8080, found \
-         \"localhost:8080\""
+         \"house:8080\""
+    );
+    for port in ["8080", ":8080", "*:8080"] {
+        assert_eq!(
+            flag("server.listen", port),
+            "flag: server.listen: found a port alone; write 127.0.0.1:8080 for programs of this machine only, or \
+             0.0.0.0:8080 for the whole network (which takes accounts)"
+        );
+    }
+    assert_eq!(
+        flag("server.listen", "::1"),
+        "flag: server.listen: found an address without a port; write [::1]:8080"
     );
     assert_eq!(flag("users.file", ""), "flag: users.file: expected a path, found nothing");
     assert_eq!(

@@ -108,7 +108,7 @@ impl Running {
 pub async fn in_hub(hub: Arc<Hub>, client: Client, kit: Kit, seed: u64, pace: Pace, stop: CancellationToken) {
     let mut session = hub.connect(client, SystemTime::now());
     let mut running = Running::new(kit, seed, pace);
-    tracing::info!(client = %session.name(), base = ?session.base(), ?kit, "simulated node is on");
+    tracing::debug!(client = %session.name(), base = ?session.base(), ?kit, "simulated node is on");
     say(&mut session, opening(kit));
     let mut lines = running.boot();
     loop {

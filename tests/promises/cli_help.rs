@@ -50,13 +50,13 @@ fn the_commands_that_talk_to_a_hub() {
           --count <N>         End after so many messages
           --for <TIME>        End after this time, as 500ms, 10s, 2m or 1h
           --retained <WHICH>  Print last values `only` and end, or leave them out (`no`)
+          --raw               Print all as it came, without escapes; for pipes and files only
           --reconnect         Connect again when the hub goes away
           --url <URL>         ws://USER:PASSWORD@HOST:PORT/BASE; else CLOWN_HUB_URL, else url in
                               ~/.config/clown-hub/client.toml
       -h, --help              Print help
 
     Examples:
-      clown-hub sub
       clown-hub sub 'thermometer/#' relay/+ --format json --count 10
       clown-hub sub --retained only --format csv --timestamps > now.csv
 
@@ -77,8 +77,8 @@ fn the_commands_that_talk_to_a_hub() {
                             ~/.config/clown-hub/client.toml
       -h, --help            Print help
 
-    What counts as the answer to a/b/set: a/b/ok, a/b/error, a/b/set/ok, a/b/set/error, or the state
-    that follows, a/b.
+    What counts as the answer to a/b/set: a/b/ok, a/b/error, a/b/set/ok, a/b/set/error, or the state a/b
+    that was asked for.
 
     Examples:
       clown-hub req relay/i2c0-3b/set '{"state": true}'
@@ -174,7 +174,7 @@ fn the_commands_that_work_on_files() {
 
     Arguments:
       <USER>   The account
-      <DEED>   What they would do [possible values: publish, subscribe]
+      <DEED>   What they would do [possible values: publish, retain, subscribe]
       <TOPIC>  The topic they would publish to, or the filter they would subscribe to
 
     Options:
