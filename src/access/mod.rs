@@ -33,6 +33,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 mod keyed;
 mod lockout;
@@ -154,6 +155,13 @@ impl Access {
             hashing: semaphore(settings.hashing_at_once),
             web_sessions: WebSessions::new(web_session, settings.web_sessions),
         })
+    }
+
+    /// Has all sign-ins of pages end with this sign, too, so that whoever rests on one has one sign to wait for.
+    #[must_use]
+    pub fn ending_with(mut self, end: &CancellationToken) -> Self {
+        self.web_sessions.end_with(end);
+        self
     }
 
     /// Whether name and password (bytes of UTF-8) are those of an account. Takes microseconds for a login that is

@@ -47,6 +47,8 @@ pub struct SignedIn {
 pub(super) struct WebSessions {
     lasts: Duration,
     most: usize,
+    /// The end of the hub, which is the end of every session.
+    end: CancellationToken,
     sessions: Mutex<HashMap<Digest, Held>>,
 }
 
@@ -66,14 +68,19 @@ impl Drop for Held {
 impl WebSessions {
     /// Sessions of `lasts`, at most `most` of them, 1 at least.
     pub(super) fn new(lasts: Duration, most: usize) -> Self {
-        Self { lasts, most: most.max(1), sessions: Mutex::default() }
+        Self { lasts, most: most.max(1), end: CancellationToken::new(), sessions: Mutex::default() }
+    }
+
+    /// Has the sessions that begin from now on end with this sign, too.
+    pub(super) fn end_with(&mut self, end: &CancellationToken) {
+        self.end = end.clone();
     }
 
     /// Begins a session. Where there are too many, those that expired end, else the oldest of the user who has the
     /// most: nobody signs others out by signing in.
     pub(super) fn start(&self, user: &User, key: &Key, now: Instant) -> Result<WebSession, NoRandomness> {
         let token = URL_SAFE_NO_PAD.encode(keyed::random::<32>()?);
-        let held = Held { user: user.clone(), until: now + self.lasts, ended: CancellationToken::new() };
+        let held = Held { user: user.clone(), until: now + self.lasts, ended: self.end.child_token() };
         let digest = key.digest(Purpose::WebSession, &[token.as_bytes()]);
         // Ended sessions wake their sockets when they drop, which is after the lock.
         let _ended = {

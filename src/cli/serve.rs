@@ -169,7 +169,7 @@ async fn run(settings: Settings, accounts: Accounts) -> anyhow::Result<()> {
     let (is_demo, count) = (accounts.is_demo(), accounts.iter().count());
     let shutdown = Shutdown::default();
     let hub = Hub::new(hub_settings(&settings), SystemTime::now());
-    let access = Access::new(accounts, &access_settings(&settings))?;
+    let access = Access::new(accounts, &access_settings(&settings))?.ending_with(shutdown.drain());
     let server = Server::new(Arc::clone(&hub), access, server_settings(&settings, is_demo), shutdown.clone());
 
     let address = http.local_addr()?;

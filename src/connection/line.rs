@@ -1,6 +1,7 @@
 //! A byte stream as a [`Wire`]: one frame a line, ended by a line feed (`docs/protocol.md`, clauses 1.4 and 2.6).
 
 use std::borrow::Cow;
+use std::future::poll_fn;
 use std::ops::Range;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
@@ -8,7 +9,7 @@ use std::time::Duration;
 
 use memchr::memchr;
 use serde::Deserialize;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::time::timeout;
 
 use super::ending::Ending;
@@ -66,18 +67,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Lines<S> {
         Ok(true)
     }
 
-    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ending>> {
+    /// Reads once. Says how many bytes came.
+    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, Ending>> {
         if self.start == self.buffer.len() {
             (self.buffer, self.start) = (Vec::new(), 0);
         }
         let mut chunk = [0; READ];
         let mut chunk = ReadBuf::new(&mut chunk);
-        match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut chunk)) {
+        match ready!(Pin::new(self.stream.stream()).poll_read(cx, &mut chunk)) {
             Ok(()) if !chunk.filled().is_empty() => {
                 self.buffer.drain(..self.start);
                 self.start = 0;
                 self.buffer.extend_from_slice(chunk.filled());
-                Poll::Ready(Ok(()))
+                Poll::Ready(Ok(chunk.filled().len()))
             }
             _ => Poll::Ready(Err(Ending::Vanished)),
         }
@@ -88,14 +90,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for Lines<S> {
     fn wakes(&mut self, _task: &Waker) {}
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Incoming> {
+        let mut read = 0;
         loop {
             match self.next_line() {
                 Ok(true) => return Poll::Ready(Incoming::Text),
+                Ok(false) if read > 0 => return Poll::Ready(Incoming::Part(read)),
                 Ok(false) => {}
                 Err(ending) => return Poll::Ready(Incoming::End(ending)),
             }
-            if let Err(ending) = ready!(self.poll_more(cx)) {
-                return Poll::Ready(Incoming::End(ending));
+            match ready!(self.poll_more(cx)) {
+                Ok(bytes) => read = bytes,
+                Err(ending) => return Poll::Ready(Incoming::End(ending)),
             }
         }
     }
@@ -130,7 +135,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for Lines<S> {
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ending>> {
-        Pin::new(&mut self.stream).poll_flush(cx).map_err(|_| Ending::Vanished)
+        self.stream.poll_flush(cx).map_err(|_| Ending::Vanished)
     }
 
     async fn close(&mut self, ending: &Ending) {
@@ -139,10 +144,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for Lines<S> {
             let text = format!("[\"clown.talk/-/close\", {{\"code\": {code}, \"reason\": {reason}}}]");
             self.frame(&[text.as_bytes()]);
         }
-        if timeout(GOOD_BYE, self.stream.shutdown()).await.is_ok_and(|done| done.is_ok()) {
+        if timeout(GOOD_BYE, poll_fn(|cx| self.stream.poll_shutdown(cx))).await.is_ok_and(|done| done.is_ok()) {
             // Not in the future of the connection, which would carry it all along.
             let mut bin = vec![0; READ];
-            let rest = async { while self.stream.read(&mut bin).await.is_ok_and(|n| n > 0) {} };
+            let rest = async { while self.stream.stream().read(&mut bin).await.is_ok_and(|n| n > 0) {} };
             let _ = timeout(GOOD_BYE, rest).await;
         }
     }
@@ -202,8 +207,7 @@ impl Hello {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::future::poll_fn;
-    use tokio::io::duplex;
+    use tokio::io::{AsyncWriteExt, duplex};
 
     async fn read(input: &'static [u8], limit: usize) -> Vec<Result<String, Ending>> {
         let (here, mut there) = duplex(7);
@@ -222,7 +226,7 @@ mod tests {
                         };
                         read.push(Ok(line.to_owned()));
                     }
-                    Incoming::Binary | Incoming::Alive => {}
+                    Incoming::Binary | Incoming::Alive | Incoming::Part(_) => {}
                     Incoming::End(ending) => {
                         read.push(Err(ending));
                         return read;

@@ -278,7 +278,7 @@ fn upgrade(app: Arc<App>, visit: Arc<Visit>, guest: Guest, base: Base, side: Sid
         let _slot = visit.seat();
         let wire = WebSocket::new(stream, already_read, app.hub.settings().message_bytes);
         let session = app.session(&guest, &visit, base, side);
-        let signs = Signs { drain: app.shutdown.drain().clone(), signed_out: guest.signed_out };
+        let signs = Signs::with(app.shutdown.drain(), guest.signed_out);
         connection::run(wire, session, app.settings.patience, signs).await;
     });
 }

@@ -288,7 +288,7 @@ async fn serve_lines(app: Arc<App>, stream: TcpStream, visit: Visit) {
     match greeted {
         Ok(Ok((session, _seat))) => {
             let patience = Patience { ping: NEVER, ..patience };
-            let signs = Signs { drain: app.shutdown.drain().clone(), signed_out: None };
+            let signs = Signs::of(app.shutdown.drain());
             connection::run(wire, session, patience, signs).await;
         }
         Ok(Err(ending)) => refuse_line(&mut wire, &ending).await,
@@ -316,7 +316,9 @@ async fn greet(
                 Some(line) if line.trim().is_empty() => {}
                 Some(line) => break line.to_owned(),
             },
-            connection::Incoming::Binary | connection::Incoming::Alive => {}
+            connection::Incoming::Binary
+            | connection::Incoming::Alive
+            | connection::Incoming::Part(_) => {}
             connection::Incoming::End(ending) => return Err(ending),
         }
     };

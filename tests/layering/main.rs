@@ -127,6 +127,7 @@ const ROOMS: &[Room] = &[
         without: &[],
         rooms: &["hub", "talk", "seldom"],
         crates: &[
+            "bytes",
             "futures_util",
             "memchr",
             "parking_lot",

@@ -110,6 +110,6 @@ async fn converse(
     };
     let socket = WebSocket::new(stream, already_read, message_bytes);
     let limits = Limits { rates: app.settings.rates, patience: app.settings.patience };
-    let signs = Signs { drain: app.shutdown.drain().clone(), signed_out };
+    let signs = Signs::with(app.shutdown.drain(), signed_out);
     conversation::hold(socket, caller, limits, ticks, signs).await;
 }
