@@ -11,9 +11,9 @@ use super::exit::{broken, help_end};
 use super::hub_args::HubArgs;
 use super::publish::{check_payload, check_topic, typed_topic};
 use super::{OperatorError, block_on, output};
-use crate::client::{Connection, Failure, Heard, Said};
+use crate::client::{Connection, Failure, Heard};
 use crate::talk::frame::encode;
-use crate::talk::{Frames, Kind};
+use crate::talk::{Frames, Kind, Reply};
 
 const AFTER_HELP: &str = help_end!(
     "What counts as the answer to a/b/set: a/b/ok, a/b/error, a/b/set/ok, a/b/set/error, or the state that follows, a/b.
@@ -107,9 +107,9 @@ async fn ask(args: &ReqArgs, answers: &[String], connection: &mut Connection) ->
             return Err(Failure::Lost("the hub closed the connection".to_owned()));
         };
         for frame in Frames::of(&text).filter_map(Result::ok) {
-            match Said::read(&frame) {
-                Some(Said::NotPublished { reason, .. }) => {
-                    return Err(Failure::Refused(format!("{}: {reason}", args.topic)));
+            match Reply::read(&frame) {
+                Some(Ok(Reply::PublishError(refused))) => {
+                    return Err(Failure::Refused(format!("{}: {}", args.topic, refused.reason)));
                 }
                 None if answers.iter().any(|answer| *answer == frame.topic) => {
                     let line = format!("{} {}\n", frame.topic, frame.payload);

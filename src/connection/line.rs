@@ -15,7 +15,7 @@ use super::ending::Ending;
 use super::outgoing::Outgoing;
 use super::{Incoming, Wire};
 use crate::hub::Side;
-use crate::talk::Frames;
+use crate::talk::{Frames, Reply};
 
 /// How much is read at once.
 const READ: usize = 4096;
@@ -135,9 +135,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for Lines<S> {
 
     async fn close(&mut self, ending: &Ending) {
         if let Some((code, reason)) = ending.close() {
-            let reason = serde_json::Value::from(&*reason);
-            let text = format!("[\"clown.talk/-/close\", {{\"code\": {code}, \"reason\": {reason}}}]");
-            self.frame(&[text.as_bytes()]);
+            let close = Reply::Close { code, reason: reason.into_owned() };
+            self.frame(&[close.text().as_bytes()]);
         }
         if timeout(GOOD_BYE, self.stream.shutdown()).await.is_ok_and(|done| done.is_ok()) {
             // Not in the future of the connection, which would carry it all along.
