@@ -14,8 +14,8 @@ use tokio::time::timeout;
 use super::exit::{broken, help_end};
 use super::hub_args::HubArgs;
 use super::{block_on, escape, output};
-use crate::client::{Connection, Failure, Heard, Said};
-use crate::talk::Frames;
+use crate::client::{Connection, Failure, Heard};
+use crate::talk::{Frames, Reply};
 
 const AFTER_HELP: &str = help_end!("Examples:\n  clown-hub nodes\n  clown-hub nodes --format json");
 
@@ -76,8 +76,8 @@ async fn last_values(mut connection: Connection) -> Result<BTreeMap<String, Box<
             return Err(Failure::Lost("the hub closed the connection".to_owned()));
         };
         for frame in Frames::of(&text).filter_map(Result::ok) {
-            match Said::read(&frame) {
-                Some(Said::Subscribed) => {
+            match Reply::read(&frame) {
+                Some(Ok(Reply::SubscriptionOk { .. })) => {
                     connection.close().await;
                     return Ok(values);
                 }

@@ -13,9 +13,9 @@ use super::habit::shell;
 use super::hub_args::{HubArgs, typed_url};
 use super::publish::{check_topic, check_typed, typed_topic};
 use super::{OperatorError, block_on, escape, output};
-use crate::client::{Connection, Failure, Heard, Said};
+use crate::client::{Connection, Failure, Heard};
 use crate::talk::frame::encode;
-use crate::talk::{Frames, Kind};
+use crate::talk::{Frames, Kind, Reply};
 
 const AFTER_HELP: &str = help_end!(
     "What counts as the answer to a/b/set: a/b/ok, a/b/error, a/b/set/ok, a/b/set/error, or the state a/b that was asked for.
@@ -165,9 +165,9 @@ async fn ask(
             return Err(Failure::Lost("the hub closed the connection".to_owned()));
         };
         for frame in Frames::of(&text).filter_map(Result::ok) {
-            match Said::read(&frame) {
-                Some(Said::NotPublished { reason, .. }) => {
-                    return Err(Failure::Refused(format!("{}: {reason}", args.topic)));
+            match Reply::read(&frame) {
+                Some(Ok(Reply::PublishError(refused))) => {
+                    return Err(Failure::Refused(format!("{}: {}", args.topic, refused.reason)));
                 }
                 None if answers.iter().any(|answer| *answer == frame.topic) => {
                     let payload = escape::json(frame.payload);

@@ -18,8 +18,8 @@ use super::hub_args::HubArgs;
 use super::output::{self, Output, notice, reader_gone};
 use super::{OperatorError, block_on, habit};
 use crate::backoff::Backoff;
-use crate::client::{Address, Connection, Failure, Heard, Said};
-use crate::talk::Frames;
+use crate::client::{Address, Connection, Failure, Heard};
+use crate::talk::{Frames, Reply};
 
 const AFTER_HELP: &str = help_end!(
     "Examples:
@@ -216,7 +216,7 @@ impl Printer {
     /// Prints the messages of a text, and says whether that was enough.
     fn hear(&mut self, text: &str) -> anyhow::Result<bool> {
         for frame in Frames::of(text).filter_map(Result::ok) {
-            match Said::read(&frame) {
+            match Reply::read(&frame) {
                 None if self.retained == Some(Retained::Only) && !format::is_retained(&frame) => {}
                 None => {
                     self.formatter.write(&frame, self.output.buffer());
@@ -225,8 +225,10 @@ impl Printer {
                         return Ok(true);
                     }
                 }
-                Some(Said::Subscribed) if self.retained == Some(Retained::Only) => return Ok(true),
-                Some(Said::Skipped(count)) => {
+                Some(Ok(Reply::SubscriptionOk { .. })) if self.retained == Some(Retained::Only) => {
+                    return Ok(true);
+                }
+                Some(Ok(Reply::Skipped { count })) => {
                     notice(&format!(
                         "{count} readings were skipped: newer ones came before they could be printed"
                     ));

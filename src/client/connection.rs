@@ -15,8 +15,9 @@ use tokio_tungstenite::tungstenite::protocol::frame::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
-use super::{Address, Limits, Said};
-use crate::talk::Frames;
+use super::Address;
+use crate::talk::control::HubLimits;
+use crate::talk::{Frames, Reply};
 
 /// How long the hub may take to let us in, and to answer the opening. Its own limit for the former is as long.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -50,7 +51,7 @@ pub struct Connection {
     /// What is said.
     pub speaker: Speaker,
     /// What the hub told of its limits.
-    pub limits: Limits,
+    pub limits: HubLimits,
 }
 
 /// What a client hears.
@@ -84,13 +85,13 @@ impl Connection {
         })?;
         let (sink, stream) = socket.split();
         let listener = Listener { url: url.clone(), stream };
-        let mut connection = Self { listener, speaker: Speaker { url, sink }, limits: Limits::default() };
+        let mut connection = Self { listener, speaker: Speaker { url, sink }, limits: HubLimits::default() };
         connection.limits = connection.configure(settings).await?;
         Ok(connection)
     }
 
     /// Says `config/set` and waits for its answer, which comes alone and before everything else.
-    async fn configure(&mut self, settings: &str) -> Result<Limits, Failure> {
+    async fn configure(&mut self, settings: &str) -> Result<HubLimits, Failure> {
         self.speaker.say(format!("[\"clown.talk/-/config/set\", {settings}]")).await?;
         let answer = timeout(PATIENCE, async {
             loop {
@@ -98,9 +99,9 @@ impl Connection {
                     return Err(Failure::Lost(format!("{}: closed before it answered", self.listener.url)));
                 };
                 for frame in Frames::of(&text).filter_map(Result::ok) {
-                    match Said::read(&frame) {
-                        Some(Said::Open(limits)) => return Ok(limits),
-                        Some(Said::Refused { reason, filters }) => {
+                    match Reply::read(&frame) {
+                        Some(Ok(Reply::ConfigOk(welcome))) => return Ok(welcome.limits),
+                        Some(Ok(Reply::ConfigError { reason, filters })) => {
                             return Err(Failure::Refused(refusal(&reason, &filters)));
                         }
                         _ => {}
@@ -177,7 +178,7 @@ impl Speaker {
         self.sink.send(Message::text(text)).await.map_err(|error| self.lost(&error))
     }
 
-    /// Asks for a sign that everything said so far was handled: [`Said::Subscribed`].
+    /// Asks for a sign that everything said so far was handled: [`Reply::SubscriptionOk`].
     pub async fn ask_for_a_sign(&mut self) -> Result<(), Failure> {
         self.say("[\"clown.talk/-/subscription/get\", null]".to_owned()).await
     }

@@ -16,7 +16,7 @@ use super::ending::Ending;
 use super::outgoing::Outgoing;
 use super::{Incoming, Wire};
 use crate::hub::Side;
-use crate::talk::Frames;
+use crate::talk::{Frames, Reply};
 
 /// How much is read at once.
 const READ: usize = 4096;
@@ -140,11 +140,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for Lines<S> {
 
     async fn close(&mut self, ending: &Ending) {
         if let Some((code, reason)) = ending.close() {
-            let reason = serde_json::Value::from(&*reason);
-            let text = format!("[\"clown.talk/-/close\", {{\"code\": {code}, \"reason\": {reason}}}]");
-            self.frame(&[text.as_bytes()]);
+            let close = Reply::Close { code, reason: reason.into_owned() };
+            self.frame(&[close.text().as_bytes()]);
         }
-        if timeout(GOOD_BYE, poll_fn(|cx| self.stream.poll_shutdown(cx))).await.is_ok_and(|done| done.is_ok()) {
+        if timeout(GOOD_BYE, poll_fn(|cx| self.stream.poll_shutdown(cx))).await.is_ok_and(|done| done.is_ok())
+        {
             // Not in the future of the connection, which would carry it all along.
             let mut bin = vec![0; READ];
             let rest = async { while self.stream.stream().read(&mut bin).await.is_ok_and(|n| n > 0) {} };

@@ -246,7 +246,10 @@ const A_TURN_AND_A_READ: usize = 2 * turn::BYTES;
 #[test]
 fn a_client_that_talks_without_a_pause_keeps_nobody_waiting() {
     let (bytes, frames) = passed_before_an_honest_client(r#"["flood", 1, {"id": "x"}]"#);
-    assert!(bytes <= A_TURN_AND_A_READ && frames <= 2 * turn::FRAMES as u64 + 1, "{bytes} bytes, {frames} frames");
+    assert!(
+        bytes <= A_TURN_AND_A_READ && frames <= 2 * turn::FRAMES as u64 + 1,
+        "{bytes} bytes, {frames} frames"
+    );
 }
 
 #[test]
@@ -289,6 +292,15 @@ async fn what_a_connection_waits_with_is_small() {
     let stream = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let connection = connection(&hub(), "u", stream);
     let bytes = size_of_val(&connection);
-    println!("session {} ws {} messages {} outgoing {} sleep {} wait {} conn {} outbox", size_of::<crate::hub::Session>(), size_of::<WebSocket<tokio::net::TcpStream>>(), size_of::<messages::Messages>(), size_of::<outgoing::Outgoing<tokio::net::TcpStream>>(), size_of::<tokio::time::Sleep>(), size_of::<tokio_util::sync::WaitForCancellationFuture<'static>>(), size_of::<heartbeat::Heartbeat>() + size_of::<writing::Writing>());
+    println!(
+        "session {} ws {} messages {} outgoing {} sleep {} wait {} conn {} outbox",
+        size_of::<crate::hub::Session>(),
+        size_of::<WebSocket<tokio::net::TcpStream>>(),
+        size_of::<messages::Messages>(),
+        size_of::<outgoing::Outgoing<tokio::net::TcpStream>>(),
+        size_of::<tokio::time::Sleep>(),
+        size_of::<tokio_util::sync::WaitForCancellationFuture<'static>>(),
+        size_of::<heartbeat::Heartbeat>() + size_of::<writing::Writing>()
+    );
     assert!(bytes <= 1, "{bytes} bytes");
 }

@@ -8,7 +8,7 @@ use super::Retention;
 use super::allowance::Excess;
 use super::publication::{Extras, Publication};
 use super::session::{Answer, LastValues, Session, Side, Will, Wishes};
-use crate::talk::control::{Configure, PublishRefused, RequestError, Welcome, shown};
+use crate::talk::control::{Configure, HubLimits, PublishRefused, RequestError, Welcome, shown};
 use crate::talk::{Frame, Frames, Kind, PublishOptions, Reply, Request};
 use crate::topic::{Filter, Topic, TopicError};
 
@@ -156,15 +156,15 @@ impl Session {
 
     fn welcome(&self) -> Welcome {
         let settings = self.hub.settings();
-        Welcome {
-            started: self.hub.started(),
-            base: self.client.base.to_string(),
-            name: self.name().to_string(),
-            message_bytes: settings.message_bytes,
-            topic: settings.topic,
-            filters: settings.filters,
+        let limits = HubLimits {
+            filters: Some(settings.filters),
+            message_bytes: Some(settings.message_bytes),
             messages_per_second: self.client.rates.frames_per_second,
-        }
+            topic_bytes: Some(settings.topic.max_bytes),
+            topic_levels: Some(settings.topic.max_levels),
+        };
+        let (base, name) = (self.client.base.to_string(), self.name().to_string());
+        Welcome { base, name, limits, ..Welcome::of_this_hub(self.hub.started()) }
     }
 
     /// What a client gets that names no filters, as far as the user may read it.
@@ -287,7 +287,9 @@ impl Session {
         options: PublishOptions,
         now: SystemTime,
     ) -> Result<(), super::StoreFull> {
-        let kind = Kind::of(&frame.topic);
+        // A dashboard that stands at a lamp says `set` to it; the whole topic shows that it is a command.
+        let is_dashboard = self.client.side == Side::Dashboard;
+        let kind = Kind::of(if is_dashboard { topic.as_str() } else { &frame.topic });
         let retention = match options.retain {
             None => self.usual_retention(&topic, kind),
             Some(true) if frame.payload == "null" => Retention::Clear,

@@ -250,7 +250,7 @@ fn the_default_filters_reach_as_far_as_the_user_may_read() {
     );
     say(&mut reader, "[\"clown.talk/-/config/set\", {}]\n[\"clown.talk/-/subscription/get\", {}]");
     let heard = heard(&mut reader);
-    assert_eq!(heard, ["[\"t/1\", 1]", "[\"clown.talk/-/subscription/ok\", {\"filters\":[\"t/#\"]}]"]);
+    assert_eq!(heard, ["[\"t/1\", 1]", "[\"clown.talk/-/subscription/ok\", {\"filters\": [\"t/#\"]}]"]);
     say(&mut reader, "[\"clown.talk/-/subscription/set\", {\"filters\": [\"#\"]}]");
     assert!(heard_at(&mut reader, NOW)[0].contains("\"forbidden\""));
 }

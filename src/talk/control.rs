@@ -1,14 +1,17 @@
 //! The language that a client and the hub speak about the connection itself: [`Request`] in, [`Reply`] out.
 //! Every topic that starts with `clown.talk/` belongs to it (`docs/protocol.md`, clauses 3, 4 and 5.2).
+//!
+//! The hub writes a [`Reply`], and a client reads it by the same type, so that a word cannot have two spellings.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
 
-use super::timestamp;
-use crate::topic::Limits;
+use super::{Frame, timestamp};
+
+mod wire;
 
 /// How many characters of a topic or filter an error repeats.
 const SHOWN: usize = 64;
@@ -139,134 +142,150 @@ impl<'t> Keys<'t> {
     }
 }
 
-/// What the hub says to a client about its connection.
-#[derive(Debug, Clone, PartialEq)]
+/// What the hub says to a client about its connection. Each variant is named by its topic.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Reply {
     /// The transmission is open, or its settings are replaced.
+    #[serde(rename = "clown.talk/-/config/ok")]
     ConfigOk(Welcome),
     /// Nothing was changed.
+    #[serde(rename = "clown.talk/-/config/error")]
     ConfigError {
         /// Why.
+        #[serde(default)]
         reason: String,
         /// The filters at fault, if any.
+        #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "wire::each_shown")]
         filters: Vec<String>,
     },
     /// These are the filters now.
+    #[serde(rename = "clown.talk/-/subscription/ok")]
     SubscriptionOk {
         /// Relative to the base, in the order in which they were asked for.
+        #[serde(default)]
         filters: Vec<String>,
     },
     /// Nothing was changed.
+    #[serde(rename = "clown.talk/-/subscription/error")]
     SubscriptionError {
         /// Why.
+        #[serde(default)]
         reason: String,
         /// The filters at fault, if any.
+        #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "wire::each_shown")]
         filters: Vec<String>,
     },
     /// The message is routed, and kept if it was to be kept.
+    #[serde(rename = "clown.talk/-/publish/ok")]
     PublishOk {
         /// The JSON text of the publisher's `id`.
+        #[serde(with = "wire::json_text")]
         id: String,
     },
     /// The frame was no frame, or the message was refused.
+    #[serde(rename = "clown.talk/-/publish/error")]
     PublishError(PublishRefused),
     /// Readings that were left out because newer ones of the same topic followed.
+    #[serde(rename = "clown.talk/-/skipped")]
     Skipped {
         /// How many since this was last told.
         count: u64,
     },
+    /// The last line of a stream, which has no close frame.
+    #[serde(rename = "clown.talk/-/close")]
+    Close {
+        /// As in a close frame of a WebSocket.
+        code: u16,
+        /// Why.
+        reason: String,
+    },
 }
 
 /// Why a frame led to nothing.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct PublishRefused {
+    /// The JSON text of the publisher's `id`, where it could be read.
+    #[serde(skip_serializing_if = "Option::is_none", with = "wire::json_text_if_any")]
+    pub id: Option<String>,
     /// The sentence for the publisher.
     pub reason: String,
-    /// The JSON text of the publisher's `id`, where it could be read.
-    pub id: Option<String>,
     /// Byte offset from the start of the frame.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<usize>,
     /// The topic, where it could be read.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "wire::shown_if_any")]
     pub topic: Option<String>,
 }
 
-/// What `config/ok` tells: the five keys of the 2016 firmware, then what this hub adds.
-#[derive(Debug, Clone, PartialEq)]
+/// What `config/ok` tells: the five keys of the 2016 firmware in their order, which a person compares with the manual, then
+/// what this hub adds. Another hub may leave out any of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
 pub struct Welcome {
-    /// When this hub was started.
-    pub started: SystemTime,
+    /// Whether messages are acknowledged as the firmware did it, which it never did.
+    pub ack: bool,
+    /// What kind of device answers.
+    pub device: String,
+    /// As the firmware counted them.
+    pub capabilities: u32,
+    /// When the hub was started.
+    pub firmware_datetime: String,
+    /// Its version, with a `v` in front.
+    pub firmware_release: String,
     /// Where the connection stands; empty for the root.
     pub base: String,
     /// What the hub calls the connection in its logs.
     pub name: String,
-    /// Bytes that one message may have.
-    pub message_bytes: usize,
-    /// Bytes and levels that a topic may have.
-    pub topic: Limits,
+    /// What the hub takes.
+    pub limits: HubLimits,
+}
+
+/// What a hub tells of its limits.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct HubLimits {
     /// Filters that a connection may hold.
-    pub filters: usize,
-    /// Frames that a connection may send in a second; `None` where there is no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filters: Option<usize>,
+    /// Bytes of one message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message_bytes: Option<usize>,
+    /// Messages in a second, with a burst of two seconds' worth.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub messages_per_second: Option<u32>,
+    /// Bytes of a topic.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub topic_bytes: Option<usize>,
+    /// Levels of a topic.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub topic_levels: Option<usize>,
 }
 
 impl Reply {
     /// The frame, without a line feed.
     pub fn text(&self) -> String {
-        let (topic, payload) = match self {
-            Self::ConfigOk(welcome) => ("config/ok", welcome.payload()),
-            Self::ConfigError { reason, filters } => ("config/error", complaint(reason, filters)),
-            Self::SubscriptionOk { filters } => {
-                ("subscription/ok", json!({ "filters": filters }).to_string())
-            }
-            Self::SubscriptionError { reason, filters } => ("subscription/error", complaint(reason, filters)),
-            Self::PublishOk { id } => ("publish/ok", format!("{{\"id\": {id}}}")),
-            Self::PublishError(refused) => ("publish/error", refused.payload()),
-            Self::Skipped { count } => ("skipped", format!("{{\"count\": {count}}}")),
-        };
-        format!("[\"clown.talk/-/{topic}\", {payload}]")
+        wire::text(self)
+    }
+
+    /// What the hub says in this frame; `None` where it is somebody's message. An error is a word that this program does
+    /// not know or cannot read, as of a hub that is newer.
+    pub fn read(frame: &Frame<'_>) -> Option<Result<Self, serde_json::Error>> {
+        Request::claims(&frame.topic).then(|| wire::read(&frame.topic, frame.payload))
     }
 }
 
 impl Welcome {
-    /// Written by hand to keep the order of the firmware's keys, which a person compares with the manual.
-    fn payload(&self) -> String {
-        let mut limits = json!({
-            "message-bytes": self.message_bytes,
-            "topic-bytes": self.topic.max_bytes,
-            "topic-levels": self.topic.max_levels,
-            "filters": self.filters,
-        });
-        if let (Some(limit), Some(limits)) = (self.messages_per_second, limits.as_object_mut()) {
-            limits.insert("messages-per-second".to_owned(), limit.into());
+    /// What this hub tells of itself.
+    pub fn of_this_hub(started: SystemTime) -> Self {
+        Self {
+            device: "hub".to_owned(),
+            capabilities: 1,
+            firmware_datetime: timestamp::seconds(started),
+            firmware_release: concat!("v", env!("CARGO_PKG_VERSION")).to_owned(),
+            ..Self::default()
         }
-        format!(
-            "{{\"ack\": false, \"device\": \"hub\", \"capabilities\": 1, \"firmware-datetime\": \"{}\", \
-             \"firmware-release\": \"v{}\", \"base\": {}, \"name\": {}, \"limits\": {limits}}}",
-            timestamp::seconds(self.started),
-            env!("CARGO_PKG_VERSION"),
-            Value::from(self.base.as_str()),
-            Value::from(self.name.as_str()),
-        )
     }
-}
-
-impl PublishRefused {
-    fn payload(&self) -> String {
-        let mut keys = Vec::new();
-        keys.extend(self.id.as_ref().map(|id| format!("\"id\": {id}")));
-        keys.push(format!("\"reason\": {}", Value::from(self.reason.as_str())));
-        keys.extend(self.at.map(|at| format!("\"at\": {at}")));
-        keys.extend(self.topic.as_ref().map(|topic| format!("\"topic\": {}", Value::from(shown(topic)))));
-        format!("{{{}}}", keys.join(", "))
-    }
-}
-
-fn complaint(reason: &str, filters: &[String]) -> String {
-    let filters: Vec<_> = filters.iter().map(|filter| shown(filter)).collect();
-    if filters.is_empty() {
-        return format!("{{\"reason\": {}}}", Value::from(reason));
-    }
-    format!("{{\"reason\": {}, \"filters\": {}}}", Value::from(reason), Value::from(filters))
 }
 
 /// A stranger's text, cut to what an answer or a log line may repeat of it.
@@ -277,6 +296,9 @@ pub fn shown(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::talk::Frames;
+    use proptest::prelude::*;
+    use serde_json::json;
 
     fn configure(payload: &str) -> Result<Configure, String> {
         Configure::parse(payload)
@@ -330,27 +352,111 @@ mod tests {
         assert_eq!(Request::parse("clown.talk/-/nonsense", "{}"), Err(RequestError::UnknownTopic));
     }
 
+    fn read_again(text: &str) -> Option<Reply> {
+        let frame = Frames::of(text).next().unwrap().unwrap();
+        Reply::read(&frame).map(Result::unwrap)
+    }
+
     #[test]
-    fn replies_are_frames() {
-        let refused = PublishRefused {
-            reason: "topic is \"empty\"".to_owned(),
-            id: Some("7".to_owned()),
-            at: Some(1),
-            topic: Some("x".repeat(70)),
-        };
-        for reply in [
-            Reply::ConfigError { reason: "no".to_owned(), filters: vec![] },
-            Reply::SubscriptionOk { filters: vec!["a/\"b".to_owned()] },
-            Reply::SubscriptionError { reason: "no".to_owned(), filters: vec!["a/#/b".to_owned()] },
-            Reply::PublishOk { id: "\"x\"".to_owned() },
-            Reply::PublishError(refused),
-            Reply::Skipped { count: 3 },
+    fn replies_are_written_as_the_documents_show_them() {
+        let refused = PublishRefused { reason: "no".to_owned(), ..Default::default() };
+        let welcome = Welcome { base: "n".to_owned(), ..Welcome::of_this_hub(SystemTime::UNIX_EPOCH) };
+        for (reply, text) in [
+            (Reply::PublishOk { id: "7".to_owned() }, r#"["clown.talk/-/publish/ok", {"id": 7}]"#.to_owned()),
+            (Reply::PublishError(refused), r#"["clown.talk/-/publish/error", {"reason": "no"}]"#.to_owned()),
+            (Reply::Skipped { count: 3 }, r#"["clown.talk/-/skipped", {"count": 3}]"#.to_owned()),
+            (
+                Reply::SubscriptionOk { filters: vec!["a".to_owned(), "b".to_owned()] },
+                r#"["clown.talk/-/subscription/ok", {"filters": ["a", "b"]}]"#.to_owned(),
+            ),
+            (
+                Reply::ConfigOk(welcome),
+                format!(
+                    r#"["clown.talk/-/config/ok", {{"ack": false, "device": "hub", "capabilities": 1, "firmware-datetime": "1970-01-01T00:00:00Z", "firmware-release": "v{}", "base": "n", "name": "", "limits": {{}}}}]"#,
+                    env!("CARGO_PKG_VERSION")
+                ),
+            ),
         ] {
-            let read: (String, serde_json::Map<String, Value>) = serde_json::from_str(&reply.text()).unwrap();
-            assert!(Request::claims(&read.0), "{}", read.0);
+            assert_eq!(reply.text(), text);
         }
-        let text =
-            Reply::PublishError(PublishRefused { reason: "no".to_owned(), ..Default::default() }).text();
-        assert_eq!(text, r#"["clown.talk/-/publish/error", {"reason": "no"}]"#);
+    }
+
+    #[test]
+    fn a_reply_repeats_64_characters_of_what_it_is_about() {
+        let long = "ž".repeat(70);
+        let refused = PublishRefused { topic: Some(long.clone()), ..Default::default() };
+        let Some(Reply::PublishError(read)) = read_again(&Reply::PublishError(refused).text()) else {
+            panic!()
+        };
+        assert_eq!(read.topic, Some("ž".repeat(64)));
+        let reply = Reply::ConfigError { reason: String::new(), filters: vec![long] };
+        let Some(Reply::ConfigError { filters, .. }) = read_again(&reply.text()) else { panic!() };
+        assert_eq!(filters, ["ž".repeat(64)]);
+    }
+
+    #[test]
+    fn what_another_hub_leaves_out_is_not_known_and_what_it_adds_is_passed_over() {
+        let Some(Reply::ConfigOk(welcome)) =
+            read_again(r#"["clown.talk/-/config/ok", {"ack": false, "device": "bridge", "colour": [1]}]"#)
+        else {
+            panic!()
+        };
+        assert_eq!((welcome.device.as_str(), welcome.limits), ("bridge", HubLimits::default()));
+        let text = r#"["clown.talk/-/config/ok", {"limits": {"message-bytes": 10, "messages-per-second": 20, "more": {}}}]"#;
+        let Some(Reply::ConfigOk(welcome)) = read_again(text) else { panic!() };
+        assert_eq!((welcome.limits.message_bytes, welcome.limits.messages_per_second), (Some(10), Some(20)));
+    }
+
+    #[test]
+    fn messages_are_told_from_the_words_of_the_hub_and_unknown_words_from_known_ones() {
+        assert_eq!(read_again(r#"["a/config/ok", {"limits": {}}]"#), None);
+        for text in [r#"["clown.talk/-/what/comes/later", 7]"#, r#"["clown.talk/-/skipped", {"count": "3"}]"#]
+        {
+            let frame = Frames::of(text).next().unwrap().unwrap();
+            assert!(Reply::read(&frame).unwrap().is_err(), "{text}");
+        }
+    }
+
+    fn any_reply() -> impl Strategy<Value = Reply> {
+        let text = || "\\PC{0,20}";
+        let texts = || prop::collection::vec("\\PC{0,20}", 0..4);
+        let id = || {
+            prop_oneof![
+                "-?(0|[1-9][0-9]{0,30})(\\.[0-9]{1,3})?",
+                "\\PC{0,9}".prop_map(|id| json!(id).to_string())
+            ]
+        };
+        let refused =
+            (prop::option::of(id()), text(), prop::option::of(any::<usize>()), prop::option::of(text()));
+        let limits = (prop::option::of(any::<usize>()), prop::option::of(any::<u32>()));
+        prop_oneof![
+            (text(), text(), limits).prop_map(|(base, name, (message_bytes, messages_per_second))| {
+                let limits = HubLimits { message_bytes, messages_per_second, ..HubLimits::default() };
+                Reply::ConfigOk(Welcome {
+                    base,
+                    name,
+                    limits,
+                    ..Welcome::of_this_hub(SystemTime::UNIX_EPOCH)
+                })
+            }),
+            (text(), texts()).prop_map(|(reason, filters)| Reply::ConfigError { reason, filters }),
+            texts().prop_map(|filters| Reply::SubscriptionOk { filters }),
+            (text(), texts()).prop_map(|(reason, filters)| Reply::SubscriptionError { reason, filters }),
+            id().prop_map(|id| Reply::PublishOk { id }),
+            refused.prop_map(|(id, reason, at, topic)| {
+                Reply::PublishError(PublishRefused { id, reason, at, topic })
+            }),
+            any::<u64>().prop_map(|count| Reply::Skipped { count }),
+            (any::<u16>(), text()).prop_map(|(code, reason)| Reply::Close { code, reason }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_the_hub_says_a_client_reads(reply in any_reply()) {
+            let text = reply.text();
+            prop_assert!(!text.contains(['\n', '\r']));
+            prop_assert_eq!(read_again(&text), Some(reply));
+        }
     }
 }
