@@ -17,6 +17,7 @@ use crate::config::{self, Run, Settings};
 use crate::connection::Patience;
 use crate::hub::{self, Bounds, Client, Hub, Rates, Rights, Side};
 use crate::links;
+use crate::log::Log;
 use crate::server::{self, Server};
 use crate::shutdown::{Ended, Shutdown, Signals};
 use crate::simulator::Kit;
@@ -169,7 +170,7 @@ async fn run(settings: Settings, accounts: Accounts) -> anyhow::Result<()> {
     let is_demo = accounts.is_demo();
     let shutdown = Shutdown::default();
     let hub = Hub::new(hub_settings(&settings), SystemTime::now());
-    let access = Access::new(accounts, &access_settings(&settings))?;
+    let access = Access::new(accounts, &access_settings(&settings), shutdown.drain().clone())?;
     let server = Server::new(Arc::clone(&hub), access, server_settings(&settings, is_demo), shutdown.clone());
 
     let address = http.local_addr()?;
@@ -179,6 +180,7 @@ async fn run(settings: Settings, accounts: Accounts) -> anyhow::Result<()> {
         server.serve_lines(lines);
     }
     server.tell_figures();
+    server.end_what_expires();
     let bridges = settings.bridges.directory.clone();
     shutdown.spawn(links::run(Arc::clone(&hub), bridges, settings.figures.every, shutdown.clone()));
     let simulated = simulate(&hub, &settings, is_demo, &shutdown);
@@ -284,9 +286,8 @@ fn say_where(
         simulated.first().map(|first| format!("  simulated  {first}{more}")),
     ];
     let text: String = lines.into_iter().flatten().map(|line| line + "\n").collect();
-    let mut out = std::io::stdout().lock();
-    // Nobody may be reading, and that is no reason to stop.
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    // Nobody may be reading, and that is no reason to wait or to stop.
+    let _ = Log::to(std::io::stdout()).and_then(|mut out| out.write_all(text.as_bytes()));
 }
 
 fn hub_settings(settings: &Settings) -> hub::Settings {

@@ -24,7 +24,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFuture, WaitForCanc
 
 use self::bell::Bell;
 pub(crate) use self::ending::Ending;
-pub(crate) use self::line::{Hello, Lines};
+pub(crate) use self::line::Lines;
 pub(crate) use self::websocket::WebSocket;
 use crate::hub::{Drained, Found, Session, Until};
 use crate::talk::Frames;
