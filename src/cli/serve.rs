@@ -18,6 +18,7 @@ use crate::config::{self, Run, Settings};
 use crate::connection::Patience;
 use crate::hub::{self, Bounds, Client, Hub, Rates, Rights, Side};
 use crate::links;
+use crate::log::Log;
 use crate::server::{self, Server};
 use crate::shutdown::{Ended, Shutdown, Signals};
 use crate::simulator::Kit;
@@ -169,7 +170,7 @@ async fn run(settings: Settings, accounts: Accounts) -> anyhow::Result<()> {
     let (is_demo, count) = (accounts.is_demo(), accounts.iter().count());
     let shutdown = Shutdown::default();
     let hub = Hub::new(hub_settings(&settings), SystemTime::now());
-    let access = Access::new(accounts, &access_settings(&settings))?.ending_with(shutdown.drain());
+    let access = Access::new(accounts, &access_settings(&settings), shutdown.drain().clone())?;
     let server = Server::new(Arc::clone(&hub), access, server_settings(&settings, is_demo), shutdown.clone());
 
     let address = http.local_addr()?;
@@ -179,6 +180,7 @@ async fn run(settings: Settings, accounts: Accounts) -> anyhow::Result<()> {
         server.serve_lines(lines);
     }
     server.tell_figures();
+    server.end_what_expires();
     let bridges = settings.bridges.directory.clone();
     shutdown.spawn(links::run(Arc::clone(&hub), bridges, settings.figures.every, shutdown.clone()));
     let simulated = simulate(&hub, &settings, is_demo, &shutdown);
@@ -270,9 +272,8 @@ fn simulate(hub: &Arc<Hub>, settings: &Settings, is_demo: bool, shutdown: &Shutd
 /// The first thing that a person sees. It goes to standard output, the log to standard error.
 fn say_where(facts: &Facts<'_>) {
     let text = banner(facts);
-    let mut out = std::io::stdout().lock();
-    // Nobody may be reading, and that is no reason to stop.
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    // Nobody may be reading, and that is no reason to wait or to stop.
+    let _ = Log::to(std::io::stdout()).and_then(|mut out| out.write_all(text.as_bytes()));
 }
 
 fn hub_settings(settings: &Settings) -> hub::Settings {

@@ -87,7 +87,7 @@ fn the_last_of_several_flags_counts() {
 #[test]
 fn texts_of_environment_and_flags_are_read_by_the_type_of_their_key() {
     let variables = [
-        ("CLOWN_HUB__SERVER__ORIGINS", "https://house.example, null"),
+        ("CLOWN_HUB__SERVER__ORIGINS", "https://house.example, null, file://"),
         ("CLOWN_HUB__RETAINED__ALWAYS", ""),
         ("CLOWN_HUB__LOG__FILTER", "info,clown_hub::hub=debug"),
         ("CLOWN_HUB__SIMULATOR__SPEED", "2"),
@@ -98,7 +98,7 @@ fn texts_of_environment_and_flags_are_read_by_the_type_of_their_key() {
     let flags = [("server.line_listen", "[::1]:0"), ("limits.messages_per_second", "0")];
     let settings = Place::empty().load(&variables, &flags).unwrap();
     let origins: Vec<_> = settings.server.origins.iter().map(WebOrigin::as_str).collect();
-    assert_eq!(origins, ["https://house.example", "null"]);
+    assert_eq!(origins, ["https://house.example", "null", "file://"]);
     assert_eq!(settings.retained.always, []);
     assert_eq!(settings.log.filter, "info,clown_hub::hub=debug");
     assert!((settings.simulator.speed - 2.0).abs() < f64::EPSILON);

@@ -1,6 +1,5 @@
 //! A byte stream as a [`Wire`]: one frame a line, ended by a line feed (`docs/protocol.md`, clauses 1.4 and 2.6).
 
-use std::borrow::Cow;
 use std::future::poll_fn;
 use std::ops::Range;
 use std::pin::Pin;
@@ -8,15 +7,13 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use memchr::memchr;
-use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::time::timeout;
 
 use super::ending::Ending;
 use super::outgoing::Outgoing;
 use super::{Incoming, Wire};
-use crate::hub::Side;
-use crate::talk::{Frames, Reply};
+use crate::talk::Reply;
 
 /// How much is read at once.
 const READ: usize = 4096;
@@ -149,57 +146,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for Lines<S> {
             let mut bin = vec![0; READ];
             let rest = async { while self.stream.stream().read(&mut bin).await.is_ok_and(|n| n > 0) {} };
             let _ = timeout(GOOD_BYE, rest).await;
-        }
-    }
-}
-
-/// Who speaks on a byte stream, as its first line says: a `config/set` with some keys more.
-#[derive(Deserialize)]
-pub(crate) struct Hello {
-    pub(crate) user: String,
-    pub(crate) password: String,
-    #[serde(default)]
-    pub(crate) base: String,
-    #[serde(default)]
-    side: HelloSide,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "lowercase")]
-enum HelloSide {
-    #[default]
-    Dashboard,
-    Node,
-}
-
-/// What the first line must be, for whoever sent another.
-const FIRST_LINE: &str =
-    "the first line must be [\"clown.talk/-/config/set\", {\"user\": \"…\", \"password\": \"…\"}]";
-
-/// The sentence goes to whoever wrote the line, and nowhere else.
-fn complaint(error: &serde_json::Error) -> Cow<'static, str> {
-    let said = error.to_string();
-    if said.starts_with("missing field") {
-        FIRST_LINE.into()
-    } else {
-        format!("the first line: {said}").into()
-    }
-}
-
-impl Hello {
-    pub(crate) fn parse(line: &str) -> Result<Self, Ending> {
-        match Frames::of(line).next() {
-            Some(Ok(frame)) if frame.topic == "clown.talk/-/config/set" => {
-                serde_json::from_str(frame.payload).map_err(|error| Ending::NotSignedIn(complaint(&error)))
-            }
-            _ => Err(Ending::NotSignedIn(FIRST_LINE.into())),
-        }
-    }
-
-    pub(crate) fn side(&self) -> Side {
-        match self.side {
-            HelloSide::Dashboard => Side::Dashboard,
-            HelloSide::Node => Side::Node,
         }
     }
 }

@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::ending::Ending;
 pub(crate) use self::heartbeat::{Beat, Heartbeat};
-pub(crate) use self::line::{Hello, Lines};
+pub(crate) use self::line::Lines;
 pub(crate) use self::run::run;
 pub(crate) use self::turn::Turn;
 pub(crate) use self::websocket::WebSocket;
@@ -122,11 +122,6 @@ pub(crate) struct Signs {
 }
 
 impl Signs {
-    /// For a connection that only the end of the hub ends from outside.
-    pub(crate) fn of(drain: &CancellationToken) -> Self {
-        Self { ended: drain.clone(), drain: drain.clone() }
-    }
-
     /// For a connection that rests on a sign-in. `signed_out` must be a child of `drain`.
     pub(crate) fn with(drain: &CancellationToken, signed_out: Option<CancellationToken>) -> Self {
         Self { ended: signed_out.unwrap_or_else(|| drain.clone()), drain: drain.clone() }

@@ -66,6 +66,12 @@ figures! {
     clients "clients/connected" AndShrinks;
     /// Clients that have connected since the start
     connections_accepted "connections/accepted" Only;
+    /// Connections that were turned away because there was no place for them
+    connections_turned_away "connections/turned_away" Only;
+    /// Requests and first lines that were refused at the door for their form, their page, their base or the user's rights
+    connections_refused "connections/refused" Only;
+    /// Logins that failed: a wrong name or password, or too many of them
+    logins_failed "logins/failed" Only;
     /// Filters that are held by clients
     filters "subscriptions/count" AndShrinks;
     /// Frames that came in, good and bad
