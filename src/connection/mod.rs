@@ -150,6 +150,9 @@ async fn flush_everything<W: Wire>(wire: &mut W, session: &mut Session, patience
         if drained == Drained::Everything || !matches!(flush, Ok(Ok(()))) {
             return;
         }
+        if let Drained::Later(wait) = drained {
+            tokio::time::sleep(wait.max(Duration::from_millis(1))).await;
+        }
     }
 }
 
@@ -173,6 +176,8 @@ struct Connection<W> {
     /// What the wire had written when a write last made progress, and when that was; `None` when all is written.
     unwritten: Option<(u64, Instant)>,
     batch_due: Option<Instant>,
+    /// When the client may have more last values looked up.
+    look_up_due: Option<Instant>,
     /// Frames read since the outbox was last looked at.
     turn: usize,
     /// What is left of a message with more frames than one turn takes.
@@ -234,6 +239,7 @@ impl<W: Wire> Connection<W> {
             is_answered: false,
             unwritten: None,
             batch_due: None,
+            look_up_due: None,
             turn: 0,
             unfinished: None,
         }
@@ -297,12 +303,12 @@ impl<W: Wire> Connection<W> {
             if self.unwritten.is_none() && self.wire.waiting() > 0 {
                 self.flush(cx)?;
             }
-            if looked == Drained::Everything {
+            if looked != Drained::More {
                 break;
             }
         }
         // Silence only puts off what the clock was set for.
-        if has_rung || self.unwritten.is_some() || self.batch_due.is_some() {
+        if has_rung || self.unwritten.is_some() || self.batch_due.is_some() || self.look_up_due.is_some() {
             self.look_at_the_clock(watch, cx)?;
         } else if self.is_answered {
             watch.put_off(self.next_check());
@@ -461,14 +467,21 @@ impl<W: Wire> Connection<W> {
     fn take_out(&mut self) -> Drained {
         let now = SystemTime::now();
         let wire = &mut self.wire;
-        self.batch_due = None;
-        if self.session.batch().is_zero() {
-            return self.session.drain(WRITE, now, &mut |pieces| wire.frame(pieces));
-        }
-        let drained = self.session.drain(WRITE, now, &mut |pieces| wire.collect(pieces));
-        wire.end_collection();
-        if drained == Drained::More {
-            self.batch_due = Some(Instant::now());
+        (self.batch_due, self.look_up_due) = (None, None);
+        let drained = if self.session.batch().is_zero() {
+            self.session.drain(WRITE, now, &mut |pieces| wire.frame(pieces))
+        } else {
+            let drained = self.session.drain(WRITE, now, &mut |pieces| wire.collect(pieces));
+            wire.end_collection();
+            if drained == Drained::More {
+                self.batch_due = Some(Instant::now());
+            }
+            drained
+        };
+        match drained {
+            // After the turn of others the outbox wakes us.
+            Drained::Later(wait) if !wait.is_zero() => self.look_up_due = Some(Instant::now() + wait),
+            _ => {}
         }
         drained
     }
@@ -479,7 +492,7 @@ impl<W: Wire> Connection<W> {
             0 => in_step(self.heard + self.patience.ping, self.patience.ping / STEPS),
             _ => self.pinged + self.patience.pong,
         };
-        match (self.unwritten, self.batch_due) {
+        match (self.unwritten, self.batch_due.or(self.look_up_due)) {
             (Some((_, since)), _) => silence.min(since + self.patience.write),
             (None, Some(due)) => silence.min(due),
             (None, None) => silence,
@@ -491,7 +504,7 @@ impl<W: Wire> Connection<W> {
         if self.unwritten.is_some_and(|(_, since)| now >= since + self.patience.write) {
             return Err(Ending::Stuck);
         }
-        if self.batch_due.is_some_and(|due| now >= due) {
+        if self.batch_due.or(self.look_up_due).is_some_and(|due| now >= due) {
             self.write_some();
         }
         if now < self.next_check() {
