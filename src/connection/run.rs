@@ -71,7 +71,10 @@ async fn flush_everything<W: Wire>(wire: &mut W, session: &mut Session, patience
         if drained == Drained::Everything || !matches!(flush, Ok(Ok(()))) {
             return;
         }
-        tokio::task::yield_now().await;
+        match drained {
+            Drained::Later(wait) if !wait.is_zero() => tokio::time::sleep(wait).await,
+            Drained::Later(_) | Drained::More | Drained::Everything => tokio::task::yield_now().await,
+        }
     }
 }
 
@@ -92,6 +95,8 @@ struct Connection<W> {
     write_patience: Duration,
     /// When a batch that is being collected is to be sent.
     batch_due: Option<Instant>,
+    /// When the client may have more last values looked up.
+    look_up_due: Option<Instant>,
     /// Whether it is the others' turn.
     pauses: bool,
     /// What is left of a message with more frames than one turn takes.
@@ -158,6 +163,7 @@ impl<W: Wire> Connection<W> {
             writing: Writing::Idle,
             write_patience: patience.write,
             batch_due: None,
+            look_up_due: None,
             pauses: false,
             unfinished: None,
         }
@@ -205,7 +211,7 @@ impl<W: Wire> Connection<W> {
             watch.ring_after_the_others();
         }
         // Silence only puts off what the clock was set for.
-        if has_rung || !self.writing.is_idle() || self.batch_due.is_some() {
+        if has_rung || !self.writing.is_idle() || self.due().is_some() {
             self.look_at_the_clock(watch, &mut turn, cx)?;
         } else if was_answered {
             watch.put_off(self.next_check());
@@ -237,8 +243,15 @@ impl<W: Wire> Connection<W> {
             if self.writing == Writing::Wanted || (self.writing.is_idle() && self.wire.waiting() > 0) {
                 self.flush(turn, cx)?;
             }
-            if looked == Drained::Everything {
-                break;
+            match looked {
+                Drained::More => {}
+                Drained::Everything => break,
+                Drained::Later(wait) => {
+                    if wait.is_zero() {
+                        turn.give_up();
+                    }
+                    break;
+                }
             }
         }
         Ok(())
@@ -367,22 +380,31 @@ impl<W: Wire> Connection<W> {
     fn take_out(&mut self) -> Drained {
         let now = SystemTime::now();
         let wire = &mut self.wire;
-        self.batch_due = None;
-        if self.session.batch().is_zero() {
-            return self.session.drain(WRITE, now, &mut |pieces| wire.frame(pieces));
-        }
-        let drained = self.session.drain(WRITE, now, &mut |pieces| wire.collect(pieces));
-        wire.end_collection();
-        if drained == Drained::More {
-            self.batch_due = Some(Instant::now());
+        (self.batch_due, self.look_up_due) = (None, None);
+        let drained = if self.session.batch().is_zero() {
+            self.session.drain(WRITE, now, &mut |pieces| wire.frame(pieces))
+        } else {
+            let drained = self.session.drain(WRITE, now, &mut |pieces| wire.collect(pieces));
+            wire.end_collection();
+            drained
+        };
+        match drained {
+            Drained::More if !self.session.batch().is_zero() => self.batch_due = Some(Instant::now()),
+            Drained::Later(wait) if !wait.is_zero() => self.look_up_due = Some(Instant::now() + wait),
+            Drained::Later(_) | Drained::More | Drained::Everything => {}
         }
         drained
+    }
+
+    /// When the outbox is to be looked at, although nothing comes.
+    fn due(&self) -> Option<Instant> {
+        self.batch_due.or(self.look_up_due)
     }
 
     /// When the clock is to be looked at, if nothing happens until then.
     fn next_check(&self) -> Instant {
         let silence = self.heartbeat.due();
-        match (self.writing.stuck_at(self.write_patience), self.batch_due) {
+        match (self.writing.stuck_at(self.write_patience), self.due()) {
             (Some(stuck), _) => silence.min(stuck),
             (None, Some(due)) => silence.min(due),
             (None, None) => silence,
@@ -394,7 +416,7 @@ impl<W: Wire> Connection<W> {
         if self.writing.stuck_at(self.write_patience).is_some_and(|stuck| now >= stuck) {
             return Err(Ending::Stuck);
         }
-        if self.writing.is_idle() && self.batch_due.is_some_and(|due| now >= due) {
+        if self.writing.is_idle() && self.due().is_some_and(|due| now >= due) {
             self.take_out();
             self.writing.want();
         }

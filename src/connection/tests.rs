@@ -34,7 +34,7 @@ fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
 ) -> impl Future<Output = ()> + Send + use<S> {
     let session = hub.connect(client(user), SystemTime::UNIX_EPOCH);
     let wire = WebSocket::new(stream, Vec::new(), 1024 * 1024);
-    run(wire, session, PATIENCE, Signs::of(&CancellationToken::new()))
+    run(wire, session, PATIENCE, Signs::with(&CancellationToken::new(), None))
 }
 
 /// A client whose socket nobody else sees, and its connection.

@@ -19,9 +19,16 @@ pub(crate) struct Turn {
     frames: usize,
     bytes: usize,
     written: usize,
+    /// Whether the session wants others to come between.
+    is_given_up: bool,
 }
 
 impl Turn {
+    /// The session has done its part of a long look-up.
+    pub(crate) fn give_up(&mut self) {
+        self.is_given_up = true;
+    }
+
     /// A frame or a sign of life was taken.
     pub(crate) fn took(&mut self, bytes: usize) {
         self.frames += 1;
@@ -50,7 +57,7 @@ impl Turn {
 
     /// Whether it is the others' turn.
     pub(crate) fn is_over(&self) -> bool {
-        self.has_taken_enough() || self.has_written_enough()
+        self.is_given_up || self.has_taken_enough() || self.has_written_enough()
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use super::Retention;
 use super::allowance::Excess;
 use super::publication::{Extras, Publication};
-use super::session::{Answer, LastValues, Session, Side, Will, Wishes};
+use super::session::{Answer, Change, LastValues, Session, Side, Will, Wishes};
 use crate::talk::control::{Configure, HubLimits, PublishRefused, RequestError, Welcome, shown};
 use crate::talk::{Frame, Frames, Kind, PublishOptions, Reply, Request};
 use crate::topic::{Filter, Topic, TopicError};
@@ -59,19 +59,25 @@ impl Session {
     fn request(&mut self, frame: &Frame<'_>, now: SystemTime) -> Result<(), Excess> {
         match Request::parse(&frame.topic, frame.payload) {
             Ok(Request::Configure(configure)) => {
-                self.allowance.may_look_up()?;
+                self.count_request(configure.filters.as_ref().map_or(0, Vec::len), now)?;
                 self.configure(configure);
             }
             Ok(Request::Replace(filters)) => {
-                self.allowance.may_look_up()?;
+                self.count_request(filters.len(), now)?;
                 self.change_filters(&filters, |_, asked| asked);
             }
             Ok(Request::Add(filters)) => {
-                self.allowance.may_look_up()?;
+                self.count_request(filters.len(), now)?;
                 self.change_filters(&filters, added);
             }
-            Ok(Request::Remove(filters)) => self.change_filters(&filters, removed),
-            Ok(Request::Show) => self.reply(&self.subscription(&self.held())),
+            Ok(Request::Remove(filters)) => {
+                self.count_request(filters.len(), now)?;
+                self.change_filters(&filters, removed);
+            }
+            Ok(Request::Show) => {
+                self.count_request(0, now)?;
+                self.reply(&self.subscription(&self.held()));
+            }
             Err(RequestError::Config(reason)) => self.refuse_config(reason, vec![]),
             Err(RequestError::Subscription(reason)) => {
                 self.reply(&Reply::SubscriptionError { reason, filters: vec![] });
@@ -88,7 +94,7 @@ impl Session {
 
     fn configure(&mut self, configure: Configure) {
         match self.check(&configure) {
-            Ok((filters, will)) => self.apply(configure, &filters, will),
+            Ok((change, will)) => self.apply(configure, change, will),
             Err((reason, filters)) => self.refuse_config(reason, filters),
         }
     }
@@ -107,7 +113,7 @@ impl Session {
         self.outbox.wake();
     }
 
-    fn check(&self, configure: &Configure) -> Result<(Vec<Filter>, Option<Will>), Complaint> {
+    fn check(&self, configure: &Configure) -> Result<(Change, Option<Will>), Complaint> {
         let longest = self.hub.settings().longest_batch;
         if configure.batch.is_some_and(|batch| batch > longest) {
             return Err((format!("key batch is at most {} milliseconds", longest.as_millis()), vec![]));
@@ -117,7 +123,9 @@ impl Session {
             None => self.usual_filters(),
         };
         let will = configure.will.as_ref().map(|(topic, payload)| self.will(topic, payload)).transpose()?;
-        Ok((filters, will))
+        let last_values = if configure.retained.unwrap_or(true) { LastValues::All } else { LastValues::None };
+        let change = self.plan(filters, last_values).map_err(|reason| (reason.to_string(), vec![]))?;
+        Ok((change, will))
     }
 
     fn will(&self, topic: &str, payload: &str) -> Result<Will, Complaint> {
@@ -130,7 +138,7 @@ impl Session {
         Ok(Will { topic: whole, kind: Kind::of(topic), payload: payload.to_owned() })
     }
 
-    fn apply(&mut self, configure: Configure, filters: &[Filter], will: Option<Will>) {
+    fn apply(&mut self, configure: Configure, change: Change, will: Option<Will>) {
         self.set_will(will);
         self.wishes = Wishes {
             options: configure.options.unwrap_or(false),
@@ -148,10 +156,9 @@ impl Session {
             self.hub.figures().conflated.add(conflated);
         }
         let is_opening = !std::mem::replace(&mut self.opened, true);
-        let last_values = if configure.retained.unwrap_or(true) { LastValues::All } else { LastValues::None };
         let welcome = Reply::ConfigOk(self.welcome()).text();
         let answer = if is_opening { Answer::First(welcome) } else { Answer::InLine(welcome) };
-        self.subscribe(filters, answer, last_values);
+        self.carry_out(change, answer);
     }
 
     fn welcome(&self) -> Welcome {
@@ -189,11 +196,13 @@ impl Session {
 
     fn change_filters(&mut self, asked: &[String], change: fn(&[Filter], Vec<Filter>) -> Vec<Filter>) {
         let changed = self.filters(asked).map(|asked| change(&self.held(), asked));
-        let checked = changed.and_then(|filters| self.count_filters(filters));
+        let checked = changed.and_then(|filters| self.count_filters(filters)).and_then(|filters| {
+            self.plan(filters, LastValues::New).map_err(|reason| (reason.to_string(), vec![]))
+        });
         match checked {
-            Ok(filters) => {
-                let reply = self.subscription(&filters).text();
-                self.subscribe(&filters, Answer::InLine(reply), LastValues::New);
+            Ok(change) => {
+                let reply = self.subscription(change.filters()).text();
+                self.carry_out(change, Answer::InLine(reply));
             }
             Err((reason, filters)) => self.reply(&Reply::SubscriptionError { reason, filters }),
         }
@@ -310,12 +319,9 @@ fn added(held: &[Filter], asked: Vec<Filter>) -> Vec<Filter> {
     distinct(held.iter().cloned().chain(asked).collect())
 }
 
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "one signature for the three ways to change a subscription"
-)]
 fn removed(held: &[Filter], asked: Vec<Filter>) -> Vec<Filter> {
-    held.iter().filter(|filter| !asked.contains(filter)).cloned().collect()
+    let asked: HashSet<Filter> = asked.into_iter().collect();
+    held.iter().filter(|filter| !asked.contains(*filter)).cloned().collect()
 }
 
 /// Each filter once, in the order in which they were first named.

@@ -10,6 +10,7 @@ use std::task::{Context, Poll, Waker};
 use parking_lot::{Mutex, MutexGuard};
 
 use super::figures::Figures;
+use super::generation::Generation;
 use super::publication::{Publication, View};
 use super::queue::{Bounds, Item, Offered, Queue};
 
@@ -47,6 +48,19 @@ pub(super) struct Inside {
     reader: Waker,
     /// Whether the reader has looked, found nothing, and waits to be told.
     is_asleep: bool,
+    /// What keeps the last values whose turn it is.
+    pub(super) pause: Pause,
+}
+
+/// Why the last values whose turn it is do not come now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pause {
+    /// They do.
+    None,
+    /// Others are to have their turn in between.
+    Turn,
+    /// What the client may have looked up is used up for the moment.
+    Allowance,
 }
 
 impl Inside {
@@ -91,6 +105,8 @@ pub struct Taken {
     pub skipped: u64,
     /// Whether something is left.
     pub more: bool,
+    /// Behind the items it is the turn of these last values.
+    pub last_values: Option<Generation>,
 }
 
 impl Outbox {
@@ -111,6 +127,7 @@ impl Outbox {
             behind: None,
             reader: Waker::noop().clone(),
             is_asleep: false,
+            pause: Pause::None,
         };
         Self { id, view, echo: AtomicBool::new(false), inside: Mutex::new(inside), figures }
     }
@@ -162,6 +179,10 @@ impl Outbox {
     pub async fn ready(&self) -> Found {
         let look = |cx: &mut Context<'_>| {
             self.wakes(cx.waker());
+            if self.end_turn() {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             self.look(Until::Something).map_or(Poll::Pending, Poll::Ready)
         };
         poll_fn(look).await
@@ -178,15 +199,49 @@ impl Outbox {
         if inside.queue.has_overflowed() {
             return Some(Found::Overflow);
         }
-        let is_urgent = !inside.first.is_empty();
-        let is_there = match until {
-            Until::Something => is_urgent || !inside.queue.is_empty(),
-            Until::Pressing => is_urgent || inside.queue.is_pressing(),
-            Until::Urgent => is_urgent,
-            Until::Overflow => false,
-        };
+        if until == Until::Overflow {
+            inside.is_asleep = true;
+            return None;
+        }
+        let mut is_urgent = !inside.first.is_empty();
+        let mut is_there = is_urgent
+            || match until {
+                Until::Something => !inside.queue.is_empty(),
+                Until::Pressing => inside.queue.is_pressing(),
+                Until::Urgent | Until::Overflow => false,
+            };
+        if until != Until::Urgent && !is_urgent && inside.queue.last_values_next().is_some() {
+            // They are not collected with what follows, which may take its time.
+            (is_urgent, is_there) = (true, inside.pause != Pause::Allowance);
+        }
         inside.is_asleep = !is_there;
         is_there.then_some(if is_urgent { Found::Urgent } else { Found::Something })
+    }
+
+    /// Whether the reader was to let others have their turn before it looks again. Now it may.
+    pub fn end_turn(&self) -> bool {
+        let mut inside = self.lock();
+        let is_turn = inside.pause == Pause::Turn;
+        if is_turn {
+            inside.pause = Pause::None;
+        }
+        is_turn
+    }
+
+    /// The last values whose turn it is come later. Where that is after the turn of others, the reader is woken for it.
+    pub(super) fn pause(&self, pause: Pause) {
+        let mut inside = self.lock();
+        inside.pause = pause;
+        if pause == Pause::Turn {
+            inside.reader.wake_by_ref();
+        }
+    }
+
+    /// The last values whose turn it was have been sent.
+    pub(super) fn last_values_done(&self) {
+        let mut inside = self.lock();
+        inside.queue.last_values_done();
+        inside.is_asleep = inside.queue.is_empty();
     }
 
     /// Whether the reader was so slow that its queue was given up.
@@ -208,7 +263,7 @@ impl Outbox {
     pub fn take(&self, bytes: usize, items: &mut VecDeque<Item>) -> Taken {
         let mut inside = self.lock();
         if let Some(first) = inside.first.pop_front() {
-            return Taken { first: Some(first), skipped: 0, more: true };
+            return Taken { first: Some(first), more: true, ..Taken::default() };
         }
         inside.queue.take(bytes, items);
         inside.is_asleep = inside.queue.is_empty();
@@ -217,7 +272,21 @@ impl Outbox {
         {
             tracing::warn!(client = %inside.name, skipped, "slow consumer has caught up: older readings were left out");
         }
-        Taken { first: None, skipped: std::mem::take(&mut inside.untold), more: !inside.queue.is_empty() }
+        let last_values = inside.queue.last_values_next();
+        if last_values.is_some() {
+            inside.pause = Pause::None;
+        }
+        Taken {
+            first: None,
+            skipped: std::mem::take(&mut inside.untold),
+            more: !inside.queue.is_empty(),
+            last_values,
+        }
+    }
+
+    /// Whether nothing waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.lock().queue.is_empty()
     }
 
     /// Throws away what is left and takes nothing more.
