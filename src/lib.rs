@@ -8,6 +8,7 @@
 //! * [`backoff`]: how long to wait before the next attempt.
 //! * [`shutdown`]: how it stops, and the one place that spawns tasks.
 //! * [`hub`]: who is here, who wants what, what was said last.
+//! * [`store`]: what survives a restart.
 //! * [`access`]: who may come in.
 //! * [`config`]: text to settings, all mistakes at once.
 //! * [`simulator`]: nodes that are not there.
@@ -41,5 +42,6 @@ pub mod seldom;
 pub mod server;
 pub mod shutdown;
 pub mod simulator;
+pub mod store;
 pub mod talk;
 pub mod topic;

@@ -19,6 +19,7 @@ mod publish;
 mod request;
 mod serve;
 mod sim;
+mod state;
 mod subscribe;
 mod user;
 

@@ -1,17 +1,18 @@
-//! `clown-hub serve`: configuration, accounts, listeners, links, simulated nodes; then it says where it is and runs until
+//! `clown-hub serve`: configuration, accounts, last values, listeners, links, simulated nodes; then it says where it is and runs until
 //! it is told to stop.
 
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use clap::Args;
 use tokio::net::{TcpListener, TcpSocket};
 
 use super::banner::{Facts, addresses, banner};
+use super::state::store_settings;
 use super::{OperatorError, ServeArgs, key_and_value, logging};
 use crate::access::{self, Access, Accounts};
 use crate::config::{self, Run, Settings};
@@ -23,6 +24,7 @@ use crate::server::{self, Server};
 use crate::shutdown::{Ended, Shutdown, Signals};
 use crate::simulator::Kit;
 use crate::simulator::run::{Pace, in_hub};
+use crate::store::Store;
 use crate::topic::Base;
 
 pub(super) fn serve(args: ServeArgs) -> anyhow::Result<()> {
@@ -160,6 +162,15 @@ fn runtime(io_threads: usize) -> anyhow::Result<tokio::runtime::Runtime> {
     builder.build().context("the runtime could not be started")
 }
 
+/// How long the end waits for the store.
+const STORING: Duration = Duration::from_secs(10);
+
+/// Opens the store, before anybody can come in.
+fn store(hub: &Arc<Hub>, settings: &Settings) -> anyhow::Result<Option<Store>> {
+    let Some(settings) = store_settings(&settings.store) else { return Ok(None) };
+    Ok(Some(Store::open(hub, settings).map_err(|refused| OperatorError::new(refused.to_string()))?))
+}
+
 async fn run(settings: Settings, accounts: Accounts) -> anyhow::Result<()> {
     let mut signals = Signals::listen().context("signals cannot be listened to")?;
     let http = bind(settings.server.listen, "server.listen")?;
@@ -170,6 +181,7 @@ async fn run(settings: Settings, accounts: Accounts) -> anyhow::Result<()> {
     let (is_demo, count) = (accounts.is_demo(), accounts.iter().count());
     let shutdown = Shutdown::default();
     let hub = Hub::new(hub_settings(&settings), SystemTime::now());
+    let store = store(&hub, &settings)?;
     let access = Access::new(accounts, &access_settings(&settings), shutdown.drain().clone())?;
     let server = Server::new(Arc::clone(&hub), access, server_settings(&settings, is_demo), shutdown.clone());
 
@@ -202,6 +214,10 @@ async fn run(settings: Settings, accounts: Accounts) -> anyhow::Result<()> {
     match shutdown.finish(settings.server.drain, signals.next()).await {
         Ended::Drained => tracing::info!("stopped"),
         Ended::CutOff(left) => tracing::warn!(left, "stopped before everybody had been served"),
+    }
+    // Behind all that the end of clients led to.
+    if let Some(store) = store {
+        let _ = tokio::time::timeout(STORING, store.stop()).await;
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use config::{Value, ValueKind};
 
 use super::mistake::{Mistake, quoted};
-use super::settings::WebOrigin;
+use super::settings::{Place, WebOrigin};
 use crate::topic::{Base, Filter, Limits};
 
 /// The origin of a default in a mistake. It is seen where a default breaks a limit that was set, as a base that is
@@ -173,6 +173,18 @@ impl Reader {
             path => Ok(OsString::from(path)),
         };
         self.text(key, "a path", parse).unwrap_or_default().into()
+    }
+
+    /// A path, the word for the usual one, or none.
+    pub(super) fn place(&mut self, key: &'static str) -> Place {
+        let parse = |text: &str| {
+            Ok(match text {
+                "" => Place::Off,
+                "auto" => Place::Auto,
+                path => Place::Named(path.into()),
+            })
+        };
+        self.text(key, "a path, auto, or nothing", parse).unwrap_or_default()
     }
 
     pub(super) fn log_filter(&mut self, key: &'static str) -> String {

@@ -2,17 +2,26 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 
 use super::Retention;
 use super::allowance::Excess;
 use super::publication::{Extras, Publication};
 use super::session::{Answer, Change, LastValues, Session, Side, Will, Wishes};
+use super::tape::{Ask, Promise, UNCONFIRMED};
 use crate::talk::control::{Configure, HubLimits, PublishRefused, RequestError, Welcome, shown};
 use crate::talk::{Frame, Frames, Kind, PublishOptions, Reply, Request};
 use crate::topic::{Filter, Topic, TopicError};
 
 const FORBIDDEN: &str = "forbidden";
+
+/// The store is behind or cannot write: the value is safe in memory, and is written later.
+const NOT_YET_KEPT: &str = "routed, but not on the disk yet: too much waits to be written";
+
+/// Nothing was done with the message.
+const TOO_MANY_UNCONFIRMED: &str =
+    "not published: 1000 messages of this connection wait until they are on the disk; wait for their answers";
 
 impl Session {
     /// Takes one message of the client: a frame, or several separated by line feeds. Whatever is wrong with one is
@@ -281,10 +290,14 @@ impl Session {
             self.reply(&Reply::PublishError(refused(FORBIDDEN.to_owned(), id)));
             return Ok(());
         }
-        match (self.route(frame, topic, options, now), id) {
-            (Ok(()), Some(id)) => self.reply(&Reply::PublishOk { id }),
-            (Ok(()), None) => {}
-            (Err(full), id) => self.reply(&Reply::PublishError(refused(full.to_string(), id))),
+        let asks = || refused(String::new(), id.clone());
+        match (self.route(frame, topic, options, now, &asks), id) {
+            (Ok(Promise::None), Some(id)) => self.reply(&Reply::PublishOk { id }),
+            (Ok(Promise::None), None) | (Ok(Promise::Waits), _) => {}
+            (Ok(Promise::Broken), id) => {
+                self.reply(&Reply::PublishError(refused(NOT_YET_KEPT.to_owned(), id)));
+            }
+            (Err(reason), id) => self.reply(&Reply::PublishError(refused(reason, id))),
         }
         Ok(())
     }
@@ -295,7 +308,8 @@ impl Session {
         topic: Topic,
         options: PublishOptions,
         now: SystemTime,
-    ) -> Result<(), super::StoreFull> {
+        asks: &dyn Fn() -> PublishRefused,
+    ) -> Result<Promise, String> {
         // A dashboard that stands at a lamp says `set` to it; the whole topic shows that it is a command.
         let is_dashboard = self.client.side == Side::Dashboard;
         let kind = Kind::of(if is_dashboard { topic.as_str() } else { &frame.topic });
@@ -306,9 +320,18 @@ impl Session {
             Some(false) => Retention::Pass,
         };
         let mut message = Publication::new(topic, frame.payload, kind, Arc::clone(&self.client.user), now);
+        let has_id = options.id.is_some();
         let expires = options.expires.map(|expires| now + expires);
         message.set_extras(Extras { expires, passed_on: options.passed_on.into(), trail: None });
-        self.publish(message, retention)
+        let ask = if retention != Retention::Pass && has_id && self.hub.confirms() {
+            if self.outbox.unconfirmed.load(Ordering::Relaxed) >= UNCONFIRMED {
+                return Err(TOO_MANY_UNCONFIRMED.to_owned());
+            }
+            Some(Ask::new(&self.outbox, self.hub.figures(), asks()))
+        } else {
+            None
+        };
+        self.publish_and_ask(message, retention, ask).map_err(|full| full.to_string())
     }
 }
 

@@ -4,7 +4,7 @@
 //! A socket, a serial port, a bridge and a simulated node are the same thing seen from here: a [`Session`].
 //! Publishing is a plain function that the publisher runs itself; it never waits.
 //!
-//! Lock order: channel, then outbox, then subscriptions or the index of last values. No lock is held across an
+//! Lock order: channel, then outbox, then subscriptions or the index of last values; the tape last. No lock is held across an
 //! await, and no outbox while a channel is asked for.
 
 mod allowance;
@@ -24,12 +24,13 @@ mod relay;
 mod rights;
 mod session;
 mod subscriptions;
+mod tape;
 #[cfg(test)]
 mod tests;
 pub mod trie;
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use parking_lot::Mutex;
@@ -50,6 +51,8 @@ pub use relay::{Forward, Refusal, Relayed, Remains};
 pub use rights::Rights;
 pub use session::{Client, Drained, Session, Side};
 use subscriptions::Subscriptions;
+use tape::Promise;
+pub use tape::{Ask, Restored, Restoring, Tape, TapeBounds, Taped};
 use trie::{Id, Trie};
 
 use crate::talk::Kind;
@@ -135,6 +138,8 @@ pub struct Hub {
     presence: Presence,
     figures: Arc<Figures>,
     links: Links,
+    /// What waits for the store, where there is one.
+    tape: OnceLock<Arc<Tape>>,
     next_session: AtomicU64,
 }
 
@@ -150,6 +155,7 @@ impl Hub {
             presence: Presence::default(),
             figures: Arc::default(),
             links: Links::default(),
+            tape: OnceLock::new(),
             next_session: AtomicU64::new(1),
         })
     }
@@ -197,13 +203,25 @@ impl Hub {
     /// session, `origin`, gets it only if it asked for echo.
     pub(crate) fn publish(
         &self,
-        mut message: Publication,
+        message: Publication,
         origin: Option<SessionId>,
     ) -> Result<(), StoreFull> {
+        self.publish_and_ask(message, origin, None).map(drop)
+    }
+
+    /// As [`publish`](Self::publish), for somebody who may ask for an answer when what is kept is on the disk.
+    fn publish_and_ask(
+        &self,
+        mut message: Publication,
+        origin: Option<SessionId>,
+        ask: Option<Ask>,
+    ) -> Result<Promise, StoreFull> {
         message.number = self.figures.published.count();
         let message = Arc::new(message);
         self.channels.with(&message.topic, |channel, state| {
             let kept = self.keep(channel, state, &message);
+            // In here, so that the store has the order of the topic.
+            let promise = self.tape(&message, kept.is_ok(), ask);
             self.refresh_route(channel, state);
             if message.retention == Retention::Keep {
                 state.last_generation = state.route.generation;
@@ -216,7 +234,7 @@ impl Hub {
                 }
             }
             self.figures.routed.add(routed);
-            kept
+            kept.map(|()| promise)
         })
     }
 

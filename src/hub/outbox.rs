@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use parking_lot::{Mutex, MutexGuard};
@@ -26,6 +26,8 @@ pub struct Outbox {
     /// From where its owner reads.
     pub view: View,
     echo: AtomicBool,
+    /// The owner's messages whose answers wait until they are on the disk.
+    pub(super) unconfirmed: AtomicUsize,
     inside: Mutex<Inside>,
     figures: Arc<Figures>,
 }
@@ -129,7 +131,8 @@ impl Outbox {
             is_asleep: false,
             pause: Pause::None,
         };
-        Self { id, view, echo: AtomicBool::new(false), inside: Mutex::new(inside), figures }
+        let (echo, unconfirmed) = (AtomicBool::new(false), AtomicUsize::new(0));
+        Self { id, view, echo, unconfirmed, inside: Mutex::new(inside), figures }
     }
 
     /// Whether the owner wants its own messages back.

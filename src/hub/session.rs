@@ -11,11 +11,13 @@ use super::generation::Generation;
 use super::look_up::{LookUps, Progress};
 use super::outbox::{Outbox, Pause, SessionId, Taken};
 use super::publication::{Publication, View};
+use super::presence;
 use super::queue::Item;
 use super::rights::Rights;
 use super::trie::Id;
+use super::tape::{Ask, Promise};
 use super::{Hub, Retention, StoreFull};
-use crate::talk::{Kind, Reply, timestamp};
+use crate::talk::{Kind, Reply};
 use crate::topic::{Base, Filter, Topic};
 
 /// On which side of the hub a client stands.
@@ -141,9 +143,8 @@ impl Hub {
     }
 
     fn announce(&self, base: &Base, state: &str, now: SystemTime) {
-        let since = timestamp::milliseconds(now);
-        let payload = format!("{{\"state\": \"{state}\", \"since\": \"{since}\"}}");
-        if let Ok(topic) = base.topic("presence", &self.settings.topic) {
+        let payload = presence::payload(state, now);
+        if let Ok(topic) = base.topic(presence::NAME, &self.settings.topic) {
             let mut message = Publication::new(topic, &payload, Kind::Reading, "hub".into(), now);
             message.retention = Retention::Keep;
             // A store that is full is in the log; those who listen now have heard it.
@@ -380,9 +381,18 @@ impl Session {
         }
     }
 
-    pub(super) fn publish(&self, mut message: Publication, retention: Retention) -> Result<(), StoreFull> {
+    pub(super) fn publish(&self, message: Publication, retention: Retention) -> Result<(), StoreFull> {
+        self.publish_and_ask(message, retention, None).map(drop)
+    }
+
+    pub(super) fn publish_and_ask(
+        &self,
+        mut message: Publication,
+        retention: Retention,
+        ask: Option<Ask>,
+    ) -> Result<Promise, StoreFull> {
         message.retention = retention;
-        self.hub.publish(message, Some(self.outbox.id))
+        self.hub.publish_and_ask(message, Some(self.outbox.id), ask)
     }
 
     /// The filters that it holds.

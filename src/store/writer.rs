@@ -1,0 +1,435 @@
+//! The one who writes: a thread that comes by now and then, takes what waits, and puts it down in one transaction.
+//!
+//! Memory follows the disk: nothing here counts as written before the transaction is. What cannot be written is let go
+//! of, as the hub's memory has it; when writing works again, all last values are gone through.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
+
+use tokio::time::Instant;
+
+use super::batch::{Batch, Plan};
+use super::folder::{Closed, FileId, Folder};
+use super::head::Head;
+use super::log::{self, milliseconds};
+use super::names::Names;
+use super::opening::{self, Opened};
+use super::tables::{Fault, Life, Numbers, Tables};
+use super::walk::Walk;
+use super::{Durability, Settings};
+use crate::backoff::Backoff;
+use crate::hub::{Hub, Tape};
+use crate::seldom::Seldom;
+
+/// How often it comes by: under `relaxed`, and where somebody may wait for the disk.
+const TICK: Duration = Duration::from_millis(50);
+const TICK_OF_COMMIT: Duration = Duration::from_millis(10);
+/// What is written before its time, so that it need not be held in memory.
+const LARGE: usize = 4 << 20;
+/// The log is settled when it has so many bytes.
+const LOG_BYTES: u64 = 8 << 20;
+/// What is done of the other duties in one transaction: a few milliseconds' worth.
+const SLICE: usize = 500;
+const SLICE_OF_LOG: usize = 64;
+/// How often it is looked whether the file is still there, and when the hub's last sign of life is written.
+const LOOK: Duration = Duration::from_secs(1);
+const LIFE: Duration = Duration::from_secs(10);
+/// Waits between attempts where the disk does not take anything.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// How long the end waits for values that are to be gone through once more.
+const LAST_WALK: Duration = Duration::from_secs(3);
+
+const ON: u64 = 1;
+const BEHIND: u64 = 2;
+pub(super) const AWAY: u64 = 3;
+const REPLACED: u64 = 4;
+
+/// The thread's own state.
+pub(super) struct Writer {
+    hub: Arc<Hub>,
+    tape: Arc<Tape>,
+    settings: Settings,
+    folder: Option<Folder>,
+    /// The file, while it can be written.
+    tables: Option<Tables>,
+    /// Which file it is, or was before it could not be written any more.
+    file: Option<FileId>,
+    names: Names,
+    head: Head,
+    seq: u64,
+    taken: VecDeque<crate::hub::Taped>,
+    batch: Batch,
+    walk: Walk,
+    was_replaced: bool,
+    away: Option<Away>,
+    backoff: Backoff,
+    written: Instant,
+    looked: Instant,
+    /// The oldest write that may not be on the medium.
+    unsynced: Option<Instant>,
+    lived: Option<Instant>,
+}
+
+/// Since when nothing can be written, and when it is tried again.
+struct Away {
+    since: Instant,
+    next: Instant,
+}
+
+impl Writer {
+    pub(super) fn new(hub: Arc<Hub>, tape: Arc<Tape>, settings: Settings) -> Self {
+        let now = Instant::now();
+        Self {
+            hub,
+            tape,
+            settings,
+            folder: None,
+            tables: None,
+            file: None,
+            names: Names::default(),
+            head: Head::default(),
+            seq: 0,
+            taken: VecDeque::new(),
+            batch: Batch::default(),
+            walk: Walk::default(),
+            was_replaced: false,
+            away: None,
+            backoff: Backoff::new(FIRST_WAIT, LONGEST_WAIT),
+            written: now,
+            looked: now,
+            unsynced: None,
+            lived: None,
+        }
+    }
+
+    /// Begins with this folder, whose values go to the hub. A fault that may pass is no end: it is tried again.
+    pub(super) fn begin(&mut self, folder: Folder) -> Result<(), Fault> {
+        let opened = opening::open(&folder, &self.hub, self.settings.bytes, SystemTime::now());
+        self.folder = Some(folder);
+        match opened {
+            Ok(opened) => self.take_over(opened),
+            Err(fault @ (Fault::Newer { .. } | Fault::Foreign)) => return Err(fault),
+            Err(fault @ Fault::ReadOnly(_)) if self.settings.is_named => return Err(fault),
+            Err(fault) => self.go_away(&fault.to_string()),
+        }
+        self.tell_state();
+        Ok(())
+    }
+
+    /// Begins without a folder that could be used.
+    pub(super) fn begin_away(&mut self, why: &Closed) {
+        self.go_away(&why.to_string());
+        self.tell_state();
+    }
+
+    fn take_over(&mut self, opened: Opened) {
+        let Opened { tables, id, names, head, seq, changed, was_replaced } = opened;
+        (self.tables, self.file, self.names, self.head, self.seq) = (Some(tables), Some(id), names, head, seq);
+        let now_offline = changed.iter().filter_map(|topic| self.hub.last_value(topic));
+        now_offline.for_each(|message| self.batch.keep(message));
+        if was_replaced {
+            self.was_replaced = true;
+            self.walk.want(0);
+        }
+    }
+
+    /// Comes by until the end, and then once more.
+    pub(super) fn run(&mut self, end: &AtomicBool) {
+        let tick = match self.settings.durability {
+            Durability::Relaxed => TICK.min(self.settings.write),
+            Durability::Commit => TICK_OF_COMMIT,
+        };
+        while !end.load(Ordering::Acquire) {
+            self.come_by(Instant::now());
+            std::thread::park_timeout(tick);
+        }
+        self.finish();
+    }
+
+    fn come_by(&mut self, now: Instant) {
+        self.take();
+        if self.tables.is_none() {
+            self.try_again(now);
+        } else if now.duration_since(self.looked) >= LOOK {
+            self.looked = now;
+            self.look_for_the_file(now);
+        }
+        if self.tables.is_some() {
+            self.go_on(now);
+        }
+        self.tell_state();
+    }
+
+    fn take(&mut self) {
+        let missing = self.tape.take(&mut self.taken);
+        self.hub.figures().store_queue.set(self.taken.len() as u64);
+        for taped in self.taken.drain(..) {
+            self.batch.add(taped);
+        }
+        if let Some(number) = missing {
+            static BEHIND: Seldom = Seldom::new();
+            self.walk.want(number);
+            if self.away.is_none()
+                && let Some(times) = BEHIND.again("store")
+            {
+                let skipped = self.hub.figures().store_skipped.value();
+                tracing::warn!(skipped, times = times.times,
+                    "the store cannot keep up: values did not fit into its queue, all are gone through again");
+            }
+        }
+    }
+
+    fn go_on(&mut self, now: Instant) {
+        if self.batch.bytes() < LARGE {
+            self.walk.go_on(&self.hub, &self.names, &mut self.batch);
+        }
+        if self.head.gathered() > LOG_BYTES {
+            self.head.begin_settling(self.seq);
+        }
+        let is_time = now.duration_since(self.written) >= self.settings.write;
+        let is_due = self.batch.is_asked_for()
+            || self.batch.bytes() >= LARGE
+            || (is_time && (!self.batch.is_empty()));
+        let is_duty = self.head.is_settling() || self.names.orphans(1).next().is_some();
+        let sync = self.batch.is_asked_for()
+            || self.unsynced.is_some_and(|since| now.duration_since(since) >= self.settings.sync);
+        if is_due || is_duty || sync {
+            self.write(now, is_due, sync, false);
+        }
+    }
+
+    /// One transaction: what waits, if it is due, and a slice of the other duties.
+    fn write(&mut self, now: Instant, is_due: bool, sync: bool, clean: bool) {
+        let Some(tables) = &mut self.tables else { return };
+        let time = milliseconds(SystemTime::now());
+        let plan = is_due.then(|| self.batch.plan(self.seq + 1, time, &mut self.names));
+        let orphans: Vec<_> = self.names.orphans(SLICE).collect();
+        let head = &self.head;
+        // What writes nothing does not wait for the medium either.
+        let is_alone = sync && !is_due;
+        let life = (clean || is_alone || self.lived.is_none_or(|lived| now.duration_since(lived) >= LIFE))
+            .then_some(Life { at: time, clean });
+        let began = Instant::now();
+        let written = tables.write(sync, |writing| {
+            if let Some(plan) = &plan {
+                for (id, topic) in &plan.new_topics {
+                    writing.add_topic(*id, topic.as_str())?;
+                }
+                for (id, user) in &plan.new_users {
+                    writing.add_user(*id, user)?;
+                }
+                if let Some(row) = &plan.row {
+                    writing.add_row(plan.seq, row)?;
+                }
+            }
+            let mut settled = 0;
+            for (topic, unsettled) in head.slice(SLICE) {
+                writing.settle(topic, unsettled)?;
+                settled += 1;
+            }
+            let shortened = match head.may_go() {
+                Some(until) => Some(writing.shorten_log(until, SLICE_OF_LOG)?),
+                None => None,
+            };
+            for id in &orphans {
+                writing.forget_topic(*id)?;
+            }
+            life.map_or(Ok(()), |life| writing.live(life))?;
+            Ok((settled, shortened))
+        });
+        match written {
+            Ok((settled, shortened)) => {
+                self.account(now, began, sync, life.is_some());
+                self.names.buried(orphans.len());
+                self.head.settled(settled);
+                if let Some(plan) = plan {
+                    self.has_written(plan);
+                    self.written = now;
+                }
+                if shortened.is_some_and(|rows| rows < SLICE_OF_LOG) {
+                    self.head.shortened();
+                    let head = &self.head;
+                    self.names.log_is_short(|topic| head.get(topic).is_some());
+                }
+            }
+            Err(fault) => self.fail(fault),
+        }
+    }
+
+    fn account(&mut self, now: Instant, began: Instant, sync: bool, lived: bool) {
+        let figures = self.hub.figures();
+        figures.store_writes.add(1);
+        figures.store_syncs.add(u64::from(sync));
+        figures.store_write_microseconds.set(u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX));
+        self.unsynced = if sync { None } else { self.unsynced.or(Some(now)) };
+        if lived {
+            self.lived = Some(now);
+        }
+        self.backoff.reset();
+    }
+
+    fn has_written(&mut self, plan: Plan) {
+        let Plan { seq, row, new_topics, new_users, cleared } = plan;
+        new_topics.into_iter().for_each(|(id, topic)| self.names.put_topic(topic, id));
+        new_users.into_iter().for_each(|(id, user)| self.names.put_user(user, id));
+        if let Some(bytes) = row {
+            // As at a start: what is read is what was written.
+            if let Ok(row) = log::read(seq, &bytes) {
+                self.head.apply(seq, bytes.len(), &row.records);
+            }
+            self.seq = seq;
+        }
+        cleared.into_iter().for_each(|(id, topic)| self.names.clear(id, Some(topic)));
+        self.batch.written();
+    }
+
+    fn fail(&mut self, fault: Fault) {
+        self.hub.figures().store_failed.add(1);
+        if let Fault::Damaged(why) = &fault {
+            self.tables = None;
+            self.was_replaced = true;
+            if let Some(folder) = &self.folder
+                && opening::set_aside(folder, &self.hub, why, 0, SystemTime::now()).is_ok()
+            {
+                self.file = None;
+            }
+        }
+        self.go_away(&fault.to_string());
+    }
+
+    /// Nothing can be written. What waits is let go of: the hub has it.
+    fn go_away(&mut self, why: &str) {
+        let now = Instant::now();
+        self.tables = None;
+        self.let_go(why);
+        let next = now + self.backoff.draw();
+        match &mut self.away {
+            Some(away) => away.next = next,
+            None => {
+                self.away = Some(Away { since: now, next });
+                let directory = self.settings.directory.display();
+                tracing::error!(%why, %directory,
+                    "the store cannot be written: messages are routed and last values are kept in memory; \
+                     make room or give the hub's user the right to write there; it is tried again");
+            }
+        }
+    }
+
+    fn let_go(&mut self, why: &str) {
+        if let Some(least) = self.batch.give_up(&format!("routed, but not on the disk: {why}")) {
+            self.walk.want(least);
+        }
+    }
+
+    fn try_again(&mut self, now: Instant) {
+        if self.away.as_ref().is_some_and(|away| now < away.next) {
+            self.let_go("the store cannot be written");
+            return;
+        }
+        match self.reopen() {
+            Ok(()) => {
+                let seconds = self.away.take().map_or(0, |away| now.duration_since(away.since).as_secs());
+                tracing::info!(seconds, "the store can be written again: all that was said meanwhile is written now");
+            }
+            Err(why) => {
+                self.hub.figures().store_failed.add(1);
+                self.go_away(&why);
+            }
+        }
+    }
+
+    fn reopen(&mut self) -> Result<(), String> {
+        if self.folder.as_ref().is_none_or(Folder::is_gone) {
+            self.folder = None;
+            self.folder = Some(Folder::take(&self.settings.directory).map_err(|closed| closed.to_string())?);
+        }
+        let Some(folder) = &self.folder else { return Ok(()) };
+        let text = |fault: Fault| fault.to_string();
+        match self.file {
+            Some(file) if folder.id() == Some(file) => {
+                let tables = Tables::open(&folder.file(), self.settings.bytes).map_err(text)?;
+                // A write may have come to its end although it was told as failed.
+                self.seq = self.seq.max(tables.highest(Numbers::Rows).map_err(text)?);
+                self.names.raise(
+                    tables.highest(Numbers::Topics).map_err(text)?,
+                    tables.highest(Numbers::Users).map_err(text)?,
+                );
+                self.tables = Some(tables);
+            }
+            Some(_) => {
+                // Another file, or none: what it holds is not what this hub has written.
+                if folder.id().is_some() {
+                    let why = "another file stood in its place";
+                    opening::set_aside(folder, &self.hub, why, 0, SystemTime::now()).map_err(text)?;
+                }
+                self.begin_anew()?;
+            }
+            None if self.was_replaced => self.begin_anew()?,
+            None => {
+                let opened = opening::open(folder, &self.hub, self.settings.bytes, SystemTime::now());
+                self.take_over(opened.map_err(text)?);
+                self.walk.want(1);
+            }
+        }
+        Ok(())
+    }
+
+    fn begin_anew(&mut self) -> Result<(), String> {
+        let Some(folder) = &self.folder else { return Ok(()) };
+        let (tables, id) = opening::open_empty(folder, self.settings.bytes).map_err(|fault| fault.to_string())?;
+        (self.tables, self.file) = (Some(tables), Some(id));
+        (self.names, self.head, self.seq, self.lived) = (Names::default(), Head::default(), 0, None);
+        self.walk.want(0);
+        Ok(())
+    }
+
+    fn look_for_the_file(&mut self, now: Instant) {
+        let Some(folder) = &self.folder else { return };
+        self.hub.figures().store_bytes.set(folder.bytes());
+        if folder.id() != self.file {
+            tracing::error!(file = %folder.file().display(),
+                "the file of the store has vanished while the hub ran: a new one is made from memory");
+            self.tables = None;
+            self.away = Some(Away { since: now, next: now });
+            self.try_again(now);
+        }
+    }
+
+    fn tell_state(&self) {
+        let figures = self.hub.figures();
+        let state = match (&self.tables, self.was_replaced, self.walk.is_wanted()) {
+            (None, ..) => AWAY,
+            (Some(_), true, _) => REPLACED,
+            (Some(_), false, true) => BEHIND,
+            (Some(_), false, false) => ON,
+        };
+        figures.store_state.set(state);
+        figures.store_log_bytes.set(self.head.gathered());
+        figures.store_values.set(self.names.values() as u64);
+    }
+
+    /// Everything to the medium, and a note that this was the end.
+    fn finish(&mut self) {
+        let began = Instant::now();
+        self.take();
+        while self.tables.is_some() && self.walk.is_wanted() && began.elapsed() < LAST_WALK {
+            self.walk.go_on(&self.hub, &self.names, &mut self.batch);
+            if self.batch.bytes() >= LARGE {
+                self.write(Instant::now(), true, false, false);
+            }
+        }
+        if self.tables.is_none() && !self.batch.is_empty() {
+            let _ = self.reopen();
+        }
+        let is_whole = !self.walk.is_wanted();
+        self.write(Instant::now(), true, true, is_whole);
+        match self.tables.take().map(Tables::close) {
+            Some(Ok(())) => tracing::info!("the store is closed: all last values are in it"),
+            Some(Err(fault)) => tracing::warn!(%fault, "the store is not closed as it should be; the next start reads its journal"),
+            None => tracing::error!("the hub ends while its store cannot be written: what was said since then is lost"),
+        }
+    }
+}
