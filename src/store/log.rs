@@ -330,8 +330,6 @@ mod tests {
     }
 
     fn records(told: &[Told]) -> Vec<Record<'_>> {
-        let value = |(time, user, payload, rest): &'_ (u64, u64, String, Option<Rest>)| (*time, *user, payload.clone(), rest.clone());
-        let _ = value;
         told.iter()
             .map(|(topic, value)| Record {
                 topic: *topic,
@@ -361,11 +359,11 @@ mod tests {
         }
 
         #[test]
-        fn one_flipped_bit_or_another_place_in_the_log_is_damage(row in told(), at in any::<prop::sample::Index>(), bit in 0..8) {
+        fn one_flipped_bit_or_another_place_in_the_log_is_damage(row in told(), at in any::<prop::sample::Index>(), bit in 0..8_u8) {
             let mut bytes = bytes(&row);
             prop_assert_eq!(read(row.0.wrapping_add(1), &bytes).unwrap_err(), Fault::Damaged);
             let at = at.index(bytes.len());
-            bytes[at] ^= 1 << bit;
+            bytes[at] ^= 1_u8 << bit;
             prop_assert_eq!(read(row.0, &bytes).unwrap_err(), Fault::Damaged);
         }
 
@@ -384,7 +382,8 @@ mod tests {
             if let Ok(row) = read(7, &bytes) {
                 let mut again = RowWriter::new(row.time);
                 row.records.iter().for_each(|record| again.push(record));
-                prop_assert_eq!(read(7, &again.finish(7)).unwrap(), row);
+                let again = again.finish(7);
+                prop_assert_eq!(read(7, &again).unwrap(), row);
             }
         }
     }
