@@ -36,7 +36,7 @@ pub(super) enum Closed {
 #[derive(Debug)]
 pub(super) struct Folder {
     path: PathBuf,
-    _lock: File,
+    lock: File,
 }
 
 impl Folder {
@@ -64,7 +64,7 @@ impl Folder {
         // On a full disk there is no room for it, and that is no reason not to run.
         let written = lock.set_len(0).and_then(|()| lock.rewind());
         let _ = written.and_then(|()| writeln!(lock, "{}", std::process::id()));
-        Ok(Self { path: path.to_owned(), _lock: lock })
+        Ok(Self { path: path.to_owned(), lock })
     }
 
     /// Where the database is.
@@ -72,9 +72,11 @@ impl Folder {
         self.path.join(NAME)
     }
 
-    /// Whether somebody has taken the folder away.
+    /// Whether somebody has taken the folder away, or put another one in its place.
     pub(super) fn is_gone(&self) -> bool {
-        !self.path.join("hub.lock").exists()
+        let id = |found: io::Result<fs::Metadata>| found.map(|found| FileId(found.dev(), found.ino())).ok();
+        let ours = id(self.lock.metadata());
+        ours.is_none() || id(fs::metadata(self.path.join("hub.lock"))) != ours
     }
 
     /// Makes an empty file where there is none. What is there is from now on for the user of the hub alone. Says which

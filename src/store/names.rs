@@ -36,12 +36,6 @@ impl Names {
         Self { highest_topic, highest_user, ..Self::default() }
     }
 
-    /// The file may have given higher numbers than was told.
-    pub(super) fn raise(&mut self, highest_topic: u64, highest_user: u64) {
-        self.highest_topic = self.highest_topic.max(highest_topic);
-        self.highest_user = self.highest_user.max(highest_user);
-    }
-
     pub(super) fn put_topic(&mut self, topic: Topic, id: u64) {
         self.highest_topic = self.highest_topic.max(id);
         self.topics.insert(topic, id);

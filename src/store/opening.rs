@@ -41,14 +41,29 @@ struct Account {
     broken: Option<String>,
 }
 
-/// Opens the file of a folder and gives its last values to the hub. Values that the hub has already stay.
-pub(super) fn open(folder: &Folder, hub: &Hub, most_bytes: u64, now: SystemTime) -> Result<Opened, Fault> {
-    match try_to_open(folder, hub, most_bytes, now) {
+/// What the file's last values are to the hub.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Use {
+    /// They come back. Values that the hub has already stay.
+    GiveBack,
+    /// The hub has had them, and knows better.
+    LookOnly,
+}
+
+/// Opens the file of a folder.
+pub(super) fn open(
+    folder: &Folder,
+    hub: &Hub,
+    most_bytes: u64,
+    using: Use,
+) -> Result<Opened, Fault> {
+    let now = SystemTime::now();
+    match try_to_open(folder, hub, most_bytes, using, now) {
         Ok(opened) => return Ok(opened),
         Err(Fault::Damaged(why)) => set_aside(folder, hub, &why, 0, now)?,
         Err(fault) => return Err(fault),
     }
-    let mut opened = try_to_open(folder, hub, most_bytes, now)?;
+    let mut opened = try_to_open(folder, hub, most_bytes, using, now)?;
     opened.was_replaced = true;
     Ok(opened)
 }
@@ -59,7 +74,13 @@ pub(super) fn open_empty(folder: &Folder, most_bytes: u64) -> Result<(Tables, Fi
     Ok((Tables::open(&folder.file(), most_bytes)?, id))
 }
 
-fn try_to_open(folder: &Folder, hub: &Hub, most_bytes: u64, now: SystemTime) -> Result<Opened, Fault> {
+fn try_to_open(
+    folder: &Folder,
+    hub: &Hub,
+    most_bytes: u64,
+    using: Use,
+    now: SystemTime,
+) -> Result<Opened, Fault> {
     folder.look()?;
     let (id, is_old) = folder.prepare().map_err(|error| unwritable(&error))?;
     let tables = Tables::open(&folder.file(), most_bytes)?;
@@ -68,7 +89,8 @@ fn try_to_open(folder: &Folder, hub: &Hub, most_bytes: u64, now: SystemTime) -> 
     if !was_clean && let Err(fault) = tables.check() {
         account.broken = Some(fault.to_string());
     }
-    let mut reading = Reading { hub, now, account, topics: Vec::new(), users: HashMap::new(), changed: Vec::new() };
+    let (topics, users, changed) = (Vec::new(), HashMap::new(), Vec::new());
+    let mut reading = Reading { hub, now, using, account, topics, users, changed };
     let (names, head, seq) = reading.read(&tables)?;
     let Reading { account, changed, .. } = reading;
     hub.figures().store_damaged.add(account.damaged);
@@ -86,7 +108,9 @@ fn try_to_open(folder: &Folder, hub: &Hub, most_bytes: u64, now: SystemTime) -> 
     if no_room > 0 {
         tracing::warn!(no_room, "not all last values of the store have room in memory: raise retained.topics or retained.bytes");
     }
-    if is_old {
+    if using == Use::LookOnly {
+        tracing::debug!("the store was looked through");
+    } else if is_old {
         tracing::info!(values, expired, file = %folder.file().display(), "the last values are back");
     } else {
         tracing::info!(file = %folder.file().display(), "the store is new");
@@ -136,6 +160,7 @@ macro_rules! from_both_ends {
 struct Reading<'h> {
     hub: &'h Hub,
     now: SystemTime,
+    using: Use,
     account: Account,
     /// By their numbers, with whether they have a value; without a name where that is damaged.
     topics: Vec<(u64, Option<Topic>, bool)>,
@@ -231,6 +256,10 @@ impl Reading<'_> {
             self.account.damaged += 1;
             return false;
         };
+        if self.using == Use::LookOnly {
+            *has_value = true;
+            return true;
+        }
         let (kind, extras) = kept.rest.as_deref().cloned().unwrap_or((Kind::Reading, Extras::default()));
         if let Some(expires) = extras.expires.filter(|expires| *expires <= self.now) {
             self.account.expired += 1;

@@ -247,6 +247,7 @@ impl Tables {
     }
 
     /// Bytes of the file that are in use.
+    #[cfg(test)]
     pub(super) fn bytes(&self) -> Result<u64, Fault> {
         let sql = "SELECT page_count - freelist_count FROM pragma_page_count, pragma_freelist_count";
         let pages: i64 = self.connection.query_row(sql, [], |row| row.get(0))?;

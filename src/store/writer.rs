@@ -15,8 +15,8 @@ use super::folder::{Closed, FileId, Folder};
 use super::head::Head;
 use super::log::{self, milliseconds};
 use super::names::Names;
-use super::opening::{self, Opened};
-use super::tables::{Fault, Life, Numbers, Tables};
+use super::opening::{self, Opened, Use};
+use super::tables::{Fault, Life, Tables};
 use super::walk::Walk;
 use super::{Durability, Settings};
 use crate::backoff::Backoff;
@@ -107,7 +107,7 @@ impl Writer {
 
     /// Begins with this folder, whose values go to the hub. A fault that may pass is no end: it is tried again.
     pub(super) fn begin(&mut self, folder: Folder) -> Result<(), Fault> {
-        let opened = opening::open(&folder, &self.hub, self.settings.bytes, SystemTime::now());
+        let opened = opening::open(&folder, &self.hub, self.settings.bytes, Use::GiveBack);
         self.folder = Some(folder);
         match opened {
             Ok(opened) => self.take_over(opened),
@@ -350,14 +350,11 @@ impl Writer {
         let text = |fault: Fault| fault.to_string();
         match self.file {
             Some(file) if folder.id() == Some(file) => {
-                let tables = Tables::open(&folder.file(), self.settings.bytes).map_err(text)?;
-                // A write may have come to its end although it was told as failed.
-                self.seq = self.seq.max(tables.highest(Numbers::Rows).map_err(text)?);
-                self.names.raise(
-                    tables.highest(Numbers::Topics).map_err(text)?,
-                    tables.highest(Numbers::Users).map_err(text)?,
-                );
-                self.tables = Some(tables);
+                // What it holds is read again: a write may have come to its end although it was told as failed, and the
+                // last ones may be gone with the file system's own journal.
+                let opened = opening::open(folder, &self.hub, self.settings.bytes, Use::LookOnly);
+                self.take_over(opened.map_err(text)?);
+                self.walk.want(0);
             }
             Some(_) => {
                 // Another file, or none: what it holds is not what this hub has written.
@@ -369,7 +366,7 @@ impl Writer {
             }
             None if self.was_replaced => self.begin_anew()?,
             None => {
-                let opened = opening::open(folder, &self.hub, self.settings.bytes, SystemTime::now());
+                let opened = opening::open(folder, &self.hub, self.settings.bytes, Use::GiveBack);
                 self.take_over(opened.map_err(text)?);
                 self.walk.want(1);
             }
