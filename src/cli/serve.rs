@@ -251,6 +251,7 @@ fn simulate(hub: &Arc<Hub>, settings: &Settings, is_demo: bool, shutdown: &Shutd
             bases.push(base);
         }
     }
+    tracing::info!(nodes = bases.len(), "simulated nodes are on");
     bases
 }
 

@@ -70,9 +70,17 @@ impl Address {
         Ok(Self { url, user, password })
     }
 
-    /// The URL as it was given, less user and password.
-    pub fn without_user(&self) -> &Url {
-        &self.url
+    /// Whether there is anything behind the host: a base, or a path of the hub's own.
+    pub fn has_path(&self) -> bool {
+        self.url.path() != "/"
+    }
+
+    /// The same hub and user, at this base.
+    #[must_use]
+    pub fn at(&self, base: &str) -> Self {
+        let mut address = self.clone();
+        address.url.set_path(&format!("/talk/{base}"));
+        address
     }
 
     /// Whether there is a user whose password is missing.

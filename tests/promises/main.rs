@@ -22,6 +22,7 @@ mod cli_docs;
 mod cli_help;
 mod cli_nodes;
 mod cli_pub;
+mod cli_sim;
 mod cli_sub;
 mod diagnostics;
 mod examples;

@@ -250,7 +250,7 @@ fn help_says_what_there_is() {
     Usage: clown-hub sim [OPTIONS] <URL>
 
     Arguments:
-      <URL>  The hub, as ws://USER:PASSWORD@HOST:PORT; with a path it is used as it is, for one node
+      <URL>  The hub, as ws://USER:PASSWORD@HOST:PORT; with a base behind it, for one node
 
     Options:
           --kit <KIT>       Which hardware [default: bridge] [possible values: bridge, tower]
