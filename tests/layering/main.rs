@@ -24,7 +24,13 @@ const SOCKETS_FILES_CLOCKS: &[&str] =
     &["std::fs", "std::net", "std::process", "std::env", "tokio::net", "tokio::fs", "tokio::spawn"];
 
 const ROOMS: &[Room] = &[
-    Room { files: &["topic.rs"], without: &[], rooms: &[], crates: &[], never: SOCKETS_FILES_CLOCKS },
+    Room {
+        files: &["topic.rs", "topic/"],
+        without: &[],
+        rooms: &[],
+        crates: &[],
+        never: SOCKETS_FILES_CLOCKS,
+    },
     Room {
         files: &["talk/"],
         without: &[],
