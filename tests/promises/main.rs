@@ -23,6 +23,7 @@ mod cli_help;
 mod cli_mistakes;
 mod cli_nodes;
 mod cli_pub;
+mod cli_sim;
 mod cli_sub;
 mod cli_terminal;
 mod diagnostics;
