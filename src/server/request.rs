@@ -2,8 +2,8 @@
 
 use axum::body::Body;
 use axum::http::header::{
-    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, HeaderValue, ORIGIN, SEC_WEBSOCKET_KEY,
-    SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
+    AUTHORIZATION, CONNECTION, HOST, HeaderValue, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION,
+    TRANSFER_ENCODING, UPGRADE,
 };
 use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, Response, StatusCode, Uri, Version};
@@ -12,15 +12,7 @@ use super::answer::refusal;
 
 /// Refuses what different programs read in different ways: behind a proxy that reads it otherwise, it would be a door.
 pub(super) fn ambiguous(version: Version, headers: &HeaderMap) -> Option<Response<Body>> {
-    let once = [
-        HOST,
-        ORIGIN,
-        AUTHORIZATION,
-        CONTENT_LENGTH,
-        TRANSFER_ENCODING,
-        SEC_WEBSOCKET_KEY,
-        SEC_WEBSOCKET_VERSION,
-    ];
+    let once = [HOST, ORIGIN, AUTHORIZATION, TRANSFER_ENCODING, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION];
     if let Some(twice) = once.iter().find(|name| headers.get_all(*name).iter().nth(1).is_some()) {
         let sentence = format!("the header {twice} may be there only once");
         return Some(closing(refusal(StatusCode::BAD_REQUEST, &sentence)));
