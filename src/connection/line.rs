@@ -144,7 +144,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for Lines<S> {
             let text = format!("[\"clown.talk/-/close\", {{\"code\": {code}, \"reason\": {reason}}}]");
             self.frame(&[text.as_bytes()]);
         }
-        if timeout(GOOD_BYE, poll_fn(|cx| self.stream.poll_shutdown(cx))).await.is_ok_and(|done| done.is_ok()) {
+        if timeout(GOOD_BYE, poll_fn(|cx| self.stream.poll_shutdown(cx))).await.is_ok_and(|done| done.is_ok())
+        {
             // Not in the future of the connection, which would carry it all along.
             let mut bin = vec![0; READ];
             let rest = async { while self.stream.stream().read(&mut bin).await.is_ok_and(|n| n > 0) {} };

@@ -32,7 +32,9 @@ impl Writing {
     pub(crate) fn block(&mut self, progress: u64, now: Instant) {
         match *self {
             Self::Blocked { progress: before, .. } if before == progress => {}
-            Self::Idle | Self::Wanted | Self::Blocked { .. } => *self = Self::Blocked { progress, since: now },
+            Self::Idle | Self::Wanted | Self::Blocked { .. } => {
+                *self = Self::Blocked { progress, since: now }
+            }
         }
     }
 

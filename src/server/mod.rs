@@ -316,9 +316,7 @@ async fn greet(
                 Some(line) if line.trim().is_empty() => {}
                 Some(line) => break line.to_owned(),
             },
-            connection::Incoming::Binary
-            | connection::Incoming::Alive
-            | connection::Incoming::Part(_) => {}
+            connection::Incoming::Binary | connection::Incoming::Alive | connection::Incoming::Part(_) => {}
             connection::Incoming::End(ending) => return Err(ending),
         }
     };

@@ -80,7 +80,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Conversation<S> {
             Err(ending) = self.until_the_end() => ending,
         };
         if let Some(times) = DISCONNECTED.each() {
-            let (messages, bytes, cause, left_out) = (self.messages, self.bytes, ending.cause(), times.left_out);
+            let (messages, bytes, cause, left_out) =
+                (self.messages, self.bytes, ending.cause(), times.left_out);
             let endpoint = endpoint.path();
             tracing::info!(endpoint, %address, messages, bytes, %cause, left_out, "diagnostics: disconnected");
         }
