@@ -12,6 +12,7 @@ mod duration;
 mod exit;
 mod hub_args;
 mod logging;
+mod memory;
 mod nodes;
 mod output;
 mod publish;

@@ -1,6 +1,5 @@
 //! A byte stream as a [`Wire`]: one frame a line, ended by a line feed (`docs/protocol.md`, clauses 1.4 and 2.6).
 
-use std::borrow::Cow;
 use std::future::poll_fn;
 use std::ops::Range;
 use std::pin::Pin;
@@ -8,15 +7,13 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use memchr::memchr;
-use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::time::timeout;
 
 use super::ending::Ending;
+use super::hello::BEFORE_SIGN_IN;
 use super::outgoing::Outgoing;
 use super::{Incoming, Wire};
-use crate::hub::Side;
-use crate::talk::Frames;
 
 /// How much is read at once.
 const READ: usize = 4096;
@@ -37,16 +34,28 @@ pub(crate) struct Lines<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Lines<S> {
-    /// Takes over a stream. No line may be longer than `limit` bytes.
-    pub(crate) fn new(stream: S, limit: usize) -> Self {
+    /// Takes over a stream, with the limit that holds before the sign-in.
+    pub(crate) fn new(stream: S) -> Self {
         Self {
             stream: Outgoing::new(stream),
-            limit,
+            limit: BEFORE_SIGN_IN,
             buffer: Vec::new(),
             start: 0,
             searched: 0,
             current: 0..0,
         }
+    }
+
+    /// From now on no line may be longer than this.
+    pub(crate) fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
+    /// What has come of a line that is not whole, or is too long; up to a character that is cut.
+    pub(crate) fn begun(&self) -> &str {
+        let unread = self.buffer.get(self.start..).unwrap_or_default();
+        let valid = std::str::from_utf8(unread).map_or_else(|error| error.valid_up_to(), str::len);
+        unread.get(..valid).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default()
     }
 
     /// Finds the next line that was read whole.
@@ -126,6 +135,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for Lines<S> {
     /// A byte stream has no ping; the keep-alive of TCP finds a dead peer.
     fn ping(&mut self) {}
 
+    fn held(&self) -> usize {
+        self.buffer.capacity() + self.stream.len()
+    }
+
     fn waiting(&self) -> usize {
         self.stream.len()
     }
@@ -154,57 +167,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for Lines<S> {
     }
 }
 
-/// Who speaks on a byte stream, as its first line says: a `config/set` with some keys more.
-#[derive(Deserialize)]
-pub(crate) struct Hello {
-    pub(crate) user: String,
-    pub(crate) password: String,
-    #[serde(default)]
-    pub(crate) base: String,
-    #[serde(default)]
-    side: HelloSide,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "lowercase")]
-enum HelloSide {
-    #[default]
-    Dashboard,
-    Node,
-}
-
-/// What the first line must be, for whoever sent another.
-const FIRST_LINE: &str =
-    "the first line must be [\"clown.talk/-/config/set\", {\"user\": \"…\", \"password\": \"…\"}]";
-
-/// The sentence goes to whoever wrote the line, and nowhere else.
-fn complaint(error: &serde_json::Error) -> Cow<'static, str> {
-    let said = error.to_string();
-    if said.starts_with("missing field") {
-        FIRST_LINE.into()
-    } else {
-        format!("the first line: {said}").into()
-    }
-}
-
-impl Hello {
-    pub(crate) fn parse(line: &str) -> Result<Self, Ending> {
-        match Frames::of(line).next() {
-            Some(Ok(frame)) if frame.topic == "clown.talk/-/config/set" => {
-                serde_json::from_str(frame.payload).map_err(|error| Ending::NotSignedIn(complaint(&error)))
-            }
-            _ => Err(Ending::NotSignedIn(FIRST_LINE.into())),
-        }
-    }
-
-    pub(crate) fn side(&self) -> Side {
-        match self.side {
-            HelloSide::Dashboard => Side::Dashboard,
-            HelloSide::Node => Side::Node,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -212,7 +174,8 @@ mod tests {
 
     async fn read(input: &'static [u8], limit: usize) -> Vec<Result<String, Ending>> {
         let (here, mut there) = duplex(7);
-        let mut lines = Lines::new(here, limit);
+        let mut lines = Lines::new(here);
+        lines.set_limit(limit);
         let write = async move {
             let _ = there.write_all(input).await;
         };

@@ -28,9 +28,9 @@ use tower::ServiceExt;
 
 use diagnostics::Diagnostics;
 
-use crate::access::{Access, LoginError};
+use crate::access::{Access, User};
 use crate::config::WebOrigin;
-use crate::connection::{self, Ending, Hello, Lines, Patience, Signs, Wire};
+use crate::connection::{self, Ending, FirstLine, Hello, Lines, Patience, Signs, Wire};
 use crate::hub::{Hub, Rates};
 use crate::shutdown::Shutdown;
 use crate::talk::Reply;
@@ -280,7 +280,7 @@ async fn serve_lines(app: Arc<App>, stream: TcpStream, visit: Visit) {
     const NEVER: Duration = Duration::from_hours(87600);
     let patience = app.settings.patience;
     prepare(&stream, patience);
-    let mut wire = Lines::new(stream, app.hub.settings().message_bytes);
+    let mut wire = Lines::new(stream);
     let greeted = tokio::select! {
         greeted = timeout(app.settings.handshake, greet(&app, &mut wire, &visit)) => greeted,
         () = app.shutdown.drain().cancelled() => Ok(Err(Ending::ShuttingDown)),
@@ -303,27 +303,36 @@ async fn refuse_line(wire: &mut Lines<TcpStream>, ending: &Ending) {
     wire.close(ending).await;
 }
 
+async fn sign_in(app: &App, visit: &Visit, user: &str, password: &str) -> Result<User, Ending> {
+    let login = app.access.login(visit.address.ip(), user, password.as_bytes()).await;
+    login.map_err(|error| Ending::NotSignedIn(error.to_string().into()))
+}
+
 /// Reads the first line, lets its sender in, and takes the line as the `config/set` that it is.
 async fn greet(
     app: &App,
     wire: &mut Lines<TcpStream>,
     visit: &Visit,
 ) -> Result<(crate::hub::Session, Option<OwnedSemaphorePermit>), Ending> {
-    let line = loop {
-        match std::future::poll_fn(|cx| wire.poll_read(cx)).await {
-            connection::Incoming::Text => match wire.text() {
-                None => return Err(Ending::NotUtf8),
-                Some(line) if line.trim().is_empty() => {}
-                Some(line) => break line.to_owned(),
-            },
-            connection::Incoming::Binary | connection::Incoming::Alive | connection::Incoming::Part(_) => {}
-            connection::Incoming::End(ending) => return Err(ending),
+    let refuse = |why: &'static str| Ending::NotSignedIn(why.into());
+    let message_bytes = app.hub.settings().message_bytes;
+    let (line, hello, user) = match connection::first_line(wire).await? {
+        FirstLine::Whole(line) => {
+            let hello = Hello::parse(&line)?;
+            let user = sign_in(app, visit, &hello.user, &hello.password).await?;
+            (line, hello, user)
+        }
+        FirstLine::Begun(begun) => {
+            let user = sign_in(app, visit, &begun.user, &begun.password).await?;
+            let line = connection::rest_of_first_line(wire, message_bytes).await?;
+            let hello = Hello::parse(&line)?;
+            if (&hello.user, &hello.password) != (&begun.user, &begun.password) {
+                return Err(refuse("the first line names two users"));
+            }
+            (line, hello, user)
         }
     };
-    let refuse = |why: &'static str| Ending::NotSignedIn(why.into());
-    let hello = Hello::parse(&line)?;
-    let login = app.access.login(visit.address.ip(), &hello.user, hello.password.as_bytes()).await;
-    let user = login.map_err(|error: LoginError| Ending::NotSignedIn(error.to_string().into()))?;
+    wire.set_limit(message_bytes);
     let base = Base::parse(&hello.base, &app.hub.settings().topic)
         .map_err(|error| Ending::NotSignedIn(format!("no such base: {error}").into()))?;
     let side = hello.side();
