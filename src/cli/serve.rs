@@ -12,7 +12,7 @@ use clap::Args;
 use tokio::net::{TcpListener, TcpSocket};
 
 use super::banner::{Facts, addresses, banner};
-use super::{OperatorError, ServeArgs, key_and_value, logging};
+use super::{OperatorError, ServeArgs, key_and_value, logging, memory};
 use crate::access::{self, Access, Accounts};
 use crate::config::{self, Run, Settings};
 use crate::connection::Patience;
@@ -293,6 +293,7 @@ fn hub_settings(settings: &Settings) -> hub::Settings {
         retain_always: settings.retained.always.clone(),
         retain_never: settings.retained.never.clone(),
         cached_routes: settings.routes.cached,
+        memory_bytes: settings.limits.memory_bytes.unwrap_or_else(memory::a_quarter),
     }
 }
 

@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::ending::Ending;
 pub(crate) use self::heartbeat::{Beat, Heartbeat};
-pub(crate) use self::line::Lines;
+pub(crate) use self::line::{BEFORE_SIGN_IN, Lines};
 pub(crate) use self::run::run;
 pub(crate) use self::turn::Turn;
 pub(crate) use self::websocket::WebSocket;
@@ -69,6 +69,9 @@ pub(crate) trait Wire {
 
     /// Puts in a sign that asks for an answer, where the wire knows one.
     fn ping(&mut self);
+
+    /// Bytes of memory that it takes: what has not come whole, and what is not written.
+    fn held(&self) -> usize;
 
     /// Bytes that were put in and are not written.
     fn waiting(&self) -> usize;

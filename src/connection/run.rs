@@ -24,6 +24,9 @@ use crate::talk::Frames;
 /// How many bytes are taken from the outbox for one write.
 const WRITE: usize = 64 * 1024;
 
+/// A change of the memory that a connection takes is told from here on.
+const TOLD: usize = 2048;
+
 /// How long what a client said before its socket broke may take to arrive.
 const LAST_WORD: Duration = Duration::from_millis(100);
 
@@ -60,7 +63,11 @@ async fn finish<W: Wire + Send>(connection: Connection<W>, ending: Ending) {
         tracing::info!(%client, base = ?session.base(), %cause, left_out, "disconnected");
     }
     drop(session);
-    wire.close(&ending).await;
+    // Whoever was cut off and does not read would keep what it was cut off for.
+    let keeps_memory = matches!(ending, Ending::CutOff { .. }) && wire.held() > WRITE;
+    if !keeps_memory {
+        wire.close(&ending).await;
+    }
 }
 
 /// Sends what is queued; whoever waits for the end has the deadline.
@@ -101,6 +108,8 @@ struct Connection<W> {
     pauses: bool,
     /// What is left of a message with more frames than one turn takes.
     unfinished: Option<Box<Unfinished>>,
+    /// What the session was last told that is held here.
+    told: usize,
 }
 
 struct Unfinished {
@@ -166,6 +175,7 @@ impl<W: Wire> Connection<W> {
             look_up_due: None,
             pauses: false,
             unfinished: None,
+            told: 0,
         }
     }
 
@@ -206,6 +216,7 @@ impl<W: Wire> Connection<W> {
         }
         let was_answered = self.take_in_a_turn(&mut turn, cx)?;
         self.give_out_a_turn(&mut turn, cx)?;
+        self.tell_what_is_held();
         self.pauses = turn.is_over();
         if self.pauses {
             watch.ring_after_the_others();
@@ -272,6 +283,24 @@ impl<W: Wire> Connection<W> {
         Ok(())
     }
 
+    /// Has the memory counted that is taken here, and has whoever takes too much give way.
+    fn tell_what_is_held(&mut self) {
+        let held = self.wire.held() + self.unfinished.as_ref().map_or(0, |rest| rest.text.capacity());
+        if held.abs_diff(self.told) >= TOLD {
+            self.told = held;
+            self.session.holds(held);
+        }
+        self.session.relieve();
+    }
+
+    /// The queue was given up: by itself, or because the memory of the hub was used up.
+    fn given_up(&self) -> Ending {
+        match self.session.outbox().was_cut_off() {
+            Some(held) => Ending::CutOff { held },
+            None => Ending::SlowConsumer,
+        }
+    }
+
     /// A socket that cannot be written to any more may still hold the client's good-bye, which is then how it ended.
     async fn last_word(&mut self) -> Ending {
         let last = poll_fn(|cx| {
@@ -316,7 +345,7 @@ impl<W: Wire> Connection<W> {
         let batch = self.session.batch();
         match self.session.outbox().look(until) {
             None => Ok(Drained::Everything),
-            Some(Found::Overflow) => Err(Ending::SlowConsumer),
+            Some(Found::Overflow) => Err(self.given_up()),
             Some(Found::Something) if !batch.is_zero() && self.batch_due.is_none() => {
                 self.batch_due = Some(Instant::now() + batch);
                 Ok(Drained::More)

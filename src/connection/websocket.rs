@@ -187,6 +187,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for WebSocket<S> {
         self.put_control(PING, &[]);
     }
 
+    fn held(&self) -> usize {
+        self.messages.held() + self.stream.len()
+    }
+
     fn waiting(&self) -> usize {
         self.stream.len()
     }

@@ -4,11 +4,12 @@
 //! A socket, a serial port, a bridge and a simulated node are the same thing seen from here: a [`Session`].
 //! Publishing is a plain function that the publisher runs itself; it never waits.
 //!
-//! Lock order: channel, then outbox, then subscriptions or the index of last values. No lock is held across an
-//! await, and no outbox while a channel is asked for.
+//! Lock order: channel, then outbox, then subscriptions, the index of last values or the book of the budget. No lock is
+//! held across an await, and no outbox while a channel is asked for.
 
 mod allowance;
 mod branches;
+mod budget;
 mod channel;
 mod conversation;
 mod figures;
@@ -37,6 +38,8 @@ use parking_lot::Mutex;
 pub(crate) use allowance::Allowance;
 pub use allowance::{Excess, Rates};
 pub use branches::{BRANCHES_A_CONNECTION, BRANCHES_A_FIRST_LEVEL, TooMany};
+use budget::Budget;
+pub use budget::Network;
 use channel::{Channel, Channels, State};
 pub use figures::{Figure, Figures, Grows};
 use generation::Generation;
@@ -78,6 +81,8 @@ pub struct Settings {
     pub retain_never: Vec<Filter>,
     /// Topics without a last value whose receivers are remembered.
     pub cached_routes: usize,
+    /// Bytes of all that waits or is unfinished, over all connections.
+    pub memory_bytes: usize,
 }
 
 impl Default for Settings {
@@ -93,6 +98,7 @@ impl Default for Settings {
             retain_always: Vec::new(),
             retain_never: Vec::new(),
             cached_routes: 65_536,
+            memory_bytes: 256 << 20,
         }
     }
 }
@@ -134,6 +140,7 @@ pub struct Hub {
     last_values: Mutex<Trie<Arc<Channel>>>,
     presence: Presence,
     figures: Arc<Figures>,
+    budget: Arc<Budget>,
     links: Links,
     next_session: AtomicU64,
 }
@@ -141,14 +148,16 @@ pub struct Hub {
 impl Hub {
     /// A hub with nobody in it.
     pub fn new(settings: Settings, started: SystemTime) -> Arc<Self> {
+        let figures = Arc::<Figures>::default();
         Arc::new(Self {
             channels: Channels::new(settings.cached_routes),
+            budget: Arc::new(Budget::new(settings.memory_bytes, Arc::clone(&figures))),
             settings,
             started,
             subscriptions: Subscriptions::default(),
             last_values: Mutex::default(),
             presence: Presence::default(),
-            figures: Arc::default(),
+            figures,
             links: Links::default(),
             next_session: AtomicU64::new(1),
         })

@@ -3,16 +3,18 @@
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 
 use parking_lot::{Mutex, MutexGuard};
 
+use super::budget::{self, Budget, Network};
 use super::figures::Figures;
 use super::generation::Generation;
 use super::publication::{Publication, View};
 use super::queue::{Bounds, Item, Offered, Queue};
+use crate::seldom::Seldom;
 
 /// A session's number; never used twice while the hub runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,9 +27,31 @@ pub struct Outbox {
     pub id: SessionId,
     /// From where its owner reads.
     pub view: View,
+    /// Who reads.
+    pub(super) user: Arc<str>,
+    network: AtomicU64,
     echo: AtomicBool,
     inside: Mutex<Inside>,
     figures: Arc<Figures>,
+    budget: Arc<Budget>,
+    myself: Weak<Outbox>,
+}
+
+/// What the budget knows of one reader.
+#[derive(Debug, Default)]
+struct Held {
+    /// What the queue weighed when it was looked at last.
+    weight: usize,
+    /// The bytes of its frames then.
+    bytes: usize,
+    /// This reader's part of them: what others hold as well is divided.
+    part: usize,
+    /// What the reader holds beside its queue.
+    beside: usize,
+    /// What it is counted with.
+    counted: usize,
+    /// What it held when it was cut off.
+    cut_off: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -50,6 +74,7 @@ pub(super) struct Inside {
     is_asleep: bool,
     /// What keeps the last values whose turn it is.
     pub(super) pause: Pause,
+    held: Held,
 }
 
 /// Why the last values whose turn it is do not come now.
@@ -113,10 +138,12 @@ impl Outbox {
     pub(super) fn new(
         id: SessionId,
         view: View,
-        name: Arc<str>,
+        user: Arc<str>,
         bounds: Bounds,
         figures: Arc<Figures>,
-    ) -> Self {
+        budget: Arc<Budget>,
+    ) -> Arc<Self> {
+        let name = format!("{user}-{}", id.0).into();
         let queue = Queue::new(bounds);
         let inside = Inside {
             queue,
@@ -128,8 +155,36 @@ impl Outbox {
             reader: Waker::noop().clone(),
             is_asleep: false,
             pause: Pause::None,
+            held: Held::default(),
         };
-        Self { id, view, echo: AtomicBool::new(false), inside: Mutex::new(inside), figures }
+        let (network, echo) = (AtomicU64::new(Network::INSIDE.number()), AtomicBool::new(false));
+        let inside = Mutex::new(inside);
+        Arc::new_cyclic(|myself| Self {
+            id,
+            view,
+            user,
+            network,
+            echo,
+            inside,
+            figures,
+            budget,
+            myself: Weak::clone(myself),
+        })
+    }
+
+    /// How this queue is reached by whoever must not keep it.
+    pub(super) fn myself(&self) -> Weak<Self> {
+        Weak::clone(&self.myself)
+    }
+
+    /// Where its owner connects from.
+    pub(super) fn network(&self) -> Network {
+        Network::from_number(self.network.load(Ordering::Relaxed))
+    }
+
+    /// Says where its owner connects from. Before it holds anything.
+    pub fn comes_from(&self, network: Network) {
+        self.network.store(network.number(), Ordering::Relaxed);
     }
 
     /// Whether the owner wants its own messages back.
@@ -147,6 +202,7 @@ impl Outbox {
         let (was_empty, was_pressing) = (inside.queue.is_empty(), inside.queue.is_pressing());
         let offered = inside.queue.offer(Item::Message(Arc::clone(message)));
         self.account(&mut inside, offered, message.topic.as_str());
+        self.weigh(&mut inside, || Arc::strong_count(message).saturating_sub(1));
         if was_empty || (!was_pressing && inside.queue.is_pressing()) {
             inside.wake();
         }
@@ -157,6 +213,7 @@ impl Outbox {
         let mut inside = self.lock();
         let offered = inside.queue.offer(Item::Reply(text));
         self.account(&mut inside, offered, "clown.talk/-");
+        self.weigh(&mut inside, || 1);
         inside.wake();
     }
 
@@ -165,8 +222,76 @@ impl Outbox {
         self.inside.lock()
     }
 
+    /// Tells the reader that there may be something, after what was put in under [`lock`](Self::lock).
     pub(super) fn wake(&self) {
-        self.lock().wake();
+        let mut inside = self.lock();
+        self.settle(&mut inside, 1);
+        inside.wake();
+    }
+
+    /// Where the queue has grown or shrunk by a step, tells it to the budget. So many readers hold what came last.
+    fn weigh(&self, inside: &mut Inside, readers: impl FnOnce() -> usize) {
+        if inside.queue.weight().abs_diff(inside.held.weight) >= budget::STEP {
+            self.settle(inside, readers());
+        }
+    }
+
+    fn settle(&self, inside: &mut Inside, readers: usize) {
+        let (bytes, weight) = (inside.queue.bytes(), inside.queue.weight());
+        let first = inside.first.iter().map(String::len).sum::<usize>();
+        let held = &mut inside.held;
+        held.part = match bytes.checked_sub(held.bytes) {
+            Some(more) => held.part + more / readers.max(1),
+            // Which ones went is not known: all have given the same part.
+            None => (held.part as u128 * bytes as u128 / held.bytes as u128).try_into().unwrap_or(bytes),
+        };
+        (held.bytes, held.weight) = (bytes, weight);
+        let counted = Budget::rounded(held.part + (weight - bytes) + first + held.beside, held.counted);
+        if counted != held.counted {
+            held.counted = counted;
+            self.budget.count(self, counted);
+        }
+    }
+
+    /// Says what the reader holds beside its queue.
+    pub(super) fn hold_beside(&self, bytes: usize) {
+        let mut inside = self.lock();
+        if inside.held.cut_off.is_none() {
+            inside.held.beside = bytes;
+            self.settle(&mut inside, 1);
+        }
+    }
+
+    /// Cuts off the largest holders of memory where there is too much in use. Nobody may hold a queue.
+    pub(super) fn relieve(&self) {
+        self.budget.relieve();
+    }
+
+    /// What the reader held when it was cut off, because the memory of the hub was used up.
+    pub fn was_cut_off(&self) -> Option<usize> {
+        self.lock().held.cut_off
+    }
+
+    /// Throws away what waits, and ends the connection, because the memory for what waits is used up.
+    pub(super) fn cut_off(&self) {
+        static CUT_OFF: Seldom = Seldom::new();
+        let mut inside = self.lock();
+        if inside.held.cut_off.is_some() {
+            return;
+        }
+        let bytes = inside.held.counted;
+        let lost = inside.queue.give_up();
+        inside.first.clear();
+        inside.held.cut_off = Some(bytes);
+        inside.thrown += lost;
+        self.figures.lost.add(lost);
+        self.figures.memory_cut.add(1);
+        self.settle(&mut inside, 1);
+        if let Some(times) = CUT_OFF.again(&self.user) {
+            tracing::warn!(client = %inside.name, user = %self.user, bytes, lost, %times,
+                "the memory for what waits is used up (limits.memory_bytes): a large holder is cut off with 1013");
+        }
+        inside.wake();
     }
 
     /// What logs call the client.
@@ -266,6 +391,7 @@ impl Outbox {
             return Taken { first: Some(first), more: true, ..Taken::default() };
         }
         inside.queue.take(bytes, items);
+        self.weigh(&mut inside, || 1);
         inside.is_asleep = inside.queue.is_empty();
         if !inside.queue.is_behind()
             && let Some(skipped) = inside.behind.take()
@@ -294,6 +420,9 @@ impl Outbox {
         let mut inside = self.lock();
         let topic = inside.queue.first_topic().map(ToString::to_string).unwrap_or_default();
         let lost = inside.queue.give_up();
+        inside.first.clear();
+        inside.held.beside = 0;
+        self.settle(&mut inside, 1);
         // Remembered routes may hold this queue for a while, and must not hold the reader's task.
         inside.reader.clone_from(Waker::noop());
         if lost > 0 {

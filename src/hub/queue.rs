@@ -85,6 +85,16 @@ impl Queue {
         self.items.is_empty()
     }
 
+    /// Bytes of the frames that wait.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The same with the places of all that waits.
+    pub(super) fn weight(&self) -> usize {
+        self.bytes + self.items.capacity() * size_of::<Item>()
+    }
+
     /// Whether readings give way because the reader is behind.
     pub(super) fn is_behind(&self) -> bool {
         self.newest.is_some() && !self.always_newest

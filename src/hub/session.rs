@@ -109,6 +109,8 @@ pub struct Session {
     /// Messages that the rights did not allow.
     pub(super) refusals: u64,
     will: Option<Will>,
+    /// What is held for it outside of the hub.
+    outside: usize,
     pub(super) taken: VecDeque<Item>,
 }
 
@@ -116,9 +118,9 @@ impl Hub {
     /// Lets a client in. A node-side client is announced under its base.
     pub fn connect(self: &Arc<Self>, client: Client, now: SystemTime) -> Session {
         let id = SessionId(self.next_session.fetch_add(1, Ordering::Relaxed));
-        let name = format!("{}-{}", client.user, id.0).into();
-        let view = View::from(&client.base);
-        let outbox = Outbox::new(id, view, name, self.settings.outbox, Arc::clone(&self.figures));
+        let (view, user) = (View::from(&client.base), Arc::clone(&client.user));
+        let (figures, budget) = (Arc::clone(&self.figures), Arc::clone(&self.budget));
+        let outbox = Outbox::new(id, view, user, self.settings.outbox, figures, budget);
         self.figures.clients.add(1);
         self.figures.connections_accepted.add(1);
         if client.side == Side::Node {
@@ -128,7 +130,7 @@ impl Hub {
             hub: Arc::clone(self),
             allowance: Allowance::new(client.rates, now),
             client,
-            outbox: Arc::new(outbox),
+            outbox,
             filters: Box::default(),
             look_ups: None,
             turn: 0,
@@ -136,6 +138,7 @@ impl Hub {
             opened: false,
             refusals: 0,
             will: None,
+            outside: 0,
             taken: VecDeque::new(),
         }
     }
@@ -156,6 +159,19 @@ impl Session {
     /// The queue of what is to be sent, for waiting on it.
     pub fn outbox(&self) -> &Arc<Outbox> {
         &self.outbox
+    }
+
+    /// Says how much is held for the client outside of the hub: what it has not sent whole, and what its socket has not
+    /// taken. Where everybody together holds too much, the largest holders are cut off.
+    pub fn holds(&mut self, bytes: usize) {
+        self.outside = bytes;
+        let will = self.will.as_ref().map_or(0, |will| will.payload.len());
+        self.outbox.hold_beside(bytes + will);
+    }
+
+    /// Cuts off the largest holders of memory where there is too much in use. To be called now and then.
+    pub fn relieve(&self) {
+        self.outbox.relieve();
     }
 
     /// Where the client stands.
@@ -365,6 +381,7 @@ impl Session {
 
     pub(super) fn set_will(&mut self, will: Option<Will>) {
         self.will = will;
+        self.holds(self.outside);
     }
 
     /// What becomes of a message that says nothing about it itself: who says it decides

@@ -6,6 +6,7 @@ mod clock;
 mod diagnostics;
 mod door;
 mod gate;
+mod hello;
 mod http;
 mod lines;
 mod listen;
@@ -28,7 +29,7 @@ use place::{Place, Places};
 use crate::access::{Access, LoginError, SignedIn, User};
 use crate::config::WebOrigin;
 use crate::connection::{Patience, Signs};
-use crate::hub::{Client, Hub, Rates, Session, Side};
+use crate::hub::{Client, Hub, Network, Rates, Session, Side};
 use crate::seldom::Seldom;
 use crate::shutdown::Shutdown;
 use crate::topic::Base;
@@ -152,6 +153,7 @@ impl App {
             rates: self.settings.rates,
         };
         let session = self.hub.connect(client, SystemTime::now());
+        session.outbox().comes_from(Network::of(place.address.ip()));
         if let Some(times) = CONNECTED.each() {
             let (client, base, left_out) = (session.name(), session.base(), times.left_out);
             let (user, address) = (&user.name, place.address);
