@@ -88,13 +88,17 @@ impl Attack {
         let pace = Pace::new(clock::now());
         let (turn, unanswered, said) = (0, 0, Said::default());
         let mut attack = Self { plan, door, fleet, speaker, texts, turn, pace, unanswered, said, got };
-        attack.got.filters += attack.settle()?;
+        attack.got.filters += attack.hold_filters()?;
         Ok(attack)
     }
 
-    /// Has the one that speaks hold its filters, and open; returns how many filters it holds.
-    fn settle(&mut self) -> anyhow::Result<usize> {
-        let held = hold(&mut self.fleet, self.speaker, &self.plan.filters)?;
+    /// Has the one that speaks hold its filters; returns how many it holds.
+    fn hold_filters(&mut self) -> anyhow::Result<usize> {
+        hold(&mut self.fleet, self.speaker, &self.plan.filters)
+    }
+
+    /// Not before the attack begins: who sleeps for long is cut off.
+    fn open(&mut self) {
         if self.plan.sleeps {
             self.fleet.fall_asleep(self.speaker);
         }
@@ -102,12 +106,12 @@ impl Attack {
             self.fleet.put(self.speaker, opening.as_bytes());
             self.fleet.flush(self.speaker);
         }
-        Ok(held)
     }
 
     /// Goes on until it is stopped, and leaves.
     pub(crate) fn run(mut self, stop: &AtomicBool) -> anyhow::Result<Got> {
         self.pace = Pace::new(clock::now());
+        self.open();
         while !stop.load(Ordering::Relaxed) {
             if let Says::Nothing = self.plan.says {
                 self.come_and_vanish();
@@ -177,8 +181,9 @@ impl Attack {
     fn come_again(&mut self, stop: &AtomicBool) {
         while !stop.load(Ordering::Relaxed) {
             let came = self.fleet.join_again(self.speaker, BASE, Side::Node, &[]);
-            match came.and_then(|()| self.settle()) {
+            match came.and_then(|()| self.hold_filters()) {
                 Ok(_) => {
+                    self.open();
                     (self.pace, self.unanswered) = (Pace::new(clock::now()), 0);
                     return;
                 }
