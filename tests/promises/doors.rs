@@ -154,7 +154,7 @@ async fn a_path_with_a_slash_too_many_finds_its_door_or_is_told_the_right_one() 
         "/auth//clown-talk-client_nodes_bridge_0",
         "/talk/",
         "//talk",
-        "/talk//nodes///bridge/0/",
+        "/talk//nodes/bridge/0/",
         "//talk/n/?side=node",
     ] {
         let answer = hub.knocks(path, &[("Authorization", &authorization)]).await;
@@ -172,6 +172,13 @@ async fn a_path_with_a_slash_too_many_finds_its_door_or_is_told_the_right_one() 
         let meant = format!("Unsupported Request-URI; leave out the slash too many: {right};");
         assert!(answer.body().starts_with(&meant), "{path}: {}", answer.text);
     }
+    let lacks = hub.request("GET", "/talk/nodes//0", &[], "").await;
+    assert_eq!(lacks.status(), 404);
+    assert!(
+        lacks.body().trim().ends_with("; without the slash too many it is /talk/nodes/0"),
+        "{}",
+        lacks.text
+    );
     let unknown = hub.request("GET", "/nothing//here", &[], "").await;
     assert!(unknown.body().starts_with("Unsupported Request-URI; the hub answers at"), "{}", unknown.text);
 }
