@@ -114,7 +114,9 @@ impl Connection {
 /// A refusal in words; a filter at fault is in it.
 fn refusal(reason: &str, filters: &[String]) -> String {
     match (reason, filters) {
-        ("forbidden", [_, ..]) => format!("this user may not subscribe to {}", filters.join(", ")),
+        (reason, [_, ..]) if reason.starts_with("forbidden") => {
+            format!("this user may not subscribe to {}", filters.join(", "))
+        }
         (_, []) => format!("the hub refuses: {reason}"),
         (_, _) => format!("the hub refuses {}: {reason}", filters.join(", ")),
     }

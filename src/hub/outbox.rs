@@ -13,6 +13,12 @@ use super::figures::Figures;
 use super::generation::Generation;
 use super::publication::{Publication, View};
 use super::queue::{Bounds, Item, Offered, Queue};
+use crate::seldom::Seldom;
+
+static BEHIND: Seldom = Seldom::new();
+static CAUGHT_UP: Seldom = Seldom::new();
+static GIVEN_UP: Seldom = Seldom::new();
+static UNSENT: Seldom = Seldom::new();
 
 /// A session's number; never used twice while the hub runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,6 +31,8 @@ pub struct Outbox {
     pub id: SessionId,
     /// From where its owner reads.
     pub view: View,
+    /// Whose session it is.
+    user: Arc<str>,
     echo: AtomicBool,
     inside: Mutex<Inside>,
     figures: Arc<Figures>,
@@ -33,8 +41,8 @@ pub struct Outbox {
 #[derive(Debug)]
 pub(super) struct Inside {
     pub(super) queue: Queue,
-    /// What logs call the client.
-    pub(super) name: Arc<str>,
+    /// What the client has named itself.
+    pub(super) name: Option<Arc<str>>,
     /// Goes out before everything else, each alone, also where nothing else may yet: the answers to requests to open
     /// the transmission, up to and with the one that opens it.
     pub(super) first: VecDeque<String>,
@@ -113,14 +121,14 @@ impl Outbox {
     pub(super) fn new(
         id: SessionId,
         view: View,
-        name: Arc<str>,
+        user: Arc<str>,
         bounds: Bounds,
         figures: Arc<Figures>,
     ) -> Self {
         let queue = Queue::new(bounds);
         let inside = Inside {
             queue,
-            name,
+            name: None,
             first: VecDeque::new(),
             untold: 0,
             thrown: 0,
@@ -129,7 +137,7 @@ impl Outbox {
             is_asleep: false,
             pause: Pause::None,
         };
-        Self { id, view, echo: AtomicBool::new(false), inside: Mutex::new(inside), figures }
+        Self { id, view, user, echo: AtomicBool::new(false), inside: Mutex::new(inside), figures }
     }
 
     /// Whether the owner wants its own messages back.
@@ -171,7 +179,11 @@ impl Outbox {
 
     /// What logs call the client.
     pub fn name(&self) -> Arc<str> {
-        Arc::clone(&self.lock().name)
+        self.name_of(&self.lock())
+    }
+
+    fn name_of(&self, inside: &Inside) -> Arc<str> {
+        inside.name.as_ref().map_or_else(|| format!("{}-{}", self.user, self.id.0).into(), Arc::clone)
     }
 
     /// Waits until something is there to be taken, or the queue was given up. May be cancelled and called again at
@@ -269,8 +281,10 @@ impl Outbox {
         inside.is_asleep = inside.queue.is_empty();
         if !inside.queue.is_behind()
             && let Some(skipped) = inside.behind.take()
+            && let Some(times) = CAUGHT_UP.again(&self.user)
         {
-            tracing::warn!(client = %inside.name, skipped, "slow consumer has caught up: older readings were left out");
+            tracing::warn!(client = %self.name_of(&inside), skipped, %times,
+                "slow consumer has caught up: older readings were left out");
         }
         let last_values = inside.queue.last_values_next();
         if last_values.is_some() {
@@ -298,7 +312,9 @@ impl Outbox {
         inside.reader.clone_from(Waker::noop());
         if lost > 0 {
             self.figures.lost.add(lost);
-            tracing::info!(client = %inside.name, topic, lost, "connection ended before everything was sent");
+            if let Some(times) = UNSENT.again(&self.user) {
+                tracing::info!(client = %self.name_of(&inside), topic, lost, %times, "connection ended before everything was sent");
+            }
         }
     }
 
@@ -322,16 +338,20 @@ impl Outbox {
                     *skipped += count;
                 } else {
                     inside.behind = Some(count);
-                    tracing::warn!(client = %inside.name, topic,
-                        "slow consumer: its queue is full, from here on only the newest reading of a topic is kept");
+                    if let Some(times) = BEHIND.again(&self.user) {
+                        tracing::warn!(client = %self.name_of(inside), topic, %times,
+                            "slow consumer: its queue is full, from here on only the newest reading of a topic is kept");
+                    }
                 }
             }
             Offered::Overflowed(lost) => {
                 inside.thrown += lost;
                 self.figures.lost.add(lost);
                 self.figures.slow_consumers.add(1);
-                tracing::warn!(client = %inside.name, topic, lost,
-                    "slow consumer: its queue is past the hard bound, the connection ends with 1013");
+                if let Some(times) = GIVEN_UP.again(&self.user) {
+                    tracing::warn!(client = %self.name_of(inside), topic, lost, %times,
+                        "slow consumer: its queue is past the hard bound, the connection ends with 1013");
+                }
                 inside.wake();
             }
         }

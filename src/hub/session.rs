@@ -106,8 +106,6 @@ pub struct Session {
     turn: usize,
     pub(super) wishes: Wishes,
     pub(super) opened: bool,
-    /// Messages that the rights did not allow.
-    pub(super) refusals: u64,
     will: Option<Will>,
     pub(super) taken: VecDeque<Item>,
 }
@@ -116,9 +114,9 @@ impl Hub {
     /// Lets a client in. A node-side client is announced under its base.
     pub fn connect(self: &Arc<Self>, client: Client, now: SystemTime) -> Session {
         let id = SessionId(self.next_session.fetch_add(1, Ordering::Relaxed));
-        let name = format!("{}-{}", client.user, id.0).into();
         let view = View::from(&client.base);
-        let outbox = Outbox::new(id, view, name, self.settings.outbox, Arc::clone(&self.figures));
+        let outbox =
+            Outbox::new(id, view, Arc::clone(&client.user), self.settings.outbox, Arc::clone(&self.figures));
         self.figures.clients.add(1);
         self.figures.connections_accepted.add(1);
         if client.side == Side::Node {
@@ -134,7 +132,6 @@ impl Hub {
             turn: 0,
             wishes: Wishes::default(),
             opened: false,
-            refusals: 0,
             will: None,
             taken: VecDeque::new(),
         }
@@ -254,17 +251,16 @@ impl Session {
         }
     }
 
-    /// Whether the next steps have to wait, for the turn of others or for the client's allowance.
+    /// Whether the next steps have to wait, for the client's allowance or for the turn of others.
     fn wait_for_steps(&mut self, now: SystemTime) -> Option<Duration> {
-        if self.turn >= TURN {
-            self.turn = 0;
-            self.outbox.pause(Pause::Turn);
-            return Some(Duration::ZERO);
-        }
         let (taken, found) = self.look_ups.as_ref()?.work();
-        let wait = self.allowance.look_up_waits(taken, found, now)?;
-        self.outbox.pause(Pause::Allowance);
-        Some(wait)
+        let wait = self.allowance.look_up_waits(taken, found, now);
+        if wait.is_none() && self.turn < TURN {
+            return None;
+        }
+        self.turn = 0;
+        self.outbox.pause(if wait.is_some() { Pause::Allowance } else { Pause::Turn });
+        Some(wait.unwrap_or_default())
     }
 
     fn look_up(&mut self, generation: Generation) -> Progress {

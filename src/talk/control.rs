@@ -117,10 +117,23 @@ fn name(name: String) -> Result<String, String> {
     if name.chars().count() > MAX_NAME {
         return Err(format!("key name has more than {MAX_NAME} characters"));
     }
-    if name.trim().is_empty() || name.chars().any(char::is_control) {
-        return Err("key name must have a visible character and no control character".to_owned());
+    if name.trim().is_empty() || name.chars().any(|c| c.is_control() || is_unseen(c)) {
+        return Err(
+            "key name must have a visible character, and no control, format or bidi character".to_owned()
+        );
     }
     Ok(name)
+}
+
+/// Whether a character changes how the text around it is shown and is not seen itself: Unicode's categories Cf, Zl and
+/// Zp, and the fillers that look like a blank. A name with one could pass for another in a log.
+fn is_unseen(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}'
+        | '\u{8e2}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0e}'
+        | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1343f}'
+        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// The keys of a request's payload. Unknown ones are left alone, `null` is the same as absent.
@@ -167,6 +180,9 @@ pub enum Reply {
     PublishOk {
         /// The JSON text of the publisher's `id`.
         id: String,
+        /// Whether there is nothing to be said about it; else the message passed where its sender may think that it is
+        /// the last value now (clause 5.2).
+        kept: bool,
     },
     /// The frame was no frame, or the message was refused.
     PublishError(PublishRefused),
@@ -219,7 +235,10 @@ impl Reply {
                 ("subscription/ok", json!({ "filters": filters }).to_string())
             }
             Self::SubscriptionError { reason, filters } => ("subscription/error", complaint(reason, filters)),
-            Self::PublishOk { id } => ("publish/ok", format!("{{\"id\": {id}}}")),
+            Self::PublishOk { id, kept: true } => ("publish/ok", format!("{{\"id\": {id}}}")),
+            Self::PublishOk { id, kept: false } => {
+                ("publish/ok", format!("{{\"id\": {id}, \"kept\": false}}"))
+            }
             Self::PublishError(refused) => ("publish/error", refused.payload()),
             Self::Skipped { count } => ("skipped", format!("{{\"count\": {count}}}")),
         };
@@ -306,6 +325,8 @@ mod tests {
 
     #[test]
     fn a_key_of_the_wrong_type_is_named_with_what_it_should_be() {
+        const NAME: &str = "key name must have a visible character, and no control, format or bidi character";
+        assert!(configure(r#"{"name": "Küche ☀️ 厨房"}"#).is_ok());
         for (payload, reason) in [
             ("[]", "the payload must be an object"),
             (r#"{"filters": "a"}"#, "key filters must be an array of strings"),
@@ -314,8 +335,12 @@ mod tests {
             (r#"{"batch": "50"}"#, "key batch must be a whole number of milliseconds"),
             (r#"{"will": {}}"#, "key will must be [topic, payload] or null"),
             (r#"{"will": ["a"]}"#, "key will must be [topic, payload] or null"),
-            (r#"{"name": " "}"#, "key name must have a visible character and no control character"),
-            (r#"{"name": "a\nb"}"#, "key name must have a visible character and no control character"),
+            (r#"{"name": " "}"#, NAME),
+            (r#"{"name": "a\nb"}"#, NAME),
+            ("{\"name\": \"a\u{202e}b\"}", NAME),
+            (r#"{"name": "a\u2066b"}"#, NAME),
+            ("{\"name\": \"a\u{e0041}\"}", NAME),
+            ("{\"name\": \"a\u{85}b\"}", NAME),
         ] {
             assert_eq!(configure(payload).unwrap_err(), reason, "{payload}");
         }
@@ -342,7 +367,8 @@ mod tests {
             Reply::ConfigError { reason: "no".to_owned(), filters: vec![] },
             Reply::SubscriptionOk { filters: vec!["a/\"b".to_owned()] },
             Reply::SubscriptionError { reason: "no".to_owned(), filters: vec!["a/#/b".to_owned()] },
-            Reply::PublishOk { id: "\"x\"".to_owned() },
+            Reply::PublishOk { id: "\"x\"".to_owned(), kept: true },
+            Reply::PublishOk { id: "7".to_owned(), kept: false },
             Reply::PublishError(refused),
             Reply::Skipped { count: 3 },
         ] {
