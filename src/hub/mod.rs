@@ -55,6 +55,7 @@ pub use session::{Client, Drained, Session, Side};
 use subscriptions::Subscriptions;
 use trie::{Id, Trie};
 
+use crate::seldom::Seldom;
 use crate::talk::Kind;
 use crate::topic::{Filter, Limits, Topic};
 
@@ -110,6 +111,8 @@ const VALUE_COST: u64 = 200;
 /// What a level of a topic costs that no other topic shares, in the index of last values: 45 bytes if its word stands in
 /// other topics, 115 if that is new, too. Measured and counted as above.
 const LEVEL_COST: u64 = 120;
+
+static FULL: Seldom = Seldom::new();
 
 /// What is to become of a message once it is routed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -248,10 +251,10 @@ impl Hub {
             Retention::Keep => {
                 self.forget(channel, state);
                 self.figures.retained_refused.add(1);
-                let refused = self.figures.retained_refused.value();
-                // The first, and then ever more rarely: a full store is one fault, not one a message.
-                if refused.is_power_of_two() {
-                    tracing::warn!(topic = ?channel.topic, from = %message.from, refused,
+                // A full store is one fault, not one a message.
+                if let Some(times) = FULL.again("") {
+                    let refused = self.figures.retained_refused.value();
+                    tracing::warn!(topic = ?channel.topic, from = %message.from, refused, %times,
                         "the store of last values is full: raise retained.topics or retained.bytes");
                 }
                 Err(StoreFull)

@@ -16,6 +16,11 @@ use super::publication::{Publication, View};
 use super::queue::{Bounds, Item, Offered, Queue};
 use crate::seldom::Seldom;
 
+static BEHIND: Seldom = Seldom::new();
+static CAUGHT_UP: Seldom = Seldom::new();
+static GIVEN_UP: Seldom = Seldom::new();
+static UNSENT: Seldom = Seldom::new();
+
 /// A session's number; never used twice while the hub runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(pub u64);
@@ -57,8 +62,8 @@ struct Held {
 #[derive(Debug)]
 pub(super) struct Inside {
     pub(super) queue: Queue,
-    /// What logs call the client.
-    pub(super) name: Arc<str>,
+    /// What the client has named itself.
+    pub(super) name: Option<Arc<str>>,
     /// Goes out before everything else, each alone, also where nothing else may yet: the answers to requests to open
     /// the transmission, up to and with the one that opens it.
     pub(super) first: VecDeque<String>,
@@ -143,11 +148,10 @@ impl Outbox {
         figures: Arc<Figures>,
         budget: Arc<Budget>,
     ) -> Arc<Self> {
-        let name = format!("{user}-{}", id.0).into();
         let queue = Queue::new(bounds);
         let inside = Inside {
             queue,
-            name,
+            name: None,
             first: VecDeque::new(),
             untold: 0,
             thrown: 0,
@@ -288,7 +292,7 @@ impl Outbox {
         self.figures.memory_cut.add(1);
         self.settle(&mut inside, 1);
         if let Some(times) = CUT_OFF.again(&self.user) {
-            tracing::warn!(client = %inside.name, user = %self.user, bytes, lost, %times,
+            tracing::warn!(client = %self.name_of(&inside), user = %self.user, bytes, lost, %times,
                 "the memory for what waits is used up (limits.memory_bytes): a large holder is cut off with 1013");
         }
         inside.wake();
@@ -296,7 +300,11 @@ impl Outbox {
 
     /// What logs call the client.
     pub fn name(&self) -> Arc<str> {
-        Arc::clone(&self.lock().name)
+        self.name_of(&self.lock())
+    }
+
+    fn name_of(&self, inside: &Inside) -> Arc<str> {
+        inside.name.as_ref().map_or_else(|| format!("{}-{}", self.user, self.id.0).into(), Arc::clone)
     }
 
     /// Waits until something is there to be taken, or the queue was given up. May be cancelled and called again at
@@ -395,8 +403,10 @@ impl Outbox {
         inside.is_asleep = inside.queue.is_empty();
         if !inside.queue.is_behind()
             && let Some(skipped) = inside.behind.take()
+            && let Some(times) = CAUGHT_UP.again(&self.user)
         {
-            tracing::warn!(client = %inside.name, skipped, "slow consumer has caught up: older readings were left out");
+            tracing::warn!(client = %self.name_of(&inside), skipped, %times,
+                "slow consumer has caught up: older readings were left out");
         }
         let last_values = inside.queue.last_values_next();
         if last_values.is_some() {
@@ -427,7 +437,9 @@ impl Outbox {
         inside.reader.clone_from(Waker::noop());
         if lost > 0 {
             self.figures.lost.add(lost);
-            tracing::info!(client = %inside.name, topic, lost, "connection ended before everything was sent");
+            if let Some(times) = UNSENT.again(&self.user) {
+                tracing::info!(client = %self.name_of(&inside), topic, lost, %times, "connection ended before everything was sent");
+            }
         }
     }
 
@@ -451,16 +463,20 @@ impl Outbox {
                     *skipped += count;
                 } else {
                     inside.behind = Some(count);
-                    tracing::warn!(client = %inside.name, topic,
-                        "slow consumer: its queue is full, from here on only the newest reading of a topic is kept");
+                    if let Some(times) = BEHIND.again(&self.user) {
+                        tracing::warn!(client = %self.name_of(inside), topic, %times,
+                            "slow consumer: its queue is full, from here on only the newest reading of a topic is kept");
+                    }
                 }
             }
             Offered::Overflowed(lost) => {
                 inside.thrown += lost;
                 self.figures.lost.add(lost);
                 self.figures.slow_consumers.add(1);
-                tracing::warn!(client = %inside.name, topic, lost,
-                    "slow consumer: its queue is past the hard bound, the connection ends with 1013");
+                if let Some(times) = GIVEN_UP.again(&self.user) {
+                    tracing::warn!(client = %self.name_of(inside), topic, lost, %times,
+                        "slow consumer: its queue is past the hard bound, the connection ends with 1013");
+                }
                 inside.wake();
             }
         }

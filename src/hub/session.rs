@@ -106,8 +106,6 @@ pub struct Session {
     turn: usize,
     pub(super) wishes: Wishes,
     pub(super) opened: bool,
-    /// Messages that the rights did not allow.
-    pub(super) refusals: u64,
     will: Option<Will>,
     /// What is held for it outside of the hub.
     outside: usize,
@@ -136,7 +134,6 @@ impl Hub {
             turn: 0,
             wishes: Wishes::default(),
             opened: false,
-            refusals: 0,
             will: None,
             outside: 0,
             taken: VecDeque::new(),
@@ -270,17 +267,16 @@ impl Session {
         }
     }
 
-    /// Whether the next steps have to wait, for the turn of others or for the client's allowance.
+    /// Whether the next steps have to wait, for the client's allowance or for the turn of others.
     fn wait_for_steps(&mut self, now: SystemTime) -> Option<Duration> {
-        if self.turn >= TURN {
-            self.turn = 0;
-            self.outbox.pause(Pause::Turn);
-            return Some(Duration::ZERO);
-        }
         let (taken, found) = self.look_ups.as_ref()?.work();
-        let wait = self.allowance.look_up_waits(taken, found, now)?;
-        self.outbox.pause(Pause::Allowance);
-        Some(wait)
+        let wait = self.allowance.look_up_waits(taken, found, now);
+        if wait.is_none() && self.turn < TURN {
+            return None;
+        }
+        self.turn = 0;
+        self.outbox.pause(if wait.is_some() { Pause::Allowance } else { Pause::Turn });
+        Some(wait.unwrap_or_default())
     }
 
     fn look_up(&mut self, generation: Generation) -> Progress {
