@@ -44,7 +44,7 @@ use self::link::Link;
 use self::settings::LinkSettings;
 use self::watch::{Change, Watch};
 use crate::hub::Hub;
-use crate::shutdown::Shutdown;
+use crate::shutdown::{Shutdown, Stage};
 
 pub use self::link::GRACE;
 pub use self::socket::MOST_MESSAGE;
@@ -67,10 +67,16 @@ pub async fn run(hub: Arc<Hub>, directory: PathBuf, figures_every: Duration, shu
         ending: Vec::new(),
         beyond: VecDeque::new(),
     };
+    let stop = shutdown.sign(Stage::Links).clone();
     let mut watch = Watch::of(directory);
     let mut told = Instant::now();
     loop {
-        for change in watch.look(bridges.hub.settings().topic).await {
+        let changes = tokio::select! {
+            // A drive that hangs holds nothing up.
+            () = stop.cancelled() => return,
+            changes = watch.look(bridges.hub.settings().topic) => changes,
+        };
+        for change in changes {
             bridges.follow(change);
         }
         bridges.restart_broken();
@@ -83,7 +89,7 @@ pub async fn run(hub: Arc<Hub>, directory: PathBuf, figures_every: Duration, shu
         let is_idle = bridges.running.is_empty() && bridges.ending.is_empty() && !watch.is_unsettled();
         let wait = if is_idle { IDLE_LOOK } else { LOOK };
         tokio::select! {
-            () = shutdown.drain().cancelled() => return,
+            () = stop.cancelled() => return,
             () = tokio::time::sleep(wait) => {}
         }
     }
@@ -154,11 +160,11 @@ impl Bridges {
 
     /// Starts a link, when the one that it takes the place of has ended, with what waited for that one.
     fn start(&mut self, settings: Arc<LinkSettings>, before: Option<oneshot::Receiver<Estate>>) {
-        let stop = self.shutdown.drain().child_token();
+        let stop = self.shutdown.sign(Stage::Links).child_token();
         let (ending, ended) = oneshot::channel();
         let (hub, guard) = (Arc::clone(&self.hub), Arc::clone(&self.guard));
         self.running.push(Running { settings: Arc::clone(&settings), stop: stop.clone(), ended });
-        self.shutdown.spawn(async move {
+        self.shutdown.spawn_in(Stage::Links, async move {
             let estate = match before {
                 Some(before) => before.await.ok(),
                 None => None,

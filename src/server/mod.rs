@@ -33,7 +33,7 @@ use crate::backoff::Backoff;
 use crate::config::WebOrigin;
 use crate::connection::{self, Ending, Hello, Lines, Patience, Signs, Wire};
 use crate::hub::{Hub, Rates};
-use crate::shutdown::Shutdown;
+use crate::shutdown::{Shutdown, Stage};
 use crate::talk::Reply;
 use crate::topic::Base;
 
@@ -108,7 +108,7 @@ impl Server {
     pub fn serve_http(&self, listener: TcpListener) {
         let router = http::router(Arc::clone(&self.app));
         let app = Arc::clone(&self.app);
-        self.app.shutdown.spawn(async move {
+        self.app.shutdown.spawn_in(Stage::Doors, async move {
             accept(&app, listener, FULL_HTTP, |stream, visit| {
                 let (router, app) = (router.clone(), Arc::clone(&app));
                 app.shutdown.clone().spawn(serve_http(app, router, stream, visit));
@@ -120,7 +120,7 @@ impl Server {
     /// Serves lines over TCP until the stop sign.
     pub fn serve_lines(&self, listener: TcpListener) {
         let app = Arc::clone(&self.app);
-        self.app.shutdown.spawn(async move {
+        self.app.shutdown.spawn_in(Stage::Doors, async move {
             accept(&app, listener, FULL_LINES, |stream, visit| {
                 let app = Arc::clone(&app);
                 app.shutdown.clone().spawn(serve_lines(app, stream, visit));
@@ -167,7 +167,7 @@ async fn accept(
     let mut backoff = Backoff::new(FIRST, LONGEST);
     loop {
         let accepted = tokio::select! {
-            () = app.shutdown.drain().cancelled() => return,
+            () = app.shutdown.sign(Stage::Doors).cancelled() => return,
             accepted = listener.accept() => accepted,
         };
         match accepted {

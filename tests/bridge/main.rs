@@ -31,6 +31,7 @@ mod moody;
 mod mqtt;
 mod proxy;
 mod soak;
+mod stopping;
 
 use std::fmt::Write as _;
 use std::time::Duration;
