@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 pub enum Stage {
     /// Whoever takes connections: nobody new comes in.
     Doors,
-    /// Whoever has a session that somebody is behind: queues are sent, wills are published, nodes become `offline`.
+    /// Whoever has a session that somebody is behind: queues are sent, and nodes become `offline`.
     Clients,
     /// The links to other systems: they hear all that and pass it on.
     Links,
