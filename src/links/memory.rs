@@ -104,7 +104,7 @@ impl Broker {
     /// Somebody who is no hub publishes.
     pub(super) fn say(&self, topic: &str, payload: &[u8], retain: bool) {
         let (topic, payload) = (topic.to_owned(), payload.to_vec());
-        self.0.lock().publish("", Message { topic, payload, retain, stamp: None });
+        self.0.lock().publish("", &Message { topic, payload, retain, stamp: None });
     }
 
     /// Somebody who is no hub hears all that is said from now on. It outlives the broker's memory.
@@ -139,7 +139,7 @@ impl Session {
 }
 
 impl Inside {
-    fn publish(&mut self, from: &str, message: Message) {
+    fn publish(&mut self, from: &str, message: &Message) {
         let topic = Topic::parse(&message.topic, &super::rules::REMOTE_LIMITS).unwrap();
         if message.retain && message.payload.is_empty() {
             self.retained.remove(&message.topic);
@@ -240,7 +240,8 @@ impl Far for End {
             let filters = self.link.rules.iter().filter(|rule| rule.direction.is_in());
             let filters: Vec<_> = filters.map(|rule| rule.remote.filter.clone()).collect();
             let mut inside = self.broker.0.lock();
-            let topic = |message: &Message| Topic::parse(&message.topic, &super::rules::REMOTE_LIMITS).unwrap();
+            let topic =
+                |message: &Message| Topic::parse(&message.topic, &super::rules::REMOTE_LIMITS).unwrap();
             let kept = inside.retained.values();
             let kept = kept.filter(|kept| filters.iter().any(|filter| filter.matches(&topic(kept))));
             let kept: VecDeque<_> = kept.map(|kept| kept.as_told(inside.repeats, true)).collect();
@@ -272,7 +273,7 @@ impl Far for End {
                 return Some(Err(Broken::Closed("it closed the connection".to_owned())));
             }
             if let Some((number, message)) = connection.outgoing.pop_front() {
-                inside.publish(&connection.name, message);
+                inside.publish(&connection.name, &message);
                 if inside.acknowledges
                     && let Some(session) = inside.sessions.get_mut(&connection.name)
                 {

@@ -85,46 +85,6 @@ async fn a_broker_that_is_restarted_under_load_loses_nothing_and_keeps_the_order
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_network_that_swallows_everything_for_a_while_loses_nothing_and_keeps_the_order() {
-    under_load(
-        async |_, proxy| {
-            proxy.cut();
-            sleep(so_long(6, 30)).await;
-            proxy.mend();
-        },
-        "keep_alive_seconds = 5",
-    )
-    .await;
-}
-
-/// What a broker had taken and not passed on dies with it; on our side nothing is lost, and nothing is out of order.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_broker_that_is_killed_under_load_takes_only_with_it_what_it_had_taken() {
-    let mut broker = Broker::mosquitto().await;
-    let keys = "queue_messages = 200000\nqueue_bytes = 67108864";
-    let hub = Hub::with_links(&[("house", &link(broker.port, keys, &[("both", "load/#")]))], &[]);
-    hub.logs("link is connected").await;
-    let load = Load::start(&hub, broker.port, 1_000).await;
-    for _ in 0..2 {
-        sleep(Duration::from_secs(1)).await;
-        broker.kill().await;
-        broker.start().await;
-    }
-    until("the third connection", || hub.log().matches("link is connected").count() == 3).await;
-    sleep(Duration::from_secs(1)).await;
-    let (out, inward) = load.finish().await;
-    println!("out {out:?}, in {inward:?}");
-    let told = figure(&hub, "house", "messages_out_total").await;
-    assert!(told >= out.sent, "each was acknowledged: {told} of {out:?}");
-    assert_eq!(figure(&hub, "house", "messages_lost_total").await, 0);
-    assert_eq!(figure(&hub, "house", "messages_skipped_total").await, 0);
-    // Between two starts the subscriber is gone, too, and what is published then reaches nobody.
-    for count in [out, inward] {
-        assert!(count.arrived * 2 > count.sent, "{count:?}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn with_qos_2_every_message_comes_once_over_a_network_that_breaks() {
     let broker = Broker::mosquitto().await;
     let proxy = Proxy::to(broker.port).await;
@@ -160,57 +120,25 @@ async fn with_qos_2_every_message_comes_once_over_a_network_that_breaks() {
 /// In each direction.
 const MESSAGES: u64 = 2_000;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_broker_that_is_killed_and_has_forgotten_everything_is_subscribed_to_again() {
-    let mut broker = Broker::mosquitto().await;
-    let hub = Hub::with_links(&[("house", &link(broker.port, "", &[("both", "x/#")]))], &[]);
-    hub.logs("link is connected").await;
-    let mut here = Client::open(&hub, "/talk?side=node", r#"{"filters": ["x/in/#"]}"#).await;
-    here.publish("x/out/t", "1").await;
-    figure_becomes(&hub, "messages_out_total", 1).await;
-    broker.kill().await;
-    hub.logs("is lost").await;
-    for n in 0..100 {
-        here.publish("x/out/set", &n.to_string()).await;
-    }
-    broker.start().await;
-    until("the second connection", || hub.log().matches("link is connected").count() == 2).await;
-    let mut there = Mqtt::connect(broker.port, "there").await;
-    there.publish("x/in/set", b"2", false).await;
-    assert_eq!(here.hear().await, "[\"x/in/set\", 2]");
-    there.subscribe("x/out/t").await;
-    assert_eq!(there.hears().await, "x/out/t 1", "the last value was told again");
-    // Once before it was killed, the commands, and the last value again.
-    figure_becomes(&hub, "messages_out_total", 102).await;
-}
-
 #[tokio::test]
-async fn a_queue_that_is_full_keeps_newest_readings_and_commands_and_says_what_it_lost() {
-    let mut broker = Broker::absent();
-    let keys = "queue_messages = 10";
-    let hub = Hub::with_links(&[("house", &link(broker.port, keys, &[("out", "x/#")]))], &[]);
+async fn the_log_says_when_a_queue_is_full_and_when_messages_are_lost() {
+    let broker = Broker::absent();
+    let hub =
+        Hub::with_links(&[("house", &link(broker.port, "queue_messages = 10", &[("out", "x/#")]))], &[]);
     hub.logs("is the broker running").await;
     let mut here = Client::open(&hub, "/talk?side=node", r#"{"filters": []}"#).await;
     for n in 0..30 {
         here.publish("x/a/t", &n.to_string()).await;
     }
+    hub.logs("the queue for the broker is full: from here on only the newest reading of a topic is kept")
+        .await;
     for n in 0..12 {
         here.publish("x/a/set", &n.to_string()).await;
     }
-    hub.logs("the queue for the broker is full: from here on only the newest reading of a topic is kept")
-        .await;
     hub.logs(
         "the queue for the broker is full: the oldest messages are lost link=house topic=Some(\"x/a/t\")",
     )
     .await;
-    let skipped = figure(&hub, "house", "messages_skipped_total").await;
-    let lost = figure(&hub, "house", "messages_lost_total").await;
-    assert_eq!((skipped, lost), (29, 3));
-    assert_eq!(figure(&hub, "house", "queue_messages").await, 10);
-    broker.start().await;
-    hub.logs("the queue for the broker has room again link=house skipped=29 lost=3").await;
-    // The last value, which was lost from the queue, is told on connecting all the same.
-    figure_becomes(&hub, "messages_out_total", 11).await;
 }
 
 #[tokio::test]

@@ -46,7 +46,12 @@ async fn when_the_hub_is_stopped_the_broker_hears_every_node_go_offline_after_it
 #[tokio::test]
 async fn a_client_that_does_not_read_its_end_does_not_keep_the_others_presence_from_the_broker() {
     let broker = Broker::mosquitto().await;
-    let settings = ["limits.write_seconds=300", "outbox.bytes=40000000", "outbox.hard_bytes=40000000"];
+    let settings = [
+        "server.drain_seconds=2",
+        "limits.write_seconds=300",
+        "outbox.bytes=40000000",
+        "outbox.hard_bytes=40000000",
+    ];
     let mut hub = Hub::with_links(&[("house", &link(broker.port, "", &[("out", "n/#")]))], &settings);
     hub.logs("link is connected").await;
     let mut there = Mqtt::connect(broker.port, "there").await;

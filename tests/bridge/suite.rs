@@ -82,7 +82,11 @@ pub(crate) async fn last_values_that_were_there_before_are_taken_and_told_once<W
     assert_eq!(world.hears(hub).await, "x/far/t 1");
     assert_eq!(world.knows(hub, "x/far/t").await, "x/far/t 1");
     world.say(hub, "x/near/t", "2").await;
-    assert_eq!(world.far_hears().await, "x/near/t 2", "and nothing before: what came from there does not go back");
+    assert_eq!(
+        world.far_hears().await,
+        "x/near/t 2",
+        "and nothing before: what came from there does not go back"
+    );
 }
 
 /// Two hubs at one broker: each message is seen once at each hub and at the broker, whoever said it.
@@ -101,9 +105,7 @@ pub(crate) async fn two_hubs_at_one_far_side_see_every_message_once<W: World>() 
     world.far_says("x/end/set", "\"end\"", false).await;
     for hub in hubs {
         let mut counts = BTreeMap::new();
-        // A node does not hear itself, so the other hub's and the broker's messages are what comes.
-        let expected = 2 * EACH + EACH + 1;
-        while counts.values().sum::<usize>() < expected {
+        while counts.values().sum::<usize>() < 5 * EACH + 1 {
             *counts.entry(world.hears(hub).await).or_insert(0) += 1;
         }
         let wrong: Vec<_> = counts.iter().filter(|(_, count)| **count != 1).collect();
