@@ -7,7 +7,8 @@
 mod bell;
 mod ending;
 mod line;
-mod messages;
+#[doc(hidden)]
+pub mod messages;
 mod outgoing;
 #[cfg(test)]
 mod tests;

@@ -291,6 +291,28 @@ async fn in_circles_of_3_1_1_every_message_is_seen_and_it_falls_silent() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn last_values_that_were_there_before_come_once_and_do_not_go_round() {
+    for repeats in [false, true] {
+        let (mut hubs, brokers) = circle(repeats, 1, &[&[], &[]]);
+        (0..20).for_each(|n| brokers[0].say(&format!("x/{n}"), b"\"old\"", true));
+        for hub in &mut hubs {
+            hub.link(&brokers[0], "broker0", "", EVERYTHING);
+            hub.say(&format!("x/{}", hub.guard.hub()), "\"old\"");
+            quiet().await;
+        }
+        a_while().await;
+        for hub in &mut hubs {
+            hub.listen();
+            let mut heard: Vec<_> = hub.heard.drain(..).collect();
+            heard.sort();
+            let all = heard.len();
+            heard.dedup();
+            assert_eq!((heard.len(), all), (22, 22), "{heard:?}");
+        }
+    }
+}
+
 /// The numbers of commands in the order in which they came, and how often one came that had come before.
 fn order(heard: impl Iterator<Item = String>) -> (Vec<u64>, usize) {
     let (mut order, mut again) = (Vec::new(), 0);

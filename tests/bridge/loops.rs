@@ -55,36 +55,6 @@ async fn falls_silent(hubs: &[Hub]) {
 }
 
 #[tokio::test]
-async fn last_values_that_were_there_before_come_once_and_do_not_go_round() {
-    let broker = Broker::mosquitto().await;
-    let mut foreign = Mqtt::connect(broker.port, "foreign").await;
-    for n in 0..20 {
-        foreign.publish(&format!("x/{n}"), b"\"old\"", true).await;
-    }
-    let first = hub(&[broker.port], "").await;
-    let mut node = Client::open(&first, "/talk?side=node", r#"{"filters": []}"#).await;
-    node.publish("x/hub", "\"old\"").await;
-    let hubs = [first, hub(&[broker.port], "").await];
-    falls_silent(&hubs).await;
-    for hub in &hubs {
-        let mut late = Client::open(hub, "/talk", r#"{"filters": ["x/#"]}"#).await;
-        late.say(r#"["clown.talk/-/subscription/get", {}]"#).await;
-        let mut values = Vec::new();
-        loop {
-            let heard = late.hear().await;
-            if heard.starts_with("[\"clown.talk") {
-                break;
-            }
-            values.push(heard);
-        }
-        assert_eq!(values.len(), 21, "{values:?}");
-    }
-    let before = carried(&hubs).await;
-    sleep(Duration::from_secs(1)).await;
-    assert_eq!(carried(&hubs).await, before);
-}
-
-#[tokio::test]
 async fn a_hub_whose_own_last_values_are_retained_by_its_broker_restarts_without_a_circle() {
     let broker = Broker::nats().await;
     let hubs = [hub(&[broker.port], "version = '3.1.1'").await];

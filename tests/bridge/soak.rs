@@ -65,5 +65,6 @@ async fn soak(seconds: u64, a_second: u64) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn under_load_nothing_is_lost_while_broker_and_network_come_and_go() {
-    soak(so_long(4, 600).as_secs(), 2_000).await;
+    let is_long = so_long(0, 600) > Duration::ZERO;
+    soak(so_long(4, 600).as_secs(), if is_long { 2_000 } else { 500 }).await;
 }

@@ -60,7 +60,7 @@ async fn a_client_that_does_not_read_its_end_does_not_keep_the_others_presence_f
         crate::support::Raw::open(&hub, "/talk/n/stalled?side=node", r##"{"filters": ["#"]}"##).await;
     let mut node = Client::open(&hub, "/talk/n/stalled", r#"{"filters": []}"#).await;
     let long = format!("\"{}\"", "x".repeat(100_000));
-    for n in 0..200 {
+    for n in 0..120 {
         node.publish(&format!("r/{n}/set"), &long).await;
     }
     hub.signal("TERM");

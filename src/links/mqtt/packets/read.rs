@@ -75,7 +75,7 @@ impl Reader {
             return self.pass_over(&head, whole);
         }
         if self.bytes.len() < whole {
-            self.bytes.reserve(whole - self.bytes.len());
+            // There is room for what comes and not for what is announced.
             return Ok(None);
         }
         let mut packet = self.bytes.split_to(whole);
