@@ -20,7 +20,7 @@ use crate::hub::{self, Bounds, Client, Hub, Rates, Rights, Side};
 use crate::links;
 use crate::log::Log;
 use crate::server::{self, Server};
-use crate::shutdown::{Ended, Shutdown, Signals};
+use crate::shutdown::{Ended, Shutdown, Signals, Stage};
 use crate::simulator::Kit;
 use crate::simulator::run::{Pace, in_hub};
 use crate::topic::Base;
@@ -36,7 +36,11 @@ pub(super) fn serve(args: ServeArgs) -> anyhow::Result<()> {
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         tracing::warn!(%error, "the limit of open files could not be raised");
     }
-    runtime(settings.server.io_threads)?.block_on(run(settings, accounts))
+    let runtime = runtime(settings.server.io_threads)?;
+    let ended = runtime.block_on(run(settings, accounts));
+    // A file on a drive that hangs, or a name server that does not answer, would hold the end.
+    runtime.shutdown_background();
+    ended
 }
 
 /// Where the configuration is found; the same flags for everything that reads it.
@@ -181,8 +185,8 @@ async fn run(settings: Settings, accounts: Accounts) -> anyhow::Result<()> {
     }
     server.tell_figures();
     server.end_what_expires();
-    let bridges = settings.bridges.directory.clone();
-    shutdown.spawn(links::run(Arc::clone(&hub), bridges, settings.figures.every, shutdown.clone()));
+    let (folder, every) = (settings.bridges.directory.clone(), settings.figures.every);
+    shutdown.spawn_in(Stage::Links, links::run(Arc::clone(&hub), folder, every, shutdown.clone()));
     let simulated = simulate(&hub, &settings, is_demo, &shutdown);
     let boards = is_demo || settings.diagnostics.enabled;
     say_where(&Facts {

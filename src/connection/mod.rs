@@ -8,7 +8,8 @@ mod bell;
 mod ending;
 mod heartbeat;
 mod line;
-mod messages;
+#[doc(hidden)]
+pub mod messages;
 mod outgoing;
 mod run;
 mod spare;

@@ -31,7 +31,7 @@ use crate::config::WebOrigin;
 use crate::connection::{Patience, Signs};
 use crate::hub::{Client, Hub, Network, Rates, Session, Side};
 use crate::seldom::Seldom;
-use crate::shutdown::Shutdown;
+use crate::shutdown::{Shutdown, Stage};
 use crate::topic::Base;
 
 /// What the edge allows.
@@ -83,7 +83,7 @@ impl Server {
     pub fn serve_http(&self, listener: TcpListener) {
         let router = http::router(Arc::clone(&self.app));
         let app = Arc::clone(&self.app);
-        self.app.shutdown.spawn(async move {
+        self.app.shutdown.spawn_in(Stage::Doors, async move {
             listen::accept(&app, listener, http::FULL, |stream, place| {
                 app.shutdown.spawn(http::serve(Arc::clone(&app), router.clone(), stream, place));
             })
@@ -94,7 +94,7 @@ impl Server {
     /// Serves lines over TCP until the stop sign.
     pub fn serve_lines(&self, listener: TcpListener) {
         let app = Arc::clone(&self.app);
-        self.app.shutdown.spawn(async move {
+        self.app.shutdown.spawn_in(Stage::Doors, async move {
             listen::accept(&app, listener, lines::FULL, |stream, place| {
                 app.shutdown.spawn(lines::serve(Arc::clone(&app), stream, place));
             })

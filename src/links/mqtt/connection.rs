@@ -1,5 +1,5 @@
 //! One connection to a broker: its socket, its packets, and its signs of life. What is said over it is decided in
-//! `link`.
+//! `client`.
 
 use std::io;
 use std::pin::Pin;
@@ -13,20 +13,20 @@ use tokio::time::Instant;
 use tokio_util::io::poll_read_buf;
 
 use super::packets::{Hello, Packet, Reader, Refused, Version, Welcome, Writer};
-use super::rules::Qos;
-use super::settings::LinkSettings;
+use super::settings::MqttSettings;
 use super::socket::{self, Socket};
-use crate::hub::{Found, Outbox, Until};
+use crate::hub::{Outbox, Until};
+use crate::links::far::{Broken, Event};
+use crate::links::near::CHUNK;
+use crate::links::rules::Qos;
 
-/// What waits to be written, from which on nothing new is put there and nothing more is read.
-pub(super) const CHUNK: usize = 64 * 1024;
 /// How much is read at one time.
 const READ: usize = 32 * 1024;
 /// Messages of the broker that may be on their way to us: each is taken at once.
 const RECEIVE_MAX: u16 = 1000;
 
 /// A connection that the broker has welcomed.
-pub(super) struct Connection {
+pub(in crate::links) struct Connection {
     socket: Box<dyn Socket>,
     /// From the broker.
     pub(super) reader: Reader,
@@ -41,33 +41,20 @@ pub(super) struct Connection {
     sent: Instant,
     pinged: Option<Instant>,
     is_unflushed: bool,
+    /// Whether we have said good-bye: what comes now is not read any more.
+    pub(super) is_leaving: bool,
 }
 
-/// What happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Event {
-    /// There is something to be read from the reader.
+/// What happened on the socket.
+enum Moved {
     Read,
-    /// There is something to be taken from the hub.
-    Hub(Found),
-    /// Something was written, so there is room for more.
     Wrote,
-    /// The broker closed.
     Closed,
-}
-
-/// What to do about a connection in the course of time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sign {
-    /// Nothing.
-    Alive,
-    /// It is dead.
-    Dead,
 }
 
 /// Connects and is welcomed; otherwise says why not, and what to do. May be cancelled.
 pub(super) async fn open(
-    settings: Arc<LinkSettings>,
+    settings: Arc<MqttSettings>,
     client_id: String,
     clean: bool,
 ) -> Result<Connection, String> {
@@ -92,6 +79,7 @@ pub(super) async fn open(
         sent: now,
         pinged: None,
         is_unflushed: false,
+        is_leaving: false,
     };
     connection.writer.hello(Hello {
         client_id: &client_id,
@@ -112,7 +100,7 @@ pub(super) async fn open(
 }
 
 /// User and password. A file may lie on a slow disk.
-async fn login(settings: &LinkSettings) -> Result<Option<(String, String)>, String> {
+async fn login(settings: &MqttSettings) -> Result<Option<(String, String)>, String> {
     let Some(user) = settings.user.clone() else { return Ok(None) };
     let Some(secret) = settings.password.clone() else { return Ok(Some((user, String::new()))) };
     let password = tokio::task::spawn_blocking(move || secret.read()).await;
@@ -128,7 +116,7 @@ enum Trouble {
 }
 
 impl Trouble {
-    fn sentence(self, settings: &LinkSettings) -> String {
+    fn sentence(self, settings: &MqttSettings) -> String {
         let broker = &settings.broker;
         let other = match settings.version {
             Version::V3 => "5",
@@ -172,8 +160,8 @@ impl Connection {
                 Ok(None) => {}
             }
             match std::future::poll_fn(|cx| self.poll_socket(cx)).await {
-                Ok(Event::Closed) => return Err(Trouble::Closed),
-                Ok(Event::Read | Event::Wrote | Event::Hub(_)) => {}
+                Ok(Moved::Closed) => return Err(Trouble::Closed),
+                Ok(Moved::Read | Moved::Wrote) => {}
                 Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Err(Trouble::Closed),
                 Err(error) => return Err(Trouble::Io(error)),
             }
@@ -181,10 +169,15 @@ impl Connection {
     }
 
     /// The next thing that happens, here or in the outbox. May be cancelled.
-    pub(super) async fn next(&mut self, outbox: Option<&Outbox>) -> io::Result<Event> {
+    pub(super) async fn next(&mut self, outbox: Option<&Outbox>) -> Result<Event, Broken> {
         std::future::poll_fn(|cx| {
-            if let Poll::Ready(event) = self.poll_socket(cx) {
-                return Poll::Ready(event);
+            if let Poll::Ready(moved) = self.poll_socket(cx) {
+                return Poll::Ready(match moved {
+                    Ok(Moved::Read) => Ok(Event::Read),
+                    Ok(Moved::Wrote) => Ok(Event::Wrote),
+                    Ok(Moved::Closed) => Err(Broken::Closed("it closed the connection".to_owned())),
+                    Err(error) => Err(Broken::Closed(error.to_string())),
+                });
             }
             let Some(outbox) = outbox else { return Poll::Pending };
             outbox.wakes(cx.waker());
@@ -194,7 +187,7 @@ impl Connection {
     }
 
     /// Writes what it can, then reads.
-    fn poll_socket(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Event>> {
+    fn poll_socket(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Moved>> {
         let mut has_written = false;
         let had_much = self.writer.bytes.len() > CHUNK;
         while !self.writer.bytes.is_empty() {
@@ -228,10 +221,13 @@ impl Connection {
             let mut bytes = bytes.limit(READ);
             if let Poll::Ready(read) = poll_read_buf(Pin::new(&mut Shim(socket)), cx, &mut bytes)? {
                 self.heard = Instant::now();
-                return Poll::Ready(Ok(if read == 0 { Event::Closed } else { Event::Read }));
+                if self.is_leaving {
+                    self.reader.bytes.clear();
+                }
+                return Poll::Ready(Ok(if read == 0 { Moved::Closed } else { Moved::Read }));
             }
         }
-        if has_written { Poll::Ready(Ok(Event::Wrote)) } else { Poll::Pending }
+        if has_written { Poll::Ready(Ok(Moved::Wrote)) } else { Poll::Pending }
     }
 
     /// Whether all that was said is on its way.
@@ -240,7 +236,7 @@ impl Connection {
     }
 
     /// When to look again whether the broker is still there; often enough for whatever is heard or said until then.
-    pub(super) fn next_look(&self) -> Instant {
+    fn next_look(&self) -> Instant {
         let dead = self.heard + self.keep_alive;
         let due = if self.pinged.is_some() { dead } else { dead.min(self.ping_at()) };
         due.min(Instant::now() + self.keep_alive / 4)
@@ -250,26 +246,21 @@ impl Connection {
         self.heard.min(self.sent) + self.keep_alive / 2
     }
 
-    /// Pings a broker that has been silent, or that we were silent to.
-    pub(super) fn look(&mut self, now: Instant) -> Sign {
+    /// Pings a broker that has been silent, or that we were silent to. Says when to look again.
+    pub(super) fn look(&mut self, now: Instant) -> Result<Instant, Broken> {
         if now >= self.heard + self.keep_alive {
-            return Sign::Dead;
+            return Err(Broken::Lost(format!("nothing was heard of it for {} s", self.keep_alive.as_secs())));
         }
         if self.pinged.is_none() && now >= self.ping_at() {
             self.writer.ping();
             self.pinged = Some(now);
         }
-        Sign::Alive
+        Ok(self.next_look())
     }
 
     /// The ping was answered.
     pub(super) fn ponged(&mut self) {
         self.pinged = None;
-    }
-
-    /// How long it was silent.
-    pub(super) fn patience(&self) -> Duration {
-        self.keep_alive
     }
 }
 
