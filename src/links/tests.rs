@@ -14,7 +14,7 @@ use super::guard::{Guard, Member};
 use super::link::Link;
 use super::memory::Broker;
 use super::near::Near;
-use crate::hub::{Client, Hub, Rates, Rights, Session, Settings, Side};
+use crate::hub::{Client, Drained, Hub, Rates, Rights, Session, Settings, Side};
 use crate::talk::Frames;
 use crate::topic::{Base, Limits};
 
@@ -102,7 +102,7 @@ impl House {
                 }
             }
         };
-        self.reader.drain(usize::MAX, SystemTime::now(), &mut note);
+        while self.reader.drain(usize::MAX, SystemTime::now(), &mut note) == Drained::More {}
     }
 
     fn figure(&self, link: &str, name: &str) -> u64 {
