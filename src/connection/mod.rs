@@ -17,7 +17,7 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::LazyLock;
 use std::task::{Context, Poll, Waker, ready};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture, WaitForCancellationFutureOwned};
@@ -27,6 +27,7 @@ pub(crate) use self::ending::Ending;
 pub(crate) use self::line::{Hello, Lines};
 pub(crate) use self::websocket::WebSocket;
 use crate::hub::{Drained, Found, Session, Until};
+use crate::moment::Moment;
 use crate::talk::Frames;
 
 /// What a kind of socket has to be able to do. Frames that are put in wait until they are flushed.
@@ -145,7 +146,7 @@ async fn finish<W: Wire + Send>(connection: Connection<W>, ending: Ending) {
 /// Sends what is queued; whoever waits for the end has the deadline.
 async fn flush_everything<W: Wire>(wire: &mut W, session: &mut Session, patience: Patience) {
     loop {
-        let drained = session.drain(WRITE, SystemTime::now(), &mut |pieces| wire.frame(pieces));
+        let drained = session.drain(WRITE, Moment::now(), &mut |pieces| wire.frame(pieces));
         let flush = tokio::time::timeout(patience.write, poll_fn(|cx| wire.poll_flush(cx))).await;
         if drained == Drained::Everything || !matches!(flush, Ok(Ok(()))) {
             return;
@@ -160,7 +161,7 @@ async fn flush_everything<W: Wire>(wire: &mut W, session: &mut Session, patience
 /// such a client left unread is no longer waited for.
 fn put_in_what_waits<W: Wire>(wire: &mut W, session: &mut Session) {
     while wire.waiting() < WRITE
-        && session.drain(WRITE, SystemTime::now(), &mut |pieces| wire.frame(pieces)) == Drained::More
+        && session.drain(WRITE, Moment::now(), &mut |pieces| wire.frame(pieces)) == Drained::More
     {}
 }
 
@@ -399,7 +400,7 @@ impl<W: Wire> Connection<W> {
             }
             Incoming::Alive => {
                 self.heard();
-                self.session.count_sign(SystemTime::now()).map_err(Ending::TooMuch)?;
+                self.session.count_sign(Moment::now()).map_err(Ending::TooMuch)?;
                 // The wire may have an answer to write.
                 self.unwritten.get_or_insert((self.wire.progress(), Instant::now()));
                 Ok(())
@@ -422,9 +423,9 @@ impl<W: Wire> Connection<W> {
         let text = self.wire.text().ok_or(Ending::NotUtf8)?;
         let mut frames = Frames::of(text);
         if frames.is_done() {
-            self.session.count_sign(SystemTime::now()).map_err(Ending::TooMuch)?;
+            self.session.count_sign(Moment::now()).map_err(Ending::TooMuch)?;
         }
-        if self.session.receive_some(&mut frames, TURN, SystemTime::now()).map_err(Ending::TooMuch)? {
+        if self.session.receive_some(&mut frames, TURN, Moment::now()).map_err(Ending::TooMuch)? {
             let rest = text.get(text.len() - frames.left()..).unwrap_or_default().to_owned();
             self.unfinished = Some(Box::new(Unfinished { text: rest, at: 0 }));
             self.turn = TURN;
@@ -436,7 +437,7 @@ impl<W: Wire> Connection<W> {
     fn receive_more(&mut self) -> Result<(), Ending> {
         let Some(Unfinished { text, at }) = self.unfinished.as_deref_mut() else { return Ok(()) };
         let mut frames = Frames::of(text.get(*at..).unwrap_or_default());
-        if self.session.receive_some(&mut frames, TURN, SystemTime::now()).map_err(Ending::TooMuch)? {
+        if self.session.receive_some(&mut frames, TURN, Moment::now()).map_err(Ending::TooMuch)? {
             *at = text.len() - frames.left();
             self.turn = TURN;
         } else {
@@ -465,7 +466,7 @@ impl<W: Wire> Connection<W> {
 
     /// Moves what waits in the outbox to the wire.
     fn take_out(&mut self) -> Drained {
-        let now = SystemTime::now();
+        let now = Moment::now();
         let wire = &mut self.wire;
         (self.batch_due, self.look_up_due) = (None, None);
         let drained = if self.session.batch().is_zero() {
@@ -481,7 +482,7 @@ impl<W: Wire> Connection<W> {
         match drained {
             // After the turn of others the outbox wakes us.
             Drained::Later(wait) if !wait.is_zero() => self.look_up_due = Some(Instant::now() + wait),
-            _ => {}
+            Drained::Later(_) | Drained::More | Drained::Everything => {}
         }
         drained
     }

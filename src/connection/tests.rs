@@ -3,6 +3,7 @@ use crate::connection::WebSocket;
 use crate::hub::{Client, Hub, Rates, Rights, Settings, Side};
 use crate::topic::Base;
 use std::sync::Arc;
+use std::time::SystemTime;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
 const PATIENCE: Patience = Patience {

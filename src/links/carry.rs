@@ -1,7 +1,6 @@
 //! Messages over a link, one at a time: in from the broker, out to it.
 
 use std::borrow::Cow;
-use std::time::SystemTime;
 
 use tokio::time::Instant;
 
@@ -14,6 +13,7 @@ use super::queue::Entry;
 use super::rules::{Empty, Qos, REMOTE_LIMITS, Retain, Rule};
 use super::stamp::{self, Stamp};
 use crate::hub::{Forward, Refusal, Retention, Trail};
+use crate::moment::Moment;
 use crate::talk::Kind;
 use crate::topic::Topic;
 
@@ -94,7 +94,7 @@ impl Link {
         let kind = Kind::of(rule.relative(&local));
         let retention = retention(publish, rule, clears);
         let forward = Forward { topic: local, payload: &json, kind, retention, trail: Some(trail) };
-        match self.session.forward(forward, SystemTime::now()) {
+        match self.session.forward(forward, Moment::now()) {
             // What finds no room is counted and logged by the store.
             Ok(()) | Err(Refusal::StoreFull(_)) => Ok(Verdict::New),
             Err(refusal @ Refusal::Reserved) => Err(refusal.to_string()),
@@ -121,7 +121,7 @@ impl Link {
     /// Sends what waits, as far as the broker allows and there is room.
     pub(super) fn pump(&mut self, connection: &mut Connection) {
         let inflight = usize::from(self.settings.inflight.min(connection.welcome.receive_max));
-        let now = SystemTime::now();
+        let now = Moment::now();
         let most_bytes = self.settings.queue_bytes;
         while connection.writer.bytes.len() < CHUNK
             && self.flight.len() < inflight

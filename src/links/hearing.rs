@@ -1,7 +1,6 @@
 //! From the hub to the queue: what the link hears, whether the broker is there or not.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use super::connection::CHUNK;
 use super::estate::Estate;
@@ -10,6 +9,7 @@ use super::queue::Entry;
 use super::rules::{Retain, Rule};
 use super::settings::LinkSettings;
 use crate::hub::{Client, Drained, Found, Hub, Rates, Relayed, Rights, Session, Side};
+use crate::moment::Moment;
 use crate::topic::{Base, Filter};
 
 /// How things stand with the last values that the broker is to have.
@@ -113,7 +113,7 @@ impl Link {
 
     /// Takes what the hub has for the broker, about so many bytes of it.
     pub(super) fn gather(&mut self, bytes: usize) {
-        let (now, mut heard, mut sum) = (SystemTime::now(), std::mem::take(&mut self.heard), 0);
+        let (now, mut heard, mut sum) = (Moment::now(), std::mem::take(&mut self.heard), 0);
         loop {
             let remains = self.session.take(bytes.saturating_sub(sum), now, &mut |relayed: Relayed| {
                 sum += relayed.message.len();
@@ -178,7 +178,7 @@ fn connect(hub: &Arc<Hub>, settings: &LinkSettings) -> Session {
         side: Side::Link,
         rates: Rates::UNLIMITED,
     };
-    hub.connect(client, SystemTime::now())
+    hub.connect(client, Moment::now())
 }
 
 /// What is to be heard.

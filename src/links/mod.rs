@@ -45,6 +45,7 @@ use self::link::Link;
 use self::settings::LinkSettings;
 use self::watch::{Change, Watch};
 use crate::hub::Hub;
+use crate::moment::Moment;
 use crate::shutdown::Shutdown;
 
 pub use self::link::GRACE;
@@ -205,7 +206,7 @@ impl Bridges {
     }
 
     fn tell_figures(&self) {
-        let now = SystemTime::now();
+        let now = Moment::now();
         for (name, figures) in self.hub.links().all() {
             for (figure, _, _, value) in figures.all() {
                 self.hub.tell(&format!("bridge/{name}/{figure}"), &value.to_string(), now);
@@ -225,7 +226,7 @@ impl Bridges {
 
     /// Nothing is told of a link that is no more.
     fn forget(&self, name: &str) {
-        let now = SystemTime::now();
+        let now = Moment::now();
         let known = self.hub.links().all().into_iter().find(|(other, _)| **other == *name);
         for (figure, ..) in known.iter().flat_map(|(_, figures)| figures.all()) {
             self.hub.untell(&format!("bridge/{name}/{figure}"), now);

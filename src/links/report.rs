@@ -1,11 +1,12 @@
 //! What a link says of itself: in the log, which it does not fill, and under `$SYS/hub/bridge`.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::link::Link;
 use super::queue::{Entry, GaveWay};
+use crate::moment::Moment;
 use crate::talk::timestamp;
 
 /// The least time from the line that says that something gives way to the one that says how much did.
@@ -109,8 +110,8 @@ impl Link {
 
     /// Publishes how things stand under `$SYS/hub/bridge`.
     pub(super) fn tell(&self, state: &str, reason: Option<&str>) {
-        let now = SystemTime::now();
-        let since = timestamp::milliseconds(now);
+        let now = Moment::now();
+        let since = timestamp::milliseconds(now.wall());
         let reason = reason.map(|reason| format!(", \"reason\": {}", serde_json::Value::from(reason)));
         let payload =
             format!("{{\"state\": \"{state}\", \"since\": \"{since}\"{}}}", reason.unwrap_or_default());

@@ -1,7 +1,6 @@
 //! What the hub answers over HTTP: the doors for sockets, the page and its sign-in, health and figures.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use axum::Router;
 use axum::body::Body;
@@ -27,6 +26,7 @@ use super::{App, Visit, metrics, page, session_api};
 use crate::access::LoginError;
 use crate::connection::{self, Signs, WebSocket};
 use crate::hub::{Client, Rights, Session, Side};
+use crate::moment::Moment;
 use crate::topic::{Base, Filter, Limits};
 
 /// The protocol that a page may name in its handshake, and that is then confirmed.
@@ -303,7 +303,7 @@ impl App {
             side,
             rates: self.settings.rates,
         };
-        let session = self.hub.connect(client, SystemTime::now());
+        let session = self.hub.connect(client, Moment::now());
         let (name, base) = (session.name(), session.base());
         tracing::info!(client = %name, user = %guest.user.name, address = %visit.address, ?base, ?side, "connected");
         session

@@ -12,7 +12,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -32,6 +32,7 @@ use crate::access::{Access, LoginError};
 use crate::config::WebOrigin;
 use crate::connection::{self, Ending, Hello, Lines, Patience, Signs, Wire};
 use crate::hub::{Hub, Rates};
+use crate::moment::{self, Moment};
 use crate::shutdown::Shutdown;
 use crate::talk::Reply;
 use crate::topic::Base;
@@ -145,8 +146,9 @@ impl Server {
 }
 
 fn tell_figures(hub: &Hub) {
-    let now = SystemTime::now();
-    let uptime = now.duration_since(hub.started()).unwrap_or_default().as_secs();
+    moment::look_at_the_wall();
+    let now = Moment::now();
+    let uptime = hub.uptime(now).as_secs();
     hub.tell("version", &format!("\"{}\"", env!("CARGO_PKG_VERSION")), now);
     hub.tell("uptime", &uptime.to_string(), now);
     for (topic, _, _, value) in hub.figures().all() {
@@ -335,9 +337,9 @@ async fn greet(
     }
     let guest = gate::Guest { user, signed_out: None };
     let mut session = app.session(&guest, visit, base, side);
-    session.receive(&line, SystemTime::now()).map_err(Ending::TooMuch)?;
+    session.receive(&line, Moment::now()).map_err(Ending::TooMuch)?;
     if !session.is_open() {
-        session.drain(usize::MAX, SystemTime::now(), &mut |pieces| wire.frame(pieces));
+        session.drain(usize::MAX, Moment::now(), &mut |pieces| wire.frame(pieces));
         return Err(refuse("the first line is no good config/set"));
     }
     Ok((session, visit.seat()))

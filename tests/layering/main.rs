@@ -35,7 +35,7 @@ const ROOMS: &[Room] = &[
     Room {
         files: &["hub/"],
         without: &[],
-        rooms: &["topic", "talk", "log", "seldom"],
+        rooms: &["topic", "talk", "log", "moment", "seldom"],
         crates: &[
             "serde_json",
             "tokio",
@@ -101,7 +101,7 @@ const ROOMS: &[Room] = &[
     Room {
         files: &["simulator/run.rs"],
         without: &[],
-        rooms: &["hub", "talk", "topic"],
+        rooms: &["hub", "moment", "talk", "topic"],
         crates: &["futures_util", "tokio", "tokio_tungstenite", "tokio_util", "tracing", "thiserror"],
         never: &["axum", "hyper", "std::fs", "std::env"],
     },
@@ -125,7 +125,7 @@ const ROOMS: &[Room] = &[
     Room {
         files: &["connection/"],
         without: &[],
-        rooms: &["hub", "talk", "seldom"],
+        rooms: &["hub", "talk", "moment", "seldom"],
         crates: &[
             "futures_util",
             "memchr",
@@ -147,6 +147,13 @@ const ROOMS: &[Room] = &[
         never: &["std::fs", "std::net", "tokio"],
     },
     Room {
+        files: &["moment.rs"],
+        without: &[],
+        rooms: &[],
+        crates: &[],
+        never: &["std::fs", "std::net", "tokio"],
+    },
+    Room {
         files: &["seldom.rs"],
         without: &[],
         rooms: &[],
@@ -156,7 +163,17 @@ const ROOMS: &[Room] = &[
     Room {
         files: &["server/"],
         without: &[],
-        rooms: &["hub", "talk", "topic", "access", "connection", "seldom", "shutdown", "config::WebOrigin"],
+        rooms: &[
+            "hub",
+            "talk",
+            "topic",
+            "access",
+            "connection",
+            "moment",
+            "seldom",
+            "shutdown",
+            "config::WebOrigin",
+        ],
         crates: &[
             "axum",
             "base64",
@@ -182,7 +199,7 @@ const ROOMS: &[Room] = &[
     Room {
         files: &["links/"],
         without: &[],
-        rooms: &["hub", "talk", "topic", "seldom", "shutdown", "config::quoted", "config::plain"],
+        rooms: &["hub", "talk", "topic", "moment", "seldom", "shutdown", "config::quoted", "config::plain"],
         crates: &[
             "base64",
             "bytes",
@@ -226,6 +243,7 @@ const NAMES: &[&str] = &[
     "links",
     "connection",
     "log",
+    "moment",
     "seldom",
     "shutdown",
     "client",

@@ -8,7 +8,6 @@ use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::SystemTime;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
@@ -18,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::endpoint::{Answer, Endpoint};
 use crate::connection::{Ending, Incoming, Patience, Signs, WebSocket, Wire};
 use crate::hub::{Allowance, Rates};
+use crate::moment::Moment;
 
 /// Messages of one connection that have a line each in the log.
 const LOGGED: u64 = 100;
@@ -60,7 +60,7 @@ pub(super) async fn hold<S: AsyncRead + AsyncWrite + Unpin + Send>(
     signs: Signs,
 ) {
     let Limits { rates, patience } = limits;
-    let allowance = Allowance::new(rates, SystemTime::now());
+    let allowance = Allowance::new(rates, Moment::now().steady());
     let heard = Instant::now();
     let mut conversation =
         Conversation { socket, caller, patience, allowance, ticks, heard, pings: 0, messages: 0, bytes: 0 };
@@ -148,7 +148,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Conversation<S> {
     fn heard(&mut self) -> Result<(), Ending> {
         self.heard = Instant::now();
         self.pings = 0;
-        self.allowance.frame(SystemTime::now()).map_err(Ending::TooMuch)
+        self.allowance.frame(Moment::now().steady()).map_err(Ending::TooMuch)
     }
 
     fn ask_for_a_sign(&mut self) -> Result<(), Ending> {
