@@ -41,7 +41,7 @@ const ROOMS: &[Room] = &[
     Room {
         files: &["hub/"],
         without: &[],
-        rooms: &["topic", "talk", "log", "seldom"],
+        rooms: &["topic", "talk", "log", "moment", "seldom"],
         crates: &[
             "serde_json",
             "tokio",
@@ -108,7 +108,7 @@ const ROOMS: &[Room] = &[
         files: &["simulator/run.rs"],
         without: &[],
         // The client is no edge of the hub: it is a library for those who are at the far side.
-        rooms: &["hub", "talk", "topic", "client", "backoff", "seldom"],
+        rooms: &["hub", "talk", "topic", "client", "backoff", "moment", "seldom"],
         crates: &["tokio", "tokio_util", "tracing"],
         never: &["axum", "hyper", "std::fs", "std::env"],
     },
@@ -132,7 +132,7 @@ const ROOMS: &[Room] = &[
     Room {
         files: &["connection/"],
         without: &[],
-        rooms: &["hub", "talk", "seldom"],
+        rooms: &["hub", "talk", "moment", "seldom"],
         crates: &[
             "bytes",
             "futures_util",
@@ -162,6 +162,13 @@ const ROOMS: &[Room] = &[
         never: SOCKETS_FILES_CLOCKS,
     },
     Room {
+        files: &["moment.rs"],
+        without: &[],
+        rooms: &[],
+        crates: &[],
+        never: &["std::fs", "std::net", "tokio"],
+    },
+    Room {
         files: &["seldom.rs"],
         without: &[],
         rooms: &[],
@@ -178,6 +185,7 @@ const ROOMS: &[Room] = &[
             "access",
             "connection",
             "backoff",
+            "moment",
             "seldom",
             "shutdown",
             "config::WebOrigin",
@@ -207,7 +215,17 @@ const ROOMS: &[Room] = &[
     Room {
         files: &["links/"],
         without: &["links/mqtt/"],
-        rooms: &["hub", "talk", "topic", "backoff", "seldom", "shutdown", "config::quoted", "config::plain"],
+        rooms: &[
+            "hub",
+            "talk",
+            "topic",
+            "backoff",
+            "moment",
+            "seldom",
+            "shutdown",
+            "config::quoted",
+            "config::plain",
+        ],
         crates: &[
             "base64",
             "foldhash",
@@ -272,6 +290,7 @@ const NAMES: &[&str] = &[
     "links",
     "connection",
     "log",
+    "moment",
     "seldom",
     "backoff",
     "shutdown",
