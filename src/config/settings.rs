@@ -349,7 +349,8 @@ impl Limits {
             write: reader.seconds("limits.write_seconds", 1..=3600),
             vanished: reader.seconds("limits.vanished_seconds", 8..=3600),
             batch: reader.milliseconds("limits.batch_milliseconds", 0..=60_000),
-            memory_bytes: Some(reader.count("limits.memory_bytes", 0..=MIB * MIB, "bytes")).filter(|bytes| *bytes > 0),
+            memory_bytes: Some(reader.count("limits.memory_bytes", 0..=MIB * MIB, "bytes"))
+                .filter(|bytes| *bytes > 0),
         }
     }
 }

@@ -61,9 +61,11 @@ impl Ending {
             Self::SlowConsumer => {
                 (1013, "slow consumer: too much is waiting, read faster or subscribe to less".into())
             }
-            Self::CutOff { held } => {
-                (1013, format!("the hub is out of memory, and {held} bytes waited here: read faster, send less").into())
-            }
+            Self::CutOff { held } => (
+                1013,
+                format!("the hub is out of memory, and {held} bytes waited here: read faster, send less")
+                    .into(),
+            ),
             Self::Stuck => (1013, "slow consumer: a write made no progress".into()),
             Self::SignedOut => (1008, "session ended".into()),
             Self::NotSignedIn(why) => (1008, why.clone()),

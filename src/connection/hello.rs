@@ -73,7 +73,8 @@ where
         Err(Ending::TooBig { .. }) => match Credentials::begun(wire.begun()) {
             Some(credentials) => Ok(FirstLine::Begun(credentials)),
             None => Err(Ending::NotSignedIn(
-                format!("user and password must stand in the first {BEFORE_SIGN_IN} bytes of the first line").into(),
+                format!("user and password must stand in the first {BEFORE_SIGN_IN} bytes of the first line")
+                    .into(),
             )),
         },
         Err(ending) => Err(ending),
@@ -209,8 +210,14 @@ mod tests {
     fn name_and_password_are_found_in_the_beginning_of_a_line() {
         let begun = |text: &str| Credentials::begun(text).map(|found| (found.user, found.password));
         let found = Some(("u".to_owned(), "p".to_owned()));
-        assert_eq!(begun(r#"["clown.talk/-/config/set", {"user": "u", "password": "p", "filters": ["a", "b"#), found);
-        assert_eq!(begun(r#" [ "clown.talk/-/config/set" , {"will": [1, {}], "password":"p","user":"u","x"#), found);
+        assert_eq!(
+            begun(r#"["clown.talk/-/config/set", {"user": "u", "password": "p", "filters": ["a", "b"#),
+            found
+        );
+        assert_eq!(
+            begun(r#" [ "clown.talk/-/config/set" , {"will": [1, {}], "password":"p","user":"u","x"#),
+            found
+        );
         assert_eq!(begun(r#"["clown.talk/-/config/set", {"user": "u", "password": "p"#), None, "it goes on");
         assert_eq!(begun(r#"["clown.talk/-/config/set", {"filters": ["a", "b"#), None);
         assert_eq!(begun(r#"["other", {"user": "u", "password": "p", "#), None);

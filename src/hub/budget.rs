@@ -69,7 +69,11 @@ impl Budget {
     pub(super) fn rounded(held: usize, counted: usize) -> usize {
         let held = held.saturating_sub(FREE);
         // In a long queue a step is larger, so that filling it is told some sixty times.
-        if held >= STEP && held.abs_diff(counted) < STEP.max(counted / 8) { counted } else { held / STEP * STEP }
+        if held >= STEP && held.abs_diff(counted) < STEP.max(counted / 8) {
+            counted
+        } else {
+            held / STEP * STEP
+        }
     }
 
     /// Takes note of what a connection is counted with from now on.
@@ -249,7 +253,9 @@ mod tests {
         count(&mut book, 1, "a", 1, 60);
         assert_eq!(book.held, 60);
         assert!(!count(&mut book, 1, "a", 1, 0));
-        assert!(book.held == 0 && book.holders.is_empty() && book.users.is_empty() && book.networks.is_empty());
+        assert!(
+            book.held == 0 && book.holders.is_empty() && book.users.is_empty() && book.networks.is_empty()
+        );
     }
 
     #[test]

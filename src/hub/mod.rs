@@ -34,8 +34,8 @@ use parking_lot::RwLock;
 
 pub(crate) use allowance::Allowance;
 pub use allowance::{Excess, Rates};
-pub use budget::Network;
 use budget::Budget;
+pub use budget::Network;
 use channel::{Channel, Channels, State};
 pub use figures::{Figure, Figures, Grows};
 use last_value::LastValue;

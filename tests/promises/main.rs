@@ -28,6 +28,7 @@ mod examples;
 mod handshakes;
 mod hostile;
 mod lines;
+mod memory;
 mod opening;
 mod order;
 mod presence;
