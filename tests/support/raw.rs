@@ -1,7 +1,7 @@
 //! Bare sockets, for clients that break rules and for those that speak lines.
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use super::{Hub, basic, in_time};
 
@@ -23,7 +23,17 @@ pub struct Raw {
 impl Raw {
     /// Goes to a path as the demo user.
     pub async fn connect(hub: &Hub, path: &str) -> Self {
-        let stream = TcpStream::connect(hub.address).await.unwrap();
+        Self::over(TcpStream::connect(hub.address).await.unwrap(), hub, path).await
+    }
+
+    /// As [`connect`](Self::connect), with a socket that holds little of what is not read.
+    pub async fn connect_narrow(hub: &Hub, path: &str) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(16 * 1024).unwrap();
+        Self::over(socket.connect(hub.address).await.unwrap(), hub, path).await
+    }
+
+    async fn over(stream: TcpStream, hub: &Hub, path: &str) -> Self {
         stream.set_nodelay(true).unwrap();
         let mut raw = Self { stream: BufReader::new(stream) };
         let head = format!(
