@@ -64,9 +64,9 @@ async fn finish<W: Wire + Send>(connection: Connection<W>, ending: Ending) {
         tracing::info!(%client, base = ?session.base(), %cause, left_out, "disconnected");
     }
     drop(session);
+    wire.forget();
     // Whoever was cut off and does not read would keep what it was cut off for.
-    let keeps_memory = matches!(ending, Ending::CutOff { .. }) && wire.held() > WRITE;
-    if !keeps_memory {
+    if !matches!(ending, Ending::CutOff { .. }) || wire.waiting() <= WRITE {
         wire.close(&ending).await;
     }
 }
