@@ -44,7 +44,8 @@ leave_out() {
   echo "$1: $2" >>"$results/left-out.txt"
 }
 
-cargo build --quiet --locked --release --workspace --bin clown-hub --bin clown-hub-bench --bin floor
+cargo build --quiet --locked --release
+cargo build --quiet --locked --release --package clown-hub-bench
 tests/brokers/install || true
 
 declare -A command

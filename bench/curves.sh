@@ -22,7 +22,8 @@ for word in "$@"; do
 done
 [ "${#which[@]}" -gt 0 ] || which=(readers filters)
 
-cargo build --quiet --locked --release --workspace --bin clown-hub --bin clown-hub-bench --bin floor
+cargo build --quiet --locked --release
+cargo build --quiet --locked --release --package clown-hub-bench
 mkdir -p "$pictures"
 for one in "${which[@]}"; do
   case $one in

@@ -248,7 +248,7 @@ mod tests {
         let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/performance.md");
         let page = std::fs::read_to_string(page).unwrap();
         let inline = page.split('`').filter_map(|text| text.strip_prefix("bench "));
-        let lines = page.lines().filter_map(|line| line.strip_prefix("bench "));
+        let lines = page.lines().filter_map(|line| line.strip_prefix("target/release/clown-hub-bench "));
         let commands: std::collections::BTreeSet<_> = inline.chain(lines).collect();
         assert!(commands.len() >= 10, "{commands:?}");
         for command in commands {

@@ -360,7 +360,7 @@ fn too_many(retry_after: Duration) -> LoginError {
 
 /// A text that others chose, fit for a line of a log: 64 characters at most, with escapes for all that is not printable
 /// or changes the order of what is.
-pub(crate) fn loggable(name: &str) -> String {
+fn loggable(name: &str) -> String {
     name.chars().take(64).flat_map(char::escape_debug).collect()
 }
 

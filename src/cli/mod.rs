@@ -13,6 +13,7 @@ mod exit;
 mod habit;
 mod hub_args;
 mod logging;
+mod memory;
 mod nodes;
 mod output;
 mod publish;

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
@@ -13,15 +13,16 @@ use tokio::net::{TcpListener, TcpSocket};
 
 use super::banner::{Facts, addresses, banner};
 use super::state::store_settings;
-use super::{OperatorError, ServeArgs, key_and_value, logging};
+use super::{OperatorError, ServeArgs, key_and_value, logging, memory};
 use crate::access::{self, Access, Accounts};
 use crate::config::{self, Run, Settings};
 use crate::connection::Patience;
 use crate::hub::{self, Bounds, Client, Hub, Rates, Rights, Side};
 use crate::links;
 use crate::log::Log;
+use crate::moment::Moment;
 use crate::server::{self, Server};
-use crate::shutdown::{Ended, Shutdown, Signals};
+use crate::shutdown::{Ended, Shutdown, Signals, Stage};
 use crate::simulator::Kit;
 use crate::simulator::run::{Pace, in_hub};
 use crate::store::Store;
@@ -38,7 +39,11 @@ pub(super) fn serve(args: ServeArgs) -> anyhow::Result<()> {
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         tracing::warn!(%error, "the limit of open files could not be raised");
     }
-    runtime(settings.server.io_threads)?.block_on(run(settings, accounts))
+    let runtime = runtime(settings.server.io_threads)?;
+    let ended = runtime.block_on(run(settings, accounts));
+    // A file on a drive that hangs, or a name server that does not answer, would hold the end.
+    runtime.shutdown_background();
+    ended
 }
 
 /// Where the configuration is found; the same flags for everything that reads it.
@@ -180,7 +185,7 @@ async fn run(settings: Settings, accounts: Accounts) -> anyhow::Result<()> {
     };
     let (is_demo, count) = (accounts.is_demo(), accounts.iter().count());
     let shutdown = Shutdown::default();
-    let hub = Hub::new(hub_settings(&settings), SystemTime::now());
+    let hub = Hub::new(hub_settings(&settings), Moment::now());
     let store = store(&hub, &settings)?;
     let access = Access::new(accounts, &access_settings(&settings), shutdown.drain().clone())?;
     let server = Server::new(Arc::clone(&hub), access, server_settings(&settings, is_demo), shutdown.clone());
@@ -193,8 +198,8 @@ async fn run(settings: Settings, accounts: Accounts) -> anyhow::Result<()> {
     }
     server.tell_figures();
     server.end_what_expires();
-    let bridges = settings.bridges.directory.clone();
-    shutdown.spawn(links::run(Arc::clone(&hub), bridges, settings.figures.every, shutdown.clone()));
+    let (folder, every) = (settings.bridges.directory.clone(), settings.figures.every);
+    shutdown.spawn_in(Stage::Links, links::run(Arc::clone(&hub), folder, every, shutdown.clone()));
     let simulated = simulate(&hub, &settings, is_demo, &shutdown);
     let boards = is_demo || settings.diagnostics.enabled;
     say_where(&Facts {
@@ -217,7 +222,11 @@ async fn run(settings: Settings, accounts: Accounts) -> anyhow::Result<()> {
     }
     // Behind all that the end of clients led to.
     if let Some(store) = store {
-        let _ = tokio::time::timeout(STORING, store.stop()).await;
+        let stopped = tokio::time::timeout(STORING, store.stop());
+        tokio::select! {
+            _ = stopped => {}
+            () = signals.next() => {}
+        }
     }
     Ok(())
 }
@@ -309,6 +318,7 @@ fn hub_settings(settings: &Settings) -> hub::Settings {
         retain_always: settings.retained.always.clone(),
         retain_never: settings.retained.never.clone(),
         cached_routes: settings.routes.cached,
+        memory_bytes: settings.limits.memory_bytes.unwrap_or_else(memory::a_quarter),
     }
 }
 

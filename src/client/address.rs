@@ -81,6 +81,14 @@ impl Address {
         &self.url
     }
 
+    /// The same hub and user, at this base.
+    #[must_use]
+    pub fn at(&self, base: &str) -> Self {
+        let mut address = self.clone();
+        address.url.set_path(&format!("/talk/{base}"));
+        address
+    }
+
     /// Whether there is a user whose password is missing.
     pub fn lacks_password(&self) -> bool {
         !self.user.is_empty() && self.password.is_none()

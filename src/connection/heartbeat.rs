@@ -35,16 +35,16 @@ enum State {
 #[derive(Debug)]
 pub(crate) struct Heartbeat {
     /// Silence after which it is asked.
-    ping: Duration,
+    silence: Duration,
     /// How long an answer is waited for.
-    pong: Duration,
+    answer: Duration,
     state: State,
 }
 
 impl Heartbeat {
-    /// Asks after a silence of `ping`, and gives each answer the time of `pong`.
-    pub(crate) fn new(ping: Duration, pong: Duration, now: Instant) -> Self {
-        Self { ping, pong, state: State::Heard(now) }
+    /// Asks after a silence of `silence`, and gives each answer the time of `answer`.
+    pub(crate) fn new(silence: Duration, answer: Duration, now: Instant) -> Self {
+        Self { silence, answer, state: State::Heard(now) }
     }
 
     /// Something came from the other side. Says whether a ping was waiting for it.
@@ -58,8 +58,8 @@ impl Heartbeat {
     pub(crate) fn due(&self) -> Instant {
         match self.state {
             // Only the first ping may be late: an answer has its whole time.
-            State::Heard(at) => in_step(at + self.ping, self.ping / STEPS),
-            State::Asked(_, at) => at + self.pong,
+            State::Heard(at) => in_step(at + self.silence, self.silence / STEPS),
+            State::Asked(_, at) => at + self.answer,
         }
     }
 

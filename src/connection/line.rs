@@ -15,6 +15,10 @@ use super::outgoing::Outgoing;
 use super::{Incoming, Wire};
 use crate::talk::Reply;
 
+/// What is kept of a stream before its sender has signed in. Enough for the longest name, password and base with every
+/// character written as an escape.
+pub(crate) const BEFORE_SIGN_IN: usize = 16 * 1024;
+
 /// How much is read at once.
 const READ: usize = 4096;
 
@@ -34,16 +38,28 @@ pub(crate) struct Lines<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Lines<S> {
-    /// Takes over a stream. No line may be longer than `limit` bytes.
-    pub(crate) fn new(stream: S, limit: usize) -> Self {
+    /// Takes over a stream, with the limit that holds before the sign-in.
+    pub(crate) fn new(stream: S) -> Self {
         Self {
             stream: Outgoing::new(stream),
-            limit,
+            limit: BEFORE_SIGN_IN,
             buffer: Vec::new(),
             start: 0,
             searched: 0,
             current: 0..0,
         }
+    }
+
+    /// From now on no line may be longer than this.
+    pub(crate) fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
+    /// What has come of a line that is not whole, or is too long; up to a character that is cut.
+    pub(crate) fn begun(&self) -> &str {
+        let unread = self.buffer.get(self.start..).unwrap_or_default();
+        let valid = std::str::from_utf8(unread).map_or_else(|error| error.valid_up_to(), str::len);
+        unread.get(..valid).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default()
     }
 
     /// Finds the next line that was read whole.
@@ -123,6 +139,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for Lines<S> {
     /// A byte stream has no ping; the keep-alive of TCP finds a dead peer.
     fn ping(&mut self) {}
 
+    fn held(&self) -> usize {
+        self.buffer.capacity() + self.stream.len()
+    }
+
+    fn forget(&mut self) {
+        (self.buffer, self.start, self.searched, self.current) = (Vec::new(), 0, 0, 0..0);
+    }
+
     fn waiting(&self) -> usize {
         self.stream.len()
     }
@@ -157,7 +181,8 @@ mod tests {
 
     async fn read(input: &'static [u8], limit: usize) -> Vec<Result<String, Ending>> {
         let (here, mut there) = duplex(7);
-        let mut lines = Lines::new(here, limit);
+        let mut lines = Lines::new(here);
+        lines.set_limit(limit);
         let write = async move {
             let _ = there.write_all(input).await;
         };

@@ -8,7 +8,8 @@ mod bell;
 mod ending;
 mod heartbeat;
 mod line;
-mod messages;
+#[doc(hidden)]
+pub mod messages;
 mod outgoing;
 mod run;
 mod spare;
@@ -26,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::ending::Ending;
 pub(crate) use self::heartbeat::{Beat, Heartbeat};
-pub(crate) use self::line::Lines;
+pub(crate) use self::line::{BEFORE_SIGN_IN, Lines};
 pub(crate) use self::run::run;
 pub(crate) use self::turn::Turn;
 pub(crate) use self::websocket::WebSocket;
@@ -69,6 +70,12 @@ pub(crate) trait Wire {
 
     /// Puts in a sign that asks for an answer, where the wire knows one.
     fn ping(&mut self);
+
+    /// Bytes of memory that it takes: what has not come whole, and what is not written.
+    fn held(&self) -> usize;
+
+    /// Gives back what was read and not taken. Nothing more is to be read.
+    fn forget(&mut self);
 
     /// Bytes that were put in and are not written.
     fn waiting(&self) -> usize;

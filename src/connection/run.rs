@@ -7,7 +7,7 @@
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::sync::WaitForCancellationFuture;
@@ -18,11 +18,15 @@ use super::turn::Turn;
 use super::writing::Writing;
 use super::{Ending, Incoming, Patience, Signs, Wire};
 use crate::hub::{Drained, Found, Session, Until};
+use crate::moment::Moment;
 use crate::seldom::Seldom;
 use crate::talk::Frames;
 
 /// How many bytes are taken from the outbox for one write.
 const WRITE: usize = 64 * 1024;
+
+/// A change of the memory that a connection takes is told from here on.
+const TOLD: usize = 2048;
 
 /// How long what a client said before its socket broke may take to arrive.
 const LAST_WORD: Duration = Duration::from_millis(100);
@@ -60,13 +64,17 @@ async fn finish<W: Wire + Send>(connection: Connection<W>, ending: Ending) {
         tracing::info!(%client, base = ?session.base(), %cause, left_out, "disconnected");
     }
     drop(session);
-    wire.close(&ending).await;
+    wire.forget();
+    // Whoever was cut off and does not read would keep what it was cut off for.
+    if !matches!(ending, Ending::CutOff { .. }) || wire.waiting() <= WRITE {
+        wire.close(&ending).await;
+    }
 }
 
 /// Sends what is queued; whoever waits for the end has the deadline.
 async fn flush_everything<W: Wire>(wire: &mut W, session: &mut Session, patience: Duration) {
     loop {
-        let drained = session.drain(WRITE, SystemTime::now(), &mut |pieces| wire.frame(pieces));
+        let drained = session.drain(WRITE, Moment::now(), &mut |pieces| wire.frame(pieces));
         let flush = tokio::time::timeout(patience, poll_fn(|cx| wire.poll_flush(cx))).await;
         if drained == Drained::Everything || !matches!(flush, Ok(Ok(()))) {
             return;
@@ -82,7 +90,7 @@ async fn flush_everything<W: Wire>(wire: &mut W, session: &mut Session, patience
 /// such a client left unread is no longer waited for.
 fn put_in_what_waits<W: Wire>(wire: &mut W, session: &mut Session) {
     while wire.waiting() < WRITE
-        && session.drain(WRITE, SystemTime::now(), &mut |pieces| wire.frame(pieces)) == Drained::More
+        && session.drain(WRITE, Moment::now(), &mut |pieces| wire.frame(pieces)) == Drained::More
     {}
 }
 
@@ -101,6 +109,8 @@ struct Connection<W> {
     pauses: bool,
     /// What is left of a message with more frames than one turn takes.
     unfinished: Option<Box<Unfinished>>,
+    /// What the session was last told that is held here.
+    told: usize,
 }
 
 struct Unfinished {
@@ -166,6 +176,7 @@ impl<W: Wire> Connection<W> {
             look_up_due: None,
             pauses: false,
             unfinished: None,
+            told: 0,
         }
     }
 
@@ -206,6 +217,7 @@ impl<W: Wire> Connection<W> {
         }
         let was_answered = self.take_in_a_turn(&mut turn, cx)?;
         self.give_out_a_turn(&mut turn, cx)?;
+        self.tell_what_is_held();
         self.pauses = turn.is_over();
         if self.pauses {
             watch.ring_after_the_others();
@@ -272,6 +284,24 @@ impl<W: Wire> Connection<W> {
         Ok(())
     }
 
+    /// Has the memory counted that is taken here, and has whoever takes too much give way.
+    fn tell_what_is_held(&mut self) {
+        let held = self.wire.held() + self.unfinished.as_ref().map_or(0, |rest| rest.text.capacity());
+        if held.abs_diff(self.told) >= TOLD {
+            self.told = held;
+            self.session.holds(held);
+        }
+        self.session.relieve();
+    }
+
+    /// The queue was given up: by itself, or because the memory of the hub was used up.
+    fn given_up(&self) -> Ending {
+        match self.session.outbox().was_cut_off() {
+            Some(held) => Ending::CutOff { held },
+            None => Ending::SlowConsumer,
+        }
+    }
+
     /// A socket that cannot be written to any more may still hold the client's good-bye, which is then how it ended.
     async fn last_word(&mut self) -> Ending {
         let last = poll_fn(|cx| {
@@ -316,7 +346,7 @@ impl<W: Wire> Connection<W> {
         let batch = self.session.batch();
         match self.session.outbox().look(until) {
             None => Ok(Drained::Everything),
-            Some(Found::Overflow) => Err(Ending::SlowConsumer),
+            Some(Found::Overflow) => Err(self.given_up()),
             Some(Found::Something) if !batch.is_zero() && self.batch_due.is_none() => {
                 self.batch_due = Some(Instant::now() + batch);
                 Ok(Drained::More)
@@ -331,7 +361,7 @@ impl<W: Wire> Connection<W> {
             Incoming::Text => self.receive(turn)?,
             Incoming::Alive => {
                 turn.took(0);
-                self.session.count_sign(SystemTime::now()).map_err(Ending::TooMuch)?;
+                self.session.count_sign(Moment::now()).map_err(Ending::TooMuch)?;
                 self.writing.want();
             }
             Incoming::Part(bytes) => turn.read(bytes),
@@ -348,7 +378,7 @@ impl<W: Wire> Connection<W> {
         let mut frames = Frames::of(text);
         if frames.is_done() {
             turn.took(text.len());
-            self.session.count_sign(SystemTime::now()).map_err(Ending::TooMuch)?;
+            self.session.count_sign(Moment::now()).map_err(Ending::TooMuch)?;
         } else if take_frames(&mut self.session, &mut frames, turn)? == Drained::More {
             let rest = text.get(text.len() - frames.left()..).unwrap_or_default().to_owned();
             self.unfinished = Some(Box::new(Unfinished { text: rest, at: 0 }));
@@ -378,7 +408,7 @@ impl<W: Wire> Connection<W> {
 
     /// Moves what waits in the outbox to the wire.
     fn take_out(&mut self) -> Drained {
-        let now = SystemTime::now();
+        let now = Moment::now();
         let wire = &mut self.wire;
         (self.batch_due, self.look_up_due) = (None, None);
         let drained = if self.session.batch().is_zero() {
@@ -434,7 +464,7 @@ impl<W: Wire> Connection<W> {
 
 /// Has the session take frames, until the turn is over or there are no more.
 fn take_frames(session: &mut Session, frames: &mut Frames<'_>, turn: &mut Turn) -> Result<Drained, Ending> {
-    let now = SystemTime::now();
+    let now = Moment::now();
     loop {
         let before = frames.left();
         let more = session.receive_some(frames, 1, now).map_err(Ending::TooMuch)?;

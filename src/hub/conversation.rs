@@ -3,18 +3,28 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::SystemTime;
 
 use super::Retention;
 use super::allowance::Excess;
 use super::publication::{Extras, Publication};
 use super::session::{Answer, Change, LastValues, Session, Side, Will, Wishes};
 use super::tape::{Ask, Promise, UNCONFIRMED};
+use crate::moment::Moment;
+use crate::seldom::Seldom;
 use crate::talk::control::{Configure, HubLimits, PublishRefused, RequestError, Welcome, shown};
 use crate::talk::{Frame, Frames, Kind, PublishOptions, Reply, Request};
 use crate::topic::{Filter, Topic, TopicError};
 
-const FORBIDDEN: &str = "forbidden";
+const MAY_NOT_PUBLISH: &str = "forbidden: this takes the right publish";
+const MAY_NOT_SUBSCRIBE: &str = "forbidden: this takes the right subscribe";
+const MAY_NOT_RETAIN: &str = "forbidden: this takes the right retain";
+
+/// How many filters a line of the log or an answer repeats of those that are forbidden.
+const SHOWN_FILTERS: usize = 4;
+
+static RENAMED: Seldom = Seldom::new();
+static NOT_SUBSCRIBED: Seldom = Seldom::new();
+static NOT_PUBLISHED: Seldom = Seldom::new();
 
 /// The store is behind or cannot write: the value is safe in memory, and is written later.
 const NOT_YET_KEPT: &str = "routed, but not on the disk yet: too much waits to be written";
@@ -26,7 +36,7 @@ const TOO_MANY_UNCONFIRMED: &str =
 impl Session {
     /// Takes one message of the client: a frame, or several separated by line feeds. Whatever is wrong with one is
     /// answered and harms no other. An error means that the client has sent too much and is to be disconnected.
-    pub fn receive(&mut self, message: &str, now: SystemTime) -> Result<(), Excess> {
+    pub fn receive(&mut self, message: &str, now: impl Into<Moment>) -> Result<(), Excess> {
         self.receive_some(&mut Frames::of(message), usize::MAX, now).map(drop)
     }
 
@@ -36,8 +46,9 @@ impl Session {
         &mut self,
         frames: &mut Frames<'_>,
         most: usize,
-        now: SystemTime,
+        now: impl Into<Moment>,
     ) -> Result<bool, Excess> {
+        let now = now.into();
         for _ in 0..most {
             let Some(frame) = frames.next() else { return Ok(false) };
             self.count_frame(now)?;
@@ -56,7 +67,7 @@ impl Session {
         Ok(!frames.is_done())
     }
 
-    fn refuse_bad(&mut self, refused: PublishRefused, now: SystemTime) -> Result<(), Excess> {
+    fn refuse_bad(&mut self, refused: PublishRefused, now: Moment) -> Result<(), Excess> {
         self.reply(&Reply::PublishError(refused));
         self.count_bad_frame(now)
     }
@@ -65,7 +76,7 @@ impl Session {
         self.outbox.reply(reply.text());
     }
 
-    fn request(&mut self, frame: &Frame<'_>, now: SystemTime) -> Result<(), Excess> {
+    fn request(&mut self, frame: &Frame<'_>, now: Moment) -> Result<(), Excess> {
         match Request::parse(&frame.topic, frame.payload) {
             Ok(Request::Configure(configure)) => {
                 self.count_request(configure.filters.as_ref().map_or(0, Vec::len), now)?;
@@ -142,7 +153,7 @@ impl Session {
         let whole = self.client.base.topic(topic, &settings.topic);
         let whole = whole.map_err(|error| (format!("key will: {error}"), vec![]))?;
         if Request::claims(topic) || !self.may_publish(&whole) {
-            return Err((format!("key will: {FORBIDDEN}"), vec![]));
+            return Err((format!("key will: {MAY_NOT_PUBLISH}"), vec![]));
         }
         Ok(Will { topic: whole, kind: Kind::of(topic), payload: payload.to_owned() })
     }
@@ -156,9 +167,12 @@ impl Session {
         self.outbox.set_echo(configure.echo.unwrap_or(false));
         {
             let mut inside = self.outbox.lock();
-            if let Some(name) = configure.name {
-                tracing::info!(client = %inside.name, name, "client has named itself");
-                inside.name = Arc::from(name);
+            if let Some(name) = configure.name.filter(|name| inside.name.as_deref() != Some(name)) {
+                if let Some(times) = RENAMED.again(&self.client.user) {
+                    let session = self.outbox.id.0;
+                    tracing::info!(user = %self.client.user, session, name, %times, "client has named itself");
+                }
+                inside.name = Some(Arc::from(name));
             }
             let conflated = inside.queue.keep_only_newest(configure.conflate.unwrap_or(false));
             inside.untold += conflated;
@@ -240,8 +254,13 @@ impl Session {
         let forbidden: Vec<_> = forbidden.map(|(_, text)| text.clone()).collect();
         if !forbidden.is_empty() {
             self.hub.figures().forbidden.add(1);
-            tracing::info!(client = %self.name(), ?forbidden, "subscription is not allowed");
-            return Err((FORBIDDEN.to_owned(), forbidden));
+            if let Some(times) = NOT_SUBSCRIBED.again(&self.client.user) {
+                let (client, user, filters) = (self.name(), &self.client.user, forbidden.len());
+                let first: Vec<_> =
+                    forbidden.iter().take(SHOWN_FILTERS).map(|filter| shown(filter)).collect();
+                tracing::info!(%client, %user, filters, forbidden = ?first, %times, "subscription is not allowed");
+            }
+            return Err((MAY_NOT_SUBSCRIBE.to_owned(), forbidden));
         }
         self.count_filters(distinct(filters))
     }
@@ -263,7 +282,16 @@ impl Session {
         topic.levels().next() != Some("$SYS") && self.client.rights.may_publish(topic)
     }
 
-    fn publication(&mut self, frame: &Frame<'_>, now: SystemTime) -> Result<(), Excess> {
+    /// Why a message may not be published, if it may not.
+    fn forbids(&self, topic: &Topic, retain: bool) -> Option<&'static str> {
+        match (self.may_publish(topic), retain && !self.client.rights.retain) {
+            (false, _) => Some(MAY_NOT_PUBLISH),
+            (true, true) => Some(MAY_NOT_RETAIN),
+            (true, false) => None,
+        }
+    }
+
+    fn publication(&mut self, frame: &Frame<'_>, now: Moment) -> Result<(), Excess> {
         let refused = |reason: String, id: Option<String>| PublishRefused {
             reason,
             id,
@@ -279,22 +307,23 @@ impl Session {
             Ok(topic) => topic,
             Err(error) => return self.refuse_bad(refused(error.to_string(), id), now),
         };
-        if !self.may_publish(&topic) || (options.retain.is_some() && !self.client.rights.retain) {
+        if let Some(reason) = self.forbids(&topic, options.retain.is_some()) {
             self.hub.figures().forbidden.add(1);
-            self.refusals += 1;
-            // The first, and then ever more rarely: a client that keeps trying must not fill the log.
-            if self.refusals.is_power_of_two() {
-                let (client, refused) = (self.name(), self.refusals);
-                tracing::info!(%client, user = %self.client.user, ?topic, refused, "message is not allowed");
+            if let Some(times) = NOT_PUBLISHED.again(&self.client.user) {
+                let (client, user) = (self.name(), &self.client.user);
+                tracing::info!(%client, %user, ?topic, reason, %times, "message is not allowed");
             }
-            self.reply(&Reply::PublishError(refused(FORBIDDEN.to_owned(), id)));
+            self.reply(&Reply::PublishError(refused(reason.to_owned(), id)));
             return Ok(());
         }
         let asks = || refused(String::new(), id.clone());
         match (self.route(frame, topic, options, now, &asks), id) {
-            (Ok(Promise::None), Some(id)) => self.reply(&Reply::PublishOk { id }),
-            (Ok(Promise::None), None) | (Ok(Promise::Waits), _) => {}
-            (Ok(Promise::Broken), id) => {
+            (Ok(Routed { promise: Promise::None, kept }), Some(id)) => {
+                self.reply(&Reply::PublishOk { id, kept });
+            }
+            (Ok(Routed { promise: Promise::None, .. }), None)
+            | (Ok(Routed { promise: Promise::Waits, .. }), _) => {}
+            (Ok(Routed { promise: Promise::Broken, .. }), id) => {
                 self.reply(&Reply::PublishError(refused(NOT_YET_KEPT.to_owned(), id)));
             }
             (Err(reason), id) => self.reply(&Reply::PublishError(refused(reason, id))),
@@ -307,9 +336,9 @@ impl Session {
         frame: &Frame<'_>,
         topic: Topic,
         options: PublishOptions,
-        now: SystemTime,
+        now: Moment,
         asks: &dyn Fn() -> PublishRefused,
-    ) -> Result<Promise, String> {
+    ) -> Result<Routed, String> {
         // A dashboard that stands at a lamp says `set` to it; the whole topic shows that it is a command.
         let is_dashboard = self.client.side == Side::Dashboard;
         let kind = Kind::of(if is_dashboard { topic.as_str() } else { &frame.topic });
@@ -319,9 +348,10 @@ impl Session {
             Some(true) => Retention::Keep,
             Some(false) => Retention::Pass,
         };
-        let mut message = Publication::new(topic, frame.payload, kind, Arc::clone(&self.client.user), now);
+        let mut message =
+            Publication::new(topic, frame.payload, kind, Arc::clone(&self.client.user), now.wall());
         let has_id = options.id.is_some();
-        let expires = options.expires.map(|expires| now + expires);
+        let expires = options.expires.map(|expires| now.steady().after(expires));
         message.set_extras(Extras { expires, passed_on: options.passed_on.into(), trail: None });
         let ask = if retention != Retention::Pass && has_id && self.hub.confirms() {
             if self.outbox.unconfirmed.load(Ordering::Relaxed) >= UNCONFIRMED {
@@ -331,8 +361,17 @@ impl Session {
         } else {
             None
         };
-        self.publish_and_ask(message, retention, ask).map_err(|full| full.to_string())
+        let promise = self.publish_and_ask(message, retention, ask).map_err(|full| full.to_string())?;
+        // A dashboard sends commands, and knows that they are not kept.
+        Ok(Routed { promise, kept: retention != Retention::Pass || self.client.side == Side::Dashboard })
     }
+}
+
+/// What became of a message.
+struct Routed {
+    promise: Promise,
+    /// What the publisher is to hear: whether it is kept, where that is a question.
+    kept: bool,
 }
 
 /// A reason, and the filters at fault.

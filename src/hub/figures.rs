@@ -96,6 +96,10 @@ figures! {
     expired "messages/expired" Only;
     /// Connections ended because they read too slowly
     slow_consumers "clients/slow" Only;
+    /// Bytes that wait or are unfinished and that a connection holds beyond what each may hold uncounted
+    memory_held "memory/held" AndShrinks;
+    /// Connections ended because the memory for what waits was used up and they held much of it
+    memory_cut "memory/cut" Only;
     /// Topics with a last value
     retained "retained/count" AndShrinks;
     /// Bytes of all last values and of the index that finds them

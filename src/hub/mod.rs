@@ -4,11 +4,12 @@
 //! A socket, a serial port, a bridge and a simulated node are the same thing seen from here: a [`Session`].
 //! Publishing is a plain function that the publisher runs itself; it never waits.
 //!
-//! Lock order: channel, then outbox, then subscriptions or the index of last values; the tape last. No lock is held across an
-//! await, and no outbox while a channel is asked for.
+//! Lock order: channel, then outbox, then subscriptions, the index of last values or the book of the budget; the tape last.
+//! No lock is held across an await, and no outbox while a channel is asked for.
 
 mod allowance;
 mod branches;
+mod budget;
 mod channel;
 mod conversation;
 mod figures;
@@ -31,13 +32,15 @@ pub mod trie;
 
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use parking_lot::Mutex;
 
 pub(crate) use allowance::Allowance;
 pub use allowance::{Excess, Rates};
 pub use branches::{BRANCHES_A_CONNECTION, BRANCHES_A_FIRST_LEVEL, TooMany};
+use budget::Budget;
+pub use budget::Network;
 use channel::{Channel, Channels, State};
 pub use figures::{Figure, Figures, Grows};
 use generation::Generation;
@@ -55,6 +58,8 @@ use tape::Promise;
 pub use tape::{Ask, Restored, Restoring, Tape, TapeBounds, Taped};
 use trie::{Id, Trie};
 
+use crate::moment::Moment;
+use crate::seldom::Seldom;
 use crate::talk::Kind;
 use crate::topic::{Filter, Limits, Topic};
 
@@ -68,7 +73,7 @@ pub struct Settings {
     /// Bytes that one message may have; told to clients, kept by the edges.
     pub message_bytes: usize,
     /// The longest batch a client may ask for.
-    pub longest_batch: std::time::Duration,
+    pub longest_batch: Duration,
     /// What may wait for one reader.
     pub outbox: Bounds,
     /// Topics that may have a last value.
@@ -81,6 +86,8 @@ pub struct Settings {
     pub retain_never: Vec<Filter>,
     /// Topics without a last value whose receivers are remembered.
     pub cached_routes: usize,
+    /// Bytes of all that waits or is unfinished, over all connections.
+    pub memory_bytes: usize,
 }
 
 impl Default for Settings {
@@ -89,13 +96,14 @@ impl Default for Settings {
             topic: Limits::default(),
             filters: 1000,
             message_bytes: 1 << 20,
-            longest_batch: std::time::Duration::from_secs(5),
+            longest_batch: Duration::from_secs(5),
             outbox: Bounds { messages: 1000, bytes: 1 << 20, hard_messages: 10_000, hard_bytes: 8 << 20 },
             retained_topics: 100_000,
             retained_bytes: 64 << 20,
             retain_always: Vec::new(),
             retain_never: Vec::new(),
             cached_routes: 65_536,
+            memory_bytes: 256 << 20,
         }
     }
 }
@@ -107,6 +115,8 @@ const VALUE_COST: u64 = 200;
 /// What a level of a topic costs that no other topic shares, in the index of last values: 45 bytes if its word stands in
 /// other topics, 115 if that is new, too. Measured and counted as above.
 const LEVEL_COST: u64 = 120;
+
+static FULL: Seldom = Seldom::new();
 
 /// What is to become of a message once it is routed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,13 +140,14 @@ pub struct StoreFull;
 #[derive(Debug)]
 pub struct Hub {
     settings: Settings,
-    started: SystemTime,
+    started: Moment,
     channels: Channels,
     subscriptions: Subscriptions,
     /// Where the last values are, by the levels of their topics.
     last_values: Mutex<Trie<Arc<Channel>>>,
     presence: Presence,
     figures: Arc<Figures>,
+    budget: Arc<Budget>,
     links: Links,
     /// What waits for the store, where there is one.
     tape: OnceLock<Arc<Tape>>,
@@ -145,15 +156,17 @@ pub struct Hub {
 
 impl Hub {
     /// A hub with nobody in it.
-    pub fn new(settings: Settings, started: SystemTime) -> Arc<Self> {
+    pub fn new(settings: Settings, started: impl Into<Moment>) -> Arc<Self> {
+        let figures = Arc::<Figures>::default();
         Arc::new(Self {
             channels: Channels::new(settings.cached_routes),
+            budget: Arc::new(Budget::new(settings.memory_bytes, Arc::clone(&figures))),
             settings,
-            started,
+            started: started.into(),
             subscriptions: Subscriptions::default(),
             last_values: Mutex::default(),
             presence: Presence::default(),
-            figures: Arc::default(),
+            figures,
             links: Links::default(),
             tape: OnceLock::new(),
             next_session: AtomicU64::new(1),
@@ -167,7 +180,12 @@ impl Hub {
 
     /// When this hub was made.
     pub fn started(&self) -> SystemTime {
-        self.started
+        self.started.wall()
+    }
+
+    /// For how long it has been running.
+    pub fn uptime(&self, now: impl Into<Moment>) -> Duration {
+        now.into().steady().since(self.started.steady())
     }
 
     /// What the hub has counted.
@@ -181,18 +199,18 @@ impl Hub {
     }
 
     /// Publishes something about the hub itself, as a last value under `$SYS/hub/`.
-    pub fn tell(&self, name: &str, payload: &str, now: SystemTime) {
-        self.say(name, payload, Retention::Keep, now);
+    pub fn tell(&self, name: &str, payload: &str, now: impl Into<Moment>) {
+        self.say(name, payload, Retention::Keep, now.into());
     }
 
     /// Takes back what [`tell`](Self::tell) said under a name.
-    pub fn untell(&self, name: &str, now: SystemTime) {
-        self.say(name, "null", Retention::Clear, now);
+    pub fn untell(&self, name: &str, now: impl Into<Moment>) {
+        self.say(name, "null", Retention::Clear, now.into());
     }
 
-    fn say(&self, name: &str, payload: &str, retention: Retention, now: SystemTime) {
+    fn say(&self, name: &str, payload: &str, retention: Retention, now: Moment) {
         if let Ok(topic) = Topic::parse(&format!("$SYS/hub/{name}"), &self.settings.topic) {
-            let mut message = Publication::new(topic, payload, Kind::Reading, "hub".into(), now);
+            let mut message = Publication::new(topic, payload, Kind::Reading, "hub".into(), now.wall());
             message.retention = retention;
             // A figure that does not fit will be told again soon.
             let _ = self.publish(message, None);
@@ -221,7 +239,7 @@ impl Hub {
         self.channels.with(&message.topic, |channel, state| {
             let kept = self.keep(channel, state, &message);
             // In here, so that the store has the order of the topic.
-            let promise = self.tape(&message, kept.is_ok(), ask);
+            let promise = self.tape(&message, kept, ask);
             self.refresh_route(channel, state);
             if message.retention == Retention::Keep {
                 state.last_generation = state.route.generation;
@@ -257,10 +275,10 @@ impl Hub {
             Retention::Keep => {
                 self.forget(channel, state);
                 self.figures.retained_refused.add(1);
-                let refused = self.figures.retained_refused.value();
-                // The first, and then ever more rarely: a full store is one fault, not one a message.
-                if refused.is_power_of_two() {
-                    tracing::warn!(topic = ?channel.topic, from = %message.from, refused,
+                // A full store is one fault, not one a message.
+                if let Some(times) = FULL.again("") {
+                    let refused = self.figures.retained_refused.value();
+                    tracing::warn!(topic = ?channel.topic, from = %message.from, refused, %times,
                         "the store of last values is full: raise retained.topics or retained.bytes");
                 }
                 Err(StoreFull)

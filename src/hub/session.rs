@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use super::allowance::{A_FILTER, A_LAST_VALUE, Allowance, Excess, Rates, STEPS_A_FRAME};
 use super::branches::{Branches, TooMany};
@@ -17,6 +17,7 @@ use super::rights::Rights;
 use super::trie::Id;
 use super::tape::{Ask, Promise};
 use super::{Hub, Retention, StoreFull};
+use crate::moment::Moment;
 use crate::talk::{Kind, Reply};
 use crate::topic::{Base, Filter, Topic};
 
@@ -108,19 +109,20 @@ pub struct Session {
     turn: usize,
     pub(super) wishes: Wishes,
     pub(super) opened: bool,
-    /// Messages that the rights did not allow.
-    pub(super) refusals: u64,
     will: Option<Will>,
+    /// What is held for it outside of the hub.
+    outside: usize,
     pub(super) taken: VecDeque<Item>,
 }
 
 impl Hub {
     /// Lets a client in. A node-side client is announced under its base.
-    pub fn connect(self: &Arc<Self>, client: Client, now: SystemTime) -> Session {
+    pub fn connect(self: &Arc<Self>, client: Client, now: impl Into<Moment>) -> Session {
+        let now = now.into();
         let id = SessionId(self.next_session.fetch_add(1, Ordering::Relaxed));
-        let name = format!("{}-{}", client.user, id.0).into();
-        let view = View::from(&client.base);
-        let outbox = Outbox::new(id, view, name, self.settings.outbox, Arc::clone(&self.figures));
+        let (view, user) = (View::from(&client.base), Arc::clone(&client.user));
+        let (figures, budget) = (Arc::clone(&self.figures), Arc::clone(&self.budget));
+        let outbox = Outbox::new(id, view, user, self.settings.outbox, figures, budget);
         self.figures.clients.add(1);
         self.figures.connections_accepted.add(1);
         if client.side == Side::Node {
@@ -128,24 +130,24 @@ impl Hub {
         }
         Session {
             hub: Arc::clone(self),
-            allowance: Allowance::new(client.rates, now),
+            allowance: Allowance::new(client.rates, now.steady()),
             client,
-            outbox: Arc::new(outbox),
+            outbox,
             filters: Box::default(),
             look_ups: None,
             turn: 0,
             wishes: Wishes::default(),
             opened: false,
-            refusals: 0,
             will: None,
+            outside: 0,
             taken: VecDeque::new(),
         }
     }
 
-    fn announce(&self, base: &Base, state: &str, now: SystemTime) {
-        let payload = presence::payload(state, now);
+    fn announce(&self, base: &Base, state: &str, now: Moment) {
+        let payload = presence::payload(state, now.wall());
         if let Ok(topic) = base.topic(presence::NAME, &self.settings.topic) {
-            let mut message = Publication::new(topic, &payload, Kind::Reading, "hub".into(), now);
+            let mut message = Publication::new(topic, &payload, Kind::Reading, "hub".into(), now.wall());
             message.retention = Retention::Keep;
             // A store that is full is in the log; those who listen now have heard it.
             let _ = self.publish(message, None);
@@ -157,6 +159,19 @@ impl Session {
     /// The queue of what is to be sent, for waiting on it.
     pub fn outbox(&self) -> &Arc<Outbox> {
         &self.outbox
+    }
+
+    /// Says how much is held for the client outside of the hub: what it has not sent whole, and what its socket has not
+    /// taken. Where everybody together holds too much, the largest holders are cut off.
+    pub fn holds(&mut self, bytes: usize) {
+        self.outside = bytes;
+        let will = self.will.as_ref().map_or(0, |will| will.payload.len());
+        self.outbox.hold_beside(bytes + will);
+    }
+
+    /// Cuts off the largest holders of memory where there is too much in use. To be called now and then.
+    pub fn relieve(&self) {
+        self.outbox.relieve();
     }
 
     /// Where the client stands.
@@ -183,7 +198,13 @@ impl Session {
     /// Writes what waits, one frame a call of `write`, in pieces to be put one after the other, until about `bytes`
     /// are written. Nothing before the transmission is open. Frames that are older than their sender allowed are
     /// left out and counted.
-    pub fn drain(&mut self, bytes: usize, now: SystemTime, write: &mut impl FnMut(&[&[u8]])) -> Drained {
+    pub fn drain(
+        &mut self,
+        bytes: usize,
+        now: impl Into<Moment>,
+        write: &mut impl FnMut(&[&[u8]]),
+    ) -> Drained {
+        let now = now.into();
         if !self.opened {
             let Some(answer) = self.outbox.take_urgent() else { return Drained::Everything };
             write(&[answer.as_bytes()]);
@@ -218,7 +239,7 @@ impl Session {
     fn write_last_value(
         &self,
         message: &Publication,
-        now: SystemTime,
+        now: Moment,
         write: &mut impl FnMut(&[&[u8]]),
     ) -> usize {
         let mut written = 0;
@@ -232,7 +253,7 @@ impl Session {
 
     /// The next of the last values whose turn it is. It is looked up in steps that are counted, less those that were
     /// delivered live.
-    pub(super) fn next_value(&mut self, generation: Generation, now: SystemTime) -> NextValue {
+    pub(super) fn next_value(&mut self, generation: Generation, now: Moment) -> NextValue {
         loop {
             let Some(look_ups) = &mut self.look_ups else {
                 self.outbox.last_values_done();
@@ -255,17 +276,16 @@ impl Session {
         }
     }
 
-    /// Whether the next steps have to wait, for the turn of others or for the client's allowance.
-    fn wait_for_steps(&mut self, now: SystemTime) -> Option<Duration> {
-        if self.turn >= TURN {
-            self.turn = 0;
-            self.outbox.pause(Pause::Turn);
-            return Some(Duration::ZERO);
-        }
+    /// Whether the next steps have to wait, for the client's allowance or for the turn of others.
+    fn wait_for_steps(&mut self, now: Moment) -> Option<Duration> {
         let (taken, found) = self.look_ups.as_ref()?.work();
-        let wait = self.allowance.look_up_waits(taken, found, now)?;
-        self.outbox.pause(Pause::Allowance);
-        Some(wait)
+        let wait = self.allowance.look_up_waits(taken, found, now.steady());
+        if wait.is_none() && self.turn < TURN {
+            return None;
+        }
+        self.turn = 0;
+        self.outbox.pause(if wait.is_some() { Pause::Allowance } else { Pause::Turn });
+        Some(wait.unwrap_or_default())
     }
 
     fn look_up(&mut self, generation: Generation) -> Progress {
@@ -284,7 +304,7 @@ impl Session {
     }
 
     /// Takes items that have about so many bytes.
-    fn drain_once(&mut self, bytes: usize, now: SystemTime, write: &mut impl FnMut(&[&[u8]])) -> Taken {
+    fn drain_once(&mut self, bytes: usize, now: Moment, write: &mut impl FnMut(&[&[u8]])) -> Taken {
         let mut items = std::mem::take(&mut self.taken);
         let taken = self.outbox.take(bytes, &mut items);
         let mut sent = 0;
@@ -317,7 +337,7 @@ impl Session {
         self.will = None;
     }
 
-    fn write(&self, item: &Item, now: SystemTime, write: &mut impl FnMut(&[&[u8]])) -> bool {
+    fn write(&self, item: &Item, now: Moment, write: &mut impl FnMut(&[&[u8]])) -> bool {
         match item {
             Item::Reply(text) => {
                 write(&[text.as_bytes()]);
@@ -332,7 +352,7 @@ impl Session {
         &self,
         message: &Publication,
         retained: bool,
-        now: SystemTime,
+        now: Moment,
         write: &mut impl FnMut(&[&[u8]]),
     ) -> bool {
         if message.has_expired(now) {
@@ -350,22 +370,23 @@ impl Session {
     }
 
     /// Counts a sign of life that is no frame, such as a ping: it is as much work to read.
-    pub fn count_sign(&mut self, now: SystemTime) -> Result<(), Excess> {
-        self.allowance.frame(now)
+    pub fn count_sign(&mut self, now: impl Into<Moment>) -> Result<(), Excess> {
+        self.allowance.frame(now.into().steady())
     }
 
-    pub(super) fn count_frame(&mut self, now: SystemTime) -> Result<(), Excess> {
+    pub(super) fn count_frame(&mut self, now: Moment) -> Result<(), Excess> {
         self.hub.figures.received.add(1);
-        self.allowance.frame(now)
+        self.allowance.frame(now.steady())
     }
 
-    pub(super) fn count_bad_frame(&mut self, now: SystemTime) -> Result<(), Excess> {
+    pub(super) fn count_bad_frame(&mut self, now: Moment) -> Result<(), Excess> {
         self.hub.figures.bad_frames.add(1);
-        self.allowance.bad_frame(now)
+        self.allowance.bad_frame(now.steady())
     }
 
     pub(super) fn set_will(&mut self, will: Option<Will>) {
         self.will = will;
+        self.holds(self.outside);
     }
 
     /// What becomes of a message that says nothing about it itself: who says it decides
@@ -401,8 +422,9 @@ impl Session {
     }
 
     /// Counts a request about the subscription that names so many filters, before it is looked at.
-    pub(super) fn count_request(&mut self, filters: usize, now: SystemTime) -> Result<(), Excess> {
-        self.allowance.request(STEPS_A_FRAME as usize + A_FILTER * (filters + self.filters.len()), now)
+    pub(super) fn count_request(&mut self, filters: usize, now: Moment) -> Result<(), Excess> {
+        self.allowance
+            .request(STEPS_A_FRAME as usize + A_FILTER * (filters + self.filters.len()), now.steady())
     }
 
     /// Makes room for these filters in place of the ones held. Nothing is changed before it is
@@ -415,7 +437,7 @@ impl Session {
         let mut gone: Vec<_> = places.into_values().collect();
         gone.sort_unstable();
         let change = Change { held, gone, filters, stays, last_values };
-        let new: Vec<&Filter> = change.new().collect();
+        let new: Vec<&Filter> = change.added().collect();
         // The filters of links are the operator's.
         let is_bounded = self.client.side != Side::Link;
         if last_values == LastValues::New
@@ -434,7 +456,7 @@ impl Session {
     /// Changes the subscription, and puts the answer and then the place of the last values into the outbox, all in one
     /// piece.
     pub(super) fn carry_out(&mut self, change: Change, answer: Answer) {
-        let new: Vec<&Filter> = change.new().collect();
+        let new: Vec<&Filter> = change.added().collect();
         let gone: Vec<Id> = change.gone.iter().map(|(_, id)| *id).collect();
         let is_wanted = match change.last_values {
             LastValues::None => false,
@@ -467,10 +489,10 @@ impl Session {
             look_ups.change(std::iter::empty(), change.filters.iter(), generation);
             self.look_ups = Some(Box::new(look_ups));
         } else if let Some(look_ups) = &mut self.look_ups {
-            look_ups.change(change.gone(), change.new(), generation);
+            look_ups.change(change.gone(), change.added(), generation);
         } else if is_wanted {
             let mut look_ups = LookUps::of(&change.held);
-            look_ups.change(change.gone(), change.new(), generation);
+            look_ups.change(change.gone(), change.added(), generation);
             self.look_ups = Some(Box::new(look_ups));
         }
         self.filters = change.stays.into_iter().filter_map(|stays| stays.or_else(|| ids.next())).collect();
@@ -501,7 +523,7 @@ impl Change {
         &self.filters
     }
 
-    fn new(&self) -> impl Iterator<Item = &Filter> {
+    fn added(&self) -> impl Iterator<Item = &Filter> {
         self.filters.iter().zip(&self.stays).filter(|(_, stays)| stays.is_none()).map(|(filter, _)| filter)
     }
 
@@ -533,14 +555,14 @@ pub(super) enum LastValues {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        let now = SystemTime::now();
+        let now = Moment::now();
         self.abandon_look_ups();
         self.hub.resubscribe(&self.outbox, &self.filters, &[]);
         self.outbox.close();
         if let Some(will) = self.will.take() {
             let retention = self.usual_retention(&will.topic, will.kind);
             let from = Arc::clone(&self.client.user);
-            let message = Publication::new(will.topic, &will.payload, will.kind, from, now);
+            let message = Publication::new(will.topic, &will.payload, will.kind, from, now.wall());
             // A store that is full is in the log; nobody is left to be told.
             let _ = self.publish(message, retention);
         }

@@ -15,7 +15,7 @@ use super::figures::Figures;
 use super::outbox::Outbox;
 use super::presence;
 use super::publication::{Extras, Publication};
-use super::{Hub, Retention};
+use super::{Hub, Retention, StoreFull};
 use crate::talk::control::PublishRefused;
 use crate::talk::{Kind, Reply};
 use crate::topic::Topic;
@@ -86,7 +86,7 @@ impl Ask {
     /// The message is on the disk.
     pub fn confirm(mut self) {
         if let Some(id) = self.refusal.id.take() {
-            self.answer(&Reply::PublishOk { id });
+            self.answer(&Reply::PublishOk { id, kept: true });
         }
     }
 
@@ -231,17 +231,24 @@ impl Hub {
     }
 
     /// Tells the store what has become of a last value. The channel of the topic is locked.
-    pub(super) fn tape(&self, message: &Arc<Publication>, is_kept: bool, ask: Option<Ask>) -> Promise {
-        match self.tape.get() {
-            Some(tape) if message.retention != Retention::Pass && !is_the_hubs_own(&message.topic) => {
-                tape.offer(message, !is_kept || message.retention == Retention::Clear, ask)
+    pub(super) fn tape(
+        &self,
+        message: &Arc<Publication>,
+        kept: Result<(), StoreFull>,
+        ask: Option<Ask>,
+    ) -> Promise {
+        let tape = self.tape.get().filter(|_| message.retention != Retention::Pass);
+        let tape = tape.filter(|_| !is_the_hubs_own(&message.topic));
+        // Where nothing is kept there is nothing to wait for: the answer is given by others.
+        let ask = match (ask, tape, kept) {
+            (Some(ask), None, _) | (Some(ask), _, Err(StoreFull)) => {
+                ask.withdraw();
+                None
             }
-            _ => {
-                // Nothing is kept, so there is nothing to wait for.
-                ask.into_iter().for_each(Ask::withdraw);
-                Promise::None
-            }
-        }
+            (ask, ..) => ask,
+        };
+        let forgets = kept.is_err() || message.retention == Retention::Clear;
+        tape.map_or(Promise::None, |tape| tape.offer(message, forgets, ask))
     }
 
     /// Takes a value back that was the last one when the hub ended, at the moment `ended`. Nobody is told: those who come

@@ -19,11 +19,12 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::answer::{not_recognised, refusal};
 use super::place::Place;
+use super::request::tidy_path;
 use super::{App, SideWord, gate};
 use crate::access::SignedIn;
 use crate::connection::{self, WebSocket};
 use crate::hub::Side;
-use crate::topic::Base;
+use crate::topic::{Base, TopicError};
 
 /// The protocol that a page may name in its handshake, and that is then confirmed.
 const SUBPROTOCOL: &str = "clown.talk";
@@ -81,7 +82,7 @@ pub(super) async fn talk(
 async fn enter(app: Arc<App>, place: Arc<Place>, base: &str, side: Side, request: Request) -> Response<Body> {
     let base = match Base::parse(base, &app.hub.settings().topic) {
         Ok(base) => base,
-        Err(error) => return refusal(StatusCode::NOT_FOUND, &format!("no such base: {error}")),
+        Err(error) => return no_such_base(&error, request.uri().path()),
     };
     if request.method() != Method::GET {
         return refusal(StatusCode::METHOD_NOT_ALLOWED, "a WebSocket is opened with GET");
@@ -104,6 +105,11 @@ async fn enter(app: Arc<App>, place: Arc<Place>, base: &str, side: Side, request
     let confirmed = offers_subprotocol(request.headers());
     upgrade(app, place, signed_in, base, side, request);
     switching(&accept, confirmed)
+}
+
+fn no_such_base(error: &TopicError, path: &str) -> Response<Body> {
+    let meant = tidy_path(path).map(|path| format!("; without the slash too many it is {path}"));
+    refusal(StatusCode::NOT_FOUND, &format!("no such base: {error}{}", meant.unwrap_or_default()))
 }
 
 /// Checks that this is a WebSocket handshake (RFC 6455, 4.2.1) and answers its key.

@@ -2,8 +2,8 @@
 
 use axum::body::Body;
 use axum::http::header::{
-    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, HeaderValue, ORIGIN, SEC_WEBSOCKET_KEY,
-    SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
+    AUTHORIZATION, CONNECTION, HOST, HeaderValue, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION,
+    TRANSFER_ENCODING, UPGRADE,
 };
 use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, Response, StatusCode, Uri, Version};
@@ -12,15 +12,7 @@ use super::answer::refusal;
 
 /// Refuses what different programs read in different ways: behind a proxy that reads it otherwise, it would be a door.
 pub(super) fn ambiguous(version: Version, headers: &HeaderMap) -> Option<Response<Body>> {
-    let once = [
-        HOST,
-        ORIGIN,
-        AUTHORIZATION,
-        CONTENT_LENGTH,
-        TRANSFER_ENCODING,
-        SEC_WEBSOCKET_KEY,
-        SEC_WEBSOCKET_VERSION,
-    ];
+    let once = [HOST, ORIGIN, AUTHORIZATION, TRANSFER_ENCODING, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION];
     if let Some(twice) = once.iter().find(|name| headers.get_all(*name).iter().nth(1).is_some()) {
         let sentence = format!("the header {twice} may be there only once");
         return Some(closing(refusal(StatusCode::BAD_REQUEST, &sentence)));
@@ -43,13 +35,18 @@ fn closing(mut response: Response<Body>) -> Response<Body> {
 }
 
 /// Takes the slashes too many out of the path of a door for sockets, as a URL that is joined from a base with a slash has
-/// them. Other paths stay as they are: a proxy in front may keep some of them to itself.
+/// them: in front, behind the name of the door, and at the end. Inside of a base they stay, where a level was left out by
+/// mistake. So do those of other paths: a proxy in front may keep some of them to itself.
 pub(super) fn tidy(uri: &mut Uri) {
-    let Some(path) = tidy_path(uri.path()) else { return };
-    if path != "/talk" && !path.starts_with("/talk/") && !path.starts_with("/auth/") {
+    let path = uri.path();
+    let levels = path.trim_start_matches('/');
+    let (door, base) = levels.split_once('/').unwrap_or((levels, ""));
+    let base = base.trim_matches('/');
+    let tidy = if base.is_empty() { format!("/{door}") } else { format!("/{door}/{base}") };
+    if !matches!(door, "talk" | "auth") || tidy == path {
         return;
     }
-    let text = uri.query().map_or_else(|| path.clone(), |query| format!("{path}?{query}"));
+    let text = uri.query().map_or_else(|| tidy.clone(), |query| format!("{tidy}?{query}"));
     if let Ok(path_and_query) = PathAndQuery::try_from(text) {
         *uri = Uri::from(path_and_query);
     }
@@ -78,6 +75,7 @@ mod tests {
         assert_eq!(tidied("//auth/clown-talk-server_a"), "/auth/clown-talk-server_a");
         assert_eq!(tidied("/auth/clown-talk-server_a/?x=//"), "/auth/clown-talk-server_a?x=//");
         assert_eq!(tidied("//talk//nodes/a//?side=node"), "/talk/nodes/a?side=node");
+        assert_eq!(tidied("/talk//a//b/"), "/talk/a//b", "a base that lacks a level");
         assert_eq!(tidied("/talk/"), "/talk");
         for stays in ["/", "/talk/a", "/talk/a%2F%2Fb", "//metrics", "//", "/talker/"] {
             assert_eq!(tidied(stays), stays);

@@ -7,7 +7,8 @@ use foldhash::fast::RandomState;
 
 use super::log::{Record, Rest, RowWriter, Value, milliseconds};
 use super::names::Names;
-use crate::hub::{Ask, Publication, Taped};
+use crate::hub::{Ask, Extras, Publication, Taped};
+use crate::moment::Moment;
 use crate::talk::Kind;
 use crate::topic::Topic;
 
@@ -133,8 +134,14 @@ impl Batch {
     }
 }
 
+/// What is unusual of a message. When it expires is measured by a clock that ends with the process, so what is left of the
+/// time is told by the clock on the wall.
 fn rest(message: &Publication) -> Option<Rest> {
-    let extras = message.extras();
-    (message.kind != Kind::Reading || extras.is_some())
-        .then(|| (message.kind, extras.cloned().unwrap_or_default()))
+    if message.kind == Kind::Reading && message.extras().is_none() {
+        return None;
+    }
+    let Extras { expires, passed_on, trail } = message.extras().cloned().unwrap_or_default();
+    let now = Moment::now();
+    let expires = expires.map(|expires| milliseconds(now.wall() + expires.since(now.steady())));
+    Some(Rest { kind: message.kind, expires, passed_on, trail })
 }

@@ -16,7 +16,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::hub::{Extras, Trail};
+use crate::hub::Trail;
 use crate::talk::Kind;
 
 /// The version of rows that this program writes. It reads this one only.
@@ -30,7 +30,17 @@ const CLEARED: u64 = 3;
 const EXTRAS: u64 = 4;
 
 /// What makes a value unusual: its shape, and what came with it.
-pub type Rest = (Kind, Extras);
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rest {
+    /// The shape.
+    pub kind: Kind,
+    /// When it stops being worth delivering, in milliseconds since 1970.
+    pub expires: Option<u64>,
+    /// What the publisher put into the options.
+    pub passed_on: Box<str>,
+    /// Where it has been.
+    pub trail: Option<Trail>,
+}
 
 /// One thing that was said.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -178,8 +188,8 @@ pub fn read_rest(bytes: &[u8]) -> Result<Rest, Fault> {
     if reader.0.is_empty() { Ok(rest) } else { Err(Fault::Damaged) }
 }
 
-fn put_rest((kind, extras): &Rest, bytes: &mut Vec<u8>) {
-    bytes.push(match kind {
+fn put_rest(rest: &Rest, bytes: &mut Vec<u8>) {
+    bytes.push(match rest.kind {
         Kind::Reading => 0,
         Kind::Command => 1,
         Kind::Answer => 2,
@@ -187,17 +197,17 @@ fn put_rest((kind, extras): &Rest, bytes: &mut Vec<u8>) {
     });
     let flag = |is_there: bool, flag: u8| if is_there { flag } else { 0 };
     bytes.push(
-        flag(extras.expires.is_some(), HAS_EXPIRES)
-            | flag(!extras.passed_on.is_empty(), HAS_PASSED_ON)
-            | flag(extras.trail.is_some(), HAS_TRAIL),
+        flag(rest.expires.is_some(), HAS_EXPIRES)
+            | flag(!rest.passed_on.is_empty(), HAS_PASSED_ON)
+            | flag(rest.trail.is_some(), HAS_TRAIL),
     );
-    if let Some(expires) = extras.expires {
-        put(milliseconds(expires), bytes);
+    if let Some(expires) = rest.expires {
+        put(expires, bytes);
     }
-    if !extras.passed_on.is_empty() {
-        put_bytes(extras.passed_on.as_bytes(), bytes);
+    if !rest.passed_on.is_empty() {
+        put_bytes(rest.passed_on.as_bytes(), bytes);
     }
-    if let Some(trail) = &extras.trail {
+    if let Some(trail) = &rest.trail {
         put_bytes(trail.stamp.as_bytes(), bytes);
         put_bytes(trail.heard_from.as_bytes(), bytes);
     }
@@ -287,18 +297,18 @@ impl<'a> Reader<'a> {
         if flags & !(HAS_EXPIRES | HAS_PASSED_ON | HAS_TRAIL) != 0 {
             return Err(Fault::Newer);
         }
-        let mut extras = Extras::default();
+        let mut rest = Rest { kind, expires: None, passed_on: Box::default(), trail: None };
         if flags & HAS_EXPIRES != 0 {
-            extras.expires = Some(moment(self.number()?));
+            rest.expires = Some(self.number()?);
         }
         if flags & HAS_PASSED_ON != 0 {
-            extras.passed_on = self.text()?.into();
+            rest.passed_on = self.text()?.into();
         }
         if flags & HAS_TRAIL != 0 {
             let (stamp, heard_from) = (self.text()?.into(), Arc::from(self.text()?));
-            extras.trail = Some(Trail { stamp, heard_from });
+            rest.trail = Some(Trail { stamp, heard_from });
         }
-        Ok((kind, extras))
+        Ok(rest)
     }
 }
 
@@ -313,12 +323,10 @@ mod tests {
             stamp: stamp.into(),
             heard_from: from.as_str().into(),
         });
-        let expires = prop::option::of((0..1_u64 << 50).prop_map(moment));
-        let extras =
-            (expires, "[ -~ž]{0,12}", prop::option::of(trail)).prop_map(|(expires, passed_on, trail)| {
-                Extras { expires, passed_on: passed_on.into(), trail }
-            });
-        (kind, extras)
+        let expires = prop::option::of(any::<u64>());
+        (kind, expires, "[ -~ž]{0,12}", prop::option::of(trail)).prop_map(|(kind, expires, passed_on, trail)| {
+            Rest { kind, expires, passed_on: passed_on.into(), trail }
+        })
     }
 
     type Told = (u64, Option<(u64, u64, String, Option<Rest>)>);

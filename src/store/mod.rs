@@ -123,10 +123,4 @@ impl Store {
         // The thread tells, whatever happens to it.
         let _ = self.ended.await;
     }
-
-    /// As [`stop`](Self::stop), at a sign.
-    pub async fn stop_at(self, sign: impl Future<Output = ()>) {
-        sign.await;
-        self.stop().await;
-    }
 }

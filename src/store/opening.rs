@@ -3,14 +3,15 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::folder::{FileId, Folder};
 use super::head::{Head, Kept, Unsettled};
-use super::log::{self, milliseconds, moment};
+use super::log::{self, Rest, milliseconds, moment};
 use super::names::Names;
 use super::tables::{Checked, Fault, Numbers, Order, Tables};
 use crate::hub::{Extras, Hub, Restored, Restoring};
+use crate::moment::Moment;
 use crate::talk::Kind;
 use crate::topic::Topic;
 
@@ -57,7 +58,7 @@ pub(super) fn open(
     most_bytes: u64,
     using: Use,
 ) -> Result<Opened, Fault> {
-    let now = SystemTime::now();
+    let now = Moment::now();
     match try_to_open(folder, hub, most_bytes, using, now) {
         Ok(opened) => return Ok(opened),
         Err(Fault::Damaged(why)) => set_aside(folder, hub, &why, 0, now)?,
@@ -79,7 +80,7 @@ fn try_to_open(
     hub: &Hub,
     most_bytes: u64,
     using: Use,
-    now: SystemTime,
+    now: Moment,
 ) -> Result<Opened, Fault> {
     folder.look()?;
     let (id, is_old) = folder.prepare().map_err(|error| unwritable(&error))?;
@@ -119,8 +120,8 @@ fn try_to_open(
 }
 
 /// Moves a damaged file away, and tells the operator all of it.
-pub(super) fn set_aside(folder: &Folder, hub: &Hub, why: &str, saved: u64, now: SystemTime) -> Result<(), Fault> {
-    let kept = folder.set_aside(milliseconds(now) / 1000).map_err(|error| unwritable(&error))?;
+pub(super) fn set_aside(folder: &Folder, hub: &Hub, why: &str, saved: u64, now: Moment) -> Result<(), Fault> {
+    let kept = folder.set_aside(milliseconds(now.wall()) / 1000).map_err(|error| unwritable(&error))?;
     hub.figures().store_replaced.add(1);
     tracing::error!(why, saved, file = %kept.display(),
         "the store was damaged: the file was set aside as it is, what could be read of it goes into a new one");
@@ -159,7 +160,7 @@ macro_rules! from_both_ends {
 
 struct Reading<'h> {
     hub: &'h Hub,
-    now: SystemTime,
+    now: Moment,
     using: Use,
     account: Account,
     /// By their numbers, with whether they have a value; without a name where that is damaged.
@@ -173,7 +174,7 @@ impl Reading<'_> {
         self.read_names(tables);
         let (mut head, newest_time) = self.read_log(tables)?;
         let life = tables.life().ok().flatten().unwrap_or_default();
-        let ended = moment(life.at.max(newest_time)).min(self.now);
+        let ended = moment(life.at.max(newest_time)).min(self.now.wall());
         let mut forgotten = Vec::new();
         let (mut account, mut older) = (std::mem::take(&mut self.account), Vec::new());
         from_both_ends!(account, tables.last, |topic, row: Checked<Unsettled>| match row {
@@ -260,15 +261,21 @@ impl Reading<'_> {
             *has_value = true;
             return true;
         }
-        let (kind, extras) = kept.rest.as_deref().cloned().unwrap_or((Kind::Reading, Extras::default()));
-        if let Some(expires) = extras.expires.filter(|expires| *expires <= self.now) {
+        let wall = milliseconds(self.now.wall());
+        let expires = kept.rest.as_ref().and_then(|rest| rest.expires);
+        if let Some(expires) = expires.filter(|expires| *expires <= wall) {
             self.account.expired += 1;
             // By the clock of now, which may be wrong, it is not delivered. It goes when the hub has outlived it.
-            *has_value = expires > ended;
+            *has_value = expires > milliseconds(ended);
             return *has_value;
         }
         *has_value = true;
         let topic = topic.clone();
+        let expires = expires.map(|expires| self.now.steady().after(Duration::from_millis(expires - wall)));
+        let (kind, extras) = match kept.rest.as_deref().cloned() {
+            None => (Kind::Reading, Extras::default()),
+            Some(Rest { kind, passed_on, trail, .. }) => (kind, Extras { expires, passed_on, trail }),
+        };
         let (time, from) = (moment(kept.time), Arc::clone(user));
         let restored = Restored { topic: topic.clone(), payload: &kept.payload, kind, time, from, extras };
         match self.hub.restore(restored, ended) {

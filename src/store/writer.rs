@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -21,6 +21,7 @@ use super::walk::Walk;
 use super::{Durability, Settings};
 use crate::backoff::Backoff;
 use crate::hub::{Hub, Tape};
+use crate::moment::Moment;
 use crate::seldom::Seldom;
 
 /// How often it comes by: under `relaxed`, and where somebody may wait for the disk.
@@ -204,7 +205,7 @@ impl Writer {
     /// One transaction: what waits, if it is due, and a slice of the other duties.
     fn write(&mut self, now: Instant, is_due: bool, sync: bool, clean: bool) {
         let Some(tables) = &mut self.tables else { return };
-        let time = milliseconds(SystemTime::now());
+        let time = milliseconds(Moment::now().wall());
         let plan = is_due.then(|| self.batch.plan(self.seq + 1, time, &mut self.names));
         let orphans: Vec<_> = self.names.orphans(SLICE).collect();
         let head = &self.head;
@@ -292,7 +293,7 @@ impl Writer {
             self.tables = None;
             self.was_replaced = true;
             if let Some(folder) = &self.folder
-                && opening::set_aside(folder, &self.hub, why, 0, SystemTime::now()).is_ok()
+                && opening::set_aside(folder, &self.hub, why, 0, Moment::now()).is_ok()
             {
                 self.file = None;
             }
@@ -360,7 +361,7 @@ impl Writer {
                 // Another file, or none: what it holds is not what this hub has written.
                 if folder.id().is_some() {
                     let why = "another file stood in its place";
-                    opening::set_aside(folder, &self.hub, why, 0, SystemTime::now()).map_err(text)?;
+                    opening::set_aside(folder, &self.hub, why, 0, Moment::now()).map_err(text)?;
                 }
                 self.begin_anew()?;
             }

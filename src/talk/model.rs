@@ -1,7 +1,6 @@
 //! What the name of a topic says about its message: the four shapes of Clown.Model.
 
-/// The shape of a message, read off its topic relative to the base of whoever sent it
-/// (`docs/protocol.md`, clause 6.1).
+/// The shape of a message: its topic shows it (`docs/protocol.md`, clause 6.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// A measurement or a state: worth keeping, and worth replacing by a newer one. Whatever is none of the others.
@@ -15,10 +14,10 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The shape of a message on `relative`, a topic relative to its sender's base.
-    pub fn of(relative: &str) -> Self {
-        let Some((before, last)) = relative.rsplit_once('/') else {
-            return match relative {
+    /// The shape of a message on this topic: of a node the topic relative to its base, of a dashboard the whole topic.
+    pub fn of(topic: &str) -> Self {
+        let Some((before, last)) = topic.rsplit_once('/') else {
+            return match topic {
                 "boot" | "presence" | "$sub" => Self::Notification,
                 _ => Self::Reading,
             };

@@ -87,7 +87,7 @@ async fn what_the_hub_refuses_is_told_with_topic_and_reason() {
     let refused = run(&["pub", "--url", &url], "[\"home/a\", 1]\n[\"cellar/a\", 2]\n[\"home/b\", 3]\n");
     assert_eq!(refused.code, Some(3));
     assert_snapshot!(refused.stderr, @r"
-    clown-hub: cellar/a: forbidden
+    clown-hub: cellar/a: forbidden: this takes the right publish
     clown-hub: no filter in `publish` of this account names the topic; `clown-hub access explain USER publish TOPIC` says what it may
     clown-hub: 1 of 3 messages were refused
     ");

@@ -6,7 +6,7 @@
 //! bounds, last values or limits; the first text of a connection is its opening and is answered.
 //!
 //! ```sh
-//! cargo build --release --workspace
+//! cargo build --release && cargo build --release -p clown-hub-bench
 //! target/release/clown-hub-bench fanout --vs target/release/floor
 //! ```
 

@@ -40,6 +40,8 @@ pub(crate) struct Attack {
     turn: usize,
     pace: Pace,
     unanswered: usize,
+    /// Answers that were no good ones.
+    refusals: usize,
     said: Said,
     got: Got,
 }
@@ -81,20 +83,25 @@ impl Attack {
             bytes
         };
         let texts = match &plan.says {
-            Says::These(texts) => texts.iter().map(framed).collect(),
+            Says::These(texts) | Says::Largest(texts) => texts.iter().map(framed).collect(),
             Says::Numbered(..) | Says::Nothing => Vec::new(),
         };
         let got = Got { filters, ..Got::default() };
         let pace = Pace::new(clock::now());
-        let (turn, unanswered, said) = (0, 0, Said::default());
-        let mut attack = Self { plan, door, fleet, speaker, texts, turn, pace, unanswered, said, got };
-        attack.got.filters += attack.settle()?;
+        let (turn, unanswered, refusals, said) = (0, 0, 0, Said::default());
+        let mut attack =
+            Self { plan, door, fleet, speaker, texts, turn, pace, unanswered, refusals, said, got };
+        attack.got.filters += attack.hold_filters()?;
         Ok(attack)
     }
 
-    /// Has the one that speaks hold its filters, and open; returns how many filters it holds.
-    fn settle(&mut self) -> anyhow::Result<usize> {
-        let held = hold(&mut self.fleet, self.speaker, &self.plan.filters)?;
+    /// Has the one that speaks hold its filters; returns how many it holds.
+    fn hold_filters(&mut self) -> anyhow::Result<usize> {
+        hold(&mut self.fleet, self.speaker, &self.plan.filters)
+    }
+
+    /// Not before the attack begins: who sleeps for long is cut off.
+    fn open(&mut self) {
         if self.plan.sleeps {
             self.fleet.fall_asleep(self.speaker);
         }
@@ -102,12 +109,12 @@ impl Attack {
             self.fleet.put(self.speaker, opening.as_bytes());
             self.fleet.flush(self.speaker);
         }
-        Ok(held)
     }
 
     /// Goes on until it is stopped, and leaves.
     pub(crate) fn run(mut self, stop: &AtomicBool) -> anyhow::Result<Got> {
         self.pace = Pace::new(clock::now());
+        self.open();
         while !stop.load(Ordering::Relaxed) {
             if let Says::Nothing = self.plan.says {
                 self.come_and_vanish();
@@ -149,6 +156,11 @@ impl Attack {
                     let text = format!("{before}{:09}{after}", self.turn);
                     self.fleet.put(self.speaker, text.as_bytes());
                 }
+                Says::Largest(_) => {
+                    if let Some(bytes) = self.texts.get(self.refusals).or(self.texts.last()) {
+                        self.fleet.put_framed(self.speaker, bytes);
+                    }
+                }
                 Says::These(_) | Says::Nothing => {
                     if let Some(bytes) = self.texts.get(self.turn % self.texts.len().max(1)) {
                         self.fleet.put_framed(self.speaker, bytes);
@@ -166,8 +178,12 @@ impl Attack {
 
     fn listen(&mut self) -> anyhow::Result<()> {
         let (speaker, mut answers) = (self.speaker, 0);
+        let refusals = &mut self.refusals;
         self.fleet.turn_within(Duration::from_millis(1), &mut |client, text, _| {
-            answers += usize::from(client == speaker && is_answer(text));
+            if client == speaker && is_answer(text) {
+                answers += 1;
+                *refusals += usize::from(!is_good(text));
+            }
         })?;
         self.unanswered = self.unanswered.saturating_sub(answers);
         Ok(())
@@ -177,8 +193,9 @@ impl Attack {
     fn come_again(&mut self, stop: &AtomicBool) {
         while !stop.load(Ordering::Relaxed) {
             let came = self.fleet.join_again(self.speaker, BASE, Side::Node, &[]);
-            match came.and_then(|()| self.settle()) {
+            match came.and_then(|()| self.hold_filters()) {
                 Ok(_) => {
+                    self.open();
                     (self.pace, self.unanswered) = (Pace::new(clock::now()), 0);
                     return;
                 }
@@ -227,17 +244,21 @@ fn keep_values(fleet: &mut Fleet, values: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Adds filters until all are held, or the hub refuses; returns how many are.
+/// Adds filters until all are held, or the hub refuses a single one more; returns how many are.
 fn hold(fleet: &mut Fleet, client: usize, filters: &[String]) -> anyhow::Result<usize> {
-    let mut held = 0;
-    for part in filters.chunks((filters.len() / 20).max(1)) {
-        let filters = serde_json::json!({ "filters": part });
-        fleet.put(client, format!("[\"clown.talk/-/subscription/add\", {filters}]").as_bytes());
+    let (mut held, mut size) = (0, filters.len().div_ceil(20));
+    while let Some(rest) = filters.get(held..)
+        && let Some(part) = rest.get(..size.min(rest.len()))
+        && !part.is_empty()
+    {
+        let list = serde_json::json!({ "filters": part });
+        fleet.put(client, format!("[\"clown.talk/-/subscription/add\", {list}]").as_bytes());
         fleet.flush(client);
-        if !wait_for_answer(fleet, client)? {
-            break;
+        if wait_for_answer(fleet, client)? {
+            held += part.len();
+        } else {
+            size /= 2;
         }
-        held += part.len();
     }
     Ok(held)
 }
