@@ -46,7 +46,8 @@ fn usual_directory(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBu
         let first = list.to_str()?.split(':').next()?.to_owned();
         Some(PathBuf::from(first)).filter(|path| path.is_absolute())
     });
-    let of_the_user = || path("XDG_STATE_HOME").or_else(|| path("HOME").map(|home| home.join(".local/state")));
+    let of_the_user =
+        || path("XDG_STATE_HOME").or_else(|| path("HOME").map(|home| home.join(".local/state")));
     of_the_unit.or_else(|| of_the_user().map(|state| state.join("clown-hub")))
 }
 
@@ -57,12 +58,17 @@ mod tests {
     #[test]
     fn state_is_kept_where_the_system_keeps_it_and_never_in_the_current_directory() {
         let found = |set: &[(&str, &str)]| {
-            usual_directory(|name| set.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into()))
+            usual_directory(|name| {
+                set.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into())
+            })
         };
         let home = ("HOME", "/home/jana");
         assert_eq!(found(&[home]), Some("/home/jana/.local/state/clown-hub".into()));
         assert_eq!(found(&[home, ("XDG_STATE_HOME", "/state")]), Some("/state/clown-hub".into()));
-        assert_eq!(found(&[home, ("STATE_DIRECTORY", "/var/lib/clown-hub:/x")]), Some("/var/lib/clown-hub".into()));
+        assert_eq!(
+            found(&[home, ("STATE_DIRECTORY", "/var/lib/clown-hub:/x")]),
+            Some("/var/lib/clown-hub".into())
+        );
         assert_eq!(found(&[("HOME", "jana"), ("XDG_STATE_HOME", "."), ("STATE_DIRECTORY", "x")]), None);
         assert_eq!(found(&[]), None);
     }

@@ -30,8 +30,8 @@ pub use self::mistake::{Mistake, Mistakes};
 pub(crate) use self::mistake::{plain, quoted};
 use self::reader::{Asked, Reader};
 pub use self::settings::{
-    Bridges, Durability, Figures, Limits, Log, LogFormat, Outbox, Place, Retained, Routes, Run, Server, Settings,
-    Simulator, Store, Users, WebOrigin,
+    Bridges, Durability, Figures, Limits, Log, LogFormat, Outbox, Place, Retained, Routes, Run, Server,
+    Settings, Simulator, Store, Users, WebOrigin,
 };
 
 /// Every key with its default, unit and meaning: a whole configuration, fit to be printed and edited.

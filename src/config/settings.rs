@@ -428,7 +428,10 @@ impl Store {
         Self {
             directory: reader.place("store.directory"),
             durability: reader
-                .choice("store.durability", [("relaxed", Durability::Relaxed), ("commit", Durability::Commit)])
+                .choice(
+                    "store.durability",
+                    [("relaxed", Durability::Relaxed), ("commit", Durability::Commit)],
+                )
                 .unwrap_or_default(),
             write: reader.milliseconds("store.write_milliseconds", 10..=60_000),
             sync: reader.seconds("store.sync_seconds", 1..=3600),

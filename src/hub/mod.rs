@@ -219,11 +219,7 @@ impl Hub {
 
     /// Routes a message to everybody who wants it, and keeps it if it is to be kept. Never waits. The publisher's own
     /// session, `origin`, gets it only if it asked for echo.
-    pub(crate) fn publish(
-        &self,
-        message: Publication,
-        origin: Option<SessionId>,
-    ) -> Result<(), StoreFull> {
+    pub(crate) fn publish(&self, message: Publication, origin: Option<SessionId>) -> Result<(), StoreFull> {
         self.publish_and_ask(message, origin, None).map(drop)
     }
 

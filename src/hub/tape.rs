@@ -290,7 +290,10 @@ impl Hub {
         visit: &mut impl FnMut(Publication),
     ) -> Option<usize> {
         let mut channels = Vec::new();
-        let next = self.last_values.lock().leaves_from(place, most, &mut |channel| channels.push(Arc::clone(channel)));
+        let next = self
+            .last_values
+            .lock()
+            .leaves_from(place, most, &mut |channel| channels.push(Arc::clone(channel)));
         for channel in channels.iter().filter(|channel| !is_the_hubs_own(&channel.topic)) {
             channel.last_value_since(number).into_iter().for_each(&mut *visit);
         }

@@ -103,7 +103,12 @@ impl<L> Trie<L> {
 
     /// Visits the leaves of about `most` places side by side in memory, from the place `from` on. Returns where to go on. A
     /// leaf stays where it is, so what is there all the time is visited once it has returned nothing.
-    pub fn leaves_from<'a>(&'a self, from: usize, most: usize, visit: &mut impl FnMut(&'a L)) -> Option<usize> {
+    pub fn leaves_from<'a>(
+        &'a self,
+        from: usize,
+        most: usize,
+        visit: &mut impl FnMut(&'a L),
+    ) -> Option<usize> {
         self.nodes.some(from, most).filter_map(|node| node.leaf.as_ref()).for_each(visit);
         Some(from + most).filter(|next| *next < self.nodes.places())
     }

@@ -131,7 +131,8 @@ impl Folder {
         DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(&lost)?;
         let name = format!("hub-{seconds}-damaged.db");
         for ending in BESIDE {
-            match fs::rename(self.path.join(format!("{NAME}{ending}")), lost.join(format!("{name}{ending}"))) {
+            match fs::rename(self.path.join(format!("{NAME}{ending}")), lost.join(format!("{name}{ending}")))
+            {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 Ok(()) | Err(_) => {}
             }
@@ -141,7 +142,9 @@ impl Folder {
 
     /// Bytes of the file and of what SQLite puts beside it.
     pub(super) fn bytes(&self) -> u64 {
-        let len = |ending: &&str| fs::metadata(self.path.join(format!("{NAME}{ending}"))).map_or(0, |file| file.len());
+        let len = |ending: &&str| {
+            fs::metadata(self.path.join(format!("{NAME}{ending}"))).map_or(0, |file| file.len())
+        };
         BESIDE.iter().take(2).map(len).sum()
     }
 }
@@ -159,7 +162,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("state/hub");
         let first = Folder::take(&path).unwrap();
-        assert_eq!(Folder::take(&path).unwrap_err().to_string(), format!("another hub uses it: process {}", std::process::id()));
+        assert_eq!(
+            Folder::take(&path).unwrap_err().to_string(),
+            format!("another hub uses it: process {}", std::process::id())
+        );
         drop(first);
         Folder::take(&path).unwrap();
     }

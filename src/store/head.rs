@@ -175,7 +175,8 @@ mod tests {
                     found.insert(topic, unsettled.clone());
                 }
             }
-            let text = |(topic, unsettled): (u64, Unsettled)| Some((topic, unsettled.value?.payload.to_string()));
+            let text =
+                |(topic, unsettled): (u64, Unsettled)| Some((topic, unsettled.value?.payload.to_string()));
             found.into_iter().filter_map(text).collect()
         }
     }

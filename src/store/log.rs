@@ -319,14 +319,12 @@ mod tests {
 
     fn rest() -> impl Strategy<Value = Rest> {
         let kind = prop::sample::select(vec![Kind::Reading, Kind::Command, Kind::Answer, Kind::Notification]);
-        let trail = ("[a-z.0-9 ]{0,20}", "[a-z]{0,8}").prop_map(|(stamp, from)| Trail {
-            stamp: stamp.into(),
-            heard_from: from.as_str().into(),
-        });
+        let trail = ("[a-z.0-9 ]{0,20}", "[a-z]{0,8}")
+            .prop_map(|(stamp, from)| Trail { stamp: stamp.into(), heard_from: from.as_str().into() });
         let expires = prop::option::of(any::<u64>());
-        (kind, expires, "[ -~ž]{0,12}", prop::option::of(trail)).prop_map(|(kind, expires, passed_on, trail)| {
-            Rest { kind, expires, passed_on: passed_on.into(), trail }
-        })
+        (kind, expires, "[ -~ž]{0,12}", prop::option::of(trail)).prop_map(
+            |(kind, expires, passed_on, trail)| Rest { kind, expires, passed_on: passed_on.into(), trail },
+        )
     }
 
     type Told = (u64, Option<(u64, u64, String, Option<Rest>)>);

@@ -85,13 +85,22 @@ impl Store {
         let mut writer = Writer::new(Arc::clone(hub), Arc::clone(&tape), settings.clone());
         match Folder::take(&settings.directory) {
             Ok(folder) => writer.begin(folder).map_err(|fault| {
-                refused(&fault, "the file was not changed; start the hub that has written it, or name another folder")
+                refused(
+                    &fault,
+                    "the file was not changed; start the hub that has written it, or name another folder",
+                )
             })?,
             Err(why @ Closed::Locked(_)) => {
-                return Err(refused(&why, "stop that one, or name another folder; an empty name is no store"));
+                return Err(refused(
+                    &why,
+                    "stop that one, or name another folder; an empty name is no store",
+                ));
             }
             Err(why @ Closed::Unwritable(_)) if is_named => {
-                return Err(refused(&why, "give the hub's user the right to write there, or name another folder"));
+                return Err(refused(
+                    &why,
+                    "give the hub's user the right to write there, or name another folder",
+                ));
             }
             Err(why @ Closed::Unwritable(_)) => writer.begin_away(&why),
         }
@@ -105,7 +114,9 @@ impl Store {
         let run = move || {
             let ran = catch_unwind(AssertUnwindSafe(|| writer.run(&seen)));
             if ran.is_err() {
-                tracing::error!("the store has ended by a fault of the hub: last values are kept in memory only; please report it");
+                tracing::error!(
+                    "the store has ended by a fault of the hub: last values are kept in memory only; please report it"
+                );
                 hub.figures().store_state.set(writer::AWAY);
             }
             tape.close();

@@ -52,12 +52,7 @@ pub(super) enum Use {
 }
 
 /// Opens the file of a folder.
-pub(super) fn open(
-    folder: &Folder,
-    hub: &Hub,
-    most_bytes: u64,
-    using: Use,
-) -> Result<Opened, Fault> {
+pub(super) fn open(folder: &Folder, hub: &Hub, most_bytes: u64, using: Use) -> Result<Opened, Fault> {
     let now = Moment::now();
     match try_to_open(folder, hub, most_bytes, using, now) {
         Ok(opened) => return Ok(opened),
@@ -104,10 +99,16 @@ fn try_to_open(
     }
     let Account { values, damaged, expired, no_room, .. } = account;
     if damaged > 0 {
-        tracing::error!(damaged, "the store has rows that are not what was written: their values are lost, all others are back");
+        tracing::error!(
+            damaged,
+            "the store has rows that are not what was written: their values are lost, all others are back"
+        );
     }
     if no_room > 0 {
-        tracing::warn!(no_room, "not all last values of the store have room in memory: raise retained.topics or retained.bytes");
+        tracing::warn!(
+            no_room,
+            "not all last values of the store have room in memory: raise retained.topics or retained.bytes"
+        );
     }
     if using == Use::LookOnly {
         tracing::debug!("the store was looked through");
@@ -131,7 +132,9 @@ pub(super) fn set_aside(folder: &Folder, hub: &Hub, why: &str, saved: u64, now: 
 fn unwritable(error: &std::io::Error) -> Fault {
     match error.kind() {
         std::io::ErrorKind::StorageFull => Fault::Full,
-        std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => Fault::ReadOnly(error.to_string()),
+        std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
+            Fault::ReadOnly(error.to_string())
+        }
         _ => Fault::Other(error.to_string()),
     }
 }

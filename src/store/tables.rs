@@ -115,7 +115,11 @@ impl Tables {
              PRAGMA mmap_size=0; PRAGMA cache_size=-4096; PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF;
              PRAGMA cell_size_check=ON;",
         )?;
-        connection.pragma_update(None, "max_page_count", i64::try_from(most_bytes / PAGE).unwrap_or(i64::MAX))?;
+        connection.pragma_update(
+            None,
+            "max_page_count",
+            i64::try_from(most_bytes / PAGE).unwrap_or(i64::MAX),
+        )?;
         let mut tables = Self { connection };
         tables.migrate(STEPS, path)?;
         Ok(tables)
@@ -135,7 +139,11 @@ impl Tables {
             let transaction = self.connection.transaction()?;
             transaction.execute_batch(step)?;
             transaction.pragma_update(None, "application_id", APPLICATION)?;
-            transaction.pragma_update(None, "user_version", i64::try_from(version + 1).unwrap_or(i64::MAX))?;
+            transaction.pragma_update(
+                None,
+                "user_version",
+                i64::try_from(version + 1).unwrap_or(i64::MAX),
+            )?;
             transaction.commit()?;
         }
         Ok(())
@@ -171,12 +179,20 @@ impl Tables {
     }
 
     /// All topics with their numbers.
-    pub(super) fn topics(&self, order: Order, take: impl FnMut(u64, Checked<&str>) -> bool) -> Result<(), Fault> {
+    pub(super) fn topics(
+        &self,
+        order: Order,
+        take: impl FnMut(u64, Checked<&str>) -> bool,
+    ) -> Result<(), Fault> {
         self.names("topic", order, take)
     }
 
     /// All users with their numbers.
-    pub(super) fn users(&self, order: Order, take: impl FnMut(u64, Checked<&str>) -> bool) -> Result<(), Fault> {
+    pub(super) fn users(
+        &self,
+        order: Order,
+        take: impl FnMut(u64, Checked<&str>) -> bool,
+    ) -> Result<(), Fault> {
         self.names("user", order, take)
     }
 
@@ -256,7 +272,11 @@ impl Tables {
 
     /// Does all that `act` does, or nothing. With `sync` it is on the medium when this returns, and so is everything
     /// before it; else it is with the kernel, which a dying process does not take along.
-    pub(super) fn write<T>(&mut self, sync: bool, act: impl FnOnce(&Writing<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
+    pub(super) fn write<T>(
+        &mut self,
+        sync: bool,
+        act: impl FnOnce(&Writing<'_>) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
         let synchronous = if sync { "FULL" } else { "NORMAL" };
         self.connection.pragma_update(None, "synchronous", synchronous)?;
         let writing = Writing(self.connection.transaction()?);
@@ -285,11 +305,17 @@ pub(super) struct Writing<'t>(Transaction<'t>);
 
 impl Writing<'_> {
     pub(super) fn add_topic(&self, id: u64, name: &str) -> Result<(), Fault> {
-        self.run("INSERT OR REPLACE INTO topic VALUES (?1, ?2, ?3)", params![id.cast_signed(), name, name_sum(id, name)])
+        self.run(
+            "INSERT OR REPLACE INTO topic VALUES (?1, ?2, ?3)",
+            params![id.cast_signed(), name, name_sum(id, name)],
+        )
     }
 
     pub(super) fn add_user(&self, id: u64, name: &str) -> Result<(), Fault> {
-        self.run("INSERT OR REPLACE INTO user VALUES (?1, ?2, ?3)", params![id.cast_signed(), name, name_sum(id, name)])
+        self.run(
+            "INSERT OR REPLACE INTO user VALUES (?1, ?2, ?3)",
+            params![id.cast_signed(), name, name_sum(id, name)],
+        )
     }
 
     pub(super) fn forget_topic(&self, id: u64) -> Result<(), Fault> {
@@ -322,7 +348,10 @@ impl Writing<'_> {
 
     pub(super) fn live(&self, life: Life) -> Result<(), Fault> {
         let sum = life_sum(life.at, u64::from(life.clean));
-        self.run("INSERT OR REPLACE INTO life VALUES (1, ?1, ?2, ?3)", params![life.at.cast_signed(), life.clean, sum])
+        self.run(
+            "INSERT OR REPLACE INTO life VALUES (1, ?1, ?2, ?3)",
+            params![life.at.cast_signed(), life.clean, sum],
+        )
     }
 
     fn run(&self, sql: &str, values: impl rusqlite::Params) -> Result<(), Fault> {
@@ -396,7 +425,12 @@ mod tests {
 
     fn all(tables: &Tables) -> Vec<(u64, Checked<Unsettled>)> {
         let mut found = Vec::new();
-        tables.last(Order::Up, |topic, value| { found.push((topic, value)); true }).unwrap();
+        tables
+            .last(Order::Up, |topic, value| {
+                found.push((topic, value));
+                true
+            })
+            .unwrap();
         found
     }
 
@@ -405,10 +439,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("hub.db");
         let mut tables = Tables::open(&path, 1 << 30).unwrap();
-        tables.write(true, |writing| {
-            writing.settle(1, &value("1"))?;
-            writing.settle(2, &value("2"))
-        }).unwrap();
+        tables
+            .write(true, |writing| {
+                writing.settle(1, &value("1"))?;
+                writing.settle(2, &value("2"))
+            })
+            .unwrap();
         tables.close().unwrap();
         let mut tables = Tables::open(&path, 1 << 30).unwrap();
         tables.check().unwrap();

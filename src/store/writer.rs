@@ -128,7 +128,8 @@ impl Writer {
 
     fn take_over(&mut self, opened: Opened) {
         let Opened { tables, id, names, head, seq, changed, was_replaced } = opened;
-        (self.tables, self.file, self.names, self.head, self.seq) = (Some(tables), Some(id), names, head, seq);
+        (self.tables, self.file, self.names, self.head, self.seq) =
+            (Some(tables), Some(id), names, head, seq);
         let now_offline = changed.iter().filter_map(|topic| self.hub.last_value(topic));
         now_offline.for_each(|message| self.batch.keep(message));
         if was_replaced {
@@ -177,8 +178,11 @@ impl Writer {
                 && let Some(times) = BEHIND.again("store")
             {
                 let skipped = self.hub.figures().store_skipped.value();
-                tracing::warn!(skipped, times = times.times,
-                    "the store cannot keep up: values did not fit into its queue, all are gone through again");
+                tracing::warn!(
+                    skipped,
+                    times = times.times,
+                    "the store cannot keep up: values did not fit into its queue, all are gone through again"
+                );
             }
         }
     }
@@ -191,9 +195,8 @@ impl Writer {
             self.head.begin_settling(self.seq);
         }
         let is_time = now.duration_since(self.written) >= self.settings.write;
-        let is_due = self.batch.is_asked_for()
-            || self.batch.bytes() >= LARGE
-            || (is_time && (!self.batch.is_empty()));
+        let is_due =
+            self.batch.is_asked_for() || self.batch.bytes() >= LARGE || (is_time && (!self.batch.is_empty()));
         let is_duty = self.head.is_settling() || self.names.orphans(1).next().is_some();
         let sync = self.batch.is_asked_for()
             || self.unsynced.is_some_and(|since| now.duration_since(since) >= self.settings.sync);
@@ -333,7 +336,10 @@ impl Writer {
         match self.reopen() {
             Ok(()) => {
                 let seconds = self.away.take().map_or(0, |away| now.duration_since(away.since).as_secs());
-                tracing::info!(seconds, "the store can be written again: all that was said meanwhile is written now");
+                tracing::info!(
+                    seconds,
+                    "the store can be written again: all that was said meanwhile is written now"
+                );
             }
             Err(why) => {
                 self.hub.figures().store_failed.add(1);
@@ -377,7 +383,8 @@ impl Writer {
 
     fn begin_anew(&mut self) -> Result<(), String> {
         let Some(folder) = &self.folder else { return Ok(()) };
-        let (tables, id) = opening::open_empty(folder, self.settings.bytes).map_err(|fault| fault.to_string())?;
+        let (tables, id) =
+            opening::open_empty(folder, self.settings.bytes).map_err(|fault| fault.to_string())?;
         (self.tables, self.file) = (Some(tables), Some(id));
         (self.names, self.head, self.seq, self.lived) = (Names::default(), Head::default(), 0, None);
         self.walk.want(0);
@@ -426,8 +433,12 @@ impl Writer {
         self.write(Instant::now(), true, true, is_whole);
         match self.tables.take().map(Tables::close) {
             Some(Ok(())) => tracing::info!("the store is closed: all last values are in it"),
-            Some(Err(fault)) => tracing::warn!(%fault, "the store is not closed as it should be; the next start reads its journal"),
-            None => tracing::error!("the hub ends while its store cannot be written: what was said since then is lost"),
+            Some(Err(fault)) => {
+                tracing::warn!(%fault, "the store is not closed as it should be; the next start reads its journal")
+            }
+            None => tracing::error!(
+                "the hub ends while its store cannot be written: what was said since then is lost"
+            ),
         }
     }
 }

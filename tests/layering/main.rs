@@ -102,7 +102,16 @@ const ROOMS: &[Room] = &[
         without: &["store/tables.rs"],
         rooms: &["hub", "talk", "topic", "moment", "seldom", "backoff"],
         crates: &["crc32c", "foldhash", "thiserror", "tokio", "tracing"],
-        never: &["rusqlite", "std::net", "std::env", "tokio::net", "tokio::fs", "tokio::spawn", "axum", "hyper"],
+        never: &[
+            "rusqlite",
+            "std::net",
+            "std::env",
+            "tokio::net",
+            "tokio::fs",
+            "tokio::spawn",
+            "axum",
+            "hyper",
+        ],
     },
     Room {
         files: &["config/"],

@@ -128,7 +128,10 @@ async fn survives_kills(setting: &str, may_be_lost: Duration) {
         for (topic, (value, _)) in &found {
             let modulus: u64 = topic.rsplit('/').next().unwrap().parse().unwrap();
             assert_eq!(value.as_u64().unwrap() % 50, modulus);
-            assert!(value.as_u64().unwrap() + 50 > newest.min(safe), "{topic} is {value}, {safe} was acknowledged");
+            assert!(
+                value.as_u64().unwrap() + 50 > newest.min(safe),
+                "{topic} is {value}, {safe} was acknowledged"
+            );
         }
         acknowledged.clear();
         let mut node = Client::open(&hub, "/talk/n?side=node", r#"{"filters": []}"#).await;
@@ -203,7 +206,8 @@ async fn a_second_hub_does_not_start_and_names_the_first() {
 /// What a hub says that does not start with this folder.
 fn starts_not(dir: &Path) -> String {
     let directory = format!("store.directory={}", dir.display());
-    let ran = run_to_the_end(&["--listen", "127.0.0.1:0", "--set", &directory, "--set", "simulator.run=off"], "");
+    let ran =
+        run_to_the_end(&["--listen", "127.0.0.1:0", "--set", &directory, "--set", "simulator.run=off"], "");
     let said = String::from_utf8(ran.stderr).unwrap();
     assert_eq!(ran.status.code(), Some(2), "{said}");
     said
@@ -238,7 +242,11 @@ async fn a_file_of_a_newer_version_or_of_another_program_ends_the_start_and_is_n
         assert_eq!(fs::read(&file).unwrap(), changed);
         fs::write(&file, good).unwrap();
     }
-    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2, "the file and the lock, and nothing beside them");
+    assert_eq!(
+        fs::read_dir(dir.path()).unwrap().count(),
+        2,
+        "the file and the lock, and nothing beside them"
+    );
 }
 
 #[tokio::test]
@@ -296,7 +304,8 @@ async fn a_damaged_copy_gives_back_what_is_whole_and_never_a_wrong_value() {
                 bytes[page..page + 1024].fill(0);
             }
             _ => {
-                let (from, to) = (1024 * (1 + next(good.len() / 1024 - 1)), 1024 * (1 + next(good.len() / 1024 - 1)));
+                let (from, to) =
+                    (1024 * (1 + next(good.len() / 1024 - 1)), 1024 * (1 + next(good.len() / 1024 - 1)));
                 bytes.copy_within(from..from + 1024, to);
             }
         }
@@ -315,7 +324,12 @@ async fn a_damaged_copy_gives_back_what_is_whole_and_never_a_wrong_value() {
         hub.stopped().await;
         let hub = Hub::with_store(damaged.path(), &[]);
         let again = under(&hub, "n/t").await;
-        assert!(again.len() >= found.len(), "what came back once is there to stay: {} of {}", again.len(), found.len());
+        assert!(
+            again.len() >= found.len(),
+            "what came back once is there to stay: {} of {}",
+            again.len(),
+            found.len()
+        );
     }
     assert!(whole > 0, "nothing ever came back");
 }
@@ -339,7 +353,11 @@ impl Small {
 
     fn remount(&self, how: &str) -> bool {
         let options = format!("remount,{how}");
-        Command::new("mount").args(["-o", &options]).arg(self.0.path()).status().is_ok_and(|status| status.success())
+        Command::new("mount")
+            .args(["-o", &options])
+            .arg(self.0.path())
+            .status()
+            .is_ok_and(|status| status.success())
     }
 }
 
@@ -402,8 +420,9 @@ impl Worn {
         let worn = Self { dir: folder() };
         fs::File::create(worn.image()).unwrap().set_len(32 << 20).unwrap();
         fs::create_dir(worn.place()).unwrap();
-        let made = Command::new("mkfs.ext4").arg("-q").arg(worn.image()).status().is_ok_and(|made| made.success());
-        if made && worn.mount() && worn.trigger().is_some_and(|trigger| trigger.exists()) {
+        let made =
+            Command::new("mkfs.ext4").arg("-q").arg(worn.image()).status().is_ok_and(|made| made.success());
+        if made && worn.mount(&worn.image()) && worn.trigger().is_some_and(|trigger| trigger.exists()) {
             return Some(worn);
         }
         println!("not tested: this process may not make a file system on an image");
@@ -418,9 +437,9 @@ impl Worn {
         self.dir.path().join("place")
     }
 
-    fn mount(&self) -> bool {
+    fn mount(&self, image: &Path) -> bool {
         let mut mount = Command::new("mount");
-        mount.args(["-o", "loop,errors=remount-ro"]).args([self.image(), self.place()]);
+        mount.args(["-o", "loop,errors=remount-ro"]).args([image, &self.place()]);
         mount.status().is_ok_and(|status| status.success())
     }
 
@@ -434,11 +453,14 @@ impl Worn {
         fs::write(self.trigger().unwrap(), "test").unwrap();
     }
 
-    /// As somebody does who looks after the machine: taken off, checked, and mounted again.
+    /// As somebody does who looks after the machine: taken off, checked, and mounted again. A copy of it, as the hub's open
+    /// files hold the old one.
     fn is_mended(&self) -> bool {
         Command::new("umount").arg("-l").arg(self.place()).status().unwrap();
-        let checked = Command::new("e2fsck").arg("-fy").arg(self.image()).output().unwrap();
-        checked.status.code().is_some_and(|code| code < 4) && self.mount()
+        let copy = self.dir.path().join("copy");
+        fs::copy(self.image(), &copy).unwrap();
+        let checked = Command::new("e2fsck").arg("-fy").arg(&copy).output().unwrap();
+        checked.status.code().is_some_and(|code| code < 4) && self.mount(&copy)
     }
 }
 
@@ -498,7 +520,10 @@ async fn a_folder_that_cannot_be_made_ends_the_start_if_it_was_named() {
     let file = dir.path().join("a-file");
     fs::write(&file, "").unwrap();
     let said = starts_not(&file.join("store"));
-    assert!(said.contains("cannot be used (store.directory)") && said.contains("name another folder"), "{said}");
+    assert!(
+        said.contains("cannot be used (store.directory)") && said.contains("name another folder"),
+        "{said}"
+    );
 }
 
 #[tokio::test]
@@ -560,7 +585,10 @@ async fn who_asks_too_much_at_once_is_told_so_and_the_others_are_answered() {
         match topic.as_str().unwrap() {
             "clown.talk/-/publish/ok" => confirmed += 1,
             "clown.talk/-/publish/error" => {
-                assert!(payload["reason"].as_str().unwrap().starts_with("not published: 1000 messages"), "{payload}");
+                assert!(
+                    payload["reason"].as_str().unwrap().starts_with("not published: 1000 messages"),
+                    "{payload}"
+                );
                 refused += 1;
             }
             other => panic!("{other}"),
