@@ -15,7 +15,7 @@ use super::ending::Ending;
 use super::outgoing::Outgoing;
 use super::{Incoming, Wire};
 use crate::hub::Side;
-use crate::talk::{Frames, Reply};
+use crate::talk::{Frames, Reply, Request};
 
 /// How much is read at once.
 const READ: usize = 4096;
@@ -183,7 +183,7 @@ fn complaint(error: &serde_json::Error) -> Cow<'static, str> {
 impl Hello {
     pub(crate) fn parse(line: &str) -> Result<Self, Ending> {
         match Frames::of(line).next() {
-            Some(Ok(frame)) if frame.topic == "clown.talk/-/config/set" => {
+            Some(Ok(frame)) if frame.topic == Request::CONFIGURE => {
                 serde_json::from_str(frame.payload).map_err(|error| Ending::NotSignedIn(complaint(&error)))
             }
             _ => Err(Ending::NotSignedIn(FIRST_LINE.into())),
