@@ -28,6 +28,13 @@ pub(super) struct Account {
     pub(super) hash: Hash,
 }
 
+impl Account {
+    /// Whether who has signed in with one of them is as good as signed in with the other.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.user == other.user && self.hash == other.hash
+    }
+}
+
 /// Everybody who may come in, one account at least. `Debug` shows names, not hashes.
 pub struct Accounts {
     /// Sorted by name, each name once, never empty.
@@ -79,6 +86,11 @@ impl Accounts {
     /// All names with their rights, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Rights)> {
         self.sorted.iter().map(|account| (&*account.user.name, &*account.user.rights))
+    }
+
+    /// All of them, sorted by name.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Arc<Account>> {
+        self.sorted.iter()
     }
 
     pub(super) fn find(&self, name: &str) -> Option<&Arc<Account>> {

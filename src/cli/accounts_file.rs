@@ -133,8 +133,6 @@ fn write(path: &Path, text: &str) -> std::io::Result<()> {
 
 /// What the hub would refuse is never written.
 fn check(text: &str, path: &Path) -> Result<(), OperatorError> {
-    Accounts::parse(text, &path.display().to_string()).map(drop).map_err(|mistakes| {
-        let mistakes: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
-        OperatorError::new(format!("accounts\n{}", mistakes.join("\n")))
-    })
+    let parsed = Accounts::parse(text, &path.display().to_string());
+    parsed.map(drop).map_err(|mistakes| OperatorError::list("accounts", mistakes))
 }

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::exit::{broken, help_end};
 use super::hub_args::HubArgs;
-use super::{block_on, output};
+use super::{block_on, escape, output};
 use crate::client::{Connection, Failure, Heard};
 use crate::talk::{Frames, Reply};
 
@@ -138,7 +138,7 @@ fn object(base: &str, node: &Node) -> String {
     let values =
         values.iter().filter_map(|(topic, value)| Some((&**topic, serde_json::from_str(value).ok()?)));
     let object = Object { node: base, state, since, topics, values: values.collect() };
-    serde_json::to_string(&object).unwrap_or_default() + "\n"
+    escape::json(&serde_json::to_string(&object).unwrap_or_default()).into_owned() + "\n"
 }
 
 fn table(nodes: &BTreeMap<String, Node>, now: OffsetDateTime) -> String {
@@ -153,8 +153,8 @@ fn table(nodes: &BTreeMap<String, Node>, now: OffsetDateTime) -> String {
             values.push("…".to_owned());
         }
         [
-            base.clone(),
-            node.state.clone(),
+            escape::escaped(base).into_owned(),
+            escape::escaped(&node.state).into_owned(),
             age(&node.since, now),
             node.values.len().to_string(),
             values.join("  "),
@@ -173,10 +173,11 @@ fn table(nodes: &BTreeMap<String, Node>, now: OffsetDateTime) -> String {
 }
 
 fn short(topic: &str, value: &str) -> String {
+    let (topic, value) = (escape::escaped(topic), escape::readable_json(value));
     let value: String = if value.chars().count() > VALUE_CHARS {
         value.chars().take(VALUE_CHARS - 1).chain(['…']).collect()
     } else {
-        value.to_owned()
+        value.into_owned()
     };
     format!("{topic} {value}")
 }

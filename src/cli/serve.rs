@@ -11,14 +11,16 @@ use anyhow::Context;
 use clap::Args;
 use tokio::net::{TcpListener, TcpSocket};
 
-use super::{OperatorError, ServeArgs, key_and_value, logging};
+use super::banner::{Facts, addresses, banner};
+use super::{OperatorError, ServeArgs, key_and_value, logging, memory};
 use crate::access::{self, Access, Accounts};
 use crate::config::{self, Run, Settings};
 use crate::connection::Patience;
 use crate::hub::{self, Bounds, Client, Hub, Rates, Rights, Side};
 use crate::links;
+use crate::log::Log;
 use crate::server::{self, Server};
-use crate::shutdown::{Ended, Shutdown, Signals};
+use crate::shutdown::{Ended, Shutdown, Signals, Stage};
 use crate::simulator::Kit;
 use crate::simulator::run::{Pace, in_hub};
 use crate::topic::Base;
@@ -34,7 +36,11 @@ pub(super) fn serve(args: ServeArgs) -> anyhow::Result<()> {
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         tracing::warn!(%error, "the limit of open files could not be raised");
     }
-    runtime(settings.server.io_threads)?.block_on(run(settings, accounts))
+    let runtime = runtime(settings.server.io_threads)?;
+    let ended = runtime.block_on(run(settings, accounts));
+    // A file on a drive that hangs, or a name server that does not answer, would hold the end.
+    runtime.shutdown_background();
+    ended
 }
 
 /// Where the configuration is found; the same flags for everything that reads it.
@@ -78,7 +84,7 @@ fn sources(
 }
 
 fn load(sources: &config::Sources) -> anyhow::Result<Settings> {
-    Ok(config::load(sources).map_err(|mistakes| OperatorError::new(format!("configuration\n{mistakes}")))?)
+    Ok(config::load(sources).map_err(|mistakes| OperatorError::list("configuration", mistakes.iter()))?)
 }
 
 pub(super) fn configuration(args: ServeArgs) -> anyhow::Result<Settings> {
@@ -94,15 +100,14 @@ pub(super) fn accounts(file: &Path) -> anyhow::Result<Accounts> {
     let shown = file.display();
     match std::fs::read_to_string(file) {
         Ok(text) => Ok(Accounts::parse(&text, &shown.to_string()).map_err(|mistakes| {
-            let mistakes: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
-            OperatorError::new(format!("accounts\n{}", mistakes.join("\n")))
+            OperatorError::list("accounts", &mistakes)
         })?),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && file == Path::new(DEMO_WITHOUT) => {
             Ok(Accounts::demo())
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(OperatorError::new(format!(
-            "{shown}: there is no such file; write it after config/users.toml.example, or leave users.file out \
-             to try the hub with the demo user"
+            "{shown}: there is no such file; `clown-hub user add NAME --subscribe '#' --publish '#' --users {shown}` \
+             begins it, or leave users.file out to try the hub with the demo user"
         ))
         .into()),
         Err(error) => Err(OperatorError::new(format!(
@@ -122,7 +127,7 @@ pub(super) fn refuse_demo_elsewhere(accounts: &Accounts, settings: &Settings) ->
         let file = settings.users.file.display();
         return Err(OperatorError::new(format!(
             "refusing to listen on {open} with the demo user clown, whose password everybody knows: \
-             set up accounts in {file} (see config/users.toml.example and `clown-hub user hash`), \
+             make an account in {file} with `clown-hub user add NAME --subscribe '#' --publish '#'`, \
              or listen on 127.0.0.1"
         ))
         .into());
@@ -130,7 +135,7 @@ pub(super) fn refuse_demo_elsewhere(accounts: &Accounts, settings: &Settings) ->
     match accounts.has_demo_password() {
         Some(user) => Err(OperatorError::new(format!(
             "refusing to listen on {open}: the account {user} has the demo password, which everybody knows; \
-             give it another one with `clown-hub user hash`, or listen on 127.0.0.1"
+             give it another one with `clown-hub user passwd {user}`, or listen on 127.0.0.1"
         ))
         .into()),
         None => Ok(()),
@@ -166,10 +171,10 @@ async fn run(settings: Settings, accounts: Accounts) -> anyhow::Result<()> {
         Some(address) => Some(bind(address, "server.line_listen")?),
         None => None,
     };
-    let is_demo = accounts.is_demo();
+    let (is_demo, count) = (accounts.is_demo(), accounts.iter().count());
     let shutdown = Shutdown::default();
     let hub = Hub::new(hub_settings(&settings), SystemTime::now());
-    let access = Access::new(accounts, &access_settings(&settings))?;
+    let access = Access::new(accounts, &access_settings(&settings), shutdown.drain().clone())?;
     let server = Server::new(Arc::clone(&hub), access, server_settings(&settings, is_demo), shutdown.clone());
 
     let address = http.local_addr()?;
@@ -179,11 +184,22 @@ async fn run(settings: Settings, accounts: Accounts) -> anyhow::Result<()> {
         server.serve_lines(lines);
     }
     server.tell_figures();
-    let bridges = settings.bridges.directory.clone();
-    shutdown.spawn(links::run(Arc::clone(&hub), bridges, settings.figures.every, shutdown.clone()));
+    server.end_what_expires();
+    let (folder, every) = (settings.bridges.directory.clone(), settings.figures.every);
+    shutdown.spawn_in(Stage::Links, links::run(Arc::clone(&hub), folder, every, shutdown.clone()));
     let simulated = simulate(&hub, &settings, is_demo, &shutdown);
     let boards = is_demo || settings.diagnostics.enabled;
-    say_where(address, line_address, is_demo, boards, &simulated);
+    say_where(&Facts {
+        http: address,
+        lines: line_address,
+        machine: &addresses(),
+        accounts: (!is_demo).then(|| {
+            let file = std::path::absolute(&settings.users.file).unwrap_or(settings.users.file);
+            (count, file.display().to_string())
+        }),
+        boards,
+        simulated: &simulated,
+    });
 
     signals.next().await;
     tracing::info!("draining: no new connections, clients get what is queued; a second signal cuts them off");
@@ -251,43 +267,17 @@ fn simulate(hub: &Arc<Hub>, settings: &Settings, is_demo: bool, shutdown: &Shutd
             bases.push(base);
         }
     }
-    tracing::info!(nodes = bases.len(), "simulated nodes are on");
+    if let Some(first) = bases.first() {
+        tracing::info!(nodes = bases.len(), ?first, "simulated nodes are on");
+    }
     bases
 }
 
 /// The first thing that a person sees. It goes to standard output, the log to standard error.
-fn say_where(
-    address: SocketAddr,
-    lines: Option<SocketAddr>,
-    is_demo: bool,
-    boards: bool,
-    simulated: &[Base],
-) {
-    let ip = address.ip();
-    let host =
-        if ip.is_unspecified() { "THIS-MACHINE".to_owned() } else { SocketAddr::new(ip, 0).to_string() };
-    let address = format!("{}:{}", host.trim_end_matches(":0"), address.port());
-    let (page_user, user) =
-        if is_demo { ("clown:bigclown@", "clown:bigclown") } else { ("", "USER:PASSWORD") };
-    let base =
-        simulated.first().map_or_else(|| "nodes/bridge/0".to_owned(), Base::to_string).replace('/', "_");
-    let more = match simulated.len() {
-        0 | 1 => String::new(),
-        nodes => format!(" and {} more", nodes - 1),
-    };
-    let lines = [
-        Some(format!("Clown Hub {}", env!("CARGO_PKG_VERSION"))),
-        Some(format!("  page       http://{page_user}{address}/")),
-        is_demo.then(|| "  demo user  clown, password bigclown, from this machine only".to_owned()),
-        Some(format!("  WebSocket  ws://{user}@{address}/auth/clown-talk-server_{base}")),
-        lines.map(|lines| format!("  TCP lines  {lines}")),
-        boards.then(|| format!("  new board  http://{page_user}{address}/diagnostics")),
-        simulated.first().map(|first| format!("  simulated  {first}{more}")),
-    ];
-    let text: String = lines.into_iter().flatten().map(|line| line + "\n").collect();
-    let mut out = std::io::stdout().lock();
-    // Nobody may be reading, and that is no reason to stop.
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+fn say_where(facts: &Facts<'_>) {
+    let text = banner(facts);
+    // Nobody may be reading, and that is no reason to wait or to stop.
+    let _ = Log::to(std::io::stdout()).and_then(|mut out| out.write_all(text.as_bytes()));
 }
 
 fn hub_settings(settings: &Settings) -> hub::Settings {
@@ -307,6 +297,7 @@ fn hub_settings(settings: &Settings) -> hub::Settings {
         retain_always: settings.retained.always.clone(),
         retain_never: settings.retained.never.clone(),
         cached_routes: settings.routes.cached,
+        memory_bytes: settings.limits.memory_bytes.unwrap_or_else(memory::a_quarter),
     }
 }
 

@@ -7,8 +7,8 @@ use clap::{Args, ValueEnum};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::exit::broken;
-use super::hub_args::Secret;
+use super::exit::{broken, help_end};
+use super::hub_args::{HubArgs, Secret};
 use super::{OperatorError, logging};
 use crate::client::Address;
 use crate::config::LogFormat;
@@ -20,17 +20,17 @@ use crate::topic::{Base, Limits};
 /// Run simulated nodes as clients of a hub.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  clown-hub sim ws://clown:bigclown@127.0.0.1:8080 --base nodes/bridge/7 --nodes 3"
+    after_help = help_end!("Example:\n  clown-hub sim --url ws://clown:bigclown@127.0.0.1:8080 --base nodes/bridge/7 --nodes 3")
 )]
 pub(super) struct SimArgs {
-    /// The hub, as ws://USER:PASSWORD@HOST:PORT; with a base behind it, for one node
-    #[arg(value_name = "URL")]
-    url: Secret,
+    /// The hub, as with --url
+    #[arg(value_name = "URL", hide = true)]
+    place: Option<Secret>,
     /// Which hardware
     #[arg(long, value_enum, default_value_t = KitArg::Bridge)]
     kit: KitArg,
     /// Where the first node stands; the next ones count on from its last level
-    /// [default: nodes/bridge/0, or node for a TOWER]
+    /// [default: the base of the URL, else nodes/bridge/0, or node for a TOWER]
     #[arg(long, value_name = "TOPIC")]
     base: Option<String>,
     /// How many nodes
@@ -42,6 +42,8 @@ pub(super) struct SimArgs {
     /// How fast time runs: 60 makes an hour of a minute
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = speed)]
     speed: f64,
+    #[command(flatten)]
+    hub: HubArgs,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -92,24 +94,35 @@ async fn run(addresses: Vec<Address>, args: &SimArgs) -> anyhow::Result<()> {
 
 /// One address per node.
 fn addresses(args: &SimArgs) -> anyhow::Result<Vec<Address>> {
-    let address = args.url.address("the URL")?;
-    if address.has_path() {
-        if args.nodes != 1 {
-            return Err(OperatorError::new(
-                "a URL with a path is for one node; leave the path out and give --base",
-            )
-            .into());
+    let address = match &args.place {
+        Some(url) => url.address("the URL")?,
+        None => args.hub.address()?,
+    };
+    let url = address.without_user();
+    let path = url.path().trim_matches('/').to_owned();
+    if path.starts_with("auth/") || url.query().is_some() {
+        if args.nodes != 1 || args.base.is_some() {
+            let sentence = "a URL with a path of its own is for one node; leave the path out and give --base";
+            return Err(OperatorError::new(sentence).into());
         }
         return Ok(vec![address]);
     }
+    let path = path.strip_prefix("talk/").unwrap_or(&path);
+    let path = percent_encoding::percent_decode_str(path).decode_utf8_lossy();
     let limits = Limits::default();
     let base = match (&args.base, args.kit) {
-        (Some(base), _) => base,
+        (Some(base), _) if path.is_empty() || path == "talk" => base,
+        (Some(_), _) => {
+            let sentence =
+                format!("the base is given twice, by --base and as {path} in the URL; leave one out");
+            return Err(OperatorError::new(sentence).into());
+        }
+        (None, _) if !path.is_empty() && path != "talk" => &*path,
         (None, KitArg::Bridge) => "nodes/bridge/0",
         (None, KitArg::Tower) => "node",
     };
     let base = Base::parse(base, &limits)
-        .map_err(|error| OperatorError::new(format!("--base {base:?}: {error}")))?;
+        .map_err(|error| OperatorError::new(format!("the base {base:?}: {error}")))?;
     let bases = base.numbered(args.nodes as usize, &limits);
     Ok(bases.iter().map(|base| address.at(base.as_str())).collect())
 }
@@ -121,7 +134,8 @@ mod tests {
     #[test]
     fn each_node_has_an_address_of_its_own() {
         let args = SimArgs {
-            url: Secret::from("ws://cl%40wn:p%3Aw@hub.local:8080".to_owned()),
+            place: Some(Secret::from("ws://cl%40wn:p%3Aw@hub.local:8080".to_owned())),
+            hub: HubArgs::default(),
             kit: KitArg::Bridge,
             base: Some("nodes/bridge/7".to_owned()),
             nodes: 2,

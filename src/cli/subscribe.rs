@@ -10,20 +10,19 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use self::format::Formatter;
+use self::format::{Formatter, Look};
 use super::arguments::no_url;
 use super::duration::duration;
 use super::exit::{broken, help_end};
 use super::hub_args::HubArgs;
 use super::output::{self, Output, notice, reader_gone};
-use super::{OperatorError, block_on};
+use super::{OperatorError, block_on, habit};
 use crate::backoff::Backoff;
 use crate::client::{Address, Connection, Failure, Heard};
 use crate::talk::{Frames, Reply};
 
 const AFTER_HELP: &str = help_end!(
     "Examples:
-  clown-hub sub
   clown-hub sub 'thermometer/#' relay/+ --format json --count 10
   clown-hub sub --retained only --format csv --timestamps > now.csv"
 );
@@ -50,6 +49,9 @@ pub(super) struct SubArgs {
     /// Print last values `only` and end, or leave them out (`no`)
     #[arg(long, value_name = "WHICH", value_enum, hide_possible_values = true)]
     retained: Option<Retained>,
+    /// Print all as it came, without escapes; for pipes and files only
+    #[arg(long)]
+    raw: bool,
     /// Connect again when the hub goes away
     #[arg(long)]
     reconnect: bool,
@@ -79,6 +81,14 @@ fn typed_filter(text: &str) -> Result<String, String> {
 }
 
 pub(super) fn subscribe(args: &SubArgs) -> anyhow::Result<()> {
+    if args.raw && output::is_terminal() {
+        let sentence = "--raw is for pipes and files: here the words of others could give your terminal commands; \
+                        leave --raw out, or add | less or > FILE";
+        return Err(OperatorError::new(sentence).into());
+    }
+    for filter in &args.filters {
+        habit::wildcards(filter).map_err(OperatorError::new)?;
+    }
     let address = args.hub.address()?;
     block_on(async {
         let mut printer = Printer::new(args);
@@ -194,7 +204,12 @@ struct Printer {
 
 impl Printer {
     fn new(args: &SubArgs) -> Self {
-        let formatter = Formatter::new(args.format, args.timestamps, output::in_colour());
+        let look = match (args.raw, output::in_colour()) {
+            (true, _) => Look::Raw,
+            (false, true) => Look::Coloured,
+            (false, false) => Look::Escaped,
+        };
+        let formatter = Formatter::new(args.format, args.timestamps, look);
         Self { output: Output::default(), formatter, retained: args.retained, count: args.count, printed: 0 }
     }
 
@@ -215,7 +230,7 @@ impl Printer {
                 }
                 Some(Ok(Reply::Skipped { count })) => {
                     notice(&format!(
-                        "{count} readings gave way to newer ones, as they were not read fast enough"
+                        "{count} readings were skipped: newer ones came before they could be printed"
                     ));
                 }
                 Some(_) => {}

@@ -95,7 +95,8 @@ impl Defaults {
     pub(super) fn file(&self, origin: &str, text: &str, mistakes: &mut Vec<Mistake>) -> Option<Layer> {
         let (table, errors) = DeTable::parse_recoverable(text);
         if !errors.is_empty() {
-            mistakes.extend(all_syntax(origin, text, errors));
+            let is_key = |name: &str| self.keys().any(|key| key.rsplit('.').next() == Some(name));
+            mistakes.extend(all_syntax(origin, text, errors, is_key));
             return None;
         }
         let mut layer = Layer::default();
@@ -262,7 +263,12 @@ pub(super) fn broken(origin: &str, sentence: &str) -> Mistake {
 }
 
 /// The first mistakes of syntax, in their order and one a line: what follows on a line follows from that.
-fn all_syntax(origin: &str, text: &str, mut errors: Vec<toml::de::Error>) -> Vec<Mistake> {
+fn all_syntax(
+    origin: &str,
+    text: &str,
+    mut errors: Vec<toml::de::Error>,
+    is_key: impl Fn(&str) -> bool,
+) -> Vec<Mistake> {
     errors.sort_by_key(|error| error.span().unwrap_or_default().start);
     let mut mistakes = Vec::new();
     let mut before = None;
@@ -270,13 +276,30 @@ fn all_syntax(origin: &str, text: &str, mut errors: Vec<toml::de::Error>) -> Vec
         let start = error.span().unwrap_or_default().start;
         let between = before.replace(start).and_then(|before| text.get(before..start));
         if between.is_none_or(|between| between.contains('\n')) {
-            mistakes.push(syntax(origin, text, error));
+            let mistake = syntax(origin, text, error);
+            let line = text.get(..start).unwrap_or(text).matches('\n').count();
+            mistakes.push(match text.lines().nth(line).and_then(|line| in_quotes(line, &is_key)) {
+                Some(right) => {
+                    broken(origin, &format!("line {}: a text is in quotes; write {right}", line + 1))
+                }
+                None => mistake,
+            });
         }
         if mistakes.len() == SYNTAX_MISTAKES {
             break;
         }
     }
     mistakes
+}
+
+/// The line as it was meant, where a text has no quotes. Values of keys that there are not may be secrets.
+fn in_quotes(line: &str, is_key: impl Fn(&str) -> bool) -> Option<String> {
+    let (key, value) = line.split_once('=')?;
+    let value = value.split(" #").next().unwrap_or(value).trim();
+    let key = key.trim();
+    let is_bare = !value.is_empty() && !value.contains(['"', '\'', '\\', '[', '{']);
+    (is_bare && is_key(key) && value.len() <= 80 && DeTable::parse(&format!("x = {value}")).is_err())
+        .then(|| format!("{key} = {}", quoted(value)))
 }
 
 /// Line and column count from 1, the column in characters.

@@ -83,6 +83,8 @@ pub struct Limits {
     pub vanished: Duration,
     /// The longest batch a client may ask for; zero allows none.
     pub batch: Duration,
+    /// Bytes of all that waits or is unfinished, over all connections; `None` for a share of the machine's memory.
+    pub memory_bytes: Option<usize>,
 }
 
 /// Section `[outbox]`, for each reader.
@@ -214,7 +216,7 @@ pub enum Run {
     Off,
 }
 
-/// The origin of a web page just as a browser sends it: `null`, or a scheme, a host and, where it is not the usual
+/// The origin of a web page just as a browser sends it: `null` or `file://` for pages on disk, or a scheme, a host and, where it is not the usual
 /// one, a port. Lower case, no path and no slash at the end (RFC 6454, 6.2).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct WebOrigin(String);
@@ -228,7 +230,7 @@ impl WebOrigin {
     /// The door. What no browser sends is refused, as it would silently allow nothing.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let refused = |why: &str| Err(format!("{} {why}", quoted(text)));
-        if text == "null" {
+        if text == "null" || text == "file://" {
             return Ok(Self(text.to_owned()));
         }
         let Some((scheme, host)) = text.split_once("://") else {
@@ -347,6 +349,8 @@ impl Limits {
             write: reader.seconds("limits.write_seconds", 1..=3600),
             vanished: reader.seconds("limits.vanished_seconds", 8..=3600),
             batch: reader.milliseconds("limits.batch_milliseconds", 0..=60_000),
+            memory_bytes: Some(reader.count("limits.memory_bytes", 0..=MIB * MIB, "bytes"))
+                .filter(|bytes| *bytes > 0),
         }
     }
 }

@@ -11,7 +11,7 @@ use std::path::Path;
 use toml::de::DeTable;
 
 use self::reader::Reader;
-use super::settings::LinkSettings;
+use super::settings::Plan;
 use super::small_file;
 use crate::config::plain;
 use crate::topic::Limits;
@@ -117,7 +117,7 @@ pub fn shown(path: &Path) -> String {
 }
 
 /// Reads the file of a link.
-pub fn load(path: &Path, limits: &Limits) -> Result<LinkSettings, Vec<Mistake>> {
+pub fn load(path: &Path, limits: &Limits) -> Result<Plan, Vec<Mistake>> {
     let file = shown(path);
     let broken = |sentence: String| vec![Mistake { file: file.clone(), line: None, key: None, sentence }];
     let name = match name(path) {
@@ -129,7 +129,7 @@ pub fn load(path: &Path, limits: &Limits) -> Result<LinkSettings, Vec<Mistake>> 
 }
 
 /// As [`load`], from a text.
-pub fn parse(name: &str, file: &str, text: &str, limits: &Limits) -> Result<LinkSettings, Vec<Mistake>> {
+pub fn parse(name: &str, file: &str, text: &str, limits: &Limits) -> Result<Plan, Vec<Mistake>> {
     let (table, errors) = DeTable::parse_recoverable(text);
     let mut reader = Reader { file, text, limits, mistakes: Vec::new() };
     if let Some(error) = errors.first() {

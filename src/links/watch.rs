@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::file::{self, Mistake};
-use super::settings::LinkSettings;
+use super::settings::Plan;
 use crate::topic::Limits;
 
 /// Files that are looked at in one folder.
@@ -16,7 +15,7 @@ const MOST_FILES: usize = 1000;
 #[derive(Debug)]
 pub(super) enum Change {
     /// It is new, or it says something else.
-    There(Arc<LinkSettings>),
+    There(Plan),
     /// It is new or changed, and does not make sense.
     Bad(String, Vec<Mistake>),
     /// It is gone.
@@ -47,7 +46,7 @@ pub(super) struct Watch {
     directory: PathBuf,
     seen: BTreeMap<PathBuf, Seen>,
     /// What the files said last, by path.
-    said: BTreeMap<PathBuf, Option<Arc<LinkSettings>>>,
+    said: BTreeMap<PathBuf, Option<Plan>>,
     is_first: bool,
     /// Whether the last look found nothing that could be read.
     is_unreadable: bool,
@@ -124,12 +123,11 @@ impl Watch {
         due
     }
 
-    fn take(&mut self, path: PathBuf, loaded: Result<LinkSettings, Vec<Mistake>>) -> Option<Change> {
+    fn take(&mut self, path: PathBuf, loaded: Result<Plan, Vec<Mistake>>) -> Option<Change> {
         match loaded {
-            Ok(settings) => {
-                let settings = Arc::new(settings);
-                let before = self.said.insert(path, Some(Arc::clone(&settings))).flatten();
-                (before.as_ref() != Some(&settings)).then_some(Change::There(settings))
+            Ok(plan) => {
+                let before = self.said.insert(path, Some(plan.clone())).flatten();
+                (before.as_ref() != Some(&plan)).then_some(Change::There(plan))
             }
             Err(mistakes) => {
                 let name = name(&path);
@@ -185,7 +183,7 @@ mod tests {
 
     async fn looks(watch: &mut Watch) -> Vec<String> {
         let told = |change: Change| match change {
-            Change::There(settings) => format!("there {}", settings.name),
+            Change::There(plan) => format!("there {}", plan.link.name),
             Change::Bad(name, mistakes) => format!("bad {name} {}", mistakes.len()),
             Change::Gone(name) => format!("gone {name}"),
         };

@@ -123,10 +123,23 @@ fn name(name: String) -> Result<String, String> {
     if name.chars().count() > MAX_NAME {
         return Err(format!("key name has more than {MAX_NAME} characters"));
     }
-    if name.trim().is_empty() || name.chars().any(char::is_control) {
-        return Err("key name must have a visible character and no control character".to_owned());
+    if name.trim().is_empty() || name.chars().any(|c| c.is_control() || is_unseen(c)) {
+        return Err(
+            "key name must have a visible character, and no control, format or bidi character".to_owned()
+        );
     }
     Ok(name)
+}
+
+/// Whether a character changes how the text around it is shown and is not seen itself: Unicode's categories Cf, Zl and
+/// Zp, and the fillers that look like a blank. A name with one could pass for another in a log.
+fn is_unseen(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}'
+        | '\u{8e2}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0e}'
+        | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1343f}'
+        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// The keys of a request's payload. Unknown ones are left alone, `null` is the same as absent.
@@ -184,6 +197,10 @@ pub enum Reply {
         /// The JSON text of the publisher's `id`.
         #[serde(with = "wire::json_text")]
         id: String,
+        /// Whether there is nothing to be said about it; else the message passed where its sender may think that it is
+        /// the last value now (clause 5.2).
+        #[serde(default = "wire::yes", skip_serializing_if = "wire::is_yes")]
+        kept: bool,
     },
     /// The frame was no frame, or the message was refused.
     #[serde(rename = "clown.talk/-/publish/error")]

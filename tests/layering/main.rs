@@ -134,6 +134,7 @@ const ROOMS: &[Room] = &[
         without: &[],
         rooms: &["hub", "talk", "seldom"],
         crates: &[
+            "bytes",
             "futures_util",
             "memchr",
             "parking_lot",
@@ -233,7 +234,7 @@ const ROOMS: &[Room] = &[
         files: &["shutdown.rs"],
         without: &[],
         rooms: &[],
-        crates: &["tokio", "tokio_util"],
+        crates: &["foldhash", "parking_lot", "tokio", "tokio_util"],
         never: &["std::fs", "std::net", "tokio::net"],
     },
 ];

@@ -112,19 +112,25 @@ async fn what_the_rules_do_not_allow_is_forbidden_and_the_connection_stays() {
         let answer = refused(&mut client, &format!(r#"["{topic}", 1, {{"id": "x"}}]"#)).await;
         assert_eq!(
             (&answer["reason"], &answer["id"], &answer["topic"]),
-            (&"forbidden".into(), &"x".into(), &topic.into())
+            (&"forbidden: this takes the right publish".into(), &"x".into(), &topic.into())
         );
     }
     let answer = refused(&mut client, r#"["a/b/set", 1, {"retain": true, "id": 7}]"#).await;
-    assert_eq!((&answer["reason"], &answer["id"]), (&"forbidden".into(), &7.into()));
+    assert_eq!(
+        (&answer["reason"], &answer["id"]),
+        (&"forbidden: this takes the right retain".into(), &7.into())
+    );
     for filter in ["#", "bystander/#", "+/b", "$SYS/#"] {
         let request = format!(r#"["clown.talk/-/subscription/add", {{"filters": ["a/b", "{filter}"]}}]"#);
         let answer = client.asks(&request, "subscription/error").await;
-        assert_eq!(answer, serde_json::json!({"reason": "forbidden", "filters": [filter]}));
+        assert_eq!(
+            answer,
+            serde_json::json!({"reason": "forbidden: this takes the right subscribe", "filters": [filter]})
+        );
     }
     let answer =
         client.asks(r#"["clown.talk/-/config/set", {"will": ["bystander/thing", 1]}]"#, "config/error").await;
-    assert_eq!(answer["reason"], "key will: forbidden");
+    assert_eq!(answer["reason"], "key will: forbidden: this takes the right publish");
     let answer = client.asks(r#"["clown.talk/-/subscription/get", {}]"#, "subscription/ok").await;
     assert_eq!(answer["filters"], serde_json::json!(["a/#"]));
     client.publish("a/b/set", "1").await;

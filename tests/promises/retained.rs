@@ -116,7 +116,10 @@ async fn a_user_without_the_right_may_not_say_what_is_kept() {
     let mut node = Client::open_as(&hub, "anna", "/talk/a?side=node", r#"{"filters": []}"#).await;
     for retain in ["true", "false"] {
         let frame = format!(r#"["b/c", 1, {{"id": 1, "retain": {retain}}}]"#);
-        assert_eq!(node.asks(&frame, "publish/error").await["reason"], "forbidden");
+        assert_eq!(
+            node.asks(&frame, "publish/error").await["reason"],
+            "forbidden: this takes the right retain"
+        );
     }
     node.publish("b/c", "2").await;
     let mut late = Client::open_as(&hub, "anna", "/talk/a", r#"{"filters": ["b/c"]}"#).await;

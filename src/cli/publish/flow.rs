@@ -57,10 +57,13 @@ pub(super) struct Flow {
     arrived: Cell<u64>,
     tally: Cell<Tally>,
     answered: Notify,
+    /// `--retain` takes a right of its own; whether that was said.
+    retain: bool,
+    advised: Cell<bool>,
 }
 
 impl Flow {
-    pub(super) fn new(limits: HubLimits, confirm: bool) -> Self {
+    pub(super) fn new(limits: HubLimits, confirm: bool, retain: bool) -> Self {
         let rate = limits.messages_per_second.map(|rate| f64::from(rate.max(1)));
         let window = limits.messages_per_second.map_or(WINDOW, |rate| rate.clamp(1, WINDOW));
         let window = if confirm { window.min(CONFIRMED_WINDOW) } else { window };
@@ -78,6 +81,8 @@ impl Flow {
             arrived: Cell::default(),
             tally: Cell::default(),
             answered: Notify::new(),
+            retain,
+            advised: Cell::default(),
         }
     }
 
@@ -185,6 +190,7 @@ impl Flow {
                     if tally.refused <= COMPLAINTS {
                         let topic = refused.topic.unwrap_or_else(|| "a message".to_owned());
                         output::notice(&format!("{topic}: {}", refused.reason));
+                        self.advise(&refused.reason);
                     }
                 }
                 Reply::ConfigOk(_)
@@ -195,6 +201,24 @@ impl Flow {
             }
             self.tally.set(tally);
         }
+    }
+
+    /// What to do about a refusal, once.
+    fn advise(&self, reason: &str) {
+        if !reason.starts_with("forbidden") || self.advised.replace(true) {
+            return;
+        }
+        let advice = if reason.contains("retain") {
+            "the right `retain` is missing: set retain = true for this account in users.toml and start the hub again, \
+             or leave --retain out"
+        } else if self.retain {
+            "either no filter in `publish` of this account names the topic, or the right `retain` is missing, which \
+             --retain takes; `clown-hub access explain USER retain TOPIC` says which"
+        } else {
+            "no filter in `publish` of this account names the topic; `clown-hub access explain USER publish TOPIC` \
+             says what it may"
+        };
+        output::notice(advice);
     }
 
     /// A failure, with how far it went before.

@@ -9,9 +9,10 @@ use url::Url;
 
 use super::{KEYS, Mistake, NUMBERS, Number};
 use crate::config::{plain, quoted};
-use crate::links::packets::Version;
+use crate::links::mqtt::packets::Version;
+use crate::links::mqtt::settings::{Broker, MqttSettings, Secret};
 use crate::links::rules::REMOTE_LIMITS;
-use crate::links::settings::{Broker, LinkSettings, Secret};
+use crate::links::settings::{LinkSettings, Plan};
 use crate::topic::{Limits, Topic};
 
 /// What is read, and what was found wrong with it.
@@ -40,7 +41,7 @@ impl Reader<'_> {
         self.mistakes.push(mistake);
     }
 
-    pub(super) fn link(&mut self, name: &str, table: &Table<'_>) -> Option<LinkSettings> {
+    pub(super) fn link(&mut self, name: &str, table: &Table<'_>) -> Option<Plan> {
         let numbers = NUMBERS.map(|number| number.key);
         self.unknown(table, None, &[&KEYS[..], &numbers].concat());
         let broker = self.broker(table);
@@ -63,10 +64,17 @@ impl Reader<'_> {
         let rules = self.rules(table, version);
         let seconds = |number: u32| Duration::from_secs(number.into());
         let (ca_file, identity) = tls?;
-        Some(LinkSettings {
+        let broker = broker?;
+        let link = LinkSettings {
             name: name.into(),
             file: self.file.into(),
-            broker: broker?,
+            far: broker.to_string().to_ascii_lowercase().into(),
+            queue_messages: queue_messages as usize,
+            queue_bytes: queue_bytes as usize,
+            rules: rules?,
+        };
+        let mqtt = MqttSettings {
+            broker,
             version,
             client_id,
             user,
@@ -78,11 +86,9 @@ impl Reader<'_> {
             session: seconds(session),
             inflight: u16::try_from(inflight).unwrap_or(u16::MAX),
             packet_bytes: packet_bytes as usize,
-            queue_messages: queue_messages as usize,
-            queue_bytes: queue_bytes as usize,
             status_topic,
-            rules: rules?,
-        })
+        };
+        Some(Plan { link: link.into(), mqtt: mqtt.into() })
     }
 
     /// What is no key. A value is never told back: it may be a password under the wrong name.

@@ -5,7 +5,7 @@ use toml::de::DeValue;
 use super::reader::{Reader, Table, Value, at};
 use super::{MOST_RULES, Mistake, Number, RULE_KEYS};
 use crate::config::quoted;
-use crate::links::packets::Version;
+use crate::links::mqtt::packets::Version;
 use crate::links::rules::{Direction, Draft, Empty, Overlap, Qos, Retain, Rule, Rules, Text};
 
 impl Reader<'_> {

@@ -30,6 +30,8 @@ fn every_key_of_a_config_request_is_read_and_unknown_ones_are_ignored() {
 
 #[test]
 fn a_key_of_the_wrong_type_is_named_with_what_it_should_be() {
+    const NAME: &str = "key name must have a visible character, and no control, format or bidi character";
+    assert!(configure(r#"{"name": "Küche ☀️ 厨房"}"#).is_ok());
     for (payload, reason) in [
         ("[]", "the payload must be an object"),
         (r#"{"filters": "a"}"#, "key filters must be an array of strings"),
@@ -38,8 +40,12 @@ fn a_key_of_the_wrong_type_is_named_with_what_it_should_be() {
         (r#"{"batch": "50"}"#, "key batch must be a whole number of milliseconds"),
         (r#"{"will": {}}"#, "key will must be [topic, payload] or null"),
         (r#"{"will": ["a"]}"#, "key will must be [topic, payload] or null"),
-        (r#"{"name": " "}"#, "key name must have a visible character and no control character"),
-        (r#"{"name": "a\nb"}"#, "key name must have a visible character and no control character"),
+        (r#"{"name": " "}"#, NAME),
+        (r#"{"name": "a\nb"}"#, NAME),
+        ("{\"name\": \"a\u{202e}b\"}", NAME),
+        (r#"{"name": "a\u2066b"}"#, NAME),
+        ("{\"name\": \"a\u{e0041}\"}", NAME),
+        ("{\"name\": \"a\u{85}b\"}", NAME),
     ] {
         assert_eq!(configure(payload).unwrap_err(), reason, "{payload}");
     }
@@ -64,7 +70,14 @@ fn replies_are_written_as_the_documents_show_them() {
     let refused = PublishRefused { reason: "no".to_owned(), ..Default::default() };
     let welcome = Welcome { base: "n".to_owned(), ..Welcome::of_this_hub(SystemTime::UNIX_EPOCH) };
     for (reply, text) in [
-        (Reply::PublishOk { id: "7".to_owned() }, r#"["clown.talk/-/publish/ok", {"id": 7}]"#.to_owned()),
+        (
+            Reply::PublishOk { id: "7".to_owned(), kept: true },
+            r#"["clown.talk/-/publish/ok", {"id": 7}]"#.to_owned(),
+        ),
+        (
+            Reply::PublishOk { id: "7".to_owned(), kept: false },
+            r#"["clown.talk/-/publish/ok", {"id": 7, "kept": false}]"#.to_owned(),
+        ),
         (Reply::PublishError(refused), r#"["clown.talk/-/publish/error", {"reason": "no"}]"#.to_owned()),
         (Reply::Skipped { count: 3 }, r#"["clown.talk/-/skipped", {"count": 3}]"#.to_owned()),
         (
@@ -136,7 +149,7 @@ fn any_reply() -> impl Strategy<Value = Reply> {
         (text(), texts()).prop_map(|(reason, filters)| Reply::ConfigError { reason, filters }),
         texts().prop_map(|filters| Reply::SubscriptionOk { filters }),
         (text(), texts()).prop_map(|(reason, filters)| Reply::SubscriptionError { reason, filters }),
-        id().prop_map(|id| Reply::PublishOk { id }),
+        (id(), any::<bool>()).prop_map(|(id, kept)| Reply::PublishOk { id, kept }),
         refused.prop_map(|(id, reason, at, topic)| {
             Reply::PublishError(PublishRefused { id, reason, at, topic })
         }),

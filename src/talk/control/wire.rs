@@ -157,3 +157,13 @@ pub(super) fn each_shown<S: Serializer>(texts: &[String], serializer: S) -> Resu
 pub(super) fn shown_if_any<S: Serializer>(text: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
     text.as_deref().map(shown).serialize(serializer)
 }
+
+/// What a flag is that is only said where it is `false`.
+pub(super) fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+pub(super) fn is_yes(flag: &bool) -> bool {
+    *flag
+}
