@@ -6,6 +6,7 @@
 //! * [`talk`]: what is on the wire, without a socket: frames, requests, replies, options.
 //! * [`log`]: lines out of the hub, without waiting; [`seldom`]: which of them are worth writing.
 //! * [`backoff`]: how long to wait before the next attempt.
+//! * [`moment`]: the clock on the wall, and one that nobody sets.
 //! * [`shutdown`]: how it stops, and the one place that spawns tasks.
 //! * [`hub`]: who is here, who wants what, what was said last.
 //! * [`access`]: who may come in.
@@ -37,6 +38,7 @@ pub mod connection;
 pub mod hub;
 pub mod links;
 pub mod log;
+pub mod moment;
 pub mod seldom;
 pub mod server;
 pub mod shutdown;

@@ -5,7 +5,6 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use anyhow::Context;
 use clap::Args;
@@ -19,6 +18,7 @@ use crate::connection::Patience;
 use crate::hub::{self, Bounds, Client, Hub, Rates, Rights, Side};
 use crate::links;
 use crate::log::Log;
+use crate::moment::Moment;
 use crate::server::{self, Server};
 use crate::shutdown::{Ended, Shutdown, Signals, Stage};
 use crate::simulator::Kit;
@@ -173,7 +173,7 @@ async fn run(settings: Settings, accounts: Accounts) -> anyhow::Result<()> {
     };
     let (is_demo, count) = (accounts.is_demo(), accounts.iter().count());
     let shutdown = Shutdown::default();
-    let hub = Hub::new(hub_settings(&settings), SystemTime::now());
+    let hub = Hub::new(hub_settings(&settings), Moment::now());
     let access = Access::new(accounts, &access_settings(&settings), shutdown.drain().clone())?;
     let server = Server::new(Arc::clone(&hub), access, server_settings(&settings, is_demo), shutdown.clone());
 

@@ -73,6 +73,11 @@ impl Messages {
         Self { limit, buffer: already_read, at: 0, current, fragments: Vec::new(), open: None, checked: 0 }
     }
 
+    /// The most bytes of a message.
+    pub(super) fn limit(&self) -> usize {
+        self.limit
+    }
+
     /// The message that came last, until the next is asked for.
     pub fn payload(&self) -> &[u8] {
         match &self.current {

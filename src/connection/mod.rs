@@ -74,6 +74,9 @@ pub(crate) trait Wire {
     /// Bytes of memory that it takes: what has not come whole, and what is not written.
     fn held(&self) -> usize;
 
+    /// Gives back what was read and not taken. Nothing more is to be read.
+    fn forget(&mut self);
+
     /// Bytes that were put in and are not written.
     fn waiting(&self) -> usize;
 

@@ -3,7 +3,6 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use tokio::time::Instant;
 
@@ -14,6 +13,7 @@ use super::rules::{Empty, Qos, REMOTE_LIMITS, Retain, Rule};
 use super::settings::LinkSettings;
 use super::stamp::{self, Stamp};
 use crate::hub::{Forward, Hub, Publication, Refusal, Retention, Session, Trail};
+use crate::moment::Moment;
 use crate::talk::Kind;
 use crate::topic::Topic;
 
@@ -96,7 +96,7 @@ impl Carry {
         let kind = Kind::of(rule.relative(&local));
         let retention = retention(arrived, rule, clears);
         let forward = Forward { topic: local, payload: &json, kind, retention, trail: Some(trail) };
-        match session.forward(forward, SystemTime::now()) {
+        match session.forward(forward, Moment::now()) {
             // What finds no room is counted and logged by the store.
             Ok(()) | Err(Refusal::StoreFull(_)) => Ok(Verdict::New),
             Err(refusal @ Refusal::Reserved) => Err(refusal.to_string()),

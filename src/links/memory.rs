@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::time::Instant;
@@ -17,6 +17,7 @@ use super::queue::Entry;
 use super::report::Report;
 use super::settings::LinkSettings;
 use crate::hub::{Outbox, Until};
+use crate::moment::Moment;
 use crate::topic::{Filter, Topic};
 
 /// Messages that may be on their way.
@@ -258,7 +259,7 @@ impl Far for End {
 
     fn pump(&mut self, connection: &mut Connection, near: &mut Near) {
         while self.on_the_way.len() < INFLIGHT
-            && let Some(entry) = near.pop(SystemTime::now())
+            && let Some(entry) = near.pop(Moment::now())
         {
             self.sent += 1;
             self.on_the_way.push_back((self.sent, entry.clone()));

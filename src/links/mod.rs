@@ -50,6 +50,7 @@ use self::roster::{News, Roster, Start};
 use self::settings::Plan;
 use self::watch::{Change, Watch};
 use crate::hub::Hub;
+use crate::moment::Moment;
 use crate::seldom::Seldom;
 use crate::shutdown::{Shutdown, Stage};
 
@@ -185,7 +186,7 @@ impl Starter {
 }
 
 fn tell_figures(hub: &Hub) {
-    let now = SystemTime::now();
+    let now = Moment::now();
     for (name, figures) in hub.links().all() {
         for (figure, _, _, value) in figures.all() {
             hub.tell(&format!("bridge/{name}/{figure}"), &value.to_string(), now);
@@ -195,7 +196,7 @@ fn tell_figures(hub: &Hub) {
 
 /// Nothing is told of a link that is no more.
 fn forget(hub: &Hub, name: &str) {
-    let now = SystemTime::now();
+    let now = Moment::now();
     let known = hub.links().all().into_iter().find(|(other, _)| **other == *name);
     for (figure, ..) in known.iter().flat_map(|(_, figures)| figures.all()) {
         hub.untell(&format!("bridge/{name}/{figure}"), now);

@@ -2,7 +2,6 @@
 //! and last values for a far side that has none.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use super::carry::Carry;
 use super::estate::Estate;
@@ -12,6 +11,7 @@ use super::report::Report;
 use super::rules::{Retain, Rule};
 use super::settings::LinkSettings;
 use crate::hub::{Client, Drained, Found, Hub, Outbox, Rates, Relayed, Rights, Session, Side};
+use crate::moment::Moment;
 use crate::topic::{Base, Filter};
 
 /// What is taken from the hub at one time, about so many bytes; and what waits to be written on a connection, from which on
@@ -161,7 +161,7 @@ impl Near {
 
     /// Takes what the hub has for the far side, about so many bytes of it.
     pub(super) fn gather(&mut self, bytes: usize) {
-        let (now, mut heard, mut sum) = (SystemTime::now(), std::mem::take(&mut self.heard), 0);
+        let (now, mut heard, mut sum) = (Moment::now(), std::mem::take(&mut self.heard), 0);
         loop {
             let remains = self.session.take(bytes.saturating_sub(sum), now, &mut |relayed: Relayed| {
                 sum += relayed.message.len();
@@ -205,7 +205,7 @@ impl Near {
     }
 
     /// The next message for the far side. What is older than its sender allowed is left out and counted.
-    pub(super) fn pop(&mut self, now: SystemTime) -> Option<Entry> {
+    pub(super) fn pop(&mut self, now: Moment) -> Option<Entry> {
         loop {
             let entry = self.queue.pop()?;
             if !entry.relayed.message.has_expired(now) {
@@ -254,7 +254,7 @@ fn connect(hub: &Arc<Hub>, settings: &LinkSettings) -> Session {
         side: Side::Link,
         rates: Rates::UNLIMITED,
     };
-    hub.connect(client, SystemTime::now())
+    hub.connect(client, Moment::now())
 }
 
 /// What is to be heard.

@@ -1,7 +1,7 @@
 //! What a link says of itself: in the log, which it does not fill, in figures, and under `$SYS/hub/bridge`.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -10,6 +10,7 @@ use super::queue::{Entry, GaveWay, Queue};
 use super::rules::Rule;
 use super::settings::LinkSettings;
 use crate::hub::{Hub, LinkFigures};
+use crate::moment::Moment;
 use crate::seldom::Seldom;
 use crate::talk::timestamp;
 
@@ -218,8 +219,8 @@ impl Report {
 
     /// Publishes how things stand under `$SYS/hub/bridge`.
     pub(super) fn tell(&self, state: &str, reason: Option<&str>) {
-        let now = SystemTime::now();
-        let since = timestamp::milliseconds(now);
+        let now = Moment::now();
+        let since = timestamp::milliseconds(now.wall());
         let reason = reason.map(|reason| format!(", \"reason\": {}", serde_json::Value::from(reason)));
         let payload =
             format!("{{\"state\": \"{state}\", \"since\": \"{since}\"{}}}", reason.unwrap_or_default());

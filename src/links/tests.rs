@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -14,7 +14,8 @@ use super::guard::{Guard, Member};
 use super::link::Link;
 use super::memory::Broker;
 use super::near::Near;
-use crate::hub::{Client, Hub, Rates, Rights, Session, Settings, Side};
+use crate::hub::{Client, Drained, Hub, Rates, Rights, Session, Settings, Side};
+use crate::moment::Moment;
 use crate::talk::Frames;
 use crate::topic::{Base, Limits};
 
@@ -36,7 +37,7 @@ struct House {
 
 impl House {
     fn new(number: usize) -> Self {
-        let hub = Hub::new(Settings::default(), SystemTime::now());
+        let hub = Hub::new(Settings::default(), Moment::now());
         let client = |side| Client {
             user: "u".into(),
             rights: Arc::new(Rights::everything()),
@@ -45,9 +46,9 @@ impl House {
             rates: Rates::UNLIMITED,
         };
         let open = |side, filters: &str| {
-            let mut session = hub.connect(client(side), SystemTime::now());
+            let mut session = hub.connect(client(side), Moment::now());
             let settings = format!("[\"clown.talk/-/config/set\", {{\"filters\": [{filters}]}}]");
-            session.receive(&settings, SystemTime::now()).unwrap();
+            session.receive(&settings, Moment::now()).unwrap();
             session
         };
         let (node, reader) = (open(Side::Node, ""), open(Side::Dashboard, "\"x/#\""));
@@ -78,7 +79,7 @@ impl House {
     }
 
     fn say(&mut self, topic: &str, payload: &str) {
-        self.node.receive(&format!("[\"{topic}\", {payload}]"), SystemTime::now()).unwrap();
+        self.node.receive(&format!("[\"{topic}\", {payload}]"), Moment::now()).unwrap();
     }
 
     async fn hears(&mut self) -> String {
@@ -102,7 +103,7 @@ impl House {
                 }
             }
         };
-        self.reader.drain(usize::MAX, SystemTime::now(), &mut note);
+        while self.reader.drain(usize::MAX, Moment::now(), &mut note) == Drained::More {}
     }
 
     fn figure(&self, link: &str, name: &str) -> u64 {

@@ -17,7 +17,7 @@ mod request;
 mod session_api;
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use serde::Deserialize;
 use tokio::net::TcpListener;
@@ -30,6 +30,7 @@ use crate::access::{Access, LoginError, SignedIn, User};
 use crate::config::WebOrigin;
 use crate::connection::{Patience, Signs};
 use crate::hub::{Client, Hub, Network, Rates, Session, Side};
+use crate::moment::Moment;
 use crate::seldom::Seldom;
 use crate::shutdown::{Shutdown, Stage};
 use crate::topic::Base;
@@ -152,7 +153,7 @@ impl App {
             side,
             rates: self.settings.rates,
         };
-        let session = self.hub.connect(client, SystemTime::now());
+        let session = self.hub.connect(client, Moment::now());
         session.outbox().comes_from(Network::of(place.address.ip()));
         if let Some(times) = CONNECTED.each() {
             let (client, base, left_out) = (session.name(), session.base(), times.left_out);

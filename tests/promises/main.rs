@@ -33,6 +33,7 @@ mod handshakes;
 mod hostile;
 mod lines;
 mod log;
+mod memory;
 mod opening;
 mod order;
 mod presence;

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
@@ -19,6 +19,7 @@ use crate::links::queue::Entry;
 use crate::links::report::Report;
 use crate::links::rules::Qos;
 use crate::links::settings::{LinkSettings, Plan};
+use crate::moment::Moment;
 
 /// Filters in one SUBSCRIBE.
 const FILTERS: usize = 50;
@@ -293,7 +294,7 @@ impl Far for Client {
 
     fn pump(&mut self, connection: &mut Connection, near: &mut Near) {
         let inflight = usize::from(self.mqtt.inflight.min(connection.welcome.receive_max));
-        let now = SystemTime::now();
+        let now = Moment::now();
         while connection.writer.bytes.len() < CHUNK
             && self.flight.len() < inflight
             && self.flight.bytes() < self.link.queue_bytes

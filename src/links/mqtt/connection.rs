@@ -60,27 +60,7 @@ pub(super) async fn open(
 ) -> Result<Connection, String> {
     let login = login(&settings).await?;
     let socket = socket::connect(&settings).await.map_err(|error| error.to_string())?;
-    let now = Instant::now();
-    let mut connection = Connection {
-        socket,
-        reader: Reader::new(settings.version, settings.packet_bytes),
-        writer: Writer::new(settings.version),
-        welcome: Welcome {
-            session_present: false,
-            receive_max: 1,
-            packet_bytes: None,
-            qos: Qos::AtMostOnce,
-            retains: false,
-            keep_alive: None,
-        },
-        since: now,
-        keep_alive: settings.keep_alive,
-        heard: now,
-        sent: now,
-        pinged: None,
-        is_unflushed: false,
-        is_leaving: false,
-    };
+    let mut connection = Connection::over(socket, &settings);
     connection.writer.hello(Hello {
         client_id: &client_id,
         clean,
@@ -149,6 +129,31 @@ impl Trouble {
 }
 
 impl Connection {
+    /// A connection that the broker has not welcomed yet.
+    fn over(socket: Box<dyn Socket>, settings: &MqttSettings) -> Self {
+        let now = Instant::now();
+        Self {
+            socket,
+            reader: Reader::new(settings.version, settings.packet_bytes),
+            writer: Writer::new(settings.version),
+            welcome: Welcome {
+                session_present: false,
+                receive_max: 1,
+                packet_bytes: None,
+                qos: Qos::AtMostOnce,
+                retains: false,
+                keep_alive: None,
+            },
+            since: now,
+            keep_alive: settings.keep_alive,
+            heard: now,
+            sent: now,
+            pinged: None,
+            is_unflushed: false,
+            is_leaving: false,
+        }
+    }
+
     async fn welcomed(&mut self) -> Result<Welcome, Trouble> {
         loop {
             match self.reader.packet() {
@@ -274,5 +279,74 @@ impl AsyncRead for Shim<'_> {
         buf: &mut tokio::io::ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         Pin::new(&mut *self.0).poll_read(cx, buf)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::links::file;
+    use crate::topic::Limits;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+    use tokio::time::{sleep_until, timeout_at};
+
+    const PINGREQ: [u8; 2] = [0xc0, 0];
+    const PINGRESP: [u8; 2] = [0xd0, 0];
+
+    fn connection() -> (Connection, DuplexStream) {
+        let text = "url = 'mqtt://a'\nkeep_alive_seconds = 30\n[[rule]]\ndirection = 'in'\nfilter = '#'\n";
+        let plan = file::parse("house", "house.toml", text, &Limits::default()).unwrap();
+        let (ours, theirs) = duplex(1024);
+        (Connection::over(Box::new(ours), &plan.mqtt), theirs)
+    }
+
+    /// Looks whenever it is due, until then.
+    async fn look_until(connection: &mut Connection, end: Instant) -> Result<(), Broken> {
+        while Instant::now() < end {
+            let next = connection.look(Instant::now())?.min(end);
+            if let Ok(event) = timeout_at(next, connection.next(None)).await
+                && event? == Event::Read
+            {
+                while let Ok(Some(packet)) = connection.reader.packet() {
+                    assert_eq!(packet, Packet::Pong);
+                    connection.ponged();
+                }
+            }
+            sleep_until(next).await;
+        }
+        Ok(())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_broker_that_falls_silent_is_pinged_once_and_then_taken_for_dead() {
+        let (mut connection, mut broker) = connection();
+        let began = Instant::now();
+        let ended = look_until(&mut connection, began + Duration::from_hours(1)).await;
+        assert_eq!(ended, Err(Broken::Lost("nothing was heard of it for 30 s".to_owned())));
+        assert_eq!(began.elapsed(), Duration::from_secs(30));
+        drop(connection);
+        let mut said = Vec::new();
+        broker.read_to_end(&mut said).await.unwrap();
+        assert_eq!(said, PINGREQ);
+    }
+
+    #[tokio::test(start_paused = true)]
+    #[expect(clippy::disallowed_methods, reason = "the task ends with the test")]
+    async fn a_broker_that_answers_is_alive_however_little_it_says() {
+        let (mut connection, mut broker) = connection();
+        let answers = tokio::spawn(async move {
+            let mut pings = 0;
+            let mut ping = [0; 2];
+            while broker.read_exact(&mut ping).await.is_ok() {
+                assert_eq!(ping, PINGREQ);
+                broker.write_all(&PINGRESP).await.unwrap();
+                pings += 1;
+            }
+            pings
+        });
+        look_until(&mut connection, Instant::now() + Duration::from_hours(1)).await.unwrap();
+        drop(connection);
+        // Half a keep-alive after each answer.
+        assert!((150..=240).contains(&answers.await.unwrap()));
     }
 }
