@@ -26,7 +26,7 @@ use super::gate::{self, Guest, Stranger};
 use super::{App, Visit, metrics, page, session_api};
 use crate::access::LoginError;
 use crate::connection::{self, Signs, WebSocket};
-use crate::hub::{Client, Network, Rights, Session, Side};
+use crate::hub::{Client, Rights, Session, Side};
 use crate::topic::{Base, Filter, Limits};
 
 /// The protocol that a page may name in its handshake, and that is then confirmed.
@@ -304,7 +304,7 @@ impl App {
             rates: self.settings.rates,
         };
         let session = self.hub.connect(client, SystemTime::now());
-        session.outbox().comes_from(Network::of(visit.address.ip()));
+        session.outbox().comes_from(connection::network_of(visit.address.ip()));
         let (name, base) = (session.name(), session.base());
         tracing::info!(client = %name, user = %guest.user.name, address = %visit.address, ?base, ?side, "connected");
         session
