@@ -161,7 +161,7 @@ impl Outbox {
             pause: Pause::None,
             held: Held::default(),
         };
-        let (network, echo) = (AtomicU64::new(Network::INSIDE.number()), AtomicBool::new(false));
+        let (network, echo) = (AtomicU64::new(Network::INSIDE.0), AtomicBool::new(false));
         let inside = Mutex::new(inside);
         Arc::new_cyclic(|myself| Self {
             id,
@@ -183,12 +183,12 @@ impl Outbox {
 
     /// Where its owner connects from.
     pub(super) fn network(&self) -> Network {
-        Network::from_number(self.network.load(Ordering::Relaxed))
+        Network(self.network.load(Ordering::Relaxed))
     }
 
     /// Says where its owner connects from. Before it holds anything.
     pub fn comes_from(&self, network: Network) {
-        self.network.store(network.number(), Ordering::Relaxed);
+        self.network.store(network.0, Ordering::Relaxed);
     }
 
     /// Whether the owner wants its own messages back.
