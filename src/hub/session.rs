@@ -401,7 +401,7 @@ impl Session {
         }
     }
 
-    pub(super) fn publish(&self, mut message: Publication, retention: Retention) -> Result<(), StoreFull> {
+    pub(super) fn route(&self, mut message: Publication, retention: Retention) -> Result<(), StoreFull> {
         message.retention = retention;
         self.hub.publish(message, Some(self.outbox.id))
     }
@@ -554,7 +554,7 @@ impl Drop for Session {
             let from = Arc::clone(&self.client.user);
             let message = Publication::new(will.topic, &will.payload, will.kind, from, now.wall());
             // A store that is full is in the log; nobody is left to be told.
-            let _ = self.publish(message, retention);
+            let _ = self.route(message, retention);
         }
         if self.client.side == Side::Node {
             self.hub
