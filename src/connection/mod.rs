@@ -17,6 +17,7 @@ mod spare;
 #[cfg(test)]
 mod tests;
 mod turn;
+mod watch;
 mod websocket;
 mod writing;
 

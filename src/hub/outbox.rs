@@ -236,7 +236,8 @@ impl Outbox {
 
     /// Where the queue has grown or shrunk by a step, tells it to the budget.
     fn weigh(&self, inside: &mut Inside) {
-        if inside.queue.weight().abs_diff(inside.held.weight) >= budget::STEP {
+        let (bytes, places) = inside.queue.weight();
+        if (bytes + places).abs_diff(inside.held.weight) >= budget::STEP {
             self.settle(inside);
         }
     }
@@ -245,7 +246,7 @@ impl Outbox {
     /// that together they are counted with what it takes: as many as hold what came last.
     fn settle(&self, inside: &mut Inside) {
         let readers = inside.queue.readers_of_the_last();
-        let (bytes, weight) = (inside.queue.bytes(), inside.queue.weight());
+        let (bytes, places) = inside.queue.weight();
         let first = inside.first.iter().map(String::len).sum::<usize>();
         let held = &mut inside.held;
         held.part = match bytes.checked_sub(held.bytes) {
@@ -253,8 +254,8 @@ impl Outbox {
             // Which ones went is not known: all have given the same part.
             None => (held.part as u128 * bytes as u128 / held.bytes as u128).try_into().unwrap_or(bytes),
         };
-        (held.bytes, held.weight) = (bytes, weight);
-        let counted = Budget::rounded(held.part + (weight - bytes) + first + held.beside, held.counted);
+        (held.bytes, held.weight) = (bytes, bytes + places);
+        let counted = Budget::rounded(held.part + places + first + held.beside, held.counted);
         if counted != held.counted {
             held.counted = counted;
             self.budget.count(self, counted);
