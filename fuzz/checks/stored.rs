@@ -17,7 +17,9 @@ pub(crate) fn check(bytes: &[u8]) {
         said.records.iter().filter_map(|record| record.value.as_ref()).map(|value| value.payload.len()).sum();
     assert!(payloads <= bytes.len());
     let mut again = RowWriter::new(said.time);
-    said.records.iter().for_each(|record| again.push(record));
+    for record in &said.records {
+        again.push(record);
+    }
     assert_eq!(again.is_empty(), said.records.is_empty());
     let again = again.finish(SEQ);
     assert_eq!(read(SEQ, &again).as_ref(), Ok(&said), "what is read is written and read again");

@@ -173,7 +173,7 @@ const STORING: Duration = Duration::from_secs(10);
 /// Opens the store, before anybody can come in.
 fn store(hub: &Arc<Hub>, settings: &Settings) -> anyhow::Result<Option<Store>> {
     let Some(settings) = store_settings(&settings.store) else { return Ok(None) };
-    Ok(Some(Store::open(hub, settings).map_err(|refused| OperatorError::new(refused.to_string()))?))
+    Ok(Some(Store::open(hub, &settings).map_err(|refused| OperatorError::new(refused.to_string()))?))
 }
 
 async fn run(settings: Settings, accounts: Accounts) -> anyhow::Result<()> {

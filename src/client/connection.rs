@@ -17,7 +17,7 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use super::Address;
 use crate::talk::control::HubLimits;
-use crate::talk::{Frames, Reply};
+use crate::talk::{Frames, Reply, Request};
 
 /// How long the hub may take to let us in, and to answer the opening. Its own limit for the former is as long.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -92,7 +92,7 @@ impl Connection {
 
     /// Says `config/set` and waits for its answer, which comes alone and before everything else.
     async fn configure(&mut self, settings: &str) -> Result<HubLimits, Failure> {
-        self.speaker.say(format!("[\"clown.talk/-/config/set\", {settings}]")).await?;
+        self.speaker.say(format!("[\"{}\", {settings}]", Request::CONFIGURE)).await?;
         let answer = timeout(PATIENCE, async {
             loop {
                 let Heard::Text(text) = self.listener.next().await? else {
@@ -180,7 +180,7 @@ impl Speaker {
 
     /// Asks for a sign that everything said so far was handled: [`Reply::SubscriptionOk`].
     pub async fn ask_for_a_sign(&mut self) -> Result<(), Failure> {
-        self.say("[\"clown.talk/-/subscription/get\", null]".to_owned()).await
+        self.say(format!("[\"{}\", null]", Request::SHOW)).await
     }
 
     fn lost(&self, error: &Error) -> Failure {

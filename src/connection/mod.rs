@@ -10,12 +10,14 @@ mod heartbeat;
 mod line;
 #[doc(hidden)]
 pub mod messages;
+mod network;
 mod outgoing;
 mod run;
 mod spare;
 #[cfg(test)]
 mod tests;
 mod turn;
+mod watch;
 mod websocket;
 mod writing;
 
@@ -28,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use self::ending::Ending;
 pub(crate) use self::heartbeat::{Beat, Heartbeat};
 pub(crate) use self::line::{BEFORE_SIGN_IN, Lines};
+pub(crate) use self::network::network_of;
 pub(crate) use self::run::run;
 pub(crate) use self::turn::Turn;
 pub(crate) use self::websocket::WebSocket;

@@ -5,16 +5,14 @@
 //! is in one bounded place.
 
 use std::future::{Future, poll_fn};
-use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use tokio::time::{Instant, Sleep, sleep_until};
-use tokio_util::sync::WaitForCancellationFuture;
+use tokio::time::{Instant, sleep_until};
 
-use super::bell::Bell;
 use super::heartbeat::{Beat, Heartbeat};
 use super::turn::Turn;
+use super::watch::Watch;
 use super::writing::Writing;
 use super::{Ending, Incoming, Patience, Signs, Wire};
 use crate::hub::{Drained, Found, Session, Until};
@@ -119,51 +117,6 @@ struct Unfinished {
     at: usize,
 }
 
-/// What a connection waits for beside its wire and its outbox. These are looked at only when their bell has rung: mostly
-/// a connection is woken to write, and that should touch nothing else.
-struct Watch<'w, 's> {
-    bell: Bell,
-    signs: &'s Signs,
-    ended: Pin<&'w mut WaitForCancellationFuture<'s>>,
-    clock: Pin<&'w mut Sleep>,
-}
-
-impl Watch<'_, '_> {
-    /// Whether the sign was given, and why.
-    fn ending(&mut self) -> Option<Ending> {
-        let is_given = self.ended.as_mut().poll(&mut self.bell.context()).is_ready();
-        is_given.then(|| self.signs.reason())
-    }
-
-    /// Has the bell ring when the others have had their turn.
-    ///
-    /// A task that wakes itself is run again before the runtime looks at the sockets, up to 61 times. What `yield_now`
-    /// hands to the scheduler is woken only after it has run out of ready tasks, or has run 61 of them, and has looked. By
-    /// way of the bell, so that a waking for another reason does not begin the next turn before.
-    fn ring_after_the_others(&self) {
-        let others = std::pin::pin!(tokio::task::yield_now());
-        if others.poll(&mut self.bell.context()).is_ready() {
-            self.bell.context().waker().wake_by_ref();
-        }
-    }
-
-    /// Has the clock ring no sooner than `due`, where it was set for an answer that has come. This only leaves a note for
-    /// the timer, which is less than to be woken for nothing.
-    fn put_off(&mut self, due: Instant) {
-        if due > self.clock.deadline() {
-            self.clock.as_mut().reset(due);
-        }
-    }
-
-    /// Has the clock ring at `due` at the latest. When it rings early, as a check was put off, it is set again.
-    fn set_clock(&mut self, due: Instant) -> Poll<()> {
-        if due < self.clock.deadline() || self.clock.is_elapsed() {
-            self.clock.as_mut().reset(due);
-        }
-        self.clock.as_mut().poll(&mut self.bell.context())
-    }
-}
-
 impl<W: Wire> Connection<W> {
     fn new(wire: W, session: Session, patience: Patience) -> Self {
         Self {
@@ -184,12 +137,12 @@ impl<W: Wire> Connection<W> {
         let (ended, clock) = (signs.ended().cancelled(), sleep_until(self.next_check()));
         let ended = std::pin::pin!(ended);
         let clock = std::pin::pin!(clock);
-        let mut watch = Watch { bell: Bell::new(), signs, ended, clock };
+        let mut watch = Watch::new(signs, ended, clock);
         let mut task = Waker::noop().clone();
         let ending = poll_fn(|cx| {
             if !task.will_wake(cx.waker()) {
                 task.clone_from(cx.waker());
-                watch.bell.wakes(&task);
+                watch.wakes(&task);
                 self.wire.wakes(&task);
                 self.session.outbox().wakes(&task);
             }
@@ -204,7 +157,7 @@ impl<W: Wire> Connection<W> {
     /// Does what can be done now, a turn at the most. Writing comes first, so that a free socket is never kept waiting by
     /// a client that talks without a pause.
     fn go_on(&mut self, watch: &mut Watch<'_, '_>, cx: &mut Context<'_>) -> Result<(), Ending> {
-        let has_rung = watch.bell.has_rung();
+        let has_rung = watch.has_rung();
         if has_rung && let Some(ending) = watch.ending() {
             return Err(ending);
         }

@@ -2,36 +2,23 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::Retention;
 use super::allowance::Excess;
-use super::publication::{Extras, Publication};
+use super::doors::{Message, NotSubscribed, Refusal};
+use super::publication::Extras;
 use super::session::{Answer, Change, LastValues, Session, Side, Will, Wishes};
-use super::tape::{Ask, Promise, UNCONFIRMED};
+use super::tape::Promise;
 use crate::moment::Moment;
 use crate::seldom::Seldom;
 use crate::talk::control::{Configure, HubLimits, PublishRefused, RequestError, Welcome, shown};
 use crate::talk::{Frame, Frames, Kind, PublishOptions, Reply, Request};
-use crate::topic::{Filter, Topic, TopicError};
-
-const MAY_NOT_PUBLISH: &str = "forbidden: this takes the right publish";
-const MAY_NOT_SUBSCRIBE: &str = "forbidden: this takes the right subscribe";
-const MAY_NOT_RETAIN: &str = "forbidden: this takes the right retain";
-
-/// How many filters a line of the log or an answer repeats of those that are forbidden.
-const SHOWN_FILTERS: usize = 4;
+use crate::topic::{Filter, TopicError};
 
 static RENAMED: Seldom = Seldom::new();
-static NOT_SUBSCRIBED: Seldom = Seldom::new();
-static NOT_PUBLISHED: Seldom = Seldom::new();
 
 /// The store is behind or cannot write: the value is safe in memory, and is written later.
 const NOT_YET_KEPT: &str = "routed, but not on the disk yet: too much waits to be written";
-
-/// Nothing was done with the message.
-const TOO_MANY_UNCONFIRMED: &str =
-    "not published: 1000 messages of this connection wait until they are on the disk; wait for their answers";
 
 impl Session {
     /// Takes one message of the client: a frame, or several separated by line feeds. Whatever is wrong with one is
@@ -153,7 +140,7 @@ impl Session {
         let whole = self.client.base.topic(topic, &settings.topic);
         let whole = whole.map_err(|error| (format!("key will: {error}"), vec![]))?;
         if Request::claims(topic) || !self.may_publish(&whole) {
-            return Err((format!("key will: {MAY_NOT_PUBLISH}"), vec![]));
+            return Err((format!("key will: {}", Refusal::MayNotPublish), vec![]));
         }
         Ok(Will { topic: whole, kind: Kind::of(topic), payload: payload.to_owned() })
     }
@@ -219,8 +206,10 @@ impl Session {
 
     fn change_filters(&mut self, asked: &[String], change: fn(&[Filter], Vec<Filter>) -> Vec<Filter>) {
         let changed = self.filters(asked).map(|asked| change(&self.held(), asked));
-        let checked = changed.and_then(|filters| self.count_filters(filters)).and_then(|filters| {
-            self.plan(filters, LastValues::New).map_err(|reason| (reason.to_string(), vec![]))
+        let checked = changed.and_then(|filters| {
+            let counted = self.count_filters(filters.len());
+            let planned = counted.and_then(|()| Ok(self.plan(filters, LastValues::New)?));
+            planned.map_err(|refused| complaint(&refused, asked))
         });
         match checked {
             Ok(change) => {
@@ -238,10 +227,7 @@ impl Session {
 
     /// All or nothing: one bad filter, and none is taken.
     fn filters(&self, asked: &[String]) -> Result<Vec<Filter>, Complaint> {
-        let most = self.hub.settings().filters;
-        if asked.len() > most {
-            return Err((format!("{} filters, a connection may hold {most}", asked.len()), vec![]));
-        }
+        self.count_filters(asked.len()).map_err(|refused| complaint(&refused, asked))?;
         let limits = &self.hub.settings().topic;
         let parsed: Vec<_> = asked.iter().map(|text| (text, self.client.base.filter(text, limits))).collect();
         let bad: Vec<_> = parsed.iter().filter(|(_, filter)| filter.is_err()).collect();
@@ -250,45 +236,10 @@ impl Session {
             return Err((reason, bad.iter().map(|(text, _)| (*text).clone()).collect()));
         }
         let filters: Vec<_> = parsed.into_iter().filter_map(|(_, filter)| filter.ok()).collect();
-        let forbidden = filters.iter().zip(asked).filter(|(filter, _)| !self.may_subscribe(filter));
-        let forbidden: Vec<_> = forbidden.map(|(_, text)| text.clone()).collect();
-        if !forbidden.is_empty() {
-            self.hub.figures().forbidden.add(1);
-            if let Some(times) = NOT_SUBSCRIBED.again(&self.client.user) {
-                let (client, user, filters) = (self.name(), &self.client.user, forbidden.len());
-                let first: Vec<_> =
-                    forbidden.iter().take(SHOWN_FILTERS).map(|filter| shown(filter)).collect();
-                tracing::info!(%client, %user, filters, forbidden = ?first, %times, "subscription is not allowed");
-            }
-            return Err((MAY_NOT_SUBSCRIBE.to_owned(), forbidden));
-        }
-        self.count_filters(distinct(filters))
-    }
-
-    fn count_filters(&self, filters: Vec<Filter>) -> Result<Vec<Filter>, Complaint> {
-        let most = self.hub.settings().filters;
-        if filters.len() > most {
-            return Err((format!("{} filters, a connection may hold {most}", filters.len()), vec![]));
-        }
+        self.check_filters(&filters).map_err(|refused| complaint(&refused, asked))?;
+        let filters = distinct(filters);
+        self.count_filters(filters.len()).map_err(|refused| complaint(&refused, asked))?;
         Ok(filters)
-    }
-
-    fn may_subscribe(&self, filter: &Filter) -> bool {
-        self.client.rights.may_subscribe(filter)
-    }
-
-    /// The user's rights, less the hub's own topics, which are nobody's to write.
-    fn may_publish(&self, topic: &Topic) -> bool {
-        topic.levels().next() != Some("$SYS") && self.client.rights.may_publish(topic)
-    }
-
-    /// Why a message may not be published, if it may not.
-    fn forbids(&self, topic: &Topic, retain: bool) -> Option<&'static str> {
-        match (self.may_publish(topic), retain && !self.client.rights.retain) {
-            (false, _) => Some(MAY_NOT_PUBLISH),
-            (true, true) => Some(MAY_NOT_RETAIN),
-            (true, false) => None,
-        }
     }
 
     fn publication(&mut self, frame: &Frame<'_>, now: Moment) -> Result<(), Excess> {
@@ -307,71 +258,45 @@ impl Session {
             Ok(topic) => topic,
             Err(error) => return self.refuse_bad(refused(error.to_string(), id), now),
         };
-        if let Some(reason) = self.forbids(&topic, options.retain.is_some()) {
-            self.hub.figures().forbidden.add(1);
-            if let Some(times) = NOT_PUBLISHED.again(&self.client.user) {
-                let (client, user) = (self.name(), &self.client.user);
-                tracing::info!(%client, %user, ?topic, reason, %times, "message is not allowed");
-            }
-            self.reply(&Reply::PublishError(refused(reason.to_owned(), id)));
-            return Ok(());
-        }
-        let asks = || refused(String::new(), id.clone());
-        match (self.route(frame, topic, options, now, &asks), id) {
-            (Ok(Routed { promise: Promise::None, kept }), Some(id)) => {
-                self.reply(&Reply::PublishOk { id, kept });
-            }
-            (Ok(Routed { promise: Promise::None, .. }), None)
-            | (Ok(Routed { promise: Promise::Waits, .. }), _) => {}
-            (Ok(Routed { promise: Promise::Broken, .. }), id) => {
-                self.reply(&Reply::PublishError(refused(NOT_YET_KEPT.to_owned(), id)));
-            }
-            (Err(reason), id) => self.reply(&Reply::PublishError(refused(reason, id))),
-        }
-        Ok(())
-    }
-
-    fn route(
-        &self,
-        frame: &Frame<'_>,
-        topic: Topic,
-        options: PublishOptions,
-        now: Moment,
-        asks: &dyn Fn() -> PublishRefused,
-    ) -> Result<Routed, String> {
+        let retention = options.retain.map(|retain| match retain {
+            true if frame.payload == "null" => Retention::Clear,
+            true => Retention::Keep,
+            false => Retention::Pass,
+        });
+        let expires = options.expires.map(|expires| now.steady().after(expires));
+        let extras = Extras { expires, passed_on: options.passed_on.into(), trail: None };
         // A dashboard that stands at a lamp says `set` to it; the whole topic shows that it is a command.
         let is_dashboard = self.client.side == Side::Dashboard;
         let kind = Kind::of(if is_dashboard { topic.as_str() } else { &frame.topic });
-        let retention = match options.retain {
-            None => self.usual_retention(&topic, kind),
-            Some(true) if frame.payload == "null" => Retention::Clear,
-            Some(true) => Retention::Keep,
-            Some(false) => Retention::Pass,
-        };
-        let mut message =
-            Publication::new(topic, frame.payload, kind, Arc::clone(&self.client.user), now.wall());
-        let has_id = options.id.is_some();
-        let expires = options.expires.map(|expires| now.steady().after(expires));
-        message.set_extras(Extras { expires, passed_on: options.passed_on.into(), trail: None });
-        let ask = if retention != Retention::Pass && has_id && self.hub.confirms() {
-            if self.outbox.unconfirmed.load(Ordering::Relaxed) >= UNCONFIRMED {
-                return Err(TOO_MANY_UNCONFIRMED.to_owned());
+        // Made only where it is needed: most hubs answer at once.
+        let asked = id.as_ref().filter(|_| self.hub.confirms());
+        let asked = asked.map(|id| refused(String::new(), Some(id.clone())));
+        let message = Message { topic, payload: frame.payload, kind, retention, extras };
+        match (self.publish_and_ask(message, now, asked), id) {
+            (Ok((retention, Promise::None)), Some(id)) => {
+                // A dashboard sends commands, and knows that they are not kept.
+                let kept = retention != Retention::Pass || is_dashboard;
+                self.reply(&Reply::PublishOk { id, kept });
             }
-            Some(Ask::new(&self.outbox, self.hub.figures(), asks()))
-        } else {
-            None
-        };
-        let promise = self.publish_and_ask(message, retention, ask).map_err(|full| full.to_string())?;
-        // A dashboard sends commands, and knows that they are not kept.
-        Ok(Routed { promise, kept: retention != Retention::Pass || self.client.side == Side::Dashboard })
+            (Ok((_, Promise::None)), None) | (Ok((_, Promise::Waits)), _) => {}
+            (Ok((_, Promise::Broken)), id) => {
+                self.reply(&Reply::PublishError(refused(NOT_YET_KEPT.to_owned(), id)));
+            }
+            (Err(refusal), id) => self.reply(&Reply::PublishError(refused(refusal.to_string(), id))),
+        }
+        Ok(())
     }
 }
 
-/// What became of a message.
-struct Routed {
-    promise: Promise,
-    /// What the publisher is to hear: whether it is kept, where that is a question.
-    kept: bool,
+/// What is wrong with a subscription, as an answer tells it.
+fn complaint(refused: &NotSubscribed, asked: &[String]) -> Complaint {
+    let forbidden = match refused {
+        NotSubscribed::Forbidden(which) => {
+            which.iter().filter_map(|number| asked.get(*number).cloned()).collect()
+        }
+        NotSubscribed::TooManyFilters { .. } | NotSubscribed::TooDear(_) => Vec::new(),
+    };
+    (refused.to_string(), forbidden)
 }
 
 /// A reason, and the filters at fault.

@@ -163,7 +163,7 @@ impl Outbox {
             pause: Pause::None,
             held: Held::default(),
         };
-        let (network, echo) = (AtomicU64::new(Network::INSIDE.number()), AtomicBool::new(false));
+        let (network, echo) = (AtomicU64::new(Network::INSIDE.0), AtomicBool::new(false));
         let inside = Mutex::new(inside);
         Arc::new_cyclic(|myself| Self {
             id,
@@ -186,12 +186,12 @@ impl Outbox {
 
     /// Where its owner connects from.
     pub(super) fn network(&self) -> Network {
-        Network::from_number(self.network.load(Ordering::Relaxed))
+        Network(self.network.load(Ordering::Relaxed))
     }
 
     /// Says where its owner connects from. Before it holds anything.
     pub fn comes_from(&self, network: Network) {
-        self.network.store(network.number(), Ordering::Relaxed);
+        self.network.store(network.0, Ordering::Relaxed);
     }
 
     /// Whether the owner wants its own messages back.
@@ -239,7 +239,8 @@ impl Outbox {
 
     /// Where the queue has grown or shrunk by a step, tells it to the budget.
     fn weigh(&self, inside: &mut Inside) {
-        if inside.queue.weight().abs_diff(inside.held.weight) >= budget::STEP {
+        let (bytes, places) = inside.queue.weight();
+        if (bytes + places).abs_diff(inside.held.weight) >= budget::STEP {
             self.settle(inside);
         }
     }
@@ -248,7 +249,7 @@ impl Outbox {
     /// that together they are counted with what it takes: as many as hold what came last.
     fn settle(&self, inside: &mut Inside) {
         let readers = inside.queue.readers_of_the_last();
-        let (bytes, weight) = (inside.queue.bytes(), inside.queue.weight());
+        let (bytes, places) = inside.queue.weight();
         let first = inside.first.iter().map(String::len).sum::<usize>();
         let held = &mut inside.held;
         held.part = match bytes.checked_sub(held.bytes) {
@@ -256,8 +257,8 @@ impl Outbox {
             // Which ones went is not known: all have given the same part.
             None => (held.part as u128 * bytes as u128 / held.bytes as u128).try_into().unwrap_or(bytes),
         };
-        (held.bytes, held.weight) = (bytes, weight);
-        let counted = Budget::rounded(held.part + (weight - bytes) + first + held.beside, held.counted);
+        (held.bytes, held.weight) = (bytes, bytes + places);
+        let counted = Budget::rounded(held.part + places + first + held.beside, held.counted);
         if counted != held.counted {
             held.counted = counted;
             self.budget.count(self, counted);

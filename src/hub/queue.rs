@@ -85,22 +85,15 @@ impl Queue {
         self.items.is_empty()
     }
 
-    /// Bytes of the frames that wait.
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
-    }
-
-    /// The same with the places of all that waits.
-    pub(super) fn weight(&self) -> usize {
-        self.bytes + self.items.capacity() * size_of::<Item>()
+    /// Bytes of the frames that wait, and of the places of all that waits.
+    pub(super) fn weight(&self) -> (usize, usize) {
+        (self.bytes, self.items.capacity() * size_of::<Item>())
     }
 
     /// How many hold what came last.
     pub(super) fn readers_of_the_last(&self) -> usize {
-        match self.items.back() {
-            Some(Item::Message(message)) => Arc::strong_count(message).max(1),
-            Some(Item::LastValues(_) | Item::Reply(_)) | None => 1,
-        }
+        let Some(Item::Message(message)) = self.items.back() else { return 1 };
+        Arc::strong_count(message)
     }
 
     /// Whether readings give way because the reader is behind.

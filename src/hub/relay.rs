@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
+use super::doors::{Message, Refusal};
 use super::publication::{Extras, Publication, Trail};
 use super::queue::Item;
-use super::session::{Answer, Drained, LastValues, NextValue, Session};
-use super::{Hub, Retention, StoreFull};
+use super::session::{Drained, NextValue, Session};
+use super::{Hub, Retention};
 use crate::moment::Moment;
 use crate::talk::{Kind, Request};
 use crate::topic::{Filter, Topic};
@@ -24,17 +25,6 @@ pub struct Forward<'m> {
     pub retention: Option<Retention>,
     /// Where it has been; `None` where that is not known.
     pub trail: Option<Trail>,
-}
-
-/// Why a message from another system was not published.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// Topics under `$SYS` and `clown.talk` are the hub's own.
-    #[error("the topic is the hub's own")]
-    Reserved,
-    /// See [`StoreFull`]. The message was routed.
-    #[error(transparent)]
-    StoreFull(#[from] StoreFull),
 }
 
 /// A message for another system.
@@ -66,19 +56,18 @@ impl Session {
     /// Opens the transmission with these filters and without last values. Nobody is answered.
     pub fn follow(&mut self, filters: &[Filter]) {
         self.opened = true;
-        self.change_unanswered(filters.to_vec(), LastValues::None);
+        self.change_unanswered(filters.to_vec(), false);
     }
 
     /// Asks for the last values of all topics that the filters name, once more.
     pub fn recall(&mut self) {
-        self.change_unanswered(self.held(), LastValues::All);
+        self.change_unanswered(self.held(), true);
     }
 
-    fn change_unanswered(&mut self, filters: Vec<Filter>, last_values: LastValues) {
-        match self.plan(filters, last_values) {
-            Ok(change) => self.carry_out(change, Answer::None),
-            // What an operator wrote is never refused; a client of ours that is none of a link might be.
-            Err(reason) => tracing::error!(client = %self.name(), %reason, "the filters are not taken"),
+    /// What an operator wrote is never refused, as long as the link may read everything.
+    fn change_unanswered(&mut self, filters: Vec<Filter>, last_values: bool) {
+        if let Err(reason) = self.subscribe(filters, last_values) {
+            tracing::error!(client = %self.name(), %reason, "the filters are not taken");
         }
     }
 
@@ -125,11 +114,8 @@ impl Session {
         if topic.levels().next() == Some("$SYS") || Request::claims(topic.as_str()) {
             return Err(Refusal::Reserved);
         }
-        let retention = retention.unwrap_or_else(|| self.usual_retention(&topic, kind));
-        let from = Arc::clone(&self.client.user);
-        let mut message = Publication::new(topic, payload, kind, from, now.into().wall());
-        message.set_extras(Extras { trail, ..Extras::default() });
-        Ok(self.publish(message, retention)?)
+        let extras = Extras { trail, ..Extras::default() };
+        self.publish(Message { topic, payload, kind, retention, extras }, now).map(drop)
     }
 }
 

@@ -402,11 +402,7 @@ impl Session {
         }
     }
 
-    pub(super) fn publish(&self, message: Publication, retention: Retention) -> Result<(), StoreFull> {
-        self.publish_and_ask(message, retention, None).map(drop)
-    }
-
-    pub(super) fn publish_and_ask(
+    pub(super) fn route(
         &self,
         mut message: Publication,
         retention: Retention,
@@ -564,7 +560,7 @@ impl Drop for Session {
             let from = Arc::clone(&self.client.user);
             let message = Publication::new(will.topic, &will.payload, will.kind, from, now.wall());
             // A store that is full is in the log; nobody is left to be told.
-            let _ = self.publish(message, retention);
+            let _ = self.route(message, retention, None);
         }
         if self.client.side == Side::Node {
             self.hub

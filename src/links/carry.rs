@@ -99,7 +99,7 @@ impl Carry {
         match session.forward(forward, Moment::now()) {
             // What finds no room is counted and logged by the store.
             Ok(()) | Err(Refusal::StoreFull(_)) => Ok(Verdict::New),
-            Err(refusal @ Refusal::Reserved) => Err(refusal.to_string()),
+            Err(refusal) => Err(refusal.to_string()),
         }
     }
 

@@ -11,13 +11,10 @@ use tokio::sync::Semaphore;
 
 use super::SideWord;
 use crate::connection::{BEFORE_SIGN_IN, Ending, Incoming, Lines, Wire};
-use crate::talk::Frames;
+use crate::talk::{Frames, Request};
 
 /// First lines that are longer, and read on at one time, by users who have signed in with what they begin with.
 const LONG_ONES: usize = 16;
-
-/// The topic of the first line.
-const CONFIG_SET: &str = "clown.talk/-/config/set";
 
 /// What the first line must be, for whoever sent another.
 const FIRST_LINE: &str =
@@ -106,7 +103,7 @@ fn complaint(error: &serde_json::Error) -> Cow<'static, str> {
 impl Hello {
     pub(super) fn parse(line: &str) -> Result<Self, Ending> {
         match Frames::of(line).next() {
-            Some(Ok(frame)) if frame.topic == CONFIG_SET => {
+            Some(Ok(frame)) if frame.topic == Request::CONFIGURE => {
                 serde_json::from_str(frame.payload).map_err(|error| Ending::NotSignedIn(complaint(&error)))
             }
             _ => Err(Ending::NotSignedIn(FIRST_LINE.into())),
@@ -144,7 +141,7 @@ impl<'de> Visitor<'de> for FrameOf<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut frame: A) -> Result<(), A::Error> {
-        if frame.next_element::<String>()?.as_deref() == Some(CONFIG_SET) {
+        if frame.next_element::<String>()?.as_deref() == Some(Request::CONFIGURE) {
             frame.next_element_seed(PayloadOf(self.0))?;
         }
         Ok(())

@@ -28,8 +28,8 @@ use place::{Place, Places};
 
 use crate::access::{Access, LoginError, SignedIn, User};
 use crate::config::WebOrigin;
-use crate::connection::{Patience, Signs};
-use crate::hub::{Client, Hub, Network, Rates, Session, Side};
+use crate::connection::{Patience, Signs, network_of};
+use crate::hub::{Client, Hub, Rates, Session, Side};
 use crate::moment::Moment;
 use crate::seldom::Seldom;
 use crate::shutdown::{Shutdown, Stage};
@@ -154,7 +154,7 @@ impl App {
             rates: self.settings.rates,
         };
         let session = self.hub.connect(client, Moment::now());
-        session.outbox().comes_from(Network::of(place.address.ip()));
+        session.outbox().comes_from(network_of(place.address.ip()));
         if let Some(times) = CONNECTED.each() {
             let (client, base, left_out) = (session.name(), session.base(), times.left_out);
             let (user, address) = (&user.name, place.address);

@@ -109,7 +109,7 @@ pub async fn in_hub(hub: Arc<Hub>, client: Client, kit: Kit, seed: u64, pace: Pa
     let mut session = hub.connect(client, moment::Moment::now());
     let mut running = Running::new(kit, seed, pace);
     tracing::debug!(client = %session.name(), base = ?session.base(), ?kit, "simulated node is on");
-    say(&mut session, &format!("[\"clown.talk/-/config/set\", {}]", settings(kit)));
+    say(&mut session, &format!("[\"{}\", {}]", Request::CONFIGURE, settings(kit)));
     let mut lines = running.boot();
     loop {
         for line in lines.drain(..) {

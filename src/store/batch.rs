@@ -28,7 +28,7 @@ pub(super) struct Batch {
     /// The least number of a message in here.
     least: Option<u64>,
     /// Who waits for it.
-    asks: Vec<Box<Ask>>,
+    asks: Vec<Ask>,
 }
 
 /// A write that is ready: a row of the log, and what its numbers mean.
@@ -46,7 +46,7 @@ impl Batch {
     /// Adds a message of the tape.
     pub(super) fn add(&mut self, taped: Taped) {
         let Taped { message, forgets, ask } = taped;
-        self.asks.extend(ask);
+        self.asks.extend(ask.map(|ask| *ask));
         self.least = Some(self.least.unwrap_or(u64::MAX).min(message.number));
         self.bytes += message.len();
         let topic = message.topic.clone();
@@ -79,7 +79,7 @@ impl Batch {
 
     /// It is written.
     pub(super) fn written(&mut self) {
-        self.clear().into_iter().for_each(|ask| ask.confirm());
+        self.clear().into_iter().for_each(Ask::confirm);
     }
 
     /// It is not, and is let go of. Returns the least number that is missing in the file now.
@@ -89,7 +89,7 @@ impl Batch {
         least
     }
 
-    fn clear(&mut self) -> Vec<Box<Ask>> {
+    fn clear(&mut self) -> Vec<Ask> {
         self.changes.clear();
         self.changes.shrink_to(1024);
         (self.bytes, self.least) = (0, None);

@@ -197,7 +197,9 @@ mod tests {
                             value: text.as_deref().map(|payload| Value { time: seq, user: 1, payload, rest: None }),
                         }).collect();
                         let mut row = RowWriter::new(seq);
-                        records.iter().for_each(|record| row.push(record));
+                        for record in &records {
+                            row.push(record);
+                        }
                         let bytes = row.finish(seq);
                         head.apply(seq, bytes.len(), &records);
                         disk.log.insert(seq, bytes);
@@ -223,7 +225,9 @@ mod tests {
                         if let Some(until) = head.may_go() {
                             // A slice of it at a time, the newest row stays.
                             let old = disk.log.keys().copied().filter(|row| *row <= until && *row < seq).take(most).collect::<Vec<_>>();
-                            old.iter().for_each(|row| { disk.log.remove(row); });
+                            for row in &old {
+                                disk.log.remove(row);
+                            }
                             if old.len() < most {
                                 head.shortened();
                             }

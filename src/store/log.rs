@@ -351,7 +351,9 @@ mod tests {
 
     fn bytes((seq, time, told): &(u64, u64, Vec<Told>)) -> Vec<u8> {
         let mut row = RowWriter::new(*time);
-        records(told).iter().for_each(|record| row.push(record));
+        for record in records(told) {
+            row.push(&record);
+        }
         assert_eq!(row.is_empty(), told.is_empty());
         row.finish(*seq)
     }
@@ -387,7 +389,9 @@ mod tests {
             bytes.extend(sum(&[&7_u64.to_le_bytes(), &bytes]).to_le_bytes());
             if let Ok(row) = read(7, &bytes) {
                 let mut again = RowWriter::new(row.time);
-                row.records.iter().for_each(|record| again.push(record));
+                for record in &row.records {
+                    again.push(record);
+                }
                 let again = again.finish(7);
                 prop_assert_eq!(read(7, &again).unwrap(), row);
             }

@@ -74,7 +74,7 @@ pub struct Store {
 
 impl Store {
     /// Opens the store, gives its last values back to the hub, and begins to write. To be called before anybody is let in.
-    pub fn open(hub: &Arc<Hub>, settings: Settings) -> Result<Self, Refused> {
+    pub fn open(hub: &Arc<Hub>, settings: &Settings) -> Result<Self, Refused> {
         let shown = settings.directory.display().to_string();
         let refused = |why: &dyn std::fmt::Display, advice: &str| {
             Refused(format!("the store in {shown} cannot be used (store.directory): {why}; {advice}"))

@@ -129,6 +129,10 @@ pub(super) fn set_aside(folder: &Folder, hub: &Hub, why: &str, saved: u64, now: 
     Ok(())
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the kinds of I/O errors are not ours, and there are forty"
+)]
 fn unwritable(error: &std::io::Error) -> Fault {
     match error.kind() {
         std::io::ErrorKind::StorageFull => Fault::Full,
@@ -196,7 +200,9 @@ impl Reading<'_> {
                 forgotten.push(topic);
             }
         });
-        older.into_iter().for_each(|topic| head.drop_older(topic));
+        for topic in older {
+            head.drop_older(topic);
+        }
         for (topic, said) in head.open() {
             if said.value.as_ref().is_some_and(|kept| !self.give_back(topic, kept, ended)) {
                 forgotten.push(topic);
@@ -207,7 +213,9 @@ impl Reading<'_> {
         account.expired += self.account.expired;
         account.no_room += self.account.no_room;
         self.account = account;
-        forgotten.iter().for_each(|topic| head.forget(*topic));
+        for topic in forgotten {
+            head.forget(topic);
+        }
         let names = self.names(tables, &head)?;
         Ok((names, head, tables.highest(Numbers::Rows).unwrap_or_default()))
     }

@@ -47,15 +47,14 @@ pub(super) enum Fault {
 }
 
 impl From<rusqlite::Error> for Fault {
-    #[expect(clippy::wildcard_enum_match_arm, reason = "the codes of SQLite are not ours")]
     fn from(error: rusqlite::Error) -> Self {
         let text = error.to_string();
         match error.sqlite_error_code() {
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged(text),
             Some(ErrorCode::DiskFull) => Self::Full,
             Some(ErrorCode::ReadOnly) => Self::ReadOnly(text),
-            // Tables that are not there, or that say other types than they were made with.
-            None => Self::Damaged(text),
+            // The last one: what says other types than it was made with.
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) | None => Self::Damaged(text),
+            // A table that is not there.
             Some(ErrorCode::Unknown) if text.contains("no such") => Self::Damaged(text),
             Some(_) => Self::Other(text),
         }

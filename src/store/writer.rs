@@ -259,7 +259,7 @@ impl Writer {
                     self.names.log_is_short(|topic| head.get(topic).is_some());
                 }
             }
-            Err(fault) => self.fail(fault),
+            Err(fault) => self.fail(&fault),
         }
     }
 
@@ -277,8 +277,12 @@ impl Writer {
 
     fn has_written(&mut self, plan: Plan) {
         let Plan { seq, row, new_topics, new_users, cleared } = plan;
-        new_topics.into_iter().for_each(|(id, topic)| self.names.put_topic(topic, id));
-        new_users.into_iter().for_each(|(id, user)| self.names.put_user(user, id));
+        for (id, topic) in new_topics {
+            self.names.put_topic(topic, id);
+        }
+        for (id, user) in new_users {
+            self.names.put_user(user, id);
+        }
         if let Some(bytes) = row {
             // As at a start: what is read is what was written.
             if let Ok(row) = log::read(seq, &bytes) {
@@ -286,13 +290,15 @@ impl Writer {
             }
             self.seq = seq;
         }
-        cleared.into_iter().for_each(|(id, topic)| self.names.clear(id, Some(topic)));
+        for (id, topic) in cleared {
+            self.names.clear(id, Some(topic));
+        }
         self.batch.written();
     }
 
-    fn fail(&mut self, fault: Fault) {
+    fn fail(&mut self, fault: &Fault) {
         self.hub.figures().store_failed.add(1);
-        if let Fault::Damaged(why) = &fault {
+        if let Fault::Damaged(why) = fault {
             self.tables = None;
             self.was_replaced = true;
             if let Some(folder) = &self.folder
@@ -310,16 +316,15 @@ impl Writer {
         self.tables = None;
         self.let_go(why);
         let next = now + self.backoff.draw();
-        match &mut self.away {
-            Some(away) => away.next = next,
-            None => {
-                self.away = Some(Away { since: now, next });
-                let directory = self.settings.directory.display();
-                tracing::error!(%why, %directory,
-                    "the store cannot be written: messages are routed and last values are kept in memory; \
-                     make room or give the hub's user the right to write there; it is tried again");
-            }
+        if let Some(away) = &mut self.away {
+            away.next = next;
+            return;
         }
+        self.away = Some(Away { since: now, next });
+        let directory = self.settings.directory.display();
+        tracing::error!(%why, %directory,
+            "the store cannot be written: messages are routed and last values are kept in memory; \
+             make room or give the hub's user the right to write there; it is tried again");
     }
 
     fn let_go(&mut self, why: &str) {
@@ -434,7 +439,7 @@ impl Writer {
         match self.tables.take().map(Tables::close) {
             Some(Ok(())) => tracing::info!("the store is closed: all last values are in it"),
             Some(Err(fault)) => {
-                tracing::warn!(%fault, "the store is not closed as it should be; the next start reads its journal")
+                tracing::warn!(%fault, "the store is not closed as it should be; the next start reads its journal");
             }
             None => tracing::error!(
                 "the hub ends while its store cannot be written: what was said since then is lost"

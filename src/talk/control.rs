@@ -67,6 +67,11 @@ pub enum RequestError {
 }
 
 impl Request {
+    /// The topic of [`Configure`](Self::Configure).
+    pub const CONFIGURE: &str = "clown.talk/-/config/set";
+    /// The topic of [`Show`](Self::Show).
+    pub const SHOW: &str = "clown.talk/-/subscription/get";
+
     /// Whether a topic belongs to this language.
     pub fn claims(topic: &str) -> bool {
         topic.starts_with("clown.talk/")
@@ -75,13 +80,11 @@ impl Request {
     /// Reads a frame whose topic [is claimed](Self::claims).
     pub fn parse(topic: &str, payload: &str) -> Result<Self, RequestError> {
         match topic {
-            "clown.talk/-/config/set" => {
-                Configure::parse(payload).map(Self::Configure).map_err(RequestError::Config)
-            }
+            Self::CONFIGURE => Configure::parse(payload).map(Self::Configure).map_err(RequestError::Config),
             "clown.talk/-/subscription/set" => filters(payload).map(Self::Replace),
             "clown.talk/-/subscription/add" => filters(payload).map(Self::Add),
             "clown.talk/-/subscription/remove" => filters(payload).map(Self::Remove),
-            "clown.talk/-/subscription/get" => Ok(Self::Show),
+            Self::SHOW => Ok(Self::Show),
             _ => Err(RequestError::UnknownTopic),
         }
     }

@@ -1,6 +1,7 @@
 //! What survives the end of the hub, however it ends (`docs/protocol.md`, clauses 5.2 and 5.3).
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -145,7 +146,7 @@ async fn survives_kills(setting: &str, may_be_lost: Duration) {
             let mut frames = String::new();
             for _ in 0..20 {
                 number += 1;
-                frames.push_str(&format!("[\"t/{}\", {number}, {{\"id\": {number}}}]\n", number % 50));
+                writeln!(frames, "[\"t/{}\", {number}, {{\"id\": {number}}}]", number % 50).unwrap();
             }
             if node.try_say(&frames).await.is_err() {
                 break;
@@ -277,7 +278,9 @@ async fn folder_and_files_are_for_the_user_of_the_hub_alone() {
     assert_eq!(mode(&store), 0o700);
     let files: Vec<_> = fs::read_dir(&store).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert!(files.len() >= 3, "{files:?}");
-    files.iter().for_each(|file| assert_eq!(mode(file), 0o600, "{}", file.display()));
+    for file in &files {
+        assert_eq!(mode(file), 0o600, "{}", file.display());
+    }
 }
 
 #[tokio::test]
@@ -297,7 +300,11 @@ async fn a_damaged_copy_gives_back_what_is_whole_and_never_a_wrong_value() {
         let mut bytes = good.clone();
         match copy % 4 {
             // Bits, but for the marks that make it a file of another program.
-            0 => (0..8).for_each(|_| bytes[100 + next(good.len() - 100)] ^= 1 << next(8)),
+            0 => {
+                for _ in 0..8 {
+                    bytes[100 + next(good.len() - 100)] ^= 1 << next(8);
+                }
+            }
             1 => bytes.truncate(next(good.len())),
             2 => {
                 let page = 1024 * (1 + next(good.len() / 1024 - 1));

@@ -1,0 +1,74 @@
+//! What a connection waits for beside its wire and its outbox: the sign to end, the clock, and its next turn.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Poll, Waker};
+
+use tokio::time::{Instant, Sleep};
+use tokio_util::sync::WaitForCancellationFuture;
+
+use super::bell::Bell;
+use super::{Ending, Signs};
+
+/// These are looked at only when their bell has rung: mostly
+/// a connection is woken to write, and that should touch nothing else.
+pub(super) struct Watch<'w, 's> {
+    bell: Bell,
+    signs: &'s Signs,
+    ended: Pin<&'w mut WaitForCancellationFuture<'s>>,
+    clock: Pin<&'w mut Sleep>,
+}
+
+impl<'w, 's> Watch<'w, 's> {
+    pub(super) fn new(
+        signs: &'s Signs,
+        ended: Pin<&'w mut WaitForCancellationFuture<'s>>,
+        clock: Pin<&'w mut Sleep>,
+    ) -> Self {
+        Self { bell: Bell::new(), signs, ended, clock }
+    }
+
+    /// Says which task the bell wakes.
+    pub(super) fn wakes(&self, task: &Waker) {
+        self.bell.wakes(task);
+    }
+
+    /// Whether one of them has rung since this was asked last.
+    pub(super) fn has_rung(&self) -> bool {
+        self.bell.has_rung()
+    }
+
+    /// Whether the sign was given, and why.
+    pub(super) fn ending(&mut self) -> Option<Ending> {
+        let is_given = self.ended.as_mut().poll(&mut self.bell.context()).is_ready();
+        is_given.then(|| self.signs.reason())
+    }
+
+    /// Has the bell ring when the others have had their turn.
+    ///
+    /// A task that wakes itself is run again before the runtime looks at the sockets, up to 61 times. What `yield_now`
+    /// hands to the scheduler is woken only after it has run out of ready tasks, or has run 61 of them, and has looked. By
+    /// way of the bell, so that a waking for another reason does not begin the next turn before.
+    pub(super) fn ring_after_the_others(&self) {
+        let others = std::pin::pin!(tokio::task::yield_now());
+        if others.poll(&mut self.bell.context()).is_ready() {
+            self.bell.context().waker().wake_by_ref();
+        }
+    }
+
+    /// Has the clock ring no sooner than `due`, where it was set for an answer that has come. This only leaves a note for
+    /// the timer, which is less than to be woken for nothing.
+    pub(super) fn put_off(&mut self, due: Instant) {
+        if due > self.clock.deadline() {
+            self.clock.as_mut().reset(due);
+        }
+    }
+
+    /// Has the clock ring at `due` at the latest. When it rings early, as a check was put off, it is set again.
+    pub(super) fn set_clock(&mut self, due: Instant) -> Poll<()> {
+        if due < self.clock.deadline() || self.clock.is_elapsed() {
+            self.clock.as_mut().reset(due);
+        }
+        self.clock.as_mut().poll(&mut self.bell.context())
+    }
+}
