@@ -559,7 +559,7 @@ async fn more_than_the_queue_of_the_store_holds_is_counted_and_written_later() {
     let hub = Hub::with_store(dir.path(), &settings);
     let mut node = Client::open(&hub, "/talk/n?side=node", r#"{"filters": []}"#).await;
     // One message, which is taken without a pause long enough for the writer.
-    let mut topics = 0;
+    let mut topics = 0_u64;
     while figure(&hub, "skipped_total").await == 0 {
         let frames: Vec<_> = (0..20_000).map(|n| format!("[\"t/{}\", 1]", topics + n)).collect();
         topics += 20_000;
@@ -569,7 +569,7 @@ async fn more_than_the_queue_of_the_store_holds_is_counted_and_written_later() {
     }
     hub.logs("the store cannot keep up").await;
     figure_is(&hub, "state", |state| state == 1).await;
-    figure_is(&hub, "values", |values| values == topics as u64 + 2).await;
+    figure_is(&hub, "values", |values| values == topics + 2).await;
     hub.killed().await;
     let hub = Hub::with_store(dir.path(), &settings);
     hub.logs("the last values are back").await;
