@@ -6,6 +6,7 @@
 //! * [`talk`]: what is on the wire, without a socket: frames, requests, replies, options.
 //! * [`log`]: lines out of the hub, without waiting; [`seldom`]: which of them are worth writing.
 //! * [`shutdown`]: how it stops, and the one place that spawns tasks.
+//! * [`operator`]: files that people write: a bounded read, a watch, TOML to types with all mistakes at once.
 //! * [`hub`]: who is here, who wants what, what was said last.
 //! * [`access`]: who may come in.
 //! * [`config`]: text to settings, all mistakes at once.
@@ -35,6 +36,7 @@ pub mod connection;
 pub mod hub;
 pub mod links;
 pub mod log;
+pub mod operator;
 pub mod seldom;
 pub mod server;
 pub mod shutdown;

@@ -46,7 +46,7 @@ pub use keyed::NoRandomness;
 use password::MAX_PASSWORD_BYTES;
 pub use password::{HashError, PasswordError, hash_password};
 pub use users::{Accounts, User};
-pub use users_file::{Hint, Mistake, NameError, UsersError};
+pub use users_file::NameError;
 pub use web_session::{SignedIn, WebSession};
 
 use keyed::{Digest, Key, Purpose};
@@ -59,6 +59,11 @@ use web_session::WebSessions;
 /// that the device passes while a neighbour guesses, too few to guess by.
 const NEIGHBOUR_LIMITS: u32 = 5;
 
+/// The most that is read of `users.toml`: some 10,000 accounts.
+pub const ACCOUNTS_BYTES: u64 = 4 * 1024 * 1024;
+/// What no login and no session of a page outlasts; a moment further away has no [`Instant`].
+const LONGEST: Duration = Duration::from_hours(366 * 24);
+
 /// The bounds of who comes in.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -67,12 +72,12 @@ pub struct Settings {
     pub failures_per_minute: u32,
     /// Names remembered, and networks they came from; 10,000 of each by default; with 0 every login is hashed.
     pub remembered_logins: usize,
-    /// Minutes until a password must be hashed again; 60 by default, a year at most.
-    pub remember_minutes: u64,
+    /// How long until a password must be hashed again; an hour by default, a year at most.
+    pub remember: Duration,
     /// Sessions of browsers; 10,000 by default, 1 at least.
     pub web_sessions: usize,
-    /// Hours that such a session lasts; 12 by default, a year at most.
-    pub web_session_hours: u64,
+    /// How long such a session lasts; 12 hours by default, a year at most.
+    pub web_session: Duration,
     /// Networks whose failures are counted, and made-up names; 10,000 of each by default.
     pub tracked_failures: usize,
     /// Hashes at once, each taking a core and 19 MiB; 2 by default, 1 at least.
@@ -86,9 +91,9 @@ impl Default for Settings {
         Self {
             failures_per_minute: 20,
             remembered_logins: 10_000,
-            remember_minutes: 60,
+            remember: Duration::from_hours(1),
             web_sessions: 10_000,
-            web_session_hours: 12,
+            web_session: Duration::from_hours(12),
             tracked_failures: 10_000,
             hashing_at_once: 2,
             waiting_logins: 1024,
@@ -138,8 +143,6 @@ impl Access {
     /// The door for these accounts. Draws the key of the process, which is the only thing that can fail.
     pub fn new(accounts: Accounts, settings: &Settings) -> Result<Self, NoRandomness> {
         let limit = settings.failures_per_minute.max(1);
-        let remember = Duration::from_secs(settings.remember_minutes.min(366 * 24 * 60) * 60);
-        let web_session = Duration::from_secs(settings.web_session_hours.min(366 * 24) * 60 * 60);
         let neighbours = limit.saturating_mul(NEIGHBOUR_LIMITS);
         let semaphore = |permits: usize| Arc::new(Semaphore::new(permits.clamp(1, Semaphore::MAX_PERMITS)));
         Ok(Self {
@@ -147,12 +150,16 @@ impl Access {
                 accounts,
                 key: Key::random()?,
                 lockout: Lockout::new(limit, settings.tracked_failures),
-                remembered: Remembered::new(remember, settings.remembered_logins, neighbours),
+                remembered: Remembered::new(
+                    settings.remember.min(LONGEST),
+                    settings.remembered_logins,
+                    neighbours,
+                ),
                 hash_runs: AtomicU64::new(0),
             }),
             waiting: semaphore(settings.waiting_logins),
             hashing: semaphore(settings.hashing_at_once),
-            web_sessions: WebSessions::new(web_session, settings.web_sessions),
+            web_sessions: WebSessions::new(settings.web_session.min(LONGEST), settings.web_sessions),
         })
     }
 

@@ -70,7 +70,7 @@ async fn ten_thousand_logins_at_once_from_anywhere_cost_as_many_hashes_as_run_at
 
 #[tokio::test(start_paused = true)]
 async fn a_login_is_hashed_again_after_its_time() {
-    let access = access(&Settings { remember_minutes: 5, ..Settings::default() });
+    let access = access(&Settings { remember: Duration::from_mins(5), ..Settings::default() });
     access.login(HOME, "jana", b"right").await.unwrap();
     tokio::time::advance(Duration::from_secs(299)).await;
     access.login(HOME, "jana", b"right").await.unwrap();

@@ -4,8 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::password::{DEMO_PASSWORD, Hash};
-use super::users_file::{self, UsersError};
+use super::users_file;
 use crate::hub::Rights;
+use crate::operator::Mistakes;
 
 const DEMO_NAME: &str = "clown";
 
@@ -45,7 +46,7 @@ impl Accounts {
     /// The accounts in the text of a `users.toml` (`config/users.toml.example` tells the format), or every mistake
     /// in it, in the order of lines. `file` is what the mistakes call it. All or nothing: a file with a mistake
     /// makes no accounts.
-    pub fn parse(text: &str, file: &str) -> Result<Self, Vec<UsersError>> {
+    pub fn parse(text: &str, file: &str) -> Result<Self, Mistakes> {
         let mut accounts = users_file::read(text, file)?;
         accounts.sort_by(|one, other| one.user.name.cmp(&other.user.name));
         Ok(Self { sorted: accounts.into_iter().map(Arc::new).collect(), demo: false })

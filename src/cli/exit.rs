@@ -29,6 +29,12 @@ impl OperatorError {
         Self { code: 2, sentence: sentence.to_string() }
     }
 
+    /// Several mistakes in what `head` names, a line each.
+    pub(super) fn list(head: &str, mistakes: impl IntoIterator<Item = impl fmt::Display>) -> Self {
+        let lines = mistakes.into_iter().map(|mistake| format!("\n{mistake}"));
+        Self { code: 2, sentence: head.to_owned() + &lines.collect::<String>() }
+    }
+
     /// The other side was asked, and said no.
     pub(super) fn refused(sentence: impl fmt::Display) -> Self {
         Self { code: 3, sentence: sentence.to_string() }

@@ -21,12 +21,14 @@ mod sim;
 mod subscribe;
 mod user;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 use self::exit::OperatorError;
+use self::serve::ServeArgs;
+#[cfg(target_os = "linux")]
+use self::serve::key_and_value;
 
 /// An IoT publish/subscribe hub that speaks Clown.Talk.
 ///
@@ -91,30 +93,6 @@ enum Command {
     Completions(completions::CompletionsArgs),
 }
 
-/// What `serve` takes; everything else is a key of the configuration.
-#[derive(Debug, Args)]
-struct ServeArgs {
-    /// The configuration; without it config/hub.toml, if there is one
-    #[arg(long, value_name = "FILE", env = "CLOWN_HUB_CONFIG")]
-    config: Option<PathBuf>,
-    /// Where to serve HTTP and WebSocket: server.listen
-    #[arg(long, value_name = "ADDRESS:PORT")]
-    listen: Option<String>,
-    /// The accounts: users.file
-    #[arg(long, value_name = "FILE")]
-    users: Option<String>,
-    /// Sets any key, as in --set limits.filters=50
-    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_and_value)]
-    sets: Vec<(String, String)>,
-}
-
-fn key_and_value(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.is_empty() => Ok((key.trim().to_owned(), value.to_owned())),
-        _ => Err("write it as KEY=VALUE, as in limits.filters=50".to_owned()),
-    }
-}
-
 impl Cli {
     /// Reads the command line, or says what is wrong with it and ends.
     pub fn from_arguments() -> Self {
@@ -169,11 +147,5 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn a_set_flag_is_a_key_and_a_value() {
-        assert_eq!(key_and_value("a.b=c=d"), Ok(("a.b".to_owned(), "c=d".to_owned())));
-        assert!(key_and_value("a.b").is_err() && key_and_value("=c").is_err());
     }
 }

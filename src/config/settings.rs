@@ -6,8 +6,8 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::mistake::quoted;
 use super::reader::{Reader, Side};
+use crate::operator::quoted;
 use crate::topic::{self, Base, Filter};
 
 const MIB: u64 = 1024 * 1024;

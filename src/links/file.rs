@@ -5,15 +5,11 @@ mod rules;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
-use std::path::Path;
-
-use toml::de::DeTable;
+use std::path::{Path, PathBuf};
 
 use self::reader::Reader;
 use super::settings::LinkSettings;
-use super::small_file;
-use crate::config::plain;
+use crate::operator::{Form, Mistake, Mistakes, Tells, Watch, small_file};
 use crate::topic::Limits;
 
 /// The longest file of a link.
@@ -66,32 +62,6 @@ pub const KEYS: [&str; 11] = [
 pub const RULE_KEYS: [&str; 8] =
     ["direction", "filter", "local_prefix", "remote_prefix", "qos", "retain", "text", "empty"];
 
-/// One thing to be put right in a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mistake {
-    /// The path of the file.
-    pub file: String,
-    /// Where, counted from 1.
-    pub line: Option<usize>,
-    /// The key, where there is one.
-    pub key: Option<String>,
-    /// What was found and what to do. One line.
-    pub sentence: String,
-}
-
-impl fmt::Display for Mistake {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.file)?;
-        if let Some(line) = self.line {
-            write!(f, ":{line}")?;
-        }
-        if let Some(key) = &self.key {
-            write!(f, ": {key}")?;
-        }
-        write!(f, ": {}", self.sentence)
-    }
-}
-
 /// What a link of this file is called: its name without `.toml`. `None` if it is no file of a link.
 pub fn name(path: &Path) -> Option<Result<&str, String>> {
     let file = path.file_name()?.to_string_lossy();
@@ -116,33 +86,31 @@ pub fn shown(path: &Path) -> String {
     text
 }
 
+/// Watches the files of links in a folder.
+pub fn watch(directory: PathBuf, limits: Limits) -> Watch<LinkSettings> {
+    Watch::new(directory, |path| name(path).is_some(), move |path| load(path, &limits))
+}
+
 /// Reads the file of a link.
-pub fn load(path: &Path, limits: &Limits) -> Result<LinkSettings, Vec<Mistake>> {
+pub fn load(path: &Path, limits: &Limits) -> Result<LinkSettings, Mistakes> {
     let file = shown(path);
-    let broken = |sentence: String| vec![Mistake { file: file.clone(), line: None, key: None, sentence }];
+    let broken = |sentence: String| Mistakes::from(Mistake::at(&file, sentence));
     let name = match name(path) {
         Some(Ok(name)) => name,
         Some(Err(sentence)) => return Err(broken(sentence)),
         None => return Err(broken("a link is a file whose name ends in .toml".to_owned())),
     };
-    parse(name, &file, &small_file::text(path, FILE_BYTES).map_err(broken)?, limits)
+    let text = small_file::text(path, FILE_BYTES).map_err(|why| broken(why.to_string()))?;
+    parse(name, &file, &text, limits)
 }
 
 /// As [`load`], from a text.
-pub fn parse(name: &str, file: &str, text: &str, limits: &Limits) -> Result<LinkSettings, Vec<Mistake>> {
-    let (table, errors) = DeTable::parse_recoverable(text);
-    let mut reader = Reader { file, text, limits, mistakes: Vec::new() };
-    if let Some(error) = errors.first() {
-        let at = error.span().unwrap_or_default().start;
-        reader.say(at, None, plain(error.message().trim_end_matches(", expected nothing")));
-        return Err(reader.mistakes);
-    }
-    let settings = reader.link(name, table.get_ref());
-    match settings {
-        Some(settings) if reader.mistakes.is_empty() => Ok(settings),
-        _ => {
-            reader.mistakes.sort_by_key(|mistake| mistake.line);
-            Err(reader.mistakes)
-        }
-    }
+pub fn parse(name: &str, file: &str, text: &str, limits: &Limits) -> Result<LinkSettings, Mistakes> {
+    let mut reader = Reader { form: Form::new(file, text, Tells::Kinds), limits };
+    let is_key = |name: &str| {
+        KEYS.contains(&name) || RULE_KEYS.contains(&name) || NUMBERS.iter().any(|number| number.key == name)
+    };
+    let link = reader.form.table(is_key).and_then(|table| reader.link(name, &table));
+    let missing = || Mistake::at(file, "could not be read").into();
+    reader.form.finish(link).and_then(|link| link.ok_or_else(missing))
 }

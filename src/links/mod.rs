@@ -23,10 +23,8 @@ pub mod queue;
 mod report;
 pub mod rules;
 pub mod settings;
-pub mod small_file;
 mod socket;
 pub mod stamp;
-mod watch;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -43,8 +41,8 @@ use self::estate::Estate;
 use self::guard::Guard;
 use self::link::Link;
 use self::settings::LinkSettings;
-use self::watch::{Change, Watch};
 use crate::hub::Hub;
+use crate::operator::Change;
 use crate::shutdown::Shutdown;
 
 pub use self::link::GRACE;
@@ -68,10 +66,10 @@ pub async fn run(hub: Arc<Hub>, directory: PathBuf, figures_every: Duration, shu
         ending: Vec::new(),
         beyond: VecDeque::new(),
     };
-    let mut watch = Watch::of(directory);
+    let mut watch = file::watch(directory, bridges.hub.settings().topic);
     let mut told = Instant::now();
     loop {
-        for change in watch.look(bridges.hub.settings().topic).await {
+        for change in watch.look().await {
             bridges.follow(change);
         }
         bridges.restart_broken();
@@ -120,7 +118,7 @@ struct Running {
 }
 
 impl Bridges {
-    fn follow(&mut self, change: Change) {
+    fn follow(&mut self, change: Change<LinkSettings>) {
         match change {
             Change::There(settings) => {
                 let name = Arc::clone(&settings.name);

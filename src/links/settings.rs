@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::packets::Version;
 use super::rules::Rules;
-use super::small_file;
+use crate::operator::small_file;
 
 /// One link.
 #[derive(Debug, Clone, PartialEq, Eq)]
