@@ -8,7 +8,7 @@ use clap::Args;
 use super::{OperatorError, output};
 use crate::client::Address;
 use crate::operator::small_file::{self, Unreadable};
-use crate::operator::{Form, Mistakes, Tells};
+use crate::operator::{Form, Mistake, Mistakes, Tells};
 
 /// Where a hub listens that nobody has told otherwise.
 const HERE: &str = "ws://127.0.0.1:8080";
@@ -99,10 +99,17 @@ fn from_file(path: &Path) -> Result<Address, OperatorError> {
 }
 
 fn told(mistakes: Mistakes) -> OperatorError {
-    OperatorError::list(
-        "client.toml",
-        mistakes.iter().map(|mistake| format!("{mistake}; write url = \"{FORM}\"")),
-    )
+    let line = |mistake: Mistake| match mistake.key.as_deref() {
+        None | Some("url") if !mistake.sentence.contains("; write ") => {
+            format!("{mistake}; write url = \"{FORM}\"")
+        }
+        _ => mistake.to_string(),
+    };
+    let lines: Vec<_> = mistakes.into_iter().map(line).collect();
+    match &lines[..] {
+        [one] => OperatorError::new(one),
+        several => OperatorError::list("client.toml", several),
+    }
 }
 
 /// `place` is where the file is named.

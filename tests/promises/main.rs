@@ -25,6 +25,7 @@ mod cli_pub;
 mod cli_sub;
 mod diagnostics;
 mod examples;
+mod files;
 mod handshakes;
 mod hostile;
 mod lines;
