@@ -34,6 +34,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
+mod account;
 mod keyed;
 mod lockout;
 mod password;
@@ -42,17 +43,18 @@ mod users;
 mod users_file;
 mod web_session;
 
+pub use account::User;
 pub use keyed::NoRandomness;
 use password::MAX_PASSWORD_BYTES;
 pub use password::{HashError, PasswordError, hash_password};
-pub use users::{Accounts, User};
+pub use users::Accounts;
 pub use users_file::NameError;
 pub use web_session::{SignedIn, WebSession};
 
+use account::Account;
 use keyed::{Digest, Key, Purpose};
 use lockout::{Attempt, Lockout, Network, Who};
 use remembered::Remembered;
-use users::Account;
 use web_session::WebSessions;
 
 /// How often wrong passwords are answered in the network of a device that knows the right one, in limits: enough

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::account::{Account, User};
 use super::password::{DEMO_PASSWORD, Hash};
 use super::users_file;
 use crate::hub::Rights;
@@ -12,22 +13,6 @@ const DEMO_NAME: &str = "clown";
 
 /// The file that people copy.
 const EXAMPLE: &str = include_str!("../../config/users.toml.example");
-
-/// Somebody who proved who they are. Cloning counts two references.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct User {
-    /// As it stands in `users.toml`: 1 to 64 bytes, no `:`, `/`, `+`, `#`, no control characters, no `$` in front.
-    pub name: Arc<str>,
-    /// What they may do.
-    pub rights: Arc<Rights>,
-}
-
-/// An account: a user and what proves it is them.
-#[derive(Debug)]
-pub(super) struct Account {
-    pub(super) user: User,
-    pub(super) hash: Hash,
-}
 
 /// Everybody who may come in, one account at least. `Debug` shows names, not hashes.
 pub struct Accounts {

@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::account::{Account, User};
 use super::password::Hash;
-use super::users::{Account, User};
 use crate::hub::Rights;
 use crate::operator::{Form, Found, Kind, Mistakes, Table, Tells, Value};
 use crate::topic::{Filter, Limits};

@@ -16,8 +16,8 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::account::User;
 use super::keyed::{self, Digest, Key, NoRandomness, Purpose};
-use super::users::User;
 
 /// A session that began: what the browser gets. `Debug` does not show the token.
 pub struct WebSession {

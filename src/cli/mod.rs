@@ -6,6 +6,7 @@ mod arguments;
 #[cfg(target_os = "linux")]
 mod bench;
 mod bridge;
+mod client_runtime;
 mod completions;
 mod configuration;
 mod duration;
@@ -23,8 +24,9 @@ mod user;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
+use self::client_runtime::block_on;
 use self::exit::OperatorError;
 use self::serve::ServeArgs;
 #[cfg(target_os = "linux")]
@@ -116,7 +118,7 @@ impl Cli {
             Some(Command::User(command)) => user::user(&command),
             Some(Command::Access(command)) => access::access(&command),
             Some(Command::Config(command)) => configuration::config(&command),
-            Some(Command::Completions(args)) => completions::completions(&args),
+            Some(Command::Completions(args)) => completions::completions(&args, &mut Self::command()),
         };
         logging::finish();
         match result {
@@ -130,19 +132,9 @@ impl Cli {
     }
 }
 
-/// Runs a client to its end, on this thread.
-fn block_on<T>(client: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let ended = runtime.block_on(client);
-    // A read of standard input may still wait for a key.
-    runtime.shutdown_background();
-    ended
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {

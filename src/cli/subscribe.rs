@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use self::format::Formatter;
+use self::format::{Format, Formatter};
 use super::arguments::no_url;
 use super::duration::duration;
 use super::exit::{broken, help_end};
@@ -54,15 +54,6 @@ pub(super) struct SubArgs {
     reconnect: bool,
     #[command(flatten)]
     hub: HubArgs,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-#[value(rename_all = "lower")]
-pub(super) enum Format {
-    Plain,
-    Json,
-    Pretty,
-    Csv,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

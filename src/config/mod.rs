@@ -19,6 +19,7 @@ mod reader;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod web_origin;
 
 use std::path::PathBuf;
 
@@ -27,8 +28,9 @@ use self::layers::{Defaults, Layer};
 use self::reader::{Asked, Reader};
 pub use self::settings::{
     Bridges, Figures, Limits, Log, LogFormat, Outbox, Retained, Routes, Run, Server, Settings, Simulator,
-    Users, WebOrigin,
+    Users,
 };
+pub use self::web_origin::WebOrigin;
 use crate::operator::small_file::{self, Unreadable};
 use crate::operator::{Mistake, Mistakes};
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use config::{Value, ValueKind};
 
-use super::settings::WebOrigin;
+use super::web_origin::WebOrigin;
 use crate::operator::{Found, Mistake, Tells, question, quoted};
 use crate::topic::{Base, Filter, Limits};
 
@@ -297,9 +297,10 @@ fn read_items<T>(
 ) -> (Vec<T>, Vec<(Option<String>, String)>) {
     let (mut good, mut wrong) = (Vec::with_capacity(items.len()), Vec::new());
     for item in items {
-        let answer = match found(&item.kind) {
-            Found::Text(text) => parse(text),
-            other => Err(other.mismatch(expected, Tells::Values)),
+        let answer = if let ValueKind::String(text) = &item.kind {
+            parse(text)
+        } else {
+            Err(found(&item.kind).mismatch(expected, Tells::Values))
         };
         match answer {
             Ok(item) => good.push(item),

@@ -354,7 +354,10 @@ fn a_file_that_cannot_be_read_is_told_with_what_to_do() {
         told(path("hub.tml")),
         "hub.tml: there is no such file; name one that exists, or none to run with the defaults"
     );
-    assert_eq!(told(path("config")), "config: cannot be read: it is no file but a folder; name the file in it");
+    assert_eq!(
+        told(path("config")),
+        "config: cannot be read: it is no file but a folder; name the file in it"
+    );
     fs::write(path("latin.toml"), b"# caf\xe9").unwrap();
     assert_eq!(told(path("latin.toml")), "latin.toml: is not UTF-8 at byte 5; save it as UTF-8");
     fs::write(path("big.toml"), vec![b'#'; 1024 * 1024 + 1]).unwrap();

@@ -76,27 +76,20 @@ impl Found<'_> {
 
 /// A text.
 pub fn text(found: Found<'_>, tells: Tells) -> Result<&str, String> {
-    match found {
-        Found::Text(text) => Ok(text),
-        other => Err(other.mismatch("a text in quotes", tells)),
-    }
+    if let Found::Text(text) = found { Ok(text) } else { Err(found.mismatch("a text in quotes", tells)) }
 }
 
 /// True or false.
 pub fn truth(found: Found<'_>, tells: Tells) -> Result<bool, String> {
-    match found {
-        Found::Truth(truth) => Ok(truth),
-        other => Err(other.mismatch("true or false", tells)),
-    }
+    if let Found::Truth(truth) = found { Ok(truth) } else { Err(found.mismatch("true or false", tells)) }
 }
 
 /// A whole number of a unit, which may be empty.
 pub fn whole(found: Found<'_>, range: RangeInclusive<u64>, unit: &str, tells: Tells) -> Result<u64, String> {
     let (least, most, unit) = (range.start(), range.end(), in_brackets(unit));
     let expected = format!("a whole number from {least} to {most}{unit}");
-    let number = match found {
-        Found::Whole(number) => number,
-        other => return Err(other.mismatch(&expected, tells)),
+    let Found::Whole(number) = found else {
+        return Err(found.mismatch(&expected, tells));
     };
     match u64::try_from(number) {
         Ok(number) if range.contains(&number) => Ok(number),
@@ -114,11 +107,13 @@ pub fn number(
     tells: Tells,
 ) -> Result<f64, String> {
     let expected = format!("a number from {} to {}{}", range.start(), range.end(), in_brackets(unit));
-    let number = match found {
-        Found::Fraction(number) => number,
+    let number = if let Found::Fraction(number) = found {
+        number
+    } else if let Found::Whole(number) = found {
         // People write whole numbers without a point. Those that a float cannot hold are out of range.
-        Found::Whole(number) => i32::try_from(number).map_or(f64::INFINITY, f64::from),
-        other => return Err(other.mismatch(&expected, tells)),
+        i32::try_from(number).map_or(f64::INFINITY, f64::from)
+    } else {
+        return Err(found.mismatch(&expected, tells));
     };
     match tells {
         _ if range.contains(&number) => Ok(number),

@@ -114,10 +114,7 @@ fn what_is_no_toml_is_told_with_line_and_column_and_without_the_text() {
     assert!(told.starts_with("users.toml:3:12: a text is in quotes; write password = \"…\"\n"), "{told}");
     assert!(told.contains("users.toml:4:"), "both: {told}");
     assert!(!told.contains("secret"), "{told}");
-    assert!(
-        refused("[[user]]\nname = \"a\"\nname = \"b\"\n")
-            .starts_with("users.toml:3:1: duplicate key")
-    );
+    assert!(refused("[[user]]\nname = \"a\"\nname = \"b\"\n").starts_with("users.toml:3:1: duplicate key"));
 }
 
 #[test]

@@ -3,11 +3,22 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use clap::ValueEnum;
 use serde::Deserialize;
 
-use super::{Format, csv, pretty};
+use super::{csv, pretty};
 use crate::talk::Frame;
 use crate::talk::frame::encode;
+
+/// How a message is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "lower")]
+pub(super) enum Format {
+    Plain,
+    Json,
+    Pretty,
+    Csv,
+}
 
 pub(super) struct Formatter {
     format: Format,

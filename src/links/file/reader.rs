@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::{KEYS, NUMBERS, Number};
+use super::keys::{KEYS, NUMBERS, Number};
 use crate::links::packets::Version;
 use crate::links::rules::REMOTE_LIMITS;
 use crate::links::settings::{Broker, LinkSettings, Secret};

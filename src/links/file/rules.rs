@@ -1,7 +1,7 @@
 //! The rules of a link, from its file.
 
+use super::keys::{MOST_RULES, Number, RULE_KEYS};
 use super::reader::{Reader, instead};
-use super::{MOST_RULES, Number, RULE_KEYS};
 use crate::links::packets::Version;
 use crate::links::rules::{Direction, Draft, Empty, Overlap, Qos, Retain, Rule, Rules, Text};
 use crate::operator::{Kind, Table, Value, quoted};
