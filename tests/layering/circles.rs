@@ -89,8 +89,8 @@ impl Crate {
             let here = self.modules.get(&at)?;
             return match here.imports.get(word) {
                 Some(imported) if at != module || !path.ends_with(imported.as_str()) => {
-                    let rest: String = words.map(|word| format!("::{word}")).collect();
-                    self.file_of(&at, &format!("{imported}{rest}"), depth + 1)
+                    let whole: Vec<_> = [imported.as_str()].into_iter().chain(words).collect();
+                    self.file_of(&at, &whole.join("::"), depth + 1)
                 }
                 _ => Some(here.file.clone()),
             };

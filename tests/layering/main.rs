@@ -366,7 +366,7 @@ fn a_path_in_the_wrong_place_is_found() {
     assert!(offends("let now = std::time::Instant::now();"));
     assert!(offends("fn f(x: axum::Router) {}"));
     assert!(!offends("use crate::talk::{Kind, Reply};"));
-    assert!(!offends("use tokio::sync::Notify;"));
+    assert!(!offends("use parking_lot::Mutex;"));
     let access = room_of(Path::new("access/mod.rs")).unwrap().1;
     assert!(paths("use crate::hub::Hub;").iter().any(|path| offence(access, path).is_some()));
     assert!(paths("use crate::hub::Rights;").iter().all(|path| offence(access, path).is_none()));

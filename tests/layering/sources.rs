@@ -30,7 +30,8 @@ pub(crate) fn dependencies() -> BTreeSet<String> {
         let names = lines.filter_map(|line| line.split_once(" = "));
         names.map(|(name, _)| name.trim().replace('-', "_")).collect::<Vec<_>>()
     };
-    let sections = manifest.match_indices("dependencies]\n").map(|(at, _)| manifest.split_at(at).1);
+    let sections = manifest.match_indices("dependencies]\n").map(|(at, _)| manifest.split_at(at));
+    let sections = sections.filter(|(before, _)| !before.ends_with("dev-")).map(|(_, section)| section);
     sections.flat_map(of_section).collect()
 }
 
@@ -41,12 +42,12 @@ pub(crate) fn code(file: &Path) -> String {
     }
     let mut text =
         std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(file)).unwrap();
-    let is_inside = |(_, rest): &(usize, &str)| rest.lines().nth(1).is_some_and(|line| line.ends_with(" {"));
-    let mut marks = text
-        .match_indices("#[cfg(test)]\nmod ")
-        .map(|(at, _)| text.split_at(at))
-        .map(|(before, rest)| (before.len(), rest));
-    if let Some((end, _)) = marks.find(is_inside) {
+    let is_tests = |rest: &str| {
+        let module = rest.lines().nth(1).unwrap_or_default();
+        module.contains("mod ") && module.ends_with(" {")
+    };
+    let mut marks = text.match_indices("#[cfg(test)]\n").map(|(at, _)| at);
+    if let Some(end) = marks.find(|at| is_tests(text.split_at(*at).1)) {
         text.truncate(end);
     }
     text
@@ -85,14 +86,11 @@ fn used(statement: &str) -> Option<&str> {
 pub(crate) fn imports(statement: &str) -> Vec<(String, String)> {
     let Some(tree) = used(statement) else { return Vec::new() };
     let import = |branch: String| {
-        let (path, name) = match branch.split_once(" as ") {
-            Some((path, name)) => (path.trim().to_owned(), name.trim().to_owned()),
-            None => {
-                let path = branch.trim_end_matches("::self").to_owned();
-                let name = path.rsplit("::").next().unwrap_or_default().to_owned();
-                (path, name)
-            }
-        };
+        if let Some((path, name)) = branch.split_once(" as ") {
+            return (name.trim().to_owned(), path.trim().to_owned());
+        }
+        let path = branch.trim_end_matches("::self").to_owned();
+        let name = path.rsplit("::").next().unwrap_or_default().to_owned();
         (name, path)
     };
     branches(tree).into_iter().map(import).collect()
