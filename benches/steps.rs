@@ -5,7 +5,7 @@
 //! cargo bench -- fan_out         one of the groups below
 //! ```
 //!
-//! What a reader's task costs to wake is not in here: nobody waits. `clown-hub bench` measures the whole.
+//! What a reader's task costs to wake is not in here: nobody waits. `clown-hub-bench` measures the whole.
 
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot be made ends with a panic")]
 

@@ -5,6 +5,7 @@
 //! * [`topic`]: topics, filters and bases as types.
 //! * [`talk`]: what is on the wire, without a socket: frames, requests, replies, options.
 //! * [`log`]: lines out of the hub, without waiting; [`seldom`]: which of them are worth writing.
+//! * [`backoff`]: how long to wait before the next attempt.
 //! * [`shutdown`]: how it stops, and the one place that spawns tasks.
 //! * [`operator`]: files that people write: a bounded read, a watch, TOML to types with all mistakes at once.
 //! * [`hub`]: who is here, who wants what, what was said last.
@@ -28,6 +29,7 @@
 //! bound in `docs/configuration.md`.
 
 pub mod access;
+pub mod backoff;
 
 pub mod cli;
 pub mod client;

@@ -40,7 +40,7 @@ async function start() {
 async function leave() {
   const isTold = await signOut();
   forget();
-  hub.leave(isTold ? "You are signed out." : "The hub could not be told that you sign out: who opens this page again is signed in until the session ends.");
+  hub.leave(isTold ? "You are signed out." : "Could not sign out: the hub is unreachable. This browser stays signed in until the session expires.");
 }
 
 /** What one user may see is nothing for the next one at this screen. */

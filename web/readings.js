@@ -46,7 +46,7 @@ export class Readings {
     const time = this.#timeOf(options, here);
     const base = presenceBase(topic);
     if (base !== null && typeof payload?.state === "string") return this.#setPresence(base, payload, time);
-    if (isEvent(topic)) return null;
+    if (isEvent(topic, this.#nodeOf(topic))) return null;
     if (payload === null && options.retain === true) return this.topics.delete(topic) ? { gone: topic } : null;
     if (isInfo(topic, payload)) return this.#setInfo(topic, payload);
     const known = this.topics.get(topic);

@@ -1,6 +1,17 @@
 // What a topic is about: which node, a value or an event, something to read or something to switch.
 
-const ACTIONS = new Set(["set", "get", "list", "update", "scan", "ok", "error"]);
+/** What makes a command of a last level that is a reading elsewhere: the level in front of it. */
+const BEHIND = {
+  start: ["pairing-mode", "automatic-pairing", "scan"],
+  stop: ["pairing-mode", "automatic-pairing", "scan"],
+  add: ["nodes", "alias"],
+  remove: ["nodes", "alias"],
+  purge: ["nodes"],
+  clear: ["screen"],
+};
+
+/** What happens to a gateway's nodes, as it says it. */
+const EVENTS = new Set(["boot", "$sub", "/attach", "/attach-failure", "/detach", "/found"]);
 
 /** The levels that name the node: nodes/bridge/0, node/836d1983718a, otherwise the first one. */
 export function baseOf(topic) {
@@ -14,11 +25,24 @@ export function nameOf(topic, base) {
   return topic === base ? topic : topic.slice(base.length + 1);
 }
 
-/** Commands, answers and notifications happen; they are not values that something has. */
-export function isEvent(topic) {
-  const levels = topic.split("/");
-  const last = levels.at(-1);
-  return ACTIONS.has(last) || levels.at(-2) === "config" || last === "boot";
+/**
+ * Commands, answers and notifications happen; they are not values that something has (docs/protocol.md, clause 6.1).
+ * Behind the base of a node alone `set` and `get` are commands here: that is how a dashboard speaks to a node of one topic.
+ */
+export function isEvent(topic, base = baseOf(topic)) {
+  const name = nameOf(topic, base);
+  const levels = name.split("/");
+  const last = levels.pop();
+  if (EVENTS.has(name) || levels.at(-1) === "config") return true;
+  if (last === "ok" || last === "error") return levels.length > 1 && isCommand(levels.slice(0, -1), levels.at(-1));
+  return isCommand(levels, last) || (topic !== base && (last === "set" || last === "get"));
+}
+
+/** Whether the last level is a command behind these. */
+function isCommand(before, last) {
+  if (last === "set" || last === "get") return before.length > 0;
+  if (last === "list" || last === "update" || last === "scan") return before.length > 1;
+  return Object.hasOwn(BEHIND, last) && BEHIND[last].includes(before.at(-1));
 }
 
 /** The base that a presence message speaks of. */

@@ -34,7 +34,7 @@ export class Wish {
   refuse(id, reason) {
     if (this.id !== id || this.wanted === undefined) return false;
     this.trouble = reason;
-    if (reason === "forbidden") Object.assign(this, { isForbidden: true, wanted: undefined, trouble: null });
+    if (reason.startsWith("forbidden")) Object.assign(this, { isForbidden: true, wanted: undefined, trouble: null });
     return true;
   }
 

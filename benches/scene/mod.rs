@@ -79,7 +79,7 @@ pub(crate) fn readings(sensors: usize) -> Vec<String> {
 }
 
 /// One of `count` filters. They come in groups of ten that match the same topic and nothing else, as those of
-/// `clown-hub bench filters` do.
+/// `clown-hub-bench filters` do.
 fn filter(number: usize) -> String {
     let (group, pluses) = (number / MATCHES, number % MATCHES + 1);
     let level = |(n, name)| if pluses >> n & 1 == 1 { "+" } else { name };

@@ -43,11 +43,12 @@ fn check_good(frame: &Frame<'_>) {
 
 /// The text as one frame: both take it, or both refuse it, but for the depth that only the hub bounds.
 fn check_against_twin(text: &str) {
+    let twins = without_marks(text);
     let mut frames = Frames::of(text);
     let first = frames.next();
     let is_one = matches!(first, Some(Ok(_))) && frames.next().is_none();
-    let twin = serde_json::from_str::<(String, &RawValue)>(text).is_ok()
-        || serde_json::from_str::<(String, &RawValue, &RawValue)>(text)
+    let twin = serde_json::from_str::<(String, &RawValue)>(twins).is_ok()
+        || serde_json::from_str::<(String, &RawValue, &RawValue)>(twins)
             .is_ok_and(|(_, _, options)| options.get().starts_with('{'));
     if is_one != twin {
         let too_deep = matches!(&first, Some(Err(error)) if error.fault == Fault::TooDeep);
@@ -55,6 +56,21 @@ fn check_against_twin(text: &str) {
         let open = text.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count();
         assert!(open > MAX_DEPTH as usize + 1, "too deep with {open} brackets");
     }
+}
+
+/// Less the NUL bytes around a frame and the byte order marks in front of it, which the twin does not know.
+fn without_marks(text: &str) -> &str {
+    const SPACE: [char; 5] = [' ', '\t', '\r', '\n', '\0'];
+    let is_nothing = |mark: char| SPACE.contains(&mark) || mark == '\u{feff}';
+    let mut text = text.trim_start_matches(is_nothing);
+    // Behind a line feed another frame could begin.
+    while let Some((head, last)) = text.rsplit_once('\n') {
+        if !last.chars().all(is_nothing) {
+            break;
+        }
+        text = head;
+    }
+    text.trim_end_matches(SPACE)
 }
 
 fn raw(text: &str) -> Option<&str> {

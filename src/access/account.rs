@@ -20,3 +20,10 @@ pub(super) struct Account {
     pub(super) user: User,
     pub(super) hash: Hash,
 }
+
+impl Account {
+    /// Whether who has signed in with one of them is as good as signed in with the other.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.user == other.user && self.hash == other.hash
+    }
+}

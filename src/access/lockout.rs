@@ -16,7 +16,6 @@
 //!
 //! [`Settings::tracked_failures`]: super::Settings::tracked_failures
 
-use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -25,6 +24,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use super::bounded::{Bounded, Expires, lowest};
 use super::keyed::Digest;
 
 /// How long a count lives, and so the longest lock.
@@ -84,9 +84,11 @@ impl Window {
         let left = (self.since + MINUTE).saturating_duration_since(now);
         (self.count >= limit && !left.is_zero()).then_some(left)
     }
+}
 
-    fn is_over(&self, now: Instant) -> bool {
-        now.saturating_duration_since(self.since) >= MINUTE
+impl Expires for Window {
+    fn until(&self) -> Instant {
+        self.since + MINUTE
     }
 }
 
@@ -104,6 +106,11 @@ impl Attempt {
     /// How many more may fail before a lock, should this one fail.
     pub(super) fn tries_left(&self) -> u32 {
         self.tries_left
+    }
+
+    /// When it was counted.
+    pub(super) fn at(&self) -> Instant {
+        self.at
     }
 }
 
@@ -182,56 +189,45 @@ impl Counts {
 }
 
 /// Counts by key, at most so many.
-struct Failures<K> {
-    most: usize,
-    windows: HashMap<K, Window>,
-}
+struct Failures<K>(Bounded<K, Window>);
 
 impl<K: Hash + Eq + Clone> Failures<K> {
     fn new(most: usize) -> Self {
-        Self { most, windows: HashMap::new() }
+        Self(Bounded::new(most))
     }
 
     fn locked_for(&self, key: &K, limit: u32, now: Instant) -> Option<Duration> {
-        self.windows.get(key)?.locked_for(limit, now)
+        self.0.get(key, now)?.locked_for(limit, now)
     }
 
     /// Counts one failure and says how many there are; 1 where there is no room to count it.
     fn add(&mut self, key: &K, limit: u32, now: Instant) -> u32 {
-        if !self.windows.contains_key(key) && !self.make_room(limit, now) {
-            return 1;
+        if let Some(window) = self.0.get_mut(key, now) {
+            window.add(now);
+            return window.count;
         }
-        let window = self.windows.entry(key.clone()).or_insert_with(|| Window::new(now));
+        let mut window = Window::new(now);
         window.add(now);
+        // What is a lock stays.
+        let oldest_open =
+            |windows: &_| lowest(windows, |window: &Window| (window.count < limit).then_some(window.since));
+        self.0.put(key.clone(), window, now, oldest_open);
         window.count
     }
 
     /// Takes back what was counted at that time; a window that began later has not counted it.
     fn forgive(&mut self, key: &K, at: Instant) {
-        let Some(window) = self.windows.get_mut(key).filter(|window| window.since <= at) else {
+        let Some(window) = self.0.get_mut(key, at).filter(|window| window.since <= at) else {
             return;
         };
         window.count = window.count.saturating_sub(1);
         if window.count == 0 {
-            self.windows.remove(key);
+            self.0.remove(key);
         }
-    }
-
-    fn make_room(&mut self, limit: u32, now: Instant) -> bool {
-        if self.windows.len() < self.most {
-            return true;
-        }
-        self.sweep(now);
-        if self.windows.len() >= self.most {
-            let open = self.windows.iter().filter(|(_, window)| window.count < limit);
-            let oldest = open.min_by_key(|(_, window)| window.since).map(|(key, _)| key.clone());
-            oldest.map(|key| self.windows.remove(&key));
-        }
-        self.windows.len() < self.most
     }
 
     fn sweep(&mut self, now: Instant) {
-        self.windows.retain(|_, window| !window.is_over(now));
+        self.0.sweep(now);
     }
 }
 
@@ -298,7 +294,7 @@ mod tests {
             fail(&lockout, stranger, network(number)).unwrap();
             tokio::time::advance(Duration::from_millis(1)).await;
             let counts = lockout.counts.lock();
-            assert!(counts.strangers.windows.len() <= 10 && counts.networks.windows.len() <= 10);
+            assert!(counts.strangers.0.len() <= 10 && counts.networks.0.len() <= 10);
         }
         let now = Instant::now();
         assert!(lockout.check(&jana(), network(9999), now).is_err(), "the name");
@@ -327,7 +323,7 @@ mod tests {
         tokio::time::advance(MINUTE).await;
         lockout.sweep(Instant::now());
         let counts = lockout.counts.lock();
-        assert!(counts.accounts.windows.is_empty() && counts.networks.windows.is_empty());
+        assert!(counts.accounts.0.len() + counts.networks.0.len() == 0);
     }
 
     #[test]

@@ -14,12 +14,13 @@
 //! # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
 //! use clown_hub::access::{Access, Accounts, LoginError, Settings};
 //!
-//! let access = Access::new(Accounts::demo(), &Settings::default())?;
+//! let drain = tokio_util::sync::CancellationToken::new();
+//! let access = Access::new(Accounts::demo(), &Settings::default(), drain)?;
 //! let address = std::net::Ipv4Addr::LOCALHOST.into();
-//! let user = access.login(address, "clown", b"bigclown").await?;
-//! assert_eq!(&*user.name, "clown");
+//! let clown = access.login(address, "clown", b"bigclown").await?;
+//! assert_eq!(&*clown.user.name, "clown");
 //! let guess = access.login(address, "clown", b"guess").await;
-//! assert_eq!(guess, Err(LoginError::Wrong { tries_left: 19 }));
+//! assert_eq!(guess.unwrap_err(), LoginError::Wrong { tries_left: 19 });
 //! # Ok::<(), Box<dyn std::error::Error>>(()) })?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -28,17 +29,20 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::spawn_blocking;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 mod account;
+mod bounded;
 mod keyed;
 mod lockout;
 mod password;
 mod remembered;
+mod roll;
 mod users;
 mod users_file;
 mod web_session;
@@ -47,15 +51,19 @@ pub use account::User;
 pub use keyed::NoRandomness;
 use password::MAX_PASSWORD_BYTES;
 pub use password::{HashError, PasswordError, hash_password};
+pub use roll::SignedIn;
 pub use users::Accounts;
 pub use users_file::NameError;
-pub use web_session::{SignedIn, WebSession};
+pub use web_session::WebSession;
 
 use account::Account;
 use keyed::{Digest, Key, Purpose};
 use lockout::{Attempt, Lockout, Network, Who};
 use remembered::Remembered;
+use roll::Roll;
 use web_session::WebSessions;
+
+use crate::seldom::Seldom;
 
 /// How often wrong passwords are answered in the network of a device that knows the right one, in limits: enough
 /// that the device passes while a neighbour guesses, too few to guess by.
@@ -65,6 +73,8 @@ const NEIGHBOUR_LIMITS: u32 = 5;
 pub const ACCOUNTS_BYTES: u64 = 4 * 1024 * 1024;
 /// What no login and no session of a page outlasts; a moment further away has no [`Instant`].
 const LONGEST: Duration = Duration::from_hours(366 * 24);
+/// How often what expired is dropped. No session of a browser is shorter, so none that begins in between expires before.
+const SWEEP: Duration = Duration::from_mins(1);
 
 /// The bounds of who comes in.
 #[derive(Debug, Clone)]
@@ -130,11 +140,13 @@ pub struct Access {
     waiting: Arc<Semaphore>,
     hashing: Arc<Semaphore>,
     web_sessions: WebSessions,
+    /// Lines of the log on failed logins. There is one door in the process, so this is as good as a `static`.
+    failures: Seldom,
 }
 
 /// What a hash that nobody waits for any more still writes to.
 struct Book {
-    accounts: Accounts,
+    roll: Roll,
     key: Key,
     lockout: Lockout,
     remembered: Remembered,
@@ -142,14 +154,19 @@ struct Book {
 }
 
 impl Access {
-    /// The door for these accounts. Draws the key of the process, which is the only thing that can fail.
-    pub fn new(accounts: Accounts, settings: &Settings) -> Result<Self, NoRandomness> {
+    /// The door for these accounts. Draws the key of the process, which is the only thing that can fail. Whatever rests
+    /// on a sign-in ends when `drain` is cancelled, too.
+    pub fn new(
+        accounts: Accounts,
+        settings: &Settings,
+        drain: CancellationToken,
+    ) -> Result<Self, NoRandomness> {
         let limit = settings.failures_per_minute.max(1);
         let neighbours = limit.saturating_mul(NEIGHBOUR_LIMITS);
         let semaphore = |permits: usize| Arc::new(Semaphore::new(permits.clamp(1, Semaphore::MAX_PERMITS)));
         Ok(Self {
             book: Arc::new(Book {
-                accounts,
+                roll: Roll::new(accounts, drain),
                 key: Key::random()?,
                 lockout: Lockout::new(limit, settings.tracked_failures),
                 remembered: Remembered::new(
@@ -162,6 +179,7 @@ impl Access {
             waiting: semaphore(settings.waiting_logins),
             hashing: semaphore(settings.hashing_at_once),
             web_sessions: WebSessions::new(settings.web_session.min(LONGEST), settings.web_sessions),
+            failures: Seldom::new(),
         })
     }
 
@@ -170,56 +188,75 @@ impl Access {
     ///
     /// Dropping the future is safe: a login that waits leaves the queue, and one whose hash runs is counted and
     /// remembered as if someone had waited.
-    pub async fn login(&self, address: IpAddr, name: &str, password: &[u8]) -> Result<User, LoginError> {
+    pub async fn login(&self, address: IpAddr, name: &str, password: &[u8]) -> Result<SignedIn, LoginError> {
         // No account has a longer password, so one byte more is enough to be wrong.
         let password = password.get(..=MAX_PASSWORD_BYTES).unwrap_or(password);
         let from = Network::of(address);
         let login = self.book.login(name, password, from);
-        if self.book.passes_at_once(&login) {
-            return Ok(login.account.user.clone());
+        if let Some(signed_in) = self.book.passes_at_once(&login) {
+            return Ok(signed_in);
         }
-        self.book.lockout.check(&login.who(), from, Instant::now()).map_err(too_many)?;
+        self.book.lockout.check(&login.who, from, Instant::now()).map_err(too_many)?;
         let turn = self.turn().await?;
-        let attempt = self.book.lockout.begin(login.who(), from, Instant::now()).map_err(too_many)?;
-        if self.book.passes_in_turn(&login, &attempt) {
-            return Ok(login.account.user.clone());
+        let attempt = self.book.lockout.begin(login.who.clone(), from, Instant::now()).map_err(too_many)?;
+        if let Some(signed_in) = self.book.passes_in_turn(&login, &attempt) {
+            return Ok(signed_in);
         }
+        let known = login.signed_in.as_ref().map(|signed_in| Arc::clone(&signed_in.user.name));
         let result = self.hash(login, attempt, password.to_vec(), turn).await;
         if let Err(LoginError::Wrong { tries_left }) = result {
-            tracing::warn!(name = %loggable(name), %address, tries_left, "login failed");
+            self.log_failure(name, known.as_deref(), address, tries_left);
         }
         result
+    }
+
+    /// People type their password where the name belongs. So only the name of an account is written.
+    fn log_failure(&self, name: &str, known: Option<&str>, address: IpAddr, tries_left: u32) {
+        let causer = format!("{address} {}", known.unwrap_or_default());
+        let Some(times) = self.failures.again(&causer) else { return };
+        let user = match known {
+            Some(known) => loggable(known),
+            None => format!("an unknown name of {} characters", name.chars().count()),
+        };
+        tracing::warn!(%user, %address, tries_left, %times, "login failed");
     }
 
     /// Waits for a turn to hash.
     async fn turn(&self) -> Result<OwnedSemaphorePermit, LoginError> {
         let _waiting = self.waiting.try_acquire().map_err(|_| LoginError::Busy)?;
-        // Nobody closes the semaphore, so that it fails never.
+        // Nobody closes the semaphore, so this never fails.
         self.hashing.clone().acquire_owned().await.map_err(|_| LoginError::Busy)
     }
 
+    /// Hashes in a thread of its own, so that hashes wait for nothing else that blocks (name look-ups, files), and
+    /// nothing else for them. There are as many such threads as turns.
     async fn hash(
         &self,
         login: Login,
         attempt: Attempt,
         password: Vec<u8>,
         turn: OwnedSemaphorePermit,
-    ) -> Result<User, LoginError> {
+    ) -> Result<SignedIn, LoginError> {
         let book = self.book.clone();
+        let (tell, told) = oneshot::channel();
         let verify = move || {
-            // The turn ends with the hash, not with the one who waits for it: else who hangs up would get more
+            let result = book.verify(&login, &attempt, &password);
+            // The turn ends with the hash, not with whoever waits for it: else somebody who hangs up would get more
             // hashes run at once than there are turns.
-            let _turn = turn;
-            book.verify(&login, &attempt, &password)
+            drop(turn);
+            let _ = tell.send(result);
         };
-        // A hash that did not run (the process is shutting down) decides nothing.
-        spawn_blocking(verify).await.unwrap_or(Err(LoginError::Busy))
+        // A hash that did not run, as the machine has no thread left, decides nothing.
+        match thread::Builder::new().name("hash".into()).spawn(verify) {
+            Ok(_) => told.await.unwrap_or(Err(LoginError::Busy)),
+            Err(_) => Err(LoginError::Busy),
+        }
     }
 
     /// Begins a session for a browser whose user has logged in. Where there are too many, the oldest of the user
     /// who has the most ends.
-    pub fn start_web_session(&self, user: &User) -> Result<WebSession, NoRandomness> {
-        self.web_sessions.start(user, &self.book.key, Instant::now())
+    pub fn start_web_session(&self, who: &SignedIn) -> Result<WebSession, NoRandomness> {
+        self.web_sessions.start(who, &self.book.key, Instant::now())
     }
 
     /// The session of a token; `None` for one that never was, has ended or has expired. Wrong tokens are not
@@ -233,13 +270,14 @@ impl Access {
         self.web_sessions.end(token, &self.book.key, Instant::now())
     }
 
-    /// Drops what expired. To be called every so often: this is what closes the sockets of a session that expired
-    /// and that nobody asks for.
-    pub fn sweep(&self) {
+    /// Drops what expired, and says when to call it again: when the next session of a browser expires, in a minute at
+    /// the latest. This is what closes the sockets of a session that expired and that nobody asks for.
+    pub fn sweep(&self) -> Instant {
         let now = Instant::now();
         self.book.lockout.sweep(now);
         self.book.remembered.sweep(now);
-        self.web_sessions.sweep(now);
+        let latest = now + SWEEP;
+        self.web_sessions.sweep(now).map_or(latest, |next| next.min(latest))
     }
 
     /// How many password hashes were computed for logins, right and wrong ones.
@@ -247,15 +285,22 @@ impl Access {
         self.book.hash_runs.load(Ordering::Relaxed)
     }
 
-    /// The accounts.
-    pub fn accounts(&self) -> &Accounts {
-        &self.book.accounts
+    /// The accounts as they stand now.
+    pub fn accounts(&self) -> Arc<Accounts> {
+        Arc::clone(self.book.roll.now().accounts())
+    }
+
+    /// Puts other accounts in their place. What rests on an account that is gone, or that has another password or other
+    /// rights, ends: sockets and sessions of browsers. Everybody else notices nothing. Returns the names of those
+    /// accounts.
+    pub fn replace_accounts(&self, accounts: Accounts) -> Vec<Arc<str>> {
+        self.book.roll.replace(accounts)
     }
 }
 
 impl fmt::Debug for Access {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Access").field("accounts", self.accounts()).finish_non_exhaustive()
+        f.debug_struct("Access").field("accounts", &self.accounts()).finish_non_exhaustive()
     }
 }
 
@@ -263,63 +308,57 @@ impl fmt::Debug for Access {
 struct Login {
     /// The account of that name, or, where there is none, one to go through the same motions with.
     account: Arc<Account>,
-    /// The digest of a name without an account.
-    stranger: Option<Digest>,
+    /// What the right password gives; `None` for a name without an account.
+    signed_in: Option<SignedIn>,
+    who: Who,
     digest: Digest,
     from: Network,
 }
 
-impl Login {
-    fn who(&self) -> Who {
-        match self.stranger {
-            Some(digest) => Who::Stranger(digest),
-            None => Who::Account(self.account.user.name.clone()),
-        }
-    }
-
-    fn is_known(&self) -> bool {
-        self.stranger.is_none()
-    }
-}
-
 impl Book {
-    /// The stand-in of a made-up name is ever the same while the process runs, so that trying again tells nothing;
+    /// The stand-in of a made-up name is always the same while the accounts are, so that trying again tells nothing;
     /// and as the accounts have different costs, so have made-up names.
     fn login(&self, name: &str, password: &[u8], from: Network) -> Login {
-        let digest = self.key.digest(Purpose::Name, &[name.as_bytes()]);
-        let known = self.accounts.find(name);
-        let stranger = known.is_none().then_some(digest);
-        let stand_in = || self.accounts.nth(digest.number_below(self.accounts.len()));
-        let account = known.unwrap_or_else(stand_in).clone();
+        // Worked out for every name, so that the time does not tell which are known.
+        let made_up = self.key.digest(Purpose::Name, &[name.as_bytes()]);
+        let entries = self.roll.now();
+        let (account, signed_in, who) = if let Some((account, signed_in)) = entries.find(name) {
+            (account, Some(signed_in), Who::Account(account.user.name.clone()))
+        } else {
+            let accounts = entries.accounts();
+            (accounts.nth(made_up.number_below(accounts.len())), None, Who::Stranger(made_up))
+        };
         let parts = [name.as_bytes(), password, account.hash.as_bytes()];
-        Login { digest: self.key.digest(Purpose::Login, &parts), account, stranger, from }
+        let digest = self.key.digest(Purpose::Login, &parts);
+        Login { account: Arc::clone(account), signed_in, who, digest, from }
     }
 
-    fn passes_at_once(&self, login: &Login) -> bool {
-        let name = &login.account.user.name;
-        login.is_known() && self.remembered.passes_here(name, &login.digest, login.from, Instant::now())
+    fn passes_at_once(&self, login: &Login) -> Option<SignedIn> {
+        let signed_in = login.signed_in.as_ref()?;
+        let name = &signed_in.user.name;
+        let passes = self.remembered.passes_here(name, &login.digest, login.from, Instant::now());
+        passes.then(|| signed_in.clone())
     }
 
-    fn passes_in_turn(&self, login: &Login, attempt: &Attempt) -> bool {
-        let name = &login.account.user.name;
-        let passes =
-            login.is_known() && self.remembered.passes(name, &login.digest, login.from, Instant::now());
-        if passes {
-            self.lockout.forgive(attempt);
-        }
-        passes
-    }
-
-    /// Blocks for a password hash.
-    fn verify(&self, login: &Login, attempt: &Attempt, password: &[u8]) -> Result<User, LoginError> {
-        self.hash_runs.fetch_add(1, Ordering::Relaxed);
-        let matches = login.account.hash.verifies(password);
-        if !(matches && login.is_known()) {
-            return Err(LoginError::Wrong { tries_left: attempt.tries_left() });
+    fn passes_in_turn(&self, login: &Login, attempt: &Attempt) -> Option<SignedIn> {
+        let signed_in = login.signed_in.as_ref()?;
+        if !self.remembered.passes(&signed_in.user.name, &login.digest, login.from, attempt.at()) {
+            return None;
         }
         self.lockout.forgive(attempt);
-        self.remembered.remember(&login.account.user.name, login.digest, login.from, Instant::now());
-        Ok(login.account.user.clone())
+        Some(signed_in.clone())
+    }
+
+    /// Blocks for a password hash. Asks no clock: the thread that it runs in has none that a test could stop.
+    fn verify(&self, login: &Login, attempt: &Attempt, password: &[u8]) -> Result<SignedIn, LoginError> {
+        self.hash_runs.fetch_add(1, Ordering::Relaxed);
+        let matches = login.account.hash.verifies(password);
+        let Some(signed_in) = login.signed_in.as_ref().filter(|_| matches) else {
+            return Err(LoginError::Wrong { tries_left: attempt.tries_left() });
+        };
+        self.lockout.forgive(attempt);
+        self.remembered.remember(&signed_in.user.name, login.digest, login.from, attempt.at());
+        Ok(signed_in.clone())
     }
 }
 
@@ -327,7 +366,8 @@ fn too_many(retry_after: Duration) -> LoginError {
     LoginError::TooMany { retry_after }
 }
 
-/// A name that a stranger chose, fit for a line of a log: 64 characters at most, control characters escaped.
+/// A text that others chose, fit for a line of a log: 64 characters at most, with escapes for all that is not printable
+/// or changes the order of what is.
 fn loggable(name: &str) -> String {
     name.chars().take(64).flat_map(char::escape_debug).collect()
 }

@@ -10,29 +10,26 @@
 //!   wrong passwords a minute as it was built with.
 //! * [`Remembered::passes`] is asked by a login that has been counted, in its turn for a hash. It answers anybody.
 
-use std::collections::HashMap;
-use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use super::bounded::{Bounded, Expires, lowest};
 use super::keyed::Digest;
 use super::lockout::{Network, Window};
 
-/// The memory. One lock around both maps, held for two look-ups; a full map is searched for its oldest.
+/// The memory. One lock around both maps, held for two look-ups; a full map is searched for what expires first.
 pub(super) struct Remembered {
     lasts: Duration,
-    most: usize,
     wrong_per_minute: u32,
     books: Mutex<Books>,
 }
 
-#[derive(Default)]
 struct Books {
-    logins: HashMap<Arc<str>, Login>,
-    places: HashMap<(Arc<str>, Network), Place>,
+    logins: Bounded<Arc<str>, Login>,
+    places: Bounded<(Arc<str>, Network), Place>,
 }
 
 struct Login {
@@ -46,21 +43,34 @@ struct Place {
     until: Instant,
 }
 
+impl Expires for Login {
+    fn until(&self) -> Instant {
+        self.until
+    }
+}
+
+impl Expires for Place {
+    fn until(&self) -> Instant {
+        self.until
+    }
+}
+
 impl Remembered {
     /// Remembers for `lasts` after a password was verified, at most `most` names and `most` networks of names. In
     /// each network, a name may be guessed at `wrong_per_minute` times before it is answered no more for a minute.
     pub(super) fn new(lasts: Duration, most: usize, wrong_per_minute: u32) -> Self {
-        Self { lasts, most, wrong_per_minute, books: Mutex::default() }
+        let books = Books { logins: Bounded::new(most), places: Bounded::new(most) };
+        Self { lasts, wrong_per_minute, books: Mutex::new(books) }
     }
 
     /// Whether that login is remembered and the name has logged in from this network.
     pub(super) fn passes_here(&self, name: &Arc<str>, digest: &Digest, from: Network, now: Instant) -> bool {
         let mut books = self.books.lock();
         let Books { logins, places } = &mut *books;
-        let Some(login) = logins.get(name).filter(|login| login.until > now) else {
+        let Some(login) = logins.get(name, now) else {
             return false;
         };
-        let Some(place) = places.get_mut(&(name.clone(), from)).filter(|place| place.until > now) else {
+        let Some(place) = places.get_mut(&(name.clone(), from), now) else {
             return false;
         };
         if place.wrong.locked_for(self.wrong_per_minute, now).is_some() {
@@ -77,11 +87,11 @@ impl Remembered {
     /// For logins that are counted as failures until they pass.
     pub(super) fn passes(&self, name: &Arc<str>, digest: &Digest, from: Network, now: Instant) -> bool {
         let mut books = self.books.lock();
-        let login = books.logins.get(name).filter(|login| login.until > now);
+        let login = books.logins.get(name, now);
         let Some(until) = login.filter(|login| login.digest.is(digest)).map(|login| login.until) else {
             return false;
         };
-        books.add_place(name, from, until, self.most, now);
+        books.add_place(name, from, until, now);
         true
     }
 
@@ -89,48 +99,30 @@ impl Remembered {
     pub(super) fn remember(&self, name: &Arc<str>, digest: Digest, from: Network, now: Instant) {
         let until = now + self.lasts;
         let mut books = self.books.lock();
-        if make_room(&mut books.logins, name, self.most, now, |login| login.until) {
-            books.logins.insert(name.clone(), Login { digest, until });
-            books.add_place(name, from, until, self.most, now);
-        }
+        let first_to_expire = |logins: &_| lowest(logins, |login: &Login| Some(login.until));
+        books.logins.put(name.clone(), Login { digest, until }, now, first_to_expire);
+        books.add_place(name, from, until, now);
     }
 
     /// Drops what expired.
     pub(super) fn sweep(&self, now: Instant) {
         let mut books = self.books.lock();
-        books.logins.retain(|_, login| login.until > now);
-        books.places.retain(|_, place| place.until > now);
+        books.logins.sweep(now);
+        books.places.sweep(now);
     }
 }
 
 impl Books {
     /// A place that is there already keeps its count of wrong passwords.
-    fn add_place(&mut self, name: &Arc<str>, from: Network, until: Instant, most: usize, now: Instant) {
+    fn add_place(&mut self, name: &Arc<str>, from: Network, until: Instant, now: Instant) {
         let key = (name.clone(), from);
-        if make_room(&mut self.places, &key, most, now, |place| place.until) {
-            let place = self.places.entry(key).or_insert_with(|| Place { wrong: Window::new(now), until });
+        if let Some(place) = self.places.get_mut(&key, now) {
             place.until = until;
+            return;
         }
+        let first_to_expire = |places: &_| lowest(places, |place: &Place| Some(place.until));
+        self.places.put(key, Place { wrong: Window::new(now), until }, now, first_to_expire);
     }
-}
-
-/// Makes room for a key that may be new: what expired goes, else what expires first.
-fn make_room<K: Hash + Eq + Clone, V>(
-    map: &mut HashMap<K, V>,
-    key: &K,
-    most: usize,
-    now: Instant,
-    until: impl Fn(&V) -> Instant,
-) -> bool {
-    if map.contains_key(key) || map.len() < most {
-        return true;
-    }
-    map.retain(|_, value| until(value) > now);
-    if map.len() >= most {
-        let first = map.iter().min_by_key(|(_, value)| until(value)).map(|(key, _)| key.clone());
-        first.map(|key| map.remove(&key));
-    }
-    map.len() < most
 }
 
 #[cfg(test)]
@@ -163,7 +155,7 @@ mod tests {
         assert!(!passes(&digest("right", "hash")));
         remembered.sweep(Instant::now());
         let books = remembered.books.lock();
-        assert!(books.logins.is_empty() && books.places.is_empty());
+        assert!(books.logins.len() + books.places.len() == 0);
     }
 
     #[tokio::test(start_paused = true)]

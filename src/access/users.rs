@@ -67,6 +67,11 @@ impl Accounts {
         self.sorted.iter().map(|account| (&*account.user.name, &*account.user.rights))
     }
 
+    /// All of them, sorted by name.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Arc<Account>> {
+        self.sorted.iter()
+    }
+
     pub(super) fn find(&self, name: &str) -> Option<&Arc<Account>> {
         let at = self.sorted.binary_search_by(|account| (*account.user.name).cmp(name)).ok()?;
         self.sorted.get(at)

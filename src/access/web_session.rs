@@ -7,7 +7,6 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
@@ -17,7 +16,12 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::account::User;
+use super::bounded::{Bounded, Expires, lowest};
 use super::keyed::{self, Digest, Key, NoRandomness, Purpose};
+use super::roll::SignedIn;
+
+/// 32 bytes in base64url.
+const TOKEN_CHARACTERS: usize = 43;
 
 /// A session that began: what the browser gets. `Debug` does not show the token.
 pub struct WebSession {
@@ -33,21 +37,10 @@ impl fmt::Debug for WebSession {
     }
 }
 
-/// Proof of a session that has not ended.
-#[derive(Debug, Clone)]
-pub struct SignedIn {
-    /// Who.
-    pub user: User,
-    /// Fires when the session ends: signed out, expired and swept, or pushed out by newer ones. Cancelling it ends
-    /// nothing else.
-    pub ended: CancellationToken,
-}
-
 /// The sessions there are, at most so many.
 pub(super) struct WebSessions {
     lasts: Duration,
-    most: usize,
-    sessions: Mutex<HashMap<Digest, Held>>,
+    sessions: Mutex<Bounded<Digest, Held>>,
 }
 
 /// A session in the map. Dropping it ends it.
@@ -63,84 +56,86 @@ impl Drop for Held {
     }
 }
 
+impl Expires for Held {
+    fn until(&self) -> Instant {
+        self.until
+    }
+
+    /// A session is over with its account, too.
+    fn is_over(&self, now: Instant) -> bool {
+        self.until <= now || self.ended.is_cancelled()
+    }
+}
+
 impl WebSessions {
     /// Sessions of `lasts`, at most `most` of them, 1 at least.
     pub(super) fn new(lasts: Duration, most: usize) -> Self {
-        Self { lasts, most: most.max(1), sessions: Mutex::default() }
+        Self { lasts, sessions: Mutex::new(Bounded::new(most.max(1))) }
     }
 
-    /// Begins a session. Where there are too many, those that expired end, else the oldest of the user who has the
-    /// most: nobody signs others out by signing in.
-    pub(super) fn start(&self, user: &User, key: &Key, now: Instant) -> Result<WebSession, NoRandomness> {
+    /// Begins a session, which ends with `who` at the latest. Where there are too many, those that expired end, else the
+    /// oldest of the user who has the most: nobody signs others out by signing in.
+    pub(super) fn start(&self, who: &SignedIn, key: &Key, now: Instant) -> Result<WebSession, NoRandomness> {
         let token = URL_SAFE_NO_PAD.encode(keyed::random::<32>()?);
-        let held = Held { user: user.clone(), until: now + self.lasts, ended: CancellationToken::new() };
+        let (user, ended) = (who.user.clone(), who.ended.child_token());
+        let held = Held { user, until: now + self.lasts, ended };
         let digest = key.digest(Purpose::WebSession, &[token.as_bytes()]);
         // Ended sessions wake their sockets when they drop, which is after the lock.
-        let _ended = {
-            let mut sessions = self.sessions.lock();
-            let ended = make_room(&mut sessions, self.most, now);
-            sessions.insert(digest, held);
-            ended
-        };
+        let _ended = self.sessions.lock().put(digest, held, now, oldest_of_who_has_most);
         Ok(WebSession { token, lasts: self.lasts })
     }
 
-    /// The session of a token; one that has expired ends here.
+    /// Who signed in with a token; a session that is over ends here.
     pub(super) fn find(&self, token: &str, key: &Key, now: Instant) -> Option<SignedIn> {
+        if token.len() != TOKEN_CHARACTERS {
+            return None;
+        }
         let digest = key.digest(Purpose::WebSession, &[token.as_bytes()]);
-        let _expired = {
+        let _over = {
             let mut sessions = self.sessions.lock();
-            let held = sessions.get(&digest)?;
-            if held.until > now {
-                return Some(SignedIn { user: held.user.clone(), ended: held.ended.child_token() });
+            if let Some(held) = sessions.get(&digest, now) {
+                return Some(SignedIn { user: held.user.clone(), ended: held.ended.clone() });
             }
             sessions.remove(&digest)
         };
         None
     }
 
-    /// Ends a session; whether there was one that had not expired.
+    /// Ends a session; whether there was one that was not over.
     pub(super) fn end(&self, token: &str, key: &Key, now: Instant) -> bool {
         let digest = key.digest(Purpose::WebSession, &[token.as_bytes()]);
         let held = self.sessions.lock().remove(&digest);
-        held.is_some_and(|held| held.until > now)
+        held.is_some_and(|held| !held.is_over(now))
     }
 
-    /// Ends what expired.
-    pub(super) fn sweep(&self, now: Instant) {
-        let _ended = take_expired(&mut self.sessions.lock(), now);
+    /// Ends what is over. Returns when the next session expires.
+    pub(super) fn sweep(&self, now: Instant) -> Option<Instant> {
+        let mut sessions = self.sessions.lock();
+        let (ended, next) = (sessions.sweep(now), sessions.next_end());
+        drop(sessions);
+        drop(ended);
+        next
     }
 }
 
-fn take_expired(sessions: &mut HashMap<Digest, Held>, now: Instant) -> Vec<Held> {
-    sessions.extract_if(|_, held| held.until <= now).map(|(_, held)| held).collect()
-}
-
-fn make_room(sessions: &mut HashMap<Digest, Held>, most: usize, now: Instant) -> Vec<Held> {
-    if sessions.len() < most {
-        return Vec::new();
+fn oldest_of_who_has_most(sessions: &HashMap<Digest, Held>) -> Option<Digest> {
+    let mut count: HashMap<&str, usize> = HashMap::new();
+    for held in sessions.values() {
+        *count.entry(&held.user.name).or_default() += 1;
     }
-    let mut ended = take_expired(sessions, now);
-    if sessions.len() >= most {
-        let mut count: HashMap<Arc<str>, usize> = HashMap::new();
-        for held in sessions.values() {
-            *count.entry(held.user.name.clone()).or_default() += 1;
-        }
-        let rank = |held: &Held| (count.get(&held.user.name).copied(), Reverse(held.until));
-        let oldest = sessions.iter().max_by_key(|(_, held)| rank(held)).map(|(digest, _)| *digest);
-        ended.extend(oldest.and_then(|digest| sessions.remove(&digest)));
-    }
-    ended
+    lowest(sessions, |held| Some((Reverse(count.get(&*held.user.name).copied()), held.until)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
 
     const HOUR: Duration = Duration::from_hours(1);
 
-    fn user(name: &str) -> User {
-        User { name: name.into(), rights: Arc::default() }
+    fn signed_in(name: &str) -> SignedIn {
+        let user = User { name: name.into(), rights: Arc::default() };
+        SignedIn { user, ended: CancellationToken::new() }
     }
 
     struct Room {
@@ -154,7 +149,7 @@ mod tests {
         }
 
         fn start(&self, name: &str) -> String {
-            self.sessions.start(&user(name), &self.key, Instant::now()).unwrap().token
+            self.sessions.start(&signed_in(name), &self.key, Instant::now()).unwrap().token
         }
 
         fn find(&self, token: &str) -> Option<SignedIn> {
@@ -202,15 +197,22 @@ mod tests {
         assert!(sockets[0].ended.is_cancelled() && !sockets[1].ended.is_cancelled());
         room.sessions.sweep(Instant::now());
         assert!(sockets[1].ended.is_cancelled());
-        assert!(room.sessions.sessions.lock().is_empty());
+        assert!(room.sessions.sessions.lock().len() == 0);
     }
 
     #[test]
-    fn a_socket_that_cancels_its_own_leaves_the_session_alone() {
+    fn a_session_ends_with_its_account_and_its_account_does_not_end_with_it() {
         let room = Room::new(10);
-        let token = room.start("jana");
-        room.find(&token).unwrap().ended.cancel();
-        assert!(!room.find(&token).unwrap().ended.is_cancelled());
+        let who = signed_in("jana");
+        let start = || room.sessions.start(&who, &room.key, Instant::now()).unwrap().token;
+        let (signed_out, stays) = (start(), start());
+        assert!(room.sessions.end(&signed_out, &room.key, Instant::now()));
+        assert!(!who.ended.is_cancelled());
+        let socket = room.find(&stays).unwrap();
+        who.ended.cancel();
+        assert!(socket.ended.is_cancelled() && room.find(&stays).is_none());
+        assert_eq!(room.sessions.sessions.lock().len(), 0);
+        assert!(room.find(&start()).is_none(), "a login that came too late");
     }
 
     #[tokio::test(start_paused = true)]

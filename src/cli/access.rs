@@ -4,7 +4,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::exit::help_end;
 use super::serve::{ConfigArgs, accounts};
-use super::{OperatorError, output};
+use super::{OperatorError, habit, output};
 use crate::topic::{Filter, Limits, Topic};
 
 const AFTER_HELP: &str = help_end!(
@@ -38,6 +38,7 @@ pub(super) struct ExplainArgs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Deed {
     Publish,
+    Retain,
     Subscribe,
 }
 
@@ -55,7 +56,7 @@ pub(super) fn access(command: &AccessCommand) -> anyhow::Result<()> {
     let limits: &Limits = &settings.limits.topic;
     let (user, topic) = (&args.user, &args.topic);
     let (filters, allowing, overlapping): (&[Filter], Vec<_>, Vec<_>) = match args.deed {
-        Deed::Publish => {
+        Deed::Publish | Deed::Retain => {
             let wanted = Topic::parse(topic, limits).map_err(wrong)?;
             if wanted.levels().next() == Some("$SYS") {
                 let sentence =
@@ -69,6 +70,7 @@ pub(super) fn access(command: &AccessCommand) -> anyhow::Result<()> {
             )
         }
         Deed::Subscribe => {
+            habit::wildcards(topic).map_err(OperatorError::new)?;
             let wanted = Filter::parse(topic, limits).map_err(wrong)?;
             let covering = rights.subscribe.iter().filter(|filter| filter.covers(&wanted)).collect();
             let overlapping = rights.subscribe.iter().filter(|filter| filter.overlaps(&wanted)).collect();
@@ -76,11 +78,12 @@ pub(super) fn access(command: &AccessCommand) -> anyhow::Result<()> {
         }
     };
     let (to, key) = match args.deed {
-        Deed::Publish => ("publish to", "publish"),
+        Deed::Publish | Deed::Retain => ("publish to", "publish"),
         Deed::Subscribe => ("subscribe to", "subscribe"),
     };
     if !allowing.is_empty() {
-        return output::print(&format!("yes: {user} may {to} {topic}, by {key} = [{}]\n", listed(&allowing)));
+        let by = format!("by {key} = [{}]", listed(&allowing));
+        return allowed(args, rights.retain, &format!("{user} may {to} {topic}, {by}"));
     }
     let all: Vec<_> = filters.iter().collect();
     let why = match (all.is_empty(), overlapping.is_empty()) {
@@ -92,6 +95,23 @@ pub(super) fn access(command: &AccessCommand) -> anyhow::Result<()> {
         ),
     };
     Err(OperatorError::refused(format!("no: {user} may not {to} {topic}: {why}")).into())
+}
+
+/// A filter allows it; what is left is the right that the option `retain` takes.
+fn allowed(args: &ExplainArgs, may_retain: bool, sentence: &str) -> anyhow::Result<()> {
+    match (args.deed, may_retain) {
+        (Deed::Retain, true) => output::print(&format!("yes: {sentence} and retain = true\n")),
+        (Deed::Retain, false) => {
+            let sentence = format!(
+                "no: {sentence}, but not with the option retain; set retain = true for this account to give it"
+            );
+            Err(OperatorError::refused(sentence).into())
+        }
+        (Deed::Publish, false) => output::print(&format!(
+            "yes: {sentence}; not with the option retain, which takes retain = true\n"
+        )),
+        (Deed::Publish | Deed::Subscribe, _) => output::print(&format!("yes: {sentence}\n")),
+    }
 }
 
 fn listed(filters: &[&Filter]) -> String {

@@ -2,13 +2,28 @@
 
 use std::ffi::OsString;
 
-use clap::error::ErrorKind;
+use clap::Parser;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use super::habit::shell;
+use super::publish::json_of;
+use super::{Cli, OperatorError, escape};
 
 /// Prints what is wrong with the arguments, or the help that was asked for, and ends.
 #[expect(clippy::print_stderr, reason = "no log is set up yet")]
-pub(super) fn complain(error: &clap::Error) -> ! {
+pub(super) fn complain(error: clap::Error) -> ! {
+    if is_bench(&error) {
+        eprintln!("clown-hub: {BENCH}");
+        std::process::exit(error.exit_code());
+    }
+    // What a script typed may be the words of others. The same complaint, about those words as they may be shown:
+    let args: Vec<_> = std::env::args_os()
+        .map(|arg| OsString::from(escape::escaped(&arg.to_string_lossy()).into_owned()))
+        .collect();
+    let error = Cli::try_parse_from(&args).err().unwrap_or(error);
     let text = error.render().to_string();
-    let shown = without_secrets(&text, std::env::args_os().skip(1));
+    let shown = without_secrets(&text, args.into_iter().skip(1));
+    let shown = escape::lines(&shown);
     if shown == text || matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         error.exit();
     }
@@ -16,17 +31,61 @@ pub(super) fn complain(error: &clap::Error) -> ! {
     std::process::exit(error.exit_code());
 }
 
-/// The text with three dots in place of arguments that look like a URL. They are not taken apart, as a URL that was
-/// typed wrong may have its password anywhere.
+/// The answer to a subcommand that there was once.
+const BENCH: &str = "the load generator is a program of its own; in the folder of the sources, run: \
+                     cargo build --release && cargo run --release -p clown-hub-bench -- --help";
+
+fn is_bench(error: &clap::Error) -> bool {
+    let word = error.get(ContextKind::InvalidSubcommand);
+    matches!(word, Some(ContextValue::String(word)) if word == "bench")
+}
+
+/// Prints one sentence that says what to type, and ends.
+pub(super) fn end_with(sentence: &str) -> ! {
+    super::output::notice(sentence);
+    std::process::exit(2);
+}
+
+/// The text with three dots in place of arguments that look like a URL.
 fn without_secrets(text: &str, args: impl Iterator<Item = OsString>) -> String {
     let mut secrets: Vec<String> = args
         .map(|arg| arg.to_string_lossy().into_owned())
         .flat_map(|arg| [arg.split_once('=').map(|(_, value)| value.to_owned()), Some(arg)])
         .flatten()
-        .filter(|arg| arg.contains('@') || arg.contains("://"))
+        .filter(|arg| looks_secret(arg))
         .collect();
     secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
     secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "…"))
+}
+
+/// The payload, where it was typed as one word. A shell makes several of `{state: true}` without quotes.
+pub(super) fn one_payload<'a>(
+    command: &str,
+    payload: &'a str,
+    rest: &[String],
+) -> Result<&'a str, OperatorError> {
+    let Some(first) = rest.first() else { return Ok(payload) };
+    if rest.iter().chain([&payload.to_owned()]).any(|word| looks_secret(word)) {
+        return Err(OperatorError::new("there is more than one payload; a URL goes behind --url"));
+    }
+    let whole = [&[payload.to_owned()], rest].concat().join(" ");
+    let meant = json_of(&whole).filter(|json| json.chars().count() <= 80);
+    Err(OperatorError::new(match meant {
+        Some(json) => format!(
+            "the shell made {} words of the payload, so put it in single quotes; type: {command} {}",
+            rest.len() + 1,
+            shell(&json)
+        ),
+        None => format!(
+            "one payload is enough, and {} is one more; put a payload of several words in single quotes",
+            shell(first)
+        ),
+    }))
+}
+
+/// A word that may hold a password. It is not taken apart, as a URL that was typed wrong may have its password anywhere.
+pub(super) fn looks_secret(word: &str) -> bool {
+    word.contains('@') || word.contains("://")
 }
 
 /// A URL where a topic or a filter belongs is a hub that was meant to be called.

@@ -1,15 +1,13 @@
 //! `clown-hub bridge`: what is needed to write the files of `bridges/`.
 
 use std::fmt::Write as _;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use clap::{Args, Subcommand};
 
-use super::OperatorError;
 use super::exit::help_end;
 use super::serve::ConfigArgs;
+use super::{OperatorError, output};
 use crate::links::file;
 use crate::links::rules::{Rule, example};
 use crate::links::settings::LinkSettings;
@@ -65,7 +63,7 @@ fn check(args: CheckArgs) -> anyhow::Result<()> {
             hub.bridges.directory.display()
         )?;
     }
-    std::io::stdout().write_all(text.as_bytes()).context("the rules could not be printed")?;
+    output::print(&text)?;
     if mistakes.is_empty() { Ok(()) } else { Err(OperatorError::list("bridges", mistakes).into()) }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::escape::escaped;
 use crate::client::Failure;
 
 /// The examples of a help text, with the exit codes below, as `docs/cli.md` has them.
@@ -26,23 +27,28 @@ pub(super) struct OperatorError {
 impl OperatorError {
     /// A mistake in arguments, files or payloads.
     pub(super) fn new(sentence: impl fmt::Display) -> Self {
-        Self { code: 2, sentence: sentence.to_string() }
+        Self::with_code(2, sentence)
     }
 
     /// Several mistakes in what `head` names, a line each.
     pub(super) fn list(head: &str, mistakes: impl IntoIterator<Item = impl fmt::Display>) -> Self {
-        let lines = mistakes.into_iter().map(|mistake| format!("\n{mistake}"));
+        let lines = mistakes.into_iter().map(|mistake| format!("\n{}", escaped(&mistake.to_string())));
         Self { code: 2, sentence: head.to_owned() + &lines.collect::<String>() }
+    }
+
+    /// A sentence stays on one line, whoever's words are in it.
+    fn with_code(code: u8, sentence: impl fmt::Display) -> Self {
+        Self { code, sentence: escaped(&sentence.to_string()).into_owned() }
     }
 
     /// The other side was asked, and said no.
     pub(super) fn refused(sentence: impl fmt::Display) -> Self {
-        Self { code: 3, sentence: sentence.to_string() }
+        Self::with_code(3, sentence)
     }
 
     /// The other side said nothing for as long as was asked for.
     pub(super) fn no_answer(sentence: impl fmt::Display) -> Self {
-        Self { code: 4, sentence: sentence.to_string() }
+        Self::with_code(4, sentence)
     }
 }
 

@@ -22,7 +22,7 @@ const KEYS: [&str; 2] = ["url", "password_file"];
 const URL_HELP: &str =
     "ws://USER:PASSWORD@HOST:PORT/BASE; else CLOWN_HUB_URL, else url in ~/.config/clown-hub/client.toml";
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct HubArgs {
     #[arg(long, value_name = "URL", env = "CLOWN_HUB_URL", hide_env = true, help = URL_HELP)]
     url: Option<Secret>,
@@ -61,6 +61,12 @@ impl HubArgs {
             None => Ok(parse("the address", HERE)?),
         }
     }
+}
+
+/// What stands for `--url URL` in a command that is advised, where one was typed. The URL itself may hold a password.
+pub(super) fn typed_url() -> Option<&'static str> {
+    let is_url = |arg: std::ffi::OsString| arg.to_string_lossy().starts_with("--url");
+    std::env::args_os().any(is_url).then_some("--url URL")
 }
 
 fn parse(origin: &str, text: &str) -> Result<Address, OperatorError> {

@@ -3,16 +3,18 @@
 mod access;
 mod accounts_file;
 mod arguments;
-#[cfg(target_os = "linux")]
-mod bench;
+mod banner;
 mod bridge;
 mod client_runtime;
 mod completions;
 mod configuration;
 mod duration;
+mod escape;
 mod exit;
+mod habit;
 mod hub_args;
 mod logging;
+mod memory;
 mod nodes;
 mod output;
 mod publish;
@@ -29,8 +31,6 @@ use clap::{CommandFactory, Parser, Subcommand};
 use self::client_runtime::block_on;
 use self::exit::OperatorError;
 use self::serve::ServeArgs;
-#[cfg(target_os = "linux")]
-use self::serve::key_and_value;
 
 /// An IoT publish/subscribe hub that speaks Clown.Talk.
 ///
@@ -76,9 +76,6 @@ enum Command {
     Nodes(nodes::NodesArgs),
     /// Run simulated nodes as clients of a hub
     Sim(sim::SimArgs),
-    /// Put a hub on this machine under load and count what comes back
-    #[cfg(target_os = "linux")]
-    Bench(Box<bench::BenchArgs>),
     /// Work on links to MQTT brokers
     #[command(subcommand, after_help = bridge::EXAMPLES)]
     Bridge(bridge::BridgeCommand),
@@ -98,7 +95,12 @@ enum Command {
 impl Cli {
     /// Reads the command line, or says what is wrong with it and ends.
     pub fn from_arguments() -> Self {
-        Self::try_parse().unwrap_or_else(|error| arguments::complain(&error))
+        let typed: Vec<_> =
+            std::env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned()).collect();
+        if let Some(sentence) = habit::mosquitto(&typed) {
+            arguments::end_with(&sentence);
+        }
+        Self::try_parse().unwrap_or_else(|error| arguments::complain(error))
     }
 
     /// Does what was asked for, and says so by the exit code.
@@ -112,8 +114,6 @@ impl Cli {
             Some(Command::Req(args)) => request::request(&args),
             Some(Command::Nodes(args)) => nodes::nodes(&args),
             Some(Command::Sim(args)) => sim::sim(&args),
-            #[cfg(target_os = "linux")]
-            Some(Command::Bench(args)) => bench::bench(&args),
             Some(Command::Bridge(command)) => bridge::bridge(command),
             Some(Command::User(command)) => user::user(&command),
             Some(Command::Access(command)) => access::access(&command),
@@ -125,8 +125,12 @@ impl Cli {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) if error.is::<output::ReaderGone>() => ExitCode::SUCCESS,
             Err(error) => {
-                eprintln!("clown-hub: {error:#}");
-                ExitCode::from(error.downcast_ref::<OperatorError>().map_or(1, |error| error.code))
+                if let Some(error) = error.downcast_ref::<OperatorError>() {
+                    eprintln!("clown-hub: {error}");
+                    return ExitCode::from(error.code);
+                }
+                eprintln!("clown-hub: {}", escape::escaped(&format!("{error:#}")));
+                ExitCode::FAILURE
             }
         }
     }

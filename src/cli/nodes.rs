@@ -13,9 +13,9 @@ use tokio::time::timeout;
 
 use super::exit::{broken, help_end};
 use super::hub_args::HubArgs;
-use super::{block_on, output};
-use crate::client::{Connection, Failure, Heard, Said};
-use crate::talk::Frames;
+use super::{block_on, escape, output};
+use crate::client::{Connection, Failure, Heard};
+use crate::talk::{Frames, Reply};
 
 const AFTER_HELP: &str = help_end!("Examples:\n  clown-hub nodes\n  clown-hub nodes --format json");
 
@@ -76,8 +76,8 @@ async fn last_values(mut connection: Connection) -> Result<BTreeMap<String, Box<
             return Err(Failure::Lost("the hub closed the connection".to_owned()));
         };
         for frame in Frames::of(&text).filter_map(Result::ok) {
-            match Said::read(&frame) {
-                Some(Said::Subscribed) => {
+            match Reply::read(&frame) {
+                Some(Ok(Reply::SubscriptionOk { .. })) => {
                     connection.close().await;
                     return Ok(values);
                 }
@@ -138,7 +138,7 @@ fn object(base: &str, node: &Node) -> String {
     let values =
         values.iter().filter_map(|(topic, value)| Some((&**topic, serde_json::from_str(value).ok()?)));
     let object = Object { node: base, state, since, topics, values: values.collect() };
-    serde_json::to_string(&object).unwrap_or_default() + "\n"
+    escape::json(&serde_json::to_string(&object).unwrap_or_default()).into_owned() + "\n"
 }
 
 fn table(nodes: &BTreeMap<String, Node>, now: OffsetDateTime) -> String {
@@ -153,8 +153,8 @@ fn table(nodes: &BTreeMap<String, Node>, now: OffsetDateTime) -> String {
             values.push("…".to_owned());
         }
         [
-            base.clone(),
-            node.state.clone(),
+            escape::escaped(base).into_owned(),
+            escape::escaped(&node.state).into_owned(),
             age(&node.since, now),
             node.values.len().to_string(),
             values.join("  "),
@@ -173,10 +173,11 @@ fn table(nodes: &BTreeMap<String, Node>, now: OffsetDateTime) -> String {
 }
 
 fn short(topic: &str, value: &str) -> String {
+    let (topic, value) = (escape::escaped(topic), escape::readable_json(value));
     let value: String = if value.chars().count() > VALUE_CHARS {
         value.chars().take(VALUE_CHARS - 1).chain(['…']).collect()
     } else {
-        value.to_owned()
+        value.into_owned()
     };
     format!("{topic} {value}")
 }

@@ -6,6 +6,8 @@ use std::os::fd::AsFd;
 use tokio::io::{Interest, Ready};
 use tokio::net::unix::pipe::Sender;
 
+use super::escape;
+
 /// Bytes that wait at the most before they are written.
 const BUFFER: usize = 64 * 1024;
 
@@ -40,10 +42,10 @@ impl Output {
     }
 }
 
-/// Prints a text that has its line feeds.
+/// Prints a text that has its line feeds. What others said in it is escaped already; this is the second net.
 pub(super) fn print(text: &str) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();
-    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(not_written)
+    stdout.write_all(escape::lines(text).as_bytes()).and_then(|()| stdout.flush()).map_err(not_written)
 }
 
 fn not_written(error: io::Error) -> anyhow::Error {
@@ -67,13 +69,18 @@ pub(super) async fn reader_gone() {
     std::future::pending::<()>().await;
 }
 
+/// Whether standard output is a terminal, which obeys what is printed.
+pub(super) fn is_terminal() -> bool {
+    io::stdout().is_terminal()
+}
+
 /// Whether to use colours: on a terminal, unless `NO_COLOR` says otherwise.
 pub(super) fn in_colour() -> bool {
     io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
-/// A word to whoever sits there, beside the output.
+/// A sentence to whoever sits there, beside the output. It may hold the words of others, so it stays on one line.
 #[expect(clippy::print_stderr, reason = "clients have no log; this is what they have to say")]
 pub(super) fn notice(text: &str) {
-    eprintln!("clown-hub: {text}");
+    eprintln!("clown-hub: {}", escape::escaped(text));
 }

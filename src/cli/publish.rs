@@ -3,6 +3,7 @@
 mod compose;
 mod flow;
 mod lines;
+mod repair;
 
 use std::io::IsTerminal;
 
@@ -10,14 +11,16 @@ use clap::Args;
 use tokio::time::{Instant, timeout};
 
 use self::compose::{Batch, Composer, Shape};
-pub(super) use self::compose::{check_payload, check_topic};
+pub(super) use self::compose::{check_topic, check_typed};
 use self::flow::{Flow, Tally};
 use self::lines::Lines;
-use super::arguments::no_url;
+pub(super) use self::repair::json_of;
+use super::arguments::{no_url, one_payload};
 use super::exit::{broken, help_end};
-use super::hub_args::HubArgs;
+use super::habit::shell;
+use super::hub_args::{HubArgs, typed_url};
 use super::{OperatorError, block_on, output};
-use crate::client::{Connection, Failure, Speaker};
+use crate::client::{Address, Connection, Failure, Speaker};
 
 const AFTER_HELP: &str = help_end!(
     "Examples:
@@ -35,6 +38,9 @@ pub(super) struct PubArgs {
     /// The payload, as JSON; without it each line of standard input is one
     #[arg(allow_negative_numbers = true)]
     payload: Option<String>,
+    /// What a shell made of a payload without quotes.
+    #[arg(hide = true, allow_negative_numbers = true)]
+    rest: Vec<String>,
     /// Keep it as the last value of its topic
     #[arg(long)]
     retain: bool,
@@ -64,55 +70,80 @@ const LAST_WORD: std::time::Duration = std::time::Duration::from_millis(200);
 /// Lines that are complained about one by one.
 const COMPLAINTS: u64 = 10;
 
+impl PubArgs {
+    /// What was typed, up to the topic, for a sentence that says what to type.
+    fn command(&self, topic: &str) -> String {
+        let flags = [(self.retain, "--retain"), (self.confirm, "--confirm"), (self.node, "--node")];
+        let flags = flags.into_iter().filter_map(|(is_set, flag)| is_set.then_some(flag));
+        let words = ["clown-hub", "pub"].into_iter().chain(typed_url()).chain(flags);
+        format!("{} {}", words.collect::<Vec<_>>().join(" "), shell(topic))
+    }
+}
+
 pub(super) fn publish(args: &PubArgs) -> anyhow::Result<()> {
     let address = args.hub.address()?;
     let shape = Shape { topic: args.topic.clone(), retain: args.retain, confirm: args.confirm };
     let mut composer = Composer::new(shape);
     // What was typed is checked before anybody is called.
-    let mut first = Batch::default();
+    let first = typed(args, &mut composer)?;
+    block_on(send(args, &address, composer, first))
+}
+
+/// The message of the command line, if there is one.
+fn typed(args: &PubArgs, composer: &mut Composer) -> anyhow::Result<Batch> {
+    let mut batch = Batch::default();
+    let Some(topic) = &args.topic else { return Ok(batch) };
+    check_topic(topic).map_err(OperatorError::new)?;
     if let Some(payload) = &args.payload {
-        composer.add(payload, &mut first).map_err(OperatorError::new)?;
-    } else if let Some(topic) = &args.topic {
-        check_topic(topic).map_err(OperatorError::new)?;
+        let command = args.command(topic);
+        check_typed(&command, one_payload(&command, payload, &args.rest)?).map_err(OperatorError::new)?;
+        composer.add(payload, &mut batch).map_err(OperatorError::new)?;
     }
-    block_on(async {
-        let settings = r#"{"filters": [], "retained": false}"#;
-        let connection = Connection::open(&address, args.node, settings).await.map_err(broken)?;
-        let Connection { mut listener, mut speaker, limits } = connection;
-        if let Some(most) = limits.message_bytes
-            && first.text.len() > most
-        {
-            let sentence = format!("the message has {} bytes, this hub takes {most}", first.text.len());
-            return Err(OperatorError::new(sentence).into());
+    Ok(batch)
+}
+
+async fn send(
+    args: &PubArgs,
+    address: &Address,
+    mut composer: Composer,
+    mut first: Batch,
+) -> anyhow::Result<()> {
+    let settings = r#"{"filters": [], "retained": false}"#;
+    let connection = Connection::open(address, args.node, settings).await.map_err(broken)?;
+    let Connection { mut listener, mut speaker, limits } = connection;
+    if let Some(most) = limits.message_bytes
+        && first.text.len() > most
+    {
+        let sentence = format!("the message has {} bytes, this hub takes {most}", first.text.len());
+        return Err(OperatorError::new(sentence).into());
+    }
+    let flow = Flow::new(limits, args.confirm, args.retain);
+    let mut lines = args.payload.is_none().then(|| Lines::new(limits.message_bytes));
+    let speaking = async {
+        if first.frames > 0 {
+            flow.send(&mut speaker, &mut first).await?;
         }
-        let flow = Flow::new(limits, args.confirm);
-        let mut lines = args.payload.is_none().then(|| Lines::new(limits.message_bytes));
-        let speaking = async {
-            if first.frames > 0 {
-                flow.send(&mut speaker, &mut first).await?;
-            }
-            let mut bad = 0;
-            if let Some(lines) = &mut lines {
-                bad = pour(lines, &mut composer, &mut speaker, &flow).await?;
-            }
-            flow.finish(&mut speaker).await?;
-            anyhow::Ok(bad)
-        };
-        let spoken = tokio::select! {
-            spoken = speaking => spoken,
-            failure = flow.listen(&mut listener) => Err(broken(flow.explain(failure))),
-        };
-        let bad = match spoken {
-            Ok(bad) => bad,
-            // A hub that cuts us off says why, behind what we could not read while we wrote.
-            Err(error) => match timeout(LAST_WORD, flow.listen(&mut listener)).await {
-                Ok(failure @ Failure::Refused(_)) => return Err(broken(flow.explain(failure))),
-                Ok(_) | Err(_) => return Err(error),
-            },
-        };
-        Connection { listener, speaker, limits }.close().await;
-        verdict(flow.tally(), bad, args.confirm)
-    })
+        let mut bad = 0;
+        if let Some(lines) = &mut lines {
+            bad = pour(lines, &mut composer, &mut speaker, &flow).await?;
+        }
+        flow.finish(&mut speaker).await?;
+        anyhow::Ok(bad)
+    };
+    let spoken = tokio::select! {
+        spoken = speaking => spoken,
+        failure = flow.listen(&mut listener) => Err(broken(flow.explain(failure))),
+    };
+    let bad = match spoken {
+        Ok(bad) => bad,
+        // A hub that cuts us off says why, behind what we could not read while we wrote.
+        Err(error) => match timeout(LAST_WORD, flow.listen(&mut listener)).await {
+            Ok(failure @ Failure::Refused(_)) => return Err(broken(flow.explain(failure))),
+            Ok(_) | Err(_) => return Err(error),
+        },
+    };
+    Connection { listener, speaker, limits }.close().await;
+    verdict(flow.tally(), bad, args.confirm)
 }
 
 /// Sends standard input, and returns how many lines were no good.

@@ -9,7 +9,6 @@ mod rooms;
 mod simulated;
 
 use std::io::Write;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -18,17 +17,18 @@ use tokio::net::TcpListener;
 
 use self::listeners::bind;
 use self::simulated::simulate;
+use super::banner::{Facts, addresses, banner};
 use super::logging;
 use crate::access::{Access, Accounts};
 use crate::config::Settings;
 use crate::hub::Hub;
 use crate::links;
+use crate::log::Log;
 use crate::server::Server;
 use crate::shutdown::{Ended, Shutdown, Signals};
-use crate::topic::Base;
 
 pub(super) use self::accounts::{DEMO_WITHOUT, accounts};
-pub(super) use self::arguments::{ConfigArgs, ServeArgs, key_and_value};
+pub(super) use self::arguments::{ConfigArgs, ServeArgs};
 pub(super) use self::demo::{never_given_a_password, refuse_demo_elsewhere};
 
 pub(super) fn serve(args: ServeArgs) -> anyhow::Result<()> {
@@ -62,10 +62,10 @@ async fn run(settings: Settings, accounts: Accounts) -> anyhow::Result<()> {
         Some(address) => Some(bind(address, "server.line_listen")?),
         None => None,
     };
-    let is_demo = accounts.is_demo();
+    let (is_demo, count) = (accounts.is_demo(), accounts.iter().count());
     let shutdown = Shutdown::default();
     let hub = Hub::new(rooms::hub(&settings), SystemTime::now());
-    let access = Access::new(accounts, &rooms::access(&settings))?;
+    let access = Access::new(accounts, &rooms::access(&settings), shutdown.drain().clone())?;
     let server = Server::new(Arc::clone(&hub), access, rooms::server(&settings, is_demo), shutdown.clone());
 
     let address = http.local_addr()?;
@@ -75,11 +75,22 @@ async fn run(settings: Settings, accounts: Accounts) -> anyhow::Result<()> {
         server.serve_lines(lines);
     }
     server.tell_figures();
+    server.end_what_expires();
     let bridges = settings.bridges.directory.clone();
     shutdown.spawn(links::run(Arc::clone(&hub), bridges, settings.figures.every, shutdown.clone()));
     let simulated = simulate(&hub, &settings, is_demo, &shutdown);
     let boards = is_demo || settings.diagnostics.enabled;
-    say_where(address, line_address, is_demo, boards, &simulated);
+    say_where(&Facts {
+        http: address,
+        lines: line_address,
+        machine: &addresses(),
+        accounts: (!is_demo).then(|| {
+            let file = std::path::absolute(&settings.users.file).unwrap_or(settings.users.file);
+            (count, file.display().to_string())
+        }),
+        boards,
+        simulated: &simulated,
+    });
 
     signals.next().await;
     tracing::info!("draining: no new connections, clients get what is queued; a second signal cuts them off");
@@ -91,36 +102,8 @@ async fn run(settings: Settings, accounts: Accounts) -> anyhow::Result<()> {
 }
 
 /// The first thing that a person sees. It goes to standard output, the log to standard error.
-fn say_where(
-    address: SocketAddr,
-    lines: Option<SocketAddr>,
-    is_demo: bool,
-    boards: bool,
-    simulated: &[Base],
-) {
-    let ip = address.ip();
-    let host =
-        if ip.is_unspecified() { "THIS-MACHINE".to_owned() } else { SocketAddr::new(ip, 0).to_string() };
-    let address = format!("{}:{}", host.trim_end_matches(":0"), address.port());
-    let (page_user, user) =
-        if is_demo { ("clown:bigclown@", "clown:bigclown") } else { ("", "USER:PASSWORD") };
-    let base =
-        simulated.first().map_or_else(|| "nodes/bridge/0".to_owned(), Base::to_string).replace('/', "_");
-    let more = match simulated.len() {
-        0 | 1 => String::new(),
-        nodes => format!(" and {} more", nodes - 1),
-    };
-    let lines = [
-        Some(format!("Clown Hub {}", env!("CARGO_PKG_VERSION"))),
-        Some(format!("  page       http://{page_user}{address}/")),
-        is_demo.then(|| "  demo user  clown, password bigclown, from this machine only".to_owned()),
-        Some(format!("  WebSocket  ws://{user}@{address}/auth/clown-talk-server_{base}")),
-        lines.map(|lines| format!("  TCP lines  {lines}")),
-        boards.then(|| format!("  new board  http://{page_user}{address}/diagnostics")),
-        simulated.first().map(|first| format!("  simulated  {first}{more}")),
-    ];
-    let text: String = lines.into_iter().flatten().map(|line| line + "\n").collect();
-    let mut out = std::io::stdout().lock();
-    // Nobody may be reading, and that is no reason to stop.
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+fn say_where(facts: &Facts<'_>) {
+    let text = banner(facts);
+    // Nobody may be reading, and that is no reason to wait or to stop.
+    let _ = Log::to(std::io::stdout()).and_then(|mut out| out.write_all(text.as_bytes()));
 }

@@ -10,19 +10,19 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use self::format::{Format, Formatter};
+use self::format::{Format, Formatter, Look};
 use super::arguments::no_url;
 use super::duration::duration;
 use super::exit::{broken, help_end};
 use super::hub_args::HubArgs;
 use super::output::{self, Output, notice, reader_gone};
-use super::{OperatorError, block_on};
-use crate::client::{Address, Connection, Failure, Heard, Said};
-use crate::talk::Frames;
+use super::{OperatorError, block_on, habit};
+use crate::backoff::Backoff;
+use crate::client::{Address, Connection, Failure, Heard};
+use crate::talk::{Frames, Reply};
 
 const AFTER_HELP: &str = help_end!(
     "Examples:
-  clown-hub sub
   clown-hub sub 'thermometer/#' relay/+ --format json --count 10
   clown-hub sub --retained only --format csv --timestamps > now.csv"
 );
@@ -49,6 +49,9 @@ pub(super) struct SubArgs {
     /// Print last values `only` and end, or leave them out (`no`)
     #[arg(long, value_name = "WHICH", value_enum, hide_possible_values = true)]
     retained: Option<Retained>,
+    /// Print all as it came, without escapes; for pipes and files only
+    #[arg(long)]
+    raw: bool,
     /// Connect again when the hub goes away
     #[arg(long)]
     reconnect: bool,
@@ -69,6 +72,14 @@ fn typed_filter(text: &str) -> Result<String, String> {
 }
 
 pub(super) fn subscribe(args: &SubArgs) -> anyhow::Result<()> {
+    if args.raw && output::is_terminal() {
+        let sentence = "--raw is for pipes and files: here the words of others could give your terminal commands; \
+                        leave --raw out, or add | less or > FILE";
+        return Err(OperatorError::new(sentence).into());
+    }
+    for filter in &args.filters {
+        habit::wildcards(filter).map_err(OperatorError::new)?;
+    }
     let address = args.hub.address()?;
     block_on(async {
         let mut printer = Printer::new(args);
@@ -99,9 +110,9 @@ async fn passed(until: Option<Instant>) {
 
 /// Listens until it has heard enough; where that is asked for, on one connection after another.
 async fn listen(args: &SubArgs, address: &Address, printer: &mut Printer) -> anyhow::Result<()> {
-    const SHORTEST: Duration = Duration::from_millis(500);
+    const FIRST: Duration = Duration::from_millis(500);
     const LONGEST: Duration = Duration::from_secs(30);
-    let mut wait = SHORTEST;
+    let mut backoff = Backoff::new(FIRST, LONGEST);
     loop {
         let opened = Connection::open(address, false, &settings(args)).await;
         let was_open = opened.is_ok();
@@ -113,8 +124,11 @@ async fn listen(args: &SubArgs, address: &Address, printer: &mut Printer) -> any
         match ended {
             Ok(()) => return Ok(()),
             Err(Failure::Lost(sentence)) if args.reconnect => {
-                wait = if was_open { SHORTEST } else { (wait * 2).min(LONGEST) };
-                notice(&format!("{sentence}; trying again in {wait:?}"));
+                if was_open {
+                    backoff.reset();
+                }
+                let wait = backoff.draw();
+                notice(&format!("{sentence}; trying again in {:.1} s", wait.as_secs_f64()));
                 sleep(wait).await;
             }
             Err(failure) => return Err(broken(failure)),
@@ -181,14 +195,19 @@ struct Printer {
 
 impl Printer {
     fn new(args: &SubArgs) -> Self {
-        let formatter = Formatter::new(args.format, args.timestamps, output::in_colour());
+        let look = match (args.raw, output::in_colour()) {
+            (true, _) => Look::Raw,
+            (false, true) => Look::Coloured,
+            (false, false) => Look::Escaped,
+        };
+        let formatter = Formatter::new(args.format, args.timestamps, look);
         Self { output: Output::default(), formatter, retained: args.retained, count: args.count, printed: 0 }
     }
 
     /// Prints the messages of a text, and says whether that was enough.
     fn hear(&mut self, text: &str) -> anyhow::Result<bool> {
         for frame in Frames::of(text).filter_map(Result::ok) {
-            match Said::read(&frame) {
+            match Reply::read(&frame) {
                 None if self.retained == Some(Retained::Only) && !format::is_retained(&frame) => {}
                 None => {
                     self.formatter.write(&frame, self.output.buffer());
@@ -197,10 +216,12 @@ impl Printer {
                         return Ok(true);
                     }
                 }
-                Some(Said::Subscribed) if self.retained == Some(Retained::Only) => return Ok(true),
-                Some(Said::Skipped(count)) => {
+                Some(Ok(Reply::SubscriptionOk { .. })) if self.retained == Some(Retained::Only) => {
+                    return Ok(true);
+                }
+                Some(Ok(Reply::Skipped { count })) => {
                     notice(&format!(
-                        "{count} readings gave way to newer ones, as they were not read fast enough"
+                        "{count} readings were skipped: newer ones came before they could be printed"
                     ));
                 }
                 Some(_) => {}

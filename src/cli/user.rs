@@ -1,6 +1,6 @@
 //! `clown-hub user`: the accounts in `users.toml`.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use super::accounts_file::AccountsFile;
 use super::exit::help_end;
 use super::serve::ConfigArgs;
-use super::{OperatorError, output};
+use super::{OperatorError, habit, output};
 use crate::access::{Accounts, hash_password};
 use crate::topic::Filter;
 
@@ -84,6 +84,9 @@ fn add(args: &AddArgs) -> anyhow::Result<()> {
         let sentence = "the account could do nothing; give --subscribe or --publish a filter, as 'nodes/#'";
         return Err(OperatorError::new(sentence).into());
     }
+    for filter in args.publish.iter().chain(&args.subscribe) {
+        habit::wildcards(filter).map_err(OperatorError::new)?;
+    }
     file.add(&args.name, &hash()?, &args.publish, &args.subscribe, args.retain);
     file.save()?;
     said(&format!("{} is in {shown} now", args.name))
@@ -129,7 +132,9 @@ fn list(args: &ListArgs) -> anyhow::Result<()> {
 
 fn open(config: &ConfigArgs) -> anyhow::Result<(AccountsFile, String)> {
     let path = config.settings()?.users.file;
-    Ok((AccountsFile::open(&path)?, path.display().to_string()))
+    // Whole, as the hub may be started in another folder and look for its accounts there.
+    let shown = std::path::absolute(&path).unwrap_or_else(|_| path.clone());
+    Ok((AccountsFile::open(&path)?, shown.display().to_string()))
 }
 
 fn known(file: &AccountsFile, name: &str, shown: &str) -> Result<(), OperatorError> {
@@ -141,12 +146,20 @@ fn known(file: &AccountsFile, name: &str, shown: &str) -> Result<(), OperatorErr
 
 /// The running hub reads its accounts when it starts.
 fn said(what: &str) -> anyhow::Result<()> {
-    writeln!(std::io::stdout(), "{what}; a hub that runs has to be started again to know it")
-        .context("standard output could not be written")
+    output::print(&format!("{what}; a hub that runs has to be started again to know it\n"))
 }
 
 fn hash() -> anyhow::Result<String> {
-    Ok(hash_password(&password()?).map_err(OperatorError::new)?)
+    const SHORT: usize = 8;
+    let password = password()?;
+    let hash = hash_password(&password).map_err(OperatorError::new)?;
+    let count = password.chars().count();
+    if count < SHORT {
+        output::notice(&format!(
+            "the password has {count} characters and is soon guessed; take {SHORT} or more"
+        ));
+    }
+    Ok(hash)
 }
 
 /// Asked for twice on a terminal; a line of standard input otherwise.

@@ -32,6 +32,9 @@ pub enum AddressError {
     /// `http` and the like.
     #[error("the URL of a hub begins with ws://; write {FORM}")]
     Scheme,
+    /// The same, where nothing in it can be a password, with what to write.
+    #[error("the URL of a hub begins with ws://; write {0}")]
+    NoScheme(String),
     /// A colon could not be told from the one in front of the password.
     #[error("a user's name holds no colon; write {FORM}")]
     Colon,
@@ -46,6 +49,9 @@ pub enum AddressError {
 impl Address {
     /// Reads an address. The path is the base, or one of the hub's own paths, which begin with `/auth/` and `/talk/`.
     pub fn parse(text: &str) -> Result<Self, AddressError> {
+        if let Some(meant) = with_scheme(text) {
+            return Err(AddressError::NoScheme(meant));
+        }
         let mut url = Url::parse(text).map_err(|error| AddressError::NotAUrl(error.to_string()))?;
         match url.scheme() {
             "ws" => {}
@@ -73,6 +79,14 @@ impl Address {
     /// The URL as it was given, less user and password.
     pub fn without_user(&self) -> &Url {
         &self.url
+    }
+
+    /// The same hub and user, at this base.
+    #[must_use]
+    pub fn at(&self, base: &str) -> Self {
+        let mut address = self.clone();
+        address.url.set_path(&format!("/talk/{base}"));
+        address
     }
 
     /// Whether there is a user whose password is missing.
@@ -120,6 +134,28 @@ impl Address {
         let pair = [&self.user[..], self.password.as_deref().unwrap_or_default()].join(&b':');
         Some(format!("Basic {}", STANDARD.encode(pair)))
     }
+}
+
+/// The URL that was meant by `HOST:PORT` or by the URL of the page. `None` where it may hold a password.
+fn with_scheme(text: &str) -> Option<String> {
+    let rest = ["http://", "https://", "//", "mqtt://", "tcp://"]
+        .iter()
+        .find_map(|scheme| text.strip_prefix(scheme));
+    if rest.is_none() && text.contains("://") {
+        return None;
+    }
+    let rest = rest.unwrap_or(text).trim_end_matches('/');
+    let (authority, base) = rest.split_once('/').map_or((rest, ""), |(authority, base)| (authority, base));
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !authority.ends_with(']') => (host, port),
+        _ => (authority, "8080"),
+    };
+    let is_name =
+        |text: &str, more: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || more.contains(c));
+    let is_host = !host.is_empty()
+        && (is_name(host, "-.") || (host.starts_with('[') && host.ends_with(']') && is_name(host, "[]:")));
+    (is_host && port.parse::<u16>().is_ok() && is_name(base, "-._/"))
+        .then(|| format!("ws://{host}:{port}/{base}").trim_end_matches('/').to_owned())
 }
 
 impl fmt::Display for Address {
@@ -184,6 +220,16 @@ mod tests {
         ] {
             let error = Address::parse(text).unwrap_err().to_string();
             assert!(!error.contains("secret") && error.contains("ws://"), "{error}");
+        }
+        let meant = |text: &str| Address::parse(text).unwrap_err().to_string();
+        for (text, right) in [
+            ("127.0.0.1:22100", "ws://127.0.0.1:22100"),
+            ("localhost:8080/nodes/bridge/0", "ws://localhost:8080/nodes/bridge/0"),
+            ("house", "ws://house:8080"),
+            ("http://house:80/", "ws://house:80"),
+            ("[::1]:80", "ws://[::1]:80"),
+        ] {
+            assert_eq!(meant(text), format!("the URL of a hub begins with ws://; write {right}"));
         }
         assert_eq!(Address::parse("ws://a%3Ab:c@hub").unwrap_err(), AddressError::Colon);
     }

@@ -4,18 +4,20 @@ use std::time::Duration;
 
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{FutureExt, SinkExt, StreamExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::http::header::AUTHORIZATION;
 use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::protocol::frame::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
+use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
-use super::{Address, Limits, Said};
-use crate::talk::Frames;
+use super::Address;
+use crate::talk::control::HubLimits;
+use crate::talk::{Frames, Reply};
 
 /// How long the hub may take to let us in, and to answer the opening. Its own limit for the former is as long.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -40,7 +42,7 @@ pub enum Failure {
     Lost(String),
 }
 
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+type Socket = WebSocketStream<TcpStream>;
 
 /// An open transmission.
 pub struct Connection {
@@ -49,7 +51,7 @@ pub struct Connection {
     /// What is said.
     pub speaker: Speaker,
     /// What the hub told of its limits.
-    pub limits: Limits,
+    pub limits: HubLimits,
 }
 
 /// What a client hears.
@@ -78,16 +80,18 @@ impl Connection {
     pub async fn open(address: &Address, as_node: bool, settings: &str) -> Result<Self, Failure> {
         let url = address.socket(as_node);
         let socket = timeout(PATIENCE, connect(address, &url)).await;
-        let socket = socket.unwrap_or_else(|_| Err(Failure::Lost(format!("{url}: no answer in 15 s"))))?;
+        let socket = socket.unwrap_or_else(|_| {
+            Err(Failure::Lost(format!("{url}: no answer in 15 s; is it a Clown Hub?")))
+        })?;
         let (sink, stream) = socket.split();
         let listener = Listener { url: url.clone(), stream };
-        let mut connection = Self { listener, speaker: Speaker { url, sink }, limits: Limits::default() };
+        let mut connection = Self { listener, speaker: Speaker { url, sink }, limits: HubLimits::default() };
         connection.limits = connection.configure(settings).await?;
         Ok(connection)
     }
 
     /// Says `config/set` and waits for its answer, which comes alone and before everything else.
-    async fn configure(&mut self, settings: &str) -> Result<Limits, Failure> {
+    async fn configure(&mut self, settings: &str) -> Result<HubLimits, Failure> {
         self.speaker.say(format!("[\"clown.talk/-/config/set\", {settings}]")).await?;
         let answer = timeout(PATIENCE, async {
             loop {
@@ -95,9 +99,9 @@ impl Connection {
                     return Err(Failure::Lost(format!("{}: closed before it answered", self.listener.url)));
                 };
                 for frame in Frames::of(&text).filter_map(Result::ok) {
-                    match Said::read(&frame) {
-                        Some(Said::Open(limits)) => return Ok(limits),
-                        Some(Said::Refused { reason, filters }) => {
+                    match Reply::read(&frame) {
+                        Some(Ok(Reply::ConfigOk(welcome))) => return Ok(welcome.limits),
+                        Some(Ok(Reply::ConfigError { reason, filters })) => {
                             return Err(Failure::Refused(refusal(&reason, &filters)));
                         }
                         _ => {}
@@ -114,7 +118,9 @@ impl Connection {
 /// A refusal in words; a filter at fault is in it.
 fn refusal(reason: &str, filters: &[String]) -> String {
     match (reason, filters) {
-        ("forbidden", [_, ..]) => format!("this user may not subscribe to {}", filters.join(", ")),
+        (_, [_, ..]) if reason.starts_with("forbidden") => {
+            format!("this user may not subscribe to {}", filters.join(", "))
+        }
         (_, []) => format!("the hub refuses: {reason}"),
         (_, _) => format!("the hub refuses {}: {reason}", filters.join(", ")),
     }
@@ -172,7 +178,7 @@ impl Speaker {
         self.sink.send(Message::text(text)).await.map_err(|error| self.lost(&error))
     }
 
-    /// Asks for a sign that everything said so far was handled: [`Said::Subscribed`].
+    /// Asks for a sign that everything said so far was handled: [`Reply::SubscriptionOk`].
     pub async fn ask_for_a_sign(&mut self) -> Result<(), Failure> {
         self.say("[\"clown.talk/-/subscription/get\", null]".to_owned()).await
     }
@@ -206,15 +212,52 @@ async fn connect(address: &Address, url: &str) -> Result<Socket, Failure> {
         .read_buffer_size(READ_BUFFER)
         .max_message_size(Some(MESSAGE))
         .max_frame_size(Some(MESSAGE));
-    match connect_async_with_config(request, Some(config), true).await {
+    let stream = reach(address, url).await?;
+    match client_async_with_config(request, stream, Some(config)).await {
         Ok((socket, _)) => Ok(socket),
         Err(Error::Http(answer)) => Err(turned_away(address, url, answer.status())),
-        Err(Error::Io(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => Err(Failure::Lost(
-            format!("{url}: nobody listens there; is the hub running, and is that its port?"),
-        )),
         Err(Error::Url(error)) => Err(nowhere(error.to_string())),
-        Err(error) => Err(Failure::Lost(format!("{url}: {error}"))),
+        Err(error) => Err(no_hub(url, &error)),
     }
+}
+
+/// A connection to whatever listens there.
+async fn reach(address: &Address, url: &str) -> Result<TcpStream, Failure> {
+    let lost = |reason: String| Failure::Lost(format!("{url}: {reason}"));
+    let parts = address.without_user();
+    let host = parts.host_str().unwrap_or_default();
+    let port = parts.port_or_known_default().unwrap_or(80);
+    let found = lookup_host((host.trim_matches(['[', ']']), port)).await.map_err(|error| {
+        lost(format!(
+            "no address is known for the name {host} ({error}); check the name, or write the address instead"
+        ))
+    })?;
+    let found: Vec<_> = found.collect();
+    let stream = TcpStream::connect(&found[..]).await.map_err(|error| {
+        if error.kind() == std::io::ErrorKind::ConnectionRefused {
+            lost("nobody listens there; is the hub running, and is that its port?".to_owned())
+        } else {
+            lost(format!("{host} cannot be reached ({error}); check the address and the network"))
+        }
+    })?;
+    // What is said goes out at once. A connection that cannot promise that is as good.
+    let _ = stream.set_nodelay(true);
+    Ok(stream)
+}
+
+/// Something listens there and does not speak HTTP, or hangs up.
+fn no_hub(url: &str, error: &Error) -> Failure {
+    let what = if matches!(error, Error::Io(_) | Error::Protocol(ProtocolError::HandshakeIncomplete)) {
+        "it hung up".to_owned()
+    } else if matches!(error, Error::Protocol(ProtocolError::HttparseError(_))) {
+        "it does not speak HTTP".to_owned()
+    } else {
+        error.to_string()
+    };
+    Failure::Lost(format!(
+        "{url}: what listens there is no Clown Hub: {what}; is that the port of an MQTT broker? \
+         A hub says its own when it starts, which is 8080 unless it was told another"
+    ))
 }
 
 fn turned_away(address: &Address, url: &str, status: StatusCode) -> Failure {

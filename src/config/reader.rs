@@ -284,7 +284,19 @@ impl Reader {
 }
 
 fn parse_address(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| {
+    // The one name that means the same address everywhere; no other is looked up.
+    let address = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
+    address.as_deref().unwrap_or(text).parse().map_err(|_| {
+        let port = text.strip_prefix(':').or_else(|| text.strip_prefix("*:")).unwrap_or(text);
+        if port.parse::<u16>().is_ok() {
+            return format!(
+                "found a port alone; write 127.0.0.1:{port} for programs of this machine only, or 0.0.0.0:{port} for the \
+                 whole network (which takes accounts)"
+            );
+        }
+        if let Ok(ip) = text.parse() {
+            return format!("found an address without a port; write {}", SocketAddr::new(ip, 8080));
+        }
         format!("expected an address and a port such as 127.0.0.1:8080 or [::]:8080, found {}", quoted(text))
     })
 }

@@ -84,6 +84,8 @@ pub struct Limits {
     pub vanished: Duration,
     /// The longest batch a client may ask for; zero allows none.
     pub batch: Duration,
+    /// Bytes of all that waits or is unfinished, over all connections; `None` for a share of the machine's memory.
+    pub memory_bytes: Option<usize>,
 }
 
 /// Section `[outbox]`, for each reader.
@@ -312,6 +314,8 @@ impl Limits {
             write: reader.seconds("limits.write_seconds", 1..=3600),
             vanished: reader.seconds("limits.vanished_seconds", 8..=3600),
             batch: reader.milliseconds("limits.batch_milliseconds", 0..=60_000),
+            memory_bytes: Some(reader.count("limits.memory_bytes", 0..=MIB * MIB, "bytes"))
+                .filter(|bytes| *bytes > 0),
         }
     }
 }

@@ -87,7 +87,7 @@ fn the_last_of_several_flags_counts() {
 #[test]
 fn texts_of_environment_and_flags_are_read_by_the_type_of_their_key() {
     let variables = [
-        ("CLOWN_HUB__SERVER__ORIGINS", "https://house.example, null"),
+        ("CLOWN_HUB__SERVER__ORIGINS", "https://house.example, null, file://"),
         ("CLOWN_HUB__RETAINED__ALWAYS", ""),
         ("CLOWN_HUB__LOG__FILTER", "info,clown_hub::hub=debug"),
         ("CLOWN_HUB__SIMULATOR__SPEED", "2"),
@@ -98,7 +98,7 @@ fn texts_of_environment_and_flags_are_read_by_the_type_of_their_key() {
     let flags = [("server.line_listen", "[::1]:0"), ("limits.messages_per_second", "0")];
     let settings = Place::empty().load(&variables, &flags).unwrap();
     let origins: Vec<_> = settings.server.origins.iter().map(WebOrigin::as_str).collect();
-    assert_eq!(origins, ["https://house.example", "null"]);
+    assert_eq!(origins, ["https://house.example", "null", "file://"]);
     assert_eq!(settings.retained.always, []);
     assert_eq!(settings.log.filter, "info,clown_hub::hub=debug");
     assert!((settings.simulator.speed - 2.0).abs() < f64::EPSILON);
@@ -234,9 +234,20 @@ fn a_value_out_of_range_is_told_with_the_bound_and_its_unit() {
 #[test]
 fn a_text_that_cannot_be_read_is_told_with_what_is_allowed() {
     assert_eq!(
-        flag("server.listen", "localhost:8080"),
+        flag("server.listen", "house:8080"),
         "flag: server.listen: expected an address and a port such as 127.0.0.1:8080 or [::]:8080, found \
-         \"localhost:8080\""
+         \"house:8080\""
+    );
+    for port in ["8080", ":8080", "*:8080"] {
+        assert_eq!(
+            flag("server.listen", port),
+            "flag: server.listen: found a port alone; write 127.0.0.1:8080 for programs of this machine only, or \
+             0.0.0.0:8080 for the whole network (which takes accounts)"
+        );
+    }
+    assert_eq!(
+        flag("server.listen", "::1"),
+        "flag: server.listen: found an address without a port; write [::1]:8080"
     );
     assert_eq!(flag("users.file", ""), "flag: users.file: expected a path, found nothing");
     assert_eq!(

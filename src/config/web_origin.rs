@@ -2,8 +2,8 @@
 
 use crate::operator::quoted;
 
-/// The origin of a web page just as a browser sends it: `null`, or a scheme, a host and, where it is not the usual
-/// one, a port. Lower case, no path and no slash at the end (RFC 6454, 6.2).
+/// The origin of a web page just as a browser sends it: `null` or `file://` for pages on disk, or a scheme, a host and,
+/// where it is not the usual one, a port. Lower case, no path and no slash at the end (RFC 6454, 6.2).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct WebOrigin(String);
 
@@ -16,7 +16,7 @@ impl WebOrigin {
     /// The door. What no browser sends is refused, as it would silently allow nothing.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let refused = |why: &str| Err(format!("{} {why}", quoted(text)));
-        if text == "null" {
+        if text == "null" || text == "file://" {
             return Ok(Self(text.to_owned()));
         }
         let Some((scheme, host)) = text.split_once("://") else {

@@ -30,9 +30,14 @@ pub(crate) enum Ending {
     TooMuch(Excess),
     /// The client reads too slowly: its queue went past the hard bound.
     SlowConsumer,
+    /// The memory of the hub for what waits was used up, and this connection held much of it.
+    CutOff {
+        /// Bytes that it held.
+        held: usize,
+    },
     /// The client takes nothing at all: a write made no progress.
     Stuck,
-    /// The client's sign-in was ended, or its account changed.
+    /// The client's sign-in was ended.
     SignedOut,
     /// The client did not sign in, in the time for it or with the right words; the sentence says which.
     NotSignedIn(Cow<'static, str>),
@@ -56,6 +61,11 @@ impl Ending {
             Self::SlowConsumer => {
                 (1013, "slow consumer: too much is waiting, read faster or subscribe to less".into())
             }
+            Self::CutOff { held } => (
+                1013,
+                format!("the hub is out of memory, and {held} bytes waited here: read faster, send less")
+                    .into(),
+            ),
             Self::Stuck => (1013, "slow consumer: a write made no progress".into()),
             Self::SignedOut => (1008, "session ended".into()),
             Self::NotSignedIn(why) => (1008, why.clone()),
@@ -77,6 +87,7 @@ impl Ending {
             | Self::Vanished
             | Self::Silent
             | Self::SlowConsumer
+            | Self::CutOff { .. }
             | Self::Stuck
             | Self::SignedOut
             | Self::NotSignedIn(_)

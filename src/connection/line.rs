@@ -1,21 +1,23 @@
 //! A byte stream as a [`Wire`]: one frame a line, ended by a line feed (`docs/protocol.md`, clauses 1.4 and 2.6).
 
-use std::borrow::Cow;
+use std::future::poll_fn;
 use std::ops::Range;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use memchr::memchr;
-use serde::Deserialize;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::time::timeout;
 
 use super::ending::Ending;
 use super::outgoing::Outgoing;
 use super::{Incoming, Wire};
-use crate::hub::Side;
-use crate::talk::Frames;
+use crate::talk::Reply;
+
+/// What is kept of a stream before its sender has signed in. Enough for the longest name, password and base with every
+/// character written as an escape.
+pub(crate) const BEFORE_SIGN_IN: usize = 16 * 1024;
 
 /// How much is read at once.
 const READ: usize = 4096;
@@ -36,16 +38,28 @@ pub(crate) struct Lines<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Lines<S> {
-    /// Takes over a stream. No line may be longer than `limit` bytes.
-    pub(crate) fn new(stream: S, limit: usize) -> Self {
+    /// Takes over a stream, with the limit that holds before the sign-in.
+    pub(crate) fn new(stream: S) -> Self {
         Self {
             stream: Outgoing::new(stream),
-            limit,
+            limit: BEFORE_SIGN_IN,
             buffer: Vec::new(),
             start: 0,
             searched: 0,
             current: 0..0,
         }
+    }
+
+    /// From now on no line may be longer than this.
+    pub(crate) fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
+    /// What has come of a line that is not whole, or is too long; up to a character that is cut.
+    pub(crate) fn begun(&self) -> &str {
+        let unread = self.buffer.get(self.start..).unwrap_or_default();
+        let valid = std::str::from_utf8(unread).map_or_else(|error| error.valid_up_to(), str::len);
+        unread.get(..valid).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default()
     }
 
     /// Finds the next line that was read whole.
@@ -66,18 +80,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Lines<S> {
         Ok(true)
     }
 
-    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ending>> {
+    /// Reads once. Says how many bytes came.
+    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, Ending>> {
         if self.start == self.buffer.len() {
             (self.buffer, self.start) = (Vec::new(), 0);
         }
         let mut chunk = [0; READ];
         let mut chunk = ReadBuf::new(&mut chunk);
-        match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut chunk)) {
+        match ready!(Pin::new(self.stream.stream()).poll_read(cx, &mut chunk)) {
             Ok(()) if !chunk.filled().is_empty() => {
                 self.buffer.drain(..self.start);
                 self.start = 0;
                 self.buffer.extend_from_slice(chunk.filled());
-                Poll::Ready(Ok(()))
+                Poll::Ready(Ok(chunk.filled().len()))
             }
             _ => Poll::Ready(Err(Ending::Vanished)),
         }
@@ -88,14 +103,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for Lines<S> {
     fn wakes(&mut self, _task: &Waker) {}
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Incoming> {
+        let mut read = 0;
         loop {
             match self.next_line() {
                 Ok(true) => return Poll::Ready(Incoming::Text),
+                Ok(false) if read > 0 => return Poll::Ready(Incoming::Part(read)),
                 Ok(false) => {}
                 Err(ending) => return Poll::Ready(Incoming::End(ending)),
             }
-            if let Err(ending) = ready!(self.poll_more(cx)) {
-                return Poll::Ready(Incoming::End(ending));
+            match ready!(self.poll_more(cx)) {
+                Ok(bytes) => read = bytes,
+                Err(ending) => return Poll::Ready(Incoming::End(ending)),
             }
         }
     }
@@ -121,6 +139,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for Lines<S> {
     /// A byte stream has no ping; the keep-alive of TCP finds a dead peer.
     fn ping(&mut self) {}
 
+    fn held(&self) -> usize {
+        self.buffer.capacity() + self.stream.len()
+    }
+
     fn waiting(&self) -> usize {
         self.stream.len()
     }
@@ -130,71 +152,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for Lines<S> {
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ending>> {
-        Pin::new(&mut self.stream).poll_flush(cx).map_err(|_| Ending::Vanished)
+        self.stream.poll_flush(cx).map_err(|_| Ending::Vanished)
     }
 
     async fn close(&mut self, ending: &Ending) {
         if let Some((code, reason)) = ending.close() {
-            let reason = serde_json::Value::from(&*reason);
-            let text = format!("[\"clown.talk/-/close\", {{\"code\": {code}, \"reason\": {reason}}}]");
-            self.frame(&[text.as_bytes()]);
+            let close = Reply::Close { code, reason: reason.into_owned() };
+            self.frame(&[close.text().as_bytes()]);
         }
-        if timeout(GOOD_BYE, self.stream.shutdown()).await.is_ok_and(|done| done.is_ok()) {
+        if timeout(GOOD_BYE, poll_fn(|cx| self.stream.poll_shutdown(cx))).await.is_ok_and(|done| done.is_ok())
+        {
             // Not in the future of the connection, which would carry it all along.
             let mut bin = vec![0; READ];
-            let rest = async { while self.stream.read(&mut bin).await.is_ok_and(|n| n > 0) {} };
+            let rest = async { while self.stream.stream().read(&mut bin).await.is_ok_and(|n| n > 0) {} };
             let _ = timeout(GOOD_BYE, rest).await;
-        }
-    }
-}
-
-/// Who speaks on a byte stream, as its first line says: a `config/set` with some keys more.
-#[derive(Deserialize)]
-pub(crate) struct Hello {
-    pub(crate) user: String,
-    pub(crate) password: String,
-    #[serde(default)]
-    pub(crate) base: String,
-    #[serde(default)]
-    side: HelloSide,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "lowercase")]
-enum HelloSide {
-    #[default]
-    Dashboard,
-    Node,
-}
-
-/// What the first line must be, for whoever sent another.
-const FIRST_LINE: &str =
-    "the first line must be [\"clown.talk/-/config/set\", {\"user\": \"…\", \"password\": \"…\"}]";
-
-/// The sentence goes to whoever wrote the line, and nowhere else.
-fn complaint(error: &serde_json::Error) -> Cow<'static, str> {
-    let said = error.to_string();
-    if said.starts_with("missing field") {
-        FIRST_LINE.into()
-    } else {
-        format!("the first line: {said}").into()
-    }
-}
-
-impl Hello {
-    pub(crate) fn parse(line: &str) -> Result<Self, Ending> {
-        match Frames::of(line).next() {
-            Some(Ok(frame)) if frame.topic == "clown.talk/-/config/set" => {
-                serde_json::from_str(frame.payload).map_err(|error| Ending::NotSignedIn(complaint(&error)))
-            }
-            _ => Err(Ending::NotSignedIn(FIRST_LINE.into())),
-        }
-    }
-
-    pub(crate) fn side(&self) -> Side {
-        match self.side {
-            HelloSide::Dashboard => Side::Dashboard,
-            HelloSide::Node => Side::Node,
         }
     }
 }
@@ -202,12 +173,12 @@ impl Hello {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::future::poll_fn;
-    use tokio::io::duplex;
+    use tokio::io::{AsyncWriteExt, duplex};
 
     async fn read(input: &'static [u8], limit: usize) -> Vec<Result<String, Ending>> {
         let (here, mut there) = duplex(7);
-        let mut lines = Lines::new(here, limit);
+        let mut lines = Lines::new(here);
+        lines.set_limit(limit);
         let write = async move {
             let _ = there.write_all(input).await;
         };
@@ -222,7 +193,7 @@ mod tests {
                         };
                         read.push(Ok(line.to_owned()));
                     }
-                    Incoming::Binary | Incoming::Alive => {}
+                    Incoming::Binary | Incoming::Alive | Incoming::Part(_) => {}
                     Incoming::End(ending) => {
                         read.push(Err(ending));
                         return read;

@@ -94,6 +94,14 @@ impl Messages {
         &mut self.buffer
     }
 
+    /// Bytes that are kept of what has not come whole.
+    pub(super) fn held(&self) -> usize {
+        let unread = self.buffer.len() - self.at;
+        // What is shorter lies in a buffer that goes back.
+        let buffer = if unread > READ { self.buffer.capacity() } else { unread };
+        buffer + self.fragments.capacity()
+    }
+
     /// Nothing more is to be had at present: keeps what is left of a frame and returns the buffer, if it was lent.
     pub(super) fn settle(&mut self) -> Option<Vec<u8>> {
         if self.buffer.capacity() == 0 {

@@ -1,29 +1,17 @@
 //! What is to be written to a socket, in one buffer: whoever appends a whole frame never waits, and one write takes
 //! all of it.
 
-use std::cell::Cell;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite};
 
-/// How much a library above may put in before it has to wait. The hub's own frames are bounded where they are taken
-/// from the outbox.
-const ROOM: usize = 256 * 1024;
+use super::spare;
 
-/// The largest buffer that is kept for the next write.
-const KEPT: usize = 128 * 1024;
-
-/// So much more than it needs may a buffer have that a slow reader holds; above `KEPT`, twice what it needs, as each
-/// cut copies what is left.
+/// A slow reader's buffer may have this much more capacity than it needs. From the size of the spare buffer on it may have
+/// twice what it needs, as each cut copies what is left.
 const SLACK: usize = 4096;
-
-thread_local! {
-    /// The buffer of whoever writes next on this thread. Most writes are taken whole, so one buffer serves all
-    /// connections: it stays in the near caches, and idle connections hold none.
-    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-}
 
 /// A stream with a buffer in front of its writing half.
 #[derive(Debug)]
@@ -43,19 +31,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Outgoing<S> {
     /// The end of the line: what is appended here goes out after everything before it.
     pub(crate) fn tail(&mut self) -> &mut Vec<u8> {
         if self.waiting.capacity() == 0 {
-            self.waiting = SPARE.take();
+            self.waiting = spare::FOR_WRITING.borrow();
         }
         &mut self.waiting
     }
 
+    /// The stream itself, for reading.
+    pub(crate) fn stream(&mut self) -> &mut S {
+        &mut self.stream
+    }
+
     /// Gives the buffer to whoever writes next.
-    fn hand_on(&mut self) {
+    fn give_back(&mut self) {
         self.written = 0;
-        let mut buffer = std::mem::take(&mut self.waiting);
-        if buffer.capacity() <= KEPT {
-            buffer.clear();
-            SPARE.set(buffer);
-        }
+        spare::FOR_WRITING.give_back(std::mem::take(&mut self.waiting));
     }
 
     /// Bytes that wait.
@@ -71,10 +60,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Outgoing<S> {
     /// A slow reader keeps what it has not taken, and not the buffer it came in.
     fn keep_only_the_rest(&mut self) {
         let rest = self.waiting.get(self.written..).unwrap_or_default();
-        let slack = if rest.len() > KEPT { rest.len() } else { SLACK };
+        let slack = if rest.len() > spare::FOR_WRITING.longest { rest.len() } else { SLACK };
         if self.waiting.capacity() > rest.len() + slack {
             let rest = rest.to_vec();
-            self.hand_on();
+            self.give_back();
             self.waiting = rest;
         }
     }
@@ -96,38 +85,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Outgoing<S> {
             }
         }
         if self.waiting.capacity() > 0 {
-            self.hand_on();
+            self.give_back();
         }
         Poll::Ready(Ok(()))
     }
-}
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Outgoing<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        into: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, into)
-    }
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Outgoing<S> {
-    /// Takes all or nothing, so that what others append never lands inside a frame.
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        if self.len() > ROOM {
-            ready!(self.poll_drain(cx))?;
-        }
-        self.tail().extend_from_slice(bytes);
-        Poll::Ready(Ok(bytes.len()))
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// Writes all that waits.
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_drain(cx))?;
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// Writes all that waits, and says that nothing more will come.
+    pub(crate) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_drain(cx))?;
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
@@ -136,25 +106,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Outgoing<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+    use std::future::poll_fn;
+    use tokio::io::{AsyncReadExt, duplex};
 
     #[tokio::test]
     async fn what_is_appended_while_a_write_is_half_done_comes_after_it() {
         let (here, mut there) = duplex(7);
         let mut outgoing = Outgoing::new(here);
-        outgoing.write_all(b"first frame ").await.unwrap();
-        let half = futures_util::poll!(std::pin::pin!(outgoing.flush()));
+        outgoing.tail().extend_from_slice(b"first frame ");
+        let half = futures_util::poll!(std::pin::pin!(poll_fn(|cx| outgoing.poll_flush(cx))));
         assert!(half.is_pending());
-        outgoing.tail().extend_from_slice(b"second ");
-        outgoing.write_all(b"third").await.unwrap();
+        outgoing.tail().extend_from_slice(b"second third");
         let read = async {
             let mut all = vec![0; 24];
             there.read_exact(&mut all).await.unwrap();
             String::from_utf8(all).unwrap()
         };
-        let (read, flushed) = tokio::join!(read, outgoing.flush());
+        let (read, flushed) = tokio::join!(read, poll_fn(|cx| outgoing.poll_flush(cx)));
         flushed.unwrap();
-        assert_eq!(read, "first frame second third");
-        assert_eq!(outgoing.len(), 0);
+        assert_eq!((read.as_str(), outgoing.len(), outgoing.progress()), ("first frame second third", 0, 24));
     }
 }

@@ -1,12 +1,13 @@
 //! A WebSocket as a [`Wire`]: what comes in is read in place, what is to be sent is framed into one buffer, so that a
 //! frame costs a copy each way and nothing else.
 
-use std::cell::Cell;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use bytes::BufMut;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::time::timeout;
 use tokio_util::io::poll_read_buf;
 
@@ -14,7 +15,7 @@ use super::bell::Bell;
 use super::ending::Ending;
 use super::messages::{Fault, Messages, Signal};
 use super::outgoing::Outgoing;
-use super::{Incoming, Wire};
+use super::{Incoming, Wire, spare, turn};
 
 /// The most bytes of a message that collects several frames.
 const BATCH: usize = 256 * 1024;
@@ -34,12 +35,6 @@ pub(crate) struct WebSocket<S> {
     limit: usize,
     /// Frames collected for one message.
     batch: Vec<u8>,
-}
-
-thread_local! {
-    /// The buffer of whoever reads next on this thread. Most messages come whole and are done with before another
-    /// connection reads, so one buffer serves all: it stays in the near caches, and idle connections hold none.
-    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
@@ -100,7 +95,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     fn settle(&mut self) {
         if let Some(buffer) = self.messages.settle() {
-            SPARE.set(buffer);
+            spare::FOR_READING.give_back(buffer);
         }
     }
 
@@ -114,7 +109,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     async fn linger(&mut self) {
         // Not in the future of the connection, which would carry it all along.
         let mut bin = vec![0; 4096];
-        let stream = &mut self.stream;
+        let stream = self.stream.stream();
         let _ = timeout(GOOD_BYE, async { while stream.read(&mut bin).await.is_ok_and(|n| n > 0) {} }).await;
     }
 }
@@ -122,23 +117,30 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for WebSocket<S> {
     fn wakes(&mut self, task: &Waker) {
         self.arrival.wakes(task);
+        // The task before may have been woken for something that nobody has looked at.
+        self.arrival.ring_again();
     }
 
     fn poll_read(&mut self, _cx: &mut Context<'_>) -> Poll<Incoming> {
+        let mut came = 0;
         loop {
             match self.messages.next() {
                 Ok(Some(signal)) => return Poll::Ready(self.hear(signal)),
+                Ok(None) if came > 0 => return Poll::Ready(Incoming::Part(came)),
                 Ok(None) => {}
                 Err(fault) => return Poll::Ready(Incoming::End(self.ending(&fault))),
             }
             let read = if self.arrival.has_rung() {
-                let room = self.messages.room(|| SPARE.take());
-                poll_read_buf(Pin::new(&mut self.stream), &mut self.arrival.context(), room)
+                let room = self.messages.room(|| spare::FOR_READING.borrow()).limit(turn::BYTES);
+                poll_read_buf(Pin::new(self.stream.stream()), &mut self.arrival.context(), &mut { room })
             } else {
                 Poll::Pending
             };
             match read {
-                Poll::Ready(Ok(1..)) => self.arrival.ring_again(),
+                Poll::Ready(Ok(bytes @ 1..)) => {
+                    self.arrival.ring_again();
+                    came = bytes;
+                }
                 Poll::Ready(_) => return Poll::Ready(Incoming::End(Ending::Vanished)),
                 Poll::Pending => {
                     self.settle();
@@ -185,6 +187,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for WebSocket<S> {
         self.put_control(PING, &[]);
     }
 
+    fn held(&self) -> usize {
+        self.messages.held() + self.stream.len()
+    }
+
     fn waiting(&self) -> usize {
         self.stream.len()
     }
@@ -195,7 +201,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for WebSocket<S> {
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ending>> {
         loop {
-            if ready!(Pin::new(&mut self.stream).poll_flush(cx)).is_err() {
+            if ready!(self.stream.poll_flush(cx)).is_err() {
                 return Poll::Ready(Err(Ending::Vanished));
             }
             let Some(answer) = self.pong.take() else { return Poll::Ready(Ok(())) };
@@ -213,9 +219,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for WebSocket<S> {
         } else if let Some(answer) = self.good_bye.take() {
             self.put_control(CLOSE, &answer);
         }
-        let flush = timeout(GOOD_BYE, self.stream.flush()).await;
+        let flush = timeout(GOOD_BYE, poll_fn(|cx| self.stream.poll_flush(cx))).await;
         if flush.is_ok_and(|flushed| flushed.is_ok()) {
-            let _ = timeout(GOOD_BYE, self.stream.shutdown()).await;
+            let _ = timeout(GOOD_BYE, poll_fn(|cx| self.stream.poll_shutdown(cx))).await;
             self.linger().await;
         }
     }

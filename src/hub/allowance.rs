@@ -1,5 +1,5 @@
-//! How much one client may send: frames in a second, and bad ones in a minute; and how many last values it may have
-//! looked up. Pure; time is an argument.
+//! How much one client may send: frames in a second, and bad ones in a minute; and how much work its subscriptions may
+//! be. Pure; time is an argument.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -31,10 +31,12 @@ pub enum Excess {
         /// The limit.
         per_minute: u32,
     },
-    /// Another subscription before the last values of the earlier ones were paid for.
-    LastValues {
+    /// Another request about the subscription before the work of the earlier ones was paid for.
+    Steps {
         /// The limit.
         per_second: u64,
+        /// What the earlier ones took over it.
+        owed: u64,
     },
 }
 
@@ -43,34 +45,65 @@ impl fmt::Display for Excess {
         match self {
             Self::Frames { per_second } => write!(f, "more than {per_second} messages a second"),
             Self::BadFrames { per_minute } => write!(f, "more than {per_minute} bad frames in a minute"),
-            Self::LastValues { per_second } => {
-                write!(f, "subscriptions look up more than {per_second} last values a second")
+            Self::Steps { per_second, owed } => {
+                write!(f, "subscriptions take more than {per_second} steps a second: {owed} are owed")
             }
         }
     }
 }
 
-/// Looking up so many last values is as much work as taking a frame.
-const LAST_VALUES_A_FRAME: u32 = 8;
+/// Taking a frame is as much work as so many steps. A step is a place in the store that is looked at, about 30 ns.
+pub(super) const STEPS_A_FRAME: u32 = 64;
+
+/// What one last value is that is sent, beside the places that were looked at for it.
+pub(super) const A_LAST_VALUE: usize = 8;
+
+/// What a filter is that a request names or that the client holds: it is read, checked and looked for.
+pub(super) const A_FILTER: usize = 16;
+
+/// A look-up may go over what is left as long as it finds a last value for each so many steps.
+const STEPS_A_VALUE: usize = 32;
+
+/// Who has nothing left goes on when so many steps may be taken again.
+const ENOUGH: f64 = 8192.0;
 
 /// What is left of the limits for one client.
 #[derive(Debug)]
 pub(crate) struct Allowance {
     rates: Rates,
     frames_left: f64,
-    /// Last values; below zero by what a subscription found over it.
-    lookups_left: f64,
     counted_at: SystemTime,
+    /// Below zero by what a request took over it.
+    steps_left: f64,
+    steps_counted_at: SystemTime,
     bad: u32,
     minute_began: SystemTime,
+    #[cfg(test)]
+    steps_taken: usize,
 }
 
 impl Allowance {
     /// Everything is still allowed.
     pub(crate) fn new(rates: Rates, now: SystemTime) -> Self {
         let frames_left = rates.frames_per_second.map_or(0.0, burst);
-        let lookups_left = frames_left * f64::from(LAST_VALUES_A_FRAME);
-        Self { rates, frames_left, lookups_left, counted_at: now, bad: 0, minute_began: now }
+        let steps_left = frames_left * f64::from(STEPS_A_FRAME);
+        Self {
+            rates,
+            frames_left,
+            counted_at: now,
+            steps_left,
+            steps_counted_at: now,
+            bad: 0,
+            minute_began: now,
+            #[cfg(test)]
+            steps_taken: 0,
+        }
+    }
+
+    /// All work that was ever counted.
+    #[cfg(test)]
+    pub(super) fn steps_taken(&self) -> usize {
+        self.steps_taken
     }
 
     /// Counts one frame.
@@ -79,28 +112,53 @@ impl Allowance {
         let passed = now.duration_since(self.counted_at).unwrap_or_default();
         let earned = passed.as_secs_f64() * f64::from(per_second);
         self.frames_left = (self.frames_left + earned).min(burst(per_second));
-        let a_frame = f64::from(LAST_VALUES_A_FRAME);
-        self.lookups_left = (self.lookups_left + earned * a_frame).min(burst(per_second) * a_frame);
         self.counted_at = now;
         self.frames_left -= 1.0;
         if self.frames_left < 0.0 { Err(Excess::Frames { per_second }) } else { Ok(()) }
     }
 
-    /// Whether a frame that was just counted may have last values looked up. How many there are is not known before, so
-    /// one subscription may go over the limit, however large the store is; the next one has to wait for it.
-    pub(super) fn may_look_up(&self) -> Result<(), Excess> {
-        match self.rates.frames_per_second {
-            Some(per_second) if self.lookups_left < 0.0 => {
-                Err(Excess::LastValues { per_second: u64::from(per_second) * u64::from(LAST_VALUES_A_FRAME) })
-            }
-            _ => Ok(()),
+    /// Counts a request about the subscription. How much work its look-up will be is not known before, so one may go
+    /// over the limit; the next one has to wait for it.
+    pub(super) fn request(&mut self, steps: usize, now: SystemTime) -> Result<(), Excess> {
+        if let Some(per_second) = self.earn_steps(now)
+            && self.steps_left < 0.0
+        {
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is above zero")]
+            let owed = -self.steps_left as u64;
+            return Err(Excess::Steps { per_second: u64::from(per_second) * u64::from(STEPS_A_FRAME), owed });
         }
+        self.took(steps);
+        Ok(())
     }
 
-    /// Counts last values that were looked up.
-    pub(super) fn looked_up(&mut self, last_values: usize) {
+    /// How long a look-up has to wait for its next steps, if it does. One that finds something need not.
+    pub(super) fn look_up_waits(&mut self, taken: usize, found: usize, now: SystemTime) -> Option<Duration> {
+        let per_second = self.earn_steps(now)?;
+        if self.steps_left > 0.0 || taken <= found.saturating_mul(STEPS_A_VALUE) {
+            return None;
+        }
+        let missing = (ENOUGH - self.steps_left) / (f64::from(per_second) * f64::from(STEPS_A_FRAME));
+        // A clock that cannot be set so far ahead, and one that would ring at once.
+        Some(Duration::try_from_secs_f64(missing.clamp(0.001, 60.0)).unwrap_or(Duration::from_secs(1)))
+    }
+
+    fn earn_steps(&mut self, now: SystemTime) -> Option<u32> {
+        let per_second = self.rates.frames_per_second?;
+        let passed = now.duration_since(self.steps_counted_at).unwrap_or_default();
+        let earned = passed.as_secs_f64() * f64::from(per_second) * f64::from(STEPS_A_FRAME);
+        self.steps_left = (self.steps_left + earned).min(burst(per_second) * f64::from(STEPS_A_FRAME));
+        self.steps_counted_at = now;
+        Some(per_second)
+    }
+
+    /// Counts work that was done.
+    pub(super) fn took(&mut self, steps: usize) {
+        #[cfg(test)]
+        {
+            self.steps_taken += steps;
+        }
         if self.rates.frames_per_second.is_some() {
-            self.lookups_left -= f64::from(u32::try_from(last_values).unwrap_or(u32::MAX));
+            self.steps_left -= f64::from(u32::try_from(steps).unwrap_or(u32::MAX));
         }
     }
 
@@ -161,17 +219,25 @@ mod tests {
     }
 
     #[test]
-    fn one_subscription_may_find_any_number_of_last_values_and_the_next_one_waits_for_it() {
+    fn one_request_may_take_any_number_of_steps_and_the_next_one_waits_for_it() {
         let mut allowance = allowance();
-        assert_eq!(allowance.frame(START), Ok(()));
-        assert_eq!(allowance.may_look_up(), Ok(()));
-        allowance.looked_up(160 + 40);
-        assert_eq!(allowance.may_look_up(), Err(Excess::LastValues { per_second: 80 }));
-        for _ in 0..19 {
+        assert_eq!(allowance.request(80, START), Ok(()));
+        allowance.took(1280 - 80 + 320);
+        assert_eq!(allowance.request(1, START), Err(Excess::Steps { per_second: 640, owed: 320 }));
+        for _ in 0..20 {
             assert_eq!(allowance.frame(START), Ok(()), "messages are not counted against it");
         }
-        let later = START + Duration::from_millis(600);
-        assert_eq!((allowance.frame(later), allowance.may_look_up()), (Ok(()), Ok(())));
+        assert_eq!(allowance.request(1, START + Duration::from_millis(600)), Ok(()));
+    }
+
+    #[test]
+    fn a_look_up_that_finds_nothing_waits_for_its_steps_and_one_that_finds_does_not() {
+        let mut allowance = allowance();
+        assert_eq!(allowance.look_up_waits(0, 0, START), None);
+        allowance.took(1280);
+        assert_eq!(allowance.look_up_waits(1280, 40, START), None);
+        assert_eq!(allowance.look_up_waits(1280, 39, START), Some(Duration::from_millis(12_800)));
+        assert_eq!(allowance.look_up_waits(1280, 39, START + Duration::from_secs(1)), None);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use dashmap::{DashMap, Entry};
 use foldhash::fast::RandomState;
 use parking_lot::Mutex;
 
+use super::generation::Generation;
 use super::last_value::LastValue;
 use super::publication::Publication;
 use super::subscriptions::Receivers;
@@ -20,7 +21,7 @@ use crate::topic::Topic;
 
 /// A topic that has been published to. There may be a million of them, so words are counted here.
 #[derive(Debug)]
-pub struct Channel {
+pub(super) struct Channel {
     /// Which.
     pub topic: Topic,
     state: Mutex<State>,
@@ -33,7 +34,7 @@ pub(super) struct State {
     pub last: Option<LastValue>,
     /// The generation of the route by which the last value went out: whoever subscribed at this generation or
     /// earlier has been offered it.
-    pub last_generation: u64,
+    pub last_generation: Generation,
     /// Who gets the messages, as of some generation of the subscriptions.
     pub route: Route,
 }
@@ -41,19 +42,15 @@ pub(super) struct State {
 /// Who gets the messages of one topic: each session once, by ascending id.
 #[derive(Debug, Default)]
 pub(super) struct Route {
-    /// The generation of the subscriptions that this was read from; none of theirs is 0.
-    pub generation: u64,
+    /// The generation of the subscriptions that this was read from, [`Generation::NEVER`] or [`Generation::DROPPED`].
+    pub generation: Generation,
     /// The receivers.
     pub targets: Receivers,
 }
 
-/// The generation of the route of a channel that was dropped from the map; whoever still holds it must look the topic
-/// up again.
-const DROPPED: u64 = u64::MAX;
-
 impl State {
     fn is_dropped(&self) -> bool {
-        self.route.generation == DROPPED
+        self.route.generation == Generation::DROPPED
     }
 }
 
@@ -64,7 +61,7 @@ impl Channel {
 
     /// The last value for a session whose subscription made `generation`, unless it was offered that value, or a
     /// newer one, as it happened.
-    pub fn last_value_for(&self, generation: u64) -> Option<Publication> {
+    pub(super) fn last_value_for(&self, generation: Generation) -> Option<Publication> {
         let state = self.state.lock();
         let last = state.last.as_ref().filter(|_| state.last_generation < generation);
         last.map(|last| last.message(&self.topic))
@@ -103,12 +100,31 @@ pub(super) struct Channels {
     /// How many there are without a last value, roughly: corrected by each sweep.
     idle: AtomicUsize,
     most_idle: usize,
+    /// Receivers in all routes that are remembered.
+    receivers: AtomicUsize,
+    most_receivers: usize,
 }
+
+/// Receivers that may be remembered, for each route that may be.
+const RECEIVERS_A_ROUTE: usize = 16;
 
 impl Channels {
     /// None yet. `most_idle` bounds those that hold no last value.
     pub(super) fn new(most_idle: usize) -> Self {
-        Self { map: DashMap::default(), idle: AtomicUsize::new(0), most_idle }
+        Self {
+            map: DashMap::default(),
+            idle: AtomicUsize::new(0),
+            most_idle,
+            receivers: AtomicUsize::new(0),
+            most_receivers: most_idle.saturating_mul(RECEIVERS_A_ROUTE),
+        }
+    }
+
+    /// Runs `act` with the channel of a topic locked, if there is one. `act` must not wait.
+    pub(super) fn with_known<T>(&self, topic: &Topic, act: impl FnOnce(&State) -> T) -> Option<T> {
+        let channel = Arc::clone(&self.map.get(topic.as_str())?.key().0);
+        let state = channel.state.lock();
+        Some(act(&state))
     }
 
     /// Runs `act` with the channel of a topic locked. `act` must not wait.
@@ -129,9 +145,18 @@ impl Channels {
         }
     }
 
+    /// How many receivers are remembered, counted one by one.
+    #[cfg(test)]
+    pub(super) fn receivers(&self) -> usize {
+        let counted =
+            self.map.iter().map(|channel| channel.key().0.state.lock().route.targets.all().len()).sum();
+        assert_eq!(counted, self.receivers.load(Ordering::Relaxed));
+        counted
+    }
+
     /// How many channels there are.
     #[cfg(test)]
-    fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.map.len()
     }
 
@@ -154,18 +179,29 @@ impl Channels {
         }
     }
 
-    /// Forgets who gets the messages, but for the channels that are in use at this moment. Returns how many receivers
-    /// are still remembered.
-    pub(super) fn forget_routes(&self) -> usize {
-        let mut kept = 0;
+    /// Remembers who gets the messages of a channel. Where there are too many receivers all other routes are forgotten:
+    /// they are found again when they are needed, and clients that have gone are let go of.
+    pub(super) fn remember(&self, state: &mut State, route: Route) {
+        let (before, now) = (state.route.targets.all().len(), route.targets.all().len());
+        state.route = route;
+        self.receivers.fetch_sub(before, Ordering::Relaxed);
+        if self.receivers.fetch_add(now, Ordering::Relaxed) + now > self.most_receivers {
+            self.forget_routes();
+        }
+    }
+
+    /// Forgets who gets the messages, but for the channels that are in use at this moment.
+    fn forget_routes(&self) {
         for channel in &self.map {
             if let Some(mut state) = channel.key().0.state.try_lock() {
-                state.route = Route::default();
-            } else {
-                kept += 1;
+                self.forget_route(&mut state, Route::default());
             }
         }
-        kept
+    }
+
+    fn forget_route(&self, state: &mut State, instead: Route) {
+        let route = std::mem::replace(&mut state.route, instead);
+        self.receivers.fetch_sub(route.targets.all().len(), Ordering::Relaxed);
     }
 
     /// Drops every channel that is only a cached route and that nobody is publishing to at this moment.
@@ -177,7 +213,7 @@ impl Channels {
                 return true;
             };
             if state.last.is_none() {
-                state.route = Route { generation: DROPPED, ..Route::default() };
+                self.forget_route(&mut state, Route { generation: Generation::DROPPED, ..Route::default() });
             }
             !state.is_dropped()
         });

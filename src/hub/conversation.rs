@@ -7,12 +7,22 @@ use std::time::SystemTime;
 use super::Retention;
 use super::allowance::Excess;
 use super::publication::{Extras, Publication};
-use super::session::{Answer, LastValues, Session, Side, Will, Wishes};
-use crate::talk::control::{Configure, PublishRefused, RequestError, Welcome, shown};
+use super::session::{Answer, Change, LastValues, Session, Side, Will, Wishes};
+use crate::seldom::Seldom;
+use crate::talk::control::{Configure, HubLimits, PublishRefused, RequestError, Welcome, shown};
 use crate::talk::{Frame, Frames, Kind, PublishOptions, Reply, Request};
 use crate::topic::{Filter, Topic, TopicError};
 
-const FORBIDDEN: &str = "forbidden";
+const MAY_NOT_PUBLISH: &str = "forbidden: this takes the right publish";
+const MAY_NOT_SUBSCRIBE: &str = "forbidden: this takes the right subscribe";
+const MAY_NOT_RETAIN: &str = "forbidden: this takes the right retain";
+
+/// How many filters a line of the log or an answer repeats of those that are forbidden.
+const SHOWN_FILTERS: usize = 4;
+
+static RENAMED: Seldom = Seldom::new();
+static NOT_SUBSCRIBED: Seldom = Seldom::new();
+static NOT_PUBLISHED: Seldom = Seldom::new();
 
 impl Session {
     /// Takes one message of the client: a frame, or several separated by line feeds. Whatever is wrong with one is
@@ -59,19 +69,25 @@ impl Session {
     fn request(&mut self, frame: &Frame<'_>, now: SystemTime) -> Result<(), Excess> {
         match Request::parse(&frame.topic, frame.payload) {
             Ok(Request::Configure(configure)) => {
-                self.allowance.may_look_up()?;
+                self.count_request(configure.filters.as_ref().map_or(0, Vec::len), now)?;
                 self.configure(configure);
             }
             Ok(Request::Replace(filters)) => {
-                self.allowance.may_look_up()?;
+                self.count_request(filters.len(), now)?;
                 self.change_filters(&filters, |_, asked| asked);
             }
             Ok(Request::Add(filters)) => {
-                self.allowance.may_look_up()?;
+                self.count_request(filters.len(), now)?;
                 self.change_filters(&filters, added);
             }
-            Ok(Request::Remove(filters)) => self.change_filters(&filters, removed),
-            Ok(Request::Show) => self.reply(&self.subscription(&self.held())),
+            Ok(Request::Remove(filters)) => {
+                self.count_request(filters.len(), now)?;
+                self.change_filters(&filters, removed);
+            }
+            Ok(Request::Show) => {
+                self.count_request(0, now)?;
+                self.reply(&self.subscription(&self.held()));
+            }
             Err(RequestError::Config(reason)) => self.refuse_config(reason, vec![]),
             Err(RequestError::Subscription(reason)) => {
                 self.reply(&Reply::SubscriptionError { reason, filters: vec![] });
@@ -88,7 +104,7 @@ impl Session {
 
     fn configure(&mut self, configure: Configure) {
         match self.check(&configure) {
-            Ok((filters, will)) => self.apply(configure, &filters, will),
+            Ok((change, will)) => self.apply(configure, change, will),
             Err((reason, filters)) => self.refuse_config(reason, filters),
         }
     }
@@ -107,7 +123,7 @@ impl Session {
         self.outbox.wake();
     }
 
-    fn check(&self, configure: &Configure) -> Result<(Vec<Filter>, Option<Will>), Complaint> {
+    fn check(&self, configure: &Configure) -> Result<(Change, Option<Will>), Complaint> {
         let longest = self.hub.settings().longest_batch;
         if configure.batch.is_some_and(|batch| batch > longest) {
             return Err((format!("key batch is at most {} milliseconds", longest.as_millis()), vec![]));
@@ -117,7 +133,9 @@ impl Session {
             None => self.usual_filters(),
         };
         let will = configure.will.as_ref().map(|(topic, payload)| self.will(topic, payload)).transpose()?;
-        Ok((filters, will))
+        let last_values = if configure.retained.unwrap_or(true) { LastValues::All } else { LastValues::None };
+        let change = self.plan(filters, last_values).map_err(|reason| (reason.to_string(), vec![]))?;
+        Ok((change, will))
     }
 
     fn will(&self, topic: &str, payload: &str) -> Result<Will, Complaint> {
@@ -125,12 +143,12 @@ impl Session {
         let whole = self.client.base.topic(topic, &settings.topic);
         let whole = whole.map_err(|error| (format!("key will: {error}"), vec![]))?;
         if Request::claims(topic) || !self.may_publish(&whole) {
-            return Err((format!("key will: {FORBIDDEN}"), vec![]));
+            return Err((format!("key will: {MAY_NOT_PUBLISH}"), vec![]));
         }
         Ok(Will { topic: whole, kind: Kind::of(topic), payload: payload.to_owned() })
     }
 
-    fn apply(&mut self, configure: Configure, filters: &[Filter], will: Option<Will>) {
+    fn apply(&mut self, configure: Configure, change: Change, will: Option<Will>) {
         self.set_will(will);
         self.wishes = Wishes {
             options: configure.options.unwrap_or(false),
@@ -139,32 +157,34 @@ impl Session {
         self.outbox.set_echo(configure.echo.unwrap_or(false));
         {
             let mut inside = self.outbox.lock();
-            if let Some(name) = configure.name {
-                tracing::info!(client = %inside.name, name, "client has named itself");
-                inside.name = Arc::from(name);
+            if let Some(name) = configure.name.filter(|name| inside.name.as_deref() != Some(name)) {
+                if let Some(times) = RENAMED.again(&self.client.user) {
+                    let session = self.outbox.id.0;
+                    tracing::info!(user = %self.client.user, session, name, %times, "client has named itself");
+                }
+                inside.name = Some(Arc::from(name));
             }
             let conflated = inside.queue.keep_only_newest(configure.conflate.unwrap_or(false));
             inside.untold += conflated;
             self.hub.figures().conflated.add(conflated);
         }
         let is_opening = !std::mem::replace(&mut self.opened, true);
-        let last_values = if configure.retained.unwrap_or(true) { LastValues::All } else { LastValues::None };
         let welcome = Reply::ConfigOk(self.welcome()).text();
         let answer = if is_opening { Answer::First(welcome) } else { Answer::InLine(welcome) };
-        self.subscribe(filters, answer, last_values);
+        self.carry_out(change, answer);
     }
 
     fn welcome(&self) -> Welcome {
         let settings = self.hub.settings();
-        Welcome {
-            started: self.hub.started(),
-            base: self.client.base.to_string(),
-            name: self.name().to_string(),
-            message_bytes: settings.message_bytes,
-            topic: settings.topic,
-            filters: settings.filters,
+        let limits = HubLimits {
+            filters: Some(settings.filters),
+            message_bytes: Some(settings.message_bytes),
             messages_per_second: self.client.rates.frames_per_second,
-        }
+            topic_bytes: Some(settings.topic.max_bytes),
+            topic_levels: Some(settings.topic.max_levels),
+        };
+        let (base, name) = (self.client.base.to_string(), self.name().to_string());
+        Welcome { base, name, limits, ..Welcome::of_this_hub(self.hub.started()) }
     }
 
     /// What a client gets that names no filters, as far as the user may read it.
@@ -189,11 +209,13 @@ impl Session {
 
     fn change_filters(&mut self, asked: &[String], change: fn(&[Filter], Vec<Filter>) -> Vec<Filter>) {
         let changed = self.filters(asked).map(|asked| change(&self.held(), asked));
-        let checked = changed.and_then(|filters| self.count_filters(filters));
+        let checked = changed.and_then(|filters| self.count_filters(filters)).and_then(|filters| {
+            self.plan(filters, LastValues::New).map_err(|reason| (reason.to_string(), vec![]))
+        });
         match checked {
-            Ok(filters) => {
-                let reply = self.subscription(&filters).text();
-                self.subscribe(&filters, Answer::InLine(reply), LastValues::New);
+            Ok(change) => {
+                let reply = self.subscription(change.filters()).text();
+                self.carry_out(change, Answer::InLine(reply));
             }
             Err((reason, filters)) => self.reply(&Reply::SubscriptionError { reason, filters }),
         }
@@ -222,8 +244,13 @@ impl Session {
         let forbidden: Vec<_> = forbidden.map(|(_, text)| text.clone()).collect();
         if !forbidden.is_empty() {
             self.hub.figures().forbidden.add(1);
-            tracing::info!(client = %self.name(), ?forbidden, "subscription is not allowed");
-            return Err((FORBIDDEN.to_owned(), forbidden));
+            if let Some(times) = NOT_SUBSCRIBED.again(&self.client.user) {
+                let (client, user, filters) = (self.name(), &self.client.user, forbidden.len());
+                let first: Vec<_> =
+                    forbidden.iter().take(SHOWN_FILTERS).map(|filter| shown(filter)).collect();
+                tracing::info!(%client, %user, filters, forbidden = ?first, %times, "subscription is not allowed");
+            }
+            return Err((MAY_NOT_SUBSCRIBE.to_owned(), forbidden));
         }
         self.count_filters(distinct(filters))
     }
@@ -245,6 +272,15 @@ impl Session {
         topic.levels().next() != Some("$SYS") && self.client.rights.may_publish(topic)
     }
 
+    /// Why a message may not be published, if it may not.
+    fn forbids(&self, topic: &Topic, retain: bool) -> Option<&'static str> {
+        match (self.may_publish(topic), retain && !self.client.rights.retain) {
+            (false, _) => Some(MAY_NOT_PUBLISH),
+            (true, true) => Some(MAY_NOT_RETAIN),
+            (true, false) => None,
+        }
+    }
+
     fn publication(&mut self, frame: &Frame<'_>, now: SystemTime) -> Result<(), Excess> {
         let refused = |reason: String, id: Option<String>| PublishRefused {
             reason,
@@ -261,20 +297,18 @@ impl Session {
             Ok(topic) => topic,
             Err(error) => return self.refuse_bad(refused(error.to_string(), id), now),
         };
-        if !self.may_publish(&topic) || (options.retain.is_some() && !self.client.rights.retain) {
+        if let Some(reason) = self.forbids(&topic, options.retain.is_some()) {
             self.hub.figures().forbidden.add(1);
-            self.refusals += 1;
-            // The first, and then ever more rarely: a client that keeps trying must not fill the log.
-            if self.refusals.is_power_of_two() {
-                let (client, refused) = (self.name(), self.refusals);
-                tracing::info!(%client, user = %self.client.user, ?topic, refused, "message is not allowed");
+            if let Some(times) = NOT_PUBLISHED.again(&self.client.user) {
+                let (client, user) = (self.name(), &self.client.user);
+                tracing::info!(%client, %user, ?topic, reason, %times, "message is not allowed");
             }
-            self.reply(&Reply::PublishError(refused(FORBIDDEN.to_owned(), id)));
+            self.reply(&Reply::PublishError(refused(reason.to_owned(), id)));
             return Ok(());
         }
         match (self.route(frame, topic, options, now), id) {
-            (Ok(()), Some(id)) => self.reply(&Reply::PublishOk { id }),
-            (Ok(()), None) => {}
+            (Ok(kept), Some(id)) => self.reply(&Reply::PublishOk { id, kept }),
+            (Ok(_), None) => {}
             (Err(full), id) => self.reply(&Reply::PublishError(refused(full.to_string(), id))),
         }
         Ok(())
@@ -286,8 +320,10 @@ impl Session {
         topic: Topic,
         options: PublishOptions,
         now: SystemTime,
-    ) -> Result<(), super::StoreFull> {
-        let kind = Kind::of(&frame.topic);
+    ) -> Result<bool, super::StoreFull> {
+        // A dashboard that stands at a lamp says `set` to it; the whole topic shows that it is a command.
+        let is_dashboard = self.client.side == Side::Dashboard;
+        let kind = Kind::of(if is_dashboard { topic.as_str() } else { &frame.topic });
         let retention = match options.retain {
             None => self.usual_retention(&topic, kind),
             Some(true) if frame.payload == "null" => Retention::Clear,
@@ -297,7 +333,9 @@ impl Session {
         let mut message = Publication::new(topic, frame.payload, kind, Arc::clone(&self.client.user), now);
         let expires = options.expires.map(|expires| now + expires);
         message.set_extras(Extras { expires, passed_on: options.passed_on.into(), trail: None });
-        self.publish(message, retention)
+        self.publish(message, retention)?;
+        // A dashboard sends commands, and knows that they are not kept.
+        Ok(retention != Retention::Pass || self.client.side == Side::Dashboard)
     }
 }
 
@@ -308,12 +346,9 @@ fn added(held: &[Filter], asked: Vec<Filter>) -> Vec<Filter> {
     distinct(held.iter().cloned().chain(asked).collect())
 }
 
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "one signature for the three ways to change a subscription"
-)]
 fn removed(held: &[Filter], asked: Vec<Filter>) -> Vec<Filter> {
-    held.iter().filter(|filter| !asked.contains(filter)).cloned().collect()
+    let asked: HashSet<Filter> = asked.into_iter().collect();
+    held.iter().filter(|filter| !asked.contains(*filter)).cloned().collect()
 }
 
 /// Each filter once, in the order in which they were first named.

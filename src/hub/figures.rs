@@ -66,6 +66,12 @@ figures! {
     clients "clients/connected" AndShrinks;
     /// Clients that have connected since the start
     connections_accepted "connections/accepted" Only;
+    /// Connections that were turned away because there was no place for them
+    connections_turned_away "connections/turned_away" Only;
+    /// Requests and first lines that were refused at the door for their form, their page, their base or the user's rights
+    connections_refused "connections/refused" Only;
+    /// Logins that failed: a wrong name or password, or too many of them
+    logins_failed "logins/failed" Only;
     /// Filters that are held by clients
     filters "subscriptions/count" AndShrinks;
     /// Frames that came in, good and bad
@@ -90,6 +96,10 @@ figures! {
     expired "messages/expired" Only;
     /// Connections ended because they read too slowly
     slow_consumers "clients/slow" Only;
+    /// Bytes that wait or are unfinished and that a connection holds beyond what each may hold uncounted
+    memory_held "memory/held" AndShrinks;
+    /// Connections ended because the memory for what waits was used up and they held much of it
+    memory_cut "memory/cut" Only;
     /// Topics with a last value
     retained "retained/count" AndShrinks;
     /// Bytes of all last values and of the index that finds them

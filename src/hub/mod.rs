@@ -4,15 +4,19 @@
 //! A socket, a serial port, a bridge and a simulated node are the same thing seen from here: a [`Session`].
 //! Publishing is a plain function that the publisher runs itself; it never waits.
 //!
-//! Lock order: channel, then outbox, then subscriptions or the index of last values. No lock is held across an
-//! await, and no outbox while a channel is asked for.
+//! Lock order: channel, then outbox, then subscriptions, the index of last values or the book of the budget. No lock is
+//! held across an await, and no outbox while a channel is asked for.
 
 mod allowance;
+mod branches;
+mod budget;
 mod channel;
 mod conversation;
 mod figures;
+mod generation;
 mod last_value;
 mod links;
+mod look_up;
 mod outbox;
 mod presence;
 mod publication;
@@ -26,15 +30,19 @@ mod tests;
 pub mod trie;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::SystemTime;
 
-use parking_lot::RwLock;
+use parking_lot::Mutex;
 
 pub(crate) use allowance::Allowance;
 pub use allowance::{Excess, Rates};
+pub use branches::{BRANCHES_A_CONNECTION, BRANCHES_A_FIRST_LEVEL, TooMany};
+use budget::Budget;
+pub use budget::Network;
 use channel::{Channel, Channels, State};
 pub use figures::{Figure, Figures, Grows};
+use generation::Generation;
 use last_value::LastValue;
 pub use links::{LinkFigures, Links};
 pub use outbox::{Found, Outbox, SessionId, Until};
@@ -47,6 +55,7 @@ pub use session::{Client, Drained, Session, Side};
 use subscriptions::Subscriptions;
 use trie::{Id, Trie};
 
+use crate::seldom::Seldom;
 use crate::talk::Kind;
 use crate::topic::{Filter, Limits, Topic};
 
@@ -73,6 +82,8 @@ pub struct Settings {
     pub retain_never: Vec<Filter>,
     /// Topics without a last value whose receivers are remembered.
     pub cached_routes: usize,
+    /// Bytes of all that waits or is unfinished, over all connections.
+    pub memory_bytes: usize,
 }
 
 impl Default for Settings {
@@ -88,6 +99,7 @@ impl Default for Settings {
             retain_always: Vec::new(),
             retain_never: Vec::new(),
             cached_routes: 65_536,
+            memory_bytes: 256 << 20,
         }
     }
 }
@@ -100,8 +112,7 @@ const VALUE_COST: u64 = 200;
 /// other topics, 115 if that is new, too. Measured and counted as above.
 const LEVEL_COST: u64 = 120;
 
-/// Receivers that may be remembered, for each route that may be.
-const TARGETS_A_ROUTE: usize = 16;
+static FULL: Seldom = Seldom::new();
 
 /// What is to become of a message once it is routed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,29 +140,29 @@ pub struct Hub {
     channels: Channels,
     subscriptions: Subscriptions,
     /// Where the last values are, by the levels of their topics.
-    last_values: RwLock<Trie<Arc<Channel>>>,
+    last_values: Mutex<Trie<Arc<Channel>>>,
     presence: Presence,
     figures: Arc<Figures>,
+    budget: Arc<Budget>,
     links: Links,
     next_session: AtomicU64,
-    /// Receivers in remembered routes, those of replaced routes counted again.
-    remembered_targets: AtomicUsize,
 }
 
 impl Hub {
     /// A hub with nobody in it.
     pub fn new(settings: Settings, started: SystemTime) -> Arc<Self> {
+        let figures = Arc::<Figures>::default();
         Arc::new(Self {
             channels: Channels::new(settings.cached_routes),
+            budget: Arc::new(Budget::new(settings.memory_bytes, Arc::clone(&figures))),
             settings,
             started,
             subscriptions: Subscriptions::default(),
-            last_values: RwLock::default(),
+            last_values: Mutex::default(),
             presence: Presence::default(),
-            figures: Arc::default(),
+            figures,
             links: Links::default(),
             next_session: AtomicU64::new(1),
-            remembered_targets: AtomicUsize::new(0),
         })
     }
 
@@ -240,10 +251,10 @@ impl Hub {
             Retention::Keep => {
                 self.forget(channel, state);
                 self.figures.retained_refused.add(1);
-                let refused = self.figures.retained_refused.value();
-                // The first, and then ever more rarely: a full store is one fault, not one a message.
-                if refused.is_power_of_two() {
-                    tracing::warn!(topic = ?channel.topic, from = %message.from, refused,
+                // A full store is one fault, not one a message.
+                if let Some(times) = FULL.again("") {
+                    let refused = self.figures.retained_refused.value();
+                    tracing::warn!(topic = ?channel.topic, from = %message.from, refused, %times,
                         "the store of last values is full: raise retained.topics or retained.bytes");
                 }
                 Err(StoreFull)
@@ -285,7 +296,7 @@ impl Hub {
 
     /// Puts a topic into the index of last values or takes it out, and counts what that costs.
     fn index(&self, topic: &Topic, channel: Option<&Arc<Channel>>) {
-        let mut index = self.last_values.write();
+        let mut index = self.last_values.lock();
         let before = index.nodes();
         index.change(topic.as_str(), |_| channel.cloned());
         let changed = index.nodes().abs_diff(before) as u64 * LEVEL_COST + VALUE_COST;
@@ -298,70 +309,25 @@ impl Hub {
     /// Sees to it that who gets the messages of a topic is remembered as things stand.
     fn refresh_route(&self, channel: &Channel, state: &mut State) {
         if state.route.generation != self.subscriptions.generation() {
-            state.route = self.subscriptions.route(&channel.topic);
-            self.count_targets(state.route.targets.all().len());
+            self.channels.remember(state, self.subscriptions.route(&channel.topic));
         }
     }
 
-    /// Counts receivers that are remembered, those of routes that were replaced included. Where there are too many all
-    /// routes are forgotten: they are found again when they are needed, and clients that have gone are let go of.
-    fn count_targets(&self, more: usize) {
-        let most = self.settings.cached_routes.saturating_mul(TARGETS_A_ROUTE);
-        if self.remembered_targets.fetch_add(more, Ordering::Relaxed) + more > most {
-            self.remembered_targets.store(self.channels.forget_routes(), Ordering::Relaxed);
-        }
-    }
-
-    /// Takes filters away from a session and gives it others, in one step; returns the generation that this made, and
-    /// by which ids it holds the new ones.
-    fn resubscribe(&self, outbox: &Arc<Outbox>, gone: &[Id], new: &[&Filter]) -> (u64, Vec<Id>) {
+    /// Takes filters away from a session and gives it others, for which there is room, in one step; returns the
+    /// generation that this made, and by which ids it holds the new ones.
+    fn resubscribe(&self, outbox: &Arc<Outbox>, gone: &[Id], new: &[&Filter]) -> (Generation, Vec<Id>) {
         self.figures.filters.sub(gone.len() as u64);
         self.figures.filters.add(new.len() as u64);
         self.subscriptions.change(outbox, gone, new)
     }
 
-    /// The topics with a last value that one of these filters names, each once, less those that a filter of
-    /// `already` names; and how many places of the store were looked at, which is the work it was.
-    fn last_values<'f>(
-        &self,
-        wanted: impl Iterator<Item = &'f Filter>,
-        already: impl Iterator<Item = &'f Filter>,
-    ) -> (Vec<Arc<Channel>>, usize) {
-        /// From so many filters on, asking each topic for its filters is less work than the other way round.
-        const MANY: usize = 8;
-        let mut known = names(already);
-        let (mut found, mut looked_at) = (Vec::new(), 0);
-        let wanted: Vec<_> = wanted.collect();
-        let last_values = self.last_values.read();
-        if wanted.len() > MANY {
-            let wanted = names(wanted);
-            last_values.each(&mut |channel| {
-                looked_at += 1;
-                let topic = channel.topic.as_str();
-                if wanted.has_match(topic) && !known.has_match(topic) {
-                    found.push(Arc::clone(channel));
-                }
-            });
-            return (found, looked_at);
-        }
-        for filter in wanted {
-            looked_at += last_values.covered(filter.as_str(), &mut |channel| {
-                if !known.has_match(channel.topic.as_str()) {
-                    found.push(Arc::clone(channel));
-                }
-            });
-            // What this filter found, the following ones need not find again.
-            known.change(filter.as_str(), |_| Some(()));
-        }
-        (found, looked_at)
+    /// Goes through the index of last values with `walk`, which must be short. A walk that rested there may let go of
+    /// nodes, which are then no longer paid for.
+    fn with_index<T>(&self, walk: impl FnOnce(&mut Trie<Arc<Channel>>) -> T) -> T {
+        let mut index = self.last_values.lock();
+        let before = index.nodes();
+        let result = walk(&mut index);
+        self.figures.retained_bytes.sub((before - index.nodes()) as u64 * LEVEL_COST);
+        result
     }
-}
-
-/// Filters as a set that can be asked which topics it names.
-fn names<'f>(filters: impl IntoIterator<Item = &'f Filter>) -> Trie<()> {
-    let mut names = Trie::default();
-    for filter in filters {
-        names.change(filter.as_str(), |_| Some(()));
-    }
-    names
 }

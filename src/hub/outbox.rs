@@ -3,15 +3,23 @@
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 
 use parking_lot::{Mutex, MutexGuard};
 
+use super::budget::{self, Budget, Network};
 use super::figures::Figures;
+use super::generation::Generation;
 use super::publication::{Publication, View};
 use super::queue::{Bounds, Item, Offered, Queue};
+use crate::seldom::Seldom;
+
+static BEHIND: Seldom = Seldom::new();
+static CAUGHT_UP: Seldom = Seldom::new();
+static GIVEN_UP: Seldom = Seldom::new();
+static UNSENT: Seldom = Seldom::new();
 
 /// A session's number; never used twice while the hub runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,16 +32,38 @@ pub struct Outbox {
     pub id: SessionId,
     /// From where its owner reads.
     pub view: View,
+    /// Who reads.
+    pub(super) user: Arc<str>,
+    network: AtomicU64,
     echo: AtomicBool,
     inside: Mutex<Inside>,
     figures: Arc<Figures>,
+    budget: Arc<Budget>,
+    myself: Weak<Outbox>,
+}
+
+/// What the budget knows of one reader.
+#[derive(Debug, Default)]
+struct Held {
+    /// What the queue weighed when it was looked at last.
+    weight: usize,
+    /// The bytes of its frames then.
+    bytes: usize,
+    /// This reader's part of them: what others hold as well is divided.
+    part: usize,
+    /// What the reader holds beside its queue.
+    beside: usize,
+    /// What it is counted with.
+    counted: usize,
+    /// What it held when it was cut off.
+    cut_off: Option<usize>,
 }
 
 #[derive(Debug)]
 pub(super) struct Inside {
     pub(super) queue: Queue,
-    /// What logs call the client.
-    pub(super) name: Arc<str>,
+    /// What the client has named itself.
+    pub(super) name: Option<Arc<str>>,
     /// Goes out before everything else, each alone, also where nothing else may yet: the answers to requests to open
     /// the transmission, up to and with the one that opens it.
     pub(super) first: VecDeque<String>,
@@ -47,6 +77,20 @@ pub(super) struct Inside {
     reader: Waker,
     /// Whether the reader has looked, found nothing, and waits to be told.
     is_asleep: bool,
+    /// What keeps the last values whose turn it is.
+    pub(super) pause: Pause,
+    held: Held,
+}
+
+/// Why the last values whose turn it is do not come now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pause {
+    /// They do.
+    None,
+    /// Others are to have their turn in between.
+    Turn,
+    /// What the client may have looked up is used up for the moment.
+    Allowance,
 }
 
 impl Inside {
@@ -91,28 +135,60 @@ pub struct Taken {
     pub skipped: u64,
     /// Whether something is left.
     pub more: bool,
+    /// Behind the items it is the turn of these last values.
+    pub last_values: Option<Generation>,
 }
 
 impl Outbox {
     pub(super) fn new(
         id: SessionId,
         view: View,
-        name: Arc<str>,
+        user: Arc<str>,
         bounds: Bounds,
         figures: Arc<Figures>,
-    ) -> Self {
+        budget: Arc<Budget>,
+    ) -> Arc<Self> {
         let queue = Queue::new(bounds);
         let inside = Inside {
             queue,
-            name,
+            name: None,
             first: VecDeque::new(),
             untold: 0,
             thrown: 0,
             behind: None,
             reader: Waker::noop().clone(),
             is_asleep: false,
+            pause: Pause::None,
+            held: Held::default(),
         };
-        Self { id, view, echo: AtomicBool::new(false), inside: Mutex::new(inside), figures }
+        let (network, echo) = (AtomicU64::new(Network::INSIDE.number()), AtomicBool::new(false));
+        let inside = Mutex::new(inside);
+        Arc::new_cyclic(|myself| Self {
+            id,
+            view,
+            user,
+            network,
+            echo,
+            inside,
+            figures,
+            budget,
+            myself: Weak::clone(myself),
+        })
+    }
+
+    /// How this queue is reached by whoever must not keep it.
+    pub(super) fn myself(&self) -> Weak<Self> {
+        Weak::clone(&self.myself)
+    }
+
+    /// Where its owner connects from.
+    pub(super) fn network(&self) -> Network {
+        Network::from_number(self.network.load(Ordering::Relaxed))
+    }
+
+    /// Says where its owner connects from. Before it holds anything.
+    pub fn comes_from(&self, network: Network) {
+        self.network.store(network.number(), Ordering::Relaxed);
     }
 
     /// Whether the owner wants its own messages back.
@@ -130,6 +206,7 @@ impl Outbox {
         let (was_empty, was_pressing) = (inside.queue.is_empty(), inside.queue.is_pressing());
         let offered = inside.queue.offer(Item::Message(Arc::clone(message)));
         self.account(&mut inside, offered, message.topic.as_str());
+        self.weigh(&mut inside, || Arc::strong_count(message).saturating_sub(1));
         if was_empty || (!was_pressing && inside.queue.is_pressing()) {
             inside.wake();
         }
@@ -140,6 +217,7 @@ impl Outbox {
         let mut inside = self.lock();
         let offered = inside.queue.offer(Item::Reply(text));
         self.account(&mut inside, offered, "clown.talk/-");
+        self.weigh(&mut inside, || 1);
         inside.wake();
     }
 
@@ -148,13 +226,85 @@ impl Outbox {
         self.inside.lock()
     }
 
+    /// Tells the reader that there may be something, after what was put in under [`lock`](Self::lock).
     pub(super) fn wake(&self) {
-        self.lock().wake();
+        let mut inside = self.lock();
+        self.settle(&mut inside, 1);
+        inside.wake();
+    }
+
+    /// Where the queue has grown or shrunk by a step, tells it to the budget. So many readers hold what came last.
+    fn weigh(&self, inside: &mut Inside, readers: impl FnOnce() -> usize) {
+        if inside.queue.weight().abs_diff(inside.held.weight) >= budget::STEP {
+            self.settle(inside, readers());
+        }
+    }
+
+    fn settle(&self, inside: &mut Inside, readers: usize) {
+        let (bytes, weight) = (inside.queue.bytes(), inside.queue.weight());
+        let first = inside.first.iter().map(String::len).sum::<usize>();
+        let held = &mut inside.held;
+        held.part = match bytes.checked_sub(held.bytes) {
+            Some(more) => held.part + more / readers.max(1),
+            // Which ones went is not known: all have given the same part.
+            None => (held.part as u128 * bytes as u128 / held.bytes as u128).try_into().unwrap_or(bytes),
+        };
+        (held.bytes, held.weight) = (bytes, weight);
+        let counted = Budget::rounded(held.part + (weight - bytes) + first + held.beside, held.counted);
+        if counted != held.counted {
+            held.counted = counted;
+            self.budget.count(self, counted);
+        }
+    }
+
+    /// Says what the reader holds beside its queue.
+    pub(super) fn hold_beside(&self, bytes: usize) {
+        let mut inside = self.lock();
+        if inside.held.cut_off.is_none() {
+            inside.held.beside = bytes;
+            self.settle(&mut inside, 1);
+        }
+    }
+
+    /// Cuts off the largest holders of memory where there is too much in use. Nobody may hold a queue.
+    pub(super) fn relieve(&self) {
+        self.budget.relieve();
+    }
+
+    /// What the reader held when it was cut off, because the memory of the hub was used up.
+    pub fn was_cut_off(&self) -> Option<usize> {
+        self.lock().held.cut_off
+    }
+
+    /// Throws away what waits, and ends the connection, because the memory for what waits is used up.
+    pub(super) fn cut_off(&self) {
+        static CUT_OFF: Seldom = Seldom::new();
+        let mut inside = self.lock();
+        if inside.held.cut_off.is_some() {
+            return;
+        }
+        let bytes = inside.held.counted;
+        let lost = inside.queue.give_up();
+        inside.first.clear();
+        inside.held.cut_off = Some(bytes);
+        inside.thrown += lost;
+        self.figures.lost.add(lost);
+        self.figures.memory_cut.add(1);
+        self.settle(&mut inside, 1);
+        if let Some(times) = CUT_OFF.again(&self.user) {
+            tracing::warn!(client = %self.name_of(&inside), user = %self.user, bytes, lost, %times,
+                "the memory for what waits is used up (limits.memory_bytes): a large holder is cut off with 1013");
+        }
+        inside.wake();
     }
 
     /// What logs call the client.
     pub fn name(&self) -> Arc<str> {
-        Arc::clone(&self.lock().name)
+        self.name_of(&self.lock())
+    }
+
+    fn name_of(&self, inside: &Inside) -> Arc<str> {
+        inside.name.as_ref().map_or_else(|| format!("{}-{}", self.user, self.id.0).into(), Arc::clone)
     }
 
     /// Waits until something is there to be taken, or the queue was given up. May be cancelled and called again at
@@ -162,6 +312,10 @@ impl Outbox {
     pub async fn ready(&self) -> Found {
         let look = |cx: &mut Context<'_>| {
             self.wakes(cx.waker());
+            if self.end_turn() {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             self.look(Until::Something).map_or(Poll::Pending, Poll::Ready)
         };
         poll_fn(look).await
@@ -178,15 +332,49 @@ impl Outbox {
         if inside.queue.has_overflowed() {
             return Some(Found::Overflow);
         }
-        let is_urgent = !inside.first.is_empty();
-        let is_there = match until {
-            Until::Something => is_urgent || !inside.queue.is_empty(),
-            Until::Pressing => is_urgent || inside.queue.is_pressing(),
-            Until::Urgent => is_urgent,
-            Until::Overflow => false,
-        };
+        if until == Until::Overflow {
+            inside.is_asleep = true;
+            return None;
+        }
+        let mut is_urgent = !inside.first.is_empty();
+        let mut is_there = is_urgent
+            || match until {
+                Until::Something => !inside.queue.is_empty(),
+                Until::Pressing => inside.queue.is_pressing(),
+                Until::Urgent | Until::Overflow => false,
+            };
+        if until != Until::Urgent && !is_urgent && inside.queue.last_values_next().is_some() {
+            // They are not collected with what follows, which may take its time.
+            (is_urgent, is_there) = (true, inside.pause != Pause::Allowance);
+        }
         inside.is_asleep = !is_there;
         is_there.then_some(if is_urgent { Found::Urgent } else { Found::Something })
+    }
+
+    /// Whether the reader was to let others have their turn before it looks again. Now it may.
+    pub fn end_turn(&self) -> bool {
+        let mut inside = self.lock();
+        let is_turn = inside.pause == Pause::Turn;
+        if is_turn {
+            inside.pause = Pause::None;
+        }
+        is_turn
+    }
+
+    /// The last values whose turn it is come later. Where that is after the turn of others, the reader is woken for it.
+    pub(super) fn pause(&self, pause: Pause) {
+        let mut inside = self.lock();
+        inside.pause = pause;
+        if pause == Pause::Turn {
+            inside.reader.wake_by_ref();
+        }
+    }
+
+    /// The last values whose turn it was have been sent.
+    pub(super) fn last_values_done(&self) {
+        let mut inside = self.lock();
+        inside.queue.last_values_done();
+        inside.is_asleep = inside.queue.is_empty();
     }
 
     /// Whether the reader was so slow that its queue was given up.
@@ -208,16 +396,33 @@ impl Outbox {
     pub fn take(&self, bytes: usize, items: &mut VecDeque<Item>) -> Taken {
         let mut inside = self.lock();
         if let Some(first) = inside.first.pop_front() {
-            return Taken { first: Some(first), skipped: 0, more: true };
+            return Taken { first: Some(first), more: true, ..Taken::default() };
         }
         inside.queue.take(bytes, items);
+        self.weigh(&mut inside, || 1);
         inside.is_asleep = inside.queue.is_empty();
         if !inside.queue.is_behind()
             && let Some(skipped) = inside.behind.take()
+            && let Some(times) = CAUGHT_UP.again(&self.user)
         {
-            tracing::warn!(client = %inside.name, skipped, "slow consumer has caught up: older readings were left out");
+            tracing::warn!(client = %self.name_of(&inside), skipped, %times,
+                "slow consumer has caught up: older readings were left out");
         }
-        Taken { first: None, skipped: std::mem::take(&mut inside.untold), more: !inside.queue.is_empty() }
+        let last_values = inside.queue.last_values_next();
+        if last_values.is_some() {
+            inside.pause = Pause::None;
+        }
+        Taken {
+            first: None,
+            skipped: std::mem::take(&mut inside.untold),
+            more: !inside.queue.is_empty(),
+            last_values,
+        }
+    }
+
+    /// Whether nothing waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.lock().queue.is_empty()
     }
 
     /// Throws away what is left and takes nothing more.
@@ -225,11 +430,16 @@ impl Outbox {
         let mut inside = self.lock();
         let topic = inside.queue.first_topic().map(ToString::to_string).unwrap_or_default();
         let lost = inside.queue.give_up();
+        inside.first.clear();
+        inside.held.beside = 0;
+        self.settle(&mut inside, 1);
         // Remembered routes may hold this queue for a while, and must not hold the reader's task.
         inside.reader.clone_from(Waker::noop());
         if lost > 0 {
             self.figures.lost.add(lost);
-            tracing::info!(client = %inside.name, topic, lost, "connection ended before everything was sent");
+            if let Some(times) = UNSENT.again(&self.user) {
+                tracing::info!(client = %self.name_of(&inside), topic, lost, %times, "connection ended before everything was sent");
+            }
         }
     }
 
@@ -253,16 +463,20 @@ impl Outbox {
                     *skipped += count;
                 } else {
                     inside.behind = Some(count);
-                    tracing::warn!(client = %inside.name, topic,
-                        "slow consumer: its queue is full, from here on only the newest reading of a topic is kept");
+                    if let Some(times) = BEHIND.again(&self.user) {
+                        tracing::warn!(client = %self.name_of(inside), topic, %times,
+                            "slow consumer: its queue is full, from here on only the newest reading of a topic is kept");
+                    }
                 }
             }
             Offered::Overflowed(lost) => {
                 inside.thrown += lost;
                 self.figures.lost.add(lost);
                 self.figures.slow_consumers.add(1);
-                tracing::warn!(client = %inside.name, topic, lost,
-                    "slow consumer: its queue is past the hard bound, the connection ends with 1013");
+                if let Some(times) = GIVEN_UP.again(&self.user) {
+                    tracing::warn!(client = %self.name_of(inside), topic, lost, %times,
+                        "slow consumer: its queue is past the hard bound, the connection ends with 1013");
+                }
                 inside.wake();
             }
         }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use super::channel::Channel;
+use super::generation::Generation;
 use super::publication::Publication;
 use crate::talk::Kind;
 use crate::topic::Topic;
@@ -13,9 +13,9 @@ use crate::topic::Topic;
 pub enum Item {
     /// A message, as it happened.
     Message(Arc<Publication>),
-    /// The last value of a topic, to be looked up when its turn comes, and left out if a value that was
-    /// delivered live with this generation or a later one has taken its place.
-    LastValue(Arc<Channel>, u64),
+    /// Here come the last values that the change of the subscription that made this generation asked for. They are
+    /// looked up when their turn comes.
+    LastValues(Generation),
     /// A frame of the hub to this client alone.
     Reply(String),
 }
@@ -56,7 +56,7 @@ pub(super) struct Queue {
     first: u64,
     messages: usize,
     bytes: usize,
-    /// How many of the items are last values.
+    /// How many of the items stand for last values.
     last_values: usize,
     /// Where the newest reading of each topic waits; `None` while the queue is plain.
     newest: Option<HashMap<Topic, u64, foldhash::fast::RandomState>>,
@@ -85,6 +85,16 @@ impl Queue {
         self.items.is_empty()
     }
 
+    /// Bytes of the frames that wait.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The same with the places of all that waits.
+    pub(super) fn weight(&self) -> usize {
+        self.bytes + self.items.capacity() * size_of::<Item>()
+    }
+
     /// Whether readings give way because the reader is behind.
     pub(super) fn is_behind(&self) -> bool {
         self.newest.is_some() && !self.always_newest
@@ -100,10 +110,18 @@ impl Queue {
         self.overflowed
     }
 
-    /// From now on only the newest reading of a topic is kept, however short the queue. Returns how many gave way.
+    /// From now on only the newest reading of a topic is kept, however short the queue; or no longer. Returns how many
+    /// gave way.
     pub(super) fn keep_only_newest(&mut self, always: bool) -> u64 {
-        self.always_newest = always;
-        if always { self.conflate() } else { 0 }
+        let was = std::mem::replace(&mut self.always_newest, always);
+        if always {
+            return if self.newest.is_none() { self.conflate() } else { 0 };
+        }
+        // Whether the reader is behind is decided anew, by the bound.
+        if was {
+            self.newest = None;
+        }
+        0
     }
 
     /// Adds something at the end, or, for a reading in a long queue, in place of an older one.
@@ -125,29 +143,50 @@ impl Queue {
         if replaced == 0 { Offered::Queued } else { Offered::Replaced(replaced) }
     }
 
-    /// Moves items from the front to `taken` until it has about `bytes`, or a last value; at least one, if there is
-    /// one. `taken` is empty, and lends its room in return.
+    /// Moves items from the front to `taken` until it has about `bytes`, but no further than to a place where last
+    /// values come; at least one, if there is one. `taken` is empty, and lends its room in return.
     pub(super) fn take(&mut self, bytes: usize, taken: &mut VecDeque<Item>) {
         if self.bytes <= bytes && self.last_values == 0 {
             return self.take_all(taken);
         }
         let mut sum = 0;
         while sum < bytes
+            && self.last_values_next().is_none()
             && let Some(item) = self.items.pop_front()
         {
             sum += item.len();
             self.forget(&item);
             self.first += 1;
-            // How much a last value is shows only when it is looked up.
-            let is_open_ended = matches!(item, Item::LastValue(..));
             taken.push_back(item);
-            if is_open_ended {
-                break;
-            }
         }
+        self.rest_if_empty();
+    }
+
+    fn rest_if_empty(&mut self) {
         if self.items.is_empty() {
             self.newest = None;
             self.items.shrink_to(64);
+        }
+    }
+
+    /// Whether it is the turn of last values, and of which.
+    pub(super) fn last_values_next(&self) -> Option<Generation> {
+        if self.last_values == 0 {
+            return None;
+        }
+        match self.items.front() {
+            Some(Item::LastValues(generation)) => Some(*generation),
+            _ => None,
+        }
+    }
+
+    /// The last values whose turn it was have been sent.
+    pub(super) fn last_values_done(&mut self) {
+        if self.last_values_next().is_some() {
+            self.items.pop_front();
+            self.last_values -= 1;
+            self.first += 1;
+            self.rest_if_empty();
         }
     }
 
@@ -158,25 +197,24 @@ impl Queue {
         std::mem::swap(&mut self.items, taken);
     }
 
-    /// Drops the last values that wait for topics which are not to be `kept`. With this each topic waits once, however
-    /// often a client changes its mind.
-    pub(super) fn keep_last_values(&mut self, kept: impl Fn(&Topic) -> bool) {
-        if self.last_values == 0 {
-            return;
+    /// Here come last values. Where `alone`, those that waited before are not wanted any more; their places go once
+    /// there are many, as each means a walk through the queue.
+    pub(super) fn put_last_values(&mut self, generation: Generation, alone: bool) {
+        const MANY: usize = 64;
+        if alone && self.last_values >= MANY {
+            let items = std::mem::take(&mut self.items);
+            self.rebuild(items.into_iter().filter(|item| !matches!(item, Item::LastValues(_))));
         }
-        let is_wanted = |item: &Item| match item {
-            Item::LastValue(channel, _) => kept(&channel.topic),
-            Item::Message(_) | Item::Reply(_) => true,
-        };
-        let items = std::mem::take(&mut self.items);
-        self.rebuild(items.into_iter().filter(is_wanted));
+        if !self.overflowed {
+            self.push(Item::LastValues(generation));
+        }
     }
 
     /// The topic of the first message that waits.
     pub(super) fn first_topic(&self) -> Option<&Topic> {
         self.items.iter().find_map(|item| match item {
             Item::Message(message) => Some(&message.topic),
-            Item::LastValue(..) | Item::Reply(_) => None,
+            Item::LastValues(_) | Item::Reply(_) => None,
         })
     }
 
@@ -267,19 +305,19 @@ impl Item {
     fn reading(&self) -> Option<&Topic> {
         match self {
             Self::Message(message) if message.kind == Kind::Reading => Some(&message.topic),
-            Self::Message(_) | Self::LastValue(..) | Self::Reply(_) => None,
+            Self::Message(_) | Self::LastValues(_) | Self::Reply(_) => None,
         }
     }
 
-    /// A last value counts for nothing: it is a pointer into the store, which has its own bound.
+    /// Last values count for nothing: they are in the store, which has its own bound.
     fn count(&self) -> usize {
-        usize::from(!matches!(self, Self::LastValue(..)))
+        usize::from(!matches!(self, Self::LastValues(_)))
     }
 
     fn len(&self) -> usize {
         match self {
             Self::Message(message) => message.len(),
-            Self::LastValue(..) => 0,
+            Self::LastValues(_) => 0,
             Self::Reply(text) => text.len(),
         }
     }
@@ -309,7 +347,7 @@ mod tests {
             .map(|item| match item {
                 Item::Message(message) => String::from_utf8(message.frame(root).concat()).unwrap(),
                 Item::Reply(text) => text.clone(),
-                Item::LastValue(..) => "last value".to_owned(),
+                Item::LastValues(_) => "last value".to_owned(),
             })
             .collect()
     }

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use super::publication::{Extras, Publication, Trail};
 use super::queue::Item;
-use super::session::{Answer, Drained, LastValues, Session};
+use super::session::{Answer, Drained, LastValues, NextValue, Session};
 use super::{Hub, Retention, StoreFull};
 use crate::talk::{Kind, Request};
 use crate::topic::{Filter, Topic};
@@ -58,7 +58,7 @@ pub struct Remains {
 impl Hub {
     /// The last value of a topic.
     pub fn last_value(&self, topic: &Topic) -> Option<Publication> {
-        self.channels.with(topic, |_, state| state.last.as_ref().map(|last| last.message(topic)))
+        self.channels.with_known(topic, |state| state.last.as_ref().map(|last| last.message(topic))).flatten()
     }
 }
 
@@ -66,13 +66,20 @@ impl Session {
     /// Opens the transmission with these filters and without last values. Nobody is answered.
     pub fn follow(&mut self, filters: &[Filter]) {
         self.opened = true;
-        self.subscribe(filters, Answer::None, LastValues::None);
+        self.change_unanswered(filters.to_vec(), LastValues::None);
     }
 
     /// Asks for the last values of all topics that the filters name, once more.
     pub fn recall(&mut self) {
-        let filters = self.held();
-        self.subscribe(&filters, Answer::None, LastValues::All);
+        self.change_unanswered(self.held(), LastValues::All);
+    }
+
+    fn change_unanswered(&mut self, filters: Vec<Filter>, last_values: LastValues) {
+        match self.plan(filters, last_values) {
+            Ok(change) => self.carry_out(change, Answer::None),
+            // What an operator wrote is never refused; a client of ours that is none of a link might be.
+            Err(reason) => tracing::error!(client = %self.name(), %reason, "the filters are not taken"),
+        }
     }
 
     /// Takes about so many bytes of what waits. Messages that are older than their sender allowed are left out and
@@ -81,25 +88,33 @@ impl Session {
         let mut items = std::mem::take(&mut self.taken);
         let taken = self.outbox.take(bytes, &mut items);
         for item in items.drain(..) {
-            let (message, is_last_value) = match item {
-                Item::Message(message) => (Some(message), false),
-                Item::LastValue(channel, generation) => {
-                    (channel.last_value_for(generation).map(Arc::new), true)
-                }
-                Item::Reply(_) => (None, false),
-            };
-            match message {
-                Some(message) if message.has_expired(now) => self.hub.figures.expired.add(1),
-                Some(message) => {
-                    self.hub.figures.sent.add(1);
-                    take(Relayed { message, is_last_value });
-                }
-                None => {}
+            if let Item::Message(message) = item {
+                self.hand_over(Relayed { message, is_last_value: false }, now, take);
             }
         }
         self.keep_room(items);
-        let drained = if taken.more { Drained::More } else { Drained::Everything };
+        let mut drained = if taken.more { Drained::More } else { Drained::Everything };
+        if let Some(generation) = taken.last_values {
+            match self.next_value(generation, now) {
+                NextValue::Later(wait) => drained = Drained::Later(wait),
+                NextValue::None if self.outbox.is_empty() => drained = Drained::Everything,
+                NextValue::None => {}
+                NextValue::Is(message) => {
+                    let message = Arc::new(message);
+                    self.hand_over(Relayed { message, is_last_value: true }, now, take);
+                }
+            }
+        }
         Remains { drained, skipped: taken.skipped }
+    }
+
+    fn hand_over(&self, relayed: Relayed, now: SystemTime, take: &mut impl FnMut(Relayed)) {
+        if relayed.message.has_expired(now) {
+            self.hub.figures.expired.add(1);
+        } else {
+            self.hub.figures.sent.add(1);
+            take(relayed);
+        }
     }
 
     /// Publishes a message of the other system. It does not come back to this session.

@@ -5,13 +5,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
-use super::allowance::{Allowance, Excess, Rates};
-use super::outbox::{Outbox, SessionId, Taken};
+use super::allowance::{A_FILTER, A_LAST_VALUE, Allowance, Excess, Rates, STEPS_A_FRAME};
+use super::branches::{Branches, TooMany};
+use super::generation::Generation;
+use super::look_up::{LookUps, Progress};
+use super::outbox::{Outbox, Pause, SessionId, Taken};
 use super::publication::{Publication, View};
 use super::queue::Item;
 use super::rights::Rights;
 use super::trie::Id;
-use super::{Hub, Retention, StoreFull, names};
+use super::{Hub, Retention, StoreFull};
 use crate::talk::{Kind, Reply, timestamp};
 use crate::topic::{Base, Filter, Topic};
 
@@ -66,6 +69,25 @@ pub enum Drained {
     Everything,
     /// There is more; call again once this much is written.
     More,
+    /// There is more, but others are to have their turn before; or, if a time is given, the client has to wait so long
+    /// for its next last values.
+    Later(Duration),
+}
+
+/// So many steps are taken for one session before others have their turn: less than a millisecond.
+const TURN: usize = 8192;
+
+/// Filters that may be remembered for look-ups that are under way, as a multiple of those that a session may hold.
+const REMEMBERED: usize = 3;
+
+/// The next last value of those whose turn it is.
+pub(super) enum NextValue {
+    /// This one.
+    Is(Publication),
+    /// There are no more.
+    None,
+    /// It is to be looked up later: see [`Drained::Later`].
+    Later(Duration),
 }
 
 /// A client at the hub. It is fed the messages of the client and drained of what is to be sent to it; it never
@@ -78,11 +100,15 @@ pub struct Session {
     pub(super) allowance: Allowance,
     /// The filters that it holds, as the subscriptions call them.
     filters: Box<[Id]>,
+    /// The last values that are still to be looked up.
+    pub(super) look_ups: Option<Box<LookUps>>,
+    /// Steps that were taken since others had their turn.
+    turn: usize,
     pub(super) wishes: Wishes,
     pub(super) opened: bool,
-    /// Messages that the rights did not allow.
-    pub(super) refusals: u64,
     will: Option<Will>,
+    /// What is held for it outside of the hub.
+    outside: usize,
     pub(super) taken: VecDeque<Item>,
 }
 
@@ -90,9 +116,9 @@ impl Hub {
     /// Lets a client in. A node-side client is announced under its base.
     pub fn connect(self: &Arc<Self>, client: Client, now: SystemTime) -> Session {
         let id = SessionId(self.next_session.fetch_add(1, Ordering::Relaxed));
-        let name = format!("{}-{}", client.user, id.0).into();
-        let view = View::from(&client.base);
-        let outbox = Outbox::new(id, view, name, self.settings.outbox, Arc::clone(&self.figures));
+        let (view, user) = (View::from(&client.base), Arc::clone(&client.user));
+        let (figures, budget) = (Arc::clone(&self.figures), Arc::clone(&self.budget));
+        let outbox = Outbox::new(id, view, user, self.settings.outbox, figures, budget);
         self.figures.clients.add(1);
         self.figures.connections_accepted.add(1);
         if client.side == Side::Node {
@@ -102,12 +128,14 @@ impl Hub {
             hub: Arc::clone(self),
             allowance: Allowance::new(client.rates, now),
             client,
-            outbox: Arc::new(outbox),
+            outbox,
             filters: Box::default(),
+            look_ups: None,
+            turn: 0,
             wishes: Wishes::default(),
             opened: false,
-            refusals: 0,
             will: None,
+            outside: 0,
             taken: VecDeque::new(),
         }
     }
@@ -128,6 +156,19 @@ impl Session {
     /// The queue of what is to be sent, for waiting on it.
     pub fn outbox(&self) -> &Arc<Outbox> {
         &self.outbox
+    }
+
+    /// Says how much is held for the client outside of the hub: what it has not sent whole, and what its socket has not
+    /// taken. Where everybody together holds too much, the largest holders are cut off.
+    pub fn holds(&mut self, bytes: usize) {
+        self.outside = bytes;
+        let will = self.will.as_ref().map_or(0, |will| will.payload.len());
+        self.outbox.hold_beside(bytes + will);
+    }
+
+    /// Cuts off the largest holders of memory where there is too much in use. To be called now and then.
+    pub fn relieve(&self) {
+        self.outbox.relieve();
     }
 
     /// Where the client stands.
@@ -171,10 +212,89 @@ impl Session {
             if taken.first.is_some() || !taken.more || written >= bytes {
                 return if taken.more { Drained::More } else { Drained::Everything };
             }
+            let Some(generation) = taken.last_values else { continue };
+            loop {
+                if written >= bytes {
+                    return Drained::More;
+                }
+                match self.next_value(generation, now) {
+                    NextValue::Is(message) => written += self.write_last_value(&message, now, write),
+                    NextValue::None => break,
+                    NextValue::Later(wait) => return Drained::Later(wait),
+                }
+            }
         }
     }
 
-    /// Takes items that have about so many bytes, at most one last value among them, as its size is not known before.
+    /// Returns how many bytes these are.
+    fn write_last_value(
+        &self,
+        message: &Publication,
+        now: SystemTime,
+        write: &mut impl FnMut(&[&[u8]]),
+    ) -> usize {
+        let mut written = 0;
+        let is_sent = self.write_message(message, true, now, &mut |pieces: &[&[u8]]| {
+            written += pieces.iter().map(|piece| piece.len()).sum::<usize>();
+            write(pieces);
+        });
+        self.hub.figures.sent.add(u64::from(is_sent));
+        written
+    }
+
+    /// The next of the last values whose turn it is. It is looked up in steps that are counted, less those that were
+    /// delivered live.
+    pub(super) fn next_value(&mut self, generation: Generation, now: SystemTime) -> NextValue {
+        loop {
+            let Some(look_ups) = &mut self.look_ups else {
+                self.outbox.last_values_done();
+                return NextValue::None;
+            };
+            while let Some(channel) = look_ups.next(generation) {
+                if self.outbox.view.names(&channel.topic)
+                    && let Some(message) = channel.last_value_for(generation)
+                {
+                    return NextValue::Is(message);
+                }
+            }
+            if let Some(wait) = self.wait_for_steps(now) {
+                return NextValue::Later(wait);
+            }
+            if self.look_up(generation) == Progress::Done {
+                self.outbox.last_values_done();
+                return NextValue::None;
+            }
+        }
+    }
+
+    /// Whether the next steps have to wait, for the client's allowance or for the turn of others.
+    fn wait_for_steps(&mut self, now: SystemTime) -> Option<Duration> {
+        let (taken, found) = self.look_ups.as_ref()?.work();
+        let wait = self.allowance.look_up_waits(taken, found, now);
+        if wait.is_none() && self.turn < TURN {
+            return None;
+        }
+        self.turn = 0;
+        self.outbox.pause(if wait.is_some() { Pause::Allowance } else { Pause::Turn });
+        Some(wait.unwrap_or_default())
+    }
+
+    fn look_up(&mut self, generation: Generation) -> Progress {
+        let Some(look_ups) = &mut self.look_ups else { return Progress::Done };
+        let steps = TURN.saturating_sub(self.turn);
+        let progress = self.hub.with_index(|index| look_ups.go_on(generation, index, steps));
+        if look_ups.are_done() {
+            self.look_ups = None;
+        }
+        if let Progress::Went { steps, found } = progress {
+            let work = steps + found * A_LAST_VALUE;
+            self.allowance.took(work);
+            self.turn += work;
+        }
+        progress
+    }
+
+    /// Takes items that have about so many bytes.
     fn drain_once(&mut self, bytes: usize, now: SystemTime, write: &mut impl FnMut(&[&[u8]])) -> Taken {
         let mut items = std::mem::take(&mut self.taken);
         let taken = self.outbox.take(bytes, &mut items);
@@ -215,9 +335,7 @@ impl Session {
                 true
             }
             Item::Message(message) => self.write_message(message, false, now, write),
-            Item::LastValue(channel, generation) => channel
-                .last_value_for(*generation)
-                .is_some_and(|message| self.write_message(&message, true, now, write)),
+            Item::LastValues(_) => false,
         }
     }
 
@@ -259,6 +377,7 @@ impl Session {
 
     pub(super) fn set_will(&mut self, will: Option<Will>) {
         self.will = will;
+        self.holds(self.outside);
     }
 
     /// What becomes of a message that says nothing about it itself: who says it decides
@@ -284,18 +403,52 @@ impl Session {
         self.hub.subscriptions.held(&self.filters, &self.hub.settings.topic)
     }
 
-    /// Takes these filters in place of the ones held, and puts `reply` and then the last values of the topics that
-    /// were not named before into the outbox, all in one piece.
-    pub(super) fn subscribe(&mut self, filters: &[Filter], reply: Answer, last_values: LastValues) {
-        // Before any lock, as there may be a thousand of each.
+    /// Counts a request about the subscription that names so many filters, before it is looked at.
+    pub(super) fn count_request(&mut self, filters: usize, now: SystemTime) -> Result<(), Excess> {
+        self.allowance.request(STEPS_A_FRAME as usize + A_FILTER * (filters + self.filters.len()), now)
+    }
+
+    /// Makes room for these filters in place of the ones held. Nothing is changed before it is
+    /// [carried out](Self::carry_out), which has to follow.
+    pub(super) fn plan(&self, filters: Vec<Filter>, last_values: LastValues) -> Result<Change, TooMany> {
         let held = self.held();
-        let mut gone: HashMap<&Filter, Id> = held.iter().zip(self.filters.iter().copied()).collect();
-        let stays: Vec<Option<Id>> = filters.iter().map(|filter| gone.remove(filter)).collect();
-        let gone: Vec<Id> = gone.into_values().collect();
-        let new = filters.iter().zip(&stays).filter(|(_, stays)| stays.is_none());
-        let new: Vec<&Filter> = new.map(|(filter, _)| filter).collect();
+        let mut places: HashMap<&Filter, (usize, Id)> =
+            held.iter().zip(self.filters.iter().copied().enumerate()).collect();
+        let stays: Vec<_> = filters.iter().map(|filter| places.remove(filter).map(|(_, id)| id)).collect();
+        let mut gone: Vec<_> = places.into_values().collect();
+        gone.sort_unstable();
+        let change = Change { held, gone, filters, stays, last_values };
+        let new: Vec<&Filter> = change.new().collect();
+        // The filters of links are the operator's.
+        let is_bounded = self.client.side != Side::Link;
+        if last_values == LastValues::New
+            && let Some(look_ups) = &self.look_ups
+            && look_ups.stretches() + new.len() > self.hub.settings.filters.saturating_mul(REMEMBERED)
+        {
+            return Err(TooMany::Changes(look_ups.stretches()));
+        }
+        if is_bounded && new.iter().any(|filter| Branches::concern(filter.as_str())) {
+            Branches::check(change.filters.iter())?;
+        }
+        self.hub.subscriptions.reserve(&new, is_bounded)?;
+        Ok(change)
+    }
+
+    /// Changes the subscription, and puts the answer and then the place of the last values into the outbox, all in one
+    /// piece.
+    pub(super) fn carry_out(&mut self, change: Change, answer: Answer) {
+        let new: Vec<&Filter> = change.new().collect();
+        let gone: Vec<Id> = change.gone.iter().map(|(_, id)| *id).collect();
+        let is_wanted = match change.last_values {
+            LastValues::None => false,
+            LastValues::All => !change.filters.is_empty(),
+            LastValues::New => !new.is_empty(),
+        };
+        if change.last_values != LastValues::New || change.filters.is_empty() {
+            self.abandon_look_ups();
+        }
         let mut inside = self.outbox.lock();
-        match reply {
+        match answer {
             Answer::First(text) => inside.first.push_back(text),
             Answer::InLine(text) => {
                 let offered = inside.queue.offer(Item::Reply(text));
@@ -303,22 +456,60 @@ impl Session {
             }
             Answer::None => {}
         }
-        let (generation, ids) = self.hub.resubscribe(&self.outbox, &gone, &new);
-        let (found, looked_at) = match last_values {
-            LastValues::None => (Vec::new(), 0),
-            LastValues::All => self.hub.last_values(filters.iter(), std::iter::empty()),
-            LastValues::New => self.hub.last_values(new.iter().copied(), held.iter()),
-        };
-        self.allowance.looked_up(looked_at);
-        let named = names(if last_values == LastValues::New { filters } else { &[] });
-        inside.queue.keep_last_values(|topic| named.has_match(topic.as_str()));
-        for channel in found.into_iter().filter(|channel| self.outbox.view.names(&channel.topic)) {
-            inside.queue.offer(Item::LastValue(channel, generation));
+        let (mut generation, ids) = self.hub.resubscribe(&self.outbox, &gone, &new);
+        if is_wanted {
+            if new.is_empty() && gone.is_empty() {
+                generation = self.hub.subscriptions.renew();
+            }
+            inside.queue.put_last_values(generation, change.last_values == LastValues::All);
         }
         drop(inside);
         let mut ids = ids.into_iter();
-        self.filters = stays.into_iter().filter_map(|stays| stays.or_else(|| ids.next())).collect();
+        if is_wanted && change.last_values == LastValues::All {
+            let mut look_ups = LookUps::default();
+            look_ups.change(std::iter::empty(), change.filters.iter(), generation);
+            self.look_ups = Some(Box::new(look_ups));
+        } else if let Some(look_ups) = &mut self.look_ups {
+            look_ups.change(change.gone(), change.new(), generation);
+        } else if is_wanted {
+            let mut look_ups = LookUps::of(&change.held);
+            look_ups.change(change.gone(), change.new(), generation);
+            self.look_ups = Some(Box::new(look_ups));
+        }
+        self.filters = change.stays.into_iter().filter_map(|stays| stays.or_else(|| ids.next())).collect();
         self.outbox.wake();
+    }
+
+    fn abandon_look_ups(&mut self) {
+        if let Some(mut look_ups) = self.look_ups.take() {
+            self.hub.with_index(|index| look_ups.abandon(index));
+        }
+    }
+}
+
+/// A change of the subscription for which there is room.
+pub(super) struct Change {
+    held: Vec<Filter>,
+    /// Which of the held ones go, and what they are called.
+    gone: Vec<(usize, Id)>,
+    filters: Vec<Filter>,
+    /// What those are called that are held already.
+    stays: Vec<Option<Id>>,
+    last_values: LastValues,
+}
+
+impl Change {
+    /// The filters that are to be held.
+    pub(super) fn filters(&self) -> &[Filter] {
+        &self.filters
+    }
+
+    fn new(&self) -> impl Iterator<Item = &Filter> {
+        self.filters.iter().zip(&self.stays).filter(|(_, stays)| stays.is_none()).map(|(filter, _)| filter)
+    }
+
+    fn gone(&self) -> impl Iterator<Item = &Filter> {
+        self.gone.iter().filter_map(|(at, _)| self.held.get(*at))
     }
 }
 
@@ -346,6 +537,7 @@ pub(super) enum LastValues {
 impl Drop for Session {
     fn drop(&mut self) {
         let now = SystemTime::now();
+        self.abandon_look_ups();
         self.hub.resubscribe(&self.outbox, &self.filters, &[]);
         self.outbox.close();
         if let Some(will) = self.will.take() {

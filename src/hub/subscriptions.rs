@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
+use super::branches::{Branches, TooMany};
 use super::channel::Route;
+use super::generation::Generation;
 use super::outbox::{Outbox, SessionId};
 use super::trie::{Id, Trie};
 use crate::topic::{Filter, Limits, Topic};
@@ -16,6 +18,8 @@ pub(super) struct Subscriptions {
     filters: RwLock<Trie<Receivers>>,
     /// Grows with every change, inside the lock.
     generation: AtomicU64,
+    /// In how many ways the filters branch: what one message may cost to route. A leaf among the locks.
+    branches: Mutex<Branches>,
 }
 
 /// Outboxes by ascending id, each once. Two words, and nothing beside them as long as there is one only.
@@ -33,20 +37,36 @@ pub(super) enum Receivers {
 
 impl Default for Subscriptions {
     fn default() -> Self {
-        Self { filters: RwLock::default(), generation: AtomicU64::new(1) }
+        let generation = AtomicU64::new(Generation::FIRST.number());
+        Self { filters: RwLock::default(), generation, branches: Mutex::default() }
     }
 }
 
 impl Subscriptions {
     /// How often they have changed.
-    pub(super) fn generation(&self) -> u64 {
-        self.generation.load(Ordering::Acquire)
+    pub(super) fn generation(&self) -> Generation {
+        Generation::from_number(self.generation.load(Ordering::Acquire))
     }
 
-    /// Takes filters away from a reader and gives it others, in one step. Returns the generation that this made, and
-    /// by which ids the new ones are held until they are given back.
-    pub(super) fn change(&self, outbox: &Arc<Outbox>, gone: &[Id], new: &[&Filter]) -> (u64, Vec<Id>) {
+    /// Makes room for filters that a session is going to hold, all of them or none. Where it is not bounded there
+    /// always is.
+    pub(super) fn reserve(&self, new: &[&Filter], is_bounded: bool) -> Result<(), TooMany> {
+        if new.iter().any(|filter| Branches::concern(filter.as_str())) {
+            self.branches.lock().add(new, is_bounded)?;
+        }
+        Ok(())
+    }
+
+    /// Takes filters away from a reader and gives it others, for which there is [room](Self::reserve), in one step.
+    /// Returns the generation that this made, and by which ids the new ones are held until they are given back. Where
+    /// nothing changes there is none: everybody's routes would be looked for again.
+    pub(super) fn change(&self, outbox: &Arc<Outbox>, gone: &[Id], new: &[&Filter]) -> (Generation, Vec<Id>) {
+        if gone.is_empty() && new.is_empty() {
+            return (self.generation(), Vec::new());
+        }
         let mut filters = self.filters.write();
+        let branching = gone.iter().filter(|id| filters.has_plus(**id)).map(|id| filters.path(*id));
+        let branching: Vec<_> = branching.collect();
         for id in gone {
             filters.change_at(*id, |receivers| receivers.unwrap_or_default().without(outbox.id));
         }
@@ -54,7 +74,22 @@ impl Subscriptions {
             filters.change(filter.as_str(), |receivers| Some(receivers.unwrap_or_default().with(outbox)))
         });
         let held = held.collect();
-        (self.generation.fetch_add(1, Ordering::AcqRel) + 1, held)
+        let generation = self.next_generation();
+        drop(filters);
+        if !branching.is_empty() {
+            self.branches.lock().remove(branching.iter().map(String::as_str));
+        }
+        (generation, held)
+    }
+
+    /// A generation for somebody who wants the last values again of what it holds already.
+    pub(super) fn renew(&self) -> Generation {
+        let _filters = self.filters.write();
+        self.next_generation()
+    }
+
+    fn next_generation(&self) -> Generation {
+        Generation::from_number(self.generation.fetch_add(1, Ordering::AcqRel) + 1)
     }
 
     /// The filters that are held by these ids.
@@ -79,7 +114,13 @@ impl Subscriptions {
     /// Whether nobody holds anything.
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
-        self.filters.read().is_empty()
+        self.filters.read().is_empty() && self.branches.lock().is_empty()
+    }
+
+    /// How many nodes the walk goes through that finds who gets a message.
+    #[cfg(test)]
+    pub(super) fn steps_of_route(&self, topic: &str) -> usize {
+        self.filters.read().steps_of_match(topic)
     }
 }
 

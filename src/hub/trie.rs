@@ -1,7 +1,7 @@
 //! A tree of levels with something at its nodes. Pure: no lock, no clock, and any leaf.
 //!
 //! The hub keeps two of them: subscriptions under their filters, walked by the topic of a message, and last values
-//! under their topics, walked by the filter of a newcomer. What is removed leaves no node behind.
+//! under their topics, walked by the filters of a newcomer (`walk`). What is removed leaves no node behind.
 //!
 //! All nodes lie in one piece of memory and call each other by numbers. One table knows for all of them which child
 //! stands under which level; a node itself has but the first of its children, and each child its neighbours
@@ -11,7 +11,9 @@ mod levels;
 mod slots;
 #[cfg(test)]
 mod tests;
+mod walk;
 
+use std::collections::HashMap;
 use std::hash::BuildHasher;
 
 use foldhash::fast::RandomState;
@@ -21,6 +23,7 @@ use smallvec::{SmallVec, smallvec};
 use levels::{HASH, Levels, PLUS, shrink};
 pub use slots::Id;
 use slots::Slots;
+pub use walk::{Found, Walk, Walked};
 
 /// Paths are topics or filters: levels joined by `/`, with `+` and `#` as MQTT means them.
 #[derive(Debug)]
@@ -32,6 +35,8 @@ pub struct Trie<L> {
     by_level: HashTable<Id>,
     levels: Levels,
     leaves: usize,
+    /// Nodes at which walks rest, and how many do. They stay, even with nothing at or below them.
+    rests: HashMap<Id, u32, RandomState>,
     hasher: RandomState,
 }
 
@@ -65,6 +70,7 @@ impl<L> Default for Trie<L> {
             by_level: HashTable::new(),
             levels: Levels::default(),
             leaves: 0,
+            rests: HashMap::default(),
             hasher: RandomState::default(),
         }
     }
@@ -127,8 +133,19 @@ impl<L> Trie<L> {
         levels.join("/")
     }
 
+    /// Whether `+` stands in the path of a place where there is a leaf.
+    pub fn has_plus(&self, at: Id) -> bool {
+        std::iter::successors(Some(at), |at| self.nodes[*at].parent).any(|at| self.nodes[at].level == PLUS)
+    }
+
     /// Visits the leaf of every path that, read as a filter, matches this topic. Each leaf once.
     pub fn matching<'a>(&'a self, topic: &str, visit: &mut impl FnMut(&'a L)) {
+        self.matching_in_steps(topic, &mut || (), visit);
+    }
+
+    /// As [`matching`](Self::matching); `step` hears of each node that the walk goes through.
+    #[inline]
+    fn matching_in_steps<'a>(&'a self, topic: &str, step: &mut impl FnMut(), visit: &mut impl FnMut(&'a L)) {
         if self.is_empty() {
             return;
         }
@@ -138,6 +155,7 @@ impl<L> Trie<L> {
         let (mut here, mut below): (Front, Front) = (smallvec![None], Front::new());
         for level in topic.split('/').map(level) {
             for node in here.drain(..) {
+                step();
                 if wildcards {
                     self.hash(node)
                         .and_then(|hash| self.nodes[hash].leaf.as_ref())
@@ -154,77 +172,37 @@ impl<L> Trie<L> {
             std::mem::swap(&mut here, &mut below);
         }
         for node in here {
+            step();
             let hash = self.hash(node).map(|hash| &self.nodes[hash]);
             let leaves = [node.map(|node| &self.nodes[node]), hash].into_iter().flatten();
             leaves.filter_map(|node| node.leaf.as_ref()).for_each(&mut *visit);
         }
     }
 
-    /// Whether a path, read as a filter, matches this topic.
-    pub fn has_match(&self, topic: &str) -> bool {
-        let mut found = false;
-        self.matching(topic, &mut |_| found = true);
-        found
+    /// How many nodes [`matching`](Self::matching) goes through.
+    #[cfg(test)]
+    pub(super) fn steps_of_match(&self, topic: &str) -> usize {
+        let mut steps = 0;
+        self.matching_in_steps(topic, &mut || steps += 1, &mut |_| ());
+        steps
     }
 
-    /// Visits the leaf of every path that, read as a topic, is matched by this filter. Each leaf once.
-    /// Returns how many nodes it went through.
-    pub fn covered<'a>(&'a self, filter: &str, visit: &mut impl FnMut(&'a L)) -> usize {
-        let (mut here, mut below): (Front, Front) = (smallvec![None], Front::new());
-        let mut seen = 1;
-        for (depth, level) in filter.split('/').enumerate() {
-            let named = |child: &Id| depth > 0 || !self.levels.is_system(self.nodes[*child].level);
-            for node in here.drain(..) {
-                match level {
-                    "#" => {
-                        node.and_then(|node: Id| self.nodes[node].leaf.as_ref())
-                            .into_iter()
-                            .for_each(&mut *visit);
-                        for child in self.children(node).filter(named) {
-                            seen += self.each_under(child, visit);
-                        }
-                    }
-                    "+" => below.extend(self.children(node).filter(named).map(Some)),
-                    level => below
-                        .extend(self.levels.find(level).and_then(|level| self.child(node, level)).map(Some)),
-                }
-            }
-            seen += below.len();
-            std::mem::swap(&mut here, &mut below);
+    /// A walk rests at this node, which stays until the walk goes on.
+    fn rest(&mut self, at: Id) {
+        *self.rests.entry(at).or_default() += 1;
+    }
+
+    /// A walk rests here no longer.
+    fn leave(&mut self, at: Id) {
+        if let Some(others) = self.rests.get_mut(&at).filter(|count| **count > 1) {
+            *others -= 1;
+            return;
         }
-        here.into_iter().flatten().filter_map(|node| self.nodes[node].leaf.as_ref()).for_each(visit);
-        seen
-    }
-
-    /// Visits every leaf once.
-    pub fn each<'a>(&'a self, visit: &mut impl FnMut(&'a L)) {
-        self.nodes.iter().filter_map(|node| node.leaf.as_ref()).for_each(visit);
-    }
-
-    /// Visits every leaf of a node and of all that is below; returns how many nodes these are.
-    fn each_under<'a>(&'a self, top: Id, visit: &mut impl FnMut(&'a L)) -> usize {
-        let (mut at, mut seen) = (top, 0);
-        loop {
-            let node = &self.nodes[at];
-            node.leaf.iter().for_each(&mut *visit);
-            seen += 1;
-            match node.children.first.or_else(|| self.next_of(at, top)) {
-                Some(next) => at = next,
-                None => return seen,
-            }
+        self.rests.remove(&at);
+        if self.rests.is_empty() {
+            self.rests.shrink_to_fit();
         }
-    }
-
-    /// The node behind this one and all that is below it, as long as that is under `top`.
-    fn next_of(&self, mut at: Id, top: Id) -> Option<Id> {
-        while at != top {
-            let node = &self.nodes[at];
-            if node.after.is_some() {
-                return node.after;
-            }
-            at = node.parent?;
-        }
-        None
+        self.prune(at);
     }
 
     fn family(&self, parent: Option<Id>) -> Children {
@@ -300,7 +278,7 @@ impl<L> Trie<L> {
         let mut next = Some(at);
         while let Some(at) = next {
             let node = &self.nodes[at];
-            if node.leaf.is_some() || node.children.first.is_some() {
+            if node.leaf.is_some() || node.children.first.is_some() || self.rests.contains_key(&at) {
                 return;
             }
             next = node.parent;

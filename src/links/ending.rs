@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::backoff;
 use super::connection::Connection;
 use super::link::Link;
 use super::packets::TAKEN_OVER;
@@ -11,6 +10,9 @@ use super::packets::TAKEN_OVER;
 const STRIKES: u32 = 3;
 /// A connection that broke sooner than this after it was made may have broken over a message.
 const SHORT: Duration = Duration::from_secs(5);
+
+/// A connection that held for so long was a good one: the waits between attempts begin anew.
+const HELD: Duration = Duration::from_secs(3);
 
 /// Why a connection ended.
 pub(super) enum Ended {
@@ -30,7 +32,7 @@ impl Link {
         let held = connection.since.elapsed();
         // Two clients of one id throw each other out without end; they are not to do it at full speed.
         let is_contest = matches!(&ended, Ended::Closed(why) if why.starts_with(TAKEN_OVER));
-        if !is_contest && (held >= backoff::HELD || self.carried() > self.carried_before) {
+        if !is_contest && (held >= HELD || self.carried() > self.carried_before) {
             self.backoff.reset();
         }
         let broker = &self.settings.broker;

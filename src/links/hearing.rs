@@ -127,6 +127,7 @@ impl Link {
                 break;
             }
             if sum >= bytes
+                || matches!(remains.drained, Drained::Later(_))
                 || (self.is_connected && self.recall == Recall::Coming && heard.len() >= self.room())
             {
                 break;

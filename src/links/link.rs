@@ -8,7 +8,6 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::backoff::{self, Backoff};
 use super::connection::{self, CHUNK, Connection, Event, Sign};
 use super::ending::Ended;
 use super::estate::Estate;
@@ -19,10 +18,15 @@ use super::hearing::session;
 use super::packets::{Outgoing, Packet, Version};
 use super::queue::{GaveWay, Queue};
 use super::settings::LinkSettings;
+use crate::backoff::Backoff;
 use crate::hub::{Hub, LinkFigures, Relayed, Session};
 
 /// How long a link that is stopped goes on sending.
 pub const GRACE: Duration = Duration::from_secs(2);
+/// The span that the wait before a second attempt is drawn from.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+/// The longest such span.
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
 /// Filters in one SUBSCRIBE.
 const FILTERS: usize = 50;
 
@@ -80,7 +84,7 @@ impl Link {
             asked: HashMap::new(),
             strikes: 0,
             carried_before: 0,
-            backoff: Backoff::default(),
+            backoff: Backoff::new(FIRST_WAIT, LONGEST_WAIT),
             trouble: None,
             gave_way: None,
             settings,
@@ -108,7 +112,7 @@ impl Link {
                     }
                 }
             };
-            let wait = self.backoff.wait(backoff::random());
+            let wait = self.backoff.draw();
             self.complain(trouble, wait);
             if self.meanwhile(&stop, sleep(wait)).await.is_none() {
                 break;

@@ -1,13 +1,12 @@
 //! Links to MQTT brokers, one for each file of a folder. Floor 2: an edge, like the server, of which it knows nothing.
 //!
 //! Without a socket and without a file are [`rules`], [`payload`], [`queue`], [`flight`], [`stamp`], [`guard`],
-//! [`backoff`] and [`packets`]. [`file`] reads what a link is to do, `link` does it over a `connection`, and this file
+//! and [`packets`]. [`file`] reads what a link is to do, `link` does it over a `connection`, and this file
 //! watches the folder: a file that comes, changes or goes starts, restarts or stops its own link and no other.
 //!
 //! The folder is looked at every second or two rather than watched by the kernel: that is a few `stat`, and works on
 //! network drives, in containers and with every editor.
 
-pub mod backoff;
 mod carry;
 mod connection;
 mod ending;

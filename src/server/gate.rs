@@ -3,118 +3,236 @@
 
 use std::net::IpAddr;
 
-use axum::http::HeaderMap;
-use axum::http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN};
+use axum::http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN, USER_AGENT};
+use axum::http::{HeaderMap, HeaderName};
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use tokio_util::sync::CancellationToken;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
-use crate::access::{Access, LoginError, User};
+use super::App;
+use super::place::Place;
+use crate::access::{LoginError, SignedIn, User};
 use crate::config::WebOrigin;
+use crate::hub::Side;
+use crate::seldom::{Seldom, Times};
+use crate::topic::Base;
 
 /// The cookie of the page's sign-in.
-pub(crate) const COOKIE_NAME: &str = "hub_session";
+pub(super) const COOKIE_NAME: &str = "hub_session";
 
-/// Somebody who has been recognised.
-pub(crate) struct Guest {
-    pub(crate) user: User,
-    /// Fires when the sign-in that this rests on ends.
-    pub(crate) signed_out: Option<CancellationToken>,
-}
+/// Small boards leave out the padding.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
+);
 
 /// Why nobody was recognised.
-pub(crate) enum Stranger {
-    /// No credentials, or none that can be read. Usual for a browser's first try.
-    Unnamed,
+pub(super) enum Stranger {
+    /// No credentials, or none that can be read; the sentence says which. Usual for a browser's first try.
+    Unnamed(&'static str),
     /// The access refused.
     Refused(LoginError),
 }
 
-/// Recognises whoever sent these headers: by name and password where they are given, else by the cookie.
-pub(crate) async fn recognise(access: &Access, headers: &HeaderMap, from: IpAddr) -> Result<Guest, Stranger> {
-    if headers.contains_key(AUTHORIZATION) {
-        let (name, password) = basic(headers).ok_or(Stranger::Unnamed)?;
-        let user = access.login(from, &name, &password).await.map_err(Stranger::Refused)?;
-        return Ok(Guest { user, signed_out: None });
+impl App {
+    /// Recognises whoever sent these headers: by name and password where they are given, else by the cookie.
+    pub(super) async fn recognise(&self, headers: &HeaderMap, place: &Place) -> Result<SignedIn, Stranger> {
+        if headers.contains_key(AUTHORIZATION) {
+            let (name, password) = basic(headers).map_err(Stranger::Unnamed)?;
+            return self.login(place, &name, &password).await.map_err(Stranger::Refused);
+        }
+        self.signed_in_page(headers).ok_or(Stranger::Unnamed("name and password are needed"))
     }
-    let signed_in = cookie(headers).and_then(|token| access.web_session(token)).ok_or(Stranger::Unnamed)?;
-    Ok(Guest { user: signed_in.user, signed_out: Some(signed_in.ended) })
+
+    /// Who has signed in at the page that sent these headers. Another program on the same host name may have set a cookie
+    /// of our name, too, so each of them is tried.
+    pub(super) fn signed_in_page(&self, headers: &HeaderMap) -> Option<SignedIn> {
+        cookies(headers).find_map(|token| self.access.web_session(token))
+    }
+
+    /// Whether a browser's page may use the hub; the sentence says why not, and what to do.
+    pub(super) fn welcomes(&self, headers: &HeaderMap, place: &Place) -> Result<(), String> {
+        if !origin_is_welcome(headers, &self.settings.origins) {
+            static ORIGINS: Seldom = Seldom::new();
+            let origin = text(headers, ORIGIN);
+            if let Some(times) = self.counts_refused(&ORIGINS, &origin) {
+                tracing::warn!(
+                    ?origin, address = %place.address, %times,
+                    "page refused: if pages of this origin may use the hub, add it to server.origins"
+                );
+            }
+            return Err(format!(
+                "pages of the origin {origin:?} may not use the hub; if they may, add it to server.origins"
+            ));
+        }
+        if self.access.accounts().is_demo() && !calls_this_machine(headers) {
+            static HOSTS: Seldom = Seldom::new();
+            let host = text(headers, HOST);
+            if let Some(times) = self.counts_refused(&HOSTS, &host) {
+                tracing::warn!(
+                    ?host, address = %place.address, %times,
+                    "connection refused: the demo user is for this machine alone; set up accounts in users.file"
+                );
+            }
+            return Err(
+                "the demo user is for this machine alone: call it localhost, or set up accounts".into()
+            );
+        }
+        Ok(())
+    }
+
+    fn counts_refused(&self, kind: &Seldom, who: &str) -> Option<Times> {
+        self.hub.figures().connections_refused.add(1);
+        kind.again(who)
+    }
 }
 
-/// The token in the cookie of the page's sign-in.
-pub(crate) fn cookie(headers: &HeaderMap) -> Option<&str> {
+/// Whether a user may stand at a base; the sentence says why not.
+pub(super) fn may_stand(user: &User, base: &Base, side: Side) -> Result<(), &'static str> {
+    if !user.rights.may_use(base) {
+        return Err("this user may not use this base: no filter of the account reaches it");
+    }
+    if side == Side::Node && !user.rights.may_be_node(base) {
+        return Err("this user may not be the node of this base: it may not publish its presence");
+    }
+    Ok(())
+}
+
+/// The tokens in all cookies of the page's sign-in.
+pub(super) fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     headers
         .get_all(COOKIE)
         .iter()
         .filter_map(|header| header.to_str().ok())
         .flat_map(|header| header.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
-        .find_map(|(name, token)| (name == COOKIE_NAME).then_some(token))
+        .filter(|(name, _)| *name == COOKIE_NAME)
+        .map(|(_, token)| token)
 }
 
-/// Name and password (RFC 7617): split at the first colon, the name in UTF-8.
-fn basic(headers: &HeaderMap) -> Option<(String, Vec<u8>)> {
-    let header = headers.get(AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, encoded) = header.split_once(' ')?;
+/// Name and password (RFC 7617): split at the first colon, the name in UTF-8. The sentence says what is wrong.
+fn basic(headers: &HeaderMap) -> Result<(String, Vec<u8>), &'static str> {
+    const SCHEME: &str = "the header Authorization must be Basic and name:password in base64";
+    let header = headers.get(AUTHORIZATION).and_then(|header| header.to_str().ok()).ok_or(SCHEME)?;
+    let (scheme, encoded) = header.split_once(' ').ok_or(SCHEME)?;
     if !scheme.eq_ignore_ascii_case("basic") {
-        return None;
+        return Err(SCHEME);
     }
-    let pair = STANDARD.decode(encoded.trim()).ok()?;
-    let colon = pair.iter().position(|byte| *byte == b':')?;
+    let pair = BASE64.decode(encoded.trim()).map_err(|_| "what follows Basic is not base64")?;
+    let colon = pair.iter().position(|byte| *byte == b':');
+    let colon = colon.ok_or("there is no colon in the credentials: they are name:password in base64")?;
     let (name, password) = pair.split_at(colon);
-    Some((String::from_utf8(name.to_vec()).ok()?, password.get(1..)?.to_vec()))
+    let name = String::from_utf8(name.to_vec()).map_err(|_| "the name is not UTF-8")?;
+    Ok((name, password.get(1..).unwrap_or_default().to_vec()))
 }
 
 /// Whether the page that a browser runs may use the hub: the hub's own, or one that the configuration names. What
-/// says no origin is not a browser.
-pub(crate) fn origin_is_welcome(headers: &HeaderMap, named: &[WebOrigin]) -> bool {
+/// names no origin is not a browser.
+fn origin_is_welcome(headers: &HeaderMap, named: &[WebOrigin]) -> bool {
     let Some(origin) = headers.get(ORIGIN) else { return true };
     let Ok(origin) = origin.to_str() else { return false };
-    let own = host(headers).is_some_and(|host| {
-        origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://")) == Some(host)
-    });
-    own || named.iter().any(|named| named.as_str() == origin)
+    let page = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+    let own = page.zip(host(headers)).is_some_and(|(page, host)| is_same_host(page, host));
+    own || named.iter().any(|named| named.as_str() == origin) || is_a_devices(origin, headers)
+}
+
+/// Libraries for microcontrollers send this origin with every handshake. A page on disk, in a browser, does as well, but
+/// no page can send another `User-Agent` than its browser's.
+fn is_a_devices(origin: &str, headers: &HeaderMap) -> bool {
+    let agents = headers.get_all(USER_AGENT).iter().map(|agent| String::from_utf8_lossy(agent.as_bytes()));
+    origin == "file://"
+        && !agents.into_iter().any(|agent| agent.contains("Mozilla/") || agent.contains("Opera/"))
+}
+
+/// Whether both mean the same host and port. The names of this machine are one host.
+fn is_same_host(one: &str, other: &str) -> bool {
+    let ((name, port), (other_name, other_port)) = (name_and_port(one), name_and_port(other));
+    let is_local =
+        |name: &str| name.eq_ignore_ascii_case("localhost") || matches!(name, "127.0.0.1" | "[::1]");
+    one == other || (port == other_port && is_local(name) && is_local(other_name))
+}
+
+/// A host without its port, and the port with its colon.
+fn name_and_port(host: &str) -> (&str, &str) {
+    let after_address = host.find(']').map_or(0, |at| at + 1);
+    let rest = host.get(after_address..).unwrap_or_default();
+    host.split_at_checked(after_address + rest.find(':').unwrap_or(rest.len())).unwrap_or((host, ""))
 }
 
 /// Whether the client calls the hub by a name that only this machine can mean. A page of another site that has its
 /// own name resolve to 127.0.0.1 does not.
-pub(crate) fn calls_this_machine(headers: &HeaderMap) -> bool {
+pub(super) fn calls_this_machine(headers: &HeaderMap) -> bool {
     let Some(host) = host(headers) else { return false };
-    let name = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((address, _)) => address,
-        None => host.split(':').next().unwrap_or_default(),
-    };
+    let (name, _) = name_and_port(host);
+    let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
     name.eq_ignore_ascii_case("localhost")
-        || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+        || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// The port with its colon, where the hub is called by a name of this machine.
+pub(super) fn port_on_this_machine(headers: &HeaderMap) -> Option<&str> {
+    let host = host(headers).filter(|_| calls_this_machine(headers))?;
+    let (_, port) = name_and_port(host);
+    port.bytes().skip(1).all(|byte| byte.is_ascii_digit()).then_some(port)
 }
 
 fn host(headers: &HeaderMap) -> Option<&str> {
     headers.get(HOST)?.to_str().ok()
 }
 
+/// As much of a header as a log or an answer may repeat. Whoever writes it escapes it.
+fn text(headers: &HeaderMap, name: HeaderName) -> String {
+    let value = headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
+    value.unwrap_or_default().chars().take(128).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use axum::http::HeaderValue;
-    use axum::http::header::HeaderName;
 
     fn headers(pairs: &[(HeaderName, &str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (name.clone(), HeaderValue::from_str(value).unwrap())).collect()
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(name, HeaderValue::from_str(value).unwrap());
+        }
+        headers
     }
 
     #[test]
     fn a_name_ends_at_the_first_colon_and_the_password_may_hold_any_byte() {
         let read = |pair: &[u8]| {
-            let header = format!("Basic {}", STANDARD.encode(pair));
+            let header = format!("Basic {}", BASE64.encode(pair));
             basic(&headers(&[(AUTHORIZATION, &header)]))
         };
-        assert_eq!(read(b"clown:big:clown"), Some(("clown".to_owned(), b"big:clown".to_vec())));
-        assert_eq!(read("žlu:kůň℃".as_bytes()), Some(("žlu".to_owned(), "kůň℃".as_bytes().to_vec())));
-        assert_eq!(read(b"clown:"), Some(("clown".to_owned(), vec![])));
-        assert_eq!(read(b"u:\xe9"), Some(("u".to_owned(), vec![0xe9])));
-        assert_eq!(read(b"\xe9:p"), None);
-        assert_eq!(read(b"no colon"), None);
-        assert_eq!(basic(&headers(&[(AUTHORIZATION, "Bearer x")])), None);
+        assert_eq!(read(b"clown:big:clown"), Ok(("clown".to_owned(), b"big:clown".to_vec())));
+        assert_eq!(read("žlu:kůň℃".as_bytes()), Ok(("žlu".to_owned(), "kůň℃".as_bytes().to_vec())));
+        assert_eq!(read(b"clown:"), Ok(("clown".to_owned(), vec![])));
+        assert_eq!(read(b"u:\xe9"), Ok(("u".to_owned(), vec![0xe9])));
+    }
+
+    #[test]
+    fn credentials_that_cannot_be_read_are_told_what_is_wrong_with_them() {
+        let read = |header: &str| basic(&headers(&[(AUTHORIZATION, header)]));
+        let pair = Ok(("clown".to_owned(), b"bigclown".to_vec()));
+        for padded_or_not in
+            ["Basic Y2xvd246YmlnY2xvd24=", "Basic Y2xvd246YmlnY2xvd24", "bAsIc  Y2xvd246YmlnY2xvd24"]
+        {
+            assert_eq!(read(padded_or_not), pair, "{padded_or_not}");
+        }
+        for (header, word) in [
+            ("Bearer x", "must be Basic"),
+            ("Basic", "must be Basic"),
+            ("Basic clown:bigclown", "not base64"),
+            ("Basic bm8gY29sb24=", "no colon"),
+            ("Basic ", "no colon"),
+            ("Basic 6Tpw", "not UTF-8"),
+        ] {
+            let why = read(header).unwrap_err();
+            assert!(why.contains(word), "{header}: {why}");
+        }
     }
 
     #[test]
@@ -125,8 +243,8 @@ mod tests {
         assert!(named(&[], "hub.local:8080", "http://hub.local:8080"));
         assert!(named(&[], "hub.local", "https://hub.local"));
         assert!(!named(&[], "hub.local:8080", "http://hub.local:8081"));
-        assert!(!named(&[], "127.0.0.1:8080", "http://localhost:8080"));
         assert!(!named(&[], "hub.local", "null"));
+        assert!(!named(&[], "hub.local:8080", "http://localhost:8080"));
         assert!(!named(&[], "hub.local", "http://hub.local.evil.example"));
         assert!(origin_is_welcome(&headers(&[(HOST, "hub.local")]), &[]));
     }
@@ -143,9 +261,43 @@ mod tests {
     }
 
     #[test]
-    fn the_cookie_is_found_among_others() {
-        let found = |text: &str| cookie(&headers(&[(COOKIE, text)])).map(str::to_owned);
-        assert_eq!(found("a=b; hub_session=tok; c=d"), Some("tok".to_owned()));
-        assert_eq!(found("not_hub_session=tok"), None);
+    fn the_names_of_this_machine_are_one_host() {
+        let comes =
+            |host: &str, origin: &str| origin_is_welcome(&headers(&[(HOST, host), (ORIGIN, origin)]), &[]);
+        let names = ["localhost", "127.0.0.1", "[::1]"];
+        for (name, other) in names.iter().flat_map(|name| names.map(|other| (*name, other))) {
+            assert!(comes(&format!("{name}:8080"), &format!("http://{other}:8080")), "{name} {other}");
+            assert!(comes(name, &format!("http://{other}")), "{name} {other}");
+            assert!(!comes(&format!("{name}:8080"), &format!("http://{other}:8081")), "{name} {other}");
+        }
+        for other in ["127.0.0.1.evil.example", "localhost.evil.example", "127.0.0.2", "evil.example"] {
+            assert!(!comes("localhost:8080", &format!("http://{other}:8080")), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_page_on_disk_is_no_device_and_a_device_is_no_page() {
+        let comes = |agents: &[&str], origin: &str| {
+            let agents = agents.iter().map(|agent| (USER_AGENT, *agent));
+            let all: Vec<_> = [(HOST, "hub.local"), (ORIGIN, origin)].into_iter().chain(agents).collect();
+            origin_is_welcome(&headers(&all), &[])
+        };
+        for agents in [&[][..], &["arduino-WebSocket-Client"], &[""]] {
+            assert!(comes(agents, "file://"), "{agents:?}");
+            for origin in ["null", "file:///", "http://evil.example", "file://x"] {
+                assert!(!comes(agents, origin), "{agents:?} {origin}");
+            }
+        }
+        const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
+        assert!(!comes(&[FIREFOX], "file://"));
+        assert!(!comes(&["arduino-WebSocket-Client", FIREFOX], "file://"));
+    }
+
+    #[test]
+    fn every_cookie_of_our_name_is_found_among_others() {
+        let found = |text: &str| cookies(&headers(&[(COOKIE, text)])).map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(found("a=b; hub_session=tok; c=d"), ["tok"]);
+        assert_eq!(found("hub_session=bad; hub_session=tok"), ["bad", "tok"]);
+        assert_eq!(found("not_hub_session=tok"), [""; 0]);
     }
 }

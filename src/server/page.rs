@@ -66,6 +66,11 @@ pub(crate) fn file(path: &str, headers: &HeaderMap) -> Option<Response<Body>> {
     Some(response)
 }
 
+/// Whether there is a file at a path.
+pub(crate) fn is_there(path: &str) -> bool {
+    FILES.iter().any(|(name, _, _)| *name == path)
+}
+
 fn tag(content: &str) -> String {
     let mut hasher = FixedState::default().build_hasher();
     hasher.write(content.as_bytes());

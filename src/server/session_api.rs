@@ -1,4 +1,4 @@
-//! `/api/session`: how the page signs in, asks who it is, and signs out. JSON both ways; a wrong password is told
+//! `/api/session`: how the page signs in, asks who it is, and signs out. JSON both ways; a wrong password is answered
 //! without a challenge, as browsers would cover the page with a dialog of their own.
 
 use std::sync::Arc;
@@ -12,10 +12,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use super::gate::{self, COOKIE_NAME};
-use super::http::{retry_after, status_of};
-use super::{App, Visit};
+use super::App;
+use super::answer::{retry_after, status_of};
+use super::gate::{COOKIE_NAME, cookies};
+use super::place::Place;
 use crate::access::LoginError;
+use crate::seldom::Seldom;
 
 /// Name and password fit into this.
 const BODY: usize = 4096;
@@ -30,14 +32,14 @@ struct SignIn {
 
 pub(crate) async fn session(
     State(app): State<Arc<App>>,
-    Extension(visit): Extension<Arc<Visit>>,
+    Extension(place): Extension<Arc<Place>>,
     request: Request,
 ) -> Response<Body> {
-    if let Err(refused) = app.welcomes(request.headers()) {
-        return complaint(StatusCode::FORBIDDEN, "origin", refused);
+    if let Err(refused) = app.welcomes(request.headers(), &place) {
+        return complaint(StatusCode::FORBIDDEN, "origin", &refused);
     }
     let mut response = match *request.method() {
-        Method::POST => sign_in(&app, &visit, request).await,
+        Method::POST => sign_in(&app, &place, request).await,
         Method::GET => who(&app, request.headers()),
         Method::DELETE => sign_out(&app, request.headers()),
         _ => complaint(StatusCode::METHOD_NOT_ALLOWED, "method", "use POST, GET or DELETE"),
@@ -46,7 +48,7 @@ pub(crate) async fn session(
     response
 }
 
-async fn sign_in(app: &App, visit: &Visit, request: Request) -> Response<Body> {
+async fn sign_in(app: &App, place: &Place, request: Request) -> Response<Body> {
     let body = timeout(app.settings.handshake, to_bytes(request.into_body(), BODY)).await;
     let Ok(Ok(body)) = body else {
         return complaint(StatusCode::BAD_REQUEST, "body", "the body did not arrive, or is over 4096 bytes");
@@ -58,11 +60,11 @@ async fn sign_in(app: &App, visit: &Visit, request: Request) -> Response<Body> {
             "the body must be {\"name\": \"…\", \"password\": \"…\"}",
         );
     };
-    let user = match app.access.login(visit.address.ip(), &name, password.as_bytes()).await {
-        Ok(user) => user,
+    let signed_in = match app.login(place, &name, password.as_bytes()).await {
+        Ok(signed_in) => signed_in,
         Err(error) => return refused(error),
     };
-    match app.access.start_web_session(&user) {
+    match app.access.start_web_session(&signed_in) {
         Ok(session) => {
             let seconds = session.lasts.as_secs();
             let cookie = format!(
@@ -72,7 +74,10 @@ async fn sign_in(app: &App, visit: &Visit, request: Request) -> Response<Body> {
             (StatusCode::NO_CONTENT, [(SET_COOKIE, cookie)]).into_response()
         }
         Err(error) => {
-            tracing::error!(%error, "no session could be made");
+            static NO_SESSION: Seldom = Seldom::new();
+            if let Some(times) = NO_SESSION.again("") {
+                tracing::error!(%error, %times, "no session of a page could be made: pages cannot sign in");
+            }
             complaint(StatusCode::SERVICE_UNAVAILABLE, "busy", "no session could be made, try again")
         }
     }
@@ -91,7 +96,7 @@ fn refused(error: LoginError) -> Response<Body> {
 }
 
 fn who(app: &App, headers: &HeaderMap) -> Response<Body> {
-    if let Some(signed_in) = gate::cookie(headers).and_then(|token| app.access.web_session(token)) {
+    if let Some(signed_in) = app.signed_in_page(headers) {
         answer(
             StatusCode::OK,
             &json!({
@@ -110,7 +115,7 @@ fn who(app: &App, headers: &HeaderMap) -> Response<Body> {
 }
 
 fn sign_out(app: &App, headers: &HeaderMap) -> Response<Body> {
-    if let Some(token) = gate::cookie(headers) {
+    for token in cookies(headers) {
         app.access.end_web_session(token);
     }
     let cookie = format!("{COOKIE_NAME}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0");

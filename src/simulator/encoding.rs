@@ -1,4 +1,4 @@
-//! Bytes as text, the three ways of the raw I2C commands. The way is told by the look of the text.
+//! Bytes as text, the three ways of the raw I2C commands. The look of the text says which of them it is.
 
 use super::payload;
 

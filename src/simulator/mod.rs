@@ -1,9 +1,9 @@
 //! Simulated nodes: what a box of sensors would say, without the box.
 //!
 //! A [`Node`] is one of two kits: the `BigClown` Bridge Module of 2016, which speaks Clown.Model with values as
-//! `[number, unit]`, or a TOWER gateway with its radio nodes, which sends bare values. It answers frames and wakes
-//! by itself. There is no clock, no socket and no task in here: time is an argument, and whoever runs the node asks
-//! [`Node::next_wake`] when to come back.
+//! `[number, unit]`, or a TOWER gateway with its radio nodes, which sends bare values. It answers frames, and says readings
+//! when it is woken. There is no clock, no socket and no task in here: time is an argument, and [`Node::next_wake`] says
+//! when to wake it.
 //!
 //! The same seed, kit and inputs at the same moments give the same lines, byte for byte. Time may jump either way,
 //! by any amount: a wake does the work of one wake, never that of every interval that was missed. A moment more

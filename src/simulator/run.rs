@@ -2,21 +2,18 @@
 //! that the nodes themselves do without.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use futures_util::{SinkExt, StreamExt};
-use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::http::header::AUTHORIZATION;
-use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode};
-use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::{Kit, Line, Moment, Node};
+use crate::backoff::Backoff;
+use crate::client::{Address, Connection, Failure, Heard};
 use crate::hub::{Client, Drained, Found, Hub, Session};
-use crate::talk::Frames;
+use crate::seldom::Seldom;
+use crate::talk::{Frames, Request};
 
 /// Simulated time: where it began, and how fast it runs.
 #[derive(Debug, Clone, Copy)]
@@ -54,11 +51,11 @@ fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// What a kit says to open its transmission: the bridge listens as its firmware did, a gateway to its radio nodes.
-fn opening(kit: Kit) -> &'static str {
+/// What a kit asks for: the bridge listens as its firmware did, a gateway to its radio nodes.
+fn settings(kit: Kit) -> &'static str {
     match kit {
-        Kit::Bridge => r#"["clown.talk/-/config/set", {"filters": ["+/+/+", "+/+/+/+"], "retained": false}]"#,
-        Kit::Tower => r#"["clown.talk/-/config/set", {"filters": ["+/+/+/+/+"], "retained": false}]"#,
+        Kit::Bridge => r#"{"filters": ["+/+/+", "+/+/+/+"], "retained": false}"#,
+        Kit::Tower => r#"{"filters": ["+/+/+/+/+"], "retained": false}"#,
     }
 }
 
@@ -88,15 +85,18 @@ impl Running {
 
     /// Takes a message from the hub; its own language is not for the node.
     fn hear(&mut self, message: &str) -> Vec<Line> {
+        static REFUSED: Seldom = Seldom::new();
         let frames = Frames::of(message).filter_map(Result::ok);
-        let frames = frames.filter(|frame| !frame.topic.starts_with("clown.talk/"));
+        let frames = frames.filter(|frame| !Request::claims(&frame.topic));
         let lines = frames
             .flat_map(|frame| self.node.receive(&frame.topic, frame.payload, self.pace.now()))
             .collect();
         if self.node.refused() > self.logged_refusals {
             self.logged_refusals = self.node.refused();
-            if let Some(refusal) = self.node.last_refusal() {
-                tracing::debug!(%refusal, "the simulated node refused a frame");
+            if let Some(refusal) = self.node.last_refusal()
+                && let Some(times) = REFUSED.again("")
+            {
+                tracing::debug!(%refusal, %times, "a simulated node refused a frame");
             }
         }
         lines
@@ -107,8 +107,8 @@ impl Running {
 pub async fn in_hub(hub: Arc<Hub>, client: Client, kit: Kit, seed: u64, pace: Pace, stop: CancellationToken) {
     let mut session = hub.connect(client, SystemTime::now());
     let mut running = Running::new(kit, seed, pace);
-    tracing::info!(client = %session.name(), base = ?session.base(), ?kit, "simulated node is on");
-    say(&mut session, opening(kit));
+    tracing::debug!(client = %session.name(), base = ?session.base(), ?kit, "simulated node is on");
+    say(&mut session, &format!("[\"clown.talk/-/config/set\", {}]", settings(kit)));
     let mut lines = running.boot();
     loop {
         for line in lines.drain(..) {
@@ -120,6 +120,7 @@ pub async fn in_hub(hub: Arc<Hub>, client: Client, kit: Kit, seed: u64, pace: Pa
             () = sleep_until(running.next_wake()) => running.wake(),
             found = outbox.ready() => {
                 if found == Found::Overflow {
+                    // Once in the life of a node.
                     tracing::error!(client = %session.name(), "the simulated node was sent too much and is off");
                     return;
                 }
@@ -130,8 +131,11 @@ pub async fn in_hub(hub: Arc<Hub>, client: Client, kit: Kit, seed: u64, pace: Pa
 }
 
 fn say(session: &mut Session, frame: &str) {
-    if let Err(excess) = session.receive(frame, SystemTime::now()) {
-        tracing::error!(%excess, "the simulated node said too much");
+    static TOO_MUCH: Seldom = Seldom::new();
+    if let Err(excess) = session.receive(frame, SystemTime::now())
+        && let Some(times) = TOO_MUCH.again(&session.name())
+    {
+        tracing::error!(%excess, %times, "the simulated node said too much");
     }
 }
 
@@ -147,148 +151,110 @@ fn listen(session: &mut Session, running: &mut Running) -> Vec<Line> {
     lines
 }
 
-/// Where a hub is, and as whom to go there. Debug shows no password.
-#[derive(Clone)]
-pub struct Remote {
-    /// The URL of the socket, without user and password.
-    pub url: String,
-    /// The header `Authorization`, if there is one to be sent.
-    pub authorization: Option<String>,
+/// The nodes that one program runs at a hub, for its log: sixty that come or go together are one line, not sixty.
+#[derive(Debug)]
+pub struct Crowd {
+    nodes: usize,
+    connected: AtomicUsize,
 }
 
-impl std::fmt::Debug for Remote {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Remote").field("url", &self.url).finish_non_exhaustive()
+impl Crowd {
+    /// So many nodes, none of which is connected yet.
+    pub fn of(nodes: usize) -> Self {
+        Self { nodes, connected: AtomicUsize::new(0) }
+    }
+
+    fn came(&self, address: &Address) {
+        static ALL_CONNECTED: Seldom = Seldom::new();
+        let connected = self.connected.fetch_add(1, Ordering::Relaxed) + 1;
+        tracing::debug!(%address, connected, "simulated node is connected");
+        if connected == self.nodes
+            && let Some(times) = ALL_CONNECTED.again("")
+        {
+            tracing::info!(nodes = connected, %times, "all simulated nodes are connected");
+        }
+    }
+
+    fn went(&self, reason: &Failure) {
+        static LOST: Seldom = Seldom::new();
+        let connected = self.connected.fetch_sub(1, Ordering::Relaxed) - 1;
+        tracing::debug!(%reason, connected, "simulated node lost its connection");
+        if (connected + 1 == self.nodes || connected == 0)
+            && let Some(times) = LOST.again("")
+        {
+            let nodes = self.nodes;
+            tracing::warn!(%reason, connected, nodes, %times, "simulated nodes lost their connection and try again");
+        }
+    }
+
+    fn does_not_come(&self, reason: &str) {
+        static NOT_CONNECTED: Seldom = Seldom::new();
+        if let Some(times) = NOT_CONNECTED.again("") {
+            let connected = self.connected.load(Ordering::Relaxed);
+            let nodes = self.nodes;
+            tracing::warn!(reason, connected, nodes, %times, "simulated nodes cannot connect and try again");
+        }
     }
 }
 
-/// Why it makes no sense to try again.
-#[derive(Debug, thiserror::Error)]
-pub enum Refused {
-    /// The hub said no.
-    #[error("{url}: the hub answered {status}: {advice}")]
-    Status {
-        /// Where.
-        url: String,
-        /// What it said.
-        status: u16,
-        /// What to do.
-        advice: &'static str,
-    },
-    /// The address makes no sense.
-    #[error("{url}: {reason}")]
-    Address {
-        /// Which.
-        url: String,
-        /// Why.
-        reason: String,
-    },
-}
-
-/// Runs a node as a client of a hub until the stop sign, connecting again for as long as it takes.
+/// Runs a node as a client of a hub until the stop sign, connecting again for as long as it takes. The error is one that
+/// another attempt would not change.
 pub async fn at_remote(
-    remote: Remote,
+    address: Address,
     kit: Kit,
     seed: u64,
     pace: Pace,
+    crowd: Arc<Crowd>,
     stop: CancellationToken,
-) -> Result<(), Refused> {
-    const SHORTEST: Duration = Duration::from_millis(500);
+) -> Result<(), Failure> {
+    const FIRST: Duration = Duration::from_secs(1);
     const LONGEST: Duration = Duration::from_secs(30);
     let mut running = Running::new(kit, seed, pace);
     let mut pending = running.boot();
-    let mut wait = SHORTEST;
+    let mut backoff = Backoff::new(FIRST, LONGEST);
     loop {
-        let socket = tokio::select! {
+        let opened = tokio::select! {
             () = stop.cancelled() => return Ok(()),
-            socket = connect(&remote) => socket,
+            opened = Connection::open(&address, true, settings(kit)) => opened,
         };
-        match socket {
-            Ok(socket) => {
-                tracing::info!(url = remote.url, ?kit, "simulated node is connected");
-                wait = SHORTEST;
-                let mut socket = socket;
-                tokio::select! {
+        match opened {
+            Ok(mut connection) => {
+                crowd.came(&address);
+                backoff.reset();
+                let lost = tokio::select! {
                     () = stop.cancelled() => {
-                        let _ = timeout(GOOD_BYE, socket.close(None)).await;
+                        connection.close().await;
                         return Ok(());
                     }
-                    () = converse(&mut socket, kit, &mut running, std::mem::take(&mut pending)) => {}
-                }
-                tracing::warn!(url = remote.url, "connection lost, trying again");
+                    lost = converse(&mut connection, &mut running, std::mem::take(&mut pending)) => lost,
+                };
+                crowd.went(&lost);
             }
-            Err(Failure::Final(refused)) => return Err(refused),
-            Err(Failure::Passing(reason)) => {
-                tracing::warn!(url = remote.url, reason, "cannot connect, trying again in {wait:?}");
-            }
+            Err(Failure::Lost(reason)) => crowd.does_not_come(&reason),
+            Err(refused @ (Failure::Refused(_) | Failure::Address(_))) => return Err(refused),
         }
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
-            () = sleep(wait) => {}
+            () = sleep(backoff.draw()) => {}
         }
-        wait = (wait * 2).min(LONGEST);
     }
 }
-
-enum Failure {
-    Final(Refused),
-    Passing(String),
-}
-
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
-
-async fn connect(remote: &Remote) -> Result<Socket, Failure> {
-    const DEADLINE: Duration = Duration::from_secs(10);
-    let address = |reason: String| Failure::Final(Refused::Address { url: remote.url.clone(), reason });
-    let mut request =
-        remote.url.as_str().into_client_request().map_err(|error| address(error.to_string()))?;
-    if let Some(authorization) = &remote.authorization {
-        let mut value = HeaderValue::from_str(authorization).map_err(|error| address(error.to_string()))?;
-        value.set_sensitive(true);
-        request.headers_mut().insert(AUTHORIZATION, value);
-    }
-    match timeout(DEADLINE, connect_async(request)).await {
-        Ok(Ok((socket, _))) => Ok(socket),
-        Ok(Err(Error::Http(response))) => Err(refused(remote, response.status())),
-        Ok(Err(Error::Url(error))) => Err(address(error.to_string())),
-        Ok(Err(error)) => Err(Failure::Passing(error.to_string())),
-        Err(_) => Err(Failure::Passing("no answer in 10 s".to_owned())),
-    }
-}
-
-fn refused(remote: &Remote, status: StatusCode) -> Failure {
-    let advice = match status {
-        StatusCode::UNAUTHORIZED => "check the user and the password in the URL",
-        StatusCode::FORBIDDEN => "this user may not be a node there, ask whoever runs the hub",
-        StatusCode::NOT_FOUND => "check the path of the URL, or leave it out",
-        _ => return Failure::Passing(format!("the hub answered {status}")),
-    };
-    Failure::Final(Refused::Status { url: remote.url.clone(), status: status.as_u16(), advice })
-}
-
-/// How long the hub may take to hear our good-bye.
-const GOOD_BYE: Duration = Duration::from_secs(1);
 
 /// Talks until the connection is lost.
-async fn converse(socket: &mut Socket, kit: Kit, running: &mut Running, mut lines: Vec<Line>) {
-    if socket.send(Message::text(opening(kit))).await.is_err() {
-        return;
-    }
+async fn converse(connection: &mut Connection, running: &mut Running, mut lines: Vec<Line>) -> Failure {
     loop {
-        for line in lines.drain(..) {
-            if socket.feed(Message::text(line.to_string())).await.is_err() {
-                return;
-            }
-        }
-        if socket.flush().await.is_err() {
-            return;
+        let frames: Vec<_> = lines.drain(..).map(|line| line.to_string()).collect();
+        if !frames.is_empty()
+            && let Err(lost) = connection.speaker.say(frames.join("\n")).await
+        {
+            return lost;
         }
         lines = tokio::select! {
             () = sleep_until(running.next_wake()) => running.wake(),
-            message = socket.next() => match message {
-                Some(Ok(Message::Text(text))) => running.hear(&text),
-                Some(Ok(Message::Close(_)) | Err(_)) | None => return,
-                Some(Ok(_)) => Vec::new(),
+            heard = connection.listener.next() => match heard {
+                Ok(Heard::Text(text)) => running.hear(&text),
+                Ok(Heard::Closed) => return Failure::Lost("the hub closed the connection".to_owned()),
+                Err(lost) => return lost,
             },
         };
     }

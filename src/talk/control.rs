@@ -1,14 +1,17 @@
 //! The language that a client and the hub speak about the connection itself: [`Request`] in, [`Reply`] out.
 //! Every topic that starts with `clown.talk/` belongs to it (`docs/protocol.md`, clauses 3, 4 and 5.2).
+//!
+//! The hub writes a [`Reply`], and a client reads it by the same type, so that a word cannot have two spellings.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
 
-use super::timestamp;
-use crate::topic::Limits;
+use super::{Frame, timestamp};
+
+mod wire;
 
 /// How many characters of a topic or filter an error repeats.
 const SHOWN: usize = 64;
@@ -117,10 +120,23 @@ fn name(name: String) -> Result<String, String> {
     if name.chars().count() > MAX_NAME {
         return Err(format!("key name has more than {MAX_NAME} characters"));
     }
-    if name.trim().is_empty() || name.chars().any(char::is_control) {
-        return Err("key name must have a visible character and no control character".to_owned());
+    if name.trim().is_empty() || name.chars().any(|c| c.is_control() || is_unseen(c)) {
+        return Err(
+            "key name must have a visible character, and no control, format or bidi character".to_owned()
+        );
     }
     Ok(name)
+}
+
+/// Whether a character changes how the text around it is shown and is not seen itself: Unicode's categories Cf, Zl and
+/// Zp, and the fillers that look like a blank. A name with one could pass for another in a log.
+fn is_unseen(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}'
+        | '\u{8e2}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0e}'
+        | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1343f}'
+        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// The keys of a request's payload. Unknown ones are left alone, `null` is the same as absent.
@@ -139,134 +155,154 @@ impl<'t> Keys<'t> {
     }
 }
 
-/// What the hub says to a client about its connection.
-#[derive(Debug, Clone, PartialEq)]
+/// What the hub says to a client about its connection. Each variant is named by its topic.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Reply {
     /// The transmission is open, or its settings are replaced.
+    #[serde(rename = "clown.talk/-/config/ok")]
     ConfigOk(Welcome),
     /// Nothing was changed.
+    #[serde(rename = "clown.talk/-/config/error")]
     ConfigError {
         /// Why.
+        #[serde(default)]
         reason: String,
         /// The filters at fault, if any.
+        #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "wire::each_shown")]
         filters: Vec<String>,
     },
     /// These are the filters now.
+    #[serde(rename = "clown.talk/-/subscription/ok")]
     SubscriptionOk {
         /// Relative to the base, in the order in which they were asked for.
+        #[serde(default)]
         filters: Vec<String>,
     },
     /// Nothing was changed.
+    #[serde(rename = "clown.talk/-/subscription/error")]
     SubscriptionError {
         /// Why.
+        #[serde(default)]
         reason: String,
         /// The filters at fault, if any.
+        #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "wire::each_shown")]
         filters: Vec<String>,
     },
     /// The message is routed, and kept if it was to be kept.
+    #[serde(rename = "clown.talk/-/publish/ok")]
     PublishOk {
         /// The JSON text of the publisher's `id`.
+        #[serde(with = "wire::json_text")]
         id: String,
+        /// Whether there is nothing to be said about it; else the message passed where its sender may think that it is
+        /// the last value now (clause 5.2).
+        #[serde(default = "wire::yes", skip_serializing_if = "wire::is_yes")]
+        kept: bool,
     },
     /// The frame was no frame, or the message was refused.
+    #[serde(rename = "clown.talk/-/publish/error")]
     PublishError(PublishRefused),
     /// Readings that were left out because newer ones of the same topic followed.
+    #[serde(rename = "clown.talk/-/skipped")]
     Skipped {
         /// How many since this was last told.
         count: u64,
     },
+    /// The last line of a stream, which has no close frame.
+    #[serde(rename = "clown.talk/-/close")]
+    Close {
+        /// As in a close frame of a WebSocket.
+        code: u16,
+        /// Why.
+        reason: String,
+    },
 }
 
 /// Why a frame led to nothing.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct PublishRefused {
+    /// The JSON text of the publisher's `id`, where it could be read.
+    #[serde(skip_serializing_if = "Option::is_none", with = "wire::json_text_if_any")]
+    pub id: Option<String>,
     /// The sentence for the publisher.
     pub reason: String,
-    /// The JSON text of the publisher's `id`, where it could be read.
-    pub id: Option<String>,
     /// Byte offset from the start of the frame.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<usize>,
     /// The topic, where it could be read.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "wire::shown_if_any")]
     pub topic: Option<String>,
 }
 
-/// What `config/ok` tells: the five keys of the 2016 firmware, then what this hub adds.
-#[derive(Debug, Clone, PartialEq)]
+/// What `config/ok` tells: the five keys of the 2016 firmware in their order, which a person compares with the manual, then
+/// what this hub adds. Another hub may leave out any of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
 pub struct Welcome {
-    /// When this hub was started.
-    pub started: SystemTime,
+    /// Whether messages are acknowledged as the firmware did it, which it never did.
+    pub ack: bool,
+    /// What kind of device answers.
+    pub device: String,
+    /// As the firmware counted them.
+    pub capabilities: u32,
+    /// When the hub was started.
+    pub firmware_datetime: String,
+    /// Its version, with a `v` in front.
+    pub firmware_release: String,
     /// Where the connection stands; empty for the root.
     pub base: String,
     /// What the hub calls the connection in its logs.
     pub name: String,
-    /// Bytes that one message may have.
-    pub message_bytes: usize,
-    /// Bytes and levels that a topic may have.
-    pub topic: Limits,
+    /// What the hub takes.
+    pub limits: HubLimits,
+}
+
+/// What a hub tells of its limits.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct HubLimits {
     /// Filters that a connection may hold.
-    pub filters: usize,
-    /// Frames that a connection may send in a second; `None` where there is no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filters: Option<usize>,
+    /// Bytes of one message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message_bytes: Option<usize>,
+    /// Messages in a second, with a burst of two seconds' worth.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub messages_per_second: Option<u32>,
+    /// Bytes of a topic.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub topic_bytes: Option<usize>,
+    /// Levels of a topic.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub topic_levels: Option<usize>,
 }
 
 impl Reply {
     /// The frame, without a line feed.
     pub fn text(&self) -> String {
-        let (topic, payload) = match self {
-            Self::ConfigOk(welcome) => ("config/ok", welcome.payload()),
-            Self::ConfigError { reason, filters } => ("config/error", complaint(reason, filters)),
-            Self::SubscriptionOk { filters } => {
-                ("subscription/ok", json!({ "filters": filters }).to_string())
-            }
-            Self::SubscriptionError { reason, filters } => ("subscription/error", complaint(reason, filters)),
-            Self::PublishOk { id } => ("publish/ok", format!("{{\"id\": {id}}}")),
-            Self::PublishError(refused) => ("publish/error", refused.payload()),
-            Self::Skipped { count } => ("skipped", format!("{{\"count\": {count}}}")),
-        };
-        format!("[\"clown.talk/-/{topic}\", {payload}]")
+        wire::text(self)
+    }
+
+    /// What the hub says in this frame; `None` where it is somebody's message. An error is a word that this program does
+    /// not know or cannot read, as of a hub that is newer.
+    pub fn read(frame: &Frame<'_>) -> Option<Result<Self, serde_json::Error>> {
+        Request::claims(&frame.topic).then(|| wire::read(&frame.topic, frame.payload))
     }
 }
 
 impl Welcome {
-    /// Written by hand to keep the order of the firmware's keys, which a person compares with the manual.
-    fn payload(&self) -> String {
-        let mut limits = json!({
-            "message-bytes": self.message_bytes,
-            "topic-bytes": self.topic.max_bytes,
-            "topic-levels": self.topic.max_levels,
-            "filters": self.filters,
-        });
-        if let (Some(limit), Some(limits)) = (self.messages_per_second, limits.as_object_mut()) {
-            limits.insert("messages-per-second".to_owned(), limit.into());
+    /// What this hub tells of itself.
+    pub fn of_this_hub(started: SystemTime) -> Self {
+        Self {
+            device: "hub".to_owned(),
+            capabilities: 1,
+            firmware_datetime: timestamp::seconds(started),
+            firmware_release: concat!("v", env!("CARGO_PKG_VERSION")).to_owned(),
+            ..Self::default()
         }
-        format!(
-            "{{\"ack\": false, \"device\": \"hub\", \"capabilities\": 1, \"firmware-datetime\": \"{}\", \
-             \"firmware-release\": \"v{}\", \"base\": {}, \"name\": {}, \"limits\": {limits}}}",
-            timestamp::seconds(self.started),
-            env!("CARGO_PKG_VERSION"),
-            Value::from(self.base.as_str()),
-            Value::from(self.name.as_str()),
-        )
     }
-}
-
-impl PublishRefused {
-    fn payload(&self) -> String {
-        let mut keys = Vec::new();
-        keys.extend(self.id.as_ref().map(|id| format!("\"id\": {id}")));
-        keys.push(format!("\"reason\": {}", Value::from(self.reason.as_str())));
-        keys.extend(self.at.map(|at| format!("\"at\": {at}")));
-        keys.extend(self.topic.as_ref().map(|topic| format!("\"topic\": {}", Value::from(shown(topic)))));
-        format!("{{{}}}", keys.join(", "))
-    }
-}
-
-fn complaint(reason: &str, filters: &[String]) -> String {
-    let filters: Vec<_> = filters.iter().map(|filter| shown(filter)).collect();
-    if filters.is_empty() {
-        return format!("{{\"reason\": {}}}", Value::from(reason));
-    }
-    format!("{{\"reason\": {}, \"filters\": {}}}", Value::from(reason), Value::from(filters))
 }
 
 /// A stranger's text, cut to what an answer or a log line may repeat of it.
@@ -275,82 +311,4 @@ pub fn shown(text: &str) -> &str {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn configure(payload: &str) -> Result<Configure, String> {
-        Configure::parse(payload)
-    }
-
-    #[test]
-    fn the_empty_request_of_2016_leaves_every_default() {
-        assert_eq!(
-            Request::parse("clown.talk/-/config/set", "{}"),
-            Ok(Request::Configure(Configure::default()))
-        );
-    }
-
-    #[test]
-    fn every_key_of_a_config_request_is_read_and_unknown_ones_are_ignored() {
-        let read = configure(
-            r##"{"filters": ["#"], "retained": false, "echo": true, "options": true, "batch": 50, "conflate": true,
-                "will": ["state", {"on": 20.10}], "name": "kitchen", "colour": "red"}"##,
-        )
-        .unwrap();
-        assert_eq!(read.filters.as_deref(), Some(&["#".to_owned()][..]));
-        assert_eq!((read.retained, read.echo, read.options), (Some(false), Some(true), Some(true)));
-        assert_eq!((read.batch, read.conflate), (Some(Duration::from_millis(50)), Some(true)));
-        assert_eq!(read.will, Some(("state".to_owned(), r#"{"on": 20.10}"#.to_owned())));
-        assert_eq!(read.name.as_deref(), Some("kitchen"));
-    }
-
-    #[test]
-    fn a_key_of_the_wrong_type_is_named_with_what_it_should_be() {
-        for (payload, reason) in [
-            ("[]", "the payload must be an object"),
-            (r#"{"filters": "a"}"#, "key filters must be an array of strings"),
-            (r#"{"retained": 1}"#, "key retained must be true or false"),
-            (r#"{"batch": -1}"#, "key batch must be a whole number of milliseconds"),
-            (r#"{"batch": "50"}"#, "key batch must be a whole number of milliseconds"),
-            (r#"{"will": {}}"#, "key will must be [topic, payload] or null"),
-            (r#"{"will": ["a"]}"#, "key will must be [topic, payload] or null"),
-            (r#"{"name": " "}"#, "key name must have a visible character and no control character"),
-            (r#"{"name": "a\nb"}"#, "key name must have a visible character and no control character"),
-        ] {
-            assert_eq!(configure(payload).unwrap_err(), reason, "{payload}");
-        }
-        assert!(configure(&format!(r#"{{"name": "{}"}}"#, "ž".repeat(65))).unwrap_err().contains("64"));
-    }
-
-    #[test]
-    fn a_subscription_request_needs_filters() {
-        let error = |payload| Request::parse("clown.talk/-/subscription/set", payload).unwrap_err();
-        assert!(matches!(error("{}"), RequestError::Subscription(reason) if reason.contains("missing")));
-        assert!(matches!(error("7"), RequestError::Subscription(reason) if reason.contains("object")));
-        assert_eq!(Request::parse("clown.talk/-/nonsense", "{}"), Err(RequestError::UnknownTopic));
-    }
-
-    #[test]
-    fn replies_are_frames() {
-        let refused = PublishRefused {
-            reason: "topic is \"empty\"".to_owned(),
-            id: Some("7".to_owned()),
-            at: Some(1),
-            topic: Some("x".repeat(70)),
-        };
-        for reply in [
-            Reply::ConfigError { reason: "no".to_owned(), filters: vec![] },
-            Reply::SubscriptionOk { filters: vec!["a/\"b".to_owned()] },
-            Reply::SubscriptionError { reason: "no".to_owned(), filters: vec!["a/#/b".to_owned()] },
-            Reply::PublishOk { id: "\"x\"".to_owned() },
-            Reply::PublishError(refused),
-            Reply::Skipped { count: 3 },
-        ] {
-            let read: (String, serde_json::Map<String, Value>) = serde_json::from_str(&reply.text()).unwrap();
-            assert!(Request::claims(&read.0), "{}", read.0);
-        }
-        let text =
-            Reply::PublishError(PublishRefused { reason: "no".to_owned(), ..Default::default() }).text();
-        assert_eq!(text, r#"["clown.talk/-/publish/error", {"reason": "no"}]"#);
-    }
-}
+mod tests;

@@ -1,53 +1,59 @@
 //! What the name of a topic says about its message: the four shapes of Clown.Model.
 
-/// The shape of a message, read off its topic relative to the base of whoever sent it
-/// (`docs/protocol.md`, clause 6.1).
+/// The shape of a message: its topic shows it (`docs/protocol.md`, clause 6.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// A measurement or a state: worth keeping, and worth replacing by a newer one.
+    /// A measurement or a state: worth keeping, and worth replacing by a newer one. Whatever is none of the others.
     Reading,
-    /// Asks a node to do or to say something: last level `set`, `get`, `list`, `update` or `scan`.
+    /// Asks a node to do or to say something, as `relay/i2c0-3b/set`.
     Command,
-    /// Answers a request: last level `ok` or `error`.
+    /// Answers a request, as `thermometer/i2c0-48/config/ok`.
     Answer,
-    /// Something happened: one level under the base, such as `boot`.
+    /// Something happened, as `boot`.
     Notification,
 }
 
 impl Kind {
-    /// The shape of a message on `relative`, a topic relative to its sender's base.
-    pub fn of(relative: &str) -> Self {
-        let (levels_before, last) =
-            relative.rsplit_once('/').map_or((false, relative), |(_, last)| (true, last));
+    /// The shape of a message on this topic: of a node the topic relative to its base, of a dashboard the whole topic.
+    pub fn of(topic: &str) -> Self {
+        let Some((before, last)) = topic.rsplit_once('/') else {
+            return match topic {
+                "boot" | "presence" | "$sub" => Self::Notification,
+                _ => Self::Reading,
+            };
+        };
         match last {
-            "set" | "get" | "list" | "update" | "scan" => Self::Command,
-            "ok" | "error" => Self::Answer,
-            _ if levels_before => Self::Reading,
-            _ => Self::Notification,
+            "ok" | "error" if is_request(before) => Self::Answer,
+            "attach" | "attach-failure" | "detach" | "found" if before.is_empty() => Self::Notification,
+            _ if is_command(before, last) => Self::Command,
+            _ => Self::Reading,
         }
     }
+}
+
+/// Whether `last` is a command behind these levels. Two words, and not one, where makers use the one for readings, too.
+fn is_command(before: &str, last: &str) -> bool {
+    let is_behind = |words: &[&str]| words.contains(&last_level(before));
+    match last {
+        "set" | "get" => true,
+        "list" | "update" | "scan" => before.contains('/'),
+        "start" | "stop" => is_behind(&["pairing-mode", "automatic-pairing", "scan"]),
+        "add" | "remove" => is_behind(&["nodes", "alias"]),
+        "purge" => is_behind(&["nodes"]),
+        "clear" => is_behind(&["screen"]),
+        _ => false,
+    }
+}
+
+/// Whether what stands before `ok` or `error` was asked for: only then is it an answer. `press/error` is a reading.
+fn is_request(topic: &str) -> bool {
+    last_level(topic) == "config"
+        || topic.rsplit_once('/').is_some_and(|(before, last)| is_command(before, last))
+}
+
+fn last_level(topic: &str) -> &str {
+    topic.rsplit_once('/').map_or(topic, |(_, last)| last)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::Kind;
-
-    #[test]
-    fn the_last_level_tells_commands_and_answers_from_readings() {
-        for (topic, kind) in [
-            ("boot", Kind::Notification),
-            ("thermometer/i2c0-48", Kind::Reading),
-            ("836d1983718a/thermometer/0:0/temperature", Kind::Reading),
-            ("relay/i2c0-3b/set", Kind::Command),
-            ("thermometer/i2c0-48/config/update", Kind::Command),
-            ("i2c/0/config/scan", Kind::Command),
-            ("i2c/0/config/scan/ok", Kind::Answer),
-            ("-/-/config/list", Kind::Command),
-            ("-/-/config/list/ok", Kind::Answer),
-            ("co2-sensor/i2c0-38/config/error", Kind::Answer),
-            ("set", Kind::Command),
-        ] {
-            assert_eq!(Kind::of(topic), kind, "{topic}");
-        }
-    }
-}
+mod tests;

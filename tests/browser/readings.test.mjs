@@ -30,8 +30,26 @@ test("topics belong to their node", () => {
 });
 
 test("commands, answers and notifications are no values", () => {
-  for (const event of ["a/set", "a/relay/1/get", "a/-/-/config/list/ok", "a/x/config/interval", "a/boot"]) assert.ok(isEvent(event), event);
-  for (const value of ["a/relay/1", "a/led/-/state", "settings/x"]) assert.ok(!isEvent(value), value);
+  const events = [
+    "a/set", "a/relay/1/get", "a/x/config/interval", "a/x/config/error", "a/boot", "a/-/-/config/list", "a/-/-/config/list/ok",
+    "nodes/bridge/0/boot", "nodes/bridge/0/i2c/0/config/scan/ok", "node/836d1983718a/lcd/-/screen/clear", "gateway//pairing-mode/start",
+    "plugin/led-strip/data/set/error", "gateway//found", "gateway/usb-dongle/alias/set/ok",
+  ];
+  for (const event of events) assert.ok(isEvent(event), event);
+  const values = [
+    "a/relay/1", "a/led/-/state", "settings/x", "a/temperature", "a/press/error", "node/836d1983718a/soil-sensor/-/error",
+    "a/shopping/list", "a/pump/start", "a/press/boot", "temperature", "set", "boots",
+  ];
+  for (const value of values) assert.ok(!isEvent(value), value);
+});
+
+test("a reading that is called like a request is a value of its node, whose base its presence tells", () => {
+  const readings = new Readings();
+  readings.take(frame("home/attic/presence", { state: "online", since: new Date(START).toISOString() }));
+  assert.equal(readings.take(frame("home/attic/shopping/list", 3)).reading.base, "home/attic");
+  assert.equal(readings.take(frame("home/attic/press/error", "E12 paper")).reading.base, "home/attic");
+  assert.equal(readings.take(frame("home/attic/set", 1)), null);
+  assert.equal(readings.take(frame("home/attic/boot", {})), null);
 });
 
 test("decimals follow the unit and never exceed what was sent", () => {

@@ -21,20 +21,22 @@ async fn a_frame_that_is_none_is_answered_with_the_place_and_the_connection_stay
         ("[]", 1, "topic"),
         ("[1, 2]", 1, "topic, must be a string"),
         ("[\"a\"]", 4, "no payload"),
-        ("[\"a\", nan]", 6, "not JSON"),
+        ("[\"a\", nan]", 6, "nan is not JSON: send null"),
         ("[\"a\", 1, []]", 9, "options, must be an object"),
         ("[\"a\", 1, null]", 9, "options, must be an object"),
         ("[\"a\", 1, {}, 4]", 11, "two or three elements"),
         ("[\"a\", 1", 7, "ends too early"),
         ("[\"a\", {\"b\": 1]", 13, "not JSON"),
-        ("[\"a\", 01]", 7, "not JSON"),
-        ("[\"a\", 'b']", 6, "not JSON"),
+        ("[\"a\", .5]", 6, "must not begin with a point: send 0.5, not .5"),
+        ("[\"a\", 01]", 6, "must not begin with a zero"),
+        ("[\"a\", 'b']", 6, "single quotes"),
+        ("[\"a\", \"b\u{0}\"]", 8, "NUL byte"),
+        ("{\"topic\": \"a\", \"payload\": 1}", 0, "array and not an object: [\"topic\", payload]"),
         ("[\"a\", 1] x", 9, "text after the end"),
         ("[\"a\", 1][\"b\", 2]", 8, "text after the end"),
         ("[\"a\", \"\\x\"]", 7, "unknown escape"),
         ("[\"a\", \"tab\there\"]", 10, "control character"),
         ("[\"\\ud800\", 1]", 1, "unknown escape"),
-        ("\u{feff}[\"a\", 1]", 0, "a frame is a JSON array"),
     ] {
         let answer = refused(&mut client, frame).await;
         assert_eq!(answer["at"], at, "{frame}: {answer}");
@@ -42,6 +44,24 @@ async fn a_frame_that_is_none_is_answered_with_the_place_and_the_connection_stay
     }
     client.hears_nothing().await;
     bystander.is_undisturbed().await;
+}
+
+#[tokio::test]
+async fn a_frame_is_taken_with_the_marks_that_devices_and_editors_put_around_it() {
+    let hub = Hub::demo();
+    let mut reader = Client::open(&hub, "/talk", r#"{"filters": ["n/t/a"]}"#).await;
+    let mut device = Client::open(&hub, "/talk/n?side=node", r#"{"filters": []}"#).await;
+    for (frame, payload) in [
+        ("[\"t/a\",1]\u{0}", 1),
+        ("[\"t/a\",2]\u{0}\u{0}\n", 2),
+        ("\u{feff}[\"t/a\",3]", 3),
+        ("\u{feff}[\"t/a\",4]\r\n\u{0}[\"t/a\",5]\n\u{0}", 4),
+    ] {
+        device.say(frame).await;
+        assert_eq!(reader.hear().await, format!("[\"n/t/a\", {payload}]"));
+    }
+    assert_eq!(reader.hear().await, "[\"n/t/a\", 5]");
+    device.hears_nothing().await;
 }
 
 #[tokio::test]
@@ -92,19 +112,25 @@ async fn what_the_rules_do_not_allow_is_forbidden_and_the_connection_stays() {
         let answer = refused(&mut client, &format!(r#"["{topic}", 1, {{"id": "x"}}]"#)).await;
         assert_eq!(
             (&answer["reason"], &answer["id"], &answer["topic"]),
-            (&"forbidden".into(), &"x".into(), &topic.into())
+            (&"forbidden: this takes the right publish".into(), &"x".into(), &topic.into())
         );
     }
     let answer = refused(&mut client, r#"["a/b/set", 1, {"retain": true, "id": 7}]"#).await;
-    assert_eq!((&answer["reason"], &answer["id"]), (&"forbidden".into(), &7.into()));
+    assert_eq!(
+        (&answer["reason"], &answer["id"]),
+        (&"forbidden: this takes the right retain".into(), &7.into())
+    );
     for filter in ["#", "bystander/#", "+/b", "$SYS/#"] {
         let request = format!(r#"["clown.talk/-/subscription/add", {{"filters": ["a/b", "{filter}"]}}]"#);
         let answer = client.asks(&request, "subscription/error").await;
-        assert_eq!(answer, serde_json::json!({"reason": "forbidden", "filters": [filter]}));
+        assert_eq!(
+            answer,
+            serde_json::json!({"reason": "forbidden: this takes the right subscribe", "filters": [filter]})
+        );
     }
     let answer =
         client.asks(r#"["clown.talk/-/config/set", {"will": ["bystander/thing", 1]}]"#, "config/error").await;
-    assert_eq!(answer["reason"], "key will: forbidden");
+    assert_eq!(answer["reason"], "key will: forbidden: this takes the right publish");
     let answer = client.asks(r#"["clown.talk/-/subscription/get", {}]"#, "subscription/ok").await;
     assert_eq!(answer["filters"], serde_json::json!(["a/#"]));
     client.publish("a/b/set", "1").await;

@@ -50,13 +50,13 @@ fn the_commands_that_talk_to_a_hub() {
           --count <N>         End after so many messages
           --for <TIME>        End after this time, as 500ms, 10s, 2m or 1h
           --retained <WHICH>  Print last values `only` and end, or leave them out (`no`)
+          --raw               Print all as it came, without escapes; for pipes and files only
           --reconnect         Connect again when the hub goes away
           --url <URL>         ws://USER:PASSWORD@HOST:PORT/BASE; else CLOWN_HUB_URL, else url in
                               ~/.config/clown-hub/client.toml
       -h, --help              Print help
 
     Examples:
-      clown-hub sub
       clown-hub sub 'thermometer/#' relay/+ --format json --count 10
       clown-hub sub --retained only --format csv --timestamps > now.csv
 
@@ -77,8 +77,8 @@ fn the_commands_that_talk_to_a_hub() {
                             ~/.config/clown-hub/client.toml
       -h, --help            Print help
 
-    What counts as the answer to a/b/set: a/b/ok, a/b/error, a/b/set/ok, a/b/set/error, or the state
-    that follows, a/b.
+    What counts as the answer to a/b/set: a/b/ok, a/b/error, a/b/set/ok, a/b/set/error, or the state a/b
+    that was asked for.
 
     Examples:
       clown-hub req relay/i2c0-3b/set '{"state": true}'
@@ -174,7 +174,7 @@ fn the_commands_that_work_on_files() {
 
     Arguments:
       <USER>   The account
-      <DEED>   What they would do [possible values: publish, subscribe]
+      <DEED>   What they would do [possible values: publish, retain, subscribe]
       <TOPIC>  The topic they would publish to, or the filter they would subscribe to
 
     Options:
@@ -262,39 +262,6 @@ fn the_commands_that_run_or_measure_a_hub_and_the_small_ones() {
       clown-hub serve --set limits.filters=50
 
     Exit codes: 0 done, 1 something broke, 2 a mistake in what was asked, 3 refused, 4 no answer in time
-    "##);
-    assert_snapshot!(help("bench"), @r##"
-    Put a hub on this machine under load and count what comes back
-
-    Usage: clown-hub bench [OPTIONS] <SCENARIO>
-
-    Arguments:
-      <SCENARIO>  What is done
-
-    Options:
-          --readers <N>          Connections that read [fanout: 1000, fanin: 4, filters and unmatched:
-                                 100, stall: 10, mixed: 5]
-          --devices <N>          Connections that publish, or do nothing [fanin: 1000, idle: 10000,
-                                 mixed: 200]
-          --burst <B>            Messages published at once [fanout: 1, stall: 32]
-          --filters <F>          Filters of all readers together [filters and unmatched: 100000]
-          --seconds <SECONDS>    How long is measured [mixed: 20, else 3]
-          --rounds <N>           Runs of each target, in turns; medians are printed [default: 1, with
-                                 --vs 3]
-          --url <URL>            A hub that runs already
-          --pid <PID>            The process of that hub
-          --vs <URL_OR_COMMAND>  What to compare with
-          --json                 Print one JSON object
-      -h, --help                 Print help (see more with '--help')
-
-    fanout: 1 publisher, N readers, bursts of B     filters: F wildcard filters, M match a message
-    fanin: N devices, wildcard readers, a rate      stall: one of N readers stops, the data do not
-    roundtrip: operator, device, operator           mixed: a day of a house in so many seconds
-    idle: N connections that do nothing             retained: V last values under N bases
-    unmatched: F filters match nothing, M match all
-
-    Example: clown-hub bench fanout --readers 100 --burst 32 --vs target/release/examples/floor
-    All options: clown-hub bench --help
     "##);
     assert_snapshot!(help("user hash"), @r##"
     Ask for a password and print its hash, for `password` in users.toml

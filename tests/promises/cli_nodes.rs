@@ -60,7 +60,7 @@ async fn a_node_is_listed_with_its_values_also_from_its_own_base() {
 fn what_is_no_command_is_not_sent() {
     let ran = run(&["req", "relay/i2c0-3b", "1"], "");
     assert_eq!(ran.code, Some(2));
-    assert_snapshot!(ran.stderr, @"clown-hub: relay/i2c0-3b is no command, whose last level is set, get, list, update or scan; to send it all the same, use pub");
+    assert_snapshot!(ran.stderr, @"clown-hub: relay/i2c0-3b is no command: a command names what it is for and ends with /set, /get, /list, /update or /scan; type: clown-hub req relay/i2c0-3b/set 1 (or, to send it all the same: clown-hub pub relay/i2c0-3b 1)");
 }
 
 #[tokio::test]

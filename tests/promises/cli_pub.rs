@@ -87,7 +87,8 @@ async fn what_the_hub_refuses_is_told_with_topic_and_reason() {
     let refused = run(&["pub", "--url", &url], "[\"home/a\", 1]\n[\"cellar/a\", 2]\n[\"home/b\", 3]\n");
     assert_eq!(refused.code, Some(3));
     assert_snapshot!(refused.stderr, @r"
-    clown-hub: cellar/a: forbidden
+    clown-hub: cellar/a: forbidden: this takes the right publish
+    clown-hub: no filter in `publish` of this account names the topic; `clown-hub access explain USER publish TOPIC` says what it may
     clown-hub: 1 of 3 messages were refused
     ");
     assert_eq!(reader.hear().await, r#"["home/a", 1]"#);
@@ -101,7 +102,7 @@ async fn lines_that_are_no_messages_are_told_and_harm_no_other() {
     let ran = publish(&hub, &[], "[\"a\", 1]\nhello\n[\"a/+\", 1]\n[\"clown.talk/-/x\", 1]\n[\"b\", 1]\n");
     assert_eq!(ran.code, Some(2));
     assert_snapshot!(ran.stderr, @r#"
-    clown-hub: line 2: a frame is a JSON array: [topic, payload] (at byte 0); a line is a frame, as ["lamp/set", {"on": true}]
+    clown-hub: line 2: a frame is a JSON array: ["topic", payload] (at byte 0); a line is a frame, as ["lamp/set", {"on": true}]
     clown-hub: line 3: topic "a/+": wildcard at byte 2: a topic names one thing, '+' and '#' are for filters
     clown-hub: line 4: topic "clown.talk/-/x": what begins with clown.talk/ is between this program and the hub
     clown-hub: 3 lines were no messages and left out; the other 2 were published
@@ -114,7 +115,7 @@ async fn lines_that_are_no_messages_are_told_and_harm_no_other() {
 fn a_payload_that_is_no_json_is_told_how_to_be() {
     let ran = run(&["pub", "lamp", "it's on"], "");
     assert_eq!(ran.code, Some(2));
-    assert_snapshot!(ran.stderr, @r#"clown-hub: the payload is not JSON: expected value at line 1 column 1; a text goes in double quotes, and those in single ones for the shell: '"it'\''s on"'; an object is written as '{"state": true}'"#);
+    assert_snapshot!(ran.stderr, @r#"clown-hub: the payload is JSON, so a text is in double quotes, and those in single ones for the shell; type: clown-hub pub lamp '"it'\''s on"'"#);
 }
 
 #[tokio::test]

@@ -235,6 +235,23 @@ async fn who_asks_for_it_gets_the_newest_reading_of_a_batch_every_command_and_th
 }
 
 #[tokio::test]
+async fn a_command_of_a_dashboard_that_stands_at_the_lamp_itself_never_gives_way() {
+    let hub = Hub::demo();
+    let mut node = Client::open(
+        &hub,
+        "/talk/house?side=node",
+        r#"{"batch": 300, "conflate": true, "filters": ["lamp/#"]}"#,
+    )
+    .await;
+    let mut dashboard = Client::open(&hub, "/talk/house/lamp", r#"{"filters": []}"#).await;
+    dashboard.say("[\"set\", true]\n[\"set\", false]\n[\"config/ok\", 1]\n[\"config/ok\", 2]").await;
+    let message = node.hear().await;
+    let lines: Vec<_> = message.split('\n').collect();
+    let (set, ok) = ("[\"lamp/set\", ", "[\"lamp/config/ok\", ");
+    assert_eq!(lines, [format!("{set}true]"), format!("{set}false]"), format!("{ok}1]"), format!("{ok}2]")]);
+}
+
+#[tokio::test]
 async fn a_will_is_published_when_the_client_vanishes_and_not_when_it_says_good_bye() {
     let hub = Hub::with(&["server.line_listen=127.0.0.1:0"]);
     let mut reader = Client::open(&hub, "/talk", r#"{"filters": ["n/state/+"]}"#).await;

@@ -58,6 +58,35 @@ async fn readings_of_a_node_are_kept_and_nothing_that_happens() {
 }
 
 #[tokio::test]
+async fn the_first_reading_of_a_makers_node_is_there_for_who_comes_later() {
+    let hub = Hub::demo();
+    let mut node = Client::open(&hub, "/talk/home/attic?side=node", r#"{"filters": []}"#).await;
+    for (topic, payload) in [
+        ("temperature", "21.5"),
+        ("press/error", "\"E12 paper\""),
+        ("836d1983718a/soil-sensor/-/error", "3"),
+        ("set", "5"),
+        ("shopping/list", "[]"),
+    ] {
+        node.publish(topic, payload).await;
+    }
+    // Its presence is the hub's word, whatever the node says.
+    node.publish("presence", "\"here\"").await;
+    assert_eq!(
+        kept(&hub).await,
+        [
+            "[\"home/attic/836d1983718a/soil-sensor/-/error\", 3]",
+            "[\"home/attic/press/error\", \"E12 paper\"]",
+            "[\"home/attic/set\", 5]",
+            "[\"home/attic/shopping/list\", []]",
+            "[\"home/attic/temperature\", 21.5]",
+        ]
+    );
+    let mut late = Client::open(&hub, "/talk", r#"{"filters": ["home/attic/presence"]}"#).await;
+    assert!(late.hear().await.contains("online"));
+}
+
+#[tokio::test]
 async fn one_message_may_say_otherwise_and_null_clears() {
     let hub = Hub::demo();
     let mut node = Client::open(&hub, "/talk/n?side=node", r#"{"filters": []}"#).await;
@@ -87,7 +116,10 @@ async fn a_user_without_the_right_may_not_say_what_is_kept() {
     let mut node = Client::open_as(&hub, "anna", "/talk/a?side=node", r#"{"filters": []}"#).await;
     for retain in ["true", "false"] {
         let frame = format!(r#"["b/c", 1, {{"id": 1, "retain": {retain}}}]"#);
-        assert_eq!(node.asks(&frame, "publish/error").await["reason"], "forbidden");
+        assert_eq!(
+            node.asks(&frame, "publish/error").await["reason"],
+            "forbidden: this takes the right retain"
+        );
     }
     node.publish("b/c", "2").await;
     let mut late = Client::open_as(&hub, "anna", "/talk/a", r#"{"filters": ["b/c"]}"#).await;

@@ -89,6 +89,10 @@ async fn states(client: &mut Client) -> [Value; 2] {
 async fn what_is_no_frame_is_answered_and_what_the_bridge_cannot_use_leaves_it_silent_and_as_it_was() {
     let hub = Hub::with(&["simulator.run=on", "simulator.towers=0"]);
     let path = "/auth/clown-talk-server_nodes_bridge_0";
+    // The node says how it stands when it comes; only after that are its words answers.
+    let mut early = Client::open(&hub, path, r#"{"filters": ["relay/i2c0-3b", "led/-"]}"#).await;
+    early.two().await;
+    early.two().await;
     let filters = r#"{"filters": ["relay/i2c0-3b", "led/-", "+/+/config/+"], "retained": false}"#;
     let mut client = Client::open(&hub, path, filters).await;
     let mut other = Client::open(&hub, path, r##"{"filters": ["#"], "retained": false}"##).await;

@@ -7,7 +7,7 @@ use std::process::Stdio;
 use argon2::password_hash::{PasswordHasher, SaltString};
 use insta::assert_snapshot;
 
-use crate::support::{binary, run_to_the_end, user};
+use crate::support::{Client, Hub, binary, run_to_the_end, user};
 
 /// What standard error says to these arguments; paths and ports made the same for everybody.
 fn mistake(args: &[&str]) -> String {
@@ -85,7 +85,7 @@ fn every_mistake_in_the_configuration_is_told_at_once() {
 
 #[test]
 fn the_demo_user_is_for_this_machine_alone() {
-    assert_snapshot!(mistake(&["--listen", "0.0.0.0:0"]), @"clown-hub: refusing to listen on 0.0.0.0:0 with the demo user clown, whose password everybody knows: set up accounts in config/users.toml (see config/users.toml.example and `clown-hub user hash`), or listen on 127.0.0.1");
+    assert_snapshot!(mistake(&["--listen", "0.0.0.0:0"]), @"clown-hub: refusing to listen on 0.0.0.0:0 with the demo user clown, whose password everybody knows: make an account in config/users.toml with `clown-hub user add NAME --subscribe '#' --publish '#'`, or listen on 127.0.0.1");
     let lines = ["--listen", "127.0.0.1:0", "--set", "server.line_listen=[::]:0"];
     assert!(mistake(&lines).starts_with("clown-hub: refusing to listen on [::]:0 with the demo user clown"));
 }
@@ -95,7 +95,7 @@ fn the_demo_password_opens_nothing_that_others_can_reach() {
     let salt = SaltString::from_b64("c29tZXNhbHRzYWx0").unwrap();
     let hash = argon2::Argon2::default().hash_password(b"bigclown", &salt).unwrap().to_string();
     let users = format!("[[user]]\nname = \"clown\"\npassword = {hash:?}\nsubscribe = [\"#\"]\n");
-    assert_snapshot!(mistake_in_users(&users, &["--listen", "0.0.0.0:0"]), @"clown-hub: refusing to listen on 0.0.0.0:0: the account clown has the demo password, which everybody knows; give it another one with `clown-hub user hash`, or listen on 127.0.0.1");
+    assert_snapshot!(mistake_in_users(&users, &["--listen", "0.0.0.0:0"]), @"clown-hub: refusing to listen on 0.0.0.0:0: the account clown has the demo password, which everybody knows; give it another one with `clown-hub user passwd clown`, or listen on 127.0.0.1");
     let refused = run_to_the_end(&["user", "hash"], "bigclown\n");
     assert_eq!(refused.status.code(), Some(2));
     assert_snapshot!(String::from_utf8(refused.stderr).unwrap(), @r#"clown-hub: "bigclown" is the password of the demo account, and everybody knows it: choose another"#);
@@ -117,7 +117,9 @@ fn first_words(args: &[&str]) -> String {
     hub.wait().unwrap();
     says.read_to_string(&mut text).unwrap();
     let port = text.split("127.0.0.1:").nth(1).and_then(|rest| rest.split('/').next()).unwrap().to_owned();
-    text.replace(&port, "PORT").replace(env!("CARGO_PKG_VERSION"), "VERSION")
+    text.replace(&port, "PORT")
+        .replace(args.get(1).unwrap_or(&"USERS"), "USERS")
+        .replace(env!("CARGO_PKG_VERSION"), "VERSION")
 }
 
 #[test]
@@ -126,7 +128,7 @@ fn the_first_words_of_a_hub_say_where_everything_is() {
     Clown Hub VERSION
       page       http://clown:bigclown@127.0.0.1:PORT/
       demo user  clown, password bigclown, from this machine only
-      WebSocket  ws://clown:bigclown@127.0.0.1:PORT/auth/clown-talk-server_nodes_bridge_0
+      WebSocket  ws://clown:bigclown@127.0.0.1:PORT/talk/nodes/bridge/0
       new board  http://clown:bigclown@127.0.0.1:PORT/diagnostics
       simulated  nodes/bridge/0 and 1 more
     ");
@@ -137,15 +139,27 @@ fn the_first_words_of_a_hub_say_where_everything_is() {
     assert_snapshot!(first_words(&users), @r"
     Clown Hub VERSION
       page       http://127.0.0.1:PORT/
-      WebSocket  ws://USER:PASSWORD@127.0.0.1:PORT/auth/clown-talk-server_nodes_bridge_0
+      accounts   1 in USERS; the demo user is off
+      WebSocket  ws://USER:PASSWORD@127.0.0.1:PORT/talk/nodes/bridge/0
     ");
     let on = ["--set", "diagnostics.enabled=true"];
     assert_snapshot!(first_words(&[users, on].concat()), @r"
     Clown Hub VERSION
       page       http://127.0.0.1:PORT/
-      WebSocket  ws://USER:PASSWORD@127.0.0.1:PORT/auth/clown-talk-server_nodes_bridge_0
+      accounts   1 in USERS; the demo user is off
+      WebSocket  ws://USER:PASSWORD@127.0.0.1:PORT/talk/nodes/bridge/0
       new board  http://127.0.0.1:PORT/diagnostics
     ");
+}
+
+#[tokio::test]
+async fn sixty_simulated_nodes_are_one_line_of_the_log() {
+    let hub = Hub::with(&["simulator.run=on", "simulator.bridges=60", "simulator.towers=0"]);
+    hub.logs("simulated nodes are on nodes=60 first=\"nodes/bridge/0\"").await;
+    let mut reader = Client::open(&hub, "/talk", r#"{"filters": ["nodes/bridge/59/presence"]}"#).await;
+    reader.hear().await;
+    let log = hub.log();
+    assert_eq!(log.lines().filter(|line| line.contains("simulated")).count(), 1, "{log}");
 }
 
 #[test]
@@ -180,7 +194,7 @@ fn wrong_arguments_are_told_with_the_way_out() {
 
     For more information, try '--help'.
     ");
-    assert_snapshot!(mistake(&["sim", "http://hub"]), @"clown-hub: the URL: the URL of a hub begins with ws://; write ws://USER:PASSWORD@HOST:PORT/BASE");
+    assert_snapshot!(mistake(&["sim", "http://hub"]), @"clown-hub: the URL: the URL of a hub begins with ws://; write ws://hub:8080");
 }
 
 #[test]
@@ -206,7 +220,6 @@ fn help_says_what_there_is() {
       req          Send a command and print its answer
       nodes        List the nodes
       sim          Run simulated nodes as clients of a hub
-      bench        Put a hub on this machine under load and count what comes back
       bridge       Work on links to MQTT brokers
       user         Work on accounts
       access       Ask what an account may do
@@ -247,22 +260,23 @@ fn help_says_what_there_is() {
     assert_snapshot!(help(&["sim", "-h"]), @r#"
     Run simulated nodes as clients of a hub
 
-    Usage: clown-hub sim [OPTIONS] <URL>
-
-    Arguments:
-      <URL>  The hub, as ws://USER:PASSWORD@HOST:PORT; with a path it is used as it is, for one node
+    Usage: clown-hub sim [OPTIONS]
 
     Options:
           --kit <KIT>       Which hardware [default: bridge] [possible values: bridge, tower]
           --base <TOPIC>    Where the first node stands; the next ones count on from its last level
-                            [default: nodes/bridge/0, or node for a TOWER]
+                            [default: the base of the URL, else nodes/bridge/0, or node for a TOWER]
           --nodes <N>       How many nodes [default: 1]
           --seed <N>        The same seed gives the same readings [default: 1]
           --speed <FACTOR>  How fast time runs: 60 makes an hour of a minute [default: 1]
+          --url <URL>       ws://USER:PASSWORD@HOST:PORT/BASE; else CLOWN_HUB_URL, else url in
+                            ~/.config/clown-hub/client.toml
       -h, --help            Print help (see more with '--help')
 
     Example:
-      clown-hub sim ws://clown:bigclown@127.0.0.1:8080 --base nodes/bridge/7 --nodes 3
+      clown-hub sim --url ws://clown:bigclown@127.0.0.1:8080 --base nodes/bridge/7 --nodes 3
+
+    Exit codes: 0 done, 1 something broke, 2 a mistake in what was asked, 3 refused, 4 no answer in time
     "#);
     assert_eq!(help(&["--version"]), concat!("clown-hub ", env!("CARGO_PKG_VERSION")));
 }

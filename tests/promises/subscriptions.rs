@@ -98,9 +98,12 @@ async fn the_hubs_own_figures_go_to_the_root_and_to_whoever_names_them() {
     all.hears_nothing().await;
     below.hears_nothing().await;
     let answer = named.asks(r#"["$SYS/hub/version", 1]"#, "publish/error").await;
-    assert_eq!(answer["reason"], "forbidden");
+    assert_eq!(answer["reason"], "forbidden: this takes the right publish");
     let answer = named.asks(r#"["$SYS", 1, {"id": 3}]"#, "publish/error").await;
-    assert_eq!((&answer["reason"], &answer["id"]), (&"forbidden".into(), &3.into()));
+    assert_eq!(
+        (&answer["reason"], &answer["id"]),
+        (&"forbidden: this takes the right publish".into(), &3.into())
+    );
 }
 
 #[tokio::test]

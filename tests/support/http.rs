@@ -81,8 +81,13 @@ impl Hub {
         for (name, value) in usual.iter().filter(|(name, _)| !replaced(name)).chain(headers) {
             write!(text, "{name}: {value}\r\n").unwrap();
         }
+        self.knocks_with(&format!("{text}\r\n")).await
+    }
+
+    /// Sends a head as it is, and reads the head of the answer.
+    pub async fn knocks_with(&self, head: &str) -> Answer {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
-        stream.write_all(format!("{text}\r\n").as_bytes()).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
         let mut bytes = Vec::new();
         while !bytes.ends_with(b"\r\n\r\n")
             && let Ok(byte) = in_time("the head of the answer", stream.read_u8()).await

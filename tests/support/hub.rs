@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use tempfile::TempDir;
 
-use super::until;
+use super::{in_time, until};
 
 /// The password of every account that [`user`] makes.
 pub const PASSWORD: &str = "correct horse battery";
@@ -17,6 +17,8 @@ pub const PASSWORD: &str = "correct horse battery";
 pub struct Hub {
     child: Child,
     log: Arc<Mutex<String>>,
+    /// Its log, where nobody reads it.
+    _unread: Option<ChildStderr>,
     /// Where HTTP and WebSocket are served.
     pub address: SocketAddr,
     /// Where lines over TCP are served, if they are.
@@ -58,17 +60,40 @@ impl Hub {
         self.dir.path()
     }
 
-    fn start(dir: TempDir, args: &[&str], settings: &[&str]) -> Self {
-        let mut command = command(&dir);
-        command.args(args);
-        if !args.contains(&"--listen") {
-            command.args(["--listen", "127.0.0.1:0"]);
-        }
-        for setting in ["simulator.run=off"].iter().chain(settings) {
-            command.args(["--set", setting]);
-        }
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    /// As [`with`](Self::with), with a log that is a pipe which nobody reads.
+    pub fn with_unread_log(settings: &[&str]) -> Self {
+        let dir = empty_dir();
+        let child = launch(&dir, &[], settings, Stdio::piped());
+        Self::greeted(child, None, dir, settings)
+    }
+
+    /// The demo on an address that was free a moment ago, with this as its standard output.
+    pub async fn with_output(output: impl Into<Stdio>) -> Self {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = free.local_addr().unwrap();
+        drop(free);
+        let dir = empty_dir();
+        let mut child = launch(&dir, &["--listen", &address.to_string()], &[], output.into());
         let log = follow(child.stderr.take().unwrap());
+        let hub = Self { child, log, _unread: None, address, lines: None, dir };
+        in_time("the listener", async {
+            while tokio::net::TcpStream::connect(address).await.is_err() {
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+        })
+        .await;
+        hub
+    }
+
+    fn start(dir: TempDir, args: &[&str], settings: &[&str]) -> Self {
+        let mut child = launch(&dir, args, settings, Stdio::piped());
+        let log = follow(child.stderr.take().unwrap());
+        Self::greeted(child, Some(log), dir, settings)
+    }
+
+    /// Reads off where the hub is. Without a `log` that is followed, nobody reads what it logs.
+    fn greeted(mut child: Child, log: Option<Arc<Mutex<String>>>, dir: TempDir, settings: &[&str]) -> Self {
+        let log = log.unwrap_or_default();
         let mut says = BufReader::new(child.stdout.take().unwrap());
         let url = said(&mut says, "WebSocket", &log);
         let address = url.split('@').nth(1).and_then(|rest| rest.split('/').next()).unwrap().parse().unwrap();
@@ -76,7 +101,8 @@ impl Hub {
             .iter()
             .any(|setting| setting.starts_with("server.line_listen="))
             .then(|| said(&mut says, "TCP lines", &log).parse().unwrap());
-        Self { child, log, address, lines, dir }
+        let unread = child.stderr.take();
+        Self { child, log, _unread: unread, address, lines, dir }
     }
 
     /// The demo on an address that is known, such as that of a hub that has ended.
@@ -218,6 +244,18 @@ fn hash() -> &'static str {
 
 fn empty_dir() -> TempDir {
     tempfile::tempdir().unwrap()
+}
+
+fn launch(dir: &TempDir, args: &[&str], settings: &[&str], output: Stdio) -> Child {
+    let mut command = command(dir);
+    command.args(args);
+    if !args.contains(&"--listen") {
+        command.args(["--listen", "127.0.0.1:0"]);
+    }
+    for setting in ["simulator.run=off"].iter().chain(settings) {
+        command.args(["--set", setting]);
+    }
+    command.stdout(output).stderr(Stdio::piped()).spawn().unwrap()
 }
 
 fn command(dir: &TempDir) -> Command {

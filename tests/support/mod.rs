@@ -9,7 +9,7 @@ mod hub;
 mod raw;
 
 pub use client::{Bystander, Client};
-pub use http::basic;
+pub use http::{Answer, basic};
 pub use hub::{Hub, PASSWORD, Ran, binary, run, run_to_the_end, user};
 pub use raw::{Line, Opcode, Raw};
 

@@ -3,7 +3,7 @@
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
-use super::{Hub, basic, in_time};
+use super::{Hub, PASSWORD, basic, in_time};
 
 /// The kind of a frame of WebSocket (RFC 6455, 5.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,14 +23,22 @@ pub struct Raw {
 impl Raw {
     /// Goes to a path as the demo user.
     pub async fn connect(hub: &Hub, path: &str) -> Self {
+        Self::connect_with(hub, path, &basic("clown", "bigclown")).await
+    }
+
+    /// Goes to a path as one of the accounts.
+    pub async fn connect_as(hub: &Hub, user: &str, path: &str) -> Self {
+        Self::connect_with(hub, path, &basic(user, PASSWORD)).await
+    }
+
+    async fn connect_with(hub: &Hub, path: &str, authorization: &str) -> Self {
         let stream = TcpStream::connect(hub.address).await.unwrap();
         stream.set_nodelay(true).unwrap();
         let mut raw = Self { stream: BufReader::new(stream) };
         let head = format!(
             "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nAuthorization: {}\r\n\r\n",
-            hub.address,
-            basic("clown", "bigclown")
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nAuthorization: {authorization}\r\n\r\n",
+            hub.address
         );
         raw.write(head.as_bytes()).await;
         let mut head = String::new();

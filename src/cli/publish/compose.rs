@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::super::habit::shell;
+use super::repair::json_of;
 use crate::talk::frame::encode;
 use crate::talk::{Frame, Frames};
 use crate::topic::{Limits, Topic};
@@ -42,7 +44,7 @@ impl Composer {
         match &self.shape.topic {
             Some(topic) => {
                 check_topic(topic)?;
-                check_payload(line)?;
+                check_line(line)?;
                 encode(topic, line.trim(), &mut self.scratch);
                 let options = self.options(None)?;
                 self.append_options(&options);
@@ -124,24 +126,52 @@ pub(in crate::cli) fn check_topic(topic: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether a text is one JSON value, and nothing that would break out of a frame.
-pub(in crate::cli) fn check_payload(text: &str) -> Result<(), String> {
+/// The longest payload that is told back corrected.
+const ADVISED_CHARS: usize = 80;
+
+/// Whether a line is one JSON value.
+fn check_line(text: &str) -> Result<(), String> {
+    let Some(fault) = fault(text) else { return Ok(()) };
+    Err(match meant(text) {
+        Some(json) => format!("is not JSON; write it as {json}"),
+        None => format!("is not JSON: {fault}"),
+    })
+}
+
+/// As [`check_line`], for a payload that was typed behind `command`. The complaint has the command to be typed instead.
+pub(in crate::cli) fn check_typed(command: &str, text: &str) -> Result<(), String> {
+    let Some(fault) = fault(text) else { return Ok(()) };
+    if text.trim().is_empty() {
+        return Err(format!("the payload is empty; for nothing type: {command} null"));
+    }
+    let why = if text.trim_start().starts_with(['{', '[']) {
+        "keys and texts of JSON are in double quotes, and all of it in single ones for the shell"
+    } else {
+        "the payload is JSON, so a text is in double quotes, and those in single ones for the shell"
+    };
+    Err(match meant(text) {
+        Some(json) => format!("{why}; type: {command} {}", shell(&json)),
+        None => format!("the payload is not JSON: {fault}; an object is written as '{{\"state\": true}}'"),
+    })
+}
+
+/// The JSON that was meant, where it is short enough to be told back.
+fn meant(text: &str) -> Option<String> {
+    json_of(text).filter(|json| json.chars().count() <= ADVISED_CHARS && fault(json).is_none())
+}
+
+/// Why a text is not one JSON value, or would break out of a frame.
+fn fault(text: &str) -> Option<String> {
     let framed = format!("[\"\", {text}]");
-    let fault = match one_frame(&framed) {
-        Ok(frame) if frame.options.is_none() => return Ok(()),
-        Ok(_) => "it is more than one value".to_owned(),
-        Err(_) if text.trim().is_empty() => "it is empty".to_owned(),
-        Err(_) => match serde_json::from_str::<serde::de::IgnoredAny>(text) {
+    match one_frame(&framed) {
+        Ok(frame) if frame.options.is_none() => None,
+        Ok(_) => Some("it is more than one value".to_owned()),
+        Err(_) if text.trim().is_empty() => Some("it is empty".to_owned()),
+        Err(_) => Some(match serde_json::from_str::<serde::de::IgnoredAny>(text) {
             Err(error) => error.to_string(),
             Ok(_) => "it is nested too deeply".to_owned(),
-        },
-    };
-    let shown: String = text.chars().take(60).collect();
-    let quoted = Value::from(shown.as_str()).to_string().replace('\'', r"'\''");
-    Err(format!(
-        "the payload is not JSON: {fault}; a text goes in double quotes, and those in single ones for the shell: \
-         '{quoted}'; an object is written as '{{\"state\": true}}'"
-    ))
+        }),
+    }
 }
 
 #[cfg(test)]
@@ -188,13 +218,15 @@ mod tests {
 
     #[test]
     fn what_is_not_json_is_told_how_to_be() {
-        let error = check_payload("it's on").unwrap_err();
-        assert!(error.contains(r#"'"it'\''s on"'"#), "{error}");
+        let error = check_typed("clown-hub pub a", "it's on").unwrap_err();
+        assert!(error.ends_with(r#"type: clown-hub pub a '"it'\''s on"'"#), "{error}");
+        let long = format!("{{'a': {}}}", "1".repeat(90));
+        assert!(!check_typed("clown-hub pub a", &long).unwrap_err().contains("11111"), "it is not told back");
         for text in ["", "on", "{on: true}", "1, {\"retain\": true}", "1], [\"b\"", "1]\n[\"b\", 2", "1 2"] {
-            assert!(check_payload(text).is_err(), "{text}");
+            assert!(check_typed("", text).is_err() && check_line(text).is_err(), "{text}");
         }
         for text in ["1", "\"on\"", "null", " {\"a\": [1, {}]} "] {
-            assert!(check_payload(text).is_ok(), "{text}");
+            assert!(check_typed("", text).is_ok() && check_line(text).is_ok(), "{text}");
         }
     }
 

@@ -16,8 +16,9 @@ use tokio::time::{Instant, sleep, timeout};
 use super::super::exit::broken;
 use super::super::output;
 use super::compose::Batch;
-use crate::client::{Failure, Heard, Limits, Listener, Said, Speaker};
-use crate::talk::Frames;
+use crate::client::{Failure, Heard, Listener, Speaker};
+use crate::talk::control::HubLimits;
+use crate::talk::{Frames, Reply};
 
 /// Messages on their way where the hub tells no limit.
 const WINDOW: u32 = 65_536;
@@ -56,10 +57,13 @@ pub(super) struct Flow {
     arrived: Cell<u64>,
     tally: Cell<Tally>,
     answered: Notify,
+    /// `--retain` takes a right of its own; whether that was said.
+    retain: bool,
+    advised: Cell<bool>,
 }
 
 impl Flow {
-    pub(super) fn new(limits: Limits, confirm: bool) -> Self {
+    pub(super) fn new(limits: HubLimits, confirm: bool, retain: bool) -> Self {
         let rate = limits.messages_per_second.map(|rate| f64::from(rate.max(1)));
         let window = limits.messages_per_second.map_or(WINDOW, |rate| rate.clamp(1, WINDOW));
         let window = if confirm { window.min(CONFIRMED_WINDOW) } else { window };
@@ -77,6 +81,8 @@ impl Flow {
             arrived: Cell::default(),
             tally: Cell::default(),
             answered: Notify::new(),
+            retain,
+            advised: Cell::default(),
         }
     }
 
@@ -168,28 +174,51 @@ impl Flow {
     }
 
     fn hear(&self, text: &str) {
-        for said in Frames::of(text).filter_map(Result::ok).filter_map(|frame| Said::read(&frame)) {
+        for said in Frames::of(text).filter_map(Result::ok).filter_map(|frame| Reply::read(&frame)?.ok()) {
             let mut tally = self.tally.get();
             match said {
-                Said::Subscribed => {
+                Reply::SubscriptionOk { .. } => {
                     if let Some((frames, messages)) = self.signs.borrow_mut().pop_front() {
                         self.handled.set(frames);
                         self.arrived.set(messages);
                     }
                     self.answered.notify_one();
                 }
-                Said::Published(_) => tally.confirmed += 1,
-                Said::NotPublished { reason, topic, .. } => {
+                Reply::PublishOk { .. } => tally.confirmed += 1,
+                Reply::PublishError(refused) => {
                     tally.refused += 1;
                     if tally.refused <= COMPLAINTS {
-                        let topic = topic.unwrap_or_else(|| "a message".to_owned());
-                        output::notice(&format!("{topic}: {reason}"));
+                        let topic = refused.topic.unwrap_or_else(|| "a message".to_owned());
+                        output::notice(&format!("{topic}: {}", refused.reason));
+                        self.advise(&refused.reason);
                     }
                 }
-                Said::Open(_) | Said::Refused { .. } | Said::Skipped(_) | Said::Other => {}
+                Reply::ConfigOk(_)
+                | Reply::ConfigError { .. }
+                | Reply::SubscriptionError { .. }
+                | Reply::Skipped { .. }
+                | Reply::Close { .. } => {}
             }
             self.tally.set(tally);
         }
+    }
+
+    /// What to do about a refusal, once.
+    fn advise(&self, reason: &str) {
+        if !reason.starts_with("forbidden") || self.advised.replace(true) {
+            return;
+        }
+        let advice = if reason.contains("retain") {
+            "the right `retain` is missing: set retain = true for this account in users.toml and start the hub again, \
+             or leave --retain out"
+        } else if self.retain {
+            "either no filter in `publish` of this account names the topic, or the right `retain` is missing, which \
+             --retain takes; `clown-hub access explain USER retain TOPIC` says which"
+        } else {
+            "no filter in `publish` of this account names the topic; `clown-hub access explain USER publish TOPIC` \
+             says what it may"
+        };
+        output::notice(advice);
     }
 
     /// A failure, with how far it went before.

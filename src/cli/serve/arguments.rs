@@ -74,7 +74,7 @@ fn load(sources: &config::Sources) -> anyhow::Result<Settings> {
     Ok(config::load(sources).map_err(|mistakes| OperatorError::list("configuration", &mistakes))?)
 }
 
-pub(in crate::cli) fn key_and_value(text: &str) -> Result<(String, String), String> {
+fn key_and_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.trim().to_owned(), value.to_owned())),
         _ => Err("write it as KEY=VALUE, as in limits.filters=50".to_owned()),

@@ -16,7 +16,7 @@ pub(in crate::cli) fn refuse_demo_elsewhere(accounts: &Accounts, settings: &Sett
         let file = settings.users.file.display();
         return Err(OperatorError::new(format!(
             "refusing to listen on {open} with the demo user clown, whose password everybody knows: \
-             set up accounts in {file} (see config/users.toml.example and `clown-hub user hash`), \
+             make an account in {file} with `clown-hub user add NAME --subscribe '#' --publish '#'`, \
              or listen on 127.0.0.1"
         ))
         .into());
@@ -24,7 +24,7 @@ pub(in crate::cli) fn refuse_demo_elsewhere(accounts: &Accounts, settings: &Sett
     match accounts.has_demo_password() {
         Some(user) => Err(OperatorError::new(format!(
             "refusing to listen on {open}: the account {user} has the demo password, which everybody knows; \
-             give it another one with `clown-hub user hash`, or listen on 127.0.0.1"
+             give it another one with `clown-hub user passwd {user}`, or listen on 127.0.0.1"
         ))
         .into()),
         None => Ok(()),

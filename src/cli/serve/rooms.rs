@@ -1,5 +1,6 @@
 //! What each room gets of the configuration. A room knows no file and no key; this is the one place that maps them.
 
+use super::super::memory;
 use crate::config::Settings;
 use crate::connection::Patience;
 use crate::hub::{self, Bounds, Rates};
@@ -22,6 +23,7 @@ pub(super) fn hub(settings: &Settings) -> hub::Settings {
         retain_always: settings.retained.always.clone(),
         retain_never: settings.retained.never.clone(),
         cached_routes: settings.routes.cached,
+        memory_bytes: settings.limits.memory_bytes.unwrap_or_else(memory::a_quarter),
     }
 }
 

@@ -40,5 +40,8 @@ pub(super) fn simulate(hub: &Arc<Hub>, settings: &Settings, is_demo: bool, shutd
             bases.push(base);
         }
     }
+    if let Some(first) = bases.first() {
+        tracing::info!(nodes = bases.len(), ?first, "simulated nodes are on");
+    }
     bases
 }

@@ -1,11 +1,12 @@
-//! A message as a line, or as several where a person is to read it. Payloads stay as they came.
+//! A message as a line, or as several where a person is to read it. Payloads stay as they came, but for what a terminal
+//! would obey.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
 use clap::ValueEnum;
 use serde::Deserialize;
 
+use super::super::escape;
 use super::{csv, pretty};
 use crate::talk::Frame;
 use crate::talk::frame::encode;
@@ -20,10 +21,21 @@ pub(super) enum Format {
     Csv,
 }
 
+/// Where lines go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Look {
+    /// What a terminal would obey is escaped.
+    Escaped,
+    /// The same, with colours of our own.
+    Coloured,
+    /// All as it came.
+    Raw,
+}
+
 pub(super) struct Formatter {
     format: Format,
     timestamps: bool,
-    colour: bool,
+    look: Look,
     has_begun: bool,
 }
 
@@ -45,12 +57,13 @@ pub(super) fn is_retained(frame: &Frame<'_>) -> bool {
 }
 
 impl Formatter {
-    pub(super) fn new(format: Format, timestamps: bool, colour: bool) -> Self {
-        Self { format, timestamps, colour, has_begun: false }
+    pub(super) fn new(format: Format, timestamps: bool, look: Look) -> Self {
+        Self { format, timestamps, look, has_begun: false }
     }
 
     pub(super) fn write(&mut self, frame: &Frame<'_>, out: &mut Vec<u8>) {
         let time = if self.timestamps { options(frame).time } else { Cow::Borrowed("") };
+        let time = self.text(&time);
         match self.format {
             Format::Plain => self.plain(frame, &time, out),
             Format::Json => self.json(frame, out),
@@ -65,36 +78,40 @@ impl Formatter {
         if !time.is_empty() {
             out.push(b' ');
         }
-        self.painted("36", &visible(&frame.topic), out);
+        self.painted("36", &self.text(&frame.topic), out);
         out.push(b' ');
-        out.extend_from_slice(frame.payload.as_bytes());
+        out.extend_from_slice(self.json_text(frame.payload).as_bytes());
         out.push(b'\n');
     }
 
     fn json(&self, frame: &Frame<'_>, out: &mut Vec<u8>) {
-        encode(&frame.topic, frame.payload, out);
+        let mut line = Vec::new();
+        encode(&frame.topic, frame.payload, &mut line);
         if let (true, Some(options)) = (self.timestamps, frame.options) {
-            out.pop();
-            out.extend_from_slice(b", ");
-            out.extend_from_slice(options.as_bytes());
-            out.push(b']');
+            line.pop();
+            line.extend_from_slice(b", ");
+            line.extend_from_slice(options.as_bytes());
+            line.push(b']');
         }
+        out.extend_from_slice(self.json_text(&String::from_utf8_lossy(&line)).as_bytes());
         out.push(b'\n');
     }
 
     fn pretty(&self, frame: &Frame<'_>, time: &str, out: &mut Vec<u8>) {
-        self.painted("1;36", &visible(&frame.topic), out);
+        self.painted("1;36", &self.text(&frame.topic), out);
         if !time.is_empty() {
             out.push(b' ');
             self.painted("2", time, out);
         }
         out.extend_from_slice(b"\n  ");
-        pretty::indent(frame.payload, 1, out);
+        let payload =
+            if self.look == Look::Raw { frame.payload.into() } else { escape::readable_json(frame.payload) };
+        pretty::indent(&payload, 1, out);
         out.push(b'\n');
     }
 
     fn csv(&self, frame: &Frame<'_>, time: &str, out: &mut Vec<u8>) {
-        let fields = [time, &frame.topic, frame.payload];
+        let fields = [time, &self.text(&frame.topic), &self.json_text(frame.payload)];
         let names = ["time", "topic", "payload"];
         let first = usize::from(!self.timestamps);
         if !self.has_begun {
@@ -103,29 +120,21 @@ impl Formatter {
         csv::line(fields.get(first..).unwrap_or_default(), out);
     }
 
+    fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        if self.look == Look::Raw { text.into() } else { escape::escaped(text) }
+    }
+
+    fn json_text<'t>(&self, json: &'t str) -> Cow<'t, str> {
+        if self.look == Look::Raw { json.into() } else { escape::json(json) }
+    }
+
     fn painted(&self, colour: &str, text: &str, out: &mut Vec<u8>) {
-        if self.colour && !text.is_empty() {
+        if self.look == Look::Coloured && !text.is_empty() {
             out.extend_from_slice(format!("\x1b[{colour}m{text}\x1b[0m").as_bytes());
         } else {
             out.extend_from_slice(text.as_bytes());
         }
     }
-}
-
-/// A topic on one line, and without a power over the terminal.
-fn visible(topic: &str) -> Cow<'_, str> {
-    if !topic.chars().any(char::is_control) {
-        return Cow::Borrowed(topic);
-    }
-    let mut text = String::new();
-    for character in topic.chars() {
-        if character.is_control() {
-            let _ = write!(text, "\\u{:04x}", u32::from(character));
-        } else {
-            text.push(character);
-        }
-    }
-    Cow::Owned(text)
 }
 
 #[cfg(test)]
@@ -136,7 +145,8 @@ mod tests {
     const FRAME: &str = r#"["a/\u001b", {"t": [20.10, "℃,"]}, {"retained": true, "time": "2026-11-21T09:00:00.123Z", "from": "x"}]"#;
 
     fn written(format: Format, timestamps: bool, colour: bool) -> String {
-        let (mut formatter, mut out) = (Formatter::new(format, timestamps, colour), Vec::new());
+        let look = if colour { Look::Coloured } else { Look::Escaped };
+        let (mut formatter, mut out) = (Formatter::new(format, timestamps, look), Vec::new());
         let frame = Frames::of(FRAME).next().unwrap().unwrap();
         formatter.write(&frame, &mut out);
         formatter.write(&frame, &mut out);
@@ -160,7 +170,7 @@ mod tests {
             written(Format::Csv, true, false),
             format!(
                 "time,topic,payload\n{}",
-                twice("2026-11-21T09:00:00.123Z,a/\u{1b},\"{\"\"t\"\": [20.10, \"\"℃,\"\"]}\"\n")
+                twice("2026-11-21T09:00:00.123Z,a/\\u001b,\"{\"\"t\"\": [20.10, \"\"℃,\"\"]}\"\n")
             )
         );
         assert_eq!(
@@ -173,5 +183,24 @@ mod tests {
     fn colours_are_there_where_they_were_asked_for() {
         assert!(written(Format::Plain, false, true).starts_with("\x1b[36ma/\\u001b\x1b[0m {"));
         assert!(!written(Format::Json, true, true).contains('\x1b'));
+    }
+
+    #[test]
+    fn words_of_others_are_escaped_in_every_format_unless_they_are_wanted_raw() {
+        let frame = "[\"a/\u{202e}\", {\"t\":\n\"\u{9b}\\u2103\"}]";
+        let written = |format, raw| {
+            let look = if raw { Look::Raw } else { Look::Escaped };
+            let (mut formatter, mut out) = (Formatter::new(format, false, look), Vec::new());
+            formatter.write(&Frames::of(frame).next().unwrap().unwrap(), &mut out);
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(written(Format::Plain, false), "a/\\u202e {\"t\": \"\\u009b\\u2103\"}\n");
+        assert_eq!(written(Format::Json, false), "[\"a/\\u202e\", {\"t\": \"\\u009b\\u2103\"}]\n");
+        assert_eq!(
+            written(Format::Csv, false),
+            "topic,payload\na/\\u202e,\"{\"\"t\"\": \"\"\\u009b\\u2103\"\"}\"\n"
+        );
+        assert_eq!(written(Format::Pretty, false), "a/\\u202e\n  {\n    \"t\": \"\\u009b℃\"\n  }\n");
+        assert_eq!(written(Format::Plain, true), "a/\u{202e} {\"t\":\n\"\u{9b}\\u2103\"}\n");
     }
 }

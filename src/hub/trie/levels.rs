@@ -81,11 +81,6 @@ impl Levels {
             id => &self.words[id].text,
         }
     }
-
-    /// Whether names of the first level are passed over by wildcards (MQTT 5.0, 4.7.2).
-    pub(super) fn is_system(&self, id: Id) -> bool {
-        self.text(id).starts_with('$')
-    }
 }
 
 fn is_wildcard(id: Id) -> bool {

@@ -6,7 +6,7 @@ use std::ops::{Index, IndexMut};
 
 /// What a thing is called as long as it is there; its number plus one, so that none at all fits into the
 /// four bytes, too.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Id(NonZeroU32);
 
 impl Id {
@@ -54,6 +54,7 @@ impl<T> Slots<T> {
         self.blocks.iter().map(Vec::capacity).sum()
     }
 
+    #[cfg(test)]
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
         self.blocks.iter().flatten().flatten()
     }

@@ -84,11 +84,96 @@ proptest! {
     #[test]
     fn topics_in_the_trie_are_found_by_filters_as_one_by_one(steps in steps(false), by in path(true)) {
         let (trie, twin) = grow(&steps);
-        let mut found = Vec::new();
-        trie.covered(&by, &mut |leaf| found.push(*leaf));
+        let (mut trie, mut filters) = (trie, Trie::default());
+        filters.change(&by, |_| Some(()));
+        let found = walk(&mut trie, &filters, usize::MAX, |_, _| ());
         let by = filter(&by);
         let expected = twin.iter().filter(|(path, _)| by.matches(&topic(path))).map(|(_, leaf)| *leaf);
         prop_assert_eq!(sorted(found), sorted(expected.collect()));
+    }
+
+    #[test]
+    fn a_walk_by_many_filters_finds_each_topic_once_and_says_which_filters_name_it(
+        topics in steps(false), by in steps(true), most in 1..20_usize,
+    ) {
+        let ((mut topics, twin), (filters, many)) = (grow(&topics), grow(&by));
+        let mut found = BTreeMap::new();
+        let mut walk = Walk::default();
+        while !walk.go_on(&mut topics, &filters, most, &mut |leaf, by: Found<'_, u32>| {
+            let by = sorted(by.filters.iter().map(|leaf| **leaf).collect());
+            assert_eq!(found.insert(*leaf, by), None);
+            true
+        }).is_done {}
+        let expected: BTreeMap<_, _> = twin.iter().filter_map(|(path, leaf)| {
+            let named = |(by, number): (&String, &u32)| filter(by).matches(&topic(path)).then_some(*number);
+            let by = sorted(many.iter().filter_map(named).collect());
+            (!by.is_empty()).then_some((*leaf, by))
+        }).collect();
+        prop_assert_eq!(found, expected);
+    }
+
+    /// While a walk rests topics come and go, and filters come. What was there at the beginning and stayed is found,
+    /// once, and nothing is left of the walk.
+    #[test]
+    fn a_walk_that_rests_misses_nothing_that_stays(
+        first in steps(false), by in steps(true), meanwhile in prop::collection::vec((steps(false), path(true)), 0..40),
+        most in 1..6_usize, abandoned in any::<bool>(),
+    ) {
+        let ((mut topics, mut twin), (mut filters, many)) = (grow(&first), grow(&by));
+        // A leaf that comes anew is another one.
+        let mut number = 0;
+        for (path, leaf) in &mut twin {
+            number += 1;
+            *leaf = number;
+            topics.change(path, |_| Some(number));
+        }
+        let mut stayed = twin.clone();
+        let mut found = Vec::new();
+        let mut walk = Walk::default();
+        let mut meanwhile = meanwhile.into_iter();
+        let is_done = loop {
+            let walked = walk.go_on(&mut topics, &filters, most, &mut |leaf, _| {
+                found.push(*leaf);
+                true
+            });
+            if walked.is_done {
+                break true;
+            }
+            let Some((steps, more)) = meanwhile.next() else {
+                if abandoned {
+                    break false;
+                }
+                continue;
+            };
+            for step in steps {
+                number += 1;
+                match step {
+                    Step::Set(path, _) => {
+                        topics.change(&path, |_| Some(number));
+                        stayed.remove(&path);
+                        twin.insert(path, number);
+                    }
+                    Step::Remove(path) => {
+                        topics.change(&path, |_| None);
+                        stayed.remove(&path);
+                        twin.remove(&path);
+                    }
+                }
+            }
+            filters.change(&more, |leaf| leaf.or(Some(0)));
+            walk.filters_were_added(&topics, &filters);
+        };
+        if is_done {
+            let named = |path: &String| many.keys().any(|by| filter(by).matches(&topic(path)));
+            for (path, leaf) in &stayed {
+                let count = found.iter().filter(|other| *other == leaf).count();
+                prop_assert!(count == 1 || (count == 0 && !named(path)), "{path} came {count} times");
+            }
+        } else {
+            walk.abandon(&mut topics);
+        }
+        prop_assert!(topics.rests.is_empty());
+        check(&topics, &twin);
     }
 
     #[test]
@@ -142,6 +227,26 @@ proptest! {
     }
 }
 
+/// What a walk finds, in pieces of `most` steps; `between` comes between two pieces.
+fn walk<F>(
+    topics: &mut Trie<u32>,
+    filters: &Trie<F>,
+    most: usize,
+    mut between: impl FnMut(&mut Trie<u32>, &mut Walk),
+) -> Vec<u32> {
+    let (mut walk, mut found) = (Walk::default(), Vec::new());
+    while !walk
+        .go_on(topics, filters, most, &mut |leaf, _| {
+            found.push(*leaf);
+            true
+        })
+        .is_done
+    {
+        between(topics, &mut walk);
+    }
+    found
+}
+
 /// One node for each beginning of a path, one word for each level that stands in one, and all of them found by every
 /// way that leads to them.
 fn check(trie: &Trie<u32>, twin: &BTreeMap<String, u32>) {
@@ -158,14 +263,15 @@ fn check(trie: &Trie<u32>, twin: &BTreeMap<String, u32>) {
         trie.by_level.len(),
         nodes.iter().filter(|path| plain(path.rsplit('/').next().unwrap())).count()
     );
-    let mut seen = 0;
-    for child in trie.children(None) {
-        seen += trie.each_under(child, &mut |_| ());
-    }
-    assert_eq!(seen, nodes.len());
-    let mut leaves = Vec::new();
-    trie.each(&mut |leaf| leaves.push(*leaf));
+    let leaves: Vec<_> = trie.nodes.iter().filter_map(|node| node.leaf).collect();
     assert_eq!(sorted(leaves), sorted(twin.values().copied().collect()));
+    let mut below = 0;
+    let mut here: Vec<_> = trie.children(None).collect();
+    while let Some(node) = here.pop() {
+        below += 1;
+        here.extend(trie.children(Some(node)));
+    }
+    assert_eq!(below, nodes.len());
 }
 
 #[test]
@@ -193,10 +299,12 @@ fn a_path_of_very_many_levels_needs_no_deep_stack() {
     let deep = "a/".repeat(100_000);
     let mut trie = Trie::default();
     trie.change(&deep, |_| Some(1));
-    assert!(trie.has_match(&deep));
     let mut found = 0;
-    assert_eq!(trie.covered("#", &mut |_| found += 1), 100_002);
+    trie.matching(&deep, &mut |_| found += 1);
     assert_eq!(found, 1);
+    let mut filters = Trie::default();
+    filters.change("#", |_| Some(()));
+    assert_eq!(walk(&mut trie, &filters, 1_000, |_, _| ()), [1]);
     trie.change(&deep, |_| None);
     assert_eq!(trie.nodes(), 0);
 }

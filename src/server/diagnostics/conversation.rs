@@ -13,17 +13,14 @@ use std::time::SystemTime;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
-use tokio_util::sync::CancellationToken;
 
 use super::endpoint::{Answer, Endpoint};
-use crate::connection::{Ending, Incoming, Patience, Signs, WebSocket, Wire};
+use crate::connection::{Beat, Ending, Heartbeat, Incoming, Patience, Signs, Turn, WebSocket, Wire};
 use crate::hub::{Allowance, Rates};
+use crate::seldom::Seldom;
 
 /// Messages of one connection that have a line each in the log.
 const LOGGED: u64 = 100;
-
-/// Unanswered pings after which a client counts as gone.
-const PINGS: u32 = 2;
 
 /// Who is at the other end, and of which endpoint.
 pub(super) struct Caller {
@@ -45,8 +42,7 @@ struct Conversation<S> {
     allowance: Allowance,
     /// The numbers of `/streaming`.
     ticks: Option<watch::Receiver<u64>>,
-    heard: Instant,
-    pings: u32,
+    heartbeat: Heartbeat,
     messages: u64,
     bytes: u64,
 }
@@ -61,9 +57,9 @@ pub(super) async fn hold<S: AsyncRead + AsyncWrite + Unpin + Send>(
 ) {
     let Limits { rates, patience } = limits;
     let allowance = Allowance::new(rates, SystemTime::now());
-    let heard = Instant::now();
+    let heartbeat = Heartbeat::new(patience.ping, patience.pong, Instant::now());
     let mut conversation =
-        Conversation { socket, caller, patience, allowance, ticks, heard, pings: 0, messages: 0, bytes: 0 };
+        Conversation { socket, caller, patience, allowance, ticks, heartbeat, messages: 0, bytes: 0 };
     let ending = conversation.run(signs).await;
     // In a box, so that no living connection holds room for its end.
     Box::pin(conversation.socket.close(&ending)).await;
@@ -71,16 +67,24 @@ pub(super) async fn hold<S: AsyncRead + AsyncWrite + Unpin + Send>(
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Conversation<S> {
     async fn run(&mut self, signs: Signs) -> Ending {
+        static CONNECTED: Seldom = Seldom::new();
+        static DISCONNECTED: Seldom = Seldom::new();
         let Caller { endpoint, ref user, address } = self.caller;
-        tracing::info!(endpoint = endpoint.path(), %user, %address, "diagnostics: connected");
+        if let Some(times) = CONNECTED.each() {
+            let (endpoint, left_out) = (endpoint.path(), times.left_out);
+            tracing::info!(endpoint, %user, %address, left_out, "diagnostics: connected");
+        }
         let ending = tokio::select! {
             biased;
-            () = signs.drain.cancelled() => Ending::ShuttingDown,
-            () = given(signs.signed_out.as_ref()) => Ending::SignedOut,
+            () = signs.ended().cancelled() => signs.reason(),
             Err(ending) = self.until_the_end() => ending,
         };
-        let (messages, bytes, cause) = (self.messages, self.bytes, ending.cause());
-        tracing::info!(endpoint = endpoint.path(), %address, messages, bytes, %cause, "diagnostics: disconnected");
+        if let Some(times) = DISCONNECTED.each() {
+            let (messages, bytes, cause, left_out) =
+                (self.messages, self.bytes, ending.cause(), times.left_out);
+            let endpoint = endpoint.path();
+            tracing::info!(endpoint, %address, messages, bytes, %cause, left_out, "diagnostics: disconnected");
+        }
         ending
     }
 
@@ -89,25 +93,31 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Conversation<S> {
             self.socket.frame(&[greeting.as_bytes()]);
             self.flush().await?;
         }
+        let mut turn = Turn::default();
         loop {
-            let check = self.heard + self.patience.ping + self.patience.pong * self.pings;
             tokio::select! {
-                incoming = read(&mut self.socket) => self.hear(incoming)?,
+                incoming = read(&mut self.socket) => self.hear(incoming, &mut turn)?,
                 number = next(self.ticks.as_mut()) => {
                     self.socket.frame(&[format!("message: {number}").as_bytes()]);
                 }
-                () = sleep_until(check) => self.ask_for_a_sign()?,
+                () = sleep_until(self.heartbeat.due()) => self.look_at_the_clock()?,
             }
             self.flush().await?;
+            if turn.is_over() {
+                turn = Turn::default();
+                tokio::task::yield_now().await;
+            }
         }
     }
 
     /// Takes what came, and puts in the answer.
-    fn hear(&mut self, incoming: Incoming) -> Result<(), Ending> {
+    fn hear(&mut self, incoming: Incoming, turn: &mut Turn) -> Result<(), Ending> {
+        self.heartbeat.heard(Instant::now());
         match incoming {
             Incoming::Text => {
                 let text = self.socket.text().ok_or(Ending::NotUtf8)?;
                 let (bytes, answer) = (text.len(), self.caller.endpoint.answer(text));
+                turn.took(bytes);
                 self.count("text", bytes)?;
                 match answer {
                     Answer::Echo => self.socket.echo(true),
@@ -117,6 +127,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Conversation<S> {
                 Ok(())
             }
             Incoming::Binary => {
+                turn.took(self.socket.bytes().len());
                 self.count("binary", self.socket.bytes().len())?;
                 if self.caller.endpoint != Endpoint::Echo {
                     return Err(Ending::NotText);
@@ -124,40 +135,50 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Conversation<S> {
                 self.socket.echo(false);
                 Ok(())
             }
-            Incoming::Alive => self.heard(),
+            Incoming::Alive => {
+                turn.took(0);
+                self.count_sign()
+            }
+            Incoming::Part(bytes) => {
+                turn.read(bytes);
+                Ok(())
+            }
             Incoming::End(ending) => Err(ending),
         }
     }
 
     /// Counts a message, and says in the log that it came: how long it is, not what is in it.
     fn count(&mut self, kind: &'static str, bytes: usize) -> Result<(), Ending> {
-        self.heard()?;
+        static MESSAGE: Seldom = Seldom::new();
+        self.count_sign()?;
         self.messages += 1;
         self.bytes += bytes as u64;
-        let (endpoint, address) = (self.caller.endpoint.path(), self.caller.address);
-        if self.messages <= LOGGED {
-            tracing::info!(endpoint, %address, kind, bytes, "diagnostics: message");
-        }
-        if self.messages == LOGGED {
-            tracing::info!(endpoint, %address, "diagnostics: further messages are counted and not logged");
+        if self.messages <= LOGGED
+            && let Some(times) = MESSAGE.each()
+        {
+            let (endpoint, address) = (self.caller.endpoint.path(), self.caller.address);
+            tracing::info!(endpoint, %address, kind, bytes, left_out = times.left_out, "diagnostics: message");
+            if self.messages == LOGGED {
+                tracing::info!(endpoint, %address, "diagnostics: further messages are counted and not logged");
+            }
         }
         Ok(())
     }
 
-    /// A sign of life, and one more of what a client may send.
-    fn heard(&mut self) -> Result<(), Ending> {
-        self.heard = Instant::now();
-        self.pings = 0;
+    /// Counts one more of what a client may send.
+    fn count_sign(&mut self) -> Result<(), Ending> {
         self.allowance.frame(SystemTime::now()).map_err(Ending::TooMuch)
     }
 
-    fn ask_for_a_sign(&mut self) -> Result<(), Ending> {
-        if self.pings == PINGS {
-            return Err(Ending::Silent);
+    fn look_at_the_clock(&mut self) -> Result<(), Ending> {
+        match self.heartbeat.check(Instant::now()) {
+            Beat::Wait => Ok(()),
+            Beat::Gone => Err(Ending::Silent),
+            Beat::Ping => {
+                self.socket.ping();
+                Ok(())
+            }
         }
-        self.pings += 1;
-        self.socket.ping();
-        Ok(())
     }
 
     /// Writes what was put in. While that waits for the client, the message that it answers is not held besides.
@@ -197,11 +218,4 @@ async fn next(ticks: Option<&mut watch::Receiver<u64>>) -> u64 {
         return *ticks.borrow_and_update();
     }
     std::future::pending().await
-}
-
-async fn given(sign: Option<&CancellationToken>) {
-    match sign {
-        Some(sign) => sign.cancelled().await,
-        None => std::future::pending().await,
-    }
 }

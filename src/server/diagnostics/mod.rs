@@ -18,88 +18,98 @@ use tokio_util::sync::CancellationToken;
 use self::conversation::{Caller, Limits};
 pub(crate) use self::endpoint::Endpoint;
 use self::streaming::Streaming;
-use super::{App, Visit, gate, http};
-use crate::connection::{Signs, WebSocket};
+use super::place::Place;
+use super::{App, answer, door as doors};
+use crate::connection::WebSocket;
+use crate::seldom::Seldom;
 
 /// The largest message that `/echo` gives back. The large cases of the conformance tests need as much.
 const ECHOED_BYTES: usize = 16 * 1024 * 1024;
 
 /// What the endpoints have in common.
 pub(crate) struct Diagnostics {
-    seats: Arc<Semaphore>,
+    /// Of the places for all connections, as many may be these.
+    places: Arc<Semaphore>,
     streaming: Streaming,
 }
 
 impl Diagnostics {
     pub(crate) fn new(connections: usize) -> Self {
-        Self { seats: Arc::new(Semaphore::new(connections)), streaming: Streaming::default() }
+        Self { places: Arc::new(Semaphore::new(connections)), streaming: Streaming::default() }
     }
 }
 
 /// The door of every endpoint: the questions of the other doors, in their order.
 pub(crate) async fn door(
     State(app): State<Arc<App>>,
-    Extension(visit): Extension<Arc<Visit>>,
+    Extension(place): Extension<Arc<Place>>,
     mut request: Request,
 ) -> Response<Body> {
     let endpoint = Endpoint::at(request.uri().path(), request.uri().query());
     let Some((endpoint, diagnostics)) = endpoint.zip(app.diagnostics.as_ref()) else {
-        return http::unsupported(&app);
+        return answer::unsupported(&app, request.uri().path());
     };
     if request.method() != Method::GET {
-        return http::refusal(StatusCode::METHOD_NOT_ALLOWED, "a WebSocket is opened with GET");
+        return answer::refusal(StatusCode::METHOD_NOT_ALLOWED, "a WebSocket is opened with GET");
     }
-    if let Err(refused) = app.welcomes(request.headers()) {
-        return http::refusal(StatusCode::FORBIDDEN, refused);
+    if let Err(refused) = app.welcomes(request.headers(), &place) {
+        return answer::refusal(StatusCode::FORBIDDEN, &refused);
     }
-    let (user, signed_out) = match who(&app, &visit, request.headers()).await {
+    let (user, ended) = match who(&app, &place, request.headers()).await {
         Ok(known) => known,
         Err(refused) => return *refused,
     };
-    let accept = match http::accept_key(request.headers()) {
+    let accept = match doors::accept_key(request.headers()) {
         Ok(accept) => accept,
         Err(refused) => return refused,
     };
-    let Ok(place) = Arc::clone(&diagnostics.seats).try_acquire_owned() else {
-        tracing::warn!(address = %visit.address, "connection refused: diagnostics.connections is reached");
+    let Ok(share) = Arc::clone(&diagnostics.places).try_acquire_owned() else {
+        static FULL: Seldom = Seldom::new();
+        app.hub.figures().connections_turned_away.add(1);
+        if let Some(times) = FULL.again(&place.address.ip().to_string()) {
+            tracing::warn!(
+                address = %place.address, %times,
+                "connection turned away: diagnostics.connections is reached"
+            );
+        }
         let sentence = "too many connections to the diagnostic endpoints, try again in a while";
-        let mut refused = http::refusal(StatusCode::SERVICE_UNAVAILABLE, sentence);
+        let mut refused = answer::refusal(StatusCode::SERVICE_UNAVAILABLE, sentence);
         refused.headers_mut().insert(RETRY_AFTER, 5.into());
         return refused;
     };
-    let caller = Caller { endpoint, user, address: visit.address };
+    let caller = Caller { endpoint, user, address: place.address };
     let upgrade = hyper::upgrade::on(&mut request);
     let shutdown = app.shutdown.clone();
-    shutdown.spawn(converse(app, visit, upgrade, caller, signed_out, place));
-    http::switching(&accept, false)
+    shutdown.spawn(converse(app, place, upgrade, caller, ended, share));
+    doors::switching(&accept, false)
 }
 
 /// Whoever the accounts know; in the demo, which is on loopback, anybody: the boards and samples that these endpoints
 /// are for mostly cannot sign in.
 async fn who(
     app: &App,
-    visit: &Visit,
+    place: &Place,
     headers: &HeaderMap,
 ) -> Result<(Arc<str>, Option<CancellationToken>), Box<Response<Body>>> {
     if app.access.accounts().is_demo() {
         return Ok(("-".into(), None));
     }
-    match gate::recognise(&app.access, headers, visit.address.ip()).await {
-        Ok(guest) => Ok((guest.user.name, guest.signed_out)),
-        Err(stranger) => Err(Box::new(http::turned_away(&stranger))),
+    match app.recognise(headers, place).await {
+        Ok(signed_in) => Ok((signed_in.user.name, Some(signed_in.ended))),
+        Err(stranger) => Err(Box::new(answer::not_recognised(&stranger))),
     }
 }
 
 async fn converse(
     app: Arc<App>,
-    visit: Arc<Visit>,
+    place: Arc<Place>,
     upgrade: OnUpgrade,
     caller: Caller,
-    signed_out: Option<CancellationToken>,
-    _place: OwnedSemaphorePermit,
+    ended: Option<CancellationToken>,
+    _share: OwnedSemaphorePermit,
 ) {
-    let Some((stream, already_read)) = http::socket(&app, &visit, upgrade).await else { return };
-    let _seat = visit.seat();
+    let Some((stream, already_read)) = doors::socket(&app, &place, upgrade).await else { return };
+    place.is_signed_in();
     let Some(diagnostics) = &app.diagnostics else { return };
     let ticks = (caller.endpoint == Endpoint::Streaming).then(|| diagnostics.streaming.listen(&app.shutdown));
     let message_bytes = match caller.endpoint {
@@ -110,6 +120,5 @@ async fn converse(
     };
     let socket = WebSocket::new(stream, already_read, message_bytes);
     let limits = Limits { rates: app.settings.rates, patience: app.settings.patience };
-    let signs = Signs { drain: app.shutdown.drain().clone(), signed_out };
-    conversation::hold(socket, caller, limits, ticks, signs).await;
+    conversation::hold(socket, caller, limits, ticks, app.signs(ended)).await;
 }

@@ -1,0 +1,171 @@
+//! What people type who come from Mosquitto, from NATS or from a shell, and what they mean by it here.
+
+use super::arguments::looks_secret;
+use super::publish::json_of;
+
+/// A filter with a wildcard of somebody else's would match nothing, and say nothing about it.
+pub(super) fn wildcards(filter: &str) -> Result<(), String> {
+    let is_foreign = |level: &str| level == "*" || level == ">";
+    let dotted = !filter.contains('/') && filter.contains('.');
+    let levels: Vec<_> = filter.split(if dotted { '.' } else { '/' }).collect();
+    if !levels.iter().copied().any(is_foreign) {
+        return Ok(());
+    }
+    let last = levels.len() - 1;
+    let ours = |(at, level): (usize, &&str)| match *level {
+        ">" => "#".to_owned(),
+        // All that is below for a shell, one level for NATS.
+        "*" if at == last && !dotted => "#".to_owned(),
+        "*" => "+".to_owned(),
+        level => level.to_owned(),
+    };
+    let meant = levels.iter().enumerate().map(ours).collect::<Vec<_>>().join("/");
+    let whose = if levels.contains(&">") || dotted { "of NATS" } else { "of NATS and of shells" };
+    Err(format!("{filter} has a wildcard {whose}; here it is {}", shell(&meant)))
+}
+
+/// The sentence for a command line with the flags of `mosquitto_pub` or `mosquitto_sub`. `-h` alone asks for help.
+pub(super) fn mosquitto(args: &[String]) -> Option<String> {
+    let (command, rest) = args.split_first()?;
+    let tool = match command.as_str() {
+        "pub" => "mosquitto_pub",
+        "sub" => "mosquitto_sub",
+        _ => return None,
+    };
+    let rest: Vec<_> = rest.iter().map(String::as_str).take_while(|arg| *arg != "--").collect();
+    let names_host = rest.windows(2).any(|pair| matches!(pair, ["-h", host] if !host.starts_with('-')));
+    if !names_host && !rest.iter().any(|arg| matches!(*arg, "-t" | "-m")) {
+        return None;
+    }
+    let meant = Meant::of(rest.into_iter().filter(|arg| !looks_secret(arg)));
+    Some(format!("those are flags of {tool}; here type: {}", meant.command(command)))
+}
+
+/// What the flags of Mosquitto's tools say.
+#[derive(Default)]
+struct Meant<'a> {
+    topics: Vec<&'a str>,
+    message: Option<&'a str>,
+    host: Option<&'a str>,
+    port: Option<&'a str>,
+    user: Option<&'a str>,
+    ours: Vec<String>,
+}
+
+impl<'a> Meant<'a> {
+    fn of(mut args: impl Iterator<Item = &'a str>) -> Self {
+        let mut meant = Self::default();
+        while let Some(arg) = args.next() {
+            match arg {
+                "-t" | "--topic" => meant.topics.extend(args.next()),
+                "-m" | "--message" => meant.message = args.next(),
+                "-h" | "--host" => meant.host = args.next(),
+                "-p" | "--port" => meant.port = args.next(),
+                "-u" | "--username" => meant.user = args.next(),
+                "-r" | "--retain" => meant.ours.push("--retain".to_owned()),
+                "-C" => meant.ours.extend(args.next().map(|count| format!("--count {}", shell(count)))),
+                "-W" => meant.ours.extend(args.next().map(|time| format!("--for {}", shell(time)))),
+                // A password, an identity, a quality of service and the like: nothing of it is repeated.
+                "-P" | "--pw" | "-i" | "--id" | "-I" | "-q" | "--qos" | "-k" | "-V" | "-F" | "--cafile"
+                | "--url" => {
+                    args.next();
+                }
+                flag if flag.starts_with('-') => {}
+                topic => meant.topics.push(topic),
+            }
+        }
+        meant
+    }
+
+    fn command(&self, command: &str) -> String {
+        let mut words = vec!["clown-hub".to_owned(), command.to_owned()];
+        if let Some(host) = self.host {
+            let user = self.user.map_or_else(String::new, |user| format!("{user}:PASSWORD@"));
+            // The ports of MQTT brokers are no ports of a hub.
+            let port = self.port.filter(|port| !matches!(*port, "1883" | "8883")).unwrap_or("8080");
+            words.extend(["--url".to_owned(), shell(&format!("ws://{user}{host}:{port}"))]);
+        }
+        words.extend(self.ours.iter().cloned());
+        words.extend(self.topics.iter().map(|topic| shell(topic)));
+        if command == "pub" && self.topics.is_empty() {
+            words.push("TOPIC".to_owned());
+        }
+        if let Some(message) = self.message {
+            words
+                .push(json_of(message).map_or_else(|| "'{\"state\": true}'".to_owned(), |json| shell(&json)));
+        }
+        words.join(" ")
+    }
+}
+
+/// A word as a shell takes it for one.
+pub(super) fn shell(word: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "_-./:+@%,=".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wildcards_of_others_are_named_with_ours() {
+        for (filter, ours) in [
+            ("nodes/*", "'nodes/#'"),
+            ("*", "'#'"),
+            ("nodes/*/temperature", "nodes/+/temperature"),
+            ("nodes.>", "'nodes/#'"),
+            ("nodes/>", "'nodes/#'"),
+            (">", "'#'"),
+            ("nodes.*.temperature", "nodes/+/temperature"),
+            ("nodes.*", "nodes/+"),
+        ] {
+            let said = wildcards(filter).unwrap_err();
+            assert!(said.ends_with(&format!("here it is {ours}")), "{said}");
+        }
+        for filter in ["#", "nodes/#", "nodes/+/a*b", "fw/1.2.3", "1.2", "a>b", "x/1.*"] {
+            assert_eq!(wildcards(filter), Ok(()), "{filter}");
+        }
+    }
+
+    #[test]
+    fn flags_of_mosquitto_become_ours_and_no_password_is_repeated() {
+        let said = |line: &str| {
+            let args: Vec<_> = line.split(' ').map(str::to_owned).collect();
+            mosquitto(&args).map(|said| said.split_once("type: ").unwrap().1.to_owned())
+        };
+        let is = |line: &str, meant: &str| assert_eq!(said(line).as_deref(), Some(meant), "{line}");
+        is("pub -t x -m 1", "clown-hub pub x 1");
+        is("pub -r -t x -m on", "clown-hub pub --retain x '\"on\"'");
+        is("sub -h house -t #", "clown-hub sub --url ws://house:8080 '#'");
+        is(
+            "sub -v -h house -p 1883 -u jana -P s3cret -t a/#",
+            "clown-hub sub --url ws://jana:PASSWORD@house:8080 'a/#'",
+        );
+        is("sub -h house -p 80 -C 3 -t a -t b", "clown-hub sub --url ws://house:80 --count 3 a b");
+        is("sub -h house", "clown-hub sub --url ws://house:8080");
+        for ours in [
+            "sub -h",
+            "pub -h",
+            "pub a 1 --retain",
+            "sub a -h",
+            "pub -- -t 1",
+            "pub -/a 1",
+            "nodes -h x",
+            "sub",
+        ] {
+            assert_eq!(said(ours), None, "{ours}");
+        }
+    }
+
+    #[test]
+    fn a_word_is_quoted_where_a_shell_would_change_it() {
+        assert_eq!(shell("a/b-c_1"), "a/b-c_1");
+        assert_eq!(shell("it's"), r"'it'\''s'");
+        assert_eq!(shell(""), "''");
+        assert_eq!(shell("a#"), "'a#'");
+    }
+}

@@ -1,0 +1,478 @@
+//! The loop of a connection: a wire and a session, until one of them ends.
+//!
+//! The reading half never writes: its answers go through the outbox, so that they stand in line with everything
+//! else. What is to be written is taken from the outbox only when the last write is done, so a slow reader's backlog
+//! is in one bounded place.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker, ready};
+use std::time::{Duration, SystemTime};
+
+use tokio::time::{Instant, Sleep, sleep_until};
+use tokio_util::sync::WaitForCancellationFuture;
+
+use super::bell::Bell;
+use super::heartbeat::{Beat, Heartbeat};
+use super::turn::Turn;
+use super::writing::Writing;
+use super::{Ending, Incoming, Patience, Signs, Wire};
+use crate::hub::{Drained, Found, Session, Until};
+use crate::seldom::Seldom;
+use crate::talk::Frames;
+
+/// How many bytes are taken from the outbox for one write.
+const WRITE: usize = 64 * 1024;
+
+/// A change of the memory that a connection takes is told from here on.
+const TOLD: usize = 2048;
+
+/// How long what a client said before its socket broke may take to arrive.
+const LAST_WORD: Duration = Duration::from_millis(100);
+
+/// Runs a connection to its end, and says good-bye.
+pub(crate) fn run<W: Wire + Send>(
+    wire: W,
+    session: Session,
+    patience: Patience,
+    signs: Signs,
+) -> impl Future<Output = ()> + Send {
+    // Outside of the future, which would hold twice what it is given.
+    let mut connection = Connection::new(wire, session, patience);
+    async move {
+        let ending = connection.until_the_end(&signs).await;
+        let ending = if ending == Ending::Vanished { Box::pin(connection.last_word()).await } else { ending };
+        // In a box, so that no living connection holds room for its end.
+        Box::pin(finish(connection, ending)).await;
+    }
+}
+
+async fn finish<W: Wire + Send>(connection: Connection<W>, ending: Ending) {
+    static DISCONNECTED: Seldom = Seldom::new();
+    let Connection { mut wire, mut session, write_patience, .. } = connection;
+    if ending == Ending::Farewell || ending == Ending::ShuttingDown {
+        session.farewell();
+    }
+    if ending == Ending::ShuttingDown {
+        flush_everything(&mut wire, &mut session, write_patience).await;
+    } else if ending.is_a_breach() {
+        put_in_what_waits(&mut wire, &mut session);
+    }
+    if let Some(times) = DISCONNECTED.each() {
+        let (client, cause, left_out) = (session.name(), ending.cause(), times.left_out);
+        tracing::info!(%client, base = ?session.base(), %cause, left_out, "disconnected");
+    }
+    drop(session);
+    // Whoever was cut off and does not read would keep what it was cut off for.
+    let keeps_memory = matches!(ending, Ending::CutOff { .. }) && wire.held() > WRITE;
+    if !keeps_memory {
+        wire.close(&ending).await;
+    }
+}
+
+/// Sends what is queued; whoever waits for the end has the deadline.
+async fn flush_everything<W: Wire>(wire: &mut W, session: &mut Session, patience: Duration) {
+    loop {
+        let drained = session.drain(WRITE, SystemTime::now(), &mut |pieces| wire.frame(pieces));
+        let flush = tokio::time::timeout(patience, poll_fn(|cx| wire.poll_flush(cx))).await;
+        if drained == Drained::Everything || !matches!(flush, Ok(Ok(()))) {
+            return;
+        }
+        match drained {
+            Drained::Later(wait) if !wait.is_zero() => tokio::time::sleep(wait).await,
+            Drained::Later(_) | Drained::More | Drained::Everything => tokio::task::yield_now().await,
+        }
+    }
+}
+
+/// Puts in what a client was answered before it broke a rule; the close writes it. About one write's worth, as what
+/// such a client left unread is no longer waited for.
+fn put_in_what_waits<W: Wire>(wire: &mut W, session: &mut Session) {
+    while wire.waiting() < WRITE
+        && session.drain(WRITE, SystemTime::now(), &mut |pieces| wire.frame(pieces)) == Drained::More
+    {}
+}
+
+struct Connection<W> {
+    wire: W,
+    session: Session,
+    heartbeat: Heartbeat,
+    writing: Writing,
+    /// How long a write may make no progress.
+    write_patience: Duration,
+    /// When a batch that is being collected is to be sent.
+    batch_due: Option<Instant>,
+    /// When the client may have more last values looked up.
+    look_up_due: Option<Instant>,
+    /// Whether it is the others' turn.
+    pauses: bool,
+    /// What is left of a message with more frames than one turn takes.
+    unfinished: Option<Box<Unfinished>>,
+    /// What the session was last told that is held here.
+    told: usize,
+}
+
+struct Unfinished {
+    text: String,
+    /// Up to here it is done with.
+    at: usize,
+}
+
+/// What a connection waits for beside its wire and its outbox. These are looked at only when their bell has rung: mostly
+/// a connection is woken to write, and that should touch nothing else.
+struct Watch<'w, 's> {
+    bell: Bell,
+    signs: &'s Signs,
+    ended: Pin<&'w mut WaitForCancellationFuture<'s>>,
+    clock: Pin<&'w mut Sleep>,
+}
+
+impl Watch<'_, '_> {
+    /// Whether the sign was given, and why.
+    fn ending(&mut self) -> Option<Ending> {
+        let is_given = self.ended.as_mut().poll(&mut self.bell.context()).is_ready();
+        is_given.then(|| self.signs.reason())
+    }
+
+    /// Has the bell ring when the others have had their turn.
+    ///
+    /// A task that wakes itself is run again before the runtime looks at the sockets, up to 61 times. What `yield_now`
+    /// hands to the scheduler is woken only after it has run out of ready tasks, or has run 61 of them, and has looked. By
+    /// way of the bell, so that a waking for another reason does not begin the next turn before.
+    fn ring_after_the_others(&self) {
+        let others = std::pin::pin!(tokio::task::yield_now());
+        if others.poll(&mut self.bell.context()).is_ready() {
+            self.bell.context().waker().wake_by_ref();
+        }
+    }
+
+    /// Has the clock ring no sooner than `due`, where it was set for an answer that has come. This only leaves a note for
+    /// the timer, which is less than to be woken for nothing.
+    fn put_off(&mut self, due: Instant) {
+        if due > self.clock.deadline() {
+            self.clock.as_mut().reset(due);
+        }
+    }
+
+    /// Has the clock ring at `due` at the latest. When it rings early, as a check was put off, it is set again.
+    fn set_clock(&mut self, due: Instant) -> Poll<()> {
+        if due < self.clock.deadline() || self.clock.is_elapsed() {
+            self.clock.as_mut().reset(due);
+        }
+        self.clock.as_mut().poll(&mut self.bell.context())
+    }
+}
+
+impl<W: Wire> Connection<W> {
+    fn new(wire: W, session: Session, patience: Patience) -> Self {
+        Self {
+            wire,
+            session,
+            heartbeat: Heartbeat::new(patience.ping, patience.pong, Instant::now()),
+            writing: Writing::Idle,
+            write_patience: patience.write,
+            batch_due: None,
+            look_up_due: None,
+            pauses: false,
+            unfinished: None,
+            told: 0,
+        }
+    }
+
+    async fn until_the_end(&mut self, signs: &Signs) -> Ending {
+        let (ended, clock) = (signs.ended().cancelled(), sleep_until(self.next_check()));
+        let ended = std::pin::pin!(ended);
+        let clock = std::pin::pin!(clock);
+        let mut watch = Watch { bell: Bell::new(), signs, ended, clock };
+        let mut task = Waker::noop().clone();
+        let ending = poll_fn(|cx| {
+            if !task.will_wake(cx.waker()) {
+                task.clone_from(cx.waker());
+                watch.bell.wakes(&task);
+                self.wire.wakes(&task);
+                self.session.outbox().wakes(&task);
+            }
+            match self.go_on(&mut watch, cx) {
+                Ok(()) => Poll::Pending,
+                Err(ending) => Poll::Ready(ending),
+            }
+        });
+        ending.await
+    }
+
+    /// Does what can be done now, a turn at the most. Writing comes first, so that a free socket is never kept waiting by
+    /// a client that talks without a pause.
+    fn go_on(&mut self, watch: &mut Watch<'_, '_>, cx: &mut Context<'_>) -> Result<(), Ending> {
+        let has_rung = watch.bell.has_rung();
+        if has_rung && let Some(ending) = watch.ending() {
+            return Err(ending);
+        }
+        if self.pauses && !has_rung {
+            return Ok(());
+        }
+        let mut turn = Turn::default();
+        if !self.writing.is_idle() {
+            self.flush(&mut turn, cx)?;
+        }
+        let was_answered = self.take_in_a_turn(&mut turn, cx)?;
+        self.give_out_a_turn(&mut turn, cx)?;
+        self.tell_what_is_held();
+        self.pauses = turn.is_over();
+        if self.pauses {
+            watch.ring_after_the_others();
+        }
+        // Silence only puts off what the clock was set for.
+        if has_rung || !self.writing.is_idle() || self.due().is_some() {
+            self.look_at_the_clock(watch, &mut turn, cx)?;
+        } else if was_answered {
+            watch.put_off(self.next_check());
+        }
+        Ok(())
+    }
+
+    /// Reads and takes what the client says. Says whether a ping was answered.
+    fn take_in_a_turn(&mut self, turn: &mut Turn, cx: &mut Context<'_>) -> Result<bool, Ending> {
+        let mut was_answered = false;
+        while !turn.has_taken_enough() {
+            if self.unfinished.is_some() {
+                self.receive_more(turn)?;
+                continue;
+            }
+            let Poll::Ready(incoming) = self.wire.poll_read(cx) else { break };
+            was_answered |= self.take_in(incoming, turn)?;
+            if self.writing == Writing::Wanted {
+                self.flush(turn, cx)?;
+            }
+        }
+        Ok(was_answered)
+    }
+
+    /// Moves what waits in the outbox to the wire, and writes it.
+    fn give_out_a_turn(&mut self, turn: &mut Turn, cx: &mut Context<'_>) -> Result<(), Ending> {
+        while !turn.has_written_enough() {
+            let looked = self.look_into_the_outbox()?;
+            if self.writing == Writing::Wanted || (self.writing.is_idle() && self.wire.waiting() > 0) {
+                self.flush(turn, cx)?;
+            }
+            match looked {
+                Drained::More => {}
+                Drained::Everything => break,
+                Drained::Later(wait) => {
+                    if wait.is_zero() {
+                        turn.give_up();
+                    }
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn look_at_the_clock(
+        &mut self,
+        watch: &mut Watch<'_, '_>,
+        turn: &mut Turn,
+        cx: &mut Context<'_>,
+    ) -> Result<(), Ending> {
+        while watch.set_clock(self.next_check()).is_ready() {
+            self.check_the_clock()?;
+            if !self.writing.is_idle() {
+                self.flush(turn, cx)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Has the memory counted that is taken here, and has whoever takes too much give way.
+    fn tell_what_is_held(&mut self) {
+        let held = self.wire.held() + self.unfinished.as_ref().map_or(0, |rest| rest.text.capacity());
+        if held.abs_diff(self.told) >= TOLD {
+            self.told = held;
+            self.session.holds(held);
+        }
+        self.session.relieve();
+    }
+
+    /// The queue was given up: by itself, or because the memory of the hub was used up.
+    fn given_up(&self) -> Ending {
+        match self.session.outbox().was_cut_off() {
+            Some(held) => Ending::CutOff { held },
+            None => Ending::SlowConsumer,
+        }
+    }
+
+    /// A socket that cannot be written to any more may still hold the client's good-bye, which is then how it ended.
+    async fn last_word(&mut self) -> Ending {
+        let last = poll_fn(|cx| {
+            self.wire.wakes(cx.waker());
+            loop {
+                match ready!(self.wire.poll_read(cx)) {
+                    Incoming::End(ending) => return Poll::Ready(ending),
+                    Incoming::Text | Incoming::Binary | Incoming::Alive | Incoming::Part(_) => {}
+                }
+            }
+        });
+        match tokio::time::timeout(LAST_WORD, last).await {
+            Ok(Ending::Farewell) => Ending::Farewell,
+            Ok(_) | Err(_) => Ending::Vanished,
+        }
+    }
+
+    /// Writes what the socket takes, and notes whether that was all.
+    fn flush(&mut self, turn: &mut Turn, cx: &mut Context<'_>) -> Result<(), Ending> {
+        let before = self.wire.progress();
+        let flushed = self.wire.poll_flush(cx);
+        let progress = self.wire.progress();
+        turn.wrote(usize::try_from(progress - before).unwrap_or(usize::MAX));
+        match flushed {
+            Poll::Ready(flushed) => {
+                flushed?;
+                self.writing = Writing::Idle;
+            }
+            Poll::Pending => self.writing.block(progress, Instant::now()),
+        }
+        Ok(())
+    }
+
+    /// Moves what waits in the outbox to the wire, or begins to collect a batch. Says whether to look again.
+    fn look_into_the_outbox(&mut self) -> Result<Drained, Ending> {
+        let until = match (self.writing.is_idle(), self.session.is_open(), self.batch_due) {
+            (false, ..) => Until::Overflow,
+            (true, false, _) => Until::Urgent,
+            (true, true, Some(_)) => Until::Pressing,
+            (true, true, None) => Until::Something,
+        };
+        let batch = self.session.batch();
+        match self.session.outbox().look(until) {
+            None => Ok(Drained::Everything),
+            Some(Found::Overflow) => Err(self.given_up()),
+            Some(Found::Something) if !batch.is_zero() && self.batch_due.is_none() => {
+                self.batch_due = Some(Instant::now() + batch);
+                Ok(Drained::More)
+            }
+            Some(Found::Something | Found::Urgent) => Ok(self.take_out()),
+        }
+    }
+
+    /// Takes one thing that came. Says whether a ping was waiting for it.
+    fn take_in(&mut self, incoming: Incoming, turn: &mut Turn) -> Result<bool, Ending> {
+        match incoming {
+            Incoming::Text => self.receive(turn)?,
+            Incoming::Alive => {
+                turn.took(0);
+                self.session.count_sign(SystemTime::now()).map_err(Ending::TooMuch)?;
+                self.writing.want();
+            }
+            Incoming::Part(bytes) => turn.read(bytes),
+            Incoming::Binary => return Err(Ending::Binary),
+            Incoming::End(ending) => return Err(ending),
+        }
+        Ok(self.heartbeat.heard(Instant::now()))
+    }
+
+    /// Takes the frames of the message that came. It may hold thousands, so what is more than a turn waits until others
+    /// have had theirs.
+    fn receive(&mut self, turn: &mut Turn) -> Result<(), Ending> {
+        let text = self.wire.text().ok_or(Ending::NotUtf8)?;
+        let mut frames = Frames::of(text);
+        if frames.is_done() {
+            turn.took(text.len());
+            self.session.count_sign(SystemTime::now()).map_err(Ending::TooMuch)?;
+        } else if take_frames(&mut self.session, &mut frames, turn)? == Drained::More {
+            let rest = text.get(text.len() - frames.left()..).unwrap_or_default().to_owned();
+            self.unfinished = Some(Box::new(Unfinished { text: rest, at: 0 }));
+        }
+        self.note_batch();
+        Ok(())
+    }
+
+    fn receive_more(&mut self, turn: &mut Turn) -> Result<(), Ending> {
+        let Some(Unfinished { text, at }) = self.unfinished.as_deref_mut() else { return Ok(()) };
+        let mut frames = Frames::of(text.get(*at..).unwrap_or_default());
+        if take_frames(&mut self.session, &mut frames, turn)? == Drained::More {
+            *at = text.len() - frames.left();
+        } else {
+            self.unfinished = None;
+        }
+        self.note_batch();
+        Ok(())
+    }
+
+    /// Who no longer wants batches gets what was collected.
+    fn note_batch(&mut self) {
+        if self.session.batch().is_zero() {
+            self.batch_due = None;
+        }
+    }
+
+    /// Moves what waits in the outbox to the wire.
+    fn take_out(&mut self) -> Drained {
+        let now = SystemTime::now();
+        let wire = &mut self.wire;
+        (self.batch_due, self.look_up_due) = (None, None);
+        let drained = if self.session.batch().is_zero() {
+            self.session.drain(WRITE, now, &mut |pieces| wire.frame(pieces))
+        } else {
+            let drained = self.session.drain(WRITE, now, &mut |pieces| wire.collect(pieces));
+            wire.end_collection();
+            drained
+        };
+        match drained {
+            Drained::More if !self.session.batch().is_zero() => self.batch_due = Some(Instant::now()),
+            Drained::Later(wait) if !wait.is_zero() => self.look_up_due = Some(Instant::now() + wait),
+            Drained::Later(_) | Drained::More | Drained::Everything => {}
+        }
+        drained
+    }
+
+    /// When the outbox is to be looked at, although nothing comes.
+    fn due(&self) -> Option<Instant> {
+        self.batch_due.or(self.look_up_due)
+    }
+
+    /// When the clock is to be looked at, if nothing happens until then.
+    fn next_check(&self) -> Instant {
+        let silence = self.heartbeat.due();
+        match (self.writing.stuck_at(self.write_patience), self.due()) {
+            (Some(stuck), _) => silence.min(stuck),
+            (None, Some(due)) => silence.min(due),
+            (None, None) => silence,
+        }
+    }
+
+    fn check_the_clock(&mut self) -> Result<(), Ending> {
+        let now = Instant::now();
+        if self.writing.stuck_at(self.write_patience).is_some_and(|stuck| now >= stuck) {
+            return Err(Ending::Stuck);
+        }
+        if self.writing.is_idle() && self.due().is_some_and(|due| now >= due) {
+            self.take_out();
+            self.writing.want();
+        }
+        match self.heartbeat.check(now) {
+            Beat::Wait => {}
+            Beat::Gone => return Err(Ending::Silent),
+            Beat::Ping => {
+                self.wire.ping();
+                self.writing.want();
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Has the session take frames, until the turn is over or there are no more.
+fn take_frames(session: &mut Session, frames: &mut Frames<'_>, turn: &mut Turn) -> Result<Drained, Ending> {
+    let now = SystemTime::now();
+    loop {
+        let before = frames.left();
+        let more = session.receive_some(frames, 1, now).map_err(Ending::TooMuch)?;
+        turn.took(before - frames.left());
+        if !more {
+            return Ok(Drained::Everything);
+        }
+        if turn.has_taken_enough() {
+            return Ok(Drained::More);
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! What clients are answered, and what of it comes into the log.
+
+use super::*;
+
+#[test]
+fn conflate_can_be_switched_off_again_and_then_no_reading_gives_way() {
+    let hub = hub();
+    let mut node = node(&hub);
+    let mut reader = dashboard(&hub);
+    let wish = |conflate| {
+        format!("[\"clown.talk/-/config/set\", {{\"conflate\": {conflate}, \"retained\": false}}]")
+    };
+    say(&mut reader, &wish(true));
+    heard(&mut reader);
+    say(&mut node, "[\"t/1\", 1]");
+    say(&mut reader, &wish(false));
+    say(&mut node, "[\"t/1\", 2]\n[\"t/1\", 3]");
+    assert_eq!(values(&mut reader), ["[\"n/t/1\", 1]", "[\"n/t/1\", 2]", "[\"n/t/1\", 3]"]);
+    assert_eq!((hub.figures().skipped.value(), hub.figures().conflated.value()), (0, 0));
+}
+
+#[test]
+fn a_node_is_told_that_its_message_was_not_kept() {
+    let hub = hub();
+    let mut node = node(&hub);
+    say(&mut node, "[\"clown.talk/-/config/set\", {\"filters\": []}]");
+    say(
+        &mut node,
+        "[\"t/1\", 1, {\"id\": 1}]\n[\"t/1/set\", 1, {\"id\": 2}]\n[\"t/1\", 1, {\"id\": 3, \"retain\": false}]",
+    );
+    let told = heard(&mut node);
+    assert_eq!(told[0], "[\"clown.talk/-/publish/ok\", {\"id\": 1}]");
+    assert_eq!(told[1], "[\"clown.talk/-/publish/ok\", {\"id\": 2, \"kept\": false}]");
+    assert_eq!(told[2], "[\"clown.talk/-/publish/ok\", {\"id\": 3, \"kept\": false}]");
+    let mut operator = dashboard(&hub);
+    heard(&mut operator);
+    say(&mut operator, "[\"n/t/1/set\", 1, {\"id\": 4}]");
+    assert!(heard(&mut operator).contains(&"[\"clown.talk/-/publish/ok\", {\"id\": 4}]".to_owned()));
+}
+
+#[test]
+fn to_ask_for_a_last_value_makes_no_channel() {
+    let hub = hub();
+    let topic = Topic::parse("nowhere", &Limits::default()).unwrap();
+    assert!(hub.last_value(&topic).is_none());
+    assert_eq!(hub.channels.len(), 0);
+}
+
+/// Lines of the log that were written while something ran on this thread.
+fn lines_while(act: impl FnOnce()) -> Vec<String> {
+    use std::io::Write;
+    use std::sync::Mutex;
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false).finish();
+    tracing::subscriber::with_default(subscriber, act);
+    let bytes = lines.0.lock().unwrap().clone();
+    String::from_utf8(bytes).unwrap().lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn whatever_a_client_says_the_log_grows_by_a_few_lines_of_bounded_length() {
+    let hub = hub_with(|settings| {
+        settings.outbox = Bounds { messages: 4, bytes: 4096, hard_messages: 1 << 20, hard_bytes: 1 << 30 };
+        settings.retained_topics = 1;
+    });
+    let may = |text| Filter::parse(text, &Limits::default()).unwrap();
+    let rights = Rights { publish: vec![may("x/#")], subscribe: vec![may("x/#")], retain: false };
+    let (rights, base) = (Arc::new(rights), Base::ROOT);
+    let mut hostile = hub.connect(
+        Client { user: "hostile".into(), rights, base, side: Side::Node, rates: Rates::UNLIMITED },
+        NOW,
+    );
+    let long: Vec<_> = (0..100).map(|n| format!("\"y/{n}/{}\"", "z".repeat(900))).collect();
+    let long = long.join(", ");
+    let lines = lines_while(|| {
+        for n in 0..60 {
+            say(
+                &mut hostile,
+                &format!(
+                    "[\"clown.talk/-/config/set\", {{\"name\": \"n{n}\", \"filters\": [\"x/#\"], \"echo\": true}}]"
+                ),
+            );
+            say(&mut hostile, &format!("[\"y/{n}\", 1]\n[\"x/{n}\", 1, {{\"retain\": true}}]"));
+            say(&mut hostile, &format!("[\"clown.talk/-/subscription/add\", {{\"filters\": [{long}]}}]"));
+            for reading in 0..10 {
+                say(&mut hostile, &format!("[\"x/r/{reading}\", {n}]\n[\"x/r/{reading}\", {n}]"));
+            }
+            heard(&mut hostile);
+        }
+    });
+    assert!((8..70).contains(&lines.len()), "{} lines", lines.len());
+    let longest = lines.iter().map(String::len).max().unwrap();
+    assert!(longest < 1_000, "{longest}");
+}
+
+#[test]
+fn a_name_that_stays_is_no_line_of_the_log() {
+    let hub = hub();
+    let mut reader = client(&hub, "", Side::Dashboard);
+    let lines = lines_while(|| {
+        for _ in 0..2 {
+            say(&mut reader, "[\"clown.talk/-/config/set\", {\"name\": \"kitchen\"}]");
+        }
+    });
+    assert_eq!(lines.iter().filter(|line| line.contains("has named itself")).count(), 1, "{lines:?}");
+    assert_eq!(&*reader.name(), "kitchen");
+}

@@ -1,0 +1,191 @@
+//! What requests cost, counted and not timed: no client can make the hub do more than it pays for.
+
+use super::*;
+use crate::hub::branches::{BRANCHES_A_CONNECTION, BRANCHES_A_FIRST_LEVEL};
+
+/// A dashboard with the usual rates, which pays for what it asks.
+fn payer(hub: &Arc<Hub>) -> Session {
+    payer_at(hub, 20_000)
+}
+
+fn payer_at(hub: &Arc<Hub>, per_second: u32) -> Session {
+    let base = Base::parse("", &Limits::default()).unwrap();
+    let rates = Rates { frames_per_second: Some(per_second), bad_frames_per_minute: Some(100) };
+    let rights = Arc::new(Rights::everything());
+    let mut session =
+        hub.connect(Client { user: "u".into(), rights, base, side: Side::Dashboard, rates }, NOW);
+    say(&mut session, "[\"clown.talk/-/config/set\", {\"filters\": []}]");
+    heard(&mut session);
+    session
+}
+
+fn request(what: &str, filters: &[String]) -> String {
+    format!("[\"clown.talk/-/{what}\", {}]", serde_json::json!({ "filters": filters }))
+}
+
+/// Filters that have `a` or `+` at the first levels as the bits of their number say, and then this.
+fn branching(count: usize, levels: usize, rest: &str) -> Vec<String> {
+    let level = |number: usize, at: usize| if number >> at & 1 == 0 { "+/" } else { "a/" };
+    (0..count).map(|number| (0..levels).map(|at| level(number, at)).collect::<String>() + rest).collect()
+}
+
+/// The steps that a session took, and how often others had their turn in between.
+fn work(session: &mut Session, now: SystemTime) -> (usize, usize) {
+    let (before, mut turns) = (session.allowance.steps_taken(), 0);
+    loop {
+        match session.drain(64 * 1024, now, &mut |_| ()) {
+            Drained::Everything => return (session.allowance.steps_taken() - before, turns),
+            Drained::More => {}
+            Drained::Later(wait) => {
+                assert!(wait.is_zero());
+                turns += 1;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_look_up_of_any_size_lets_others_have_their_turn() {
+    let hub = hub();
+    let mut node = node(&hub);
+    for n in 0..20_000 {
+        say(&mut node, &format!("[\"t/{n}\", {n}]"));
+    }
+    let mut reader = payer(&hub);
+    say(&mut reader, "[\"clown.talk/-/config/set\", {}]");
+    let (steps, turns) = work(&mut reader, NOW);
+    // A topic is one node, and its value eight steps; the filter `#` is looked at once for each.
+    assert!((20_000 * 9..20_000 * 11).contains(&steps), "{steps}");
+    assert!(turns >= steps / 10_000, "{turns} turns in {steps} steps");
+}
+
+#[test]
+fn a_look_up_that_finds_nothing_waits_for_its_allowance() {
+    let hub = hub();
+    let mut node = client(&hub, "a", Side::Node);
+    for n in 0..20_000 {
+        say(&mut node, &format!("[\"{}{n}/x\", 1]", "a/".repeat(8)));
+    }
+    let mut reader = payer_at(&hub, 1_000);
+    say(&mut reader, &request("config/set", &branching(16, 4, &format!("{}+/y", "a/".repeat(5)))));
+    let wait = loop {
+        match reader.drain(64 * 1024, NOW, &mut |_| ()) {
+            Drained::Later(wait) if wait.is_zero() => {}
+            Drained::More => {}
+            Drained::Later(wait) => break wait,
+            Drained::Everything => panic!("it is done after {} steps", reader.allowance.steps_taken()),
+        }
+    };
+    // Two seconds' worth are there at once.
+    let (most, taken) = (2 * 64 * 1_000, reader.allowance.steps_taken());
+    assert!((most..most + 16_384).contains(&taken), "{taken}");
+    let before = reader.allowance.steps_taken();
+    assert_eq!(reader.outbox().look(Until::Something), None, "there is nothing to be done until then");
+    assert_eq!(reader.drain(64 * 1024, NOW, &mut |_| ()), Drained::Later(wait));
+    reader.drain(64 * 1024, NOW + wait, &mut |_| ());
+    assert!((8192..16_384 + 512).contains(&(reader.allowance.steps_taken() - before)));
+    let again = reader.receive(&request("subscription/add", &["b".to_owned()]), NOW + wait);
+    assert!(matches!(again, Err(Excess::Steps { .. })), "{again:?}");
+}
+
+#[test]
+fn filters_that_would_make_each_message_dear_are_refused_with_what_they_cost() {
+    let hub = hub();
+    let mut reader = payer(&hub);
+    say(&mut reader, &request("subscription/set", &branching(1_000, 16, "x")));
+    let told = heard(&mut reader);
+    assert!(told[0].contains("subscription/error") && told[0].contains("would branch in"), "{told:?}");
+    assert!(told[0].contains("a connection may have 256"), "{told:?}");
+    say(&mut reader, &request("config/set", &branching(1_000, 16, "x")));
+    let told = heard(&mut reader);
+    assert!(told[0].contains("config/error") && told[0].contains("would branch in"), "{told:?}");
+    assert_eq!(hub.figures().filters.value(), 0);
+    assert!(hub.subscriptions.is_empty());
+}
+
+#[test]
+fn ten_thousand_devices_with_filters_of_one_pattern_branch_in_the_same_way() {
+    let hub = hub();
+    let many: Vec<_> = (0..1_000).map(|n| format!("house/{n}/+/light/+/#")).collect();
+    let readers: Vec<_> = (0..10)
+        .map(|_| {
+            let mut reader = payer(&hub);
+            say(&mut reader, &request("subscription/set", &many));
+            assert!(heard(&mut reader)[0].contains("subscription/ok"));
+            reader
+        })
+        .collect();
+    assert!(hub.subscriptions.steps_of_route("house/7/x/light/y/z") < 10);
+    drop(readers);
+    assert!(hub.subscriptions.is_empty());
+}
+
+#[test]
+fn whatever_filters_clients_hold_a_message_is_routed_in_a_bounded_number_of_steps() {
+    let hub = hub();
+    let mut refused = 0;
+    let readers: Vec<_> = (0..40)
+        .map(|seat| {
+            let mut reader = payer(&hub);
+            let shift = format!("{}{}", "+/".repeat(seat % 4), "a/".repeat(seat / 4));
+            let filters = branching(32, 5, "").into_iter().map(|filter| format!("{shift}{filter}x/+/y"));
+            say(&mut reader, &request("subscription/set", &filters.collect::<Vec<_>>()));
+            refused += usize::from(heard(&mut reader)[0].contains("of all clients"));
+            reader
+        })
+        .collect();
+    let topic = "a/".repeat(31) + "z";
+    let steps = hub.subscriptions.steps_of_route(&topic);
+    assert!(steps <= 1 + 32 + 2 * BRANCHES_A_FIRST_LEVEL, "{steps}");
+    assert!(refused > 0 && steps > BRANCHES_A_CONNECTION, "{refused} refused, {steps} steps");
+    drop(readers);
+    assert!(hub.subscriptions.is_empty());
+}
+
+#[test]
+fn to_remove_a_filter_that_is_not_held_costs_no_walk_through_what_waits() {
+    let hub = hub_with_last_values(5_000);
+    let mut reader = payer(&hub);
+    say(&mut reader, "[\"clown.talk/-/config/set\", {}]");
+    let before = reader.allowance.steps_taken();
+    for _ in 0..100 {
+        say(&mut reader, &request("subscription/remove", &["none".to_owned()]));
+    }
+    assert!(reader.allowance.steps_taken() - before <= 100 * 128);
+    assert_eq!(values(&mut reader).len(), 5_000);
+}
+
+#[test]
+fn a_change_of_nothing_makes_no_generation() {
+    let hub = hub();
+    let mut reader = payer(&hub);
+    say(&mut reader, &request("subscription/set", &["a/#".to_owned(), "b".to_owned()]));
+    let before = hub.subscriptions.generation();
+    say(&mut reader, &request("subscription/set", &["b".to_owned(), "a/#".to_owned()]));
+    say(&mut reader, &request("subscription/add", &["b".to_owned()]));
+    say(&mut reader, &request("subscription/remove", &["c".to_owned()]));
+    say(&mut reader, "[\"clown.talk/-/config/set\", {\"filters\": [\"a/#\", \"b\"], \"retained\": false}]");
+    drop(payer(&hub));
+    assert_eq!(hub.subscriptions.generation(), before);
+    drop(reader);
+    assert_ne!(hub.subscriptions.generation(), before);
+}
+
+/// The table of `docs/performance.md`: the dearest frame of each kind that the defaults allow, in steps.
+#[test]
+fn the_dearest_frame_of_each_kind_costs_no_more_than_the_documents_say() {
+    let hub = hub();
+    let filters: Vec<_> = (0..1_000).map(|n| format!("house/{n}/+/light")).collect();
+    let mut reader = payer(&hub);
+    let mut cost = |frame: &str| {
+        let before = reader.allowance.steps_taken();
+        reader.receive(frame, NOW + Duration::from_hours(1)).unwrap();
+        reader.allowance.steps_taken() - before
+    };
+    assert_eq!(cost(&request("config/set", &filters)), 64 + 16 * 1_000);
+    assert_eq!(cost(&request("subscription/set", &filters)), 64 + 16 * 2_000);
+    assert_eq!(cost(&request("subscription/add", &filters)), 64 + 16 * 2_000);
+    assert_eq!(cost(&request("subscription/remove", &filters)), 64 + 16 * 2_000);
+    assert_eq!(cost("[\"clown.talk/-/subscription/get\", {}]"), 64);
+    assert_eq!(cost("[\"a\", 1]"), 0, "a message is paid by its frame");
+}

@@ -1,0 +1,74 @@
+//! Answers over HTTP that say no.
+
+use axum::body::Body;
+use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, Response, StatusCode};
+use axum::response::IntoResponse;
+
+use super::App;
+use super::diagnostics::Endpoint;
+use super::gate::Stranger;
+use super::{page, request};
+use crate::access::LoginError;
+
+/// A status and a sentence.
+pub(super) fn refusal(status: StatusCode, sentence: &str) -> Response<Body> {
+    (status, format!("{sentence}\n")).into_response()
+}
+
+/// An answer to whoever was not recognised. The challenge makes browsers send what stands in the URL.
+pub(super) fn not_recognised(stranger: &Stranger) -> Response<Body> {
+    const CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"clown-hub\", charset=\"UTF-8\"");
+    let (mut response, wait) = match stranger {
+        Stranger::Unnamed(sentence) => (refusal(StatusCode::UNAUTHORIZED, sentence), None),
+        Stranger::Refused(error) => (refusal(status_of(*error), &error.to_string()), retry_after(*error)),
+    };
+    match wait {
+        Some(wait) => response.headers_mut().insert(RETRY_AFTER, wait.into()),
+        None => response.headers_mut().insert(WWW_AUTHENTICATE, CHALLENGE),
+    };
+    response
+}
+
+/// The one table from a refused login to its status.
+pub(super) fn status_of(error: LoginError) -> StatusCode {
+    match error {
+        LoginError::Wrong { .. } => StatusCode::UNAUTHORIZED,
+        LoginError::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
+        LoginError::Busy => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+/// Seconds to wait before the next try.
+pub(super) fn retry_after(error: LoginError) -> Option<u64> {
+    match error {
+        LoginError::Wrong { .. } => None,
+        LoginError::TooMany { retry_after } => Some(retry_after.as_secs() + 1),
+        LoginError::Busy => Some(2),
+    }
+}
+
+/// The answer to an unknown path: the paths that there are.
+pub(super) fn unsupported(app: &App, path: &str) -> Response<Body> {
+    let devices = if app.diagnostics.is_some() {
+        let paths = Endpoint::PATHS.join(", ");
+        format!("; to bring up a device at {} (a page) and {paths} (WebSocket)", page::DIAGNOSTICS)
+    } else {
+        String::new()
+    };
+    let meant = request::tidy_path(path).filter(|path| is_there(app, path));
+    let meant = meant.map(|path| format!("; leave out the slash too many: {path}")).unwrap_or_default();
+    let sentence = format!(
+        "Unsupported Request-URI{meant}; the hub answers at / (the page), /auth/clown-talk-server_BASE, \
+         /auth/clown-talk-client_BASE and /talk/BASE (WebSocket), /api/session, /healthz and /metrics{devices}"
+    );
+    refusal(StatusCode::NOT_FOUND, &sentence)
+}
+
+/// Whether there is something at a path that is no door.
+fn is_there(app: &App, path: &str) -> bool {
+    let is_device = Endpoint::PATHS.contains(&path) || path == page::DIAGNOSTICS;
+    matches!(path, "/api/session" | "/healthz" | "/metrics")
+        || (page::is_there(path) && path != page::DIAGNOSTICS)
+        || (is_device && app.diagnostics.is_some())
+}

@@ -1,0 +1,41 @@
+//! What the server does by the clock.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use tokio::time::{interval, sleep_until};
+
+use super::App;
+use crate::hub::Hub;
+
+/// Publishes the hub's figures now and then, until the stop sign.
+pub(super) async fn tell_by_the_clock(app: Arc<App>) {
+    let mut clock = interval(app.settings.figures_every);
+    loop {
+        tokio::select! {
+            () = app.shutdown.drain().cancelled() => return,
+            _ = clock.tick() => tell_figures(&app.hub),
+        }
+    }
+}
+
+fn tell_figures(hub: &Hub) {
+    let now = SystemTime::now();
+    let uptime = now.duration_since(hub.started()).unwrap_or_default().as_secs();
+    hub.tell("version", &format!("\"{}\"", env!("CARGO_PKG_VERSION")), now);
+    hub.tell("uptime", &uptime.to_string(), now);
+    for (topic, _, _, value) in hub.figures().all() {
+        hub.tell(topic, &value.to_string(), now);
+    }
+}
+
+/// Ends sign-ins when they expire, until the stop sign.
+pub(super) async fn end_what_expires(app: Arc<App>) {
+    loop {
+        let next = app.access.sweep();
+        tokio::select! {
+            () = app.shutdown.drain().cancelled() => return,
+            () = sleep_until(next) => {}
+        }
+    }
+}

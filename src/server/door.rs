@@ -1,0 +1,185 @@
+//! The doors for sockets: who, from which page, to which base, and then through (`docs/protocol.md`, clauses 2 and 8.6).
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Extension, Path, Query, Request, State};
+use axum::http::header::{
+    CONNECTION, HeaderName, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
+    SEC_WEBSOCKET_VERSION, UPGRADE,
+};
+use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use serde::Deserialize;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use super::answer::{not_recognised, refusal};
+use super::place::Place;
+use super::request::tidy_path;
+use super::{App, SideWord, gate};
+use crate::access::SignedIn;
+use crate::connection::{self, WebSocket};
+use crate::hub::Side;
+use crate::topic::{Base, TopicError};
+
+/// The protocol that a page may name in its handshake, and that is then confirmed.
+const SUBPROTOCOL: &str = "clown.talk";
+
+pub(super) async fn auth(
+    State(app): State<Arc<App>>,
+    Extension(place): Extension<Arc<Place>>,
+    Path(endpoint): Path<String>,
+    request: Request,
+) -> Response<Body> {
+    let (name, base) = endpoint.split_once('_').unwrap_or((&endpoint, ""));
+    let side = match name {
+        "clown-talk-server" => Side::Dashboard,
+        "clown-talk-client" => Side::Node,
+        _ => {
+            return refusal(
+                StatusCode::NOT_FOUND,
+                "Unsupported Request-URI; there are /auth/clown-talk-server_BASE and /auth/clown-talk-client_BASE, with \
+                 the slashes of the base topic written as _",
+            );
+        }
+    };
+    enter(app, place, &base.replace('_', "/"), side, request).await
+}
+
+#[derive(Deserialize)]
+pub(super) struct TalkQuery {
+    #[serde(default)]
+    side: SideWord,
+}
+
+pub(super) async fn talk_at_the_root(
+    state: State<Arc<App>>,
+    place: Extension<Arc<Place>>,
+    query: Result<Query<TalkQuery>, QueryRejection>,
+    request: Request,
+) -> Response<Body> {
+    talk(state, place, Path(String::new()), query, request).await
+}
+
+pub(super) async fn talk(
+    State(app): State<Arc<App>>,
+    Extension(place): Extension<Arc<Place>>,
+    Path(base): Path<String>,
+    query: Result<Query<TalkQuery>, QueryRejection>,
+    request: Request,
+) -> Response<Body> {
+    match query {
+        Ok(Query(TalkQuery { side })) => enter(app, place, &base, side.into(), request).await,
+        Err(_) => refusal(StatusCode::BAD_REQUEST, "side is either node or dashboard"),
+    }
+}
+
+/// The one way in for every socket.
+async fn enter(app: Arc<App>, place: Arc<Place>, base: &str, side: Side, request: Request) -> Response<Body> {
+    let base = match Base::parse(base, &app.hub.settings().topic) {
+        Ok(base) => base,
+        Err(error) => return no_such_base(&error, request.uri().path()),
+    };
+    if request.method() != Method::GET {
+        return refusal(StatusCode::METHOD_NOT_ALLOWED, "a WebSocket is opened with GET");
+    }
+    if let Err(why) = app.welcomes(request.headers(), &place) {
+        return refusal(StatusCode::FORBIDDEN, &why);
+    }
+    let signed_in = match app.recognise(request.headers(), &place).await {
+        Ok(signed_in) => signed_in,
+        Err(stranger) => return not_recognised(&stranger),
+    };
+    if let Err(why) = gate::may_stand(&signed_in.user, &base, side) {
+        app.log_forbidden(&place, &signed_in.user, &base, side, why);
+        return refusal(StatusCode::FORBIDDEN, why);
+    }
+    let accept = match accept_key(request.headers()) {
+        Ok(accept) => accept,
+        Err(response) => return response,
+    };
+    let confirmed = offers_subprotocol(request.headers());
+    upgrade(app, place, signed_in, base, side, request);
+    switching(&accept, confirmed)
+}
+
+fn no_such_base(error: &TopicError, path: &str) -> Response<Body> {
+    let meant = tidy_path(path).map(|path| format!("; without the slash too many it is {path}"));
+    refusal(StatusCode::NOT_FOUND, &format!("no such base: {error}{}", meant.unwrap_or_default()))
+}
+
+/// Checks that this is a WebSocket handshake (RFC 6455, 4.2.1) and answers its key.
+#[expect(clippy::result_large_err, reason = "once a connection, and it is the answer")]
+pub(super) fn accept_key(headers: &HeaderMap) -> Result<String, Response<Body>> {
+    let lists = |name: HeaderName, token: &str| {
+        headers
+            .get_all(name)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .any(|value| value.trim().eq_ignore_ascii_case(token))
+    };
+    if !lists(CONNECTION, "upgrade") || !lists(UPGRADE, "websocket") {
+        let mut response = refusal(
+            StatusCode::UPGRADE_REQUIRED,
+            "this is a WebSocket: open it with new WebSocket(…) or websocat",
+        );
+        response.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
+        return Err(response);
+    }
+    if headers.get(SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
+        let mut response = refusal(StatusCode::UPGRADE_REQUIRED, "the hub speaks version 13 of WebSocket");
+        response.headers_mut().insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        return Err(response);
+    }
+    match headers.get(SEC_WEBSOCKET_KEY) {
+        Some(key) if key.len() == 24 => Ok(derive_accept_key(key.as_bytes())),
+        _ => Err(refusal(StatusCode::BAD_REQUEST, "Sec-WebSocket-Key must be 16 bytes in base64")),
+    }
+}
+
+/// Chromium gives up where it offers protocols and none is confirmed. No other protocol is ever confirmed: libraries for
+/// microcontrollers offer one of their own (`arduino`) and do not look at the answer.
+fn offers_subprotocol(headers: &HeaderMap) -> bool {
+    let offered = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
+    offered.flat_map(|value| value.split(',')).any(|offer| offer.trim() == SUBPROTOCOL)
+}
+
+pub(super) fn switching(accept: &str, confirm_subprotocol: bool) -> Response<Body> {
+    let mut response = Response::builder()
+        .status(StatusCode::SWITCHING_PROTOCOLS)
+        .header(CONNECTION, "upgrade")
+        .header(UPGRADE, "websocket")
+        .header(SEC_WEBSOCKET_ACCEPT, accept);
+    if confirm_subprotocol {
+        response = response.header(SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL);
+    }
+    response.body(Body::empty()).unwrap_or_default()
+}
+
+/// Waits for the socket in a task of its own, which is then the connection.
+fn upgrade(app: Arc<App>, place: Arc<Place>, who: SignedIn, base: Base, side: Side, mut request: Request) {
+    let upgrade = hyper::upgrade::on(&mut request);
+    let shutdown = app.shutdown.clone();
+    shutdown.spawn(async move {
+        let Some((stream, already_read)) = socket(&app, &place, upgrade).await else { return };
+        place.is_signed_in();
+        let wire = WebSocket::new(stream, already_read, app.hub.settings().message_bytes);
+        let session = app.session(&who.user, &place, base, side);
+        connection::run(wire, session, app.settings.patience, app.signs(Some(who.ended))).await;
+    });
+}
+
+/// The socket behind a handshake, and what came with it. What hyper read is copied, so that hyper's buffer goes.
+pub(super) async fn socket(app: &App, place: &Place, upgrade: OnUpgrade) -> Option<(TcpStream, Vec<u8>)> {
+    let Ok(Ok(upgraded)) = timeout(app.settings.handshake, upgrade).await else {
+        tracing::debug!(address = %place.address, "client left during the handshake");
+        return None;
+    };
+    let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
+    Some((parts.io.into_inner(), parts.read_buf.to_vec()))
+}

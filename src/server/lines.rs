@@ -1,0 +1,98 @@
+//! Lines over TCP: the first line says who is there, and then it is a connection like any other
+//! (`docs/protocol.md`, clause 2.6).
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::hello::{self, FirstLine, Hello};
+use super::place::Place;
+use super::{App, gate};
+use crate::access::SignedIn;
+use crate::connection::{self, Ending, Lines, Patience, Wire};
+use crate::hub::Session;
+use crate::talk::Reply;
+use crate::topic::Base;
+
+/// What a client gets that there is no place for.
+pub(super) const FULL: &[u8] =
+    b"[\"clown.talk/-/close\", {\"code\": 1013, \"reason\": \"too many connections, try again in a while\"}]\n";
+
+pub(super) async fn serve(app: Arc<App>, stream: TcpStream, place: Place) {
+    /// The kernel's keep-alive does the asking; the hub has no ping on a byte stream.
+    const NEVER: Duration = Duration::from_hours(87600);
+    let mut wire = Lines::new(stream);
+    let greeted = tokio::select! {
+        greeted = timeout(app.settings.handshake, greet(&app, &mut wire, &place)) => greeted,
+        () = app.shutdown.drain().cancelled() => Ok(Err(Ending::ShuttingDown)),
+    };
+    match greeted {
+        Ok(Ok((session, ended))) => {
+            place.is_signed_in();
+            let patience = Patience { ping: NEVER, ..app.settings.patience };
+            connection::run(wire, session, patience, app.signs(Some(ended))).await;
+        }
+        Ok(Err(ending)) => refuse(&mut wire, &ending).await,
+        Err(_) => refuse(&mut wire, &Ending::NotSignedIn("no first line in time".into())).await,
+    }
+}
+
+/// Tells a client who gave no good first line so, in the words of the protocol.
+async fn refuse(wire: &mut Lines<TcpStream>, ending: &Ending) {
+    let reply = Reply::ConfigError { reason: ending.cause().into_owned(), filters: vec![] };
+    wire.frame(&[reply.text().as_bytes()]);
+    wire.close(ending).await;
+}
+
+/// Reads the first line, lets its sender in, and takes the line as the `config/set` that it is.
+async fn greet(
+    app: &App,
+    wire: &mut Lines<TcpStream>,
+    place: &Place,
+) -> Result<(Session, CancellationToken), Ending> {
+    let message_bytes = app.hub.settings().message_bytes;
+    let (line, hello, signed_in) = match hello::first_line(wire).await? {
+        FirstLine::Whole(line) => {
+            let hello = Hello::parse(&line)?;
+            let signed_in = sign_in(app, place, &hello.user, &hello.password).await?;
+            (line, hello, signed_in)
+        }
+        FirstLine::Begun(begun) => {
+            let signed_in = sign_in(app, place, &begun.user, &begun.password).await?;
+            let line = hello::rest_of_first_line(wire, message_bytes).await?;
+            let hello = Hello::parse(&line)?;
+            if (&hello.user, &hello.password) != (&begun.user, &begun.password) {
+                return Err(refused("the first line names two users"));
+            }
+            (line, hello, signed_in)
+        }
+    };
+    wire.set_limit(message_bytes);
+    let base = Base::parse(&hello.base, &app.hub.settings().topic)
+        .map_err(|error| refused(format!("no such base: {error}")))?;
+    let side = hello.side.into();
+    if let Err(why) = gate::may_stand(&signed_in.user, &base, side) {
+        app.log_forbidden(place, &signed_in.user, &base, side, why);
+        return Err(refused(why));
+    }
+    let mut session = app.session(&signed_in.user, place, base, side);
+    session.receive(&line, SystemTime::now()).map_err(Ending::TooMuch)?;
+    if !session.is_open() {
+        session.drain(usize::MAX, SystemTime::now(), &mut |pieces| wire.frame(pieces));
+        return Err(refused("the first line is not a valid config/set"));
+    }
+    Ok((session, signed_in.ended))
+}
+
+async fn sign_in(app: &App, place: &Place, user: &str, password: &str) -> Result<SignedIn, Ending> {
+    let login = app.login(place, user, password.as_bytes()).await;
+    login.map_err(|error| refused(error.to_string()))
+}
+
+fn refused(why: impl Into<Cow<'static, str>>) -> Ending {
+    Ending::NotSignedIn(why.into())
+}

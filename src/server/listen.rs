@@ -1,0 +1,133 @@
+//! Listeners: connections are accepted, prepared and given a place, or turned away.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use socket2::{SockRef, TcpKeepalive};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::sleep;
+
+use super::App;
+use super::place::Place;
+use crate::backoff::Backoff;
+use crate::connection::Patience;
+use crate::seldom::Seldom;
+
+/// Takes connections until the stop sign. Whoever finds no place gets `full`, the refusal in the words of the listener.
+/// Where the process has no descriptor left, it waits longer each time.
+pub(super) async fn accept(
+    app: &App,
+    listener: TcpListener,
+    full: &'static [u8],
+    mut serve: impl FnMut(TcpStream, Place),
+) {
+    const FIRST: Duration = Duration::from_millis(10);
+    const LONGEST: Duration = Duration::from_secs(1);
+    let mut backoff = Backoff::new(FIRST, LONGEST);
+    loop {
+        let accepted = tokio::select! {
+            () = app.shutdown.drain().cancelled() => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, address)) => {
+                backoff.reset();
+                match app.places.take(address) {
+                    Some(place) => {
+                        prepare(&stream, app.settings.patience);
+                        serve(stream, place);
+                    }
+                    None => turn_away(app, &stream, address, full),
+                }
+            }
+            Err(error) if is_the_clients(&error) => {}
+            Err(error) => {
+                if backoff.is_fresh() {
+                    log_error(&error);
+                }
+                sleep(backoff.draw()).await;
+            }
+        }
+    }
+}
+
+fn is_the_clients(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+fn log_error(error: &io::Error) {
+    static NONE_TAKEN: Seldom = Seldom::new();
+    if let Some(times) = NONE_TAKEN.again("") {
+        tracing::error!(%error, %times, "no connection can be taken: raise the limit of open files (ulimit -n)");
+    }
+}
+
+fn turn_away(app: &App, stream: &TcpStream, address: SocketAddr, full: &[u8]) {
+    static TURNED_AWAY: Seldom = Seldom::new();
+    app.hub.figures().connections_turned_away.add(1);
+    if let Some(times) = TURNED_AWAY.again(&address.ip().to_string()) {
+        tracing::warn!(
+            %address, %times,
+            "connection turned away: there is no place; limits.connections or limits.handshakes is reached"
+        );
+    }
+    let _ = stream.try_write(full);
+}
+
+/// How many sockets were prepared.
+static PREPARED: AtomicU32 = AtomicU32::new(0);
+
+/// When the kernel asks after a silent machine. Ten thousand clients that came at one moment are not asked at one moment:
+/// between containers and on loopback Linux queues a thousand packets and drops the rest, and answers would be missed. So
+/// the first question comes at a quarter to three quarters of the time, and from then on often.
+fn keepalive(vanished: Duration, number: u32) -> TcpKeepalive {
+    const SPREAD: u32 = 20;
+    let first = vanished / 4 + vanished / 2 * (number % SPREAD) / SPREAD;
+    let every = (vanished / 40).max(Duration::from_secs(1));
+    let asks = vanished.saturating_sub(first).as_secs() / every.as_secs().max(1);
+    TcpKeepalive::new()
+        .with_time(first)
+        .with_interval(every)
+        .with_retries(u32::try_from(asks).unwrap_or(1).clamp(1, 100))
+}
+
+/// What every socket gets: no waiting for more to send, and a dead peer is found by the kernel, too.
+fn prepare(stream: &TcpStream, patience: Patience) {
+    let keepalive = keepalive(patience.vanished, PREPARED.fetch_add(1, Ordering::Relaxed));
+    let socket = SockRef::from(stream);
+    let prepared = socket.set_tcp_nodelay(true).and_then(|()| socket.set_tcp_keepalive(&keepalive));
+    // The keep-alive is for silence, and this for what was written and is not acknowledged.
+    #[cfg(target_os = "linux")]
+    let prepared = prepared.and_then(|()| socket.set_tcp_user_timeout(Some(patience.vanished)));
+    if let Err(error) = prepared {
+        tracing::debug!(%error, "socket options");
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_kernel_gives_up_a_machine_that_has_vanished_in_the_time_that_was_set() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let seconds = Duration::from_secs;
+        let patience =
+            Patience { ping: seconds(50), pong: seconds(5), write: seconds(10), vanished: seconds(40) };
+        let mut first = std::collections::BTreeSet::new();
+        for _ in 0..40 {
+            prepare(&stream, patience);
+            let socket = SockRef::from(&stream);
+            assert!(socket.keepalive().unwrap() && socket.tcp_nodelay().unwrap());
+            let probes = socket.tcp_keepalive_interval().unwrap() * socket.tcp_keepalive_retries().unwrap();
+            assert_eq!(socket.tcp_keepalive_time().unwrap() + probes, seconds(40));
+            assert_eq!(socket.tcp_user_timeout().unwrap(), Some(seconds(40)));
+            first.insert(socket.tcp_keepalive_time().unwrap().as_secs());
+        }
+        assert!(first.len() >= 10 && first.iter().all(|first| (10..30).contains(first)), "{first:?}");
+    }
+}

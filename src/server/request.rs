@@ -1,0 +1,86 @@
+//! What a request must be before anybody looks at what it asks for.
+
+use axum::body::Body;
+use axum::http::header::{
+    AUTHORIZATION, CONNECTION, HOST, HeaderValue, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION,
+    TRANSFER_ENCODING, UPGRADE,
+};
+use axum::http::uri::PathAndQuery;
+use axum::http::{HeaderMap, Response, StatusCode, Uri, Version};
+
+use super::answer::refusal;
+
+/// Refuses what different programs read in different ways: behind a proxy that reads it otherwise, it would be a door.
+pub(super) fn ambiguous(version: Version, headers: &HeaderMap) -> Option<Response<Body>> {
+    let once = [HOST, ORIGIN, AUTHORIZATION, TRANSFER_ENCODING, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION];
+    if let Some(twice) = once.iter().find(|name| headers.get_all(*name).iter().nth(1).is_some()) {
+        let sentence = format!("the header {twice} may be there only once");
+        return Some(closing(refusal(StatusCode::BAD_REQUEST, &sentence)));
+    }
+    if version == Version::HTTP_10 && headers.contains_key(UPGRADE) {
+        let mut response = refusal(StatusCode::UPGRADE_REQUIRED, "a WebSocket is opened with HTTP/1.1");
+        response.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
+        return Some(response);
+    }
+    if version == Version::HTTP_11 && !headers.contains_key(HOST) {
+        return Some(closing(refusal(StatusCode::BAD_REQUEST, "HTTP/1.1 needs the header Host")));
+    }
+    None
+}
+
+/// What follows such a request on its connection may belong to it, so nothing more is read.
+fn closing(mut response: Response<Body>) -> Response<Body> {
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+/// Takes the slashes too many out of the path of a door for sockets, as a URL that is joined from a base with a slash has
+/// them: in front, behind the name of the door, and at the end. Inside of a base they stay, where a level was left out by
+/// mistake. So do those of other paths: a proxy in front may keep some of them to itself.
+pub(super) fn tidy(uri: &mut Uri) {
+    let path = uri.path();
+    let levels = path.trim_start_matches('/');
+    let (door, base) = levels.split_once('/').unwrap_or((levels, ""));
+    let base = base.trim_matches('/');
+    let tidy = if base.is_empty() { format!("/{door}") } else { format!("/{door}/{base}") };
+    if !matches!(door, "talk" | "auth") || tidy == path {
+        return;
+    }
+    let text = uri.query().map_or_else(|| tidy.clone(), |query| format!("{tidy}?{query}"));
+    if let Ok(path_and_query) = PathAndQuery::try_from(text) {
+        *uri = Uri::from(path_and_query);
+    }
+}
+
+/// A path without the slashes too many; `None` where there are none.
+pub(super) fn tidy_path(path: &str) -> Option<String> {
+    if path == "/" || !(path.contains("//") || path.ends_with('/')) {
+        return None;
+    }
+    let levels: Vec<_> = path.split('/').filter(|level| !level.is_empty()).collect();
+    Some(format!("/{}", levels.join("/")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slashes_too_many_are_taken_out_of_the_doors_for_sockets_alone() {
+        let tidied = |text: &str| {
+            let mut uri = Uri::try_from(text).unwrap();
+            tidy(&mut uri);
+            uri.to_string()
+        };
+        assert_eq!(tidied("//auth/clown-talk-server_a"), "/auth/clown-talk-server_a");
+        assert_eq!(tidied("/auth/clown-talk-server_a/?x=//"), "/auth/clown-talk-server_a?x=//");
+        assert_eq!(tidied("//talk//nodes/a//?side=node"), "/talk/nodes/a?side=node");
+        assert_eq!(tidied("/talk//a//b/"), "/talk/a//b", "a base that lacks a level");
+        assert_eq!(tidied("/talk/"), "/talk");
+        for stays in ["/", "/talk/a", "/talk/a%2F%2Fb", "//metrics", "//", "/talker/"] {
+            assert_eq!(tidied(stays), stays);
+        }
+        assert_eq!(tidy_path("//metrics/").as_deref(), Some("/metrics"));
+        assert_eq!(tidy_path("//").as_deref(), Some("/"));
+    }
+}

@@ -1,0 +1,354 @@
+//! Mistakes that people make at the command line: each is answered by one sentence that says what to type, and by the exit
+//! code of its kind.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::process::Stdio;
+
+use crate::support::{Client, Hub, PASSWORD, run, user};
+
+/// What was said to this, without the name of the program.
+fn said(code: i32, args: &[&str]) -> String {
+    let ran = run(args, "");
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(code), ""), "{args:?}: {}", ran.stderr);
+    let text = ran.stderr.trim_end().strip_prefix("clown-hub: ").unwrap_or(&ran.stderr).to_owned();
+    assert!(!text.contains('\n'), "one sentence: {text}");
+    text
+}
+
+/// The command that a sentence advises, as a shell takes it apart.
+fn advised(sentence: &str) -> Vec<String> {
+    let command = sentence.split_once("type: clown-hub ").unwrap().1;
+    let split = std::process::Command::new("sh")
+        .args(["-c", &format!("for word in {command}; do printf '%s\\n' \"$word\"; done")])
+        .output()
+        .unwrap();
+    String::from_utf8(split.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn a_payload_that_is_no_json_is_answered_with_the_command_that_works() {
+    let hub = Hub::demo();
+    let url = format!("ws://clown:bigclown@{}/nodes/bridge/0", hub.address);
+    let mut reader = Client::open(&hub, "/talk/nodes/bridge/0", "{}").await;
+    let quotes =
+        "keys and texts of JSON are in double quotes, and all of it in single ones for the shell; type: ";
+    let text =
+        "the payload is JSON, so a text is in double quotes, and those in single ones for the shell; type: ";
+    let words = "the shell made 2 words of the payload, so put it in single quotes; type: ";
+    for (typed, why, meant, arrives) in [
+        (&["relay/i2c0-3b/set", "{'state': true}"][..], quotes, r#"'{"state": true}'"#, r#"{"state": true}"#),
+        (&["relay/i2c0-3b/set", "{state: true}"], quotes, r#"'{"state": true}'"#, r#"{"state": true}"#),
+        (&["relay/i2c0-3b/set", "{state:", "true}"], words, r#"'{"state": true}'"#, r#"{"state": true}"#),
+        (&["greeting", "hello"], text, r#"'"hello"'"#, r#""hello""#),
+        (&["greeting", "hello", "world"], words, r#"'"hello world"'"#, r#""hello world""#),
+        (&["greeting", "it's on"], text, r#"'"it'\''s on"'"#, r#""it's on""#),
+        (&["greeting", "True"], text, "true", "true"),
+    ] {
+        let sentence = said(2, &[&["pub"], typed].concat());
+        assert_eq!(sentence, format!("{why}clown-hub pub {} {meant}", typed[0]));
+        let advised = advised(&sentence);
+        let advised: Vec<_> = advised.iter().map(String::as_str).chain(["--url", &url]).collect();
+        run(&advised, "").succeeds();
+        assert_eq!(reader.hear().await, format!("[\"{}\", {arrives}]", typed[0]));
+    }
+    assert_eq!(
+        said(2, &["pub", "--retain", "lamp", "{'on': 1}", "--url", &url]),
+        format!("{quotes}clown-hub pub --url URL --retain lamp '{{\"on\": 1}}'")
+    );
+    assert_eq!(
+        said(2, &["pub", "lamp", "{\"on\": "]),
+        "the payload is not JSON: EOF while parsing a value at line 1 column 7; an object is written as '{\"state\": true}'"
+    );
+    assert_eq!(
+        said(2, &["pub", "lamp", ""]),
+        "the payload is empty; for nothing type: clown-hub pub lamp null"
+    );
+    assert_eq!(
+        said(2, &["req", "relay/0/set", "{state: true}"]),
+        format!("{quotes}clown-hub req relay/0/set '{{\"state\": true}}'")
+    );
+}
+
+#[test]
+fn flags_of_mosquitto_are_answered_with_the_command_of_this_program() {
+    assert_eq!(
+        said(2, &["pub", "-t", "x", "-m", "1"]),
+        "those are flags of mosquitto_pub; here type: clown-hub pub x 1"
+    );
+    assert_eq!(
+        said(2, &["sub", "-h", "house", "-t", "#"]),
+        "those are flags of mosquitto_sub; here type: clown-hub sub --url ws://house:8080 '#'"
+    );
+    assert_eq!(
+        said(2, &["pub", "-h", "house", "-u", "jana", "-P", "s3cret", "-t", "lamp/set", "-m", "on"]),
+        "those are flags of mosquitto_pub; here type: clown-hub pub --url ws://jana:PASSWORD@house:8080 lamp/set '\"on\"'"
+    );
+    // Alone it still asks for help.
+    assert!(run(&["sub", "-h"], "").succeeds().contains("Usage"));
+}
+
+#[test]
+fn wildcards_of_others_are_answered_with_ours_instead_of_silence() {
+    let both = "a wildcard of NATS and of shells; here it is";
+    assert_eq!(said(2, &["sub", "nodes/*"]), format!("nodes/* has {both} 'nodes/#'"));
+    assert_eq!(said(2, &["sub", "nodes.>"]), "nodes.> has a wildcard of NATS; here it is 'nodes/#'");
+    assert_eq!(said(2, &["sub", "a", "nodes/*/state"]), format!("nodes/*/state has {both} nodes/+/state"));
+    assert_eq!(
+        said(2, &["user", "add", "jana", "--subscribe", "nodes/*"]),
+        format!("nodes/* has {both} 'nodes/#'")
+    );
+}
+
+/// Somebody who says `answer` to whoever calls, and hangs up.
+fn stranger(answer: &'static [u8]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for socket in listener.incoming() {
+            let mut socket = socket.unwrap();
+            let _ = socket.read(&mut [0; 4096]);
+            let _ = socket.write_all(answer);
+        }
+    });
+    format!("ws://{address}")
+}
+
+#[test]
+fn what_is_no_hub_is_told_by_what_it_does() {
+    let advice = "is that the port of an MQTT broker? A hub says its own when it starts, which is 8080 unless it was told another";
+    for (answer, does) in [
+        (&b""[..], "it hung up"),
+        (b"\x20\x02\x00\x05", "it does not speak HTTP"),
+        (b"SSH-2.0-OpenSSH_9.6\r\n", "it does not speak HTTP"),
+    ] {
+        let url = stranger(answer);
+        for command in [&["sub"][..], &["pub", "a", "1"], &["req", "a/set"], &["nodes"]] {
+            let sentence = said(1, &[command, &["--url", &url]].concat());
+            assert_eq!(sentence, format!("{url}/talk: what listens there is no Clown Hub: {does}; {advice}"));
+        }
+    }
+    let url = stranger(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+    assert_eq!(
+        said(1, &["sub", "--url", &url]),
+        format!("{url}/talk: the hub answered 200; is it a Clown Hub?")
+    );
+    let sentence = said(1, &["sub", "--url", "ws://nowhere.invalid"]);
+    assert!(
+        sentence.starts_with("ws://nowhere.invalid/talk: no address is known for the name nowhere.invalid (")
+            && sentence.ends_with("); check the name, or write the address instead"),
+        "{sentence}"
+    );
+}
+
+#[test]
+fn a_mqtt_broker_is_taken_for_no_hub() {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("broker.conf");
+    std::fs::write(&file, format!("listener {port} 127.0.0.1\nallow_anonymous true\n")).unwrap();
+    let names = ["mosquitto", "/usr/sbin/mosquitto"];
+    let start = |name: &&str| {
+        let mut broker = std::process::Command::new(name);
+        broker.arg("-c").arg(&file).stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()
+    };
+    let Some(mut broker) = names.iter().find_map(start) else {
+        println!("mosquitto is not installed, so no broker was called");
+        return;
+    };
+    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        assert_eq!(broker.try_wait().unwrap(), None, "the broker did not start");
+    }
+    let url = format!("ws://127.0.0.1:{port}");
+    let sentence = said(1, &["sub", "--url", &url]);
+    broker.kill().unwrap();
+    broker.wait().unwrap();
+    let begins = format!(
+        "{url}/talk: what listens there is no Clown Hub: it hung up; is that the port of an MQTT broker?"
+    );
+    assert!(sentence.starts_with(&begins), "{sentence}");
+}
+
+#[test]
+fn an_address_without_its_beginning_is_answered_with_the_whole() {
+    let said = |url| said(2, &["sub", "--url", url]);
+    let origin = "--url or CLOWN_HUB_URL: the URL of a hub begins with ws://; write";
+    assert_eq!(said("127.0.0.1:22100"), format!("{origin} ws://127.0.0.1:22100"));
+    assert_eq!(said("house"), format!("{origin} ws://house:8080"));
+    assert_eq!(said("http://house:80/"), format!("{origin} ws://house:80"));
+    assert_eq!(said("mqtt://jana:s3cret@house"), format!("{origin} ws://USER:PASSWORD@HOST:PORT/BASE"));
+}
+
+#[test]
+fn a_port_alone_is_answered_with_the_addresses_that_may_be_meant() {
+    for port in ["8080", ":8080"] {
+        assert_eq!(
+            run(&["--listen", port], "").stderr,
+            "clown-hub: configuration\nflag: server.listen: found a port alone; write 127.0.0.1:8080 for programs of this \
+             machine only, or 0.0.0.0:8080 for the whole network (which takes accounts)\n"
+        );
+    }
+    let good = run(&["config", "check", "--set", "server.listen=localhost:8080"], "").succeeds();
+    assert_eq!(good, "the configuration is good; it listens on 127.0.0.1:8080, with the demo user\n");
+}
+
+#[test]
+fn a_text_without_quotes_in_a_file_is_answered_with_the_line_to_write() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("hub.toml");
+    let path = file.to_str().unwrap();
+    let told = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        let ran = run(&["config", "check", "--config", path], "");
+        assert_eq!(ran.code, Some(2));
+        ran.stderr.replace(path, "FILE").replace("clown-hub: configuration\n", "").trim_end().to_owned()
+    };
+    assert_eq!(
+        told("[server]\nlisten = 127.0.0.1:8080 # here\n"),
+        "FILE:2:10: a text is in quotes; write listen = \"127.0.0.1:8080\""
+    );
+    assert_eq!(
+        told("[users]\nfile = /etc/users.toml\n"),
+        "FILE:2:8: a text is in quotes; write file = \"/etc/users.toml\""
+    );
+    assert!(!told("password = s3cret!\n").contains("s3cret"));
+}
+
+#[test]
+fn refusals_at_the_start_name_the_command_that_makes_an_account() {
+    let refused = said(2, &["--listen", "0.0.0.0:0"]);
+    assert!(refused.contains("`clown-hub user add NAME --subscribe '#' --publish '#'`"), "{refused}");
+    let missing = said(2, &["--users", "accounts.toml"]);
+    assert!(
+        missing.contains("`clown-hub user add NAME --subscribe '#' --publish '#' --users accounts.toml`"),
+        "{missing}"
+    );
+}
+
+#[tokio::test]
+async fn the_simulator_takes_its_hub_as_every_client_does() {
+    let hub = Hub::demo();
+    let mut reader = Client::open(&hub, "/talk", r#"{"filters": ["+/presence", "+/+/+/presence"]}"#).await;
+    for (args, base) in [
+        (
+            vec!["sim".to_owned(), "--url".to_owned(), format!("ws://clown:bigclown@{}", hub.address)],
+            "nodes/bridge/0",
+        ),
+        (vec!["sim".to_owned(), format!("--url=ws://clown:bigclown@{}/house", hub.address)], "house"),
+    ] {
+        let mut sim = crate::support::binary().args(&args).stderr(Stdio::null()).spawn().unwrap();
+        let [topic, payload] = reader.two().await;
+        assert_eq!((topic, &payload["state"]), (format!("{base}/presence").into(), &"online".into()));
+        sim.kill().unwrap();
+        sim.wait().unwrap();
+        assert_eq!(reader.two().await[1]["state"], "offline");
+    }
+    let wrong = format!("ws://clown:s3cret@{}", hub.address);
+    let ran = run(&["sim", "--url", &wrong], "");
+    assert_eq!(ran.code, Some(3), "{}", ran.stderr);
+    assert!(ran.stderr.contains("the hub answered 401: check the user and the password"), "{}", ran.stderr);
+    let twice = format!("ws://clown:bigclown@{}/house", hub.address);
+    assert_eq!(
+        said(2, &["sim", "--url", &twice, "--base", "attic"]),
+        "the base is given twice, by --base and as house in the URL; leave one out"
+    );
+}
+
+#[tokio::test]
+async fn a_command_that_gets_no_answer_is_told_what_a_node_takes() {
+    let hub = Hub::with(&["simulator.run=on"]);
+    let mut reader = Client::open(&hub, "/talk/nodes/bridge/0", r#"{"filters": ["presence"]}"#).await;
+    reader.hear().await;
+    let url = format!("ws://clown:bigclown@{}/nodes/bridge/0", hub.address);
+    let asked = |args: &[&str]| said(4, &[&["req"], args, &["--timeout", "300ms", "--url", &url]].concat());
+    let sentence = asked(&["relay/i2c0-3b/set", "true"]);
+    assert_eq!(
+        sentence,
+        "no answer to relay/i2c0-3b/set in 300ms; a node takes an object; type: clown-hub req --url URL relay/i2c0-3b/set \
+         '{\"state\": true}'"
+    );
+    let advised = advised(&sentence.replace("URL", &url));
+    run(&advised.iter().map(String::as_str).collect::<Vec<_>>(), "").succeeds();
+    assert_eq!(
+        asked(&["relay/7/set", "{\"state\": true}"]),
+        "no answer to relay/7/set in 300ms; is the node there? `clown-hub nodes` shows it"
+    );
+}
+
+#[tokio::test]
+async fn a_state_that_is_not_the_one_that_was_asked_for_is_no_answer() {
+    let hub = Hub::demo();
+    let mut node = Client::open(&hub, "/talk/house?side=node", r#"{"filters": ["lamp/set"]}"#).await;
+    let url = format!("ws://clown:bigclown@{}/house", hub.address);
+    let asking = {
+        let url = url.clone();
+        tokio::task::spawn_blocking(move || {
+            said(4, &["req", "lamp/set", "{\"state\": true}", "--timeout", "1s", "--url", &url])
+        })
+    };
+    assert_eq!(node.hear().await, r#"["lamp/set", {"state": true}]"#);
+    node.publish("lamp", r#"{"state": false}"#).await;
+    assert_eq!(
+        asking.await.unwrap(),
+        "lamp said {\"state\": false}, which is not what lamp/set asked for; what it is now: clown-hub req --url URL lamp/get"
+    );
+}
+
+#[test]
+fn what_is_no_command_is_answered_with_the_command_that_may_be_meant() {
+    let first = "is no command: a command names what it is for and ends with /set, /get, /list, /update or /scan; type:";
+    assert_eq!(
+        said(2, &["req", "relay/x"]),
+        format!(
+            "relay/x {first} clown-hub req relay/x/get (or, to send it all the same: clown-hub pub relay/x '{{}}')"
+        )
+    );
+    assert_eq!(
+        said(2, &["req", "relay/x", "{\"state\": true}"]),
+        format!(
+            "relay/x {first} clown-hub req relay/x/set '{{\"state\": true}}' \
+             (or, to send it all the same: clown-hub pub relay/x '{{\"state\": true}}')"
+        )
+    );
+}
+
+#[tokio::test]
+async fn the_right_that_retain_takes_is_named_where_it_is_missing() {
+    let hub = Hub::with_users(&[user("anna", &[], &["home/#"], false)], &[]);
+    let url = format!("ws://anna:{}@{}", PASSWORD.replace(' ', "%20"), hub.address);
+    let refused = run(&["pub", "--retain", "home/a", "1", "--url", &url], "");
+    assert_eq!(refused.code, Some(3));
+    assert!(refused.stderr.contains("the right `retain` is missing"), "{}", refused.stderr);
+    let users = hub.dir().join("users.toml");
+    let explained = |user: &str, deed: &str, topic: &str| {
+        let ran = run(&["access", "explain", user, deed, topic, "--users", users.to_str().unwrap()], "");
+        (ran.code.unwrap(), (ran.stdout + &ran.stderr).trim_end().to_owned())
+    };
+    assert_eq!(
+        explained("anna", "retain", "home/a"),
+        (
+            3,
+            "clown-hub: no: anna may publish to home/a, by publish = [\"home/#\"], but not with the option retain; \
+             set retain = true for this account to give it"
+                .to_owned()
+        )
+    );
+    assert_eq!(
+        explained("anna", "publish", "home/a"),
+        (
+            0,
+            "yes: anna may publish to home/a, by publish = [\"home/#\"]; not with the option retain, which takes \
+             retain = true"
+                .to_owned()
+        )
+    );
+    assert_eq!(explained("anna", "retain", "cellar/a").0, 3);
+}
+
+#[test]
+fn a_short_password_is_taken_and_told() {
+    let ran = run(&["user", "hash"], "x\n");
+    assert_eq!(ran.code, Some(0));
+    assert_eq!(ran.stderr, "clown-hub: the password has 1 characters and is soon guessed; take 8 or more\n");
+}
