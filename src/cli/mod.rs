@@ -19,6 +19,7 @@ mod nodes;
 mod output;
 mod publish;
 mod request;
+mod secrets;
 mod serve;
 mod sim;
 mod subscribe;
@@ -100,7 +101,8 @@ impl Cli {
         if let Some(sentence) = habit::mosquitto(&typed) {
             arguments::end_with(&sentence);
         }
-        Self::try_parse().unwrap_or_else(|error| arguments::complain(error))
+        Self::try_parse()
+            .unwrap_or_else(|error| arguments::complain(error, Self::try_parse_from::<Vec<_>, _>))
     }
 
     /// Does what was asked for, and says so by the exit code.

@@ -11,11 +11,11 @@ use serde_json::json;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use self::format::{Format, Formatter, Look};
-use super::arguments::no_url;
 use super::duration::duration;
 use super::exit::{broken, help_end};
 use super::hub_args::HubArgs;
 use super::output::{self, Output, notice, reader_gone};
+use super::secrets::no_url;
 use super::{OperatorError, block_on, habit};
 use crate::backoff::Backoff;
 use crate::client::{Address, Connection, Failure, Heard};
