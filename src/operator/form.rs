@@ -25,6 +25,7 @@ use super::value::{Kind, Table, Value};
 pub struct Form<'t> {
     file: &'t str,
     text: &'t str,
+    lines: Lines<'t>,
     tells: Tells,
     /// What stands before the name of a key in a mistake, as `rule.`.
     within: String,
@@ -35,7 +36,7 @@ pub struct Form<'t> {
 impl<'t> Form<'t> {
     /// A text, and the name that people know its file by.
     pub fn new(file: &'t str, text: &'t str, tells: Tells) -> Self {
-        Self { file, text, tells, within: String::new(), mistakes: Vec::new() }
+        Self { file, text, lines: Lines::of(text), tells, within: String::new(), mistakes: Vec::new() }
     }
 
     /// What was read, or every mistake in the order of the file.
@@ -76,12 +77,12 @@ impl<'t> Form<'t> {
 
     /// The number of the line with this byte in it, from 1.
     pub fn line(&self, at: usize) -> usize {
-        line_and_column(self.text, at).0
+        self.lines.line_and_column(at).0
     }
 
     /// `FILE:LINE:COLUMN` of a byte; both count from 1, columns in characters.
     pub fn place(&self, at: usize) -> String {
-        let (line, column) = line_and_column(self.text, at);
+        let (line, column) = self.lines.line_and_column(at);
         format!("{}:{line}:{column}", self.file)
     }
 
@@ -175,10 +176,26 @@ impl<'t> Form<'t> {
     }
 }
 
-fn line_and_column(text: &str, at: usize) -> (usize, usize) {
-    let before = text.get(..at).unwrap_or(text);
-    let column = before.chars().rev().take_while(|char| *char != '\n').count() + 1;
-    (before.matches('\n').count() + 1, column)
+/// A text, and where its lines begin, so that a file of many lines is not counted anew for each of them.
+#[derive(Debug)]
+struct Lines<'t> {
+    text: &'t str,
+    begin: Vec<usize>,
+}
+
+impl<'t> Lines<'t> {
+    fn of(text: &'t str) -> Self {
+        let after = text.match_indices('\n').map(|(at, _)| at + 1);
+        Self { text, begin: std::iter::once(0).chain(after).collect() }
+    }
+
+    /// Both from 1, columns in characters.
+    fn line_and_column(&self, at: usize) -> (usize, usize) {
+        let at = at.min(self.text.len());
+        let line = self.begin.partition_point(|begin| *begin <= at);
+        let begin = self.begin.get(line.saturating_sub(1)).copied().unwrap_or_default();
+        (line, self.text.get(begin..at).map_or(0, |before| before.chars().count()) + 1)
+    }
 }
 
 #[cfg(test)]
@@ -191,7 +208,7 @@ mod tests {
         let places =
             [(0, (1, 1)), (1, (1, 2)), (2, (2, 1)), (5, (2, 2)), (6, (2, 3)), (8, (3, 1)), (99, (3, 1))];
         for (at, place) in places {
-            assert_eq!(line_and_column(text, at), place, "{at}");
+            assert_eq!(Lines::of(text).line_and_column(at), place, "{at}");
         }
     }
 }
