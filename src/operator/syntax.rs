@@ -32,9 +32,12 @@ pub(super) fn parse(
             .and_then(|(before, _)| text.get(*before..at))
             .is_none_or(|between| between.contains('\n'));
         if is_new_line && mistakes.len() < MOST_MISTAKES {
-            let meant = in_quotes(line(text, at), tells, &is_key);
+            let (begins, line) = line(text, at);
             // Only the message: the whole error quotes the line, which may hold a password.
-            mistakes.push((at, meant.unwrap_or_else(|| message(error))));
+            mistakes.push(match in_quotes(line, tells, &is_key) {
+                Some((column, meant)) => (begins + column, meant),
+                None => (at, message(error)),
+            });
         }
     }
     Err(mistakes)
@@ -48,23 +51,24 @@ fn message(error: &Error) -> String {
     plain(error.message().trim_end_matches(", expected nothing"))
 }
 
-/// The line with this byte in it.
-fn line(text: &str, at: usize) -> &str {
+/// The line with this byte in it, and where it begins.
+fn line(text: &str, at: usize) -> (usize, &str) {
     let begins = text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1);
-    text.get(begins..).and_then(|rest| rest.lines().next()).unwrap_or_default()
+    (begins, text.get(begins..).and_then(|rest| rest.lines().next()).unwrap_or_default())
 }
 
-/// The line as it was meant, where a text has no quotes.
-fn in_quotes(line: &str, tells: Tells, is_key: impl Fn(&str) -> bool) -> Option<String> {
-    let (key, value) = line.split_once('=')?;
-    let (key, value) = (key.trim(), value.split(" #").next()?.trim());
+/// The line as it was meant, where a text has no quotes, and where in it that text begins.
+fn in_quotes(line: &str, tells: Tells, is_key: impl Fn(&str) -> bool) -> Option<(usize, String)> {
+    let (key, rest) = line.split_once('=')?;
+    let column = line.len() - rest.trim_start().len();
+    let (key, value) = (key.trim(), rest.split(" #").next()?.trim());
     let is_bare = !value.is_empty() && !value.contains(['"', '\'', '\\', '[', ']', '{', '}']);
     if !is_bare || !is_key(key) || DeTable::parse(&format!("x = {value}")).is_ok() {
         return None;
     }
     let value =
         if tells == Tells::Values && value.len() <= 80 { quoted(value) } else { "\"…\"".to_owned() };
-    Some(format!("a text is in quotes; write {key} = {value}"))
+    Some((column, format!("a text is in quotes; write {key} = {value}")))
 }
 
 #[cfg(test)]

@@ -158,7 +158,7 @@ fn bridge_check_tells_every_mistake_with_file_line_and_key_and_fails() {
     let told = String::from_utf8_lossy(&done.stderr);
     for expected in [
         "bad name.toml: the name of the file",
-        "house.toml:1: url: \"http\" is no scheme",
+        "house.toml:1:7: url: \"http\" is no scheme",
         "house.toml:2:1: qos: unknown key",
         "house.toml:1:1: rule: there is none",
         "twice.toml:6:1: rule.filter: the rules of line 2 and line 6 would both carry \"a/b\" in",
