@@ -6,6 +6,7 @@
 //! * [`talk`]: what is on the wire, without a socket: frames, requests, replies, options.
 //! * [`log`]: lines out of the hub, without waiting; [`seldom`]: which of them are worth writing.
 //! * [`backoff`]: how long to wait before the next attempt.
+//! * [`moment`]: the clock on the wall, and one that nobody sets.
 //! * [`shutdown`]: how it stops, and the one place that spawns tasks.
 //! * [`operator`]: files that people write: a bounded read, a watch, TOML to types with all mistakes at once.
 //! * [`hub`]: who is here, who wants what, what was said last.
@@ -31,6 +32,7 @@ pub mod connection;
 pub mod hub;
 pub mod links;
 pub mod log;
+pub mod moment;
 pub mod operator;
 pub mod seldom;
 pub mod server;

@@ -1,19 +1,52 @@
-//! How the hub stops, in one place: the first signal drains, the second ends the waiting, and nothing runs that the end
+//! How the hub stops, in one place. The end has an order: doors close, clients go, links carry to their brokers what that
+//! led to, and what is stored is stored. The first signal begins it, a second one cuts it off. Nothing runs that the end
 //! would not wait for.
 
+use std::collections::HashMap;
 use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
+use parking_lot::Mutex;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::time::timeout;
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
-/// The stop sign and the list of all that runs. Clones are the same thing.
+/// The parts of the end, in their order. Each begins when all tasks of those before it are done, or cut off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// Whoever takes connections: nobody new comes in.
+    Doors,
+    /// Whoever has a session that somebody is behind: queues are sent, and nodes become `offline`.
+    Clients,
+    /// The links to other systems: they hear all that and pass it on.
+    Links,
+    /// Whoever writes down what was said.
+    Store,
+}
+
+impl Stage {
+    /// All of them, in their order.
+    pub const ALL: [Self; 4] = [Self::Doors, Self::Clients, Self::Links, Self::Store];
+}
+
+/// Each later stage that has something to do is left this part of the time, however long those before it take.
+const KEPT_FOR_EACH: u32 = 5;
+
+/// The list of tasks keeps room for so many.
+const KEPT: usize = 64;
+
+/// How long a task that is cut off may take to fall apart. It does so at its next `await`.
+const FALLING_APART: Duration = Duration::from_millis(200);
+
+/// The stop signs and the list of all that runs. Clones are the same thing.
 #[derive(Debug, Clone, Default)]
 pub struct Shutdown {
-    drain: CancellationToken,
-    tasks: TaskTracker,
+    parts: Arc<[Part; Stage::ALL.len()]>,
 }
 
 /// How the end went.
@@ -25,29 +58,147 @@ pub enum Ended {
     CutOff(usize),
 }
 
-impl Shutdown {
-    /// Runs a task that the end waits for. The only place where tasks are spawned.
+/// What belongs to one stage.
+#[derive(Debug, Default)]
+struct Part {
+    sign: CancellationToken,
+    tasks: Arc<Tasks>,
+}
+
+/// Tasks that run, and the way to cut each of them off.
+#[derive(Debug, Default)]
+struct Tasks {
+    /// By a number that no other task ever had. A task has its place before it has a handle.
+    running: Mutex<HashMap<u64, Option<AbortHandle>, RandomState>>,
+    /// How many there were.
+    spawned: AtomicU64,
+    /// Told when the last one is done.
+    all_done: Notify,
+}
+
+/// The place of one task. The task owns it, so it is free when the task is done, however it ended.
+struct Place {
+    tasks: Arc<Tasks>,
+    number: u64,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut running = self.tasks.running.lock();
+        running.remove(&self.number);
+        if running.capacity() / 4 > running.len().max(KEPT) {
+            let room = 2 * running.len();
+            running.shrink_to(room);
+        }
+        if running.is_empty() {
+            self.tasks.all_done.notify_waiters();
+        }
+    }
+}
+
+impl Tasks {
     #[expect(clippy::disallowed_methods, reason = "this is the one spawner")]
+    fn spawn(self: &Arc<Self>, task: impl Future<Output = ()> + Send + 'static) {
+        let number = self.spawned.fetch_add(1, Ordering::Relaxed);
+        self.running.lock().insert(number, None);
+        let place = Place { tasks: Arc::clone(self), number };
+        let task = tokio::spawn(async move {
+            let _place = place;
+            task.await;
+        });
+        // It may be done already, and then it has no place any more.
+        if let Some(handle) = self.running.lock().get_mut(&number) {
+            *handle = Some(task.abort_handle());
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.running.lock().len()
+    }
+
+    /// Waits until none runs.
+    async fn wait(&self) {
+        loop {
+            let all_done = self.all_done.notified();
+            if self.len() == 0 {
+                return;
+            }
+            all_done.await;
+        }
+    }
+
+    /// Ends those that are left, so that they let go of what they hold: a session that is dropped leaves the hub as one
+    /// should. Says how many they were.
+    async fn cut_off(&self) -> usize {
+        let left: Vec<_> = self.running.lock().values().flatten().cloned().collect();
+        for handle in &left {
+            handle.abort();
+        }
+        let _ = timeout(FALLING_APART, self.wait()).await;
+        left.len()
+    }
+}
+
+impl Shutdown {
+    /// Runs a task that belongs to the clients.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        tokio::spawn(self.tasks.track_future(task));
+        self.spawn_in(Stage::Clients, task);
     }
 
-    /// The sign to finish what was begun and take nothing new.
+    /// Runs a task that the end waits for, in its stage. With [`spawn`](Self::spawn) the only place where tasks are
+    /// spawned.
+    pub fn spawn_in(&self, stage: Stage, task: impl Future<Output = ()> + Send + 'static) {
+        self.part(stage).tasks.spawn(task);
+    }
+
+    /// The sign to clients to finish what was begun and take nothing new.
     pub fn drain(&self) -> &CancellationToken {
-        &self.drain
+        self.sign(Stage::Clients)
     }
 
-    /// Gives the sign to finish, and waits for all tasks until the deadline or `hurry`. What is left then is cut off when
-    /// the runtime is dropped.
+    /// The sign to those of a stage that their end has begun.
+    pub fn sign(&self, stage: Stage) -> &CancellationToken {
+        &self.part(stage).sign
+    }
+
+    fn part(&self, stage: Stage) -> &Part {
+        let [doors, clients, links, store] = &*self.parts;
+        match stage {
+            Stage::Doors => doors,
+            Stage::Clients => clients,
+            Stage::Links => links,
+            Stage::Store => store,
+        }
+    }
+
+    /// Goes through the stages: gives each its sign, waits for its tasks, and cuts off those that take too long. All of it
+    /// takes no longer than `deadline`, and a part of that is kept for each later stage. `hurry` ends it at once; what is
+    /// left then goes with the runtime.
     pub async fn finish(&self, deadline: Duration, hurry: impl Future<Output = ()>) -> Ended {
-        self.drain.cancel();
-        self.tasks.close();
-        let all_done = timeout(deadline, self.tasks.wait());
-        let in_time = tokio::select! {
-            done = all_done => done.is_ok(),
-            () = hurry => false,
+        let cut_off = tokio::select! {
+            cut_off = self.in_order(deadline) => cut_off,
+            () = hurry => {
+                self.parts.iter().for_each(|part| part.sign.cancel());
+                self.parts.iter().map(|part| part.tasks.len()).sum()
+            }
         };
-        if in_time { Ended::Drained } else { Ended::CutOff(self.tasks.len()) }
+        if cut_off == 0 { Ended::Drained } else { Ended::CutOff(cut_off) }
+    }
+
+    async fn in_order(&self, deadline: Duration) -> usize {
+        let end = Instant::now() + deadline;
+        let mut cut_off = 0;
+        for stage in Stage::ALL {
+            let Part { sign, tasks } = self.part(stage);
+            let has_work = |later: &Stage| *later > stage && self.part(*later).tasks.len() > 0;
+            let later = Stage::ALL.iter().filter(|later| has_work(later)).count();
+            let kept = deadline / KEPT_FOR_EACH * u32::try_from(later).unwrap_or(0);
+            sign.cancel();
+            if timeout_at(end - kept, tasks.wait()).await.is_err() {
+                cut_off += tasks.cut_off().await;
+            }
+        }
+        cut_off
     }
 }
 
@@ -77,6 +228,7 @@ impl Signals {
 mod tests {
     use super::*;
     use std::future::pending;
+    use tokio::time::sleep;
 
     #[tokio::test(start_paused = true)]
     async fn tasks_that_heed_the_sign_are_waited_for() {
@@ -84,7 +236,7 @@ mod tests {
         let drain = shutdown.drain().clone();
         shutdown.spawn(async move {
             drain.cancelled().await;
-            tokio::time::sleep(Duration::from_secs(3)).await;
+            sleep(Duration::from_secs(3)).await;
         });
         assert_eq!(shutdown.finish(Duration::from_secs(5), pending()).await, Ended::Drained);
     }
@@ -94,8 +246,91 @@ mod tests {
         for hurry in [Duration::from_secs(1), Duration::from_mins(1)] {
             let shutdown = Shutdown::default();
             shutdown.spawn(pending());
-            let ended = shutdown.finish(Duration::from_secs(5), tokio::time::sleep(hurry)).await;
+            let ended = shutdown.finish(Duration::from_secs(5), sleep(hurry)).await;
             assert_eq!(ended, Ended::CutOff(1));
         }
+    }
+
+    type Log = Arc<Mutex<Vec<(Stage, &'static str, u64)>>>;
+
+    /// A task of a stage that takes so many seconds to end, and writes down when it was told to and when it was gone.
+    fn log_of(shutdown: &Shutdown, tasks: &[(Stage, u64)]) -> Log {
+        struct Gone(Box<dyn Fn(&'static str) + Send>);
+        impl Drop for Gone {
+            fn drop(&mut self) {
+                (self.0)("gone");
+            }
+        }
+        let (log, began) = (Arc::new(Mutex::new(Vec::new())), Instant::now());
+        for (stage, seconds) in tasks.iter().copied() {
+            let (sign, log) = (shutdown.sign(stage).clone(), Arc::clone(&log));
+            let note = move |what| log.lock().push((stage, what, began.elapsed().as_secs()));
+            shutdown.spawn_in(stage, async move {
+                let gone = Gone(Box::new(note));
+                sign.cancelled().await;
+                (gone.0)("told");
+                sleep(Duration::from_secs(seconds)).await;
+            });
+        }
+        log
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_stage_is_told_when_all_before_it_are_gone() {
+        let shutdown = Shutdown::default();
+        let tasks = [(Stage::Store, 1), (Stage::Links, 2), (Stage::Clients, 3), (Stage::Doors, 0)];
+        let log = log_of(&shutdown, &tasks);
+        assert_eq!(shutdown.finish(Duration::from_mins(1), pending()).await, Ended::Drained);
+        let expected = [
+            (Stage::Doors, "told", 0),
+            (Stage::Doors, "gone", 0),
+            (Stage::Clients, "told", 0),
+            (Stage::Clients, "gone", 3),
+            (Stage::Links, "told", 3),
+            (Stage::Links, "gone", 5),
+            (Stage::Store, "told", 5),
+            (Stage::Store, "gone", 6),
+        ];
+        assert_eq!(*log.lock(), expected);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stage_that_takes_too_long_is_cut_off_and_later_ones_have_their_time() {
+        let shutdown = Shutdown::default();
+        let log = log_of(&shutdown, &[(Stage::Clients, 1000), (Stage::Clients, 1), (Stage::Links, 3)]);
+        assert_eq!(shutdown.finish(Duration::from_secs(20), pending()).await, Ended::CutOff(1));
+        let expected = [
+            (Stage::Clients, "told", 0),
+            (Stage::Clients, "told", 0),
+            (Stage::Clients, "gone", 1),
+            (Stage::Clients, "gone", 16),
+            (Stage::Links, "told", 16),
+            (Stage::Links, "gone", 19),
+        ];
+        assert_eq!(*log.lock(), expected);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn with_no_time_at_all_everybody_is_cut_off_in_order() {
+        let shutdown = Shutdown::default();
+        let log = log_of(&shutdown, &[(Stage::Links, 5), (Stage::Clients, 5)]);
+        tokio::task::yield_now().await;
+        assert_eq!(shutdown.finish(Duration::ZERO, pending()).await, Ended::CutOff(2));
+        let gone: Vec<_> =
+            log.lock().iter().filter(|(_, what, _)| *what == "gone").map(|(stage, ..)| *stage).collect();
+        assert_eq!(gone, [Stage::Clients, Stage::Links]);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn the_list_of_what_runs_does_not_grow_with_what_has_run() {
+        let shutdown = Shutdown::default();
+        for _ in 0..10_000 {
+            shutdown.spawn(async {});
+            shutdown.spawn(tokio::task::yield_now());
+        }
+        shutdown.part(Stage::Clients).tasks.wait().await;
+        assert_eq!(shutdown.part(Stage::Clients).tasks.len(), 0);
+        shutdown.spawn(pending());
+        assert_eq!(shutdown.finish(Duration::ZERO, pending()).await, Ended::CutOff(1));
     }
 }

@@ -11,6 +11,10 @@ mod filter;
 mod frame;
 #[path = "../fuzz/checks/matching.rs"]
 mod matching;
+#[path = "../fuzz/checks/messages.rs"]
+mod messages;
+#[path = "../fuzz/checks/packets.rs"]
+mod packets;
 
 use std::path::Path;
 
@@ -45,4 +49,14 @@ fn matches() {
 #[test]
 fn conversations() {
     replay("conversation", conversation::check);
+}
+
+#[test]
+fn websocket_messages() {
+    replay("messages", messages::check);
+}
+
+#[test]
+fn mqtt_packets() {
+    replay("packets", packets::check);
 }

@@ -146,6 +146,14 @@ fn a_neighbour_that_is_cut_off_is_counted_and_comes_again() {
 }
 
 #[test]
+fn a_neighbour_that_is_refused_asks_for_less_until_it_gets_all_that_it_may() {
+    let get = bench("neighbour --kind get --filters 100 --set limits.filters=7");
+    assert_eq!(get["hub"]["attacker_filters"], 7.0);
+    let set = bench("neighbour --kind set --filters 20 --values 10 --set limits.filters=7");
+    assert!(set["hub"]["attacker_frames_per_second"].as_f64().unwrap() > 0.0, "{set}");
+}
+
+#[test]
 fn the_neighbour_has_a_hub_of_its_own() {
     for args in ["neighbour --vs hub", "neighbour --over readers=1,2", "fanout --kind small"] {
         let output = generator(args.split(' '));

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use clown_hub::hub::trie::Trie;
+use clown_hub::hub::trie::{Found, Trie, Walk};
 use clown_hub::topic::{Filter, Limits, Topic};
 
 const MOST_STEPS: usize = 100;
@@ -32,7 +32,14 @@ pub(crate) fn check(bytes: &[u8]) {
             }
             (Some('!'), Ok(filter), _) => {
                 let mut found = Vec::new();
-                topics.trie.covered(path, &mut |topic: &Topic| found.push(topic.clone()));
+                let (mut by, mut walk) = (Trie::default(), Walk::default());
+                by.change(path, |_| Some(()));
+                // In pieces, as small as can be.
+                let mut visit = |topic: &Topic, _: Found<'_, ()>| {
+                    found.push(topic.clone());
+                    true
+                };
+                while !walk.go_on(&mut topics.trie, &by, 1, &mut visit).is_done {}
                 same(found, topics.twin.iter().filter(|topic| filter.matches(topic)), path);
             }
             _ => {}

@@ -10,7 +10,7 @@ use super::serve::ConfigArgs;
 use super::{OperatorError, output};
 use crate::links::file;
 use crate::links::rules::{Rule, example};
-use crate::links::settings::LinkSettings;
+use crate::links::settings::Plan;
 use crate::operator::{Mistake, Mistakes, small_file};
 use crate::topic::{Limits, Topic};
 
@@ -52,7 +52,7 @@ fn check(args: CheckArgs) -> anyhow::Result<()> {
     let (mut text, mut mistakes) = (String::new(), Vec::new());
     for path in &files {
         match load(path, &hub.limits.topic) {
-            Ok(settings) => text.push_str(&report(&settings)),
+            Ok(plan) => text.push_str(&report(&plan)),
             Err(found) => mistakes.extend(found.iter().map(ToString::to_string)),
         }
     }
@@ -68,7 +68,7 @@ fn check(args: CheckArgs) -> anyhow::Result<()> {
 }
 
 /// An example may be looked at, too.
-fn load(path: &Path, limits: &Limits) -> Result<LinkSettings, Mistakes> {
+fn load(path: &Path, limits: &Limits) -> Result<Plan, Mistakes> {
     let Some(name) = path.file_name().and_then(|name| name.to_str()?.strip_suffix(".toml.example")) else {
         return file::load(path, limits);
     };
@@ -94,9 +94,9 @@ fn files(directory: &Path) -> anyhow::Result<Vec<PathBuf>> {
 }
 
 /// What a link carries, in words and with an example of each.
-fn report(settings: &LinkSettings) -> String {
-    let mut text = format!("{}: {}\n", settings.file, settings.broker);
-    for rule in settings.rules.iter() {
+fn report(plan: &Plan) -> String {
+    let mut text = format!("{}: {}\n", plan.link.file, plan.mqtt.broker);
+    for rule in plan.link.rules.iter() {
         let arrow = match (rule.direction.is_in(), rule.direction.is_out()) {
             (true, true) => "↔",
             (true, false) => "←",

@@ -10,7 +10,6 @@ mod simulated;
 
 use std::io::Write;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
@@ -24,8 +23,9 @@ use crate::config::Settings;
 use crate::hub::Hub;
 use crate::links;
 use crate::log::Log;
+use crate::moment::Moment;
 use crate::server::Server;
-use crate::shutdown::{Ended, Shutdown, Signals};
+use crate::shutdown::{Ended, Shutdown, Signals, Stage};
 
 pub(super) use self::accounts::{DEMO_WITHOUT, accounts};
 pub(super) use self::arguments::{ConfigArgs, ServeArgs};
@@ -42,7 +42,11 @@ pub(super) fn serve(args: ServeArgs) -> anyhow::Result<()> {
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         tracing::warn!(%error, "the limit of open files could not be raised");
     }
-    runtime(settings.server.io_threads)?.block_on(run(settings, accounts))
+    let runtime = runtime(settings.server.io_threads)?;
+    let ended = runtime.block_on(run(settings, accounts));
+    // A file on a drive that hangs, or a name server that does not answer, would hold the end.
+    runtime.shutdown_background();
+    ended
 }
 
 /// One thread that serves all sockets, or several that share them; hashing goes elsewhere in both cases.
@@ -64,7 +68,7 @@ async fn run(settings: Settings, accounts: Accounts) -> anyhow::Result<()> {
     };
     let (is_demo, count) = (accounts.is_demo(), accounts.iter().count());
     let shutdown = Shutdown::default();
-    let hub = Hub::new(rooms::hub(&settings), SystemTime::now());
+    let hub = Hub::new(rooms::hub(&settings), Moment::now());
     let access = Access::new(accounts, &rooms::access(&settings), shutdown.drain().clone())?;
     let server = Server::new(Arc::clone(&hub), access, rooms::server(&settings, is_demo), shutdown.clone());
 
@@ -76,8 +80,8 @@ async fn run(settings: Settings, accounts: Accounts) -> anyhow::Result<()> {
     }
     server.tell_figures();
     server.end_what_expires();
-    let bridges = settings.bridges.directory.clone();
-    shutdown.spawn(links::run(Arc::clone(&hub), bridges, settings.figures.every, shutdown.clone()));
+    let (folder, every) = (settings.bridges.directory.clone(), settings.figures.every);
+    shutdown.spawn_in(Stage::Links, links::run(Arc::clone(&hub), folder, every, shutdown.clone()));
     let simulated = simulate(&hub, &settings, is_demo, &shutdown);
     let boards = is_demo || settings.diagnostics.enabled;
     say_where(&Facts {

@@ -143,6 +143,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for Lines<S> {
         self.buffer.capacity() + self.stream.len()
     }
 
+    fn forget(&mut self) {
+        (self.buffer, self.start, self.searched, self.current) = (Vec::new(), 0, 0, 0..0);
+    }
+
     fn waiting(&self) -> usize {
         self.stream.len()
     }

@@ -1,5 +1,5 @@
 //! Bytes of a WebSocket to messages (RFC 6455, section 5), in place and without a buffer of its own while nothing is
-//! under way. Pure; the socket is in `websocket`.
+//! under way. Pure; the socket is in `websocket`. (Public for the fuzzer alone.)
 
 use std::ops::Range;
 
@@ -8,7 +8,7 @@ pub(super) const READ: usize = 16 * 1024;
 
 /// What came.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Signal {
+pub enum Signal {
     /// A whole text: see [`Messages::payload`]. Not yet checked to be UTF-8.
     Text,
     /// A whole message of bytes.
@@ -23,7 +23,7 @@ pub(super) enum Signal {
 
 /// Which rule was broken.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Fault {
+pub enum Fault {
     /// One of the protocol; the text says which.
     Protocol(&'static str),
     /// Text that is not UTF-8.
@@ -34,7 +34,7 @@ pub(super) enum Fault {
 
 /// What has come in of one connection and was not taken yet.
 #[derive(Debug)]
-pub(super) struct Messages {
+pub struct Messages {
     limit: usize,
     buffer: Vec<u8>,
     /// Up to here the buffer is done with.
@@ -68,13 +68,18 @@ struct Head {
 
 impl Messages {
     /// Starts with what came behind the handshake. No message may have more than `limit` bytes.
-    pub(super) fn new(already_read: Vec<u8>, limit: usize) -> Self {
+    pub fn new(already_read: Vec<u8>, limit: usize) -> Self {
         let current = Current::None;
         Self { limit, buffer: already_read, at: 0, current, fragments: Vec::new(), open: None, checked: 0 }
     }
 
+    /// The most bytes of a message.
+    pub(super) fn limit(&self) -> usize {
+        self.limit
+    }
+
     /// The message that came last, until the next is asked for.
-    pub(super) fn payload(&self) -> &[u8] {
+    pub fn payload(&self) -> &[u8] {
         match &self.current {
             Current::None => &[],
             Current::Buffer(range) => self.buffer.get(range.clone()).unwrap_or_default(),
@@ -83,7 +88,7 @@ impl Messages {
     }
 
     /// Where more is to be read to, with room for it. A buffer is borrowed with `lend`, if there is none.
-    pub(super) fn room(&mut self, lend: impl FnOnce() -> Vec<u8>) -> &mut Vec<u8> {
+    pub fn room(&mut self, lend: impl FnOnce() -> Vec<u8>) -> &mut Vec<u8> {
         if self.buffer.capacity() == 0 {
             self.buffer = lend();
         } else {
@@ -103,7 +108,7 @@ impl Messages {
     }
 
     /// Nothing more is to be had at present: keeps what is left of a frame and returns the buffer, if it was lent.
-    pub(super) fn settle(&mut self) -> Option<Vec<u8>> {
+    pub fn settle(&mut self) -> Option<Vec<u8>> {
         if self.buffer.capacity() == 0 {
             return None;
         }
@@ -120,7 +125,7 @@ impl Messages {
     }
 
     /// The message that came last is done with.
-    pub(super) fn forget(&mut self) {
+    pub fn forget(&mut self) {
         if let Current::Fragments = self.current {
             self.fragments = Vec::new();
         }
@@ -128,7 +133,11 @@ impl Messages {
     }
 
     /// The next thing that has come in whole. The message before it is done with.
-    pub(super) fn next(&mut self) -> Result<Option<Signal>, Fault> {
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "it is no iterator: the payload is asked for in between"
+    )]
+    pub fn next(&mut self) -> Result<Option<Signal>, Fault> {
         self.forget();
         loop {
             let Some(head) = self.head()? else { return Ok(None) };

@@ -8,7 +8,8 @@ mod bell;
 mod ending;
 mod heartbeat;
 mod line;
-mod messages;
+#[doc(hidden)]
+pub mod messages;
 mod outgoing;
 mod run;
 mod spare;
@@ -72,6 +73,9 @@ pub(crate) trait Wire {
 
     /// Bytes of memory that it takes: what has not come whole, and what is not written.
     fn held(&self) -> usize;
+
+    /// Gives back what was read and not taken. Nothing more is to be read.
+    fn forget(&mut self);
 
     /// Bytes that were put in and are not written.
     fn waiting(&self) -> usize;

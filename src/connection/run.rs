@@ -7,7 +7,7 @@
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::sync::WaitForCancellationFuture;
@@ -18,6 +18,7 @@ use super::turn::Turn;
 use super::writing::Writing;
 use super::{Ending, Incoming, Patience, Signs, Wire};
 use crate::hub::{Drained, Found, Session, Until};
+use crate::moment::Moment;
 use crate::seldom::Seldom;
 use crate::talk::Frames;
 
@@ -63,9 +64,9 @@ async fn finish<W: Wire + Send>(connection: Connection<W>, ending: Ending) {
         tracing::info!(%client, base = ?session.base(), %cause, left_out, "disconnected");
     }
     drop(session);
+    wire.forget();
     // Whoever was cut off and does not read would keep what it was cut off for.
-    let keeps_memory = matches!(ending, Ending::CutOff { .. }) && wire.held() > WRITE;
-    if !keeps_memory {
+    if !matches!(ending, Ending::CutOff { .. }) || wire.waiting() <= WRITE {
         wire.close(&ending).await;
     }
 }
@@ -73,7 +74,7 @@ async fn finish<W: Wire + Send>(connection: Connection<W>, ending: Ending) {
 /// Sends what is queued; whoever waits for the end has the deadline.
 async fn flush_everything<W: Wire>(wire: &mut W, session: &mut Session, patience: Duration) {
     loop {
-        let drained = session.drain(WRITE, SystemTime::now(), &mut |pieces| wire.frame(pieces));
+        let drained = session.drain(WRITE, Moment::now(), &mut |pieces| wire.frame(pieces));
         let flush = tokio::time::timeout(patience, poll_fn(|cx| wire.poll_flush(cx))).await;
         if drained == Drained::Everything || !matches!(flush, Ok(Ok(()))) {
             return;
@@ -89,7 +90,7 @@ async fn flush_everything<W: Wire>(wire: &mut W, session: &mut Session, patience
 /// such a client left unread is no longer waited for.
 fn put_in_what_waits<W: Wire>(wire: &mut W, session: &mut Session) {
     while wire.waiting() < WRITE
-        && session.drain(WRITE, SystemTime::now(), &mut |pieces| wire.frame(pieces)) == Drained::More
+        && session.drain(WRITE, Moment::now(), &mut |pieces| wire.frame(pieces)) == Drained::More
     {}
 }
 
@@ -360,7 +361,7 @@ impl<W: Wire> Connection<W> {
             Incoming::Text => self.receive(turn)?,
             Incoming::Alive => {
                 turn.took(0);
-                self.session.count_sign(SystemTime::now()).map_err(Ending::TooMuch)?;
+                self.session.count_sign(Moment::now()).map_err(Ending::TooMuch)?;
                 self.writing.want();
             }
             Incoming::Part(bytes) => turn.read(bytes),
@@ -377,7 +378,7 @@ impl<W: Wire> Connection<W> {
         let mut frames = Frames::of(text);
         if frames.is_done() {
             turn.took(text.len());
-            self.session.count_sign(SystemTime::now()).map_err(Ending::TooMuch)?;
+            self.session.count_sign(Moment::now()).map_err(Ending::TooMuch)?;
         } else if take_frames(&mut self.session, &mut frames, turn)? == Drained::More {
             let rest = text.get(text.len() - frames.left()..).unwrap_or_default().to_owned();
             self.unfinished = Some(Box::new(Unfinished { text: rest, at: 0 }));
@@ -407,7 +408,7 @@ impl<W: Wire> Connection<W> {
 
     /// Moves what waits in the outbox to the wire.
     fn take_out(&mut self) -> Drained {
-        let now = SystemTime::now();
+        let now = Moment::now();
         let wire = &mut self.wire;
         (self.batch_due, self.look_up_due) = (None, None);
         let drained = if self.session.batch().is_zero() {
@@ -463,7 +464,7 @@ impl<W: Wire> Connection<W> {
 
 /// Has the session take frames, until the turn is over or there are no more.
 fn take_frames(session: &mut Session, frames: &mut Frames<'_>, turn: &mut Turn) -> Result<Drained, Ending> {
-    let now = SystemTime::now();
+    let now = Moment::now();
     loop {
         let before = frames.left();
         let more = session.receive_some(frames, 1, now).map_err(Ending::TooMuch)?;

@@ -29,10 +29,9 @@ pub(crate) struct WebSocket<S> {
     /// Rings when there may be something to read, so that a connection which is woken to write need not try.
     arrival: Bell,
     /// The answer to the last ping, which is enough (RFC 6455, 5.5.3): a flood of them does not fill a buffer.
-    pong: Option<Vec<u8>>,
+    pong: Option<Box<[u8]>>,
     /// The answer to the other side's good-bye.
-    good_bye: Option<Vec<u8>>,
-    limit: usize,
+    good_bye: Option<Box<[u8]>>,
     /// Frames collected for one message.
     batch: Vec<u8>,
 }
@@ -46,7 +45,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
             arrival: Bell::new(),
             pong: None,
             good_bye: None,
-            limit,
             batch: Vec::new(),
         }
     }
@@ -55,7 +53,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         match fault {
             Fault::Protocol(rule) => Ending::Protocol((*rule).to_owned()),
             Fault::NotUtf8 => Ending::NotUtf8,
-            Fault::TooBig => Ending::TooBig { limit: self.limit },
+            Fault::TooBig => Ending::TooBig { limit: self.messages.limit() },
         }
     }
 
@@ -64,12 +62,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
             Signal::Text => Incoming::Text,
             Signal::Binary => Incoming::Binary,
             Signal::Ping(question) => {
-                self.pong = Some(question);
+                self.pong = Some(question.into());
                 Incoming::Alive
             }
             Signal::Pong => Incoming::Alive,
             Signal::Close(answer) => {
-                self.good_bye = Some(answer);
+                self.good_bye = Some(answer.into());
                 Incoming::End(Ending::Farewell)
             }
         }
@@ -189,6 +187,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for WebSocket<S> {
 
     fn held(&self) -> usize {
         self.messages.held() + self.stream.len()
+    }
+
+    fn forget(&mut self) {
+        self.messages = Messages::new(Vec::new(), 0);
     }
 
     fn waiting(&self) -> usize {

@@ -2,7 +2,9 @@
 //! be. Pure; time is an argument.
 
 use std::fmt;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
+
+use crate::moment::Steady;
 
 /// The limits of one client's sending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,19 +74,19 @@ const ENOUGH: f64 = 8192.0;
 pub(crate) struct Allowance {
     rates: Rates,
     frames_left: f64,
-    counted_at: SystemTime,
+    counted_at: Steady,
     /// Below zero by what a request took over it.
     steps_left: f64,
-    steps_counted_at: SystemTime,
+    steps_counted_at: Steady,
     bad: u32,
-    minute_began: SystemTime,
+    minute_began: Steady,
     #[cfg(test)]
     steps_taken: usize,
 }
 
 impl Allowance {
     /// Everything is still allowed.
-    pub(crate) fn new(rates: Rates, now: SystemTime) -> Self {
+    pub(crate) fn new(rates: Rates, now: Steady) -> Self {
         let frames_left = rates.frames_per_second.map_or(0.0, burst);
         let steps_left = frames_left * f64::from(STEPS_A_FRAME);
         Self {
@@ -107,9 +109,9 @@ impl Allowance {
     }
 
     /// Counts one frame.
-    pub(crate) fn frame(&mut self, now: SystemTime) -> Result<(), Excess> {
+    pub(crate) fn frame(&mut self, now: Steady) -> Result<(), Excess> {
         let Some(per_second) = self.rates.frames_per_second else { return Ok(()) };
-        let passed = now.duration_since(self.counted_at).unwrap_or_default();
+        let passed = now.since(self.counted_at);
         let earned = passed.as_secs_f64() * f64::from(per_second);
         self.frames_left = (self.frames_left + earned).min(burst(per_second));
         self.counted_at = now;
@@ -119,7 +121,7 @@ impl Allowance {
 
     /// Counts a request about the subscription. How much work its look-up will be is not known before, so one may go
     /// over the limit; the next one has to wait for it.
-    pub(super) fn request(&mut self, steps: usize, now: SystemTime) -> Result<(), Excess> {
+    pub(super) fn request(&mut self, steps: usize, now: Steady) -> Result<(), Excess> {
         if let Some(per_second) = self.earn_steps(now)
             && self.steps_left < 0.0
         {
@@ -132,7 +134,7 @@ impl Allowance {
     }
 
     /// How long a look-up has to wait for its next steps, if it does. One that finds something need not.
-    pub(super) fn look_up_waits(&mut self, taken: usize, found: usize, now: SystemTime) -> Option<Duration> {
+    pub(super) fn look_up_waits(&mut self, taken: usize, found: usize, now: Steady) -> Option<Duration> {
         let per_second = self.earn_steps(now)?;
         if self.steps_left > 0.0 || taken <= found.saturating_mul(STEPS_A_VALUE) {
             return None;
@@ -142,9 +144,9 @@ impl Allowance {
         Some(Duration::try_from_secs_f64(missing.clamp(0.001, 60.0)).unwrap_or(Duration::from_secs(1)))
     }
 
-    fn earn_steps(&mut self, now: SystemTime) -> Option<u32> {
+    fn earn_steps(&mut self, now: Steady) -> Option<u32> {
         let per_second = self.rates.frames_per_second?;
-        let passed = now.duration_since(self.steps_counted_at).unwrap_or_default();
+        let passed = now.since(self.steps_counted_at);
         let earned = passed.as_secs_f64() * f64::from(per_second) * f64::from(STEPS_A_FRAME);
         self.steps_left = (self.steps_left + earned).min(burst(per_second) * f64::from(STEPS_A_FRAME));
         self.steps_counted_at = now;
@@ -163,9 +165,9 @@ impl Allowance {
     }
 
     /// Counts one bad frame.
-    pub(super) fn bad_frame(&mut self, now: SystemTime) -> Result<(), Excess> {
+    pub(super) fn bad_frame(&mut self, now: Steady) -> Result<(), Excess> {
         let Some(per_minute) = self.rates.bad_frames_per_minute else { return Ok(()) };
-        if now.duration_since(self.minute_began).unwrap_or(Duration::MAX) >= Duration::from_mins(1) {
+        if now.since(self.minute_began) >= Duration::from_mins(1) {
             self.minute_began = now;
             self.bad = 0;
         }
@@ -182,20 +184,24 @@ fn burst(per_second: u32) -> f64 {
 mod tests {
     use super::*;
 
-    const START: SystemTime = SystemTime::UNIX_EPOCH;
+    use crate::moment::Moment;
+    use std::sync::LazyLock;
+    use std::time::SystemTime;
+
+    static START: LazyLock<Steady> = LazyLock::new(|| Moment::from(SystemTime::UNIX_EPOCH).steady());
 
     fn allowance() -> Allowance {
-        Allowance::new(Rates { frames_per_second: Some(10), bad_frames_per_minute: Some(100) }, START)
+        Allowance::new(Rates { frames_per_second: Some(10), bad_frames_per_minute: Some(100) }, *START)
     }
 
     #[test]
     fn a_burst_of_two_seconds_passes_and_then_the_rate_holds() {
         let mut allowance = allowance();
         for _ in 0..20 {
-            assert_eq!(allowance.frame(START), Ok(()));
+            assert_eq!(allowance.frame(*START), Ok(()));
         }
-        assert_eq!(allowance.frame(START), Err(Excess::Frames { per_second: 10 }));
-        let later = START + Duration::from_secs(1);
+        assert_eq!(allowance.frame(*START), Err(Excess::Frames { per_second: 10 }));
+        let later = START.after(Duration::from_secs(1));
         let passed = (0..30).filter(|_| allowance.frame(later).is_ok()).count();
         assert!((9..=10).contains(&passed), "{passed}");
     }
@@ -203,8 +209,8 @@ mod tests {
     #[test]
     fn a_pause_brings_back_one_burst_and_not_two() {
         let mut allowance = allowance();
-        assert!(allowance.frame(START).is_ok());
-        let later = START + Duration::from_hours(1);
+        assert!(allowance.frame(*START).is_ok());
+        let later = START.after(Duration::from_hours(1));
         assert_eq!((0..100).filter(|_| allowance.frame(later).is_ok()).count(), 20);
     }
 
@@ -212,39 +218,39 @@ mod tests {
     fn the_hundred_and_first_bad_frame_in_a_minute_is_too_many() {
         let mut allowance = allowance();
         for _ in 0..100 {
-            assert_eq!(allowance.bad_frame(START), Ok(()));
+            assert_eq!(allowance.bad_frame(*START), Ok(()));
         }
-        assert_eq!(allowance.bad_frame(START), Err(Excess::BadFrames { per_minute: 100 }));
-        assert_eq!(allowance.bad_frame(START + Duration::from_mins(1)), Ok(()));
+        assert_eq!(allowance.bad_frame(*START), Err(Excess::BadFrames { per_minute: 100 }));
+        assert_eq!(allowance.bad_frame(START.after(Duration::from_mins(1))), Ok(()));
     }
 
     #[test]
     fn one_request_may_take_any_number_of_steps_and_the_next_one_waits_for_it() {
         let mut allowance = allowance();
-        assert_eq!(allowance.request(80, START), Ok(()));
+        assert_eq!(allowance.request(80, *START), Ok(()));
         allowance.took(1280 - 80 + 320);
-        assert_eq!(allowance.request(1, START), Err(Excess::Steps { per_second: 640, owed: 320 }));
+        assert_eq!(allowance.request(1, *START), Err(Excess::Steps { per_second: 640, owed: 320 }));
         for _ in 0..20 {
-            assert_eq!(allowance.frame(START), Ok(()), "messages are not counted against it");
+            assert_eq!(allowance.frame(*START), Ok(()), "messages are not counted against it");
         }
-        assert_eq!(allowance.request(1, START + Duration::from_millis(600)), Ok(()));
+        assert_eq!(allowance.request(1, START.after(Duration::from_millis(600))), Ok(()));
     }
 
     #[test]
     fn a_look_up_that_finds_nothing_waits_for_its_steps_and_one_that_finds_does_not() {
         let mut allowance = allowance();
-        assert_eq!(allowance.look_up_waits(0, 0, START), None);
+        assert_eq!(allowance.look_up_waits(0, 0, *START), None);
         allowance.took(1280);
-        assert_eq!(allowance.look_up_waits(1280, 40, START), None);
-        assert_eq!(allowance.look_up_waits(1280, 39, START), Some(Duration::from_millis(12_800)));
-        assert_eq!(allowance.look_up_waits(1280, 39, START + Duration::from_secs(1)), None);
+        assert_eq!(allowance.look_up_waits(1280, 40, *START), None);
+        assert_eq!(allowance.look_up_waits(1280, 39, *START), Some(Duration::from_millis(12_800)));
+        assert_eq!(allowance.look_up_waits(1280, 39, START.after(Duration::from_secs(1))), None);
     }
 
     #[test]
     fn what_runs_inside_has_no_limit() {
-        let mut allowance = Allowance::new(Rates::UNLIMITED, START);
+        let mut allowance = Allowance::new(Rates::UNLIMITED, *START);
         for _ in 0..100_000 {
-            assert!(allowance.frame(START).is_ok() && allowance.bad_frame(START).is_ok());
+            assert!(allowance.frame(*START).is_ok() && allowance.bad_frame(*START).is_ok());
         }
     }
 }

@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use super::Retention;
 use super::allowance::Excess;
 use super::publication::{Extras, Publication};
 use super::session::{Answer, Change, LastValues, Session, Side, Will, Wishes};
+use crate::moment::Moment;
 use crate::seldom::Seldom;
 use crate::talk::control::{Configure, HubLimits, PublishRefused, RequestError, Welcome, shown};
 use crate::talk::{Frame, Frames, Kind, PublishOptions, Reply, Request};
@@ -27,7 +27,7 @@ static NOT_PUBLISHED: Seldom = Seldom::new();
 impl Session {
     /// Takes one message of the client: a frame, or several separated by line feeds. Whatever is wrong with one is
     /// answered and harms no other. An error means that the client has sent too much and is to be disconnected.
-    pub fn receive(&mut self, message: &str, now: SystemTime) -> Result<(), Excess> {
+    pub fn receive(&mut self, message: &str, now: impl Into<Moment>) -> Result<(), Excess> {
         self.receive_some(&mut Frames::of(message), usize::MAX, now).map(drop)
     }
 
@@ -37,8 +37,9 @@ impl Session {
         &mut self,
         frames: &mut Frames<'_>,
         most: usize,
-        now: SystemTime,
+        now: impl Into<Moment>,
     ) -> Result<bool, Excess> {
+        let now = now.into();
         for _ in 0..most {
             let Some(frame) = frames.next() else { return Ok(false) };
             self.count_frame(now)?;
@@ -57,7 +58,7 @@ impl Session {
         Ok(!frames.is_done())
     }
 
-    fn refuse_bad(&mut self, refused: PublishRefused, now: SystemTime) -> Result<(), Excess> {
+    fn refuse_bad(&mut self, refused: PublishRefused, now: Moment) -> Result<(), Excess> {
         self.reply(&Reply::PublishError(refused));
         self.count_bad_frame(now)
     }
@@ -66,7 +67,7 @@ impl Session {
         self.outbox.reply(reply.text());
     }
 
-    fn request(&mut self, frame: &Frame<'_>, now: SystemTime) -> Result<(), Excess> {
+    fn request(&mut self, frame: &Frame<'_>, now: Moment) -> Result<(), Excess> {
         match Request::parse(&frame.topic, frame.payload) {
             Ok(Request::Configure(configure)) => {
                 self.count_request(configure.filters.as_ref().map_or(0, Vec::len), now)?;
@@ -281,7 +282,7 @@ impl Session {
         }
     }
 
-    fn publication(&mut self, frame: &Frame<'_>, now: SystemTime) -> Result<(), Excess> {
+    fn publication(&mut self, frame: &Frame<'_>, now: Moment) -> Result<(), Excess> {
         let refused = |reason: String, id: Option<String>| PublishRefused {
             reason,
             id,
@@ -319,7 +320,7 @@ impl Session {
         frame: &Frame<'_>,
         topic: Topic,
         options: PublishOptions,
-        now: SystemTime,
+        now: Moment,
     ) -> Result<bool, super::StoreFull> {
         // A dashboard that stands at a lamp says `set` to it; the whole topic shows that it is a command.
         let is_dashboard = self.client.side == Side::Dashboard;
@@ -330,8 +331,9 @@ impl Session {
             Some(true) => Retention::Keep,
             Some(false) => Retention::Pass,
         };
-        let mut message = Publication::new(topic, frame.payload, kind, Arc::clone(&self.client.user), now);
-        let expires = options.expires.map(|expires| now + expires);
+        let mut message =
+            Publication::new(topic, frame.payload, kind, Arc::clone(&self.client.user), now.wall());
+        let expires = options.expires.map(|expires| now.steady().after(expires));
         message.set_extras(Extras { expires, passed_on: options.passed_on.into(), trail: None });
         self.publish(message, retention)?;
         // A dashboard sends commands, and knows that they are not kept.

@@ -72,6 +72,7 @@ impl LastValue {
 mod tests {
     use super::*;
     use crate::hub::{Trail, View};
+    use crate::moment::Moment;
     use crate::topic::{Base, Limits};
     use proptest::prelude::*;
 
@@ -95,7 +96,7 @@ mod tests {
                 message.number = payload.len() as u64;
                 if !is_usual {
                     message.set_extras(Extras {
-                        expires: Some(time + Duration::from_secs(1)),
+                        expires: Some(Moment::from(time).steady().after(Duration::from_secs(1))),
                         passed_on: r#""qos": 1"#.into(),
                         trail: Some(Trail { stamp: "a.1 a".into(), heard_from: "b".into() }),
                     });

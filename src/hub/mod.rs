@@ -31,7 +31,7 @@ pub mod trie;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use parking_lot::Mutex;
 
@@ -55,6 +55,7 @@ pub use session::{Client, Drained, Session, Side};
 use subscriptions::Subscriptions;
 use trie::{Id, Trie};
 
+use crate::moment::Moment;
 use crate::seldom::Seldom;
 use crate::talk::Kind;
 use crate::topic::{Filter, Limits, Topic};
@@ -69,7 +70,7 @@ pub struct Settings {
     /// Bytes that one message may have; told to clients, kept by the edges.
     pub message_bytes: usize,
     /// The longest batch a client may ask for.
-    pub longest_batch: std::time::Duration,
+    pub longest_batch: Duration,
     /// What may wait for one reader.
     pub outbox: Bounds,
     /// Topics that may have a last value.
@@ -92,7 +93,7 @@ impl Default for Settings {
             topic: Limits::default(),
             filters: 1000,
             message_bytes: 1 << 20,
-            longest_batch: std::time::Duration::from_secs(5),
+            longest_batch: Duration::from_secs(5),
             outbox: Bounds { messages: 1000, bytes: 1 << 20, hard_messages: 10_000, hard_bytes: 8 << 20 },
             retained_topics: 100_000,
             retained_bytes: 64 << 20,
@@ -136,7 +137,7 @@ pub struct StoreFull;
 #[derive(Debug)]
 pub struct Hub {
     settings: Settings,
-    started: SystemTime,
+    started: Moment,
     channels: Channels,
     subscriptions: Subscriptions,
     /// Where the last values are, by the levels of their topics.
@@ -150,13 +151,13 @@ pub struct Hub {
 
 impl Hub {
     /// A hub with nobody in it.
-    pub fn new(settings: Settings, started: SystemTime) -> Arc<Self> {
+    pub fn new(settings: Settings, started: impl Into<Moment>) -> Arc<Self> {
         let figures = Arc::<Figures>::default();
         Arc::new(Self {
             channels: Channels::new(settings.cached_routes),
             budget: Arc::new(Budget::new(settings.memory_bytes, Arc::clone(&figures))),
             settings,
-            started,
+            started: started.into(),
             subscriptions: Subscriptions::default(),
             last_values: Mutex::default(),
             presence: Presence::default(),
@@ -173,7 +174,12 @@ impl Hub {
 
     /// When this hub was made.
     pub fn started(&self) -> SystemTime {
-        self.started
+        self.started.wall()
+    }
+
+    /// For how long it has been running.
+    pub fn uptime(&self, now: impl Into<Moment>) -> Duration {
+        now.into().steady().since(self.started.steady())
     }
 
     /// What the hub has counted.
@@ -187,18 +193,18 @@ impl Hub {
     }
 
     /// Publishes something about the hub itself, as a last value under `$SYS/hub/`.
-    pub fn tell(&self, name: &str, payload: &str, now: SystemTime) {
-        self.say(name, payload, Retention::Keep, now);
+    pub fn tell(&self, name: &str, payload: &str, now: impl Into<Moment>) {
+        self.say(name, payload, Retention::Keep, now.into());
     }
 
     /// Takes back what [`tell`](Self::tell) said under a name.
-    pub fn untell(&self, name: &str, now: SystemTime) {
-        self.say(name, "null", Retention::Clear, now);
+    pub fn untell(&self, name: &str, now: impl Into<Moment>) {
+        self.say(name, "null", Retention::Clear, now.into());
     }
 
-    fn say(&self, name: &str, payload: &str, retention: Retention, now: SystemTime) {
+    fn say(&self, name: &str, payload: &str, retention: Retention, now: Moment) {
         if let Ok(topic) = Topic::parse(&format!("$SYS/hub/{name}"), &self.settings.topic) {
-            let mut message = Publication::new(topic, payload, Kind::Reading, "hub".into(), now);
+            let mut message = Publication::new(topic, payload, Kind::Reading, "hub".into(), now.wall());
             message.retention = retention;
             // A figure that does not fit will be told again soon.
             let _ = self.publish(message, None);

@@ -203,10 +203,11 @@ impl Outbox {
     /// Offers a message. Never waits.
     pub(super) fn offer(&self, message: &Arc<Publication>) {
         let mut inside = self.lock();
+        // Before it is put in: what came last has reached all its readers by now.
+        self.weigh(&mut inside);
         let (was_empty, was_pressing) = (inside.queue.is_empty(), inside.queue.is_pressing());
         let offered = inside.queue.offer(Item::Message(Arc::clone(message)));
         self.account(&mut inside, offered, message.topic.as_str());
-        self.weigh(&mut inside, || Arc::strong_count(message).saturating_sub(1));
         if was_empty || (!was_pressing && inside.queue.is_pressing()) {
             inside.wake();
         }
@@ -217,7 +218,7 @@ impl Outbox {
         let mut inside = self.lock();
         let offered = inside.queue.offer(Item::Reply(text));
         self.account(&mut inside, offered, "clown.talk/-");
-        self.weigh(&mut inside, || 1);
+        self.weigh(&mut inside);
         inside.wake();
     }
 
@@ -229,23 +230,26 @@ impl Outbox {
     /// Tells the reader that there may be something, after what was put in under [`lock`](Self::lock).
     pub(super) fn wake(&self) {
         let mut inside = self.lock();
-        self.settle(&mut inside, 1);
+        self.settle(&mut inside);
         inside.wake();
     }
 
-    /// Where the queue has grown or shrunk by a step, tells it to the budget. So many readers hold what came last.
-    fn weigh(&self, inside: &mut Inside, readers: impl FnOnce() -> usize) {
+    /// Where the queue has grown or shrunk by a step, tells it to the budget.
+    fn weigh(&self, inside: &mut Inside) {
         if inside.queue.weight().abs_diff(inside.held.weight) >= budget::STEP {
-            self.settle(inside, readers());
+            self.settle(inside);
         }
     }
 
-    fn settle(&self, inside: &mut Inside, readers: usize) {
+    /// Tells the budget what is held. A message that waits for several readers is held by all of them in equal parts, so
+    /// that together they are counted with what it takes: as many as hold what came last.
+    fn settle(&self, inside: &mut Inside) {
+        let readers = inside.queue.readers_of_the_last();
         let (bytes, weight) = (inside.queue.bytes(), inside.queue.weight());
         let first = inside.first.iter().map(String::len).sum::<usize>();
         let held = &mut inside.held;
         held.part = match bytes.checked_sub(held.bytes) {
-            Some(more) => held.part + more / readers.max(1),
+            Some(more) => held.part + more / readers,
             // Which ones went is not known: all have given the same part.
             None => (held.part as u128 * bytes as u128 / held.bytes as u128).try_into().unwrap_or(bytes),
         };
@@ -262,7 +266,7 @@ impl Outbox {
         let mut inside = self.lock();
         if inside.held.cut_off.is_none() {
             inside.held.beside = bytes;
-            self.settle(&mut inside, 1);
+            self.settle(&mut inside);
         }
     }
 
@@ -290,7 +294,7 @@ impl Outbox {
         inside.thrown += lost;
         self.figures.lost.add(lost);
         self.figures.memory_cut.add(1);
-        self.settle(&mut inside, 1);
+        self.settle(&mut inside);
         if let Some(times) = CUT_OFF.again(&self.user) {
             tracing::warn!(client = %self.name_of(&inside), user = %self.user, bytes, lost, %times,
                 "the memory for what waits is used up (limits.memory_bytes): a large holder is cut off with 1013");
@@ -332,6 +336,7 @@ impl Outbox {
         if inside.queue.has_overflowed() {
             return Some(Found::Overflow);
         }
+        self.weigh(&mut inside);
         if until == Until::Overflow {
             inside.is_asleep = true;
             return None;
@@ -399,7 +404,7 @@ impl Outbox {
             return Taken { first: Some(first), more: true, ..Taken::default() };
         }
         inside.queue.take(bytes, items);
-        self.weigh(&mut inside, || 1);
+        self.weigh(&mut inside);
         inside.is_asleep = inside.queue.is_empty();
         if !inside.queue.is_behind()
             && let Some(skipped) = inside.behind.take()
@@ -432,7 +437,7 @@ impl Outbox {
         let lost = inside.queue.give_up();
         inside.first.clear();
         inside.held.beside = 0;
-        self.settle(&mut inside, 1);
+        self.settle(&mut inside);
         // Remembered routes may hold this queue for a while, and must not hold the reader's task.
         inside.reader.clone_from(Waker::noop());
         if lost > 0 {

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use serde_json::Value;
 
 use super::Retention;
+use crate::moment::{Moment, Steady};
 use crate::talk::{Kind, Request, frame, timestamp};
 use crate::topic::{Base, Topic};
 
@@ -34,7 +35,7 @@ pub struct Publication {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Extras {
     /// When it stops being worth delivering.
-    pub expires: Option<SystemTime>,
+    pub expires: Option<Steady>,
     /// What the publisher put into the options, as the inside of a JSON object.
     pub passed_on: Box<str>,
     /// Where it has been, if it did not begin here.
@@ -141,8 +142,8 @@ impl Publication {
     }
 
     /// Whether it is too old to be delivered.
-    pub fn has_expired(&self, now: SystemTime) -> bool {
-        self.extras().and_then(|extras| extras.expires).is_some_and(|expires| expires <= now)
+    pub fn has_expired(&self, now: impl Into<Moment>) -> bool {
+        self.extras().and_then(|extras| extras.expires).is_some_and(|expires| expires <= now.into().steady())
     }
 
     /// The frame as seen from a base, in two pieces that need only be written one after the other.

@@ -95,6 +95,14 @@ impl Queue {
         self.bytes + self.items.capacity() * size_of::<Item>()
     }
 
+    /// How many hold what came last.
+    pub(super) fn readers_of_the_last(&self) -> usize {
+        match self.items.back() {
+            Some(Item::Message(message)) => Arc::strong_count(message).max(1),
+            Some(Item::LastValues(_) | Item::Reply(_)) | None => 1,
+        }
+    }
+
     /// Whether readings give way because the reader is behind.
     pub(super) fn is_behind(&self) -> bool {
         self.newest.is_some() && !self.always_newest

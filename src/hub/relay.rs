@@ -2,12 +2,12 @@
 //! Clown.Talk.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use super::publication::{Extras, Publication, Trail};
 use super::queue::Item;
 use super::session::{Answer, Drained, LastValues, NextValue, Session};
 use super::{Hub, Retention, StoreFull};
+use crate::moment::Moment;
 use crate::talk::{Kind, Request};
 use crate::topic::{Filter, Topic};
 
@@ -84,7 +84,8 @@ impl Session {
 
     /// Takes about so many bytes of what waits. Messages that are older than their sender allowed are left out and
     /// counted.
-    pub fn take(&mut self, bytes: usize, now: SystemTime, take: &mut impl FnMut(Relayed)) -> Remains {
+    pub fn take(&mut self, bytes: usize, now: impl Into<Moment>, take: &mut impl FnMut(Relayed)) -> Remains {
+        let now = now.into();
         let mut items = std::mem::take(&mut self.taken);
         let taken = self.outbox.take(bytes, &mut items);
         for item in items.drain(..) {
@@ -108,7 +109,7 @@ impl Session {
         Remains { drained, skipped: taken.skipped }
     }
 
-    fn hand_over(&self, relayed: Relayed, now: SystemTime, take: &mut impl FnMut(Relayed)) {
+    fn hand_over(&self, relayed: Relayed, now: Moment, take: &mut impl FnMut(Relayed)) {
         if relayed.message.has_expired(now) {
             self.hub.figures.expired.add(1);
         } else {
@@ -118,7 +119,7 @@ impl Session {
     }
 
     /// Publishes a message of the other system. It does not come back to this session.
-    pub fn forward(&self, message: Forward<'_>, now: SystemTime) -> Result<(), Refusal> {
+    pub fn forward(&self, message: Forward<'_>, now: impl Into<Moment>) -> Result<(), Refusal> {
         self.hub.figures.received.add(1);
         let Forward { topic, payload, kind, retention, trail } = message;
         if topic.levels().next() == Some("$SYS") || Request::claims(topic.as_str()) {
@@ -126,7 +127,7 @@ impl Session {
         }
         let retention = retention.unwrap_or_else(|| self.usual_retention(&topic, kind));
         let from = Arc::clone(&self.client.user);
-        let mut message = Publication::new(topic, payload, kind, from, now);
+        let mut message = Publication::new(topic, payload, kind, from, now.into().wall());
         message.set_extras(Extras { trail, ..Extras::default() });
         Ok(self.publish(message, retention)?)
     }
@@ -137,6 +138,7 @@ mod tests {
     use super::*;
     use crate::hub::{Bounds, Client, Rates, Rights, Settings, Side};
     use crate::topic::{Base, Limits};
+    use std::time::SystemTime;
 
     fn link(hub: &Arc<Hub>, name: &str, filters: &[&str]) -> Session {
         let client = Client {

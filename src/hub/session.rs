@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use super::allowance::{A_FILTER, A_LAST_VALUE, Allowance, Excess, Rates, STEPS_A_FRAME};
 use super::branches::{Branches, TooMany};
@@ -15,6 +15,7 @@ use super::queue::Item;
 use super::rights::Rights;
 use super::trie::Id;
 use super::{Hub, Retention, StoreFull};
+use crate::moment::Moment;
 use crate::talk::{Kind, Reply, timestamp};
 use crate::topic::{Base, Filter, Topic};
 
@@ -114,7 +115,8 @@ pub struct Session {
 
 impl Hub {
     /// Lets a client in. A node-side client is announced under its base.
-    pub fn connect(self: &Arc<Self>, client: Client, now: SystemTime) -> Session {
+    pub fn connect(self: &Arc<Self>, client: Client, now: impl Into<Moment>) -> Session {
+        let now = now.into();
         let id = SessionId(self.next_session.fetch_add(1, Ordering::Relaxed));
         let (view, user) = (View::from(&client.base), Arc::clone(&client.user));
         let (figures, budget) = (Arc::clone(&self.figures), Arc::clone(&self.budget));
@@ -126,7 +128,7 @@ impl Hub {
         }
         Session {
             hub: Arc::clone(self),
-            allowance: Allowance::new(client.rates, now),
+            allowance: Allowance::new(client.rates, now.steady()),
             client,
             outbox,
             filters: Box::default(),
@@ -140,11 +142,11 @@ impl Hub {
         }
     }
 
-    fn announce(&self, base: &Base, state: &str, now: SystemTime) {
-        let since = timestamp::milliseconds(now);
+    fn announce(&self, base: &Base, state: &str, now: Moment) {
+        let since = timestamp::milliseconds(now.wall());
         let payload = format!("{{\"state\": \"{state}\", \"since\": \"{since}\"}}");
         if let Ok(topic) = base.topic("presence", &self.settings.topic) {
-            let mut message = Publication::new(topic, &payload, Kind::Reading, "hub".into(), now);
+            let mut message = Publication::new(topic, &payload, Kind::Reading, "hub".into(), now.wall());
             message.retention = Retention::Keep;
             // A store that is full is in the log; those who listen now have heard it.
             let _ = self.publish(message, None);
@@ -195,7 +197,13 @@ impl Session {
     /// Writes what waits, one frame a call of `write`, in pieces to be put one after the other, until about `bytes`
     /// are written. Nothing before the transmission is open. Frames that are older than their sender allowed are
     /// left out and counted.
-    pub fn drain(&mut self, bytes: usize, now: SystemTime, write: &mut impl FnMut(&[&[u8]])) -> Drained {
+    pub fn drain(
+        &mut self,
+        bytes: usize,
+        now: impl Into<Moment>,
+        write: &mut impl FnMut(&[&[u8]]),
+    ) -> Drained {
+        let now = now.into();
         if !self.opened {
             let Some(answer) = self.outbox.take_urgent() else { return Drained::Everything };
             write(&[answer.as_bytes()]);
@@ -230,7 +238,7 @@ impl Session {
     fn write_last_value(
         &self,
         message: &Publication,
-        now: SystemTime,
+        now: Moment,
         write: &mut impl FnMut(&[&[u8]]),
     ) -> usize {
         let mut written = 0;
@@ -244,7 +252,7 @@ impl Session {
 
     /// The next of the last values whose turn it is. It is looked up in steps that are counted, less those that were
     /// delivered live.
-    pub(super) fn next_value(&mut self, generation: Generation, now: SystemTime) -> NextValue {
+    pub(super) fn next_value(&mut self, generation: Generation, now: Moment) -> NextValue {
         loop {
             let Some(look_ups) = &mut self.look_ups else {
                 self.outbox.last_values_done();
@@ -268,9 +276,9 @@ impl Session {
     }
 
     /// Whether the next steps have to wait, for the client's allowance or for the turn of others.
-    fn wait_for_steps(&mut self, now: SystemTime) -> Option<Duration> {
+    fn wait_for_steps(&mut self, now: Moment) -> Option<Duration> {
         let (taken, found) = self.look_ups.as_ref()?.work();
-        let wait = self.allowance.look_up_waits(taken, found, now);
+        let wait = self.allowance.look_up_waits(taken, found, now.steady());
         if wait.is_none() && self.turn < TURN {
             return None;
         }
@@ -295,7 +303,7 @@ impl Session {
     }
 
     /// Takes items that have about so many bytes.
-    fn drain_once(&mut self, bytes: usize, now: SystemTime, write: &mut impl FnMut(&[&[u8]])) -> Taken {
+    fn drain_once(&mut self, bytes: usize, now: Moment, write: &mut impl FnMut(&[&[u8]])) -> Taken {
         let mut items = std::mem::take(&mut self.taken);
         let taken = self.outbox.take(bytes, &mut items);
         let mut sent = 0;
@@ -328,7 +336,7 @@ impl Session {
         self.will = None;
     }
 
-    fn write(&self, item: &Item, now: SystemTime, write: &mut impl FnMut(&[&[u8]])) -> bool {
+    fn write(&self, item: &Item, now: Moment, write: &mut impl FnMut(&[&[u8]])) -> bool {
         match item {
             Item::Reply(text) => {
                 write(&[text.as_bytes()]);
@@ -343,7 +351,7 @@ impl Session {
         &self,
         message: &Publication,
         retained: bool,
-        now: SystemTime,
+        now: Moment,
         write: &mut impl FnMut(&[&[u8]]),
     ) -> bool {
         if message.has_expired(now) {
@@ -361,18 +369,18 @@ impl Session {
     }
 
     /// Counts a sign of life that is no frame, such as a ping: it is as much work to read.
-    pub fn count_sign(&mut self, now: SystemTime) -> Result<(), Excess> {
-        self.allowance.frame(now)
+    pub fn count_sign(&mut self, now: impl Into<Moment>) -> Result<(), Excess> {
+        self.allowance.frame(now.into().steady())
     }
 
-    pub(super) fn count_frame(&mut self, now: SystemTime) -> Result<(), Excess> {
+    pub(super) fn count_frame(&mut self, now: Moment) -> Result<(), Excess> {
         self.hub.figures.received.add(1);
-        self.allowance.frame(now)
+        self.allowance.frame(now.steady())
     }
 
-    pub(super) fn count_bad_frame(&mut self, now: SystemTime) -> Result<(), Excess> {
+    pub(super) fn count_bad_frame(&mut self, now: Moment) -> Result<(), Excess> {
         self.hub.figures.bad_frames.add(1);
-        self.allowance.bad_frame(now)
+        self.allowance.bad_frame(now.steady())
     }
 
     pub(super) fn set_will(&mut self, will: Option<Will>) {
@@ -404,8 +412,9 @@ impl Session {
     }
 
     /// Counts a request about the subscription that names so many filters, before it is looked at.
-    pub(super) fn count_request(&mut self, filters: usize, now: SystemTime) -> Result<(), Excess> {
-        self.allowance.request(STEPS_A_FRAME as usize + A_FILTER * (filters + self.filters.len()), now)
+    pub(super) fn count_request(&mut self, filters: usize, now: Moment) -> Result<(), Excess> {
+        self.allowance
+            .request(STEPS_A_FRAME as usize + A_FILTER * (filters + self.filters.len()), now.steady())
     }
 
     /// Makes room for these filters in place of the ones held. Nothing is changed before it is
@@ -418,7 +427,7 @@ impl Session {
         let mut gone: Vec<_> = places.into_values().collect();
         gone.sort_unstable();
         let change = Change { held, gone, filters, stays, last_values };
-        let new: Vec<&Filter> = change.new().collect();
+        let new: Vec<&Filter> = change.added().collect();
         // The filters of links are the operator's.
         let is_bounded = self.client.side != Side::Link;
         if last_values == LastValues::New
@@ -437,7 +446,7 @@ impl Session {
     /// Changes the subscription, and puts the answer and then the place of the last values into the outbox, all in one
     /// piece.
     pub(super) fn carry_out(&mut self, change: Change, answer: Answer) {
-        let new: Vec<&Filter> = change.new().collect();
+        let new: Vec<&Filter> = change.added().collect();
         let gone: Vec<Id> = change.gone.iter().map(|(_, id)| *id).collect();
         let is_wanted = match change.last_values {
             LastValues::None => false,
@@ -470,10 +479,10 @@ impl Session {
             look_ups.change(std::iter::empty(), change.filters.iter(), generation);
             self.look_ups = Some(Box::new(look_ups));
         } else if let Some(look_ups) = &mut self.look_ups {
-            look_ups.change(change.gone(), change.new(), generation);
+            look_ups.change(change.gone(), change.added(), generation);
         } else if is_wanted {
             let mut look_ups = LookUps::of(&change.held);
-            look_ups.change(change.gone(), change.new(), generation);
+            look_ups.change(change.gone(), change.added(), generation);
             self.look_ups = Some(Box::new(look_ups));
         }
         self.filters = change.stays.into_iter().filter_map(|stays| stays.or_else(|| ids.next())).collect();
@@ -504,7 +513,7 @@ impl Change {
         &self.filters
     }
 
-    fn new(&self) -> impl Iterator<Item = &Filter> {
+    fn added(&self) -> impl Iterator<Item = &Filter> {
         self.filters.iter().zip(&self.stays).filter(|(_, stays)| stays.is_none()).map(|(filter, _)| filter)
     }
 
@@ -536,14 +545,14 @@ pub(super) enum LastValues {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        let now = SystemTime::now();
+        let now = Moment::now();
         self.abandon_look_ups();
         self.hub.resubscribe(&self.outbox, &self.filters, &[]);
         self.outbox.close();
         if let Some(will) = self.will.take() {
             let retention = self.usual_retention(&will.topic, will.kind);
             let from = Arc::clone(&self.client.user);
-            let message = Publication::new(will.topic, &will.payload, will.kind, from, now);
+            let message = Publication::new(will.topic, &will.payload, will.kind, from, now.wall());
             // A store that is full is in the log; nobody is left to be told.
             let _ = self.publish(message, retention);
         }

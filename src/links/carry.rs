@@ -1,180 +1,130 @@
-//! Messages over a link, one at a time: in from the broker, out to it.
+//! What a message becomes on its way over a link, in and out: its rule, its name, its payload, and whether it was here
+//! before. Of the protocol of the far side only so much is known as it does not hide: see [`Arrived`] and [`Departing`].
 
 use std::borrow::Cow;
-use std::time::SystemTime;
+use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::connection::{CHUNK, Connection};
-use super::guard::Verdict;
-use super::link::Link;
-use super::packets::{Outgoing, Publish, Version, shown};
+use super::guard::{Member, Verdict};
 use super::payload;
 use super::queue::Entry;
 use super::rules::{Empty, Qos, REMOTE_LIMITS, Retain, Rule};
+use super::settings::LinkSettings;
 use super::stamp::{self, Stamp};
-use crate::hub::{Forward, Refusal, Retention, Trail};
+use crate::hub::{Forward, Hub, Publication, Refusal, Retention, Session, Trail};
+use crate::moment::Moment;
 use crate::talk::Kind;
 use crate::topic::Topic;
 
-/// Bytes of a packet beside topic, payload and stamp, at the most.
-const HEADERS: usize = 32;
-
-impl<'m> Outgoing<'m> {
-    /// Whether the link is up, for the topic of its status.
-    pub(super) fn status(topic: &'m str, state: &'static str, retain: bool) -> Self {
-        let (id, qos) = (0, Qos::AtMostOnce);
-        Self { topic, payload: state.as_bytes(), id, qos, retain, again: false, stamp: None }
-    }
+/// A message of the far side.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Arrived<'m> {
+    /// The topic; not yet checked to be one.
+    pub(super) topic: &'m [u8],
+    /// The payload.
+    pub(super) payload: &'m [u8],
+    /// Whether it is a last value there.
+    pub(super) retain: bool,
+    /// The stamp of a hub.
+    pub(super) stamp: Option<&'m str>,
 }
 
-impl Link {
-    /// A message of the broker. It is acknowledged when the hub has routed it, or will never.
-    pub(super) fn take_in(&mut self, connection: &mut Connection, publish: &Publish) {
-        let (id, qos) = (publish.id, publish.qos);
-        let is_new = qos != Qos::ExactlyOnce || self.taken.insert(id);
-        if is_new {
-            match self.route(publish) {
-                Ok(Verdict::New) => self.figures.heard.add(1),
-                Ok(Verdict::Returned) => self.figures.returned.add(1),
-                Ok(Verdict::Worn) => {
-                    self.figures.returned.add(1);
-                    self.refuse(
-                        &shown(&publish.topic),
-                        "it goes round: hubs or brokers are joined in a circle, by other means than these links",
-                    );
-                }
-                Err(why) => self.refuse(&shown(&publish.topic), &why),
-            }
-        }
-        self.acknowledge(connection, id, qos);
+/// A message as the far side is to have it.
+#[derive(Debug)]
+pub(super) struct Departing<'m> {
+    /// The topic there.
+    pub(super) topic: Topic,
+    /// The payload there.
+    pub(super) payload: Cow<'m, [u8]>,
+    /// The QoS of the rule.
+    pub(super) qos: Qos,
+    /// Whether it is to be a last value there.
+    pub(super) retain: bool,
+    /// Where it has been, for far sides that have room for that.
+    pub(super) stamp: Option<String>,
+}
+
+/// Carries messages between the hub and one far side.
+pub(super) struct Carry {
+    settings: Arc<LinkSettings>,
+    hub: Arc<Hub>,
+    member: Member,
+}
+
+impl Carry {
+    pub(super) fn new(hub: &Arc<Hub>, settings: &Arc<LinkSettings>, member: Member) -> Self {
+        Self { settings: Arc::clone(settings), hub: Arc::clone(hub), member }
     }
 
-    pub(super) fn acknowledge(&mut self, connection: &mut Connection, id: u16, qos: Qos) {
-        match qos {
-            Qos::AtMostOnce => {}
-            Qos::AtLeastOnce => connection.writer.acknowledge(id),
-            Qos::ExactlyOnce => {
-                self.taken.insert(id);
-                connection.writer.receive(id);
-            }
+    /// The rule by which a message of the hub goes out. What was heard from this far side never goes back to it, by
+    /// whichever link.
+    pub(super) fn rule_for(&self, message: &Publication) -> Option<(usize, &Rule)> {
+        if message.trail().is_some_and(|trail| trail.heard_from == self.settings.far) {
+            return None;
         }
+        self.settings.rules.for_local(&message.topic)
     }
 
-    fn route(&self, publish: &Publish) -> Result<Verdict, String> {
-        let topic = std::str::from_utf8(&publish.topic).map_err(|_| "its topic is not UTF-8".to_owned())?;
+    /// Publishes a message of the far side at the hub; an error where that is not to be.
+    pub(super) fn inward(&self, session: &Session, arrived: &Arrived<'_>) -> Result<Verdict, String> {
+        let topic = std::str::from_utf8(arrived.topic).map_err(|_| "its topic is not UTF-8".to_owned())?;
         let remote = Topic::parse(topic, &REMOTE_LIMITS).map_err(|error| error.to_string())?;
         let settings = self.hub.settings();
         let rule = self.settings.rules.for_remote(&remote);
         let found = rule.and_then(|rule| Some((rule, rule.inward(&remote, &settings.topic)?)));
         let (rule, local) = found.ok_or("no rule asks for it")?;
         let local = local.map_err(|error| format!("the hub does not allow it: {error}"))?;
-        if publish.payload.len() > settings.message_bytes {
-            let (found, most) = (publish.payload.len(), settings.message_bytes);
+        if arrived.payload.len() > settings.message_bytes {
+            let (found, most) = (arrived.payload.len(), settings.message_bytes);
             return Err(format!("it has {found} bytes, limits.message_bytes allows {most}"));
         }
-        let (json, clears) = json(publish, rule)?;
-        if self.is_known(publish, &local, &json) {
+        let (json, clears) = json(arrived, rule)?;
+        let stamp = arrived.stamp.and_then(Stamp::parse);
+        if self.is_known(arrived, stamp.as_ref(), &local, &json) {
             return Ok(Verdict::Returned);
         }
-        let stamp = publish.stamp.as_deref().and_then(Stamp::parse);
-        let verdict =
-            self.guard.came(self.id, stamp.as_ref(), (local.as_str(), json.as_bytes()), Instant::now());
+        let verdict = self.member.came(stamp.as_ref(), (local.as_str(), json.as_bytes()), Instant::now());
         if verdict != Verdict::New {
             return Ok(verdict);
         }
-        let trail = Trail {
-            stamp: if stamp.is_some() {
-                publish.stamp.clone().unwrap_or_default().into()
-            } else {
-                self.guard.foreign_stamp()
-            },
-            heard_from: self.broker.clone(),
+        let stamp = match (stamp, arrived.stamp) {
+            (Some(_), Some(text)) => text.into(),
+            _ => self.member.foreign_stamp(),
         };
+        let trail = Trail { stamp, heard_from: Arc::clone(&self.settings.far) };
         let kind = Kind::of(rule.relative(&local));
-        let retention = retention(publish, rule, clears);
+        let retention = retention(arrived, rule, clears);
         let forward = Forward { topic: local, payload: &json, kind, retention, trail: Some(trail) };
-        match self.session.forward(forward, SystemTime::now()) {
+        match session.forward(forward, Moment::now()) {
             // What finds no room is counted and logged by the store.
             Ok(()) | Err(Refusal::StoreFull(_)) => Ok(Verdict::New),
             Err(refusal @ Refusal::Reserved) => Err(refusal.to_string()),
         }
     }
 
-    /// Whether a last value of the broker is the one that the hub has: it comes again with every new session.
-    fn is_known(&self, publish: &Publish, local: &Topic, json: &str) -> bool {
-        if !publish.retain {
+    /// Whether a last value of the far side is the one that the hub has: it comes again with every new session.
+    fn is_known(&self, arrived: &Arrived<'_>, stamp: Option<&Stamp<'_>>, local: &Topic, json: &str) -> bool {
+        if !arrived.retain {
             return false;
         }
         let Some(last) = self.hub.last_value(local) else { return false };
-        match publish.stamp.as_deref().and_then(Stamp::parse) {
+        match stamp {
             Some(stamp) => {
                 let same =
                     |trail: &Trail| Stamp::parse(&trail.stamp).is_some_and(|last| last.id() == stamp.id());
                 last.trail().is_some_and(same)
             }
-            // With MQTT 5 it may be one of today that happens to be the same.
-            None => self.settings.version == Version::V3 && last.payload() == json,
+            // Where there are stamps it may be one of today that happens to be the same.
+            None => self.member.repeats() && last.payload() == json,
         }
     }
 
-    /// Sends what waits, as far as the broker allows and there is room.
-    pub(super) fn pump(&mut self, connection: &mut Connection) {
-        let inflight = usize::from(self.settings.inflight.min(connection.welcome.receive_max));
-        let now = SystemTime::now();
-        let most_bytes = self.settings.queue_bytes;
-        while connection.writer.bytes.len() < CHUNK
-            && self.flight.len() < inflight
-            && self.flight.bytes() < most_bytes
-        {
-            let Some(entry) = self.queue.pop() else { return };
-            if entry.relayed.message.has_expired(now) {
-                self.hub.figures().expired.add(1);
-            } else {
-                self.send(connection, &entry);
-            }
-        }
-    }
-
-    fn send(&mut self, connection: &mut Connection, entry: &Entry) {
-        match self.compose(connection, entry) {
-            Err(why) => self.lose(entry, &why),
-            Ok(composed) => {
-                let message = &entry.relayed.message;
-                self.guard.went((message.topic.as_str(), message.payload().as_bytes()), Instant::now());
-                let id = if composed.qos == Qos::AtMostOnce {
-                    self.figures.told.add(1);
-                    0
-                } else {
-                    self.flight.send(entry.clone())
-                };
-                connection.writer.publish(&composed.with_id(id, false));
-            }
-        }
-    }
-
-    /// Sends what the broker has not acknowledged. It fitted before, and may not any more.
-    pub(super) fn send_again(&mut self, connection: &mut Connection, entry: &Entry, id: u16) {
-        let composed = self.compose(connection, entry);
-        let is_acknowledged = composed.as_ref().is_ok_and(|composed| composed.qos != Qos::AtMostOnce);
-        if !is_acknowledged {
-            self.flight.land(id);
-        }
-        match composed {
-            Ok(composed) if is_acknowledged => connection.writer.publish(&composed.with_id(id, true)),
-            Ok(composed) => {
-                self.figures.told.add(1);
-                connection.writer.publish(&composed.with_id(0, false));
-            }
-            Err(why) => self.lose(entry, &why),
-        }
-    }
-
-    /// A message as the broker is to have it; an error where it cannot.
-    fn compose<'e>(&self, connection: &Connection, entry: &'e Entry) -> Result<Composed<'e>, String> {
-        let (message, welcome) = (&entry.relayed.message, &connection.welcome);
-        let named =
-            self.settings.rules.get(entry.rule).and_then(|rule| Some((rule, rule.outward(&message.topic)?)));
+    /// A message as the far side is to have it; an error where it has no name there.
+    pub(super) fn outward<'e>(&self, entry: &'e Entry) -> Result<Departing<'e>, String> {
+        let message = &entry.relayed.message;
+        let rule = self.settings.rules.get(entry.rule);
+        let named = rule.and_then(|rule| Some((rule, rule.outward(&message.topic)?)));
         let (rule, topic) = named.ok_or("it has no name at the broker")?;
         let keeps = rule.retain != Retain::Never;
         let payload = match message.retention {
@@ -184,84 +134,41 @@ impl Link {
             }
         };
         let is_kept = entry.relayed.is_last_value || message.retention != Retention::Pass;
-        let hub = self.guard.hub();
-        let stamp = (self.settings.version == Version::V5).then(|| match message.trail() {
+        let hub = self.member.hub();
+        let stamp = (!self.member.repeats()).then(|| match message.trail() {
             Some(trail) => stamp::passing(&trail.stamp, hub),
             None => stamp::fresh(hub, message.number),
         });
-        let bytes = HEADERS + topic.as_str().len() + payload.len() + stamp.as_ref().map_or(0, String::len);
-        let most = welcome.packet_bytes.unwrap_or(usize::MAX);
-        if bytes > most {
-            return Err(format!(
-                "it has {bytes} bytes and the broker takes {most}; raise the broker's largest packet"
-            ));
-        }
-        let qos = rule.qos.min(welcome.qos);
-        Ok(Composed { topic, payload, qos, retain: keeps && is_kept && welcome.retains, stamp })
+        Ok(Departing { topic, payload, qos: rule.qos, retain: keeps && is_kept, stamp })
     }
 
-    /// The broker is done with a message of ours.
-    pub(super) fn landed(&mut self, id: u16, reason: u8) {
-        self.no_strike();
-        let Some(entry) = self.flight.land(id) else { return };
-        match reason {
-            0..0x80 => self.figures.told.add(1),
-            0x87 => self.lose(&entry, "the broker does not allow it; give the user the right to write there"),
-            0x95 => self.lose(&entry, "the broker finds it too large; raise the broker's largest message"),
-            0x97 => self.lose(&entry, "the broker says that a quota is used up"),
-            code => self.lose(
-                &entry,
-                &format!("the broker refuses it with code {code:#x}; look into the broker's log"),
-            ),
-        }
-    }
-}
-
-/// A message as the broker is to have it.
-struct Composed<'m> {
-    topic: Topic,
-    payload: Cow<'m, [u8]>,
-    qos: Qos,
-    retain: bool,
-    stamp: Option<String>,
-}
-
-impl Composed<'_> {
-    fn with_id(&self, id: u16, again: bool) -> Outgoing<'_> {
-        let Self { topic, payload, qos, retain, stamp } = self;
-        let again = again && *qos != Qos::AtMostOnce;
-        Outgoing {
-            topic: topic.as_str(),
-            payload,
-            id,
-            qos: *qos,
-            retain: *retain,
-            again,
-            stamp: stamp.as_deref(),
-        }
+    /// A message goes out.
+    pub(super) fn went(&self, entry: &Entry) {
+        let message = &entry.relayed.message;
+        self.member.went((message.topic.as_str(), message.payload().as_bytes()), Instant::now());
     }
 }
 
 /// The payload as JSON, and whether it clears the last value.
-fn json<'p>(publish: &'p Publish, rule: &Rule) -> Result<(Cow<'p, str>, bool), String> {
+fn json<'p>(arrived: &Arrived<'p>, rule: &Rule) -> Result<(Cow<'p, str>, bool), String> {
     const DROPPED: &str = "the rule drops what is no JSON (text)";
-    if !publish.payload.is_empty() {
-        let json = payload::inward(&publish.payload, rule.text).ok_or(DROPPED)?;
+    if !arrived.payload.is_empty() {
+        let json = payload::inward(arrived.payload, rule.text).ok_or(DROPPED)?;
         return Ok((json, false));
     }
     match rule.empty {
-        Empty::Null => Ok((Cow::Borrowed("null"), publish.retain)),
+        Empty::Null => Ok((Cow::Borrowed("null"), arrived.retain)),
         Empty::Clear => Ok((Cow::Borrowed("null"), true)),
         Empty::Drop => Err("the rule drops what has no payload (empty)".to_owned()),
     }
 }
 
-fn retention(publish: &Publish, rule: &Rule, clears: bool) -> Option<Retention> {
+fn retention(arrived: &Arrived<'_>, rule: &Rule, clears: bool) -> Option<Retention> {
     match rule.retain {
         Retain::Never => Some(Retention::Pass),
         _ if clears => Some(Retention::Clear),
         Retain::Readings => None,
-        Retain::AsSent if publish.retain => Some(Retention::Keep),
+        Retain::AsSent if arrived.retain => Some(Retention::Keep),
         Retain::AsSent => Some(Retention::Pass),
     }
 }

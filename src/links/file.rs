@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 pub use self::keys::{KEYS, MOST_RULES, NUMBERS, Number, RULE_KEYS};
 use self::reader::Reader;
-use super::settings::LinkSettings;
+use super::settings::Plan;
 use crate::operator::{Form, Mistake, Mistakes, Tells, Watch, small_file};
 use crate::topic::Limits;
 
@@ -41,12 +41,12 @@ pub fn shown(path: &Path) -> String {
 }
 
 /// Watches the files of links in a folder.
-pub fn watch(directory: PathBuf, limits: Limits) -> Watch<LinkSettings> {
+pub fn watch(directory: PathBuf, limits: Limits) -> Watch<Plan> {
     Watch::new(directory, |path| name(path).is_some(), move |path| load(path, &limits))
 }
 
 /// Reads the file of a link.
-pub fn load(path: &Path, limits: &Limits) -> Result<LinkSettings, Mistakes> {
+pub fn load(path: &Path, limits: &Limits) -> Result<Plan, Mistakes> {
     let file = shown(path);
     let broken = |sentence: String| Mistakes::from(Mistake::at(&file, sentence));
     let name = match name(path) {
@@ -59,7 +59,7 @@ pub fn load(path: &Path, limits: &Limits) -> Result<LinkSettings, Mistakes> {
 }
 
 /// As [`load`], from a text.
-pub fn parse(name: &str, file: &str, text: &str, limits: &Limits) -> Result<LinkSettings, Mistakes> {
+pub fn parse(name: &str, file: &str, text: &str, limits: &Limits) -> Result<Plan, Mistakes> {
     let mut reader = Reader { form: Form::new(file, text, Tells::Kinds), limits };
     let is_key = |name: &str| {
         KEYS.contains(&name) || RULE_KEYS.contains(&name) || NUMBERS.iter().any(|number| number.key == name)

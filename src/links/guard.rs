@@ -1,24 +1,35 @@
 //! What keeps messages from going round: known to all links of a hub. Pure but for its lock; time is an argument.
 //!
-//! Three things, for three kinds of message that come back (`docs/adr/0014-a-bridge-that-cannot-loop.md`):
+//! Four mechanisms, for four ways in which a message comes back (`docs/adr/0014-a-bridge-that-cannot-loop.md`). Each message
+//! that comes in meets them in this order:
 //!
-//! * A message with the stamp of a hub says itself whether it was here, and each id is taken once. That is MQTT 5.
-//! * A message that a client of a broker began has no stamp, or that of whichever hub heard it first, and there may be
-//!   several. It is known by its topic and payload: for a while each link is owed one message back for each that
-//!   another link took.
-//! * Over a link of MQTT 3.1.1, which has no stamps and whose broker repeats to us what we said, the link is owed what
-//!   went out over any link, too.
-//! * Whatever is left, such as two brokers that are joined behind our back, wears out: of messages that are alike only
-//!   so many are taken in a while.
+//! 1. **Stamps** ([`stamp`]). A message of another hub says itself which hubs it has passed, and has an id. Where it has
+//!    passed this hub it has returned; where it has passed too many it is worn. Each id is taken once ([`Seen`]). That is
+//!    MQTT 5; a link alone needs nothing else.
+//! 2. **Debts between links** ([`Debts`]). What a client of a broker began has no stamp, or that of whichever hub heard it
+//!    first, and there may be several. It is known by its topic and payload: for each message that one link took, each
+//!    other link owes one that is alike, and the debt is paid by the next one that it brings.
+//! 3. **Echoes** ([`Debts`], too). A broker of MQTT 3.1.1 takes no stamps and repeats to us what we said. So whatever goes
+//!    out over any link is owed by each link whose broker repeats.
+//! 4. **Wear** ([`Counts`]). What is left, such as two brokers that are joined behind our back, wears out: of messages that
+//!    are alike and have no stamp only so many are taken in a while.
+//!
+//! All four forget after a while ([`Window`]): a debt that is not paid in time is forgiven.
 
-use std::collections::{HashMap, HashSet};
+#[cfg(test)]
+mod tests;
+mod window;
+
+use std::collections::HashMap;
 use std::hash::BuildHasher;
+use std::sync::Arc;
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use self::window::{Counts, Debts, Seen};
 use super::stamp::{self, Stamp};
 
 /// How long what passed is remembered, at least; at most twice as long.
@@ -62,10 +73,14 @@ pub struct Guard {
 
 #[derive(Debug)]
 struct Inside {
-    messages: u64,
+    /// Foreign messages that were given a stamp.
+    stamped: u64,
+    /// Links that there were.
     links: u64,
-    seen: Window<HashSet<u64, RandomState>>,
-    alike: Window<Counts>,
+    /// The ids of stamps.
+    seen: Seen,
+    /// Messages without a stamp, by what they say.
+    alike: Counts,
     links_there: HashMap<LinkId, There, RandomState>,
 }
 
@@ -73,21 +88,21 @@ struct Inside {
 struct There {
     /// Whether its broker repeats to it what it said.
     repeats: bool,
-    /// What it is owed.
-    owed: Window<Counts>,
+    /// What its broker is expected to bring once more.
+    owes: Debts,
 }
 
-/// By topic and payload.
-type Counts = HashMap<u64, u32, RandomState>;
+/// What a message says, as a number: its local topic and its payload.
+type Print = u64;
 
 impl Guard {
     /// For a hub of this name.
     pub fn new(hub: &str, now: Instant) -> Self {
         let inside = Inside {
-            messages: 0,
+            stamped: 0,
             links: 0,
-            seen: Window::starting(now),
-            alike: Window::starting(now),
+            seen: Seen::starting(now),
+            alike: Counts::starting(now),
             links_there: HashMap::default(),
         };
         Self { hub: hub.into(), inside: Mutex::new(inside), hasher: RandomState::default() }
@@ -104,7 +119,7 @@ impl Guard {
         let mut inside = self.inside.lock();
         inside.links += 1;
         let link = LinkId(inside.links);
-        inside.links_there.insert(link, There { repeats, owed: Window::starting(now) });
+        inside.links_there.insert(link, There { repeats, owes: Debts::starting(now) });
         link
     }
 
@@ -116,8 +131,8 @@ impl Guard {
     /// The stamp of a message that came without one.
     pub fn foreign_stamp(&self) -> Box<str> {
         let mut inside = self.inside.lock();
-        inside.messages += 1;
-        stamp::foreign(&self.hub, inside.messages)
+        inside.stamped += 1;
+        stamp::foreign(&self.hub, inside.stamped)
     }
 
     /// A message came in, by its local topic and payload.
@@ -137,15 +152,15 @@ impl Guard {
         }
         let id = self.hasher.hash_one(stamp.id());
         let mut inside = self.inside.lock();
-        if !inside.seen.remember(id, now) {
+        if !inside.seen.is_new(id, now) {
             return Verdict::Returned;
         }
         if stamp.is_foreign() && inside.links_there.len() > 1 {
             let print = self.hasher.hash_one(message);
-            if inside.settle(link, print, now) {
+            if inside.pays(link, print, now) {
                 return Verdict::Returned;
             }
-            inside.owe(print, now, |other, _| other != link);
+            inside.others_owe(link, print, now);
         }
         Verdict::New
     }
@@ -158,13 +173,13 @@ impl Guard {
             return Verdict::New;
         }
         let print = self.hasher.hash_one(message);
-        if inside.settle(link, print, now) {
+        if inside.pays(link, print, now) {
             return Verdict::Returned;
         }
-        if !is_alone && inside.alike.count(print, now) > MOST_ALIKE {
+        if !is_alone && inside.alike.one_more(print, now) > MOST_ALIKE {
             return Verdict::Worn;
         }
-        inside.owe(print, now, |other, _| other != link);
+        inside.others_owe(link, print, now);
         Verdict::New
     }
 
@@ -172,217 +187,76 @@ impl Guard {
     pub fn went(&self, message: (&str, &[u8]), now: Instant) {
         let mut inside = self.inside.lock();
         if inside.links_there.values().any(|there| there.repeats) {
-            inside.owe(self.hasher.hash_one(message), now, |_, there| there.repeats);
+            let print = self.hasher.hash_one(message);
+            for there in inside.links_there.values_mut().filter(|there| there.repeats) {
+                there.owes.add(print, now);
+            }
         }
     }
 }
 
 impl Inside {
-    fn owe(&mut self, print: u64, now: Instant, is_owed: impl Fn(LinkId, &There) -> bool) {
-        for (link, there) in &mut self.links_there {
-            if is_owed(*link, there) {
-                there.owed.count(print, now);
-            }
+    /// A link took a message: each other one is expected to bring it, too.
+    fn others_owe(&mut self, taker: LinkId, print: Print, now: Instant) {
+        for (_, there) in self.links_there.iter_mut().filter(|(link, _)| **link != taker) {
+            there.owes.add(print, now);
         }
     }
 
-    fn settle(&mut self, link: LinkId, print: u64, now: Instant) -> bool {
-        self.links_there.get_mut(&link).is_some_and(|there| there.owed.settle(print, now))
+    /// Whether the link was expected to bring this. Now it has.
+    fn pays(&mut self, link: LinkId, print: Print, now: Instant) -> bool {
+        self.links_there.get_mut(&link).is_some_and(|there| there.owes.pay(print, now))
     }
 }
 
-/// Two generations of something: the older one is dropped when the newer one is old or full enough.
+/// One link among those that the guard knows, for as long as it runs.
 #[derive(Debug)]
-struct Window<T> {
-    newer: T,
-    older: T,
-    began: Instant,
+pub struct Member {
+    guard: Arc<Guard>,
+    link: LinkId,
+    repeats: bool,
 }
 
-impl<T: Default> Window<T> {
-    fn starting(now: Instant) -> Self {
-        Self { newer: T::default(), older: T::default(), began: now }
+impl Member {
+    /// See [`Guard::enter`].
+    pub fn of(guard: &Arc<Guard>, repeats: bool) -> Self {
+        let link = guard.enter(repeats, Instant::now());
+        Self { guard: Arc::clone(guard), link, repeats }
     }
 
-    fn turn(&mut self, len: impl Fn(&T) -> usize, now: Instant) {
-        let age = now.saturating_duration_since(self.began);
-        if age >= REMEMBERED || len(&self.newer) >= MOST_REMEMBERED {
-            self.older = std::mem::take(&mut self.newer);
-            self.began = now;
-        }
-        if age >= REMEMBERED * 2 {
-            self.older = T::default();
-        }
-    }
-}
-
-impl Window<HashSet<u64, RandomState>> {
-    /// Whether this was not yet known.
-    fn remember(&mut self, id: u64, now: Instant) -> bool {
-        self.turn(HashSet::len, now);
-        !self.older.contains(&id) && self.newer.insert(id)
-    }
-}
-
-impl Window<Counts> {
-    /// One more; returns how many there are.
-    fn count(&mut self, print: u64, now: Instant) -> u32 {
-        self.turn(HashMap::len, now);
-        let count = self.newer.entry(print).or_default();
-        *count = count.saturating_add(1);
-        count.saturating_add(self.older.get(&print).copied().unwrap_or(0))
+    /// The number of the link.
+    pub fn id(&self) -> LinkId {
+        self.link
     }
 
-    /// Whether one of these was owed. It is not any more.
-    fn settle(&mut self, print: u64, now: Instant) -> bool {
-        self.turn(HashMap::len, now);
-        for counts in [&mut self.older, &mut self.newer] {
-            if let Some(count) = counts.get_mut(&print) {
-                *count -= 1;
-                if *count == 0 {
-                    counts.remove(&print);
-                }
-                return true;
-            }
-        }
-        false
+    /// Whether the far side repeats to us what we said, and so has no room for stamps.
+    pub fn repeats(&self) -> bool {
+        self.repeats
+    }
+
+    /// See [`Guard::hub`].
+    pub fn hub(&self) -> &str {
+        self.guard.hub()
+    }
+
+    /// See [`Guard::foreign_stamp`].
+    pub fn foreign_stamp(&self) -> Box<str> {
+        self.guard.foreign_stamp()
+    }
+
+    /// See [`Guard::came`].
+    pub fn came(&self, stamp: Option<&Stamp<'_>>, message: (&str, &[u8]), now: Instant) -> Verdict {
+        self.guard.came(self.link, stamp, message, now)
+    }
+
+    /// See [`Guard::went`].
+    pub fn went(&self, message: (&str, &[u8]), now: Instant) {
+        self.guard.went(message, now);
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    const MESSAGE: (&str, &[u8]) = ("a/b", b"1");
-
-    #[tokio::test(start_paused = true)]
-    async fn a_stamped_message_is_taken_once_and_never_where_it_was() {
-        let guard = Guard::new("here", Instant::now());
-        let now = Instant::now();
-        let (one, two) = (guard.enter(false, now), guard.enter(false, now));
-        let came = |link, text| guard.came(link, Some(&Stamp::parse(text).unwrap()), MESSAGE, now);
-        assert_eq!(came(one, "far.1 far"), Verdict::New);
-        assert_eq!(came(two, "far.1 far"), Verdict::Returned, "by another link");
-        assert_eq!(came(two, "far.1 far other"), Verdict::Returned, "by another way");
-        assert_eq!(came(one, "far.2 far"), Verdict::New, "another message of the same content");
-        assert_eq!(came(one, "far.3 far here other"), Verdict::Returned);
-        assert_eq!(came(one, "far.4 a b c d e f g h"), Verdict::Worn);
-        assert_ne!(guard.foreign_stamp(), guard.foreign_stamp());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_is_remembered_is_forgotten_after_a_while_and_bounded() {
-        let guard = Guard::new("here", Instant::now());
-        let link = guard.enter(true, Instant::now());
-        let stamp = Stamp::parse("far.1 far").unwrap();
-        assert_eq!(guard.came(link, Some(&stamp), MESSAGE, Instant::now()), Verdict::New);
-        guard.went(MESSAGE, Instant::now());
-        tokio::time::advance(REMEMBERED.mul_f64(0.99)).await;
-        assert_eq!(guard.came(link, Some(&stamp), MESSAGE, Instant::now()), Verdict::Returned);
-        tokio::time::advance(REMEMBERED * 2).await;
-        assert_eq!(guard.came(link, Some(&stamp), MESSAGE, Instant::now()), Verdict::New);
-        assert_eq!(guard.came(link, None, MESSAGE, Instant::now()), Verdict::New);
-        for n in 0..3 * MOST_REMEMBERED {
-            guard.went(("a", &n.to_be_bytes()), Instant::now());
-            let inside = guard.inside.lock();
-            let counts = &inside.links_there[&link].owed;
-            assert!(counts.newer.len() <= MOST_REMEMBERED && counts.older.len() <= MOST_REMEMBERED);
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_echo_is_swallowed_once_and_the_same_word_of_somebody_else_is_not() {
-        let now = Instant::now();
-        let guard = Guard::new("here", now);
-        let link = guard.enter(true, now);
-        guard.went(MESSAGE, now);
-        assert_eq!(guard.came(link, None, MESSAGE, now), Verdict::Returned, "the echo");
-        assert_eq!(guard.came(link, None, MESSAGE, now), Verdict::New, "somebody else");
-        assert_eq!(guard.came(link, None, ("a/b", b"2"), now), Verdict::New, "another payload");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn where_the_broker_repeats_nothing_a_single_link_swallows_nothing() {
-        let now = Instant::now();
-        let guard = Guard::new("here", now);
-        let link = guard.enter(false, now);
-        guard.went(MESSAGE, now);
-        assert_eq!(guard.came(link, None, MESSAGE, now), Verdict::New);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_one_link_sent_is_known_where_it_comes_back_by_another() {
-        let now = Instant::now();
-        let guard = Guard::new("here", now);
-        let (one, two) = (guard.enter(false, now), guard.enter(true, now));
-        guard.went(MESSAGE, now);
-        assert_eq!(guard.came(two, None, MESSAGE, now), Verdict::Returned);
-        assert_eq!(guard.came(one, None, MESSAGE, now), Verdict::New, "MQTT 5 would have kept the stamp");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_circle_behind_our_back_wears_out_and_a_steady_sensor_does_not() {
-        let guard = Guard::new("here", Instant::now());
-        let link = guard.enter(false, Instant::now());
-        guard.enter(false, Instant::now());
-        let worn = |_| guard.came(link, None, MESSAGE, Instant::now()) == Verdict::Worn;
-        assert_eq!((0..100).filter(|n| worn(*n)).count(), 100 - MOST_ALIKE as usize);
-        for _ in 0..100 {
-            tokio::time::advance(Duration::from_secs(1)).await;
-            assert_eq!(guard.came(link, None, ("c/d", b"ON"), Instant::now()), Verdict::New);
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_a_client_of_a_broker_said_is_taken_once_by_whichever_way_it_comes_first() {
-        let now = Instant::now();
-        let guard = Guard::new("here", now);
-        let (one, two) = (guard.enter(false, now), guard.enter(false, now));
-        assert_eq!(guard.came(one, None, MESSAGE, now), Verdict::New, "from the broker itself");
-        let by_another_hub = Stamp::parse("~far.1 far").unwrap();
-        assert_eq!(guard.came(two, Some(&by_another_hub), MESSAGE, now), Verdict::Returned);
-        assert_eq!(guard.came(one, None, MESSAGE, now), Verdict::New, "said again");
-        assert_eq!(guard.came(two, None, MESSAGE, now), Verdict::Returned, "the same broker by two links");
-        let began_at_a_hub = Stamp::parse("far.2 far").unwrap();
-        guard.came(one, None, MESSAGE, now);
-        assert_eq!(guard.came(two, Some(&began_at_a_hub), MESSAGE, now), Verdict::New);
-    }
-
-    /// Hubs and brokers of 3.1.1 in any arrangement: each hub passes on over its other links what it took from one.
-    fn falls_silent(links: &[(usize, usize)], rounds: usize) -> bool {
-        let now = Instant::now();
-        let hubs = 1 + links.iter().map(|(hub, _)| *hub).max().unwrap_or(0);
-        let guards: Vec<_> = (0..hubs).map(|hub| Guard::new(&hub.to_string(), now)).collect();
-        let ids: Vec<_> = links.iter().map(|(hub, _)| guards[*hub].enter(true, now)).collect();
-        let mut on_the_way = std::collections::VecDeque::new();
-        // From one hub, out over all of its links.
-        let send = |hub: usize, not: Option<usize>, on_the_way: &mut std::collections::VecDeque<usize>| {
-            for (link, (owner, broker)) in links.iter().enumerate() {
-                if *owner == hub && Some(link) != not {
-                    guards[hub].went(MESSAGE, now);
-                    on_the_way.push_back(*broker);
-                }
-            }
-        };
-        send(0, None, &mut on_the_way);
-        for _ in 0..rounds {
-            let Some(broker) = on_the_way.pop_front() else { return true };
-            for (link, (hub, its)) in links.iter().enumerate() {
-                if *its == broker && guards[*hub].came(ids[link], None, MESSAGE, now) == Verdict::New {
-                    send(*hub, Some(link), &mut on_the_way);
-                }
-            }
-        }
-        false
-    }
-
-    proptest! {
-        #[test]
-        fn however_hubs_and_brokers_of_3_1_1_are_joined_a_message_comes_to_rest(
-            links in prop::collection::vec((0..3_usize, 0..3_usize), 1..7),
-        ) {
-            prop_assert!(falls_silent(&links, 5_000), "{links:?}");
-        }
+impl Drop for Member {
+    fn drop(&mut self) {
+        self.guard.leave(self.link);
     }
 }

@@ -1,31 +1,34 @@
-//! Links to MQTT brokers, one for each file of a folder. Floor 2: an edge, like the server, of which it knows nothing.
+//! Links to other systems, one for each file of a folder. Floor 2: an edge, like the server, of which it knows nothing.
 //!
-//! Without a socket and without a file are [`rules`], [`payload`], [`queue`], [`flight`], [`stamp`], [`guard`],
-//! and [`packets`]. [`file`] reads what a link is to do, `link` does it over a `connection`, and this file
-//! watches the folder: a file that comes, changes or goes starts, restarts or stops its own link and no other.
+//! What every link is stands here: `link` is its loop, `near` the hub's side, `carry` what a message becomes on its way,
+//! `report` what it says of itself. Its far side is a kind of system behind one trait, `far`; [`mqtt`] is the first kind,
+//! and tests have one in memory. Pure are [`rules`], [`payload`], [`queue`], [`stamp`] and [`guard`]. [`file`] reads what
+//! a link is to do, and this file watches the folder: a file that comes, changes or goes starts, restarts or stops its own
+//! link and no other (`roster`).
 //!
 //! The folder is looked at every second or two rather than watched by the kernel: that is a few `stat`, and works on
 //! network drives, in containers and with every editor.
 
 mod carry;
-mod connection;
-mod ending;
 mod estate;
+mod far;
 pub mod file;
-pub mod flight;
 pub mod guard;
-mod hearing;
 mod link;
-pub mod packets;
+#[cfg(test)]
+mod memory;
+pub mod mqtt;
+mod near;
 pub mod payload;
 pub mod queue;
 mod report;
+mod roster;
 pub mod rules;
 pub mod settings;
-mod socket;
 pub mod stamp;
+#[cfg(test)]
+mod tests;
 
-use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -37,18 +40,22 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::estate::Estate;
-use self::guard::Guard;
+use self::guard::{Guard, Member};
 use self::link::Link;
-use self::settings::LinkSettings;
+use self::mqtt::client::Client;
+use self::near::Near;
+use self::roster::{News, Roster, Start};
+use self::settings::Plan;
 use crate::hub::Hub;
+use crate::moment::Moment;
 use crate::operator::Change;
-use crate::shutdown::Shutdown;
+use crate::seldom::Seldom;
+use crate::shutdown::{Shutdown, Stage};
 
 pub use self::link::GRACE;
-pub use self::socket::MOST_MESSAGE;
+pub use self::mqtt::MOST_MESSAGE;
+pub use self::roster::MOST_LINKS;
 
-/// Links that a hub may have.
-pub const MOST_LINKS: usize = 64;
 /// How often the folder is looked at, where there are links, or a file that is to be looked at twice.
 pub const LOOK: Duration = Duration::from_secs(1);
 /// And where there are none: a hub without links should sleep well.
@@ -57,31 +64,32 @@ const IDLE_LOOK: Duration = Duration::from_secs(2);
 /// Starts, restarts and stops links as the files of a folder say, until the sign to stop.
 pub async fn run(hub: Arc<Hub>, directory: PathBuf, figures_every: Duration, shutdown: Shutdown) {
     let guard = Arc::new(Guard::new(&hub_id(), Instant::now()));
-    let mut bridges = Bridges {
-        hub,
-        guard,
-        shutdown: shutdown.clone(),
-        running: Vec::new(),
-        ending: Vec::new(),
-        beyond: VecDeque::new(),
-    };
-    let mut watch = file::watch(directory, bridges.hub.settings().topic);
+    let stop = shutdown.sign(Stage::Links).clone();
+    let mut roster = Roster::new(stop.clone());
+    let mut starter = Starter { hub: Arc::clone(&hub), guard, shutdown };
+    let mut watch = file::watch(directory, hub.settings().topic);
     let mut told = Instant::now();
     loop {
-        for change in watch.look().await {
-            bridges.follow(change);
+        let changes = tokio::select! {
+            // A drive that hangs holds nothing up.
+            () = stop.cancelled() => return,
+            changes = watch.look() => changes,
+        };
+        let now = Instant::now();
+        for change in changes {
+            follow(change, &mut roster, &mut starter, now);
         }
-        bridges.restart_broken();
-        bridges.forget_ended();
-        bridges.start_waiting();
+        for news in roster.look_after(now, &mut starter) {
+            starter.tell(news);
+        }
         if told.elapsed() >= figures_every {
-            told = Instant::now();
-            bridges.tell_figures();
+            told = now;
+            tell_figures(&hub);
         }
-        let is_idle = bridges.running.is_empty() && bridges.ending.is_empty() && !watch.is_unsettled();
+        let is_idle = roster.is_empty() && !watch.is_unsettled();
         let wait = if is_idle { IDLE_LOOK } else { LOOK };
         tokio::select! {
-            () = shutdown.drain().cancelled() => return,
+            () = stop.cancelled() => return,
             () = tokio::time::sleep(wait) => {}
         }
     }
@@ -97,71 +105,52 @@ fn hub_id() -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-struct Bridges {
+fn follow(change: Change<Plan>, roster: &mut Roster<Plan, Estate>, starter: &mut Starter, now: Instant) {
+    let news = match change {
+        Change::There(plan) => {
+            let name = Arc::clone(&plan.link.name);
+            roster.there(&name, plan, now, starter)
+        }
+        Change::Bad(name, mistakes) => {
+            let goes_on = roster.runs(&name);
+            let what = if goes_on { "the link goes on as it was" } else { "the link is not started" };
+            for mistake in mistakes {
+                tracing::error!("{mistake} ({what})");
+            }
+            None
+        }
+        Change::Gone(name) => roster.gone(&name),
+    };
+    if let Some(news) = news {
+        starter.tell(news);
+    }
+}
+
+/// What it takes to start a link.
+struct Starter {
     hub: Arc<Hub>,
     guard: Arc<Guard>,
     shutdown: Shutdown,
-    running: Vec<Running>,
-    /// Links that were told to stop, and whose file is gone.
-    ending: Vec<(Arc<str>, oneshot::Receiver<Estate>)>,
-    /// Files beyond the bound, in the order in which they came.
-    beyond: VecDeque<Arc<LinkSettings>>,
 }
 
-/// A link and the way to stop it.
-struct Running {
-    settings: Arc<LinkSettings>,
-    stop: CancellationToken,
-    /// Answers when the link has ended, with what waited.
-    ended: oneshot::Receiver<Estate>,
-}
-
-impl Bridges {
-    fn follow(&mut self, change: Change<LinkSettings>) {
-        match change {
-            Change::There(settings) => {
-                let name = Arc::clone(&settings.name);
-                let before = self.stop(&name).or_else(|| {
-                    let at = self.ending.iter().position(|(ending, _)| *ending == name)?;
-                    Some(self.ending.swap_remove(at).1)
-                });
-                if before.is_none() && self.running.len() >= MOST_LINKS {
-                    let file = &settings.file;
-                    tracing::error!(%file, "there are {MOST_LINKS} links already: this one is not started before one of them goes");
-                    self.beyond.retain(|waiting| waiting.name != name);
-                    self.beyond.push_back(settings);
-                    return;
-                }
-                self.start(settings, before);
-            }
-            Change::Bad(name, mistakes) => {
-                let goes_on = self.running.iter().any(|running| *running.settings.name == *name);
-                let what = if goes_on { "the link goes on as it was" } else { "the link is not started" };
-                for mistake in mistakes {
-                    tracing::error!("{mistake} ({what})");
-                }
-            }
-            Change::Gone(name) => {
-                self.beyond.retain(|waiting| *waiting.name != *name);
-                if let Some(ended) = self.stop(&name) {
-                    self.ending.push((name.into(), ended));
-                }
-            }
-        }
-    }
-
-    /// Starts a link, when the one that it takes the place of has ended, with what waited for that one.
-    fn start(&mut self, settings: Arc<LinkSettings>, before: Option<oneshot::Receiver<Estate>>) {
-        let stop = self.shutdown.drain().child_token();
+impl Start<Plan, Estate> for Starter {
+    /// The link begins when the one that it takes the place of has ended, with what waited for that one.
+    fn start(
+        &mut self,
+        plan: &Plan,
+        stop: CancellationToken,
+        before: Option<oneshot::Receiver<Estate>>,
+    ) -> oneshot::Receiver<Estate> {
         let (ending, ended) = oneshot::channel();
-        let (hub, guard) = (Arc::clone(&self.hub), Arc::clone(&self.guard));
-        self.running.push(Running { settings: Arc::clone(&settings), stop: stop.clone(), ended });
-        self.shutdown.spawn(async move {
+        let (plan, hub, guard) = (plan.clone(), Arc::clone(&self.hub), Arc::clone(&self.guard));
+        self.shutdown.spawn_in(Stage::Links, async move {
             let estate = match before {
                 Some(before) => before.await.ok(),
                 None => None,
             };
-            let mut link = Link::new(settings, hub, guard);
+            let member = Member::of(&guard, plan.mqtt.repeats());
+            let client = Client::new(&plan, &member);
+            let mut link = Link::new(Near::new(&hub, &plan.link, member), client);
             if let Some(estate) = estate {
                 link.inherit(estate);
             }
@@ -169,65 +158,47 @@ impl Bridges {
             // Where nobody is left to take it, it says itself that it is lost.
             let _ = ending.send(estate);
         });
+        ended
     }
+}
 
-    /// Where links have gone, others have their turn.
-    fn start_waiting(&mut self) {
-        while self.running.len() < MOST_LINKS
-            && let Some(settings) = self.beyond.pop_front()
-        {
-            self.start(settings, None);
-        }
-    }
-
-    fn stop(&mut self, name: &str) -> Option<oneshot::Receiver<Estate>> {
-        let at = self.running.iter().position(|running| *running.settings.name == *name)?;
-        let running = self.running.swap_remove(at);
-        running.stop.cancel();
-        Some(running.ended)
-    }
-
-    /// A link ends only when it is told to; one that ended otherwise broke, and is started anew.
-    fn restart_broken(&mut self) {
-        let is_broken = |running: &mut Running| {
-            let ended = matches!(running.ended.try_recv(), Err(oneshot::error::TryRecvError::Closed));
-            ended && !running.stop.is_cancelled()
-        };
-        let broken: Vec<_> = self.running.extract_if(.., is_broken).collect();
-        for running in broken {
-            let (link, file) = (&running.settings.name, &running.settings.file);
-            tracing::error!(%link, %file, "the link broke, which is a fault of the hub; it is started anew");
-            self.start(Arc::clone(&running.settings), None);
-        }
-    }
-
-    fn tell_figures(&self) {
-        let now = SystemTime::now();
-        for (name, figures) in self.hub.links().all() {
-            for (figure, _, _, value) in figures.all() {
-                self.hub.tell(&format!("bridge/{name}/{figure}"), &value.to_string(), now);
+impl Starter {
+    fn tell(&self, news: News<Plan>) {
+        static BROKE: Seldom = Seldom::new();
+        match news {
+            News::Waits(plan) => {
+                let file = &plan.link.file;
+                tracing::error!(%file, "there are {MOST_LINKS} links already: this one is not started before one of them goes");
             }
+            News::Broke(plan, wait) => {
+                let (link, file) = (&plan.link.name, &plan.link.file);
+                if let Some(times) = BROKE.again(link) {
+                    let wait = wait.as_secs_f64();
+                    tracing::error!(%link, %file, %times, "the link broke, which is a fault of the hub; it is started \
+                        anew in {wait:.1} s");
+                }
+            }
+            News::Gone(name) => forget(&self.hub, &name),
         }
     }
+}
 
-    fn forget_ended(&mut self) {
-        let is_over = |(_, ended): &mut (Arc<str>, oneshot::Receiver<Estate>)| {
-            !matches!(ended.try_recv(), Err(oneshot::error::TryRecvError::Empty))
-        };
-        let over: Vec<_> = self.ending.extract_if(.., is_over).collect();
-        for (name, _) in over {
-            self.forget(&name);
+fn tell_figures(hub: &Hub) {
+    let now = Moment::now();
+    for (name, figures) in hub.links().all() {
+        for (figure, _, _, value) in figures.all() {
+            hub.tell(&format!("bridge/{name}/{figure}"), &value.to_string(), now);
         }
     }
+}
 
-    /// Nothing is told of a link that is no more.
-    fn forget(&self, name: &str) {
-        let now = SystemTime::now();
-        let known = self.hub.links().all().into_iter().find(|(other, _)| **other == *name);
-        for (figure, ..) in known.iter().flat_map(|(_, figures)| figures.all()) {
-            self.hub.untell(&format!("bridge/{name}/{figure}"), now);
-        }
-        self.hub.untell(&format!("bridge/{name}/state"), now);
-        self.hub.links().leave(name);
+/// Nothing is told of a link that is no more.
+fn forget(hub: &Hub, name: &str) {
+    let now = Moment::now();
+    let known = hub.links().all().into_iter().find(|(other, _)| **other == *name);
+    for (figure, ..) in known.iter().flat_map(|(_, figures)| figures.all()) {
+        hub.untell(&format!("bridge/{name}/{figure}"), now);
     }
+    hub.untell(&format!("bridge/{name}/state"), now);
+    hub.links().leave(name);
 }

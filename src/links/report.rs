@@ -1,52 +1,147 @@
-//! What a link says of itself: in the log, which it does not fill, and under `$SYS/hub/bridge`.
+//! What a link says of itself: in the log, which it does not fill, in figures, and under `$SYS/hub/bridge`.
 
-use std::time::{Duration, SystemTime};
+use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::link::Link;
-use super::queue::{Entry, GaveWay};
+use super::guard::Verdict;
+use super::queue::{Entry, GaveWay, Queue};
+use super::rules::Rule;
+use super::settings::LinkSettings;
+use crate::hub::{Hub, LinkFigures};
+use crate::moment::Moment;
+use crate::seldom::Seldom;
 use crate::talk::timestamp;
 
 /// The least time from the line that says that something gives way to the one that says how much did.
 const EPISODE: Duration = Duration::from_secs(5);
+/// Topics that are no text are cut at so many bytes.
+const SHOWN_TOPIC: usize = 128;
 
-impl Link {
-    /// Counts a message of the broker that is not taken. The log says it the first time, and then ever more rarely.
-    pub(super) fn refuse(&mut self, topic: &str, why: &str) {
-        self.figures.refused.add(1);
-        let refused = self.figures.refused.value();
-        if refused.is_power_of_two() {
-            let (link, file) = (&self.settings.name, &self.settings.file);
-            tracing::warn!(%link, %file, topic, refused, "message of the broker is not taken: {why}");
+/// What one link says and counts.
+pub(super) struct Report {
+    settings: Arc<LinkSettings>,
+    hub: Arc<Hub>,
+    figures: Arc<LinkFigures>,
+    /// Why there is no connection, and how often that was so without a break.
+    trouble: Option<(String, u64)>,
+    /// What gave way since the log said that something does, and when that was.
+    giving_way: Option<(GaveWay, Instant)>,
+}
+
+/// A foreign text made fit for a log.
+pub(super) fn shown(topic: &[u8]) -> String {
+    let start = topic.get(..SHOWN_TOPIC).unwrap_or(topic);
+    String::from_utf8_lossy(start).escape_debug().collect()
+}
+
+impl Report {
+    pub(super) fn new(hub: &Arc<Hub>, settings: &Arc<LinkSettings>) -> Self {
+        Self {
+            figures: hub.links().enter(&settings.name),
+            settings: Arc::clone(settings),
+            hub: Arc::clone(hub),
+            trouble: None,
+            giving_way: None,
         }
     }
 
-    /// A message for the broker is lost, for a reason that is its own.
-    pub(super) fn lose(&mut self, entry: &Entry, why: &str) {
+    pub(super) fn figures(&self) -> &Arc<LinkFigures> {
+        &self.figures
+    }
+
+    /// Messages that the far side has taken.
+    pub(super) fn told(&self, messages: usize) {
+        self.figures.told.add(messages as u64);
+    }
+
+    /// Readings that gave way in the hub.
+    pub(super) fn skipped(&self, readings: u64) {
+        self.figures.skipped.add(readings);
+    }
+
+    /// All that was carried, in both directions.
+    pub(super) fn carried(&self) -> u64 {
+        self.figures.heard.value() + self.figures.told.value()
+    }
+
+    /// What became of a message of the far side.
+    pub(super) fn arrived(&self, topic: &[u8], verdict: Result<Verdict, String>) {
+        match verdict {
+            Ok(Verdict::New) => self.figures.heard.add(1),
+            Ok(Verdict::Returned) => self.figures.returned.add(1),
+            Ok(Verdict::Worn) => {
+                self.figures.returned.add(1);
+                self.refuse(
+                    &shown(topic),
+                    "it goes round: hubs or brokers are joined in a circle, by other means than these links",
+                );
+            }
+            Err(why) => self.refuse(&shown(topic), &why),
+        }
+    }
+
+    /// Counts a message of the far side that is not taken.
+    pub(super) fn refuse(&self, topic: &str, why: &str) {
+        static REFUSED: Seldom = Seldom::new();
+        self.figures.refused.add(1);
+        let LinkSettings { name: link, file, .. } = &*self.settings;
+        if let Some(times) = REFUSED.again(link) {
+            let refused = self.figures.refused.value();
+            tracing::warn!(%link, %file, topic, refused, %times, "message of the broker is not taken: {why}");
+        }
+    }
+
+    /// A message for the far side is lost, for a reason that is its own.
+    pub(super) fn lose(&self, entry: &Entry, why: &str) {
+        static LOST: Seldom = Seldom::new();
         self.figures.lost.add(1);
-        let lost = self.figures.lost.value();
-        if lost.is_power_of_two() {
-            let (link, file) = (&self.settings.name, &self.settings.file);
-            let (topic, bytes) = (entry.topic(), entry.relayed.message.len());
-            tracing::warn!(%link, %file, ?topic, bytes, lost, "message for the broker is lost: {why}");
+        let LinkSettings { name: link, file, .. } = &*self.settings;
+        if let Some(times) = LOST.again(link) {
+            let (topic, bytes, lost) =
+                (entry.topic(), entry.relayed.message.len(), self.figures.lost.value());
+            tracing::warn!(%link, %file, ?topic, bytes, lost, %times, "message for the broker is lost: {why}");
+        }
+    }
+
+    /// The hub has given up what waited for the link.
+    pub(super) fn overflowed(&self, lost: u64) {
+        static OVERFLOWED: Seldom = Seldom::new();
+        self.figures.lost.add(lost);
+        let LinkSettings { name: link, file, .. } = &*self.settings;
+        if let Some(times) = OVERFLOWED.again(link) {
+            tracing::error!(%link, %file, lost, %times, "the link was sent more than it could take at once, and that is \
+                lost: raise outbox.hard_messages and outbox.hard_bytes");
+        }
+    }
+
+    /// The link has taken over what waited for one of its name.
+    pub(super) fn inherited(&self, waiting: usize, lost: u64) {
+        self.figures.lost.add(lost);
+        let link = &self.settings.name;
+        if waiting > 0 || lost > 0 {
+            tracing::info!(%link, waiting, lost, "link goes on with what waited; what no rule carries any more is lost");
         }
     }
 
     /// Nothing gives way without a counter, and a line in the log when it begins and one when it is over.
-    pub(super) fn account(&mut self, now: &GaveWay) {
+    pub(super) fn gave_way(&mut self, now: &GaveWay, queue: &Queue) {
+        static FULL: Seldom = Seldom::new();
         if *now == GaveWay::default() {
             return;
         }
         let link = &self.settings.name;
         self.figures.skipped.add(now.skipped);
         self.figures.lost.add(now.lost);
-        if self.gave_way.is_none() {
-            tracing::warn!(%link, waiting = self.queue.len(), bytes = self.queue.bytes(),
+        if self.giving_way.is_none()
+            && let Some(times) = FULL.each()
+        {
+            tracing::warn!(%link, waiting = queue.len(), bytes = queue.bytes(), left_out = times.left_out,
                 "the queue for the broker is full: from here on only the newest reading of a topic is kept");
         }
-        let (all, _) = self.gave_way.get_or_insert_with(|| (GaveWay::default(), Instant::now()));
-        if now.lost > 0 && all.lost == 0 {
+        let (all, _) = self.giving_way.get_or_insert_with(|| (GaveWay::default(), Instant::now()));
+        if now.lost > 0 && all.lost == 0 && FULL.each().is_some() {
             tracing::warn!(%link, topic = ?now.topic, "the queue for the broker is full: the oldest messages are lost");
         }
         all.skipped += now.skipped;
@@ -55,53 +150,68 @@ impl Link {
 
     /// Says how much waits, and what was left out when that is over: not more often than every [`EPISODE`], as a small
     /// queue may be full and empty again a thousand times a second.
-    pub(super) fn measure(&mut self) {
-        if !self.queue.is_full()
+    pub(super) fn measure(&mut self, queue: &Queue, on_the_way: (usize, usize)) {
+        static HAS_ROOM: Seldom = Seldom::new();
+        if !queue.is_full()
             && let Some((GaveWay { skipped, lost, .. }, _)) =
-                self.gave_way.take_if(|(_, since)| since.elapsed() >= EPISODE)
+                self.giving_way.take_if(|(_, since)| since.elapsed() >= EPISODE)
+            && HAS_ROOM.each().is_some()
         {
             let link = &self.settings.name;
             tracing::warn!(%link, skipped, lost, "the queue for the broker has room again");
         }
-        self.figures.queued.set((self.queue.len() + self.flight.len()) as u64);
-        self.figures.queued_bytes.set((self.queue.bytes() + self.flight.bytes()) as u64);
+        let (messages, bytes) = on_the_way;
+        self.figures.queued.set((queue.len() + messages) as u64);
+        self.figures.queued_bytes.set((queue.bytes() + bytes) as u64);
     }
 
-    /// Says that the link is connected, when the broker has heard what it is to send us.
-    pub(super) fn announce(&mut self) {
-        if self.asked.is_empty()
-            && let Some(resumed) = self.unannounced.take()
-        {
-            self.figures.connected.set(1);
-            let (link, broker, waiting) = (&self.settings.name, &self.settings.broker, self.queue.len());
-            tracing::info!(%link, %broker, resumed, waiting, "link is connected");
-            self.tell("connected", None);
+    /// The far side has let us in.
+    pub(super) fn let_in(&mut self) {
+        self.trouble = None;
+        self.figures.connects.add(1);
+    }
+
+    /// The far side has heard what we want of it.
+    pub(super) fn connected(&self, resumed: bool, waiting: usize) {
+        static CONNECTED: Seldom = Seldom::new();
+        self.figures.connected.set(1);
+        let LinkSettings { name: link, far: broker, .. } = &*self.settings;
+        if let Some(times) = CONNECTED.each() {
+            let left_out = times.left_out;
+            tracing::info!(%link, %broker, resumed, waiting, left_out, "link is connected");
         }
+        self.tell("connected", None);
     }
 
-    pub(super) fn subscribed(&mut self, id: u16, refusals: &[Option<String>]) {
-        let Some(first) = self.asked.remove(&id) else { return };
-        self.announce();
-        let (link, file) = (&self.settings.name, &self.settings.file);
-        let rules = self.settings.rules.iter().filter(|rule| rule.direction.is_in()).skip(first);
-        for (rule, refusal) in rules.zip(refusals) {
-            if let Some(why) = refusal {
-                let filter = &rule.remote.filter;
-                tracing::warn!(%link, %file, line = rule.line, ?filter, why, "the broker refuses a subscription, so a rule of \
-                    direction in carries nothing: give the user the right to read there, or change the rule");
-            }
+    pub(super) fn disconnected(&self) {
+        self.figures.connected.set(0);
+    }
+
+    /// The far side does not give us what a rule asks for.
+    pub(super) fn subscription_refused(&self, rule: &Rule, why: &str) {
+        static REFUSED: Seldom = Seldom::new();
+        let LinkSettings { name: link, file, .. } = &*self.settings;
+        let filter = &rule.remote.filter;
+        if let Some(times) = REFUSED.again(&format!("{link}:{}", rule.line)) {
+            tracing::warn!(%link, %file, line = rule.line, ?filter, why, %times, "the broker refuses a subscription, so a rule of \
+                direction in carries nothing: give the user the right to read there, or change the rule");
         }
     }
 
     /// Says what is wrong: the first time, and then ever more rarely.
-    pub(super) fn complain(&mut self, sentence: String, wait: Duration) {
+    pub(super) fn complain(&mut self, sentence: String, wait: Duration, waiting: usize) {
+        static TROUBLE: Seldom = Seldom::new();
         let times = match &self.trouble {
             Some((before, times)) if *before == sentence => times + 1,
             _ => 1,
         };
-        if times.is_power_of_two() {
-            let (link, file, waiting) = (&self.settings.name, &self.settings.file, self.queue.len());
-            tracing::warn!(%link, %file, times, waiting, "{sentence} (trying again in {:.1} s)", wait.as_secs_f64());
+        // What the broker says may be another sentence each time.
+        if times.is_power_of_two()
+            && let Some(line) = TROUBLE.each()
+        {
+            let LinkSettings { name: link, file, .. } = &*self.settings;
+            let (left_out, wait) = (line.left_out, wait.as_secs_f64());
+            tracing::warn!(%link, %file, times, waiting, left_out, "{sentence} (trying again in {wait:.1} s)");
         }
         self.tell("away", Some(&sentence));
         self.trouble = Some((sentence, times));
@@ -109,8 +219,8 @@ impl Link {
 
     /// Publishes how things stand under `$SYS/hub/bridge`.
     pub(super) fn tell(&self, state: &str, reason: Option<&str>) {
-        let now = SystemTime::now();
-        let since = timestamp::milliseconds(now);
+        let now = Moment::now();
+        let since = timestamp::milliseconds(now.wall());
         let reason = reason.map(|reason| format!(", \"reason\": {}", serde_json::Value::from(reason)));
         let payload =
             format!("{{\"state\": \"{state}\", \"since\": \"{since}\"{}}}", reason.unwrap_or_default());

@@ -14,7 +14,7 @@ const MOST_FILES: usize = 1000;
 #[derive(Debug)]
 pub enum Change<T> {
     /// It is new, or it says something else.
-    There(Arc<T>),
+    There(T),
     /// It is new or changed, and does not make sense.
     Bad(String, Mistakes),
     /// It is gone.
@@ -49,13 +49,13 @@ pub struct Watch<T> {
     load: Load<T>,
     seen: BTreeMap<PathBuf, Seen>,
     /// What the files said last, by path.
-    said: BTreeMap<PathBuf, Option<Arc<T>>>,
+    said: BTreeMap<PathBuf, Option<T>>,
     is_first: bool,
     /// Whether the last look found nothing that could be read.
     is_unreadable: bool,
 }
 
-impl<T: PartialEq + Send + Sync + 'static> Watch<T> {
+impl<T: Clone + PartialEq + Send + 'static> Watch<T> {
     /// Watches those files of a folder that `is_ours` picks by their path. `load` reads one; it may wait for the disk.
     pub fn new(
         directory: PathBuf,
@@ -143,8 +143,7 @@ impl<T: PartialEq + Send + Sync + 'static> Watch<T> {
     fn take(&mut self, path: PathBuf, loaded: Result<T, Mistakes>) -> Option<Change<T>> {
         match loaded {
             Ok(says) => {
-                let says = Arc::new(says);
-                let before = self.said.insert(path, Some(Arc::clone(&says))).flatten();
+                let before = self.said.insert(path, Some(says.clone())).flatten();
                 (before.as_ref() != Some(&says)).then_some(Change::There(says))
             }
             Err(mistakes) => {

@@ -1,12 +1,12 @@
 //! What the server does by the clock.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use tokio::time::{interval, sleep_until};
 
 use super::App;
 use crate::hub::Hub;
+use crate::moment::{self, Moment};
 
 /// Publishes the hub's figures now and then, until the stop sign.
 pub(super) async fn tell_by_the_clock(app: Arc<App>) {
@@ -20,8 +20,9 @@ pub(super) async fn tell_by_the_clock(app: Arc<App>) {
 }
 
 fn tell_figures(hub: &Hub) {
-    let now = SystemTime::now();
-    let uptime = now.duration_since(hub.started()).unwrap_or_default().as_secs();
+    moment::look_at_the_wall();
+    let now = Moment::now();
+    let uptime = hub.uptime(now).as_secs();
     hub.tell("version", &format!("\"{}\"", env!("CARGO_PKG_VERSION")), now);
     hub.tell("uptime", &uptime.to_string(), now);
     for (topic, _, _, value) in hub.figures().all() {

@@ -277,6 +277,7 @@ mod tests {
 
     #[test]
     fn a_page_on_disk_is_no_device_and_a_device_is_no_page() {
+        const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
         let comes = |agents: &[&str], origin: &str| {
             let agents = agents.iter().map(|agent| (USER_AGENT, *agent));
             let all: Vec<_> = [(HOST, "hub.local"), (ORIGIN, origin)].into_iter().chain(agents).collect();
@@ -288,7 +289,6 @@ mod tests {
                 assert!(!comes(agents, origin), "{agents:?} {origin}");
             }
         }
-        const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
         assert!(!comes(&[FIREFOX], "file://"));
         assert!(!comes(&["arduino-WebSocket-Client", FIREFOX], "file://"));
     }

@@ -223,7 +223,7 @@ mod tests {
     async fn a_long_first_line_without_a_name_is_refused_before_it_is_read() {
         let (here, mut there) = duplex(1 << 20);
         let mut wire = Lines::new(here);
-        there.write_all(&[b'['; 1 << 19]).await.unwrap();
+        there.write_all(&vec![b'['; 1 << 19]).await.unwrap();
         assert!(matches!(first_line(&mut wire).await, Err(Ending::NotSignedIn(_))));
         assert!(wire.held() <= 2 * BEFORE_SIGN_IN, "{}", wire.held());
     }

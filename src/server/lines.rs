@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -15,6 +15,7 @@ use super::{App, gate};
 use crate::access::SignedIn;
 use crate::connection::{self, Ending, Lines, Patience, Wire};
 use crate::hub::Session;
+use crate::moment::Moment;
 use crate::talk::Reply;
 use crate::topic::Base;
 
@@ -80,9 +81,9 @@ async fn greet(
         return Err(refused(why));
     }
     let mut session = app.session(&signed_in.user, place, base, side);
-    session.receive(&line, SystemTime::now()).map_err(Ending::TooMuch)?;
+    session.receive(&line, Moment::now()).map_err(Ending::TooMuch)?;
     if !session.is_open() {
-        session.drain(usize::MAX, SystemTime::now(), &mut |pieces| wire.frame(pieces));
+        session.drain(usize::MAX, Moment::now(), &mut |pieces| wire.frame(pieces));
         return Err(refused("the first line is not a valid config/set"));
     }
     Ok((session, signed_in.ended))

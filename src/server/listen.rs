@@ -14,6 +14,7 @@ use super::place::Place;
 use crate::backoff::Backoff;
 use crate::connection::Patience;
 use crate::seldom::Seldom;
+use crate::shutdown::Stage;
 
 /// Takes connections until the stop sign. Whoever finds no place gets `full`, the refusal in the words of the listener.
 /// Where the process has no descriptor left, it waits longer each time.
@@ -28,7 +29,7 @@ pub(super) async fn accept(
     let mut backoff = Backoff::new(FIRST, LONGEST);
     loop {
         let accepted = tokio::select! {
-            () = app.shutdown.drain().cancelled() => return,
+            () = app.shutdown.sign(Stage::Doors).cancelled() => return,
             accepted = listener.accept() => accepted,
         };
         match accepted {

@@ -17,7 +17,7 @@ mod request;
 mod session_api;
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use serde::Deserialize;
 use tokio::net::TcpListener;
@@ -30,8 +30,9 @@ use crate::access::{Access, LoginError, SignedIn, User};
 use crate::config::WebOrigin;
 use crate::connection::{Patience, Signs};
 use crate::hub::{Client, Hub, Network, Rates, Session, Side};
+use crate::moment::Moment;
 use crate::seldom::Seldom;
-use crate::shutdown::Shutdown;
+use crate::shutdown::{Shutdown, Stage};
 use crate::topic::Base;
 
 /// What the edge allows.
@@ -83,7 +84,7 @@ impl Server {
     pub fn serve_http(&self, listener: TcpListener) {
         let router = http::router(Arc::clone(&self.app));
         let app = Arc::clone(&self.app);
-        self.app.shutdown.spawn(async move {
+        self.app.shutdown.spawn_in(Stage::Doors, async move {
             listen::accept(&app, listener, http::FULL, |stream, place| {
                 app.shutdown.spawn(http::serve(Arc::clone(&app), router.clone(), stream, place));
             })
@@ -94,7 +95,7 @@ impl Server {
     /// Serves lines over TCP until the stop sign.
     pub fn serve_lines(&self, listener: TcpListener) {
         let app = Arc::clone(&self.app);
-        self.app.shutdown.spawn(async move {
+        self.app.shutdown.spawn_in(Stage::Doors, async move {
             listen::accept(&app, listener, lines::FULL, |stream, place| {
                 app.shutdown.spawn(lines::serve(Arc::clone(&app), stream, place));
             })
@@ -152,7 +153,7 @@ impl App {
             side,
             rates: self.settings.rates,
         };
-        let session = self.hub.connect(client, SystemTime::now());
+        let session = self.hub.connect(client, Moment::now());
         session.outbox().comes_from(Network::of(place.address.ip()));
         if let Some(times) = CONNECTED.each() {
             let (client, base, left_out) = (session.name(), session.base(), times.left_out);

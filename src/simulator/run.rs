@@ -12,6 +12,7 @@ use super::{Kit, Line, Moment, Node};
 use crate::backoff::Backoff;
 use crate::client::{Address, Connection, Failure, Heard};
 use crate::hub::{Client, Drained, Found, Hub, Session};
+use crate::moment;
 use crate::seldom::Seldom;
 use crate::talk::{Frames, Request};
 
@@ -105,7 +106,7 @@ impl Running {
 
 /// Runs a node inside the hub until the stop sign.
 pub async fn in_hub(hub: Arc<Hub>, client: Client, kit: Kit, seed: u64, pace: Pace, stop: CancellationToken) {
-    let mut session = hub.connect(client, SystemTime::now());
+    let mut session = hub.connect(client, moment::Moment::now());
     let mut running = Running::new(kit, seed, pace);
     tracing::debug!(client = %session.name(), base = ?session.base(), ?kit, "simulated node is on");
     say(&mut session, &format!("[\"clown.talk/-/config/set\", {}]", settings(kit)));
@@ -132,7 +133,7 @@ pub async fn in_hub(hub: Arc<Hub>, client: Client, kit: Kit, seed: u64, pace: Pa
 
 fn say(session: &mut Session, frame: &str) {
     static TOO_MUCH: Seldom = Seldom::new();
-    if let Err(excess) = session.receive(frame, SystemTime::now())
+    if let Err(excess) = session.receive(frame, moment::Moment::now())
         && let Some(times) = TOO_MUCH.again(&session.name())
     {
         tracing::error!(%excess, %times, "the simulated node said too much");
@@ -142,7 +143,7 @@ fn say(session: &mut Session, frame: &str) {
 fn listen(session: &mut Session, running: &mut Running) -> Vec<Line> {
     const CHUNK: usize = 64 * 1024;
     let mut heard = Vec::new();
-    let drained = session.drain(CHUNK, SystemTime::now(), &mut |pieces| heard.push(pieces.concat()));
+    let drained = session.drain(CHUNK, moment::Moment::now(), &mut |pieces| heard.push(pieces.concat()));
     let lines = heard.iter().filter_map(|frame| std::str::from_utf8(frame).ok());
     let lines = lines.flat_map(|frame| running.hear(frame)).collect();
     if drained == Drained::More {

@@ -248,7 +248,7 @@ async fn mqtt_over_websocket() {
         here.say(&format!("[\"x/set\", {payload}]")).await;
         assert_eq!(there.hear().await, format!("[\"x/set\", {payload}]"));
     }
-    broker.stop().await;
+    broker.kill().await;
     hub.logs("is lost").await;
 }
 

@@ -170,37 +170,43 @@ fn bridge_check_tells_every_mistake_with_file_line_and_key_and_fails() {
 
 #[tokio::test]
 async fn the_commands_of_the_documents_make_a_link_and_switch_a_relay() {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut all = tokio::task::JoinSet::new();
     for (document, end) in [
         ("README.md", "## Bridge to any MQTT"),
         ("bridges/README.md", "# Bridges"),
         ("docs/bridge.md", "```toml"),
     ] {
-        let broker = Broker::mosquitto().await;
-        let hub = Hub::with(&["simulator.run=on"]);
-        let example = fs::read_to_string(root.join("bridges/mosquitto.toml.example")).unwrap();
-        let example = example.replace("1883", &broker.port.to_string());
-        fs::create_dir_all(hub.dir().join("bridges")).unwrap();
-        fs::write(hub.dir().join("bridges/mosquitto.toml.example"), &example).unwrap();
-
-        let page = fs::read_to_string(root.join(document)).unwrap();
-        let block = page.split(end).nth(1).and_then(|rest| rest.split("```sh\n").nth(1)).unwrap();
-        let block = block.split("```").next().unwrap();
-        let (before, switch): (Vec<_>, Vec<_>) =
-            block.lines().partition(|line| !line.starts_with("mosquitto_pub"));
-        shell(&hub, &before.join("\n"));
-        if before.is_empty() {
-            fs::write(hub.dir().join("bridges/house.toml"), &example).unwrap();
-        }
-        hub.logs("link is connected link=house").await;
-        if switch.is_empty() {
-            continue;
-        }
-        let mut here = Client::open(&hub, "/talk", r#"{"filters": ["nodes/bridge/0/relay/+"]}"#).await;
-        let port = format!("mosquitto_pub -p {}", broker.port);
-        shell(&hub, &switch.join("\n").replace("mosquitto_pub", &port));
-        while here.hear().await != "[\"nodes/bridge/0/relay/i2c0-3b\", {\"state\": true}]" {}
+        all.spawn(the_commands_work(document, end));
     }
+    all.join_all().await;
+}
+
+async fn the_commands_work(document: &'static str, end: &'static str) {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let broker = Broker::mosquitto().await;
+    let hub = Hub::with(&["simulator.run=on"]);
+    let example = fs::read_to_string(root.join("bridges/mosquitto.toml.example")).unwrap();
+    let example = example.replace("1883", &broker.port.to_string());
+    fs::create_dir_all(hub.dir().join("bridges")).unwrap();
+    fs::write(hub.dir().join("bridges/mosquitto.toml.example"), &example).unwrap();
+
+    let page = fs::read_to_string(root.join(document)).unwrap();
+    let block = page.split(end).nth(1).and_then(|rest| rest.split("```sh\n").nth(1)).unwrap();
+    let block = block.split("```").next().unwrap();
+    let (before, switch): (Vec<_>, Vec<_>) =
+        block.lines().partition(|line| !line.starts_with("mosquitto_pub"));
+    shell(&hub, &before.join("\n"));
+    if before.is_empty() {
+        fs::write(hub.dir().join("bridges/house.toml"), &example).unwrap();
+    }
+    hub.logs("link is connected link=house").await;
+    if switch.is_empty() {
+        return;
+    }
+    let mut here = Client::open(&hub, "/talk", r#"{"filters": ["nodes/bridge/0/relay/+"]}"#).await;
+    let port = format!("mosquitto_pub -p {}", broker.port);
+    shell(&hub, &switch.join("\n").replace("mosquitto_pub", &port));
+    while here.hear().await != "[\"nodes/bridge/0/relay/i2c0-3b\", {\"state\": true}]" {}
 }
 
 /// Runs a script where the hub runs, and where `clown-hub` is ours.

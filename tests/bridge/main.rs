@@ -29,8 +29,11 @@ mod load;
 mod loops;
 mod moody;
 mod mqtt;
+mod over_mosquitto;
 mod proxy;
 mod soak;
+mod stopping;
+mod suite;
 
 use std::fmt::Write as _;
 use std::time::Duration;

@@ -24,7 +24,7 @@ async fn requests(hub: &Hub, request: impl Fn(usize) -> String) {
         let mut stream = TcpStream::connect(hub.address).await.unwrap();
         let all: String = (0..AT_ONCE).map(|n| request(part * AT_ONCE + n)).collect();
         let (mut read, mut write) = stream.split();
-        let (_, answers) = tokio::join!(
+        let ((), answers) = tokio::join!(
             async {
                 let _ = write.write_all(all.as_bytes()).await;
                 let _ = write.shutdown().await;
@@ -235,7 +235,7 @@ async fn a_log_that_nobody_reads_does_not_stop_the_hub() {
 async fn an_output_that_nobody_reads_does_not_stop_the_hub() {
     const ROOM: usize = 64 * 1024;
     let (_unread, mut output) = std::io::pipe().unwrap();
-    output.write_all(&[b'\n'; ROOM]).unwrap();
+    output.write_all(&vec![b'\n'; ROOM]).unwrap();
     let mut hub = Hub::with_output(output).await;
     let mut reader = Client::open(&hub, "/talk", r#"{"filters": ["a/#"]}"#).await;
     let mut writer = Client::open(&hub, "/talk", r#"{"filters": []}"#).await;

@@ -34,6 +34,7 @@ mod handshakes;
 mod hostile;
 mod lines;
 mod log;
+mod memory;
 mod opening;
 mod order;
 mod presence;

@@ -1,7 +1,7 @@
 //! Bare sockets, for clients that break rules and for those that speak lines.
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use super::{Hub, PASSWORD, basic, in_time};
 
@@ -23,16 +23,25 @@ pub struct Raw {
 impl Raw {
     /// Goes to a path as the demo user.
     pub async fn connect(hub: &Hub, path: &str) -> Self {
-        Self::connect_with(hub, path, &basic("clown", "bigclown")).await
+        let stream = TcpStream::connect(hub.address).await.unwrap();
+        Self::over(stream, hub, path, &basic("clown", "bigclown")).await
     }
 
     /// Goes to a path as one of the accounts.
     pub async fn connect_as(hub: &Hub, user: &str, path: &str) -> Self {
-        Self::connect_with(hub, path, &basic(user, PASSWORD)).await
+        let stream = TcpStream::connect(hub.address).await.unwrap();
+        Self::over(stream, hub, path, &basic(user, PASSWORD)).await
     }
 
-    async fn connect_with(hub: &Hub, path: &str, authorization: &str) -> Self {
-        let stream = TcpStream::connect(hub.address).await.unwrap();
+    /// As [`connect`](Self::connect), with a socket that holds little of what is not read.
+    pub async fn connect_narrow(hub: &Hub, path: &str) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(16 * 1024).unwrap();
+        let stream = socket.connect(hub.address).await.unwrap();
+        Self::over(stream, hub, path, &basic("clown", "bigclown")).await
+    }
+
+    async fn over(stream: TcpStream, hub: &Hub, path: &str, authorization: &str) -> Self {
         stream.set_nodelay(true).unwrap();
         let mut raw = Self { stream: BufReader::new(stream) };
         let head = format!(

@@ -39,6 +39,27 @@ fn a_node_is_told_that_its_message_was_not_kept() {
 }
 
 #[test]
+fn when_the_clock_on_the_wall_is_set_messages_expire_in_their_time_all_the_same() {
+    let hub = hub();
+    let mut node = node(&hub);
+    let day = Duration::from_hours(24);
+    for (set_to, passed, arrives) in
+        [(NOW + day, 4, true), (NOW + day, 5, false), (NOW, 4, true), (NOW, 5, false)]
+    {
+        let sent = Moment::from(NOW + day);
+        node.receive("[\"t/1\", 1, {\"expires\": 5}]", sent).unwrap();
+        let mut reader = dashboard(&hub);
+        let now = Moment::from(NOW + day + Duration::from_secs(passed)).with_wall(set_to);
+        let mut heard = Vec::new();
+        while reader.drain(1_000, now, &mut |pieces| heard.push(pieces.concat())) != Drained::Everything {}
+        let came = heard.iter().any(|frame| frame.starts_with(b"[\"n/t/1\""));
+        assert_eq!(came, arrives, "{passed} seconds later");
+    }
+    let later = Moment::from(NOW + Duration::from_secs(7)).with_wall(NOW + day);
+    assert_eq!(hub.uptime(later), Duration::from_secs(7));
+}
+
+#[test]
 fn to_ask_for_a_last_value_makes_no_channel() {
     let hub = hub();
     let topic = Topic::parse("nowhere", &Limits::default()).unwrap();

@@ -6,9 +6,10 @@ use std::time::Duration;
 use url::Url;
 
 use super::keys::{KEYS, NUMBERS, Number};
-use crate::links::packets::Version;
+use crate::links::mqtt::packets::Version;
+use crate::links::mqtt::settings::{Broker, MqttSettings, Secret};
 use crate::links::rules::REMOTE_LIMITS;
-use crate::links::settings::{Broker, LinkSettings, Secret};
+use crate::links::settings::{LinkSettings, Plan};
 use crate::operator::{Form, Table, quoted};
 use crate::topic::{Limits, Topic};
 
@@ -19,7 +20,7 @@ pub(super) struct Reader<'t> {
 }
 
 impl Reader<'_> {
-    pub(super) fn link(&mut self, name: &str, table: &Table) -> Option<LinkSettings> {
+    pub(super) fn link(&mut self, name: &str, table: &Table) -> Option<Plan> {
         let numbers = NUMBERS.map(|number| number.key);
         self.form.unknown(table, &[&KEYS[..], &numbers].concat(), instead);
         let broker = self.broker(table);
@@ -42,10 +43,17 @@ impl Reader<'_> {
         let rules = self.rules(table, version);
         let seconds = |number: u32| Duration::from_secs(number.into());
         let (ca_file, identity) = tls?;
-        Some(LinkSettings {
+        let broker = broker?;
+        let link = LinkSettings {
             name: name.into(),
             file: self.form.file().into(),
-            broker: broker?,
+            far: broker.to_string().to_ascii_lowercase().into(),
+            queue_messages: queue_messages as usize,
+            queue_bytes: queue_bytes as usize,
+            rules: rules?,
+        };
+        let mqtt = MqttSettings {
+            broker,
             version,
             client_id,
             user,
@@ -57,11 +65,9 @@ impl Reader<'_> {
             session: seconds(session),
             inflight: u16::try_from(inflight).unwrap_or(u16::MAX),
             packet_bytes: packet_bytes as usize,
-            queue_messages: queue_messages as usize,
-            queue_bytes: queue_bytes as usize,
             status_topic,
-            rules: rules?,
-        })
+        };
+        Some(Plan { link: link.into(), mqtt: mqtt.into() })
     }
 
     fn broker(&mut self, table: &Table) -> Option<Broker> {

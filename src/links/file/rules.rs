@@ -2,7 +2,7 @@
 
 use super::keys::{MOST_RULES, Number, RULE_KEYS};
 use super::reader::{Reader, instead};
-use crate::links::packets::Version;
+use crate::links::mqtt::packets::Version;
 use crate::links::rules::{Direction, Draft, Empty, Overlap, Qos, Retain, Rule, Rules, Text};
 use crate::operator::{Kind, Table, Value, quoted};
 

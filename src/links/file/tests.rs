@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::links::packets::Version;
+use crate::links::mqtt::packets::Version;
 use crate::links::rules::{Qos, Retain};
 
 fn told(text: &str) -> String {
@@ -15,24 +15,24 @@ fn with_rule(text: &str) -> String {
     format!("{text}\n[[rule]]\ndirection = \"in\"\nfilter = \"#\"\n")
 }
 
-fn taken(text: &str) -> LinkSettings {
+fn taken(text: &str) -> Plan {
     parse("house", "bridges/house.toml", &with_rule(text), &Limits::default()).unwrap()
 }
 
 #[test]
 fn a_link_needs_an_address_and_a_rule_and_has_a_default_for_the_rest() {
     let settings = taken("url = 'mqtt://house.local'");
-    assert_eq!(settings.broker.to_string(), "house.local:1883");
-    assert_eq!((settings.version, settings.inflight), (Version::V5, 100));
-    assert_eq!(settings.keep_alive, Duration::from_secs(30));
-    let rule = settings.rules.get(0).unwrap();
+    assert_eq!(settings.mqtt.broker.to_string(), "house.local:1883");
+    assert_eq!((settings.mqtt.version, settings.mqtt.inflight), (Version::V5, 100));
+    assert_eq!(settings.mqtt.keep_alive, Duration::from_secs(30));
+    let rule = settings.link.rules.get(0).unwrap();
     assert_eq!((rule.qos, rule.retain), (Qos::AtLeastOnce, Retain::Readings));
     assert_eq!(told("").lines().count(), 2);
 }
 
 #[test]
 fn an_address_is_one_of_four_kinds() {
-    let broker = |url: &str| taken(&format!("url = '{url}'")).broker;
+    let broker = |url: &str| taken(&format!("url = '{url}'")).mqtt.broker.clone();
     assert_eq!(broker("mqtts://a.example").port, 8883);
     assert_eq!(broker("wss://a.example/mqtt").websocket.as_deref(), Some("/mqtt"));
     assert_eq!(broker("ws://a.example:9001").to_string(), "a.example:9001");

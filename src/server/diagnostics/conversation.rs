@@ -8,7 +8,6 @@ use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::SystemTime;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
@@ -17,6 +16,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::endpoint::{Answer, Endpoint};
 use crate::connection::{Beat, Ending, Heartbeat, Incoming, Patience, Signs, Turn, WebSocket, Wire};
 use crate::hub::{Allowance, Rates};
+use crate::moment::Moment;
 use crate::seldom::Seldom;
 
 /// Messages of one connection that have a line each in the log.
@@ -56,7 +56,7 @@ pub(super) async fn hold<S: AsyncRead + AsyncWrite + Unpin + Send>(
     signs: Signs,
 ) {
     let Limits { rates, patience } = limits;
-    let allowance = Allowance::new(rates, SystemTime::now());
+    let allowance = Allowance::new(rates, Moment::now().steady());
     let heartbeat = Heartbeat::new(patience.ping, patience.pong, Instant::now());
     let mut conversation =
         Conversation { socket, caller, patience, allowance, ticks, heartbeat, messages: 0, bytes: 0 };
@@ -167,7 +167,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Conversation<S> {
 
     /// Counts one more of what a client may send.
     fn count_sign(&mut self) -> Result<(), Ending> {
-        self.allowance.frame(SystemTime::now()).map_err(Ending::TooMuch)
+        self.allowance.frame(Moment::now().steady()).map_err(Ending::TooMuch)
     }
 
     fn look_at_the_clock(&mut self) -> Result<(), Ending> {

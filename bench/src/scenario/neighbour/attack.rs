@@ -40,6 +40,8 @@ pub(crate) struct Attack {
     turn: usize,
     pace: Pace,
     unanswered: usize,
+    /// Answers that were no good ones.
+    refusals: usize,
     said: Said,
     got: Got,
 }
@@ -81,13 +83,14 @@ impl Attack {
             bytes
         };
         let texts = match &plan.says {
-            Says::These(texts) => texts.iter().map(framed).collect(),
+            Says::These(texts) | Says::Largest(texts) => texts.iter().map(framed).collect(),
             Says::Numbered(..) | Says::Nothing => Vec::new(),
         };
         let got = Got { filters, ..Got::default() };
         let pace = Pace::new(clock::now());
-        let (turn, unanswered, said) = (0, 0, Said::default());
-        let mut attack = Self { plan, door, fleet, speaker, texts, turn, pace, unanswered, said, got };
+        let (turn, unanswered, refusals, said) = (0, 0, 0, Said::default());
+        let mut attack =
+            Self { plan, door, fleet, speaker, texts, turn, pace, unanswered, refusals, said, got };
         attack.got.filters += attack.hold_filters()?;
         Ok(attack)
     }
@@ -153,6 +156,11 @@ impl Attack {
                     let text = format!("{before}{:09}{after}", self.turn);
                     self.fleet.put(self.speaker, text.as_bytes());
                 }
+                Says::Largest(_) => {
+                    if let Some(bytes) = self.texts.get(self.refusals).or(self.texts.last()) {
+                        self.fleet.put_framed(self.speaker, bytes);
+                    }
+                }
                 Says::These(_) | Says::Nothing => {
                     if let Some(bytes) = self.texts.get(self.turn % self.texts.len().max(1)) {
                         self.fleet.put_framed(self.speaker, bytes);
@@ -170,8 +178,12 @@ impl Attack {
 
     fn listen(&mut self) -> anyhow::Result<()> {
         let (speaker, mut answers) = (self.speaker, 0);
+        let refusals = &mut self.refusals;
         self.fleet.turn_within(Duration::from_millis(1), &mut |client, text, _| {
-            answers += usize::from(client == speaker && is_answer(text));
+            if client == speaker && is_answer(text) {
+                answers += 1;
+                *refusals += usize::from(!is_good(text));
+            }
         })?;
         self.unanswered = self.unanswered.saturating_sub(answers);
         Ok(())
@@ -232,17 +244,21 @@ fn keep_values(fleet: &mut Fleet, values: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Adds filters until all are held, or the hub refuses; returns how many are.
+/// Adds filters until all are held, or the hub refuses a single one more; returns how many are.
 fn hold(fleet: &mut Fleet, client: usize, filters: &[String]) -> anyhow::Result<usize> {
-    let mut held = 0;
-    for part in filters.chunks((filters.len() / 20).max(1)) {
-        let filters = serde_json::json!({ "filters": part });
-        fleet.put(client, format!("[\"clown.talk/-/subscription/add\", {filters}]").as_bytes());
+    let (mut held, mut size) = (0, filters.len().div_ceil(20));
+    while let Some(rest) = filters.get(held..)
+        && let Some(part) = rest.get(..size.min(rest.len()))
+        && !part.is_empty()
+    {
+        let list = serde_json::json!({ "filters": part });
+        fleet.put(client, format!("[\"clown.talk/-/subscription/add\", {list}]").as_bytes());
         fleet.flush(client);
-        if !wait_for_answer(fleet, client)? {
-            break;
+        if wait_for_answer(fleet, client)? {
+            held += part.len();
+        } else {
+            size /= 2;
         }
-        held += part.len();
     }
     Ok(held)
 }

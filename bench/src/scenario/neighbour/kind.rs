@@ -67,6 +67,8 @@ pub(crate) struct Plan {
 pub(crate) enum Says {
     /// These, in turn.
     These(Vec<String>),
+    /// The first of these that the hub does not refuse.
+    Largest(Vec<String>),
     /// A number between these two, another one each time.
     Numbered(String, String),
     /// Nothing: it comes, opens, and vanishes.
@@ -99,9 +101,11 @@ impl Kind {
                 Plan { says: one("[\"a/b\",1]\n".repeat(frames)), frames, cost: frames, ..plan }
             }
             Self::Set => {
-                let set = list("config/set", &deep(10, 18, "+", filters));
-                let cost = values / VALUES_A_FRAME + 1;
-                Plan { values, says: one(set), cost, unanswered: Some(1), ..plan }
+                let sizes =
+                    std::iter::successors(Some(filters), |size| Some(size / 2).filter(|half| *half > 0));
+                let set = |size| list("config/set", &deep(10, 18, "+", size));
+                let (says, cost) = (Says::Largest(sizes.map(set).collect()), values / VALUES_A_FRAME + 1);
+                Plan { values, says, cost, unanswered: Some(1), ..plan }
             }
             Self::Match => {
                 let all = deep(16, 12, "+/x", filters * sizes.readers.unwrap_or(50));
@@ -181,7 +185,7 @@ mod tests {
     #[test]
     fn nothing_that_is_said_is_larger_than_the_hub_allows() {
         for kind in Kind::value_variants() {
-            if let Says::These(texts) = plan(*kind).says {
+            if let Says::These(texts) | Says::Largest(texts) = plan(*kind).says {
                 assert!(texts.iter().all(|text| text.len() <= 1_048_576), "{}", kind.name());
                 let first = texts[0].lines().next().unwrap();
                 assert!(serde_json::from_str::<serde_json::Value>(first).is_ok(), "{}", kind.name());

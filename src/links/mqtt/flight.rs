@@ -1,11 +1,14 @@
 //! What is on its way to the broker and not yet acknowledged, and the packet ids of it (MQTT 5.0, 4.3 and 4.4). Pure.
 //!
-//! Messages are acknowledged in any order and sent again in the order in which they were sent first.
+//! Messages are acknowledged in any order and sent again in the order in which they were sent first. An acknowledgement is
+//! looked up by its packet id; the order is made only where it is asked for, which is when a connection breaks.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashMap;
 
-use super::queue::Entry;
+use foldhash::fast::RandomState;
+
 use crate::hub::Publication;
+use crate::links::queue::Entry;
 
 /// How far a message of QoS 2 has come; one of QoS 1 is only ever sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,8 +33,11 @@ pub struct Flying {
 /// All that are on their way.
 #[derive(Debug, Default)]
 pub struct Flight {
-    flying: VecDeque<Flying>,
-    used: HashSet<u16, foldhash::fast::RandomState>,
+    /// By packet id: when it was sent, counted, and what it is.
+    flying: HashMap<u16, (u64, Flying), RandomState>,
+    /// How often each message is on its way, by its number at the hub.
+    numbers: HashMap<u64, u32, RandomState>,
+    sent: u64,
     last_id: u16,
     bytes: usize,
 }
@@ -53,13 +59,26 @@ impl Flight {
     }
 
     /// In the order in which they were sent.
-    pub fn iter(&self) -> impl Iterator<Item = &Flying> {
-        self.flying.iter()
+    pub fn in_order(&self) -> Vec<Flying> {
+        let mut all: Vec<_> = self.flying.values().collect();
+        all.sort_unstable_by_key(|(sent, _)| *sent);
+        all.into_iter().map(|(_, flying)| flying.clone()).collect()
+    }
+
+    /// The packet id of the one that was sent first.
+    pub fn first(&self) -> Option<u16> {
+        self.flying.values().min_by_key(|(sent, _)| *sent).map(|(_, flying)| flying.id)
+    }
+
+    /// The packet id of the largest one.
+    pub fn largest(&self) -> Option<u16> {
+        let largest = self.flying.values().max_by_key(|(sent, flying)| (flying.entry.len(), *sent));
+        largest.map(|(_, flying)| flying.id)
     }
 
     /// Whether the very message is on its way.
     pub fn holds(&self, message: &Publication) -> bool {
-        self.flying.iter().any(|flying| flying.entry.relayed.message.number == message.number)
+        self.numbers.contains_key(&message.number)
     }
 
     /// A packet id that nothing on its way has.
@@ -67,7 +86,7 @@ impl Flight {
         loop {
             self.last_id = self.last_id.checked_add(1).unwrap_or(1);
             // There are 65,535 of them, and the bound of what is on its way is far below.
-            if !self.used.contains(&self.last_id) {
+            if !self.flying.contains_key(&self.last_id) {
                 return self.last_id;
             }
         }
@@ -76,48 +95,58 @@ impl Flight {
     /// One more; returns its packet id.
     pub fn send(&mut self, entry: Entry) -> u16 {
         let id = self.free_id();
-        self.used.insert(id);
         self.bytes += entry.len();
-        self.flying.push_back(Flying { id, entry, stage: Stage::Sent });
+        self.sent += 1;
+        *self.numbers.entry(entry.relayed.message.number).or_default() += 1;
+        self.flying.insert(id, (self.sent, Flying { id, entry, stage: Stage::Sent }));
         id
     }
 
-    /// PUBREC came in. Whether PUBREL is the answer: it is for what nobody knows, too (MQTT 5.0, 4.3.3).
+    /// PUBREC came in.
     pub fn release(&mut self, id: u16) {
-        if let Some(flying) = self.flying.iter_mut().find(|flying| flying.id == id) {
+        if let Some((_, flying)) = self.flying.get_mut(&id) {
             flying.stage = Stage::Released;
         }
     }
 
     /// The last acknowledgement came in, or the broker refused it: it has arrived.
     pub fn land(&mut self, id: u16) -> Option<Entry> {
-        let at = self.flying.iter().position(|flying| flying.id == id)?;
-        self.used.remove(&id);
-        let entry = self.flying.remove(at)?.entry;
+        let (_, Flying { entry, .. }) = self.flying.remove(&id)?;
         self.bytes -= entry.len();
+        let number = entry.relayed.message.number;
+        if let Some(times) = self.numbers.get_mut(&number) {
+            *times -= 1;
+            if *times == 0 {
+                self.numbers.remove(&number);
+            }
+        }
         Some(entry)
     }
 
     /// The broker allows only so many on their way: those beyond go back, in their order.
     pub fn cut(&mut self, most: usize) -> impl DoubleEndedIterator<Item = Entry> + use<> {
-        let sent = self.flying.iter().filter(|flying| flying.stage == Stage::Sent);
-        let beyond: Vec<_> = sent.skip(most).map(|flying| flying.id).collect();
-        beyond.into_iter().filter_map(|id| self.land(id)).collect::<Vec<_>>().into_iter()
+        let sent = self.in_order().into_iter().filter(|flying| flying.stage == Stage::Sent);
+        let beyond: Vec<_> = sent.skip(most).filter_map(|flying| self.land(flying.id)).collect();
+        beyond.into_iter()
     }
 
     /// The broker has lost the session: all but those it had taken go back, in their order.
-    pub fn abandon(&mut self) -> impl DoubleEndedIterator<Item = Entry> + use<> {
-        self.used.clear();
+    pub fn abandon(&mut self) -> Vec<Entry> {
+        let mut all: Vec<_> = std::mem::take(&mut self.flying).into_values().collect();
+        all.sort_unstable_by_key(|(sent, _)| *sent);
+        self.numbers.clear();
         self.bytes = 0;
-        let flying = std::mem::take(&mut self.flying);
-        flying.into_iter().filter(|flying| flying.stage == Stage::Sent).map(|flying| flying.entry)
+        all.into_iter()
+            .filter(|(_, flying)| flying.stage == Stage::Sent)
+            .map(|(_, flying)| flying.entry)
+            .collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::queue::tests::{entry, shown};
     use super::*;
+    use crate::links::queue::tests::{entry, shown};
     use proptest::prelude::*;
 
     #[test]
@@ -137,7 +166,7 @@ mod tests {
         let ids: Vec<_> = (0..5).map(|n| flight.send(entry("a/b", &n.to_string()))).collect();
         flight.land(ids[1]);
         flight.release(ids[3]);
-        let back: Vec<_> = flight.abandon().map(|entry| shown(&entry)).collect();
+        let back: Vec<_> = flight.abandon().iter().map(shown).collect();
         assert_eq!(back, ["a/b 0", "a/b 2", "a/b 4"]);
         assert!(flight.is_empty());
     }
@@ -149,7 +178,7 @@ mod tests {
         flight.release(ids[0]);
         let back: Vec<_> = flight.cut(2).map(|entry| shown(&entry)).collect();
         assert_eq!(back, ["a/b 3", "a/b 4"]);
-        assert_eq!(flight.iter().map(|flying| flying.id).collect::<Vec<_>>(), ids[..3]);
+        assert_eq!(flight.in_order().iter().map(|flying| flying.id).collect::<Vec<_>>(), ids[..3]);
     }
 
     #[test]
@@ -171,7 +200,7 @@ mod tests {
         let id = flight.send(entry("a/b", "1"));
         flight.release(id + 1);
         assert!(flight.land(id + 1).is_none());
-        assert_eq!(flight.iter().map(|flying| flying.stage).collect::<Vec<_>>(), [Stage::Sent]);
+        assert_eq!(flight.in_order().iter().map(|flying| flying.stage).collect::<Vec<_>>(), [Stage::Sent]);
     }
 
     proptest! {
@@ -184,7 +213,7 @@ mod tests {
             for at in &acknowledged {
                 flight.land(ids[*at]);
             }
-            let left: Vec<_> = flight.iter().map(|flying| shown(&flying.entry)).collect();
+            let left: Vec<_> = flight.in_order().iter().map(|flying| shown(&flying.entry)).collect();
             let expected: Vec<_> =
                 (0..20).filter(|n| !acknowledged.contains(n)).map(|n| format!("a/b {n:02}")).collect();
             prop_assert_eq!(left, expected);

@@ -20,7 +20,7 @@ use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Message};
 
-use super::settings::LinkSettings;
+use super::settings::MqttSettings;
 use crate::operator::small_file;
 
 /// The largest WebSocket message of a broker; a packet that is larger than it may be is passed over, up to here.
@@ -36,7 +36,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Socket for T {}
 pub(super) struct Unreachable(String);
 
 /// Connects to the broker. May be cancelled.
-pub(super) async fn connect(settings: &LinkSettings) -> Result<Box<dyn Socket>, Unreachable> {
+pub(super) async fn connect(settings: &MqttSettings) -> Result<Box<dyn Socket>, Unreachable> {
     let broker = &settings.broker;
     let tcp = TcpStream::connect((broker.host.as_str(), broker.port)).await.map_err(|error| {
         let advice = if error.kind() == io::ErrorKind::ConnectionRefused {
@@ -56,7 +56,7 @@ pub(super) async fn connect(settings: &LinkSettings) -> Result<Box<dyn Socket>, 
 }
 
 async fn encrypt(
-    settings: &LinkSettings,
+    settings: &MqttSettings,
     tcp: TcpStream,
 ) -> Result<tokio_rustls::client::TlsStream<TcpStream>, Unreachable> {
     let files = (settings.ca_file.clone(), settings.identity.clone());
@@ -138,7 +138,7 @@ fn certificates(key: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, 
 }
 
 async fn upgrade(
-    settings: &LinkSettings,
+    settings: &MqttSettings,
     path: &str,
     socket: Box<dyn Socket>,
 ) -> Result<Bytewise, Unreachable> {

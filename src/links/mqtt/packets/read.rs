@@ -4,13 +4,12 @@ use bytes::{Buf, BytesMut};
 use rumqttc::v5::mqttbytes::v5;
 
 use super::{Fault, Packet, Publish, Refused, TAKEN_OVER, Untakeable, Version, Welcome};
+use crate::links::report::shown;
 use crate::links::rules::Qos;
 use crate::links::stamp;
 
 /// The room of packets up to this is used again for the next ones.
 const LARGE: usize = 128 * 1024;
-/// Topics that are told of packets which are not read are cut at so many bytes.
-const SHOWN_TOPIC: usize = 128;
 
 /// From bytes to packets. A PUBLISH that is larger than it may be is passed over without being kept.
 #[derive(Debug)]
@@ -76,7 +75,7 @@ impl Reader {
             return self.pass_over(&head, whole);
         }
         if self.bytes.len() < whole {
-            self.bytes.reserve(whole - self.bytes.len());
+            // There is room for what comes and not for what is announced.
             return Ok(None);
         }
         let mut packet = self.bytes.split_to(whole);
@@ -125,12 +124,6 @@ fn names<'b>(head: &Head, body: &'b [u8]) -> Option<(&'b [u8], u16)> {
     }
     let id = rest.get(..2)?.try_into().ok()?;
     Some((topic, u16::from_be_bytes(id)))
-}
-
-/// A foreign text made fit for a log.
-pub fn shown(topic: &[u8]) -> String {
-    let start = topic.get(..SHOWN_TOPIC).unwrap_or(topic);
-    String::from_utf8_lossy(start).escape_debug().collect()
 }
 
 fn publish(version: Version, head: &Head, mut packet: BytesMut) -> Packet {

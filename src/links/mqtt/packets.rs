@@ -10,9 +10,9 @@ mod write;
 
 use bytes::Bytes;
 
-pub use self::read::{Reader, shown};
+pub use self::read::Reader;
 pub use self::write::Writer;
-use super::rules::Qos;
+use crate::links::rules::Qos;
 
 /// Which MQTT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,5 +1,5 @@
 //! One connection to a broker: its socket, its packets, and its signs of life. What is said over it is decided in
-//! `link`.
+//! `client`.
 
 use std::io;
 use std::pin::Pin;
@@ -13,20 +13,20 @@ use tokio::time::Instant;
 use tokio_util::io::poll_read_buf;
 
 use super::packets::{Hello, Packet, Reader, Refused, Version, Welcome, Writer};
-use super::rules::Qos;
-use super::settings::LinkSettings;
+use super::settings::MqttSettings;
 use super::socket::{self, Socket};
-use crate::hub::{Found, Outbox, Until};
+use crate::hub::{Outbox, Until};
+use crate::links::far::{Broken, Event};
+use crate::links::near::CHUNK;
+use crate::links::rules::Qos;
 
-/// What waits to be written, from which on nothing new is put there and nothing more is read.
-pub(super) const CHUNK: usize = 64 * 1024;
 /// How much is read at one time.
 const READ: usize = 32 * 1024;
 /// Messages of the broker that may be on their way to us: each is taken at once.
 const RECEIVE_MAX: u16 = 1000;
 
 /// A connection that the broker has welcomed.
-pub(super) struct Connection {
+pub(in crate::links) struct Connection {
     socket: Box<dyn Socket>,
     /// From the broker.
     pub(super) reader: Reader,
@@ -41,58 +41,26 @@ pub(super) struct Connection {
     sent: Instant,
     pinged: Option<Instant>,
     is_unflushed: bool,
+    /// Whether we have said good-bye: what comes now is not read any more.
+    pub(super) is_leaving: bool,
 }
 
-/// What happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Event {
-    /// There is something to be read from the reader.
+/// What happened on the socket.
+enum Moved {
     Read,
-    /// There is something to be taken from the hub.
-    Hub(Found),
-    /// Something was written, so there is room for more.
     Wrote,
-    /// The broker closed.
     Closed,
-}
-
-/// What to do about a connection in the course of time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sign {
-    /// Nothing.
-    Alive,
-    /// It is dead.
-    Dead,
 }
 
 /// Connects and is welcomed; otherwise says why not, and what to do. May be cancelled.
 pub(super) async fn open(
-    settings: Arc<LinkSettings>,
+    settings: Arc<MqttSettings>,
     client_id: String,
     clean: bool,
 ) -> Result<Connection, String> {
     let login = login(&settings).await?;
     let socket = socket::connect(&settings).await.map_err(|error| error.to_string())?;
-    let now = Instant::now();
-    let mut connection = Connection {
-        socket,
-        reader: Reader::new(settings.version, settings.packet_bytes),
-        writer: Writer::new(settings.version),
-        welcome: Welcome {
-            session_present: false,
-            receive_max: 1,
-            packet_bytes: None,
-            qos: Qos::AtMostOnce,
-            retains: false,
-            keep_alive: None,
-        },
-        since: now,
-        keep_alive: settings.keep_alive,
-        heard: now,
-        sent: now,
-        pinged: None,
-        is_unflushed: false,
-    };
+    let mut connection = Connection::over(socket, &settings);
     connection.writer.hello(Hello {
         client_id: &client_id,
         clean,
@@ -112,7 +80,7 @@ pub(super) async fn open(
 }
 
 /// User and password. A file may lie on a slow disk.
-async fn login(settings: &LinkSettings) -> Result<Option<(String, String)>, String> {
+async fn login(settings: &MqttSettings) -> Result<Option<(String, String)>, String> {
     let Some(user) = settings.user.clone() else { return Ok(None) };
     let Some(secret) = settings.password.clone() else { return Ok(Some((user, String::new()))) };
     let password = tokio::task::spawn_blocking(move || secret.read()).await;
@@ -128,7 +96,7 @@ enum Trouble {
 }
 
 impl Trouble {
-    fn sentence(self, settings: &LinkSettings) -> String {
+    fn sentence(self, settings: &MqttSettings) -> String {
         let broker = &settings.broker;
         let other = match settings.version {
             Version::V3 => "5",
@@ -161,6 +129,31 @@ impl Trouble {
 }
 
 impl Connection {
+    /// A connection that the broker has not welcomed yet.
+    fn over(socket: Box<dyn Socket>, settings: &MqttSettings) -> Self {
+        let now = Instant::now();
+        Self {
+            socket,
+            reader: Reader::new(settings.version, settings.packet_bytes),
+            writer: Writer::new(settings.version),
+            welcome: Welcome {
+                session_present: false,
+                receive_max: 1,
+                packet_bytes: None,
+                qos: Qos::AtMostOnce,
+                retains: false,
+                keep_alive: None,
+            },
+            since: now,
+            keep_alive: settings.keep_alive,
+            heard: now,
+            sent: now,
+            pinged: None,
+            is_unflushed: false,
+            is_leaving: false,
+        }
+    }
+
     async fn welcomed(&mut self) -> Result<Welcome, Trouble> {
         loop {
             match self.reader.packet() {
@@ -172,8 +165,8 @@ impl Connection {
                 Ok(None) => {}
             }
             match std::future::poll_fn(|cx| self.poll_socket(cx)).await {
-                Ok(Event::Closed) => return Err(Trouble::Closed),
-                Ok(Event::Read | Event::Wrote | Event::Hub(_)) => {}
+                Ok(Moved::Closed) => return Err(Trouble::Closed),
+                Ok(Moved::Read | Moved::Wrote) => {}
                 Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Err(Trouble::Closed),
                 Err(error) => return Err(Trouble::Io(error)),
             }
@@ -181,10 +174,15 @@ impl Connection {
     }
 
     /// The next thing that happens, here or in the outbox. May be cancelled.
-    pub(super) async fn next(&mut self, outbox: Option<&Outbox>) -> io::Result<Event> {
+    pub(super) async fn next(&mut self, outbox: Option<&Outbox>) -> Result<Event, Broken> {
         std::future::poll_fn(|cx| {
-            if let Poll::Ready(event) = self.poll_socket(cx) {
-                return Poll::Ready(event);
+            if let Poll::Ready(moved) = self.poll_socket(cx) {
+                return Poll::Ready(match moved {
+                    Ok(Moved::Read) => Ok(Event::Read),
+                    Ok(Moved::Wrote) => Ok(Event::Wrote),
+                    Ok(Moved::Closed) => Err(Broken::Closed("it closed the connection".to_owned())),
+                    Err(error) => Err(Broken::Closed(error.to_string())),
+                });
             }
             let Some(outbox) = outbox else { return Poll::Pending };
             outbox.wakes(cx.waker());
@@ -194,7 +192,7 @@ impl Connection {
     }
 
     /// Writes what it can, then reads.
-    fn poll_socket(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Event>> {
+    fn poll_socket(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Moved>> {
         let mut has_written = false;
         let had_much = self.writer.bytes.len() > CHUNK;
         while !self.writer.bytes.is_empty() {
@@ -228,10 +226,13 @@ impl Connection {
             let mut bytes = bytes.limit(READ);
             if let Poll::Ready(read) = poll_read_buf(Pin::new(&mut Shim(socket)), cx, &mut bytes)? {
                 self.heard = Instant::now();
-                return Poll::Ready(Ok(if read == 0 { Event::Closed } else { Event::Read }));
+                if self.is_leaving {
+                    self.reader.bytes.clear();
+                }
+                return Poll::Ready(Ok(if read == 0 { Moved::Closed } else { Moved::Read }));
             }
         }
-        if has_written { Poll::Ready(Ok(Event::Wrote)) } else { Poll::Pending }
+        if has_written { Poll::Ready(Ok(Moved::Wrote)) } else { Poll::Pending }
     }
 
     /// Whether all that was said is on its way.
@@ -240,7 +241,7 @@ impl Connection {
     }
 
     /// When to look again whether the broker is still there; often enough for whatever is heard or said until then.
-    pub(super) fn next_look(&self) -> Instant {
+    fn next_look(&self) -> Instant {
         let dead = self.heard + self.keep_alive;
         let due = if self.pinged.is_some() { dead } else { dead.min(self.ping_at()) };
         due.min(Instant::now() + self.keep_alive / 4)
@@ -250,26 +251,21 @@ impl Connection {
         self.heard.min(self.sent) + self.keep_alive / 2
     }
 
-    /// Pings a broker that has been silent, or that we were silent to.
-    pub(super) fn look(&mut self, now: Instant) -> Sign {
+    /// Pings a broker that has been silent, or that we were silent to. Says when to look again.
+    pub(super) fn look(&mut self, now: Instant) -> Result<Instant, Broken> {
         if now >= self.heard + self.keep_alive {
-            return Sign::Dead;
+            return Err(Broken::Lost(format!("nothing was heard of it for {} s", self.keep_alive.as_secs())));
         }
         if self.pinged.is_none() && now >= self.ping_at() {
             self.writer.ping();
             self.pinged = Some(now);
         }
-        Sign::Alive
+        Ok(self.next_look())
     }
 
     /// The ping was answered.
     pub(super) fn ponged(&mut self) {
         self.pinged = None;
-    }
-
-    /// How long it was silent.
-    pub(super) fn patience(&self) -> Duration {
-        self.keep_alive
     }
 }
 
@@ -283,5 +279,74 @@ impl AsyncRead for Shim<'_> {
         buf: &mut tokio::io::ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         Pin::new(&mut *self.0).poll_read(cx, buf)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::links::file;
+    use crate::topic::Limits;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+    use tokio::time::{sleep_until, timeout_at};
+
+    const PINGREQ: [u8; 2] = [0xc0, 0];
+    const PINGRESP: [u8; 2] = [0xd0, 0];
+
+    fn connection() -> (Connection, DuplexStream) {
+        let text = "url = 'mqtt://a'\nkeep_alive_seconds = 30\n[[rule]]\ndirection = 'in'\nfilter = '#'\n";
+        let plan = file::parse("house", "house.toml", text, &Limits::default()).unwrap();
+        let (ours, theirs) = duplex(1024);
+        (Connection::over(Box::new(ours), &plan.mqtt), theirs)
+    }
+
+    /// Looks whenever it is due, until then.
+    async fn look_until(connection: &mut Connection, end: Instant) -> Result<(), Broken> {
+        while Instant::now() < end {
+            let next = connection.look(Instant::now())?.min(end);
+            if let Ok(event) = timeout_at(next, connection.next(None)).await
+                && event? == Event::Read
+            {
+                while let Ok(Some(packet)) = connection.reader.packet() {
+                    assert_eq!(packet, Packet::Pong);
+                    connection.ponged();
+                }
+            }
+            sleep_until(next).await;
+        }
+        Ok(())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_broker_that_falls_silent_is_pinged_once_and_then_taken_for_dead() {
+        let (mut connection, mut broker) = connection();
+        let began = Instant::now();
+        let ended = look_until(&mut connection, began + Duration::from_hours(1)).await;
+        assert_eq!(ended, Err(Broken::Lost("nothing was heard of it for 30 s".to_owned())));
+        assert_eq!(began.elapsed(), Duration::from_secs(30));
+        drop(connection);
+        let mut said = Vec::new();
+        broker.read_to_end(&mut said).await.unwrap();
+        assert_eq!(said, PINGREQ);
+    }
+
+    #[tokio::test(start_paused = true)]
+    #[expect(clippy::disallowed_methods, reason = "the task ends with the test")]
+    async fn a_broker_that_answers_is_alive_however_little_it_says() {
+        let (mut connection, mut broker) = connection();
+        let answers = tokio::spawn(async move {
+            let mut pings = 0;
+            let mut ping = [0; 2];
+            while broker.read_exact(&mut ping).await.is_ok() {
+                assert_eq!(ping, PINGREQ);
+                broker.write_all(&PINGRESP).await.unwrap();
+                pings += 1;
+            }
+            pings
+        });
+        look_until(&mut connection, Instant::now() + Duration::from_hours(1)).await.unwrap();
+        drop(connection);
+        // Half a keep-alive after each answer.
+        assert!((150..=240).contains(&answers.await.unwrap()));
     }
 }

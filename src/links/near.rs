@@ -1,0 +1,264 @@
+//! The hub's side of a link: a session that is listened to whether the far side is there or not, the queue of what waits,
+//! and last values for a far side that has none.
+
+use std::sync::Arc;
+
+use super::carry::Carry;
+use super::estate::Estate;
+use super::guard::Member;
+use super::queue::{Entry, Queue};
+use super::report::Report;
+use super::rules::{Retain, Rule};
+use super::settings::LinkSettings;
+use crate::hub::{Client, Drained, Found, Hub, Outbox, Rates, Relayed, Rights, Session, Side};
+use crate::moment::Moment;
+use crate::topic::{Base, Filter};
+
+/// What is taken from the hub at one time, about so many bytes; and what waits to be written on a connection, from which on
+/// nothing new is put there.
+pub(super) const CHUNK: usize = 64 * 1024;
+/// Last values that are taken from the hub ahead of what the far side takes.
+const LAST_VALUES: usize = 1000;
+/// Room for so many messages is kept between two looks.
+const KEPT: usize = 64;
+
+/// How things stand with the last values that the far side is to have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Recall {
+    /// It has them, or wants none.
+    Done,
+    /// The hub is yet to be asked for them: the far side is away, or too much waits for it.
+    Due,
+    /// The hub was asked, and they come.
+    Coming,
+}
+
+/// The hub's side of a link.
+pub(super) struct Near {
+    /// What is said of the link, and what is counted.
+    pub(super) report: Report,
+    /// What a message becomes on its way over the link.
+    pub(super) carry: Carry,
+    settings: Arc<LinkSettings>,
+    hub: Arc<Hub>,
+    session: Session,
+    queue: Queue,
+    recall: Recall,
+    is_connected: bool,
+    /// Room for what is taken from the hub.
+    heard: Vec<Relayed>,
+}
+
+impl Near {
+    pub(super) fn new(hub: &Arc<Hub>, settings: &Arc<LinkSettings>, member: Member) -> Self {
+        Self {
+            report: Report::new(hub, settings),
+            carry: Carry::new(hub, settings, member),
+            session: session(hub, settings),
+            queue: Queue::new(settings.queue_messages, settings.queue_bytes),
+            recall: Recall::Done,
+            is_connected: false,
+            heard: Vec::new(),
+            settings: Arc::clone(settings),
+            hub: Arc::clone(hub),
+        }
+    }
+
+    pub(super) fn settings(&self) -> &Arc<LinkSettings> {
+        &self.settings
+    }
+
+    /// Where what the hub has for the link is waited for; `None` while there is no room for it. Last values wait in the
+    /// hub at no cost, so they come no faster than they go.
+    pub(super) fn outbox_with_room(&self) -> Option<&Arc<Outbox>> {
+        (self.recall != Recall::Coming || self.room() > 0).then(|| self.session.outbox())
+    }
+
+    /// Where what the hub has for the link is waited for.
+    pub(super) fn outbox(&self) -> &Arc<Outbox> {
+        self.session.outbox()
+    }
+
+    pub(super) fn hear(&mut self, found: Found) {
+        match found {
+            Found::Overflow => self.begin_anew(),
+            Found::Something | Found::Urgent => self.gather(CHUNK),
+        }
+    }
+
+    /// The hub has given up what waited for us.
+    fn begin_anew(&mut self) {
+        let lost = self.session.outbox().thrown();
+        self.session = session(&self.hub, &self.settings);
+        self.report.overflowed(lost);
+        self.want_last_values();
+    }
+
+    /// The far side is there.
+    pub(super) fn connected(&mut self, wants_last_values: bool) {
+        self.is_connected = true;
+        if wants_last_values || self.recall != Recall::Done {
+            self.want_last_values();
+            // What waits already is found there before it is sent.
+            if self.outbox_with_room().is_some() {
+                self.gather(CHUNK);
+            }
+        }
+    }
+
+    /// The far side is gone.
+    pub(super) fn disconnected(&mut self) {
+        self.is_connected = false;
+    }
+
+    /// Asks the hub for last values, if any rule carries some.
+    fn want_last_values(&mut self) {
+        let tells = |rule: &Rule| rule.direction.is_out() && rule.retain != Retain::Never;
+        self.recall = if self.settings.rules.iter().any(tells) { Recall::Due } else { Recall::Done };
+        self.recall_if_due();
+    }
+
+    /// Asks for last values when there is room for them. Until then the link listens to the hub, as a long queue would
+    /// otherwise have the messages of this moment wait in the hub, which has less room for them.
+    pub(super) fn recall_if_due(&mut self) {
+        if self.recall == Recall::Due && self.is_connected && self.room() > 0 {
+            self.recall = Recall::Coming;
+            self.session.recall();
+        }
+    }
+
+    /// Takes over what waited for a link that had this name.
+    pub(super) fn inherit(&mut self, mut estate: Estate) {
+        let (waiting, session) = estate.take();
+        if let Some(mut session) = session {
+            session.follow(&filters(&self.settings));
+            self.session = session;
+        }
+        let mut unnamed = 0;
+        for relayed in waiting {
+            let is_last_value = relayed.is_last_value;
+            match self.for_far(relayed) {
+                Some(entry) => self.offer(entry),
+                // Last values are asked for on connecting.
+                None => unnamed += u64::from(!is_last_value),
+            }
+        }
+        self.report.inherited(self.queue.len(), unnamed);
+    }
+
+    /// What waits, for whoever comes after: what was on its way, and then the queue.
+    pub(super) fn estate(&mut self, on_the_way: Vec<Entry>) -> Estate {
+        let queued = std::iter::from_fn(|| self.queue.pop());
+        let waiting = on_the_way.into_iter().chain(queued).map(|entry| entry.relayed).collect();
+        let deaf = connect(&self.hub, &self.settings);
+        let session = std::mem::replace(&mut self.session, deaf);
+        Estate::new(&self.settings.name, self.report.figures(), waiting, session)
+    }
+
+    fn room(&self) -> usize {
+        self.settings.queue_messages.min(LAST_VALUES).saturating_sub(self.queue.len())
+    }
+
+    /// Takes what the hub has for the far side, about so many bytes of it.
+    pub(super) fn gather(&mut self, bytes: usize) {
+        let (now, mut heard, mut sum) = (Moment::now(), std::mem::take(&mut self.heard), 0);
+        loop {
+            let remains = self.session.take(bytes.saturating_sub(sum), now, &mut |relayed: Relayed| {
+                sum += relayed.message.len();
+                heard.push(relayed);
+            });
+            self.report.skipped(remains.skipped);
+            if remains.drained == Drained::Everything {
+                if self.recall == Recall::Coming && self.is_connected {
+                    self.recall = Recall::Done;
+                }
+                break;
+            }
+            if sum >= bytes
+                || matches!(remains.drained, Drained::Later(_))
+                || (self.is_connected && self.recall == Recall::Coming && heard.len() >= self.room())
+            {
+                break;
+            }
+        }
+        for relayed in heard.drain(..) {
+            if let Some(entry) = self.for_far(relayed) {
+                self.offer(entry);
+            }
+        }
+        if heard.capacity() <= KEPT {
+            self.heard = heard;
+        }
+    }
+
+    fn offer(&mut self, entry: Entry) {
+        let gave_way = self.queue.offer(entry);
+        self.report.gave_way(&gave_way, &self.queue);
+    }
+
+    /// Whether a message is to go out, and by which rule.
+    fn for_far(&self, relayed: Relayed) -> Option<Entry> {
+        let (number, rule) = self.carry.rule_for(&relayed.message)?;
+        // While the far side is away nothing is to be recalled: that is done when it is back.
+        let is_needless = relayed.is_last_value && (!self.is_connected || rule.retain == Retain::Never);
+        (!is_needless).then_some(Entry { relayed, rule: number })
+    }
+
+    /// The next message for the far side. What is older than its sender allowed is left out and counted.
+    pub(super) fn pop(&mut self, now: Moment) -> Option<Entry> {
+        loop {
+            let entry = self.queue.pop()?;
+            if !entry.relayed.message.has_expired(now) {
+                return Some(entry);
+            }
+            self.hub.figures().expired.add(1);
+        }
+    }
+
+    /// Puts back what was on its way, in front of what waits.
+    pub(super) fn put_back(&mut self, entries: impl DoubleEndedIterator<Item = Entry>) {
+        let gave_way = self.queue.put_back(entries);
+        self.report.gave_way(&gave_way, &self.queue);
+    }
+
+    /// Messages that wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Takes a message of the far side in. It is done with when this returns: it was routed, or it never will be.
+    pub(super) fn arrive(&mut self, arrived: &super::carry::Arrived<'_>) {
+        let verdict = self.carry.inward(&self.session, arrived);
+        self.report.arrived(arrived.topic, verdict);
+    }
+
+    /// Counts what waits, here and on its way.
+    pub(super) fn measure(&mut self, on_the_way: (usize, usize)) {
+        self.report.measure(&self.queue, on_the_way);
+    }
+}
+
+/// The link's stay at the hub.
+fn session(hub: &Arc<Hub>, settings: &LinkSettings) -> Session {
+    let mut session = connect(hub, settings);
+    session.follow(&filters(settings));
+    session
+}
+
+/// A stay that hears nothing yet.
+fn connect(hub: &Arc<Hub>, settings: &LinkSettings) -> Session {
+    let client = Client {
+        user: format!("bridge:{}", settings.name).into(),
+        rights: Arc::new(Rights::everything()),
+        base: Base::ROOT,
+        side: Side::Link,
+        rates: Rates::UNLIMITED,
+    };
+    hub.connect(client, Moment::now())
+}
+
+/// What is to be heard.
+fn filters(settings: &LinkSettings) -> Vec<Filter> {
+    let out = settings.rules.iter().filter(|rule| rule.direction.is_out());
+    out.map(|rule| rule.local.filter.clone()).collect()
+}

@@ -1,0 +1,119 @@
+//! A moment as two clocks tell it. Floor 0.
+//!
+//! The clock on the wall says when something was, to people and to other machines. Somebody may set it, forwards or
+//! backwards, so it cannot say how long something takes: that is measured by a steady clock, which nobody sets.
+//!
+//! Both are told by one reading of the steady clock. How far the clock on the wall is from it is looked up now and then
+//! ([`look_at_the_wall`]).
+
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+/// Where both clocks were when the process first asked.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "one start for the whole process, and a test pauses its own runtime only"
+)]
+static START: LazyLock<(Instant, Steady)> =
+    LazyLock::new(|| (Instant::now(), Steady::since_1970(SystemTime::now())));
+
+/// By how many nanoseconds the clock on the wall was ahead of the steady one when it was last looked at.
+static AHEAD: AtomicI64 = AtomicI64::new(0);
+
+/// A point of the steady clock. It begins where the clock on the wall was when the process was started, and goes on by
+/// itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Steady(u64);
+
+impl Steady {
+    /// How long after `earlier` this is; nothing if it is not.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+
+    /// The point that comes so long after this one.
+    #[must_use]
+    pub fn after(self, time: Duration) -> Self {
+        Self(self.0.saturating_add(nanoseconds(time)))
+    }
+
+    fn since_1970(time: SystemTime) -> Self {
+        Self(nanoseconds(time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()))
+    }
+}
+
+/// One moment on both clocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    steady: Steady,
+    wall: SystemTime,
+}
+
+impl Moment {
+    /// This one.
+    pub fn now() -> Self {
+        let (instant, steady) = *START;
+        let steady = steady.after(instant.elapsed());
+        let wall = steady.0.saturating_add_signed(AHEAD.load(Ordering::Relaxed));
+        Self { steady, wall: SystemTime::UNIX_EPOCH + Duration::from_nanos(wall) }
+    }
+
+    /// For measuring how long things take.
+    pub fn steady(self) -> Steady {
+        self.steady
+    }
+
+    /// The same moment, with the clock on the wall set otherwise.
+    #[cfg(test)]
+    pub(crate) fn with_wall(self, wall: SystemTime) -> Self {
+        Self { wall, ..self }
+    }
+
+    /// For telling when something was.
+    pub fn wall(self) -> SystemTime {
+        self.wall
+    }
+}
+
+/// Both clocks agree: for whoever has no other clock, such as a test.
+impl From<SystemTime> for Moment {
+    fn from(wall: SystemTime) -> Self {
+        Self { steady: Steady::since_1970(wall), wall }
+    }
+}
+
+/// Somebody may have set the clock on the wall. To be called every few seconds.
+pub fn look_at_the_wall() {
+    let (steady, wall) = (Moment::now().steady.0, Steady::since_1970(SystemTime::now()).0);
+    AHEAD.store(wall.wrapping_sub(steady).cast_signed(), Ordering::Relaxed);
+}
+
+/// A u64 has room for those of 584 years.
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_steady_clock_goes_on_when_the_clock_on_the_wall_is_set() {
+        let before = Moment::now();
+        AHEAD.store(3_600_000_000_000, Ordering::Relaxed);
+        let after = Moment::now();
+        assert!(after.steady().since(before.steady()) < Duration::from_mins(30));
+        assert!(after.wall().duration_since(before.wall()).unwrap() >= Duration::from_mins(59));
+        look_at_the_wall();
+        let again = Moment::now();
+        assert!(again.steady() >= after.steady());
+        assert!(SystemTime::now().duration_since(again.wall()).unwrap_or_default() < Duration::from_mins(1));
+    }
+
+    #[test]
+    fn what_lies_beyond_the_end_of_the_clock_is_its_end() {
+        let far = Steady(u64::MAX - 1).after(Duration::from_secs(1));
+        assert_eq!((far, far.since(far.after(Duration::MAX))), (Steady(u64::MAX), Duration::ZERO));
+    }
+}
