@@ -8,6 +8,7 @@
 //! * [`backoff`]: how long to wait before the next attempt.
 //! * [`moment`]: the clock on the wall, and one that nobody sets.
 //! * [`shutdown`]: how it stops, and the one place that spawns tasks.
+//! * [`operator`]: files that people write: a bounded read, a watch, TOML to types with all mistakes at once.
 //! * [`hub`]: who is here, who wants what, what was said last.
 //! * [`store`]: what survives a restart.
 //! * [`access`]: who may come in.
@@ -19,14 +20,7 @@
 //! * [`links`]: links to MQTT brokers.
 //! * [`cli`]: the program; it puts the others together.
 //!
-//! The life of a message: a connection in [`server`] reads a text and hands it to its [`hub::Session`], which walks
-//! over the [`talk::Frames`] in it. A frame under `clown.talk/` is a [`talk::Request`] and is answered. Any other gets
-//! the base before its topic and, if the user's [`hub::Rights`] allow it, becomes a [`hub::Publication`], encoded once.
-//! The [`hub::Hub`] locks its topic, keeps the message if it is to be kept, and offers it to the [`hub::Outbox`] of each
-//! session that wants it, without ever waiting. The connection of each takes what has gathered there when its last
-//! write is done, and sends it in one piece.
-//!
-//! What is promised on the wire is in `docs/protocol.md`, why the code is as it is in `docs/architecture.md`, and every
+//! What is promised on the wire is in `docs/protocol.md`, the life of a message and why the code is as it is in `docs/architecture.md`, and every
 //! bound in `docs/configuration.md`.
 
 pub mod access;
@@ -40,6 +34,7 @@ pub mod hub;
 pub mod links;
 pub mod log;
 pub mod moment;
+pub mod operator;
 pub mod seldom;
 pub mod server;
 pub mod shutdown;

@@ -36,6 +36,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+mod account;
 mod bounded;
 mod keyed;
 mod lockout;
@@ -46,19 +47,20 @@ mod users;
 mod users_file;
 mod web_session;
 
+pub use account::User;
 pub use keyed::NoRandomness;
 use password::MAX_PASSWORD_BYTES;
 pub use password::{HashError, PasswordError, hash_password};
 pub use roll::SignedIn;
-pub use users::{Accounts, User};
-pub use users_file::{Hint, Mistake, NameError, UsersError};
+pub use users::Accounts;
+pub use users_file::NameError;
 pub use web_session::WebSession;
 
+use account::Account;
 use keyed::{Digest, Key, Purpose};
 use lockout::{Attempt, Lockout, Network, Who};
 use remembered::Remembered;
 use roll::Roll;
-use users::Account;
 use web_session::WebSessions;
 
 use crate::seldom::Seldom;
@@ -67,6 +69,10 @@ use crate::seldom::Seldom;
 /// that the device passes while a neighbour guesses, too few to guess by.
 const NEIGHBOUR_LIMITS: u32 = 5;
 
+/// The most that is read of `users.toml`: some 10,000 accounts.
+pub const ACCOUNTS_BYTES: u64 = 4 * 1024 * 1024;
+/// What no login and no session of a page outlasts; a moment further away has no [`Instant`].
+const LONGEST: Duration = Duration::from_hours(366 * 24);
 /// How often what expired is dropped. No session of a browser is shorter, so none that begins in between expires before.
 const SWEEP: Duration = Duration::from_mins(1);
 
@@ -78,12 +84,12 @@ pub struct Settings {
     pub failures_per_minute: u32,
     /// Names remembered, and networks they came from; 10,000 of each by default; with 0 every login is hashed.
     pub remembered_logins: usize,
-    /// Minutes until a password must be hashed again; 60 by default, a year at most.
-    pub remember_minutes: u64,
+    /// How long until a password must be hashed again; an hour by default, a year at most.
+    pub remember: Duration,
     /// Sessions of browsers; 10,000 by default, 1 at least.
     pub web_sessions: usize,
-    /// Hours that such a session lasts; 12 by default, a year at most.
-    pub web_session_hours: u64,
+    /// How long such a session lasts; 12 hours by default, a year at most.
+    pub web_session: Duration,
     /// Networks whose failures are counted, and made-up names; 10,000 of each by default.
     pub tracked_failures: usize,
     /// Hashes at once, each taking a core and 19 MiB; 2 by default, 1 at least.
@@ -97,9 +103,9 @@ impl Default for Settings {
         Self {
             failures_per_minute: 20,
             remembered_logins: 10_000,
-            remember_minutes: 60,
+            remember: Duration::from_hours(1),
             web_sessions: 10_000,
-            web_session_hours: 12,
+            web_session: Duration::from_hours(12),
             tracked_failures: 10_000,
             hashing_at_once: 2,
             waiting_logins: 1024,
@@ -156,8 +162,6 @@ impl Access {
         drain: CancellationToken,
     ) -> Result<Self, NoRandomness> {
         let limit = settings.failures_per_minute.max(1);
-        let remember = Duration::from_secs(settings.remember_minutes.min(366 * 24 * 60) * 60);
-        let web_session = Duration::from_secs(settings.web_session_hours.min(366 * 24) * 60 * 60);
         let neighbours = limit.saturating_mul(NEIGHBOUR_LIMITS);
         let semaphore = |permits: usize| Arc::new(Semaphore::new(permits.clamp(1, Semaphore::MAX_PERMITS)));
         Ok(Self {
@@ -165,12 +169,16 @@ impl Access {
                 roll: Roll::new(accounts, drain),
                 key: Key::random()?,
                 lockout: Lockout::new(limit, settings.tracked_failures),
-                remembered: Remembered::new(remember, settings.remembered_logins, neighbours),
+                remembered: Remembered::new(
+                    settings.remember.min(LONGEST),
+                    settings.remembered_logins,
+                    neighbours,
+                ),
                 hash_runs: AtomicU64::new(0),
             }),
             waiting: semaphore(settings.waiting_logins),
             hashing: semaphore(settings.hashing_at_once),
-            web_sessions: WebSessions::new(web_session, settings.web_sessions),
+            web_sessions: WebSessions::new(settings.web_session.min(LONGEST), settings.web_sessions),
             failures: Seldom::new(),
         })
     }

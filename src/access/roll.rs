@@ -6,7 +6,8 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 use tokio_util::sync::CancellationToken;
 
-use super::users::{Account, Accounts, User};
+use super::account::{Account, User};
+use super::users::Accounts;
 
 /// Somebody who has signed in, in whatever way.
 #[derive(Debug, Clone)]

@@ -70,7 +70,7 @@ async fn ten_thousand_logins_at_once_from_anywhere_cost_as_many_hashes_as_run_at
 
 #[tokio::test(start_paused = true)]
 async fn a_login_is_hashed_again_after_its_time() {
-    let access = access(&Settings { remember_minutes: 5, ..Settings::default() });
+    let access = access(&Settings { remember: Duration::from_mins(5), ..Settings::default() });
     access.login(HOME, "jana", b"right").await.unwrap();
     tokio::time::advance(Duration::from_secs(299)).await;
     access.login(HOME, "jana", b"right").await.unwrap();
@@ -214,7 +214,7 @@ async fn a_web_session_lives_until_it_is_ended_or_its_hours_are_over() {
 
 #[tokio::test(start_paused = true)]
 async fn a_session_ends_when_its_hours_are_over_and_not_later() {
-    let access = access(&Settings { web_session_hours: 1, ..Settings::default() });
+    let access = access(&Settings { web_session: Duration::from_hours(1), ..Settings::default() });
     let jana = access.login(HOME, "jana", b"right").await.unwrap();
     let begun = Instant::now();
     tokio::time::advance(Duration::from_millis(12_345)).await;

@@ -3,37 +3,16 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::account::{Account, User};
 use super::password::{DEMO_PASSWORD, Hash};
-use super::users_file::{self, UsersError};
+use super::users_file;
 use crate::hub::Rights;
+use crate::operator::Mistakes;
 
 const DEMO_NAME: &str = "clown";
 
 /// The file that people copy.
 const EXAMPLE: &str = include_str!("../../config/users.toml.example");
-
-/// Somebody who proved who they are. Cloning counts two references.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct User {
-    /// As it stands in `users.toml`: 1 to 64 bytes, no `:`, `/`, `+`, `#`, no control characters, no `$` in front.
-    pub name: Arc<str>,
-    /// What they may do.
-    pub rights: Arc<Rights>,
-}
-
-/// An account: a user and what proves it is them.
-#[derive(Debug)]
-pub(super) struct Account {
-    pub(super) user: User,
-    pub(super) hash: Hash,
-}
-
-impl Account {
-    /// Whether who has signed in with one of them is as good as signed in with the other.
-    pub(super) fn is_same(&self, other: &Self) -> bool {
-        self.user == other.user && self.hash == other.hash
-    }
-}
 
 /// Everybody who may come in, one account at least. `Debug` shows names, not hashes.
 pub struct Accounts {
@@ -52,7 +31,7 @@ impl Accounts {
     /// The accounts in the text of a `users.toml` (`config/users.toml.example` tells the format), or every mistake
     /// in it, in the order of lines. `file` is what the mistakes call it. All or nothing: a file with a mistake
     /// makes no accounts.
-    pub fn parse(text: &str, file: &str) -> Result<Self, Vec<UsersError>> {
+    pub fn parse(text: &str, file: &str) -> Result<Self, Mistakes> {
         let mut accounts = users_file::read(text, file)?;
         accounts.sort_by(|one, other| one.user.name.cmp(&other.user.name));
         Ok(Self { sorted: accounts.into_iter().map(Arc::new).collect(), demo: false })

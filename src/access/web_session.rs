@@ -15,10 +15,10 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::account::User;
 use super::bounded::{Bounded, Expires, lowest};
 use super::keyed::{self, Digest, Key, NoRandomness, Purpose};
 use super::roll::SignedIn;
-use super::users::User;
 
 /// 32 bytes in base64url.
 const TOKEN_CHARACTERS: usize = 43;

@@ -1,6 +1,6 @@
 //! Changing `users.toml` without touching what stands around the change: comments, order and blank lines stay.
 
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,8 @@ use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, value};
 
 use super::OperatorError;
 use super::serve::DEMO_WITHOUT;
-use crate::access::Accounts;
+use crate::access::{ACCOUNTS_BYTES, Accounts};
+use crate::operator::small_file::{self, Unreadable};
 
 /// The text of the accounts, to be changed and written back as a whole.
 pub(super) struct AccountsFile {
@@ -21,10 +22,10 @@ impl AccountsFile {
     /// Reads the file; one that is not there is empty. A file with mistakes is not changed.
     pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
         let shown = path.display();
-        let text = match std::fs::read_to_string(path) {
+        let text = match small_file::text(path, ACCOUNTS_BYTES) {
             Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(OperatorError::new(format!("{shown}: cannot be read: {error}")).into()),
+            Err(Unreadable::Missing) => String::new(),
+            Err(why) => return Err(OperatorError::new(format!("{shown}: {why}")).into()),
         };
         if !text.trim().is_empty() {
             check(&text, path)?;
@@ -133,6 +134,10 @@ fn write(path: &Path, text: &str) -> std::io::Result<()> {
 
 /// What the hub would refuse is never written.
 fn check(text: &str, path: &Path) -> Result<(), OperatorError> {
-    let parsed = Accounts::parse(text, &path.display().to_string());
+    let shown = path.display();
+    if text.len() as u64 > ACCOUNTS_BYTES {
+        return Err(OperatorError::new(format!("{shown} would have more than {ACCOUNTS_BYTES} bytes")));
+    }
+    let parsed = Accounts::parse(text, &shown.to_string());
     parsed.map(drop).map_err(|mistakes| OperatorError::list("accounts", mistakes))
 }

@@ -2,16 +2,17 @@
 
 use std::ffi::OsString;
 
-use clap::Parser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use super::habit::shell;
-use super::publish::json_of;
-use super::{Cli, OperatorError, escape};
+use super::escape;
+use super::secrets::looks_secret;
 
-/// Prints what is wrong with the arguments, or the help that was asked for, and ends.
+/// Prints what is wrong with the arguments, or the help that was asked for, and ends. `parse` reads arguments again.
 #[expect(clippy::print_stderr, reason = "no log is set up yet")]
-pub(super) fn complain(error: clap::Error) -> ! {
+pub(super) fn complain<T>(
+    error: clap::Error,
+    parse: impl FnOnce(Vec<OsString>) -> Result<T, clap::Error>,
+) -> ! {
     if is_bench(&error) {
         eprintln!("clown-hub: {BENCH}");
         std::process::exit(error.exit_code());
@@ -20,7 +21,7 @@ pub(super) fn complain(error: clap::Error) -> ! {
     let args: Vec<_> = std::env::args_os()
         .map(|arg| OsString::from(escape::escaped(&arg.to_string_lossy()).into_owned()))
         .collect();
-    let error = Cli::try_parse_from(&args).err().unwrap_or(error);
+    let error = parse(args.clone()).err().unwrap_or(error);
     let text = error.render().to_string();
     let shown = without_secrets(&text, args.into_iter().skip(1));
     let shown = escape::lines(&shown);
@@ -56,42 +57,6 @@ fn without_secrets(text: &str, args: impl Iterator<Item = OsString>) -> String {
         .collect();
     secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
     secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "…"))
-}
-
-/// The payload, where it was typed as one word. A shell makes several of `{state: true}` without quotes.
-pub(super) fn one_payload<'a>(
-    command: &str,
-    payload: &'a str,
-    rest: &[String],
-) -> Result<&'a str, OperatorError> {
-    let Some(first) = rest.first() else { return Ok(payload) };
-    if rest.iter().chain([&payload.to_owned()]).any(|word| looks_secret(word)) {
-        return Err(OperatorError::new("there is more than one payload; a URL goes behind --url"));
-    }
-    let whole = [&[payload.to_owned()], rest].concat().join(" ");
-    let meant = json_of(&whole).filter(|json| json.chars().count() <= 80);
-    Err(OperatorError::new(match meant {
-        Some(json) => format!(
-            "the shell made {} words of the payload, so put it in single quotes; type: {command} {}",
-            rest.len() + 1,
-            shell(&json)
-        ),
-        None => format!(
-            "one payload is enough, and {} is one more; put a payload of several words in single quotes",
-            shell(first)
-        ),
-    }))
-}
-
-/// A word that may hold a password. It is not taken apart, as a URL that was typed wrong may have its password anywhere.
-pub(super) fn looks_secret(word: &str) -> bool {
-    word.contains('@') || word.contains("://")
-}
-
-/// A URL where a topic or a filter belongs is a hub that was meant to be called.
-pub(super) fn no_url(text: &str) -> Result<(), String> {
-    let is_url = ["ws://", "wss://", "http://", "https://"].iter().any(|scheme| text.starts_with(scheme));
-    if is_url { Err("a URL goes behind --url".to_owned()) } else { Ok(()) }
 }
 
 #[cfg(test)]

@@ -8,10 +8,10 @@ use clap::{Args, Subcommand};
 use super::exit::help_end;
 use super::serve::ConfigArgs;
 use super::{OperatorError, output};
-use crate::links::file::{self, Mistake};
+use crate::links::file;
 use crate::links::rules::{Rule, example};
 use crate::links::settings::Plan;
-use crate::links::small_file;
+use crate::operator::{Mistake, Mistakes, small_file};
 use crate::topic::{Limits, Topic};
 
 #[derive(Debug, Subcommand)]
@@ -68,12 +68,12 @@ fn check(args: CheckArgs) -> anyhow::Result<()> {
 }
 
 /// An example may be looked at, too.
-fn load(path: &Path, limits: &Limits) -> Result<Plan, Vec<Mistake>> {
+fn load(path: &Path, limits: &Limits) -> Result<Plan, Mistakes> {
     let Some(name) = path.file_name().and_then(|name| name.to_str()?.strip_suffix(".toml.example")) else {
         return file::load(path, limits);
     };
     let shown = file::shown(path);
-    let unreadable = |sentence| vec![Mistake { file: shown.clone(), line: None, key: None, sentence }];
+    let unreadable = |why| Mistakes::from(Mistake::at(&shown, why));
     let text = small_file::text(path, file::FILE_BYTES).map_err(unreadable)?;
     file::parse(name, &shown, &text, limits)
 }

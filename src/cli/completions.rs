@@ -1,10 +1,10 @@
 //! `clown-hub completions`: what a shell needs to complete our commands.
 
-use clap::{Args, CommandFactory};
+use clap::{Args, Command};
 use clap_complete::Shell;
 
 use super::exit::help_end;
-use super::{Cli, output};
+use super::output;
 
 const AFTER_HELP: &str = help_end!(
     "Examples:
@@ -21,8 +21,9 @@ pub(super) struct CompletionsArgs {
     shell: Shell,
 }
 
-pub(super) fn completions(args: &CompletionsArgs) -> anyhow::Result<()> {
+/// `command` is the whole command line.
+pub(super) fn completions(args: &CompletionsArgs, command: &mut Command) -> anyhow::Result<()> {
     let mut text = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "clown-hub", &mut text);
+    clap_complete::generate(args.shell, command, "clown-hub", &mut text);
     output::print(&String::from_utf8_lossy(&text))
 }

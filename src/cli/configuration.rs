@@ -67,7 +67,7 @@ fn show(args: &ConfigArgs) -> anyhow::Result<()> {
     output::print(&keys.iter().map(line).collect::<String>())?;
     match mistakes {
         None => Ok(()),
-        Some(mistakes) => Err(OperatorError::list("configuration", mistakes.iter()).into()),
+        Some(mistakes) => Err(OperatorError::list("configuration", mistakes).into()),
     }
 }
 

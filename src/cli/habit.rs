@@ -1,7 +1,8 @@
 //! What people type who come from Mosquitto, from NATS or from a shell, and what they mean by it here.
 
-use super::arguments::looks_secret;
+use super::exit::OperatorError;
 use super::publish::json_of;
+use super::secrets::looks_secret;
 
 /// A filter with a wildcard of somebody else's would match nothing, and say nothing about it.
 pub(super) fn wildcards(filter: &str) -> Result<(), String> {
@@ -105,6 +106,31 @@ pub(super) fn shell(word: &str) -> String {
         return word.to_owned();
     }
     format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+/// The payload, where it was typed as one word. A shell makes several of `{state: true}` without quotes.
+pub(super) fn one_payload<'a>(
+    command: &str,
+    payload: &'a str,
+    rest: &[String],
+) -> Result<&'a str, OperatorError> {
+    let Some(first) = rest.first() else { return Ok(payload) };
+    if rest.iter().chain([&payload.to_owned()]).any(|word| looks_secret(word)) {
+        return Err(OperatorError::new("there is more than one payload; a URL goes behind --url"));
+    }
+    let whole = [&[payload.to_owned()], rest].concat().join(" ");
+    let meant = json_of(&whole).filter(|json| json.chars().count() <= 80);
+    Err(OperatorError::new(match meant {
+        Some(json) => format!(
+            "the shell made {} words of the payload, so put it in single quotes; type: {command} {}",
+            rest.len() + 1,
+            shell(&json)
+        ),
+        None => format!(
+            "one payload is enough, and {} is one more; put a payload of several words in single quotes",
+            shell(first)
+        ),
+    }))
 }
 
 #[cfg(test)]

@@ -1,23 +1,23 @@
 //! Which hub a client goes to: `--url`, else `CLOWN_HUB_URL`, else `client.toml`, else the hub of this machine.
 
 use std::fmt;
-use std::io::ErrorKind;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use serde::Deserialize;
-use toml::Spanned;
 
 use super::{OperatorError, output};
 use crate::client::Address;
+use crate::operator::small_file::{self, Unreadable};
+use crate::operator::{Form, Mistake, Mistakes, Tells};
 
 /// Where a hub listens that nobody has told otherwise.
 const HERE: &str = "ws://127.0.0.1:8080";
 /// What to write in `client.toml`.
 const FORM: &str = "ws://USER:PASSWORD@HOST:PORT/BASE";
 /// The most that is read of `client.toml` and of a password's file.
-const FILE_BYTES: usize = 64 * 1024;
+const FILE_BYTES: u64 = 64 * 1024;
+/// The keys of `client.toml`.
+const KEYS: [&str; 2] = ["url", "password_file"];
 
 const URL_HELP: &str =
     "ws://USER:PASSWORD@HOST:PORT/BASE; else CLOWN_HUB_URL, else url in ~/.config/clown-hub/client.toml";
@@ -51,13 +51,6 @@ impl fmt::Debug for Secret {
     }
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct ClientToml {
-    url: Option<Spanned<String>>,
-    password_file: Option<Spanned<String>>,
-}
-
 impl HubArgs {
     pub(super) fn address(&self) -> anyhow::Result<Address> {
         if let Some(url) = &self.url {
@@ -89,37 +82,53 @@ fn file() -> Option<PathBuf> {
 
 fn from_file(path: &Path) -> Result<Address, OperatorError> {
     let Some(text) = read(path)? else { return parse("the address", HERE) };
-    let place = |span: Range<usize>| {
-        let before = text.get(..span.start).unwrap_or(&text);
-        format!("{}: line {}", path.display(), before.matches('\n').count() + 1)
-    };
-    let settings: ClientToml = toml::from_str(&text).map_err(|error| {
-        // Not the line itself, which may hold a password.
-        let place = place(error.span().unwrap_or_default());
-        OperatorError::new(format!("{place}: {}; write url = \"{FORM}\"", error.message()))
-    })?;
-    let mut address = match &settings.url {
-        Some(url) => parse(&format!("{}: url", place(url.span())), url.get_ref())?,
+    let shown = path.display().to_string();
+    let mut form = Form::new(&shown, &text, Tells::Kinds);
+    let table = form.table(|name| KEYS.contains(&name)).unwrap_or_default();
+    form.unknown(&table, &KEYS, |_| None);
+    let url = form.text(&table, "url");
+    let password_file = form.text(&table, "password_file");
+    let [url_place, file_place] = KEYS.map(|key| format!("{}: {key}", form.place(table.at(key))));
+    form.finish(()).map_err(told)?;
+    let mut address = match url {
+        Some(url) => parse(&url_place, url)?,
         None => parse("the address", HERE)?,
     };
     if address.has_password() {
         warn_of_readers(path);
     }
-    if let Some(file) = settings.password_file {
-        let place = format!("{}: password_file", place(file.span()));
-        if !address.lacks_password() {
-            return Err(OperatorError::new(format!(
-                "{place}: goes with a url that has a user and no password, as ws://USER@HOST:PORT"
-            )));
-        }
-        let file = path.parent().unwrap_or(path).join(from_home(file.get_ref()));
-        let password = read(&file)?;
-        let password = password
-            .ok_or_else(|| OperatorError::new(format!("{place}: there is no file {}", file.display())))?;
-        warn_of_readers(&file);
-        address.set_password(password.trim_end_matches(['\r', '\n']).as_bytes());
+    if let Some(file) = password_file {
+        let file = path.parent().unwrap_or(path).join(from_home(file));
+        add_password(&mut address, &file, &file_place)?;
     }
     Ok(address)
+}
+
+fn told(mistakes: Mistakes) -> OperatorError {
+    let line = |mistake: Mistake| match mistake.key.as_deref() {
+        None | Some("url") if !mistake.sentence.contains("; write ") => {
+            format!("{mistake}; write url = \"{FORM}\"")
+        }
+        _ => mistake.to_string(),
+    };
+    let lines: Vec<_> = mistakes.into_iter().map(line).collect();
+    match &lines[..] {
+        [one] => OperatorError::new(one),
+        several => OperatorError::list("client.toml", several),
+    }
+}
+
+/// `place` is where the file is named.
+fn add_password(address: &mut Address, file: &Path, place: &str) -> Result<(), OperatorError> {
+    if !address.lacks_password() {
+        let sentence = "goes with a url that has a user and no password, as ws://USER@HOST:PORT";
+        return Err(OperatorError::new(format!("{place}: {sentence}")));
+    }
+    let password = read(file)?
+        .ok_or_else(|| OperatorError::new(format!("{place}: there is no file {}", file.display())))?;
+    warn_of_readers(file);
+    address.set_password(password.trim_end_matches(['\r', '\n']).as_bytes());
+    Ok(())
 }
 
 /// A password that others can read is worth a word, and no reason to stop working.
@@ -139,12 +148,11 @@ fn from_home(path: &str) -> PathBuf {
     }
 }
 
+/// The text of a small file; `None` where there is none.
 fn read(path: &Path) -> Result<Option<String>, OperatorError> {
-    let wrong = |what: String| OperatorError::new(format!("{}: {what}", path.display()));
-    match std::fs::read_to_string(path) {
-        Ok(text) if text.len() > FILE_BYTES => Err(wrong(format!("is larger than {FILE_BYTES} bytes"))),
+    match small_file::text(path, FILE_BYTES) {
         Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(wrong(error.to_string())),
+        Err(Unreadable::Missing) => Ok(None),
+        Err(why) => Err(OperatorError::new(format!("{}: {why}", path.display()))),
     }
 }

@@ -5,6 +5,7 @@ mod accounts_file;
 mod arguments;
 mod banner;
 mod bridge;
+mod client_runtime;
 mod completions;
 mod configuration;
 mod duration;
@@ -18,18 +19,19 @@ mod nodes;
 mod output;
 mod publish;
 mod request;
+mod secrets;
 mod serve;
 mod sim;
-mod state;
 mod subscribe;
 mod user;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
+use self::client_runtime::block_on;
 use self::exit::OperatorError;
+use self::serve::ServeArgs;
 
 /// An IoT publish/subscribe hub that speaks Clown.Talk.
 ///
@@ -91,30 +93,6 @@ enum Command {
     Completions(completions::CompletionsArgs),
 }
 
-/// What `serve` takes; everything else is a key of the configuration.
-#[derive(Debug, Args)]
-struct ServeArgs {
-    /// The configuration; without it config/hub.toml, if there is one
-    #[arg(long, value_name = "FILE", env = "CLOWN_HUB_CONFIG")]
-    config: Option<PathBuf>,
-    /// Where to serve HTTP and WebSocket: server.listen
-    #[arg(long, value_name = "ADDRESS:PORT")]
-    listen: Option<String>,
-    /// The accounts: users.file
-    #[arg(long, value_name = "FILE")]
-    users: Option<String>,
-    /// Sets any key, as in --set limits.filters=50
-    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_and_value)]
-    sets: Vec<(String, String)>,
-}
-
-fn key_and_value(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.is_empty() => Ok((key.trim().to_owned(), value.to_owned())),
-        _ => Err("write it as KEY=VALUE, as in limits.filters=50".to_owned()),
-    }
-}
-
 impl Cli {
     /// Reads the command line, or says what is wrong with it and ends.
     pub fn from_arguments() -> Self {
@@ -123,7 +101,8 @@ impl Cli {
         if let Some(sentence) = habit::mosquitto(&typed) {
             arguments::end_with(&sentence);
         }
-        Self::try_parse().unwrap_or_else(|error| arguments::complain(error))
+        Self::try_parse()
+            .unwrap_or_else(|error| arguments::complain(error, Self::try_parse_from::<Vec<_>, _>))
     }
 
     /// Does what was asked for, and says so by the exit code.
@@ -141,7 +120,7 @@ impl Cli {
             Some(Command::User(command)) => user::user(&command),
             Some(Command::Access(command)) => access::access(&command),
             Some(Command::Config(command)) => configuration::config(&command),
-            Some(Command::Completions(args)) => completions::completions(&args),
+            Some(Command::Completions(args)) => completions::completions(&args, &mut Self::command()),
         };
         logging::finish();
         match result {
@@ -159,28 +138,12 @@ impl Cli {
     }
 }
 
-/// Runs a client to its end, on this thread.
-fn block_on<T>(client: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let ended = runtime.block_on(client);
-    // A read of standard input may still wait for a key.
-    runtime.shutdown_background();
-    ended
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn a_set_flag_is_a_key_and_a_value() {
-        assert_eq!(key_and_value("a.b=c=d"), Ok(("a.b".to_owned(), "c=d".to_owned())));
-        assert!(key_and_value("a.b").is_err() && key_and_value("=c").is_err());
     }
 }

@@ -15,10 +15,10 @@ pub(super) use self::compose::{check_topic, check_typed};
 use self::flow::{Flow, Tally};
 use self::lines::Lines;
 pub(super) use self::repair::json_of;
-use super::arguments::{no_url, one_payload};
 use super::exit::{broken, help_end};
-use super::habit::shell;
+use super::habit::{one_payload, shell};
 use super::hub_args::{HubArgs, typed_url};
+use super::secrets::no_url;
 use super::{OperatorError, block_on, output};
 use crate::client::{Address, Connection, Failure, Speaker};
 

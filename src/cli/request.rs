@@ -6,10 +6,9 @@ use clap::Args;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use super::arguments::one_payload;
 use super::duration::duration;
 use super::exit::{broken, help_end};
-use super::habit::shell;
+use super::habit::{one_payload, shell};
 use super::hub_args::{HubArgs, typed_url};
 use super::publish::{check_topic, check_typed, typed_topic};
 use super::{OperatorError, block_on, escape, output};

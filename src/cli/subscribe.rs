@@ -10,12 +10,12 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use self::format::{Formatter, Look};
-use super::arguments::no_url;
+use self::format::{Format, Formatter, Look};
 use super::duration::duration;
 use super::exit::{broken, help_end};
 use super::hub_args::HubArgs;
 use super::output::{self, Output, notice, reader_gone};
+use super::secrets::no_url;
 use super::{OperatorError, block_on, habit};
 use crate::backoff::Backoff;
 use crate::client::{Address, Connection, Failure, Heard};
@@ -57,15 +57,6 @@ pub(super) struct SubArgs {
     reconnect: bool,
     #[command(flatten)]
     hub: HubArgs,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-#[value(rename_all = "lower")]
-pub(super) enum Format {
-    Plain,
-    Json,
-    Pretty,
-    Csv,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -2,7 +2,8 @@
 
 use config::{Value, ValueKind};
 
-use super::{HUB_TOML, Mistakes, Sources, examine};
+use super::{HUB_TOML, Sources, examine};
+use crate::operator::Mistakes;
 
 /// A key as `clown-hub config` shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +33,7 @@ pub fn keys(sources: &Sources) -> (Vec<Key>, Option<Mistakes>) {
         range: asked.range,
         unit: asked.unit.to_owned(),
     });
-    (keys.collect(), (!mistakes.is_empty()).then_some(Mistakes(mistakes)))
+    (keys.collect(), Mistakes::of(mistakes))
 }
 
 fn masked(key: &str, value: &Value) -> String {

@@ -15,27 +15,29 @@
 
 mod explained;
 mod layers;
-mod mistake;
 mod reader;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod web_origin;
 
-use std::io;
 use std::path::PathBuf;
 
 pub use self::explained::{Key, keys};
-use self::layers::{Defaults, Layer, broken};
-pub use self::mistake::{Mistake, Mistakes};
-pub(crate) use self::mistake::{plain, quoted};
+use self::layers::{Defaults, Layer};
 use self::reader::{Asked, Reader};
 pub use self::settings::{
     Bridges, Durability, Figures, Limits, Log, LogFormat, Outbox, Place, Retained, Routes, Run, Server,
-    Settings, Simulator, Store, Users, WebOrigin,
+    Settings, Simulator, Store, Users,
 };
+pub use self::web_origin::WebOrigin;
+use crate::operator::small_file::{self, Unreadable};
+use crate::operator::{Mistake, Mistakes};
 
 /// Every key with its default, unit and meaning: a whole configuration, fit to be printed and edited.
 pub const HUB_TOML: &str = include_str!("defaults.toml");
+/// The most that is read of a configuration file; beyond it something else was named by mistake.
+const FILE_BYTES: u64 = 1024 * 1024;
 
 /// Where settings are looked for besides the defaults: one file, the environment, flags; the later wins.
 #[derive(Debug, Clone, Default)]
@@ -67,9 +69,9 @@ pub fn environment() -> Vec<(String, String)> {
 /// Reads at most one file, of at most 1 MiB, and does no other I/O.
 pub fn load(sources: &Sources) -> Result<Settings, Mistakes> {
     let (settings, _, mistakes) = examine(sources);
-    match settings {
-        Some(settings) if mistakes.is_empty() => Ok(settings),
-        _ => Err(Mistakes(mistakes)),
+    match Mistakes::of(mistakes) {
+        Some(mistakes) => Err(mistakes),
+        None => settings.ok_or_else(|| Mistake::at("the defaults", "could not be read").into()),
     }
 }
 
@@ -79,7 +81,7 @@ fn examine(sources: &Sources) -> (Option<Settings>, Vec<Asked>, Vec<Mistake>) {
     let mut mistakes = Vec::new();
     let defaults = match Defaults::parse(HUB_TOML) {
         Ok(defaults) => defaults,
-        Err(mistake) => return (None, Vec::new(), vec![mistake]),
+        Err(mistakes) => return (None, Vec::new(), mistakes.into_iter().collect()),
     };
     let file = file(&defaults, sources, &mut mistakes);
     let whole = file.is_some();
@@ -94,7 +96,7 @@ fn examine(sources: &Sources) -> (Option<Settings>, Vec<Asked>, Vec<Mistake>) {
     let mut reader = match merged {
         Ok(merged) => Reader::new(merged.cache, mistakes),
         Err(error) => {
-            mistakes.push(broken("the defaults", &error.to_string()));
+            mistakes.push(Mistake::at("the defaults", error));
             return (None, Vec::new(), mistakes);
         }
     };
@@ -112,14 +114,14 @@ fn file(defaults: &Defaults, sources: &Sources, mistakes: &mut Vec<Mistake>) -> 
     let path = sources.file.clone().unwrap_or_else(|| sources.directory.join("config/hub.toml"));
     let shown = path.display().to_string();
     let origin = if shown.is_empty() { "\"\"".to_owned() } else { shown };
-    match layers::read(&path) {
-        Ok(text) => defaults.file(&origin, &text, mistakes),
-        Err(error) if error.kind == io::ErrorKind::NotFound && sources.file.is_none() => {
-            Some(Layer::default())
+    let sentence = match small_file::text(&path, FILE_BYTES) {
+        Ok(text) => return defaults.file(&origin, &text, mistakes),
+        Err(Unreadable::Missing) if sources.file.is_none() => return Some(Layer::default()),
+        Err(Unreadable::Missing) => {
+            "there is no such file; name one that exists, or none to run with the defaults".to_owned()
         }
-        Err(error) => {
-            mistakes.push(broken(&origin, &error.sentence));
-            None
-        }
-    }
+        Err(error) => error.to_string(),
+    };
+    mistakes.push(Mistake::at(origin, sentence));
+    None
 }

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use config::{Value, ValueKind};
 
-use super::mistake::{Mistake, quoted};
-use super::settings::{Place, WebOrigin};
+use super::settings::Place;
+use super::web_origin::WebOrigin;
+use crate::operator::{Found, Mistake, Tells, question, quoted};
 use crate::topic::{Base, Filter, Limits};
 
 /// The origin of a default in a mistake. It is seen where a default breaks a limit that was set, as a base that is
@@ -62,17 +63,7 @@ impl Reader {
     ) -> u64 {
         let (least, most) = (*range.start(), *range.end());
         self.ask(key, format!("{least} to {most}"), unit);
-        let expected = format!("a whole number from {least} to {most}{}", in_brackets(unit));
-        let answer = match self.kind(key) {
-            Some(ValueKind::I64(found)) => match u64::try_from(found) {
-                Ok(found) if found > most => {
-                    Err(format!("{found} is above the most of {most}{}", in_brackets(unit)))
-                }
-                Ok(found) if found >= least => Ok(found),
-                _ => Err(format!("{found} is below the least of {least}{}", in_brackets(unit))),
-            },
-            other => Err(mismatch(&expected, other.as_ref())),
-        };
+        let answer = question::whole(self.found(key), range, unit, Tells::Values);
         self.note(key, answer, least)
     }
 
@@ -129,30 +120,14 @@ impl Reader {
     ) -> f64 {
         let (least, most) = (*range.start(), *range.end());
         self.ask(key, format!("{least} to {most}"), unit);
-        let expected = format!("a number from {least} to {most}{}", in_brackets(unit));
-        let answer = match self.kind(key) {
-            Some(ValueKind::Float(found)) => Ok(found),
-            // Whole numbers are written without a point by people. Those that a float cannot hold are out of range.
-            Some(ValueKind::I64(found)) => Ok(i32::try_from(found).map_or(f64::INFINITY, f64::from)),
-            other => Err(mismatch(&expected, other.as_ref())),
-        };
-        let answer = answer.and_then(|found| {
-            if range.contains(&found) {
-                Ok(found)
-            } else {
-                Err(format!("expected {expected}, found {found}"))
-            }
-        });
+        let answer = question::number(self.found(key), &range, unit, Tells::Values);
         self.note(key, answer, least)
     }
 
     /// True or false; false if there was a mistake.
     pub(super) fn truth(&mut self, key: &'static str) -> bool {
         self.ask(key, "true, false".to_owned(), "");
-        let answer = match self.kind(key) {
-            Some(ValueKind::Boolean(found)) => Ok(found),
-            other => Err(mismatch("true or false", other.as_ref())),
-        };
+        let answer = question::truth(self.found(key), Tells::Values);
         self.note(key, answer, false)
     }
 
@@ -211,11 +186,7 @@ impl Reader {
         words: [(&str, T); N],
     ) -> Option<T> {
         let all = words.map(|(word, _)| word).join(", ");
-        let parse = |text: &str| {
-            let found = words.iter().find(|(word, _)| *word == text).map(|(_, meaning)| *meaning);
-            found.ok_or_else(|| format!("expected one of {all}, found {}", quoted(text)))
-        };
-        self.text(key, &all, parse)
+        self.text(key, &all, |text| question::choice(text, &words, &all))
     }
 
     pub(super) fn filters(&mut self, key: &'static str, limits: &Limits) -> Vec<Filter> {
@@ -257,8 +228,12 @@ impl Reader {
 
     /// Notes a mistake that the value of `key` is part of.
     pub(super) fn mistake(&mut self, key: &'static str, sentence: String) {
-        let origin = self.origin(key).unwrap_or_else(|| DEFAULT.to_owned());
-        self.mistakes.push(Mistake { origin, key: Some(key.to_owned()), sentence });
+        self.mistake_at(self.origin(key), key, sentence);
+    }
+
+    fn mistake_at(&mut self, origin: Option<String>, key: &'static str, sentence: String) {
+        let place = origin.unwrap_or_else(|| DEFAULT.to_owned());
+        self.mistakes.push(Mistake { place, key: Some(key.to_owned()), sentence });
     }
 
     fn text<T>(
@@ -268,10 +243,7 @@ impl Reader {
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> Option<T> {
         self.ask(key, range.to_owned(), "");
-        let answer = match self.kind(key) {
-            Some(ValueKind::String(text)) => parse(&text).map(Some),
-            other => Err(mismatch("text in quotes", other.as_ref())),
-        };
+        let answer = question::text(self.found(key), Tells::Values).and_then(parse).map(Some);
         self.note(key, answer, None)
     }
 
@@ -283,26 +255,14 @@ impl Reader {
     ) -> Vec<T> {
         self.ask(key, format!("a list of {items}"), "");
         let expected = format!("a list of {items} in quotes");
-        let found = match self.kind(key) {
-            Some(ValueKind::Array(found)) => found,
-            other => {
-                self.mistake(key, mismatch(&expected, other.as_ref()));
-                return Vec::new();
-            }
+        let (items, mistakes) = match self.find(key).map(|value| &value.kind) {
+            Some(ValueKind::Array(items)) => read_items(items, &expected, parse),
+            _ => (Vec::new(), vec![(None, self.found(key).mismatch(&expected, Tells::Values))]),
         };
-        let mut parsed = Vec::with_capacity(found.len());
-        for item in found {
-            let answer = if let ValueKind::String(text) = &item.kind {
-                parse(text)
-            } else {
-                Err(mismatch(&expected, Some(&item.kind)))
-            };
-            match answer {
-                Ok(item) => parsed.push(item),
-                Err(sentence) => self.mistake(key, sentence),
-            }
+        for (origin, sentence) in mistakes {
+            self.mistake_at(origin, key, sentence);
         }
-        parsed
+        items
     }
 
     fn ask(&mut self, key: &'static str, range: String, unit: &'static str) {
@@ -317,8 +277,8 @@ impl Reader {
         })
     }
 
-    fn kind(&self, key: &str) -> Option<ValueKind> {
-        self.find(key).map(|value| value.kind.clone())
+    fn found(&self, key: &str) -> Found<'_> {
+        self.find(key).map_or(Found::Nothing, |value| found(&value.kind))
     }
 
     /// Where the value of `key` comes from; `None` for a default.
@@ -354,18 +314,36 @@ fn parse_address(text: &str) -> Result<SocketAddr, String> {
     })
 }
 
-fn in_brackets(unit: &str) -> String {
-    if unit.is_empty() { String::new() } else { format!(" ({unit})") }
+/// The items of a list that are good, and what is wrong with the others, each with its origin.
+fn read_items<T>(
+    items: &[Value],
+    expected: &str,
+    parse: impl Fn(&str) -> Result<T, String>,
+) -> (Vec<T>, Vec<(Option<String>, String)>) {
+    let (mut good, mut wrong) = (Vec::with_capacity(items.len()), Vec::new());
+    for item in items {
+        let answer = if let ValueKind::String(text) = &item.kind {
+            parse(text)
+        } else {
+            Err(found(&item.kind).mismatch(expected, Tells::Values))
+        };
+        match answer {
+            Ok(item) => good.push(item),
+            Err(sentence) => wrong.push((item.origin().map(str::to_owned), sentence)),
+        }
+    }
+    (good, wrong)
 }
 
-fn mismatch(expected: &str, found: Option<&ValueKind>) -> String {
-    let found = match found {
-        Some(ValueKind::String(text)) => format!("the text {}", quoted(text)),
-        Some(ValueKind::I64(number)) => format!("the number {number}"),
-        Some(ValueKind::Float(number)) => format!("the number {number}"),
-        Some(ValueKind::Boolean(truth)) => format!("{truth}"),
-        Some(ValueKind::Array(_)) => "a list".to_owned(),
-        _ => "nothing".to_owned(),
-    };
-    format!("expected {expected}, found {found}")
+#[expect(clippy::wildcard_enum_match_arm, reason = "layers make values of these kinds only")]
+fn found(kind: &ValueKind) -> Found<'_> {
+    match kind {
+        ValueKind::String(text) => Found::Text(text),
+        ValueKind::I64(number) => Found::Whole(*number),
+        ValueKind::Float(number) => Found::Fraction(*number),
+        ValueKind::Boolean(truth) => Found::Truth(*truth),
+        ValueKind::Array(_) => Found::List,
+        ValueKind::Table(_) => Found::Table,
+        _ => Found::Nothing,
+    }
 }

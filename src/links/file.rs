@@ -1,97 +1,21 @@
 //! From the text of `bridges/*.toml` to settings: every mistake at once, with file, line and key.
 
+mod keys;
 mod reader;
 mod rules;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use toml::de::DeTable;
-
+pub use self::keys::{KEYS, MOST_RULES, NUMBERS, Number, RULE_KEYS};
 use self::reader::Reader;
 use super::settings::Plan;
-use super::small_file;
-use crate::config::plain;
+use crate::operator::{Form, Mistake, Mistakes, Tells, Watch, small_file};
 use crate::topic::Limits;
 
 /// The longest file of a link.
 pub const FILE_BYTES: u64 = 256 * 1024;
-/// Rules that a link may have.
-pub const MOST_RULES: usize = 200;
-
-/// A whole number that a key takes.
-#[derive(Debug, Clone, Copy)]
-pub struct Number {
-    /// The key.
-    pub key: &'static str,
-    /// Its default.
-    pub default: u32,
-    /// The least.
-    pub least: u32,
-    /// The most.
-    pub most: u32,
-    /// Of what.
-    pub unit: &'static str,
-}
-
-/// Every bound of a link that its file may change.
-pub const NUMBERS: [Number; 7] = [
-    Number { key: "keep_alive_seconds", default: 30, least: 5, most: 3600, unit: "seconds" },
-    Number { key: "connect_seconds", default: 10, least: 1, most: 300, unit: "seconds" },
-    Number { key: "session_seconds", default: 3600, least: 0, most: 604_800, unit: "seconds" },
-    Number { key: "inflight", default: 100, least: 1, most: 10_000, unit: "messages" },
-    Number { key: "packet_bytes", default: 1_048_576, least: 1024, most: 16_777_216, unit: "bytes" },
-    Number { key: "queue_messages", default: 10_000, least: 1, most: 1_000_000, unit: "messages" },
-    Number { key: "queue_bytes", default: 8_388_608, least: 1024, most: 1_073_741_824, unit: "bytes" },
-];
-
-/// The other keys of a link.
-pub const KEYS: [&str; 11] = [
-    "url",
-    "version",
-    "client_id",
-    "user",
-    "password_env",
-    "password_file",
-    "ca_file",
-    "cert_file",
-    "key_file",
-    "status_topic",
-    "rule",
-];
-
-/// The keys of a rule.
-pub const RULE_KEYS: [&str; 8] =
-    ["direction", "filter", "local_prefix", "remote_prefix", "qos", "retain", "text", "empty"];
-
-/// One thing to be put right in a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mistake {
-    /// The path of the file.
-    pub file: String,
-    /// Where, counted from 1.
-    pub line: Option<usize>,
-    /// The key, where there is one.
-    pub key: Option<String>,
-    /// What was found and what to do. One line.
-    pub sentence: String,
-}
-
-impl fmt::Display for Mistake {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.file)?;
-        if let Some(line) = self.line {
-            write!(f, ":{line}")?;
-        }
-        if let Some(key) = &self.key {
-            write!(f, ": {key}")?;
-        }
-        write!(f, ": {}", self.sentence)
-    }
-}
-
 /// What a link of this file is called: its name without `.toml`. `None` if it is no file of a link.
 pub fn name(path: &Path) -> Option<Result<&str, String>> {
     let file = path.file_name()?.to_string_lossy();
@@ -116,33 +40,31 @@ pub fn shown(path: &Path) -> String {
     text
 }
 
+/// Watches the files of links in a folder.
+pub fn watch(directory: PathBuf, limits: Limits) -> Watch<Plan> {
+    Watch::new(directory, |path| name(path).is_some(), move |path| load(path, &limits))
+}
+
 /// Reads the file of a link.
-pub fn load(path: &Path, limits: &Limits) -> Result<Plan, Vec<Mistake>> {
+pub fn load(path: &Path, limits: &Limits) -> Result<Plan, Mistakes> {
     let file = shown(path);
-    let broken = |sentence: String| vec![Mistake { file: file.clone(), line: None, key: None, sentence }];
+    let broken = |sentence: String| Mistakes::from(Mistake::at(&file, sentence));
     let name = match name(path) {
         Some(Ok(name)) => name,
         Some(Err(sentence)) => return Err(broken(sentence)),
         None => return Err(broken("a link is a file whose name ends in .toml".to_owned())),
     };
-    parse(name, &file, &small_file::text(path, FILE_BYTES).map_err(broken)?, limits)
+    let text = small_file::text(path, FILE_BYTES).map_err(|why| broken(why.to_string()))?;
+    parse(name, &file, &text, limits)
 }
 
 /// As [`load`], from a text.
-pub fn parse(name: &str, file: &str, text: &str, limits: &Limits) -> Result<Plan, Vec<Mistake>> {
-    let (table, errors) = DeTable::parse_recoverable(text);
-    let mut reader = Reader { file, text, limits, mistakes: Vec::new() };
-    if let Some(error) = errors.first() {
-        let at = error.span().unwrap_or_default().start;
-        reader.say(at, None, plain(error.message().trim_end_matches(", expected nothing")));
-        return Err(reader.mistakes);
-    }
-    let settings = reader.link(name, table.get_ref());
-    match settings {
-        Some(settings) if reader.mistakes.is_empty() => Ok(settings),
-        _ => {
-            reader.mistakes.sort_by_key(|mistake| mistake.line);
-            Err(reader.mistakes)
-        }
-    }
+pub fn parse(name: &str, file: &str, text: &str, limits: &Limits) -> Result<Plan, Mistakes> {
+    let mut reader = Reader { form: Form::new(file, text, Tells::Kinds), limits };
+    let is_key = |name: &str| {
+        KEYS.contains(&name) || RULE_KEYS.contains(&name) || NUMBERS.iter().any(|number| number.key == name)
+    };
+    let link = reader.form.table(is_key).and_then(|table| reader.link(name, &table));
+    let missing = || Mistake::at(file, "could not be read").into();
+    reader.form.finish(link).and_then(|link| link.ok_or_else(missing))
 }

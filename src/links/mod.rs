@@ -25,11 +25,9 @@ mod report;
 mod roster;
 pub mod rules;
 pub mod settings;
-pub mod small_file;
 pub mod stamp;
 #[cfg(test)]
 mod tests;
-mod watch;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -48,9 +46,9 @@ use self::mqtt::client::Client;
 use self::near::Near;
 use self::roster::{News, Roster, Start};
 use self::settings::Plan;
-use self::watch::{Change, Watch};
 use crate::hub::Hub;
 use crate::moment::Moment;
+use crate::operator::Change;
 use crate::seldom::Seldom;
 use crate::shutdown::{Shutdown, Stage};
 
@@ -69,13 +67,13 @@ pub async fn run(hub: Arc<Hub>, directory: PathBuf, figures_every: Duration, shu
     let stop = shutdown.sign(Stage::Links).clone();
     let mut roster = Roster::new(stop.clone());
     let mut starter = Starter { hub: Arc::clone(&hub), guard, shutdown };
-    let mut watch = Watch::of(directory);
+    let mut watch = file::watch(directory, hub.settings().topic);
     let mut told = Instant::now();
     loop {
         let changes = tokio::select! {
             // A drive that hangs holds nothing up.
             () = stop.cancelled() => return,
-            changes = watch.look(hub.settings().topic) => changes,
+            changes = watch.look() => changes,
         };
         let now = Instant::now();
         for change in changes {
@@ -107,7 +105,7 @@ fn hub_id() -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-fn follow(change: Change, roster: &mut Roster<Plan, Estate>, starter: &mut Starter, now: Instant) {
+fn follow(change: Change<Plan>, roster: &mut Roster<Plan, Estate>, starter: &mut Starter, now: Instant) {
     let news = match change {
         Change::There(plan) => {
             let name = Arc::clone(&plan.link.name);

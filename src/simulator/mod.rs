@@ -28,6 +28,7 @@ mod devices;
 mod display;
 mod encoding;
 mod i2c;
+mod line;
 mod moment;
 mod payload;
 mod random;
@@ -39,36 +40,13 @@ mod strip;
 mod tower;
 mod weather;
 
-use std::fmt;
-
 use bridge::Bridge;
 use tower::Tower;
 
 pub use display::Screen;
+pub use line::Line;
 pub use moment::Moment;
 pub use refusal::Refusal;
-
-/// What a node says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
-    /// The topic, relative to the base of the node.
-    pub topic: String,
-    /// The payload, JSON text exactly as it goes on the wire.
-    pub payload: String,
-}
-
-impl Line {
-    fn new(topic: impl Into<String>, payload: impl Into<String>) -> Self {
-        Self { topic: topic.into(), payload: payload.into() }
-    }
-}
-
-impl fmt::Display for Line {
-    /// The frame, without the line feed.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "[{}, {}]", payload::quoted(&self.topic), self.payload)
-    }
-}
 
 /// Which hardware is simulated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -28,7 +28,7 @@ async fn a_file_that_comes_changes_or_goes_starts_restarts_or_stops_its_link_alo
     assert_eq!(here.hear().await, "[\"three/set\", 3]");
 
     write("two.toml", "url = 'mqtt://127.0.0.1'\nqueue = 3\n");
-    hub.logs("bridges/two.toml:2: queue: unknown key").await;
+    hub.logs("bridges/two.toml:2:1: queue: unknown key").await;
     hub.logs("(the link goes on as it was)").await;
     there.publish("three/set", b"4", false).await;
     assert_eq!(here.hear().await, "[\"three/set\", 4]");
@@ -158,11 +158,11 @@ fn bridge_check_tells_every_mistake_with_file_line_and_key_and_fails() {
     let told = String::from_utf8_lossy(&done.stderr);
     for expected in [
         "bad name.toml: the name of the file",
-        "house.toml:1: url: \"http\" is no scheme",
-        "house.toml:2: qos: unknown key",
-        "house.toml:1: rule: there is none",
-        "twice.toml:6: rule.filter: the rules of line 2 and line 6 would both carry \"a/b\" in",
-        "wild.toml:5: rule.remote_prefix: \"a/+/\" holds a wildcard",
+        "house.toml:1:7: url: \"http\" is no scheme",
+        "house.toml:2:1: qos: unknown key",
+        "house.toml:1:1: rule: there is none",
+        "twice.toml:6:1: rule.filter: the rules of line 2 and line 6 would both carry \"a/b\" in",
+        "wild.toml:5:17: rule.remote_prefix: \"a/+/\" holds a wildcard",
     ] {
         assert!(told.contains(expected), "{expected} in {told}");
     }

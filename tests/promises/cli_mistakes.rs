@@ -206,11 +206,11 @@ fn a_text_without_quotes_in_a_file_is_answered_with_the_line_to_write() {
     };
     assert_eq!(
         told("[server]\nlisten = 127.0.0.1:8080 # here\n"),
-        "FILE: line 2: a text is in quotes; write listen = \"127.0.0.1:8080\""
+        "FILE:2:10: a text is in quotes; write listen = \"127.0.0.1:8080\""
     );
     assert_eq!(
         told("[users]\nfile = /etc/users.toml\n"),
-        "FILE: line 2: a text is in quotes; write file = \"/etc/users.toml\""
+        "FILE:2:8: a text is in quotes; write file = \"/etc/users.toml\""
     );
     assert!(!told("password = s3cret!\n").contains("s3cret"));
 }

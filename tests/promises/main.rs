@@ -29,6 +29,7 @@ mod cli_terminal;
 mod diagnostics;
 mod doors;
 mod examples;
+mod files;
 mod handshakes;
 mod hostile;
 mod lines;

@@ -39,7 +39,7 @@ fn a_port_that_is_taken_is_told_with_the_key_and_what_to_do() {
 fn accounts_that_cannot_be_read_never_become_the_demo() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().to_str().unwrap();
-    assert_snapshot!(mistake(&["--users", path]).replace(path, "USERS"), @"clown-hub: USERS: the accounts cannot be read: Is a directory (os error 21); give the hub's user the right to read the file");
+    assert_snapshot!(mistake(&["--users", path]).replace(path, "USERS"), @"clown-hub: USERS: the file of the accounts cannot be read: it is no file but a folder; name the file in it");
     assert_snapshot!(mistake_in_users("", &[]), @r"
     clown-hub: accounts
     USERS:1:1: no user in this file: add [[user]] with a name and a password
@@ -54,7 +54,7 @@ fn every_mistake_in_the_accounts_is_told_with_its_line() {
     clown-hub: accounts
     USERS:4:14: user "anna", key subscribe: "a/#/b": '#' at byte 2 must be the last level
     USERS:5:12: user "anna", key publish: "x+": wildcard at byte 1 must be a whole level
-    USERS:6:1: user "anna", key "colour": unknown key, there are: name, password, publish, retain, subscribe
+    USERS:6:1: user "anna", key colour: unknown key; there are name, password, publish, retain, subscribe
     USERS:7:1: user "a/b", key password: is missing: run `clown-hub user hash`
     USERS:8:8: user "a/b", key name: must not contain '/'
     "#);

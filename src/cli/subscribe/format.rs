@@ -3,12 +3,23 @@
 
 use std::borrow::Cow;
 
+use clap::ValueEnum;
 use serde::Deserialize;
 
 use super::super::escape;
-use super::{Format, csv, pretty};
+use super::{csv, pretty};
 use crate::talk::Frame;
 use crate::talk::frame::encode;
+
+/// How a message is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "lower")]
+pub(super) enum Format {
+    Plain,
+    Json,
+    Pretty,
+    Csv,
+}
 
 /// Where lines go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

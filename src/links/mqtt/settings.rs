@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::packets::Version;
-use crate::links::small_file;
+use crate::operator::small_file;
 
 /// A broker, and who we are there.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -21,7 +21,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Message};
 
 use super::settings::MqttSettings;
-use crate::links::small_file;
+use crate::operator::small_file;
 
 /// The largest WebSocket message of a broker; a packet that is larger than it may be is passed over, up to here.
 pub const MOST_MESSAGE: usize = 32 << 20;

@@ -8,7 +8,7 @@ use crate::hub::TapeBounds;
 use crate::store;
 
 /// What the settings make of it; none where there is to be no store.
-pub(super) fn store_settings(settings: &config::Store) -> Option<store::Settings> {
+pub(super) fn settings(settings: &config::Store) -> Option<store::Settings> {
     let directory = match &settings.directory {
         Place::Off => return None,
         Place::Named(path) => path.clone(),

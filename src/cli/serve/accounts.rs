@@ -1,0 +1,26 @@
+//! The accounts that a hub starts with.
+
+use std::path::Path;
+
+use super::super::exit::OperatorError;
+use crate::access::{ACCOUNTS_BYTES, Accounts};
+use crate::operator::small_file::{self, Unreadable};
+
+/// Where accounts are looked for if nothing else is said, and the demo begins if they are not there. A file that was
+/// named has to be there: a misspelt name must not open the demo.
+pub(in crate::cli) const DEMO_WITHOUT: &str = "config/users.toml";
+
+/// The accounts of the file; the demo user where there is no file.
+pub(in crate::cli) fn accounts(file: &Path) -> Result<Accounts, OperatorError> {
+    let shown = file.display();
+    match small_file::text(file, ACCOUNTS_BYTES) {
+        Ok(text) => Accounts::parse(&text, &shown.to_string())
+            .map_err(|mistakes| OperatorError::list("accounts", &mistakes)),
+        Err(Unreadable::Missing) if file == Path::new(DEMO_WITHOUT) => Ok(Accounts::demo()),
+        Err(Unreadable::Missing) => Err(OperatorError::new(format!(
+            "{shown}: there is no such file; `clown-hub user add NAME --subscribe '#' --publish '#' --users {shown}` \
+             begins it, or leave users.file out to try the hub with the demo user"
+        ))),
+        Err(why) => Err(OperatorError::new(format!("{shown}: the file of the accounts {why}"))),
+    }
+}

@@ -1,0 +1,64 @@
+//! What each room gets of the configuration. A room knows no file and no key; this is the one place that maps them.
+
+use super::super::memory;
+use crate::config::Settings;
+use crate::connection::Patience;
+use crate::hub::{self, Bounds, Rates};
+use crate::{access, server};
+
+pub(super) fn hub(settings: &Settings) -> hub::Settings {
+    hub::Settings {
+        topic: settings.limits.topic,
+        filters: settings.limits.filters,
+        message_bytes: settings.limits.message_bytes,
+        longest_batch: settings.limits.batch,
+        outbox: Bounds {
+            messages: settings.outbox.messages,
+            bytes: settings.outbox.bytes,
+            hard_messages: settings.outbox.hard_messages,
+            hard_bytes: settings.outbox.hard_bytes,
+        },
+        retained_topics: settings.retained.topics,
+        retained_bytes: settings.retained.bytes as u64,
+        retain_always: settings.retained.always.clone(),
+        retain_never: settings.retained.never.clone(),
+        cached_routes: settings.routes.cached,
+        memory_bytes: settings.limits.memory_bytes.unwrap_or_else(memory::a_quarter),
+    }
+}
+
+pub(super) fn access(settings: &Settings) -> access::Settings {
+    let users = &settings.users;
+    access::Settings {
+        failures_per_minute: users.failures_per_minute,
+        remembered_logins: users.remembered_logins,
+        remember: users.remember,
+        web_sessions: users.web_sessions,
+        web_session: users.web_session,
+        tracked_failures: users.tracked_failures,
+        hashing_at_once: users.hashing_at_once,
+        waiting_logins: users.waiting_logins,
+    }
+}
+
+pub(super) fn server(settings: &Settings, is_demo: bool) -> server::Settings {
+    let (limits, diagnostics) = (&settings.limits, &settings.diagnostics);
+    server::Settings {
+        origins: settings.server.origins.clone(),
+        connections: limits.connections,
+        handshakes: limits.handshakes,
+        handshake: limits.handshake,
+        rates: Rates {
+            frames_per_second: limits.messages_per_second.map(std::num::NonZero::get),
+            bad_frames_per_minute: Some(limits.bad_frames_per_minute),
+        },
+        patience: Patience {
+            ping: limits.ping,
+            pong: limits.pong,
+            write: limits.write,
+            vanished: limits.vanished,
+        },
+        figures_every: settings.figures.every,
+        diagnostics: (is_demo || diagnostics.enabled).then_some(diagnostics.connections),
+    }
+}

@@ -1,0 +1,106 @@
+//! What is no TOML at all: where reading stopped, and the line that was meant where that is plain.
+
+use toml::de::{DeTable, Error};
+
+use super::mistake::{plain, quoted};
+use super::question::Tells;
+use super::value::Table;
+
+/// How many mistakes of syntax are told of one file; with more than that it was never meant to be TOML.
+const MOST_MISTAKES: usize = 20;
+
+/// The tree of a text; or its mistakes of syntax with the byte where each stands, at most one a line, since what
+/// follows on a line follows from that.
+///
+/// The name of a key is repeated only if `is_key` knows it: what stands before a `=` may be half of a URL with a
+/// password in it.
+pub(super) fn parse(
+    text: &str,
+    tells: Tells,
+    is_key: impl Fn(&str) -> bool,
+) -> Result<Table, Vec<(usize, String)>> {
+    let (table, mut errors) = DeTable::parse_recoverable(text);
+    if errors.is_empty() {
+        return Ok(Table::new(0, table.get_ref()));
+    }
+    errors.sort_by_key(start);
+    let mut mistakes: Vec<(usize, String)> = Vec::new();
+    for error in &errors {
+        let at = start(error);
+        let is_new_line = mistakes
+            .last()
+            .and_then(|(before, _)| text.get(*before..at))
+            .is_none_or(|between| between.contains('\n'));
+        if is_new_line && mistakes.len() < MOST_MISTAKES {
+            let (begins, line) = line(text, at);
+            // Only the message: the whole error quotes the line, which may hold a password.
+            mistakes.push(match in_quotes(line, tells, &is_key) {
+                Some((column, meant)) => (begins + column, meant),
+                None => (at, message(error)),
+            });
+        }
+    }
+    Err(mistakes)
+}
+
+fn start(error: &Error) -> usize {
+    error.span().unwrap_or_default().start
+}
+
+fn message(error: &Error) -> String {
+    plain(error.message().trim_end_matches(", expected nothing"))
+}
+
+/// The line with this byte in it, and where it begins.
+fn line(text: &str, at: usize) -> (usize, &str) {
+    let begins = text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1);
+    (begins, text.get(begins..).and_then(|rest| rest.lines().next()).unwrap_or_default())
+}
+
+/// The line as it was meant, where a text has no quotes, and where in it that text begins.
+fn in_quotes(line: &str, tells: Tells, is_key: impl Fn(&str) -> bool) -> Option<(usize, String)> {
+    let (key, rest) = line.split_once('=')?;
+    let column = line.len() - rest.trim_start().len();
+    let (key, value) = (key.trim(), rest.split(" #").next()?.trim());
+    let is_bare = !value.is_empty() && !value.contains(['"', '\'', '\\', '[', ']', '{', '}']);
+    if !is_bare || !is_key(key) || DeTable::parse(&format!("x = {value}")).is_ok() {
+        return None;
+    }
+    let value =
+        if tells == Tells::Values && value.len() <= 80 { quoted(value) } else { "\"…\"".to_owned() };
+    Some((column, format!("a text is in quotes; write {key} = {value}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(text: &str, tells: Tells) -> String {
+        let mistakes = parse(text, tells, |key| key == "listen").unwrap_err();
+        mistakes.iter().map(|(_, sentence)| sentence.as_str()).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn a_text_without_quotes_is_answered_with_the_line_to_write() {
+        for value in ["127.0.0.1:8080", "/etc/users.toml", "localhost:8080", "a/#", "house"] {
+            let told = told(&format!("[server]\n listen = {value} # here\n"), Tells::Values);
+            assert_eq!(told, format!("a text is in quotes; write listen = {value:?}"));
+        }
+    }
+
+    #[test]
+    fn what_may_be_a_secret_is_never_repeated() {
+        let texts =
+            ["listen = s3cret", "password = s3cret", "ws://anna:s3cret@hub?a=1", "s3cret", "x = \"s3cret"];
+        for text in texts {
+            let told = told(text, Tells::Kinds);
+            assert!(!told.contains("s3cret") && !told.is_empty(), "{told}");
+        }
+        assert!(!told("password = s3cret", Tells::Values).contains("s3cret"), "it is no key");
+    }
+
+    #[test]
+    fn of_many_lines_without_sense_the_first_twenty_are_told() {
+        assert_eq!(told(&"x\n".repeat(1000), Tells::Values).lines().count(), MOST_MISTAKES);
+    }
+}
