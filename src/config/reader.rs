@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use config::{Value, ValueKind};
 
-use super::settings::Place;
+use super::place::Place;
 use super::web_origin::WebOrigin;
 use crate::operator::{Found, Mistake, Tells, question, quoted};
 use crate::topic::{Base, Filter, Limits};

@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::place::Place;
 use super::reader::{Reader, Side};
 use super::web_origin::WebOrigin;
 use crate::operator::quoted;
@@ -140,18 +141,6 @@ pub struct Store {
     pub queue_bytes: usize,
     /// The largest that the file may get.
     pub bytes: u64,
-}
-
-/// Where the store is.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Place {
-    /// Where the system keeps the state of programs.
-    #[default]
-    Auto,
-    /// Here, relative to the current directory.
-    Named(PathBuf),
-    /// Nowhere.
-    Off,
 }
 
 /// When a publisher is answered who asks for it.

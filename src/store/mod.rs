@@ -12,52 +12,23 @@ mod head;
 pub mod log;
 mod names;
 mod opening;
+mod settings;
 mod tables;
 mod walk;
 mod writer;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::Thread;
-use std::time::Duration;
 
 use tokio::sync::oneshot;
 
 use folder::{Closed, Folder};
+pub use settings::{Durability, Settings};
 use writer::Writer;
 
-use crate::hub::{Hub, Tape, TapeBounds};
-
-/// What is set.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// Where the file is.
-    pub directory: PathBuf,
-    /// Whether the operator named it. If so, a hub that may not write there does not start.
-    pub is_named: bool,
-    /// When a publisher who asks is answered.
-    pub durability: Durability,
-    /// How often something is written.
-    pub write: Duration,
-    /// How often it is waited for until the medium has it.
-    pub sync: Duration,
-    /// The largest that the file may get.
-    pub bytes: u64,
-    /// What may wait to be written.
-    pub queue: TapeBounds,
-}
-
-/// What an answer to a publisher means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Durability {
-    /// The message is routed. It is written soon.
-    #[default]
-    Relaxed,
-    /// The message is on the disk.
-    Commit,
-}
+use crate::hub::{Hub, Tape};
 
 /// Why the hub does not start with this store.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
