@@ -38,11 +38,12 @@ pub(crate) struct Lines<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Lines<S> {
-    /// Takes over a stream, with the limit that holds before the sign-in.
-    pub(crate) fn new(stream: S) -> Self {
+    /// Takes over a stream. No line may be longer than `limit`, and none that comes before the sign-in than what is kept
+    /// then.
+    pub(crate) fn new(stream: S, limit: usize) -> Self {
         Self {
             stream: Outgoing::new(stream),
-            limit: BEFORE_SIGN_IN,
+            limit: limit.min(BEFORE_SIGN_IN),
             buffer: Vec::new(),
             start: 0,
             searched: 0,
@@ -181,8 +182,7 @@ mod tests {
 
     async fn read(input: &'static [u8], limit: usize) -> Vec<Result<String, Ending>> {
         let (here, mut there) = duplex(7);
-        let mut lines = Lines::new(here);
-        lines.set_limit(limit);
+        let mut lines = Lines::new(here, limit);
         let write = async move {
             let _ = there.write_all(input).await;
         };

@@ -99,10 +99,11 @@ struct Connection<W> {
     writing: Writing,
     /// How long a write may make no progress.
     write_patience: Duration,
-    /// When a batch that is being collected is to be sent.
-    batch_due: Option<Instant>,
-    /// When the client may have more last values looked up.
-    look_up_due: Option<Instant>,
+    /// When the outbox is to be looked at, although nothing comes: a batch is to be sent, or the client may have more last
+    /// values looked up.
+    due: Option<Instant>,
+    /// Whether that is for a batch.
+    collects: bool,
     /// Whether it is the others' turn.
     pauses: bool,
     /// What is left of a message with more frames than one turn takes.
@@ -125,8 +126,8 @@ impl<W: Wire> Connection<W> {
             heartbeat: Heartbeat::new(patience.ping, patience.pong, Instant::now()),
             writing: Writing::Idle,
             write_patience: patience.write,
-            batch_due: None,
-            look_up_due: None,
+            due: None,
+            collects: false,
             pauses: false,
             unfinished: None,
             told: 0,
@@ -176,7 +177,7 @@ impl<W: Wire> Connection<W> {
             watch.ring_after_the_others();
         }
         // Silence only puts off what the clock was set for.
-        if has_rung || !self.writing.is_idle() || self.due().is_some() {
+        if has_rung || !self.writing.is_idle() || self.due.is_some() {
             self.look_at_the_clock(watch, &mut turn, cx)?;
         } else if was_answered {
             watch.put_off(self.next_check());
@@ -290,18 +291,18 @@ impl<W: Wire> Connection<W> {
 
     /// Moves what waits in the outbox to the wire, or begins to collect a batch. Says whether to look again.
     fn look_into_the_outbox(&mut self) -> Result<Drained, Ending> {
-        let until = match (self.writing.is_idle(), self.session.is_open(), self.batch_due) {
+        let until = match (self.writing.is_idle(), self.session.is_open(), self.collects) {
             (false, ..) => Until::Overflow,
             (true, false, _) => Until::Urgent,
-            (true, true, Some(_)) => Until::Pressing,
-            (true, true, None) => Until::Something,
+            (true, true, true) => Until::Pressing,
+            (true, true, false) => Until::Something,
         };
         let batch = self.session.batch();
         match self.session.outbox().look(until) {
             None => Ok(Drained::Everything),
             Some(Found::Overflow) => Err(self.given_up()),
-            Some(Found::Something) if !batch.is_zero() && self.batch_due.is_none() => {
-                self.batch_due = Some(Instant::now() + batch);
+            Some(Found::Something) if !batch.is_zero() && !self.collects => {
+                (self.due, self.collects) = (Some(Instant::now() + batch), true);
                 Ok(Drained::More)
             }
             Some(Found::Something | Found::Urgent) => Ok(self.take_out()),
@@ -354,8 +355,8 @@ impl<W: Wire> Connection<W> {
 
     /// Who no longer wants batches gets what was collected.
     fn note_batch(&mut self) {
-        if self.session.batch().is_zero() {
-            self.batch_due = None;
+        if self.session.batch().is_zero() && std::mem::take(&mut self.collects) {
+            self.due = None;
         }
     }
 
@@ -363,7 +364,7 @@ impl<W: Wire> Connection<W> {
     fn take_out(&mut self) -> Drained {
         let now = Moment::now();
         let wire = &mut self.wire;
-        (self.batch_due, self.look_up_due) = (None, None);
+        (self.due, self.collects) = (None, false);
         let drained = if self.session.batch().is_zero() {
             self.session.drain(WRITE, now, &mut |pieces| wire.frame(pieces))
         } else {
@@ -372,22 +373,19 @@ impl<W: Wire> Connection<W> {
             drained
         };
         match drained {
-            Drained::More if !self.session.batch().is_zero() => self.batch_due = Some(Instant::now()),
-            Drained::Later(wait) if !wait.is_zero() => self.look_up_due = Some(Instant::now() + wait),
+            Drained::More if !self.session.batch().is_zero() => {
+                (self.due, self.collects) = (Some(Instant::now()), true);
+            }
+            Drained::Later(wait) if !wait.is_zero() => self.due = Some(Instant::now() + wait),
             Drained::Later(_) | Drained::More | Drained::Everything => {}
         }
         drained
     }
 
-    /// When the outbox is to be looked at, although nothing comes.
-    fn due(&self) -> Option<Instant> {
-        self.batch_due.or(self.look_up_due)
-    }
-
     /// When the clock is to be looked at, if nothing happens until then.
     fn next_check(&self) -> Instant {
         let silence = self.heartbeat.due();
-        match (self.writing.stuck_at(self.write_patience), self.due()) {
+        match (self.writing.stuck_at(self.write_patience), self.due) {
             (Some(stuck), _) => silence.min(stuck),
             (None, Some(due)) => silence.min(due),
             (None, None) => silence,
@@ -399,7 +397,7 @@ impl<W: Wire> Connection<W> {
         if self.writing.stuck_at(self.write_patience).is_some_and(|stuck| now >= stuck) {
             return Err(Ending::Stuck);
         }
-        if self.writing.is_idle() && self.due().is_some_and(|due| now >= due) {
+        if self.writing.is_idle() && self.due.is_some_and(|due| now >= due) {
             self.take_out();
             self.writing.want();
         }

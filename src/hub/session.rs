@@ -78,7 +78,7 @@ pub enum Drained {
 }
 
 /// So many steps are taken for one session before others have their turn: less than a millisecond.
-const TURN: usize = 8192;
+const TURN: u32 = 8192;
 
 /// Filters that may be remembered for look-ups that are under way, as a multiple of those that a session may hold.
 const REMEMBERED: usize = 3;
@@ -106,7 +106,7 @@ pub struct Session {
     /// The last values that are still to be looked up.
     pub(super) look_ups: Option<Box<LookUps>>,
     /// Steps that were taken since others had their turn.
-    turn: usize,
+    turn: u32,
     pub(super) wishes: Wishes,
     pub(super) opened: bool,
     will: Option<Will>,
@@ -290,7 +290,7 @@ impl Session {
 
     fn look_up(&mut self, generation: Generation) -> Progress {
         let Some(look_ups) = &mut self.look_ups else { return Progress::Done };
-        let steps = TURN.saturating_sub(self.turn);
+        let steps = TURN.saturating_sub(self.turn) as usize;
         let progress = self.hub.with_index(|index| look_ups.go_on(generation, index, steps));
         if look_ups.are_done() {
             self.look_ups = None;
@@ -298,7 +298,7 @@ impl Session {
         if let Progress::Went { steps, found } = progress {
             let work = steps + found * A_LAST_VALUE;
             self.allowance.took(work);
-            self.turn += work;
+            self.turn = self.turn.saturating_add(u32::try_from(work).unwrap_or(u32::MAX));
         }
         progress
     }

@@ -46,14 +46,14 @@ pub(super) struct Credentials {
     pub(super) password: String,
 }
 
-/// Reads the first line, or its beginning where it is long. Blank lines before it are nothing.
-pub(super) async fn first_line<S>(wire: &mut Lines<S>) -> Result<FirstLine, Ending>
+/// Reads the first line, or its beginning where it is long and not longer than `longest` allows. Blank lines before it are nothing.
+pub(super) async fn first_line<S>(wire: &mut Lines<S>, longest: usize) -> Result<FirstLine, Ending>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
     match next_line(wire).await {
         Ok(line) => Ok(FirstLine::Whole(line)),
-        Err(Ending::TooBig { .. }) => match Credentials::begun(wire.begun()) {
+        Err(Ending::TooBig { limit }) if limit < longest => match Credentials::begun(wire.begun()) {
             Some(credentials) => Ok(FirstLine::Begun(credentials)),
             None => Err(Ending::NotSignedIn(
                 format!("user and password must stand in the first {BEFORE_SIGN_IN} bytes of the first line")
@@ -203,13 +203,15 @@ mod tests {
     #[tokio::test]
     async fn before_the_sign_in_only_the_beginning_of_a_line_is_read() {
         let (here, mut there) = duplex(1 << 20);
-        let mut wire = Lines::new(here);
+        let mut wire = Lines::new(here, 1 << 20);
         let filters = vec!["\"some/filter/#\""; 2000].join(",");
         let line = format!(
             r#"["clown.talk/-/config/set", {{"user": "u", "password": "p", "filters": [{filters}]}}]"#
         );
         there.write_all(format!("\n{line}\n[\"next\", 1]\n").as_bytes()).await.unwrap();
-        let Ok(FirstLine::Begun(credentials)) = first_line(&mut wire).await else { panic!("it is long") };
+        let Ok(FirstLine::Begun(credentials)) = first_line(&mut wire, 1 << 20).await else {
+            panic!("it is long")
+        };
         assert_eq!(credentials, Credentials { user: "u".into(), password: "p".into() });
         assert!(wire.held() <= 2 * BEFORE_SIGN_IN, "{}", wire.held());
         assert_eq!(rest_of_first_line(&mut wire, 1 << 20).await, Ok(line));
@@ -219,9 +221,9 @@ mod tests {
     #[tokio::test]
     async fn a_long_first_line_without_a_name_is_refused_before_it_is_read() {
         let (here, mut there) = duplex(1 << 20);
-        let mut wire = Lines::new(here);
+        let mut wire = Lines::new(here, 1 << 20);
         there.write_all(&vec![b'['; 1 << 19]).await.unwrap();
-        assert!(matches!(first_line(&mut wire).await, Err(Ending::NotSignedIn(_))));
+        assert!(matches!(first_line(&mut wire, 1 << 20).await, Err(Ending::NotSignedIn(_))));
         assert!(wire.held() <= 2 * BEFORE_SIGN_IN, "{}", wire.held());
     }
 }

@@ -26,7 +26,7 @@ pub(super) const FULL: &[u8] =
 pub(super) async fn serve(app: Arc<App>, stream: TcpStream, place: Place) {
     /// The kernel's keep-alive does the asking; the hub has no ping on a byte stream.
     const NEVER: Duration = Duration::from_hours(87600);
-    let mut wire = Lines::new(stream);
+    let mut wire = Lines::new(stream, app.hub.settings().message_bytes);
     let greeted = tokio::select! {
         greeted = timeout(app.settings.handshake, greet(&app, &mut wire, &place)) => greeted,
         () = app.shutdown.drain().cancelled() => Ok(Err(Ending::ShuttingDown)),
@@ -56,7 +56,7 @@ async fn greet(
     place: &Place,
 ) -> Result<(Session, CancellationToken), Ending> {
     let message_bytes = app.hub.settings().message_bytes;
-    let (line, hello, signed_in) = match hello::first_line(wire).await? {
+    let (line, hello, signed_in) = match hello::first_line(wire, message_bytes).await? {
         FirstLine::Whole(line) => {
             let hello = Hello::parse(&line)?;
             let signed_in = sign_in(app, place, &hello.user, &hello.password).await?;

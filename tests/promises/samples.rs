@@ -89,10 +89,6 @@ async fn states(client: &mut Client) -> [Value; 2] {
 async fn what_is_no_frame_is_answered_and_what_the_bridge_cannot_use_leaves_it_silent_and_as_it_was() {
     let hub = Hub::with(&["simulator.run=on", "simulator.towers=0"]);
     let path = "/auth/clown-talk-server_nodes_bridge_0";
-    // The node says how it stands when it comes; only after that are its words answers.
-    let mut early = Client::open(&hub, path, r#"{"filters": ["relay/i2c0-3b", "led/-"]}"#).await;
-    early.two().await;
-    early.two().await;
     let filters = r#"{"filters": ["relay/i2c0-3b", "led/-", "+/+/config/+"], "retained": false}"#;
     let mut client = Client::open(&hub, path, filters).await;
     let mut other = Client::open(&hub, path, r##"{"filters": ["#"], "retained": false}"##).await;
@@ -114,6 +110,12 @@ async fn what_is_no_frame_is_answered_and_what_the_bridge_cannot_use_leaves_it_s
                 }
             }
             routed += 1;
+            if expected.len() == 3 {
+                // What the bridge of 2017 refused is a command here: the hub keeps the options to itself.
+                assert_eq!(client.two().await, [json!("relay/i2c0-3b"), json!({"state": true})]);
+                client.say(r#"["relay/i2c0-3b/set", {"state": false}]"#).await;
+                assert_eq!(client.two().await, [json!("relay/i2c0-3b"), json!({"state": false})]);
+            }
         } else {
             let answer = client.asks(line, "publish/error").await;
             assert!(answer["at"].is_u64(), "{answer}");
