@@ -425,6 +425,10 @@ impl Writer {
     fn finish(&mut self) {
         let began = Instant::now();
         self.take();
+        if self.tables.is_some() {
+            // What is written into a file that nobody finds any more is lost.
+            self.look_for_the_file(began);
+        }
         while self.tables.is_some() && self.walk.is_wanted() && began.elapsed() < LAST_WALK {
             self.walk.go_on(&self.hub, &self.names, &mut self.batch);
             if self.batch.bytes() >= LARGE {
