@@ -90,6 +90,16 @@ impl Names {
         }
     }
 
+    /// Whether there are topics that nothing speaks of.
+    pub(super) fn has_orphans(&self) -> bool {
+        !self.orphans.is_empty()
+    }
+
+    /// Makes room for so many topics more.
+    pub(super) fn reserve(&mut self, topics: usize) {
+        self.topics.reserve(topics);
+    }
+
     /// The next orphans.
     pub(super) fn orphans(&self, most: usize) -> impl Iterator<Item = u64> {
         self.orphans.keys().take(most).copied()

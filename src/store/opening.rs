@@ -307,6 +307,7 @@ impl Reading<'_> {
         for (id, user) in self.users.drain() {
             names.put_user(user, id);
         }
+        names.reserve(self.topics.len());
         for (id, topic, has_value) in self.topics.drain(..) {
             if let Some(topic) = &topic {
                 names.put_topic(topic.clone(), id);

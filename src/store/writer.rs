@@ -6,7 +6,6 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -16,6 +15,10 @@ use super::head::Head;
 use super::log::{self, milliseconds};
 use super::names::Names;
 use super::opening::{self, Opened, Use};
+use super::pace::{
+    FIRST_WAIT, LARGE, LAST_WALK, LIFE, LOG_BYTES, LONGEST_WAIT, LOOK, SLICE, SLICE_OF_LOG, TICK,
+    TICK_OF_COMMIT, TICK_OF_DUTY,
+};
 use super::settings::{Durability, Settings};
 use super::tables::{Fault, Life, Tables};
 use super::walk::Walk;
@@ -23,25 +26,6 @@ use crate::backoff::Backoff;
 use crate::hub::{Hub, Tape};
 use crate::moment::Moment;
 use crate::seldom::Seldom;
-
-/// How often it comes by: under `relaxed`, and where somebody may wait for the disk.
-const TICK: Duration = Duration::from_millis(50);
-const TICK_OF_COMMIT: Duration = Duration::from_millis(10);
-/// What is written before its time, so that it need not be held in memory.
-const LARGE: usize = 4 << 20;
-/// The log is settled when it has so many bytes.
-const LOG_BYTES: u64 = 8 << 20;
-/// What is done of the other duties in one transaction: a few milliseconds' worth.
-const SLICE: usize = 500;
-const SLICE_OF_LOG: usize = 64;
-/// How often it is looked whether the file is still there, and when the hub's last sign of life is written.
-const LOOK: Duration = Duration::from_secs(1);
-const LIFE: Duration = Duration::from_secs(10);
-/// Waits between attempts where the disk does not take anything.
-const FIRST_WAIT: Duration = Duration::from_secs(1);
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
-/// How long the end waits for values that are to be gone through once more.
-const LAST_WALK: Duration = Duration::from_secs(3);
 
 const ON: u64 = 1;
 const BEHIND: u64 = 2;
@@ -146,7 +130,7 @@ impl Writer {
         };
         while !end.load(Ordering::Acquire) {
             self.come_by(Instant::now());
-            std::thread::park_timeout(tick);
+            std::thread::park_timeout(if self.has_duty() { tick.min(TICK_OF_DUTY) } else { tick });
         }
         self.finish();
     }
@@ -197,12 +181,18 @@ impl Writer {
         let is_time = now.duration_since(self.written) >= self.settings.write;
         let is_due =
             self.batch.is_asked_for() || self.batch.bytes() >= LARGE || (is_time && (!self.batch.is_empty()));
-        let is_duty = self.head.is_settling() || self.names.orphans(1).next().is_some();
+        let is_duty = self.head.is_settling() || self.names.has_orphans();
         let sync = self.batch.is_asked_for()
             || self.unsynced.is_some_and(|since| now.duration_since(since) >= self.settings.sync);
         if is_due || is_duty || sync {
             self.write(now, is_due, sync, false);
         }
+    }
+
+    /// Whether there is more to do than what was said just now.
+    fn has_duty(&self) -> bool {
+        let is_behind = self.head.is_settling() || self.walk.is_wanted() || self.names.has_orphans();
+        self.tables.is_some() && is_behind
     }
 
     /// One transaction: what waits, if it is due, and a slice of the other duties.
