@@ -80,7 +80,7 @@ impl tracing::Subscriber for Lines {
         struct Fields(String);
         impl tracing::field::Visit for Fields {
             fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
-                self.0 += &format!(" {field}={value:?}");
+                self.0.extend([" ", field.name(), "=", &format!("{value:?}")]);
             }
         }
         let mut fields = Fields(String::new());
