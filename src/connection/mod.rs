@@ -447,8 +447,11 @@ impl<W: Wire> Connection<W> {
         Ok(())
     }
 
-    /// Who no longer wants batches gets what was collected.
+    /// Who no longer wants batches gets what was collected. Who asked for much work has had its turn.
     fn note_batch(&mut self) {
+        if self.session.end_turn() {
+            self.turn = TURN;
+        }
         if self.session.batch().is_zero() {
             self.batch_due = None;
         }
