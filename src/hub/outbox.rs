@@ -450,7 +450,15 @@ impl Outbox {
     }
 
     /// Nothing is left out without a counter and a line in the log.
+    #[inline]
     pub(super) fn account(&self, inside: &mut Inside, offered: Offered, topic: &str) {
+        if offered != Offered::Queued {
+            self.account_for_loss(inside, offered, topic);
+        }
+    }
+
+    #[cold]
+    fn account_for_loss(&self, inside: &mut Inside, offered: Offered, topic: &str) {
         match offered {
             Offered::Queued => {}
             // Between the overflow, which is in the log, and the end of the connection.
