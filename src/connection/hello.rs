@@ -63,14 +63,16 @@ pub(crate) struct Credentials {
     pub(crate) password: String,
 }
 
-/// Reads the first line, or its beginning where it is long. Blank lines before it are nothing.
-pub(crate) async fn first_line<S>(wire: &mut Lines<S>) -> Result<FirstLine, Ending>
+/// Reads the first line, or its beginning where it is long. No line may be longer than `limit`. Blank lines before it are
+/// nothing.
+pub(crate) async fn first_line<S>(wire: &mut Lines<S>, limit: usize) -> Result<FirstLine, Ending>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
+    wire.set_limit(BEFORE_SIGN_IN.min(limit));
     match next_line(wire).await {
         Ok(line) => Ok(FirstLine::Whole(line)),
-        Err(Ending::TooBig { .. }) => match Credentials::begun(wire.begun()) {
+        Err(Ending::TooBig { .. }) if limit > BEFORE_SIGN_IN => match Credentials::begun(wire.begun()) {
             Some(credentials) => Ok(FirstLine::Begun(credentials)),
             None => Err(Ending::NotSignedIn(
                 format!("user and password must stand in the first {BEFORE_SIGN_IN} bytes of the first line")
@@ -233,7 +235,9 @@ mod tests {
             r#"["clown.talk/-/config/set", {{"user": "u", "password": "p", "filters": [{filters}]}}]"#
         );
         there.write_all(format!("\n{line}\n[\"next\", 1]\n").as_bytes()).await.unwrap();
-        let Ok(FirstLine::Begun(credentials)) = first_line(&mut wire).await else { panic!("it is long") };
+        let Ok(FirstLine::Begun(credentials)) = first_line(&mut wire, 1 << 20).await else {
+            panic!("it is long")
+        };
         assert_eq!(credentials, Credentials { user: "u".into(), password: "p".into() });
         assert!(wire.held() <= 2 * BEFORE_SIGN_IN, "{}", wire.held());
         assert_eq!(rest_of_first_line(&mut wire, 1 << 20).await, Ok(line));
@@ -245,7 +249,7 @@ mod tests {
         let (here, mut there) = duplex(1 << 20);
         let mut wire = Lines::new(here);
         there.write_all(&vec![b'['; 1 << 19]).await.unwrap();
-        assert!(matches!(first_line(&mut wire).await, Err(Ending::NotSignedIn(_))));
+        assert!(matches!(first_line(&mut wire, 1 << 20).await, Err(Ending::NotSignedIn(_))));
         assert!(wire.held() <= 2 * BEFORE_SIGN_IN, "{}", wire.held());
     }
 }

@@ -316,7 +316,7 @@ async fn greet(
 ) -> Result<(crate::hub::Session, Option<OwnedSemaphorePermit>), Ending> {
     let refuse = |why: &'static str| Ending::NotSignedIn(why.into());
     let message_bytes = app.hub.settings().message_bytes;
-    let (line, hello, user) = match connection::first_line(wire).await? {
+    let (line, hello, user) = match connection::first_line(wire, message_bytes).await? {
         FirstLine::Whole(line) => {
             let hello = Hello::parse(&line)?;
             let user = sign_in(app, visit, &hello.user, &hello.password).await?;
