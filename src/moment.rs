@@ -47,7 +47,8 @@ impl Steady {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment {
     steady: Steady,
-    wall: SystemTime,
+    /// Nanoseconds since 1970.
+    wall: u64,
 }
 
 impl Moment {
@@ -55,8 +56,7 @@ impl Moment {
     pub fn now() -> Self {
         let (instant, steady) = *START;
         let steady = steady.after(instant.elapsed());
-        let wall = steady.0.saturating_add_signed(AHEAD.load(Ordering::Relaxed));
-        Self { steady, wall: SystemTime::UNIX_EPOCH + Duration::from_nanos(wall) }
+        Self { steady, wall: steady.0.saturating_add_signed(AHEAD.load(Ordering::Relaxed)) }
     }
 
     /// For measuring how long things take.
@@ -67,19 +67,20 @@ impl Moment {
     /// The same moment, with the clock on the wall set otherwise.
     #[cfg(test)]
     pub(crate) fn with_wall(self, wall: SystemTime) -> Self {
-        Self { wall, ..self }
+        Self { wall: Steady::since_1970(wall).0, ..self }
     }
 
     /// For telling when something was.
     pub fn wall(self) -> SystemTime {
-        self.wall
+        SystemTime::UNIX_EPOCH + Duration::from_nanos(self.wall)
     }
 }
 
 /// Both clocks agree: for whoever has no other clock, such as a test.
 impl From<SystemTime> for Moment {
     fn from(wall: SystemTime) -> Self {
-        Self { steady: Steady::since_1970(wall), wall }
+        let steady = Steady::since_1970(wall);
+        Self { steady, wall: steady.0 }
     }
 }
 

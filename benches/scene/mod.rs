@@ -3,15 +3,16 @@
 
 #![allow(dead_code, reason = "each of the programs that share this needs another part of it")]
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::SystemTime;
 
 use clown_hub::hub::trie::Trie;
 use clown_hub::hub::{Client, Drained, Hub, Rates, Rights, Session, Settings, Side};
+use clown_hub::moment::Moment;
 use clown_hub::topic::Base;
 
-/// Time stands still.
-pub(crate) const NOW: SystemTime = SystemTime::UNIX_EPOCH;
+/// Time stands still. Whoever reads a socket has looked at the clock before.
+pub(crate) static NOW: LazyLock<Moment> = LazyLock::new(|| SystemTime::UNIX_EPOCH.into());
 
 /// As much as an edge takes at once.
 const BYTES_A_WRITE: usize = 64 * 1024;
@@ -25,14 +26,14 @@ const FILTERS_A_READER: usize = 1_000;
 /// A hub that keeps whatever it is told.
 pub(crate) fn hub() -> Arc<Hub> {
     let settings = Settings { retained_topics: usize::MAX, retained_bytes: u64::MAX, ..Settings::default() };
-    Hub::new(settings, NOW)
+    Hub::new(settings, *NOW)
 }
 
 /// A client that may do everything and has said nothing yet.
 pub(crate) fn client(hub: &Arc<Hub>, base: &str, side: Side) -> Session {
     let base = Base::parse(base, &hub.settings().topic).unwrap();
     let rights = Arc::new(Rights::everything());
-    hub.connect(Client { user: "bench".into(), rights, base, side, rates: Rates::UNLIMITED }, NOW)
+    hub.connect(Client { user: "bench".into(), rights, base, side, rates: Rates::UNLIMITED }, *NOW)
 }
 
 /// A dashboard that has named its filters and has heard the welcome.
@@ -53,7 +54,7 @@ pub(crate) fn audience(hub: &Arc<Hub>, count: usize) -> Vec<Session> {
 
 /// A client says something.
 pub(crate) fn say(session: &mut Session, text: &str) {
-    session.receive(text, NOW).unwrap();
+    session.receive(text, *NOW).unwrap();
 }
 
 /// Takes everything that waits, as one write after the other. Returns how many frames there were.
@@ -61,7 +62,7 @@ pub(crate) fn drain(session: &mut Session, buffer: &mut Vec<u8>) -> usize {
     let mut frames = 0;
     loop {
         buffer.clear();
-        let drained = session.drain(BYTES_A_WRITE, NOW, &mut |pieces| {
+        let drained = session.drain(BYTES_A_WRITE, *NOW, &mut |pieces| {
             frames += 1;
             for piece in pieces {
                 buffer.extend_from_slice(piece);

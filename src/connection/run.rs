@@ -337,7 +337,7 @@ impl<W: Wire> Connection<W> {
             let rest = text.get(text.len() - frames.left()..).unwrap_or_default().to_owned();
             self.unfinished = Some(Box::new(Unfinished { text: rest, at: 0 }));
         }
-        self.note_batch();
+        self.note_what_was_asked(turn);
         Ok(())
     }
 
@@ -349,12 +349,15 @@ impl<W: Wire> Connection<W> {
         } else {
             self.unfinished = None;
         }
-        self.note_batch();
+        self.note_what_was_asked(turn);
         Ok(())
     }
 
-    /// Who no longer wants batches gets what was collected.
-    fn note_batch(&mut self) {
+    /// Who no longer wants batches gets what was collected. Who asked for much work has had its turn.
+    fn note_what_was_asked(&mut self, turn: &mut Turn) {
+        if self.session.end_turn() {
+            turn.give_up();
+        }
         if self.session.batch().is_zero() && std::mem::take(&mut self.collects) {
             self.due = None;
         }

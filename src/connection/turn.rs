@@ -47,7 +47,7 @@ impl Turn {
 
     /// Whether no more may be taken from the client.
     pub(crate) fn has_taken_enough(&self) -> bool {
-        self.frames >= FRAMES || self.bytes >= BYTES
+        self.is_given_up || self.frames >= FRAMES || self.bytes >= BYTES
     }
 
     /// Whether no more may be written to it.
@@ -57,7 +57,7 @@ impl Turn {
 
     /// Whether it is the others' turn.
     pub(crate) fn is_over(&self) -> bool {
-        self.is_given_up || self.has_taken_enough() || self.has_written_enough()
+        self.has_taken_enough() || self.has_written_enough()
     }
 }
 

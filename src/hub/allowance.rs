@@ -54,14 +54,14 @@ impl fmt::Display for Excess {
     }
 }
 
-/// Taking a frame is as much work as so many steps. A step is a place in the store that is looked at, about 30 ns.
+/// Taking a frame is as much work as so many steps. A step is a place in the store that is looked at, about 50 ns.
 pub(super) const STEPS_A_FRAME: u32 = 64;
 
 /// What one last value is that is sent, beside the places that were looked at for it.
 pub(super) const A_LAST_VALUE: usize = 8;
 
 /// What a filter is that a request names or that the client holds: it is read, checked and looked for.
-pub(super) const A_FILTER: usize = 16;
+pub(super) const A_FILTER: usize = 32;
 
 /// A look-up may go over what is left as long as it finds a last value for each so many steps.
 const STEPS_A_VALUE: usize = 32;

@@ -17,7 +17,7 @@ use super::figures::Figures;
 use super::outbox::{Outbox, SessionId};
 
 /// What a connection may hold without being counted. At least a step.
-const FREE: usize = 4 * 1024;
+pub(super) const FREE: usize = 4 * 1024;
 
 /// A change that is smaller is not told.
 pub(super) const STEP: usize = 4 * 1024;

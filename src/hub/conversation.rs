@@ -24,11 +24,13 @@ impl Session {
     /// Takes one message of the client: a frame, or several separated by line feeds. Whatever is wrong with one is
     /// answered and harms no other. An error means that the client has sent too much and is to be disconnected.
     pub fn receive(&mut self, message: &str, now: impl Into<Moment>) -> Result<(), Excess> {
-        self.receive_some(&mut Frames::of(message), usize::MAX, now).map(drop)
+        let (mut frames, now) = (Frames::of(message), now.into());
+        while self.receive_some(&mut frames, usize::MAX, now)? {}
+        Ok(())
     }
 
     /// As [`receive`](Self::receive), but takes `most` frames at a time, so that one message of thousands need not
-    /// keep everybody waiting. Returns whether there may be more.
+    /// keep everybody waiting; fewer where they are much work. Returns whether there may be more.
     pub fn receive_some(
         &mut self,
         frames: &mut Frames<'_>,
@@ -49,6 +51,9 @@ impl Session {
                         now,
                     )?;
                 }
+            }
+            if self.is_turn_over() {
+                break;
             }
         }
         Ok(!frames.is_done())

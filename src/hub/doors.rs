@@ -80,6 +80,7 @@ pub enum NotSubscribed {
 impl Session {
     /// Publishes a message, which does not come back to this session unless it asked for echo. Returns what became of
     /// it.
+    #[inline]
     pub fn publish(&self, message: Message<'_>, now: impl Into<Moment>) -> Result<Retention, Refusal> {
         self.publish_and_ask(message, now, None).map(|(retention, _)| retention)
     }
@@ -107,23 +108,29 @@ impl Session {
         Ok((retention, promise))
     }
 
+    #[inline]
     fn check_rights(&self, topic: &Topic, retains: bool) -> Result<(), Refusal> {
-        let refusal = match (self.may_publish(topic), retains && !self.client.rights.retain) {
-            (true, false) => return Ok(()),
-            (false, _) => Refusal::MayNotPublish,
-            (true, true) => Refusal::MayNotRetain,
-        };
+        match (self.may_publish(topic), retains && !self.client.rights.retain) {
+            (true, false) => Ok(()),
+            (false, _) => Err(self.refuse(topic, Refusal::MayNotPublish)),
+            (true, true) => Err(self.refuse(topic, Refusal::MayNotRetain)),
+        }
+    }
+
+    #[cold]
+    fn refuse(&self, topic: &Topic, refusal: Refusal) -> Refusal {
         self.hub.figures.forbidden.add(1);
         if let Some(times) = NOT_PUBLISHED.again(&self.client.user) {
             let (client, user) = (self.name(), &self.client.user);
             tracing::info!(%client, %user, ?topic, reason = %refusal, %times, "message is not allowed");
         }
-        Err(refusal)
+        refusal
     }
 
     /// The user's rights, less the hub's own topics, which are nobody's to write.
+    #[inline]
     pub(super) fn may_publish(&self, topic: &Topic) -> bool {
-        topic.levels().next() != Some("$SYS") && self.client.rights.may_publish(topic)
+        !is_of_the_hub(topic) && self.client.rights.may_publish(topic)
     }
 
     /// Takes these filters in place of the ones held, and brings the last values of all that they name, if they are
@@ -161,4 +168,9 @@ impl Session {
         }
         Err(NotSubscribed::Forbidden(forbidden.into_iter().map(|(number, _)| number).collect()))
     }
+}
+
+/// Whether nobody but the hub writes this topic: `$SYS` and what is below it.
+pub(super) fn is_of_the_hub(topic: &Topic) -> bool {
+    topic.as_str().strip_prefix("$SYS").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

@@ -39,7 +39,7 @@ impl LastValue {
             self.from = Arc::clone(&message.from);
         }
         let since = message.time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        self.time = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+        self.time = since.as_secs().saturating_mul(1000).saturating_add(since.subsec_millis().into());
         self.number = message.number;
         let is_usual = message.kind == Kind::Reading && message.extras().is_none();
         self.rest =

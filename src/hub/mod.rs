@@ -120,6 +120,15 @@ const LEVEL_COST: u64 = 120;
 
 static FULL: Seldom = Seldom::new();
 
+/// A full store is one fault, not one a message.
+#[cold]
+fn tell_full(channel: &Channel, message: &Publication, figures: &Figures) {
+    if let Some(times) = FULL.again("") {
+        tracing::warn!(topic = ?channel.topic, from = %message.from, refused = figures.retained_refused.value(), %times,
+            "the store of last values is full: raise retained.topics or retained.bytes");
+    }
+}
+
 /// What is to become of a message once it is routed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retention {
@@ -273,12 +282,7 @@ impl Hub {
             Retention::Keep => {
                 self.forget(channel, state);
                 self.figures.retained_refused.add(1);
-                // A full store is one fault, not one a message.
-                if let Some(times) = FULL.again("") {
-                    let refused = self.figures.retained_refused.value();
-                    tracing::warn!(topic = ?channel.topic, from = %message.from, refused, %times,
-                        "the store of last values is full: raise retained.topics or retained.bytes");
-                }
+                tell_full(channel, message, &self.figures);
                 Err(StoreFull)
             }
         }

@@ -44,11 +44,9 @@ pub struct Outbox {
     myself: Weak<Outbox>,
 }
 
-/// What the budget knows of one reader.
+/// What the budget knows of one reader that has held more than a step.
 #[derive(Debug, Default)]
 struct Held {
-    /// What the queue weighed when it was looked at last.
-    weight: usize,
     /// The bytes of its frames then.
     bytes: usize,
     /// This reader's part of them: what others hold as well is divided.
@@ -81,7 +79,10 @@ pub(super) struct Inside {
     is_asleep: bool,
     /// What keeps the last values whose turn it is.
     pub(super) pause: Pause,
-    held: Held,
+    /// What the queue weighed when it was looked at last.
+    weighed: usize,
+    /// What it was found to hold then; an idle reader has no such book.
+    held: Option<Box<Held>>,
 }
 
 /// Why the last values whose turn it is do not come now.
@@ -96,6 +97,11 @@ pub(super) enum Pause {
 }
 
 impl Inside {
+    /// What the reader held when it was cut off.
+    fn cut_off(&self) -> Option<usize> {
+        self.held.as_ref().and_then(|held| held.cut_off)
+    }
+
     /// Tells the reader, once for each time that it found nothing.
     fn wake(&mut self) {
         if std::mem::take(&mut self.is_asleep) {
@@ -161,7 +167,8 @@ impl Outbox {
             reader: Waker::noop().clone(),
             is_asleep: false,
             pause: Pause::None,
-            held: Held::default(),
+            weighed: 0,
+            held: None,
         };
         let (network, echo) = (AtomicU64::new(Network::INSIDE.0), AtomicBool::new(false));
         let inside = Mutex::new(inside);
@@ -240,7 +247,7 @@ impl Outbox {
     /// Where the queue has grown or shrunk by a step, tells it to the budget.
     fn weigh(&self, inside: &mut Inside) {
         let (bytes, places) = inside.queue.weight();
-        if (bytes + places).abs_diff(inside.held.weight) >= budget::STEP {
+        if (bytes + places).abs_diff(inside.weighed) >= budget::STEP {
             self.settle(inside);
         }
     }
@@ -250,26 +257,34 @@ impl Outbox {
     fn settle(&self, inside: &mut Inside) {
         let readers = inside.queue.readers_of_the_last();
         let (bytes, places) = inside.queue.weight();
+        inside.weighed = bytes + places;
         let first = inside.first.iter().map(String::len).sum::<usize>();
-        let held = &mut inside.held;
+        if inside.held.is_none() && bytes + places + first < budget::FREE {
+            return;
+        }
+        let held = inside.held.get_or_insert_default();
         held.part = match bytes.checked_sub(held.bytes) {
             Some(more) => held.part + more / readers,
             // Which ones went is not known: all have given the same part.
             None => (held.part as u128 * bytes as u128 / held.bytes as u128).try_into().unwrap_or(bytes),
         };
-        (held.bytes, held.weight) = (bytes, bytes + places);
-        let counted = Budget::rounded(held.part + places + first + held.beside, held.counted);
+        held.bytes = bytes;
+        let sum = held.part + places + first + held.beside;
+        let counted = Budget::rounded(sum, held.counted);
         if counted != held.counted {
             held.counted = counted;
             self.budget.count(self, counted);
+        }
+        if sum < budget::FREE && held.cut_off.is_none() && held.beside == 0 && bytes < budget::FREE {
+            inside.held = None;
         }
     }
 
     /// Says what the reader holds beside its queue.
     pub(super) fn hold_beside(&self, bytes: usize) {
         let mut inside = self.lock();
-        if inside.held.cut_off.is_none() {
-            inside.held.beside = bytes;
+        if (bytes > 0 || inside.held.is_some()) && inside.cut_off().is_none() {
+            inside.held.get_or_insert_default().beside = bytes;
             self.settle(&mut inside);
         }
     }
@@ -281,20 +296,20 @@ impl Outbox {
 
     /// What the reader held when it was cut off, because the memory of the hub was used up.
     pub fn was_cut_off(&self) -> Option<usize> {
-        self.lock().held.cut_off
+        self.lock().cut_off()
     }
 
     /// Throws away what waits, and ends the connection, because the memory for what waits is used up.
     pub(super) fn cut_off(&self) {
         static CUT_OFF: Seldom = Seldom::new();
         let mut inside = self.lock();
-        if inside.held.cut_off.is_some() {
+        if inside.cut_off().is_some() {
             return;
         }
-        let bytes = inside.held.counted;
+        let bytes = inside.held.as_ref().map_or(0, |held| held.counted);
         let lost = inside.queue.give_up();
         inside.first.clear();
-        inside.held.cut_off = Some(bytes);
+        inside.held.get_or_insert_default().cut_off = Some(bytes);
         inside.thrown += lost;
         self.figures.lost.add(lost);
         self.figures.memory_cut.add(1);
@@ -440,7 +455,9 @@ impl Outbox {
         let topic = inside.queue.first_topic().map(ToString::to_string).unwrap_or_default();
         let lost = inside.queue.give_up();
         inside.first.clear();
-        inside.held.beside = 0;
+        if let Some(held) = &mut inside.held {
+            held.beside = 0;
+        }
         self.settle(&mut inside);
         // Remembered routes may hold this queue for a while, and must not hold the reader's task.
         inside.reader.clone_from(Waker::noop());
@@ -453,7 +470,15 @@ impl Outbox {
     }
 
     /// Nothing is left out without a counter and a line in the log.
+    #[inline]
     pub(super) fn account(&self, inside: &mut Inside, offered: Offered, topic: &str) {
+        if offered != Offered::Queued {
+            self.account_for_loss(inside, offered, topic);
+        }
+    }
+
+    #[cold]
+    fn account_for_loss(&self, inside: &mut Inside, offered: Offered, topic: &str) {
         match offered {
             Offered::Queued => {}
             // Between the overflow, which is in the log, and the end of the connection.

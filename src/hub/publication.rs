@@ -43,6 +43,10 @@ pub struct Extras {
 }
 
 impl Extras {
+    fn are_none(&self) -> bool {
+        self.expires.is_none() && self.passed_on.is_empty() && self.trail.is_none()
+    }
+
     /// How many bytes a message has more for them.
     pub(super) fn len(&self) -> usize {
         self.passed_on.len() + self.trail.as_ref().map_or(0, |trail| trail.stamp.len())
@@ -122,7 +126,7 @@ impl Publication {
     }
 
     pub(super) fn set_extras(&mut self, extras: Extras) {
-        self.extras = (extras != Extras::default()).then(|| Box::new(extras));
+        self.extras = (!extras.are_none()).then(|| Box::new(extras));
     }
 
     /// How many bytes a frame has at the root: `["topic", payload]`.

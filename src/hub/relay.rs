@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::doors::{Message, Refusal};
+use super::doors::{Message, Refusal, is_of_the_hub};
 use super::publication::{Extras, Publication, Trail};
 use super::queue::Item;
 use super::session::{Drained, NextValue, Session};
@@ -111,7 +111,7 @@ impl Session {
     pub fn forward(&self, message: Forward<'_>, now: impl Into<Moment>) -> Result<(), Refusal> {
         self.hub.figures.received.add(1);
         let Forward { topic, payload, kind, retention, trail } = message;
-        if topic.levels().next() == Some("$SYS") || Request::claims(topic.as_str()) {
+        if is_of_the_hub(&topic) || Request::claims(topic.as_str()) {
             return Err(Refusal::Reserved);
         }
         let extras = Extras { trail, ..Extras::default() };

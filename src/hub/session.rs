@@ -419,8 +419,23 @@ impl Session {
 
     /// Counts a request about the subscription that names so many filters, before it is looked at.
     pub(super) fn count_request(&mut self, filters: usize, now: Moment) -> Result<(), Excess> {
-        self.allowance
-            .request(STEPS_A_FRAME as usize + A_FILTER * (filters + self.filters.len()), now.steady())
+        let steps = STEPS_A_FRAME as usize + A_FILTER * (filters + self.filters.len());
+        self.turn = self.turn.saturating_add(u32::try_from(steps).unwrap_or(u32::MAX));
+        self.allowance.request(steps, now.steady())
+    }
+
+    /// Whether what the client asked for was so much work that others are to have their turn now. Then the next turn
+    /// begins.
+    pub fn end_turn(&mut self) -> bool {
+        let is_over = self.is_turn_over();
+        if is_over {
+            self.turn = 0;
+        }
+        is_over
+    }
+
+    pub(super) fn is_turn_over(&self) -> bool {
+        self.turn >= TURN
     }
 
     /// Makes room for these filters in place of the ones held. Nothing is changed before it is

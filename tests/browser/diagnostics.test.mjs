@@ -141,7 +141,10 @@ test("the page goes anywhere, and no other page of the hub does", async (t) => {
   const rules = async (path) => (await fetch(hub.origin + path)).headers.get("content-security-policy");
   assert.match(await rules("/diagnostics"), /connect-src 'self' ws: wss:;/);
   assert.match(await rules("/diagnostics"), /^default-src 'none'; script-src 'self';.* frame-ancestors 'none'$/);
-  for (const path of ["/", "/diagnostics.js", "/nothing"]) assert.match(await rules(path), /connect-src 'self';/);
+  // The names of this machine are one host, so its page may go to each of them.
+  const port = new URL(hub.origin).port;
+  const itself = `connect-src 'self' ws://localhost:${port} ws://127.0.0.1:${port};`;
+  for (const path of ["/", "/diagnostics.js", "/nothing"]) assert.ok((await rules(path)).includes(itself), path);
 });
 
 test("with accounts it opens what the page's sign-in may open", async (t) => {

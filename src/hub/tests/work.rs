@@ -171,6 +171,23 @@ fn a_change_of_nothing_makes_no_generation() {
     assert_ne!(hub.subscriptions.generation(), before);
 }
 
+#[test]
+fn requests_that_are_much_work_end_a_turn_and_messages_do_not() {
+    let hub = hub();
+    let mut reader = payer(&hub);
+    let filters: Vec<_> = (0..500).map(|n| format!("house/{n}")).collect();
+    let requests = vec![request("subscription/add", &filters); 3].join("\n");
+    let mut frames = crate::talk::Frames::of(&requests);
+    assert!(!reader.end_turn());
+    assert_eq!(reader.receive_some(&mut frames, 32, NOW), Ok(true), "the first is a turn");
+    assert!(reader.end_turn() && !reader.end_turn());
+    assert_eq!(reader.receive_some(&mut frames, 32, NOW), Ok(true));
+    assert!(reader.end_turn());
+    let messages = "[\"a/b\", 1]\n".repeat(32);
+    assert_eq!(reader.receive_some(&mut crate::talk::Frames::of(&messages), 32, NOW), Ok(false));
+    assert!(!reader.end_turn());
+}
+
 /// The table of `docs/performance.md`: the dearest frame of each kind that the defaults allow, in steps.
 #[test]
 fn the_dearest_frame_of_each_kind_costs_no_more_than_the_documents_say() {
@@ -182,10 +199,10 @@ fn the_dearest_frame_of_each_kind_costs_no_more_than_the_documents_say() {
         reader.receive(frame, NOW + Duration::from_hours(1)).unwrap();
         reader.allowance.steps_taken() - before
     };
-    assert_eq!(cost(&request("config/set", &filters)), 64 + 16 * 1_000);
-    assert_eq!(cost(&request("subscription/set", &filters)), 64 + 16 * 2_000);
-    assert_eq!(cost(&request("subscription/add", &filters)), 64 + 16 * 2_000);
-    assert_eq!(cost(&request("subscription/remove", &filters)), 64 + 16 * 2_000);
+    assert_eq!(cost(&request("config/set", &filters)), 64 + 32 * 1_000);
+    assert_eq!(cost(&request("subscription/set", &filters)), 64 + 32 * 2_000);
+    assert_eq!(cost(&request("subscription/add", &filters)), 64 + 32 * 2_000);
+    assert_eq!(cost(&request("subscription/remove", &filters)), 64 + 32 * 2_000);
     assert_eq!(cost("[\"clown.talk/-/subscription/get\", {}]"), 64);
     assert_eq!(cost("[\"a\", 1]"), 0, "a message is paid by its frame");
 }
