@@ -122,7 +122,7 @@ fn filters_that_do_not_match_get_nothing_and_those_that_do_get_everything() {
 
 #[test]
 fn an_honest_client_is_served_beside_every_kind_of_neighbour() {
-    let sizes = "neighbour --json --seconds 0.1 --filters 20 --values 300 --readers 2 --burst 50 --pad 20000";
+    let sizes = "neighbour --json --seconds 1 --filters 20 --values 300 --readers 2 --burst 50 --pad 20000";
     let output = generator(sizes.split(' '));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();

@@ -10,7 +10,7 @@
 //! let flags = vec![("server.listen".to_owned(), "127.0.0.1:0".to_owned())];
 //! let settings = load(&Sources { directory, flags, ..Sources::default() })?;
 //! assert_eq!(settings.server.listen.port(), 0);
-//! # Ok::<(), clown_hub::config::Mistakes>(())
+//! # Ok::<(), clown_hub::operator::Mistakes>(())
 //! ```
 
 mod explained;
