@@ -109,6 +109,16 @@ impl Session {
     }
 
     #[inline]
+    pub(super) fn route(
+        &self,
+        mut message: Publication,
+        retention: Retention,
+        ask: Option<Ask>,
+    ) -> Result<Promise, StoreFull> {
+        message.retention = retention;
+        self.hub.publish_and_ask(message, Some(self.outbox.id), ask)
+    }
+
     fn check_rights(&self, topic: &Topic, retains: bool) -> Result<(), Refusal> {
         match (self.may_publish(topic), retains && !self.client.rights.retain) {
             (true, false) => Ok(()),

@@ -14,9 +14,8 @@ use super::presence;
 use super::publication::{Publication, View};
 use super::queue::Item;
 use super::rights::Rights;
-use super::tape::{Ask, Promise};
 use super::trie::Id;
-use super::{Hub, Retention, StoreFull};
+use super::{Hub, Retention};
 use crate::moment::Moment;
 use crate::talk::{Kind, Reply};
 use crate::topic::{Base, Filter, Topic};
@@ -400,16 +399,6 @@ impl Session {
         } else {
             Retention::Pass
         }
-    }
-
-    pub(super) fn route(
-        &self,
-        mut message: Publication,
-        retention: Retention,
-        ask: Option<Ask>,
-    ) -> Result<Promise, StoreFull> {
-        message.retention = retention;
-        self.hub.publish_and_ask(message, Some(self.outbox.id), ask)
     }
 
     /// The filters that it holds.
