@@ -11,10 +11,10 @@ use serde_json::value::RawValue;
 
 use super::{Frame, timestamp};
 
+mod excerpt;
 mod wire;
 
-/// How many characters of a topic or filter an error repeats.
-const SHOWN: usize = 64;
+pub use excerpt::shown;
 
 /// The most characters that a client's name may have.
 pub const MAX_NAME: usize = 64;
@@ -306,11 +306,6 @@ impl Welcome {
             ..Self::default()
         }
     }
-}
-
-/// A stranger's text, cut to what an answer or a log line may repeat of it.
-pub fn shown(text: &str) -> &str {
-    text.char_indices().nth(SHOWN).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
 }
 
 #[cfg(test)]
