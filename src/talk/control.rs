@@ -133,7 +133,7 @@ fn name(name: String) -> Result<String, String> {
 
 /// Whether a character changes how the text around it is shown and is not seen itself: Unicode's categories Cf, Zl and
 /// Zp, and the fillers that look like a blank. A name with one could pass for another in a log.
-fn is_unseen(c: char) -> bool {
+pub fn is_unseen(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}'
         | '\u{8e2}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'

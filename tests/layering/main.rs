@@ -313,7 +313,7 @@ const MOST_LINES: usize = 590;
 /// A room that others may know without using it: whether they write lines that peers cause may change.
 const ANYBODYS: &str = "seldom";
 /// Groups of files of one room that all use each other.
-const MOST_CIRCLES: usize = 6;
+const MOST_CIRCLES: usize = 3;
 
 /// What a file names: the line, the path, and whether it is a name that a `use` of the same file brought in.
 fn named(file: &Path) -> Vec<(usize, String)> {
