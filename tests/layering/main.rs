@@ -251,7 +251,7 @@ const ROOMS: &[Room] = &[
         files: &["shutdown.rs"],
         without: &[],
         rooms: &[],
-        crates: &["foldhash", "parking_lot", "tokio", "tokio_util"],
+        crates: &["foldhash", "futures_util", "parking_lot", "tokio", "tokio_util"],
         never: &["std::fs", "std::net", "tokio::net"],
     },
     Room {
