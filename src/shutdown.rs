@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
+use futures_util::FutureExt;
 use parking_lot::Mutex;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
@@ -102,10 +103,8 @@ impl Tasks {
         let number = self.spawned.fetch_add(1, Ordering::Relaxed);
         self.running.lock().insert(number, None);
         let place = Place { tasks: Arc::clone(self), number };
-        let task = tokio::spawn(async move {
-            let _place = place;
-            task.await;
-        });
+        // Not in an `async` block, which would hold the task twice: as what it was given, and as what it waits for.
+        let task = tokio::spawn(task.map(move |()| drop(place)));
         // It may be done already, and then it has no place any more.
         if let Some(handle) = self.running.lock().get_mut(&number) {
             *handle = Some(task.abort_handle());

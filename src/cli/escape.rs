@@ -5,6 +5,8 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use crate::talk::control::is_unseen;
+
 /// A text of others on one line: a topic, a name, a reason.
 pub(super) fn escaped(text: &str) -> Cow<'_, str> {
     replaced(text, |_| None)
@@ -80,14 +82,9 @@ fn replaced(text: &str, instead: impl Fn(char) -> Option<char>) -> Cow<'_, str> 
 /// paragraphs, and what Unicode calls format characters (those that turn the order of letters around, tags, joiners) or
 /// shows as nothing.
 fn is_printable(character: char) -> bool {
-    !matches!(character,
-        '\u{0}'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{ad}' | '\u{34f}'
-        | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}' | '\u{8e2}'
-        | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
-        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-        | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
-        | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}'
-        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+    // How a letter or an emoji looks may be chosen.
+    let chooses_a_look = matches!(character, '\u{fe00}'..='\u{fe0e}');
+    !character.is_control() && (chooses_a_look || !is_unseen(character))
 }
 
 #[cfg(test)]

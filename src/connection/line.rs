@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use super::ending::Ending;
 use super::outgoing::Outgoing;
-use super::{Incoming, Wire};
+use super::wire::{Incoming, Wire};
 use crate::talk::Reply;
 
 /// What is kept of a stream before its sender has signed in. Enough for the longest name, password and base with every

@@ -19,13 +19,8 @@ mod tests;
 mod turn;
 mod watch;
 mod websocket;
+mod wire;
 mod writing;
-
-use std::future::Future;
-use std::task::{Context, Poll, Waker};
-use std::time::Duration;
-
-use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::ending::Ending;
 pub(crate) use self::heartbeat::{Beat, Heartbeat};
@@ -33,117 +28,7 @@ pub(crate) use self::line::{BEFORE_SIGN_IN, Lines};
 pub(crate) use self::network::network_of;
 pub(crate) use self::run::run;
 pub(crate) use self::turn::Turn;
+pub use self::watch::Patience;
+pub(crate) use self::watch::Signs;
 pub(crate) use self::websocket::WebSocket;
-
-/// What a kind of socket has to be able to do.
-///
-/// One task owns a wire and calls it, in this order:
-///
-/// 1. [`wakes`](Self::wakes), before the first `poll_read` and whenever the task's waker changes. After it the next
-///    `poll_read` really looks at the socket.
-/// 2. [`poll_read`](Self::poll_read), as often as the owner likes. Each call makes what the call before it gave worthless.
-/// 3. [`text`](Self::text), after `poll_read` has returned [`Incoming::Text`] and before the next `poll_read`.
-///
-/// In between, and in any order: `frame`, `collect`, `end_collection` and `ping` put something in. They never wait, and
-/// what they put in is not written before the next [`poll_flush`](Self::poll_flush). Whoever puts in bounds it: the wire
-/// does not. While a collection is open only `collect` and `end_collection` may be called. `poll_flush` wakes the task of its
-/// own context, `poll_read` the one that `wakes` has named.
-///
-/// Nothing is lost where a call returns `Pending` and is not made again: what was read stays in the wire, and what was put
-/// in stays in line. [`close`](Self::close) is the last call. It is bounded in time, and may be dropped half-way.
-/// After an [`Incoming::End`], or an error of `poll_flush`, only `poll_read` and `close` make sense.
-pub(crate) trait Wire {
-    /// Says which task `poll_read` is to wake.
-    fn wakes(&mut self, task: &Waker);
-
-    /// The next thing from the other side. Reads from the socket at most once.
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Incoming>;
-
-    /// The text that came last; `None` if it is not UTF-8.
-    fn text(&self) -> Option<&str>;
-
-    /// Puts in one frame, given in pieces, as a message of its own.
-    fn frame(&mut self, pieces: &[&[u8]]);
-
-    /// Puts in one frame that may share a message with others, until `end_collection`.
-    fn collect(&mut self, pieces: &[&[u8]]);
-
-    /// Ends the message that was collected.
-    fn end_collection(&mut self);
-
-    /// Puts in a sign that asks for an answer, where the wire knows one.
-    fn ping(&mut self);
-
-    /// Bytes of memory that it takes: what has not come whole, and what is not written.
-    fn held(&self) -> usize;
-
-    /// Gives back what was read and not taken. Nothing more is to be read.
-    fn forget(&mut self);
-
-    /// Bytes that were put in and are not written.
-    fn waiting(&self) -> usize;
-
-    /// Bytes that were written since the wire was made.
-    fn progress(&self) -> u64;
-
-    /// Writes what was put in.
-    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ending>>;
-
-    /// Writes what was put in, says why this is the end, and gives the other side a moment to read it.
-    fn close(&mut self, ending: &Ending) -> impl Future<Output = ()> + Send;
-}
-
-/// What came in.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Incoming {
-    /// One message: see [`Wire::text`].
-    Text,
-    /// One message of bytes.
-    Binary,
-    /// A sign of life. The wire may have an answer to it, which is written with the next flush.
-    Alive,
-    /// So many bytes, which complete nothing yet.
-    Part(usize),
-    /// Nothing more will come.
-    End(Ending),
-}
-
-/// How long a connection waits for what.
-#[derive(Debug, Clone, Copy)]
-pub struct Patience {
-    /// Silence after which the hub pings. That is for proxies, which cut what is silent, and for programs that hang.
-    pub ping: Duration,
-    /// How long an answer to a ping is waited for: after the first time the hub pings again, after the second it is the
-    /// end.
-    pub pong: Duration,
-    /// How long a write may make no progress.
-    pub write: Duration,
-    /// How long the kernel waits for a machine that has vanished.
-    pub vanished: Duration,
-}
-
-/// What may end a connection from outside: one sign, and where to look for its reason.
-#[derive(Debug, Clone)]
-pub(crate) struct Signs {
-    /// The end of this connection. It comes with the end of the hub, too.
-    ended: CancellationToken,
-    /// The end of the hub.
-    drain: CancellationToken,
-}
-
-impl Signs {
-    /// For a connection that rests on a sign-in. `signed_out` must be a child of `drain`.
-    pub(crate) fn with(drain: &CancellationToken, signed_out: Option<CancellationToken>) -> Self {
-        Self { ended: signed_out.unwrap_or_else(|| drain.clone()), drain: drain.clone() }
-    }
-
-    /// The one sign to wait for.
-    pub(crate) fn ended(&self) -> &CancellationToken {
-        &self.ended
-    }
-
-    /// Why it was given.
-    pub(crate) fn reason(&self) -> Ending {
-        if self.drain.is_cancelled() { Ending::ShuttingDown } else { Ending::SignedOut }
-    }
-}
+pub(crate) use self::wire::{Incoming, Wire};

@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
+use super::ending::Ending;
 use super::heartbeat::{Beat, Heartbeat};
 use super::turn::Turn;
-use super::watch::Watch;
+use super::watch::{Patience, Signs, Watch};
+use super::wire::{Incoming, Wire};
 use super::writing::Writing;
-use super::{Ending, Incoming, Patience, Signs, Wire};
 use crate::hub::{Drained, Found, Session, Until};
 use crate::moment::Moment;
 use crate::seldom::Seldom;

@@ -2,14 +2,17 @@ use super::*;
 use crate::hub::{Client, Hub, Rates, Rights, Settings, Side};
 use crate::moment::Moment;
 use crate::topic::Base;
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::SystemTime;
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 const PATIENCE: Patience = Patience {
     ping: Duration::from_mins(10),

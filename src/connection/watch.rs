@@ -3,12 +3,53 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Poll, Waker};
+use std::time::Duration;
 
 use tokio::time::{Instant, Sleep};
-use tokio_util::sync::WaitForCancellationFuture;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 
 use super::bell::Bell;
-use super::{Ending, Signs};
+use super::ending::Ending;
+
+/// How long a connection waits for what.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// Silence after which the hub pings. That is for proxies, which cut what is silent, and for programs that hang.
+    pub ping: Duration,
+    /// How long an answer to a ping is waited for: after the first time the hub pings again, after the second it is the
+    /// end.
+    pub pong: Duration,
+    /// How long a write may make no progress.
+    pub write: Duration,
+    /// How long the kernel waits for a machine that has vanished.
+    pub vanished: Duration,
+}
+
+/// What may end a connection from outside: one sign, and where to look for its reason.
+#[derive(Debug, Clone)]
+pub(crate) struct Signs {
+    /// The end of this connection. It comes with the end of the hub, too.
+    ended: CancellationToken,
+    /// The end of the hub.
+    drain: CancellationToken,
+}
+
+impl Signs {
+    /// For a connection that rests on a sign-in. `signed_out` must be a child of `drain`.
+    pub(crate) fn with(drain: &CancellationToken, signed_out: Option<CancellationToken>) -> Self {
+        Self { ended: signed_out.unwrap_or_else(|| drain.clone()), drain: drain.clone() }
+    }
+
+    /// The one sign to wait for.
+    pub(crate) fn ended(&self) -> &CancellationToken {
+        &self.ended
+    }
+
+    /// Why it was given.
+    pub(crate) fn reason(&self) -> Ending {
+        if self.drain.is_cancelled() { Ending::ShuttingDown } else { Ending::SignedOut }
+    }
+}
 
 /// These are looked at only when their bell has rung: mostly
 /// a connection is woken to write, and that should touch nothing else.

@@ -15,7 +15,8 @@ use super::bell::Bell;
 use super::ending::Ending;
 use super::messages::{Fault, Messages, Signal};
 use super::outgoing::Outgoing;
-use super::{Incoming, Wire, spare, turn};
+use super::wire::{Incoming, Wire};
+use super::{spare, turn};
 
 /// The most bytes of a message that collects several frames.
 const BATCH: usize = 256 * 1024;

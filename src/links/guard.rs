@@ -23,7 +23,6 @@ mod window;
 use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::sync::Arc;
-use std::time::Duration;
 
 use foldhash::fast::RandomState;
 use parking_lot::Mutex;
@@ -31,11 +30,6 @@ use tokio::time::Instant;
 
 use self::window::{Counts, Debts, Seen};
 use super::stamp::{self, Stamp};
-
-/// How long what passed is remembered, at least; at most twice as long.
-pub const REMEMBERED: Duration = Duration::from_secs(5);
-/// Messages that are remembered, at least, where they come faster; at most twice as many.
-pub const MOST_REMEMBERED: usize = 32_768;
 
 /// Messages without a stamp, of one topic and one payload, that are taken while they are remembered, where there is
 /// more than one link.

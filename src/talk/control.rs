@@ -11,10 +11,10 @@ use serde_json::value::RawValue;
 
 use super::{Frame, timestamp};
 
+mod excerpt;
 mod wire;
 
-/// How many characters of a topic or filter an error repeats.
-const SHOWN: usize = 64;
+pub use excerpt::shown;
 
 /// The most characters that a client's name may have.
 pub const MAX_NAME: usize = 64;
@@ -133,7 +133,7 @@ fn name(name: String) -> Result<String, String> {
 
 /// Whether a character changes how the text around it is shown and is not seen itself: Unicode's categories Cf, Zl and
 /// Zp, and the fillers that look like a blank. A name with one could pass for another in a log.
-fn is_unseen(c: char) -> bool {
+pub fn is_unseen(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}'
         | '\u{8e2}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
@@ -306,11 +306,6 @@ impl Welcome {
             ..Self::default()
         }
     }
-}
-
-/// A stranger's text, cut to what an answer or a log line may repeat of it.
-pub fn shown(text: &str) -> &str {
-    text.char_indices().nth(SHOWN).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
 }
 
 #[cfg(test)]

@@ -2,39 +2,23 @@
 //!
 //! The grammar is RFC 8259, checked to the last byte, because whoever receives the payload gets it unread.
 
-use std::borrow::Cow;
-
 use memchr::{memchr, memchr2};
 
+mod explanation;
 mod fault;
 mod habit;
 mod scanner;
 
 use scanner::Scanner;
 
-pub use fault::{Fault, FrameError};
+pub use fault::{Fault, FrameError, MAX_DEPTH};
 pub use habit::Habit;
-
-/// How many arrays and objects a payload may hold inside each other.
-pub const MAX_DEPTH: u32 = 128;
+pub use scanner::Frame;
 
 /// What ends a C string.
 const NUL: char = '\0';
 /// What some editors write in front of a text.
 const BYTE_ORDER_MARK: char = '\u{feff}';
-
-/// One frame, `[topic, payload]` or `[topic, payload, options]`, borrowed from the text it was read from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Frame<'t> {
-    /// The topic with its escapes resolved; not yet checked to be one.
-    pub topic: Cow<'t, str>,
-    /// Bytes from the start of the frame to the opening quote of the topic.
-    pub topic_at: usize,
-    /// The payload as it came, without the white space around it.
-    pub payload: &'t str,
-    /// The options as they came: the text of a JSON object.
-    pub options: Option<&'t str>,
-}
 
 /// The frames of one message: several are separated by line feeds, blank lines are nothing. NUL bytes in front of a frame
 /// and behind it are nothing either, nor is a byte order mark in front of it.
@@ -95,7 +79,7 @@ impl<'t> Frames<'t> {
         }
         let line_feed = memchr(b'\n', text.as_bytes()).unwrap_or(text.len());
         self.rest = text.get(line_feed..).unwrap_or_default();
-        Some(Err(habit::explained(error, text)))
+        Some(Err(explanation::explained(error, text)))
     }
 }
 

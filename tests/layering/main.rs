@@ -274,7 +274,7 @@ const ROOMS: &[Room] = &[
         files: &["shutdown.rs"],
         without: &[],
         rooms: &[],
-        crates: &["foldhash", "parking_lot", "tokio", "tokio_util"],
+        crates: &["foldhash", "futures_util", "parking_lot", "tokio", "tokio_util"],
         never: &["std::fs", "std::net", "tokio::net"],
     },
     Room {
@@ -333,11 +333,11 @@ const NAMES: &[&str] = &[
 ];
 
 /// What one file may have of lines, its tests left out.
-const MOST_LINES: usize = 570;
+const MOST_LINES: usize = 590;
 /// A room that others may know without using it: whether they write lines that peers cause may change.
 const ANYBODYS: &str = "seldom";
 /// Groups of files of one room that all use each other.
-const MOST_CIRCLES: usize = 6;
+const MOST_CIRCLES: usize = 3;
 
 /// What a file names: the line, the path, and whether it is a name that a `use` of the same file brought in.
 fn named(file: &Path) -> Vec<(usize, String)> {

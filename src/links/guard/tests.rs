@@ -1,5 +1,7 @@
+use super::window::{MOST_REMEMBERED, REMEMBERED};
 use super::*;
 use proptest::prelude::*;
+use std::time::Duration;
 
 const MESSAGE: (&str, &[u8]) = ("a/b", b"1");
 

@@ -1,11 +1,15 @@
 //! What is remembered for a while, and no more of it than there is room for. Time is an argument.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use foldhash::fast::RandomState;
 use tokio::time::Instant;
 
-use super::{MOST_REMEMBERED, REMEMBERED};
+/// How long what passed is remembered, at least; at most twice as long.
+pub(super) const REMEMBERED: Duration = Duration::from_secs(5);
+/// Messages that are remembered, at least, where they come faster; at most twice as many.
+pub(super) const MOST_REMEMBERED: usize = 32_768;
 
 /// Two generations of something: the older one is dropped when the newer one is old or full enough.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use serde::{Deserializer, Serialize, Serializer};
 use serde_json::Error;
 use serde_json::ser::Formatter;
 
-use super::shown;
+use super::excerpt::shown;
 
 /// The frame of a word, without a line feed.
 pub(super) fn text(word: &impl Serialize) -> String {

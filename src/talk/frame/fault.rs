@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use super::{Habit, MAX_DEPTH};
+use super::habit::Habit;
+
+/// How many arrays and objects a payload may hold inside each other.
+pub const MAX_DEPTH: u32 = 128;
 
 /// Why a text is no frame, and where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

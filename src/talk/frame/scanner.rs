@@ -4,7 +4,20 @@ use std::borrow::Cow;
 
 use memchr::memchr;
 
-use super::{Fault, Frame, FrameError, MAX_DEPTH};
+use super::fault::{Fault, FrameError, MAX_DEPTH};
+
+/// One frame, `[topic, payload]` or `[topic, payload, options]`, borrowed from the text it was read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame<'t> {
+    /// The topic with its escapes resolved; not yet checked to be one.
+    pub topic: Cow<'t, str>,
+    /// Bytes from the start of the frame to the opening quote of the topic.
+    pub topic_at: usize,
+    /// The payload as it came, without the white space around it.
+    pub payload: &'t str,
+    /// The options as they came: the text of a JSON object.
+    pub options: Option<&'t str>,
+}
 
 /// A cursor over JSON text. `at` always stands on a character boundary: it only ever passes ASCII bytes one by one
 /// and whole strings.
