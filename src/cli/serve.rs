@@ -11,7 +11,6 @@ mod store;
 
 use std::io::Write;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
@@ -63,13 +62,16 @@ fn runtime(io_threads: usize) -> anyhow::Result<tokio::runtime::Runtime> {
     builder.build().context("the runtime could not be started")
 }
 
-/// How long the end waits for the store.
-const STORING: Duration = Duration::from_secs(10);
-
 /// Opens the store, before anybody can come in.
-fn store(hub: &Arc<Hub>, settings: &Settings) -> anyhow::Result<Option<Store>> {
-    let Some(settings) = store::settings(&settings.store) else { return Ok(None) };
-    Ok(Some(Store::open(hub, &settings).map_err(|refused| OperatorError::new(refused.to_string()))?))
+fn open_store(hub: &Arc<Hub>, settings: &Settings, shutdown: &Shutdown) -> anyhow::Result<()> {
+    let Some(settings) = store::settings(&settings.store) else { return Ok(()) };
+    let store = Store::open(hub, &settings).map_err(|refused| OperatorError::new(refused.to_string()))?;
+    let sign = shutdown.sign(Stage::Store).clone();
+    shutdown.spawn_in(Stage::Store, async move {
+        sign.cancelled().await;
+        store.stop().await;
+    });
+    Ok(())
 }
 
 async fn run(settings: Settings, accounts: Accounts) -> anyhow::Result<()> {
@@ -82,7 +84,7 @@ async fn run(settings: Settings, accounts: Accounts) -> anyhow::Result<()> {
     let (is_demo, count) = (accounts.is_demo(), accounts.iter().count());
     let shutdown = Shutdown::default();
     let hub = Hub::new(rooms::hub(&settings), Moment::now());
-    let store = store(&hub, &settings)?;
+    open_store(&hub, &settings, &shutdown)?;
     let access = Access::new(accounts, &rooms::access(&settings), shutdown.drain().clone())?;
     let server = Server::new(Arc::clone(&hub), access, rooms::server(&settings, is_demo), shutdown.clone());
 
@@ -112,17 +114,9 @@ async fn run(settings: Settings, accounts: Accounts) -> anyhow::Result<()> {
 
     signals.next().await;
     tracing::info!("draining: no new connections, clients get what is queued; a second signal cuts them off");
-    match shutdown.finish(settings.server.drain, signals.next()).await {
+    match shutdown.finish(settings.server.drain, async || signals.next().await).await {
         Ended::Drained => tracing::info!("stopped"),
         Ended::CutOff(left) => tracing::warn!(left, "stopped before everybody had been served"),
-    }
-    // Behind all that the end of clients led to.
-    if let Some(store) = store {
-        let stopped = tokio::time::timeout(STORING, store.stop());
-        tokio::select! {
-            _ = stopped => {}
-            () = signals.next() => {}
-        }
     }
     Ok(())
 }
