@@ -141,6 +141,8 @@ pub struct Store {
     pub queue_bytes: usize,
     /// The largest that the file may get.
     pub bytes: u64,
+    /// What is left free on its disk.
+    pub keep_free: u64,
 }
 
 /// When a publisher is answered who asks for it.
@@ -392,6 +394,7 @@ impl Store {
             queue_messages: reader.count("store.queue_messages", 1024..=10_000_000, "messages"),
             queue_bytes: reader.count("store.queue_bytes", MIB..=4096 * MIB, "bytes"),
             bytes: reader.number("store.bytes", 16 * MIB..=MIB * MIB, "bytes"),
+            keep_free: reader.number("store.keep_free_bytes", 0..=MIB * MIB, "bytes"),
         }
     }
 }

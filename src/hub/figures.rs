@@ -122,6 +122,8 @@ figures! {
     store_syncs "store/syncs" Only;
     /// Times that writing has failed
     store_failed "store/failed" Only;
+    /// Messages that were said while nothing could be written; of each topic the newest one was written later
+    store_unwritten "store/unwritten" Only;
     /// How long the last write took, in microseconds
     store_write_microseconds "store/write_microseconds" AndShrinks;
     /// Bytes of the file of the store and of its journal

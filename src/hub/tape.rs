@@ -251,8 +251,8 @@ impl Hub {
         tape.map_or(Promise::None, |tape| tape.offer(message, forgets, ask))
     }
 
-    /// Takes a value back that was the last one when the hub ended, at the moment `ended`. Nobody is told: those who come
-    /// will ask.
+    /// Takes a value back that was the last one when the hub ended, at the moment `ended`. Where the file is found late
+    /// there may be readers, and they hear of it.
     pub fn restore(&self, restored: Restored<'_>, ended: SystemTime) -> Restoring {
         let Restored { topic, payload, kind, time, from, extras } = restored;
         let offline = (&*from == "hub").then(|| presence::went_offline(&topic, payload, ended)).flatten();
@@ -263,6 +263,8 @@ impl Hub {
         let mut message = Publication::new(topic, payload, kind, from, time);
         message.set_extras(extras);
         message.retention = Retention::Keep;
+        let message = Arc::new(message);
+        let is_heard = self.figures.filters.value() > 0;
         self.channels.with(&message.topic, |channel, state| {
             if state.last.is_some() {
                 Restoring::Older
@@ -270,6 +272,11 @@ impl Hub {
                 Restoring::NoRoom
             } else {
                 self.remember(channel, state, &message);
+                if is_heard {
+                    self.refresh_route(channel, state);
+                    state.last_generation = state.route.generation;
+                    state.route.targets.all().iter().for_each(|target| target.offer(&message));
+                }
                 if offline.is_some() { Restoring::WentOffline } else { Restoring::Kept }
             }
         })

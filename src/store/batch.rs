@@ -25,6 +25,8 @@ pub(super) struct Batch {
     changes: HashMap<Topic, Change, RandomState>,
     /// About so many bytes.
     bytes: usize,
+    /// Messages that were said.
+    messages: u64,
     /// The least number of a message in here.
     least: Option<u64>,
     /// Who waits for it.
@@ -46,7 +48,12 @@ impl Batch {
     /// Adds a message of the tape.
     pub(super) fn add(&mut self, taped: Taped) {
         let Taped { message, forgets, ask } = taped;
+        self.messages += 1;
         self.asks.extend(ask.map(|ask| *ask));
+        self.put(message, forgets);
+    }
+
+    fn put(&mut self, message: Arc<Publication>, forgets: bool) {
         self.least = Some(self.least.unwrap_or(u64::MAX).min(message.number));
         self.bytes += message.len();
         let topic = message.topic.clone();
@@ -55,7 +62,7 @@ impl Batch {
 
     /// Adds a value as the hub has it.
     pub(super) fn keep(&mut self, message: Publication) {
-        self.add(Taped { message: Arc::new(message), forgets: false, ask: None });
+        self.put(Arc::new(message), false);
     }
 
     /// Adds that a topic has no value.
@@ -82,17 +89,18 @@ impl Batch {
         self.clear().into_iter().for_each(Ask::confirm);
     }
 
-    /// It is not, and is let go of. Returns the least number that is missing in the file now.
-    pub(super) fn give_up(&mut self, reason: &str) -> Option<u64> {
+    /// It is not, and is let go of. Returns how many messages that were, and the least number that is missing in the file now.
+    pub(super) fn give_up(&mut self, reason: &str) -> (u64, Option<u64>) {
         let least = (!self.is_empty()).then_some(self.least.unwrap_or(u64::MAX));
+        let messages = self.messages;
         self.clear().into_iter().for_each(|ask| ask.refuse(reason));
-        least
+        (messages, least)
     }
 
     fn clear(&mut self) -> Vec<Ask> {
         self.changes.clear();
         self.changes.shrink_to(1024);
-        (self.bytes, self.least) = (0, None);
+        (self.bytes, self.messages, self.least) = (0, 0, None);
         std::mem::take(&mut self.asks)
     }
 

@@ -5,10 +5,9 @@ use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use super::tables::{APPLICATION, Fault, check_owner};
+use super::tables::{APPLICATION, FILE_MODE, Fault, check_owner};
 
-/// For the user of the hub alone.
-const FILE_MODE: u32 = 0o600;
+/// As the mode of files.
 const FOLDER_MODE: u32 = 0o700;
 
 /// What the database is called, and what SQLite puts beside it.
@@ -138,6 +137,14 @@ impl Folder {
             }
         }
         Ok(lost.join(name))
+    }
+
+    /// Whether so many bytes are free on its disk, for programs that are not the system's own. What cannot be told is no
+    /// fault.
+    pub(super) fn has_free(&self, least: u64) -> Result<(), Fault> {
+        let Ok(disk) = rustix::fs::fstatvfs(&self.lock) else { return Ok(()) };
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        if free < least { Err(Fault::Scarce { free, least }) } else { Ok(()) }
     }
 
     /// Bytes of the file and of what SQLite puts beside it.

@@ -12,6 +12,7 @@ mod head;
 pub mod log;
 mod names;
 mod opening;
+mod outage;
 mod pace;
 mod settings;
 mod tables;

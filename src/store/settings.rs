@@ -20,6 +20,8 @@ pub struct Settings {
     pub sync: Duration,
     /// The largest that the file may get.
     pub bytes: u64,
+    /// What is left free on the disk.
+    pub keep_free: u64,
     /// What may wait to be written.
     pub queue: TapeBounds,
 }

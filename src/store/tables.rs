@@ -3,6 +3,8 @@
 //! What is read is checked by the sum that stands with it, as SQLite has none of its own. A row that is not what was
 //! written comes back as [`Checked::Damaged`]; a page that is not ends the reading with [`Fault::Damaged`].
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -14,6 +16,8 @@ use super::log::{self, sum};
 
 /// What says that the file is the hub's: `Clow`.
 pub(super) const APPLICATION: u32 = 0x436C_6F77;
+/// For the user of the hub alone.
+pub(super) const FILE_MODE: u32 = 0o600;
 /// One page. Rows of the log are small, and a page is what a write costs at least.
 const PAGE: u64 = 1024;
 /// The versions of the file: what makes each from the one before it.
@@ -38,9 +42,15 @@ pub(super) enum Fault {
     /// The disk has no room, or the file is as large as it may be.
     #[error("the disk is full, or store.bytes is reached")]
     Full,
+    /// What is free on the disk is left to others.
+    #[error("{free} bytes are free on the disk, and store.keep_free_bytes leaves {least} to others")]
+    Scarce { free: u64, least: u64 },
     /// It may not be written.
     #[error("the file cannot be written: {0}")]
     ReadOnly(String),
+    /// Another program holds the file.
+    #[error("another program holds the file: {0}")]
+    Busy(String),
     /// Anything else, such as an error of the disk.
     #[error("{0}")]
     Other(String),
@@ -51,12 +61,28 @@ impl From<rusqlite::Error> for Fault {
         let text = error.to_string();
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Self::Full,
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy(text),
             Some(ErrorCode::ReadOnly) => Self::ReadOnly(text),
             // The last one: what says other types than it was made with.
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) | None => Self::Damaged(text),
             // A table that is not there.
             Some(ErrorCode::Unknown) if text.contains("no such") => Self::Damaged(text),
             Some(_) => Self::Other(text),
+        }
+    }
+}
+
+impl Fault {
+    /// What the operator can do.
+    pub(super) fn advice(&self) -> &'static str {
+        match self {
+            Self::Full => "make room, or raise store.bytes",
+            Self::Scarce { .. } => "make room, or lower store.keep_free_bytes",
+            Self::ReadOnly(_) => "give the hub's user the right to write there",
+            Self::Busy(_) => "end that program",
+            Self::Damaged(_) | Self::Newer { .. } | Self::Foreign | Self::Other(_) => {
+                "look after the disk, and what stands in the log of the system"
+            }
         }
     }
 }
@@ -130,8 +156,10 @@ impl Tables {
         let done = usize::try_from(done).unwrap_or(usize::MAX);
         if done > 0 && done < steps.len() {
             let copy = path.with_file_name(format!("hub-v{done}.db"));
-            // A copy of an attempt that did not come to its end.
+            // A copy of an attempt that did not come to its end, instead of which there is an empty file: one that SQLite
+            // makes could be read by others.
             let _ = std::fs::remove_file(&copy);
+            make_private(&copy)?;
             self.connection.execute("VACUUM INTO ?1", [copy.to_string_lossy()])?;
         }
         for (version, step) in steps.iter().enumerate().skip(done) {
@@ -359,6 +387,12 @@ impl Writing<'_> {
     }
 }
 
+/// Makes an empty file for the user of the hub alone.
+fn make_private(path: &Path) -> Result<(), Fault> {
+    let made = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(path);
+    made.map(drop).map_err(|error| Fault::Other(format!("{}: {error}", path.display())))
+}
+
 /// Whether a file of these marks may be touched.
 pub(super) fn check_owner(application: u32, version: u32, has_tables: bool) -> Result<(), Fault> {
     let found = u64::from(version);
@@ -416,6 +450,7 @@ fn blob<'r>(row: &'r rusqlite::Row<'_>, at: usize) -> Option<&'r [u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     fn value(payload: &str) -> Unsettled {
         let kept = Kept { time: 5, user: 1, payload: payload.into(), rest: None };
@@ -486,7 +521,9 @@ mod tests {
         tables.migrate(&steps, &path).unwrap();
         tables.connection.execute("INSERT INTO more VALUES (1)", []).unwrap();
         assert_eq!(all(&tables).len(), 1);
-        let copy = Tables::open(&dir.path().join("hub-v1.db"), 1 << 30).unwrap();
+        let copy = dir.path().join("hub-v1.db");
+        assert_eq!(std::fs::metadata(&copy).unwrap().permissions().mode() & 0o777, FILE_MODE);
+        let copy = Tables::open(&copy, 1 << 30).unwrap();
         assert_eq!(all(&copy).len(), 1);
         tables.close().unwrap();
         let refused = Tables::open(&path, 1 << 30).unwrap_err();

@@ -15,14 +15,13 @@ use super::head::Head;
 use super::log::{self, milliseconds};
 use super::names::Names;
 use super::opening::{self, Opened, Use};
+use super::outage::Outage;
 use super::pace::{
-    FIRST_WAIT, LARGE, LAST_WALK, LIFE, LOG_BYTES, LONGEST_WAIT, LOOK, SLICE, SLICE_OF_LOG, TICK,
-    TICK_OF_COMMIT, TICK_OF_DUTY,
+    LARGE, LAST_WALK, LIFE, LOG_BYTES, LOOK, SLICE, SLICE_OF_LOG, TICK, TICK_OF_COMMIT, TICK_OF_DUTY,
 };
 use super::settings::{Durability, Settings};
 use super::tables::{Fault, Life, Tables};
 use super::walk::Walk;
-use crate::backoff::Backoff;
 use crate::hub::{Hub, Tape};
 use crate::moment::Moment;
 use crate::seldom::Seldom;
@@ -49,19 +48,12 @@ pub(super) struct Writer {
     batch: Batch,
     walk: Walk,
     was_replaced: bool,
-    away: Option<Away>,
-    backoff: Backoff,
+    outage: Outage,
     written: Instant,
-    looked: Instant,
+    looked: Option<Instant>,
     /// The oldest write that may not be on the medium.
     unsynced: Option<Instant>,
     lived: Option<Instant>,
-}
-
-/// Since when nothing can be written, and when it is tried again.
-struct Away {
-    since: Instant,
-    next: Instant,
 }
 
 impl Writer {
@@ -81,10 +73,9 @@ impl Writer {
             batch: Batch::default(),
             walk: Walk::default(),
             was_replaced: false,
-            away: None,
-            backoff: Backoff::new(FIRST_WAIT, LONGEST_WAIT),
+            outage: Outage::none(),
             written: now,
-            looked: now,
+            looked: None,
             unsynced: None,
             lived: None,
         }
@@ -98,7 +89,7 @@ impl Writer {
             Ok(opened) => self.take_over(opened),
             Err(fault @ (Fault::Newer { .. } | Fault::Foreign)) => return Err(fault),
             Err(fault @ Fault::ReadOnly(_)) if self.settings.is_named => return Err(fault),
-            Err(fault) => self.go_away(&fault.to_string()),
+            Err(fault) => self.go_away(&fault),
         }
         self.tell_state();
         Ok(())
@@ -106,7 +97,7 @@ impl Writer {
 
     /// Begins without a folder that could be used.
     pub(super) fn begin_away(&mut self, why: &Closed) {
-        self.go_away(&why.to_string());
+        self.go_away(&Fault::ReadOnly(why.to_string()));
         self.tell_state();
     }
 
@@ -139,9 +130,9 @@ impl Writer {
         self.take();
         if self.tables.is_none() {
             self.try_again(now);
-        } else if now.duration_since(self.looked) >= LOOK {
-            self.looked = now;
-            self.look_for_the_file(now);
+        } else if self.looked.is_none_or(|looked| now.duration_since(looked) >= LOOK) {
+            self.looked = Some(now);
+            self.look_at_the_disk(now);
         }
         if self.tables.is_some() {
             self.go_on(now);
@@ -158,7 +149,7 @@ impl Writer {
         if let Some(number) = missing {
             static BEHIND: Seldom = Seldom::new();
             self.walk.want(number);
-            if self.away.is_none()
+            if !self.outage.is_on()
                 && let Some(times) = BEHIND.again("store")
             {
                 let skipped = self.hub.figures().store_skipped.value();
@@ -184,8 +175,14 @@ impl Writer {
         let is_duty = self.head.is_settling() || self.names.has_orphans();
         let sync = self.batch.is_asked_for()
             || self.unsynced.is_some_and(|since| now.duration_since(since) >= self.settings.sync);
-        if is_due || is_duty || sync {
-            self.write(now, is_due, sync, false);
+        // What is written with it costs nothing. And only who has written is back.
+        let is_due = is_due || (sync && !self.batch.is_empty());
+        let is_proof = self.outage.is_on() && !self.walk.is_wanted();
+        if is_due || is_duty || sync || is_proof {
+            self.write(now, is_due || is_proof, sync, false);
+        }
+        if self.tables.is_some() && !self.walk.is_wanted() && self.batch.is_empty() {
+            self.outage.ends(now);
         }
     }
 
@@ -262,7 +259,6 @@ impl Writer {
         if lived {
             self.lived = Some(now);
         }
-        self.backoff.reset();
     }
 
     fn has_written(&mut self, plan: Plan) {
@@ -297,45 +293,32 @@ impl Writer {
                 self.file = None;
             }
         }
-        self.go_away(&fault.to_string());
+        self.go_away(fault);
     }
 
     /// Nothing can be written. What waits is let go of: the hub has it.
-    fn go_away(&mut self, why: &str) {
-        let now = Instant::now();
+    fn go_away(&mut self, why: &Fault) {
         self.tables = None;
-        self.let_go(why);
-        let next = now + self.backoff.draw();
-        if let Some(away) = &mut self.away {
-            away.next = next;
-            return;
-        }
-        self.away = Some(Away { since: now, next });
-        let directory = self.settings.directory.display();
-        tracing::error!(%why, %directory,
-            "the store cannot be written: messages are routed and last values are kept in memory; \
-             make room or give the hub's user the right to write there; it is tried again");
+        self.outage.goes_on(Instant::now(), why, &self.settings.directory);
+        self.let_go(&why.to_string());
     }
 
     fn let_go(&mut self, why: &str) {
-        if let Some(least) = self.batch.give_up(&format!("routed, but not on the disk: {why}")) {
+        let (messages, least) = self.batch.give_up(&format!("routed, but not on the disk: {why}"));
+        self.hub.figures().store_unwritten.add(self.outage.missed(messages));
+        if let Some(least) = least {
             self.walk.want(least);
         }
     }
 
     fn try_again(&mut self, now: Instant) {
-        if self.away.as_ref().is_some_and(|away| now < away.next) {
+        if self.outage.waits(now) {
             self.let_go("the store cannot be written");
             return;
         }
         match self.reopen() {
-            Ok(()) => {
-                let seconds = self.away.take().map_or(0, |away| now.duration_since(away.since).as_secs());
-                tracing::info!(
-                    seconds,
-                    "the store can be written again: all that was said meanwhile is written now"
-                );
-            }
+            // It is back once it has written.
+            Ok(()) => {}
             Err(why) => {
                 self.hub.figures().store_failed.add(1);
                 self.go_away(&why);
@@ -343,64 +326,69 @@ impl Writer {
         }
     }
 
-    fn reopen(&mut self) -> Result<(), String> {
+    fn reopen(&mut self) -> Result<(), Fault> {
         if self.folder.as_ref().is_none_or(Folder::is_gone) {
             self.folder = None;
-            self.folder = Some(Folder::take(&self.settings.directory).map_err(|closed| closed.to_string())?);
+            let taken = Folder::take(&self.settings.directory);
+            self.folder = Some(taken.map_err(|closed| Fault::ReadOnly(closed.to_string()))?);
         }
         let Some(folder) = &self.folder else { return Ok(()) };
-        let text = |fault: Fault| fault.to_string();
+        // Somewhat more than what is to be left free: otherwise it would come and go.
+        folder.has_free(self.settings.keep_free + self.settings.keep_free / 8)?;
         match self.file {
             Some(file) if folder.id() == Some(file) => {
                 // What it holds is read again: a write may have come to its end although it was told as failed, and the
                 // last ones may be gone with the file system's own journal.
                 let opened = opening::open(folder, &self.hub, self.settings.bytes, Use::LookOnly);
-                self.take_over(opened.map_err(text)?);
+                self.take_over(opened?);
                 self.walk.want(0);
             }
             Some(_) => {
                 // Another file, or none: what it holds is not what this hub has written.
                 if folder.id().is_some() {
                     let why = "another file stood in its place";
-                    opening::set_aside(folder, &self.hub, why, 0, Moment::now()).map_err(text)?;
+                    opening::set_aside(folder, &self.hub, why, 0, Moment::now())?;
                 }
                 self.begin_anew()?;
             }
             None if self.was_replaced => self.begin_anew()?,
             None => {
                 let opened = opening::open(folder, &self.hub, self.settings.bytes, Use::GiveBack);
-                self.take_over(opened.map_err(text)?);
+                self.take_over(opened?);
                 self.walk.want(1);
             }
         }
         Ok(())
     }
 
-    fn begin_anew(&mut self) -> Result<(), String> {
+    fn begin_anew(&mut self) -> Result<(), Fault> {
         let Some(folder) = &self.folder else { return Ok(()) };
-        let (tables, id) =
-            opening::open_empty(folder, self.settings.bytes).map_err(|fault| fault.to_string())?;
+        let (tables, id) = opening::open_empty(folder, self.settings.bytes)?;
         (self.tables, self.file) = (Some(tables), Some(id));
         (self.names, self.head, self.seq, self.lived) = (Names::default(), Head::default(), 0, None);
         self.walk.want(0);
         Ok(())
     }
 
-    fn look_for_the_file(&mut self, now: Instant) {
+    /// Whether the file is still there, and room for it.
+    fn look_at_the_disk(&mut self, now: Instant) {
         let Some(folder) = &self.folder else { return };
         self.hub.figures().store_bytes.set(folder.bytes());
-        if folder.id() != self.file {
+        if let Err(why) = folder.has_free(self.settings.keep_free) {
+            self.fail(&why);
+        } else if folder.id() != self.file {
             tracing::error!(file = %folder.file().display(),
                 "the file of the store has vanished while the hub ran: a new one is made from memory");
             self.tables = None;
-            self.away = Some(Away { since: now, next: now });
+            self.outage.begins(now);
             self.try_again(now);
         }
     }
 
     fn tell_state(&self) {
         let figures = self.hub.figures();
-        let state = match (&self.tables, self.was_replaced, self.walk.is_wanted()) {
+        let is_behind = self.walk.is_wanted() || self.outage.is_on();
+        let state = match (&self.tables, self.was_replaced, is_behind) {
             (None, ..) => AWAY,
             (Some(_), true, _) => REPLACED,
             (Some(_), false, true) => BEHIND,
@@ -417,7 +405,13 @@ impl Writer {
         self.take();
         if self.tables.is_some() {
             // What is written into a file that nobody finds any more is lost.
-            self.look_for_the_file(began);
+            self.look_at_the_disk(began);
+        }
+        if self.tables.is_none() && self.reopen().is_err() {
+            tracing::error!(
+                "the hub ends while its store cannot be written: what was said since then is lost"
+            );
+            return;
         }
         while self.tables.is_some() && self.walk.is_wanted() && began.elapsed() < LAST_WALK {
             self.walk.go_on(&self.hub, &self.names, &mut self.batch);
@@ -425,13 +419,13 @@ impl Writer {
                 self.write(Instant::now(), true, false, false);
             }
         }
-        if self.tables.is_none() && !self.batch.is_empty() {
-            let _ = self.reopen();
-        }
         let is_whole = !self.walk.is_wanted();
         self.write(Instant::now(), true, true, is_whole);
         match self.tables.take().map(Tables::close) {
-            Some(Ok(())) => tracing::info!("the store is closed: all last values are in it"),
+            Some(Ok(())) if is_whole => tracing::info!("the store is closed: all last values are in it"),
+            Some(Ok(())) => {
+                tracing::warn!("the store is closed, and some of the newest last values are not in it");
+            }
             Some(Err(fault)) => {
                 tracing::warn!(%fault, "the store is not closed as it should be; the next start reads its journal");
             }

@@ -107,7 +107,7 @@ const ROOMS: &[Room] = &[
         files: &["store/"],
         without: &["store/tables.rs"],
         rooms: &["hub", "talk", "topic", "moment", "seldom", "backoff"],
-        crates: &["crc32c", "foldhash", "thiserror", "tokio", "tracing"],
+        crates: &["crc32c", "foldhash", "rustix", "thiserror", "tokio", "tracing"],
         never: &[
             "rusqlite",
             "std::net",

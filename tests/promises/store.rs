@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
@@ -341,6 +342,12 @@ async fn a_damaged_copy_gives_back_what_is_whole_and_never_a_wrong_value() {
     assert!(whole > 0, "nothing ever came back");
 }
 
+/// Says past the harness, which would keep it to itself, that a test has not tested anything.
+fn not_tested(why: &str) {
+    let name = std::thread::current().name().unwrap_or_default().to_owned();
+    let _ = writeln!(std::io::stderr(), "\nNOT TESTED: {name}: {why}");
+}
+
 /// A file system of so many bytes in memory, if this process may make one. It is gone with this.
 struct Small(TempDir);
 
@@ -354,7 +361,7 @@ impl Small {
         if ran.is_ok_and(|ran| ran.status.success()) {
             return Some(Self(dir));
         }
-        println!("not tested: this process may not mount a file system");
+        not_tested("this process may not mount a file system");
         None
     }
 
@@ -378,7 +385,7 @@ impl Drop for Small {
 async fn a_full_disk_stops_no_message_and_when_there_is_room_everything_is_written() {
     let Some(disk) = Small::of("2m") else { return };
     let store = disk.0.path().join("store");
-    let hub = Hub::with_store(&store, &[COMMIT]);
+    let hub = Hub::with_store(&store, &[COMMIT, "store.keep_free_bytes=0"]);
     let mut node = Client::open(&hub, "/talk/n?side=node", r#"{"filters": []}"#).await;
     node.publish("t/before", "1").await;
     let filler = disk.0.path().join("filler");
@@ -417,6 +424,57 @@ async fn a_full_disk_stops_no_message_and_when_there_is_room_everything_is_writt
     assert_eq!(under(&hub, "n/t").await, before);
 }
 
+#[tokio::test]
+async fn room_is_left_on_the_disk_for_others_and_it_is_said_how_much_was_not_written() {
+    let Some(disk) = Small::of("8m") else { return };
+    let store = disk.0.path().join("store");
+    let settings = [COMMIT, "store.keep_free_bytes=4000000"];
+    let hub = Hub::with_store(&store, &settings);
+    let mut node = Client::open(&hub, "/talk/n?side=node", r#"{"filters": []}"#).await;
+    node.publish("t/before", "1").await;
+    // Of others there are 5 MiB from now on.
+    let others = disk.0.path().join("others");
+    fs::write(&others, vec![0; 5 << 20]).unwrap();
+    hub.logs("store.keep_free_bytes leaves 4000000 to others").await;
+    for n in 0..5 {
+        node.say(&format!(r#"["t/meanwhile", {n}, {{"id": {n}}}]"#)).await;
+        let [topic, payload] = node.two().await;
+        assert_eq!(topic, "clown.talk/-/publish/error");
+        assert!(payload["reason"].as_str().unwrap().starts_with("routed, but not on the disk"), "{payload}");
+    }
+    assert_eq!(under(&hub, "n/t").await["n/t/meanwhile"].0, 4, "it is served from memory");
+    // As much as is to be left, and not more, does not begin it again.
+    assert_eq!(figure(&hub, "state").await, 3);
+    fs::remove_file(others).unwrap();
+    hub.logs("the store can be written again").await;
+    hub.logs("unwritten=5").await;
+    assert_eq!(figure(&hub, "unwritten_total").await, 5);
+    node.publish("t/after", "1").await;
+    hub.killed().await;
+    let hub = Hub::with_store(&store, &settings);
+    assert_eq!(under(&hub, "n/t").await.len(), 3);
+}
+
+#[tokio::test]
+async fn a_file_that_another_program_holds_stops_no_message_and_is_written_when_that_lets_go() {
+    let dir = folder();
+    let hub = Hub::with_store(dir.path(), &["store.write_milliseconds=50"]);
+    let mut node = Client::open(&hub, "/talk/n?side=node", r#"{"filters": []}"#).await;
+    node.publish("t/before", "1").await;
+    figure_is(&hub, "writes_total", |writes| writes > 0).await;
+    let other = rusqlite::Connection::open(dir.path().join("hub.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    node.publish("t/meanwhile", "2").await;
+    hub.logs("another program holds the file").await;
+    node.publish("t/later", "3").await;
+    assert_eq!(under(&hub, "n/t").await["n/t/later"].0, 3);
+    other.execute_batch("ROLLBACK").unwrap();
+    hub.logs("the store can be written again").await;
+    hub.killed().await;
+    let hub = Hub::with_store(dir.path(), &[]);
+    assert_eq!(under(&hub, "n/t").await.len(), 3);
+}
+
 /// A file system on an image, which can be made to fail as a worn card does: from one moment on it is read-only.
 struct Worn {
     dir: TempDir,
@@ -432,7 +490,7 @@ impl Worn {
         if made && worn.mount(&worn.image()) && worn.trigger().is_some_and(|trigger| trigger.exists()) {
             return Some(worn);
         }
-        println!("not tested: this process may not make a file system on an image");
+        not_tested("this process may not make a file system on an image");
         None
     }
 
@@ -481,7 +539,7 @@ impl Drop for Worn {
 async fn a_file_system_that_becomes_read_only_stops_no_message_and_loses_nothing_once_it_is_mended() {
     let Some(disk) = Worn::new() else { return };
     let store = disk.place().join("store");
-    let hub = Hub::with_store(&store, &["store.write_milliseconds=50"]);
+    let hub = Hub::with_store(&store, &["store.write_milliseconds=50", "store.keep_free_bytes=0"]);
     let mut node = Client::open(&hub, "/talk/n?side=node", r#"{"filters": []}"#).await;
     node.publish("t/1", "1").await;
     node.publish("t/cleared", "1").await;
@@ -550,6 +608,35 @@ async fn the_usual_folder_that_cannot_be_made_does_not_end_the_start_and_is_used
     let hub = Hub::with_env(&[("XDG_STATE_HOME", state.to_str().unwrap())], &[]);
     assert_eq!(under(&hub, "n/t").await["n/t"].0, 1);
     assert!(state.join("clown-hub/hub.db").exists());
+}
+
+#[tokio::test]
+async fn a_folder_that_is_there_late_gives_its_values_back_and_what_was_said_meanwhile_stays() {
+    let dir = folder();
+    let state = dir.path().join("state");
+    filled(&state.join("clown-hub"), 3).await;
+    let away = dir.path().join("away");
+    fs::rename(&state, &away).unwrap();
+    fs::write(&state, "").unwrap();
+    let hub = Hub::with_env(&[("XDG_STATE_HOME", state.to_str().unwrap())], &[]);
+    hub.logs("the store cannot be written").await;
+    let mut reader = Client::open(&hub, "/talk", r#"{"filters": ["n/t/#"], "retained": false}"#).await;
+    let mut node = Client::open(&hub, "/talk/n?side=node", r#"{"filters": []}"#).await;
+    node.publish("t/1", r#""new""#).await;
+    assert_eq!(reader.two().await[1], "new");
+    fs::remove_file(&state).unwrap();
+    fs::rename(&away, &state).unwrap();
+    // Who reads already hears of what comes back.
+    let mut back = [reader.two().await, reader.two().await].map(|[topic, value]| format!("{topic} {value}"));
+    back.sort();
+    assert_eq!(back, [r#""n/t/0" {"number":0}"#, r#""n/t/2" {"number":2}"#]);
+    hub.logs("the store can be written again").await;
+    let now = under(&hub, "n/t").await;
+    assert_eq!((now.len(), &now["n/t/1"].0), (3, &"new".into()));
+    assert_eq!(under(&hub, "n").await["n/presence"].0["state"], "online");
+    hub.killed().await;
+    let hub = Hub::with_env(&[("XDG_STATE_HOME", state.to_str().unwrap())], &[]);
+    assert_eq!(under(&hub, "n/t").await, now);
 }
 
 #[tokio::test]

@@ -33,6 +33,7 @@ pub(super) fn settings(settings: &config::Store) -> Option<store::Settings> {
         write: settings.write,
         sync: settings.sync,
         bytes: settings.bytes,
+        keep_free: settings.keep_free,
         queue: TapeBounds { messages: settings.queue_messages, bytes: settings.queue_bytes },
     })
 }
