@@ -101,72 +101,135 @@ async fn last_values_are_there_again_after_a_restart_with_time_sender_and_option
 
 #[tokio::test]
 async fn what_was_acknowledged_under_commit_is_there_after_kill_9() {
-    survives_kills(COMMIT, Duration::ZERO).await;
+    survives_kills(&[COMMIT], Safe::Acknowledged).await;
 }
 
 #[tokio::test]
-async fn what_is_older_than_a_second_is_there_after_kill_9() {
-    // A tenth of the default, so that the test is short; the bound is the key's value and one visit of the writer.
-    survives_kills("store.write_milliseconds=100", Duration::from_millis(100 + 200)).await;
+async fn what_was_said_before_the_last_write_is_there_after_kill_9() {
+    survives_kills(&["store.write_milliseconds=50"], Safe::BeforeTheLast("writes_total")).await;
 }
 
-/// Kills the hub again and again while somebody publishes. Numbers only grow, so a value says all before it.
-async fn survives_kills(setting: &str, may_be_lost: Duration) {
-    let kills = if std::env::var_os("CLOWN_LONG_TESTS").is_some() { 20 } else { 3 };
-    let dir = folder();
-    let mut number = 0_u64;
-    let mut acknowledged: Vec<(std::time::Instant, u64)> = Vec::new();
-    for _ in 0..kills {
-        let hub = Hub::with_store(dir.path(), &[setting]);
-        let found = under(&hub, "n/t").await;
-        let newest = found.values().filter_map(|(value, _)| value.as_u64()).max().unwrap_or(0);
-        let safe = acknowledged
-            .iter()
-            .rev()
-            .find(|(when, _)| acknowledged.last().unwrap().0.duration_since(*when) >= may_be_lost)
-            .map_or(0, |(_, number)| *number);
-        assert!(newest >= safe, "{safe} was acknowledged, {newest} is there");
-        // Each topic has a number that was said there.
+#[tokio::test]
+async fn what_was_acknowledged_under_commit_is_there_after_a_power_cut() {
+    survives_power_cuts(&[COMMIT], Safe::Acknowledged).await;
+}
+
+#[tokio::test]
+async fn what_was_said_before_the_medium_had_everything_is_there_after_a_power_cut() {
+    let settings = ["store.write_milliseconds=100", "store.sync_seconds=1"];
+    survives_power_cuts(&settings, Safe::BeforeTheLast("syncs_total")).await;
+}
+
+/// How often something is done in the short form of a test, and in the long one.
+fn times(short: usize, long: usize) -> usize {
+    if std::env::var_os("CLOWN_LONG_TESTS").is_some() { long } else { short }
+}
+
+/// Which messages may not be lost.
+#[derive(Clone, Copy)]
+enum Safe {
+    Acknowledged,
+    /// Those that were acknowledged before something began that this figure counts.
+    BeforeTheLast(&'static str),
+}
+
+async fn survives_kills(settings: &[&str], safe: Safe) {
+    let (dir, mut speaker) = (folder(), Speaker::new(safe));
+    for _ in 0..times(3, 20) {
+        let hub = Hub::with_store(dir.path(), settings);
+        speaker.check(&hub).await;
+        let _under_way = speaker.speak(&hub).await;
+        hub.killed().await;
+    }
+}
+
+/// A power cut leaves of a file system what its disk has. That is an image here, which is copied as it is.
+async fn survives_power_cuts(settings: &[&str], safe: Safe) {
+    let Some(mut disk) = Worn::new() else { return };
+    let settings = [&["store.keep_free_bytes=0"], settings].concat();
+    let mut speaker = Speaker::new(safe);
+    for _ in 0..times(2, 20) {
+        let hub = Hub::with_store(&disk.place().join("store"), &settings);
+        speaker.check(&hub).await;
+        let _under_way = speaker.speak(&hub).await;
+        hub.signal("STOP");
+        let image = disk.snapshot();
+        hub.killed().await;
+        disk.is_switched_on_with(&image);
+    }
+    let hub = Hub::with_store(&disk.place().join("store"), &settings);
+    speaker.check(&hub).await;
+}
+
+/// Publishes numbers that only grow, each to one of fifty topics, and knows which of them have to be there.
+struct Speaker {
+    safe: Safe,
+    number: u64,
+    /// Up to here nothing may be missing.
+    safe_to: u64,
+}
+
+impl Speaker {
+    const TOPICS: u64 = 50;
+
+    fn new(safe: Safe) -> Self {
+        Self { safe, number: 0, safe_to: 0 }
+    }
+
+    async fn batch(&mut self, node: &mut Client) {
+        let mut frames = String::new();
+        for _ in 0..20 {
+            self.number += 1;
+            let number = self.number;
+            writeln!(frames, "[\"t/{}\", {number}, {{\"id\": {number}}}]", number % Self::TOPICS).unwrap();
+        }
+        node.say(&frames).await;
+    }
+
+    /// Publishes until some of it is safe, and then a little more, whose answers nobody waits for.
+    async fn speak(&mut self, hub: &Hub) -> Client {
+        let mut node = Client::open(hub, "/talk/n?side=node", r#"{"filters": []}"#).await;
+        let mut acknowledged: Vec<(u64, u64)> = Vec::new();
+        loop {
+            self.batch(&mut node).await;
+            for _ in 0..20 {
+                let [topic, payload] = node.two().await;
+                assert_eq!(topic, "clown.talk/-/publish/ok", "{payload}");
+            }
+            let seen = match self.safe {
+                Safe::Acknowledged => 0,
+                Safe::BeforeTheLast(name) => figure(hub, name).await,
+            };
+            acknowledged.push((self.number, seen));
+            // One may have been under way without the message, the next one has it.
+            let is_safe =
+                |(_, then): &&(u64, u64)| matches!(self.safe, Safe::Acknowledged) || then + 2 <= seen;
+            if acknowledged.len() >= 10
+                && let Some((number, _)) = acknowledged.iter().rev().find(is_safe)
+            {
+                self.safe_to = *number;
+                break;
+            }
+        }
+        for _ in 0..self.number % 7 {
+            self.batch(&mut node).await;
+        }
+        node
+    }
+
+    /// What is there are numbers that were said there, and none is older than what is safe.
+    async fn check(&self, hub: &Hub) {
+        let found = under(hub, "n/t").await;
         for (topic, (value, _)) in &found {
-            let modulus: u64 = topic.rsplit('/').next().unwrap().parse().unwrap();
-            assert_eq!(value.as_u64().unwrap() % 50, modulus);
+            let (value, place) = (value.as_u64().unwrap(), topic.rsplit('/').next().unwrap());
+            assert_eq!((value % Self::TOPICS).to_string(), place);
             assert!(
-                value.as_u64().unwrap() + 50 > newest.min(safe),
-                "{topic} is {value}, {safe} was acknowledged"
+                value <= self.number && value + Self::TOPICS > self.safe_to,
+                "{topic}: {value} of {}",
+                self.safe_to
             );
         }
-        acknowledged.clear();
-        let mut node = Client::open(&hub, "/talk/n?side=node", r#"{"filters": []}"#).await;
-        let pid = hub.pid().to_string();
-        let kill = std::thread::spawn(move || {
-            std::thread::sleep(Duration::from_millis(700));
-            Command::new("kill").args(["-KILL", &pid]).status().unwrap();
-        });
-        loop {
-            // So many at once, as an answer under commit takes a write.
-            let mut frames = String::new();
-            for _ in 0..20 {
-                number += 1;
-                writeln!(frames, "[\"t/{}\", {number}, {{\"id\": {number}}}]", number % 50).unwrap();
-            }
-            if node.try_say(&frames).await.is_err() {
-                break;
-            }
-            let mut answers = 0;
-            while answers < 20 {
-                let Some(text) = node.try_hear().await else { break };
-                let [topic, payload]: [Value; 2] = serde_json::from_str(&text).unwrap();
-                assert_eq!(topic, "clown.talk/-/publish/ok", "{payload}");
-                acknowledged.push((std::time::Instant::now(), payload["id"].as_u64().unwrap()));
-                answers += 1;
-            }
-            if answers < 20 {
-                break;
-            }
-        }
-        kill.join().unwrap();
-        assert!(acknowledged.len() > 20, "{}", acknowledged.len());
-        drop(hub);
+        assert_eq!(found.len() as u64, self.safe_to.min(Self::TOPICS));
     }
 }
 
@@ -290,7 +353,7 @@ async fn a_damaged_copy_gives_back_what_is_whole_and_never_a_wrong_value() {
     let dir = folder();
     filled(dir.path(), VALUES).await;
     let good = fs::read(dir.path().join("hub.db")).unwrap();
-    let copies = if std::env::var_os("CLOWN_LONG_TESTS").is_some() { 200 } else { 12 };
+    let copies = times(8, 100);
     let mut random = 12_345_u64;
     let mut whole = 0;
     for copy in 0..copies {
@@ -478,11 +541,13 @@ async fn a_file_that_another_program_holds_stops_no_message_and_is_written_when_
 /// A file system on an image, which can be made to fail as a worn card does: from one moment on it is read-only.
 struct Worn {
     dir: TempDir,
+    /// Which disk it is.
+    count: usize,
 }
 
 impl Worn {
     fn new() -> Option<Self> {
-        let worn = Self { dir: folder() };
+        let worn = Self { dir: folder(), count: 0 };
         fs::File::create(worn.image()).unwrap().set_len(32 << 20).unwrap();
         fs::create_dir(worn.place()).unwrap();
         let made =
@@ -495,7 +560,7 @@ impl Worn {
     }
 
     fn image(&self) -> std::path::PathBuf {
-        self.dir.path().join("image")
+        self.dir.path().join(format!("image-{}", self.count))
     }
 
     fn place(&self) -> std::path::PathBuf {
@@ -516,6 +581,27 @@ impl Worn {
 
     fn fails(&self) {
         fs::write(self.trigger().unwrap(), "test").unwrap();
+    }
+
+    /// What the disk has at one moment: a copy is one if nothing has changed while it was made.
+    fn snapshot(&self) -> Vec<u8> {
+        let mut image = fs::read(self.image()).unwrap();
+        loop {
+            let again = fs::read(self.image()).unwrap();
+            if image == again {
+                return image;
+            }
+            image = again;
+        }
+    }
+
+    /// The disk after a power cut. The old one stays what it is, somewhere.
+    fn is_switched_on_with(&mut self, image: &[u8]) {
+        let is_off = Command::new("umount").arg("-l").arg(self.place()).status().unwrap();
+        assert!(is_off.success());
+        self.count += 1;
+        fs::write(self.image(), image).unwrap();
+        assert!(self.mount(&self.image()));
     }
 
     /// As somebody does who looks after the machine: taken off, checked, and mounted again. A copy of it, as the hub's open
