@@ -65,6 +65,9 @@ fn bytes(log: &[(bool, u64, Vec<Told>)]) -> Vec<Vec<u8>> {
 }
 
 proptest! {
+    // Each is a log of up to twenty rows.
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn what_was_written_is_read_again(log in log()) {
         let mut bases = Bases::default();
