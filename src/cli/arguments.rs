@@ -17,6 +17,9 @@ pub(super) fn complain<T>(
         eprintln!("clown-hub: {BENCH}");
         std::process::exit(error.exit_code());
     }
+    if let Some(advice) = unknown_flag(&error) {
+        end_with(advice);
+    }
     // What a script typed may be the words of others. The same complaint, about those words as they may be shown:
     let args: Vec<_> = std::env::args_os()
         .map(|arg| OsString::from(escape::escaped(&arg.to_string_lossy()).into_owned()))
@@ -30,6 +33,32 @@ pub(super) fn complain<T>(
     }
     eprint!("{shown}");
     std::process::exit(error.exit_code());
+}
+
+/// What to type in place of a flag that other programs have, or of a value for a flag that takes none.
+fn unknown_flag(error: &clap::Error) -> Option<&'static str> {
+    if error.kind() != ErrorKind::UnknownArgument {
+        return None;
+    }
+    let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg) else { return None };
+    let typed: Vec<_> = std::env::args().skip(1).collect();
+    let is_for_an_account = matches!(&typed[..], [user, add, ..] if user == "user" && add == "add");
+    Some(match flag.as_str() {
+        "--port" | "-p" => {
+            "there is no such flag: the address and the port go together, as in --listen 127.0.0.1:9090"
+        }
+        "--admin" if is_for_an_account => {
+            "there is no such flag: an account for everything is made with --subscribe '#' --publish '#' --retain"
+        }
+        value
+            if is_for_an_account
+                && !value.starts_with('-')
+                && typed.iter().any(|word| word == "--retain") =>
+        {
+            "--retain takes no filter: it is about the topics of --publish; type --publish FILTER --retain"
+        }
+        _ => return None,
+    })
 }
 
 /// The answer to a subcommand that there was once.

@@ -10,7 +10,7 @@ macro_rules! help_end {
     ($examples:literal) => {
         concat!(
             $examples,
-            "\n\nExit codes: 0 done, 1 something broke, 2 a mistake in what was asked, 3 refused, 4 no answer in time"
+            "\n\nExit codes: 0 done, 1 something broke, 2 wrong input, 3 refused, 4 no answer in time"
         )
     };
 }

@@ -32,22 +32,22 @@ const AFTER_HELP: &str = help_end!(
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct PubArgs {
-    /// The topic, relative to the base; without it lines of standard input are frames, ["TOPIC", PAYLOAD]
+    /// The topic, relative to the base; without it each line of standard input is a frame, ["TOPIC", PAYLOAD]
     #[arg(allow_hyphen_values = true, value_parser = typed_topic)]
     topic: Option<String>,
-    /// The payload, as JSON; without it each line of standard input is one
+    /// The payload, as JSON; without it each line of standard input is a payload
     #[arg(allow_negative_numbers = true)]
     payload: Option<String>,
-    /// What a shell made of a payload without quotes.
+    /// The further words of a payload that was typed without quotes.
     #[arg(hide = true, allow_negative_numbers = true)]
     rest: Vec<String>,
-    /// Keep it as the last value of its topic
+    /// Have the hub keep the message as the last value of its topic
     #[arg(long)]
     retain: bool,
-    /// Have the hub confirm every message
+    /// Ask the hub to confirm every message
     #[arg(long)]
     confirm: bool,
-    /// Stand at the base as its node: readings are kept, and the node is present
+    /// Connect as the node of the base: the hub keeps its readings and shows it as online
     #[arg(long)]
     node: bool,
     #[command(flatten)]
