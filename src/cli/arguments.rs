@@ -62,7 +62,7 @@ fn unknown_flag(error: &clap::Error) -> Option<&'static str> {
 }
 
 /// The answer to a subcommand that there was once.
-const BENCH: &str = "the load generator is a program of its own; in the folder of the sources, run: \
+const BENCH: &str = "the load generator is a program of its own; in the folder of the sources run: \
                      cargo build --release && cargo run --release -p clown-hub-bench -- --help";
 
 fn is_bench(error: &clap::Error) -> bool {

@@ -127,7 +127,7 @@ pub(super) fn one_payload<'a>(
             shell(&json)
         ),
         None => format!(
-            "one payload is enough, and {} is one more; put a payload of several words in single quotes",
+            "there is more than one payload, here {}; put a payload of several words in single quotes",
             shell(first)
         ),
     }))

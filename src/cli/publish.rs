@@ -157,7 +157,7 @@ async fn pour(
     let mut bad = 0;
     let mut progress = Progress::new();
     if std::io::stdin().is_terminal() {
-        output::notice("a line is a message; end with Ctrl-D");
+        output::notice("each line is a message; end with Ctrl-D");
     }
     loop {
         while batch.frames < flow.quantum() && batch.text.len() < MESSAGE_BYTES {
@@ -189,7 +189,8 @@ fn verdict(tally: Tally, bad: u64, confirm: bool) -> anyhow::Result<()> {
         anyhow::bail!("{} of {sent} messages were not confirmed", sent - confirmed);
     }
     if bad > 0 {
-        let sentence = format!("{bad} lines were no messages and left out; the other {sent} were published");
+        let sentence =
+            format!("{bad} lines were not valid messages and were left out; the other {sent} were published");
         return Err(OperatorError::new(sentence).into());
     }
     Ok(())

@@ -100,7 +100,7 @@ async fn run(settings: Settings, accounts: Accounts) -> anyhow::Result<()> {
     tracing::info!("draining: no new connections, clients get what is queued; a second signal cuts them off");
     match shutdown.finish(settings.server.drain, signals.next()).await {
         Ended::Drained => tracing::info!("stopped"),
-        Ended::CutOff(left) => tracing::warn!(left, "stopped before everybody had been served"),
+        Ended::CutOff(left) => tracing::warn!(left, "stopped before everything was sent"),
     }
     Ok(())
 }

@@ -73,7 +73,7 @@ fn typed_filter(text: &str) -> Result<String, String> {
 
 pub(super) fn subscribe(args: &SubArgs) -> anyhow::Result<()> {
     if args.raw && output::is_terminal() {
-        let sentence = "--raw is for pipes and files: here the words of others could give your terminal commands; \
+        let sentence = "--raw is for pipes and files: on a terminal, messages of others could send it commands; \
                         leave --raw out, or add | less or > FILE";
         return Err(OperatorError::new(sentence).into());
     }

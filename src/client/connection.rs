@@ -256,7 +256,7 @@ fn no_hub(url: &str, error: &Error) -> Failure {
     };
     Failure::Lost(format!(
         "{url}: what listens there is no Clown Hub: {what}; is that the port of an MQTT broker? \
-         A hub says its own when it starts, which is 8080 unless it was told another"
+         A hub prints its port when it starts; the default is 8080"
     ))
 }
 
@@ -268,7 +268,7 @@ fn turned_away(address: &Address, url: &str, status: StatusCode, body: Option<&[
     let said = said.filter(|said| !said.is_empty() && said.len() <= REASON);
     let advice = match status {
         StatusCode::UNAUTHORIZED if address.is_anonymous() => {
-            "it wants a user and a password: give --url or CLOWN_HUB_URL as ws://USER:PASSWORD@HOST:PORT \
+            "it needs a user and a password: give --url or CLOWN_HUB_URL as ws://USER:PASSWORD@HOST:PORT \
              (the demo's is ws://clown:bigclown@127.0.0.1:8080)"
         }
         StatusCode::UNAUTHORIZED if address.is_demo_user() => {

@@ -168,7 +168,7 @@ impl Starter {
         match news {
             News::Waits(plan) => {
                 let file = &plan.link.file;
-                tracing::error!(%file, "there are {MOST_LINKS} links already: this one is not started before one of them goes");
+                tracing::error!(%file, "there are {MOST_LINKS} links already: this one starts only when another one ends");
             }
             News::Broke(plan, wait) => {
                 let (link, file) = (&plan.link.name, &plan.link.file);

@@ -89,7 +89,7 @@ impl Report {
         let LinkSettings { name: link, file, .. } = &*self.settings;
         if let Some(times) = REFUSED.again(link) {
             let refused = self.figures.refused.value();
-            tracing::warn!(%link, %file, topic, refused, %times, "message of the broker is not taken: {why}");
+            tracing::warn!(%link, %file, topic, refused, %times, "message of the broker is dropped: {why}");
         }
     }
 
@@ -121,7 +121,7 @@ impl Report {
         self.figures.lost.add(lost);
         let link = &self.settings.name;
         if waiting > 0 || lost > 0 {
-            tracing::info!(%link, waiting, lost, "link goes on with what waited; what no rule carries any more is lost");
+            tracing::info!(%link, waiting, lost, "link keeps the messages that waited; those that no rule carries any more are lost");
         }
     }
 

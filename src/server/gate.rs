@@ -73,7 +73,7 @@ impl App {
             if let Some(times) = self.counts_refused(&HOSTS, &host) {
                 tracing::warn!(
                     ?host, address = %place.address, %times,
-                    "connection refused: the demo user is for this machine alone; set up accounts in users.file"
+                    "connection refused: the demo user is for this machine only; make accounts in users.file"
                 );
             }
             return Err(

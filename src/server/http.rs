@@ -54,7 +54,7 @@ pub(super) async fn serve(app: Arc<App>, router: Router, stream: TcpStream, plac
     // A socket leaves this connection behind; whoever stays may load a page, but not keep a place.
     let too_long = sleep(app.settings.handshake * HANDSHAKES_A_CONNECTION);
     tokio::select! {
-        () = too_long => tracing::debug!(address = %place.address, "connection has not become a socket in time"),
+        () = too_long => tracing::debug!(address = %place.address, "HTTP connection did not become a WebSocket in time"),
         _ = connection.as_mut() => {}
         () = app.shutdown.drain().cancelled() => {
             connection.as_mut().graceful_shutdown();

@@ -62,7 +62,7 @@ fn is_the_clients(error: &io::Error) -> bool {
 fn log_error(error: &io::Error) {
     static NONE_TAKEN: Seldom = Seldom::new();
     if let Some(times) = NONE_TAKEN.again("") {
-        tracing::error!(%error, %times, "no connection can be taken: raise the limit of open files (ulimit -n)");
+        tracing::error!(%error, %times, "no connection can be accepted: raise the limit of open files (ulimit -n)");
     }
 }
 

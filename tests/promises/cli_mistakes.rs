@@ -118,7 +118,8 @@ fn stranger(answer: &'static [u8]) -> String {
 
 #[test]
 fn what_is_no_hub_is_told_by_what_it_does() {
-    let advice = "is that the port of an MQTT broker? A hub says its own when it starts, which is 8080 unless it was told another";
+    let advice =
+        "is that the port of an MQTT broker? A hub prints its port when it starts; the default is 8080";
     for (answer, does) in [
         (&b""[..], "it hung up"),
         (b"\x20\x02\x00\x05", "it does not speak HTTP"),
