@@ -19,8 +19,8 @@
 //! * [`links`]: links to MQTT brokers.
 //! * [`cli`]: the program; it puts the others together.
 //!
-//! What is promised on the wire is in `docs/protocol.md`, the life of a message and why the code is as it is in `docs/architecture.md`, and every
-//! bound in `docs/configuration.md`.
+//! `docs/protocol.md` has the promises of the wire, `docs/configuration.md` every bound. `docs/architecture.md` has the life
+//! of a message, and why the code is as it is.
 
 pub mod access;
 pub mod backoff;

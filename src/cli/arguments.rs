@@ -20,7 +20,7 @@ pub(super) fn complain<T>(
     if let Some(advice) = unknown_flag(&error) {
         end_with(advice);
     }
-    // What a script typed may be the words of others. The same complaint, about those words as they may be shown:
+    // The arguments of a script may contain texts of others. So make the same message again, about escaped arguments:
     let args: Vec<_> = std::env::args_os()
         .map(|arg| OsString::from(escape::escaped(&arg.to_string_lossy()).into_owned()))
         .collect();

@@ -84,7 +84,7 @@ pub(super) fn publish(args: &PubArgs) -> anyhow::Result<()> {
     let address = args.hub.address()?;
     let shape = Shape { topic: args.topic.clone(), retain: args.retain, confirm: args.confirm };
     let mut composer = Composer::new(shape);
-    // What was typed is checked before anybody is called.
+    // Arguments are checked before the program connects.
     let first = typed(args, &mut composer)?;
     block_on(send(args, &address, composer, first))
 }
@@ -179,7 +179,7 @@ async fn pour(
     }
 }
 
-/// What the end was, in one sentence where it was no good one.
+/// The result, as an error with one sentence if something went wrong.
 fn verdict(tally: Tally, bad: u64, confirm: bool) -> anyhow::Result<()> {
     let Tally { sent, refused, confirmed } = tally;
     if refused > 0 {

@@ -108,6 +108,6 @@ async fn run(settings: Settings, accounts: Accounts) -> anyhow::Result<()> {
 /// The first thing that a person sees. It goes to standard output, the log to standard error.
 fn say_where(facts: &Facts<'_>) {
     let text = banner(facts);
-    // Nobody may be reading, and that is no reason to wait or to stop.
+    // If nobody reads, the hub neither waits nor stops.
     let _ = Log::to(std::io::stdout()).and_then(|mut out| out.write_all(text.as_bytes()));
 }

@@ -50,7 +50,7 @@ pub struct Connection {
     pub listener: Listener,
     /// What is said.
     pub speaker: Speaker,
-    /// What the hub told of its limits.
+    /// The limits of the hub, from `config/ok`.
     pub limits: HubLimits,
 }
 
@@ -240,7 +240,7 @@ async fn reach(address: &Address, url: &str) -> Result<TcpStream, Failure> {
             lost(format!("{host} cannot be reached ({error}); check the address and the network"))
         }
     })?;
-    // What is said goes out at once. A connection that cannot promise that is as good.
+    // Messages go out at once. A connection without this option works, too.
     let _ = stream.set_nodelay(true);
     Ok(stream)
 }

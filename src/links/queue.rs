@@ -1,4 +1,4 @@
-//! What waits for the other side of a link: in order, bounded, and with nothing thrown away unseen. Pure.
+//! What waits for the other side of a link: in order, bounded, and every loss is counted. Pure.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -35,7 +35,7 @@ impl Entry {
 /// An empty queue keeps room for so many.
 const KEPT: usize = 64;
 
-/// What gave way.
+/// What was skipped or lost.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct GaveWay {
     /// Readings that newer ones of their topics took the place of.

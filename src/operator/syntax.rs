@@ -1,4 +1,4 @@
-//! What is no TOML at all: where reading stopped, and the line that was meant where that is plain.
+//! Text that is no TOML: where reading stopped, and the line that was meant if that is clear.
 
 use toml::de::{DeTable, Error};
 
@@ -6,7 +6,7 @@ use super::mistake::{plain, quoted};
 use super::question::Tells;
 use super::value::Table;
 
-/// How many mistakes of syntax are told of one file; with more than that it was never meant to be TOML.
+/// How many mistakes of syntax are reported for one file; a file with more than that is probably no TOML.
 const MOST_MISTAKES: usize = 20;
 
 /// The tree of a text; or its mistakes of syntax with the byte where each stands, at most one a line, since what

@@ -16,7 +16,8 @@ use crate::connection::Patience;
 use crate::seldom::Seldom;
 use crate::shutdown::Stage;
 
-/// Takes connections until the stop sign. Whoever finds no place gets `full`, the refusal in the words of the listener.
+/// Accepts connections until the stop sign. A client for which there is no place gets `full`, the refusal in the language of
+/// the listener.
 /// Where the process has no descriptor left, it waits longer each time.
 pub(super) async fn accept(
     app: &App,

@@ -28,7 +28,7 @@ const CONFIRMED_WINDOW: u32 = 4_000;
 const SHARE: f64 = 0.99;
 /// How long the hub may take nothing.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Refusals that are told one by one.
+/// Refusals that are printed one by one.
 const COMPLAINTS: u64 = 10;
 
 /// What came of it so far.
