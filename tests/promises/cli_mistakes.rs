@@ -401,7 +401,7 @@ async fn who_may_not_be_a_node_is_told_what_the_hub_says() {
 async fn who_may_read_nothing_is_told_instead_of_silence() {
     let hub = Hub::with_users(&[user("jana", &[], &["#"], false)], &[]);
     let url = format!("ws://jana:{PASSWORD}@{}", hub.address);
-    for args in [&["--for", "300ms"][..], &["--retained", "only"]] {
+    for args in [&["--for", "3s"][..], &["--retained", "only"]] {
         let ran = run(&[&["sub", "--url", &url], args].concat(), "");
         assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), ""));
         assert!(
@@ -417,7 +417,7 @@ async fn who_may_read_nothing_is_told_instead_of_silence() {
 async fn a_program_whose_time_is_over_says_good_bye() {
     let hub = Hub::demo();
     let url = format!("ws://clown:bigclown@{}", hub.address);
-    run(&["sub", "--for", "200ms", "--url", &url], "").succeeds();
+    run(&["sub", "--for", "3s", "--url", &url], "").succeeds();
     hub.logs("cause=client said good-bye").await;
     assert!(!hub.log().contains("vanished"), "{}", hub.log());
 }
