@@ -150,7 +150,7 @@ impl Reader {
     }
 
     pub(super) fn log_filter(&mut self, key: &'static str) -> String {
-        let parse = |text: &str| match tracing_subscriber::EnvFilter::try_new(text) {
+        let parse = |text: &str| match text.parse::<tracing_subscriber::filter::Targets>() {
             Ok(_) if !text.trim().is_empty() => Ok(text.to_owned()),
             _ => Err(format!(
                 "expected a level (error, warn, info, debug, trace) or levels by module such as \

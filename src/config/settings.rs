@@ -170,7 +170,7 @@ pub struct Diagnostics {
 /// Section `[log]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Log {
-    /// A filter that `tracing_subscriber::EnvFilter` takes.
+    /// What `tracing_subscriber::filter::Targets` takes.
     pub filter: String,
     /// How an event is written.
     pub format: LogFormat,
