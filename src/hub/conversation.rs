@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use super::Retention;
 use super::allowance::Excess;
+use super::change::{Answer, Change, LastValues};
 use super::doors::{Message, NotSubscribed, Refusal};
 use super::publication::Extras;
-use super::session::{Answer, Change, LastValues, Session, Side, Will, Wishes};
+use super::session::{Session, Side, Will, Wishes};
 use crate::moment::Moment;
 use crate::seldom::Seldom;
 use crate::talk::control::{Configure, HubLimits, PublishRefused, RequestError, Welcome, shown};
