@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::allowance::{A_FILTER, Excess, STEPS_A_FRAME};
+use foldhash::fast::RandomState;
+
+use super::allowance::{A_FILTER, BYTES_A_STEP, Excess, STEPS_A_FRAME};
 use super::branches::{Branches, TooMany};
 use super::look_up::LookUps;
 use super::queue::Item;
@@ -67,18 +69,34 @@ impl Session {
         self.hub.subscriptions.held(&self.filters, &self.hub.settings.topic)
     }
 
-    /// Counts a request about the subscription that names so many filters, before it is looked at.
-    pub(super) fn count_request(&mut self, filters: usize, now: Moment) -> Result<(), Excess> {
-        let steps = STEPS_A_FRAME as usize + A_FILTER * (filters + self.filters.len());
-        self.turn = self.turn.saturating_add(u32::try_from(steps).unwrap_or(u32::MAX));
+    /// The same as the client calls them.
+    pub(super) fn held_names(&self) -> Vec<String> {
+        let mut texts = self.hub.subscriptions.texts(&self.filters);
+        for text in &mut texts {
+            let name = self.client.base.relative(text).map_or(0, str::len);
+            text.drain(..text.len() - name);
+        }
+        texts
+    }
+
+    /// Counts a request about the subscription of so many bytes that names so many filters, before it is looked at.
+    pub(super) fn count_request(&mut self, bytes: usize, filters: usize, now: Moment) -> Result<(), Excess> {
+        let of_filters = A_FILTER * (filters + self.filters.len());
+        let steps = STEPS_A_FRAME as usize + of_filters + bytes / BYTES_A_STEP;
+        self.add_to_turn(steps);
         self.allowance.request(steps, now.steady())
+    }
+
+    /// Counts the answer to such a request.
+    pub(super) fn count_answer(&mut self, text: &str) {
+        self.took(text.len() / BYTES_A_STEP);
     }
 
     /// Makes room for these filters in place of the ones held. Nothing is changed before it is
     /// [carried out](Self::carry_out), which has to follow.
     pub(super) fn plan(&self, filters: Vec<Filter>, last_values: LastValues) -> Result<Change, TooMany> {
         let held = self.held();
-        let mut places: HashMap<&Filter, (usize, Id)> =
+        let mut places: HashMap<&Filter, (usize, Id), RandomState> =
             held.iter().zip(self.filters.iter().copied().enumerate()).collect();
         let stays: Vec<_> = filters.iter().map(|filter| places.remove(filter).map(|(_, id)| id)).collect();
         let mut gone: Vec<_> = places.into_values().collect();

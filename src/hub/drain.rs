@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::allowance::A_LAST_VALUE;
+use super::allowance::{A_LAST_VALUE, BYTES_A_STEP};
 use super::generation::Generation;
 use super::look_up::Progress;
 use super::publication::Publication;
@@ -74,7 +74,10 @@ impl Session {
                     return Drained::More;
                 }
                 match self.next_value(generation, now) {
-                    NextValue::Is(message) => written += self.write_last_value(&message, now, write),
+                    NextValue::Is(message) => match self.write_last_value(&message, now, write) {
+                        0 if self.is_turn_over() => return self.let_others_come(),
+                        bytes => written += bytes,
+                    },
                     NextValue::None => break,
                     NextValue::Later(wait) => return Drained::Later(wait),
                 }
@@ -82,9 +85,9 @@ impl Session {
         }
     }
 
-    /// Returns how many bytes these are.
+    /// Returns how many bytes these are; none where it has expired.
     fn write_last_value(
-        &self,
+        &mut self,
         message: &Publication,
         now: Moment,
         write: &mut impl FnMut(&[&[u8]]),
@@ -95,7 +98,17 @@ impl Session {
             write(pieces);
         });
         self.hub.figures.sent.add(u64::from(is_sent));
+        if !is_sent {
+            // It was copied all the same, and no socket tells when it is enough.
+            self.add_to_turn(message.len() / BYTES_A_STEP);
+        }
         written
+    }
+
+    fn let_others_come(&mut self) -> Drained {
+        self.turn = 0;
+        self.outbox.pause(Pause::Turn);
+        Drained::Later(Duration::ZERO)
     }
 
     /// The next of the last values whose turn it is. It is looked up in steps that are counted, less those that were
@@ -144,10 +157,19 @@ impl Session {
         }
         if let Progress::Went { steps, found } = progress {
             let work = steps + found * A_LAST_VALUE;
-            self.allowance.took(work);
-            self.turn = self.turn.saturating_add(u32::try_from(work).unwrap_or(u32::MAX));
+            self.took(work);
         }
         progress
+    }
+
+    /// Counts work that was done for the client.
+    pub(super) fn took(&mut self, steps: usize) {
+        self.allowance.took(steps);
+        self.add_to_turn(steps);
+    }
+
+    pub(super) fn add_to_turn(&mut self, steps: usize) {
+        self.turn = self.turn.saturating_add(u32::try_from(steps).unwrap_or(u32::MAX));
     }
 
     /// Takes items that have about so many bytes.

@@ -271,7 +271,7 @@ fn hold(fleet: &mut Fleet, client: usize, filters: &[String], pace: &mut Pace) -
         && let Some(part) = rest.get(..size.min(rest.len()))
         && !part.is_empty()
     {
-        while !pace.take(clock::now(), kind::request(part.len() + held)) {
+        while !pace.take(clock::now(), kind::request(part, filters.get(..held).unwrap_or_default())) {
             fleet.turn_within(PAUSE, &mut |_, _, _| ())?;
         }
         let list = serde_json::json!({ "filters": part });

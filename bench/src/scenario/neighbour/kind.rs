@@ -37,6 +37,7 @@ pub(crate) const ALLOWED: u32 = 20_000;
 const STEPS_A_FRAME: usize = 64;
 const STEPS_A_FILTER: usize = 32;
 const STEPS_A_VALUE: usize = 8;
+const BYTES_A_STEP: usize = 16;
 
 /// The hub takes messages of 1 MiB; this much is left for the frame around the payload.
 const LARGEST: usize = 1_048_576 - 256;
@@ -107,8 +108,8 @@ impl Kind {
                 let sizes =
                     std::iter::successors(Some(filters), |size| Some(size / 2).filter(|half| *half > 0));
                 let set = |size| {
-                    let text = list("config/set", &deep(10, 18, "+", size));
-                    (text, request(2 * size) + look_up(values, size))
+                    let all = deep(10, 18, "+", size);
+                    (list("config/set", &all), request(&all, &all) + look_up(values, size))
                 };
                 Plan { values, says: Says::Largest(sizes.map(set).collect()), unanswered: Some(1), ..plan }
             }
@@ -119,10 +120,10 @@ impl Kind {
                 Plan { holders, says, ..plan }
             }
             Self::Remove => {
-                let opening = list("config/set", &["#".to_owned()]);
-                let opening = Some((opening, request(1) + look_up(values, 1)));
-                let says = one(list("subscription/remove", &["none".to_owned()]));
-                Plan { values, opening, sleeps: true, says, cost: request(2), ..plan }
+                let (all, none) = (["#".to_owned()], ["none".to_owned()]);
+                let opening = Some((list("config/set", &all), request(&all, &[]) + look_up(values, 1)));
+                let (says, cost) = (one(list("subscription/remove", &none)), request(&none, &all));
+                Plan { values, opening, sleeps: true, says, cost, ..plan }
             }
             Self::RemoveMany => {
                 let filters: Vec<_> = (0..filters * 20).map(|n| format!("f/{n:06}")).collect();
@@ -130,13 +131,13 @@ impl Kind {
                 let says =
                     ["remove", "add"].map(|request| list(&format!("subscription/{request}"), half)).to_vec();
                 let (keys, says) = (&["limits.filters=20000"][..], Says::These(says));
-                let cost = request(half.len() + filters.len());
+                let cost = request(half, &filters);
                 Plan { keys, filters, says, cost, unanswered: Some(2), ..plan }
             }
             Self::Get => {
                 let filters: Vec<_> = (0..filters).map(|n| format!("{n:04}{}", "y".repeat(990))).collect();
                 let says = one("[\"clown.talk/-/subscription/get\", {}]".to_owned());
-                let cost = request(filters.len());
+                let cost = request(&[], &filters);
                 Plan { filters, says, cost, unanswered: Some(4), ..plan }
             }
             Self::Connects => Plan { says: Says::Nothing, ..plan },
@@ -144,10 +145,14 @@ impl Kind {
     }
 }
 
-/// The frames that a request about the subscription counts as which names so many filters, and that the client holds,
-/// together.
-pub(crate) fn request(filters: usize) -> usize {
-    1 + (STEPS_A_FILTER * filters).div_ceil(STEPS_A_FRAME)
+/// The frames that a request about the subscription counts as which names these filters, while the client holds those.
+/// Its answer lists all that are held then.
+pub(crate) fn request(named: &[String], held: &[String]) -> usize {
+    let filters = named.len() + held.len();
+    // Each filter stands in quotes, before a comma and a blank, and a hundred bytes are around them.
+    let bytes = |filters: &[String]| filters.iter().map(|filter| filter.len() + 4).sum::<usize>();
+    let bytes = 2 * bytes(named) + bytes(held) + 100;
+    1 + (STEPS_A_FILTER * filters + bytes / BYTES_A_STEP).div_ceil(STEPS_A_FRAME)
 }
 
 /// The frames that it counts as to look up so many last values, each by all of so many filters.
@@ -218,10 +223,9 @@ mod tests {
     #[test]
     fn what_is_asked_for_is_paid_with_as_many_frames_as_the_protocol_says() {
         assert_eq!((plan(Kind::Small).cost, plan(Kind::Frames).cost), (1, 10_000));
-        assert_eq!((plan(Kind::Remove).cost, plan(Kind::Get).cost), (2, 501));
-        assert_eq!(plan(Kind::RemoveMany).cost, 1 + 32 * 30_000 / 64);
-        let Says::Largest(sets) = plan(Kind::Set).says else { panic!("no sets") };
-        assert_eq!(sets[0].1, 1 + 32 * 2_000 / 64 + (99_000_usize * 2_009).div_ceil(64));
+        assert_eq!(plan(Kind::Remove).cost, 1 + (64_usize + 121 / 16).div_ceil(64));
+        assert_eq!(plan(Kind::Get).cost, 1 + (32_000_usize + 998_100 / 16).div_ceil(64));
+        assert_eq!(plan(Kind::RemoveMany).cost, 1 + (960_000_usize + 480_100 / 16).div_ceil(64));
     }
 
     #[test]
