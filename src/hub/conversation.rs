@@ -3,11 +3,14 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
+
 use super::Retention;
 use super::allowance::Excess;
+use super::change::{Answer, Change, LastValues};
 use super::doors::{Message, NotSubscribed, Refusal};
 use super::publication::Extras;
-use super::session::{Answer, Change, LastValues, Session, Side, Will, Wishes};
+use super::session::{Session, Side, Will, Wishes};
 use crate::moment::Moment;
 use crate::seldom::Seldom;
 use crate::talk::control::{Configure, HubLimits, PublishRefused, RequestError, Welcome, shown};
@@ -64,31 +67,40 @@ impl Session {
         self.outbox.reply(reply.text());
     }
 
+    /// Answers a request about the subscription.
+    fn answer(&mut self, reply: &Reply) {
+        let text = reply.text();
+        self.count_answer(&text);
+        self.outbox.reply(text);
+    }
+
     fn request(&mut self, frame: &Frame<'_>, now: Moment) -> Result<(), Excess> {
         match Request::parse(&frame.topic, frame.payload) {
             Ok(Request::Configure(configure)) => {
-                self.count_request(configure.filters.as_ref().map_or(0, Vec::len), now)?;
+                let filters = configure.filters.as_ref().map_or(0, Vec::len);
+                self.count_request(frame.payload.len(), filters, now)?;
                 self.configure(configure);
             }
             Ok(Request::Replace(filters)) => {
-                self.count_request(filters.len(), now)?;
+                self.count_request(frame.payload.len(), filters.len(), now)?;
                 self.change_filters(&filters, |_, asked| asked);
             }
             Ok(Request::Add(filters)) => {
-                self.count_request(filters.len(), now)?;
+                self.count_request(frame.payload.len(), filters.len(), now)?;
                 self.change_filters(&filters, added);
             }
             Ok(Request::Remove(filters)) => {
-                self.count_request(filters.len(), now)?;
+                self.count_request(frame.payload.len(), filters.len(), now)?;
                 self.change_filters(&filters, removed);
             }
             Ok(Request::Show) => {
-                self.count_request(0, now)?;
-                self.reply(&self.subscription(&self.held()));
+                self.count_request(frame.payload.len(), 0, now)?;
+                let filters = self.held_names();
+                self.answer(&Reply::SubscriptionOk { filters });
             }
             Err(RequestError::Config(reason)) => self.refuse_config(reason, vec![]),
             Err(RequestError::Subscription(reason)) => {
-                self.reply(&Reply::SubscriptionError { reason, filters: vec![] });
+                self.answer(&Reply::SubscriptionError { reason, filters: vec![] });
             }
             Err(RequestError::UnknownTopic) => {
                 let reason = "unknown topic under clown.talk/".to_owned();
@@ -110,13 +122,14 @@ impl Session {
     /// A client whose first words were not understood is told at once, as it waits for nothing else.
     fn refuse_config(&mut self, reason: String, filters: Vec<String>) {
         const AT_ONCE: usize = 8;
-        let answer = Reply::ConfigError { reason, filters };
+        let answer = Reply::ConfigError { reason, filters }.text();
+        self.count_answer(&answer);
         let mut inside = self.outbox.lock();
         if self.opened || inside.first.len() >= AT_ONCE {
             drop(inside);
-            return self.reply(&answer);
+            return self.outbox.reply(answer);
         }
-        inside.first.push_back(answer.text());
+        inside.first.push_back(answer);
         drop(inside);
         self.outbox.wake();
     }
@@ -215,9 +228,10 @@ impl Session {
         match checked {
             Ok(change) => {
                 let reply = self.subscription(change.filters()).text();
+                self.count_answer(&reply);
                 self.carry_out(change, Answer::InLine(reply));
             }
-            Err((reason, filters)) => self.reply(&Reply::SubscriptionError { reason, filters }),
+            Err((reason, filters)) => self.answer(&Reply::SubscriptionError { reason, filters }),
         }
     }
 
@@ -301,13 +315,13 @@ fn added(held: &[Filter], asked: Vec<Filter>) -> Vec<Filter> {
 }
 
 fn removed(held: &[Filter], asked: Vec<Filter>) -> Vec<Filter> {
-    let asked: HashSet<Filter> = asked.into_iter().collect();
+    let asked: HashSet<Filter, RandomState> = asked.into_iter().collect();
     held.iter().filter(|filter| !asked.contains(*filter)).cloned().collect()
 }
 
 /// Each filter once, in the order in which they were first named.
 fn distinct(mut filters: Vec<Filter>) -> Vec<Filter> {
-    let mut seen = HashSet::new();
+    let mut seen = HashSet::<Filter, RandomState>::default();
     filters.retain(|filter| seen.insert(filter.clone()));
     filters
 }

@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use super::branches::TooMany;
+use super::change::{Answer, LastValues};
 use super::publication::{Extras, Publication};
-use super::session::{Answer, LastValues, Session, Side};
+use super::session::{Session, Side};
 use super::{Retention, StoreFull};
 use crate::moment::Moment;
 use crate::seldom::Seldom;

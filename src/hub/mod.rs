@@ -10,11 +10,14 @@
 mod allowance;
 mod branches;
 mod budget;
+mod change;
 mod channel;
 mod conversation;
 mod doors;
+mod drain;
 mod figures;
 mod generation;
+mod held;
 mod last_value;
 mod links;
 mod look_up;
@@ -29,6 +32,7 @@ mod subscriptions;
 #[cfg(test)]
 mod tests;
 pub mod trie;
+mod waiting;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -43,19 +47,21 @@ use budget::Budget;
 pub use budget::Network;
 use channel::{Channel, Channels, State};
 pub use doors::{Message, NotSubscribed, Refusal};
+pub use drain::Drained;
 pub use figures::{Figure, Figures, Grows};
 use generation::Generation;
 use last_value::LastValue;
 pub use links::{LinkFigures, Links};
-pub use outbox::{Found, Outbox, SessionId, Until};
+pub use outbox::{Outbox, SessionId};
 use presence::Presence;
 pub use publication::{Extras, Publication, Trail, View};
 pub use queue::Bounds;
 pub use relay::{Forward, Relayed, Remains};
 pub use rights::Rights;
-pub use session::{Client, Drained, Session, Side};
+pub use session::{Client, Session, Side};
 use subscriptions::Subscriptions;
 use trie::{Id, Trie};
+pub use waiting::{Found, Until};
 
 use crate::moment::Moment;
 use crate::seldom::Seldom;

@@ -94,9 +94,14 @@ impl Subscriptions {
 
     /// The filters that are held by these ids.
     pub(super) fn held(&self, ids: &[Id], limits: &Limits) -> Vec<Filter> {
-        let filters = self.filters.read();
         // What went in as a filter comes out as one.
-        ids.iter().filter_map(|id| Filter::parse(&filters.path(*id), limits).ok()).collect()
+        self.texts(ids).iter().filter_map(|text| Filter::parse(text, limits).ok()).collect()
+    }
+
+    /// The same as text.
+    pub(super) fn texts(&self, ids: &[Id]) -> Vec<String> {
+        let filters = self.filters.read();
+        ids.iter().map(|id| filters.path(*id)).collect()
     }
 
     /// Who gets the messages of a topic now.
