@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use config::{Value, ValueKind};
 
+use super::place::Place;
 use super::web_origin::WebOrigin;
 use crate::operator::{Found, Mistake, Tells, question, quoted};
 use crate::topic::{Base, Filter, Limits};
@@ -147,6 +148,18 @@ impl Reader {
             path => Ok(OsString::from(path)),
         };
         self.text(key, "a path", parse).unwrap_or_default().into()
+    }
+
+    /// A path, the word for the usual one, or none.
+    pub(super) fn place(&mut self, key: &'static str) -> Place {
+        let parse = |text: &str| {
+            Ok(match text {
+                "" => Place::Off,
+                "auto" => Place::Auto,
+                path => Place::Named(path.into()),
+            })
+        };
+        self.text(key, "a path, auto, or nothing", parse).unwrap_or_default()
     }
 
     pub(super) fn log_filter(&mut self, key: &'static str) -> String {

@@ -11,6 +11,7 @@ use super::change::{Answer, Change, LastValues};
 use super::doors::{Message, NotSubscribed, Refusal};
 use super::publication::Extras;
 use super::session::{Session, Side, Will, Wishes};
+use super::tape::Promise;
 use crate::moment::Moment;
 use crate::seldom::Seldom;
 use crate::talk::control::{Configure, HubLimits, PublishRefused, RequestError, Welcome, shown};
@@ -18,6 +19,9 @@ use crate::talk::{Frame, Frames, Kind, PublishOptions, Reply, Request};
 use crate::topic::{Filter, TopicError};
 
 static RENAMED: Seldom = Seldom::new();
+
+/// The store is behind or cannot write: the value is safe in memory, and is written later.
+const NOT_YET_KEPT: &str = "routed, but not on the disk yet: too much waits to be written";
 
 impl Session {
     /// Takes one message of the client: a frame, or several separated by line feeds. Whatever is wrong with one is
@@ -283,13 +287,20 @@ impl Session {
         // A dashboard that stands at a lamp says `set` to it; the whole topic shows that it is a command.
         let is_dashboard = self.client.side == Side::Dashboard;
         let kind = Kind::of(if is_dashboard { topic.as_str() } else { &frame.topic });
-        match (self.publish(Message { topic, payload: frame.payload, kind, retention, extras }, now), id) {
-            (Ok(retention), Some(id)) => {
+        // Made only where it is needed: most hubs answer at once.
+        let asked = id.as_ref().filter(|_| self.hub.confirms());
+        let asked = asked.map(|id| refused(String::new(), Some(id.clone())));
+        let message = Message { topic, payload: frame.payload, kind, retention, extras };
+        match (self.publish_and_ask(message, now, asked), id) {
+            (Ok((retention, Promise::None)), Some(id)) => {
                 // A dashboard sends commands, and knows that they are not kept.
                 let kept = retention != Retention::Pass || is_dashboard;
                 self.reply(&Reply::PublishOk { id, kept });
             }
-            (Ok(_), None) => {}
+            (Ok((_, Promise::None)), None) | (Ok((_, Promise::Waits)), _) => {}
+            (Ok((_, Promise::Broken)), id) => {
+                self.reply(&Reply::PublishError(refused(NOT_YET_KEPT.to_owned(), id)));
+            }
             (Err(refusal), id) => self.reply(&Reply::PublishError(refused(refusal.to_string(), id))),
         }
         Ok(())

@@ -61,6 +61,11 @@ impl LastValue {
         message
     }
 
+    /// Which message of this hub it is; 0 if it is from before the start.
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
     /// What [`Publication::len`] was.
     pub(super) fn len(&self, topic: &Topic) -> usize {
         let extras = self.rest.as_ref().map_or(0, |rest| rest.1.len());

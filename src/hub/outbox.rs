@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 
@@ -37,6 +37,8 @@ pub struct Outbox {
     pub(super) user: Arc<str>,
     network: AtomicU64,
     echo: AtomicBool,
+    /// The owner's messages whose answers wait until they are on the disk.
+    pub(super) unconfirmed: AtomicUsize,
     inside: Mutex<Inside>,
     figures: Arc<Figures>,
     budget: Arc<Budget>,
@@ -113,6 +115,7 @@ impl Outbox {
             user,
             network,
             echo,
+            unconfirmed: AtomicUsize::new(0),
             inside,
             figures,
             budget,

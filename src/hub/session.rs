@@ -8,13 +8,14 @@ use std::time::Duration;
 use super::allowance::{Allowance, Excess, Rates};
 use super::look_up::LookUps;
 use super::outbox::{Outbox, SessionId};
+use super::presence;
 use super::publication::{Publication, View};
 use super::queue::Item;
 use super::rights::Rights;
 use super::trie::Id;
-use super::{Hub, Retention, StoreFull};
+use super::{Hub, Retention};
 use crate::moment::Moment;
-use crate::talk::{Kind, timestamp};
+use crate::talk::Kind;
 use crate::topic::{Base, Filter, Topic};
 
 /// On which side of the hub a client stands.
@@ -110,9 +111,8 @@ impl Hub {
     }
 
     fn announce(&self, base: &Base, state: &str, now: Moment) {
-        let since = timestamp::milliseconds(now.wall());
-        let payload = format!("{{\"state\": \"{state}\", \"since\": \"{since}\"}}");
-        if let Ok(topic) = base.topic("presence", &self.settings.topic) {
+        let payload = presence::payload(state, now.wall());
+        if let Ok(topic) = base.topic(presence::NAME, &self.settings.topic) {
             let mut message = Publication::new(topic, &payload, Kind::Reading, "hub".into(), now.wall());
             message.retention = Retention::Keep;
             // A store that is full is in the log; those who listen now have heard it.
@@ -199,11 +199,6 @@ impl Session {
         }
     }
 
-    pub(super) fn route(&self, mut message: Publication, retention: Retention) -> Result<(), StoreFull> {
-        message.retention = retention;
-        self.hub.publish(message, Some(self.outbox.id))
-    }
-
     pub(super) fn abandon_look_ups(&mut self) {
         if let Some(mut look_ups) = self.look_ups.take() {
             self.hub.with_index(|index| look_ups.abandon(index));
@@ -222,7 +217,7 @@ impl Drop for Session {
             let from = Arc::clone(&self.client.user);
             let message = Publication::new(will.topic, &will.payload, will.kind, from, now.wall());
             // A store that is full is in the log; nobody is left to be told.
-            let _ = self.route(message, retention);
+            let _ = self.route(message, retention, None);
         }
         if self.client.side == Side::Node {
             self.hub
