@@ -336,11 +336,6 @@ impl Outbox {
         inside.is_asleep = inside.queue.is_empty();
     }
 
-    /// Whether the reader was so slow that its queue was given up.
-    pub fn has_overflowed(&self) -> bool {
-        self.lock().queue.has_overflowed()
-    }
-
     /// How many frames were thrown away when the queue was given up, and since.
     pub fn thrown(&self) -> u64 {
         self.lock().thrown
