@@ -69,7 +69,8 @@ pub struct Session {
     pub(super) turn: u32,
     pub(super) wishes: Wishes,
     pub(super) opened: bool,
-    will: Option<Will>,
+    /// Few have one.
+    will: Option<Box<Will>>,
     /// What is held for it outside of the hub.
     outside: usize,
     pub(super) taken: VecDeque<Item>,
@@ -178,7 +179,7 @@ impl Session {
     }
 
     pub(super) fn set_will(&mut self, will: Option<Will>) {
-        self.will = will;
+        self.will = will.map(Box::new);
         self.holds(self.outside);
     }
 
