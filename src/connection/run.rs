@@ -338,7 +338,7 @@ impl<W: Wire> Connection<W> {
             let rest = text.get(text.len() - frames.left()..).unwrap_or_default().to_owned();
             self.unfinished = Some(Box::new(Unfinished { text: rest, at: 0 }));
         }
-        self.note_what_was_asked(turn);
+        self.note_what_was_asked();
         Ok(())
     }
 
@@ -350,15 +350,12 @@ impl<W: Wire> Connection<W> {
         } else {
             self.unfinished = None;
         }
-        self.note_what_was_asked(turn);
+        self.note_what_was_asked();
         Ok(())
     }
 
-    /// Who no longer wants batches gets what was collected. Who asked for much work has had its turn.
-    fn note_what_was_asked(&mut self, turn: &mut Turn) {
-        if self.session.end_turn() {
-            turn.give_up();
-        }
+    /// Who no longer wants batches gets what was collected.
+    fn note_what_was_asked(&mut self) {
         if self.session.batch().is_zero() && std::mem::take(&mut self.collects) {
             self.due = None;
         }
@@ -424,6 +421,9 @@ fn take_frames(session: &mut Session, frames: &mut Frames<'_>, turn: &mut Turn) 
         let before = frames.left();
         let more = session.receive_some(frames, 1, now).map_err(Ending::TooMuch)?;
         turn.took(before - frames.left());
+        if session.end_turn() {
+            turn.give_up();
+        }
         if !more {
             return Ok(Drained::Everything);
         }

@@ -271,6 +271,14 @@ fn nor_does_one_message_with_many_large_frames() {
 }
 
 #[test]
+fn nor_does_one_message_with_many_requests_that_are_much_work() {
+    let filters: Vec<_> = (0..400).map(|n| format!("{n}")).collect();
+    let request = serde_json::json!(["clown.talk/-/subscription/remove", { "filters": filters }]);
+    let (bytes, frames) = passed_before_an_honest_client(&format!("{request}\n").repeat(24));
+    assert!(bytes <= A_TURN_AND_A_READ && frames <= 3, "{bytes} bytes, {frames} frames");
+}
+
+#[test]
 fn nor_does_a_message_that_never_ends_in_pieces_of_nothing() {
     // Continuations without a byte are no frames of Clown.Talk, complete nothing and break no limit.
     let (begin, go_on) = (vec![0x01, 0x80, 0, 0, 0, 0], vec![0x00, 0x80, 0, 0, 0, 0]);

@@ -7,10 +7,10 @@ use foldhash::fast::RandomState;
 
 use super::Retention;
 use super::allowance::Excess;
-use super::change::{Answer, Change, LastValues};
 use super::doors::{Message, NotSubscribed, Refusal};
 use super::publication::Extras;
-use super::session::{Session, Side, Will, Wishes};
+use super::session::{Session, Side, Wishes};
+use super::step::{Answer, Change, LastValues, Pending, Step, Will};
 use super::tape::Promise;
 use crate::moment::Moment;
 use crate::seldom::Seldom;
@@ -42,6 +42,10 @@ impl Session {
     ) -> Result<bool, Excess> {
         let now = now.into();
         for _ in 0..most {
+            if self.pending.is_some() {
+                self.go_on();
+                break;
+            }
             let Some(frame) = frames.next() else { return Ok(false) };
             self.count_frame(now)?;
             match frame {
@@ -59,7 +63,7 @@ impl Session {
                 break;
             }
         }
-        Ok(!frames.is_done())
+        Ok(self.pending.is_some() || !frames.is_done())
     }
 
     fn refuse_bad(&mut self, refused: PublishRefused, now: Moment) -> Result<(), Excess> {
@@ -82,20 +86,16 @@ impl Session {
         match Request::parse(&frame.topic, frame.payload) {
             Ok(Request::Configure(configure)) => {
                 let filters = configure.filters.as_ref().map_or(0, Vec::len);
-                self.count_request(frame.payload.len(), filters, now)?;
-                self.configure(configure);
+                self.begin(frame, filters, Step::Check(Box::new(configure)), now)?;
             }
-            Ok(Request::Replace(filters)) => {
-                self.count_request(frame.payload.len(), filters.len(), now)?;
-                self.change_filters(&filters, |_, asked| asked);
+            Ok(Request::Replace(asked)) => {
+                self.begin(frame, asked.len(), Step::Read { asked, edit: |_, asked| asked }, now)?;
             }
-            Ok(Request::Add(filters)) => {
-                self.count_request(frame.payload.len(), filters.len(), now)?;
-                self.change_filters(&filters, added);
+            Ok(Request::Add(asked)) => {
+                self.begin(frame, asked.len(), Step::Read { asked, edit: added }, now)?;
             }
-            Ok(Request::Remove(filters)) => {
-                self.count_request(frame.payload.len(), filters.len(), now)?;
-                self.change_filters(&filters, removed);
+            Ok(Request::Remove(asked)) => {
+                self.begin(frame, asked.len(), Step::Read { asked, edit: removed }, now)?;
             }
             Ok(Request::Show) => {
                 self.count_request(frame.payload.len(), 0, now)?;
@@ -116,11 +116,66 @@ impl Session {
         Ok(())
     }
 
-    fn configure(&mut self, configure: Configure) {
-        match self.check(&configure) {
-            Ok((change, will)) => self.apply(configure, change, will),
-            Err((reason, filters)) => self.refuse_config(reason, filters),
+    /// Begins with a request that names so many filters. One that is little work is done at once.
+    fn begin(&mut self, frame: &Frame<'_>, filters: usize, next: Step, now: Moment) -> Result<(), Excess> {
+        let work = self.count_request(frame.payload.len(), filters, now)?;
+        self.pending = Some(Box::new(Pending { next, work }));
+        while self.pending.is_some() && !self.is_turn_over() {
+            self.go_on();
         }
+        Ok(())
+    }
+
+    /// Does the next step of the request.
+    fn go_on(&mut self) {
+        let Some(pending) = self.pending.take() else { return };
+        let Pending { next, work } = *pending;
+        self.add_to_turn(work);
+        self.pending = self.advance(next).map(|next| Box::new(Pending { next, work }));
+    }
+
+    /// Does a step; what comes after it, if anything does.
+    fn advance(&mut self, step: Step) -> Option<Step> {
+        let done = match step {
+            Step::Read { asked, edit } => match self.filters(&asked) {
+                Ok(filters) => return Some(Step::Edit { asked, filters, edit }),
+                Err(complaint) => Err(complaint),
+            },
+            Step::Edit { asked, filters, edit } => {
+                let held = self.held();
+                let filters = edit(&held, filters);
+                return Some(Step::Plan { asked, held, filters });
+            }
+            Step::Plan { asked, held, filters } => {
+                let counted = self.count_filters(filters.len());
+                let planned = counted.and_then(|()| Ok(self.plan(held, filters, LastValues::New)?));
+                match planned {
+                    Ok(change) => return Some(Step::CarryOut(change)),
+                    Err(refused) => Err(complaint(&refused, &asked)),
+                }
+            }
+            Step::CarryOut(change) => {
+                let reply = self.subscription(&change.filters).text();
+                self.count_answer(&reply);
+                self.carry_out(change, Answer::InLine(reply));
+                Ok(())
+            }
+            Step::Check(configure) => {
+                match self.check(&configure) {
+                    Ok((change, will)) => return Some(Step::Apply(configure, change, will)),
+                    Err((reason, filters)) => self.refuse_config(reason, filters),
+                }
+                Ok(())
+            }
+            Step::Apply(configure, change, will) => {
+                self.apply(*configure, change, will);
+                Ok(())
+            }
+        };
+        if let Err((reason, filters)) = done {
+            self.answer(&Reply::SubscriptionError { reason, filters });
+        }
+        None
     }
 
     /// A client whose first words were not understood is told at once, as it waits for nothing else.
@@ -149,7 +204,8 @@ impl Session {
         };
         let will = configure.will.as_ref().map(|(topic, payload)| self.will(topic, payload)).transpose()?;
         let last_values = if configure.retained.unwrap_or(true) { LastValues::All } else { LastValues::None };
-        let change = self.plan(filters, last_values).map_err(|reason| (reason.to_string(), vec![]))?;
+        let change =
+            self.plan(self.held(), filters, last_values).map_err(|reason| (reason.to_string(), vec![]))?;
         Ok((change, will))
     }
 
@@ -220,23 +276,6 @@ impl Session {
             }
         }
         distinct(filters)
-    }
-
-    fn change_filters(&mut self, asked: &[String], change: fn(&[Filter], Vec<Filter>) -> Vec<Filter>) {
-        let changed = self.filters(asked).map(|asked| change(&self.held(), asked));
-        let checked = changed.and_then(|filters| {
-            let counted = self.count_filters(filters.len());
-            let planned = counted.and_then(|()| Ok(self.plan(filters, LastValues::New)?));
-            planned.map_err(|refused| complaint(&refused, asked))
-        });
-        match checked {
-            Ok(change) => {
-                let reply = self.subscription(change.filters()).text();
-                self.count_answer(&reply);
-                self.carry_out(change, Answer::InLine(reply));
-            }
-            Err((reason, filters)) => self.answer(&Reply::SubscriptionError { reason, filters }),
-        }
     }
 
     fn subscription(&self, filters: &[Filter]) -> Reply {

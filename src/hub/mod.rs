@@ -28,6 +28,7 @@ mod queue;
 mod relay;
 mod rights;
 mod session;
+mod step;
 mod subscriptions;
 mod tape;
 #[cfg(test)]
