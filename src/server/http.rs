@@ -69,6 +69,8 @@ async fn answer(
     router: Router,
     mut request: Request,
 ) -> Result<Response<Body>, Infallible> {
+    // Requests may come without a pause, and from strangers: between two of them all other sockets have their turn.
+    tokio::task::yield_now().await;
     if let Some(refused) = request::ambiguous(request.version(), request.headers()) {
         app.hub.figures().connections_refused.add(1);
         return Ok(refused);
