@@ -71,7 +71,7 @@ async fn answer(
 ) -> Result<Response<Body>, Infallible> {
     // Requests may come without a pause, and from strangers: between two of them all other sockets have their turn.
     tokio::task::yield_now().await;
-    if let Some(refused) = request::ambiguous(request.version(), request.headers()) {
+    if let Some(refused) = request::ambiguous(request.version(), request.uri(), request.headers()) {
         app.hub.figures().connections_refused.add(1);
         return Ok(refused);
     }

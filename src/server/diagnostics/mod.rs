@@ -50,7 +50,7 @@ pub(crate) async fn door(
         return answer::unsupported(&app, request.uri().path());
     };
     if request.method() != Method::GET {
-        return answer::refusal(StatusCode::METHOD_NOT_ALLOWED, "a WebSocket is opened with GET");
+        return answer::turned_down(&app, StatusCode::METHOD_NOT_ALLOWED, "a WebSocket is opened with GET");
     }
     if let Err(refused) = app.welcomes(request.headers(), &place) {
         return answer::refusal(StatusCode::FORBIDDEN, &refused);
@@ -59,7 +59,7 @@ pub(crate) async fn door(
         Ok(known) => known,
         Err(refused) => return *refused,
     };
-    let accept = match doors::accept_key(request.headers()) {
+    let accept = match doors::accept_key(&app, request.headers()) {
         Ok(accept) => accept,
         Err(refused) => return refused,
     };
