@@ -6,14 +6,14 @@ use tokio::net::{TcpListener, TcpStream};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A server of the demo user. Its tasks and the test share one thread.
-fn server() -> Server {
+/// A server of the demo user with places for so many connections. Its tasks and the test share one thread.
+fn server(connections: usize) -> Server {
     let shutdown = Shutdown::default();
     let hub = Hub::new(HubSettings::default(), Moment::now());
     let access = Access::new(Accounts::demo(), &crate::access::Settings::default(), shutdown.drain().clone());
     let settings = Settings {
         origins: Vec::new(),
-        connections: 100,
+        connections,
         handshakes: 100,
         handshake: 60 * SECOND,
         rates: Rates::UNLIMITED,
@@ -52,7 +52,7 @@ async fn turns_of_others(listener: std::net::SocketAddr, text: String) -> (Strin
 #[tokio::test]
 async fn a_stranger_who_sends_requests_without_a_pause_leaves_the_others_their_turns() {
     const REQUESTS: usize = 300;
-    let server = server();
+    let server = server(100);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     server.serve_http(listener);
@@ -66,11 +66,31 @@ async fn a_stranger_who_sends_requests_without_a_pause_leaves_the_others_their_t
 #[tokio::test]
 async fn a_stranger_who_sends_empty_lines_without_end_leaves_the_others_their_turns() {
     const LINES: usize = 100_000;
-    let server = server();
+    let server = server(100);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     server.serve_lines(listener);
     let (answer, turns) = turns_of_others(address, "\n".repeat(LINES) + "GET / HTTP/1.1\n").await;
     assert!(answer.contains("the first line must be"), "{answer}");
     assert!(turns >= LINES / 64, "{turns} turns of others between {LINES} lines");
+}
+
+#[tokio::test]
+async fn strangers_who_connect_without_a_pause_leave_the_others_their_turns() {
+    const STRANGERS: u64 = 400;
+    let server = server(0);
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1024).unwrap();
+    let address = listener.local_addr().unwrap();
+    // The kernel lets them in before anybody looks.
+    let strangers: Vec<_> = (0..STRANGERS).map(|_| std::net::TcpStream::connect(address).unwrap()).collect();
+    server.serve_http(listener);
+    let mut turns = 0;
+    while server.app.hub.figures().connections_turned_away.value() < STRANGERS {
+        tokio::task::yield_now().await;
+        turns += 1;
+    }
+    drop(strangers);
+    assert!(turns >= STRANGERS / 16, "{turns} turns of others between {STRANGERS} strangers");
 }
