@@ -19,7 +19,7 @@ use crate::moment::Moment;
 use crate::talk::Reply;
 use crate::topic::Base;
 
-/// What a client gets that there is no place for.
+/// The answer to a client for whom there is no place.
 pub(super) const FULL: &[u8] =
     b"[\"clown.talk/-/close\", {\"code\": 1013, \"reason\": \"too many connections, try again in a while\"}]\n";
 
