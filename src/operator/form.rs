@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn of_a_file_full_of_mistakes_the_first_hundred_are_told_and_the_others_counted() {
-        let text: String = (0..1000).map(|n| format!("key{n} = 1\n")).collect();
+        let text = (0..1000).map(|n| format!("key{n} = 1")).collect::<Vec<_>>().join("\n");
         let mut form = Form::new("f.toml", &text, Tells::Values);
         let table = form.table(|_| false).unwrap();
         form.unknown(&table, &["size"], |_| None);

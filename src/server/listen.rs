@@ -47,7 +47,7 @@ pub(super) async fn accept(
                     None => turn_away(app, &stream, address, full),
                 }
                 taken = taken.wrapping_add(1);
-                if taken % A_TURN == 0 {
+                if taken.is_multiple_of(A_TURN) {
                     tokio::task::yield_now().await;
                 }
             }

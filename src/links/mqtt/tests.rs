@@ -33,7 +33,7 @@ async fn broker(listener: TcpListener, says: Vec<u8>) {
     assert_eq!(subscribe[0], 0x82, "SUBSCRIBE");
     socket.write_all(&[0x90, 3, subscribe[2], subscribe[3], 0]).await.unwrap();
     let _ = socket.write_all(&says).await;
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 #[tokio::test]
