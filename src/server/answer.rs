@@ -16,6 +16,12 @@ pub(super) fn refusal(status: StatusCode, sentence: &str) -> Response<Body> {
     (status, format!("{sentence}\n")).into_response()
 }
 
+/// As [`refusal`], for a handshake that is refused for its form. It is counted.
+pub(super) fn turned_down(app: &App, status: StatusCode, sentence: &str) -> Response<Body> {
+    app.hub.figures().connections_refused.add(1);
+    refusal(status, sentence)
+}
+
 /// An answer to whoever was not recognised. The challenge makes browsers send what stands in the URL.
 pub(super) fn not_recognised(stranger: &Stranger) -> Response<Body> {
     const CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"clown-hub\", charset=\"UTF-8\"");

@@ -228,7 +228,17 @@ const ROOMS: &[Room] = &[
     Room {
         files: &["links/"],
         without: &["links/mqtt/"],
-        rooms: &["hub", "talk", "topic", "backoff", "moment", "operator", "seldom", "shutdown"],
+        rooms: &[
+            "hub",
+            "talk",
+            "topic",
+            "connection::Turn",
+            "backoff",
+            "moment",
+            "operator",
+            "seldom",
+            "shutdown",
+        ],
         crates: &[
             "base64",
             "foldhash",
