@@ -150,13 +150,16 @@ impl Session {
                 let counted = self.count_filters(filters.len());
                 let planned = counted.and_then(|()| Ok(self.plan(held, filters, LastValues::New)?));
                 match planned {
-                    Ok(change) => return Some(Step::CarryOut(change)),
+                    Ok(change) => return Some(Step::Answer(change)),
                     Err(refused) => Err(complaint(&refused, &asked)),
                 }
             }
-            Step::CarryOut(change) => {
+            Step::Answer(change) => {
                 let reply = self.subscription(&change.filters).text();
                 self.count_answer(&reply);
+                return Some(Step::CarryOut(change, reply));
+            }
+            Step::CarryOut(change, reply) => {
                 self.carry_out(change, Answer::InLine(reply));
                 Ok(())
             }
