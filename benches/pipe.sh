@@ -17,6 +17,8 @@ case ${1-} in
   *) sed -n '2,/^set/{/^#/p}' "$0" >&2; exit 2 ;;
 esac
 
+# Without a store: nothing is left behind, and nothing of the user's is touched.
+export CLOWN_HUB__STORE__DIRECTORY=
 cargo build --quiet --locked --release --bin clown-hub
 program=${CARGO_TARGET_DIR:-$PWD/target}/release/clown-hub
 folder=$(mktemp -d)

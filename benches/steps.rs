@@ -164,3 +164,41 @@ mod snapshot {
         });
     }
 }
+
+/// A reading of a node that nobody hears, without and with a store that is to hear of it. The difference is what the hub pays.
+/// The writer takes all of it in between, as it does.
+mod store {
+    use super::{Bencher, ItemsCount, Side, scene};
+    use clown_hub::hub::{Tape, TapeBounds};
+    use std::collections::VecDeque;
+
+    const BURST: usize = 1000;
+
+    fn say(bencher: Bencher<'_, '_>, has_store: bool) {
+        let hub = scene::hub();
+        let bounds = TapeBounds { messages: 65_536, bytes: 16 << 20 };
+        let tape = Tape::new(bounds, false, hub.figures());
+        if has_store {
+            hub.record_on(std::sync::Arc::clone(&tape));
+        }
+        let mut node = scene::client(&hub, "house", Side::Node);
+        let (messages, mut taken) = (scene::readings(1), VecDeque::new());
+        bencher.counter(ItemsCount::new(BURST)).bench_local(|| {
+            for message in messages.iter().cycle().take(BURST) {
+                scene::say(&mut node, message);
+            }
+            tape.take(&mut taken);
+            taken.clear();
+        });
+    }
+
+    #[divan::bench]
+    fn a_reading_without(bencher: Bencher<'_, '_>) {
+        say(bencher, false);
+    }
+
+    #[divan::bench]
+    fn a_reading_with(bencher: Bencher<'_, '_>) {
+        say(bencher, true);
+    }
+}

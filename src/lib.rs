@@ -10,6 +10,7 @@
 //! * [`shutdown`]: how it stops, and the one place that spawns tasks.
 //! * [`operator`]: files that people write: a bounded read, a watch, TOML to types with all mistakes at once.
 //! * [`hub`]: who is here, who wants what, what was said last.
+//! * [`store`]: what survives a restart.
 //! * [`access`]: who may come in.
 //! * [`config`]: text to settings, all mistakes at once.
 //! * [`simulator`]: nodes that are not there.
@@ -38,5 +39,6 @@ pub mod seldom;
 pub mod server;
 pub mod shutdown;
 pub mod simulator;
+pub mod store;
 pub mod talk;
 pub mod topic;

@@ -1,5 +1,5 @@
 //! How the hub stops, in one place. The end has an order: doors close, clients go, links carry to their brokers what that
-//! led to, and what is stored is stored. The first signal begins it, a second one cuts it off. Nothing runs that the end
+//! led to, and what is stored is stored. The first signal begins it, a second one cuts it off, a third one even the store. Nothing runs that the end
 //! would not wait for.
 
 use std::collections::HashMap;
@@ -31,9 +31,15 @@ pub enum Stage {
 }
 
 impl Stage {
-    /// All of them, in their order.
-    pub const ALL: [Self; 4] = [Self::Doors, Self::Clients, Self::Links, Self::Store];
+    /// How many there are.
+    const COUNT: usize = 4;
+    /// All that the store waits for, in their order.
+    const BEFORE_STORE: [Self; 3] = [Self::Doors, Self::Clients, Self::Links];
 }
+
+/// How long what is stored may take, in addition to the deadline of all others. It is the one stage that is worth a wait:
+/// a disk can stand still for seconds.
+const STORING: Duration = Duration::from_secs(10);
 
 /// Each later stage that has something to do is left this part of the time, however long those before it take.
 const KEPT_FOR_EACH: u32 = 5;
@@ -47,7 +53,7 @@ const FALLING_APART: Duration = Duration::from_millis(200);
 /// The stop signs and the list of all that runs. Clones are the same thing.
 #[derive(Debug, Clone, Default)]
 pub struct Shutdown {
-    parts: Arc<[Part; Stage::ALL.len()]>,
+    parts: Arc<[Part; Stage::COUNT]>,
 }
 
 /// How the end went.
@@ -170,27 +176,43 @@ impl Shutdown {
         }
     }
 
-    /// Goes through the stages: gives each its sign, waits for its tasks, and cuts off those that take too long. All of it
-    /// takes no longer than `deadline`, and a part of that is kept for each later stage. `hurry` ends it at once; what is
-    /// left then goes with the runtime.
-    pub async fn finish(&self, deadline: Duration, hurry: impl Future<Output = ()>) -> Ended {
-        let cut_off = tokio::select! {
+    /// Goes through the stages: gives each its sign, waits for its tasks, and cuts off those that take too long. Those before
+    /// the store take no longer than `deadline` together, and a part of that is kept for each later one. `hurry` cuts them
+    /// off at once. The store comes when they are gone, and has a time of its own, which a second `hurry` ends.
+    pub async fn finish(&self, deadline: Duration, mut hurry: impl AsyncFnMut()) -> Ended {
+        let mut cut_off = tokio::select! {
             cut_off = self.in_order(deadline) => cut_off,
-            () = hurry => {
-                self.parts.iter().for_each(|part| part.sign.cancel());
-                self.parts.iter().map(|part| part.tasks.len()).sum()
-            }
+            () = hurry() => self.at_once().await,
         };
+        let Part { sign, tasks } = self.part(Stage::Store);
+        sign.cancel();
+        tokio::select! {
+            () = tasks.wait() => {}
+            () = tokio::time::sleep(STORING) => cut_off += tasks.len(),
+            () = hurry() => cut_off += tasks.len(),
+        }
         if cut_off == 0 { Ended::Drained } else { Ended::CutOff(cut_off) }
+    }
+
+    /// Cuts off everybody but the store, so that a session that is left leaves the hub, and the store hears of it. Says how
+    /// many they were.
+    async fn at_once(&self) -> usize {
+        let mut cut_off = 0;
+        for stage in Stage::BEFORE_STORE {
+            let Part { sign, tasks } = self.part(stage);
+            sign.cancel();
+            cut_off += tasks.cut_off().await;
+        }
+        cut_off
     }
 
     async fn in_order(&self, deadline: Duration) -> usize {
         let end = Instant::now() + deadline;
         let mut cut_off = 0;
-        for stage in Stage::ALL {
+        for stage in Stage::BEFORE_STORE {
             let Part { sign, tasks } = self.part(stage);
             let has_work = |later: &Stage| *later > stage && self.part(*later).tasks.len() > 0;
-            let later = Stage::ALL.iter().filter(|later| has_work(later)).count();
+            let later = Stage::BEFORE_STORE.iter().filter(|later| has_work(later)).count();
             let kept = deadline / KEPT_FOR_EACH * u32::try_from(later).unwrap_or(0);
             sign.cancel();
             if timeout_at(end - kept, tasks.wait()).await.is_err() {
@@ -237,7 +259,7 @@ mod tests {
             drain.cancelled().await;
             sleep(Duration::from_secs(3)).await;
         });
-        assert_eq!(shutdown.finish(Duration::from_secs(5), pending()).await, Ended::Drained);
+        assert_eq!(shutdown.finish(Duration::from_secs(5), async || pending().await).await, Ended::Drained);
     }
 
     #[tokio::test(start_paused = true)]
@@ -245,7 +267,7 @@ mod tests {
         for hurry in [Duration::from_secs(1), Duration::from_mins(1)] {
             let shutdown = Shutdown::default();
             shutdown.spawn(pending());
-            let ended = shutdown.finish(Duration::from_secs(5), sleep(hurry)).await;
+            let ended = shutdown.finish(Duration::from_secs(5), async || sleep(hurry).await).await;
             assert_eq!(ended, Ended::CutOff(1));
         }
     }
@@ -279,7 +301,7 @@ mod tests {
         let shutdown = Shutdown::default();
         let tasks = [(Stage::Store, 1), (Stage::Links, 2), (Stage::Clients, 3), (Stage::Doors, 0)];
         let log = log_of(&shutdown, &tasks);
-        assert_eq!(shutdown.finish(Duration::from_mins(1), pending()).await, Ended::Drained);
+        assert_eq!(shutdown.finish(Duration::from_mins(1), async || pending().await).await, Ended::Drained);
         let expected = [
             (Stage::Doors, "told", 0),
             (Stage::Doors, "gone", 0),
@@ -297,7 +319,10 @@ mod tests {
     async fn a_stage_that_takes_too_long_is_cut_off_and_later_ones_have_their_time() {
         let shutdown = Shutdown::default();
         let log = log_of(&shutdown, &[(Stage::Clients, 1000), (Stage::Clients, 1), (Stage::Links, 3)]);
-        assert_eq!(shutdown.finish(Duration::from_secs(20), pending()).await, Ended::CutOff(1));
+        assert_eq!(
+            shutdown.finish(Duration::from_secs(20), async || pending().await).await,
+            Ended::CutOff(1)
+        );
         let expected = [
             (Stage::Clients, "told", 0),
             (Stage::Clients, "told", 0),
@@ -314,10 +339,28 @@ mod tests {
         let shutdown = Shutdown::default();
         let log = log_of(&shutdown, &[(Stage::Links, 5), (Stage::Clients, 5)]);
         tokio::task::yield_now().await;
-        assert_eq!(shutdown.finish(Duration::ZERO, pending()).await, Ended::CutOff(2));
+        assert_eq!(shutdown.finish(Duration::ZERO, async || pending().await).await, Ended::CutOff(2));
         let gone: Vec<_> =
             log.lock().iter().filter(|(_, what, _)| *what == "gone").map(|(stage, ..)| *stage).collect();
         assert_eq!(gone, [Stage::Clients, Stage::Links]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_store_has_a_time_of_its_own_however_the_others_ended() {
+        for (deadline, hurry) in [(0, 1000), (100, 3), (1000, 1)] {
+            let shutdown = Shutdown::default();
+            let log = log_of(&shutdown, &[(Stage::Clients, 1000), (Stage::Store, 9)]);
+            tokio::task::yield_now().await;
+            let ended = shutdown
+                .finish(Duration::from_secs(deadline), async || sleep(Duration::from_secs(hurry)).await)
+                .await;
+            // Told when the client was cut off, by the deadline or the first signal. A second one ends it sooner than it would.
+            let told = deadline.min(hurry);
+            assert!(log.lock().contains(&(Stage::Clients, "gone", told)), "{:?}", log.lock());
+            assert!(log.lock().contains(&(Stage::Store, "told", told)), "{:?}", log.lock());
+            let is_stored = log.lock().contains(&(Stage::Store, "gone", told + 9));
+            assert_eq!((is_stored, ended), (hurry > 9, Ended::CutOff(if hurry > 9 { 1 } else { 2 })));
+        }
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -330,6 +373,6 @@ mod tests {
         shutdown.part(Stage::Clients).tasks.wait().await;
         assert_eq!(shutdown.part(Stage::Clients).tasks.len(), 0);
         shutdown.spawn(pending());
-        assert_eq!(shutdown.finish(Duration::ZERO, pending()).await, Ended::CutOff(1));
+        assert_eq!(shutdown.finish(Duration::ZERO, async || pending().await).await, Ended::CutOff(1));
     }
 }

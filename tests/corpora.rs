@@ -15,6 +15,8 @@ mod matching;
 mod messages;
 #[path = "../fuzz/checks/packets.rs"]
 mod packets;
+#[path = "../fuzz/checks/stored.rs"]
+mod stored;
 
 use std::path::Path;
 
@@ -59,4 +61,9 @@ fn websocket_messages() {
 #[test]
 fn mqtt_packets() {
     replay("packets", packets::check);
+}
+
+#[test]
+fn rows_of_the_store() {
+    replay("stored", stored::check);
 }

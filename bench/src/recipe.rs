@@ -165,6 +165,8 @@ impl Recipe {
                 command.env_remove(name);
             }
         }
+        // Nothing is left behind by a measurement, and nothing of the user's is touched.
+        command.env("CLOWN_HUB__STORE__DIRECTORY", "");
         let before = sched_getaffinity(None)?;
         if let Some(cpu) = cpu {
             pin(cpu)?;

@@ -1,4 +1,4 @@
-//! `clown-hub serve`: configuration, accounts, listeners, links, simulated nodes; then it says where it is and runs until
+//! `clown-hub serve`: configuration, accounts, last values, listeners, links, simulated nodes; then it says where it is and runs until
 //! it is told to stop.
 
 mod accounts;
@@ -7,6 +7,7 @@ mod demo;
 mod listeners;
 mod rooms;
 mod simulated;
+mod store;
 
 use std::io::Write;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use tokio::net::TcpListener;
 use self::listeners::bind;
 use self::simulated::simulate;
 use super::banner::{Facts, addresses, banner};
+use super::exit::OperatorError;
 use super::logging;
 use crate::access::{Access, Accounts};
 use crate::config::Settings;
@@ -26,6 +28,7 @@ use crate::log::Log;
 use crate::moment::Moment;
 use crate::server::Server;
 use crate::shutdown::{Ended, Shutdown, Signals, Stage};
+use crate::store::Store;
 
 pub(super) use self::accounts::{DEMO_WITHOUT, accounts};
 pub(super) use self::arguments::{ConfigArgs, ServeArgs};
@@ -59,6 +62,18 @@ fn runtime(io_threads: usize) -> anyhow::Result<tokio::runtime::Runtime> {
     builder.build().context("the runtime could not be started")
 }
 
+/// Opens the store, before anybody can come in.
+fn open_store(hub: &Arc<Hub>, settings: &Settings, shutdown: &Shutdown) -> anyhow::Result<()> {
+    let Some(settings) = store::settings(&settings.store) else { return Ok(()) };
+    let store = Store::open(hub, &settings).map_err(|refused| OperatorError::new(refused.to_string()))?;
+    let sign = shutdown.sign(Stage::Store).clone();
+    shutdown.spawn_in(Stage::Store, async move {
+        sign.cancelled().await;
+        store.stop().await;
+    });
+    Ok(())
+}
+
 async fn run(settings: Settings, accounts: Accounts) -> anyhow::Result<()> {
     let mut signals = Signals::listen().context("signals cannot be listened to")?;
     let http = bind(settings.server.listen, "server.listen")?;
@@ -69,6 +84,7 @@ async fn run(settings: Settings, accounts: Accounts) -> anyhow::Result<()> {
     let (is_demo, count) = (accounts.is_demo(), accounts.iter().count());
     let shutdown = Shutdown::default();
     let hub = Hub::new(rooms::hub(&settings), Moment::now());
+    open_store(&hub, &settings, &shutdown)?;
     let access = Access::new(accounts, &rooms::access(&settings), shutdown.drain().clone())?;
     let server = Server::new(Arc::clone(&hub), access, rooms::server(&settings, is_demo), shutdown.clone());
 
@@ -98,7 +114,7 @@ async fn run(settings: Settings, accounts: Accounts) -> anyhow::Result<()> {
 
     signals.next().await;
     tracing::info!("draining: no new connections, clients get what is queued; a second signal cuts them off");
-    match shutdown.finish(settings.server.drain, signals.next()).await {
+    match shutdown.finish(settings.server.drain, async || signals.next().await).await {
         Ended::Drained => tracing::info!("stopped"),
         Ended::CutOff(left) => tracing::warn!(left, "stopped before everything was sent"),
     }

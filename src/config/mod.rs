@@ -15,6 +15,7 @@
 
 mod explained;
 mod layers;
+mod place;
 mod reader;
 mod settings;
 #[cfg(test)]
@@ -25,10 +26,11 @@ use std::path::PathBuf;
 
 pub use self::explained::{Key, keys};
 use self::layers::{Defaults, Layer};
+pub use self::place::Place;
 use self::reader::{Asked, Reader};
 pub use self::settings::{
-    Bridges, Figures, Limits, Log, LogFormat, Outbox, Retained, Routes, Run, Server, Settings, Simulator,
-    Users,
+    Bridges, Durability, Figures, Limits, Log, LogFormat, Outbox, Retained, Routes, Run, Server, Settings,
+    Simulator, Store, Users,
 };
 pub use self::web_origin::WebOrigin;
 use crate::operator::small_file::{self, Unreadable};

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use config::{Value, ValueKind};
 
+use super::place::Place;
 use super::web_origin::WebOrigin;
 use crate::operator::{Found, Mistake, Tells, question, quoted};
 use crate::topic::{Base, Filter, Limits};
@@ -149,8 +150,20 @@ impl Reader {
         self.text(key, "a path", parse).unwrap_or_default().into()
     }
 
+    /// A path, the word for the usual one, or none.
+    pub(super) fn place(&mut self, key: &'static str) -> Place {
+        let parse = |text: &str| {
+            Ok(match text {
+                "" => Place::Off,
+                "auto" => Place::Auto,
+                path => Place::Named(path.into()),
+            })
+        };
+        self.text(key, "a path, auto, or nothing", parse).unwrap_or_default()
+    }
+
     pub(super) fn log_filter(&mut self, key: &'static str) -> String {
-        let parse = |text: &str| match tracing_subscriber::EnvFilter::try_new(text) {
+        let parse = |text: &str| match text.parse::<tracing_subscriber::filter::Targets>() {
             Ok(_) if !text.trim().is_empty() => Ok(text.to_owned()),
             _ => Err(format!(
                 "expected a level (error, warn, info, debug, trace) or levels by module such as \

@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::place::Place;
 use super::reader::{Reader, Side};
 use super::web_origin::WebOrigin;
 use crate::operator::quoted;
@@ -26,6 +27,8 @@ pub struct Settings {
     pub retained: Retained,
     /// The memory of who receives what.
     pub routes: Routes,
+    /// What survives a restart.
+    pub store: Store,
     /// Who may sign in.
     pub users: Users,
     /// The links to MQTT brokers.
@@ -121,6 +124,37 @@ pub struct Routes {
     pub cached: usize,
 }
 
+/// Section `[store]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Store {
+    /// Where its file is.
+    pub directory: Place,
+    /// When a publisher who asks is answered.
+    pub durability: Durability,
+    /// How often something is written.
+    pub write: Duration,
+    /// How often it is waited for until the disk has all of it.
+    pub sync: Duration,
+    /// Messages that wait to be written.
+    pub queue_messages: usize,
+    /// The same in bytes; not below one message.
+    pub queue_bytes: usize,
+    /// The largest that the file may get.
+    pub bytes: u64,
+    /// What is left free on its disk.
+    pub keep_free: u64,
+}
+
+/// When a publisher is answered who asks for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// When its message is routed.
+    #[default]
+    Relaxed,
+    /// When it is on the disk.
+    Commit,
+}
+
 /// Section `[users]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Users {
@@ -170,7 +204,7 @@ pub struct Diagnostics {
 /// Section `[log]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Log {
-    /// A filter that `tracing_subscriber::EnvFilter` takes.
+    /// What `tracing_subscriber::filter::Targets` takes.
     pub filter: String,
     /// How an event is written.
     pub format: LogFormat,
@@ -229,6 +263,7 @@ impl Settings {
             outbox: Outbox::read(reader),
             retained: Retained::read(reader, &topic),
             routes: Routes { cached: reader.count("routes.cached", 1..=10_000_000, "topics") },
+            store: Store::read(reader),
             users: Users::read(reader),
             bridges: Bridges { directory: reader.path("bridges.directory") },
             figures: Figures { every: reader.seconds("figures.every_seconds", 1..=3600) },
@@ -264,6 +299,8 @@ impl Settings {
         reader.at_least(hard_bytes, side("outbox.bytes", self.outbox.bytes));
         reader.at_least(hard_bytes, message);
         reader.at_least(side("retained.bytes", self.retained.bytes), message);
+        let queue_bytes = side("store.queue_bytes", self.store.queue_bytes);
+        reader.at_least(queue_bytes, message);
         for filter in self.retained.always.iter().filter(|filter| self.retained.never.contains(filter)) {
             let sentence = format!("{} is in retained.always too", quoted(filter.as_str()));
             reader.mistake("retained.never", sentence);
@@ -338,6 +375,26 @@ impl Retained {
             bytes: reader.count("retained.bytes", 1024..=MIB * MIB, "bytes"),
             always: reader.filters("retained.always", topic),
             never: reader.filters("retained.never", topic),
+        }
+    }
+}
+
+impl Store {
+    fn read(reader: &mut Reader) -> Self {
+        Self {
+            directory: reader.place("store.directory"),
+            durability: reader
+                .choice(
+                    "store.durability",
+                    [("relaxed", Durability::Relaxed), ("commit", Durability::Commit)],
+                )
+                .unwrap_or_default(),
+            write: reader.milliseconds("store.write_milliseconds", 10..=60_000),
+            sync: reader.seconds("store.sync_seconds", 1..=3600),
+            queue_messages: reader.count("store.queue_messages", 1024..=10_000_000, "messages"),
+            queue_bytes: reader.count("store.queue_bytes", MIB..=4096 * MIB, "bytes"),
+            bytes: reader.number("store.bytes", 16 * MIB..=MIB * MIB, "bytes"),
+            keep_free: reader.number("store.keep_free_bytes", 0..=MIB * MIB, "bytes"),
         }
     }
 }

@@ -48,7 +48,7 @@ impl Bell {
         self.inner.rung.load(Ordering::Relaxed) && self.inner.rung.swap(false, Ordering::AcqRel)
     }
 
-    /// Has it asked about again, as if it had rung.
+    /// The next question finds that it has rung.
     pub(crate) fn ring_again(&self) {
         self.inner.rung.store(true, Ordering::Relaxed);
     }

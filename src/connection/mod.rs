@@ -14,6 +14,7 @@ mod network;
 mod outgoing;
 mod run;
 mod spare;
+mod stay;
 #[cfg(test)]
 mod tests;
 mod turn;

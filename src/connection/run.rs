@@ -9,9 +9,11 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
 
 use super::ending::Ending;
 use super::heartbeat::{Beat, Heartbeat};
+use super::stay::Stay;
 use super::turn::Turn;
 use super::watch::{Patience, Signs, Watch};
 use super::wire::{Incoming, Wire};
@@ -38,9 +40,10 @@ pub(crate) fn run<W: Wire + Send>(
     signs: Signs,
 ) -> impl Future<Output = ()> + Send {
     // Outside of the future, which would hold twice what it is given.
-    let mut connection = Connection::new(wire, session, patience);
+    let (ended, drain) = signs.apart();
+    let mut connection = Connection::new(wire, Stay::new(session, drain), patience);
     async move {
-        let ending = connection.until_the_end(&signs).await;
+        let ending = connection.until_the_end(&ended).await;
         let ending = if ending == Ending::Vanished { Box::pin(connection.last_word()).await } else { ending };
         // In a box, so that no living connection holds room for its end.
         Box::pin(finish(connection, ending)).await;
@@ -50,7 +53,7 @@ pub(crate) fn run<W: Wire + Send>(
 async fn finish<W: Wire + Send>(connection: Connection<W>, ending: Ending) {
     static DISCONNECTED: Seldom = Seldom::new();
     let Connection { mut wire, mut session, write_patience, .. } = connection;
-    if ending == Ending::Farewell || ending == Ending::ShuttingDown {
+    if ending == Ending::Farewell {
         session.farewell();
     }
     if ending == Ending::ShuttingDown {
@@ -95,7 +98,7 @@ fn put_in_what_waits<W: Wire>(wire: &mut W, session: &mut Session) {
 
 struct Connection<W> {
     wire: W,
-    session: Session,
+    session: Stay,
     heartbeat: Heartbeat,
     writing: Writing,
     /// How long a write may make no progress.
@@ -120,7 +123,7 @@ struct Unfinished {
 }
 
 impl<W: Wire> Connection<W> {
-    fn new(wire: W, session: Session, patience: Patience) -> Self {
+    fn new(wire: W, session: Stay, patience: Patience) -> Self {
         Self {
             wire,
             session,
@@ -135,11 +138,11 @@ impl<W: Wire> Connection<W> {
         }
     }
 
-    async fn until_the_end(&mut self, signs: &Signs) -> Ending {
-        let (ended, clock) = (signs.ended().cancelled(), sleep_until(self.next_check()));
+    async fn until_the_end(&mut self, ended: &CancellationToken) -> Ending {
+        let (ended, clock) = (ended.cancelled(), sleep_until(self.next_check()));
         let ended = std::pin::pin!(ended);
         let clock = std::pin::pin!(clock);
-        let mut watch = Watch::new(signs, ended, clock);
+        let mut watch = Watch::new(ended, clock);
         let mut task = Waker::noop().clone();
         let ending = poll_fn(|cx| {
             if !task.will_wake(cx.waker()) {
@@ -160,8 +163,8 @@ impl<W: Wire> Connection<W> {
     /// a client that talks without a pause.
     fn go_on(&mut self, watch: &mut Watch<'_, '_>, cx: &mut Context<'_>) -> Result<(), Ending> {
         let has_rung = watch.has_rung();
-        if has_rung && let Some(ending) = watch.ending() {
-            return Err(ending);
+        if has_rung && watch.is_the_end() {
+            return Err(self.session.ending());
         }
         if self.pauses && !has_rung {
             return Ok(());
@@ -338,7 +341,7 @@ impl<W: Wire> Connection<W> {
             let rest = text.get(text.len() - frames.left()..).unwrap_or_default().to_owned();
             self.unfinished = Some(Box::new(Unfinished { text: rest, at: 0 }));
         }
-        self.note_what_was_asked(turn);
+        self.note_what_was_asked();
         Ok(())
     }
 
@@ -350,15 +353,12 @@ impl<W: Wire> Connection<W> {
         } else {
             self.unfinished = None;
         }
-        self.note_what_was_asked(turn);
+        self.note_what_was_asked();
         Ok(())
     }
 
-    /// Who no longer wants batches gets what was collected. Who asked for much work has had its turn.
-    fn note_what_was_asked(&mut self, turn: &mut Turn) {
-        if self.session.end_turn() {
-            turn.give_up();
-        }
+    /// Who no longer wants batches gets what was collected.
+    fn note_what_was_asked(&mut self) {
         if self.session.batch().is_zero() && std::mem::take(&mut self.collects) {
             self.due = None;
         }
@@ -424,6 +424,9 @@ fn take_frames(session: &mut Session, frames: &mut Frames<'_>, turn: &mut Turn) 
         let before = frames.left();
         let more = session.receive_some(frames, 1, now).map_err(Ending::TooMuch)?;
         turn.took(before - frames.left());
+        if session.end_turn() {
+            turn.give_up();
+        }
         if !more {
             return Ok(Drained::Everything);
         }

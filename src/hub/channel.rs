@@ -59,6 +59,13 @@ impl Channel {
         Self { topic, state: Mutex::default() }
     }
 
+    /// The last value, if it was said from this number on.
+    pub(super) fn last_value_since(&self, number: u64) -> Option<Publication> {
+        let state = self.state.lock();
+        let last = state.last.as_ref().filter(|last| last.number() >= number);
+        last.map(|last| last.message(&self.topic))
+    }
+
     /// The last value for a session whose subscription made `generation`, unless it was offered that value, or a
     /// newer one, as it happened.
     pub(super) fn last_value_for(&self, generation: Generation) -> Option<Publication> {

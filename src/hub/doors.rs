@@ -2,15 +2,18 @@
 //! hub's bounds. Clown.Talk's text around them is in `conversation`; links use them as they are.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::branches::TooMany;
 use super::publication::{Extras, Publication};
-use super::session::{Answer, LastValues, Session, Side};
+use super::session::{Session, Side};
+use super::step::{Answer, LastValues};
+use super::tape::{Ask, Promise, UNCONFIRMED};
 use super::{Retention, StoreFull};
 use crate::moment::Moment;
 use crate::seldom::Seldom;
 use crate::talk::Kind;
-use crate::talk::control::shown;
+use crate::talk::control::{PublishRefused, shown};
 use crate::topic::{Filter, Topic};
 
 /// How many filters a line of the log repeats of those that are forbidden.
@@ -46,6 +49,11 @@ pub enum Refusal {
     /// The user may not say what becomes of a message.
     #[error("forbidden: this takes the right retain")]
     MayNotRetain,
+    /// So many messages of this session wait until they are on the disk. This one was not routed.
+    #[error(
+        "not published: {UNCONFIRMED} messages of this connection wait until they are on the disk; wait for their answers"
+    )]
+    Unconfirmed,
     /// See [`StoreFull`]. The message was routed.
     #[error(transparent)]
     StoreFull(#[from] StoreFull),
@@ -75,17 +83,43 @@ impl Session {
     /// it.
     #[inline]
     pub fn publish(&self, message: Message<'_>, now: impl Into<Moment>) -> Result<Retention, Refusal> {
+        self.publish_and_ask(message, now, None).map(|(retention, _)| retention)
+    }
+
+    /// As [`publish`](Self::publish). Where `asked`, the answer may have to wait until the message is on the disk; the
+    /// argument is what the publisher is to hear if that fails.
+    pub(super) fn publish_and_ask(
+        &self,
+        message: Message<'_>,
+        now: impl Into<Moment>,
+        asked: Option<PublishRefused>,
+    ) -> Result<(Retention, Promise), Refusal> {
         let Message { topic, payload, kind, retention, extras } = message;
         self.check_rights(&topic, retention.is_some())?;
         let retention = retention.unwrap_or_else(|| self.usual_retention(&topic, kind));
+        let asked = asked.filter(|_| retention != Retention::Pass && self.hub.confirms());
+        if asked.is_some() && self.outbox.unconfirmed.load(Ordering::Relaxed) >= UNCONFIRMED {
+            return Err(Refusal::Unconfirmed);
+        }
+        let ask = asked.map(|refusal| Ask::new(&self.outbox, self.hub.figures(), refusal));
         let from = Arc::clone(&self.client.user);
         let mut message = Publication::new(topic, payload, kind, from, now.into().wall());
         message.set_extras(extras);
-        self.route(message, retention)?;
-        Ok(retention)
+        let promise = self.route(message, retention, ask)?;
+        Ok((retention, promise))
     }
 
     #[inline]
+    pub(super) fn route(
+        &self,
+        mut message: Publication,
+        retention: Retention,
+        ask: Option<Ask>,
+    ) -> Result<Promise, StoreFull> {
+        message.retention = retention;
+        self.hub.publish_and_ask(message, Some(self.outbox.id), ask)
+    }
+
     fn check_rights(&self, topic: &Topic, retains: bool) -> Result<(), Refusal> {
         match (self.may_publish(topic), retains && !self.client.rights.retain) {
             (true, false) => Ok(()),
@@ -116,7 +150,7 @@ impl Session {
         self.count_filters(filters.len())?;
         self.check_filters(&filters)?;
         let last_values = if last_values { LastValues::All } else { LastValues::None };
-        let change = self.plan(filters, last_values)?;
+        let change = self.plan(self.held(), filters, last_values)?;
         self.carry_out(change, Answer::None);
         Ok(())
     }

@@ -106,6 +106,34 @@ figures! {
     retained_bytes "retained/bytes" AndShrinks;
     /// Last values that could not be kept because the store was full
     retained_refused "retained/refused" Only;
+    /// How the store stands: 0 there is none, 1 on, 2 behind, 3 away, 4 replaced
+    store_state "store/state" AndShrinks;
+    /// Last values that the store holds
+    store_values "store/values" AndShrinks;
+    /// Messages that wait for the store
+    store_queue "store/queue" AndShrinks;
+    /// Messages that found no room in the queue of the store; their values are written later
+    store_skipped "store/skipped" Only;
+    /// Messages whose publishers wait until they are on the disk
+    store_unconfirmed "store/unconfirmed" AndShrinks;
+    /// Times that the store has written
+    store_writes "store/writes" Only;
+    /// Times that it has waited until the medium had everything
+    store_syncs "store/syncs" Only;
+    /// Times that writing has failed
+    store_failed "store/failed" Only;
+    /// Messages that were said while nothing could be written; of each topic the newest one was written later
+    store_unwritten "store/unwritten" Only;
+    /// How long the last write took, in microseconds
+    store_write_microseconds "store/write_microseconds" AndShrinks;
+    /// Bytes of the file of the store and of its journal
+    store_bytes "store/bytes" AndShrinks;
+    /// Bytes of its log, of what is not settled
+    store_log_bytes "store/log_bytes" AndShrinks;
+    /// Rows that were read and were not what had been written
+    store_damaged "store/damaged" Only;
+    /// Times that a damaged file was set aside
+    store_replaced "store/replaced" Only;
     /// Lines of the log that are missing because nobody read the log
     log_lost "log/lost" Only;
     /// Lines of the log that were left out because there were many of their kind

@@ -17,7 +17,7 @@ pub(super) struct LastValue {
     /// Milliseconds since 1970, which is as exactly as it is ever told.
     time: u64,
     number: u64,
-    /// What few have.
+    /// An unusual kind, options and the trail, if it has any of them.
     rest: Option<Box<(Kind, Extras)>>,
 }
 
@@ -59,6 +59,11 @@ impl LastValue {
             message.set_extras(rest.1.clone());
         }
         message
+    }
+
+    /// Which message of this hub it is; 0 if it is from before the start.
+    pub(super) fn number(&self) -> u64 {
+        self.number
     }
 
     /// What [`Publication::len`] was.

@@ -4,17 +4,21 @@
 //! A socket, a serial port, a bridge and a simulated node are the same thing seen from here: a [`Session`].
 //! Publishing is a plain function that the publisher runs itself; it never waits.
 //!
-//! Lock order: channel, then outbox, then subscriptions, the index of last values or the book of the budget. No lock is
-//! held across an await, and no outbox while a channel is asked for.
+//! Lock order: presence, then channel, then outbox, then subscriptions, the index of last values or the book of the budget; the
+//! tape last.
+//! No lock is held across an await, and no outbox while a channel is asked for.
 
 mod allowance;
 mod branches;
 mod budget;
+mod change;
 mod channel;
 mod conversation;
 mod doors;
+mod drain;
 mod figures;
 mod generation;
+mod held;
 mod last_value;
 mod links;
 mod look_up;
@@ -25,13 +29,16 @@ mod queue;
 mod relay;
 mod rights;
 mod session;
+mod step;
 mod subscriptions;
+mod tape;
 #[cfg(test)]
 mod tests;
 pub mod trie;
+mod waiting;
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use parking_lot::Mutex;
@@ -43,19 +50,23 @@ use budget::Budget;
 pub use budget::Network;
 use channel::{Channel, Channels, State};
 pub use doors::{Message, NotSubscribed, Refusal};
+pub use drain::Drained;
 pub use figures::{Figure, Figures, Grows};
 use generation::Generation;
 use last_value::LastValue;
 pub use links::{LinkFigures, Links};
-pub use outbox::{Found, Outbox, SessionId, Until};
+pub use outbox::{Outbox, SessionId};
 use presence::Presence;
 pub use publication::{Extras, Publication, Trail, View};
 pub use queue::Bounds;
 pub use relay::{Forward, Relayed, Remains};
 pub use rights::Rights;
-pub use session::{Client, Drained, Session, Side};
+pub use session::{Client, Session, Side};
 use subscriptions::Subscriptions;
+use tape::Promise;
+pub use tape::{Ask, Restored, Restoring, Tape, TapeBounds, Taped};
 use trie::{Id, Trie};
+pub use waiting::{Found, Until};
 
 use crate::moment::Moment;
 use crate::seldom::Seldom;
@@ -157,6 +168,8 @@ pub struct Hub {
     figures: Arc<Figures>,
     budget: Arc<Budget>,
     links: Links,
+    /// What waits for the store, where there is one.
+    tape: OnceLock<Arc<Tape>>,
     next_session: AtomicU64,
 }
 
@@ -174,6 +187,7 @@ impl Hub {
             presence: Presence::default(),
             figures,
             links: Links::default(),
+            tape: OnceLock::new(),
             next_session: AtomicU64::new(1),
         })
     }
@@ -224,15 +238,23 @@ impl Hub {
 
     /// Routes a message to everybody who wants it, and keeps it if it is to be kept. Never waits. The publisher's own
     /// session, `origin`, gets it only if it asked for echo.
-    pub(crate) fn publish(
+    pub(crate) fn publish(&self, message: Publication, origin: Option<SessionId>) -> Result<(), StoreFull> {
+        self.publish_and_ask(message, origin, None).map(drop)
+    }
+
+    /// As [`publish`](Self::publish), for somebody who may ask for an answer when what is kept is on the disk.
+    fn publish_and_ask(
         &self,
         mut message: Publication,
         origin: Option<SessionId>,
-    ) -> Result<(), StoreFull> {
+        ask: Option<Ask>,
+    ) -> Result<Promise, StoreFull> {
         message.number = self.figures.published.count();
         let message = Arc::new(message);
         self.channels.with(&message.topic, |channel, state| {
             let kept = self.keep(channel, state, &message);
+            // In here, so that the store has the order of the topic.
+            let promise = self.tape(&message, kept, ask);
             self.refresh_route(channel, state);
             if message.retention == Retention::Keep {
                 state.last_generation = state.route.generation;
@@ -245,7 +267,7 @@ impl Hub {
                 }
             }
             self.figures.routed.add(routed);
-            kept
+            kept.map(|()| promise)
         })
     }
 

@@ -1,10 +1,27 @@
 //! Who is at home: how many node-side connections stand at each base (`docs/protocol.md`, clause 7.1).
 
 use std::collections::HashMap;
+use std::time::SystemTime;
 
 use parking_lot::Mutex;
 
-use crate::topic::Base;
+use crate::talk::timestamp;
+use crate::topic::{Base, Topic};
+
+/// Under which name it is told, at each base.
+pub(super) const NAME: &str = "presence";
+
+/// What is told.
+pub(super) fn payload(state: &str, since: SystemTime) -> String {
+    let since = timestamp::milliseconds(since);
+    format!("{{\"state\": \"{state}\", \"since\": \"{since}\"}}")
+}
+
+/// What is true of a presence from before the hub ended, if that said that somebody was there: nobody is since then.
+pub(super) fn went_offline(topic: &Topic, told: &str, ended: SystemTime) -> Option<String> {
+    let was_online = topic.last_level() == NAME && told.starts_with("{\"state\": \"online\"");
+    was_online.then(|| payload("offline", ended))
+}
 
 /// Counts node-side connections by base.
 #[derive(Debug, Default)]

@@ -85,9 +85,14 @@ impl Queue {
         self.items.is_empty()
     }
 
-    /// Bytes of the frames that wait, and of the places of all that waits.
-    pub(super) fn weight(&self) -> (usize, usize) {
-        (self.bytes, self.items.capacity() * size_of::<Item>())
+    /// Bytes of the frames that wait.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Bytes of the places in which everything waits, beside the frames.
+    pub(super) fn places(&self) -> usize {
+        self.items.capacity() * size_of::<Item>()
     }
 
     /// How many hold what came last.

@@ -101,6 +101,18 @@ impl<L> Trie<L> {
         self.nodes[node?].leaf.as_ref()
     }
 
+    /// Visits the leaves of about `most` places side by side in memory, from the place `from` on. Returns where to go on. A
+    /// leaf stays where it is, so what is there all the time is visited once it has returned nothing.
+    pub fn leaves_from<'a>(
+        &'a self,
+        from: usize,
+        most: usize,
+        visit: &mut impl FnMut(&'a L),
+    ) -> Option<usize> {
+        self.nodes.some(from, most).filter_map(|node| node.leaf.as_ref()).for_each(visit);
+        Some(from + most).filter(|next| *next < self.nodes.places())
+    }
+
     /// Changes the leaf at exactly this path: gets what is there, leaves what `change` returns. Returns what the place
     /// is called for as long as there is a leaf.
     pub fn change(&mut self, path: &str, change: impl FnOnce(Option<L>) -> Option<L>) -> Option<Id> {

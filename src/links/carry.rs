@@ -137,7 +137,7 @@ impl Carry {
         let hub = self.member.hub();
         let stamp = (!self.member.repeats()).then(|| match message.trail() {
             Some(trail) => stamp::passing(&trail.stamp, hub),
-            None => stamp::fresh(hub, message.number),
+            None => stamp::fresh(hub, message.number, message.topic.as_str()),
         });
         Ok(Departing { topic, payload, qos: rule.qos, retain: keeps && is_kept, stamp })
     }

@@ -1,6 +1,10 @@
 //! What a message carries through brokers of MQTT 5 so that hubs know it again: `<id> <hub> <hub> …`, the hubs in the
 //! order in which it passed them. Pure.
 
+use std::hash::BuildHasher;
+
+use foldhash::fast::FixedState;
+
 /// The name of the user property.
 pub const PROPERTY: &str = "clown-hub";
 /// A message that has passed so many hubs goes no further.
@@ -47,9 +51,13 @@ impl<'t> Stamp<'t> {
     }
 }
 
-/// A stamp for a message that began at this hub and has passed no other.
-pub fn fresh(hub: &str, number: u64) -> String {
-    format!("{hub}.{number} {hub}")
+/// A stamp for a message that began at this hub and has passed no other. Last values from before the start of the hub have
+/// the number 0, all of them, and each topic has one: there the topic makes the id.
+pub fn fresh(hub: &str, number: u64, topic: &str) -> String {
+    match number {
+        0 => format!("{hub}.t{:016x} {hub}", FixedState::default().hash_one(topic)),
+        number => format!("{hub}.{number} {hub}"),
+    }
 }
 
 /// A stamp for a message that a client of a broker began.
@@ -68,7 +76,7 @@ mod tests {
 
     #[test]
     fn a_message_keeps_its_id_and_gathers_hubs() {
-        let mut text = fresh("a", 7);
+        let mut text = fresh("a", 7, "t");
         assert!(Stamp::parse(&text).unwrap().has_passed("a"));
         for hub in ["b", "c"] {
             assert!(!Stamp::parse(&text).unwrap().has_passed(hub));
@@ -82,6 +90,13 @@ mod tests {
             text = passing(&text, "d");
         }
         assert!(Stamp::parse(&text).unwrap().is_worn());
+    }
+
+    #[test]
+    fn last_values_from_before_the_start_are_told_apart_by_their_topics() {
+        let id = |topic| Stamp::parse(&fresh("a", 0, topic)).unwrap().id().to_owned();
+        assert_eq!(id("t/1"), id("t/1"));
+        assert!(id("t/1") != id("t/2") && !id("t/1").starts_with("a.0"));
     }
 
     #[test]

@@ -26,7 +26,16 @@ fn tell_figures(hub: &Hub) {
     hub.tell("version", &format!("\"{}\"", env!("CARGO_PKG_VERSION")), now);
     hub.tell("uptime", &uptime.to_string(), now);
     for (topic, _, _, value) in hub.figures().all() {
-        hub.tell(topic, &value.to_string(), now);
+        hub.tell(topic, &told(topic, value), now);
+    }
+}
+
+/// A figure as it is told under `$SYS/hub`: a number, but for the one that is a choice of words.
+fn told(topic: &str, value: u64) -> String {
+    const STATES: [&str; 5] = ["off", "on", "behind", "away", "replaced"];
+    match (topic, usize::try_from(value).ok().and_then(|state| STATES.get(state))) {
+        ("store/state", Some(state)) => format!("\"{state}\""),
+        _ => value.to_string(),
     }
 }
 

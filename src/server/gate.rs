@@ -100,7 +100,10 @@ pub(super) fn may_stand(user: &User, base: &Base, side: Side) -> Result<(), &'st
     Ok(())
 }
 
-/// The tokens in all cookies of the page's sign-in.
+/// So many cookies of our name are looked at. Each is some work, and anybody can send them.
+const COOKIES: usize = 8;
+
+/// The tokens in the cookies of the page's sign-in.
 pub(super) fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     headers
         .get_all(COOKIE)
@@ -110,6 +113,7 @@ pub(super) fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &str> {
         .filter_map(|pair| pair.trim().split_once('='))
         .filter(|(name, _)| *name == COOKIE_NAME)
         .map(|(_, token)| token)
+        .take(COOKIES)
 }
 
 /// Name and password (RFC 7617): split at the first colon, the name in UTF-8. The sentence says what is wrong.
@@ -299,5 +303,10 @@ mod tests {
         assert_eq!(found("a=b; hub_session=tok; c=d"), ["tok"]);
         assert_eq!(found("hub_session=bad; hub_session=tok"), ["bad", "tok"]);
         assert_eq!(found("not_hub_session=tok"), [""; 0]);
+        assert_eq!(
+            found(&"hub_session=x; ".repeat(1000)),
+            ["x"; COOKIES],
+            "more is work that nobody pays for"
+        );
     }
 }

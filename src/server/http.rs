@@ -24,7 +24,7 @@ use super::{App, diagnostics, door, gate, metrics, page, request, session_api};
 use crate::hub::Rights;
 use crate::topic::{Filter, Limits};
 
-/// What a client gets that there is no place for.
+/// The answer to a client for whom there is no place.
 pub(super) const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\n\
     Content-Length: 43\r\n\r\ntoo many connections, try again in a while\n";
 
@@ -69,7 +69,9 @@ async fn answer(
     router: Router,
     mut request: Request,
 ) -> Result<Response<Body>, Infallible> {
-    if let Some(refused) = request::ambiguous(request.version(), request.headers()) {
+    // Requests may come without a pause, and from strangers: between two of them all other sockets have their turn.
+    tokio::task::yield_now().await;
+    if let Some(refused) = request::ambiguous(request.version(), request.uri(), request.headers()) {
         app.hub.figures().connections_refused.add(1);
         return Ok(refused);
     }

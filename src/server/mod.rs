@@ -178,3 +178,6 @@ impl App {
         Signs::with(self.shutdown.drain(), ended)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -97,6 +97,29 @@ const ROOMS: &[Room] = &[
         never: &["std::fs", "std::env", "tokio::net", "axum", "hyper", "tungstenite"],
     },
     Room {
+        files: &["store/tables.rs"],
+        without: &[],
+        rooms: &[],
+        crates: &["rusqlite", "thiserror"],
+        never: &["tokio", "std::net", "std::env", "std::process"],
+    },
+    Room {
+        files: &["store/"],
+        without: &["store/tables.rs"],
+        rooms: &["hub", "talk", "topic", "moment", "seldom", "backoff"],
+        crates: &["crc32c", "foldhash", "rustix", "thiserror", "tokio", "tracing"],
+        never: &[
+            "rusqlite",
+            "std::net",
+            "std::env",
+            "tokio::net",
+            "tokio::fs",
+            "tokio::spawn",
+            "axum",
+            "hyper",
+        ],
+    },
+    Room {
         files: &["config/"],
         without: &[],
         rooms: &["operator", "topic"],
@@ -205,7 +228,17 @@ const ROOMS: &[Room] = &[
     Room {
         files: &["links/"],
         without: &["links/mqtt/"],
-        rooms: &["hub", "talk", "topic", "backoff", "moment", "operator", "seldom", "shutdown"],
+        rooms: &[
+            "hub",
+            "talk",
+            "topic",
+            "connection::Turn",
+            "backoff",
+            "moment",
+            "operator",
+            "seldom",
+            "shutdown",
+        ],
         crates: &[
             "base64",
             "foldhash",
@@ -293,6 +326,7 @@ const NAMES: &[&str] = &[
     "talk",
     "hub",
     "access",
+    "store",
     "config",
     "simulator",
     "server",
@@ -309,7 +343,7 @@ const NAMES: &[&str] = &[
 ];
 
 /// What one file may have of lines, its tests left out.
-const MOST_LINES: usize = 590;
+const MOST_LINES: usize = 450;
 /// A room that others may know without using it: whether they write lines that peers cause may change.
 const ANYBODYS: &str = "seldom";
 /// Groups of files of one room that all use each other.

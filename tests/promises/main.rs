@@ -43,4 +43,5 @@ mod samples;
 mod slow_readers;
 mod starting;
 mod stopping;
+mod store;
 mod subscriptions;

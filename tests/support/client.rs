@@ -73,6 +73,22 @@ impl Client {
         in_time("room to write", self.socket.send(message)).await.unwrap();
     }
 
+    /// Sends one text message to a hub that may be gone.
+    pub async fn try_say(&mut self, text: &str) -> Result<(), Error> {
+        in_time("room to write", self.socket.send(Message::text(text))).await
+    }
+
+    /// The next text message of a hub that may be gone.
+    pub async fn try_hear(&mut self) -> Option<String> {
+        loop {
+            match self.message().await {
+                Some(Ok(Message::Text(text))) => return Some(text.to_string()),
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                _ => return None,
+            }
+        }
+    }
+
     /// Puts a text message in without waiting for it to be written.
     pub async fn feed(&mut self, text: &str) {
         in_time("room to write", self.socket.feed(Message::text(text))).await.unwrap();

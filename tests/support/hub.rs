@@ -55,6 +55,35 @@ impl Hub {
         Self::start(dir, &[], settings)
     }
 
+    /// With these variables in its environment, which is empty otherwise.
+    pub fn with_env(variables: &[(&str, &str)], settings: &[&str]) -> Self {
+        let dir = empty_dir();
+        let mut command = command(&dir);
+        command.envs(variables.iter().copied()).args(["--listen", "127.0.0.1:0"]);
+        let mut child = launch_as(command, settings, Stdio::piped());
+        let log = follow(child.stderr.take().unwrap());
+        Self::greeted(child, Some(log), dir, settings)
+    }
+
+    /// With its store in this folder, which outlives it.
+    pub fn with_store(store: &std::path::Path, settings: &[&str]) -> Self {
+        let directory = format!("store.directory={}", store.display());
+        Self::with(&[&[&*directory], settings].concat())
+    }
+
+    /// Kills it, as the kernel does it where there is no memory.
+    pub async fn killed(mut self) {
+        self.signal("KILL");
+        self.ended().await;
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub async fn stopped(mut self) {
+        self.signal("TERM");
+        let status = self.ended().await;
+        assert!(status.success(), "{status}: {}", self.log());
+    }
+
     /// The folder in which it was started.
     pub fn dir(&self) -> &std::path::Path {
         self.dir.path()
@@ -252,6 +281,11 @@ fn launch(dir: &TempDir, args: &[&str], settings: &[&str], output: Stdio) -> Chi
     if !args.contains(&"--listen") {
         command.args(["--listen", "127.0.0.1:0"]);
     }
+    launch_as(command, settings, output)
+}
+
+/// The environment is empty, so a hub has no store unless its settings name a folder for it.
+fn launch_as(mut command: Command, settings: &[&str], output: Stdio) -> Child {
     for setting in ["simulator.run=off"].iter().chain(settings) {
         command.args(["--set", setting]);
     }

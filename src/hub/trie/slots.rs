@@ -59,6 +59,17 @@ impl<T> Slots<T> {
         self.blocks.iter().flatten().flatten()
     }
 
+    /// Places that are taken or were given up.
+    pub(super) fn places(&self) -> usize {
+        self.blocks.len().saturating_sub(1) * BLOCK + self.blocks.last().map_or(0, Vec::len)
+    }
+
+    /// What lies in so many places from this one on.
+    pub(super) fn some(&self, from: usize, most: usize) -> impl Iterator<Item = &T> {
+        (from..(from + most).min(self.places()))
+            .filter_map(|place| self.blocks.get(place / BLOCK)?.get(place % BLOCK)?.as_ref())
+    }
+
     pub(super) fn put(&mut self, thing: T) -> Id {
         self.len += 1;
         while let Some(id) = self.free.pop() {
@@ -102,7 +113,7 @@ impl<T> Slots<T> {
 
     /// Forgets the places behind the end, once there are many of them.
     fn forget_free(&mut self) {
-        let places = self.blocks.len().saturating_sub(1) * BLOCK + self.blocks.last().map_or(0, Vec::len);
+        let places = self.places();
         if self.free.len() > places {
             self.free.retain(|id| id.place() < places);
             self.free.shrink_to_fit();

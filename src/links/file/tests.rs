@@ -126,3 +126,15 @@ fn what_mqtt_has_no_room_for_is_refused() {
         }
     }
 }
+
+#[test]
+fn the_name_of_a_file_cannot_change_how_the_line_of_the_log_around_it_is_shown() {
+    for (name, shown_as) in [
+        ("a\u{202e}x.toml", "a\\u{202e}x.toml"),
+        ("a\nb.toml", "a\\nb.toml"),
+        ("\u{1b}[31m.toml", "\\u{1b}[31m.toml"),
+        ("ž 'x'.toml", "ž 'x'.toml"),
+    ] {
+        assert_eq!(super::shown(std::path::Path::new(name)), shown_as);
+    }
+}

@@ -27,7 +27,9 @@ export function usersFile(test, users) {
 /** Starts a hub. It ends with the test. */
 export async function startHub(test, { port = 0, simulator = "on", users, settings = [] } = {}) {
   const flags = ["--listen", `127.0.0.1:${port}`, "--set", `simulator.run=${simulator}`, "--set", "log.filter=error", ...(users ? ["--users", users] : []), ...settings.flatMap((setting) => ["--set", setting])];
-  const child = spawn(BINARY, flags, { cwd: NOWHERE, stdio: ["ignore", "pipe", "inherit"] });
+  // Without a store: no test finds what another one left.
+  const env = { ...process.env, CLOWN_HUB__STORE__DIRECTORY: "" };
+  const child = spawn(BINARY, flags, { cwd: NOWHERE, env, stdio: ["ignore", "pipe", "inherit"] });
   const ended = once(child, "exit");
   const hub = { port: await portOf(child), stop, freeze: () => child.kill("SIGSTOP"), host: "" };
   hub.host = `127.0.0.1:${hub.port}`;

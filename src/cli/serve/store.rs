@@ -1,0 +1,76 @@
+//! Where the store is, and with which settings.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use crate::config::{self, Durability, Place};
+use crate::hub::TapeBounds;
+use crate::store;
+
+/// What the settings make of it; none where there is to be no store.
+pub(super) fn settings(settings: &config::Store) -> Option<store::Settings> {
+    let directory = match &settings.directory {
+        Place::Off => return None,
+        Place::Named(path) => path.clone(),
+        Place::Auto => {
+            let found = usual_directory(|name| std::env::var_os(name));
+            if found.is_none() {
+                tracing::info!(
+                    "no store: neither XDG_STATE_HOME nor HOME is set, and store.directory names no folder; last values are \
+                     kept in memory"
+                );
+            }
+            found?
+        }
+    };
+    Some(store::Settings {
+        directory,
+        is_named: matches!(settings.directory, Place::Named(_)),
+        durability: match settings.durability {
+            Durability::Relaxed => store::Durability::Relaxed,
+            Durability::Commit => store::Durability::Commit,
+        },
+        write: settings.write,
+        sync: settings.sync,
+        bytes: settings.bytes,
+        keep_free: settings.keep_free,
+        queue: TapeBounds { messages: settings.queue_messages, bytes: settings.queue_bytes },
+    })
+}
+
+/// Where this system keeps the state of programs: what systemd gives to the unit, or the folder of the XDG base directories.
+/// Relative paths are none, as the specification of the latter has it.
+fn usual_directory(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    let path = |name: &str| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let of_the_unit = variable("STATE_DIRECTORY").and_then(|list| {
+        // Several are joined by colons; the first one is ours.
+        let first = list.to_str()?.split(':').next()?.to_owned();
+        Some(PathBuf::from(first)).filter(|path| path.is_absolute())
+    });
+    let of_the_user =
+        || path("XDG_STATE_HOME").or_else(|| path("HOME").map(|home| home.join(".local/state")));
+    of_the_unit.or_else(|| of_the_user().map(|state| state.join("clown-hub")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn state_is_kept_where_the_system_keeps_it_and_never_in_the_current_directory() {
+        let found = |set: &[(&str, &str)]| {
+            usual_directory(|name| {
+                set.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into())
+            })
+        };
+        let home = ("HOME", "/home/jana");
+        assert_eq!(found(&[home]), Some("/home/jana/.local/state/clown-hub".into()));
+        assert_eq!(found(&[home, ("XDG_STATE_HOME", "/state")]), Some("/state/clown-hub".into()));
+        assert_eq!(
+            found(&[home, ("STATE_DIRECTORY", "/var/lib/clown-hub:/x")]),
+            Some("/var/lib/clown-hub".into())
+        );
+        assert_eq!(found(&[("HOME", "jana"), ("XDG_STATE_HOME", "."), ("STATE_DIRECTORY", "x")]), None);
+        assert_eq!(found(&[]), None);
+    }
+}

@@ -1,0 +1,314 @@
+//! What waits for the store: a bounded queue, as an outbox is for a reader. The hub puts in without ever waiting and
+//! wakes nobody; the store comes by itself.
+//!
+//! The hub's memory is the truth, and the store is a copy of it. So what does not fit is not lost: the tape remembers that
+//! something is missing, and the store goes through all last values again once it has caught up.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::SystemTime;
+
+use parking_lot::Mutex;
+
+use super::figures::Figures;
+use super::outbox::Outbox;
+use super::presence;
+use super::publication::{Extras, Publication};
+use super::{Hub, Retention, StoreFull};
+use crate::talk::control::PublishRefused;
+use crate::talk::{Kind, Reply};
+use crate::topic::Topic;
+
+/// What may wait for the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TapeBounds {
+    /// Messages.
+    pub messages: usize,
+    /// Their bytes.
+    pub bytes: usize,
+}
+
+/// A part of the tape that readings leave to what is none, such as the word that a value is to be forgotten.
+const RESERVED: usize = 8;
+
+/// Messages of one client whose answers may wait until the message is on the disk.
+pub(super) const UNCONFIRMED: usize = 1000;
+
+/// The queue.
+#[derive(Debug)]
+pub struct Tape {
+    inside: Mutex<Inside>,
+    all: TapeBounds,
+    readings: TapeBounds,
+    /// Whether a publisher that asks is answered only when its message is on the disk.
+    confirms: bool,
+    figures: Arc<Figures>,
+}
+
+#[derive(Debug, Default)]
+struct Inside {
+    queue: VecDeque<Taped>,
+    bytes: usize,
+    /// The least number of the messages that did not fit.
+    missing: Option<u64>,
+    is_closed: bool,
+}
+
+/// A message that waits for the store.
+#[derive(Debug)]
+pub struct Taped {
+    /// The message.
+    pub message: Arc<Publication>,
+    /// Whether there is no last value any more, rather than this one.
+    pub forgets: bool,
+    /// Who waits for it to be on the disk.
+    pub ask: Option<Box<Ask>>,
+}
+
+/// A publisher's question whether its message is kept. Whoever holds it has to answer; dropped, it is answered with a no.
+#[derive(Debug)]
+pub struct Ask {
+    outbox: Arc<Outbox>,
+    figures: Arc<Figures>,
+    refusal: PublishRefused,
+    is_answered: bool,
+}
+
+impl Ask {
+    /// `refusal` is what the publisher is to hear if it is a no, less the reason; its `id` stands in both answers.
+    pub(super) fn new(outbox: &Arc<Outbox>, figures: &Arc<Figures>, refusal: PublishRefused) -> Self {
+        outbox.unconfirmed.fetch_add(1, Ordering::Relaxed);
+        figures.store_unconfirmed.add(1);
+        Self { outbox: Arc::clone(outbox), figures: Arc::clone(figures), refusal, is_answered: false }
+    }
+
+    /// The message is on the disk.
+    pub fn confirm(mut self) {
+        if let Some(id) = self.refusal.id.take() {
+            self.answer(&Reply::PublishOk { id, kept: true });
+        }
+    }
+
+    /// It is not, for this reason.
+    pub fn refuse(mut self, reason: &str) {
+        self.say_no(reason);
+    }
+
+    /// Nobody is to be answered by this.
+    pub(super) fn withdraw(mut self) {
+        self.is_answered = true;
+    }
+
+    fn say_no(&mut self, reason: &str) {
+        let refusal = PublishRefused { reason: reason.to_owned(), ..std::mem::take(&mut self.refusal) };
+        self.answer(&Reply::PublishError(refusal));
+    }
+
+    fn answer(&mut self, reply: &Reply) {
+        self.is_answered = true;
+        self.outbox.reply(reply.text());
+    }
+}
+
+impl Drop for Ask {
+    fn drop(&mut self) {
+        if !self.is_answered {
+            self.say_no("routed, but not kept: the store has ended");
+        }
+        self.outbox.unconfirmed.fetch_sub(1, Ordering::Relaxed);
+        self.figures.store_unconfirmed.sub(1);
+    }
+}
+
+/// What the store does for a message.
+#[derive(Debug)]
+pub(super) enum Promise {
+    /// Nothing that anybody would wait for.
+    None,
+    /// The publisher is answered when it is on the disk.
+    Waits,
+    /// It did not fit into the tape.
+    Broken,
+}
+
+impl Tape {
+    /// An empty one. With `confirms`, who asks is answered when the message is on the disk.
+    pub fn new(bounds: TapeBounds, confirms: bool, figures: &Arc<Figures>) -> Arc<Self> {
+        let readings = TapeBounds {
+            messages: bounds.messages - bounds.messages / RESERVED,
+            bytes: bounds.bytes - bounds.bytes / RESERVED,
+        };
+        let (inside, figures) = (Mutex::default(), Arc::clone(figures));
+        Arc::new(Self { inside, all: bounds, readings, confirms, figures })
+    }
+
+    /// Puts a message in if there is room. Never waits.
+    fn offer(&self, message: &Arc<Publication>, forgets: bool, ask: Option<Ask>) -> Promise {
+        let len = message.len();
+        let bounds = if message.kind == Kind::Reading && !forgets { &self.readings } else { &self.all };
+        let mut inside = self.inside.lock();
+        if inside.is_closed || inside.queue.len() >= bounds.messages || inside.bytes + len > bounds.bytes {
+            let missing = inside.missing.unwrap_or(u64::MAX).min(message.number);
+            inside.missing = Some(missing);
+            drop(inside);
+            self.figures.store_skipped.add(1);
+            return match ask {
+                None => Promise::None,
+                Some(ask) => {
+                    ask.withdraw();
+                    Promise::Broken
+                }
+            };
+        }
+        let promise = if ask.is_some() { Promise::Waits } else { Promise::None };
+        inside.bytes += len;
+        inside.queue.push_back(Taped { message: Arc::clone(message), forgets, ask: ask.map(Box::new) });
+        promise
+    }
+
+    /// Takes all that waits, into a queue that is empty. Says from which number on messages are missing, if any are.
+    pub fn take(&self, into: &mut VecDeque<Taped>) -> Option<u64> {
+        let mut inside = self.inside.lock();
+        std::mem::swap(&mut inside.queue, into);
+        inside.bytes = 0;
+        inside.missing.take()
+    }
+
+    /// Takes no more.
+    pub fn close(&self) {
+        let left = {
+            let mut inside = self.inside.lock();
+            inside.is_closed = true;
+            std::mem::take(&mut inside.queue)
+        };
+        // Outside of the lock: each ask that is dropped is answered.
+        drop(left);
+    }
+}
+
+/// A last value that comes back from the store.
+#[derive(Debug)]
+pub struct Restored<'p> {
+    /// The topic.
+    pub topic: Topic,
+    /// JSON text.
+    pub payload: &'p str,
+    /// Its shape.
+    pub kind: Kind,
+    /// When the hub took it.
+    pub time: SystemTime,
+    /// Who said it.
+    pub from: Arc<str>,
+    /// What few have.
+    pub extras: Extras,
+}
+
+/// What became of a value that came back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Restoring {
+    /// It is the last value again.
+    Kept,
+    /// A node was there when the hub ended, and is not any more: now the last value says so.
+    WentOffline,
+    /// Something newer was said already.
+    Older,
+    /// There is no room for it.
+    NoRoom,
+}
+
+impl Hub {
+    /// From now on this tape hears what is kept and what is forgotten. There is one for the life of the hub.
+    pub fn record_on(&self, tape: Arc<Tape>) {
+        if self.tape.set(tape).is_err() {
+            tracing::error!("the hub has a store already");
+        }
+    }
+
+    /// Whether a publisher that asks is to be answered when its message is on the disk.
+    pub(super) fn confirms(&self) -> bool {
+        self.tape.get().is_some_and(|tape| tape.confirms)
+    }
+
+    /// Tells the store what has become of a last value. The channel of the topic is locked.
+    pub(super) fn tape(
+        &self,
+        message: &Arc<Publication>,
+        kept: Result<(), StoreFull>,
+        ask: Option<Ask>,
+    ) -> Promise {
+        let tape = self.tape.get().filter(|_| message.retention != Retention::Pass);
+        let tape = tape.filter(|_| !is_the_hubs_own(&message.topic));
+        // Where nothing is kept there is nothing to wait for: the answer is given by others.
+        let ask = match (ask, tape, kept) {
+            (Some(ask), None, _) | (Some(ask), _, Err(StoreFull)) => {
+                ask.withdraw();
+                None
+            }
+            (ask, ..) => ask,
+        };
+        let forgets = kept.is_err() || message.retention == Retention::Clear;
+        tape.map_or(Promise::None, |tape| tape.offer(message, forgets, ask))
+    }
+
+    /// Takes a value back that was the last one when the hub ended, at the moment `ended`. Where the file is found late
+    /// there may be readers, and they hear of it.
+    pub fn restore(&self, restored: Restored<'_>, ended: SystemTime) -> Restoring {
+        let Restored { topic, payload, kind, time, from, extras } = restored;
+        let offline = (&*from == "hub").then(|| presence::went_offline(&topic, payload, ended)).flatten();
+        let (payload, time) = match &offline {
+            Some(payload) => (&**payload, ended),
+            None => (payload, time),
+        };
+        let mut message = Publication::new(topic, payload, kind, from, time);
+        message.set_extras(extras);
+        message.retention = Retention::Keep;
+        let message = Arc::new(message);
+        let is_heard = self.figures.filters.value() > 0;
+        self.channels.with(&message.topic, |channel, state| {
+            if state.last.is_some() {
+                Restoring::Older
+            } else if !self.has_room(state, &message) {
+                Restoring::NoRoom
+            } else {
+                self.remember(channel, state, &message);
+                if is_heard {
+                    self.refresh_route(channel, state);
+                    state.last_generation = state.route.generation;
+                    state.route.targets.all().iter().for_each(|target| target.offer(&message));
+                }
+                if offline.is_some() { Restoring::WentOffline } else { Restoring::Kept }
+            }
+        })
+    }
+
+    /// Whether a topic has a last value.
+    pub fn is_kept(&self, topic: &Topic) -> bool {
+        self.channels.with_known(topic, |state| state.last.is_some()).unwrap_or(false)
+    }
+
+    /// Goes through about `most` of all last values, from a place in their index on, and visits those that were said from
+    /// `number` on. Returns where to go on; what is there all the time is visited once it has returned nothing.
+    pub fn last_values_from(
+        &self,
+        place: usize,
+        most: usize,
+        number: u64,
+        visit: &mut impl FnMut(Publication),
+    ) -> Option<usize> {
+        let mut channels = Vec::new();
+        let next = self
+            .last_values
+            .lock()
+            .leaves_from(place, most, &mut |channel| channels.push(Arc::clone(channel)));
+        for channel in channels.iter().filter(|channel| !is_the_hubs_own(&channel.topic)) {
+            channel.last_value_since(number).into_iter().for_each(&mut *visit);
+        }
+        next
+    }
+}
+
+/// What the hub says of itself is told again after a start, and is not stored.
+fn is_the_hubs_own(topic: &Topic) -> bool {
+    topic.is_system() && topic.levels().next() == Some("$SYS")
+}

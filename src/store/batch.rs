@@ -1,0 +1,155 @@
+//! What the next write will say: of each topic what was said last. Pure.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+
+use super::log::{Record, Rest, RowWriter, Value, milliseconds};
+use super::names::Names;
+use crate::hub::{Ask, Extras, Publication, Taped};
+use crate::moment::Moment;
+use crate::talk::Kind;
+use crate::topic::Topic;
+
+/// What becomes of the last value of a topic.
+#[derive(Debug)]
+pub(super) enum Change {
+    Keep(Arc<Publication>),
+    Forget,
+}
+
+/// What was said since the last write.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    changes: HashMap<Topic, Change, RandomState>,
+    /// About so many bytes.
+    bytes: usize,
+    /// Messages that were said.
+    messages: u64,
+    /// The least number of a message in here.
+    least: Option<u64>,
+    /// Who waits for it.
+    asks: Vec<Ask>,
+}
+
+/// A write that is ready: a row of the log, and what its numbers mean.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) seq: u64,
+    /// The bytes of the row; none if it says nothing.
+    pub(super) row: Option<Vec<u8>>,
+    pub(super) new_topics: Vec<(u64, Topic)>,
+    pub(super) new_users: Vec<(u64, Arc<str>)>,
+    pub(super) cleared: Vec<(u64, Topic)>,
+}
+
+impl Batch {
+    /// Adds a message of the tape.
+    pub(super) fn add(&mut self, taped: Taped) {
+        let Taped { message, forgets, ask } = taped;
+        self.messages += 1;
+        self.asks.extend(ask.map(|ask| *ask));
+        self.put(message, forgets);
+    }
+
+    fn put(&mut self, message: Arc<Publication>, forgets: bool) {
+        self.least = Some(self.least.unwrap_or(u64::MAX).min(message.number));
+        self.bytes += message.len();
+        let topic = message.topic.clone();
+        self.changes.insert(topic, if forgets { Change::Forget } else { Change::Keep(message) });
+    }
+
+    /// Adds a value as the hub has it.
+    pub(super) fn keep(&mut self, message: Publication) {
+        self.put(Arc::new(message), false);
+    }
+
+    /// Adds that a topic has no value.
+    pub(super) fn forget(&mut self, topic: Topic) {
+        self.bytes += topic.as_str().len();
+        self.changes.insert(topic, Change::Forget);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Whether somebody waits for it to be written.
+    pub(super) fn is_asked_for(&self) -> bool {
+        !self.asks.is_empty()
+    }
+
+    /// It is written.
+    pub(super) fn written(&mut self) {
+        self.clear().into_iter().for_each(Ask::confirm);
+    }
+
+    /// It is not, and is let go of. Returns how many messages that were, and the least number that is missing in the file now.
+    pub(super) fn give_up(&mut self, reason: &str) -> (u64, Option<u64>) {
+        let least = (!self.is_empty()).then_some(self.least.unwrap_or(u64::MAX));
+        let messages = self.messages;
+        self.clear().into_iter().for_each(|ask| ask.refuse(reason));
+        (messages, least)
+    }
+
+    fn clear(&mut self) -> Vec<Ask> {
+        self.changes.clear();
+        self.changes.shrink_to(1024);
+        (self.bytes, self.messages, self.least) = (0, 0, None);
+        std::mem::take(&mut self.asks)
+    }
+
+    /// The row number `seq` of the log.
+    pub(super) fn plan(&self, seq: u64, time: u64, names: &mut Names) -> Plan {
+        let mut row = RowWriter::new(time);
+        let (mut new_topics, mut cleared) = (Vec::new(), Vec::new());
+        let mut new_users: Vec<(u64, Arc<str>)> = Vec::new();
+        for (topic, change) in &self.changes {
+            match change {
+                Change::Forget => {
+                    // What the file does not know, it need not forget.
+                    if let Some(id) = names.topic(topic) {
+                        row.push(&Record { topic: id, value: None });
+                        cleared.push((id, topic.clone()));
+                    }
+                }
+                Change::Keep(message) => {
+                    let number = names.topic_or_new(topic, new_topics.len());
+                    if number.is_new {
+                        new_topics.push((number.id, topic.clone()));
+                    }
+                    let user = new_users.iter().find(|(_, name)| *name == message.from).map(|(id, _)| *id);
+                    let user = user.unwrap_or_else(|| {
+                        let number = names.user_or_new(&message.from, new_users.len());
+                        if number.is_new {
+                            new_users.push((number.id, Arc::clone(&message.from)));
+                        }
+                        number.id
+                    });
+                    let (time, payload) = (milliseconds(message.time), message.payload());
+                    let value = Value { time, user, payload, rest: rest(message) };
+                    row.push(&Record { topic: number.id, value: Some(value) });
+                }
+            }
+        }
+        let row = (!row.is_empty()).then(|| row.finish(seq));
+        Plan { seq, row, new_topics, new_users, cleared }
+    }
+}
+
+/// What is unusual of a message. When it expires is measured by a clock that ends with the process, so what is left of the
+/// time is told by the clock on the wall.
+fn rest(message: &Publication) -> Option<Rest> {
+    if message.kind == Kind::Reading && message.extras().is_none() {
+        return None;
+    }
+    let Extras { expires, passed_on, trail } = message.extras().cloned().unwrap_or_default();
+    let now = Moment::now();
+    let expires = expires.map(|expires| milliseconds(now.wall() + expires.since(now.steady())));
+    Some(Rest { kind: message.kind, expires, passed_on, trail })
+}

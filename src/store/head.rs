@@ -1,0 +1,242 @@
+//! What was said and is not settled yet: the sum of the log. Pure; what is said now and what is read from the log at the
+//! start go through the same [`apply`](Head::apply).
+//!
+//! From time to time what has gathered is *settled*: put down in the table of last values, a slice at a time. What is
+//! said meanwhile gathers anew. When the last slice is down, the rows of the log up to then say nothing that is not
+//! settled, and go.
+
+use std::collections::BTreeMap;
+
+use super::log::{Record, Rest, Value};
+
+/// What was said last of one topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Unsettled {
+    /// The row of the log that said it.
+    pub(super) seq: u64,
+    /// What was said; none if the value was forgotten.
+    pub(super) value: Option<Kept>,
+}
+
+/// A last value, as the head holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Kept {
+    pub(super) time: u64,
+    pub(super) user: u64,
+    pub(super) payload: Box<str>,
+    pub(super) rest: Option<Box<Rest>>,
+}
+
+impl Kept {
+    fn of(value: &Value<'_>) -> Self {
+        let rest = value.rest.clone().map(Box::new);
+        Self { time: value.time, user: value.user, payload: value.payload.into(), rest }
+    }
+}
+
+/// Everything that is not settled, by the numbers of the topics.
+#[derive(Debug, Default)]
+pub(super) struct Head {
+    open: BTreeMap<u64, Unsettled>,
+    settling: BTreeMap<u64, Unsettled>,
+    /// Up to this row the log is settled once nothing is left of `settling`.
+    until: Option<u64>,
+    /// Bytes of the rows that have gathered since the last settling began.
+    gathered: u64,
+}
+
+impl Head {
+    /// A row of the log, which has so many bytes, says this.
+    pub(super) fn apply<'r, 'a: 'r>(
+        &mut self,
+        seq: u64,
+        bytes: usize,
+        records: impl IntoIterator<Item = &'r Record<'a>>,
+    ) {
+        self.gathered += bytes as u64;
+        for record in records {
+            let value = record.value.as_ref().map(Kept::of);
+            self.open.insert(record.topic, Unsettled { seq, value });
+        }
+    }
+
+    /// The settled value of a topic is to go, although no row of the log says so.
+    pub(super) fn forget(&mut self, topic: u64) {
+        self.open.entry(topic).or_insert(Unsettled { seq: 0, value: None }).value = None;
+    }
+
+    /// What was said of a topic is older than what is settled: rows of the log between the two are missing.
+    pub(super) fn drop_older(&mut self, topic: u64) {
+        self.open.remove(&topic);
+    }
+
+    /// What is known of a topic beyond the table of last values.
+    pub(super) fn get(&self, topic: u64) -> Option<&Unsettled> {
+        self.open.get(&topic).or_else(|| self.settling.get(&topic))
+    }
+
+    /// All topics that have gathered, and what was said of each. Only while nothing is being settled.
+    pub(super) fn open(&self) -> impl Iterator<Item = (u64, &Unsettled)> {
+        self.open.iter().map(|(topic, unsettled)| (*topic, unsettled))
+    }
+
+    /// Bytes of the log that have gathered since settling began the last time.
+    pub(super) fn gathered(&self) -> u64 {
+        self.gathered
+    }
+
+    /// Whether something waits to be settled, or the log to be shortened.
+    pub(super) fn is_settling(&self) -> bool {
+        self.until.is_some()
+    }
+
+    /// Begins to settle what has gathered; `newest` is the newest row of the log.
+    pub(super) fn begin_settling(&mut self, newest: u64) {
+        if self.until.is_none() {
+            self.settling = std::mem::take(&mut self.open);
+            self.until = Some(newest);
+            self.gathered = 0;
+        }
+    }
+
+    /// The next topics to be settled, in the order of their numbers.
+    pub(super) fn slice(&self, most: usize) -> impl Iterator<Item = (u64, &Unsettled)> {
+        self.settling.iter().take(most).map(|(topic, unsettled)| (*topic, unsettled))
+    }
+
+    /// The first so many of them are down. Gives those whose values are gone.
+    pub(super) fn settled(&mut self, count: usize) -> Vec<u64> {
+        let mut gone = Vec::new();
+        for _ in 0..count {
+            match self.settling.pop_first() {
+                Some((topic, Unsettled { value: None, .. })) => gone.push(topic),
+                Some(_) => {}
+                None => break,
+            }
+        }
+        gone
+    }
+
+    /// Up to which row the log may go, as nothing is left to be settled.
+    pub(super) fn may_go(&self) -> Option<u64> {
+        self.until.filter(|_| self.settling.is_empty())
+    }
+
+    /// The log is short again.
+    pub(super) fn shortened(&mut self) {
+        self.until = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::log::{self, RowWriter};
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::HashMap;
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Say(Vec<(u64, Option<u8>)>),
+        Settle(usize),
+        Restart,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let said = prop::collection::vec((0..8_u64, prop::option::weighted(0.7, any::<u8>())), 1..5);
+        prop_oneof![
+            4 => said.prop_map(Step::Say),
+            3 => (1..4_usize).prop_map(Step::Settle),
+            1 => Just(Step::Restart),
+        ]
+    }
+
+    /// The file, as far as the head is concerned.
+    #[derive(Default)]
+    struct Disk {
+        log: BTreeMap<u64, Vec<u8>>,
+        last: HashMap<u64, Unsettled>,
+    }
+
+    impl Disk {
+        fn replay(&self) -> Head {
+            let mut head = Head::default();
+            for (seq, bytes) in &self.log {
+                head.apply(*seq, bytes.len(), &log::read(*seq, bytes).unwrap().records);
+            }
+            head
+        }
+
+        /// What a start would find.
+        fn values(&self, head: &Head) -> HashMap<u64, String> {
+            let mut found: HashMap<_, _> = self.last.clone();
+            for (topic, unsettled) in head.open() {
+                if found.get(&topic).is_none_or(|settled| settled.seq <= unsettled.seq) {
+                    found.insert(topic, unsettled.clone());
+                }
+            }
+            let text =
+                |(topic, unsettled): (u64, Unsettled)| Some((topic, unsettled.value?.payload.to_string()));
+            found.into_iter().filter_map(text).collect()
+        }
+    }
+
+    proptest! {
+        /// The twin is a map of what was said last. The hub may die between any two steps, each of which is a transaction.
+        #[test]
+        fn a_start_finds_what_was_said_last(steps in prop::collection::vec(step(), 0..60)) {
+            let (mut disk, mut head, mut twin) = (Disk::default(), Head::default(), HashMap::new());
+            let mut seq = 0;
+            for step in steps {
+                match step {
+                    Step::Say(said) => {
+                        seq += 1;
+                        let texts: Vec<_> = said.iter().map(|(topic, value)| (*topic, value.map(|value| value.to_string()))).collect();
+                        let records: Vec<_> = texts.iter().map(|(topic, text)| Record {
+                            topic: *topic,
+                            value: text.as_deref().map(|payload| Value { time: seq, user: 1, payload, rest: None }),
+                        }).collect();
+                        let mut row = RowWriter::new(seq);
+                        for record in &records {
+                            row.push(record);
+                        }
+                        let bytes = row.finish(seq);
+                        head.apply(seq, bytes.len(), &records);
+                        disk.log.insert(seq, bytes);
+                        for (topic, text) in texts {
+                            match text {
+                                Some(text) => twin.insert(topic, text),
+                                None => twin.remove(&topic),
+                            };
+                        }
+                    }
+                    Step::Settle(most) => {
+                        if !head.is_settling() {
+                            head.begin_settling(seq);
+                        }
+                        let slice: Vec<_> = head.slice(most).map(|(topic, unsettled)| (topic, unsettled.clone())).collect();
+                        for (topic, unsettled) in &slice {
+                            match unsettled.value {
+                                Some(_) => disk.last.insert(*topic, unsettled.clone()),
+                                None => disk.last.remove(topic),
+                            };
+                        }
+                        head.settled(slice.len());
+                        if let Some(until) = head.may_go() {
+                            // A slice of it at a time, the newest row stays.
+                            let old = disk.log.keys().copied().filter(|row| *row <= until && *row < seq).take(most).collect::<Vec<_>>();
+                            for row in &old {
+                                disk.log.remove(row);
+                            }
+                            if old.len() < most {
+                                head.shortened();
+                            }
+                        }
+                    }
+                    Step::Restart => head = disk.replay(),
+                }
+                prop_assert_eq!(&disk.values(&disk.replay()), &twin);
+            }
+        }
+    }
+}

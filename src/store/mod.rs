@@ -1,0 +1,110 @@
+//! The store: what survives a restart. Floor 1: knows the hub, and nothing of sockets.
+//!
+//! One file of SQLite, written as a log first (`docs/adr/0016-one-file-log-first.md`). The hub never waits for it: what is
+//! kept goes onto a bounded [`Tape`], and one thread takes it from there. The hub's memory is the truth, and the file a
+//! copy of it that is a little behind: what could not be written is written later.
+//!
+//! The door: [`Store::open`] gives the last values of the file back to the hub, [`Store::stop`] writes the rest.
+
+mod batch;
+mod folder;
+mod head;
+pub mod log;
+mod names;
+mod opening;
+mod outage;
+mod pace;
+mod settings;
+mod tables;
+mod walk;
+mod writer;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::Thread;
+
+use tokio::sync::oneshot;
+
+use folder::{Closed, Folder};
+pub use settings::{Durability, Settings};
+use writer::Writer;
+
+use crate::hub::{Hub, Tape};
+
+/// Why the hub does not start with this store.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Refused(String);
+
+/// A store that runs.
+#[derive(Debug)]
+pub struct Store {
+    end: Arc<AtomicBool>,
+    thread: Thread,
+    ended: oneshot::Receiver<()>,
+}
+
+impl Store {
+    /// Opens the store, gives its last values back to the hub, and begins to write. To be called before anybody is let in.
+    pub fn open(hub: &Arc<Hub>, settings: &Settings) -> Result<Self, Refused> {
+        let shown = settings.directory.display().to_string();
+        let refused = |why: &dyn std::fmt::Display, advice: &str| {
+            Refused(format!("the store in {shown} cannot be used (store.directory): {why}; {advice}"))
+        };
+        let confirms = settings.durability == Durability::Commit;
+        let tape = Tape::new(settings.queue, confirms, hub.figures());
+        let is_named = settings.is_named;
+        let mut writer = Writer::new(Arc::clone(hub), Arc::clone(&tape), settings.clone());
+        match Folder::take(&settings.directory) {
+            Ok(folder) => writer.begin(folder).map_err(|fault| {
+                refused(
+                    &fault,
+                    "the file was not changed; start the hub that has written it, or name another folder",
+                )
+            })?,
+            Err(why @ Closed::Locked(_)) => {
+                return Err(refused(
+                    &why,
+                    "stop that one, or name another folder; an empty name is no store",
+                ));
+            }
+            Err(why @ Closed::Unwritable(_)) if is_named => {
+                return Err(refused(
+                    &why,
+                    "give the hub's user the right to write there, or name another folder",
+                ));
+            }
+            Err(why @ Closed::Unwritable(_)) => writer.begin_away(&why),
+        }
+        hub.record_on(Arc::clone(&tape));
+        Self::run(writer, tape, hub).map_err(|error| refused(&error, "no thread could be started"))
+    }
+
+    fn run(mut writer: Writer, tape: Arc<Tape>, hub: &Arc<Hub>) -> std::io::Result<Self> {
+        let (end, (tell, ended)) = (Arc::new(AtomicBool::new(false)), oneshot::channel());
+        let (seen, hub) = (Arc::clone(&end), Arc::clone(hub));
+        let run = move || {
+            let ran = catch_unwind(AssertUnwindSafe(|| writer.run(&seen)));
+            if ran.is_err() {
+                tracing::error!(
+                    "the store has ended by a fault of the hub: last values are kept in memory only; please report it"
+                );
+                hub.figures().store_state.set(writer::AWAY);
+            }
+            tape.close();
+            drop(writer);
+            let _ = tell.send(());
+        };
+        let handle = std::thread::Builder::new().name("store".to_owned()).spawn(run)?;
+        Ok(Self { end, thread: handle.thread().clone(), ended })
+    }
+
+    /// Writes what waits, and closes the file. What is published after this is not written.
+    pub async fn stop(self) {
+        self.end.store(true, Ordering::Release);
+        self.thread.unpark();
+        // The thread tells, whatever happens to it.
+        let _ = self.ended.await;
+    }
+}

@@ -1,0 +1,155 @@
+//! Which number each topic and each user has in the file. Pure.
+//!
+//! A topic that has no value any more keeps its number until the log no longer speaks of it. Then its row goes, and a later
+//! value makes a new one.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+
+use crate::topic::Topic;
+
+/// All names in the file.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    topics: HashMap<Topic, u64, RandomState>,
+    users: HashMap<Arc<str>, u64, RandomState>,
+    highest_topic: u64,
+    highest_user: u64,
+    /// Topics whose value was forgotten, and of which the log may still speak.
+    cleared: BTreeMap<u64, Option<Topic>>,
+    /// Topics that nothing speaks of any more. A name that was damaged is not known.
+    orphans: BTreeMap<u64, Option<Topic>>,
+}
+
+/// The number of a name, and whether it is new to the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Number {
+    pub(super) id: u64,
+    pub(super) is_new: bool,
+}
+
+impl Names {
+    /// The highest numbers that the file has given.
+    pub(super) fn starting_at(highest_topic: u64, highest_user: u64) -> Self {
+        Self { highest_topic, highest_user, ..Self::default() }
+    }
+
+    pub(super) fn put_topic(&mut self, topic: Topic, id: u64) {
+        self.highest_topic = self.highest_topic.max(id);
+        self.topics.insert(topic, id);
+    }
+
+    pub(super) fn put_user(&mut self, user: Arc<str>, id: u64) {
+        self.highest_user = self.highest_user.max(id);
+        self.users.insert(user, id);
+    }
+
+    /// The number of a topic, if the file has it.
+    pub(super) fn topic(&self, topic: &Topic) -> Option<u64> {
+        self.topics.get(topic).copied()
+    }
+
+    /// The number of a topic that gets a value. A new one is the file's once it is [put](Self::put_topic) in here;
+    /// `others` of the same write are new as well.
+    pub(super) fn topic_or_new(&mut self, topic: &Topic, others: usize) -> Number {
+        match self.topic(topic) {
+            Some(id) => {
+                self.cleared.remove(&id);
+                self.orphans.remove(&id);
+                Number { id, is_new: false }
+            }
+            None => Number { id: self.highest_topic + 1 + others as u64, is_new: true },
+        }
+    }
+
+    /// As [`topic_or_new`](Self::topic_or_new), for a user. It is in here at once: a row too many does no harm.
+    pub(super) fn user_or_new(&self, user: &str, others: usize) -> Number {
+        match self.users.get(user) {
+            Some(id) => Number { id: *id, is_new: false },
+            None => Number { id: self.highest_user + 1 + others as u64, is_new: true },
+        }
+    }
+
+    /// The value of a topic was forgotten.
+    pub(super) fn clear(&mut self, id: u64, topic: Option<Topic>) {
+        self.cleared.insert(id, topic);
+    }
+
+    /// Nothing speaks of a topic any more.
+    pub(super) fn orphan(&mut self, id: u64, topic: Option<Topic>) {
+        self.orphans.insert(id, topic);
+    }
+
+    /// The log is short: it speaks only of what is `spoken_of`.
+    pub(super) fn log_is_short(&mut self, spoken_of: impl Fn(u64) -> bool) {
+        let cleared = std::mem::take(&mut self.cleared);
+        for (id, topic) in cleared {
+            if spoken_of(id) { &mut self.cleared } else { &mut self.orphans }.insert(id, topic);
+        }
+    }
+
+    /// Whether there are topics that nothing speaks of.
+    pub(super) fn has_orphans(&self) -> bool {
+        !self.orphans.is_empty()
+    }
+
+    /// Makes room for so many topics more.
+    pub(super) fn reserve(&mut self, topics: usize) {
+        self.topics.reserve(topics);
+    }
+
+    /// The next orphans.
+    pub(super) fn orphans(&self, most: usize) -> impl Iterator<Item = u64> {
+        self.orphans.keys().take(most).copied()
+    }
+
+    /// The rows of the first so many orphans are gone.
+    pub(super) fn buried(&mut self, count: usize) {
+        for _ in 0..count {
+            if let Some((_, Some(topic))) = self.orphans.pop_first() {
+                self.topics.remove(&topic);
+            }
+        }
+    }
+
+    /// How many topics have a value; too few by those whose names were damaged, until these are gone.
+    pub(super) fn values(&self) -> usize {
+        self.topics.len().saturating_sub(self.cleared.len() + self.orphans.len())
+    }
+
+    /// All topics.
+    pub(super) fn topics(&self) -> Vec<Topic> {
+        self.topics.keys().cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::topic::Limits;
+
+    fn topic(text: &str) -> Topic {
+        Topic::parse(text, &Limits::default()).unwrap()
+    }
+
+    #[test]
+    fn a_number_is_given_once_and_stays_as_long_as_something_speaks_of_it() {
+        let mut names = Names::starting_at(7, 0);
+        let (a, b) = (topic("a"), topic("b"));
+        assert_eq!(names.topic_or_new(&a, 0), Number { id: 8, is_new: true });
+        assert_eq!(names.topic_or_new(&b, 1), Number { id: 9, is_new: true });
+        names.put_topic(a.clone(), 8);
+        names.put_topic(b.clone(), 9);
+        names.clear(8, Some(a.clone()));
+        names.clear(9, Some(b.clone()));
+        assert_eq!(names.values(), 0);
+        names.log_is_short(|id| id == 9);
+        assert_eq!(names.orphans(9).collect::<Vec<_>>(), [8]);
+        assert_eq!(names.topic_or_new(&b, 0), Number { id: 9, is_new: false }, "said again");
+        names.buried(1);
+        assert_eq!((names.topic(&a), names.topic(&b), names.values()), (None, Some(9), 1));
+        assert_eq!(names.topic_or_new(&a, 0), Number { id: 10, is_new: true });
+    }
+}

@@ -1,0 +1,323 @@
+//! From the file to the hub's memory: what is there is checked, value by value. A damaged file is set aside once all that
+//! can be read of it has been.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use super::folder::{FileId, Folder};
+use super::head::{Head, Kept, Unsettled};
+use super::log::{self, Rest, milliseconds, moment};
+use super::names::Names;
+use super::tables::{Checked, Fault, Numbers, Order, Tables};
+use crate::hub::{Extras, Hub, Restored, Restoring};
+use crate::moment::Moment;
+use crate::talk::Kind;
+use crate::topic::Topic;
+
+/// An open file, and what is known of it.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) tables: Tables,
+    pub(super) id: FileId,
+    pub(super) names: Names,
+    pub(super) head: Head,
+    /// The newest row of the log.
+    pub(super) seq: u64,
+    /// Topics whose values are others in memory now than in the file.
+    pub(super) changed: Vec<Topic>,
+    /// Whether a damaged file was set aside, so that this one is empty.
+    pub(super) was_replaced: bool,
+}
+
+/// What the reading came to.
+#[derive(Debug, Default)]
+struct Account {
+    values: u64,
+    /// Rows that were not what had been written.
+    damaged: u64,
+    expired: u64,
+    no_room: u64,
+    /// Why reading came to an end before the end.
+    broken: Option<String>,
+}
+
+/// What the file's last values are to the hub.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Use {
+    /// They come back. Values that the hub has already stay.
+    GiveBack,
+    /// The hub has had them, and knows better.
+    LookOnly,
+}
+
+/// Opens the file of a folder.
+pub(super) fn open(folder: &Folder, hub: &Hub, most_bytes: u64, using: Use) -> Result<Opened, Fault> {
+    let now = Moment::now();
+    match try_to_open(folder, hub, most_bytes, using, now) {
+        Ok(opened) => return Ok(opened),
+        Err(Fault::Damaged(why)) => set_aside(folder, hub, &why, 0, now)?,
+        Err(fault) => return Err(fault),
+    }
+    let mut opened = try_to_open(folder, hub, most_bytes, using, now)?;
+    opened.was_replaced = true;
+    Ok(opened)
+}
+
+/// Opens an empty file in a folder from which the old one was taken away.
+pub(super) fn open_empty(folder: &Folder, most_bytes: u64) -> Result<(Tables, FileId), Fault> {
+    let (id, _) = folder.prepare().map_err(|error| unwritable(&error))?;
+    Ok((Tables::open(&folder.file(), most_bytes)?, id))
+}
+
+fn try_to_open(
+    folder: &Folder,
+    hub: &Hub,
+    most_bytes: u64,
+    using: Use,
+    now: Moment,
+) -> Result<Opened, Fault> {
+    folder.look()?;
+    let (id, is_old) = folder.prepare().map_err(|error| unwritable(&error))?;
+    let tables = Tables::open(&folder.file(), most_bytes)?;
+    let was_clean = !is_old || tables.life()?.is_some_and(|life| life.clean);
+    let mut account = Account::default();
+    if !was_clean && let Err(fault) = tables.check() {
+        account.broken = Some(fault.to_string());
+    }
+    let (topics, users, changed) = (Vec::new(), HashMap::new(), Vec::new());
+    let mut reading = Reading { hub, now, using, account, topics, users, changed };
+    let (names, head, seq) = reading.read(&tables)?;
+    let Reading { account, changed, .. } = reading;
+    hub.figures().store_damaged.add(account.damaged);
+    if let Some(why) = account.broken {
+        drop(tables);
+        set_aside(folder, hub, &why, account.values, now)?;
+        let (tables, id) = open_empty(folder, most_bytes)?;
+        let (names, head) = (Names::default(), Head::default());
+        return Ok(Opened { tables, id, names, head, seq: 0, changed: Vec::new(), was_replaced: true });
+    }
+    let Account { values, damaged, expired, no_room, .. } = account;
+    if damaged > 0 {
+        tracing::error!(
+            damaged,
+            "the store has rows that are not what was written: their values are lost, all others are back"
+        );
+    }
+    if no_room > 0 {
+        tracing::warn!(
+            no_room,
+            "not all last values of the store have room in memory: raise retained.topics or retained.bytes"
+        );
+    }
+    if using == Use::LookOnly {
+        tracing::debug!("the store was looked through");
+    } else if is_old {
+        tracing::info!(values, expired, file = %folder.file().display(), "the last values are back");
+    } else {
+        tracing::info!(file = %folder.file().display(), "the store is new");
+    }
+    Ok(Opened { tables, id, names, head, seq, changed, was_replaced: false })
+}
+
+/// Moves a damaged file away, and tells the operator all of it.
+pub(super) fn set_aside(folder: &Folder, hub: &Hub, why: &str, saved: u64, now: Moment) -> Result<(), Fault> {
+    let kept = folder.set_aside(milliseconds(now.wall()) / 1000).map_err(|error| unwritable(&error))?;
+    hub.figures().store_replaced.add(1);
+    tracing::error!(why, saved, file = %kept.display(),
+        "the store was damaged: the file was set aside as it is, what could be read of it goes into a new one");
+    Ok(())
+}
+
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the kinds of I/O errors are not ours, and there are forty"
+)]
+fn unwritable(error: &std::io::Error) -> Fault {
+    match error.kind() {
+        std::io::ErrorKind::StorageFull => Fault::Full,
+        std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
+            Fault::ReadOnly(error.to_string())
+        }
+        _ => Fault::Other(error.to_string()),
+    }
+}
+
+/// Reads a table from its start, and, where a page of it is damaged, from its end as well, down to where that was met.
+macro_rules! from_both_ends {
+    ($account:expr, $tables:ident.$table:ident, $take:expr) => {{
+        let mut reached = None;
+        let up = $tables.$table(Order::Up, |id, row| {
+            reached = Some(id);
+            ($take)(id, row);
+            true
+        });
+        if let Err(fault) = up {
+            $account.broken.get_or_insert_with(|| fault.to_string());
+            let _ = $tables.$table(Order::Down, |id, row| {
+                let is_new = Some(id) > reached;
+                if is_new {
+                    ($take)(id, row);
+                }
+                is_new
+            });
+        }
+    }};
+}
+
+struct Reading<'h> {
+    hub: &'h Hub,
+    now: Moment,
+    using: Use,
+    account: Account,
+    /// By their numbers, with whether they have a value; without a name where that is damaged.
+    topics: Vec<(u64, Option<Topic>, bool)>,
+    users: HashMap<u64, Arc<str>>,
+    changed: Vec<Topic>,
+}
+
+impl Reading<'_> {
+    fn read(&mut self, tables: &Tables) -> Result<(Names, Head, u64), Fault> {
+        self.read_names(tables);
+        let (mut head, newest_time) = self.read_log(tables)?;
+        let life = tables.life().ok().flatten().unwrap_or_default();
+        let ended = moment(life.at.max(newest_time)).min(self.now.wall());
+        let mut forgotten = Vec::new();
+        let (mut account, mut older) = (std::mem::take(&mut self.account), Vec::new());
+        from_both_ends!(account, tables.last, |topic, row: Checked<Unsettled>| match row {
+            Checked::Good(settled) => match head.get(topic) {
+                Some(said) if said.seq >= settled.seq => {}
+                said => {
+                    older.extend(said.map(|_| topic));
+                    let kept = settled.value;
+                    if !kept.is_some_and(|kept| self.give_back(topic, &kept, ended)) {
+                        forgotten.push(topic);
+                    }
+                }
+            },
+            Checked::Damaged => {
+                self.account.damaged += 1;
+                forgotten.push(topic);
+            }
+        });
+        for topic in older {
+            head.drop_older(topic);
+        }
+        for (topic, said) in head.open() {
+            if said.value.as_ref().is_some_and(|kept| !self.give_back(topic, kept, ended)) {
+                forgotten.push(topic);
+            }
+        }
+        account.values += self.account.values;
+        account.damaged += self.account.damaged;
+        account.expired += self.account.expired;
+        account.no_room += self.account.no_room;
+        self.account = account;
+        for topic in forgotten {
+            head.forget(topic);
+        }
+        let names = self.names(tables, &head)?;
+        Ok((names, head, tables.highest(Numbers::Rows).unwrap_or_default()))
+    }
+
+    fn read_names(&mut self, tables: &Tables) {
+        let (account, topics, users) = (&mut self.account, &mut self.topics, &mut self.users);
+        let mut damaged = 0;
+        let limits = &self.hub.settings().topic;
+        from_both_ends!(account, tables.topics, |id, name: Checked<&str>| {
+            let topic = match name {
+                Checked::Good(name) => Topic::parse(name, limits).ok(),
+                Checked::Damaged => None,
+            };
+            damaged += u64::from(topic.is_none());
+            topics.push((id, topic, false));
+        });
+        topics.sort_unstable_by_key(|(id, ..)| *id);
+        from_both_ends!(account, tables.users, |id, name: Checked<&str>| match name {
+            Checked::Good(name) => {
+                users.insert(id, Arc::from(name));
+            }
+            Checked::Damaged => damaged += 1,
+        });
+        account.damaged += damaged;
+    }
+
+    /// What the log says, and its newest time.
+    fn read_log(&mut self, tables: &Tables) -> Result<(Head, u64), Fault> {
+        let (mut head, mut newest, mut newer, mut damaged) = (Head::default(), 0, false, 0);
+        from_both_ends!(self.account, tables.log, |seq, bytes: &[u8]| match log::read(seq, bytes) {
+            Ok(row) => {
+                newest = newest.max(row.time);
+                head.apply(seq, bytes.len(), &row.records);
+            }
+            Err(log::Fault::Damaged) => damaged += 1,
+            Err(log::Fault::Newer) => newer = true,
+        });
+        self.account.damaged += damaged;
+        if newer {
+            return Err(Fault::Newer { found: 2, known: 1 });
+        }
+        Ok((head, newest))
+    }
+
+    /// Gives one value back to the hub. Says whether the file is to keep it.
+    fn give_back(&mut self, id: u64, kept: &Kept, ended: SystemTime) -> bool {
+        let place = self.topics.binary_search_by_key(&id, |(id, ..)| *id).ok();
+        let topic = place.and_then(|place| self.topics.get_mut(place));
+        let (Some((_, Some(topic), has_value)), Some(user)) = (topic, self.users.get(&kept.user)) else {
+            self.account.damaged += 1;
+            return false;
+        };
+        if self.using == Use::LookOnly {
+            *has_value = true;
+            return true;
+        }
+        let wall = milliseconds(self.now.wall());
+        let expires = kept.rest.as_ref().and_then(|rest| rest.expires);
+        if let Some(expires) = expires.filter(|expires| *expires <= wall) {
+            self.account.expired += 1;
+            // By the clock of now, which may be wrong, it is not delivered. It goes when the hub has outlived it.
+            *has_value = expires > milliseconds(ended);
+            return *has_value;
+        }
+        *has_value = true;
+        let topic = topic.clone();
+        let expires = expires.map(|expires| self.now.steady().after(Duration::from_millis(expires - wall)));
+        let (kind, extras) = match kept.rest.as_deref().cloned() {
+            None => (Kind::Reading, Extras::default()),
+            Some(Rest { kind, passed_on, trail, .. }) => (kind, Extras { expires, passed_on, trail }),
+        };
+        let (time, from) = (moment(kept.time), Arc::clone(user));
+        let restored = Restored { topic: topic.clone(), payload: &kept.payload, kind, time, from, extras };
+        match self.hub.restore(restored, ended) {
+            Restoring::Kept => self.account.values += 1,
+            Restoring::WentOffline => {
+                self.account.values += 1;
+                self.changed.push(topic);
+            }
+            Restoring::NoRoom => self.account.no_room += 1,
+            Restoring::Older => {}
+        }
+        true
+    }
+
+    fn names(&mut self, tables: &Tables, head: &Head) -> Result<Names, Fault> {
+        let highest = |numbers| if self.account.broken.is_some() { Ok(0) } else { tables.highest(numbers) };
+        let mut names = Names::starting_at(highest(Numbers::Topics)?, highest(Numbers::Users)?);
+        for (id, user) in self.users.drain() {
+            names.put_user(user, id);
+        }
+        names.reserve(self.topics.len());
+        for (id, topic, has_value) in self.topics.drain(..) {
+            if let Some(topic) = &topic {
+                names.put_topic(topic.clone(), id);
+            }
+            match (has_value, head.get(id).is_some()) {
+                (true, _) => {}
+                (false, true) => names.clear(id, topic),
+                (false, false) => names.orphan(id, topic),
+            }
+        }
+        Ok(names)
+    }
+}

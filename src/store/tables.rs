@@ -1,0 +1,542 @@
+//! The file, in SQL: one method a statement. The only file of the hub that knows `rusqlite`.
+//!
+//! What is read is checked by the sum that stands with it, as SQLite has none of its own. A row that is not what was
+//! written comes back as [`Checked::Damaged`]; a page that is not ends the reading with [`Fault::Damaged`].
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, params};
+
+use super::head::{Kept, Unsettled};
+use super::log::{self, sum};
+
+/// What says that the file is the hub's: `Clow`.
+pub(super) const APPLICATION: u32 = 0x436C_6F77;
+/// For the user of the hub alone.
+pub(super) const FILE_MODE: u32 = 0o600;
+/// One page. Rows of the log are small, and a page is what a write costs at least.
+const PAGE: u64 = 1024;
+/// The versions of the file: what makes each from the one before it.
+const STEPS: &[&str] = &[include_str!("schema/0001.sql")];
+/// How long somebody else may hold the file, as a backup does.
+const BUSY: Duration = Duration::from_secs(5);
+/// How many complaints of a check are read.
+const COMPLAINTS: usize = 3;
+
+/// Why the file cannot be read or written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Fault {
+    /// It is not what was written, or no database at all.
+    #[error("{0}")]
+    Damaged(String),
+    /// A newer version of the hub has written it.
+    #[error("the file has version {found}, and this hub knows versions up to {known}")]
+    Newer { found: u64, known: usize },
+    /// It is a database of another program.
+    #[error("the file is a database of another program")]
+    Foreign,
+    /// The disk has no room, or the file is as large as it may be.
+    #[error("the disk is full, or store.bytes is reached")]
+    Full,
+    /// What is free on the disk is left to others.
+    #[error("{free} bytes are free on the disk, and store.keep_free_bytes leaves {least} to others")]
+    Scarce { free: u64, least: u64 },
+    /// It may not be written.
+    #[error("the file cannot be written: {0}")]
+    ReadOnly(String),
+    /// Another program holds the file.
+    #[error("another program holds the file: {0}")]
+    Busy(String),
+    /// Anything else, such as an error of the disk.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        let text = error.to_string();
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::Full,
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy(text),
+            Some(ErrorCode::ReadOnly) => Self::ReadOnly(text),
+            // The last one: what says other types than it was made with.
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) | None => Self::Damaged(text),
+            // A table that is not there.
+            Some(ErrorCode::Unknown) if text.contains("no such") => Self::Damaged(text),
+            Some(_) => Self::Other(text),
+        }
+    }
+}
+
+impl Fault {
+    /// What the operator can do.
+    pub(super) fn advice(&self) -> &'static str {
+        match self {
+            Self::Full => "make room, or raise store.bytes",
+            Self::Scarce { .. } => "make room, or lower store.keep_free_bytes",
+            Self::ReadOnly(_) => "give the hub's user the right to write there",
+            Self::Busy(_) => "end that program",
+            Self::Damaged(_) | Self::Newer { .. } | Self::Foreign | Self::Other(_) => {
+                "look after the disk, and what stands in the log of the system"
+            }
+        }
+    }
+}
+
+/// A row that was read, and whether it is what was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Checked<T> {
+    Good(T),
+    /// Its key is all that can be said of it.
+    Damaged,
+}
+
+/// When the hub wrote last, in milliseconds since 1970, and whether it was stopped as it should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Life {
+    pub(super) at: u64,
+    pub(super) clean: bool,
+}
+
+/// In which order rows are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    Up,
+    Down,
+}
+
+impl Order {
+    fn sql(self) -> &'static str {
+        match self {
+            Self::Up => "ASC",
+            Self::Down => "DESC",
+        }
+    }
+}
+
+/// The open file.
+#[derive(Debug)]
+pub(super) struct Tables {
+    connection: Connection,
+}
+
+impl Tables {
+    /// Opens the file at a path where there is one, be it empty. It is brought to the newest version.
+    pub(super) fn open(path: &Path, most_bytes: u64) -> Result<Self, Fault> {
+        let connection = Connection::open(path)?;
+        connection.busy_timeout(BUSY)?;
+        let application: u32 = connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+        let version: u32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        let tables: u32 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+        check_owner(application, version, tables > 0)?;
+        connection.pragma_update(None, "page_size", i64::try_from(PAGE).unwrap_or(1024))?;
+        let _: String = connection.query_row("PRAGMA journal_mode=WAL", [], |row| row.get(0))?;
+        connection.execute_batch(
+            "PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=4096; PRAGMA journal_size_limit=8388608;
+             PRAGMA mmap_size=0; PRAGMA cache_size=-4096; PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF;
+             PRAGMA cell_size_check=ON;",
+        )?;
+        connection.pragma_update(
+            None,
+            "max_page_count",
+            i64::try_from(most_bytes / PAGE).unwrap_or(i64::MAX),
+        )?;
+        let mut tables = Self { connection };
+        tables.migrate(STEPS, path)?;
+        Ok(tables)
+    }
+
+    /// Goes through the steps that the file has not seen. Before it changes what somebody has written, it makes a copy.
+    fn migrate(&mut self, steps: &[&str], path: &Path) -> Result<(), Fault> {
+        let done: u32 = self.connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        let done = usize::try_from(done).unwrap_or(usize::MAX);
+        if done > 0 && done < steps.len() {
+            let copy = path.with_file_name(format!("hub-v{done}.db"));
+            // A copy of an attempt that did not come to its end, instead of which there is an empty file: one that SQLite
+            // makes could be read by others.
+            let _ = std::fs::remove_file(&copy);
+            make_private(&copy)?;
+            self.connection.execute("VACUUM INTO ?1", [copy.to_string_lossy()])?;
+        }
+        for (version, step) in steps.iter().enumerate().skip(done) {
+            let transaction = self.connection.transaction()?;
+            transaction.execute_batch(step)?;
+            transaction.pragma_update(None, "application_id", APPLICATION)?;
+            transaction.pragma_update(
+                None,
+                "user_version",
+                i64::try_from(version + 1).unwrap_or(i64::MAX),
+            )?;
+            transaction.commit()?;
+        }
+        Ok(())
+    }
+
+    /// Looks through the whole file for pages that are not what they should be.
+    pub(super) fn check(&self) -> Result<(), Fault> {
+        let mut check = self.connection.prepare("PRAGMA quick_check(3)")?;
+        let mut rows = check.query([])?;
+        let mut complaints = Vec::new();
+        while let Some(row) = rows.next()? {
+            let complaint: String = row.get(0)?;
+            complaints.push(complaint);
+            if complaints.len() == COMPLAINTS {
+                break;
+            }
+        }
+        match &*complaints {
+            [fine] if fine == "ok" => Ok(()),
+            _ => Err(Fault::Damaged(complaints.join("; ").replace('\n', " "))),
+        }
+    }
+
+    /// When the hub wrote last; none if it never did, or if that cannot be read.
+    pub(super) fn life(&self) -> Result<Option<Life>, Fault> {
+        let read = |row: &rusqlite::Row<'_>| Ok((whole(row, 0), whole(row, 1), whole(row, 2)));
+        let sql = "SELECT at, clean, sum FROM life";
+        let found = self.connection.query_row(sql, [], read).optional()?;
+        Ok(found.and_then(|(at, clean, sum)| {
+            let (at, clean) = (at?, clean?);
+            (sum? == u64::from(life_sum(at, clean))).then_some(Life { at, clean: clean == 1 })
+        }))
+    }
+
+    /// All topics with their numbers.
+    pub(super) fn topics(
+        &self,
+        order: Order,
+        take: impl FnMut(u64, Checked<&str>) -> bool,
+    ) -> Result<(), Fault> {
+        self.names("topic", order, take)
+    }
+
+    /// All users with their numbers.
+    pub(super) fn users(
+        &self,
+        order: Order,
+        take: impl FnMut(u64, Checked<&str>) -> bool,
+    ) -> Result<(), Fault> {
+        self.names("user", order, take)
+    }
+
+    /// `take` says whether to go on; here and below.
+    fn names(
+        &self,
+        table: &str,
+        order: Order,
+        mut take: impl FnMut(u64, Checked<&str>) -> bool,
+    ) -> Result<(), Fault> {
+        let sql = format!("SELECT id, name, sum FROM {table} ORDER BY id {}", order.sql());
+        let mut statement = self.connection.prepare(&sql)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let Some(id) = whole(row, 0) else { continue };
+            let name = text(row, 1).filter(|name| whole(row, 2) == Some(name_sum(id, name).into()));
+            if !take(id, name.map_or(Checked::Damaged, Checked::Good)) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// All rows of the log.
+    pub(super) fn log(&self, order: Order, mut take: impl FnMut(u64, &[u8]) -> bool) -> Result<(), Fault> {
+        let sql = format!("SELECT seq, data FROM log ORDER BY seq {}", order.sql());
+        let mut statement = self.connection.prepare(&sql)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let Some(seq) = whole(row, 0) else { continue };
+            if !take(seq, blob(row, 1).unwrap_or_default()) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// All last values that are settled, by their topics.
+    pub(super) fn last(
+        &self,
+        order: Order,
+        mut take: impl FnMut(u64, Checked<Unsettled>) -> bool,
+    ) -> Result<(), Fault> {
+        let sql = format!(
+            "SELECT topic, seq, at, user, payload, rest, sum FROM last ORDER BY topic {}",
+            order.sql()
+        );
+        let mut statement = self.connection.prepare(&sql)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let Some(topic) = whole(row, 0) else { continue };
+            if !take(topic, last_value(topic, row).map_or(Checked::Damaged, Checked::Good)) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The highest number that a table has given, 0 if none.
+    pub(super) fn highest(&self, numbers: Numbers) -> Result<u64, Fault> {
+        let sql = match numbers {
+            Numbers::Topics => "SELECT max(id) FROM topic",
+            Numbers::Users => "SELECT max(id) FROM user",
+            Numbers::Rows => "SELECT max(seq) FROM log",
+        };
+        let highest: Option<i64> = self.connection.query_row(sql, [], |row| row.get(0))?;
+        Ok(highest.map_or(0, i64::cast_unsigned))
+    }
+
+    /// Bytes of the file that are in use.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> Result<u64, Fault> {
+        let sql = "SELECT page_count - freelist_count FROM pragma_page_count, pragma_freelist_count";
+        let pages: i64 = self.connection.query_row(sql, [], |row| row.get(0))?;
+        Ok(pages.cast_unsigned() * PAGE)
+    }
+
+    /// Does all that `act` does, or nothing. With `sync` it is on the medium when this returns, and so is everything
+    /// before it; else it is with the kernel, which a dying process does not take along.
+    pub(super) fn write<T>(
+        &mut self,
+        sync: bool,
+        act: impl FnOnce(&Writing<'_>) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let synchronous = if sync { "FULL" } else { "NORMAL" };
+        self.connection.pragma_update(None, "synchronous", synchronous)?;
+        let writing = Writing(self.connection.transaction()?);
+        let done = act(&writing)?;
+        writing.0.commit()?;
+        Ok(done)
+    }
+
+    /// Moves everything from the journal into the file, and closes it.
+    pub(super) fn close(self) -> Result<(), Fault> {
+        self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        self.connection.close().map_err(|(_, error)| error.into())
+    }
+}
+
+/// Which numbers.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Numbers {
+    Topics,
+    Users,
+    Rows,
+}
+
+/// What is written in one piece.
+pub(super) struct Writing<'t>(Transaction<'t>);
+
+impl Writing<'_> {
+    pub(super) fn add_topic(&self, id: u64, name: &str) -> Result<(), Fault> {
+        self.run(
+            "INSERT OR REPLACE INTO topic VALUES (?1, ?2, ?3)",
+            params![id.cast_signed(), name, name_sum(id, name)],
+        )
+    }
+
+    pub(super) fn add_user(&self, id: u64, name: &str) -> Result<(), Fault> {
+        self.run(
+            "INSERT OR REPLACE INTO user VALUES (?1, ?2, ?3)",
+            params![id.cast_signed(), name, name_sum(id, name)],
+        )
+    }
+
+    pub(super) fn forget_topic(&self, id: u64) -> Result<(), Fault> {
+        self.run("DELETE FROM topic WHERE id = ?1", params![id.cast_signed()])
+    }
+
+    pub(super) fn add_row(&self, seq: u64, data: &[u8]) -> Result<(), Fault> {
+        self.run("INSERT INTO log VALUES (?1, ?2)", params![seq.cast_signed(), data])
+    }
+
+    /// Puts a last value down, or takes it out.
+    pub(super) fn settle(&self, topic: u64, unsettled: &Unsettled) -> Result<(), Fault> {
+        let Some(kept) = &unsettled.value else {
+            return self.run("DELETE FROM last WHERE topic = ?1", params![topic.cast_signed()]);
+        };
+        let rest = kept.rest.as_ref().map(|rest| log::rest_bytes(rest));
+        let [topic_n, seq, at, user] = [topic, unsettled.seq, kept.time, kept.user].map(u64::cast_signed);
+        let sum = last_sum(topic, unsettled.seq, kept, rest.as_deref());
+        let row = params![topic_n, seq, at, user, &*kept.payload, rest, sum];
+        self.run("INSERT OR REPLACE INTO last VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)", row)
+    }
+
+    /// Deletes the oldest rows up to `until`, but never the newest of all. Says how many went.
+    pub(super) fn shorten_log(&self, until: u64, most: usize) -> Result<usize, Fault> {
+        let sql = "DELETE FROM log WHERE seq IN (SELECT seq FROM log WHERE seq <= ?1 \
+                   AND seq < (SELECT max(seq) FROM log) ORDER BY seq LIMIT ?2)";
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        Ok(self.0.prepare_cached(sql)?.execute(params![until.cast_signed(), most])?)
+    }
+
+    pub(super) fn live(&self, life: Life) -> Result<(), Fault> {
+        let sum = life_sum(life.at, u64::from(life.clean));
+        self.run(
+            "INSERT OR REPLACE INTO life VALUES (1, ?1, ?2, ?3)",
+            params![life.at.cast_signed(), life.clean, sum],
+        )
+    }
+
+    fn run(&self, sql: &str, values: impl rusqlite::Params) -> Result<(), Fault> {
+        self.0.prepare_cached(sql)?.execute(values)?;
+        Ok(())
+    }
+}
+
+/// Makes an empty file for the user of the hub alone.
+fn make_private(path: &Path) -> Result<(), Fault> {
+    let made = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(path);
+    made.map(drop).map_err(|error| Fault::Other(format!("{}: {error}", path.display())))
+}
+
+/// Whether a file of these marks may be touched.
+pub(super) fn check_owner(application: u32, version: u32, has_tables: bool) -> Result<(), Fault> {
+    let found = u64::from(version);
+    match application {
+        APPLICATION if found > STEPS.len() as u64 => Err(Fault::Newer { found, known: STEPS.len() }),
+        APPLICATION => Ok(()),
+        0 if !has_tables && version == 0 => Ok(()),
+        _ => Err(Fault::Foreign),
+    }
+}
+
+fn name_sum(id: u64, name: &str) -> u32 {
+    sum(&[&id.to_le_bytes(), name.as_bytes()])
+}
+
+fn life_sum(at: u64, clean: u64) -> u32 {
+    sum(&[&at.to_le_bytes(), &clean.to_le_bytes()])
+}
+
+fn last_sum(topic: u64, seq: u64, kept: &Kept, rest: Option<&[u8]>) -> u32 {
+    let numbers = [topic, seq, kept.time, kept.user, kept.payload.len() as u64].map(u64::to_le_bytes);
+    sum(&[numbers.as_flattened(), kept.payload.as_bytes(), rest.unwrap_or_default()])
+}
+
+fn last_value(topic: u64, row: &rusqlite::Row<'_>) -> Option<Unsettled> {
+    let (seq, time, user) = (whole(row, 1)?, whole(row, 2)?, whole(row, 3)?);
+    let bytes = blob(row, 5);
+    let kept = Kept { time, user, payload: text(row, 4)?.into(), rest: None };
+    let is_whole = whole(row, 6) == Some(last_sum(topic, seq, &kept, bytes).into());
+    let rest = bytes.filter(|_| is_whole).map(log::read_rest).transpose().ok()?.map(Box::new);
+    is_whole.then_some(Unsettled { seq, value: Some(Kept { rest, ..kept }) })
+}
+
+fn whole(row: &rusqlite::Row<'_>, at: usize) -> Option<u64> {
+    match row.get_ref(at).ok()? {
+        ValueRef::Integer(number) => Some(number.cast_unsigned()),
+        ValueRef::Null | ValueRef::Real(_) | ValueRef::Text(_) | ValueRef::Blob(_) => None,
+    }
+}
+
+fn text<'r>(row: &'r rusqlite::Row<'_>, at: usize) -> Option<&'r str> {
+    match row.get_ref(at).ok()? {
+        ValueRef::Text(bytes) => std::str::from_utf8(bytes).ok(),
+        ValueRef::Null | ValueRef::Real(_) | ValueRef::Integer(_) | ValueRef::Blob(_) => None,
+    }
+}
+
+fn blob<'r>(row: &'r rusqlite::Row<'_>, at: usize) -> Option<&'r [u8]> {
+    match row.get_ref(at).ok()? {
+        ValueRef::Blob(bytes) => Some(bytes),
+        ValueRef::Null | ValueRef::Real(_) | ValueRef::Integer(_) | ValueRef::Text(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn value(payload: &str) -> Unsettled {
+        let kept = Kept { time: 5, user: 1, payload: payload.into(), rest: None };
+        Unsettled { seq: 3, value: Some(kept) }
+    }
+
+    fn all(tables: &Tables) -> Vec<(u64, Checked<Unsettled>)> {
+        let mut found = Vec::new();
+        tables
+            .last(Order::Up, |topic, value| {
+                found.push((topic, value));
+                true
+            })
+            .unwrap();
+        found
+    }
+
+    #[test]
+    fn what_was_settled_is_read_again_and_a_changed_row_is_known() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("hub.db");
+        let mut tables = Tables::open(&path, 1 << 30).unwrap();
+        tables
+            .write(true, |writing| {
+                writing.settle(1, &value("1"))?;
+                writing.settle(2, &value("2"))
+            })
+            .unwrap();
+        tables.close().unwrap();
+        let mut tables = Tables::open(&path, 1 << 30).unwrap();
+        tables.check().unwrap();
+        assert_eq!(all(&tables), [(1, Checked::Good(value("1"))), (2, Checked::Good(value("2")))]);
+        tables.connection.execute("UPDATE last SET payload = '3' WHERE topic = 2", []).unwrap();
+        assert_eq!(all(&tables), [(1, Checked::Good(value("1"))), (2, Checked::Damaged)]);
+        tables.write(false, |writing| writing.settle(2, &Unsettled { seq: 4, value: None })).unwrap();
+        assert_eq!(all(&tables).len(), 1);
+    }
+
+    #[test]
+    fn what_was_begun_and_failed_is_not_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut tables = Tables::open(&dir.path().join("hub.db"), 1 << 30).unwrap();
+        let failed = tables.write(false, |writing| {
+            writing.settle(1, &value("1"))?;
+            Err::<(), _>(Fault::Full)
+        });
+        assert_eq!((failed, all(&tables).len()), (Err(Fault::Full), 0));
+    }
+
+    #[test]
+    fn a_file_grows_to_its_bound_and_no_further() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut tables = Tables::open(&dir.path().join("hub.db"), 100 * PAGE).unwrap();
+        let row = [7; 10 * 1024];
+        let full = (1..100).find_map(|seq| tables.write(false, |writing| writing.add_row(seq, &row)).err());
+        assert_eq!(full, Some(Fault::Full));
+        assert!(tables.bytes().unwrap() <= 100 * PAGE);
+    }
+
+    #[test]
+    fn a_new_version_comes_by_a_step_and_what_was_before_is_kept_beside_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("hub.db");
+        let mut tables = Tables::open(&path, 1 << 30).unwrap();
+        tables.write(true, |writing| writing.settle(1, &value("1"))).unwrap();
+        let steps = [STEPS[0], "CREATE TABLE more (id INTEGER PRIMARY KEY) STRICT"];
+        tables.migrate(&steps, &path).unwrap();
+        tables.migrate(&steps, &path).unwrap();
+        tables.connection.execute("INSERT INTO more VALUES (1)", []).unwrap();
+        assert_eq!(all(&tables).len(), 1);
+        let copy = dir.path().join("hub-v1.db");
+        assert_eq!(std::fs::metadata(&copy).unwrap().permissions().mode() & 0o777, FILE_MODE);
+        let copy = Tables::open(&copy, 1 << 30).unwrap();
+        assert_eq!(all(&copy).len(), 1);
+        tables.close().unwrap();
+        let refused = Tables::open(&path, 1 << 30).unwrap_err();
+        assert_eq!(refused, Fault::Newer { found: 2, known: 1 });
+    }
+
+    #[test]
+    fn a_step_that_fails_leaves_the_file_as_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("hub.db");
+        let mut tables = Tables::open(&path, 1 << 30).unwrap();
+        assert!(tables.migrate(&[STEPS[0], "CREATE TABLE more (id INTEGER); nonsense"], &path).is_err());
+        drop(tables);
+        Tables::open(&path, 1 << 30).unwrap();
+    }
+}

@@ -1,0 +1,437 @@
+//! The one who writes: a thread that comes by now and then, takes what waits, and puts it down in one transaction.
+//!
+//! Memory follows the disk: nothing here counts as written before the transaction is. What cannot be written is let go
+//! of, as the hub's memory has it; when writing works again, all last values are gone through.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::time::Instant;
+
+use super::batch::{Batch, Plan};
+use super::folder::{Closed, FileId, Folder};
+use super::head::Head;
+use super::log::{self, milliseconds};
+use super::names::Names;
+use super::opening::{self, Opened, Use};
+use super::outage::Outage;
+use super::pace::{
+    LARGE, LAST_WALK, LIFE, LOG_BYTES, LOOK, SLICE, SLICE_OF_LOG, TICK, TICK_OF_COMMIT, TICK_OF_DUTY,
+};
+use super::settings::{Durability, Settings};
+use super::tables::{Fault, Life, Tables};
+use super::walk::Walk;
+use crate::hub::{Hub, Tape};
+use crate::moment::Moment;
+use crate::seldom::Seldom;
+
+const ON: u64 = 1;
+const BEHIND: u64 = 2;
+pub(super) const AWAY: u64 = 3;
+const REPLACED: u64 = 4;
+
+/// The thread's own state.
+pub(super) struct Writer {
+    hub: Arc<Hub>,
+    tape: Arc<Tape>,
+    settings: Settings,
+    folder: Option<Folder>,
+    /// The file, while it can be written.
+    tables: Option<Tables>,
+    /// Which file it is, or was before it could not be written any more.
+    file: Option<FileId>,
+    names: Names,
+    head: Head,
+    seq: u64,
+    taken: VecDeque<crate::hub::Taped>,
+    batch: Batch,
+    walk: Walk,
+    was_replaced: bool,
+    outage: Outage,
+    written: Instant,
+    looked: Option<Instant>,
+    /// The oldest write that may not be on the medium.
+    unsynced: Option<Instant>,
+    lived: Option<Instant>,
+}
+
+impl Writer {
+    pub(super) fn new(hub: Arc<Hub>, tape: Arc<Tape>, settings: Settings) -> Self {
+        let now = Instant::now();
+        Self {
+            hub,
+            tape,
+            settings,
+            folder: None,
+            tables: None,
+            file: None,
+            names: Names::default(),
+            head: Head::default(),
+            seq: 0,
+            taken: VecDeque::new(),
+            batch: Batch::default(),
+            walk: Walk::default(),
+            was_replaced: false,
+            outage: Outage::none(),
+            written: now,
+            looked: None,
+            unsynced: None,
+            lived: None,
+        }
+    }
+
+    /// Begins with this folder, whose values go to the hub. A fault that may pass is no end: it is tried again.
+    pub(super) fn begin(&mut self, folder: Folder) -> Result<(), Fault> {
+        let opened = opening::open(&folder, &self.hub, self.settings.bytes, Use::GiveBack);
+        self.folder = Some(folder);
+        match opened {
+            Ok(opened) => self.take_over(opened),
+            Err(fault @ (Fault::Newer { .. } | Fault::Foreign)) => return Err(fault),
+            Err(fault @ Fault::ReadOnly(_)) if self.settings.is_named => return Err(fault),
+            Err(fault) => self.go_away(&fault),
+        }
+        self.tell_state();
+        Ok(())
+    }
+
+    /// Begins without a folder that could be used.
+    pub(super) fn begin_away(&mut self, why: &Closed) {
+        self.go_away(&Fault::ReadOnly(why.to_string()));
+        self.tell_state();
+    }
+
+    fn take_over(&mut self, opened: Opened) {
+        let Opened { tables, id, names, head, seq, changed, was_replaced } = opened;
+        (self.tables, self.file, self.names, self.head, self.seq) =
+            (Some(tables), Some(id), names, head, seq);
+        let now_offline = changed.iter().filter_map(|topic| self.hub.last_value(topic));
+        now_offline.for_each(|message| self.batch.keep(message));
+        if was_replaced {
+            self.was_replaced = true;
+            self.walk.want(0);
+        }
+    }
+
+    /// Comes by until the end, and then once more.
+    pub(super) fn run(&mut self, end: &AtomicBool) {
+        let tick = match self.settings.durability {
+            Durability::Relaxed => TICK.min(self.settings.write),
+            Durability::Commit => TICK_OF_COMMIT,
+        };
+        while !end.load(Ordering::Acquire) {
+            self.come_by(Instant::now());
+            std::thread::park_timeout(if self.has_duty() { tick.min(TICK_OF_DUTY) } else { tick });
+        }
+        self.finish();
+    }
+
+    fn come_by(&mut self, now: Instant) {
+        self.take();
+        if self.tables.is_none() {
+            self.try_again(now);
+        } else if self.looked.is_none_or(|looked| now.duration_since(looked) >= LOOK) {
+            self.looked = Some(now);
+            self.look_at_the_disk(now);
+        }
+        if self.tables.is_some() {
+            self.go_on(now);
+        }
+        self.tell_state();
+    }
+
+    fn take(&mut self) {
+        let missing = self.tape.take(&mut self.taken);
+        self.hub.figures().store_queue.set(self.taken.len() as u64);
+        for taped in self.taken.drain(..) {
+            self.batch.add(taped);
+        }
+        if let Some(number) = missing {
+            static BEHIND: Seldom = Seldom::new();
+            self.walk.want(number);
+            if !self.outage.is_on()
+                && let Some(times) = BEHIND.again("store")
+            {
+                let skipped = self.hub.figures().store_skipped.value();
+                tracing::warn!(
+                    skipped,
+                    times = times.times,
+                    "the store cannot keep up: values did not fit into its queue, all are gone through again"
+                );
+            }
+        }
+    }
+
+    fn go_on(&mut self, now: Instant) {
+        if self.batch.bytes() < LARGE {
+            self.walk.go_on(&self.hub, &self.names, &mut self.batch);
+        }
+        if self.head.gathered() > LOG_BYTES {
+            self.head.begin_settling(self.seq);
+        }
+        let is_time = now.duration_since(self.written) >= self.settings.write;
+        let is_due =
+            self.batch.is_asked_for() || self.batch.bytes() >= LARGE || (is_time && (!self.batch.is_empty()));
+        let is_duty = self.head.is_settling() || self.names.has_orphans();
+        let sync = self.batch.is_asked_for()
+            || self.unsynced.is_some_and(|since| now.duration_since(since) >= self.settings.sync);
+        // What is written with it costs nothing. And only who has written is back.
+        let is_due = is_due || (sync && !self.batch.is_empty());
+        let is_proof = self.outage.is_on() && !self.walk.is_wanted();
+        if is_due || is_duty || sync || is_proof {
+            self.write(now, is_due || is_proof, sync, false);
+        }
+        if self.tables.is_some() && !self.walk.is_wanted() && self.batch.is_empty() {
+            self.outage.ends(now);
+        }
+    }
+
+    /// Whether there is more to do than what was said just now.
+    fn has_duty(&self) -> bool {
+        let is_behind = self.head.is_settling() || self.walk.is_wanted() || self.names.has_orphans();
+        self.tables.is_some() && is_behind
+    }
+
+    /// One transaction: what waits, if it is due, and a slice of the other duties.
+    fn write(&mut self, now: Instant, is_due: bool, sync: bool, clean: bool) {
+        let Some(tables) = &mut self.tables else { return };
+        let time = milliseconds(Moment::now().wall());
+        let plan = is_due.then(|| self.batch.plan(self.seq + 1, time, &mut self.names));
+        let orphans: Vec<_> = self.names.orphans(SLICE).collect();
+        let head = &self.head;
+        // What writes nothing does not wait for the medium either.
+        let is_alone = sync && !is_due;
+        let life = (clean || is_alone || self.lived.is_none_or(|lived| now.duration_since(lived) >= LIFE))
+            .then_some(Life { at: time, clean });
+        let began = Instant::now();
+        let written = tables.write(sync, |writing| {
+            if let Some(plan) = &plan {
+                for (id, topic) in &plan.new_topics {
+                    writing.add_topic(*id, topic.as_str())?;
+                }
+                for (id, user) in &plan.new_users {
+                    writing.add_user(*id, user)?;
+                }
+                if let Some(row) = &plan.row {
+                    writing.add_row(plan.seq, row)?;
+                }
+            }
+            let mut settled = 0;
+            for (topic, unsettled) in head.slice(SLICE) {
+                writing.settle(topic, unsettled)?;
+                settled += 1;
+            }
+            let shortened = match head.may_go() {
+                Some(until) => Some(writing.shorten_log(until, SLICE_OF_LOG)?),
+                None => None,
+            };
+            for id in &orphans {
+                writing.forget_topic(*id)?;
+            }
+            life.map_or(Ok(()), |life| writing.live(life))?;
+            Ok((settled, shortened))
+        });
+        match written {
+            Ok((settled, shortened)) => {
+                self.account(now, began, sync, life.is_some());
+                self.names.buried(orphans.len());
+                self.head.settled(settled);
+                if let Some(plan) = plan {
+                    self.has_written(plan);
+                    self.written = now;
+                }
+                if shortened.is_some_and(|rows| rows < SLICE_OF_LOG) {
+                    self.head.shortened();
+                    let head = &self.head;
+                    self.names.log_is_short(|topic| head.get(topic).is_some());
+                }
+            }
+            Err(fault) => self.fail(&fault),
+        }
+    }
+
+    fn account(&mut self, now: Instant, began: Instant, sync: bool, lived: bool) {
+        let figures = self.hub.figures();
+        figures.store_writes.add(1);
+        figures.store_syncs.add(u64::from(sync));
+        figures.store_write_microseconds.set(u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX));
+        self.unsynced = if sync { None } else { self.unsynced.or(Some(now)) };
+        if lived {
+            self.lived = Some(now);
+        }
+    }
+
+    fn has_written(&mut self, plan: Plan) {
+        let Plan { seq, row, new_topics, new_users, cleared } = plan;
+        for (id, topic) in new_topics {
+            self.names.put_topic(topic, id);
+        }
+        for (id, user) in new_users {
+            self.names.put_user(user, id);
+        }
+        if let Some(bytes) = row {
+            // As at a start: what is read is what was written.
+            if let Ok(row) = log::read(seq, &bytes) {
+                self.head.apply(seq, bytes.len(), &row.records);
+            }
+            self.seq = seq;
+        }
+        for (id, topic) in cleared {
+            self.names.clear(id, Some(topic));
+        }
+        self.batch.written();
+    }
+
+    fn fail(&mut self, fault: &Fault) {
+        self.hub.figures().store_failed.add(1);
+        if let Fault::Damaged(why) = fault {
+            self.tables = None;
+            self.was_replaced = true;
+            if let Some(folder) = &self.folder
+                && opening::set_aside(folder, &self.hub, why, 0, Moment::now()).is_ok()
+            {
+                self.file = None;
+            }
+        }
+        self.go_away(fault);
+    }
+
+    /// Nothing can be written. What waits is let go of: the hub has it.
+    fn go_away(&mut self, why: &Fault) {
+        self.tables = None;
+        self.outage.goes_on(Instant::now(), why, &self.settings.directory);
+        self.let_go(&why.to_string());
+    }
+
+    fn let_go(&mut self, why: &str) {
+        let (messages, least) = self.batch.give_up(&format!("routed, but not on the disk: {why}"));
+        self.hub.figures().store_unwritten.add(self.outage.missed(messages));
+        if let Some(least) = least {
+            self.walk.want(least);
+        }
+    }
+
+    fn try_again(&mut self, now: Instant) {
+        if self.outage.waits(now) {
+            self.let_go("the store cannot be written");
+            return;
+        }
+        match self.reopen() {
+            // It is back once it has written.
+            Ok(()) => {}
+            Err(why) => {
+                self.hub.figures().store_failed.add(1);
+                self.go_away(&why);
+            }
+        }
+    }
+
+    fn reopen(&mut self) -> Result<(), Fault> {
+        if self.folder.as_ref().is_none_or(Folder::is_gone) {
+            self.folder = None;
+            let taken = Folder::take(&self.settings.directory);
+            self.folder = Some(taken.map_err(|closed| Fault::ReadOnly(closed.to_string()))?);
+        }
+        let Some(folder) = &self.folder else { return Ok(()) };
+        // Somewhat more than what is to be left free: otherwise it would come and go.
+        folder.has_free(self.settings.keep_free + self.settings.keep_free / 8)?;
+        match self.file {
+            Some(file) if folder.id() == Some(file) => {
+                // What it holds is read again: a write may have come to its end although it was told as failed, and the
+                // last ones may be gone with the file system's own journal.
+                let opened = opening::open(folder, &self.hub, self.settings.bytes, Use::LookOnly);
+                self.take_over(opened?);
+                self.walk.want(0);
+            }
+            Some(_) => {
+                // Another file, or none: what it holds is not what this hub has written.
+                if folder.id().is_some() {
+                    let why = "another file stood in its place";
+                    opening::set_aside(folder, &self.hub, why, 0, Moment::now())?;
+                }
+                self.begin_anew()?;
+            }
+            None if self.was_replaced => self.begin_anew()?,
+            None => {
+                let opened = opening::open(folder, &self.hub, self.settings.bytes, Use::GiveBack);
+                self.take_over(opened?);
+                self.walk.want(1);
+            }
+        }
+        Ok(())
+    }
+
+    fn begin_anew(&mut self) -> Result<(), Fault> {
+        let Some(folder) = &self.folder else { return Ok(()) };
+        let (tables, id) = opening::open_empty(folder, self.settings.bytes)?;
+        (self.tables, self.file) = (Some(tables), Some(id));
+        (self.names, self.head, self.seq, self.lived) = (Names::default(), Head::default(), 0, None);
+        self.walk.want(0);
+        Ok(())
+    }
+
+    /// Whether the file is still there, and room for it.
+    fn look_at_the_disk(&mut self, now: Instant) {
+        let Some(folder) = &self.folder else { return };
+        self.hub.figures().store_bytes.set(folder.bytes());
+        if let Err(why) = folder.has_free(self.settings.keep_free) {
+            self.fail(&why);
+        } else if folder.id() != self.file {
+            tracing::error!(file = %folder.file().display(),
+                "the file of the store has vanished while the hub ran: a new one is made from memory");
+            self.tables = None;
+            self.outage.begins(now);
+            self.try_again(now);
+        }
+    }
+
+    fn tell_state(&self) {
+        let figures = self.hub.figures();
+        let is_behind = self.walk.is_wanted() || self.outage.is_on();
+        let state = match (&self.tables, self.was_replaced, is_behind) {
+            (None, ..) => AWAY,
+            (Some(_), true, _) => REPLACED,
+            (Some(_), false, true) => BEHIND,
+            (Some(_), false, false) => ON,
+        };
+        figures.store_state.set(state);
+        figures.store_log_bytes.set(self.head.gathered());
+        figures.store_values.set(self.names.values() as u64);
+    }
+
+    /// Everything to the medium, and a note that this was the end.
+    fn finish(&mut self) {
+        let began = Instant::now();
+        self.take();
+        if self.tables.is_some() {
+            // What is written into a file that nobody finds any more is lost.
+            self.look_at_the_disk(began);
+        }
+        if self.tables.is_none() && self.reopen().is_err() {
+            tracing::error!(
+                "the hub ends while its store cannot be written: what was said since then is lost"
+            );
+            return;
+        }
+        while self.tables.is_some() && self.walk.is_wanted() && began.elapsed() < LAST_WALK {
+            self.walk.go_on(&self.hub, &self.names, &mut self.batch);
+            if self.batch.bytes() >= LARGE {
+                self.write(Instant::now(), true, false, false);
+            }
+        }
+        let is_whole = !self.walk.is_wanted();
+        self.write(Instant::now(), true, true, is_whole);
+        match self.tables.take().map(Tables::close) {
+            Some(Ok(())) if is_whole => tracing::info!("the store is closed: all last values are in it"),
+            Some(Ok(())) => {
+                tracing::warn!("the store is closed, and some of the newest last values are not in it");
+            }
+            Some(Err(fault)) => {
+                tracing::warn!(%fault, "the store is not closed as it should be; the next start reads its journal");
+            }
+            None => tracing::error!(
+                "the hub ends while its store cannot be written: what was said since then is lost"
+            ),
+        }
+    }
+}
