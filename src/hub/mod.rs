@@ -259,14 +259,7 @@ impl Hub {
             if message.retention == Retention::Keep {
                 state.last_generation = state.route.generation;
             }
-            let mut routed = 0;
-            for target in state.route.targets.all() {
-                if Some(target.id) != origin || target.wants_echo() {
-                    target.offer(&message);
-                    routed += 1;
-                }
-            }
-            self.figures.routed.add(routed);
+            self.figures.routed.add(deliver(&message, state.route.targets.all(), origin));
             kept.map(|()| promise)
         })
     }
@@ -364,4 +357,16 @@ impl Hub {
         self.figures.retained_bytes.sub((before - index.nodes()) as u64 * LEVEL_COST);
         result
     }
+}
+
+/// Offers a message to all of these but its publisher. Returns to how many.
+fn deliver(message: &Arc<Publication>, targets: &[Arc<Outbox>], origin: Option<SessionId>) -> u64 {
+    let mut routed = 0;
+    for target in targets {
+        if Some(target.id) != origin || target.wants_echo() {
+            target.offer(message);
+            routed += 1;
+        }
+    }
+    routed
 }
