@@ -3,8 +3,9 @@
 use std::io::IsTerminal;
 use std::sync::OnceLock;
 
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt;
+use tracing_subscriber::prelude::*;
 
 use super::exit::OperatorError;
 use crate::config::LogFormat;
@@ -19,17 +20,15 @@ pub(super) fn start(filter: &str, format: LogFormat) -> anyhow::Result<()> {
         let sentence = format!("log.filter: no level {filter:?}; use off, error, warn, info, debug or trace");
         return Err(OperatorError::new(sentence).into());
     }
-    let filter =
-        EnvFilter::try_new(filter).map_err(|error| OperatorError::new(format!("log.filter: {error}")))?;
+    let filter: Targets =
+        filter.parse().map_err(|error| OperatorError::new(format!("log.filter: {error}")))?;
     let log = Log::to(std::io::stderr())?;
     let _ = LOG.set(log.clone());
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(move || log.clone());
+    let lines = fmt::layer().with_ansi(std::io::stderr().is_terminal()).with_writer(move || log.clone());
+    let filtered = tracing_subscriber::registry().with(filter);
     match format {
-        LogFormat::Text => lines.with_target(false).init(),
-        LogFormat::Json => lines.json().flatten_event(true).init(),
+        LogFormat::Text => filtered.with(lines.with_target(false)).init(),
+        LogFormat::Json => filtered.with(lines.json().flatten_event(true)).init(),
     }
     std::panic::set_hook(Box::new(|panic| tracing::error!("the program has a fault: {panic}")));
     Ok(())

@@ -163,7 +163,7 @@ impl Reader {
     }
 
     pub(super) fn log_filter(&mut self, key: &'static str) -> String {
-        let parse = |text: &str| match tracing_subscriber::EnvFilter::try_new(text) {
+        let parse = |text: &str| match text.parse::<tracing_subscriber::filter::Targets>() {
             Ok(_) if !text.trim().is_empty() => Ok(text.to_owned()),
             _ => Err(format!(
                 "expected a level (error, warn, info, debug, trace) or levels by module such as \
@@ -257,7 +257,7 @@ impl Reader {
         let expected = format!("a list of {items} in quotes");
         let (items, mistakes) = match self.find(key).map(|value| &value.kind) {
             Some(ValueKind::Array(items)) => read_items(items, &expected, parse),
-            _ => (Vec::new(), vec![(None, self.found(key).mismatch(&expected, Tells::Values))]),
+            _ => (Vec::new(), vec![(self.origin(key), self.found(key).mismatch(&expected, Tells::Values))]),
         };
         for (origin, sentence) in mistakes {
             self.mistake_at(origin, key, sentence);

@@ -111,7 +111,7 @@ pub struct Retained {
     pub topics: usize,
     /// Bytes of all kept values and their topics; not below one message.
     pub bytes: usize,
-    /// Topics that are retained whoever publishes them.
+    /// Topics that are always retained.
     pub always: Vec<Filter>,
     /// Topics that are retained only where a message asks for it. No filter is in both lists.
     pub never: Vec<Filter>,
@@ -204,7 +204,7 @@ pub struct Diagnostics {
 /// Section `[log]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Log {
-    /// A filter that `tracing_subscriber::EnvFilter` takes.
+    /// What `tracing_subscriber::filter::Targets` takes.
     pub filter: String,
     /// How an event is written.
     pub format: LogFormat,

@@ -63,6 +63,9 @@ pub(super) const A_LAST_VALUE: usize = 8;
 /// What a filter is that a request names or that the client holds: it is read, checked and looked for.
 pub(super) const A_FILTER: usize = 32;
 
+/// Bytes of a request about the subscription, and of the answer to it, that are read or written for one step.
+pub(super) const BYTES_A_STEP: usize = 16;
+
 /// A look-up may go over what is left as long as it finds a last value for each so many steps.
 const STEPS_A_VALUE: usize = 32;
 

@@ -16,12 +16,6 @@ use parking_lot::Mutex;
 use super::figures::Figures;
 use super::outbox::{Outbox, SessionId};
 
-/// What a connection may hold without being counted. At least a step.
-pub(super) const FREE: usize = 4 * 1024;
-
-/// A change that is smaller is not told.
-pub(super) const STEP: usize = 4 * 1024;
-
 /// Once a bound is passed, so much of it is made free, so that not every byte brings the next search.
 const FREED: usize = 8;
 
@@ -45,17 +39,6 @@ pub(super) struct Budget {
 impl Budget {
     pub(super) fn new(most: usize, figures: Arc<Figures>) -> Self {
         Self { is_over: AtomicBool::new(false), book: Mutex::new(Book::new(most)), figures }
-    }
-
-    /// What a connection that holds this is counted with. `counted` is what it was counted with before.
-    pub(super) fn rounded(held: usize, counted: usize) -> usize {
-        let held = held.saturating_sub(FREE);
-        // In a long queue a step is larger, so that filling it is told some sixty times.
-        if held >= STEP && held.abs_diff(counted) < STEP.max(counted / 8) {
-            counted
-        } else {
-            held / STEP * STEP
-        }
     }
 
     /// Takes note of what a connection is counted with from now on.
@@ -234,20 +217,5 @@ mod tests {
         assert!(
             book.held == 0 && book.holders.is_empty() && book.users.is_empty() && book.networks.is_empty()
         );
-    }
-
-    #[test]
-    fn little_is_not_counted_and_much_in_steps() {
-        assert_eq!(Budget::rounded(FREE + STEP - 1, 0), 0);
-        assert_eq!(Budget::rounded(FREE + STEP, 0), STEP);
-        assert_eq!(Budget::rounded(FREE + 2 * STEP - 1, STEP), STEP);
-        assert_eq!(Budget::rounded(FREE + 2, 8 * STEP), 0);
-        let (mut counted, mut told) = (0, 0);
-        for held in (0..8 << 20).step_by(1000) {
-            let now = Budget::rounded(held, counted);
-            told += usize::from(now != counted);
-            counted = now;
-        }
-        assert!(told < 80 && counted > (6 << 20), "{told} times, {counted}");
     }
 }

@@ -3,17 +3,20 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
+
 use super::Retention;
 use super::allowance::Excess;
 use super::doors::{Message, NotSubscribed, Refusal};
 use super::publication::Extras;
-use super::session::{Answer, Change, LastValues, Session, Side, Will, Wishes};
+use super::session::{Session, Side, Wishes};
+use super::step::{Answer, Change, LastValues, Pending, Step, Will};
 use super::tape::Promise;
 use crate::moment::Moment;
 use crate::seldom::Seldom;
 use crate::talk::control::{Configure, HubLimits, PublishRefused, RequestError, Welcome, shown};
 use crate::talk::{Frame, Frames, Kind, PublishOptions, Reply, Request};
-use crate::topic::{Filter, TopicError};
+use crate::topic::{Filter, Topic, TopicError};
 
 static RENAMED: Seldom = Seldom::new();
 
@@ -39,6 +42,10 @@ impl Session {
     ) -> Result<bool, Excess> {
         let now = now.into();
         for _ in 0..most {
+            if self.pending.is_some() {
+                self.go_on();
+                break;
+            }
             let Some(frame) = frames.next() else { return Ok(false) };
             self.count_frame(now)?;
             match frame {
@@ -56,7 +63,7 @@ impl Session {
                 break;
             }
         }
-        Ok(!frames.is_done())
+        Ok(self.pending.is_some() || !frames.is_done())
     }
 
     fn refuse_bad(&mut self, refused: PublishRefused, now: Moment) -> Result<(), Excess> {
@@ -68,31 +75,36 @@ impl Session {
         self.outbox.reply(reply.text());
     }
 
+    /// Answers a request about the subscription.
+    fn answer(&mut self, reply: &Reply) {
+        let text = reply.text();
+        self.count_answer(&text);
+        self.outbox.reply(text);
+    }
+
     fn request(&mut self, frame: &Frame<'_>, now: Moment) -> Result<(), Excess> {
         match Request::parse(&frame.topic, frame.payload) {
             Ok(Request::Configure(configure)) => {
-                self.count_request(configure.filters.as_ref().map_or(0, Vec::len), now)?;
-                self.configure(configure);
+                let filters = configure.filters.as_ref().map_or(0, Vec::len);
+                self.begin(frame, filters, Step::Check(Box::new(configure)), now)?;
             }
-            Ok(Request::Replace(filters)) => {
-                self.count_request(filters.len(), now)?;
-                self.change_filters(&filters, |_, asked| asked);
+            Ok(Request::Replace(asked)) => {
+                self.begin(frame, asked.len(), Step::Read { asked, edit: |_, asked| asked }, now)?;
             }
-            Ok(Request::Add(filters)) => {
-                self.count_request(filters.len(), now)?;
-                self.change_filters(&filters, added);
+            Ok(Request::Add(asked)) => {
+                self.begin(frame, asked.len(), Step::Read { asked, edit: added }, now)?;
             }
-            Ok(Request::Remove(filters)) => {
-                self.count_request(filters.len(), now)?;
-                self.change_filters(&filters, removed);
+            Ok(Request::Remove(asked)) => {
+                self.begin(frame, asked.len(), Step::Read { asked, edit: removed }, now)?;
             }
             Ok(Request::Show) => {
-                self.count_request(0, now)?;
-                self.reply(&self.subscription(&self.held()));
+                self.count_request(frame.payload.len(), 0, now)?;
+                let filters = self.held_names();
+                self.answer(&Reply::SubscriptionOk { filters });
             }
             Err(RequestError::Config(reason)) => self.refuse_config(reason, vec![]),
             Err(RequestError::Subscription(reason)) => {
-                self.reply(&Reply::SubscriptionError { reason, filters: vec![] });
+                self.answer(&Reply::SubscriptionError { reason, filters: vec![] });
             }
             Err(RequestError::UnknownTopic) => {
                 let reason = "unknown topic under clown.talk/".to_owned();
@@ -104,23 +116,82 @@ impl Session {
         Ok(())
     }
 
-    fn configure(&mut self, configure: Configure) {
-        match self.check(&configure) {
-            Ok((change, will)) => self.apply(configure, change, will),
-            Err((reason, filters)) => self.refuse_config(reason, filters),
+    /// Begins with a request that names so many filters. One that is little work is done at once.
+    fn begin(&mut self, frame: &Frame<'_>, filters: usize, next: Step, now: Moment) -> Result<(), Excess> {
+        let work = self.count_request(frame.payload.len(), filters, now)?;
+        self.pending = Some(Box::new(Pending { next, work }));
+        while self.pending.is_some() && !self.is_turn_over() {
+            self.go_on();
         }
+        Ok(())
+    }
+
+    /// Does the next step of the request.
+    fn go_on(&mut self) {
+        let Some(pending) = self.pending.take() else { return };
+        let Pending { next, work } = *pending;
+        self.add_to_turn(work);
+        self.pending = self.advance(next).map(|next| Box::new(Pending { next, work }));
+    }
+
+    /// Does a step; what comes after it, if anything does.
+    fn advance(&mut self, step: Step) -> Option<Step> {
+        let done = match step {
+            Step::Read { asked, edit } => match self.filters(&asked) {
+                Ok(filters) => return Some(Step::Edit { asked, filters, edit }),
+                Err(complaint) => Err(complaint),
+            },
+            Step::Edit { asked, filters, edit } => {
+                let held = self.held();
+                let filters = edit(&held, filters);
+                return Some(Step::Plan { asked, held, filters });
+            }
+            Step::Plan { asked, held, filters } => {
+                let counted = self.count_filters(filters.len());
+                let planned = counted.and_then(|()| Ok(self.plan(held, filters, LastValues::New)?));
+                match planned {
+                    Ok(change) => return Some(Step::Answer(change)),
+                    Err(refused) => Err(complaint(&refused, &asked)),
+                }
+            }
+            Step::Answer(change) => {
+                let reply = self.subscription(&change.filters).text();
+                self.count_answer(&reply);
+                return Some(Step::CarryOut(change, reply));
+            }
+            Step::CarryOut(change, reply) => {
+                self.carry_out(change, Answer::InLine(reply));
+                Ok(())
+            }
+            Step::Check(configure) => {
+                match self.check(&configure) {
+                    Ok((change, will)) => return Some(Step::Apply(configure, change, will)),
+                    Err((reason, filters)) => self.refuse_config(reason, filters),
+                }
+                Ok(())
+            }
+            Step::Apply(configure, change, will) => {
+                self.apply(*configure, change, will);
+                Ok(())
+            }
+        };
+        if let Err((reason, filters)) = done {
+            self.answer(&Reply::SubscriptionError { reason, filters });
+        }
+        None
     }
 
     /// A client whose first words were not understood is told at once, as it waits for nothing else.
     fn refuse_config(&mut self, reason: String, filters: Vec<String>) {
         const AT_ONCE: usize = 8;
-        let answer = Reply::ConfigError { reason, filters };
+        let answer = Reply::ConfigError { reason, filters }.text();
+        self.count_answer(&answer);
         let mut inside = self.outbox.lock();
         if self.opened || inside.first.len() >= AT_ONCE {
             drop(inside);
-            return self.reply(&answer);
+            return self.outbox.reply(answer);
         }
-        inside.first.push_back(answer.text());
+        inside.first.push_back(answer);
         drop(inside);
         self.outbox.wake();
     }
@@ -136,7 +207,8 @@ impl Session {
         };
         let will = configure.will.as_ref().map(|(topic, payload)| self.will(topic, payload)).transpose()?;
         let last_values = if configure.retained.unwrap_or(true) { LastValues::All } else { LastValues::None };
-        let change = self.plan(filters, last_values).map_err(|reason| (reason.to_string(), vec![]))?;
+        let change =
+            self.plan(self.held(), filters, last_values).map_err(|reason| (reason.to_string(), vec![]))?;
         Ok((change, will))
     }
 
@@ -147,7 +219,13 @@ impl Session {
         if Request::claims(topic) || !self.may_publish(&whole) {
             return Err((format!("key will: {}", Refusal::MayNotPublish), vec![]));
         }
-        Ok(Will { topic: whole, kind: Kind::of(topic), payload: payload.to_owned() })
+        Ok(Will { kind: self.kind(topic, &whole), topic: whole, payload: payload.to_owned() })
+    }
+
+    /// The shape of a message (`docs/protocol.md`, clause 6.1). A dashboard that stands at a lamp says `set` to it: only the
+    /// whole topic shows that it is a command.
+    fn kind(&self, relative: &str, whole: &Topic) -> Kind {
+        Kind::of(if self.client.side == Side::Dashboard { whole.as_str() } else { relative })
     }
 
     fn apply(&mut self, configure: Configure, change: Change, will: Option<Will>) {
@@ -209,22 +287,6 @@ impl Session {
         distinct(filters)
     }
 
-    fn change_filters(&mut self, asked: &[String], change: fn(&[Filter], Vec<Filter>) -> Vec<Filter>) {
-        let changed = self.filters(asked).map(|asked| change(&self.held(), asked));
-        let checked = changed.and_then(|filters| {
-            let counted = self.count_filters(filters.len());
-            let planned = counted.and_then(|()| Ok(self.plan(filters, LastValues::New)?));
-            planned.map_err(|refused| complaint(&refused, asked))
-        });
-        match checked {
-            Ok(change) => {
-                let reply = self.subscription(change.filters()).text();
-                self.carry_out(change, Answer::InLine(reply));
-            }
-            Err((reason, filters)) => self.reply(&Reply::SubscriptionError { reason, filters }),
-        }
-    }
-
     fn subscription(&self, filters: &[Filter]) -> Reply {
         let names = filters.iter().filter_map(|filter| self.client.base.relative(filter.as_str()));
         Reply::SubscriptionOk { filters: names.map(str::to_owned).collect() }
@@ -270,9 +332,7 @@ impl Session {
         });
         let expires = options.expires.map(|expires| now.steady().after(expires));
         let extras = Extras { expires, passed_on: options.passed_on.into(), trail: None };
-        // A dashboard that stands at a lamp says `set` to it; the whole topic shows that it is a command.
-        let is_dashboard = self.client.side == Side::Dashboard;
-        let kind = Kind::of(if is_dashboard { topic.as_str() } else { &frame.topic });
+        let kind = self.kind(&frame.topic, &topic);
         // Made only where it is needed: most hubs answer at once.
         let asked = id.as_ref().filter(|_| self.hub.confirms());
         let asked = asked.map(|id| refused(String::new(), Some(id.clone())));
@@ -280,7 +340,7 @@ impl Session {
         match (self.publish_and_ask(message, now, asked), id) {
             (Ok((retention, Promise::None)), Some(id)) => {
                 // A dashboard sends commands, and knows that they are not kept.
-                let kept = retention != Retention::Pass || is_dashboard;
+                let kept = retention != Retention::Pass || self.client.side == Side::Dashboard;
                 self.reply(&Reply::PublishOk { id, kept });
             }
             (Ok((_, Promise::None)), None) | (Ok((_, Promise::Waits)), _) => {}
@@ -312,13 +372,13 @@ fn added(held: &[Filter], asked: Vec<Filter>) -> Vec<Filter> {
 }
 
 fn removed(held: &[Filter], asked: Vec<Filter>) -> Vec<Filter> {
-    let asked: HashSet<Filter> = asked.into_iter().collect();
+    let asked: HashSet<Filter, RandomState> = asked.into_iter().collect();
     held.iter().filter(|filter| !asked.contains(*filter)).cloned().collect()
 }
 
 /// Each filter once, in the order in which they were first named.
 fn distinct(mut filters: Vec<Filter>) -> Vec<Filter> {
-    let mut seen = HashSet::new();
+    let mut seen = HashSet::<Filter, RandomState>::default();
     filters.retain(|filter| seen.insert(filter.clone()));
     filters
 }

@@ -4,17 +4,21 @@
 //! A socket, a serial port, a bridge and a simulated node are the same thing seen from here: a [`Session`].
 //! Publishing is a plain function that the publisher runs itself; it never waits.
 //!
-//! Lock order: channel, then outbox, then subscriptions, the index of last values or the book of the budget; the tape last.
+//! Lock order: presence, then channel, then outbox, then subscriptions, the index of last values or the book of the budget; the
+//! tape last.
 //! No lock is held across an await, and no outbox while a channel is asked for.
 
 mod allowance;
 mod branches;
 mod budget;
+mod change;
 mod channel;
 mod conversation;
 mod doors;
+mod drain;
 mod figures;
 mod generation;
+mod held;
 mod last_value;
 mod links;
 mod look_up;
@@ -25,11 +29,13 @@ mod queue;
 mod relay;
 mod rights;
 mod session;
+mod step;
 mod subscriptions;
 mod tape;
 #[cfg(test)]
 mod tests;
 pub mod trie;
+mod waiting;
 
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
@@ -44,21 +50,23 @@ use budget::Budget;
 pub use budget::Network;
 use channel::{Channel, Channels, State};
 pub use doors::{Message, NotSubscribed, Refusal};
+pub use drain::Drained;
 pub use figures::{Figure, Figures, Grows};
 use generation::Generation;
 use last_value::LastValue;
 pub use links::{LinkFigures, Links};
-pub use outbox::{Found, Outbox, SessionId, Until};
+pub use outbox::{Outbox, SessionId};
 use presence::Presence;
 pub use publication::{Extras, Publication, Trail, View};
 pub use queue::Bounds;
 pub use relay::{Forward, Relayed, Remains};
 pub use rights::Rights;
-pub use session::{Client, Drained, Session, Side};
+pub use session::{Client, Session, Side};
 use subscriptions::Subscriptions;
 use tape::Promise;
 pub use tape::{Ask, Restored, Restoring, Tape, TapeBounds, Taped};
 use trie::{Id, Trie};
+pub use waiting::{Found, Until};
 
 use crate::moment::Moment;
 use crate::seldom::Seldom;
@@ -251,14 +259,7 @@ impl Hub {
             if message.retention == Retention::Keep {
                 state.last_generation = state.route.generation;
             }
-            let mut routed = 0;
-            for target in state.route.targets.all() {
-                if Some(target.id) != origin || target.wants_echo() {
-                    target.offer(&message);
-                    routed += 1;
-                }
-            }
-            self.figures.routed.add(routed);
+            self.figures.routed.add(deliver(&message, state.route.targets.all(), origin));
             kept.map(|()| promise)
         })
     }
@@ -356,4 +357,16 @@ impl Hub {
         self.figures.retained_bytes.sub((before - index.nodes()) as u64 * LEVEL_COST);
         result
     }
+}
+
+/// Offers a message to all of these but its publisher. Returns to how many.
+fn deliver(message: &Arc<Publication>, targets: &[Arc<Outbox>], origin: Option<SessionId>) -> u64 {
+    let mut routed = 0;
+    for target in targets {
+        if Some(target.id) != origin || target.wants_echo() {
+            target.offer(message);
+            routed += 1;
+        }
+    }
+    routed
 }

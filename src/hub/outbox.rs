@@ -9,11 +9,12 @@ use std::task::{Context, Poll, Waker};
 
 use parking_lot::{Mutex, MutexGuard};
 
-use super::budget::{self, Budget, Network};
+use super::budget::{Budget, Network};
 use super::figures::Figures;
-use super::generation::Generation;
+use super::held::{self, Held};
 use super::publication::{Publication, View};
 use super::queue::{Bounds, Item, Offered, Queue};
+use super::waiting::{Found, Pause, Taken, Until};
 use crate::seldom::Seldom;
 
 static BEHIND: Seldom = Seldom::new();
@@ -44,21 +45,6 @@ pub struct Outbox {
     myself: Weak<Outbox>,
 }
 
-/// What the budget knows of one reader that has held more than a step.
-#[derive(Debug, Default)]
-struct Held {
-    /// The bytes of its frames then.
-    bytes: usize,
-    /// This reader's part of them: what others hold as well is divided.
-    part: usize,
-    /// What the reader holds beside its queue.
-    beside: usize,
-    /// What it is counted with.
-    counted: usize,
-    /// What it held when it was cut off.
-    cut_off: Option<usize>,
-}
-
 #[derive(Debug)]
 pub(super) struct Inside {
     pub(super) queue: Queue,
@@ -79,21 +65,10 @@ pub(super) struct Inside {
     is_asleep: bool,
     /// What keeps the last values whose turn it is.
     pub(super) pause: Pause,
-    /// What the queue weighed when it was looked at last.
-    weighed: usize,
+    /// At so many bytes in the queue it is weighed again.
+    weigh_at: usize,
     /// What it was found to hold then; an idle reader has no such book.
     held: Option<Box<Held>>,
-}
-
-/// Why the last values whose turn it is do not come now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Pause {
-    /// They do.
-    None,
-    /// Others are to have their turn in between.
-    Turn,
-    /// What the client may have looked up is used up for the moment.
-    Allowance,
 }
 
 impl Inside {
@@ -110,43 +85,6 @@ impl Inside {
     }
 }
 
-/// What a reader waits for. In any case it hears that its queue was given up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Until {
-    /// Anything to be sent.
-    Something,
-    /// So much that it should not be collected any longer, or what is not to be collected.
-    Pressing,
-    /// What may be sent before the transmission is open.
-    Urgent,
-    /// Nothing else.
-    Overflow,
-}
-
-/// What a reader finds when it looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Found {
-    /// Something to be sent.
-    Something,
-    /// Something to be sent at once and alone.
-    Urgent,
-    /// The reader was so slow that its queue was given up.
-    Overflow,
-}
-
-/// What [`Outbox::take`] found beside the items.
-#[derive(Debug, Default)]
-pub struct Taken {
-    /// To be sent before the items, alone.
-    pub first: Option<String>,
-    /// To be told: readings left out since the last time.
-    pub skipped: u64,
-    /// Whether something is left.
-    pub more: bool,
-    /// Behind the items it is the turn of these last values.
-    pub last_values: Option<Generation>,
-}
-
 impl Outbox {
     pub(super) fn new(
         id: SessionId,
@@ -156,9 +94,8 @@ impl Outbox {
         figures: Arc<Figures>,
         budget: Arc<Budget>,
     ) -> Arc<Self> {
-        let queue = Queue::new(bounds);
         let inside = Inside {
-            queue,
+            queue: Queue::new(bounds),
             name: None,
             first: VecDeque::new(),
             untold: 0,
@@ -167,7 +104,7 @@ impl Outbox {
             reader: Waker::noop().clone(),
             is_asleep: false,
             pause: Pause::None,
-            weighed: 0,
+            weigh_at: held::STEP,
             held: None,
         };
         let (network, echo) = (AtomicU64::new(Network::INSIDE.0), AtomicBool::new(false));
@@ -211,6 +148,7 @@ impl Outbox {
     }
 
     /// Offers a message. Never waits.
+    #[inline]
     pub(super) fn offer(&self, message: &Arc<Publication>) {
         let mut inside = self.lock();
         // Before it is put in: what came last has reached all its readers by now.
@@ -244,38 +182,36 @@ impl Outbox {
         inside.wake();
     }
 
-    /// Where the queue has grown or shrunk by a step, tells it to the budget.
+    /// Where the queue has grown by a step, tells it to the budget.
     fn weigh(&self, inside: &mut Inside) {
-        let (bytes, places) = inside.queue.weight();
-        if (bytes + places).abs_diff(inside.weighed) >= budget::STEP {
+        if inside.queue.bytes() >= inside.weigh_at {
             self.settle(inside);
         }
     }
 
-    /// Tells the budget what is held. A message that waits for several readers is held by all of them in equal parts, so
-    /// that together they are counted with what it takes: as many as hold what came last.
+    /// Where the queue has shrunk by a step, tells it to the budget. Who was never counted has nothing to give back.
+    fn weigh_less(&self, inside: &mut Inside) {
+        let bytes = inside.queue.bytes();
+        if inside.held.as_ref().is_some_and(|held| bytes == 0 || bytes + held::STEP <= held.bytes) {
+            self.settle(inside);
+        }
+    }
+
+    /// Tells the budget what is held.
+    #[cold]
     fn settle(&self, inside: &mut Inside) {
-        let readers = inside.queue.readers_of_the_last();
-        let (bytes, places) = inside.queue.weight();
-        inside.weighed = bytes + places;
-        let first = inside.first.iter().map(String::len).sum::<usize>();
-        if inside.held.is_none() && bytes + places + first < budget::FREE {
+        let bytes = inside.queue.bytes();
+        inside.weigh_at = bytes + held::STEP.max(bytes / 8);
+        let beside = inside.queue.places() + inside.first.iter().map(String::len).sum::<usize>();
+        if inside.held.is_none() && bytes + beside < held::FREE {
             return;
         }
+        let readers = inside.queue.readers_of_the_last();
         let held = inside.held.get_or_insert_default();
-        held.part = match bytes.checked_sub(held.bytes) {
-            Some(more) => held.part + more / readers,
-            // Which ones went is not known: all have given the same part.
-            None => (held.part as u128 * bytes as u128 / held.bytes as u128).try_into().unwrap_or(bytes),
-        };
-        held.bytes = bytes;
-        let sum = held.part + places + first + held.beside;
-        let counted = Budget::rounded(sum, held.counted);
-        if counted != held.counted {
-            held.counted = counted;
+        if let Some(counted) = held.settle(bytes, readers, beside) {
             self.budget.count(self, counted);
         }
-        if sum < budget::FREE && held.cut_off.is_none() && held.beside == 0 && bytes < budget::FREE {
+        if held.is_little(beside) {
             inside.held = None;
         }
     }
@@ -401,11 +337,6 @@ impl Outbox {
         inside.is_asleep = inside.queue.is_empty();
     }
 
-    /// Whether the reader was so slow that its queue was given up.
-    pub fn has_overflowed(&self) -> bool {
-        self.lock().queue.has_overflowed()
-    }
-
     /// How many frames were thrown away when the queue was given up, and since.
     pub fn thrown(&self) -> u64 {
         self.lock().thrown
@@ -423,7 +354,7 @@ impl Outbox {
             return Taken { first: Some(first), more: true, ..Taken::default() };
         }
         inside.queue.take(bytes, items);
-        self.weigh(&mut inside);
+        self.weigh_less(&mut inside);
         inside.is_asleep = inside.queue.is_empty();
         if !inside.queue.is_behind()
             && let Some(skipped) = inside.behind.take()

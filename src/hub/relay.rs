@@ -4,9 +4,10 @@
 use std::sync::Arc;
 
 use super::doors::{Message, Refusal, is_of_the_hub};
+use super::drain::{Drained, NextValue};
 use super::publication::{Extras, Publication, Trail};
 use super::queue::Item;
-use super::session::{Drained, NextValue, Session};
+use super::session::Session;
 use super::{Hub, Retention};
 use crate::moment::Moment;
 use crate::talk::{Kind, Request};

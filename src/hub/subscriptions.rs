@@ -57,6 +57,14 @@ impl Subscriptions {
         Ok(())
     }
 
+    /// Gives back the room for filters that are not going to be held.
+    pub(super) fn give_back<'f>(&self, new: impl Iterator<Item = &'f Filter>) {
+        let branching: Vec<_> = new.map(Filter::as_str).filter(|filter| Branches::concern(filter)).collect();
+        if !branching.is_empty() {
+            self.branches.lock().remove(branching.into_iter());
+        }
+    }
+
     /// Takes filters away from a reader and gives it others, for which there is [room](Self::reserve), in one step.
     /// Returns the generation that this made, and by which ids the new ones are held until they are given back. Where
     /// nothing changes there is none: everybody's routes would be looked for again.
@@ -94,9 +102,14 @@ impl Subscriptions {
 
     /// The filters that are held by these ids.
     pub(super) fn held(&self, ids: &[Id], limits: &Limits) -> Vec<Filter> {
-        let filters = self.filters.read();
         // What went in as a filter comes out as one.
-        ids.iter().filter_map(|id| Filter::parse(&filters.path(*id), limits).ok()).collect()
+        self.texts(ids).iter().filter_map(|text| Filter::parse(text, limits).ok()).collect()
+    }
+
+    /// The same as text.
+    pub(super) fn texts(&self, ids: &[Id]) -> Vec<String> {
+        let filters = self.filters.read();
+        ids.iter().map(|id| filters.path(*id)).collect()
     }
 
     /// Who gets the messages of a topic now.

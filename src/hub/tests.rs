@@ -348,7 +348,7 @@ fn openings_without_end_end_the_connection_and_not_the_memory() {
     for _ in 0..hub.settings().outbox.hard_messages + 100 {
         say(&mut reader, "[\"clown.talk/-/config/set\", {}]");
     }
-    assert!(reader.outbox().has_overflowed());
+    assert!(reader.outbox().lock().queue.has_overflowed());
     assert_eq!(heard_at(&mut reader, NOW).len(), 1, "only the first one goes before the queue");
 }
 

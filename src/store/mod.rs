@@ -8,6 +8,7 @@
 
 mod bases;
 mod batch;
+mod bytes;
 mod folder;
 mod head;
 pub mod log;
@@ -16,6 +17,7 @@ mod opening;
 mod outage;
 mod pace;
 mod restoring;
+mod rows;
 mod settings;
 mod shape;
 mod tables;

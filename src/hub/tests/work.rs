@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::hub::branches::{BRANCHES_A_CONNECTION, BRANCHES_A_FIRST_LEVEL};
+use crate::talk::Reply;
 
 /// A dashboard with the usual rates, which pays for what it asks.
 fn payer(hub: &Arc<Hub>) -> Session {
@@ -151,7 +152,7 @@ fn to_remove_a_filter_that_is_not_held_costs_no_walk_through_what_waits() {
     for _ in 0..100 {
         say(&mut reader, &request("subscription/remove", &["none".to_owned()]));
     }
-    assert!(reader.allowance.steps_taken() - before <= 100 * 128);
+    assert!(reader.allowance.steps_taken() - before <= 100 * (128 + 8));
     assert_eq!(values(&mut reader).len(), 5_000);
 }
 
@@ -179,13 +180,94 @@ fn requests_that_are_much_work_end_a_turn_and_messages_do_not() {
     let requests = vec![request("subscription/add", &filters); 3].join("\n");
     let mut frames = crate::talk::Frames::of(&requests);
     assert!(!reader.end_turn());
-    assert_eq!(reader.receive_some(&mut frames, 32, NOW), Ok(true), "the first is a turn");
-    assert!(reader.end_turn() && !reader.end_turn());
-    assert_eq!(reader.receive_some(&mut frames, 32, NOW), Ok(true));
-    assert!(reader.end_turn());
+    for request in 0..3 {
+        for step in ["frame", "read", "edit", "plan", "answer"] {
+            assert_eq!(reader.receive_some(&mut frames, 32, NOW), Ok(true), "{step} of {request}");
+            assert!(reader.end_turn() && !reader.end_turn(), "{step} of {request} is a turn");
+        }
+        assert_eq!(reader.receive_some(&mut frames, 32, NOW), Ok(request < 2));
+        assert!(reader.end_turn());
+    }
     let messages = "[\"a/b\", 1]\n".repeat(32);
     assert_eq!(reader.receive_some(&mut crate::talk::Frames::of(&messages), 32, NOW), Ok(false));
     assert!(!reader.end_turn());
+}
+
+#[test]
+fn who_asks_for_long_filters_pays_for_each_byte_that_is_read_and_answered() {
+    let hub = hub();
+    let mut reader = payer(&hub);
+    let filters: Vec<_> = (0..1_000).map(|n| format!("{n:04}{}", "y".repeat(990))).collect();
+    say(&mut reader, &request("subscription/set", &filters));
+    heard(&mut reader);
+    let mut gets = 0;
+    let get = "[\"clown.talk/-/subscription/get\", {}]";
+    let later = NOW + Duration::from_hours(1);
+    while reader.receive(get, later).is_ok() {
+        assert!(reader.end_turn(), "each is a turn of its own");
+        assert!(reader.outbox().take(usize::MAX, &mut std::collections::VecDeque::new()).first.is_none());
+        gets += 1;
+    }
+    // Two seconds' worth of 1,280,000 steps a second: 32,064 are the filters, and a million bytes 62,000.
+    assert!((20..=30).contains(&gets), "{gets}");
+}
+
+#[test]
+fn last_values_that_have_expired_are_work_though_nothing_is_written() {
+    let hub = hub();
+    let mut node = node(&hub);
+    let large = "x".repeat(100_000);
+    for n in 0..40 {
+        say(&mut node, &format!("[\"t/{n}\", \"{large}\", {{\"expires\": 1}}]"));
+    }
+    let mut reader = payer(&hub);
+    say(&mut reader, "[\"clown.talk/-/config/set\", {}]");
+    let (_, turns) = work(&mut reader, NOW + Duration::from_hours(1));
+    // Each is 6,250 steps, and a turn 8,192.
+    assert!((15..=40).contains(&turns), "{turns}");
+    assert_eq!(hub.figures().expired.value(), 40);
+}
+
+#[test]
+fn others_are_served_between_the_steps_of_a_request_and_its_frames_keep_their_order() {
+    let settings = Settings { filters: 20_000, ..Settings::default() };
+    let hub = Hub::new(settings, NOW);
+    let (mut asks, mut other) = (payer(&hub), payer(&hub));
+    say(&mut other, &request("subscription/set", &["done".to_owned(), "others".to_owned()]));
+    heard(&mut other);
+    let filters: Vec<_> = (0..10_000).map(|n| format!("f/{n}")).collect();
+    let text = format!("{}\n[\"done\", 1]", request("subscription/add", &filters));
+    let (mut frames, mut turns, mut between) = (crate::talk::Frames::of(&text), 0, 0);
+    while asks.receive_some(&mut frames, 32, NOW).unwrap() {
+        turns += usize::from(asks.end_turn());
+        say(&mut payer(&hub), "[\"others\", 1]");
+        let heard = heard(&mut other);
+        between += usize::from(heard.len() == 1 && heard[0].contains("others"));
+    }
+    assert_eq!((turns, between), (6, 6), "the frame, and five steps");
+    assert!(heard(&mut other).concat().contains("done"), "what was said after the request is done after it");
+    let answers = heard(&mut asks);
+    assert_eq!(answers.len(), 1, "one answer");
+    assert_eq!(hub.figures().filters.value(), 10_002);
+}
+
+#[test]
+fn who_leaves_between_two_steps_gives_back_the_room_for_its_filters() {
+    let hub = hub();
+    let filters: Vec<_> = (0..500).map(|n| format!("house/{n}/+/x")).collect();
+    for (what, most) in [("subscription/set", 6), ("config/set", 3)] {
+        for steps in 1..=most {
+            let mut leaves = payer(&hub);
+            let text = request(what, &filters);
+            let mut frames = crate::talk::Frames::of(&text);
+            for step in 1..=steps {
+                assert_eq!(leaves.receive_some(&mut frames, 32, NOW), Ok(step < most), "{what} {step}");
+                leaves.end_turn();
+            }
+            drop(leaves);
+            assert!(hub.subscriptions.is_empty(), "after {steps} steps of {what}");
+        }
+    }
 }
 
 /// The table of `docs/performance.md`: the dearest frame of each kind that the defaults allow, in steps.
@@ -199,10 +281,14 @@ fn the_dearest_frame_of_each_kind_costs_no_more_than_the_documents_say() {
         reader.receive(frame, NOW + Duration::from_hours(1)).unwrap();
         reader.allowance.steps_taken() - before
     };
-    assert_eq!(cost(&request("config/set", &filters)), 64 + 32 * 1_000);
-    assert_eq!(cost(&request("subscription/set", &filters)), 64 + 32 * 2_000);
-    assert_eq!(cost(&request("subscription/add", &filters)), 64 + 32 * 2_000);
-    assert_eq!(cost(&request("subscription/remove", &filters)), 64 + 32 * 2_000);
-    assert_eq!(cost("[\"clown.talk/-/subscription/get\", {}]"), 64);
+    // Sixteen bytes are a step, of the request as well as of the answer.
+    let asked = serde_json::json!({ "filters": filters }).to_string().len() / 16;
+    let answer = |filters: &[String]| Reply::SubscriptionOk { filters: filters.to_vec() }.text().len() / 16;
+    let told = answer(&filters);
+    assert_eq!(cost(&request("config/set", &filters)), 64 + 32 * 1_000 + asked);
+    assert_eq!(cost(&request("subscription/set", &filters)), 64 + 32 * 2_000 + asked + told);
+    assert_eq!(cost(&request("subscription/add", &filters)), 64 + 32 * 2_000 + asked + told);
+    assert_eq!(cost("[\"clown.talk/-/subscription/get\", {}]"), 64 + 32 * 1_000 + told);
+    assert_eq!(cost(&request("subscription/remove", &filters)), 64 + 32 * 2_000 + asked + answer(&[]));
     assert_eq!(cost("[\"a\", 1]"), 0, "a message is paid by its frame");
 }

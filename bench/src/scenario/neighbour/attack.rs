@@ -35,8 +35,8 @@ pub(crate) struct Attack {
     fleet: Fleet,
     /// The client that speaks.
     speaker: usize,
-    /// What it says in turn, as it is written to the socket.
-    texts: Vec<Vec<u8>>,
+    /// What it says in turn, as it is written to the socket, and the frames that it counts as.
+    texts: Vec<(Vec<u8>, usize)>,
     turn: usize,
     pace: Pace,
     unanswered: usize,
@@ -74,16 +74,17 @@ impl Attack {
         let mut filters = 0;
         for wanted in &plan.holders {
             let holder = fleet.join(BASE, Side::Dashboard, &[])?;
-            filters += hold(&mut fleet, holder, wanted)?;
+            filters += hold(&mut fleet, holder, wanted, &mut Pace::new(clock::now()))?;
         }
         let speaker = fleet.join(BASE, Side::Node, &[])?;
-        let framed = |text: &String| {
+        let framed = |text: &String, cost| {
             let mut bytes = Vec::new();
             Dialect::Talk.say(text.as_bytes(), &mut bytes);
-            bytes
+            (bytes, cost)
         };
         let texts = match &plan.says {
-            Says::These(texts) | Says::Largest(texts) => texts.iter().map(framed).collect(),
+            Says::These(texts) => texts.iter().map(|text| framed(text, plan.cost)).collect(),
+            Says::Largest(texts) => texts.iter().map(|set| framed(&set.text, set.cost)).collect(),
             Says::Numbered(..) | Says::Nothing => Vec::new(),
         };
         let got = Got { filters, ..Got::default() };
@@ -97,7 +98,7 @@ impl Attack {
 
     /// Has the one that speaks hold its filters; returns how many it holds.
     fn hold_filters(&mut self) -> anyhow::Result<usize> {
-        hold(&mut self.fleet, self.speaker, &self.plan.filters)
+        hold(&mut self.fleet, self.speaker, &self.plan.filters, &mut self.pace)
     }
 
     /// Not before the attack begins: who sleeps for long is cut off.
@@ -105,17 +106,17 @@ impl Attack {
         if self.plan.sleeps {
             self.fleet.fall_asleep(self.speaker);
         }
-        if let Some(opening) = &self.plan.opening {
+        if let Some((opening, cost)) = &self.plan.opening {
+            self.pace.spend(*cost);
             self.fleet.put(self.speaker, opening.as_bytes());
             self.fleet.flush(self.speaker);
         }
     }
 
-    /// Goes on until it is stopped, and leaves.
+    /// Goes on until it is stopped and has said something, and leaves.
     pub(crate) fn run(mut self, stop: &AtomicBool) -> anyhow::Result<Got> {
-        self.pace = Pace::new(clock::now());
         self.open();
-        while !stop.load(Ordering::Relaxed) {
+        while !stop.load(Ordering::Relaxed) || self.has_said_nothing() {
             if let Says::Nothing = self.plan.says {
                 self.come_and_vanish();
                 continue;
@@ -130,8 +131,18 @@ impl Attack {
             self.speak();
             self.listen()?;
         }
-        self.got.frames += self.read_of_it()?;
+        let (mut read, start) = (self.read_of_it()?, clock::now());
+        while self.got.frames + read == 0 && clock::now() - start < clock::nanoseconds(PATIENCE.as_secs_f64())
+        {
+            self.listen()?;
+            read = self.read_of_it()?;
+        }
+        self.got.frames += read;
         Ok(self.got)
+    }
+
+    fn has_said_nothing(&self) -> bool {
+        self.said.frames == 0 && self.got.frames == 0 && self.got.cut_offs == 0
     }
 
     /// Frames of this connection, without those that the hub has not read yet: their share of the bytes.
@@ -149,23 +160,17 @@ impl Attack {
         let mut waiting = self.fleet.waiting(self.speaker);
         while waiting < PIECE
             && self.plan.unanswered.is_none_or(|most| self.unanswered < most)
-            && self.pace.take(now, self.plan.cost)
+            && self.pace.take(
+                now,
+                next_of(&self.plan.says, &self.texts, self.turn, self.refusals)
+                    .map_or(self.plan.cost, |(_, cost)| *cost),
+            )
         {
-            match &self.plan.says {
-                Says::Numbered(before, after) => {
-                    let text = format!("{before}{:09}{after}", self.turn);
-                    self.fleet.put(self.speaker, text.as_bytes());
-                }
-                Says::Largest(_) => {
-                    if let Some(bytes) = self.texts.get(self.refusals).or(self.texts.last()) {
-                        self.fleet.put_framed(self.speaker, bytes);
-                    }
-                }
-                Says::These(_) | Says::Nothing => {
-                    if let Some(bytes) = self.texts.get(self.turn % self.texts.len().max(1)) {
-                        self.fleet.put_framed(self.speaker, bytes);
-                    }
-                }
+            if let Says::Numbered(before, after) = &self.plan.says {
+                let text = format!("{before}{:09}{after}", self.turn);
+                self.fleet.put(self.speaker, text.as_bytes());
+            } else if let Some((bytes, _)) = next_of(&self.plan.says, &self.texts, self.turn, self.refusals) {
+                self.fleet.put_framed(self.speaker, bytes);
             }
             let before = std::mem::replace(&mut waiting, self.fleet.waiting(self.speaker));
             self.said.bytes += (waiting - before) as u64;
@@ -177,7 +182,7 @@ impl Attack {
     }
 
     fn listen(&mut self) -> anyhow::Result<()> {
-        let (speaker, mut answers) = (self.speaker, 0);
+        let (speaker, before, mut answers) = (self.speaker, self.refusals, 0);
         let refusals = &mut self.refusals;
         self.fleet.turn_within(Duration::from_millis(1), &mut |client, text, _| {
             if client == speaker && is_answer(text) {
@@ -186,6 +191,12 @@ impl Attack {
             }
         })?;
         self.unanswered = self.unanswered.saturating_sub(answers);
+        if let Says::Largest(sets) = &self.plan.says
+            && let Some(taken) = sets.get(before).or(sets.last())
+            && answers > self.refusals - before
+        {
+            self.pace.spend(taken.look_up);
+        }
         Ok(())
     }
 
@@ -193,10 +204,11 @@ impl Attack {
     fn come_again(&mut self, stop: &AtomicBool) {
         while !stop.load(Ordering::Relaxed) {
             let came = self.fleet.join_again(self.speaker, BASE, Side::Node, &[]);
+            self.pace = Pace::new(clock::now());
             match came.and_then(|()| self.hold_filters()) {
                 Ok(_) => {
                     self.open();
-                    (self.pace, self.unanswered) = (Pace::new(clock::now()), 0);
+                    self.unanswered = 0;
                     return;
                 }
                 Err(error) => self.was_refused(&error),
@@ -228,6 +240,20 @@ impl Attack {
     }
 }
 
+/// What is said next, of that which is ready, and the frames that it counts as.
+fn next_of<'t>(
+    says: &Says,
+    texts: &'t [(Vec<u8>, usize)],
+    turn: usize,
+    refusals: usize,
+) -> Option<&'t (Vec<u8>, usize)> {
+    match says {
+        Says::Largest(_) => texts.get(refusals).or(texts.last()),
+        Says::These(_) => texts.get(turn % texts.len().max(1)),
+        Says::Numbered(..) | Says::Nothing => None,
+    }
+}
+
 /// Puts last values into the store, by as many connections as that takes at once.
 fn keep_values(fleet: &mut Fleet, values: usize) -> anyhow::Result<()> {
     let numbers: Vec<_> = (0..values).collect();
@@ -244,13 +270,16 @@ fn keep_values(fleet: &mut Fleet, values: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Adds filters until all are held, or the hub refuses a single one more; returns how many are.
-fn hold(fleet: &mut Fleet, client: usize, filters: &[String]) -> anyhow::Result<usize> {
+/// Adds filters until all are held, or the hub refuses a single one more, no faster than is allowed; returns how many are.
+fn hold(fleet: &mut Fleet, client: usize, filters: &[String], pace: &mut Pace) -> anyhow::Result<usize> {
     let (mut held, mut size) = (0, filters.len().div_ceil(20));
     while let Some(rest) = filters.get(held..)
         && let Some(part) = rest.get(..size.min(rest.len()))
         && !part.is_empty()
     {
+        while !pace.take(clock::now(), kind::request(part, filters.get(..held).unwrap_or_default())) {
+            fleet.turn_within(PAUSE, &mut |_, _, _| ())?;
+        }
         let list = serde_json::json!({ "filters": part });
         fleet.put(client, format!("[\"clown.talk/-/subscription/add\", {list}]").as_bytes());
         fleet.flush(client);
@@ -313,14 +342,21 @@ impl Pace {
         f64::from(ALLOWED) * 2.0 * SHARE
     }
 
-    /// Whether so many frames may be sent now; then they count as sent.
+    /// Whether so many frames may be sent now; then they count as sent. What counts as more than may ever be sent at once
+    /// is owed: the next ones have to wait for it.
     fn take(&mut self, now: u64, frames: usize) -> bool {
         let earned = now.saturating_sub(self.counted_at) as f64 / 1e9 * f64::from(ALLOWED) * SHARE;
         self.left = (self.left + earned).min(Self::most());
         self.counted_at = now;
-        let enough = self.left >= frames as f64;
-        self.left -= if enough { frames as f64 } else { 0.0 };
+        let enough = self.left >= Self::most().min(frames as f64);
+        if enough {
+            self.spend(frames);
+        }
         enough
+    }
+
+    fn spend(&mut self, frames: usize) {
+        self.left -= frames as f64;
     }
 }
 
@@ -337,6 +373,14 @@ mod tests {
         let in_a_second: usize = (1..=1000).map(|ms| sent(&mut pace, ms * 1_000_000)).sum();
         assert!(in_a_second < 20_000 && in_a_second > 18_000, "{in_a_second}");
         assert!(!pace.take(1_000_000_000, 10_000) && pace.take(2_000_000_000, 10_000));
+    }
+
+    #[test]
+    fn what_counts_as_more_than_is_allowed_at_once_is_paid_for_before_the_next_frame() {
+        let mut pace = Pace::new(0);
+        let seconds = |n: u64| n * 1_000_000_000;
+        assert!(pace.take(0, 380_000), "two seconds' worth are there, and eighteen are owed");
+        assert!(!pace.take(seconds(17), 1) && pace.take(seconds(19), 1));
     }
 
     #[test]

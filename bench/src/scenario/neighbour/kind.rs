@@ -32,8 +32,12 @@ pub(crate) enum Kind {
 /// The rate that the hub allows by default, and that is set for this.
 pub(crate) const ALLOWED: u32 = 20_000;
 
-/// Last values that one look-up may visit for the price of a frame.
-const VALUES_A_FRAME: usize = 8;
+/// What the hub counts its work in, and how many of them it allows for each frame of the rate: `docs/protocol.md`,
+/// clause 4.8.
+const STEPS_A_FRAME: usize = 64;
+const STEPS_A_FILTER: usize = 32;
+const STEPS_A_VALUE: usize = 8;
+const BYTES_A_STEP: usize = 16;
 
 /// The hub takes messages of 1 MiB; this much is left for the frame around the payload.
 const LARGEST: usize = 1_048_576 - 256;
@@ -49,8 +53,8 @@ pub(crate) struct Plan {
     pub(crate) holders: Vec<Vec<String>>,
     /// What the one that speaks holds.
     pub(crate) filters: Vec<String>,
-    /// What it says once when it has come.
-    pub(crate) opening: Option<String>,
+    /// What it says once when it has come, and the frames that this counts as.
+    pub(crate) opening: Option<(String, usize)>,
     /// It reads nothing from then on.
     pub(crate) sleeps: bool,
     pub(crate) says: Says,
@@ -62,13 +66,23 @@ pub(crate) struct Plan {
     pub(crate) unanswered: Option<usize>,
 }
 
+/// A request that the hub may refuse.
+#[derive(Debug)]
+pub(crate) struct Set {
+    pub(crate) text: String,
+    /// The frames that it counts as.
+    pub(crate) cost: usize,
+    /// Those that it counts as besides where it is not refused.
+    pub(crate) look_up: usize,
+}
+
 /// What is said again and again.
 #[derive(Debug)]
 pub(crate) enum Says {
     /// These, in turn.
     These(Vec<String>),
     /// The first of these that the hub does not refuse.
-    Largest(Vec<String>),
+    Largest(Vec<Set>),
     /// A number between these two, another one each time.
     Numbered(String, String),
     /// Nothing: it comes, opens, and vanishes.
@@ -103,9 +117,12 @@ impl Kind {
             Self::Set => {
                 let sizes =
                     std::iter::successors(Some(filters), |size| Some(size / 2).filter(|half| *half > 0));
-                let set = |size| list("config/set", &deep(10, 18, "+", size));
-                let (says, cost) = (Says::Largest(sizes.map(set).collect()), values / VALUES_A_FRAME + 1);
-                Plan { values, says, cost, unanswered: Some(1), ..plan }
+                let set = |size| {
+                    let all = deep(10, 18, "+", size);
+                    let text = list("config/set", &all);
+                    Set { text, cost: request(&all, &all), look_up: look_up(values, size) }
+                };
+                Plan { values, says: Says::Largest(sizes.map(set).collect()), unanswered: Some(1), ..plan }
             }
             Self::Match => {
                 let all = deep(16, 12, "+/x", filters * sizes.readers.unwrap_or(50));
@@ -114,9 +131,10 @@ impl Kind {
                 Plan { holders, says, ..plan }
             }
             Self::Remove => {
-                let opening = Some(list("config/set", &["#".to_owned()]));
-                let says = one(list("subscription/remove", &["none".to_owned()]));
-                Plan { values, opening, sleeps: true, says, ..plan }
+                let (all, none) = (["#".to_owned()], ["none".to_owned()]);
+                let opening = Some((list("config/set", &all), request(&all, &[]) + look_up(values, 1)));
+                let (says, cost) = (one(list("subscription/remove", &none)), request(&none, &all));
+                Plan { values, opening, sleeps: true, says, cost, ..plan }
             }
             Self::RemoveMany => {
                 let filters: Vec<_> = (0..filters * 20).map(|n| format!("f/{n:06}")).collect();
@@ -124,16 +142,33 @@ impl Kind {
                 let says =
                     ["remove", "add"].map(|request| list(&format!("subscription/{request}"), half)).to_vec();
                 let (keys, says) = (&["limits.filters=20000"][..], Says::These(says));
-                Plan { keys, filters, says, unanswered: Some(2), ..plan }
+                let cost = request(half, &filters);
+                Plan { keys, filters, says, cost, unanswered: Some(2), ..plan }
             }
             Self::Get => {
-                let filters = (0..filters).map(|n| format!("{n:04}{}", "y".repeat(990))).collect();
+                let filters: Vec<_> = (0..filters).map(|n| format!("{n:04}{}", "y".repeat(990))).collect();
                 let says = one("[\"clown.talk/-/subscription/get\", {}]".to_owned());
-                Plan { filters, says, unanswered: Some(4), ..plan }
+                let cost = request(&[], &filters);
+                Plan { filters, says, cost, unanswered: Some(4), ..plan }
             }
             Self::Connects => Plan { says: Says::Nothing, ..plan },
         }
     }
+}
+
+/// The frames that a request about the subscription counts as which names these filters, while the client holds those.
+/// Its answer lists all that are held then.
+pub(crate) fn request(named: &[String], held: &[String]) -> usize {
+    let filters = named.len() + held.len();
+    // Each filter stands in quotes, before a comma and a blank, and a hundred bytes are around them.
+    let bytes = |filters: &[String]| filters.iter().map(|filter| filter.len() + 4).sum::<usize>();
+    let bytes = 2 * bytes(named) + bytes(held) + 100;
+    1 + (STEPS_A_FILTER * filters + bytes / BYTES_A_STEP).div_ceil(STEPS_A_FRAME)
+}
+
+/// The frames that it counts as to look up so many last values, each by all of so many filters.
+fn look_up(values: usize, filters: usize) -> usize {
+    (values * (STEPS_A_VALUE + 1 + 2 * filters)).div_ceil(STEPS_A_FRAME)
 }
 
 /// The topic of a last value below the attacker's base: 29 levels, 30 with the base.
@@ -185,12 +220,26 @@ mod tests {
     #[test]
     fn nothing_that_is_said_is_larger_than_the_hub_allows() {
         for kind in Kind::value_variants() {
-            if let Says::These(texts) | Says::Largest(texts) = plan(*kind).says {
-                assert!(texts.iter().all(|text| text.len() <= 1_048_576), "{}", kind.name());
-                let first = texts[0].lines().next().unwrap();
-                assert!(serde_json::from_str::<serde_json::Value>(first).is_ok(), "{}", kind.name());
-            }
+            let texts = match plan(*kind).says {
+                Says::These(texts) => texts,
+                Says::Largest(texts) => texts.into_iter().map(|set| set.text).collect(),
+                Says::Numbered(..) | Says::Nothing => continue,
+            };
+            assert!(texts.iter().all(|text| text.len() <= 1_048_576), "{}", kind.name());
+            let first = texts[0].lines().next().unwrap();
+            assert!(serde_json::from_str::<serde_json::Value>(first).is_ok(), "{}", kind.name());
         }
+    }
+
+    #[test]
+    fn what_is_asked_for_is_paid_with_as_many_frames_as_the_protocol_says() {
+        assert_eq!((plan(Kind::Small).cost, plan(Kind::Frames).cost), (1, 10_000));
+        assert_eq!(plan(Kind::Remove).cost, 1 + (64_usize + 121 / 16).div_ceil(64));
+        assert_eq!(plan(Kind::Get).cost, 1 + (32_000_usize + 998_100 / 16).div_ceil(64));
+        assert_eq!(plan(Kind::RemoveMany).cost, 1 + (960_000_usize + 480_100 / 16).div_ceil(64));
+        let Says::Largest(sets) = plan(Kind::Set).says else { panic!("no sets") };
+        assert_eq!(sets[0].look_up, (99_000_usize * 2_009).div_ceil(64));
+        assert!(sets[0].cost > 1_000 && sets.last().unwrap().cost == 3, "{:?}", sets.last());
     }
 
     #[test]
