@@ -11,8 +11,10 @@
 mod allowance;
 mod branches;
 mod budget;
+mod care;
 mod change;
 mod channel;
+mod confirm;
 mod conversation;
 mod doors;
 mod drain;
@@ -20,6 +22,7 @@ mod figures;
 mod generation;
 mod held;
 mod last_value;
+mod lease;
 mod links;
 mod look_up;
 mod outbox;
@@ -36,6 +39,7 @@ mod tape;
 mod tests;
 pub mod trie;
 mod waiting;
+mod wish;
 
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
@@ -47,6 +51,7 @@ pub(crate) use allowance::Allowance;
 pub use allowance::{Excess, Rates};
 pub use branches::{BRANCHES_A_CONNECTION, BRANCHES_A_FIRST_LEVEL, TooMany};
 use budget::Budget;
+use care::Care;
 pub use budget::Network;
 use channel::{Channel, Channels, State};
 pub use doors::{Message, NotSubscribed, Refusal};
@@ -54,6 +59,7 @@ pub use drain::Drained;
 pub use figures::{Figure, Figures, Grows};
 use generation::Generation;
 use last_value::LastValue;
+pub use lease::{LeaseChanges, LeaseRow};
 pub use links::{LinkFigures, Links};
 pub use outbox::{Outbox, SessionId};
 use presence::Presence;
@@ -168,6 +174,8 @@ pub struct Hub {
     figures: Arc<Figures>,
     budget: Arc<Budget>,
     links: Links,
+    /// Commands that somebody waits for, or that hold for a time only.
+    care: Care,
     /// What waits for the store, where there is one.
     tape: OnceLock<Arc<Tape>>,
     next_session: AtomicU64,
@@ -187,6 +195,7 @@ impl Hub {
             presence: Presence::default(),
             figures,
             links: Links::default(),
+            care: Care::default(),
             tape: OnceLock::new(),
             next_session: AtomicU64::new(1),
         })
@@ -251,24 +260,38 @@ impl Hub {
     ) -> Result<Promise, StoreFull> {
         message.number = self.figures.published.count();
         let message = Arc::new(message);
-        self.channels.with(&message.topic, |channel, state| {
-            let kept = self.keep(channel, state, &message);
-            // In here, so that the store has the order of the topic.
-            let promise = self.tape(&message, kept, ask);
-            self.refresh_route(channel, state);
-            if message.retention == Retention::Keep {
-                state.last_generation = state.route.generation;
+        self.channels.with(&message.topic, |channel, state| self.deliver(channel, state, &message, origin, ask))
+    }
+
+    /// Routes a message, under the lock of its channel.
+    #[inline]
+    fn deliver(
+        &self,
+        channel: &Arc<Channel>,
+        state: &mut State,
+        message: &Arc<Publication>,
+        origin: Option<SessionId>,
+        ask: Option<Ask>,
+    ) -> Result<Promise, StoreFull> {
+        let kept = self.keep(channel, state, message);
+        // In here, so that the store has the order of the topic.
+        let promise = self.tape(message, kept, ask);
+        self.refresh_route(channel, state);
+        if message.retention == Retention::Keep {
+            state.last_generation = state.route.generation;
+        }
+        let mut routed = 0;
+        for target in state.route.targets.all() {
+            if Some(target.id) != origin || target.wants_echo() {
+                target.offer(message);
+                routed += 1;
             }
-            let mut routed = 0;
-            for target in state.route.targets.all() {
-                if Some(target.id) != origin || target.wants_echo() {
-                    target.offer(&message);
-                    routed += 1;
-                }
-            }
-            self.figures.routed.add(routed);
-            kept.map(|()| promise)
-        })
+        }
+        self.figures.routed.add(routed);
+        if self.care.is_wanted() {
+            self.care_for(message, origin);
+        }
+        kept.map(|()| promise)
     }
 
     fn keep(
@@ -352,7 +375,9 @@ impl Hub {
     fn resubscribe(&self, outbox: &Arc<Outbox>, gone: &[Id], new: &[&Filter]) -> (Generation, Vec<Id>) {
         self.figures.filters.sub(gone.len() as u64);
         self.figures.filters.add(new.len() as u64);
-        self.subscriptions.change(outbox, gone, new)
+        let changed = self.subscriptions.change(outbox, gone, new);
+        self.care.has_new_readers();
+        changed
     }
 
     /// Goes through the index of last values with `walk`, which must be short. A walk that rested there may let go of

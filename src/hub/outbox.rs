@@ -39,6 +39,10 @@ pub struct Outbox {
     echo: AtomicBool,
     /// The owner's messages whose answers wait until they are on the disk.
     pub(super) unconfirmed: AtomicUsize,
+    /// Whether its owner does what commands say, as a node, or carries them to one, as a link.
+    carries_out: AtomicBool,
+    /// Whether its owner has ever given a command with care.
+    pub(super) takes_care: AtomicBool,
     inside: Mutex<Inside>,
     figures: Arc<Figures>,
     budget: Arc<Budget>,
@@ -116,6 +120,8 @@ impl Outbox {
             network,
             echo,
             unconfirmed: AtomicUsize::new(0),
+            carries_out: AtomicBool::new(false),
+            takes_care: AtomicBool::new(false),
             inside,
             figures,
             budget,
@@ -136,6 +142,16 @@ impl Outbox {
     /// Says where its owner connects from. Before it holds anything.
     pub fn comes_from(&self, network: Network) {
         self.network.store(network.0, Ordering::Relaxed);
+    }
+
+    /// Whether its owner does what commands say, or carries them to whoever does.
+    pub(super) fn carries_out(&self) -> bool {
+        self.carries_out.load(Ordering::Relaxed)
+    }
+
+    /// Says so. Before it reads anything.
+    pub(super) fn is_to_carry_out(&self) {
+        self.carries_out.store(true, Ordering::Relaxed);
     }
 
     /// Whether the owner wants its own messages back.

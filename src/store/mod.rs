@@ -9,6 +9,7 @@
 mod batch;
 mod folder;
 mod head;
+mod leases;
 pub mod log;
 mod names;
 mod opening;

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::folder::{FileId, Folder};
+use super::leases;
 use super::head::{Head, Kept, Unsettled};
 use super::log::{self, Rest, milliseconds, moment};
 use super::names::Names;
-use super::tables::{Checked, Fault, Numbers, Order, Tables};
+use super::tables::{Checked, Fault, Lease, Numbers, Order, Tables};
 use crate::hub::{Extras, Hub, Restored, Restoring};
 use crate::moment::Moment;
 use crate::talk::Kind;
@@ -181,7 +182,9 @@ impl Reading<'_> {
         self.read_names(tables);
         let (mut head, newest_time) = self.read_log(tables)?;
         let life = tables.life().ok().flatten().unwrap_or_default();
-        let ended = moment(life.at.max(newest_time)).min(self.now.wall());
+        let lived = moment(life.at.max(newest_time));
+        let ended = lived.min(self.now.wall());
+        self.read_leases(tables, lived);
         let mut forgotten = Vec::new();
         let (mut account, mut older) = (std::mem::take(&mut self.account), Vec::new());
         from_both_ends!(account, tables.last, |topic, row: Checked<Unsettled>| match row {
@@ -218,6 +221,32 @@ impl Reading<'_> {
         }
         let names = self.names(tables, &head)?;
         Ok((names, head, tables.highest(Numbers::Rows).unwrap_or_default()))
+    }
+
+    /// Gives the leases back to the hub, which lived until then or longer.
+    fn read_leases(&mut self, tables: &Tables, lived: SystemTime) {
+        if self.using == Use::LookOnly {
+            return;
+        }
+        let (hub, now, mut lost) = (self.hub, self.now, 0);
+        from_both_ends!(self.account, tables.leases, |_, lease: Checked<Lease<'_>>| {
+            let row = match lease {
+                Checked::Good(lease) => leases::row(lease, &hub.settings().topic),
+                Checked::Damaged => None,
+            };
+            match row {
+                Some(row) => hub.restore_lease(row, lived, now),
+                None => lost += 1,
+            }
+        });
+        self.account.damaged += lost;
+        if lost > 0 {
+            tracing::error!(
+                lost,
+                "the store has leases that are not what was written: what they switched is not switched back; \
+                 look at the devices"
+            );
+        }
     }
 
     fn read_names(&mut self, tables: &Tables) {

@@ -21,7 +21,7 @@ pub(super) const FILE_MODE: u32 = 0o600;
 /// One page. Rows of the log are small, and a page is what a write costs at least.
 const PAGE: u64 = 1024;
 /// The versions of the file: what makes each from the one before it.
-const STEPS: &[&str] = &[include_str!("schema/0001.sql")];
+const STEPS: &[&str] = &[include_str!("schema/0001.sql"), include_str!("schema/0002.sql")];
 /// How long somebody else may hold the file, as a backup does.
 const BUSY: Duration = Duration::from_secs(5);
 /// How many complaints of a check are read.
@@ -100,6 +100,28 @@ pub(super) enum Checked<T> {
 pub(super) struct Life {
     pub(super) at: u64,
     pub(super) clean: bool,
+}
+
+/// A command that holds for a time only; all times in milliseconds, moments since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Lease<'r> {
+    pub(super) topic: &'r str,
+    pub(super) user: &'r str,
+    pub(super) safe: &'r str,
+    pub(super) time: u64,
+    pub(super) written: u64,
+    pub(super) until: u64,
+}
+
+impl Lease<'_> {
+    fn sum(&self) -> u32 {
+        let texts = [self.topic, self.user, self.safe];
+        let lengths = texts.map(|text| text.len() as u64);
+        let numbers = [self.time, self.written, self.until, lengths[0], lengths[1], lengths[2]];
+        let numbers = numbers.map(u64::to_le_bytes);
+        let [topic, user, safe] = texts.map(str::as_bytes);
+        sum(&[numbers.as_flattened(), topic, user, safe])
+    }
 }
 
 /// In which order rows are read.
@@ -278,6 +300,27 @@ impl Tables {
         Ok(())
     }
 
+    /// All leases, with the numbers of their rows.
+    pub(super) fn leases(
+        &self,
+        order: Order,
+        mut take: impl FnMut(u64, Checked<Lease<'_>>) -> bool,
+    ) -> Result<(), Fault> {
+        let sql = format!(
+            "SELECT id, topic, user, safe, time, written, until, sum FROM lease ORDER BY id {}",
+            order.sql()
+        );
+        let mut statement = self.connection.prepare(&sql)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let Some(id) = whole(row, 0) else { continue };
+            if !take(id, lease(row).map_or(Checked::Damaged, Checked::Good)) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// The highest number that a table has given, 0 if none.
     pub(super) fn highest(&self, numbers: Numbers) -> Result<u64, Fault> {
         let sql = match numbers {
@@ -373,6 +416,24 @@ impl Writing<'_> {
         Ok(self.0.prepare_cached(sql)?.execute(params![until.cast_signed(), most])?)
     }
 
+    /// Puts a lease down in place of the one on the same topic.
+    pub(super) fn put_lease(&self, lease: &Lease<'_>) -> Result<(), Fault> {
+        let Lease { topic, user, safe, .. } = *lease;
+        let [time, written, until] = [lease.time, lease.written, lease.until].map(u64::cast_signed);
+        let row = params![topic, user, safe, time, written, until, lease.sum()];
+        let sql = "INSERT OR REPLACE INTO lease (topic, user, safe, time, written, until, sum) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+        self.run(sql, row)
+    }
+
+    pub(super) fn forget_lease(&self, topic: &str) -> Result<(), Fault> {
+        self.run("DELETE FROM lease WHERE topic = ?1", params![topic])
+    }
+
+    pub(super) fn forget_all_leases(&self) -> Result<(), Fault> {
+        self.run("DELETE FROM lease", [])
+    }
+
     pub(super) fn live(&self, life: Life) -> Result<(), Fault> {
         let sum = life_sum(life.at, u64::from(life.clean));
         self.run(
@@ -424,6 +485,13 @@ fn last_value(topic: u64, row: &rusqlite::Row<'_>) -> Option<Unsettled> {
     let is_whole = whole(row, 6) == Some(last_sum(topic, seq, &kept, bytes).into());
     let rest = bytes.filter(|_| is_whole).map(log::read_rest).transpose().ok()?.map(Box::new);
     is_whole.then_some(Unsettled { seq, value: Some(Kept { rest, ..kept }) })
+}
+
+fn lease<'r>(row: &'r rusqlite::Row<'_>) -> Option<Lease<'r>> {
+    let (topic, user, safe) = (text(row, 1)?, text(row, 2)?, text(row, 3)?);
+    let lease =
+        Lease { topic, user, safe, time: whole(row, 4)?, written: whole(row, 5)?, until: whole(row, 6)? };
+    (whole(row, 7) == Some(lease.sum().into())).then_some(lease)
 }
 
 fn whole(row: &rusqlite::Row<'_>, at: usize) -> Option<u64> {
@@ -516,18 +584,65 @@ mod tests {
         let path = dir.path().join("hub.db");
         let mut tables = Tables::open(&path, 1 << 30).unwrap();
         tables.write(true, |writing| writing.settle(1, &value("1"))).unwrap();
-        let steps = [STEPS[0], "CREATE TABLE more (id INTEGER PRIMARY KEY) STRICT"];
+        let steps = [STEPS, &["CREATE TABLE more (id INTEGER PRIMARY KEY) STRICT"]].concat();
         tables.migrate(&steps, &path).unwrap();
         tables.migrate(&steps, &path).unwrap();
         tables.connection.execute("INSERT INTO more VALUES (1)", []).unwrap();
         assert_eq!(all(&tables).len(), 1);
-        let copy = dir.path().join("hub-v1.db");
+        let copy = dir.path().join(format!("hub-v{}.db", STEPS.len()));
         assert_eq!(std::fs::metadata(&copy).unwrap().permissions().mode() & 0o777, FILE_MODE);
         let copy = Tables::open(&copy, 1 << 30).unwrap();
         assert_eq!(all(&copy).len(), 1);
         tables.close().unwrap();
         let refused = Tables::open(&path, 1 << 30).unwrap_err();
-        assert_eq!(refused, Fault::Newer { found: 2, known: 1 });
+        assert_eq!(refused, Fault::Newer { found: STEPS.len() as u64 + 1, known: STEPS.len() });
+    }
+
+    #[test]
+    fn a_file_of_the_first_version_is_taken_over_with_all_that_is_in_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("hub.db");
+        let mut tables = Tables { connection: Connection::open(&path).unwrap() };
+        tables.migrate(&STEPS[..1], &path).unwrap();
+        tables.write(true, |writing| writing.settle(1, &value("1"))).unwrap();
+        drop(tables);
+        let mut tables = Tables::open(&path, 1 << 30).unwrap();
+        assert_eq!(all(&tables), [(1, Checked::Good(value("1")))]);
+        tables.write(true, |writing| writing.put_lease(&LEASE)).unwrap();
+        assert_eq!(leases(&tables), [Some("relay/0/set".to_owned())]);
+    }
+
+    const LEASE: Lease<'_> =
+        Lease { topic: "relay/0/set", user: "u", safe: "{}", time: 60_000, written: 5, until: 60_005 };
+
+    fn leases(tables: &Tables) -> Vec<Option<String>> {
+        let mut found = Vec::new();
+        let take = |_, row: Checked<Lease<'_>>| {
+            found.push(match row {
+                Checked::Good(lease) => Some(lease.topic.to_owned()),
+                Checked::Damaged => None,
+            });
+            true
+        };
+        tables.leases(Order::Up, take).unwrap();
+        found
+    }
+
+    #[test]
+    fn a_lease_takes_the_place_of_the_older_one_and_a_changed_row_is_known() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut tables = Tables::open(&dir.path().join("hub.db"), 1 << 30).unwrap();
+        let mut put = |lease: Lease<'_>| tables.write(false, |writing| writing.put_lease(&lease)).unwrap();
+        put(LEASE);
+        put(Lease { until: 7, ..LEASE });
+        put(Lease { topic: "relay/1/set", ..LEASE });
+        assert_eq!(leases(&tables), ["relay/0/set", "relay/1/set"].map(|topic| Some(topic.to_owned())));
+        tables.connection.execute("UPDATE lease SET until = 8 WHERE topic = 'relay/0/set'", []).unwrap();
+        assert_eq!(leases(&tables)[0], None);
+        tables.write(false, |writing| writing.forget_lease("relay/0/set")).unwrap();
+        assert_eq!(leases(&tables).len(), 1);
+        tables.write(false, |writing| writing.forget_all_leases()).unwrap();
+        assert_eq!(leases(&tables).len(), 0);
     }
 
     #[test]
@@ -535,7 +650,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("hub.db");
         let mut tables = Tables::open(&path, 1 << 30).unwrap();
-        assert!(tables.migrate(&[STEPS[0], "CREATE TABLE more (id INTEGER); nonsense"], &path).is_err());
+        let steps = [STEPS, &["CREATE TABLE more (id INTEGER); nonsense"]].concat();
+        assert!(tables.migrate(&steps, &path).is_err());
         drop(tables);
         Tables::open(&path, 1 << 30).unwrap();
     }

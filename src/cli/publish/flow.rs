@@ -196,6 +196,8 @@ impl Flow {
                 Reply::ConfigOk(_)
                 | Reply::ConfigError { .. }
                 | Reply::SubscriptionError { .. }
+                | Reply::LeaseOk { .. }
+                | Reply::LeaseError { .. }
                 | Reply::Skipped { .. }
                 | Reply::Close { .. } => {}
             }
