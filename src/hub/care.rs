@@ -28,6 +28,8 @@ pub(super) use asking::Wants;
 
 /// How often it is looked who reads the safe commands that nobody has heard yet, at most.
 const LOOK_FOR_READERS: Duration = Duration::from_millis(100);
+/// Topics that are looked at in one piece.
+const AT_ONCE: usize = 256;
 /// Bytes of a state that a refusal repeats.
 const REPEATED: usize = 16 * 1024;
 
@@ -45,9 +47,20 @@ pub(super) struct Care {
 #[derive(Debug, Default)]
 struct Book {
     confirmations: Confirmations<Asker>,
-    leases: Leases<Order>,
+    leases: Leases<Box<Order>>,
     /// Who reads was last looked at in this generation of the subscriptions, and when.
     looked: Option<(Generation, Steady)>,
+    /// Topics whose readers are still to be looked at.
+    to_look_at: Vec<Topic>,
+}
+
+/// What a client has to do with commands.
+#[derive(Debug, Default)]
+pub(super) struct Part {
+    /// Whether it does what commands say, as a node, or carries them to one, as a link.
+    pub(super) carries_out: AtomicBool,
+    /// Whether it has ever given a command with care.
+    pub(super) takes_care: AtomicBool,
 }
 
 /// Who is to be answered, and what with.
@@ -144,26 +157,28 @@ impl Hub {
         self.care.with(|book| {
             self.figures.leases.set(book.leases.len() as u64);
             self.figures.leases_owed.set(book.leases.owed() as u64);
-            let looks = book.looked.filter(|(seen, _)| {
-                book.leases.owed() > 0 && *seen != self.subscriptions.generation()
-            });
+            let looks = book
+                .looked
+                .filter(|(seen, _)| book.leases.owed() > 0 && *seen != self.subscriptions.generation());
             let looks = looks.map(|(_, at)| at.after(LOOK_FOR_READERS));
+            let looks = if book.to_look_at.is_empty() { looks } else { Some(now.steady()) };
             let dates = [book.confirmations.next(), book.leases.next(), looks];
             dates.into_iter().flatten().min().map(|at| at.since(now.steady()))
         })
     }
 
-    /// The topics whose readers are to be looked at.
+    /// The topics whose readers are to be looked at next: some of those that are owed, as often as that may have changed.
     fn owed(&self, book: &mut Book, now: Steady) -> Vec<Topic> {
         let generation = self.subscriptions.generation();
         let is_fresh = |(seen, at): (Generation, Steady)| {
             !book.leases.has_newly_owed() && (seen == generation || now < at.after(LOOK_FOR_READERS))
         };
-        if book.leases.owed() == 0 || book.looked.is_some_and(is_fresh) {
-            return Vec::new();
+        if book.to_look_at.is_empty() && book.leases.owed() > 0 && !book.looked.is_some_and(is_fresh) {
+            book.looked = Some((generation, now));
+            book.to_look_at = book.leases.owed_topics();
         }
-        book.looked = Some((generation, now));
-        book.leases.owed_topics()
+        let rest = book.to_look_at.len().saturating_sub(AT_ONCE);
+        book.to_look_at.split_off(rest)
     }
 
     /// Sends the safe command, if there is a node that has not had it.
@@ -171,9 +186,11 @@ impl Hub {
         static MADE_SAFE: Seldom = Seldom::new();
         self.channels.with(topic, |channel, state| {
             let Some(reader) = self.reader(channel, state, None) else { return };
-            let Some((safe, user)) = self.care.with(|book| book.leases.tell(topic, reader, now.steady())) else { return };
-            let mut message =
-                Publication::new(topic.clone(), &safe, Kind::Command, "hub".into(), now.wall());
+            let Some((safe, user)) = self.care.with(|book| book.leases.tell(topic, reader, now.steady()))
+            else {
+                return;
+            };
+            let mut message = Publication::new(topic.clone(), &safe, Kind::Command, "hub".into(), now.wall());
             message.number = self.figures.published.count();
             // It passes, so there is no store that could be full.
             let _ = self.deliver(channel, state, &Arc::new(message), None, None);
@@ -187,8 +204,10 @@ impl Hub {
     fn reader(&self, channel: &Channel, state: &mut State, origin: Option<SessionId>) -> Option<SessionId> {
         self.refresh_route(channel, state);
         let all = state.route.targets.all().iter();
-        let readers =
-            all.filter(|target| target.carries_out() && (Some(target.id) != origin || target.wants_echo()));
+        let readers = all.filter(|target| {
+            target.part.carries_out.load(Ordering::Relaxed)
+                && (Some(target.id) != origin || target.wants_echo())
+        });
         readers.map(|target| target.id).max()
     }
 
@@ -198,7 +217,8 @@ impl Hub {
         match message.kind {
             // The hub's own is the safe one.
             Kind::Command if origin.is_some() && !message.is_leased => {
-                let overtaken = self.care.with(|book| book.leases.commanded(&message.topic)).flatten();
+                let overtaken = self.care.with(|book| book.leases.commanded(&message.topic));
+                self.care.bell.ring();
                 if let Some(order) = overtaken {
                     order.refuse(OVERTAKEN);
                 }
@@ -247,10 +267,10 @@ impl Hub {
     }
 
     /// Routes a command whose lease need not wait any longer.
-    fn carry_ready(&self, topic: &Topic, version: u64, order: Order, stored: Stored, now: Moment) {
+    fn carry_ready(&self, topic: &Topic, version: u64, order: Box<Order>, stored: Stored, now: Moment) {
         self.channels.with(topic, |channel, state| {
             if self.care.with(|book| book.leases.is_current(topic, version)) {
-                self.carry(channel, state, order, stored, now);
+                self.carry(channel, state, *order, stored, now);
             } else {
                 order.refuse(OVERTAKEN);
             }
@@ -277,7 +297,7 @@ impl Hub {
             let asker = Asker { outbox, id, refusal, routed, within, lease };
             let (command, until) = (topic.clone(), now.steady().after(within));
             let waiting = Waiting { command, wish, session, until, asker };
-            self.care.with(|book| book.confirmations.begin(waiting).map_err(|(too_many, _)| too_many))
+            self.care.with(|book| book.confirmations.begin(waiting))
         });
         message.number = self.figures.published.count();
         let delivered = self.deliver(channel, state, &Arc::new(message), Some(session), None);
@@ -372,7 +392,8 @@ impl Hub {
     }
 }
 
-const OVERTAKEN: &str = "superseded: a later command for this topic came before this one was on the disk; it was not routed";
+const OVERTAKEN: &str =
+    "superseded: a later command for this topic came before this one was on the disk; it was not routed";
 
 impl Order {
     fn refuse(self, reason: &str) {

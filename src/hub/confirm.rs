@@ -43,22 +43,25 @@ pub(super) enum Outcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum TooMany {
     #[error("{OF_A_CONNECTION} commands of this connection wait for their confirmation")]
-    OfAConnection,
+    Connection,
     #[error("{OF_ALL} commands wait for their confirmation")]
-    OfAll,
+    Hub,
     #[error("{OF_A_STATE} commands wait for this state")]
-    OfAState,
+    State,
 }
 
 /// Which command, for taking it back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Number(u64);
 
+/// Commands that wait for one state, in the order in which they came.
+type Line<A> = Vec<(Number, Waiting<A>)>;
+
 /// All commands that wait.
 #[derive(Debug)]
 pub(super) struct Confirmations<A> {
     /// By what they are about, in the order in which they came.
-    by_stem: HashMap<Box<str>, Vec<(Number, Waiting<A>)>, RandomState>,
+    by_stem: HashMap<Box<str>, Line<A>, RandomState>,
     /// When each is over, and what it is about.
     due: BTreeSet<(Steady, Number, Box<str>)>,
     by_session: HashMap<SessionId, usize, RandomState>,
@@ -90,20 +93,20 @@ impl<A> Confirmations<A> {
     /// Whether one more may not wait for this.
     pub(super) fn is_full(&self, session: SessionId, stem: &str) -> Option<TooMany> {
         if self.len() >= OF_ALL {
-            Some(TooMany::OfAll)
+            Some(TooMany::Hub)
         } else if self.by_stem.get(stem).is_some_and(|there| there.len() >= OF_A_STATE) {
-            Some(TooMany::OfAState)
+            Some(TooMany::State)
         } else {
             let of_it = self.by_session.get(&session);
-            of_it.is_some_and(|of_it| *of_it >= OF_A_CONNECTION).then_some(TooMany::OfAConnection)
+            of_it.is_some_and(|of_it| *of_it >= OF_A_CONNECTION).then_some(TooMany::Connection)
         }
     }
 
     /// A command begins to wait, if it may.
-    pub(super) fn begin(&mut self, waiting: Waiting<A>) -> Result<Number, (TooMany, Waiting<A>)> {
+    pub(super) fn begin(&mut self, waiting: Waiting<A>) -> Result<Number, TooMany> {
         let too_many = self.is_full(waiting.session, stem(waiting.command.as_str()));
         if let Some(too_many) = too_many {
-            return Err((too_many, waiting));
+            return Err(too_many);
         }
         self.last += 1;
         let (number, stem) = (Number(self.last), Box::from(stem(waiting.command.as_str())));

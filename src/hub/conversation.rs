@@ -119,7 +119,8 @@ impl Session {
             Err(RequestError::UnknownTopic) => {
                 let reason = "unknown topic under clown.talk/".to_owned();
                 let topic = Some(frame.topic.to_string());
-                let refused = PublishRefused { reason, at: Some(frame.topic_at), topic, ..PublishRefused::default() };
+                let refused =
+                    PublishRefused { reason, at: Some(frame.topic_at), topic, ..PublishRefused::default() };
                 return self.refuse_bad(refused, now);
             }
         }

@@ -4,7 +4,7 @@
 //! While the hub lives, a lease runs by the steady clock; over a restart by the clock on the wall, and never longer than
 //! was asked for. A command waits until its lease is on the disk: otherwise nobody would end it if the hub were killed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,8 +16,10 @@ use crate::moment::{Moment, Steady};
 use crate::topic::Topic;
 
 mod rows;
+mod terms;
 pub use rows::{LeaseChanges, LeaseRow};
 use rows::{OnDisk, Rows};
+pub(super) use terms::{End, Full, Granted, Ready, Stored, Terms, Told};
 
 /// Leases of all, and of one user.
 pub(super) const OF_ALL: usize = 10_000;
@@ -30,52 +32,6 @@ pub(super) const LINGER: Duration = Duration::from_mins(10);
 const LOOK: Duration = Duration::from_secs(10);
 /// By how much it may differ from what was expected.
 const SET: Duration = Duration::from_secs(1);
-
-/// What is asked for.
-#[derive(Debug, Clone)]
-pub(super) struct Terms {
-    pub(super) user: Arc<str>,
-    pub(super) holder: SessionId,
-    pub(super) time: Duration,
-    /// The payload of the safe command.
-    pub(super) safe: Box<str>,
-    /// Whether it runs on where the connection ends with a good-bye.
-    pub(super) keep: bool,
-}
-
-/// What becomes of a command with a lease; `O` is the command.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Granted<O> {
-    /// It is to be routed now.
-    Now(O, Stored),
-    /// It is routed when its lease is on the disk.
-    Later,
-}
-
-/// Whether a lease is on the disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stored(pub(super) bool);
-
-/// Why there is no lease.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Full {
-    #[error("{OF_A_USER} leases of this user run already")]
-    OfAUser,
-    #[error("{OF_ALL} leases run already")]
-    OfAll,
-}
-
-/// How the holder's connection ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum End {
-    /// Nobody said anything.
-    #[default]
-    Vanished,
-    /// The client has said good-bye.
-    Farewell,
-    /// The hub ends.
-    OfTheHub,
-}
 
 #[derive(Debug)]
 enum Phase {
@@ -110,25 +66,6 @@ struct Waits<O> {
     key: (Steady, u64),
 }
 
-/// A command that need not wait any longer.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Ready<O> {
-    pub(super) topic: Topic,
-    pub(super) version: u64,
-    pub(super) command: O,
-    pub(super) stored: Stored,
-}
-
-/// A lease, as it is told.
-#[derive(Debug, PartialEq)]
-pub(super) struct Told<'l> {
-    pub(super) topic: &'l Topic,
-    pub(super) user: &'l str,
-    pub(super) safe: &'l str,
-    pub(super) left: Duration,
-    pub(super) is_owed: bool,
-}
-
 /// All leases, by the topics of their commands.
 #[derive(Debug)]
 pub(super) struct Leases<O> {
@@ -136,7 +73,7 @@ pub(super) struct Leases<O> {
     of_user: HashMap<Arc<str>, usize, RandomState>,
     due: BTreeMap<(Steady, u64), Topic>,
     /// Topics whose safe command a node has still to hear of.
-    owed: HashMap<Topic, (), RandomState>,
+    owed: HashSet<Topic, RandomState>,
     /// Commands that wait for the disk, in the order in which their patience ends.
     waiting: BTreeMap<(Steady, u64), Topic>,
     ready: Vec<Ready<O>>,
@@ -153,7 +90,7 @@ impl<O> Default for Leases<O> {
             all: HashMap::default(),
             of_user: HashMap::default(),
             due: BTreeMap::new(),
-            owed: HashMap::default(),
+            owed: HashSet::default(),
             waiting: BTreeMap::new(),
             ready: Vec::new(),
             version: 0,
@@ -213,20 +150,31 @@ impl<O> Leases<O> {
             (Some(Waits { command, key }), Granted::Later)
         };
         let phase = Phase::Held;
-        let lease =
-            Lease { user, holder: Some(holder), time, safe, keep, until, phase, waits, version, on_disk, due: None };
+        let lease = Lease {
+            user,
+            holder: Some(holder),
+            time,
+            safe,
+            keep,
+            until,
+            phase,
+            waits,
+            version,
+            on_disk,
+            due: None,
+        };
         self.insert(topic.clone(), lease, until);
         self.rows.change(topic);
         self.looked.get_or_insert(now);
         Ok((granted, overtaken))
     }
 
-    /// A command without a lease: it ends the one that there is. Returns whether there was one, and a command that waited
-    /// for the disk and was overtaken.
-    pub(super) fn commanded(&mut self, topic: &Topic) -> Option<Option<O>> {
+    /// A command without a lease: it ends the one that there is. Returns a command that waited for the disk and was
+    /// overtaken.
+    pub(super) fn commanded(&mut self, topic: &Topic) -> Option<O> {
         let lease = self.remove(topic)?;
         self.rows.change(topic);
-        Some(lease.waits.map(|waits| waits.command))
+        lease.waits.map(|waits| waits.command)
     }
 
     /// The connection of a holder has ended. Returns how many leases end with it.
@@ -250,7 +198,9 @@ impl<O> Leases<O> {
     pub(super) fn end_all(&mut self, now: Moment) {
         let held = self.all.iter().filter(|(_, lease)| matches!(lease.phase, Phase::Held));
         let topics: Vec<Topic> = held.map(|(topic, _)| topic.clone()).collect();
-        topics.iter().for_each(|topic| self.owe(topic, now.steady()));
+        for topic in &topics {
+            self.owe(topic, now.steady());
+        }
     }
 
     /// Ends those whose time is over. Returns how many.
@@ -309,7 +259,7 @@ impl<O> Leases<O> {
         if let Some(due) = lease.due.take() {
             self.due.remove(&due);
         }
-        self.owed.insert(topic.clone(), ());
+        self.owed.insert(topic.clone());
         self.newly_owed = true;
         self.rows.change(topic);
     }
@@ -322,12 +272,17 @@ impl<O> Leases<O> {
     /// The topics whose safe command a node has still to hear of.
     pub(super) fn owed_topics(&mut self) -> Vec<Topic> {
         self.newly_owed = false;
-        self.owed.keys().cloned().collect()
+        self.owed.iter().cloned().collect()
     }
 
     /// The newest node that reads a topic is this one. The safe command that it is to be sent,
     /// if it was not, and who had asked for it.
-    pub(super) fn tell(&mut self, topic: &Topic, reader: SessionId, now: Steady) -> Option<(Box<str>, Arc<str>)> {
+    pub(super) fn tell(
+        &mut self,
+        topic: &Topic,
+        reader: SessionId,
+        now: Steady,
+    ) -> Option<(Box<str>, Arc<str>)> {
         let lease = self.all.get_mut(topic)?;
         let Phase::Owed { told } = &mut lease.phase else { return None };
         if told.is_some_and(|(before, _)| before >= reader) {

@@ -51,8 +51,8 @@ pub(crate) use allowance::Allowance;
 pub use allowance::{Excess, Rates};
 pub use branches::{BRANCHES_A_CONNECTION, BRANCHES_A_FIRST_LEVEL, TooMany};
 use budget::Budget;
-use care::Care;
 pub use budget::Network;
+use care::Care;
 use channel::{Channel, Channels, State};
 pub use doors::{Message, NotSubscribed, Refusal};
 pub use drain::Drained;
@@ -260,7 +260,8 @@ impl Hub {
     ) -> Result<Promise, StoreFull> {
         message.number = self.figures.published.count();
         let message = Arc::new(message);
-        self.channels.with(&message.topic, |channel, state| self.deliver(channel, state, &message, origin, ask))
+        self.channels
+            .with(&message.topic, |channel, state| self.deliver(channel, state, &message, origin, ask))
     }
 
     /// Routes a message, under the lock of its channel.

@@ -39,10 +39,7 @@ pub struct Outbox {
     echo: AtomicBool,
     /// The owner's messages whose answers wait until they are on the disk.
     pub(super) unconfirmed: AtomicUsize,
-    /// Whether its owner does what commands say, as a node, or carries them to one, as a link.
-    carries_out: AtomicBool,
-    /// Whether its owner has ever given a command with care.
-    pub(super) takes_care: AtomicBool,
+    pub(super) part: super::care::Part,
     inside: Mutex<Inside>,
     figures: Arc<Figures>,
     budget: Arc<Budget>,
@@ -112,7 +109,7 @@ impl Outbox {
             held: None,
         };
         let (network, echo) = (AtomicU64::new(Network::INSIDE.0), AtomicBool::new(false));
-        let inside = Mutex::new(inside);
+        let (part, inside) = (super::care::Part::default(), Mutex::new(inside));
         Arc::new_cyclic(|myself| Self {
             id,
             view,
@@ -120,8 +117,7 @@ impl Outbox {
             network,
             echo,
             unconfirmed: AtomicUsize::new(0),
-            carries_out: AtomicBool::new(false),
-            takes_care: AtomicBool::new(false),
+            part,
             inside,
             figures,
             budget,
@@ -142,16 +138,6 @@ impl Outbox {
     /// Says where its owner connects from. Before it holds anything.
     pub fn comes_from(&self, network: Network) {
         self.network.store(network.0, Ordering::Relaxed);
-    }
-
-    /// Whether its owner does what commands say, or carries them to whoever does.
-    pub(super) fn carries_out(&self) -> bool {
-        self.carries_out.load(Ordering::Relaxed)
-    }
-
-    /// Says so. Before it reads anything.
-    pub(super) fn is_to_carry_out(&self) {
-        self.carries_out.store(true, Ordering::Relaxed);
     }
 
     /// Whether the owner wants its own messages back.

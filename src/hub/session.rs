@@ -89,9 +89,7 @@ impl Hub {
         let outbox = Outbox::new(id, view, user, self.settings.outbox, figures, budget);
         self.figures.clients.add(1);
         self.figures.connections_accepted.add(1);
-        if client.side != Side::Dashboard {
-            outbox.is_to_carry_out();
-        }
+        outbox.part.carries_out.store(client.side != Side::Dashboard, Ordering::Relaxed);
         if client.side == Side::Node {
             self.presence.enter(&client.base, || self.announce(&client.base, "online", now));
         }
@@ -225,7 +223,7 @@ impl Drop for Session {
         }
         self.hub.resubscribe(&self.outbox, &self.filters, &[]);
         self.outbox.close();
-        if self.outbox.takes_care.load(Ordering::Relaxed) {
+        if self.outbox.part.takes_care.load(Ordering::Relaxed) {
             self.hub.end_care(self.outbox.id, self.end, now);
         }
         if let Some(will) = self.will.take() {

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::folder::{FileId, Folder};
-use super::leases;
 use super::head::{Head, Kept, Unsettled};
+use super::leases;
 use super::log::{self, Rest, milliseconds, moment};
 use super::names::Names;
-use super::tables::{Checked, Fault, Lease, Numbers, Order, Tables};
+use super::tables::{self, Checked, Fault, Lease, Numbers, Order, Tables};
 use crate::hub::{Extras, Hub, Restored, Restoring};
 use crate::moment::Moment;
 use crate::talk::Kind;
@@ -284,7 +284,7 @@ impl Reading<'_> {
         });
         self.account.damaged += damaged;
         if newer {
-            return Err(Fault::Newer { found: 2, known: 1 });
+            return Err(tables::newer());
         }
         Ok((head, newest))
     }

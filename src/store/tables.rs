@@ -1,4 +1,4 @@
-//! The file, in SQL: one method a statement. The only file of the hub that knows `rusqlite`.
+//! The file, in SQL: one method a statement. Only this file, and what is below it, know `rusqlite`.
 //!
 //! What is read is checked by the sum that stands with it, as SQLite has none of its own. A row that is not what was
 //! written comes back as [`Checked::Damaged`]; a page that is not ends the reading with [`Fault::Damaged`].
@@ -8,11 +8,15 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, params};
 
 use super::head::{Kept, Unsettled};
 use super::log::{self, sum};
+
+mod cells;
+mod leases;
+use cells::{blob, text, whole};
+pub(super) use leases::Lease;
 
 /// What says that the file is the hub's: `Clow`.
 pub(super) const APPLICATION: u32 = 0x436C_6F77;
@@ -100,28 +104,6 @@ pub(super) enum Checked<T> {
 pub(super) struct Life {
     pub(super) at: u64,
     pub(super) clean: bool,
-}
-
-/// A command that holds for a time only; all times in milliseconds, moments since 1970.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Lease<'r> {
-    pub(super) topic: &'r str,
-    pub(super) user: &'r str,
-    pub(super) safe: &'r str,
-    pub(super) time: u64,
-    pub(super) written: u64,
-    pub(super) until: u64,
-}
-
-impl Lease<'_> {
-    fn sum(&self) -> u32 {
-        let texts = [self.topic, self.user, self.safe];
-        let lengths = texts.map(|text| text.len() as u64);
-        let numbers = [self.time, self.written, self.until, lengths[0], lengths[1], lengths[2]];
-        let numbers = numbers.map(u64::to_le_bytes);
-        let [topic, user, safe] = texts.map(str::as_bytes);
-        sum(&[numbers.as_flattened(), topic, user, safe])
-    }
 }
 
 /// In which order rows are read.
@@ -300,27 +282,6 @@ impl Tables {
         Ok(())
     }
 
-    /// All leases, with the numbers of their rows.
-    pub(super) fn leases(
-        &self,
-        order: Order,
-        mut take: impl FnMut(u64, Checked<Lease<'_>>) -> bool,
-    ) -> Result<(), Fault> {
-        let sql = format!(
-            "SELECT id, topic, user, safe, time, written, until, sum FROM lease ORDER BY id {}",
-            order.sql()
-        );
-        let mut statement = self.connection.prepare(&sql)?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            let Some(id) = whole(row, 0) else { continue };
-            if !take(id, lease(row).map_or(Checked::Damaged, Checked::Good)) {
-                break;
-            }
-        }
-        Ok(())
-    }
-
     /// The highest number that a table has given, 0 if none.
     pub(super) fn highest(&self, numbers: Numbers) -> Result<u64, Fault> {
         let sql = match numbers {
@@ -416,24 +377,6 @@ impl Writing<'_> {
         Ok(self.0.prepare_cached(sql)?.execute(params![until.cast_signed(), most])?)
     }
 
-    /// Puts a lease down in place of the one on the same topic.
-    pub(super) fn put_lease(&self, lease: &Lease<'_>) -> Result<(), Fault> {
-        let Lease { topic, user, safe, .. } = *lease;
-        let [time, written, until] = [lease.time, lease.written, lease.until].map(u64::cast_signed);
-        let row = params![topic, user, safe, time, written, until, lease.sum()];
-        let sql = "INSERT OR REPLACE INTO lease (topic, user, safe, time, written, until, sum) \
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-        self.run(sql, row)
-    }
-
-    pub(super) fn forget_lease(&self, topic: &str) -> Result<(), Fault> {
-        self.run("DELETE FROM lease WHERE topic = ?1", params![topic])
-    }
-
-    pub(super) fn forget_all_leases(&self) -> Result<(), Fault> {
-        self.run("DELETE FROM lease", [])
-    }
-
     pub(super) fn live(&self, life: Life) -> Result<(), Fault> {
         let sum = life_sum(life.at, u64::from(life.clean));
         self.run(
@@ -452,6 +395,11 @@ impl Writing<'_> {
 fn make_private(path: &Path) -> Result<(), Fault> {
     let made = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(path);
     made.map(drop).map_err(|error| Fault::Other(format!("{}: {error}", path.display())))
+}
+
+/// Something in a file is of a newer version, although the file itself does not say so.
+pub(super) fn newer() -> Fault {
+    Fault::Newer { found: STEPS.len() as u64 + 1, known: STEPS.len() }
 }
 
 /// Whether a file of these marks may be touched.
@@ -485,34 +433,6 @@ fn last_value(topic: u64, row: &rusqlite::Row<'_>) -> Option<Unsettled> {
     let is_whole = whole(row, 6) == Some(last_sum(topic, seq, &kept, bytes).into());
     let rest = bytes.filter(|_| is_whole).map(log::read_rest).transpose().ok()?.map(Box::new);
     is_whole.then_some(Unsettled { seq, value: Some(Kept { rest, ..kept }) })
-}
-
-fn lease<'r>(row: &'r rusqlite::Row<'_>) -> Option<Lease<'r>> {
-    let (topic, user, safe) = (text(row, 1)?, text(row, 2)?, text(row, 3)?);
-    let lease =
-        Lease { topic, user, safe, time: whole(row, 4)?, written: whole(row, 5)?, until: whole(row, 6)? };
-    (whole(row, 7) == Some(lease.sum().into())).then_some(lease)
-}
-
-fn whole(row: &rusqlite::Row<'_>, at: usize) -> Option<u64> {
-    match row.get_ref(at).ok()? {
-        ValueRef::Integer(number) => Some(number.cast_unsigned()),
-        ValueRef::Null | ValueRef::Real(_) | ValueRef::Text(_) | ValueRef::Blob(_) => None,
-    }
-}
-
-fn text<'r>(row: &'r rusqlite::Row<'_>, at: usize) -> Option<&'r str> {
-    match row.get_ref(at).ok()? {
-        ValueRef::Text(bytes) => std::str::from_utf8(bytes).ok(),
-        ValueRef::Null | ValueRef::Real(_) | ValueRef::Integer(_) | ValueRef::Blob(_) => None,
-    }
-}
-
-fn blob<'r>(row: &'r rusqlite::Row<'_>, at: usize) -> Option<&'r [u8]> {
-    match row.get_ref(at).ok()? {
-        ValueRef::Blob(bytes) => Some(bytes),
-        ValueRef::Null | ValueRef::Real(_) | ValueRef::Integer(_) | ValueRef::Text(_) => None,
-    }
 }
 
 #[cfg(test)]
@@ -641,7 +561,12 @@ mod tests {
         assert_eq!(leases(&tables)[0], None);
         tables.write(false, |writing| writing.forget_lease("relay/0/set")).unwrap();
         assert_eq!(leases(&tables).len(), 1);
-        tables.write(false, |writing| writing.forget_all_leases()).unwrap();
+        tables
+            .write(false, |writing| {
+                writing.forget_lease("relay/7/set")?;
+                writing.forget_all_leases()
+            })
+            .unwrap();
         assert_eq!(leases(&tables).len(), 0);
     }
 

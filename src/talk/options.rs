@@ -82,14 +82,12 @@ impl PublishOptions {
                 expires(text).ok_or_else(|| refuse("option expires must be a number of seconds, above 0"))
             })
             .transpose()?;
-        options.confirm = raw("confirm")
-            .map(|text| confirm(text).ok_or_else(|| refuse(CONFIRM_MUST)))
-            .transpose()?;
+        options.confirm =
+            raw("confirm").map(|text| confirm(text).ok_or_else(|| refuse(CONFIRM_MUST))).transpose()?;
         if options.confirm.is_some() && options.id.is_none() {
             return Err(refuse("option confirm takes the option id: the answer says whose it is"));
         }
-        options.lease =
-            lease(raw("lease"), raw("safe"), raw("keep")).map_err(refuse)?.map(Box::new);
+        options.lease = lease(raw("lease"), raw("safe"), raw("keep")).map_err(refuse)?.map(Box::new);
         options.passed_on = passed_on(&keys);
         Ok(options)
     }
@@ -183,7 +181,8 @@ mod tests {
 
     #[test]
     fn a_lease_has_a_time_and_a_safe_payload() {
-        let options = PublishOptions::parse(r#"{"lease": 30, "safe": {"state": false}, "keep": true}"#).unwrap();
+        let options =
+            PublishOptions::parse(r#"{"lease": 30, "safe": {"state": false}, "keep": true}"#).unwrap();
         let safe = r#"{"state": false}"#.to_owned();
         let lease = LeaseOption { time: Duration::from_secs(30), safe, keep: true };
         assert_eq!(options.lease.as_deref(), Some(&lease));

@@ -23,15 +23,17 @@ fn the_commands_that_talk_to_a_hub() {
       [PAYLOAD]  The payload, as JSON; without it each line of standard input is one
 
     Options:
-          --retain     Keep it as the last value of its topic
-          --confirm    Have the hub confirm every message
-          --node       Stand at the base as its node: readings are kept, and the node is present
-          --url <URL>  ws://USER:PASSWORD@HOST:PORT/BASE; else CLOWN_HUB_URL, else url in
-                       ~/.config/clown-hub/client.toml
-      -h, --help       Print help
+          --retain          Keep it as the last value of its topic
+          --confirm         Have the hub confirm every message
+          --lease <TIME>    Let the command hold for so long only, as 30s, 10m or 2h
+          --safe <PAYLOAD>  The payload that the hub sends when the time of --lease is over
+          --node            Stand at the base as its node: readings are kept, and the node is present
+          --url <URL>       ws://USER:PASSWORD@HOST:PORT/BASE; else CLOWN_HUB_URL, else url in
+                            ~/.config/clown-hub/client.toml
+      -h, --help            Print help
 
     Examples:
-      clown-hub pub relay/i2c0-3b/set '{"state": true}'
+      clown-hub pub relay/i2c0-3b/set '{"state": true}' --lease 10m --safe '{"state": false}'
       clown-hub sub --for 10s --format json | clown-hub pub --url ws://other/copy
 
     Exit codes: 0 done, 1 something broke, 2 a mistake in what was asked, 3 refused, 4 no answer in time

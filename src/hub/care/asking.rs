@@ -19,6 +19,8 @@ use crate::topic::{Filter, Topic};
 
 /// Leases that one answer tells.
 const TOLD: usize = 1000;
+/// Filters that a question may have.
+const FILTERS: usize = 16;
 /// Looking at a lease is as much work as so many steps.
 const STEPS_A_LEASE: usize = 2;
 
@@ -65,7 +67,8 @@ impl Session {
     ) -> Result<(Order, Option<Terms>), String> {
         let Message { topic, payload, kind, retention, extras } = message;
         if kind != Kind::Command {
-            let reason = "options confirm and lease are for commands, as relay/0/set: the message was not published";
+            let reason =
+                "options confirm and lease are for commands, as relay/0/set: the message was not published";
             return Err(reason.to_owned());
         }
         self.check_rights(&topic, retention.is_some()).map_err(|refusal| refusal.to_string())?;
@@ -111,7 +114,7 @@ impl Session {
 
     /// Routes the command, or lets it wait for its lease to be on the disk.
     fn place(&self, order: Order, terms: Option<Terms>, now: Moment) {
-        self.outbox.takes_care.store(true, Ordering::Relaxed);
+        self.outbox.part.takes_care.store(true, Ordering::Relaxed);
         let (hub, topic) = (&self.hub, order.message.topic.clone());
         hub.channels.with(&topic, |channel, state| {
             if order.confirm.is_some()
@@ -122,14 +125,14 @@ impl Session {
             let Some(terms) = terms else {
                 return hub.carry(channel, state, order, Stored(true), now);
             };
-            match hub.care.with(|book| book.leases.ask(&topic, terms, order, now)) {
+            match hub.care.with(|book| book.leases.ask(&topic, terms, Box::new(order), now)) {
                 Err((full, order)) => order.refuse(&format!("not published: {full}")),
                 Ok((granted, overtaken)) => {
                     if let Some(overtaken) = overtaken {
                         overtaken.refuse(super::OVERTAKEN);
                     }
                     match granted {
-                        Granted::Now(order, stored) => hub.carry(channel, state, order, stored, now),
+                        Granted::Now(order, stored) => hub.carry(channel, state, *order, stored, now),
                         Granted::Later => hub.care.bell.ring(),
                     }
                 }
@@ -139,12 +142,17 @@ impl Session {
 
     /// Tells the leases on all topics that the filters name.
     pub(in crate::hub) fn tell_leases(&mut self, filters: &[Filter], now: Moment) -> Reply {
+        if filters.len() > FILTERS {
+            let reason = format!("{} filters, this request takes {FILTERS}", filters.len());
+            return Reply::LeaseError { reason, filters: vec![] };
+        }
         let view = self.outbox.view;
         let (mut leases, mut more, mut looked_at) = (Vec::new(), 0, 0);
         self.hub.care.with(|book| {
             for told in book.leases.told(now.steady()) {
                 looked_at += 1;
-                let is_asked = view.names(told.topic) && filters.iter().any(|filter| filter.matches(told.topic));
+                let is_asked =
+                    view.names(told.topic) && filters.iter().any(|filter| filter.matches(told.topic));
                 match is_asked {
                     true if leases.len() < TOLD => leases.push(ToldLease {
                         topic: view.name(told.topic).to_owned(),

@@ -79,14 +79,14 @@ fn there_are_bounds_for_a_state_a_connection_and_all() {
         let command = topic(&format!("a/{state}/set"));
         let session = SessionId(session);
         let waiting = Waiting { command, wish: Wish::Answer, session, until: at(1), asker: () };
-        all.begin(waiting).map(drop).map_err(|(too_many, _)| too_many)
+        all.begin(waiting).map(drop)
     };
     assert!((0..OF_A_STATE).all(|_| ask(0, 0).is_ok()));
-    assert_eq!(ask(1, 0), Err(TooMany::OfAState));
+    assert_eq!(ask(1, 0), Err(TooMany::State));
     assert!((OF_A_STATE..OF_A_CONNECTION).all(|n| ask(0, n).is_ok()));
-    assert_eq!(ask(0, 100), Err(TooMany::OfAConnection));
+    assert_eq!(ask(0, 100), Err(TooMany::Connection));
     assert!((OF_A_CONNECTION..OF_ALL).all(|n| ask(1 + n as u64 / 64, n).is_ok()));
-    assert_eq!(ask(9999, 9999), Err(TooMany::OfAll));
+    assert_eq!(ask(9999, 9999), Err(TooMany::Hub));
 }
 
 /// What happens to a hub with three lamps.

@@ -35,7 +35,9 @@ fn answer(phone: &mut Session) -> String {
     assert_eq!(heard.len(), 1, "{heard:?}");
     let answer = heard.into_iter().next().unwrap();
     match answer.split_once(r#", "after": "#) {
-        Some((before, after)) => format!("{before}{}", after.trim_start_matches(|c: char| c.is_numeric() || c == '.')),
+        Some((before, after)) => {
+            format!("{before}{}", after.trim_start_matches(|c: char| c.is_numeric() || c == '.'))
+        }
         None => answer,
     }
 }
@@ -88,9 +90,9 @@ fn who_switches_a_relay_hears_that_the_node_says_nothing_and_what_it_said_last()
 
 #[test]
 fn who_switches_a_relay_hears_at_once_that_no_node_is_there() {
-    let (_hub, node, mut phone) = scene();
+    let (hub, node, mut phone) = scene();
     drop(node);
-    let mut screen = dashboard(&_hub);
+    let mut screen = dashboard(&hub);
     heard(&mut screen);
     say(&mut phone, ON);
     assert_eq!(
@@ -102,26 +104,22 @@ fn who_switches_a_relay_hears_at_once_that_no_node_is_there() {
 
 #[test]
 fn a_state_that_an_operator_claims_confirms_nothing() {
-    let (_hub, _node, mut phone) = scene();
+    let (hub, _node, mut phone) = scene();
     say(&mut phone, ON);
-    let mut other = dashboard(&_hub);
+    let mut other = dashboard(&hub);
     say(&mut other, r#"["n/relay/0", {"state": true}]"#);
     assert_eq!(heard(&mut phone), Vec::<String>::new());
 }
 
 #[test]
 fn of_two_commands_the_one_that_was_overtaken_hears_it() {
-    let (_hub, mut node, mut phone) = scene();
-    let mut other = phone_named(&_hub);
+    let (hub, mut node, mut phone) = scene();
+    let mut other = self::phone(&hub);
     say(&mut phone, ON);
     say(&mut other, r#"["n/relay/0/set", {"state": false}, {"id": 8, "confirm": 2}]"#);
     say(&mut node, r#"["relay/0", {"state": false}]"#);
     assert!(answer(&mut phone).contains("superseded"));
     assert!(answer(&mut other).contains(r#""confirmed": {"state": false}"#));
-}
-
-fn phone_named(hub: &Arc<Hub>) -> Session {
-    phone(hub)
 }
 
 #[test]
@@ -133,7 +131,8 @@ fn a_command_comes_over_a_link_and_so_does_its_confirmation() {
     say(&mut phone, ON);
     assert_eq!(heard(&mut phone), Vec::<String>::new(), "a link may know a node");
     let topic = Topic::parse("n/relay/0", &Limits::default()).unwrap();
-    let said = Forward { topic, payload: r#"{"state": true}"#, kind: Kind::Reading, retention: None, trail: None };
+    let said =
+        Forward { topic, payload: r#"{"state": true}"#, kind: Kind::Reading, retention: None, trail: None };
     link.forward(said, NOW).unwrap();
     assert!(answer(&mut phone).contains(r#""confirmed": {"state": true}"#));
 }
@@ -144,7 +143,8 @@ fn who_may_not_read_the_state_may_not_have_it_confirmed() {
     let mut node = reader(&hub);
     let publish = vec![Filter::parse("#", &Limits::default()).unwrap()];
     let rights = Arc::new(Rights { publish, ..Rights::default() });
-    let client = Client { user: "w".into(), rights, base: Base::ROOT, side: Side::Dashboard, rates: Rates::UNLIMITED };
+    let client =
+        Client { user: "w".into(), rights, base: Base::ROOT, side: Side::Dashboard, rates: Rates::UNLIMITED };
     let mut writer = hub.connect(client, NOW);
     say(&mut writer, r#"["clown.talk/-/config/set", {"filters": []}]"#);
     heard(&mut writer);
@@ -201,7 +201,8 @@ fn obey(node: &mut Session) -> Vec<String> {
 fn a_relay_that_was_switched_on_for_a_minute_goes_off_after_it() {
     let (hub, mut node, mut phone) = scene();
     say(&mut phone, FOR_A_MINUTE);
-    assert_eq!(answer(&mut phone), r#"["clown.talk/-/publish/ok", {"id": 1, "lease": 60.0}]"#);
+    let told = r#"["clown.talk/-/publish/ok", {"id": 1, "lease": 60.0, "stored": false}]"#;
+    assert_eq!(answer(&mut phone), told, "there is no store here");
     obey(&mut node);
     hub.tend(at(59.0));
     assert_eq!(obey(&mut node), Vec::<String>::new());
@@ -211,7 +212,10 @@ fn a_relay_that_was_switched_on_for_a_minute_goes_off_after_it() {
     hub.tend(at(3600.0));
     assert_eq!(obey(&mut node), Vec::<String>::new(), "once");
     let figures = hub.figures();
-    assert_eq!((figures.leases_ended.value(), figures.leases.value(), figures.leases_owed.value()), (1, 0, 0));
+    assert_eq!(
+        (figures.leases_ended.value(), figures.leases.value(), figures.leases_owed.value()),
+        (1, 0, 0)
+    );
 }
 
 #[test]
@@ -316,20 +320,22 @@ fn a_command_that_comes_before_the_node_is_back_takes_the_place_of_the_safe_one(
 
 #[test]
 fn leases_are_told_to_those_who_may_read_their_topics() {
-    let (_hub, _node, mut phone) = scene();
+    let (hub, _node, mut phone) = scene();
     say(&mut phone, FOR_A_MINUTE);
     heard(&mut phone);
-    let mut at_node = client(&_hub, "n", Side::Dashboard);
+    let mut at_node = client(&hub, "n", Side::Dashboard);
     say(&mut at_node, r#"["clown.talk/-/config/set", {"filters": []}]"#);
     heard(&mut at_node);
-    say(&mut at_node, r##"["clown.talk/-/lease/get", {"filters": ["relay/#"]}]"##);
+    say(&mut at_node, r#"["clown.talk/-/lease/get", {"filters": ["relay/#"]}]"#);
     assert_eq!(
         heard(&mut at_node),
-        [r#"["clown.talk/-/lease/ok", {"leases": [{"topic": "relay/0/set", "holder": "u", "left": 60.0, "safe": {"state": false}}]}]"#]
+        [
+            r#"["clown.talk/-/lease/ok", {"leases": [{"topic": "relay/0/set", "holder": "u", "left": 60.0, "safe": {"state": false}}]}]"#
+        ]
     );
     say(&mut at_node, r#"["clown.talk/-/lease/get", {"filters": ["x"]}]"#);
     assert_eq!(heard(&mut at_node), [r#"["clown.talk/-/lease/ok", {"leases": []}]"#]);
-    say(&mut at_node, r##"["clown.talk/-/lease/get", {"filters": ["a/#/b"]}]"##);
+    say(&mut at_node, r#"["clown.talk/-/lease/get", {"filters": ["a/#/b"]}]"#);
     assert!(heard(&mut at_node)[0].contains("lease/error"));
     say(&mut at_node, r#"["clown.talk/-/lease/get", {}]"#);
     assert!(heard(&mut at_node)[0].contains("key filters is missing"));
@@ -377,7 +383,10 @@ fn a_command_waits_no_longer_than_two_seconds_for_the_disk_and_says_that_it_is_n
     say(&mut phone, FOR_A_MINUTE);
     hub.tend(NOW + DISK_PATIENCE);
     assert_eq!(heard(&mut node).len(), 1);
-    assert_eq!(answer(&mut phone), r#"["clown.talk/-/publish/ok", {"id": 1, "lease": 60.0, "stored": false}]"#);
+    assert_eq!(
+        answer(&mut phone),
+        r#"["clown.talk/-/publish/ok", {"id": 1, "lease": 60.0, "stored": false}]"#
+    );
     hub.tend(at(60.0));
     assert_eq!(heard(&mut node), [SAFE], "the hub remembers it all the same");
     assert_eq!(hub.figures().leases_unstored.value(), 1);
@@ -417,4 +426,24 @@ fn a_hub_without_a_store_ends_its_leases_before_it_ends() {
     hub.end_leases_that_are_not_stored(at(1.0));
     assert_eq!(heard(&mut node), [SAFE]);
     phone.dismiss();
+}
+
+#[test]
+fn thousands_of_relays_are_made_safe_in_pieces_and_all_of_them() {
+    let (hub, node, mut phone) = scene();
+    for n in 0..1000 {
+        say(&mut phone, &FOR_A_MINUTE.replace("relay/0", &format!("relay/{n}")));
+    }
+    say(&mut phone, &FOR_A_MINUTE.replace("relay/0", "relay/1000"));
+    assert!(heard(&mut phone).last().unwrap().contains("1000 leases of this user run already"));
+    drop(node);
+    hub.tend(at(60.0));
+    while hub.tend(at(61.0)) == Some(Duration::ZERO) {}
+    let mut node = reader(&hub);
+    let mut pieces = 1;
+    while hub.tend(at(62.0)) == Some(Duration::ZERO) {
+        pieces += 1;
+    }
+    assert_eq!(obey(&mut node).len(), 1000);
+    assert_eq!((pieces, hub.tend(at(63.0))), (4, None));
 }

@@ -148,6 +148,8 @@ fn any_reply() -> impl Strategy<Value = Reply> {
             "\\PC{0,9}".prop_map(|id| json!(id).to_string())
         ]
     };
+    // Numbers that a reader takes to the bit.
+    let quarters = || (0..1_000_000_u32).prop_map(|quarters| f64::from(quarters) / 4.0);
     let refused =
         (prop::option::of(id()), text(), prop::option::of(any::<usize>()), prop::option::of(text()));
     let limits = (prop::option::of(any::<usize>()), prop::option::of(any::<u32>()));
@@ -159,7 +161,7 @@ fn any_reply() -> impl Strategy<Value = Reply> {
         (text(), texts()).prop_map(|(reason, filters)| Reply::ConfigError { reason, filters }),
         texts().prop_map(|filters| Reply::SubscriptionOk { filters }),
         (text(), texts()).prop_map(|(reason, filters)| Reply::SubscriptionError { reason, filters }),
-        (id(), any::<bool>(), prop::option::of(id()), prop::option::of(0.0..60.0_f64), any::<bool>()).prop_map(
+        (id(), any::<bool>(), prop::option::of(id()), prop::option::of(quarters()), any::<bool>()).prop_map(
             |(id, kept, confirmed, after, stored)| {
                 let topic = confirmed.clone();
                 let lease = after;
@@ -170,7 +172,7 @@ fn any_reply() -> impl Strategy<Value = Reply> {
             let (state, answer) = (id.clone(), None);
             Reply::PublishError(PublishRefused { id, reason, at, topic, state, answer })
         }),
-        (text(), text(), 0.0..1e6_f64, id(), any::<bool>(), any::<usize>()).prop_map(
+        (text(), text(), quarters(), id(), any::<bool>(), any::<usize>()).prop_map(
             |(topic, holder, left, safe, owed, more)| {
                 Reply::LeaseOk { leases: vec![ToldLease { topic, holder, left, safe, owed }], more }
             }
