@@ -26,7 +26,7 @@ use crate::talk::Frames;
 /// How many bytes are taken from the outbox for one write.
 const WRITE: usize = 64 * 1024;
 
-/// A change of the memory that a connection takes is told from here on.
+/// A change of a connection's memory is reported from this size on.
 const TOLD: usize = 2048;
 
 /// How long what a client said before its socket broke may take to arrive.
@@ -67,13 +67,13 @@ async fn finish<W: Wire + Send>(connection: Connection<W>, ending: Ending) {
     }
     drop(session);
     wire.forget();
-    // Whoever was cut off and does not read would keep what it was cut off for.
+    // A client that was cut off for its memory and does not read would keep that memory.
     if !matches!(ending, Ending::CutOff { .. }) || wire.waiting() <= WRITE {
         wire.close(&ending).await;
     }
 }
 
-/// Sends what is queued; whoever waits for the end has the deadline.
+/// Sends what is queued. The caller that waits for the end has the deadline.
 async fn flush_everything<W: Wire>(wire: &mut W, session: &mut Session, patience: Duration) {
     loop {
         let drained = session.drain(WRITE, Moment::now(), &mut |pieces| wire.frame(pieces));
@@ -112,7 +112,7 @@ struct Connection<W> {
     pauses: bool,
     /// What is left of a message with more frames than one turn takes.
     unfinished: Option<Box<Unfinished>>,
-    /// What the session was last told that is held here.
+    /// The memory that was last reported to the session.
     told: usize,
 }
 
@@ -242,7 +242,7 @@ impl<W: Wire> Connection<W> {
         Ok(())
     }
 
-    /// Has the memory counted that is taken here, and has whoever takes too much give way.
+    /// Reports the memory of this connection, and lets the hub end the connections that hold too much.
     fn tell_what_is_held(&mut self) {
         let held = self.wire.held() + self.unfinished.as_ref().map_or(0, |rest| rest.text.capacity());
         if held.abs_diff(self.told) >= TOLD {

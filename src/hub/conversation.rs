@@ -17,7 +17,7 @@ use crate::moment::Moment;
 use crate::seldom::Seldom;
 use crate::talk::control::{Configure, HubLimits, PublishRefused, Published, RequestError, Welcome, shown};
 use crate::talk::{Frame, Frames, Kind, PublishOptions, Reply, Request};
-use crate::topic::{Filter, TopicError};
+use crate::topic::{Filter, Topic, TopicError};
 
 static RENAMED: Seldom = Seldom::new();
 
@@ -161,13 +161,16 @@ impl Session {
                 let counted = self.count_filters(filters.len());
                 let planned = counted.and_then(|()| Ok(self.plan(held, filters, LastValues::New)?));
                 match planned {
-                    Ok(change) => return Some(Step::CarryOut(change)),
+                    Ok(change) => return Some(Step::Answer(change)),
                     Err(refused) => Err(complaint(&refused, &asked)),
                 }
             }
-            Step::CarryOut(change) => {
+            Step::Answer(change) => {
                 let reply = self.subscription(&change.filters).text();
                 self.count_answer(&reply);
+                return Some(Step::CarryOut(change, reply));
+            }
+            Step::CarryOut(change, reply) => {
                 self.carry_out(change, Answer::InLine(reply));
                 Ok(())
             }
@@ -227,7 +230,13 @@ impl Session {
         if Request::claims(topic) || !self.may_publish(&whole) {
             return Err((format!("key will: {}", Refusal::MayNotPublish), vec![]));
         }
-        Ok(Will { topic: whole, kind: Kind::of(topic), payload: payload.to_owned() })
+        Ok(Will { kind: self.kind(topic, &whole), topic: whole, payload: payload.to_owned() })
+    }
+
+    /// The shape of a message (`docs/protocol.md`, clause 6.1). A dashboard that stands at a lamp says `set` to it: only the
+    /// whole topic shows that it is a command.
+    fn kind(&self, relative: &str, whole: &Topic) -> Kind {
+        Kind::of(if self.client.side == Side::Dashboard { whole.as_str() } else { relative })
     }
 
     fn apply(&mut self, configure: Configure, change: Change, will: Option<Will>) {
@@ -335,9 +344,7 @@ impl Session {
         });
         let expires = options.expires.map(|expires| now.steady().after(expires));
         let extras = Extras { expires, passed_on: options.passed_on.into(), trail: None };
-        // A dashboard that stands at a lamp says `set` to it; the whole topic shows that it is a command.
-        let is_dashboard = self.client.side == Side::Dashboard;
-        let kind = Kind::of(if is_dashboard { topic.as_str() } else { &frame.topic });
+        let kind = self.kind(&frame.topic, &topic);
         // Made only where it is needed: most hubs answer at once.
         let asked = id.as_ref().filter(|_| self.hub.confirms());
         let asked = asked.map(|id| refused(String::new(), Some(id.clone())));
@@ -349,7 +356,7 @@ impl Session {
         match (self.publish_and_ask(message, now, asked), id) {
             (Ok((retention, Promise::None)), Some(id)) => {
                 // A dashboard sends commands, and knows that they are not kept.
-                let kept = retention != Retention::Pass || is_dashboard;
+                let kept = retention != Retention::Pass || self.client.side == Side::Dashboard;
                 self.reply(&Reply::PublishOk(Published::plainly(id, kept)));
             }
             (Ok((_, Promise::None)), None) | (Ok((_, Promise::Waits)), _) => {}

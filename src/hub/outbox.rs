@@ -109,7 +109,7 @@ impl Outbox {
             held: None,
         };
         let (network, echo) = (AtomicU64::new(Network::INSIDE.0), AtomicBool::new(false));
-        let (part, inside) = (super::care::Part::default(), Mutex::new(inside));
+        let inside = Mutex::new(inside);
         Arc::new_cyclic(|myself| Self {
             id,
             view,
@@ -117,7 +117,7 @@ impl Outbox {
             network,
             echo,
             unconfirmed: AtomicUsize::new(0),
-            part,
+            part: super::care::Part::default(),
             inside,
             figures,
             budget,
@@ -150,6 +150,7 @@ impl Outbox {
     }
 
     /// Offers a message. Never waits.
+    #[inline]
     pub(super) fn offer(&self, message: &Arc<Publication>) {
         let mut inside = self.lock();
         // Before it is put in: what came last has reached all its readers by now.
@@ -267,8 +268,7 @@ impl Outbox {
         inside.name.as_ref().map_or_else(|| format!("{}-{}", self.user, self.id.0).into(), Arc::clone)
     }
 
-    /// Waits until something is there to be taken, or the queue was given up. May be cancelled and called again at
-    /// any time. One waits at a time.
+    /// Waits until something is there to be taken, or the queue was given up. May be cancelled. One waits at a time.
     pub async fn ready(&self) -> Found {
         let look = |cx: &mut Context<'_>| {
             self.wakes(cx.waker());

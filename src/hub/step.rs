@@ -23,8 +23,10 @@ pub(super) enum Step {
     Edit { asked: Vec<String>, filters: Vec<Filter>, edit: Edit },
     /// There is to be room for it.
     Plan { asked: Vec<String>, held: Vec<Filter>, filters: Vec<Filter> },
-    /// The change is to be answered and carried out.
-    CarryOut(Change),
+    /// There is room for the change, and its answer is to be written.
+    Answer(Change),
+    /// The change is to be carried out, with this answer.
+    CarryOut(Change, String),
     /// The settings are to be read and checked, and there is to be room for the filters.
     Check(Box<Configure>),
     /// The settings are to be taken, and the change is to be carried out.
@@ -38,7 +40,7 @@ impl Step {
     /// The change for which room was made.
     pub(super) fn planned(&self) -> Option<&Change> {
         match self {
-            Self::CarryOut(change) | Self::Apply(_, change, _) => Some(change),
+            Self::Answer(change) | Self::CarryOut(change, _) | Self::Apply(_, change, _) => Some(change),
             Self::Read { .. } | Self::Edit { .. } | Self::Plan { .. } | Self::Check(_) => None,
         }
     }

@@ -3,6 +3,7 @@
 mod answers;
 mod care;
 mod last_values;
+mod pages;
 mod work;
 
 use std::sync::Arc;

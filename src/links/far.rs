@@ -66,7 +66,7 @@ pub(super) trait Far: Send + 'static {
 pub(super) struct Welcomed {
     /// Whether it knows us from before.
     pub(super) resumed: bool,
-    /// Whether it is to be told all last values.
+    /// Whether it needs all last values.
     pub(super) wants_last_values: bool,
 }
 

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// The longest piece of a foreign text that is told back, in characters: a value may be a secret that was put under
-/// the wrong name.
+/// The longest piece of a foreign text that a message repeats, in characters: a value may be a secret under the wrong
+/// name.
 const ECHOED_CHARS: usize = 80;
 
 /// One thing to be put right. Shows as `PLACE: KEY: SENTENCE`.

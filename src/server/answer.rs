@@ -22,7 +22,7 @@ pub(super) fn turned_down(app: &App, status: StatusCode, sentence: &str) -> Resp
     refusal(status, sentence)
 }
 
-/// An answer to whoever was not recognised. The challenge makes browsers send what stands in the URL.
+/// The answer to a client that has not signed in. The challenge makes browsers send the name and password of the URL.
 pub(super) fn not_recognised(stranger: &Stranger) -> Response<Body> {
     const CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"clown-hub\", charset=\"UTF-8\"");
     let (mut response, wait) = match stranger {

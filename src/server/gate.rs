@@ -37,7 +37,7 @@ pub(super) enum Stranger {
 }
 
 impl App {
-    /// Recognises whoever sent these headers: by name and password where they are given, else by the cookie.
+    /// Finds the user of these headers: by name and password if they are there, otherwise by the cookie.
     pub(super) async fn recognise(&self, headers: &HeaderMap, place: &Place) -> Result<SignedIn, Stranger> {
         if headers.contains_key(AUTHORIZATION) {
             let (name, password) = basic(headers).map_err(Stranger::Unnamed)?;
@@ -73,7 +73,7 @@ impl App {
             if let Some(times) = self.counts_refused(&HOSTS, &host) {
                 tracing::warn!(
                     ?host, address = %place.address, %times,
-                    "connection refused: the demo user is for this machine alone; set up accounts in users.file"
+                    "connection refused: the demo user is for this machine only; make accounts in users.file"
                 );
             }
             return Err(
@@ -186,7 +186,7 @@ fn host(headers: &HeaderMap) -> Option<&str> {
     headers.get(HOST)?.to_str().ok()
 }
 
-/// As much of a header as a log or an answer may repeat. Whoever writes it escapes it.
+/// The part of a header that a log or an answer may repeat. The caller escapes it.
 fn text(headers: &HeaderMap, name: HeaderName) -> String {
     let value = headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
     value.unwrap_or_default().chars().take(128).collect()

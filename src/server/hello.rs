@@ -16,7 +16,7 @@ use crate::talk::{Frames, Request};
 /// First lines that are longer, and read on at one time, by users who have signed in with what they begin with.
 const LONG_ONES: usize = 16;
 
-/// What the first line must be, for whoever sent another.
+/// The form of a first line, for the answer to a wrong one.
 const FIRST_LINE: &str =
     "the first line must be [\"clown.talk/-/config/set\", {\"user\": \"…\", \"password\": \"…\"}]";
 
@@ -96,7 +96,7 @@ async fn next_line<S: AsyncRead + AsyncWrite + Unpin + Send>(wire: &mut Lines<S>
     }
 }
 
-/// The sentence goes to whoever wrote the line and nowhere else: it may quote a password.
+/// The sentence goes to the sender of the line only: it may quote a password.
 fn complaint(error: &serde_json::Error) -> Cow<'static, str> {
     let said = error.to_string();
     if said.starts_with("missing field") {

@@ -19,7 +19,8 @@ use crate::shutdown::Stage;
 /// So many connections are taken before all other sockets have their turn.
 const A_TURN: u32 = 8;
 
-/// Takes connections until the stop sign. Whoever finds no place gets `full`, the refusal in the words of the listener.
+/// Accepts connections until the stop sign. A client for which there is no place gets `full`, the refusal in the language of
+/// the listener.
 /// Where the process has no descriptor left, it waits longer each time.
 pub(super) async fn accept(
     app: &App,
@@ -70,7 +71,7 @@ fn is_the_clients(error: &io::Error) -> bool {
 fn log_error(error: &io::Error) {
     static NONE_TAKEN: Seldom = Seldom::new();
     if let Some(times) = NONE_TAKEN.again("") {
-        tracing::error!(%error, %times, "no connection can be taken: raise the limit of open files (ulimit -n)");
+        tracing::error!(%error, %times, "no connection can be accepted: raise the limit of open files (ulimit -n)");
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a request must be before anybody looks at what it asks for.
+//! The form that a request must have before the server looks at what it asks for.
 
 use axum::body::Body;
 use axum::http::header::{

@@ -6,7 +6,9 @@
 //!
 //! The door: [`Store::open`] gives the last values of the file back to the hub, [`Store::stop`] writes the rest.
 
+mod bases;
 mod batch;
+mod bytes;
 mod folder;
 mod head;
 mod leases;
@@ -15,7 +17,10 @@ mod names;
 mod opening;
 mod outage;
 mod pace;
+mod restoring;
+mod rows;
 mod settings;
+mod shape;
 mod tables;
 mod walk;
 mod writer;

@@ -181,7 +181,7 @@ fn requests_that_are_much_work_end_a_turn_and_messages_do_not() {
     let mut frames = crate::talk::Frames::of(&requests);
     assert!(!reader.end_turn());
     for request in 0..3 {
-        for step in ["frame", "read", "edit", "plan"] {
+        for step in ["frame", "read", "edit", "plan", "answer"] {
             assert_eq!(reader.receive_some(&mut frames, 32, NOW), Ok(true), "{step} of {request}");
             assert!(reader.end_turn() && !reader.end_turn(), "{step} of {request} is a turn");
         }
@@ -244,7 +244,7 @@ fn others_are_served_between_the_steps_of_a_request_and_its_frames_keep_their_or
         let heard = heard(&mut other);
         between += usize::from(heard.len() == 1 && heard[0].contains("others"));
     }
-    assert_eq!((turns, between), (5, 5), "the frame, and four steps");
+    assert_eq!((turns, between), (6, 6), "the frame, and five steps");
     assert!(heard(&mut other).concat().contains("done"), "what was said after the request is done after it");
     let answers = heard(&mut asks);
     assert_eq!(answers.len(), 1, "one answer");
@@ -255,7 +255,7 @@ fn others_are_served_between_the_steps_of_a_request_and_its_frames_keep_their_or
 fn who_leaves_between_two_steps_gives_back_the_room_for_its_filters() {
     let hub = hub();
     let filters: Vec<_> = (0..500).map(|n| format!("house/{n}/+/x")).collect();
-    for (what, most) in [("subscription/set", 5), ("config/set", 3)] {
+    for (what, most) in [("subscription/set", 6), ("config/set", 3)] {
         for steps in 1..=most {
             let mut leaves = payer(&hub);
             let text = request(what, &filters);

@@ -64,8 +64,8 @@ fn every_mistake_is_told_with_its_line_and_its_key() {
     let expected = [
         r#"bridges/house.toml:2:11: version: expected one of "5", "3.1.1", found "4""#,
         "bridges/house.toml:3:12: inflight: expected a whole number from 1 to 10000 (messages)",
-        "bridges/house.toml:4:11: ca_file: is for mqtts:// and wss://, and url is neither",
-        "bridges/house.toml:5:16: password_env: is there, and no user; give user, too",
+        "bridges/house.toml:4:11: ca_file: is only for mqtts:// and wss://, but url is neither",
+        "bridges/house.toml:5:16: password_env: needs the key user, too",
         r#"bridges/house.toml:8:13: rule.direction: expected one of "in", "out", "both", found "inwards""#,
         "bridges/house.toml:10:7: rule.qos: expected a whole number from 0 to 2",
         "bridges/house.toml:12:1: rule.direction: is missing: in, out or both, seen from the hub",

@@ -216,7 +216,7 @@ async fn read<S: AsyncRead + AsyncWrite + Unpin + Send>(socket: &mut WebSocket<S
     .await
 }
 
-/// The next number, for whoever listens to them.
+/// The next number, for endpoints that send numbers.
 async fn next(ticks: Option<&mut watch::Receiver<u64>>) -> u64 {
     if let Some(ticks) = ticks
         && ticks.changed().await.is_ok()

@@ -91,7 +91,7 @@ pub(crate) async fn door(
     doors::switching(&accept, false)
 }
 
-/// Whoever the accounts know; in the demo, which is on loopback, anybody: the boards and samples that these endpoints
+/// Every user with an account; in the demo, which is on loopback, everybody: the boards and samples that these endpoints
 /// are for mostly cannot sign in.
 async fn who(
     app: &App,

@@ -2,7 +2,9 @@
 
 use rusqlite::params;
 
-use super::{Checked, Fault, Order, Tables, Writing, sum, text, whole};
+use super::{Checked, Fault, Order, Tables, Writing};
+use crate::store::log::sum;
+use crate::store::rows::{text, whole};
 
 /// A command that holds for a time only; all times in milliseconds, moments since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,10 +18,11 @@ pub(in crate::store) struct Lease<'r> {
 }
 
 impl Lease<'_> {
-    fn sum(&self) -> u32 {
+    /// Of a file with this mark, so that a row of another file is known.
+    fn sum(&self, mark: u64) -> u32 {
         let texts = [self.topic, self.user, self.safe];
         let lengths = texts.map(|text| text.len() as u64);
-        let numbers = [self.time, self.written, self.until, lengths[0], lengths[1], lengths[2]];
+        let numbers = [mark, self.time, self.written, self.until, lengths[0], lengths[1], lengths[2]];
         let numbers = numbers.map(u64::to_le_bytes);
         let [topic, user, safe] = texts.map(str::as_bytes);
         sum(&[numbers.as_flattened(), topic, user, safe])
@@ -41,7 +44,7 @@ impl Tables {
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let Some(id) = whole(row, 0) else { continue };
-            if !take(id, lease(row).map_or(Checked::Damaged, Checked::Good)) {
+            if !take(id, lease(self.mark, row).map_or(Checked::Damaged, Checked::Good)) {
                 break;
             }
         }
@@ -54,7 +57,7 @@ impl Writing<'_> {
     pub(in crate::store) fn put_lease(&self, lease: &Lease<'_>) -> Result<(), Fault> {
         let Lease { topic, user, safe, .. } = *lease;
         let [time, written, until] = [lease.time, lease.written, lease.until].map(u64::cast_signed);
-        let row = params![topic, user, safe, time, written, until, lease.sum()];
+        let row = params![topic, user, safe, time, written, until, lease.sum(self.mark)];
         let sql = "INSERT OR REPLACE INTO lease (topic, user, safe, time, written, until, sum) \
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
         self.run(sql, row)
@@ -69,9 +72,9 @@ impl Writing<'_> {
     }
 }
 
-fn lease<'r>(row: &'r rusqlite::Row<'_>) -> Option<Lease<'r>> {
+fn lease<'r>(mark: u64, row: &'r rusqlite::Row<'_>) -> Option<Lease<'r>> {
     let (topic, user, safe) = (text(row, 1)?, text(row, 2)?, text(row, 3)?);
     let lease =
         Lease { topic, user, safe, time: whole(row, 4)?, written: whole(row, 5)?, until: whole(row, 6)? };
-    (whole(row, 7) == Some(lease.sum().into())).then_some(lease)
+    (whole(row, 7) == Some(lease.sum(mark).into())).then_some(lease)
 }
