@@ -54,9 +54,9 @@ pub(super) struct PubArgs {
     #[arg(long, value_name = "TIME", value_parser = duration, requires = "safe")]
     lease: Option<Duration>,
     /// The payload that the hub sends when the time of --lease is over
-    #[arg(long, value_name = "PAYLOAD", requires = "lease", allow_negative_numbers = true)]
+    #[arg(long, value_name = "JSON", requires = "lease", allow_negative_numbers = true)]
     safe: Option<String>,
-    /// Connect as the node of the base: the hub keeps its readings and shows it as online
+    /// Connect as the node of the base: its readings are kept, and it is shown online
     #[arg(long)]
     node: bool,
     #[command(flatten)]

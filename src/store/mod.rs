@@ -9,6 +9,7 @@
 mod bases;
 mod batch;
 mod bytes;
+mod fault;
 mod folder;
 mod head;
 mod leases;
