@@ -9,8 +9,10 @@
 mod bases;
 mod batch;
 mod bytes;
+mod fault;
 mod folder;
 mod head;
+mod leases;
 pub mod log;
 mod names;
 mod opening;

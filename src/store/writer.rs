@@ -22,7 +22,7 @@ use super::pace::{
 use super::settings::{Durability, Settings};
 use super::tables::{Fault, Life, Tables};
 use super::walk::Walk;
-use crate::hub::{Hub, Tape};
+use crate::hub::{Hub, LeaseChanges, Tape};
 use crate::moment::Moment;
 use crate::seldom::Seldom;
 
@@ -173,13 +173,17 @@ impl Writer {
         let is_due =
             self.batch.is_asked_for() || self.batch.bytes() >= LARGE || (is_time && (!self.batch.is_empty()));
         let is_duty = self.head.is_settling() || self.names.has_orphans();
+        let is_waited_for = self.hub.is_waited_for_leases();
+        let leases =
+            if is_time || is_waited_for { self.hub.lease_changes() } else { LeaseChanges::default() };
         let sync = self.batch.is_asked_for()
+            || is_waited_for
             || self.unsynced.is_some_and(|since| now.duration_since(since) >= self.settings.sync);
         // What is written with it costs nothing. And only who has written is back.
         let is_due = is_due || (sync && !self.batch.is_empty());
         let is_proof = self.outage.is_on() && !self.walk.is_wanted();
-        if is_due || is_duty || sync || is_proof {
-            self.write(now, is_due || is_proof, sync, false);
+        if is_due || is_duty || sync || is_proof || !leases.is_empty() {
+            self.write(now, is_due || is_proof, sync, false, leases);
         }
         if self.tables.is_some() && !self.walk.is_wanted() && self.batch.is_empty() {
             self.outage.ends(now);
@@ -193,8 +197,8 @@ impl Writer {
     }
 
     /// One transaction: what waits, if it is due, and a slice of the other duties.
-    fn write(&mut self, now: Instant, is_due: bool, sync: bool, clean: bool) {
-        let Some(tables) = &mut self.tables else { return };
+    fn write(&mut self, now: Instant, is_due: bool, sync: bool, clean: bool, leases: LeaseChanges) {
+        let Some(tables) = &mut self.tables else { return self.hub.leases_not_written() };
         let time = milliseconds(Moment::now().wall());
         let plan = is_due.then(|| self.batch.plan(self.seq + 1, time, &mut self.names, &mut self.head));
         let orphans: Vec<_> = self.names.orphans(SLICE).collect();
@@ -228,11 +232,13 @@ impl Writer {
             for id in &orphans {
                 writing.forget_topic(*id)?;
             }
+            writing.change_leases(&leases)?;
             life.map_or(Ok(()), |life| writing.live(life))?;
             Ok((settled, shortened))
         });
         match written {
             Ok((settled, shortened)) => {
+                self.hub.leases_written(leases);
                 self.account(now, began, sync, life.is_some());
                 self.names.buried(orphans.len());
                 self.head.settled(settled);
@@ -301,6 +307,7 @@ impl Writer {
     }
 
     fn let_go(&mut self, why: &str) {
+        self.hub.leases_not_written();
         let (messages, least) = self.batch.give_up(&format!("routed, but not on the disk: {why}"));
         self.hub.figures().store_unwritten.add(self.outage.missed(messages));
         if let Some(least) = least {
@@ -414,11 +421,16 @@ impl Writer {
         while self.tables.is_some() && self.walk.is_wanted() && began.elapsed() < LAST_WALK {
             self.walk.go_on(&self.hub, &self.names, &mut self.batch);
             if self.batch.bytes() >= LARGE {
-                self.write(Instant::now(), true, false, false);
+                self.write(Instant::now(), true, false, false, LeaseChanges::default());
             }
         }
+        let mut leases = self.hub.lease_changes();
+        while self.tables.is_some() && !leases.is_empty() {
+            self.write(Instant::now(), false, false, false, leases);
+            leases = self.hub.lease_changes();
+        }
         let is_whole = !self.walk.is_wanted();
-        self.write(Instant::now(), true, true, is_whole);
+        self.write(Instant::now(), true, true, is_whole, leases);
         match self.tables.take().map(Tables::close) {
             Some(Ok(())) if is_whole => tracing::info!("the store is closed: all last values are in it"),
             Some(Ok(())) => {
