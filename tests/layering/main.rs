@@ -80,7 +80,7 @@ const ROOMS: &[Room] = &[
     Room {
         files: &["access/"],
         without: &[],
-        rooms: &["topic", "hub::Rights", "operator", "seldom"],
+        rooms: &["topic", "hub::Rights", "moment", "operator", "seldom"],
         crates: &[
             "argon2",
             "base64",
