@@ -64,6 +64,8 @@ pub struct WebSessionChanges {
     pub kept: Vec<KeptWebSession>,
     /// The digests of those that have ended.
     pub gone: Vec<[u8; 32]>,
+    /// The number of the newest of these changes.
+    pub newest: u64,
 }
 
 impl WebSessionChanges {
@@ -78,6 +80,10 @@ impl WebSessionChanges {
 pub(super) struct Changes {
     /// Whether there is a store that asks.
     is_kept: bool,
+    /// Whether people wait until the store has what they have changed.
+    is_waited_for: bool,
+    /// How many there were.
+    count: u64,
     is_all: bool,
     of: HashSet<Digest>,
     most: usize,
@@ -89,11 +95,21 @@ impl Changes {
     }
 
     /// From now on somebody asks.
-    pub(super) fn begin(&mut self) {
-        self.is_kept = true;
+    pub(super) fn begin(&mut self, is_waited_for: bool) {
+        (self.is_kept, self.is_waited_for) = (true, is_waited_for);
+    }
+
+    /// The number of the newest change.
+    pub(super) fn count(&self) -> u64 {
+        self.count
+    }
+
+    pub(super) fn is_waited_for(&self) -> bool {
+        self.is_waited_for
     }
 
     pub(super) fn note(&mut self, digest: Digest) {
+        self.count += 1;
         if !self.is_kept || self.is_all {
             return;
         }

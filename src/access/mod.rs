@@ -290,6 +290,11 @@ impl Access {
         self.web_sessions.end(token, Instant::now())
     }
 
+    /// Waits until the sessions of browsers are stored as they are now, where the store is to be waited for.
+    pub async fn web_sessions_settled(&self) {
+        self.web_sessions.settled().await;
+    }
+
     /// All sessions of browsers, for the store.
     pub fn web_sessions(&self) -> &Arc<WebSessions> {
         &self.web_sessions

@@ -15,7 +15,8 @@ use std::time::{Duration, SystemTime};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use parking_lot::Mutex;
-use tokio::time::Instant;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::account::User;
@@ -29,6 +30,8 @@ use crate::moment::Moment;
 const TOKEN_CHARACTERS: usize = 43;
 /// How often it is written that a session is used.
 const NOTED_EVERY: Duration = Duration::from_hours(1);
+/// How long a sign-in waits for the disk. After that it is good all the same, as long as the hub runs.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(5);
 
 /// A session that began: what the browser gets. `Debug` does not show the token.
 pub struct WebSession {
@@ -68,6 +71,8 @@ pub struct WebSessions {
     roll: Arc<Roll>,
     terms: Terms,
     book: Mutex<Book>,
+    /// Up to which number changes need not be waited for any more.
+    settled: watch::Sender<u64>,
 }
 
 struct Book {
@@ -130,7 +135,7 @@ impl WebSessions {
         let terms = Terms { most_of_user: terms.most_of_user.max(1), ..terms };
         let book =
             Book { sessions: Bounded::new(most), of_user: HashMap::new(), changes: Changes::new(most) };
-        Arc::new(Self { roll, terms, book: Mutex::new(book) })
+        Arc::new(Self { roll, terms, book: Mutex::new(book), settled: watch::Sender::new(0) })
     }
 
     /// Begins a session, which ends with `who` at the latest. Where the user has too many, the one that was not used for
@@ -269,9 +274,38 @@ impl WebSessions {
 
 /// What the store asks.
 impl WebSessions {
-    /// From now on there is somebody who asks for changes.
-    pub fn keep(&self) {
-        self.book.lock().changes.begin();
+    /// From now on there is somebody who asks for changes. With `is_waited_for`, who signs in or out is answered when the
+    /// change is written.
+    pub fn keep(&self, is_waited_for: bool) {
+        self.book.lock().changes.begin(is_waited_for);
+    }
+
+    /// Waits until all changes are written, if they are to be waited for and can be written.
+    pub(super) async fn settled(&self) {
+        let count = {
+            let book = self.book.lock();
+            if !book.changes.is_waited_for() {
+                return;
+            }
+            book.changes.count()
+        };
+        let mut settled = self.settled.subscribe();
+        let _ = timeout(WRITTEN_WITHIN, settled.wait_for(|until| *until >= count)).await;
+    }
+
+    /// These changes are written.
+    pub fn written(&self, changes: &WebSessionChanges) {
+        self.settled.send_if_modified(|until| {
+            let is_newer = changes.newest > *until;
+            *until = changes.newest.max(*until);
+            is_newer
+        });
+    }
+
+    /// Nothing can be written now, so nobody is to wait for it.
+    pub fn cannot_be_written(&self) {
+        let count = self.book.lock().changes.count();
+        self.settled.send_replace(count);
     }
 
     /// Takes back what was stored. What has expired, and what belongs to an account that is gone or that has another
@@ -319,7 +353,7 @@ impl WebSessions {
         let (now, wall) = (Instant::now(), Moment::now().wall());
         let mut book = self.book.lock();
         let Book { sessions, changes, .. } = &mut *book;
-        let mut found = WebSessionChanges::default();
+        let mut found = WebSessionChanges { newest: changes.count(), ..WebSessionChanges::default() };
         match changes.take() {
             None => {
                 found.is_all = true;
@@ -413,7 +447,7 @@ mod tests {
             let roll = Arc::new(Roll::new(Accounts::parse(accounts, "users.toml").unwrap(), drain.clone()));
             let terms = Terms { lasts: HOUR, stays: MONTH, most, most_of_user };
             let sessions = WebSessions::new(Arc::clone(&roll), terms);
-            sessions.keep();
+            sessions.keep(false);
             Self { roll, drain, sessions }
         }
 
@@ -655,5 +689,31 @@ mod tests {
         assert_eq!(sockets.each_ref().map(CancellationToken::is_cancelled), [true, false, false, false]);
         assert_eq!((room.sessions.revoke_user("jana"), room.sessions.revoke_user("jana")), (2, 0));
         assert_eq!(sockets.each_ref().map(CancellationToken::is_cancelled), [true, true, true, false]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sign_in_that_is_waited_for_is_answered_when_it_is_written_or_cannot_be() {
+        let room = Room::new(10, 10);
+        room.start("jana");
+        room.sessions.settled().await;
+        room.sessions.keep(true);
+        room.start("jana");
+        let mut waits = Box::pin(room.sessions.settled());
+        assert!(futures_util::poll!(&mut waits).is_pending());
+        let changes = room.sessions.changes();
+        assert!(futures_util::poll!(&mut waits).is_pending(), "taken is not written");
+        room.sessions.written(&changes);
+        assert!(futures_util::poll!(&mut waits).is_ready());
+        room.sessions.settled().await;
+        room.start("jana");
+        room.sessions.written(&changes);
+        let mut waits = Box::pin(room.sessions.settled());
+        assert!(futures_util::poll!(&mut waits).is_pending(), "that was written before");
+        room.sessions.cannot_be_written();
+        assert!(futures_util::poll!(&mut waits).is_ready());
+        room.start("jana");
+        let began = Instant::now();
+        room.sessions.settled().await;
+        assert_eq!(began.elapsed(), WRITTEN_WITHIN);
     }
 }

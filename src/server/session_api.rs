@@ -45,7 +45,7 @@ pub(crate) async fn session(
     let mut response = match *request.method() {
         Method::POST => sign_in(&app, &place, request).await,
         Method::GET => who(&app, request.headers()),
-        Method::DELETE => sign_out(&app, request.headers()),
+        Method::DELETE => sign_out(&app, request.headers()).await,
         _ => complaint(StatusCode::METHOD_NOT_ALLOWED, "method", "use POST, GET or DELETE"),
     };
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -72,6 +72,7 @@ async fn sign_in(app: &App, place: &Place, request: Request) -> Response<Body> {
     };
     match app.access.start_web_session(&signed_in, visitor, stay) {
         Ok(session) => {
+            app.access.web_sessions_settled().await;
             let cookie = cookie(&session.token, session.lasts);
             (StatusCode::NO_CONTENT, [(SET_COOKIE, cookie)]).into_response()
         }
@@ -123,9 +124,13 @@ fn who(app: &App, headers: &HeaderMap) -> Response<Body> {
     }
 }
 
-fn sign_out(app: &App, headers: &HeaderMap) -> Response<Body> {
+async fn sign_out(app: &App, headers: &HeaderMap) -> Response<Body> {
+    let mut has_ended = false;
     for token in cookies(headers) {
-        app.access.end_web_session(token);
+        has_ended |= app.access.end_web_session(token);
+    }
+    if has_ended {
+        app.access.web_sessions_settled().await;
     }
     (StatusCode::NO_CONTENT, [(SET_COOKIE, cookie("", Duration::ZERO))]).into_response()
 }

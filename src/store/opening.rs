@@ -10,13 +10,13 @@ use super::head::{Head, Kept, Unsettled, said};
 use super::log::{self, Bases, Rest, milliseconds, moment};
 use super::names::Names;
 use super::tables::{Checked, Fault, Numbers, Order, Tables};
+use super::web_sessions::Stored;
 use crate::hub::{Extras, Hub, Restored, Restoring};
 use crate::moment::Moment;
 use crate::talk::Kind;
 use crate::topic::Topic;
 
 /// An open file, and what is known of it.
-#[derive(Debug)]
 pub(super) struct Opened {
     pub(super) tables: Tables,
     pub(super) id: FileId,
@@ -26,6 +26,8 @@ pub(super) struct Opened {
     pub(super) seq: u64,
     /// Topics whose values are others in memory now than in the file.
     pub(super) changed: Vec<Topic>,
+    /// Sign-ins of pages that come back.
+    pub(super) sessions: Stored,
     /// Whether a damaged file was set aside, so that this one is empty.
     pub(super) was_replaced: bool,
 }
@@ -88,14 +90,20 @@ fn try_to_open(
     let (topics, users, changed) = (Vec::new(), HashMap::new(), Vec::new());
     let mut reading = Reading { hub, now, using, account, topics, users, changed };
     let (names, head, seq) = reading.read(&tables)?;
-    let Reading { account, changed, .. } = reading;
+    let Reading { mut account, changed, .. } = reading;
+    let mut sessions = if using == Use::GiveBack { Stored::read(&tables) } else { Stored::default() };
+    account.damaged += sessions.damaged;
+    account.broken = account.broken.or(sessions.broken.take().map(|fault| fault.to_string()));
     hub.figures().store_damaged.add(account.damaged);
     if let Some(why) = account.broken {
         drop(tables);
         set_aside(folder, hub, &why, account.values, now)?;
         let (tables, id) = open_empty(folder, most_bytes)?;
         let (names, head) = (Names::default(), Head::default());
-        return Ok(Opened { tables, id, names, head, seq: 0, changed: Vec::new(), was_replaced: true });
+        // The new file has no revocations.
+        sessions.revoked = 0;
+        let changed = Vec::new();
+        return Ok(Opened { tables, id, names, head, seq: 0, changed, sessions, was_replaced: true });
     }
     let Account { values, damaged, expired, no_room, .. } = account;
     if damaged > 0 {
@@ -117,7 +125,7 @@ fn try_to_open(
     } else {
         tracing::info!(file = %folder.file().display(), "the store is new");
     }
-    Ok(Opened { tables, id, names, head, seq, changed, was_replaced: false })
+    Ok(Opened { tables, id, names, head, seq, changed, sessions, was_replaced: false })
 }
 
 /// Moves a damaged file away, and tells the operator all of it.

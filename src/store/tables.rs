@@ -1,7 +1,10 @@
-//! The file, in SQL: one method a statement. The only file of the hub that knows `rusqlite`.
+//! The file, in SQL: one method a statement. The only file of the hub that knows `rusqlite`, with those in the folder of its
+//! name.
 //!
 //! What is read is checked by the sum that stands with it, as SQLite has none of its own. A row that is not what was
 //! written comes back as [`Checked::Damaged`]; a page that is not ends the reading with [`Fault::Damaged`].
+
+mod web_sessions;
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
@@ -10,6 +13,8 @@ use std::time::Duration;
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, params};
+
+pub(super) use web_sessions::Revocation;
 
 use super::head::{Kept, Unsettled};
 use super::log::{self, sum};
@@ -21,7 +26,7 @@ pub(super) const FILE_MODE: u32 = 0o600;
 /// One page. Rows of the log are small, and a page is what a write costs at least.
 const PAGE: u64 = 1024;
 /// The versions of the file: what makes each from the one before it.
-const STEPS: &[&str] = &[include_str!("schema/0001.sql")];
+const STEPS: &[&str] = &[include_str!("schema/0001.sql"), include_str!("schema/0002.sql")];
 /// How long somebody else may hold the file, as a backup does.
 const BUSY: Duration = Duration::from_secs(5);
 /// How many complaints of a check are read.
@@ -36,6 +41,9 @@ pub(super) enum Fault {
     /// A newer version of the hub has written it.
     #[error("the file has version {found}, and this hub knows versions up to {known}")]
     Newer { found: u64, known: usize },
+    /// An older version has written it, and it is not for us to change it.
+    #[error("the file has version {found}, and this program reads version {known}")]
+    Older { found: u64, known: usize },
     /// It is a database of another program.
     #[error("the file is a database of another program")]
     Foreign,
@@ -80,7 +88,7 @@ impl Fault {
             Self::Scarce { .. } => "make room, or lower store.keep_free_bytes",
             Self::ReadOnly(_) => "give the hub's user the right to write there",
             Self::Busy(_) => "end that program",
-            Self::Damaged(_) | Self::Newer { .. } | Self::Foreign | Self::Other(_) => {
+            Self::Damaged(_) | Self::Newer { .. } | Self::Older { .. } | Self::Foreign | Self::Other(_) => {
                 "look after the disk, and what stands in the log of the system"
             }
         }
@@ -289,14 +297,6 @@ impl Tables {
         Ok(highest.map_or(0, i64::cast_unsigned))
     }
 
-    /// Bytes of the file that are in use.
-    #[cfg(test)]
-    pub(super) fn bytes(&self) -> Result<u64, Fault> {
-        let sql = "SELECT page_count - freelist_count FROM pragma_page_count, pragma_freelist_count";
-        let pages: i64 = self.connection.query_row(sql, [], |row| row.get(0))?;
-        Ok(pages.cast_unsigned() * PAGE)
-    }
-
     /// Does all that `act` does, or nothing. With `sync` it is on the medium when this returns, and so is everything
     /// before it; else it is with the kernel, which a dying process does not take along.
     pub(super) fn write<T>(
@@ -452,6 +452,15 @@ mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
 
+    impl Tables {
+        /// Bytes of the file that are in use.
+        fn bytes(&self) -> Result<u64, Fault> {
+            let sql = "SELECT page_count - freelist_count FROM pragma_page_count, pragma_freelist_count";
+            let pages: i64 = self.connection.query_row(sql, [], |row| row.get(0))?;
+            Ok(pages.cast_unsigned() * PAGE)
+        }
+    }
+
     fn value(payload: &str) -> Unsettled {
         let kept = Kept { time: 5, user: 1, payload: payload.into(), rest: None };
         Unsettled { seq: 3, value: Some(kept) }
@@ -516,18 +525,18 @@ mod tests {
         let path = dir.path().join("hub.db");
         let mut tables = Tables::open(&path, 1 << 30).unwrap();
         tables.write(true, |writing| writing.settle(1, &value("1"))).unwrap();
-        let steps = [STEPS[0], "CREATE TABLE more (id INTEGER PRIMARY KEY) STRICT"];
+        let steps = [STEPS, &["CREATE TABLE more (id INTEGER PRIMARY KEY) STRICT"]].concat();
         tables.migrate(&steps, &path).unwrap();
         tables.migrate(&steps, &path).unwrap();
         tables.connection.execute("INSERT INTO more VALUES (1)", []).unwrap();
         assert_eq!(all(&tables).len(), 1);
-        let copy = dir.path().join("hub-v1.db");
+        let copy = dir.path().join(format!("hub-v{}.db", STEPS.len()));
         assert_eq!(std::fs::metadata(&copy).unwrap().permissions().mode() & 0o777, FILE_MODE);
         let copy = Tables::open(&copy, 1 << 30).unwrap();
         assert_eq!(all(&copy).len(), 1);
         tables.close().unwrap();
         let refused = Tables::open(&path, 1 << 30).unwrap_err();
-        assert_eq!(refused, Fault::Newer { found: 2, known: 1 });
+        assert_eq!(refused, Fault::Newer { found: STEPS.len() as u64 + 1, known: STEPS.len() });
     }
 
     #[test]
@@ -535,7 +544,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("hub.db");
         let mut tables = Tables::open(&path, 1 << 30).unwrap();
-        assert!(tables.migrate(&[STEPS[0], "CREATE TABLE more (id INTEGER); nonsense"], &path).is_err());
+        let steps = [STEPS, &["CREATE TABLE more (id INTEGER); nonsense"]].concat();
+        assert!(tables.migrate(&steps, &path).is_err());
         drop(tables);
         Tables::open(&path, 1 << 30).unwrap();
     }

@@ -22,6 +22,8 @@ use super::pace::{
 use super::settings::{Durability, Settings};
 use super::tables::{Fault, Life, Tables};
 use super::walk::Walk;
+use super::web_sessions::Sessions;
+use crate::access::WebSessionChanges;
 use crate::hub::{Hub, Tape};
 use crate::moment::Moment;
 use crate::seldom::Seldom;
@@ -43,6 +45,7 @@ pub(super) struct Writer {
     file: Option<FileId>,
     names: Names,
     head: Head,
+    sessions: Sessions,
     seq: u64,
     taken: VecDeque<crate::hub::Taped>,
     batch: Batch,
@@ -57,7 +60,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(hub: Arc<Hub>, tape: Arc<Tape>, settings: Settings) -> Self {
+    pub(super) fn new(hub: Arc<Hub>, tape: Arc<Tape>, settings: Settings, sessions: Sessions) -> Self {
         let now = Instant::now();
         Self {
             hub,
@@ -68,6 +71,7 @@ impl Writer {
             file: None,
             names: Names::default(),
             head: Head::default(),
+            sessions,
             seq: 0,
             taken: VecDeque::new(),
             batch: Batch::default(),
@@ -102,7 +106,8 @@ impl Writer {
     }
 
     fn take_over(&mut self, opened: Opened) {
-        let Opened { tables, id, names, head, seq, changed, was_replaced } = opened;
+        let Opened { tables, id, names, head, seq, changed, sessions, was_replaced } = opened;
+        self.sessions.take_over(sessions);
         (self.tables, self.file, self.names, self.head, self.seq) =
             (Some(tables), Some(id), names, head, seq);
         let now_offline = changed.iter().filter_map(|topic| self.hub.last_value(topic));
@@ -110,6 +115,7 @@ impl Writer {
         if was_replaced {
             self.was_replaced = true;
             self.walk.want(0);
+            self.sessions.all_again();
         }
     }
 
@@ -170,13 +176,14 @@ impl Writer {
             self.head.begin_settling(self.seq);
         }
         let is_time = now.duration_since(self.written) >= self.settings.write;
-        let is_due =
-            self.batch.is_asked_for() || self.batch.bytes() >= LARGE || (is_time && (!self.batch.is_empty()));
+        let is_asked_for = self.batch.is_asked_for() || self.sessions.is_asked_for();
+        let has_news = !self.batch.is_empty() || self.sessions.is_due();
+        let is_due = is_asked_for || self.batch.bytes() >= LARGE || (is_time && has_news);
         let is_duty = self.head.is_settling() || self.names.has_orphans();
-        let sync = self.batch.is_asked_for()
+        let sync = is_asked_for
             || self.unsynced.is_some_and(|since| now.duration_since(since) >= self.settings.sync);
         // What is written with it costs nothing. And only who has written is back.
-        let is_due = is_due || (sync && !self.batch.is_empty());
+        let is_due = is_due || (sync && has_news);
         let is_proof = self.outage.is_on() && !self.walk.is_wanted();
         if is_due || is_duty || sync || is_proof {
             self.write(now, is_due || is_proof, sync, false);
@@ -198,7 +205,8 @@ impl Writer {
         let time = milliseconds(Moment::now().wall());
         let plan = is_due.then(|| self.batch.plan(self.seq + 1, time, &mut self.names, &mut self.head));
         let orphans: Vec<_> = self.names.orphans(SLICE).collect();
-        let head = &self.head;
+        let changes = if is_due { self.sessions.changes() } else { WebSessionChanges::default() };
+        let (head, sessions) = (&self.head, &self.sessions);
         // What writes nothing does not wait for the medium either.
         let is_alone = sync && !is_due;
         let life = (clean || is_alone || self.lived.is_none_or(|lived| now.duration_since(lived) >= LIFE))
@@ -228,12 +236,14 @@ impl Writer {
             for id in &orphans {
                 writing.forget_topic(*id)?;
             }
+            sessions.write(&changes, writing)?;
             life.map_or(Ok(()), |life| writing.live(life))?;
             Ok((settled, shortened))
         });
         match written {
             Ok((settled, shortened)) => {
                 self.account(now, began, sync, life.is_some());
+                self.sessions.written(&changes);
                 self.names.buried(orphans.len());
                 self.head.settled(settled);
                 if let Some(plan) = plan {
@@ -301,6 +311,7 @@ impl Writer {
     }
 
     fn let_go(&mut self, why: &str) {
+        self.sessions.give_up();
         let (messages, least) = self.batch.give_up(&format!("routed, but not on the disk: {why}"));
         self.hub.figures().store_unwritten.add(self.outage.missed(messages));
         if let Some(least) = least {
@@ -329,6 +340,7 @@ impl Writer {
             let taken = Folder::take(&self.settings.directory);
             self.folder = Some(taken.map_err(|closed| Fault::ReadOnly(closed.to_string()))?);
         }
+        self.sessions.all_again();
         let Some(folder) = &self.folder else { return Ok(()) };
         // Somewhat more than what is to be left free: otherwise it would come and go.
         folder.has_free(self.settings.keep_free + self.settings.keep_free / 8)?;
@@ -379,6 +391,8 @@ impl Writer {
             self.tables = None;
             self.outage.begins(now);
             self.try_again(now);
+        } else if let Some(Err(fault)) = self.tables.as_ref().map(|tables| self.sessions.obey(tables)) {
+            self.fail(&fault);
         }
     }
 
