@@ -16,7 +16,7 @@ use crate::moment::Moment;
 use crate::seldom::Seldom;
 use crate::talk::control::{Configure, HubLimits, PublishRefused, RequestError, Welcome, shown};
 use crate::talk::{Frame, Frames, Kind, PublishOptions, Reply, Request};
-use crate::topic::{Filter, TopicError};
+use crate::topic::{Filter, Topic, TopicError};
 
 static RENAMED: Seldom = Seldom::new();
 
@@ -219,7 +219,13 @@ impl Session {
         if Request::claims(topic) || !self.may_publish(&whole) {
             return Err((format!("key will: {}", Refusal::MayNotPublish), vec![]));
         }
-        Ok(Will { topic: whole, kind: Kind::of(topic), payload: payload.to_owned() })
+        Ok(Will { kind: self.kind(topic, &whole), topic: whole, payload: payload.to_owned() })
+    }
+
+    /// The shape of a message (`docs/protocol.md`, clause 6.1). A dashboard that stands at a lamp says `set` to it: only the
+    /// whole topic shows that it is a command.
+    fn kind(&self, relative: &str, whole: &Topic) -> Kind {
+        Kind::of(if self.client.side == Side::Dashboard { whole.as_str() } else { relative })
     }
 
     fn apply(&mut self, configure: Configure, change: Change, will: Option<Will>) {
@@ -326,9 +332,7 @@ impl Session {
         });
         let expires = options.expires.map(|expires| now.steady().after(expires));
         let extras = Extras { expires, passed_on: options.passed_on.into(), trail: None };
-        // A dashboard that stands at a lamp says `set` to it; the whole topic shows that it is a command.
-        let is_dashboard = self.client.side == Side::Dashboard;
-        let kind = Kind::of(if is_dashboard { topic.as_str() } else { &frame.topic });
+        let kind = self.kind(&frame.topic, &topic);
         // Made only where it is needed: most hubs answer at once.
         let asked = id.as_ref().filter(|_| self.hub.confirms());
         let asked = asked.map(|id| refused(String::new(), Some(id.clone())));
@@ -336,7 +340,7 @@ impl Session {
         match (self.publish_and_ask(message, now, asked), id) {
             (Ok((retention, Promise::None)), Some(id)) => {
                 // A dashboard sends commands, and knows that they are not kept.
-                let kept = retention != Retention::Pass || is_dashboard;
+                let kept = retention != Retention::Pass || self.client.side == Side::Dashboard;
                 self.reply(&Reply::PublishOk { id, kept });
             }
             (Ok((_, Promise::None)), None) | (Ok((_, Promise::Waits)), _) => {}

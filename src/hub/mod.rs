@@ -23,6 +23,7 @@ mod last_value;
 mod links;
 mod look_up;
 mod outbox;
+mod pages;
 mod presence;
 mod publication;
 mod queue;
@@ -56,6 +57,8 @@ use generation::Generation;
 use last_value::LastValue;
 pub use links::{LinkFigures, Links};
 pub use outbox::{Outbox, SessionId};
+use pages::OpenPages;
+pub use pages::{NotRead, OPEN_PAGES, Page, PageBounds, Pages};
 use presence::Presence;
 pub use publication::{Extras, Publication, Trail, View};
 pub use queue::Bounds;
@@ -171,6 +174,7 @@ pub struct Hub {
     /// What waits for the store, where there is one.
     tape: OnceLock<Arc<Tape>>,
     next_session: AtomicU64,
+    open_pages: OpenPages,
 }
 
 impl Hub {
@@ -189,6 +193,7 @@ impl Hub {
             links: Links::default(),
             tape: OnceLock::new(),
             next_session: AtomicU64::new(1),
+            open_pages: OpenPages::default(),
         })
     }
 
@@ -259,14 +264,7 @@ impl Hub {
             if message.retention == Retention::Keep {
                 state.last_generation = state.route.generation;
             }
-            let mut routed = 0;
-            for target in state.route.targets.all() {
-                if Some(target.id) != origin || target.wants_echo() {
-                    target.offer(&message);
-                    routed += 1;
-                }
-            }
-            self.figures.routed.add(routed);
+            self.figures.routed.add(deliver(&message, state.route.targets.all(), origin));
             kept.map(|()| promise)
         })
     }
@@ -364,4 +362,16 @@ impl Hub {
         self.figures.retained_bytes.sub((before - index.nodes()) as u64 * LEVEL_COST);
         result
     }
+}
+
+/// Offers a message to all of these but its publisher. Returns to how many.
+fn deliver(message: &Arc<Publication>, targets: &[Arc<Outbox>], origin: Option<SessionId>) -> u64 {
+    let mut routed = 0;
+    for target in targets {
+        if Some(target.id) != origin || target.wants_echo() {
+            target.offer(message);
+            routed += 1;
+        }
+    }
+    routed
 }

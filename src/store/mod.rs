@@ -10,6 +10,7 @@
 mod bases;
 mod batch;
 mod beside;
+mod bytes;
 mod folder;
 mod head;
 pub mod log;
@@ -17,6 +18,8 @@ mod names;
 mod opening;
 mod outage;
 mod pace;
+mod restoring;
+mod rows;
 mod settings;
 mod shape;
 mod tables;

@@ -9,9 +9,11 @@ use super::folder::{FileId, Folder};
 use super::head::{Head, Kept, Unsettled, said};
 use super::log::{self, Bases, Rest, milliseconds, moment};
 use super::names::Names;
+use super::restoring::{self, Back, Found, Given};
 use super::tables::{Checked, Fault, Numbers, Order, Tables};
 use super::web_sessions::Stored;
-use crate::hub::{Extras, Hub, Restored, Restoring};
+use crate::backoff;
+use crate::hub::{Extras, Hub};
 use crate::moment::Moment;
 use crate::talk::Kind;
 use crate::topic::Topic;
@@ -35,11 +37,9 @@ pub(super) struct Opened {
 /// What the reading came to.
 #[derive(Debug, Default)]
 struct Account {
-    values: u64,
     /// Rows that were not what had been written.
     damaged: u64,
     expired: u64,
-    no_room: u64,
     /// Why reading came to an end before the end.
     broken: Option<String>,
 }
@@ -69,7 +69,7 @@ pub(super) fn open(folder: &Folder, hub: &Hub, most_bytes: u64, using: Use) -> R
 /// Opens an empty file in a folder from which the old one was taken away.
 pub(super) fn open_empty(folder: &Folder, most_bytes: u64) -> Result<(Tables, FileId), Fault> {
     let (id, _) = folder.prepare().map_err(|error| unwritable(&error))?;
-    Ok((Tables::open(&folder.file(), most_bytes)?, id))
+    Ok((Tables::open(&folder.file(), most_bytes, mark())?, id))
 }
 
 fn try_to_open(
@@ -81,31 +81,35 @@ fn try_to_open(
 ) -> Result<Opened, Fault> {
     folder.look()?;
     let (id, is_old) = folder.prepare().map_err(|error| unwritable(&error))?;
-    let tables = Tables::open(&folder.file(), most_bytes)?;
+    let tables = Tables::open(&folder.file(), most_bytes, mark())?;
     let was_clean = !is_old || tables.life()?.is_some_and(|life| life.clean);
     let mut account = Account::default();
     if !was_clean && let Err(fault) = tables.check() {
         account.broken = Some(fault.to_string());
     }
-    let (topics, users, changed) = (Vec::new(), HashMap::new(), Vec::new());
-    let mut reading = Reading { hub, now, using, account, topics, users, changed };
-    let (names, head, seq) = reading.read(&tables)?;
-    let Reading { mut account, changed, .. } = reading;
+    let (reading, given) = restoring::give_back(hub, |back| {
+        let (topics, users) = (Vec::new(), HashMap::new());
+        let reading = Reading { hub, now, using, account, topics, next: 0, users, back };
+        reading.read(&tables)
+    })?;
+    let (names, head, seq, mut account) = reading?;
+    let Given { values, no_room, changed } = given;
     let mut sessions = if using == Use::GiveBack { Stored::read(&tables) } else { Stored::default() };
     account.damaged += sessions.damaged;
     account.broken = account.broken.or(sessions.broken.take().map(|fault| fault.to_string()));
     hub.figures().store_damaged.add(account.damaged);
     if let Some(why) = account.broken {
         drop(tables);
-        set_aside(folder, hub, &why, account.values, now)?;
+        set_aside(folder, hub, &why, values, now)?;
         let (tables, id) = open_empty(folder, most_bytes)?;
-        let (names, head) = (Names::default(), Head::default());
+        let (names, mut head) = (Names::default(), Head::default());
+        head.go_on_with(tables.mark(), 1);
         // The new file has no revocations.
         sessions.revoked = 0;
         let changed = Vec::new();
         return Ok(Opened { tables, id, names, head, seq: 0, changed, sessions, was_replaced: true });
     }
-    let Account { values, damaged, expired, no_room, .. } = account;
+    let Account { damaged, expired, .. } = account;
     if damaged > 0 {
         tracing::error!(
             damaged,
@@ -126,6 +130,12 @@ fn try_to_open(
         tracing::info!(file = %folder.file().display(), "the store is new");
     }
     Ok(Opened { tables, id, names, head, seq, changed, sessions, was_replaced: false })
+}
+
+/// A mark for a new file.
+fn mark() -> u64 {
+    // Four bytes of chance are enough to tell the files of one machine apart.
+    (backoff::random() * f64::from(u32::MAX)).to_bits()
 }
 
 /// Moves a damaged file away, and tells the operator all of it.
@@ -180,12 +190,14 @@ struct Reading<'h> {
     account: Account,
     /// By their numbers, with whether they have a value; without a name where that is damaged.
     topics: Vec<(u64, Option<Topic>, bool)>,
+    /// Where the next topic is looked for first, as values come in the order of topics.
+    next: usize,
     users: HashMap<u64, Arc<str>>,
-    changed: Vec<Topic>,
+    back: &'h mut Back,
 }
 
 impl Reading<'_> {
-    fn read(&mut self, tables: &Tables) -> Result<(Names, Head, u64), Fault> {
+    fn read(mut self, tables: &Tables) -> Result<(Names, Head, u64, Account), Fault> {
         self.read_names(tables);
         let (mut head, newest_time) = self.read_log(tables)?;
         let life = tables.life().ok().flatten().unwrap_or_default();
@@ -198,7 +210,7 @@ impl Reading<'_> {
                 said => {
                     older.extend(said.map(|_| topic));
                     let kept = settled.value;
-                    if !kept.is_some_and(|kept| self.give_back(topic, &kept, ended)) {
+                    if !kept.is_some_and(|kept| self.give_back(topic, kept, ended)) {
                         forgotten.push(topic);
                     }
                 }
@@ -212,22 +224,20 @@ impl Reading<'_> {
             head.drop_older(topic);
         }
         for (topic, said) in head.open() {
-            if said.value.as_ref().is_some_and(|kept| !self.give_back(topic, kept, ended)) {
+            if said.value.clone().is_some_and(|kept| !self.give_back(topic, kept, ended)) {
                 forgotten.push(topic);
             }
         }
-        account.values += self.account.values;
         account.damaged += self.account.damaged;
         account.expired += self.account.expired;
-        account.no_room += self.account.no_room;
         self.account = account;
         for topic in forgotten {
             head.forget(topic);
         }
         let names = self.names(tables, &head)?;
         let seq = tables.highest(Numbers::Rows).unwrap_or_default();
-        head.go_on_with(seq + 1);
-        Ok((names, head, seq))
+        head.go_on_with(tables.mark(), seq + 1);
+        Ok((names, head, seq, self.account))
     }
 
     fn read_names(&mut self, tables: &Tables) {
@@ -255,8 +265,11 @@ impl Reading<'_> {
     /// What the log says, and its newest time.
     fn read_log(&mut self, tables: &Tables) -> Result<(Head, u64), Fault> {
         let (mut head, mut newest, mut newer, mut damaged) = (Head::default(), 0, false, 0);
-        let (mut bases, mut first) = (Bases::default(), None);
+        let (mut bases, mut first) = (Bases::starting_at(tables.mark(), 0), None);
+        let mut last = None;
         let mut read = |seq, bytes: &[u8]| match log::read(seq, bytes, &mut bases) {
+            // A page that is in the tree twice.
+            _ if last.replace(seq) >= Some(seq) => damaged += 1,
             Ok(row) => {
                 newest = newest.max(row.time);
                 // A span without its first row is settled, and is about to go.
@@ -297,9 +310,12 @@ impl Reading<'_> {
     }
 
     /// Gives one value back to the hub. Says whether the file is to keep it.
-    fn give_back(&mut self, id: u64, kept: &Kept, ended: SystemTime) -> bool {
-        let place = self.topics.binary_search_by_key(&id, |(id, ..)| *id).ok();
-        let topic = place.and_then(|place| self.topics.get_mut(place));
+    fn give_back(&mut self, id: u64, kept: Kept, ended: SystemTime) -> bool {
+        let is_next = self.topics.get(self.next).is_some_and(|(next, ..)| *next == id);
+        let found =
+            if is_next { Ok(self.next) } else { self.topics.binary_search_by_key(&id, |(id, ..)| *id) };
+        self.next = found.unwrap_or_else(|place| place) + 1;
+        let topic = found.ok().and_then(|place| self.topics.get_mut(place));
         let (Some((_, Some(topic), has_value)), Some(user)) = (topic, self.users.get(&kept.user)) else {
             self.account.damaged += 1;
             return false;
@@ -319,21 +335,12 @@ impl Reading<'_> {
         *has_value = true;
         let topic = topic.clone();
         let expires = expires.map(|expires| self.now.steady().after(Duration::from_millis(expires - wall)));
-        let (kind, extras) = match kept.rest.as_deref().cloned() {
+        let (kind, extras) = match kept.rest.map(|rest| *rest) {
             None => (Kind::Reading, Extras::default()),
             Some(Rest { kind, passed_on, trail, .. }) => (kind, Extras { expires, passed_on, trail }),
         };
         let (time, from) = (moment(kept.time), Arc::clone(user));
-        let restored = Restored { topic: topic.clone(), payload: &kept.payload, kind, time, from, extras };
-        match self.hub.restore(restored, ended) {
-            Restoring::Kept => self.account.values += 1,
-            Restoring::WentOffline => {
-                self.account.values += 1;
-                self.changed.push(topic);
-            }
-            Restoring::NoRoom => self.account.no_room += 1,
-            Restoring::Older => {}
-        }
+        self.back.give(Found { topic, payload: kept.payload, kind, time, from, extras, ended });
         true
     }
 

@@ -79,14 +79,17 @@ impl Sessions {
         Self { held, confirms, seen: None, revoked: 0 }
     }
 
-    /// Gives those of a file back that was opened.
-    pub(super) fn take_over(&mut self, stored: Stored) {
+    /// Gives those of a file back that was opened, or that was set aside and is empty now.
+    pub(super) fn take_over(&mut self, stored: Stored, was_replaced: bool) {
         let all = stored.sessions.len();
         let back = self.held.restore(stored.sessions);
         if all > 0 {
             tracing::info!(back, ended = all - back, "the sign-ins of pages are back");
         }
         (self.seen, self.revoked) = (None, stored.revoked);
+        if was_replaced {
+            self.all_again();
+        }
     }
 
     /// What is in the file is not known.
@@ -104,8 +107,9 @@ impl Sessions {
         self.confirms && self.is_due()
     }
 
-    pub(super) fn changes(&self) -> WebSessionChanges {
-        self.held.changes()
+    /// What is to be written; nothing if it is not its time.
+    pub(super) fn changes(&self, is_due: bool) -> WebSessionChanges {
+        if is_due { self.held.changes() } else { WebSessionChanges::default() }
     }
 
     pub(super) fn write(&self, changes: &WebSessionChanges, writing: &Writing<'_>) -> Result<(), Fault> {

@@ -23,7 +23,6 @@ use super::settings::{Durability, Settings};
 use super::tables::{Fault, Life, Tables};
 use super::walk::Walk;
 use super::web_sessions::Sessions;
-use crate::access::WebSessionChanges;
 use crate::hub::{Hub, Tape};
 use crate::moment::Moment;
 use crate::seldom::Seldom;
@@ -107,7 +106,7 @@ impl Writer {
 
     fn take_over(&mut self, opened: Opened) {
         let Opened { tables, id, names, head, seq, changed, sessions, was_replaced } = opened;
-        self.sessions.take_over(sessions);
+        self.sessions.take_over(sessions, was_replaced);
         (self.tables, self.file, self.names, self.head, self.seq) =
             (Some(tables), Some(id), names, head, seq);
         let now_offline = changed.iter().filter_map(|topic| self.hub.last_value(topic));
@@ -115,7 +114,6 @@ impl Writer {
         if was_replaced {
             self.was_replaced = true;
             self.walk.want(0);
-            self.sessions.all_again();
         }
     }
 
@@ -205,7 +203,7 @@ impl Writer {
         let time = milliseconds(Moment::now().wall());
         let plan = is_due.then(|| self.batch.plan(self.seq + 1, time, &mut self.names, &mut self.head));
         let orphans: Vec<_> = self.names.orphans(SLICE).collect();
-        let changes = if is_due { self.sessions.changes() } else { WebSessionChanges::default() };
+        let changes = self.sessions.changes(is_due);
         let (head, sessions) = (&self.head, &self.sessions);
         // What writes nothing does not wait for the medium either.
         let is_alone = sync && !is_due;
@@ -373,8 +371,9 @@ impl Writer {
     fn begin_anew(&mut self) -> Result<(), Fault> {
         let Some(folder) = &self.folder else { return Ok(()) };
         let (tables, id) = opening::open_empty(folder, self.settings.bytes)?;
-        (self.tables, self.file) = (Some(tables), Some(id));
         (self.names, self.head, self.seq, self.lived) = (Names::default(), Head::default(), 0, None);
+        self.head.go_on_with(tables.mark(), 1);
+        (self.tables, self.file) = (Some(tables), Some(id));
         self.walk.want(0);
         Ok(())
     }
@@ -446,3 +445,6 @@ impl Writer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

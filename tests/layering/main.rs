@@ -49,7 +49,7 @@ const ROOMS: &[Room] = &[
     Room {
         files: &["hub/"],
         without: &[],
-        rooms: &["topic", "talk", "log", "moment", "seldom"],
+        rooms: &["topic", "talk", "log", "moment", "seldom", "backlog"],
         crates: &[
             "serde_json",
             "dashmap",
@@ -97,7 +97,7 @@ const ROOMS: &[Room] = &[
         never: &["std::fs", "std::env", "tokio::net", "axum", "hyper", "tungstenite"],
     },
     Room {
-        files: &["store/tables.rs", "store/tables/"],
+        files: &["store/tables.rs", "store/tables/", "store/rows.rs"],
         without: &[],
         rooms: &["access::KeptWebSession", "access::Visitor", "access::WebSessionChanges"],
         crates: &["rusqlite", "thiserror"],
@@ -105,7 +105,7 @@ const ROOMS: &[Room] = &[
     },
     Room {
         files: &["store/"],
-        without: &["store/tables.rs", "store/tables/"],
+        without: &["store/tables.rs", "store/tables/", "store/rows.rs"],
         rooms: &[
             "access::KeptWebSession",
             "access::WebSessionChanges",
@@ -181,6 +181,13 @@ const ROOMS: &[Room] = &[
         never: &["std::fs", "std::net", "tokio"],
     },
     Room {
+        files: &["backlog.rs", "backlog/"],
+        without: &[],
+        rooms: &["topic"],
+        crates: &["foldhash"],
+        never: SOCKETS_FILES_CLOCKS,
+    },
+    Room {
         files: &["backoff.rs"],
         without: &[],
         rooms: &[],
@@ -243,6 +250,7 @@ const ROOMS: &[Room] = &[
             "talk",
             "topic",
             "connection::Turn",
+            "backlog",
             "backoff",
             "moment",
             "operator",

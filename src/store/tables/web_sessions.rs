@@ -5,7 +5,8 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags, Row, params};
 
 use super::super::log::{milliseconds, moment, sum};
-use super::{BUSY, Checked, Fault, Order, STEPS, Tables, Writing, blob, check_owner, text, whole};
+use super::super::rows::{blob, text, whole};
+use super::{BUSY, Checked, Fault, Order, STEPS, Tables, Writing, check_owner};
 use crate::access::{KeptWebSession, Visitor, WebSessionChanges};
 
 /// Whose sign-ins are to end.
@@ -28,7 +29,10 @@ impl Tables {
         if u64::from(version) < STEPS.len() as u64 {
             return Err(Fault::Older { found: version.into(), known: STEPS.len() });
         }
-        Ok(Self { connection })
+        let mut tables = Self { connection, mark: 0 };
+        let mark = tables.found_mark()?;
+        tables.mark = mark.ok_or_else(|| Fault::Damaged("its mark cannot be read".to_owned()))?;
+        Ok(tables)
     }
 
     /// All sign-ins of pages, by the numbers of their rows.
@@ -46,7 +50,7 @@ impl Tables {
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let Some(id) = whole(row, 0) else { continue };
-            if !take(id, web_session(row).map_or(Checked::Damaged, Checked::Good)) {
+            if !take(id, web_session(self.mark, row).map_or(Checked::Damaged, Checked::Good)) {
                 break;
             }
         }
@@ -63,7 +67,8 @@ impl Tables {
             let Some(id) = whole(row, 0) else { continue };
             let digest = blob(row, 1).and_then(|digest| digest.try_into().ok()).map(Revocation::Session);
             let revocation = digest.or_else(|| text(row, 2).map(|user| Revocation::User(user.into())));
-            let revocation = revocation.filter(|revocation| whole(row, 3) == Some(revocation.sum().into()));
+            let revocation =
+                revocation.filter(|revocation| whole(row, 3) == Some(revocation.sum(self.mark).into()));
             found.push((id, revocation.map_or(Checked::Damaged, Checked::Good)));
         }
         Ok(found)
@@ -107,7 +112,7 @@ impl Writing<'_> {
                     stays,
                     &*visitor.address,
                     &*visitor.browser,
-                    kept_sum(kept)
+                    kept_sum(self.mark, kept)
                 ],
             )?;
         }
@@ -121,8 +126,8 @@ impl Writing<'_> {
             Revocation::User(user) => (None, Some(&**user)),
         };
         let sql = "INSERT INTO revocation (digest, user, sum) VALUES (?1, ?2, ?3)";
-        self.run(sql, params![digest, user, revocation.sum()])?;
-        Ok(self.0.last_insert_rowid().cast_unsigned())
+        self.run(sql, params![digest, user, revocation.sum(self.mark)])?;
+        Ok(self.transaction.last_insert_rowid().cast_unsigned())
     }
 
     /// Forgets what was asked for up to a number.
@@ -132,10 +137,11 @@ impl Writing<'_> {
 }
 
 impl Revocation {
-    fn sum(&self) -> u32 {
+    fn sum(&self, mark: u64) -> u32 {
+        let mark = mark.to_le_bytes();
         match self {
-            Self::Session(digest) => sum(&[b"digest", digest]),
-            Self::User(user) => sum(&[b"user", user.as_bytes()]),
+            Self::Session(digest) => sum(&[b"revoked session", &mark, digest]),
+            Self::User(user) => sum(&[b"revoked user", &mark, user.as_bytes()]),
         }
     }
 }
@@ -144,16 +150,16 @@ fn times(kept: &KeptWebSession) -> [u64; 3] {
     [kept.created, kept.used, kept.until].map(milliseconds)
 }
 
-fn kept_sum(kept: &KeptWebSession) -> u32 {
+fn kept_sum(mark: u64, kept: &KeptWebSession) -> u32 {
     let [created, used, until] = times(kept);
     let Visitor { address, browser } = &kept.visitor;
-    let numbers = [created, used, until, kept.stays.into()].map(u64::to_le_bytes);
+    let numbers = [mark, created, used, until, kept.stays.into()].map(u64::to_le_bytes);
     let lengths = [kept.user.len(), address.len(), browser.len()].map(|length| (length as u64).to_le_bytes());
     let texts = [kept.user.as_bytes(), address.as_bytes(), browser.as_bytes()].concat();
     sum(&[&kept.digest, &kept.account, numbers.as_flattened(), lengths.as_flattened(), &texts])
 }
 
-fn web_session(row: &Row<'_>) -> Option<KeptWebSession> {
+fn web_session(mark: u64, row: &Row<'_>) -> Option<KeptWebSession> {
     let bytes = |at| blob(row, at).and_then(|bytes| bytes.try_into().ok());
     let time = |at| whole(row, at).map(moment);
     let kept = KeptWebSession {
@@ -166,7 +172,7 @@ fn web_session(row: &Row<'_>) -> Option<KeptWebSession> {
         stays: whole(row, 7)? == 1,
         visitor: Visitor { address: text(row, 8)?.into(), browser: text(row, 9)?.into() },
     };
-    (whole(row, 10) == Some(kept_sum(&kept).into())).then_some(kept)
+    (whole(row, 10) == Some(kept_sum(mark, &kept).into())).then_some(kept)
 }
 
 #[cfg(test)]
@@ -204,7 +210,7 @@ mod tests {
     #[test]
     fn sign_ins_come_back_as_they_were_and_a_changed_row_is_known() {
         let dir = tempfile::tempdir().unwrap();
-        let mut tables = Tables::open(&dir.path().join("hub.db"), 1 << 30).unwrap();
+        let mut tables = Tables::open(&dir.path().join("hub.db"), 1 << 30, 7).unwrap();
         let (one, two) = (kept(1, "jana"), kept(2, "emil"));
         let changes = |is_all, kept: &[&KeptWebSession], gone: &[u8]| WebSessionChanges {
             is_all,
@@ -230,7 +236,7 @@ mod tests {
     fn what_a_command_leaves_beside_a_hub_that_runs_is_seen_and_forgotten() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("hub.db");
-        let mut tables = Tables::open(&path, 1 << 30).unwrap();
+        let mut tables = Tables::open(&path, 1 << 30, 7).unwrap();
         write(
             &mut tables,
             &WebSessionChanges { kept: vec![kept(1, "jana")], ..WebSessionChanges::default() },
@@ -260,12 +266,12 @@ mod tests {
     fn a_file_of_the_first_version_gets_the_tables_and_until_then_no_command_touches_it() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("hub.db");
-        let mut first = Tables { connection: Connection::open(&path).unwrap() };
+        let mut first = Tables { connection: Connection::open(&path).unwrap(), mark: 7 };
         first.migrate(&STEPS[..1], &path).unwrap();
         drop(first);
         let refused = Tables::open_beside(&path).unwrap_err();
         assert_eq!(refused, Fault::Older { found: 1, known: STEPS.len() });
-        let mut tables = Tables::open(&path, 1 << 30).unwrap();
+        let mut tables = Tables::open(&path, 1 << 30, 7).unwrap();
         write(
             &mut tables,
             &WebSessionChanges { kept: vec![kept(1, "jana")], ..WebSessionChanges::default() },
