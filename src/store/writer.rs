@@ -23,7 +23,7 @@ use super::settings::{Durability, Settings};
 use super::tables::{Fault, Life, Tables};
 use super::walk::Walk;
 use super::web_sessions::Sessions;
-use crate::hub::{Hub, Tape};
+use crate::hub::{Hub, LeaseChanges, Tape};
 use crate::moment::Moment;
 use crate::seldom::Seldom;
 
@@ -178,13 +178,17 @@ impl Writer {
         let has_news = !self.batch.is_empty() || self.sessions.is_due();
         let is_due = is_asked_for || self.batch.bytes() >= LARGE || (is_time && has_news);
         let is_duty = self.head.is_settling() || self.names.has_orphans();
+        let is_waited_for = self.hub.is_waited_for_leases();
+        let leases =
+            if is_time || is_waited_for { self.hub.lease_changes() } else { LeaseChanges::default() };
         let sync = is_asked_for
+            || is_waited_for
             || self.unsynced.is_some_and(|since| now.duration_since(since) >= self.settings.sync);
         // What is written with it costs nothing. And only who has written is back.
         let is_due = is_due || (sync && has_news);
         let is_proof = self.outage.is_on() && !self.walk.is_wanted();
-        if is_due || is_duty || sync || is_proof {
-            self.write(now, is_due || is_proof, sync, false);
+        if is_due || is_duty || sync || is_proof || !leases.is_empty() {
+            self.write(now, is_due || is_proof, sync, false, leases);
         }
         if self.tables.is_some() && !self.walk.is_wanted() && self.batch.is_empty() {
             self.outage.ends(now);
@@ -198,8 +202,8 @@ impl Writer {
     }
 
     /// One transaction: what waits, if it is due, and a slice of the other duties.
-    fn write(&mut self, now: Instant, is_due: bool, sync: bool, clean: bool) {
-        let Some(tables) = &mut self.tables else { return };
+    fn write(&mut self, now: Instant, is_due: bool, sync: bool, clean: bool, leases: LeaseChanges) {
+        let Some(tables) = &mut self.tables else { return self.hub.leases_not_written() };
         let time = milliseconds(Moment::now().wall());
         let plan = is_due.then(|| self.batch.plan(self.seq + 1, time, &mut self.names, &mut self.head));
         let orphans: Vec<_> = self.names.orphans(SLICE).collect();
@@ -212,15 +216,7 @@ impl Writer {
         let began = Instant::now();
         let written = tables.write(sync, |writing| {
             if let Some(plan) = &plan {
-                for (id, topic) in &plan.new_topics {
-                    writing.add_topic(*id, topic.as_str())?;
-                }
-                for (id, user) in &plan.new_users {
-                    writing.add_user(*id, user)?;
-                }
-                if let Some(row) = &plan.row {
-                    writing.add_row(plan.seq, row)?;
-                }
+                plan.write(writing)?;
             }
             let mut settled = 0;
             for (topic, unsettled) in head.slice(SLICE) {
@@ -235,11 +231,13 @@ impl Writer {
                 writing.forget_topic(*id)?;
             }
             sessions.write(&changes, writing)?;
+            writing.change_leases(&leases)?;
             life.map_or(Ok(()), |life| writing.live(life))?;
             Ok((settled, shortened))
         });
         match written {
             Ok((settled, shortened)) => {
+                self.hub.leases_written(leases);
                 self.account(now, began, sync, life.is_some());
                 self.sessions.written(&changes);
                 self.names.buried(orphans.len());
@@ -271,12 +269,7 @@ impl Writer {
 
     fn has_written(&mut self, plan: Plan) {
         let Plan { seq, row, said, new_topics, new_users, cleared } = plan;
-        for (id, topic) in new_topics {
-            self.names.put_topic(topic, id);
-        }
-        for (id, user) in new_users {
-            self.names.put_user(user, id);
-        }
+        self.names.put_all(new_topics, new_users);
         if let Some(bytes) = row {
             self.head.apply(seq, bytes.len(), said);
             self.seq = seq;
@@ -310,6 +303,7 @@ impl Writer {
 
     fn let_go(&mut self, why: &str) {
         self.sessions.give_up();
+        self.hub.leases_not_written();
         let (messages, least) = self.batch.give_up(&format!("routed, but not on the disk: {why}"));
         self.hub.figures().store_unwritten.add(self.outage.missed(messages));
         if let Some(least) = least {
@@ -426,11 +420,16 @@ impl Writer {
         while self.tables.is_some() && self.walk.is_wanted() && began.elapsed() < LAST_WALK {
             self.walk.go_on(&self.hub, &self.names, &mut self.batch);
             if self.batch.bytes() >= LARGE {
-                self.write(Instant::now(), true, false, false);
+                self.write(Instant::now(), true, false, false, LeaseChanges::default());
             }
         }
+        let mut leases = self.hub.lease_changes();
+        while self.tables.is_some() && !leases.is_empty() {
+            self.write(Instant::now(), false, false, false, leases);
+            leases = self.hub.lease_changes();
+        }
         let is_whole = !self.walk.is_wanted();
-        self.write(Instant::now(), true, true, is_whole);
+        self.write(Instant::now(), true, true, is_whole, leases);
         match self.tables.take().map(Tables::close) {
             Some(Ok(())) if is_whole => tracing::info!("the store is closed: all last values are in it"),
             Some(Ok(())) => {

@@ -97,7 +97,7 @@ const ROOMS: &[Room] = &[
         never: &["std::fs", "std::env", "tokio::net", "axum", "hyper", "tungstenite"],
     },
     Room {
-        files: &["store/tables.rs", "store/tables/", "store/rows.rs"],
+        files: &["store/tables.rs", "store/tables/", "store/rows.rs", "store/fault.rs"],
         without: &[],
         rooms: &["access::KeptWebSession", "access::Visitor", "access::WebSessionChanges"],
         crates: &["rusqlite", "thiserror"],
@@ -105,7 +105,7 @@ const ROOMS: &[Room] = &[
     },
     Room {
         files: &["store/"],
-        without: &["store/tables.rs", "store/tables/", "store/rows.rs"],
+        without: &["store/tables.rs", "store/tables/", "store/rows.rs", "store/fault.rs"],
         rooms: &[
             "access::KeptWebSession",
             "access::WebSessionChanges",

@@ -1,24 +1,14 @@
--- Sign-ins of pages. `digest` is that of the token, which itself is nowhere; `account` is a digest of the account's name and
--- password hash. Times are in milliseconds since 1970; `stays` is 1 if the user asked to stay signed in.
-CREATE TABLE web_session (
-    id INTEGER PRIMARY KEY,
-    digest BLOB NOT NULL UNIQUE,
-    user TEXT NOT NULL,
-    account BLOB NOT NULL,
-    created INTEGER NOT NULL,
-    used INTEGER NOT NULL,
-    until INTEGER NOT NULL,
-    stays INTEGER NOT NULL,
-    address TEXT NOT NULL,
-    browser TEXT NOT NULL,
-    sum INTEGER NOT NULL
-) STRICT;
+-- Version 2: commands that hold for a time only.
 
--- What others than the hub ask for: that a sign-in ends, or all of a user. The hub looks here every second, and at its start
--- before it lets anybody in; it deletes what it has done.
-CREATE TABLE revocation (
+-- The command on `topic` holds until `until`; then `safe` is sent. It was asked for by `user` for `time`. All times are in
+-- milliseconds, moments since 1970. `written` is when the row was written: a clock that is before it has been set back.
+CREATE TABLE lease (
     id INTEGER PRIMARY KEY,
-    digest BLOB,
-    user TEXT,
+    topic TEXT NOT NULL UNIQUE,
+    user TEXT NOT NULL,
+    safe TEXT NOT NULL,
+    time INTEGER NOT NULL,
+    written INTEGER NOT NULL,
+    until INTEGER NOT NULL,
     sum INTEGER NOT NULL
 ) STRICT;
