@@ -86,6 +86,8 @@ pub(super) struct Changes {
     count: u64,
     is_all: bool,
     of: HashSet<Digest>,
+    /// How often somebody has ended one of them.
+    ends: u64,
     most: usize,
 }
 
@@ -97,6 +99,11 @@ impl Changes {
     /// From now on somebody asks.
     pub(super) fn begin(&mut self, is_waited_for: bool) {
         (self.is_kept, self.is_waited_for) = (true, is_waited_for);
+    }
+
+    /// Whether there is a store that asks.
+    pub(super) fn is_kept(&self) -> bool {
+        self.is_kept
     }
 
     /// The number of the newest change.
@@ -120,6 +127,17 @@ impl Changes {
         }
     }
 
+    /// Somebody has ended this one. That is not to be undone if the hub is killed, so it is written soon.
+    pub(super) fn note_end(&mut self, digest: Digest) {
+        self.ends += u64::from(self.is_kept);
+        self.note(digest);
+    }
+
+    /// Whether there is an end among them.
+    pub(super) fn has_ends(&self) -> bool {
+        self.ends > 0
+    }
+
     /// The file may have anything, or nothing.
     pub(super) fn note_all(&mut self) {
         self.is_all = true;
@@ -132,6 +150,7 @@ impl Changes {
 
     /// The digests, or nothing where it is all of them.
     pub(super) fn take(&mut self) -> Option<HashSet<Digest>> {
+        self.ends = 0;
         let of = std::mem::take(&mut self.of);
         if std::mem::take(&mut self.is_all) { None } else { Some(of) }
     }

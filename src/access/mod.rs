@@ -295,6 +295,11 @@ impl Access {
         self.web_sessions.settled().await;
     }
 
+    /// As [`web_sessions_settled`](Self::web_sessions_settled), where some have ended: that is always waited for.
+    pub async fn web_session_ends_settled(&self) {
+        self.web_sessions.ends_settled().await;
+    }
+
     /// All sessions of browsers, for the store.
     pub fn web_sessions(&self) -> &Arc<WebSessions> {
         &self.web_sessions

@@ -4,7 +4,8 @@
 //! memory or file nor the time of a look-up gives one away. A session that leaves the map, for whatever reason, has ended:
 //! what was opened by it sees `ended` and closes.
 //!
-//! The map is the truth, and the file of the store a copy of it that is a little behind.
+//! The map is the truth, and the file of the store a copy of it that is a little behind. In the map sessions end by a steady
+//! clock; the clock on the wall, which somebody may set, is only asked what to write, and what to make of what was written.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -16,22 +17,22 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use parking_lot::Mutex;
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::account::User;
 use super::bounded::{Bounded, Expires, lowest};
-use super::kept::{Changes, KeptWebSession, Visitor, WebSessionChanges};
+use super::kept::{Changes, KeptWebSession, Visitor};
 use super::keyed::{self, Digest, NoRandomness, Purpose, lasting_digest};
 use super::roll::{Roll, SignedIn};
 use crate::moment::Moment;
+
+mod stored;
 
 /// 32 bytes in base64url.
 const TOKEN_CHARACTERS: usize = 43;
 /// How often it is written that a session is used.
 const NOTED_EVERY: Duration = Duration::from_hours(1);
-/// How long a sign-in waits for the disk. After that it is good all the same, as long as the hub runs.
-const WRITTEN_WITHIN: Duration = Duration::from_secs(5);
 
 /// A session that began: what the browser gets. `Debug` does not show the token.
 pub struct WebSession {
@@ -78,7 +79,20 @@ pub struct WebSessions {
 struct Book {
     sessions: Bounded<Digest, Held>,
     of_user: HashMap<Arc<str>, usize>,
+    /// Stored ones that are over by the clock on the wall, and were not yet when the hub ended. If that clock is wrong, they
+    /// are not over. At most as many as sessions.
+    asleep: Vec<KeptWebSession>,
+    /// How often a session was used.
+    uses: i64,
     changes: Changes,
+}
+
+impl Book {
+    /// The number of a use that is the newest.
+    fn next_use(&mut self) -> i64 {
+        self.uses += 1;
+        self.uses
+    }
 }
 
 /// A session in the map. Dropping it ends it.
@@ -88,6 +102,8 @@ struct Held {
     account: Digest,
     created: SystemTime,
     used: SystemTime,
+    /// The number of its last use: the clock may have been set since.
+    last_use: i64,
     until: Instant,
     stays: bool,
     visitor: Visitor,
@@ -133,8 +149,13 @@ impl WebSessions {
     pub(super) fn new(roll: Arc<Roll>, terms: Terms) -> Arc<Self> {
         let most = terms.most.max(1);
         let terms = Terms { most_of_user: terms.most_of_user.max(1), ..terms };
-        let book =
-            Book { sessions: Bounded::new(most), of_user: HashMap::new(), changes: Changes::new(most) };
+        let book = Book {
+            sessions: Bounded::new(most),
+            of_user: HashMap::new(),
+            asleep: Vec::new(),
+            uses: 0,
+            changes: Changes::new(most),
+        };
         Arc::new(Self { roll, terms, book: Mutex::new(book), settled: watch::Sender::new(0) })
     }
 
@@ -155,12 +176,13 @@ impl WebSessions {
         let account = entries.find(&who.user.name).map(|(account, _)| account.fingerprint());
         let digest = digest(&token);
         let wall = Moment::now().wall();
-        let held = Held {
+        let mut held = Held {
             digest,
             user: who.user.clone(),
             account: account.unwrap_or(digest),
             created: wall,
             used: wall,
+            last_use: 0,
             until: now + lasts,
             stays,
             visitor,
@@ -169,6 +191,7 @@ impl WebSessions {
         };
         let _ended = {
             let mut book = self.book.lock();
+            held.last_use = book.next_use();
             book.changes.note(digest);
             self.put(&mut book, held, now)
         };
@@ -183,9 +206,10 @@ impl WebSessions {
         let digest = digest(token);
         let _over = {
             let mut book = self.book.lock();
+            let last_use = book.next_use();
             let Book { sessions, changes, .. } = &mut *book;
             if let Some(held) = sessions.get_mut(&digest, now) {
-                held.used = Moment::now().wall();
+                (held.used, held.last_use) = (Moment::now().wall(), last_use);
                 let lasts = held.stays.then_some(self.terms.stays);
                 held.until = lasts.map_or(held.until, |lasts| now + lasts);
                 if now.duration_since(held.noted) >= NOTED_EVERY {
@@ -203,8 +227,7 @@ impl WebSessions {
 
     /// Ends a session; whether there was one that was not over.
     pub(super) fn end(&self, token: &str, now: Instant) -> bool {
-        let digest = digest(token);
-        self.take_out(|sessions| sessions.remove(&digest).into_iter().collect(), now) > 0
+        self.take_out(Chosen::One(digest(token)), now) > 0
     }
 
     /// Ends what is over. Returns when the next session expires.
@@ -227,7 +250,7 @@ impl WebSessions {
         let (digest, user) = (held.digest, Arc::clone(&held.user.name));
         let mut left = Vec::new();
         if book.of_user.get(&user).is_some_and(|count| *count >= self.terms.most_of_user) {
-            let oldest = book.sessions.lowest(|other| (other.user.name == user).then_some(other.used));
+            let oldest = book.sessions.lowest(|other| (other.user.name == user).then_some(other.last_use));
             left.extend(oldest.and_then(|oldest| book.sessions.remove(&oldest)));
         }
         let Book { sessions, of_user, .. } = &mut *book;
@@ -249,7 +272,10 @@ impl WebSessions {
                 book.sessions.put_back(held.digest, held);
                 continue;
             }
-            book.changes.note(held.digest);
+            match why {
+                Leaving::IsOver(_) => book.changes.note(held.digest),
+                Leaving::Ended => book.changes.note_end(held.digest),
+            }
             if let Some(count) = book.of_user.get_mut(&held.user.name) {
                 *count -= 1;
                 if *count == 0 {
@@ -261,130 +287,21 @@ impl WebSessions {
         ended
     }
 
-    /// Ends those that are taken out, and says how many of them were not over.
-    fn take_out(&self, take: impl FnOnce(&mut Bounded<Digest, Held>) -> Vec<Held>, now: Instant) -> usize {
+    /// Ends those that are chosen, also where they sleep, and says how many of them were not over.
+    fn take_out(&self, chosen: Chosen<'_>, now: Instant) -> usize {
         let ended = {
             let mut book = self.book.lock();
-            let taken = take(&mut book.sessions);
+            let Book { sessions, asleep, changes, .. } = &mut *book;
+            for kept in asleep.extract_if(.., |kept| chosen.is_kept(kept)) {
+                changes.note_end(Digest::of_bytes(kept.digest));
+            }
+            let taken = match chosen {
+                Chosen::One(digest) => sessions.remove(&digest).into_iter().collect(),
+                Chosen::OfUser(name) => sessions.take_where(|held| &*held.user.name == name),
+            };
             self.left(&mut book, taken, Leaving::Ended)
         };
         ended.iter().filter(|held| !held.is_over(now)).count()
-    }
-}
-
-/// What the store asks.
-impl WebSessions {
-    /// From now on there is somebody who asks for changes. With `is_waited_for`, who signs in or out is answered when the
-    /// change is written.
-    pub fn keep(&self, is_waited_for: bool) {
-        self.book.lock().changes.begin(is_waited_for);
-    }
-
-    /// Waits until all changes are written, if they are to be waited for and can be written.
-    pub(super) async fn settled(&self) {
-        let count = {
-            let book = self.book.lock();
-            if !book.changes.is_waited_for() {
-                return;
-            }
-            book.changes.count()
-        };
-        let mut settled = self.settled.subscribe();
-        let _ = timeout(WRITTEN_WITHIN, settled.wait_for(|until| *until >= count)).await;
-    }
-
-    /// These changes are written.
-    pub fn written(&self, changes: &WebSessionChanges) {
-        self.settled.send_if_modified(|until| {
-            let is_newer = changes.newest > *until;
-            *until = changes.newest.max(*until);
-            is_newer
-        });
-    }
-
-    /// Nothing can be written now, so nobody is to wait for it.
-    pub fn cannot_be_written(&self) {
-        let count = self.book.lock().changes.count();
-        self.settled.send_replace(count);
-    }
-
-    /// Takes back what was stored. What has expired, and what belongs to an account that is gone or that has another
-    /// password, does not come back. Returns how many did.
-    pub fn restore(&self, stored: Vec<KeptWebSession>) -> usize {
-        let (now, wall, entries) = (Instant::now(), Moment::now().wall(), self.roll.now());
-        let mut stored = stored;
-        // Where there are too many, those that were used last stay.
-        stored.sort_by_key(|kept| kept.used);
-        let mut count = 0;
-        for kept in stored {
-            let digest = Digest::of_bytes(kept.digest);
-            let account = entries.find(&kept.user);
-            let account =
-                account.filter(|(account, _)| account.fingerprint().is(&Digest::of_bytes(kept.account)));
-            let left = kept.until.duration_since(wall).unwrap_or_default().min(self.lasts(kept.stays));
-            let (Some((account, signed_in)), false) = (account, left.is_zero()) else {
-                self.book.lock().changes.note(digest);
-                continue;
-            };
-            let KeptWebSession { created, used, stays, visitor, .. } = kept;
-            let (account, until, ended) = (account.fingerprint(), now + left, signed_in.ended.child_token());
-            let user = signed_in.user;
-            let held =
-                Held { digest, user, account, created, used, until, stays, visitor, noted: now, ended };
-            let _ended = {
-                let mut book = self.book.lock();
-                if book.sessions.has(&digest) {
-                    continue;
-                }
-                count += 1;
-                self.put(&mut book, held, now)
-            };
-        }
-        count
-    }
-
-    /// Whether there is something to write.
-    pub fn has_changes(&self) -> bool {
-        !self.book.lock().changes.is_empty()
-    }
-
-    /// What is to be written. If that fails, [`all_again`](Self::all_again) has to be told.
-    pub fn changes(&self) -> WebSessionChanges {
-        let (now, wall) = (Instant::now(), Moment::now().wall());
-        let mut book = self.book.lock();
-        let Book { sessions, changes, .. } = &mut *book;
-        let mut found = WebSessionChanges { newest: changes.count(), ..WebSessionChanges::default() };
-        match changes.take() {
-            None => {
-                found.is_all = true;
-                found.kept = sessions.values().map(|held| held.kept(now, wall)).collect();
-            }
-            Some(digests) => {
-                for digest in digests {
-                    match sessions.peek(&digest) {
-                        Some(held) => found.kept.push(held.kept(now, wall)),
-                        None => found.gone.push(digest.bytes()),
-                    }
-                }
-            }
-        }
-        found
-    }
-
-    /// Nobody knows what is in the file: everything is to be written.
-    pub fn all_again(&self) {
-        self.book.lock().changes.note_all();
-    }
-
-    /// Ends the session of this digest.
-    pub fn revoke(&self, digest: [u8; 32]) -> usize {
-        let digest = Digest::of_bytes(digest);
-        self.take_out(|sessions| sessions.remove(&digest).into_iter().collect(), Instant::now())
-    }
-
-    /// Ends all sessions of a user.
-    pub fn revoke_user(&self, name: &str) -> usize {
-        self.take_out(|sessions| sessions.take_where(|held| &*held.user.name == name), Instant::now())
     }
 }
 
@@ -403,6 +320,22 @@ enum Leaving {
     Ended,
 }
 
+/// Which sessions.
+#[derive(Clone, Copy)]
+enum Chosen<'c> {
+    One(Digest),
+    OfUser(&'c str),
+}
+
+impl Chosen<'_> {
+    fn is_kept(self, kept: &KeptWebSession) -> bool {
+        match self {
+            Self::One(digest) => digest.bytes() == kept.digest,
+            Self::OfUser(name) => &*kept.user == name,
+        }
+    }
+}
+
 fn digest(token: &str) -> Digest {
     lasting_digest(Purpose::WebSession, &[token.as_bytes()])
 }
@@ -411,13 +344,15 @@ fn oldest_of_who_has_most(
     sessions: &HashMap<Digest, Held>,
     of_user: &HashMap<Arc<str>, usize>,
 ) -> Option<Digest> {
-    lowest(sessions, |held| Some((Reverse(of_user.get(&held.user.name).copied()), held.used)))
+    lowest(sessions, |held| Some((Reverse(of_user.get(&held.user.name).copied()), held.last_use)))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::kept::WebSessionChanges;
     use super::super::password::cheap_hash;
     use super::super::users::Accounts;
+    use super::stored::WRITTEN_WITHIN;
     use super::*;
 
     const HOUR: Duration = Duration::from_hours(1);
@@ -429,6 +364,12 @@ mod tests {
         format!("[[user]]\nname = \"{name}\"\npassword = \"{hash}\"\n")
     }
 
+    /// Jana and Emil, with hashes that are others each time.
+    fn both() -> String {
+        let hash = cheap_hash("right");
+        ["jana", "emil"].map(|name| user(name, &hash)).concat()
+    }
+
     /// A hub with these accounts, which is a new process each time.
     struct Room {
         roll: Arc<Roll>,
@@ -438,8 +379,7 @@ mod tests {
 
     impl Room {
         fn new(most: usize, most_of_user: usize) -> Self {
-            let hash = cheap_hash("right");
-            Self::with(&["jana", "emil"].map(|name| user(name, &hash)).concat(), most, most_of_user)
+            Self::with(&both(), most, most_of_user)
         }
 
         fn with(accounts: &str, most: usize, most_of_user: usize) -> Self {
@@ -470,6 +410,16 @@ mod tests {
 
         fn len(&self) -> usize {
             self.sessions.book.lock().sessions.len()
+        }
+
+        fn restore(&self, stored: &[KeptWebSession]) -> usize {
+            let now = Moment::now();
+            self.sessions.restore(stored.to_vec(), now.wall(), now)
+        }
+
+        fn all(&self) -> WebSessionChanges {
+            self.sessions.all_again();
+            self.sessions.changes()
         }
 
         /// What a store has written that has asked for all changes since the start.
@@ -599,11 +549,11 @@ mod tests {
         let shown = format!("{stored:?} {:?}", before.sessions);
         assert!(!tokens.iter().any(|token| shown.contains(token)) && !shown.contains("argon2"), "{shown}");
         let room = Room::with(&(user("same", &same) + &user("changed", &same)), 9, 9);
-        assert_eq!(room.sessions.restore(stored.clone()), 1);
+        assert_eq!(room.restore(&stored), 1);
         assert_eq!(tokens.each_ref().map(|token| room.find(token).is_some()), [true, false, false]);
         assert_eq!(&*room.find(&tokens[0]).unwrap().user.name, "same");
         assert_eq!(room.sessions.changes().gone.len(), 2, "they go from the file, too");
-        assert_eq!(room.sessions.restore(stored), 0, "the one in memory is newer");
+        assert_eq!(room.restore(&stored), 0, "the one in memory is newer");
     }
 
     #[tokio::test(start_paused = true)]
@@ -616,7 +566,7 @@ mod tests {
                 sessions: WebSessions::new(Arc::clone(&room.roll), room.sessions.terms),
                 ..Room::new(1, 1)
             };
-            let count = room.sessions.restore(vec![KeptWebSession { until, ..kept.clone() }]);
+            let count = room.restore(&[KeptWebSession { until, ..kept.clone() }]);
             (room, count)
         };
         let wall = Moment::now().wall();
@@ -629,6 +579,84 @@ mod tests {
             tokio::time::advance(lasts / 10).await;
             assert!(room.find(&token).is_none());
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_is_wrong_for_a_while_ends_no_session() {
+        let accounts = both();
+        let before = Room::with(&accounts, 10, 10);
+        let tokens = [before.start_as("jana", true), before.start_as("jana", true), before.start("emil")];
+        let stored = before.stored();
+        let now = Moment::now();
+        // The hub ended now, and the next one starts where it is a year later.
+        let wrong = now.with_wall(now.wall() + 12 * MONTH);
+        let room = Room::with(&accounts, 10, 10);
+        assert_eq!(room.sessions.restore(stored.clone(), now.wall(), wrong), 0);
+        assert!(tokens.iter().all(|token| room.find(token).is_none()), "they may be over");
+        assert!(!room.sessions.has_changes(), "but they stay in the file");
+        assert!(room.all().kept == stored, "also if it is written anew");
+        room.sessions.end(&tokens[0], Instant::now());
+        room.sessions.revoke_user("emil");
+        assert_eq!(room.sessions.changes().gone.len(), 2);
+        room.sessions.wall_was_set(wrong.with_wall(wrong.wall() + DAY));
+        assert!(room.find(&tokens[1]).is_none());
+        room.sessions.wall_was_set(now);
+        let found = tokens.each_ref().map(|token| room.find(token).is_some());
+        assert_eq!(found, [false, true, false], "what somebody has ended meanwhile has ended");
+        assert_eq!(room.stored().len(), 1, "and the rest is written with its right end");
+
+        let late = Room::with(&accounts, 10, 10);
+        assert_eq!(late.sessions.restore(stored, now.wall() + 2 * MONTH, wrong), 0);
+        assert_eq!(late.sessions.changes().gone.len(), 3, "a hub has lived when they were over");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_may_be_over_has_a_bound() {
+        let accounts = both();
+        let before = Room::with(&accounts, 10, 10);
+        (0..10).for_each(|_| drop(before.start("jana")));
+        let (room, now) = (Room::with(&accounts, 3, 3), Moment::now());
+        let wrong = now.with_wall(now.wall() + MONTH);
+        assert_eq!(room.sessions.restore(before.stored(), now.wall(), wrong), 0);
+        let changes = room.sessions.changes();
+        assert_eq!((changes.is_all, changes.kept.len()), (true, 3));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_was_set_back_does_not_make_new_sessions_give_way_to_old_ones() {
+        let accounts = both();
+        let before = Room::with(&accounts, 10, 10);
+        let old = [before.start("jana"), before.start("jana")];
+        let mut stored = before.stored();
+        // Of those the clock, which was wrong then, says other things than their order in the file.
+        for (kept, years) in stored.iter_mut().zip([20, 10]) {
+            kept.used += 12 * years * MONTH;
+            kept.created = kept.used;
+        }
+        let room = Room::with(&accounts, 10, 2);
+        assert_eq!(room.restore(&stored), 2);
+        let new = room.start("jana");
+        assert_eq!(old.each_ref().map(|token| room.find(token).is_some()), [false, true]);
+        let newer = room.start("jana");
+        room.start("jana");
+        assert!(room.find(&new).is_none() && room.find(&newer).is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_signs_out_is_answered_when_that_is_written_and_who_signs_in_need_not_wait() {
+        let room = Room::new(10, 10);
+        let token = room.start("jana");
+        room.sessions.settled().await;
+        room.stored();
+        assert!(!room.sessions.has_ends());
+        room.sessions.end(&token, Instant::now());
+        assert!(room.sessions.has_ends(), "it is written soon");
+        let mut waits = Box::pin(room.sessions.ends_settled());
+        assert!(futures_util::poll!(&mut waits).is_pending());
+        room.sessions.written(&room.sessions.changes());
+        assert!(futures_util::poll!(&mut waits).is_ready() && !room.sessions.has_ends());
+        let nobody = WebSessions::new(Arc::clone(&room.roll), room.sessions.terms);
+        nobody.ends_settled().await;
     }
 
     #[tokio::test(start_paused = true)]

@@ -71,9 +71,11 @@ fn open(config: &ConfigArgs) -> anyhow::Result<Beside> {
 
 fn list(config: &ConfigArgs) -> anyhow::Result<()> {
     let beside = open(config)?;
-    let mut sessions = beside.web_sessions().map_err(OperatorError::new)?;
+    let (mut sessions, now) = (beside.web_sessions().map_err(OperatorError::new)?, SystemTime::now());
+    // Some that are over stay in the file for a while.
+    sessions.retain(|kept| kept.until > now);
     sessions.sort_by(|one, other| (&one.user, other.used).cmp(&(&other.user, one.used)));
-    output::print(&table(&sessions, SystemTime::now()))
+    output::print(&table(&sessions, now))
 }
 
 fn revoke(args: &RevokeArgs) -> anyhow::Result<()> {

@@ -130,7 +130,7 @@ async fn sign_out(app: &App, headers: &HeaderMap) -> Response<Body> {
         has_ended |= app.access.end_web_session(token);
     }
     if has_ended {
-        app.access.web_sessions_settled().await;
+        app.access.web_session_ends_settled().await;
     }
     (StatusCode::NO_CONTENT, [(SET_COOKIE, cookie("", Duration::ZERO))]).into_response()
 }

@@ -9,6 +9,11 @@ use super::tables::{Fault, Revocation, Tables};
 use super::web_sessions::Stored;
 use crate::access::KeptWebSession;
 
+/// Revocations that wait for a hub.
+const MOST_REVOCATIONS: usize = 10_000;
+/// Bytes of the name of a user in one. No account has a longer name.
+const MOST_NAME: usize = 64;
+
 /// The file of a hub, for commands.
 pub struct Beside {
     tables: Tables,
@@ -45,10 +50,22 @@ impl Beside {
 
     /// Asks the hub to end all sign-ins of a user, also those that are not in the file yet.
     pub fn revoke_user(&mut self, user: &str) -> Result<Asked, Refused> {
+        if user.len() > MOST_NAME {
+            let bytes = user.len();
+            let why = format!("no account has a name of {bytes} bytes, the limit is {MOST_NAME}");
+            return Err(Refused(why));
+        }
         self.ask([Revocation::User(user.into())].into_iter())
     }
 
-    fn ask(&mut self, revocations: impl Iterator<Item = Revocation>) -> Result<Asked, Refused> {
+    fn ask(&mut self, revocations: impl ExactSizeIterator<Item = Revocation>) -> Result<Asked, Refused> {
+        let waiting = self.tables.revocations().map_err(|fault| refused(&self.path, &fault))?.len();
+        if waiting + revocations.len() > MOST_REVOCATIONS {
+            return Err(Refused(format!(
+                "{waiting} revocations wait in the store for a hub, the limit is {MOST_REVOCATIONS}; start the hub, which ends \
+                 those sign-ins, and revoke again"
+            )));
+        }
         let written = self.tables.write(true, |writing| {
             let mut newest = 0;
             for revocation in revocations {
@@ -73,9 +90,32 @@ fn refused(path: &Path, fault: &Fault) -> Refused {
         Fault::Foreign => "name the folder of the hub: --set store.directory=FOLDER",
         Fault::Damaged(_) => "the hub looks after it at its next start",
         Fault::Busy(_) => "try again",
-        Fault::Full | Fault::Scarce { .. } | Fault::ReadOnly(_) | Fault::Other(_) => {
+        Fault::Full | Fault::Scarce { .. } => fault.advice(),
+        Fault::ReadOnly(_) | Fault::Other(_) => {
             "is this the hub's folder (--set store.directory=FOLDER), and is this the hub's user?"
         }
     };
     Refused(format!("the store {} cannot be used: {fault}; {advice}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn revocations_that_no_hub_reads_have_a_bound_and_the_operator_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut tables = Tables::open(&dir.path().join(folder::NAME), 1 << 30, 7).unwrap();
+        let user = Revocation::User("jana".into());
+        let fill = |writing: &super::super::tables::Writing<'_>| {
+            (1..MOST_REVOCATIONS).try_for_each(|_| writing.revoke(&user).map(drop))
+        };
+        tables.write(false, fill).unwrap();
+        let mut beside = Beside::open(dir.path()).unwrap();
+        let asked = beside.revoke_user("jana").unwrap();
+        let refused = beside.revoke_user("jana").unwrap_err().to_string();
+        assert!(refused.starts_with("10000 revocations wait in the store for a hub"), "{refused}");
+        tables.write(false, |writing| writing.forget_revocations(asked.0)).unwrap();
+        beside.revoke_user("jana").unwrap();
+    }
 }

@@ -173,7 +173,7 @@ impl Writer {
         if self.head.gathered() > LOG_BYTES {
             self.head.begin_settling(self.seq);
         }
-        let is_time = now.duration_since(self.written) >= self.settings.write;
+        let is_time = now.duration_since(self.written) >= self.settings.write || self.sessions.has_ends();
         let is_asked_for = self.batch.is_asked_for() || self.sessions.is_asked_for();
         let has_news = !self.batch.is_empty() || self.sessions.is_due();
         let is_due = is_asked_for || self.batch.bytes() >= LARGE || (is_time && has_news);
@@ -207,8 +207,7 @@ impl Writer {
         let time = milliseconds(Moment::now().wall());
         let plan = is_due.then(|| self.batch.plan(self.seq + 1, time, &mut self.names, &mut self.head));
         let orphans: Vec<_> = self.names.orphans(SLICE).collect();
-        let changes = self.sessions.changes(is_due);
-        let (head, sessions) = (&self.head, &self.sessions);
+        let (head, sign_ins) = (&self.head, self.sessions.due(is_due));
         // What writes nothing does not wait for the medium either.
         let is_alone = sync && !is_due;
         let life = (clean || is_alone || self.lived.is_none_or(|lived| now.duration_since(lived) >= LIFE))
@@ -230,7 +229,7 @@ impl Writer {
             for id in &orphans {
                 writing.forget_topic(*id)?;
             }
-            sessions.write(&changes, writing)?;
+            sign_ins.write(writing)?;
             writing.change_leases(&leases)?;
             life.map_or(Ok(()), |life| writing.live(life))?;
             Ok((settled, shortened))
@@ -239,7 +238,7 @@ impl Writer {
             Ok((settled, shortened)) => {
                 self.hub.leases_written(leases);
                 self.account(now, began, sync, life.is_some());
-                self.sessions.written(&changes);
+                self.sessions.written(&sign_ins);
                 self.names.buried(orphans.len());
                 self.head.settled(settled);
                 if let Some(plan) = plan {
@@ -283,7 +282,8 @@ impl Writer {
     fn fail(&mut self, fault: &Fault) {
         self.hub.figures().store_failed.add(1);
         if let Fault::Damaged(why) = fault {
-            self.tables = None;
+            // What a command has asked for there goes with the file.
+            let _ = self.tables.take().map(|tables| self.sessions.obey(&tables));
             self.was_replaced = true;
             if let Some(folder) = &self.folder
                 && opening::set_aside(folder, &self.hub, why, 0, Moment::now()).is_ok()
@@ -332,7 +332,7 @@ impl Writer {
             let taken = Folder::take(&self.settings.directory);
             self.folder = Some(taken.map_err(|closed| Fault::ReadOnly(closed.to_string()))?);
         }
-        self.sessions.all_again();
+        self.sessions.reopens();
         let Some(folder) = &self.folder else { return Ok(()) };
         // Somewhat more than what is to be left free: otherwise it would come and go.
         folder.has_free(self.settings.keep_free + self.settings.keep_free / 8)?;
@@ -376,12 +376,13 @@ impl Writer {
     fn look_at_the_disk(&mut self, now: Instant) {
         let Some(folder) = &self.folder else { return };
         self.hub.figures().store_bytes.set(folder.bytes());
+        self.sessions.look_at_the_wall(Moment::now());
         if let Err(why) = folder.has_free(self.settings.keep_free) {
             self.fail(&why);
         } else if folder.id() != self.file {
             tracing::error!(file = %folder.file().display(),
                 "the file of the store has vanished while the hub ran: a new one is made from memory");
-            self.tables = None;
+            let _ = self.tables.take().map(|tables| self.sessions.obey(&tables));
             self.outage.begins(now);
             self.try_again(now);
         } else if let Some(Err(fault)) = self.tables.as_ref().map(|tables| self.sessions.obey(tables)) {

@@ -209,7 +209,39 @@ async fn an_operator_sees_who_is_signed_in_and_ends_it_while_the_hub_runs() {
     for set in others.iter().chain([&one, &new]) {
         assert_eq!(status(&second, set).await, 401);
     }
-    assert_eq!(status(&second, &sign_in(&second, "emil", false).await).await, 200, "and a new one begins");
+    let anew = sign_in(&second, "emil", false).await;
+    assert_eq!(status(&second, &anew).await, 200, "and a new one begins");
+    are_listed(store.path(), 1).await;
+    second.killed().await;
+    let third = hub(&users, store.path(), &[OFTEN]);
+    for set in others.iter().chain([&one, &new]) {
+        assert_eq!(status(&third, set).await, 401, "and that is for good");
+    }
+    assert_eq!(status(&third, &anew).await, 200);
+}
+
+#[tokio::test]
+async fn who_has_signed_out_or_was_revoked_stays_so_if_the_hub_is_killed_at_once() {
+    let store = tempfile::tempdir().unwrap();
+    let users = [jana(), emil()];
+    let first = hub(&users, store.path(), &[OFTEN]);
+    let (left, stays) = (sign_in(&first, "jana", true).await, sign_in(&first, "jana", true).await);
+    let revoked = sign_in(&first, "emil", true).await;
+    are_listed(store.path(), 3).await;
+    first.killed().await;
+    let second = hub(&users, store.path(), &["store.write_milliseconds=60000", "store.sync_seconds=60"]);
+    assert_eq!(status(&second, &left).await, 200);
+    let answer = second.request("DELETE", "/api/session", &[("Cookie", cookie(&left))], "").await;
+    assert_eq!(answer.status(), 204);
+    let said = revoke(store.path(), &["--user", "emil"]);
+    assert!(said.contains("ended: 1 of emil; their sockets are closed"), "{said}");
+    second.killed().await;
+    let third = hub(&users, store.path(), &[]);
+    let mut found = Vec::new();
+    for set in [&left, &revoked, &stays] {
+        found.push(status(&third, set).await);
+    }
+    assert_eq!(found, [401, 401, 200]);
 }
 
 #[tokio::test]
@@ -228,6 +260,12 @@ async fn what_cannot_be_revoked_is_told() {
     hub(&[jana()], store.path(), &[]).stopped().await;
     let ran = run(&["sessions", "revoke", "5f0c1d2e3a4b", "--set", &directory], "");
     assert!(ran.code == Some(2) && ran.stderr.contains("no page is signed in as"), "{}", ran.stderr);
+    let ran = run(&["sessions", "revoke", "--user", &"x".repeat(65), "--set", &directory], "");
+    assert!(
+        ran.code == Some(2) && ran.stderr.contains("no account has a name of 65 bytes"),
+        "{}",
+        ran.stderr
+    );
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use crate::access::{self, Access, Accounts, Visitor};
 use crate::hub::{self, Publication, Retention, TapeBounds};
+use crate::store::beside::Beside;
 use crate::talk::Kind;
 use crate::topic::{Limits, Topic};
 
@@ -93,7 +94,7 @@ fn made(world: &str) -> [Vec<u8>; 2] {
 }
 
 fn files(folder: &Path) -> [Vec<u8>; 2] {
-    ["hub.db", "hub.db-wal"].map(|name| fs::read(folder.join(name)).unwrap())
+    ["hub.db", "hub.db-wal"].map(|name| fs::read(folder.join(name)).unwrap_or_default())
 }
 
 /// What the hub has: each topic with its turn, if it is anything that was ever said there.
@@ -225,6 +226,92 @@ fn browsers(access: &Access) -> Vec<String> {
     let mut names: Vec<_> = all.into_iter().map(|kept| kept.visitor.browser.into_string()).collect();
     names.sort();
     names
+}
+
+#[test]
+fn what_was_revoked_does_not_come_back_whatever_is_written_before_the_hub_is_killed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_, access, mut writer) = with_access(dir.path());
+    sign_in("here", &access);
+    writer.come_by(Instant::now());
+    let mut beside = Beside::open(dir.path()).unwrap();
+    let all = beside.web_sessions().unwrap();
+    let asked = beside.revoke(&all[..1]).unwrap();
+    writer.look_at_the_disk(Instant::now());
+    // Something else is written first.
+    writer.write(Instant::now(), false, false, false, LeaseChanges::default());
+    assert!(!beside.is_done(&asked).unwrap());
+    drop(writer);
+    let (_, access, mut writer) = with_access(dir.path());
+    assert_eq!(browsers(&access).len(), SIGN_INS - 1);
+    // Once that is in the file, it needs no revocation any more.
+    writer.come_by(Instant::now());
+    assert!(beside.is_done(&asked).unwrap());
+    drop(writer);
+    let (_, access, _writer) = with_access(dir.path());
+    assert_eq!(browsers(&access).len(), SIGN_INS - 1);
+}
+
+#[test]
+fn what_was_revoked_in_a_file_that_is_set_aside_does_not_come_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_, access, mut writer) = with_access(dir.path());
+    sign_in("here", &access);
+    writer.come_by(Instant::now());
+    let mut beside = Beside::open(dir.path()).unwrap();
+    let all = beside.web_sessions().unwrap();
+    beside.revoke(&all[..1]).unwrap();
+    writer.fail(&Fault::Damaged("a page".to_owned()));
+    for _ in 0..20 {
+        writer.come_by(Instant::now() + Duration::from_mins(1));
+    }
+    // In the new file the numbers of revocations begin anew.
+    let mut beside = Beside::open(dir.path()).unwrap();
+    let asked = beside.revoke(&all[1..2]).unwrap();
+    writer.come_by(Instant::now() + Duration::from_mins(2));
+    assert!(beside.is_done(&asked).unwrap());
+    drop(writer);
+    let (_, access, _writer) = with_access(dir.path());
+    assert_eq!(browsers(&access).len(), SIGN_INS - 2);
+}
+
+#[test]
+fn a_damaged_sign_in_is_told_once_and_leaves_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_, access, mut writer) = with_access(dir.path());
+    sign_in("here", &access);
+    writer.come_by(Instant::now());
+    writer.finish();
+    drop(writer);
+    let mut file = files(dir.path())[0].clone();
+    let places: Vec<_> = (0..file.len() - 6).filter(|at| file[*at..].starts_with(b"here 7")).collect();
+    assert!(!places.is_empty());
+    for at in places {
+        file[at] = b'H';
+    }
+    fs::write(dir.path().join("hub.db"), &file).unwrap();
+    for damaged in [1, 0] {
+        let (hub, access, mut writer) = with_access(dir.path());
+        assert_eq!(hub.figures().store_damaged.value(), damaged);
+        assert!(access.web_sessions().has_changes() == (damaged > 0));
+        writer.come_by(Instant::now());
+        assert_eq!(browsers(&access).len(), SIGN_INS - 1);
+    }
+}
+
+#[test]
+fn when_the_clock_is_set_the_ends_of_all_sign_ins_are_written_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_, access, mut writer) = with_access(dir.path());
+    sign_in("here", &access);
+    writer.come_by(Instant::now());
+    assert!(!access.web_sessions().has_changes());
+    let now = Moment::now();
+    writer.sessions.look_at_the_wall(now.with_wall(now.wall() + Duration::from_secs(50)));
+    assert!(!access.web_sessions().has_changes());
+    writer.sessions.look_at_the_wall(now.with_wall(now.wall() - Duration::from_mins(5)));
+    let changes = access.web_sessions().changes();
+    assert!(changes.is_all && changes.kept.len() == SIGN_INS);
 }
 
 /// The bytes of the database and of its journal with sign-ins in both.
