@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
+use super::head::{Head, Said, said};
 use super::log::{Record, Rest, RowWriter, Value, milliseconds};
 use super::names::Names;
 use crate::hub::{Ask, Extras, Publication, Taped};
@@ -39,6 +40,8 @@ pub(super) struct Plan {
     pub(super) seq: u64,
     /// The bytes of the row; none if it says nothing.
     pub(super) row: Option<Vec<u8>>,
+    /// What it says.
+    pub(super) said: Vec<Said>,
     pub(super) new_topics: Vec<(u64, Topic)>,
     pub(super) new_users: Vec<(u64, Arc<str>)>,
     pub(super) cleared: Vec<(u64, Topic)>,
@@ -105,16 +108,16 @@ impl Batch {
     }
 
     /// The row number `seq` of the log.
-    pub(super) fn plan(&self, seq: u64, time: u64, names: &mut Names) -> Plan {
-        let mut row = RowWriter::new(time);
+    pub(super) fn plan(&self, seq: u64, time: u64, names: &mut Names, head: &mut Head) -> Plan {
         let (mut new_topics, mut cleared) = (Vec::new(), Vec::new());
         let mut new_users: Vec<(u64, Arc<str>)> = Vec::new();
+        let mut records = Vec::with_capacity(self.changes.len());
         for (topic, change) in &self.changes {
             match change {
                 Change::Forget => {
                     // What the file does not know, it need not forget.
                     if let Some(id) = names.topic(topic) {
-                        row.push(&Record { topic: id, value: None });
+                        records.push(Record { topic: id, value: None });
                         cleared.push((id, topic.clone()));
                     }
                 }
@@ -123,23 +126,36 @@ impl Batch {
                     if number.is_new {
                         new_topics.push((number.id, topic.clone()));
                     }
-                    let user = new_users.iter().find(|(_, name)| *name == message.from).map(|(id, _)| *id);
-                    let user = user.unwrap_or_else(|| {
-                        let number = names.user_or_new(&message.from, new_users.len());
-                        if number.is_new {
-                            new_users.push((number.id, Arc::clone(&message.from)));
-                        }
-                        number.id
-                    });
-                    let (time, payload) = (milliseconds(message.time), message.payload());
+                    let user = user(&message.from, names, &mut new_users);
+                    let (time, payload) = (milliseconds(message.time), message.payload().into());
                     let value = Value { time, user, payload, rest: rest(message) };
-                    row.push(&Record { topic: number.id, value: Some(value) });
+                    records.push(Record { topic: number.id, value: Some(value) });
                 }
             }
         }
-        let row = (!row.is_empty()).then(|| row.finish(seq));
-        Plan { seq, row, new_topics, new_users, cleared }
+        // Takes the least room.
+        records.sort_unstable_by_key(|record| record.topic);
+        let mut row = RowWriter::new(seq, time, head.bases());
+        for record in &records {
+            let again = head.has_spoken(record.topic);
+            row.push(record, again, head.bases());
+        }
+        let row = (!row.is_empty()).then(|| row.finish());
+        let said = records.into_iter().map(said).collect();
+        Plan { seq, row, said, new_topics, new_users, cleared }
     }
+}
+
+/// The number of a user.
+fn user(name: &Arc<str>, names: &Names, new: &mut Vec<(u64, Arc<str>)>) -> u64 {
+    if let Some((id, _)) = new.iter().find(|(_, known)| known == name) {
+        return *id;
+    }
+    let number = names.user_or_new(name, new.len());
+    if number.is_new {
+        new.push((number.id, Arc::clone(name)));
+    }
+    number.id
 }
 
 /// What is unusual of a message. When it expires is measured by a clock that ends with the process, so what is left of the

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use super::log::{Record, Rest, Value};
+use super::log::{Bases, Record, Rest, Value};
 
 /// What was said last of one topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,10 +28,18 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    fn of(value: &Value<'_>) -> Self {
-        let rest = value.rest.clone().map(Box::new);
-        Self { time: value.time, user: value.user, payload: value.payload.into(), rest }
+    fn of(value: Value<'_>) -> Self {
+        let payload = value.payload.into_owned().into_boxed_str();
+        Self { time: value.time, user: value.user, payload, rest: value.rest.map(Box::new) }
     }
+}
+
+/// What was said of a topic: its new value, or that there is none any more.
+pub(super) type Said = (u64, Option<Kept>);
+
+/// What a record says.
+pub(super) fn said(record: Record<'_>) -> Said {
+    (record.topic, record.value.map(Kept::of))
 }
 
 /// Everything that is not settled, by the numbers of the topics.
@@ -41,23 +49,35 @@ pub(super) struct Head {
     settling: BTreeMap<u64, Unsettled>,
     /// Up to this row the log is settled once nothing is left of `settling`.
     until: Option<u64>,
+    /// What the next rows tell differences from.
+    bases: Bases,
     /// Bytes of the rows that have gathered since the last settling began.
     gathered: u64,
 }
 
 impl Head {
     /// A row of the log, which has so many bytes, says this.
-    pub(super) fn apply<'r, 'a: 'r>(
-        &mut self,
-        seq: u64,
-        bytes: usize,
-        records: impl IntoIterator<Item = &'r Record<'a>>,
-    ) {
+    pub(super) fn apply(&mut self, seq: u64, bytes: usize, said: impl IntoIterator<Item = Said>) {
         self.gathered += bytes as u64;
-        for record in records {
-            let value = record.value.as_ref().map(Kept::of);
-            self.open.insert(record.topic, Unsettled { seq, value });
+        for (topic, value) in said {
+            self.open.insert(topic, Unsettled { seq, value });
         }
+    }
+
+    /// The log goes on with this row, in a span of its own.
+    pub(super) fn go_on_with(&mut self, seq: u64) {
+        self.bases = Bases::starting_at(seq);
+    }
+
+    /// Whether a topic has spoken since settling began the last time.
+    pub(super) fn has_spoken(&self, topic: u64) -> bool {
+        self.open.contains_key(&topic)
+    }
+
+    /// What the next rows tell differences from. What is told counts as written: after a write that failed, the head is made
+    /// anew.
+    pub(super) fn bases(&mut self) -> &mut Bases {
+        &mut self.bases
     }
 
     /// The settled value of a topic is to go, although no row of the log says so.
@@ -96,6 +116,7 @@ impl Head {
             self.settling = std::mem::take(&mut self.open);
             self.until = Some(newest);
             self.gathered = 0;
+            self.go_on_with(newest + 1);
         }
     }
 
@@ -160,10 +181,14 @@ mod tests {
 
     impl Disk {
         fn replay(&self) -> Head {
-            let mut head = Head::default();
+            let (mut head, mut bases) = (Head::default(), Bases::default());
             for (seq, bytes) in &self.log {
-                head.apply(*seq, bytes.len(), &log::read(*seq, bytes).unwrap().records);
+                let row = log::read(*seq, bytes, &mut bases).unwrap();
+                // What cannot be told any more is of a span whose first rows are gone, as it is settled.
+                assert!(row.lost == 0 || !self.log.contains_key(&row.span));
+                head.apply(*seq, bytes.len(), row.records.into_iter().map(said));
             }
+            head.go_on_with(self.log.last_key_value().map_or(0, |(seq, _)| *seq) + 1);
             head
         }
 
@@ -194,14 +219,15 @@ mod tests {
                         let texts: Vec<_> = said.iter().map(|(topic, value)| (*topic, value.map(|value| value.to_string()))).collect();
                         let records: Vec<_> = texts.iter().map(|(topic, text)| Record {
                             topic: *topic,
-                            value: text.as_deref().map(|payload| Value { time: seq, user: 1, payload, rest: None }),
+                            value: text.as_deref().map(|payload| Value { time: seq, user: 1, payload: payload.into(), rest: None }),
                         }).collect();
-                        let mut row = RowWriter::new(seq);
+                        let mut row = RowWriter::new(seq, seq, head.bases());
                         for record in &records {
-                            row.push(record);
+                            let again = head.has_spoken(record.topic);
+                            row.push(record, again, head.bases());
                         }
-                        let bytes = row.finish(seq);
-                        head.apply(seq, bytes.len(), &records);
+                        let bytes = row.finish();
+                        head.apply(seq, bytes.len(), records.iter().cloned().map(super::said));
                         disk.log.insert(seq, bytes);
                         for (topic, text) in texts {
                             match text {

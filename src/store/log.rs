@@ -1,33 +1,55 @@
 //! Rows of the log to bytes and back. Pure.
 //!
-//! A row holds what was said since the row before it. It needs nothing before it but the names of topics and users:
+//! A row holds what was said since the row before it. Names of topics and users stand elsewhere, and what looks like
+//! something that was said before is told by the difference to that (`bases.rs`):
 //!
 //! ```text
-//! row     version (1 byte), time (8), records, CRC-32C (4) over the number of the row and all bytes before
-//! record  varint(topic << 3 | kind), and then by kind:
-//!   2 whole    time as a difference to the row's (zigzag), user, length and bytes of the payload
-//!   3 cleared  nothing
-//!   4 extras   what few values have; stands before the value of the same topic
+//! row     version (1 byte), time (8), how many rows the span has before this one, records,
+//!         CRC-32C (4) over the number of the row and all bytes before
+//! record  varint((topic - topic before) << 5 | generation << 3 | kind), and then by kind:
+//!   0 from    time as a difference to the row's (zigzag); for the number in the payload: varint of its difference to the
+//!             base (zigzag) << 1 | 1 if its last decimals are not told, and then how many
+//!   1 anew    time, user, length and bytes of the payload without its numbers; for each number: decimals, how many of them are
+//!             not told, value (zigzag). It is a base from now on
+//!   2 whole   time, user, length and bytes of the payload
+//!   3 cleared nothing
+//!   4 extras  what few values have; stands before the value of the same topic, which is whole
+//!   5 back    nothing: topics are counted from 0 again
+//!   6 many    as `from`, and how many numbers there are stands before them; in `from` there is one
 //! ```
 //!
-//! The kinds 0, 1, 5, 6 and 7 are for what later versions have to say. A row that is whole and speaks of something unknown
+//! The kind 7 is for what later versions have to say. A row that is whole and speaks of something unknown
 //! was written by a newer version, and that is an error of its own: such a file must not be changed.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use super::bases::{Aligned, Base, LONGEST_SKELETON, Telling};
+use super::shape::{self, MOST_NUMBERS, Number};
 use crate::hub::Trail;
 use crate::talk::Kind;
 
+pub use super::bases::Bases;
+
 /// The version of rows that this program writes. It reads this one only.
 const VERSION: u8 = 1;
-/// Version and time in front, the checksum behind.
-const HEAD: usize = 9;
+/// The checksum behind.
 const TAIL: usize = 4;
 
+const FROM: u64 = 0;
+const ANEW: u64 = 1;
 const WHOLE: u64 = 2;
 const CLEARED: u64 = 3;
 const EXTRAS: u64 = 4;
+const BACK: u64 = 5;
+const MANY: u64 = 6;
+/// The bits of a tag below the topic, and those below the generation.
+const TAG_BITS: u32 = 5;
+const KIND_BITS: u32 = 3;
+
+/// Bytes of all payloads of one row, which are more than its own where they are told by differences.
+const MOST_PAYLOADS: usize = 256 << 20;
 
 /// What makes a value unusual: its shape, and what came with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +81,7 @@ pub struct Value<'a> {
     /// The number of the user who said it.
     pub user: u64,
     /// JSON text.
-    pub payload: &'a str,
+    pub payload: Cow<'a, str>,
     /// What few have.
     pub rest: Option<Rest>,
 }
@@ -83,43 +105,93 @@ pub fn sum(pieces: &[&[u8]]) -> u32 {
 /// Makes a row from records, in their order.
 #[derive(Debug)]
 pub struct RowWriter {
+    seq: u64,
     time: u64,
     bytes: Vec<u8>,
+    /// Where the records begin.
+    start: usize,
+    /// The topic of the last record.
+    topic: u64,
 }
 
 impl RowWriter {
-    /// A row of this time, in milliseconds since 1970.
-    pub fn new(time: u64) -> Self {
+    /// The row number `seq`, of this time, in milliseconds since 1970.
+    pub fn new(seq: u64, time: u64, bases: &Bases) -> Self {
         let mut bytes = vec![VERSION];
         bytes.extend(time.to_le_bytes());
-        Self { time, bytes }
+        put(seq.wrapping_sub(bases.span()), &mut bytes);
+        Self { seq, time, start: bytes.len(), bytes, topic: 0 }
     }
 
     /// Whether there are no records in it.
     pub fn is_empty(&self) -> bool {
-        self.bytes.len() == HEAD
+        self.bytes.len() == self.start
     }
 
-    /// Adds what was said.
-    pub fn push(&mut self, record: &Record<'_>) {
-        let Some(value) = &record.value else { return self.begin(record.topic, CLEARED) };
+    /// Adds what was said; `again` says whether the topic has spoken before in the span. Topics in the order of their
+    /// numbers take the least room.
+    pub fn push(&mut self, record: &Record<'_>, again: bool, bases: &mut Bases) {
+        let topic = record.topic;
+        let Some(value) = &record.value else { return self.begin(topic, 0, CLEARED) };
         if let Some(rest) = &value.rest {
-            self.begin(record.topic, EXTRAS);
+            self.begin(topic, 0, EXTRAS);
             put_rest(rest, &mut self.bytes);
+            return self.whole(topic, value);
         }
-        self.begin(record.topic, WHOLE);
-        put_zigzag(value.time.wrapping_sub(self.time).cast_signed(), &mut self.bytes);
+        match bases.tell(topic, value.user, &value.payload, again) {
+            Telling::Whole => self.whole(topic, value),
+            Telling::From(generation, differences) => {
+                let is_one = differences.len() == 1;
+                self.begin(topic, generation, if is_one { FROM } else { MANY });
+                self.time(value.time);
+                if !is_one {
+                    put(differences.len() as u64, &mut self.bytes);
+                }
+                for (difference, untold) in differences {
+                    put(zigzag(difference) << 1 | u64::from(untold > 0), &mut self.bytes);
+                    if untold > 0 {
+                        put(untold.into(), &mut self.bytes);
+                    }
+                }
+            }
+            Telling::Anew(base) => {
+                self.begin(topic, base.generation, ANEW);
+                self.time(value.time);
+                put(value.user, &mut self.bytes);
+                put_bytes(&base.skeleton, &mut self.bytes);
+                for Aligned { mantissa, decimals, untold } in &base.numbers {
+                    put((*decimals).into(), &mut self.bytes);
+                    put((*untold).into(), &mut self.bytes);
+                    put(zigzag(*mantissa), &mut self.bytes);
+                }
+            }
+        }
+    }
+
+    fn whole(&mut self, topic: u64, value: &Value<'_>) {
+        self.begin(topic, 0, WHOLE);
+        self.time(value.time);
         put(value.user, &mut self.bytes);
         put_bytes(value.payload.as_bytes(), &mut self.bytes);
     }
 
-    fn begin(&mut self, topic: u64, kind: u64) {
-        put(topic << 3 | kind, &mut self.bytes);
+    fn time(&mut self, time: u64) {
+        put(zigzag(time.wrapping_sub(self.time).cast_signed()), &mut self.bytes);
     }
 
-    /// The bytes of the row, as row number `seq`.
-    pub fn finish(mut self, seq: u64) -> Vec<u8> {
-        let sum = sum(&[&seq.to_le_bytes(), &self.bytes]);
+    fn begin(&mut self, topic: u64, generation: u8, kind: u64) {
+        if topic < self.topic {
+            put(BACK, &mut self.bytes);
+            self.topic = 0;
+        }
+        let tag = (topic - self.topic) << TAG_BITS | u64::from(generation) << KIND_BITS | kind;
+        put(tag, &mut self.bytes);
+        self.topic = topic;
+    }
+
+    /// The bytes of the row.
+    pub fn finish(mut self) -> Vec<u8> {
+        let sum = sum(&[&self.seq.to_le_bytes(), &self.bytes]);
         self.bytes.extend(sum.to_le_bytes());
         self.bytes
     }
@@ -130,12 +202,16 @@ impl RowWriter {
 pub struct Row<'a> {
     /// In milliseconds since 1970.
     pub time: u64,
+    /// The first row of its span.
+    pub span: u64,
     /// In the order in which they were written.
     pub records: Vec<Record<'a>>,
+    /// Records that were told from something that stood in a row which is missing.
+    pub lost: u64,
 }
 
-/// Reads the row number `seq`.
-pub fn read(seq: u64, bytes: &[u8]) -> Result<Row<'_>, Fault> {
+/// Reads the row number `seq`. Rows have to be read in their order.
+pub fn read<'a>(seq: u64, bytes: &'a [u8], bases: &mut Bases) -> Result<Row<'a>, Fault> {
     let body = bytes.len().checked_sub(TAIL).ok_or(Fault::Damaged)?;
     let (body, tail) = bytes.split_at_checked(body).ok_or(Fault::Damaged)?;
     if tail != sum(&[&seq.to_le_bytes(), body]).to_le_bytes() {
@@ -146,28 +222,56 @@ pub fn read(seq: u64, bytes: &[u8]) -> Result<Row<'_>, Fault> {
         return Err(Fault::Newer);
     }
     let time = u64::from_le_bytes(reader.take(8)?.try_into().map_err(|_| Fault::Damaged)?);
-    let mut records = Vec::new();
-    let mut extras: Option<(u64, Rest)> = None;
+    let span = seq.checked_sub(reader.number()?).ok_or(Fault::Damaged)?;
+    bases.go_to(span, seq);
+    let mut row = Row { time, span, records: Vec::new(), lost: 0 };
+    let (mut extras, mut topic, mut payloads) = (None, 0_u64, 0);
     while !reader.0.is_empty() {
         let tag = reader.number()?;
-        let (topic, kind) = (tag >> 3, tag & 7);
+        let kind = tag & ((1 << KIND_BITS) - 1);
+        let generation = u8::try_from(tag >> KIND_BITS & 3).map_err(|_| Fault::Damaged)?;
+        if generation > 0 && !matches!(kind, FROM | MANY | ANEW) {
+            return Err(Fault::Newer);
+        }
+        topic = topic.checked_add(tag >> TAG_BITS).ok_or(Fault::Damaged)?;
         let rest = match extras.take() {
             Some((of, rest)) if of == topic && kind == WHOLE => Some(rest),
             Some(_) => return Err(Fault::Damaged),
             None => None,
         };
-        match kind {
-            WHOLE => {
-                let time = time.wrapping_add(reader.zigzag()?.cast_unsigned());
-                let value = Value { time, user: reader.number()?, payload: reader.text()?, rest };
-                records.push(Record { topic, value: Some(value) });
+        let value = match kind {
+            FROM | MANY => {
+                let time = reader.time(time)?;
+                let count = if kind == FROM { 1 } else { reader.count()? };
+                let Some(value) = reader.from(time, count, bases.get(topic, generation))? else {
+                    row.lost += 1;
+                    continue;
+                };
+                Some(value)
             }
-            CLEARED => records.push(Record { topic, value: None }),
-            EXTRAS => extras = Some((topic, reader.rest()?)),
+            ANEW => Some(reader.anew(time, topic, generation, bases)?),
+            WHOLE => {
+                let time = reader.time(time)?;
+                Some(Value { time, user: reader.number()?, payload: reader.text()?.into(), rest })
+            }
+            CLEARED => None,
+            EXTRAS => {
+                extras = Some((topic, reader.rest()?));
+                continue;
+            }
+            BACK if tag == BACK => {
+                topic = 0;
+                continue;
+            }
             _ => return Err(Fault::Newer),
+        };
+        payloads += value.as_ref().map_or(0, |value| value.payload.len());
+        if payloads > MOST_PAYLOADS {
+            return Err(Fault::Damaged);
         }
+        row.records.push(Record { topic, value });
     }
-    if extras.is_some() { Err(Fault::Damaged) } else { Ok(Row { time, records }) }
+    if extras.is_some() { Err(Fault::Damaged) } else { Ok(row) }
 }
 
 const HAS_EXPIRES: u8 = 1;
@@ -233,13 +337,23 @@ fn put(mut number: u64, bytes: &mut Vec<u8>) {
     bytes.push(number.to_le_bytes()[0]);
 }
 
-fn put_zigzag(number: i64, bytes: &mut Vec<u8>) {
-    put(((number << 1) ^ (number >> 63)).cast_unsigned(), bytes);
+fn zigzag(number: i64) -> u64 {
+    ((number << 1) ^ (number >> 63)).cast_unsigned()
+}
+
+fn unzigzag(number: u64) -> i64 {
+    (number >> 1).cast_signed() ^ -(number & 1).cast_signed()
 }
 
 fn put_bytes(piece: &[u8], bytes: &mut Vec<u8>) {
     put(piece.len() as u64, bytes);
     bytes.extend_from_slice(piece);
+}
+
+/// A value whose payload is put together again.
+fn joined(time: u64, user: u64, skeleton: &[u8], numbers: Vec<Number>) -> Result<Value<'static>, Fault> {
+    let payload = String::from_utf8(shape::join(skeleton, numbers)).map_err(|_| Fault::Damaged)?;
+    Ok(Value { time, user, payload: payload.into(), rest: None })
 }
 
 /// What is left to be read.
@@ -275,14 +389,73 @@ impl<'a> Reader<'a> {
         Err(Fault::Damaged)
     }
 
-    fn zigzag(&mut self) -> Result<i64, Fault> {
-        let number = self.number()?;
-        Ok((number >> 1).cast_signed() ^ -(number & 1).cast_signed())
+    fn count(&mut self) -> Result<usize, Fault> {
+        usize::try_from(self.number()?).map_err(|_| Fault::Damaged)
+    }
+
+    fn decimals(&mut self) -> Result<u32, Fault> {
+        u32::try_from(self.number()?).map_err(|_| Fault::Damaged)
+    }
+
+    fn time(&mut self, row: u64) -> Result<u64, Fault> {
+        Ok(row.wrapping_add(unzigzag(self.number()?).cast_unsigned()))
+    }
+
+    fn piece(&mut self) -> Result<&'a [u8], Fault> {
+        let count = self.count()?;
+        self.take(count)
     }
 
     fn text(&mut self) -> Result<&'a str, Fault> {
-        let count = usize::try_from(self.number()?).map_err(|_| Fault::Damaged)?;
-        std::str::from_utf8(self.take(count)?).map_err(|_| Fault::Damaged)
+        std::str::from_utf8(self.piece()?).map_err(|_| Fault::Damaged)
+    }
+
+    /// What is told by differences; none if it is not known to what.
+    fn from(
+        &mut self,
+        time: u64,
+        count: usize,
+        base: Option<&Base>,
+    ) -> Result<Option<Value<'static>>, Fault> {
+        if count > MOST_NUMBERS || base.is_some_and(|base| base.numbers.len() != count) {
+            return Err(Fault::Damaged);
+        }
+        let mut numbers = Vec::with_capacity(count);
+        for at in 0..count {
+            let told = self.number()?;
+            let untold = if told & 1 == 1 { self.decimals()? } else { 0 };
+            if let Some(base) = base.and_then(|base| base.numbers.get(at)) {
+                let mantissa = base.mantissa.checked_add(unzigzag(told >> 1)).ok_or(Fault::Damaged)?;
+                let aligned = Aligned { mantissa, decimals: base.decimals, untold };
+                numbers.push(aligned.number().ok_or(Fault::Damaged)?);
+            }
+        }
+        base.map(|base| joined(time, base.user, &base.skeleton, numbers)).transpose()
+    }
+
+    /// What is told as a new base.
+    fn anew(
+        &mut self,
+        row: u64,
+        topic: u64,
+        generation: u8,
+        bases: &mut Bases,
+    ) -> Result<Value<'static>, Fault> {
+        let (time, user, skeleton) = (self.time(row)?, self.number()?, self.piece()?);
+        let count = shape::holes(skeleton);
+        if skeleton.len() > LONGEST_SKELETON || count > MOST_NUMBERS {
+            return Err(Fault::Damaged);
+        }
+        let (mut aligned, mut numbers) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        for _ in 0..count {
+            let (decimals, untold) = (self.decimals()?, self.decimals()?);
+            let one = Aligned { mantissa: unzigzag(self.number()?), decimals, untold };
+            numbers.push(one.number().ok_or(Fault::Damaged)?);
+            aligned.push(one);
+        }
+        let value = joined(time, user, skeleton, numbers)?;
+        bases.put(topic, generation, user, skeleton.into(), aligned.into());
+        Ok(value)
     }
 
     fn rest(&mut self) -> Result<Rest, Fault> {
@@ -313,114 +486,4 @@ impl<'a> Reader<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn rest() -> impl Strategy<Value = Rest> {
-        let kind = prop::sample::select(vec![Kind::Reading, Kind::Command, Kind::Answer, Kind::Notification]);
-        let trail = ("[a-z.0-9 ]{0,20}", "[a-z]{0,8}")
-            .prop_map(|(stamp, from)| Trail { stamp: stamp.into(), heard_from: from.as_str().into() });
-        let expires = prop::option::of(any::<u64>());
-        (kind, expires, "[ -~ž]{0,12}", prop::option::of(trail)).prop_map(
-            |(kind, expires, passed_on, trail)| Rest { kind, expires, passed_on: passed_on.into(), trail },
-        )
-    }
-
-    type Told = (u64, Option<(u64, u64, String, Option<Rest>)>);
-
-    fn told() -> impl Strategy<Value = (u64, u64, Vec<Told>)> {
-        let value = (any::<u64>(), 0..1000_u64, "[ -~ž℃]{0,40}", prop::option::of(rest()));
-        let record = (0..1_u64 << 40, prop::option::weighted(0.8, value));
-        (any::<u64>(), any::<u64>(), prop::collection::vec(record, 0..20))
-    }
-
-    fn records(told: &[Told]) -> Vec<Record<'_>> {
-        told.iter()
-            .map(|(topic, value)| Record {
-                topic: *topic,
-                value: value.as_ref().map(|(time, user, payload, rest)| Value {
-                    time: *time,
-                    user: *user,
-                    payload,
-                    rest: rest.clone(),
-                }),
-            })
-            .collect()
-    }
-
-    fn bytes((seq, time, told): &(u64, u64, Vec<Told>)) -> Vec<u8> {
-        let mut row = RowWriter::new(*time);
-        for record in records(told) {
-            row.push(&record);
-        }
-        assert_eq!(row.is_empty(), told.is_empty());
-        row.finish(*seq)
-    }
-
-    proptest! {
-        #[test]
-        fn what_was_written_is_read_again(row in told()) {
-            let bytes = bytes(&row);
-            let read = read(row.0, &bytes).unwrap();
-            prop_assert_eq!((read.time, read.records), (row.1, records(&row.2)));
-        }
-
-        #[test]
-        fn one_flipped_bit_or_another_place_in_the_log_is_damage(row in told(), at in any::<prop::sample::Index>(), bit in 0..8_u8) {
-            let mut bytes = bytes(&row);
-            prop_assert_eq!(read(row.0.wrapping_add(1), &bytes).unwrap_err(), Fault::Damaged);
-            let at = at.index(bytes.len());
-            bytes[at] ^= 1_u8 << bit;
-            prop_assert_eq!(read(row.0, &bytes).unwrap_err(), Fault::Damaged);
-        }
-
-        #[test]
-        fn a_row_that_was_cut_is_damage(row in told(), at in any::<prop::sample::Index>()) {
-            let bytes = bytes(&row);
-            prop_assert_eq!(read(row.0, &bytes[..at.index(bytes.len())]).unwrap_err(), Fault::Damaged);
-        }
-
-        /// Whatever has a good checksum is written again as the same bytes, or it is refused.
-        #[test]
-        fn bytes_with_a_good_checksum_are_read_or_refused(body in prop::collection::vec(any::<u8>(), 0..60)) {
-            let mut bytes = vec![VERSION];
-            bytes.extend(body);
-            bytes.extend(sum(&[&7_u64.to_le_bytes(), &bytes]).to_le_bytes());
-            if let Ok(row) = read(7, &bytes) {
-                let mut again = RowWriter::new(row.time);
-                for record in &row.records {
-                    again.push(record);
-                }
-                let again = again.finish(7);
-                prop_assert_eq!(read(7, &again).unwrap(), row);
-            }
-        }
-    }
-
-    #[test]
-    fn a_kind_or_a_version_that_is_not_known_is_told_from_damage() {
-        let row = |version: u8, kind: u64| {
-            let mut row = RowWriter::new(5);
-            row.begin(1, kind);
-            row.bytes[0] = version;
-            row.finish(1)
-        };
-        for kind in [0, 1, 5, 6, 7] {
-            assert_eq!(read(1, &row(VERSION, kind)).unwrap_err(), Fault::Newer);
-        }
-        assert_eq!(read(1, &row(VERSION + 1, CLEARED)).unwrap_err(), Fault::Newer);
-        assert!(read(1, &row(VERSION, CLEARED)).is_ok());
-    }
-
-    #[test]
-    fn a_reading_of_a_house_takes_few_bytes() {
-        let mut row = RowWriter::new(1_795_856_400_000);
-        let payload = r#"{"temperature": [20.01, "℃"]}"#;
-        for topic in 100..200 {
-            let value = Value { time: 1_795_856_400_000 - topic, user: 3, payload, rest: None };
-            row.push(&Record { topic, value: Some(value) });
-        }
-        assert!(row.finish(1).len() <= HEAD + TAIL + 100 * (payload.len() + 6));
-    }
-}
+mod tests;

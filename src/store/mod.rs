@@ -6,6 +6,7 @@
 //!
 //! The door: [`Store::open`] gives the last values of the file back to the hub, [`Store::stop`] writes the rest.
 
+mod bases;
 mod batch;
 mod folder;
 mod head;
@@ -15,6 +16,7 @@ mod opening;
 mod outage;
 mod pace;
 mod settings;
+mod shape;
 mod tables;
 mod walk;
 mod writer;

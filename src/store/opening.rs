@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::folder::{FileId, Folder};
-use super::head::{Head, Kept, Unsettled};
-use super::log::{self, Rest, milliseconds, moment};
+use super::head::{Head, Kept, Unsettled, said};
+use super::log::{self, Bases, Rest, milliseconds, moment};
 use super::names::Names;
 use super::tables::{Checked, Fault, Numbers, Order, Tables};
 use crate::hub::{Extras, Hub, Restored, Restoring};
@@ -217,7 +217,9 @@ impl Reading<'_> {
             head.forget(topic);
         }
         let names = self.names(tables, &head)?;
-        Ok((names, head, tables.highest(Numbers::Rows).unwrap_or_default()))
+        let seq = tables.highest(Numbers::Rows).unwrap_or_default();
+        head.go_on_with(seq + 1);
+        Ok((names, head, seq))
     }
 
     fn read_names(&mut self, tables: &Tables) {
@@ -245,14 +247,40 @@ impl Reading<'_> {
     /// What the log says, and its newest time.
     fn read_log(&mut self, tables: &Tables) -> Result<(Head, u64), Fault> {
         let (mut head, mut newest, mut newer, mut damaged) = (Head::default(), 0, false, 0);
-        from_both_ends!(self.account, tables.log, |seq, bytes: &[u8]| match log::read(seq, bytes) {
+        let (mut bases, mut first) = (Bases::default(), None);
+        let mut read = |seq, bytes: &[u8]| match log::read(seq, bytes, &mut bases) {
             Ok(row) => {
                 newest = newest.max(row.time);
-                head.apply(seq, bytes.len(), &row.records);
+                // A span without its first row is settled, and is about to go.
+                if row.span >= *first.get_or_insert(seq) {
+                    damaged += row.lost;
+                }
+                head.apply(seq, bytes.len(), row.records.into_iter().map(said));
             }
-            Err(log::Fault::Damaged) => damaged += 1,
+            Err(log::Fault::Damaged) => {
+                first.get_or_insert(seq);
+                damaged += 1;
+            }
             Err(log::Fault::Newer) => newer = true,
+        };
+        // What is read from the end comes the wrong way round.
+        let (mut reached, mut from_the_end) = (None, Vec::new());
+        let up = tables.log(Order::Up, |seq, bytes| {
+            reached = Some(seq);
+            read(seq, bytes);
+            true
         });
+        if let Err(fault) = up {
+            self.account.broken.get_or_insert_with(|| fault.to_string());
+            let _ = tables.log(Order::Down, |seq, bytes| {
+                let is_new = Some(seq) > reached;
+                if is_new {
+                    from_the_end.push((seq, bytes.to_vec()));
+                }
+                is_new
+            });
+        }
+        from_the_end.iter().rev().for_each(|(seq, bytes)| read(*seq, bytes));
         self.account.damaged += damaged;
         if newer {
             return Err(Fault::Newer { found: 2, known: 1 });

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::batch::{Batch, Plan};
 use super::folder::{Closed, FileId, Folder};
 use super::head::Head;
-use super::log::{self, milliseconds};
+use super::log::milliseconds;
 use super::names::Names;
 use super::opening::{self, Opened, Use};
 use super::outage::Outage;
@@ -196,7 +196,7 @@ impl Writer {
     fn write(&mut self, now: Instant, is_due: bool, sync: bool, clean: bool) {
         let Some(tables) = &mut self.tables else { return };
         let time = milliseconds(Moment::now().wall());
-        let plan = is_due.then(|| self.batch.plan(self.seq + 1, time, &mut self.names));
+        let plan = is_due.then(|| self.batch.plan(self.seq + 1, time, &mut self.names, &mut self.head));
         let orphans: Vec<_> = self.names.orphans(SLICE).collect();
         let head = &self.head;
         // What writes nothing does not wait for the medium either.
@@ -262,7 +262,7 @@ impl Writer {
     }
 
     fn has_written(&mut self, plan: Plan) {
-        let Plan { seq, row, new_topics, new_users, cleared } = plan;
+        let Plan { seq, row, said, new_topics, new_users, cleared } = plan;
         for (id, topic) in new_topics {
             self.names.put_topic(topic, id);
         }
@@ -270,10 +270,7 @@ impl Writer {
             self.names.put_user(user, id);
         }
         if let Some(bytes) = row {
-            // As at a start: what is read is what was written.
-            if let Ok(row) = log::read(seq, &bytes) {
-                self.head.apply(seq, bytes.len(), &row.records);
-            }
+            self.head.apply(seq, bytes.len(), said);
             self.seq = seq;
         }
         for (id, topic) in cleared {

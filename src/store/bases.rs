@@ -1,0 +1,271 @@
+//! What the differences in the log are told from: of each topic that speaks again and again, one payload that was said
+//! before. Pure.
+//!
+//! The differences are not from one value to the next: a row that is lost would cost all that follows. They are from a *base*,
+//! which stands in some row before, and is replaced now and then. A difference names the generation of its base in two bits.
+//! So a base that is missing cannot be mistaken for an older one as long as fewer than four rows are missing, and with more
+//! nothing is told from it. Bases are told within one *span* of the log, which is settled as a whole, and after a start they begin
+//! anew.
+
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
+
+use super::shape::{self, Number, Parts};
+
+/// Generations that are told apart.
+pub(super) const GENERATIONS: u8 = 4;
+/// So many values are told from one base, and then there is a new one: what a lost row costs.
+const LONGEST: u16 = 256;
+/// After so many payloads in a row that do not fit a base it is replaced.
+const MISFITS: u8 = 4;
+/// A skeleton that is longer is no base.
+pub(super) const LONGEST_SKELETON: usize = 1024;
+/// The bounds of all bases.
+const MOST: usize = 20_000;
+const MOST_BYTES: usize = 4 << 20;
+
+/// All bases of a span.
+#[derive(Debug, Default)]
+pub struct Bases {
+    /// The first row that may tell something from them.
+    span: u64,
+    /// The newest row that was read.
+    row: u64,
+    /// Rows of the span that are missing.
+    lost: u64,
+    by_topic: HashMap<u64, Base, RandomState>,
+    bytes: usize,
+}
+
+/// What values of a topic are told from.
+#[derive(Debug)]
+pub(super) struct Base {
+    pub(super) generation: u8,
+    pub(super) user: u64,
+    pub(super) skeleton: Box<[u8]>,
+    pub(super) numbers: Box<[Aligned]>,
+    /// Values that were told from it.
+    told: u16,
+    misfits: u8,
+    /// How many rows were missing when it was known for sure.
+    lost: u64,
+}
+
+/// A number with as many decimals as any of its place had, of which the last so many are not told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Aligned {
+    pub(super) mantissa: i64,
+    pub(super) decimals: u32,
+    pub(super) untold: u32,
+}
+
+impl Aligned {
+    fn of(number: Number, decimals: u32) -> Option<Self> {
+        let untold = decimals.checked_sub(number.decimals)?;
+        let mantissa = number.mantissa.checked_mul(10_i64.checked_pow(untold)?)?;
+        Some(Self { mantissa, decimals, untold })
+    }
+
+    /// The number that was said; none if it cannot have been.
+    pub(super) fn number(self) -> Option<Number> {
+        let decimals = self.decimals.checked_sub(self.untold)?;
+        let factor = 10_i64.checked_pow(self.untold)?;
+        let is_one = self.mantissa % factor == 0 && decimals <= Number::MOST_DECIMALS;
+        is_one.then_some(Number { mantissa: self.mantissa / factor, decimals })
+    }
+}
+
+/// How a payload is told.
+#[derive(Debug)]
+pub(super) enum Telling<'b> {
+    /// As it is.
+    Whole,
+    /// As a new base.
+    Anew(&'b Base),
+    /// By the differences to a base, and decimals that are not told.
+    From(u8, Vec<(i64, u32)>),
+}
+
+impl Bases {
+    /// None, for rows from this one on.
+    pub fn starting_at(span: u64) -> Self {
+        Self { span, row: span, ..Self::default() }
+    }
+
+    pub(super) fn span(&self) -> u64 {
+        self.span
+    }
+
+    /// The row `row` of a span is read next.
+    pub(super) fn go_to(&mut self, span: u64, row: u64) {
+        if self.span != span {
+            *self = Self::starting_at(span);
+        }
+        self.lost += row.saturating_sub(self.row + 1);
+        self.row = row;
+    }
+
+    /// How a payload is to be told; `again` says whether its topic has spoken before in this span.
+    pub(super) fn tell(&mut self, topic: u64, user: u64, payload: &str, again: bool) -> Telling<'_> {
+        let Some(parts) = shape::split(payload) else { return Telling::Whole };
+        let base = self.by_topic.get_mut(&topic);
+        let mut decimals = None;
+        if let Some(base) = base {
+            let fits = base.user == user && *base.skeleton == *parts.skeleton;
+            let differences = if fits && base.told < LONGEST { base.differences(&parts) } else { None };
+            if let Some(differences) = differences {
+                base.told += 1;
+                base.misfits = 0;
+                return Telling::From(base.generation, differences);
+            }
+            base.misfits = base.misfits.saturating_add(1);
+            if !fits && base.misfits < MISFITS {
+                return Telling::Whole;
+            }
+            decimals = fits.then(|| base.numbers.iter().map(|number| number.decimals).collect::<Vec<_>>());
+        }
+        self.renew(topic, user, parts, decimals.as_deref(), again)
+    }
+
+    fn renew(
+        &mut self,
+        topic: u64,
+        user: u64,
+        parts: Parts,
+        decimals: Option<&[u32]>,
+        again: bool,
+    ) -> Telling<'_> {
+        let mut known = decimals.unwrap_or_default().iter();
+        let align = |number: &Number| {
+            let decimals = known.next().map_or(number.decimals, |known| number.decimals.max(*known));
+            Aligned::of(*number, decimals).or_else(|| Aligned::of(*number, number.decimals))
+        };
+        let numbers: Option<Box<[_]>> = parts.numbers.iter().map(align).collect();
+        let old = self.by_topic.get(&topic);
+        let (generation, is_known) = (old.map_or(0, |old| (old.generation + 1) % GENERATIONS), old.is_some());
+        let has_room = is_known || (self.by_topic.len() < MOST && self.bytes < MOST_BYTES);
+        let Some(numbers) = numbers.filter(|_| again && has_room && parts.skeleton.len() <= LONGEST_SKELETON)
+        else {
+            return Telling::Whole;
+        };
+        self.put(topic, generation, user, parts.skeleton.into(), numbers);
+        self.by_topic.get(&topic).map_or(Telling::Whole, Telling::Anew)
+    }
+
+    /// A base is told in the row.
+    pub(super) fn put(
+        &mut self,
+        topic: u64,
+        generation: u8,
+        user: u64,
+        skeleton: Box<[u8]>,
+        numbers: Box<[Aligned]>,
+    ) {
+        let base = Base { generation, user, skeleton, numbers, told: 0, misfits: 0, lost: self.lost };
+        self.bytes += base.bytes();
+        if let Some(old) = self.by_topic.insert(topic, base) {
+            self.bytes -= old.bytes();
+        }
+    }
+
+    /// The base of a topic, if it is surely the one of that generation.
+    pub(super) fn get(&mut self, topic: u64, generation: u8) -> Option<&Base> {
+        let base = self.by_topic.get_mut(&topic)?;
+        let is_sure = self.lost - base.lost < u64::from(GENERATIONS);
+        if !is_sure || base.generation != generation {
+            return None;
+        }
+        base.lost = self.lost;
+        Some(base)
+    }
+}
+
+impl Base {
+    fn bytes(&self) -> usize {
+        self.skeleton.len() + size_of_val(&*self.numbers)
+    }
+
+    fn differences(&self, parts: &Parts) -> Option<Vec<(i64, u32)>> {
+        let one = |(base, number): (&Aligned, &Number)| {
+            let aligned = Aligned::of(*number, base.decimals)?;
+            let difference = aligned.mantissa.checked_sub(base.mantissa)?;
+            // Twice the value and a mark have to fit into what is written.
+            (difference.unsigned_abs() < 1 << 61).then_some((difference, aligned.untold))
+        };
+        self.numbers.iter().zip(&parts.numbers).map(one).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_new(telling: &Telling<'_>) -> Option<u8> {
+        match telling {
+            Telling::Anew(base) => Some(base.generation),
+            Telling::Whole | Telling::From(..) => None,
+        }
+    }
+
+    #[test]
+    fn a_topic_that_speaks_again_gets_a_base_and_a_new_one_now_and_then() {
+        let mut bases = Bases::starting_at(1);
+        assert!(matches!(bases.tell(1, 1, "20.01", false), Telling::Whole));
+        assert_eq!(is_new(&bases.tell(1, 1, "20.1", true)), Some(0));
+        // More decimals than it has need a new one, fewer do not.
+        assert_eq!(is_new(&bases.tell(1, 1, "20.01", true)), Some(1));
+        assert!(
+            matches!(bases.tell(1, 1, "20.1", true), Telling::From(1, differences) if differences == [(9, 1)])
+        );
+        for n in 1..LONGEST {
+            assert!(matches!(bases.tell(1, 1, &n.to_string(), true), Telling::From(1, _)), "{n}");
+        }
+        assert_eq!(is_new(&bases.tell(1, 1, "20", true)), Some(2));
+        assert!(matches!(bases.tell(1, 1, "20.01", true), Telling::From(2, _)), "decimals are remembered");
+        // Another user, or another shape, is told as it is until it is usual.
+        for n in 1..MISFITS {
+            assert!(matches!(bases.tell(1, 2, "7", true), Telling::Whole), "{n}");
+        }
+        assert_eq!(is_new(&bases.tell(1, 2, "7", true)), Some(3));
+        assert!(matches!(bases.tell(1, 2, r#""on""#, true), Telling::Whole));
+        assert!(matches!(bases.tell(1, 2, "8", true), Telling::From(3, _)));
+    }
+
+    #[test]
+    fn all_bases_together_have_a_bound() {
+        let mut bases = Bases::starting_at(1);
+        let large = format!("{}1", " ".repeat(LONGEST_SKELETON - 1));
+        let count =
+            (0..u64::MAX).take_while(|topic| is_new(&bases.tell(*topic, 1, &large, true)).is_some()).count();
+        assert!((MOST_BYTES / 1100..=MOST_BYTES / 1000).contains(&count), "{count}");
+        assert!(matches!(bases.tell(u64::MAX, 1, &format!(" {large}"), true), Telling::Whole));
+        let mut bases = Bases::starting_at(1);
+        let count =
+            (0..u64::MAX).take_while(|topic| is_new(&bases.tell(*topic, 1, "1", true)).is_some()).count();
+        assert_eq!(count, MOST);
+    }
+
+    #[test]
+    fn a_base_that_may_be_another_one_is_none() {
+        let made = |lost: u64| {
+            let mut bases = Bases::starting_at(1);
+            bases.go_to(1, 1);
+            bases.put(5, 0, 1, [0].into(), [].into());
+            bases.go_to(1, 2 + lost);
+            bases
+        };
+        assert!(made(3).get(5, 0).is_some() && made(3).get(5, 1).is_none());
+        assert!(made(4).get(5, 0).is_none());
+        // What is missing in several places counts together, until the base was met again.
+        let mut bases = made(2);
+        bases.go_to(1, 7);
+        assert!(bases.get(5, 0).is_none(), "four");
+        let mut bases = made(2);
+        assert!(bases.get(5, 0).is_some());
+        bases.go_to(1, 7);
+        assert!(bases.get(5, 0).is_some(), "two and two");
+        bases.go_to(2, 8);
+        assert!(bases.get(5, 0).is_none(), "another span");
+    }
+}
