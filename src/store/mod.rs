@@ -10,6 +10,7 @@ mod bases;
 mod batch;
 mod folder;
 mod head;
+pub mod history;
 pub mod log;
 mod names;
 mod opening;
