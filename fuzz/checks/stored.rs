@@ -19,12 +19,12 @@ pub(crate) fn check(bytes: &[u8]) {
 
 fn check_row(seq: u64, body: &[u8], bases: &mut Bases) {
     let mut row = body.to_vec();
-    row.extend(sum(&[&seq.to_le_bytes(), body]).to_le_bytes());
+    row.extend(sum(&[&0_u64.to_le_bytes(), &seq.to_le_bytes(), body]).to_le_bytes());
     let Ok(said) = read(seq, &row, bases) else { return };
     // Each record takes two bytes at least.
     assert!(said.records.len() as u64 + said.lost <= body.len() as u64);
     assert!(said.span <= seq);
-    let mut known = Bases::starting_at(said.span);
+    let mut known = Bases::starting_at(0, said.span);
     let mut again = RowWriter::new(seq, said.time, &known);
     for record in &said.records {
         again.push(record, true, &mut known);

@@ -28,6 +28,8 @@ const MOST_BYTES: usize = 4 << 20;
 /// All bases of a span.
 #[derive(Debug, Default)]
 pub struct Bases {
+    /// The mark of the file, which the sums of rows begin with.
+    mark: u64,
     /// The first row that may tell something from them.
     span: u64,
     /// The newest row that was read.
@@ -88,9 +90,13 @@ pub(super) enum Telling<'b> {
 }
 
 impl Bases {
-    /// None, for rows from this one on.
-    pub fn starting_at(span: u64) -> Self {
-        Self { span, row: span, ..Self::default() }
+    /// None, for rows from this one on, in a file of this mark.
+    pub fn starting_at(mark: u64, span: u64) -> Self {
+        Self { mark, span, row: span, ..Self::default() }
+    }
+
+    pub(super) fn mark(&self) -> u64 {
+        self.mark
     }
 
     pub(super) fn span(&self) -> u64 {
@@ -100,7 +106,7 @@ impl Bases {
     /// The row `row` of a span is read next.
     pub(super) fn go_to(&mut self, span: u64, row: u64) {
         if self.span != span {
-            *self = Self::starting_at(span);
+            *self = Self::starting_at(self.mark, span);
         }
         self.lost += row.saturating_sub(self.row + 1);
         self.row = row;
@@ -210,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_topic_that_speaks_again_gets_a_base_and_a_new_one_now_and_then() {
-        let mut bases = Bases::starting_at(1);
+        let mut bases = Bases::starting_at(0, 1);
         assert!(matches!(bases.tell(1, 1, "20.01", false), Telling::Whole));
         assert_eq!(is_new(&bases.tell(1, 1, "20.1", true)), Some(0));
         // More decimals than it has need a new one, fewer do not.
@@ -234,13 +240,13 @@ mod tests {
 
     #[test]
     fn all_bases_together_have_a_bound() {
-        let mut bases = Bases::starting_at(1);
+        let mut bases = Bases::starting_at(0, 1);
         let large = format!("{}1", " ".repeat(LONGEST_SKELETON - 1));
         let count =
             (0..u64::MAX).take_while(|topic| is_new(&bases.tell(*topic, 1, &large, true)).is_some()).count();
         assert!((MOST_BYTES / 1100..=MOST_BYTES / 1000).contains(&count), "{count}");
         assert!(matches!(bases.tell(u64::MAX, 1, &format!(" {large}"), true), Telling::Whole));
-        let mut bases = Bases::starting_at(1);
+        let mut bases = Bases::starting_at(0, 1);
         let count =
             (0..u64::MAX).take_while(|topic| is_new(&bases.tell(*topic, 1, "1", true)).is_some()).count();
         assert_eq!(count, MOST);
@@ -249,7 +255,7 @@ mod tests {
     #[test]
     fn a_base_that_may_be_another_one_is_none() {
         let made = |lost: u64| {
-            let mut bases = Bases::starting_at(1);
+            let mut bases = Bases::starting_at(0, 1);
             bases.go_to(1, 1);
             bases.put(5, 0, 1, [0].into(), [].into());
             bases.go_to(1, 2 + lost);

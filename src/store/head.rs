@@ -64,9 +64,9 @@ impl Head {
         }
     }
 
-    /// The log goes on with this row, in a span of its own.
-    pub(super) fn go_on_with(&mut self, seq: u64) {
-        self.bases = Bases::starting_at(seq);
+    /// The log of a file of this mark goes on with this row, in a span of its own.
+    pub(super) fn go_on_with(&mut self, mark: u64, seq: u64) {
+        self.bases = Bases::starting_at(mark, seq);
     }
 
     /// Whether a topic has spoken since settling began the last time.
@@ -116,7 +116,7 @@ impl Head {
             self.settling = std::mem::take(&mut self.open);
             self.until = Some(newest);
             self.gathered = 0;
-            self.go_on_with(newest + 1);
+            self.go_on_with(self.bases.mark(), newest + 1);
         }
     }
 
@@ -188,7 +188,7 @@ mod tests {
                 assert!(row.lost == 0 || !self.log.contains_key(&row.span));
                 head.apply(*seq, bytes.len(), row.records.into_iter().map(said));
             }
-            head.go_on_with(self.log.last_key_value().map_or(0, |(seq, _)| *seq) + 1);
+            head.go_on_with(0, self.log.last_key_value().map_or(0, |(seq, _)| *seq) + 1);
             head
         }
 

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! row     version (1 byte), time (8), how many rows the span has before this one, records,
-//!         CRC-32C (4) over the number of the row and all bytes before
+//!         CRC-32C (4) over the mark of the file, the number of the row and all bytes before
 //! record  varint((topic - topic before) << 5 | generation << 3 | kind), and then by kind:
 //!   0 from    time as a difference to the row's (zigzag); for the number in the payload: varint of its difference to the
 //!             base (zigzag) << 1 | 1 if its last decimals are not told, and then how many
@@ -105,6 +105,7 @@ pub fn sum(pieces: &[&[u8]]) -> u32 {
 /// Makes a row from records, in their order.
 #[derive(Debug)]
 pub struct RowWriter {
+    mark: u64,
     seq: u64,
     time: u64,
     bytes: Vec<u8>,
@@ -120,7 +121,7 @@ impl RowWriter {
         let mut bytes = vec![VERSION];
         bytes.extend(time.to_le_bytes());
         put(seq.wrapping_sub(bases.span()), &mut bytes);
-        Self { seq, time, start: bytes.len(), bytes, topic: 0 }
+        Self { mark: bases.mark(), seq, time, start: bytes.len(), bytes, topic: 0 }
     }
 
     /// Whether there are no records in it.
@@ -191,7 +192,7 @@ impl RowWriter {
 
     /// The bytes of the row.
     pub fn finish(mut self) -> Vec<u8> {
-        let sum = sum(&[&self.seq.to_le_bytes(), &self.bytes]);
+        let sum = sum(&[&self.mark.to_le_bytes(), &self.seq.to_le_bytes(), &self.bytes]);
         self.bytes.extend(sum.to_le_bytes());
         self.bytes
     }
@@ -214,7 +215,7 @@ pub struct Row<'a> {
 pub fn read<'a>(seq: u64, bytes: &'a [u8], bases: &mut Bases) -> Result<Row<'a>, Fault> {
     let body = bytes.len().checked_sub(TAIL).ok_or(Fault::Damaged)?;
     let (body, tail) = bytes.split_at_checked(body).ok_or(Fault::Damaged)?;
-    if tail != sum(&[&seq.to_le_bytes(), body]).to_le_bytes() {
+    if tail != sum(&[&bases.mark().to_le_bytes(), &seq.to_le_bytes(), body]).to_le_bytes() {
         return Err(Fault::Damaged);
     }
     let mut reader = Reader(body);

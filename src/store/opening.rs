@@ -10,6 +10,7 @@ use super::head::{Head, Kept, Unsettled, said};
 use super::log::{self, Bases, Rest, milliseconds, moment};
 use super::names::Names;
 use super::tables::{Checked, Fault, Numbers, Order, Tables};
+use crate::backoff;
 use crate::hub::{Extras, Hub, Restored, Restoring};
 use crate::moment::Moment;
 use crate::talk::Kind;
@@ -67,7 +68,7 @@ pub(super) fn open(folder: &Folder, hub: &Hub, most_bytes: u64, using: Use) -> R
 /// Opens an empty file in a folder from which the old one was taken away.
 pub(super) fn open_empty(folder: &Folder, most_bytes: u64) -> Result<(Tables, FileId), Fault> {
     let (id, _) = folder.prepare().map_err(|error| unwritable(&error))?;
-    Ok((Tables::open(&folder.file(), most_bytes)?, id))
+    Ok((Tables::open(&folder.file(), most_bytes, mark())?, id))
 }
 
 fn try_to_open(
@@ -79,7 +80,7 @@ fn try_to_open(
 ) -> Result<Opened, Fault> {
     folder.look()?;
     let (id, is_old) = folder.prepare().map_err(|error| unwritable(&error))?;
-    let tables = Tables::open(&folder.file(), most_bytes)?;
+    let tables = Tables::open(&folder.file(), most_bytes, mark())?;
     let was_clean = !is_old || tables.life()?.is_some_and(|life| life.clean);
     let mut account = Account::default();
     if !was_clean && let Err(fault) = tables.check() {
@@ -94,7 +95,8 @@ fn try_to_open(
         drop(tables);
         set_aside(folder, hub, &why, account.values, now)?;
         let (tables, id) = open_empty(folder, most_bytes)?;
-        let (names, head) = (Names::default(), Head::default());
+        let (names, mut head) = (Names::default(), Head::default());
+        head.go_on_with(tables.mark(), 1);
         return Ok(Opened { tables, id, names, head, seq: 0, changed: Vec::new(), was_replaced: true });
     }
     let Account { values, damaged, expired, no_room, .. } = account;
@@ -118,6 +120,12 @@ fn try_to_open(
         tracing::info!(file = %folder.file().display(), "the store is new");
     }
     Ok(Opened { tables, id, names, head, seq, changed, was_replaced: false })
+}
+
+/// A mark for a new file.
+fn mark() -> u64 {
+    // Four bytes of chance are enough to tell the files of one machine apart.
+    (backoff::random() * f64::from(u32::MAX)).to_bits()
 }
 
 /// Moves a damaged file away, and tells the operator all of it.
@@ -218,7 +226,7 @@ impl Reading<'_> {
         }
         let names = self.names(tables, &head)?;
         let seq = tables.highest(Numbers::Rows).unwrap_or_default();
-        head.go_on_with(seq + 1);
+        head.go_on_with(tables.mark(), seq + 1);
         Ok((names, head, seq))
     }
 
@@ -247,8 +255,11 @@ impl Reading<'_> {
     /// What the log says, and its newest time.
     fn read_log(&mut self, tables: &Tables) -> Result<(Head, u64), Fault> {
         let (mut head, mut newest, mut newer, mut damaged) = (Head::default(), 0, false, 0);
-        let (mut bases, mut first) = (Bases::default(), None);
+        let (mut bases, mut first) = (Bases::starting_at(tables.mark(), 0), None);
+        let mut last = None;
         let mut read = |seq, bytes: &[u8]| match log::read(seq, bytes, &mut bases) {
+            // A page that is in the tree twice.
+            _ if last.replace(seq) >= Some(seq) => damaged += 1,
             Ok(row) => {
                 newest = newest.max(row.time);
                 // A span without its first row is settled, and is about to go.

@@ -1,8 +1,8 @@
 //! A payload as a skeleton and its numbers, and back, to the letter. Pure.
 //!
 //! Numbers are cut out wherever they stand, in strings as well: this is about bytes, and what they mean is for others. A
-//! number is cut out only if its value and its count of decimals say its text, so `1e5`, `007`, `-0` and what has more than
-//! 18 digits stay, or give their parts.
+//! number is cut out only if its value and its count of decimals say its text, so `007`, `-0` and what has more than 18 digits
+//! stay, and so do digits in words, as in `\u2103` and `f7a0`.
 
 /// Stands in a skeleton where a number was. JSON text has no such byte.
 const HOLE: u8 = 0;
@@ -56,7 +56,8 @@ pub(super) fn split(payload: &str) -> Option<Parts> {
         if *first == HOLE {
             return None;
         }
-        if !(first.is_ascii_digit() || *first == b'-') {
+        let is_in_a_word = parts.skeleton.last().is_some_and(u8::is_ascii_alphanumeric);
+        if is_in_a_word || !(first.is_ascii_digit() || *first == b'-') {
             parts.skeleton.push(*first);
             rest = behind;
             continue;
@@ -146,14 +147,16 @@ mod tests {
             (r#"{"temperature": [20.10, "℃"]}"#, Some("{\"temperature\": [\0, \"℃\"]}")),
             ("-5", Some("\0")),
             ("[-0, 7]", Some("[-0, \0]")),
-            ("1e5", Some("\0e\0")),
+            ("1e5", Some("\0e5")),
+            (r#"[20.01, "\u2103"]"#, Some("[\0, \"\\u2103\"]")),
+            ("a-5", Some("a-\0")),
             ("007.5", Some("007.\0")),
             ("-0.0", None),
             ("0", Some("\0")),
             ("5.", Some("\0.")),
             ("true", None),
             ("1234567890123456789", None),
-            (r#""2026-01-28T05:10:00Z""#, Some("\"\0-01\0T05:\0:00Z\"")),
+            (r#""2026-01-28T05:10:00Z""#, Some("\"\0-01-\0T05:\0:00Z\"")),
             ("\0 1", None),
         ] {
             assert_eq!(skeleton(text).as_deref(), expected, "{text}");

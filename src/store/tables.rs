@@ -63,8 +63,10 @@ impl From<rusqlite::Error> for Fault {
             Some(ErrorCode::DiskFull) => Self::Full,
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy(text),
             Some(ErrorCode::ReadOnly) => Self::ReadOnly(text),
-            // The last one: what says other types than it was made with.
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) | None => Self::Damaged(text),
+            // The last two: a number that is there although the tree does not lead to it, and what says other types than it was
+            // made with.
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::ConstraintViolation)
+            | None => Self::Damaged(text),
             // A table that is not there.
             Some(ErrorCode::Unknown) if text.contains("no such") => Self::Damaged(text),
             Some(_) => Self::Other(text),
@@ -122,11 +124,13 @@ impl Order {
 #[derive(Debug)]
 pub(super) struct Tables {
     connection: Connection,
+    mark: u64,
 }
 
 impl Tables {
     /// Opens the file at a path where there is one, be it empty. It is brought to the newest version.
-    pub(super) fn open(path: &Path, most_bytes: u64) -> Result<Self, Fault> {
+    /// Only a new file takes the `mark`.
+    pub(super) fn open(path: &Path, most_bytes: u64, mark: u64) -> Result<Self, Fault> {
         let connection = Connection::open(path)?;
         connection.busy_timeout(BUSY)?;
         let application: u32 = connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
@@ -145,9 +149,39 @@ impl Tables {
             "max_page_count",
             i64::try_from(most_bytes / PAGE).unwrap_or(i64::MAX),
         )?;
-        let mut tables = Self { connection };
+        let mut tables = Self { connection, mark };
         tables.migrate(STEPS, path)?;
+        tables.mark = match tables.found_mark()? {
+            Some(found) => found,
+            None if version == 0 => mark,
+            None => return Err(Fault::Damaged("its mark cannot be read".to_owned())),
+        };
         Ok(tables)
+    }
+
+    /// The mark of the file, which stands in two places.
+    fn found_mark(&self) -> Result<Option<u64>, Fault> {
+        let one = |row: &rusqlite::Row<'_>| Ok((whole(row, 0), whole(row, 1)));
+        let found = self.connection.query_row("SELECT mark, sum FROM mark", [], one).optional();
+        if let Ok(Some((Some(mark), Some(sum)))) = found
+            && sum == u64::from(mark_sum(mark))
+        {
+            return Ok(Some(mark));
+        }
+        let read = self.connection.query_row("SELECT mark, at, clean, sum FROM life", [], |row| {
+            Ok((whole(row, 0), whole(row, 1), whole(row, 2), whole(row, 3)))
+        });
+        Ok(match read.optional()? {
+            Some((Some(mark), Some(at), Some(clean), Some(sum))) => {
+                Some(mark).filter(|mark| sum == u64::from(life_sum(*mark, at, clean)))
+            }
+            _ => None,
+        })
+    }
+
+    /// What makes its sums others than those of another file.
+    pub(super) fn mark(&self) -> u64 {
+        self.mark
     }
 
     /// Goes through the steps that the file has not seen. Before it changes what somebody has written, it makes a copy.
@@ -171,6 +205,10 @@ impl Tables {
                 "user_version",
                 i64::try_from(version + 1).unwrap_or(i64::MAX),
             )?;
+            if version == 0 {
+                let mark = params![self.mark.cast_signed(), mark_sum(self.mark)];
+                transaction.execute("INSERT INTO mark VALUES (1, ?1, ?2)", mark)?;
+            }
             transaction.commit()?;
         }
         Ok(())
@@ -201,7 +239,7 @@ impl Tables {
         let found = self.connection.query_row(sql, [], read).optional()?;
         Ok(found.and_then(|(at, clean, sum)| {
             let (at, clean) = (at?, clean?);
-            (sum? == u64::from(life_sum(at, clean))).then_some(Life { at, clean: clean == 1 })
+            (sum? == u64::from(life_sum(self.mark, at, clean))).then_some(Life { at, clean: clean == 1 })
         }))
     }
 
@@ -235,7 +273,8 @@ impl Tables {
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let Some(id) = whole(row, 0) else { continue };
-            let name = text(row, 1).filter(|name| whole(row, 2) == Some(name_sum(id, name).into()));
+            let name = text(row, 1)
+                .filter(|name| whole(row, 2) == Some(name_sum(self.mark, table, id, name).into()));
             if !take(id, name.map_or(Checked::Damaged, Checked::Good)) {
                 break;
             }
@@ -271,7 +310,7 @@ impl Tables {
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let Some(topic) = whole(row, 0) else { continue };
-            if !take(topic, last_value(topic, row).map_or(Checked::Damaged, Checked::Good)) {
+            if !take(topic, last_value(self.mark, topic, row).map_or(Checked::Damaged, Checked::Good)) {
                 break;
             }
         }
@@ -306,9 +345,10 @@ impl Tables {
     ) -> Result<T, Fault> {
         let synchronous = if sync { "FULL" } else { "NORMAL" };
         self.connection.pragma_update(None, "synchronous", synchronous)?;
-        let writing = Writing(self.connection.transaction()?);
+        let mark = self.mark;
+        let writing = Writing { transaction: self.connection.transaction()?, mark };
         let done = act(&writing)?;
-        writing.0.commit()?;
+        writing.transaction.commit()?;
         Ok(done)
     }
 
@@ -328,20 +368,23 @@ pub(super) enum Numbers {
 }
 
 /// What is written in one piece.
-pub(super) struct Writing<'t>(Transaction<'t>);
+pub(super) struct Writing<'t> {
+    transaction: Transaction<'t>,
+    mark: u64,
+}
 
 impl Writing<'_> {
     pub(super) fn add_topic(&self, id: u64, name: &str) -> Result<(), Fault> {
         self.run(
             "INSERT OR REPLACE INTO topic VALUES (?1, ?2, ?3)",
-            params![id.cast_signed(), name, name_sum(id, name)],
+            params![id.cast_signed(), name, name_sum(self.mark, "topic", id, name)],
         )
     }
 
     pub(super) fn add_user(&self, id: u64, name: &str) -> Result<(), Fault> {
         self.run(
             "INSERT OR REPLACE INTO user VALUES (?1, ?2, ?3)",
-            params![id.cast_signed(), name, name_sum(id, name)],
+            params![id.cast_signed(), name, name_sum(self.mark, "user", id, name)],
         )
     }
 
@@ -360,7 +403,7 @@ impl Writing<'_> {
         };
         let rest = kept.rest.as_ref().map(|rest| log::rest_bytes(rest));
         let [topic_n, seq, at, user] = [topic, unsettled.seq, kept.time, kept.user].map(u64::cast_signed);
-        let sum = last_sum(topic, unsettled.seq, kept, rest.as_deref());
+        let sum = last_sum(self.mark, topic, unsettled.seq, kept, rest.as_deref());
         let row = params![topic_n, seq, at, user, &*kept.payload, rest, sum];
         self.run("INSERT OR REPLACE INTO last VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)", row)
     }
@@ -370,19 +413,19 @@ impl Writing<'_> {
         let sql = "DELETE FROM log WHERE seq IN (SELECT seq FROM log WHERE seq <= ?1 \
                    AND seq < (SELECT max(seq) FROM log) ORDER BY seq LIMIT ?2)";
         let most = i64::try_from(most).unwrap_or(i64::MAX);
-        Ok(self.0.prepare_cached(sql)?.execute(params![until.cast_signed(), most])?)
+        Ok(self.transaction.prepare_cached(sql)?.execute(params![until.cast_signed(), most])?)
     }
 
     pub(super) fn live(&self, life: Life) -> Result<(), Fault> {
-        let sum = life_sum(life.at, u64::from(life.clean));
+        let sum = life_sum(self.mark, life.at, u64::from(life.clean));
         self.run(
-            "INSERT OR REPLACE INTO life VALUES (1, ?1, ?2, ?3)",
-            params![life.at.cast_signed(), life.clean, sum],
+            "INSERT OR REPLACE INTO life VALUES (1, ?1, ?2, ?3, ?4)",
+            params![life.at.cast_signed(), life.clean, self.mark.cast_signed(), sum],
         )
     }
 
     fn run(&self, sql: &str, values: impl rusqlite::Params) -> Result<(), Fault> {
-        self.0.prepare_cached(sql)?.execute(values)?;
+        self.transaction.prepare_cached(sql)?.execute(values)?;
         Ok(())
     }
 }
@@ -404,24 +447,28 @@ pub(super) fn check_owner(application: u32, version: u32, has_tables: bool) -> R
     }
 }
 
-fn name_sum(id: u64, name: &str) -> u32 {
-    sum(&[&id.to_le_bytes(), name.as_bytes()])
+fn mark_sum(mark: u64) -> u32 {
+    sum(&[b"mark", &mark.to_le_bytes()])
 }
 
-fn life_sum(at: u64, clean: u64) -> u32 {
-    sum(&[&at.to_le_bytes(), &clean.to_le_bytes()])
+fn name_sum(mark: u64, table: &str, id: u64, name: &str) -> u32 {
+    sum(&[table.as_bytes(), [mark, id].map(u64::to_le_bytes).as_flattened(), name.as_bytes()])
 }
 
-fn last_sum(topic: u64, seq: u64, kept: &Kept, rest: Option<&[u8]>) -> u32 {
-    let numbers = [topic, seq, kept.time, kept.user, kept.payload.len() as u64].map(u64::to_le_bytes);
+fn life_sum(mark: u64, at: u64, clean: u64) -> u32 {
+    sum(&[[mark, at, clean].map(u64::to_le_bytes).as_flattened()])
+}
+
+fn last_sum(mark: u64, topic: u64, seq: u64, kept: &Kept, rest: Option<&[u8]>) -> u32 {
+    let numbers = [mark, topic, seq, kept.time, kept.user, kept.payload.len() as u64].map(u64::to_le_bytes);
     sum(&[numbers.as_flattened(), kept.payload.as_bytes(), rest.unwrap_or_default()])
 }
 
-fn last_value(topic: u64, row: &rusqlite::Row<'_>) -> Option<Unsettled> {
+fn last_value(mark: u64, topic: u64, row: &rusqlite::Row<'_>) -> Option<Unsettled> {
     let (seq, time, user) = (whole(row, 1)?, whole(row, 2)?, whole(row, 3)?);
     let bytes = blob(row, 5);
     let kept = Kept { time, user, payload: text(row, 4)?.into(), rest: None };
-    let is_whole = whole(row, 6) == Some(last_sum(topic, seq, &kept, bytes).into());
+    let is_whole = whole(row, 6) == Some(last_sum(mark, topic, seq, &kept, bytes).into());
     let rest = bytes.filter(|_| is_whole).map(log::read_rest).transpose().ok()?.map(Box::new);
     is_whole.then_some(Unsettled { seq, value: Some(Kept { rest, ..kept }) })
 }
@@ -472,7 +519,7 @@ mod tests {
     fn what_was_settled_is_read_again_and_a_changed_row_is_known() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("hub.db");
-        let mut tables = Tables::open(&path, 1 << 30).unwrap();
+        let mut tables = Tables::open(&path, 1 << 30, 7).unwrap();
         tables
             .write(true, |writing| {
                 writing.settle(1, &value("1"))?;
@@ -480,7 +527,7 @@ mod tests {
             })
             .unwrap();
         tables.close().unwrap();
-        let mut tables = Tables::open(&path, 1 << 30).unwrap();
+        let mut tables = Tables::open(&path, 1 << 30, 7).unwrap();
         tables.check().unwrap();
         assert_eq!(all(&tables), [(1, Checked::Good(value("1"))), (2, Checked::Good(value("2")))]);
         tables.connection.execute("UPDATE last SET payload = '3' WHERE topic = 2", []).unwrap();
@@ -492,7 +539,7 @@ mod tests {
     #[test]
     fn what_was_begun_and_failed_is_not_there() {
         let dir = tempfile::tempdir().unwrap();
-        let mut tables = Tables::open(&dir.path().join("hub.db"), 1 << 30).unwrap();
+        let mut tables = Tables::open(&dir.path().join("hub.db"), 1 << 30, 7).unwrap();
         let failed = tables.write(false, |writing| {
             writing.settle(1, &value("1"))?;
             Err::<(), _>(Fault::Full)
@@ -503,7 +550,7 @@ mod tests {
     #[test]
     fn a_file_grows_to_its_bound_and_no_further() {
         let dir = tempfile::tempdir().unwrap();
-        let mut tables = Tables::open(&dir.path().join("hub.db"), 100 * PAGE).unwrap();
+        let mut tables = Tables::open(&dir.path().join("hub.db"), 100 * PAGE, 7).unwrap();
         let row = [7; 10 * 1024];
         let full = (1..100).find_map(|seq| tables.write(false, |writing| writing.add_row(seq, &row)).err());
         assert_eq!(full, Some(Fault::Full));
@@ -514,7 +561,7 @@ mod tests {
     fn a_new_version_comes_by_a_step_and_what_was_before_is_kept_beside_it() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("hub.db");
-        let mut tables = Tables::open(&path, 1 << 30).unwrap();
+        let mut tables = Tables::open(&path, 1 << 30, 7).unwrap();
         tables.write(true, |writing| writing.settle(1, &value("1"))).unwrap();
         let steps = [STEPS[0], "CREATE TABLE more (id INTEGER PRIMARY KEY) STRICT"];
         tables.migrate(&steps, &path).unwrap();
@@ -523,10 +570,10 @@ mod tests {
         assert_eq!(all(&tables).len(), 1);
         let copy = dir.path().join("hub-v1.db");
         assert_eq!(std::fs::metadata(&copy).unwrap().permissions().mode() & 0o777, FILE_MODE);
-        let copy = Tables::open(&copy, 1 << 30).unwrap();
+        let copy = Tables::open(&copy, 1 << 30, 7).unwrap();
         assert_eq!(all(&copy).len(), 1);
         tables.close().unwrap();
-        let refused = Tables::open(&path, 1 << 30).unwrap_err();
+        let refused = Tables::open(&path, 1 << 30, 7).unwrap_err();
         assert_eq!(refused, Fault::Newer { found: 2, known: 1 });
     }
 
@@ -534,9 +581,9 @@ mod tests {
     fn a_step_that_fails_leaves_the_file_as_it_was() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("hub.db");
-        let mut tables = Tables::open(&path, 1 << 30).unwrap();
+        let mut tables = Tables::open(&path, 1 << 30, 7).unwrap();
         assert!(tables.migrate(&[STEPS[0], "CREATE TABLE more (id INTEGER); nonsense"], &path).is_err());
         drop(tables);
-        Tables::open(&path, 1 << 30).unwrap();
+        Tables::open(&path, 1 << 30, 7).unwrap();
     }
 }

@@ -361,8 +361,9 @@ impl Writer {
     fn begin_anew(&mut self) -> Result<(), Fault> {
         let Some(folder) = &self.folder else { return Ok(()) };
         let (tables, id) = opening::open_empty(folder, self.settings.bytes)?;
-        (self.tables, self.file) = (Some(tables), Some(id));
         (self.names, self.head, self.seq, self.lived) = (Names::default(), Head::default(), 0, None);
+        self.head.go_on_with(tables.mark(), 1);
+        (self.tables, self.file) = (Some(tables), Some(id));
         self.walk.want(0);
         Ok(())
     }
@@ -432,3 +433,6 @@ impl Writer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,12 @@
--- Version 1. The hub checks what it reads by `sum`: a CRC-32C over all that the row says, its key included.
+-- Version 1. The hub checks what it reads by `sum`: a CRC-32C over the mark of the file and all that the row says, its key
+-- included.
+
+-- The mark: a number drawn at random, so that a page of another file is known. It stands in `life`, too.
+CREATE TABLE mark (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    mark INTEGER NOT NULL,
+    sum INTEGER NOT NULL
+) STRICT;
 
 -- The names of topics, by a number that is never given to another one as long as anything speaks of it.
 CREATE TABLE topic (
@@ -37,5 +45,6 @@ CREATE TABLE life (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     at INTEGER NOT NULL,
     clean INTEGER NOT NULL,
+    mark INTEGER NOT NULL,
     sum INTEGER NOT NULL
 ) STRICT;
