@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use foldhash::fast::RandomState;
 
@@ -10,15 +11,21 @@ use super::allowance::Excess;
 use super::change::{Answer, Change, LastValues};
 use super::doors::{Message, NotSubscribed, Refusal};
 use super::publication::Extras;
+use super::questions::{Question, Questions};
 use super::session::{Session, Side, Will, Wishes};
 use super::tape::Promise;
 use crate::moment::Moment;
 use crate::seldom::Seldom;
-use crate::talk::control::{Configure, HubLimits, PublishRefused, RequestError, Welcome, shown};
+use crate::talk::control::{
+    Configure, HistoryGet, HubLimits, NoQuestion, PublishRefused, RequestError, Welcome, shown,
+};
 use crate::talk::{Frame, Frames, Kind, PublishOptions, Reply, Request};
 use crate::topic::{Filter, TopicError};
 
 static RENAMED: Seldom = Seldom::new();
+
+/// What is answered where there is no store, or nothing in it is for history.
+const NO_HISTORY: &str = "history is off: the hub has no store";
 
 /// The store is behind or cannot write: the value is safe in memory, and is written later.
 const NOT_YET_KEPT: &str = "routed, but not on the disk yet: too much waits to be written";
@@ -102,6 +109,10 @@ impl Session {
                 let filters = self.held_names();
                 self.answer(&Reply::SubscriptionOk { filters });
             }
+            Ok(Request::History(payload)) => {
+                self.count_request(payload.len(), 0, now)?;
+                self.ask_history(&payload, now);
+            }
             Err(RequestError::Config(reason)) => self.refuse_config(reason, vec![]),
             Err(RequestError::Subscription(reason)) => {
                 self.answer(&Reply::SubscriptionError { reason, filters: vec![] });
@@ -114,6 +125,25 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    /// The answer comes when it is there; other frames go on meanwhile.
+    fn ask_history(&mut self, payload: &str, now: Moment) {
+        match self.history_question(payload, now) {
+            Ok((questions, question)) => questions.ask(question),
+            Err(NoQuestion { id, reason }) => self.answer(&Reply::HistoryError { id, reason }),
+        }
+    }
+
+    fn history_question(&self, payload: &str, now: Moment) -> Result<(Arc<Questions>, Question), NoQuestion> {
+        let since_1970 = now.wall().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let get = HistoryGet::parse(payload, u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX))?;
+        let no = |reason: String| NoQuestion { id: get.id.clone(), reason };
+        let questions = self.hub.questions().ok_or_else(|| no(NO_HISTORY.to_owned()))?;
+        let filters = self.filters(&get.filters).map_err(|(reason, _)| no(reason))?;
+        let bytes = self.hub.settings().outbox.hard_bytes / 4;
+        let base = self.client.base.clone();
+        Ok((Arc::clone(questions), Question::of_session(get, filters, base, bytes, &self.outbox)))
     }
 
     fn configure(&mut self, configure: Configure) {

@@ -24,6 +24,7 @@ mod look_up;
 mod outbox;
 mod presence;
 mod publication;
+mod questions;
 mod queue;
 mod relay;
 mod rights;
@@ -56,6 +57,7 @@ pub use links::{LinkFigures, Links};
 pub use outbox::{Outbox, SessionId};
 use presence::Presence;
 pub use publication::{Extras, Publication, Trail, View};
+pub use questions::{Question, Questions};
 pub use queue::Bounds;
 pub use relay::{Forward, Relayed, Remains};
 pub use rights::Rights;
@@ -168,6 +170,8 @@ pub struct Hub {
     links: Links,
     /// What waits for the store, where there is one.
     tape: OnceLock<Arc<Tape>>,
+    /// Who answers questions about the past, where there is a store.
+    questions: OnceLock<Arc<Questions>>,
     next_session: AtomicU64,
 }
 
@@ -186,6 +190,7 @@ impl Hub {
             figures,
             links: Links::default(),
             tape: OnceLock::new(),
+            questions: OnceLock::new(),
             next_session: AtomicU64::new(1),
         })
     }

@@ -11,7 +11,7 @@ use super::tables::{APPLICATION, FILE_MODE, Fault, check_owner};
 const FOLDER_MODE: u32 = 0o700;
 
 /// What the database is called, and what SQLite puts beside it.
-const NAME: &str = "hub.db";
+pub(super) const NAME: &str = "hub.db";
 const BESIDE: [&str; 3] = ["", "-wal", "-shm"];
 
 /// The head of a database of SQLite, and where the two marks stand in it.

@@ -30,10 +30,11 @@ use std::thread::Thread;
 use tokio::sync::oneshot;
 
 use folder::{Closed, Folder};
+use history::Keeper;
 pub use settings::{Durability, Settings};
 use writer::Writer;
 
-use crate::hub::{Hub, Tape};
+use crate::hub::{Hub, Questions, Tape};
 
 /// Why the hub does not start with this store.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -58,7 +59,9 @@ impl Store {
         let confirms = settings.durability == Durability::Commit;
         let tape = Tape::new(settings.queue, confirms, hub.figures());
         let is_named = settings.is_named;
-        let mut writer = Writer::new(Arc::clone(hub), Arc::clone(&tape), settings.clone());
+        let keeper = Keeper::new(settings.history.clone(), settings.bytes, hub.figures());
+        let library = keeper.library(settings.directory.join(folder::NAME));
+        let mut writer = Writer::new(Arc::clone(hub), Arc::clone(&tape), settings.clone(), keeper);
         match Folder::take(&settings.directory) {
             Ok(folder) => writer.begin(folder).map_err(|fault| {
                 refused(
@@ -81,10 +84,21 @@ impl Store {
             Err(why @ Closed::Unwritable(_)) => writer.begin_away(&why),
         }
         hub.record_on(Arc::clone(&tape));
-        Self::run(writer, tape, hub).map_err(|error| refused(&error, "no thread could be started"))
+        let questions = Arc::<Questions>::default();
+        if settings.history.is_on() {
+            hub.ask_history_of(Arc::clone(&questions));
+        }
+        let started =
+            library.answer(Arc::clone(&questions)).and_then(|()| Self::run(writer, tape, hub, questions));
+        started.map_err(|error| refused(&error, "no thread could be started"))
     }
 
-    fn run(mut writer: Writer, tape: Arc<Tape>, hub: &Arc<Hub>) -> std::io::Result<Self> {
+    fn run(
+        mut writer: Writer,
+        tape: Arc<Tape>,
+        hub: &Arc<Hub>,
+        questions: Arc<Questions>,
+    ) -> std::io::Result<Self> {
         let (end, (tell, ended)) = (Arc::new(AtomicBool::new(false)), oneshot::channel());
         let (seen, hub) = (Arc::clone(&end), Arc::clone(hub));
         let run = move || {
@@ -96,6 +110,7 @@ impl Store {
                 hub.figures().store_state.set(writer::AWAY);
             }
             tape.close();
+            questions.close();
             drop(writer);
             let _ = tell.send(());
         };

@@ -1,4 +1,5 @@
-//! The file, in SQL: one method a statement. The only file of the hub that knows `rusqlite`.
+//! The file, in SQL: one method a statement. With `history/tables.rs` the only file of the
+//! hub that knows `rusqlite`.
 //!
 //! What is read is checked by the sum that stands with it, as SQLite has none of its own. A row that is not what was
 //! written comes back as [`Checked::Damaged`]; a page that is not ends the reading with [`Fault::Damaged`].
@@ -21,9 +22,9 @@ pub(super) const FILE_MODE: u32 = 0o600;
 /// One page. Rows of the log are small, and a page is what a write costs at least.
 const PAGE: u64 = 1024;
 /// The versions of the file: what makes each from the one before it.
-const STEPS: &[&str] = &[include_str!("schema/0001.sql")];
+const STEPS: &[&str] = &[include_str!("schema/0001.sql"), include_str!("schema/0002.sql")];
 /// How long somebody else may hold the file, as a backup does.
-const BUSY: Duration = Duration::from_secs(5);
+pub(super) const BUSY: Duration = Duration::from_secs(5);
 /// How many complaints of a check are read.
 const COMPLAINTS: usize = 3;
 
@@ -123,8 +124,8 @@ impl Order {
 /// The open file.
 #[derive(Debug)]
 pub(super) struct Tables {
-    connection: Connection,
-    mark: u64,
+    pub(super) connection: Connection,
+    pub(super) mark: u64,
 }
 
 impl Tables {
@@ -369,8 +370,8 @@ pub(super) enum Numbers {
 
 /// What is written in one piece.
 pub(super) struct Writing<'t> {
-    transaction: Transaction<'t>,
-    mark: u64,
+    pub(super) transaction: Transaction<'t>,
+    pub(super) mark: u64,
 }
 
 impl Writing<'_> {
@@ -424,7 +425,7 @@ impl Writing<'_> {
         )
     }
 
-    fn run(&self, sql: &str, values: impl rusqlite::Params) -> Result<(), Fault> {
+    pub(super) fn run(&self, sql: &str, values: impl rusqlite::Params) -> Result<(), Fault> {
         self.transaction.prepare_cached(sql)?.execute(values)?;
         Ok(())
     }
@@ -473,21 +474,21 @@ fn last_value(mark: u64, topic: u64, row: &rusqlite::Row<'_>) -> Option<Unsettle
     is_whole.then_some(Unsettled { seq, value: Some(Kept { rest, ..kept }) })
 }
 
-fn whole(row: &rusqlite::Row<'_>, at: usize) -> Option<u64> {
+pub(super) fn whole(row: &rusqlite::Row<'_>, at: usize) -> Option<u64> {
     match row.get_ref(at).ok()? {
         ValueRef::Integer(number) => Some(number.cast_unsigned()),
         ValueRef::Null | ValueRef::Real(_) | ValueRef::Text(_) | ValueRef::Blob(_) => None,
     }
 }
 
-fn text<'r>(row: &'r rusqlite::Row<'_>, at: usize) -> Option<&'r str> {
+pub(super) fn text<'r>(row: &'r rusqlite::Row<'_>, at: usize) -> Option<&'r str> {
     match row.get_ref(at).ok()? {
         ValueRef::Text(bytes) => std::str::from_utf8(bytes).ok(),
         ValueRef::Null | ValueRef::Real(_) | ValueRef::Integer(_) | ValueRef::Blob(_) => None,
     }
 }
 
-fn blob<'r>(row: &'r rusqlite::Row<'_>, at: usize) -> Option<&'r [u8]> {
+pub(super) fn blob<'r>(row: &'r rusqlite::Row<'_>, at: usize) -> Option<&'r [u8]> {
     match row.get_ref(at).ok()? {
         ValueRef::Blob(bytes) => Some(bytes),
         ValueRef::Null | ValueRef::Real(_) | ValueRef::Integer(_) | ValueRef::Text(_) => None,
@@ -563,18 +564,18 @@ mod tests {
         let path = dir.path().join("hub.db");
         let mut tables = Tables::open(&path, 1 << 30, 7).unwrap();
         tables.write(true, |writing| writing.settle(1, &value("1"))).unwrap();
-        let steps = [STEPS[0], "CREATE TABLE more (id INTEGER PRIMARY KEY) STRICT"];
+        let steps = [STEPS, &["CREATE TABLE more (id INTEGER PRIMARY KEY) STRICT"]].concat();
         tables.migrate(&steps, &path).unwrap();
         tables.migrate(&steps, &path).unwrap();
         tables.connection.execute("INSERT INTO more VALUES (1)", []).unwrap();
         assert_eq!(all(&tables).len(), 1);
-        let copy = dir.path().join("hub-v1.db");
+        let copy = dir.path().join(format!("hub-v{}.db", STEPS.len()));
         assert_eq!(std::fs::metadata(&copy).unwrap().permissions().mode() & 0o777, FILE_MODE);
         let copy = Tables::open(&copy, 1 << 30, 7).unwrap();
         assert_eq!(all(&copy).len(), 1);
         tables.close().unwrap();
         let refused = Tables::open(&path, 1 << 30, 7).unwrap_err();
-        assert_eq!(refused, Fault::Newer { found: 2, known: 1 });
+        assert_eq!(refused, Fault::Newer { found: STEPS.len() as u64 + 1, known: STEPS.len() });
     }
 
     #[test]
@@ -582,7 +583,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("hub.db");
         let mut tables = Tables::open(&path, 1 << 30, 7).unwrap();
-        assert!(tables.migrate(&[STEPS[0], "CREATE TABLE more (id INTEGER); nonsense"], &path).is_err());
+        assert!(
+            tables.migrate(&[STEPS, &["CREATE TABLE more (id INTEGER); nonsense"]].concat(), &path).is_err()
+        );
         drop(tables);
         Tables::open(&path, 1 << 30, 7).unwrap();
     }

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::batch::{Batch, Plan};
 use super::folder::{Closed, FileId, Folder};
 use super::head::Head;
+use super::history::{Keeper, Step};
 use super::log::milliseconds;
 use super::names::Names;
 use super::opening::{self, Opened, Use};
@@ -43,6 +44,7 @@ pub(super) struct Writer {
     file: Option<FileId>,
     names: Names,
     head: Head,
+    history: Keeper,
     seq: u64,
     taken: VecDeque<crate::hub::Taped>,
     batch: Batch,
@@ -57,7 +59,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(hub: Arc<Hub>, tape: Arc<Tape>, settings: Settings) -> Self {
+    pub(super) fn new(hub: Arc<Hub>, tape: Arc<Tape>, settings: Settings, history: Keeper) -> Self {
         let now = Instant::now();
         Self {
             hub,
@@ -68,6 +70,7 @@ impl Writer {
             file: None,
             names: Names::default(),
             head: Head::default(),
+            history,
             seq: 0,
             taken: VecDeque::new(),
             batch: Batch::default(),
@@ -86,7 +89,11 @@ impl Writer {
         let opened = opening::open(&folder, &self.hub, self.settings.bytes, Use::GiveBack);
         self.folder = Some(folder);
         match opened {
-            Ok(opened) => self.take_over(opened),
+            Ok(opened) => {
+                if let Err(fault) = self.take_over(opened) {
+                    self.fail(&fault);
+                }
+            }
             Err(fault @ (Fault::Newer { .. } | Fault::Foreign)) => return Err(fault),
             Err(fault @ Fault::ReadOnly(_)) if self.settings.is_named => return Err(fault),
             Err(fault) => self.go_away(&fault),
@@ -101,8 +108,9 @@ impl Writer {
         self.tell_state();
     }
 
-    fn take_over(&mut self, opened: Opened) {
+    fn take_over(&mut self, opened: Opened) -> Result<(), Fault> {
         let Opened { tables, id, names, head, seq, changed, was_replaced } = opened;
+        self.history.load(&tables)?;
         (self.tables, self.file, self.names, self.head, self.seq) =
             (Some(tables), Some(id), names, head, seq);
         let now_offline = changed.iter().filter_map(|topic| self.hub.last_value(topic));
@@ -111,6 +119,7 @@ impl Writer {
             self.was_replaced = true;
             self.walk.want(0);
         }
+        Ok(())
     }
 
     /// Comes by until the end, and then once more.
@@ -144,7 +153,7 @@ impl Writer {
         let missing = self.tape.take(&mut self.taken);
         self.hub.figures().store_queue.set(self.taken.len() as u64);
         for taped in self.taken.drain(..) {
-            self.batch.add(taped);
+            self.batch.add(taped, |topic| self.history.names(topic));
         }
         if let Some(number) = missing {
             static BEHIND: Seldom = Seldom::new();
@@ -166,20 +175,26 @@ impl Writer {
         if self.batch.bytes() < LARGE {
             self.walk.go_on(&self.hub, &self.names, &mut self.batch);
         }
-        if self.head.gathered() > LOG_BYTES {
+        let time = milliseconds(Moment::now().wall());
+        if !self.head.is_settling() && (self.head.gathered() > LOG_BYTES || self.history.is_full(time)) {
             self.head.begin_settling(self.seq);
+            self.history.begin_sealing(self.seq);
         }
         let is_time = now.duration_since(self.written) >= self.settings.write;
         let is_due =
             self.batch.is_asked_for() || self.batch.bytes() >= LARGE || (is_time && (!self.batch.is_empty()));
-        let is_duty = self.head.is_settling() || self.names.has_orphans();
+        let step = match self.next_step(time) {
+            Ok(step) => step,
+            Err(fault) => return self.fail(&fault),
+        };
+        let is_duty = self.head.is_settling() || self.names.has_orphans() || step.is_some();
         let sync = self.batch.is_asked_for()
             || self.unsynced.is_some_and(|since| now.duration_since(since) >= self.settings.sync);
         // What is written with it costs nothing. And only who has written is back.
         let is_due = is_due || (sync && !self.batch.is_empty());
         let is_proof = self.outage.is_on() && !self.walk.is_wanted();
         if is_due || is_duty || sync || is_proof {
-            self.write(now, is_due || is_proof, sync, false);
+            self.write(now, is_due || is_proof, sync, false, step);
         }
         if self.tables.is_some() && !self.walk.is_wanted() && self.batch.is_empty() {
             self.outage.ends(now);
@@ -188,12 +203,15 @@ impl Writer {
 
     /// Whether there is more to do than what was said just now.
     fn has_duty(&self) -> bool {
-        let is_behind = self.head.is_settling() || self.walk.is_wanted() || self.names.has_orphans();
+        let is_behind = self.head.is_settling()
+            || self.walk.is_wanted()
+            || self.names.has_orphans()
+            || self.history.is_busy();
         self.tables.is_some() && is_behind
     }
 
     /// One transaction: what waits, if it is due, and a slice of the other duties.
-    fn write(&mut self, now: Instant, is_due: bool, sync: bool, clean: bool) {
+    fn write(&mut self, now: Instant, is_due: bool, sync: bool, clean: bool, step: Option<Step>) {
         let Some(tables) = &mut self.tables else { return };
         let time = milliseconds(Moment::now().wall());
         let plan = is_due.then(|| self.batch.plan(self.seq + 1, time, &mut self.names, &mut self.head));
@@ -203,7 +221,7 @@ impl Writer {
         let is_alone = sync && !is_due;
         let life = (clean || is_alone || self.lived.is_none_or(|lived| now.duration_since(lived) >= LIFE))
             .then_some(Life { at: time, clean });
-        let began = Instant::now();
+        let (began, history) = (Instant::now(), &self.history);
         let written = tables.write(sync, |writing| {
             if let Some(plan) = &plan {
                 for (id, topic) in &plan.new_topics {
@@ -221,7 +239,8 @@ impl Writer {
                 writing.settle(topic, unsettled)?;
                 settled += 1;
             }
-            let shortened = match head.may_go() {
+            let buried = step.as_ref().map_or(Ok(0), |step| step.write(history, writing))?;
+            let shortened = match head.may_go().filter(|_| !history.is_sealing()) {
                 Some(until) => Some(writing.shorten_log(until, SLICE_OF_LOG)?),
                 None => None,
             };
@@ -229,11 +248,14 @@ impl Writer {
                 writing.forget_topic(*id)?;
             }
             life.map_or(Ok(()), |life| writing.live(life))?;
-            Ok((settled, shortened))
+            Ok((settled, shortened, buried))
         });
         match written {
-            Ok((settled, shortened)) => {
+            Ok((settled, shortened, buried)) => {
                 self.account(now, began, sync, life.is_some());
+                if let Some(step) = step {
+                    self.history.stepped(step, buried);
+                }
                 self.names.buried(orphans.len());
                 self.head.settled(settled);
                 if let Some(plan) = plan {
@@ -276,7 +298,12 @@ impl Writer {
         for (id, topic) in cleared {
             self.names.clear(id, Some(topic));
         }
+        self.history.hear(self.batch.readings());
         self.batch.written();
+    }
+
+    fn next_step(&mut self, time: u64) -> Result<Option<Step>, Fault> {
+        self.tables.as_ref().map_or(Ok(None), |tables| self.history.step(tables, time))
     }
 
     fn fail(&mut self, fault: &Fault) {
@@ -296,6 +323,7 @@ impl Writer {
     /// Nothing can be written. What waits is let go of: the hub has it.
     fn go_away(&mut self, why: &Fault) {
         self.tables = None;
+        self.history.is_away();
         self.outage.goes_on(Instant::now(), why, &self.settings.directory);
         self.let_go(&why.to_string());
     }
@@ -337,7 +365,7 @@ impl Writer {
                 // What it holds is read again: a write may have come to its end although it was told as failed, and the
                 // last ones may be gone with the file system's own journal.
                 let opened = opening::open(folder, &self.hub, self.settings.bytes, Use::LookOnly);
-                self.take_over(opened?);
+                self.take_over(opened?)?;
                 self.walk.want(0);
             }
             Some(_) => {
@@ -351,7 +379,7 @@ impl Writer {
             None if self.was_replaced => self.begin_anew()?,
             None => {
                 let opened = opening::open(folder, &self.hub, self.settings.bytes, Use::GiveBack);
-                self.take_over(opened?);
+                self.take_over(opened?)?;
                 self.walk.want(1);
             }
         }
@@ -363,6 +391,7 @@ impl Writer {
         let (tables, id) = opening::open_empty(folder, self.settings.bytes)?;
         (self.names, self.head, self.seq, self.lived) = (Names::default(), Head::default(), 0, None);
         self.head.go_on_with(tables.mark(), 1);
+        self.history.load(&tables)?;
         (self.tables, self.file) = (Some(tables), Some(id));
         self.walk.want(0);
         Ok(())
@@ -414,11 +443,11 @@ impl Writer {
         while self.tables.is_some() && self.walk.is_wanted() && began.elapsed() < LAST_WALK {
             self.walk.go_on(&self.hub, &self.names, &mut self.batch);
             if self.batch.bytes() >= LARGE {
-                self.write(Instant::now(), true, false, false);
+                self.write(Instant::now(), true, false, false, None);
             }
         }
         let is_whole = !self.walk.is_wanted();
-        self.write(Instant::now(), true, true, is_whole);
+        self.write(Instant::now(), true, true, is_whole, None);
         match self.tables.take().map(Tables::close) {
             Some(Ok(())) if is_whole => tracing::info!("the store is closed: all last values are in it"),
             Some(Ok(())) => {

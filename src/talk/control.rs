@@ -12,9 +12,11 @@ use serde_json::value::RawValue;
 use super::{Frame, timestamp};
 
 mod excerpt;
+mod history;
 mod wire;
 
 pub use excerpt::shown;
+pub use history::{HistoryAnswer, HistoryGet, MOST_POINTS, NoQuestion, PastSeries, PastValue, read_moment};
 
 /// The most characters that a client's name may have.
 pub const MAX_NAME: usize = 64;
@@ -32,6 +34,8 @@ pub enum Request {
     Remove(Vec<String>),
     /// `clown.talk/-/subscription/get`.
     Show,
+    /// `clown.talk/-/history/get`, with its payload: when it is read, it has to be known what time it is.
+    History(String),
 }
 
 /// The settings of a connection; `None` where the client said nothing and the default holds.
@@ -71,6 +75,8 @@ impl Request {
     pub const CONFIGURE: &str = "clown.talk/-/config/set";
     /// The topic of [`Show`](Self::Show).
     pub const SHOW: &str = "clown.talk/-/subscription/get";
+    /// The topic of [`History`](Self::History).
+    pub const HISTORY: &str = "clown.talk/-/history/get";
 
     /// Whether a topic belongs to this language.
     pub fn claims(topic: &str) -> bool {
@@ -85,6 +91,7 @@ impl Request {
             "clown.talk/-/subscription/add" => filters(payload).map(Self::Add),
             "clown.talk/-/subscription/remove" => filters(payload).map(Self::Remove),
             Self::SHOW => Ok(Self::Show),
+            Self::HISTORY => Ok(Self::History(payload.to_owned())),
             _ => Err(RequestError::UnknownTopic),
         }
     }
@@ -205,6 +212,19 @@ pub enum Reply {
     /// The frame was no frame, or the message was refused.
     #[serde(rename = "clown.talk/-/publish/error")]
     PublishError(PublishRefused),
+    /// What was said.
+    #[serde(rename = "clown.talk/-/history/ok")]
+    HistoryOk(HistoryAnswer),
+    /// Nothing is told.
+    #[serde(rename = "clown.talk/-/history/error")]
+    HistoryError {
+        /// The JSON text of the asker's `id`, where it could be read.
+        #[serde(default, skip_serializing_if = "Option::is_none", with = "wire::json_text_if_any")]
+        id: Option<String>,
+        /// Why.
+        #[serde(default)]
+        reason: String,
+    },
     /// Readings that were left out because newer ones of the same topic followed.
     #[serde(rename = "clown.talk/-/skipped")]
     Skipped {

@@ -97,7 +97,7 @@ const ROOMS: &[Room] = &[
         never: &["std::fs", "std::env", "tokio::net", "axum", "hyper", "tungstenite"],
     },
     Room {
-        files: &["store/tables.rs"],
+        files: &["store/tables.rs", "store/history/tables.rs"],
         without: &[],
         rooms: &[],
         crates: &["rusqlite", "thiserror"],
@@ -105,9 +105,18 @@ const ROOMS: &[Room] = &[
     },
     Room {
         files: &["store/"],
-        without: &["store/tables.rs"],
+        without: &["store/tables.rs", "store/history/tables.rs"],
         rooms: &["hub", "talk", "topic", "moment", "seldom", "backoff"],
-        crates: &["crc32c", "foldhash", "rustix", "thiserror", "tokio", "tracing"],
+        crates: &[
+            "crc32c",
+            "foldhash",
+            "parking_lot",
+            "rustix",
+            "serde_json",
+            "thiserror",
+            "tokio",
+            "tracing",
+        ],
         never: &[
             "rusqlite",
             "std::net",

@@ -196,6 +196,8 @@ impl Flow {
                 Reply::ConfigOk(_)
                 | Reply::ConfigError { .. }
                 | Reply::SubscriptionError { .. }
+                | Reply::HistoryOk(_)
+                | Reply::HistoryError { .. }
                 | Reply::Skipped { .. }
                 | Reply::Close { .. } => {}
             }

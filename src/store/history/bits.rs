@@ -43,6 +43,9 @@ impl BitWriter {
 
     /// A column; how long it is stands elsewhere.
     pub(super) fn put_column(&mut self, values: &[i64]) {
+        if values.is_empty() {
+            return;
+        }
         let mut best: Option<(u64, u32, Vec<i64>)> = None;
         let mut residuals = values.to_vec();
         for order in 0..ORDERS {
@@ -56,13 +59,17 @@ impl BitWriter {
         let Some((_, order, residuals)) = best else { return };
         self.put(order.into(), 2);
         let (first, rest) = residuals.split_at(residuals.len().min(order as usize));
-        first.iter().for_each(|value| self.put_number(zigzag(*value)));
+        for value in first {
+            self.put_number(zigzag(*value));
+        }
         for block in rest.chunks(BLOCK) {
             let Block { middle, width, .. } = Block::of(block);
             self.put(width.into(), 6);
             self.put_number(zigzag(middle));
             if width < CONSTANT {
-                block.iter().for_each(|value| self.put_rice(zigzag(value.wrapping_sub(middle)), width));
+                for value in block {
+                    self.put_rice(zigzag(value.wrapping_sub(middle)), width);
+                }
             }
         }
     }
@@ -253,7 +260,13 @@ mod tests {
             prop::collection::vec(any::<i64>(), 0..300),
             prop::collection::vec(-5..5_i64, 0..700),
             (any::<i64>(), prop::collection::vec(990..1010_i64, 0..300)).prop_map(|(first, steps)| {
-                steps.into_iter().scan(first, |at, step| { *at = at.wrapping_add(step); Some(*at) }).collect()
+                steps
+                    .into_iter()
+                    .scan(first, |at, step| {
+                        *at = at.wrapping_add(step);
+                        Some(*at)
+                    })
+                    .collect()
             }),
             (any::<i64>(), 0..300_usize).prop_map(|(value, count)| vec![value; count]),
         ]

@@ -1,7 +1,7 @@
 //! Readings thinned to steps of time: how many, the least, the greatest, the mean, the last. To bytes and back. Pure.
 //!
 //! ```text
-//! chunk   version (1 byte), bits, CRC-32C (4) over the chunk's number and all bytes before
+//! chunk   2 (1 byte), bits, CRC-32C (4) over the mark of the file, the chunk's number and all bytes before
 //! bits    form (6 bits: decimals, or 63 where no decimals say all numbers), step in seconds, count, columns of: starts in steps,
 //!         counts less 1, least, greatest, last, sum
 //! ```
@@ -9,9 +9,10 @@
 use super::super::log::Fault;
 use super::super::shape::Number;
 use super::bits::{BitReader, BitWriter};
-use super::readings::{MOST, Readings, Values, float, ordered, sealed, unordered, unsealed};
+use super::readings::{MOST, Place, Readings, Values, float, ordered, sealed, unordered};
 
-const VERSION: u8 = 1;
+/// The first byte of such chunks.
+pub(super) const VERSION: u8 = 2;
 const FLOATS: u32 = 63;
 /// Whole numbers that a float says exactly are below this.
 const EXACT: f64 = 9_007_199_254_740_992.0;
@@ -68,7 +69,7 @@ pub struct Buckets {
 
 impl Buckets {
     /// None yet.
-    pub fn of(step: u64) -> Self {
+    pub fn by(step: u64) -> Self {
         Self { step: step.max(1), all: Vec::new() }
     }
 
@@ -114,8 +115,8 @@ impl Buckets {
         }
     }
 
-    /// The bytes of the chunk number `id`.
-    pub fn chunk(&self, id: u64) -> Vec<u8> {
+    /// The bytes of a chunk.
+    pub fn chunk(&self, place: Place) -> Vec<u8> {
         let decimals = (0..=MOST_DECIMALS).find_map(|decimals| self.wholes(decimals));
         let (form, columns) = decimals.unwrap_or_else(|| (FLOATS, self.columns(ordered)));
         let mut bits = BitWriter::default();
@@ -125,8 +126,10 @@ impl Buckets {
         let step = self.step;
         bits.put_column(&self.column(|bucket| (bucket.start / step).cast_signed()));
         bits.put_column(&self.column(|bucket| (bucket.count - 1).cast_signed()));
-        columns.iter().for_each(|column| bits.put_column(column));
-        sealed(id, VERSION, bits)
+        for column in &columns {
+            bits.put_column(column);
+        }
+        sealed(place, VERSION, bits)
     }
 
     fn column(&self, one: impl Fn(&Bucket) -> i64) -> Vec<i64> {
@@ -162,17 +165,12 @@ impl Buckets {
         all.then(|| (decimals, self.columns(|value| whole(value) as i64)))
     }
 
-    /// Reads the chunk number `id`.
-    pub fn read(id: u64, bytes: &[u8]) -> Result<Self, Fault> {
-        let (version, mut bits) = unsealed(id, bytes)?;
-        if version != VERSION {
-            return Err(Fault::Newer);
-        }
-        let form = u32::try_from(bits.get(6).ok_or(Fault::Damaged)?).unwrap_or(FLOATS);
+    pub(super) fn of(bits: &mut BitReader<'_>) -> Option<Result<Self, Fault>> {
+        let form = u32::try_from(bits.get(6)?).unwrap_or(FLOATS);
         if form > MOST_DECIMALS && form != FLOATS {
-            return Err(Fault::Newer);
+            return Some(Err(Fault::Newer));
         }
-        Self::of_bits(form, &mut bits).ok_or(Fault::Damaged)
+        Self::of_bits(form, bits).map(Ok)
     }
 
     #[expect(clippy::cast_precision_loss, reason = "what is not below 2^53 is told as floats")]
@@ -183,10 +181,10 @@ impl Buckets {
         let number = |whole: i64| if form == FLOATS { unordered(whole) } else { whole as f64 / power };
         let mut column = || bits.get_column(count);
         let (starts, counts, least) = (column()?, column()?, column()?);
-        let (greatest, last, sums) = (column()?, column()?, column()?);
+        let (greatest, newest, sums) = (column()?, column()?, column()?);
         let mut all: Vec<Bucket> = Vec::with_capacity(count);
         for ((((start, count), least), greatest), (last, sum)) in
-            starts.into_iter().zip(counts).zip(least).zip(greatest).zip(last.into_iter().zip(sums))
+            starts.into_iter().zip(counts).zip(least).zip(greatest).zip(newest.into_iter().zip(sums))
         {
             let count = u64::try_from(count).ok()?.checked_add(1)?;
             let start = u64::try_from(start).ok()?.checked_mul(step)?;
@@ -213,6 +211,7 @@ impl Buckets {
 
 #[cfg(test)]
 mod tests {
+    use super::super::chunk::Chunk;
     use super::*;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
@@ -237,6 +236,13 @@ mod tests {
         twin
     }
 
+    fn again(id: u64, buckets: &Buckets) -> Buckets {
+        match Chunk::read([1, id], &buckets.chunk([1, id])).unwrap() {
+            Chunk::Buckets(buckets) => buckets,
+            Chunk::Readings(_) => panic!("these are buckets"),
+        }
+    }
+
     fn check(buckets: &Buckets, said: &[(u64, f64)]) -> Result<(), TestCaseError> {
         let twin = twin(said, buckets.step);
         prop_assert_eq!(buckets.all.len(), twin.len());
@@ -257,23 +263,22 @@ mod tests {
     proptest! {
         #[test]
         fn every_step_says_what_a_list_of_all_readings_says(said in said(), step in prop::sample::select(vec![1000, 60_000, 900_000_u64])) {
-            let mut buckets = Buckets::of(step);
+            let mut buckets = Buckets::by(step);
             said.iter().for_each(|(time, value)| buckets.add(*time, *value));
             check(&buckets, &said)?;
-            let read = Buckets::read(9, &buckets.chunk(9));
-            check(&read.unwrap(), &said)?;
-            prop_assert!(Buckets::read(8, &buckets.chunk(9)).is_err());
+            check(&again(9, &buckets), &said)?;
+            prop_assert!(Chunk::read([1, 8], &buckets.chunk([1, 9])).is_err());
         }
 
         #[test]
         fn thinning_twice_is_thinning_once(said in said(), cuts in 1..5_usize) {
             // What is sealed in several pieces, each of which is thinned, written, read and thinned again.
-            let mut quarters = Buckets::of(900_000);
+            let mut quarters = Buckets::by(900_000);
             let piece = (said.len() / cuts).max(1);
             for (id, piece) in said.chunks(piece).enumerate() {
-                let mut minutes = Buckets::of(60_000);
+                let mut minutes = Buckets::by(60_000);
                 piece.iter().for_each(|(time, value)| minutes.add(*time, *value));
-                let minutes = Buckets::read(id as u64, &minutes.chunk(id as u64)).unwrap();
+                let minutes = again(id as u64, &minutes);
                 minutes.all.iter().for_each(|bucket| quarters.take(bucket));
             }
             // The last one of a step that the clock went back into is that of the last piece.

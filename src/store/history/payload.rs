@@ -18,7 +18,7 @@ const LONGEST_PATH: usize = 256;
 
 /// One thing in a payload.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Found<'p> {
+pub(in crate::store) enum Found<'p> {
     /// A decimal number.
     Exact(Number),
     /// A number that no decimal of 18 digits says.
@@ -28,7 +28,10 @@ pub enum Found<'p> {
 }
 
 /// Hands out all readings of a payload: path, unit and value. Ends at once where the payload is no JSON, or `take` says no.
-pub fn readings<'p>(payload: &'p str, take: &mut impl FnMut(&str, Option<&'p str>, Found<'p>) -> bool) {
+pub(in crate::store) fn readings<'p>(
+    payload: &'p str,
+    take: &mut impl FnMut(&str, Option<&'p str>, Found<'p>) -> bool,
+) {
     let mut walk = Walk { rest: payload, path: String::new(), take };
     let _ = walk.value(0, None);
 }
@@ -193,7 +196,7 @@ fn push_key(key: &str, path: &mut String) -> Option<()> {
 }
 
 /// The number that a text is, as JSON writes numbers.
-pub fn number(text: &str) -> Option<Found<'static>> {
+pub(in crate::store) fn number(text: &str) -> Option<Found<'static>> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let whole = digits.bytes().take_while(u8::is_ascii_digit).count();
     if whole == 0 || (whole > 1 && digits.starts_with('0')) {
@@ -219,7 +222,8 @@ pub fn number(text: &str) -> Option<Found<'static>> {
 fn is_no_number(text: &str) -> bool {
     let word = text.trim().trim_start_matches(['-', '+']);
     ["", "nan", "inf", "infinity", "null", "none"].iter().any(|none| word.eq_ignore_ascii_case(none))
-        || word.bytes().next().is_some_and(|byte| byte.is_ascii_digit()) && text.parse::<f64>().is_ok_and(f64::is_infinite)
+        || word.bytes().next().is_some_and(|byte| byte.is_ascii_digit())
+            && text.parse::<f64>().is_ok_and(f64::is_infinite)
 }
 
 #[cfg(test)]

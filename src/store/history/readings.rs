@@ -1,7 +1,7 @@
 //! The readings of one series: to bytes and back. Pure.
 //!
 //! ```text
-//! chunk   version (1 byte), bits, CRC-32C (4) over the chunk's number and all bytes before
+//! chunk   1 (1 byte), bits, CRC-32C (4) over the mark of the file, the chunk's number and all bytes before
 //! bits    form (2 bits), count, times as a column, and then by form:
 //!   0 decimals  how many decimals, values without their point as a column
 //!   1 floats    values as a column of their bits, in the order of their values
@@ -12,8 +12,8 @@ use super::super::log::{Fault, sum};
 use super::super::shape::Number;
 use super::bits::{BitReader, BitWriter};
 
-/// The version of chunks that this program writes.
-const VERSION: u8 = 1;
+/// The first byte of such chunks.
+pub(super) const VERSION: u8 = 1;
 /// The checksum behind.
 const TAIL: usize = 4;
 /// No chunk has more.
@@ -45,7 +45,7 @@ pub enum Values {
 
 /// The number that is nearest to a decimal: what `parse` makes of its text.
 #[expect(clippy::cast_precision_loss, reason = "it is not lost: both are whole and below 2^53")]
-pub fn float(number: Number) -> f64 {
+pub(in crate::store) fn float(number: Number) -> f64 {
     let Number { mantissa, decimals } = number;
     let power = 10_i64.checked_pow(decimals).filter(|power| *power < 1 << 53);
     match power {
@@ -64,20 +64,23 @@ pub(super) fn unordered(value: i64) -> f64 {
     f64::from_bits((value ^ ((value >> 63).cast_unsigned() >> 1).cast_signed()).cast_unsigned())
 }
 
+/// Where a chunk stands: the mark of the file, and the number of the chunk. Elsewhere it is damaged.
+pub type Place = [u64; 2];
+
 /// A body with its version before and its checksum behind.
-pub(super) fn sealed(id: u64, version: u8, bits: BitWriter) -> Vec<u8> {
+pub(super) fn sealed(place: Place, version: u8, bits: BitWriter) -> Vec<u8> {
     let mut bytes = vec![version];
     bytes.extend(bits.finish());
-    let sum = sum(&[&id.to_le_bytes(), &bytes]);
+    let sum = sum(&[place.map(u64::to_le_bytes).as_flattened(), &bytes]);
     bytes.extend(sum.to_le_bytes());
     bytes
 }
 
 /// The version and the body of a chunk that is whole.
-pub(super) fn unsealed(id: u64, bytes: &[u8]) -> Result<(u8, BitReader<'_>), Fault> {
+pub(super) fn unsealed(place: Place, bytes: &[u8]) -> Result<(u8, BitReader<'_>), Fault> {
     let body = bytes.len().checked_sub(TAIL).ok_or(Fault::Damaged)?;
     let (body, tail) = bytes.split_at_checked(body).ok_or(Fault::Damaged)?;
-    if tail != sum(&[&id.to_le_bytes(), body]).to_le_bytes() {
+    if tail != sum(&[place.map(u64::to_le_bytes).as_flattened(), body]).to_le_bytes() {
         return Err(Fault::Damaged);
     }
     let [version, bits @ ..] = body else { return Err(Fault::Damaged) };
@@ -95,8 +98,8 @@ impl Readings {
         self.times.is_empty()
     }
 
-    /// The bytes of the chunk number `id`.
-    pub fn chunk(&self, id: u64) -> Vec<u8> {
+    /// The bytes of a chunk.
+    pub fn chunk(&self, place: Place) -> Vec<u8> {
         let mut bits = BitWriter::default();
         bits.put(
             match self.values {
@@ -125,19 +128,10 @@ impl Readings {
                 bits.put_column(&which.iter().map(|which| i64::from(*which)).collect::<Vec<_>>());
             }
         }
-        sealed(id, VERSION, bits)
+        sealed(place, VERSION, bits)
     }
 
-    /// Reads the chunk number `id`.
-    pub fn read(id: u64, bytes: &[u8]) -> Result<Self, Fault> {
-        let (version, mut bits) = unsealed(id, bytes)?;
-        if version != VERSION {
-            return Err(Fault::Newer);
-        }
-        Self::of(&mut bits).ok_or(Fault::Damaged)?
-    }
-
-    fn of(bits: &mut BitReader<'_>) -> Option<Result<Self, Fault>> {
+    pub(super) fn of(bits: &mut BitReader<'_>) -> Option<Result<Self, Fault>> {
         let form = bits.get(2)?;
         let count = usize::try_from(bits.get_number()?).ok().filter(|count| *count <= MOST)?;
         let times = bits.get_column(count)?.into_iter().map(i64::cast_unsigned).collect();
@@ -176,19 +170,30 @@ fn state(bits: &mut BitReader<'_>) -> Option<Box<str>> {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use super::super::chunk::Chunk;
     use super::*;
     use proptest::prelude::*;
+
+    fn read(place: Place, bytes: &[u8]) -> Result<Readings, Fault> {
+        match Chunk::read(place, bytes)? {
+            Chunk::Readings(readings) => Ok(readings),
+            Chunk::Buckets(_) => panic!("these are readings"),
+        }
+    }
 
     fn values(count: usize) -> impl Strategy<Value = Values> {
         let floats = any::<f64>().prop_filter("finite", |value| value.is_finite());
         let states = prop::collection::vec("\"[a-z℃]{0,20}\"".prop_map(String::into_boxed_str), 1..5);
         prop_oneof![
-            (0..=18_u32, prop::collection::vec(any::<i64>(), count)).prop_map(|(d, v)| Values::Decimals(d, v)),
+            (0..=18_u32, prop::collection::vec(any::<i64>(), count))
+                .prop_map(|(d, v)| Values::Decimals(d, v)),
             prop::collection::vec(floats, count).prop_map(Values::Floats),
-            (states, prop::collection::vec(any::<prop::sample::Index>(), count)).prop_map(|(states, which)| {
-                let which = which.iter().map(|which| which.index(states.len()) as u32).collect();
-                Values::States(states, which)
-            }),
+            (states, prop::collection::vec(any::<prop::sample::Index>(), count)).prop_map(
+                |(states, which)| {
+                    let which = which.iter().map(|which| which.index(states.len()) as u32).collect();
+                    Values::States(states, which)
+                }
+            ),
         ]
     }
 
@@ -201,17 +206,18 @@ pub(super) mod tests {
 
     proptest! {
         #[test]
-        fn readings_come_back_as_they_were(readings in some(), id in any::<u64>()) {
-            let bytes = readings.chunk(id);
-            prop_assert_eq!(Readings::read(id, &bytes), Ok(readings));
-            prop_assert_eq!(Readings::read(id ^ 1, &bytes), Err(Fault::Damaged), "of another place");
+        fn readings_come_back_as_they_were(readings in some(), mark in any::<u64>(), id in any::<u64>()) {
+            let bytes = readings.chunk([mark, id]);
+            prop_assert_eq!(read([mark, id], &bytes), Ok(readings));
+            prop_assert_eq!(read([mark, id ^ 1], &bytes), Err(Fault::Damaged), "of another place");
+            prop_assert_eq!(read([mark ^ 1, id], &bytes), Err(Fault::Damaged), "of another file");
         }
 
         #[test]
         fn one_wrong_bit_is_found(readings in some(), at in any::<prop::sample::Index>(), bit in 0..8_u32) {
-            let mut bytes = readings.chunk(7);
-            bytes[at.index(readings.chunk(7).len())] ^= 1_u8 << bit;
-            prop_assert_eq!(Readings::read(7, &bytes), Err(Fault::Damaged));
+            let mut bytes = readings.chunk([7, 7]);
+            bytes[at.index(readings.chunk([7, 7]).len())] ^= 1_u8 << bit;
+            prop_assert_eq!(read([7, 7], &bytes), Err(Fault::Damaged));
         }
 
         #[test]

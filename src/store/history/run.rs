@@ -18,6 +18,9 @@ const FLOAT: u64 = 2;
 /// Longer waits are none.
 const LONGEST_WAIT: u64 = 1 << 59;
 
+/// A value without its point and how many decimals it has, or another number.
+type Said = Result<(i64, u32), f64>;
+
 /// The readings.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Run {
@@ -37,6 +40,7 @@ struct At {
 
 impl Run {
     /// How many.
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.count
     }
@@ -66,7 +70,8 @@ impl Run {
     pub(super) fn push(&mut self, time: u64, told: Found<'_>) -> bool {
         let wait = time.wrapping_sub(self.last.time).cast_signed();
         let longer = wait.wrapping_sub(self.last.wait);
-        if self.count >= MOST || wait.unsigned_abs() >= LONGEST_WAIT || longer.unsigned_abs() >= LONGEST_WAIT {
+        if self.count >= MOST || wait.unsigned_abs() >= LONGEST_WAIT || longer.unsigned_abs() >= LONGEST_WAIT
+        {
             return false;
         }
         let number = match told {
@@ -80,26 +85,23 @@ impl Run {
         let longer = zigzag(longer) << 2;
         let last = &mut self.last;
         (last.time, last.wait) = (time, wait);
-        match number.and_then(|number| last.aligned(number)) {
-            Some((mantissa, decimals)) => {
-                let before = last.mantissa.wrapping_mul(power(decimals - last.decimals));
-                if decimals == last.decimals {
-                    put(longer | SAME, &mut self.bytes);
-                } else {
-                    put(longer | DECIMALS, &mut self.bytes);
-                    self.bytes.push(u8::try_from(decimals).unwrap_or_default());
-                }
-                put(zigzag(mantissa.wrapping_sub(before)), &mut self.bytes);
-                (last.mantissa, last.decimals) = (mantissa, decimals);
+        if let Some((mantissa, decimals)) = number.and_then(|number| last.aligned(number)) {
+            let before = last.mantissa.wrapping_mul(power(decimals - last.decimals));
+            if decimals == last.decimals {
+                put(longer | SAME, &mut self.bytes);
+            } else {
+                put(longer | DECIMALS, &mut self.bytes);
+                self.bytes.push(u8::try_from(decimals).unwrap_or_default());
             }
-            None => {
-                let near = match (told, number) {
-                    (Found::Near(near), _) => near,
-                    (_, number) => number.map_or(f64::NAN, float),
-                };
-                put(longer | FLOAT, &mut self.bytes);
-                self.bytes.extend(near.to_le_bytes());
-            }
+            put(zigzag(mantissa.wrapping_sub(before)), &mut self.bytes);
+            (last.mantissa, last.decimals) = (mantissa, decimals);
+        } else {
+            let near = match (told, number) {
+                (Found::Near(near), _) => near,
+                (_, number) => number.map_or(f64::NAN, float),
+            };
+            put(longer | FLOAT, &mut self.bytes);
+            self.bytes.extend(near.to_le_bytes());
         }
         self.count += 1;
         true
@@ -128,7 +130,8 @@ impl Run {
             numbers.push(number);
         }
         if !self.states.is_empty() {
-            let which = numbers.iter().map(|number| number.map_or(0, |(at, _)| u32::try_from(at).unwrap_or(0)));
+            let which =
+                numbers.iter().map(|number| number.map_or(0, |(at, _)| u32::try_from(at).unwrap_or(0)));
             return Readings { times, values: Values::States(self.states.clone(), which.collect()) };
         }
         let all = |number: &Result<(i64, u32), f64>| match number {
@@ -142,7 +145,10 @@ impl Run {
                 numbers
                     .into_iter()
                     .map(|number| {
-                        number.map_or_else(|near| near, |(mantissa, decimals)| float(Number { mantissa, decimals }))
+                        number.map_or_else(
+                            |near| near,
+                            |(mantissa, decimals)| float(Number { mantissa, decimals }),
+                        )
                     })
                     .collect(),
             ),
@@ -160,7 +166,7 @@ impl At {
         Some((mantissa, decimals))
     }
 
-    fn next(&mut self, rest: &mut &[u8]) -> Option<(u64, Result<(i64, u32), f64>)> {
+    fn next(&mut self, rest: &mut &[u8]) -> Option<(u64, Said)> {
         let tag = get(rest)?;
         self.wait = self.wait.wrapping_add(unzigzag(tag >> 2));
         self.time = self.time.wrapping_add(self.wait.cast_unsigned());
@@ -262,7 +268,12 @@ mod tests {
         let mut run = Run::default();
         for n in 0..1000_u64 {
             let mantissa = 2000 + (n * 7919 % 9).cast_signed();
-            assert!(run.push(1_795_000_000_000 + n * 1000 + n % 3, Found::Exact(Number { mantissa, decimals: 2 })));
+            assert!(
+                run.push(
+                    1_795_000_000_000 + n * 1000 + n % 3,
+                    Found::Exact(Number { mantissa, decimals: 2 })
+                )
+            );
         }
         assert!(run.bytes() < 3000, "{}", run.bytes());
         let mut run = Run::default();

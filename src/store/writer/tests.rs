@@ -36,10 +36,12 @@ fn hub_and_writer(path: &Path) -> (Arc<Hub>, Writer) {
         bytes: 1 << 30,
         keep_free: 0,
         queue: TapeBounds { messages: 65_536, bytes: 16 << 20 },
+        history: crate::store::history::Settings::some(),
     };
     let tape = Tape::new(settings.queue, false, hub.figures());
     hub.record_on(Arc::clone(&tape));
-    let mut writer = Writer::new(Arc::clone(&hub), tape, settings);
+    let keeper = Keeper::new(settings.history.clone(), settings.bytes, hub.figures());
+    let mut writer = Writer::new(Arc::clone(&hub), tape, settings, keeper);
     writer.begin(Folder::take(path).unwrap()).unwrap();
     (hub, writer)
 }
