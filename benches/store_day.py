@@ -1,10 +1,10 @@
 """What the store writes to its disk for a house of 200 sensors, each of which speaks once a second.
 
     python3 benches/store_day.py [--hub target/release/clown-hub] [--speed 10] [--seconds 86400]
-                                 [--write 1] [--sync 10] [--directory DIR]
+                                 [--after 1500] [--write 1] [--sync 10] [--directory DIR]
 
 The house runs faster than the clock: with --speed 10 the hub is told 2,000 values a second, and the intervals of the store
-are a tenth. --write and --sync are what they stand for, in seconds of the house; no interval of the hub may come out below its
+are a tenth. What is written in the first --after seconds is not counted, in which the journal grows to its size. --write and --sync are what they stand for, in seconds of the house; no interval of the hub may come out below its
 least one. As root the store lies on a file system of its own, on a loop device, whose sectors are counted; elsewhere, and with
 --directory, it is the bytes that the kernel counts for the process. The readings are those of the simulated nodes in their text:
 temperatures, light, air pressure and humidity, with noise and slow change.
@@ -98,6 +98,7 @@ def main():
     parser.add_argument("--hub", default="target/release/clown-hub")
     parser.add_argument("--speed", type=float, default=10)
     parser.add_argument("--seconds", type=int, default=DAY)
+    parser.add_argument("--after", type=int, default=0)
     parser.add_argument("--write", type=float, default=1)
     parser.add_argument("--sync", type=float, default=10)
     parser.add_argument("--directory")
@@ -133,8 +134,10 @@ def main():
         node.sendall(f'["clown.talk/-/config/set", {json.dumps(start)}]\n'.encode())
         rng = random.Random(1)
         sensors = [(f"sensor/{number}/reading", payloads(number, rng)) for number in range(SENSORS)]
-        before, cpu, began = disk.written(hub.pid), seconds_of_the_store(hub.pid), time.monotonic()
-        for second in range(args.seconds):
+        began = time.monotonic()
+        for second in range(args.after + args.seconds):
+            if second == args.after:
+                before, cpu = disk.written(hub.pid), seconds_of_the_store(hub.pid)
             # Each has its own moment in the second, in five steps.
             for step in range(5):
                 said = (f'["{topic}", {next(values)}]\n' for topic, values in sensors[step::5])
@@ -151,7 +154,8 @@ def main():
     disk.close()
     said, days = SENSORS * args.seconds, args.seconds / DAY
     print(f"counted at        {disk.device or 'the process'}")
-    print(f"of the house      {args.seconds} s in {took:.0f} s, {took / args.seconds * args.speed:.2f} of its pace")
+    pace = took / (args.after + args.seconds) * args.speed
+    print(f"of the house      {args.seconds} s after {args.after} s, in {took:.0f} s, {pace:.2f} of its pace")
     print(f"readings          {said}, skipped {found['skipped_total']:.0f}")
     print(f"written           {written / 1e6:.1f} MB, {written / said:.1f} bytes a reading, {written / days / 1e6:.0f} MB a day")
     print(f"writes, syncs     {found['writes_total']:.0f}, {found['syncs_total']:.0f}")

@@ -16,6 +16,7 @@ mod names;
 mod opening;
 mod outage;
 mod pace;
+mod restoring;
 mod settings;
 mod shape;
 mod tables;

@@ -9,9 +9,10 @@ use super::folder::{FileId, Folder};
 use super::head::{Head, Kept, Unsettled, said};
 use super::log::{self, Bases, Rest, milliseconds, moment};
 use super::names::Names;
+use super::restoring::{self, Back, Found, Given};
 use super::tables::{Checked, Fault, Numbers, Order, Tables};
 use crate::backoff;
-use crate::hub::{Extras, Hub, Restored, Restoring};
+use crate::hub::{Extras, Hub};
 use crate::moment::Moment;
 use crate::talk::Kind;
 use crate::topic::Topic;
@@ -34,11 +35,9 @@ pub(super) struct Opened {
 /// What the reading came to.
 #[derive(Debug, Default)]
 struct Account {
-    values: u64,
     /// Rows that were not what had been written.
     damaged: u64,
     expired: u64,
-    no_room: u64,
     /// Why reading came to an end before the end.
     broken: Option<String>,
 }
@@ -86,20 +85,23 @@ fn try_to_open(
     if !was_clean && let Err(fault) = tables.check() {
         account.broken = Some(fault.to_string());
     }
-    let (topics, users, changed) = (Vec::new(), HashMap::new(), Vec::new());
-    let mut reading = Reading { hub, now, using, account, topics, users, changed };
-    let (names, head, seq) = reading.read(&tables)?;
-    let Reading { account, changed, .. } = reading;
+    let (reading, given) = restoring::give_back(hub, |back| {
+        let (topics, users) = (Vec::new(), HashMap::new());
+        let reading = Reading { hub, now, using, account, topics, next: 0, users, back };
+        reading.read(&tables)
+    })?;
+    let (names, head, seq, account) = reading?;
+    let Given { values, no_room, changed } = given;
     hub.figures().store_damaged.add(account.damaged);
     if let Some(why) = account.broken {
         drop(tables);
-        set_aside(folder, hub, &why, account.values, now)?;
+        set_aside(folder, hub, &why, values, now)?;
         let (tables, id) = open_empty(folder, most_bytes)?;
         let (names, mut head) = (Names::default(), Head::default());
         head.go_on_with(tables.mark(), 1);
         return Ok(Opened { tables, id, names, head, seq: 0, changed: Vec::new(), was_replaced: true });
     }
-    let Account { values, damaged, expired, no_room, .. } = account;
+    let Account { damaged, expired, .. } = account;
     if damaged > 0 {
         tracing::error!(
             damaged,
@@ -180,12 +182,14 @@ struct Reading<'h> {
     account: Account,
     /// By their numbers, with whether they have a value; without a name where that is damaged.
     topics: Vec<(u64, Option<Topic>, bool)>,
+    /// Where the next topic is looked for first, as values come in the order of topics.
+    next: usize,
     users: HashMap<u64, Arc<str>>,
-    changed: Vec<Topic>,
+    back: &'h mut Back,
 }
 
 impl Reading<'_> {
-    fn read(&mut self, tables: &Tables) -> Result<(Names, Head, u64), Fault> {
+    fn read(mut self, tables: &Tables) -> Result<(Names, Head, u64, Account), Fault> {
         self.read_names(tables);
         let (mut head, newest_time) = self.read_log(tables)?;
         let life = tables.life().ok().flatten().unwrap_or_default();
@@ -198,7 +202,7 @@ impl Reading<'_> {
                 said => {
                     older.extend(said.map(|_| topic));
                     let kept = settled.value;
-                    if !kept.is_some_and(|kept| self.give_back(topic, &kept, ended)) {
+                    if !kept.is_some_and(|kept| self.give_back(topic, kept, ended)) {
                         forgotten.push(topic);
                     }
                 }
@@ -212,14 +216,12 @@ impl Reading<'_> {
             head.drop_older(topic);
         }
         for (topic, said) in head.open() {
-            if said.value.as_ref().is_some_and(|kept| !self.give_back(topic, kept, ended)) {
+            if said.value.clone().is_some_and(|kept| !self.give_back(topic, kept, ended)) {
                 forgotten.push(topic);
             }
         }
-        account.values += self.account.values;
         account.damaged += self.account.damaged;
         account.expired += self.account.expired;
-        account.no_room += self.account.no_room;
         self.account = account;
         for topic in forgotten {
             head.forget(topic);
@@ -227,7 +229,7 @@ impl Reading<'_> {
         let names = self.names(tables, &head)?;
         let seq = tables.highest(Numbers::Rows).unwrap_or_default();
         head.go_on_with(tables.mark(), seq + 1);
-        Ok((names, head, seq))
+        Ok((names, head, seq, self.account))
     }
 
     fn read_names(&mut self, tables: &Tables) {
@@ -300,9 +302,12 @@ impl Reading<'_> {
     }
 
     /// Gives one value back to the hub. Says whether the file is to keep it.
-    fn give_back(&mut self, id: u64, kept: &Kept, ended: SystemTime) -> bool {
-        let place = self.topics.binary_search_by_key(&id, |(id, ..)| *id).ok();
-        let topic = place.and_then(|place| self.topics.get_mut(place));
+    fn give_back(&mut self, id: u64, kept: Kept, ended: SystemTime) -> bool {
+        let is_next = self.topics.get(self.next).is_some_and(|(next, ..)| *next == id);
+        let found =
+            if is_next { Ok(self.next) } else { self.topics.binary_search_by_key(&id, |(id, ..)| *id) };
+        self.next = found.unwrap_or_else(|place| place) + 1;
+        let topic = found.ok().and_then(|place| self.topics.get_mut(place));
         let (Some((_, Some(topic), has_value)), Some(user)) = (topic, self.users.get(&kept.user)) else {
             self.account.damaged += 1;
             return false;
@@ -322,21 +327,12 @@ impl Reading<'_> {
         *has_value = true;
         let topic = topic.clone();
         let expires = expires.map(|expires| self.now.steady().after(Duration::from_millis(expires - wall)));
-        let (kind, extras) = match kept.rest.as_deref().cloned() {
+        let (kind, extras) = match kept.rest.map(|rest| *rest) {
             None => (Kind::Reading, Extras::default()),
             Some(Rest { kind, passed_on, trail, .. }) => (kind, Extras { expires, passed_on, trail }),
         };
         let (time, from) = (moment(kept.time), Arc::clone(user));
-        let restored = Restored { topic: topic.clone(), payload: &kept.payload, kind, time, from, extras };
-        match self.hub.restore(restored, ended) {
-            Restoring::Kept => self.account.values += 1,
-            Restoring::WentOffline => {
-                self.account.values += 1;
-                self.changed.push(topic);
-            }
-            Restoring::NoRoom => self.account.no_room += 1,
-            Restoring::Older => {}
-        }
+        self.back.give(Found { topic, payload: kept.payload, kind, time, from, extras, ended });
         true
     }
 
