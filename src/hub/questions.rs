@@ -174,7 +174,7 @@ mod tests {
     use super::*;
     use std::sync::mpsc;
 
-    fn question(asker: Option<u64>, said: &mpsc::Sender<String>) -> Question {
+    fn question(asker: Option<u64>, said: &mpsc::SyncSender<String>) -> Question {
         let get = HistoryGet::parse(r#"{"filters": []}"#, 1).unwrap();
         let said = said.clone();
         let answer = move |answer: Result<HistoryAnswer, String>| {
@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn each_question_is_answered_once_whatever_becomes_of_it() {
-        let (say, said) = mpsc::channel();
+        let (say, said) = mpsc::sync_channel(64);
         let questions = Questions::default();
         questions.ask(question(Some(1), &say));
         questions.ask(question(Some(1), &say));

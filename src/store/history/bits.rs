@@ -292,7 +292,7 @@ mod tests {
     fn what_moves_little_takes_little() {
         let ticks: Vec<i64> = (0..10_000).map(|n| 1_795_000_000_000 + n * 1000 + n * 7919 % 5).collect();
         assert!(bytes(&ticks).len() < 10_000 * 4 / 8, "{}", bytes(&ticks).len());
-        assert!(bytes(&[20; 10_000]).len() < 250);
+        assert!(bytes(&vec![20; 10_000]).len() < 250);
         let steady: Vec<i64> = (0..10_000).map(|n| n * 1000).collect();
         assert!(bytes(&steady).len() < 400, "{}", bytes(&steady).len());
     }

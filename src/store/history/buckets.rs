@@ -210,6 +210,11 @@ impl Buckets {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::float_cmp,
+    reason = "small whole numbers, and what is said has to come back to the bit"
+)]
 mod tests {
     use super::super::chunk::Chunk;
     use super::*;
@@ -232,7 +237,9 @@ mod tests {
     /// The twin: all readings of each step, in the order in which they came.
     fn twin(said: &[(u64, f64)], step: u64) -> BTreeMap<u64, Vec<f64>> {
         let mut twin: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
-        said.iter().for_each(|(time, value)| twin.entry(time / step * step).or_default().push(*value));
+        for (time, value) in said {
+            twin.entry(time / step * step).or_default().push(*value);
+        }
         twin
     }
 
@@ -264,7 +271,9 @@ mod tests {
         #[test]
         fn every_step_says_what_a_list_of_all_readings_says(said in said(), step in prop::sample::select(vec![1000, 60_000, 900_000_u64])) {
             let mut buckets = Buckets::by(step);
-            said.iter().for_each(|(time, value)| buckets.add(*time, *value));
+            for (time, value) in &said {
+                buckets.add(*time, *value);
+            }
             check(&buckets, &said)?;
             check(&again(9, &buckets), &said)?;
             prop_assert!(Chunk::read([1, 8], &buckets.chunk([1, 9])).is_err());
@@ -277,7 +286,9 @@ mod tests {
             let piece = (said.len() / cuts).max(1);
             for (id, piece) in said.chunks(piece).enumerate() {
                 let mut minutes = Buckets::by(60_000);
-                piece.iter().for_each(|(time, value)| minutes.add(*time, *value));
+                for (time, value) in piece {
+                    minutes.add(*time, *value);
+                }
                 let minutes = again(id as u64, &minutes);
                 minutes.all.iter().for_each(|bucket| quarters.take(bucket));
             }

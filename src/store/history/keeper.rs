@@ -148,6 +148,7 @@ impl Keeper {
                 self.refuse(topic, refused);
             }
         }
+        self.tell(&live);
     }
 
     fn refuse(&self, topic: &Topic, refused: u64) {
@@ -208,8 +209,8 @@ impl Keeper {
         live.mark = Some(tables.mark());
         self.replay(tables, &mut live)?;
         self.figures.store_damaged.add(damaged);
+        self.tell(&live);
         *self.live.lock() = live;
-        self.tell();
         Ok(())
     }
 
@@ -458,11 +459,10 @@ impl Keeper {
                 self.looked = None;
             }
         }
-        self.tell();
+        self.tell(&self.live.lock());
     }
 
-    fn tell(&self) {
-        let live = self.live.lock();
+    fn tell(&self, live: &Live) {
         self.figures.history_series.set(live.series().len() as u64);
         self.figures.history_spans.set(live.spans().len() as u64);
         self.figures.history_open_bytes.set(live.open_bytes() as u64);

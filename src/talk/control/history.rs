@@ -8,7 +8,7 @@ use time::format_description::well_known::Rfc3339;
 use super::{Keys, wire};
 
 /// The most filters of one question.
-pub const MOST_FILTERS: usize = 100;
+const MOST_FILTERS: usize = 100;
 /// The most points of one series.
 pub const MOST_POINTS: usize = 5000;
 /// The points where nothing is said.
