@@ -1,7 +1,7 @@
 //! How long to wait before the next attempt: a span that doubles, of which a random part is waited. Floor 0. Pure but
 //! for [`random`].
 //!
-//! Whoever waits without chance comes back at the same moment as all others who were cut off by the same thing. A thousand
+//! Clients that wait for the same time all come back at the same moment after the same failure. A thousand
 //! hubs that lost a broker, or ten thousand nodes that lost a hub, would come as one.
 
 use std::time::Duration;

@@ -5,6 +5,7 @@
 //! * [`topic`]: topics, filters and bases as types.
 //! * [`talk`]: what is on the wire, without a socket: frames, requests, replies, options.
 //! * [`log`]: lines out of the hub, without waiting; [`seldom`]: which of them are worth writing.
+//! * `backlog`: what waits for somebody who is slower than it comes, and which readings give way.
 //! * [`backoff`]: how long to wait before the next attempt.
 //! * [`moment`]: the clock on the wall, and one that nobody sets.
 //! * [`shutdown`]: how it stops, and the one place that spawns tasks.
@@ -20,12 +21,12 @@
 //! * [`links`]: links to MQTT brokers.
 //! * [`cli`]: the program; it puts the others together.
 //!
-//! What is promised on the wire is in `docs/protocol.md`, the life of a message and why the code is as it is in `docs/architecture.md`, and every
-//! bound in `docs/configuration.md`.
+//! `docs/protocol.md` has the promises of the wire, `docs/configuration.md` every bound. `docs/architecture.md` has the life
+//! of a message, and why the code is as it is.
 
 pub mod access;
+mod backlog;
 pub mod backoff;
-
 pub mod cli;
 pub mod client;
 pub mod config;

@@ -1,6 +1,6 @@
 //! The way of a line out of the hub: into a bounded buffer, and from there by a thread of its own. Floor 0.
 //!
-//! A terminal that is paused, a pipe that nobody reads and a container's log driver all make whoever writes wait. The hub
+//! A paused terminal, a pipe that nobody reads and a container's log driver all block the writer. The hub
 //! has one thread for all sockets, so it never writes itself. What finds no room is left out, counted, and told in the
 //! first line that fits again.
 

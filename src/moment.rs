@@ -3,7 +3,7 @@
 //! The clock on the wall says when something was, to people and to other machines. Somebody may set it, forwards or
 //! backwards, so it cannot say how long something takes: that is measured by a steady clock, which nobody sets.
 //!
-//! Both are told by one reading of the steady clock. How far the clock on the wall is from it is looked up now and then
+//! One reading of the steady clock gives both. How far the clock on the wall is from it is looked up now and then
 //! ([`look_at_the_wall`]).
 
 use std::sync::LazyLock;
@@ -76,7 +76,7 @@ impl Moment {
     }
 }
 
-/// Both clocks agree: for whoever has no other clock, such as a test.
+/// Both clocks agree. For code without another clock, such as a test.
 impl From<SystemTime> for Moment {
     fn from(wall: SystemTime) -> Self {
         let steady = Steady::since_1970(wall);

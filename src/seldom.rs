@@ -1,6 +1,6 @@
 //! How often something that others cause is worth a line in the log. Floor 0.
 //!
-//! Whoever is connected, and whoever only knocks, can repeat what they do as fast as the network allows. So a line that
+//! Clients, and strangers who only connect, can repeat what they do as fast as the network allows. So a line that
 //! they cause goes through a [`Seldom`]: the first time, then the second, fourth, eighth, and so on, for each of those
 //! who cause it; and over all of them at most [`BURST`] lines at once and [`A_MINUTE`] a minute. The line that comes
 //! says how often it happened and how many lines of its kind were left out before it.
@@ -30,7 +30,7 @@ pub const FORGOTTEN_AFTER: Duration = Duration::from_hours(1);
 /// Lines that were left out since the start, of all kinds.
 static LEFT_OUT: AtomicU64 = AtomicU64::new(0);
 
-/// Who is who, under a key that nobody outside knows.
+/// The clients and strangers, hashed with a secret key.
 static WHO: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
 /// Lines of all kinds that were left out since the start because there were too many of their kind.

@@ -20,13 +20,13 @@ use tokio_util::sync::CancellationToken;
 /// The parts of the end, in their order. Each begins when all tasks of those before it are done, or cut off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
-    /// Whoever takes connections: nobody new comes in.
+    /// Listeners: no new connection is accepted.
     Doors,
-    /// Whoever has a session that somebody is behind: queues are sent, and nodes become `offline`.
+    /// Sessions of clients: their queues are sent, and nodes become `offline`.
     Clients,
     /// The links to other systems: they hear all that and pass it on.
     Links,
-    /// Whoever writes down what was said.
+    /// Tasks that write last values to disk.
     Store,
 }
 

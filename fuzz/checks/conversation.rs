@@ -35,7 +35,7 @@ pub(crate) fn check(bytes: &[u8]) {
         if sign & 4 != 0 {
             seat.drain(1 + (sign as usize & 0x70) * 8, now);
         }
-        if ended || seat.session.outbox().has_overflowed() {
+        if ended || seat.session.outbox().thrown() > 0 {
             *place = None;
         }
         check_bounds(&hub);

@@ -144,7 +144,7 @@ pub struct Access {
     failures: Seldom,
 }
 
-/// What a hash that nobody waits for any more still writes to.
+/// Where a hash goes that nobody waits for any more.
 struct Book {
     roll: Roll,
     key: Key,

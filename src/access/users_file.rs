@@ -14,7 +14,7 @@ const MAX_NAME_BYTES: usize = 64;
 const FILE_KEYS: &[&str] = &["user"];
 const USER_KEYS: &[&str] = &["name", "password", "publish", "retain", "subscribe"];
 
-/// What in a rule stands for the name of its user.
+/// The level of a rule that means the name of its user.
 const OWN_NAME: &str = "%u";
 
 /// Why a text is no name. Names stand in front of a `:` in HTTP Basic and become topic levels by `%u`.
@@ -94,7 +94,7 @@ impl Reader<'_> {
             self.form.within(format!("user {:?}, key ", shortened(name)));
         }
         self.form.unknown(table, USER_KEYS, |_| None);
-        // Each is read whether or not the others are good, so that all their mistakes are told.
+        // Each is read even if the others are wrong, so that all mistakes are reported.
         let name = self.name(table);
         let hash = self.password(table);
         let own = name.as_deref().unwrap_or("x");

@@ -8,7 +8,7 @@ use super::{OperatorError, habit, output};
 use crate::topic::{Filter, Limits, Topic};
 
 const AFTER_HELP: &str = help_end!(
-    "Topics and filters are whole, as the accounts have them: with the base in front.
+    "Write topics and filters in full, with the base in front, as in users.toml.
 
 Examples:
   clown-hub access explain jana publish nodes/bridge/0/relay/i2c0-3b/set
@@ -26,17 +26,17 @@ pub(super) enum AccessCommand {
 pub(super) struct ExplainArgs {
     /// The account
     user: String,
-    /// What they would do
-    #[arg(value_enum)]
-    deed: Deed,
-    /// The topic they would publish to, or the filter they would subscribe to
+    /// The right in question
+    #[arg(value_enum, value_name = "RIGHT")]
+    right: Right,
+    /// The topic to publish to, or the filter to subscribe to
     topic: String,
     #[command(flatten)]
     config: ConfigArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Deed {
+enum Right {
     Publish,
     Retain,
     Subscribe,
@@ -48,19 +48,24 @@ pub(super) fn access(command: &AccessCommand) -> anyhow::Result<()> {
     let accounts = accounts(&settings.users.file)?;
     let Some(rights) = accounts.rights(&args.user) else {
         let file = settings.users.file.display();
-        let sentence =
-            format!("there is no account {:?} in {file}; `clown-hub user list` shows them", args.user);
+        let sentence = if accounts.is_demo() {
+            format!(
+                "there is no {file} yet, and the demo user clown may do everything; `clown-hub user add` begins it"
+            )
+        } else {
+            format!("there is no account {:?} in {file}; `clown-hub user list` shows them", args.user)
+        };
         return Err(OperatorError::new(sentence).into());
     };
     let wrong = |error: crate::topic::TopicError| OperatorError::new(format!("{:?}: {error}", args.topic));
     let limits: &Limits = &settings.limits.topic;
     let (user, topic) = (&args.user, &args.topic);
-    let (filters, allowing, overlapping): (&[Filter], Vec<_>, Vec<_>) = match args.deed {
-        Deed::Publish | Deed::Retain => {
+    let (filters, allowing, overlapping): (&[Filter], Vec<_>, Vec<_>) = match args.right {
+        Right::Publish | Right::Retain => {
             let wanted = Topic::parse(topic, limits).map_err(wrong)?;
             if wanted.levels().next() == Some("$SYS") {
                 let sentence =
-                    format!("no: {user} may not publish to {topic}: what is under $SYS is said by the hub");
+                    format!("no: {user} may not publish to {topic}: only the hub publishes under $SYS");
                 return Err(OperatorError::refused(sentence).into());
             }
             (
@@ -69,7 +74,7 @@ pub(super) fn access(command: &AccessCommand) -> anyhow::Result<()> {
                 vec![],
             )
         }
-        Deed::Subscribe => {
+        Right::Subscribe => {
             habit::wildcards(topic).map_err(OperatorError::new)?;
             let wanted = Filter::parse(topic, limits).map_err(wrong)?;
             let covering = rights.subscribe.iter().filter(|filter| filter.covers(&wanted)).collect();
@@ -77,9 +82,9 @@ pub(super) fn access(command: &AccessCommand) -> anyhow::Result<()> {
             (&rights.subscribe, covering, overlapping)
         }
     };
-    let (to, key) = match args.deed {
-        Deed::Publish | Deed::Retain => ("publish to", "publish"),
-        Deed::Subscribe => ("subscribe to", "subscribe"),
+    let (to, key) = match args.right {
+        Right::Publish | Right::Retain => ("publish to", "publish"),
+        Right::Subscribe => ("subscribe to", "subscribe"),
     };
     if !allowing.is_empty() {
         let by = format!("by {key} = [{}]", listed(&allowing));
@@ -87,10 +92,10 @@ pub(super) fn access(command: &AccessCommand) -> anyhow::Result<()> {
     }
     let all: Vec<_> = filters.iter().collect();
     let why = match (all.is_empty(), overlapping.is_empty()) {
-        (true, _) => format!("the account has no filters for {key}"),
-        (false, true) => format!("none of its filters names that: {key} = [{}]", listed(&all)),
+        (true, _) => format!("the account has no filters in `{key}`"),
+        (false, true) => format!("none of its filters matches: {key} = [{}]", listed(&all)),
         (false, false) => format!(
-            "one filter has to name all that it names, and these name only a part: {}",
+            "one filter of the account must cover it whole, and these cover only a part: {}",
             listed(&overlapping)
         ),
     };
@@ -99,18 +104,18 @@ pub(super) fn access(command: &AccessCommand) -> anyhow::Result<()> {
 
 /// A filter allows it; what is left is the right that the option `retain` takes.
 fn allowed(args: &ExplainArgs, may_retain: bool, sentence: &str) -> anyhow::Result<()> {
-    match (args.deed, may_retain) {
-        (Deed::Retain, true) => output::print(&format!("yes: {sentence} and retain = true\n")),
-        (Deed::Retain, false) => {
+    match (args.right, may_retain) {
+        (Right::Retain, true) => output::print(&format!("yes: {sentence} and retain = true\n")),
+        (Right::Retain, false) => {
             let sentence = format!(
-                "no: {sentence}, but not with the option retain; set retain = true for this account to give it"
+                "no: {sentence}, but not with the option retain; to allow it, set retain = true for this account"
             );
             Err(OperatorError::refused(sentence).into())
         }
-        (Deed::Publish, false) => output::print(&format!(
-            "yes: {sentence}; not with the option retain, which takes retain = true\n"
+        (Right::Publish, false) => output::print(&format!(
+            "yes: {sentence}; but not with the option retain, as the account lacks retain = true\n"
         )),
-        (Deed::Publish | Deed::Subscribe, _) => output::print(&format!("yes: {sentence}\n")),
+        (Right::Publish | Right::Subscribe, _) => output::print(&format!("yes: {sentence}\n")),
     }
 }
 

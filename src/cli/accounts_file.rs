@@ -90,7 +90,7 @@ impl AccountsFile {
         let text = self.document.to_string();
         check(&text, &self.path)?;
         self.make_the_usual_folder()?;
-        // What a link points to is replaced, not the link.
+        // If the path is a symbolic link, its target is replaced, not the link.
         let path = std::fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
         let mut beside = path.clone().into_os_string();
         beside.push(format!(".{}.new", std::process::id()));
@@ -132,7 +132,7 @@ fn write(path: &Path, text: &str) -> std::io::Result<()> {
     file.sync_all()
 }
 
-/// What the hub would refuse is never written.
+/// Never writes a file that the hub would refuse.
 fn check(text: &str, path: &Path) -> Result<(), OperatorError> {
     let shown = path.display();
     if text.len() as u64 > ACCOUNTS_BYTES {

@@ -17,7 +17,10 @@ pub(super) fn complain<T>(
         eprintln!("clown-hub: {BENCH}");
         std::process::exit(error.exit_code());
     }
-    // What a script typed may be the words of others. The same complaint, about those words as they may be shown:
+    if let Some(advice) = unknown_flag(&error) {
+        end_with(advice);
+    }
+    // The arguments of a script may contain texts of others. So make the same message again, about escaped arguments:
     let args: Vec<_> = std::env::args_os()
         .map(|arg| OsString::from(escape::escaped(&arg.to_string_lossy()).into_owned()))
         .collect();
@@ -32,8 +35,34 @@ pub(super) fn complain<T>(
     std::process::exit(error.exit_code());
 }
 
+/// What to type in place of a flag that other programs have, or of a value for a flag that takes none.
+fn unknown_flag(error: &clap::Error) -> Option<&'static str> {
+    if error.kind() != ErrorKind::UnknownArgument {
+        return None;
+    }
+    let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg) else { return None };
+    let typed: Vec<_> = std::env::args().skip(1).collect();
+    let is_for_an_account = matches!(&typed[..], [user, add, ..] if user == "user" && add == "add");
+    Some(match flag.as_str() {
+        "--port" | "-p" => {
+            "there is no such flag: the address and the port go together, as in --listen 127.0.0.1:9090"
+        }
+        "--admin" if is_for_an_account => {
+            "there is no such flag: an account for everything is made with --subscribe '#' --publish '#' --retain"
+        }
+        value
+            if is_for_an_account
+                && !value.starts_with('-')
+                && typed.iter().any(|word| word == "--retain") =>
+        {
+            "--retain takes no filter: it is about the topics of --publish; type --publish FILTER --retain"
+        }
+        _ => return None,
+    })
+}
+
 /// The answer to a subcommand that there was once.
-const BENCH: &str = "the load generator is a program of its own; in the folder of the sources, run: \
+const BENCH: &str = "the load generator is a program of its own; in the folder of the sources run: \
                      cargo build --release && cargo run --release -p clown-hub-bench -- --help";
 
 fn is_bench(error: &clap::Error) -> bool {

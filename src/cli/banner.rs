@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use crate::topic::Base;
 
-/// What is told.
+/// The facts in the banner.
 pub(super) struct Facts<'a> {
     /// Where HTTP and WebSocket are served.
     pub(super) http: SocketAddr,

@@ -16,7 +16,7 @@ use crate::topic::{Limits, Topic};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum BridgeCommand {
-    /// Print what each rule carries, and every mistake
+    /// Print what each rule carries, and every mistake in the files
     Check(CheckArgs),
 }
 
@@ -31,7 +31,7 @@ pub(super) const EXAMPLES: &str = help_end!(
 #[derive(Debug, Args)]
 #[command(after_help = help_end!("Examples:\n  clown-hub bridge check\n  clown-hub bridge check bridges/house.toml"))]
 pub(super) struct CheckArgs {
-    /// The file of a link; without it every file of bridges.directory
+    /// The file of a link; without it every file in bridges.directory
     file: Option<PathBuf>,
     #[command(flatten)]
     config: ConfigArgs,

@@ -1,4 +1,4 @@
-//! What a command runs on that is a client of a hub.
+//! The runtime of the commands that are clients of a hub.
 
 /// Runs a client to its end, on this thread.
 pub(super) fn block_on<T>(client: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {

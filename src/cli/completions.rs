@@ -12,11 +12,11 @@ const AFTER_HELP: &str = help_end!(
   clown-hub completions zsh > \"${fpath[1]}/_clown-hub\""
 );
 
-/// Print the completions for a shell.
+/// Print the completion script of a shell.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct CompletionsArgs {
-    /// Which
+    /// Which shell
     #[arg(value_enum)]
     shell: Shell,
 }

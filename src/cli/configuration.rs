@@ -9,9 +9,9 @@ use crate::config::{self, Key};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ConfigCommand {
-    /// Tell every mistake in the configuration and the accounts, or that there is none
+    /// Check the configuration and the accounts, and print every mistake
     Check(CheckArgs),
-    /// Print every key with the value that counts, and where it comes from
+    /// Print every key with its value in effect, and where the value comes from
     Show(ShowArgs),
     /// Print every key with its default, range and meaning
     #[command(after_help = help_end!("Example:\n  clown-hub config docs | grep seconds"))]

@@ -92,7 +92,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// What the documents name, written once more in another way.
+    /// The characters that the documents name, written down in another way.
     fn is_forbidden(character: char) -> bool {
         let code = u32::from(character);
         let bidi = [0x61c, 0x200e, 0x200f].contains(&code)

@@ -10,13 +10,14 @@ macro_rules! help_end {
     ($examples:literal) => {
         concat!(
             $examples,
-            "\n\nExit codes: 0 done, 1 something broke, 2 a mistake in what was asked, 3 refused, 4 no answer in time"
+            "\n\nExit codes: 0 done, 1 something broke, 2 wrong input, 3 refused, 4 no answer in time"
         )
     };
 }
 pub(super) use help_end;
 
-/// An end that has an exit code of its own, in words for whoever typed the command. Without words, all has been said.
+/// An error with an exit code of its own, and a sentence for the person who typed the command. The sentence is empty if
+/// everything has been said.
 #[derive(Debug, thiserror::Error)]
 #[error("{sentence}")]
 pub(super) struct OperatorError {
@@ -36,7 +37,7 @@ impl OperatorError {
         Self { code: 2, sentence: head.to_owned() + &lines.collect::<String>() }
     }
 
-    /// A sentence stays on one line, whoever's words are in it.
+    /// A sentence stays on one line, even with texts of others in it.
     fn with_code(code: u8, sentence: impl fmt::Display) -> Self {
         Self { code, sentence: escaped(&sentence.to_string()).into_owned() }
     }

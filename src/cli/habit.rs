@@ -1,10 +1,10 @@
-//! What people type who come from Mosquitto, from NATS or from a shell, and what they mean by it here.
+//! What people type who know Mosquitto, NATS or a shell, and what to type here instead.
 
 use super::exit::OperatorError;
 use super::publish::json_of;
 use super::secrets::looks_secret;
 
-/// A filter with a wildcard of somebody else's would match nothing, and say nothing about it.
+/// Refuses wildcards of other systems: such a filter would match nothing, without a message.
 pub(super) fn wildcards(filter: &str) -> Result<(), String> {
     let is_foreign = |level: &str| level == "*" || level == ">";
     let dotted = !filter.contains('/') && filter.contains('.');
@@ -127,7 +127,7 @@ pub(super) fn one_payload<'a>(
             shell(&json)
         ),
         None => format!(
-            "one payload is enough, and {} is one more; put a payload of several words in single quotes",
+            "there is more than one payload, here {}; put a payload of several words in single quotes",
             shell(first)
         ),
     }))

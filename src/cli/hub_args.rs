@@ -10,7 +10,7 @@ use crate::client::Address;
 use crate::operator::small_file::{self, Unreadable};
 use crate::operator::{Form, Mistake, Mistakes, Tells};
 
-/// Where a hub listens that nobody has told otherwise.
+/// Where a hub listens by default.
 const HERE: &str = "ws://127.0.0.1:8080";
 /// What to write in `client.toml`.
 const FORM: &str = "ws://USER:PASSWORD@HOST:PORT/BASE";
@@ -19,8 +19,7 @@ const FILE_BYTES: u64 = 64 * 1024;
 /// The keys of `client.toml`.
 const KEYS: [&str; 2] = ["url", "password_file"];
 
-const URL_HELP: &str =
-    "ws://USER:PASSWORD@HOST:PORT/BASE; else CLOWN_HUB_URL, else url in ~/.config/clown-hub/client.toml";
+const URL_HELP: &str = "The hub: ws://USER:PASSWORD@HOST:PORT/BASE; without it CLOWN_HUB_URL, or url in ~/.config/clown-hub/client.toml";
 
 #[derive(Debug, Default, Args)]
 pub(super) struct HubArgs {
@@ -63,7 +62,7 @@ impl HubArgs {
     }
 }
 
-/// What stands for `--url URL` in a command that is advised, where one was typed. The URL itself may hold a password.
+/// The text for `--url` in an advised command, if a URL was typed. The URL itself may contain a password.
 pub(super) fn typed_url() -> Option<&'static str> {
     let is_url = |arg: std::ffi::OsString| arg.to_string_lossy().starts_with("--url");
     std::env::args_os().any(is_url).then_some("--url URL")

@@ -36,8 +36,8 @@ use self::serve::ServeArgs;
 
 /// An IoT publish/subscribe hub that speaks Clown.Talk.
 ///
-/// Without a subcommand it serves: the page, the sockets and, where no accounts are set up, a demo user and a
-/// simulated node.
+/// Without a subcommand it runs the hub: the page and the sockets. A hub without accounts is a demo: it has a demo user
+/// and simulated nodes.
 #[derive(Debug, Parser)]
 #[command(name = "clown-hub", version, max_term_width = 100, subcommand_precedence_over_arg = true, after_help = EXAMPLES)]
 pub struct Cli {
@@ -52,10 +52,10 @@ Examples:
   clown-hub                                    the demo, on http://127.0.0.1:8080/
   clown-hub --listen 0.0.0.0:80 --users /etc/clown-hub/users.toml
   clown-hub --set limits.filters=50            any key of config/hub.toml
-  clown-hub sub                                all that is said at the hub of CLOWN_HUB_URL
+  clown-hub sub                                all messages of the hub that CLOWN_HUB_URL names
   clown-hub pub relay/i2c0-3b/set '{\"state\": true}'
 
-Exit codes: 0 done, 1 something broke, 2 a mistake in what was asked, 3 refused, 4 no answer in time";
+Exit codes: 0 done, 1 something broke, 2 wrong input, 3 refused, 4 no answer in time";
 
 const SERVE_EXAMPLES: &str = exit::help_end!(
     "Examples:
@@ -80,19 +80,19 @@ enum Command {
     History(history::HistoryArgs),
     /// Run simulated nodes as clients of a hub
     Sim(sim::SimArgs),
-    /// Work on links to MQTT brokers
+    /// Check the links to MQTT brokers
     #[command(subcommand, after_help = bridge::EXAMPLES)]
     Bridge(bridge::BridgeCommand),
-    /// Work on accounts
+    /// Manage the accounts
     #[command(subcommand)]
     User(user::UserCommand),
-    /// Ask what an account may do
+    /// Explain what an account may do
     #[command(subcommand)]
     Access(access::AccessCommand),
-    /// Look at the configuration
+    /// Check or print the configuration
     #[command(subcommand)]
     Config(configuration::ConfigCommand),
-    /// Print the completions for a shell
+    /// Print the completion script of a shell
     Completions(completions::CompletionsArgs),
 }
 

@@ -29,7 +29,7 @@ const VALUE_CHARS: usize = 32;
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct NodesArgs {
-    /// A table, or one JSON object for each node
+    /// A table, or one JSON object a line for each node
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
     #[command(flatten)]
@@ -143,7 +143,7 @@ fn object(base: &str, node: &Node) -> String {
 
 fn table(nodes: &BTreeMap<String, Node>, now: OffsetDateTime) -> String {
     if nodes.is_empty() {
-        return "no node has been here; one is there while it stands at its base (side=node)\n".to_owned();
+        return "no node has connected yet, or this account may not read what they say; a device connects as a node with ?side=node\n".to_owned();
     }
     let head = ["NODE", "STATE", "FOR", "TOPICS", "LAST VALUES"].map(str::to_owned);
     let rows = nodes.iter().map(|(base, node)| {

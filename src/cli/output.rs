@@ -11,7 +11,7 @@ use super::escape;
 /// Bytes that wait at the most before they are written.
 const BUFFER: usize = 64 * 1024;
 
-/// Whoever read our output has gone, which is how `head` says that it has enough.
+/// The reader of the output has ended, as `head` does when it has enough.
 #[derive(Debug, thiserror::Error)]
 #[error("nobody reads the output any more")]
 pub(super) struct ReaderGone;
@@ -55,10 +55,10 @@ fn not_written(error: io::Error) -> anyhow::Error {
     anyhow::Error::new(error).context("standard output could not be written")
 }
 
-/// Comes when nobody reads the output any more, also while there is nothing to print. Never where the output is not a
-/// pipe.
+/// Returns when nobody reads the output any more, also while there is nothing to print. Never returns if the output is not
+/// a pipe.
 pub(super) async fn reader_gone() {
-    // A duplicate, of which only the readiness is looked at: writing goes on as it would without.
+    // A duplicate that is only asked for its readiness: it does not change how the output is written.
     if !io::stdout().is_terminal()
         && let Ok(stdout) = io::stdout().as_fd().try_clone_to_owned()
         && let Ok(stdout) = Sender::from_owned_fd_unchecked(stdout)
@@ -79,7 +79,8 @@ pub(super) fn in_colour() -> bool {
     io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
-/// A sentence to whoever sits there, beside the output. It may hold the words of others, so it stays on one line.
+/// Prints a sentence for the person at the terminal on standard error. It may contain texts of others, so it stays on one
+/// line.
 #[expect(clippy::print_stderr, reason = "clients have no log; this is what they have to say")]
 pub(super) fn notice(text: &str) {
     eprintln!("clown-hub: {}", escape::escaped(text));

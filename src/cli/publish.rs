@@ -32,22 +32,22 @@ const AFTER_HELP: &str = help_end!(
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct PubArgs {
-    /// The topic, relative to the base; without it lines of standard input are frames, ["TOPIC", PAYLOAD]
+    /// The topic, relative to the base; without it each line of standard input is a frame, ["TOPIC", PAYLOAD]
     #[arg(allow_hyphen_values = true, value_parser = typed_topic)]
     topic: Option<String>,
-    /// The payload, as JSON; without it each line of standard input is one
+    /// The payload, as JSON; without it each line of standard input is a payload
     #[arg(allow_negative_numbers = true)]
     payload: Option<String>,
-    /// What a shell made of a payload without quotes.
+    /// The further words of a payload that was typed without quotes.
     #[arg(hide = true, allow_negative_numbers = true)]
     rest: Vec<String>,
-    /// Keep it as the last value of its topic
+    /// Have the hub keep the message as the last value of its topic
     #[arg(long)]
     retain: bool,
-    /// Have the hub confirm every message
+    /// Ask the hub to confirm every message
     #[arg(long)]
     confirm: bool,
-    /// Stand at the base as its node: readings are kept, and the node is present
+    /// Connect as the node of the base: the hub keeps its readings and shows it as online
     #[arg(long)]
     node: bool,
     #[command(flatten)]
@@ -84,7 +84,7 @@ pub(super) fn publish(args: &PubArgs) -> anyhow::Result<()> {
     let address = args.hub.address()?;
     let shape = Shape { topic: args.topic.clone(), retain: args.retain, confirm: args.confirm };
     let mut composer = Composer::new(shape);
-    // What was typed is checked before anybody is called.
+    // Arguments are checked before the program connects.
     let first = typed(args, &mut composer)?;
     block_on(send(args, &address, composer, first))
 }
@@ -157,7 +157,7 @@ async fn pour(
     let mut bad = 0;
     let mut progress = Progress::new();
     if std::io::stdin().is_terminal() {
-        output::notice("a line is a message; end with Ctrl-D");
+        output::notice("each line is a message; end with Ctrl-D");
     }
     loop {
         while batch.frames < flow.quantum() && batch.text.len() < MESSAGE_BYTES {
@@ -179,7 +179,7 @@ async fn pour(
     }
 }
 
-/// What the end was, in one sentence where it was no good one.
+/// The result, as an error with one sentence if something went wrong.
 fn verdict(tally: Tally, bad: u64, confirm: bool) -> anyhow::Result<()> {
     let Tally { sent, refused, confirmed } = tally;
     if refused > 0 {
@@ -189,7 +189,8 @@ fn verdict(tally: Tally, bad: u64, confirm: bool) -> anyhow::Result<()> {
         anyhow::bail!("{} of {sent} messages were not confirmed", sent - confirmed);
     }
     if bad > 0 {
-        let sentence = format!("{bad} lines were no messages and left out; the other {sent} were published");
+        let sentence =
+            format!("{bad} lines were not valid messages and were left out; the other {sent} were published");
         return Err(OperatorError::new(sentence).into());
     }
     Ok(())

@@ -37,7 +37,7 @@ pub(super) struct ReqArgs {
     /// The payload, as JSON
     #[arg(default_value = NO_PAYLOAD, allow_negative_numbers = true)]
     payload: String,
-    /// What a shell made of a payload without quotes.
+    /// The further words of a payload that was typed without quotes.
     #[arg(hide = true, allow_negative_numbers = true)]
     rest: Vec<String>,
     /// How long to wait, as 500ms, 10s or 2m

@@ -116,7 +116,7 @@ async fn run(settings: Settings, accounts: Accounts) -> anyhow::Result<()> {
     tracing::info!("draining: no new connections, clients get what is queued; a second signal cuts them off");
     match shutdown.finish(settings.server.drain, async || signals.next().await).await {
         Ended::Drained => tracing::info!("stopped"),
-        Ended::CutOff(left) => tracing::warn!(left, "stopped before everybody had been served"),
+        Ended::CutOff(left) => tracing::warn!(left, "stopped before everything was sent"),
     }
     Ok(())
 }
@@ -124,6 +124,6 @@ async fn run(settings: Settings, accounts: Accounts) -> anyhow::Result<()> {
 /// The first thing that a person sees. It goes to standard output, the log to standard error.
 fn say_where(facts: &Facts<'_>) {
     let text = banner(facts);
-    // Nobody may be reading, and that is no reason to wait or to stop.
+    // If nobody reads, the hub neither waits nor stops.
     let _ = Log::to(std::io::stdout()).and_then(|mut out| out.write_all(text.as_bytes()));
 }

@@ -26,20 +26,20 @@ pub(super) struct SimArgs {
     /// The hub, as with --url
     #[arg(value_name = "URL", hide = true)]
     place: Option<Secret>,
-    /// Which hardware
+    /// Which hardware to simulate
     #[arg(long, value_enum, default_value_t = KitArg::Bridge)]
     kit: KitArg,
-    /// Where the first node stands; the next ones count on from its last level
+    /// The base of the first node; the other nodes count up from its last level
     /// [default: the base of the URL, else nodes/bridge/0, or node for a TOWER]
     #[arg(long, value_name = "TOPIC")]
     base: Option<String>,
     /// How many nodes
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     nodes: u32,
-    /// The same seed gives the same readings
+    /// Where the random readings begin; the same seed gives the same readings
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// How fast time runs: 60 makes an hour of a minute
+    /// How fast time runs; at 60, an hour is simulated in a minute
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = speed)]
     speed: f64,
     #[command(flatten)]

@@ -31,28 +31,28 @@ const AFTER_HELP: &str = help_end!(
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct SubArgs {
-    /// What to listen to, relative to the base; without any all that the user may read
+    /// Topic filters, relative to the base; without a filter, all that the user may read
     #[arg(value_name = "FILTER", value_parser = typed_filter)]
     filters: Vec<String>,
     /// How a message is printed: plain, json, pretty or csv
     #[arg(long, value_enum, default_value_t = Format::Plain, hide_possible_values = true)]
     format: Format,
-    /// Say when the hub took each message
+    /// Print when the hub received each message
     #[arg(long)]
     timestamps: bool,
-    /// End after so many messages
+    /// End after this many messages
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
     /// End after this time, as 500ms, 10s, 2m or 1h
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     time: Option<Duration>,
-    /// Print last values `only` and end, or leave them out (`no`)
+    /// only: print the last values and end; no: leave the last values out
     #[arg(long, value_name = "WHICH", value_enum, hide_possible_values = true)]
     retained: Option<Retained>,
-    /// Print all as it came, without escapes; for pipes and files only
+    /// Print everything as it came, without escapes; for pipes and files only
     #[arg(long)]
     raw: bool,
-    /// Connect again when the hub goes away
+    /// Reconnect when the connection to the hub is lost
     #[arg(long)]
     reconnect: bool,
     #[command(flatten)]
@@ -73,7 +73,7 @@ fn typed_filter(text: &str) -> Result<String, String> {
 
 pub(super) fn subscribe(args: &SubArgs) -> anyhow::Result<()> {
     if args.raw && output::is_terminal() {
-        let sentence = "--raw is for pipes and files: here the words of others could give your terminal commands; \
+        let sentence = "--raw is for pipes and files: on a terminal, messages of others could send it commands; \
                         leave --raw out, or add | less or > FILE";
         return Err(OperatorError::new(sentence).into());
     }
@@ -83,11 +83,9 @@ pub(super) fn subscribe(args: &SubArgs) -> anyhow::Result<()> {
     let address = args.hub.address()?;
     block_on(async {
         let mut printer = Printer::new(args);
-        let until = args.time.map(|time| Instant::now() + time);
         tokio::select! {
             biased;
             ended = listen(args, &address, &mut printer) => ended?,
-            () = passed(until) => {}
             () = reader_gone() => return Err(output::ReaderGone.into()),
         }
         printer.output.flush()?;
@@ -108,16 +106,22 @@ async fn passed(until: Option<Instant>) {
     }
 }
 
-/// Listens until it has heard enough; where that is asked for, on one connection after another.
+/// Listens until it has heard enough or the time of `--for` is over; with `--reconnect`, on one connection after another.
 async fn listen(args: &SubArgs, address: &Address, printer: &mut Printer) -> anyhow::Result<()> {
     const FIRST: Duration = Duration::from_millis(500);
     const LONGEST: Duration = Duration::from_secs(30);
+    let until = args.time.map(|time| Instant::now() + time);
+    let settings = settings(args);
     let mut backoff = Backoff::new(FIRST, LONGEST);
     loop {
-        let opened = Connection::open(address, false, &settings(args)).await;
+        let opened = tokio::select! {
+            biased;
+            opened = Connection::open(address, false, &settings) => opened,
+            () = passed(until) => return Ok(()),
+        };
         let was_open = opened.is_ok();
         let ended = match opened {
-            Ok(connection) => converse(args, connection, printer).await?,
+            Ok(connection) => converse(args, connection, printer, until).await?,
             Err(failure) => Err(failure),
         };
         printer.output.flush()?;
@@ -129,7 +133,10 @@ async fn listen(args: &SubArgs, address: &Address, printer: &mut Printer) -> any
                 }
                 let wait = backoff.draw();
                 notice(&format!("{sentence}; trying again in {:.1} s", wait.as_secs_f64()));
-                sleep(wait).await;
+                tokio::select! {
+                    () = sleep(wait) => {}
+                    () = passed(until) => return Ok(()),
+                }
             }
             Err(failure) => return Err(broken(failure)),
         }
@@ -155,8 +162,10 @@ async fn converse(
     args: &SubArgs,
     mut connection: Connection,
     printer: &mut Printer,
+    until: Option<Instant>,
 ) -> anyhow::Result<Result<(), Failure>> {
-    if args.retained == Some(Retained::Only)
+    // With `only` its answer ends the program. Without filters it says whether there is anything to hear.
+    if (args.retained == Some(Retained::Only) || args.filters.is_empty())
         && let Err(failure) = connection.speaker.ask_for_a_sign().await
     {
         return Ok(Err(failure));
@@ -166,7 +175,15 @@ async fn converse(
             Ok(Some(heard)) => Ok(heard),
             Ok(None) => {
                 printer.output.flush()?;
-                connection.listener.next().await
+                tokio::select! {
+                    biased;
+                    // First, as messages may come without a pause.
+                    () = passed(until) => {
+                        connection.close().await;
+                        return Ok(Ok(()));
+                    }
+                    heard = connection.listener.next() => heard,
+                }
             }
             Err(failure) => Err(failure),
         };
@@ -191,6 +208,8 @@ struct Printer {
     retained: Option<Retained>,
     count: Option<u64>,
     printed: u64,
+    /// Whether it was said that the account may read nothing; once is enough.
+    said_nothing_to_read: bool,
 }
 
 impl Printer {
@@ -201,7 +220,14 @@ impl Printer {
             (false, false) => Look::Escaped,
         };
         let formatter = Formatter::new(args.format, args.timestamps, look);
-        Self { output: Output::default(), formatter, retained: args.retained, count: args.count, printed: 0 }
+        Self {
+            output: Output::default(),
+            formatter,
+            retained: args.retained,
+            count: args.count,
+            printed: 0,
+            said_nothing_to_read: false,
+        }
     }
 
     /// Prints the messages of a text, and says whether that was enough.
@@ -216,8 +242,17 @@ impl Printer {
                         return Ok(true);
                     }
                 }
-                Some(Ok(Reply::SubscriptionOk { .. })) if self.retained == Some(Retained::Only) => {
-                    return Ok(true);
+                Some(Ok(Reply::SubscriptionOk { filters })) => {
+                    if filters.is_empty() && !self.said_nothing_to_read {
+                        self.said_nothing_to_read = true;
+                        notice(
+                            "this account may not read anything here: it has no filter in `subscribe` for this base; \
+                             `clown-hub access explain USER subscribe '#'` says what it may",
+                        );
+                    }
+                    if self.retained == Some(Retained::Only) {
+                        return Ok(true);
+                    }
                 }
                 Some(Ok(Reply::Skipped { count })) => {
                     notice(&format!(

@@ -14,9 +14,9 @@ use crate::topic::Filter;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum UserCommand {
-    /// Add an account; the password is asked for, or a line of standard input
+    /// Add an account; asks for the password, or takes a line of standard input
     Add(AddArgs),
-    /// Give an account another password
+    /// Change the password of an account
     Passwd(NameArgs),
     /// List the accounts and what they may do
     List(ListArgs),
@@ -28,11 +28,11 @@ pub(super) enum UserCommand {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = help_end!("Example:
+#[command(after_help = help_end!("Examples:
   clown-hub user add jana --subscribe 'nodes/#' --publish 'nodes/+/+/relay/+/set'
   pwgen 24 1 | tee gateway.pw | clown-hub user add gateway --publish 'nodes/#' --subscribe 'nodes/#'"))]
 pub(super) struct AddArgs {
-    /// The name
+    /// The name of the account
     name: String,
     /// Topics that the user may publish to; may be given several times
     #[arg(long, value_name = "FILTER")]
@@ -40,7 +40,7 @@ pub(super) struct AddArgs {
     /// Topics that the user may read; may be given several times
     #[arg(long, value_name = "FILTER")]
     subscribe: Vec<String>,
-    /// The option `retain` of a single message is obeyed
+    /// The user may have any message kept as a last value (`pub --retain`)
     #[arg(long)]
     retain: bool,
     #[command(flatten)]
@@ -48,9 +48,9 @@ pub(super) struct AddArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = help_end!("Example:\n  clown-hub user passwd jana\n  clown-hub user remove jana"))]
+#[command(after_help = help_end!("Examples:\n  clown-hub user passwd jana\n  clown-hub user remove jana"))]
 pub(super) struct NameArgs {
-    /// The name
+    /// The name of the account
     name: String,
     #[command(flatten)]
     config: ConfigArgs,
@@ -81,7 +81,8 @@ fn add(args: &AddArgs) -> anyhow::Result<()> {
         return Err(OperatorError::new(sentence).into());
     }
     if args.publish.is_empty() && args.subscribe.is_empty() {
-        let sentence = "the account could do nothing; give --subscribe or --publish a filter, as 'nodes/#'";
+        let sentence =
+            "the account has no rights; give --subscribe or --publish a filter, as in --subscribe 'nodes/#'";
         return Err(OperatorError::new(sentence).into());
     }
     for filter in args.publish.iter().chain(&args.subscribe) {
@@ -105,7 +106,7 @@ fn remove(args: &NameArgs) -> anyhow::Result<()> {
     known(&file, &args.name, &shown)?;
     if file.len() == 1 {
         let sentence = format!(
-            "{} is the only account, and a hub does not start with a file of none; to go back to the demo, remove {shown}",
+            "{} is the only account, and a hub needs one at least; to go back to the demo, delete {shown}",
             args.name
         );
         return Err(OperatorError::new(sentence).into());
@@ -118,6 +119,7 @@ fn remove(args: &NameArgs) -> anyhow::Result<()> {
 fn list(args: &ListArgs) -> anyhow::Result<()> {
     let path = args.config.settings()?.users.file;
     let accounts: Accounts = super::serve::accounts(&path)?;
+    let is_demo = accounts.is_demo();
     let listed = |filters: &[Filter]| {
         let names: Vec<_> = filters.iter().map(Filter::as_str).collect();
         if names.is_empty() { "nothing".to_owned() } else { names.join(" ") }
@@ -127,7 +129,12 @@ fn list(args: &ListArgs) -> anyhow::Result<()> {
         let retain = if rights.retain { "; may retain" } else { "" };
         format!("{name}\n  subscribe  {subscribe}\n  publish    {publish}{retain}\n")
     });
-    output::print(&accounts.collect::<String>())
+    let about = if is_demo {
+        "no accounts yet; until the first `clown-hub user add` there is the demo user:\n"
+    } else {
+        ""
+    };
+    output::print(&(about.to_owned() + &accounts.collect::<String>()))
 }
 
 fn open(config: &ConfigArgs) -> anyhow::Result<(AccountsFile, String)> {
@@ -146,20 +153,20 @@ fn known(file: &AccountsFile, name: &str, shown: &str) -> Result<(), OperatorErr
 
 /// The running hub reads its accounts when it starts.
 fn said(what: &str) -> anyhow::Result<()> {
-    output::print(&format!("{what}; a hub that runs has to be started again to know it\n"))
+    output::print(&format!("{what}; restart the hub, as it reads this file when it starts\n"))
 }
 
 fn hash() -> anyhow::Result<String> {
-    const SHORT: usize = 8;
+    // Shorter ones are guessed, in spite of the lockout.
+    const LEAST: usize = 8;
     let password = password()?;
-    let hash = hash_password(&password).map_err(OperatorError::new)?;
     let count = password.chars().count();
-    if count < SHORT {
-        output::notice(&format!(
-            "the password has {count} characters and is soon guessed; take {SHORT} or more"
-        ));
+    if count < LEAST {
+        let characters = if count == 1 { "character" } else { "characters" };
+        let sentence = format!("the password has {count} {characters}; choose one of {LEAST} or more");
+        return Err(OperatorError::new(sentence).into());
     }
-    Ok(hash)
+    Ok(hash_password(&password).map_err(OperatorError::new)?)
 }
 
 /// Asked for twice on a terminal; a line of standard input otherwise.

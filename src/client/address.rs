@@ -109,6 +109,11 @@ impl Address {
         self.user.is_empty() && self.password.is_none()
     }
 
+    /// Whether the user is the one of the demo.
+    pub fn is_demo_user(&self) -> bool {
+        self.user == b"clown"
+    }
+
     /// The URL of the socket, for a dashboard or for a node (`docs/protocol.md`, clause 2.1). A path that names its side
     /// keeps it.
     pub fn socket(&self, as_node: bool) -> String {

@@ -50,7 +50,7 @@ pub struct Connection {
     pub listener: Listener,
     /// What is said.
     pub speaker: Speaker,
-    /// What the hub told of its limits.
+    /// The limits of the hub, from `config/ok`.
     pub limits: HubLimits,
 }
 
@@ -215,7 +215,7 @@ async fn connect(address: &Address, url: &str) -> Result<Socket, Failure> {
     let stream = reach(address, url).await?;
     match client_async_with_config(request, stream, Some(config)).await {
         Ok((socket, _)) => Ok(socket),
-        Err(Error::Http(answer)) => Err(turned_away(address, url, answer.status())),
+        Err(Error::Http(answer)) => Err(turned_away(address, url, answer.status(), answer.body().as_deref())),
         Err(Error::Url(error)) => Err(nowhere(error.to_string())),
         Err(error) => Err(no_hub(url, &error)),
     }
@@ -240,7 +240,7 @@ async fn reach(address: &Address, url: &str) -> Result<TcpStream, Failure> {
             lost(format!("{host} cannot be reached ({error}); check the address and the network"))
         }
     })?;
-    // What is said goes out at once. A connection that cannot promise that is as good.
+    // Messages go out at once. A connection without this option works, too.
     let _ = stream.set_nodelay(true);
     Ok(stream)
 }
@@ -256,18 +256,29 @@ fn no_hub(url: &str, error: &Error) -> Failure {
     };
     Failure::Lost(format!(
         "{url}: what listens there is no Clown Hub: {what}; is that the port of an MQTT broker? \
-         A hub says its own when it starts, which is 8080 unless it was told another"
+         A hub prints its port when it starts; the default is 8080"
     ))
 }
 
-fn turned_away(address: &Address, url: &str, status: StatusCode) -> Failure {
+/// The most that is repeated of what a hub says when it refuses, in bytes.
+const REASON: usize = 300;
+
+fn turned_away(address: &Address, url: &str, status: StatusCode, body: Option<&[u8]>) -> Failure {
+    let said = body.and_then(|body| std::str::from_utf8(body).ok()).map(str::trim);
+    let said = said.filter(|said| !said.is_empty() && said.len() <= REASON);
     let advice = match status {
         StatusCode::UNAUTHORIZED if address.is_anonymous() => {
-            "it wants a user and a password: give --url or CLOWN_HUB_URL as ws://USER:PASSWORD@HOST:PORT \
+            "it needs a user and a password: give --url or CLOWN_HUB_URL as ws://USER:PASSWORD@HOST:PORT \
              (the demo's is ws://clown:bigclown@127.0.0.1:8080)"
         }
+        StatusCode::UNAUTHORIZED if address.is_demo_user() => {
+            "check the user and the password; the demo user clown exists only while a hub has no accounts, so take an \
+             account of this hub (`clown-hub user list` shows them where it runs)"
+        }
         StatusCode::UNAUTHORIZED => "check the user and the password",
-        StatusCode::FORBIDDEN => "this user has no right under this base, or may not be its node",
+        StatusCode::FORBIDDEN => {
+            said.unwrap_or("this user has no right under this base, or may not be its node")
+        }
         StatusCode::NOT_FOUND => "check the base, which is the path of the URL",
         StatusCode::TOO_MANY_REQUESTS => "too many wrong passwords; wait for a minute",
         _ => {

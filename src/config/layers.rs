@@ -169,8 +169,8 @@ impl Defaults {
         layer
     }
 
-    /// Reads a text as the kind of value that the key has; one that cannot be read stays a text, and whoever asks
-    /// for the key says what was expected.
+    /// Reads a text as the kind of value that the key has; one that cannot be read stays a text, and the reader of
+    /// the key says what was expected.
     fn put(&self, key: String, origin: &str, text: &str, layer: &mut Layer) {
         let origin = Some(origin.to_owned());
         let text = text.trim();

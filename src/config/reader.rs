@@ -261,7 +261,7 @@ impl Reader {
         let expected = format!("a list of {items} in quotes");
         let (items, mistakes) = match self.find(key).map(|value| &value.kind) {
             Some(ValueKind::Array(items)) => read_items(items, &expected, parse),
-            _ => (Vec::new(), vec![(None, self.found(key).mismatch(&expected, Tells::Values))]),
+            _ => (Vec::new(), vec![(self.origin(key), self.found(key).mismatch(&expected, Tells::Values))]),
         };
         for (origin, sentence) in mistakes {
             self.mistake_at(origin, key, sentence);

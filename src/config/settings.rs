@@ -114,7 +114,7 @@ pub struct Retained {
     pub topics: usize,
     /// Bytes of all kept values and their topics; not below one message.
     pub bytes: usize,
-    /// Topics that are retained whoever publishes them.
+    /// Topics that are always retained.
     pub always: Vec<Filter>,
     /// Topics that are retained only where a message asks for it. No filter is in both lists.
     pub never: Vec<Filter>,

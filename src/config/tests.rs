@@ -330,13 +330,21 @@ fn a_wrong_value_is_not_compared_with_others() {
 }
 
 #[test]
-fn a_mistake_of_syntax_carries_line_and_column() {
+fn a_text_in_the_place_of_a_list_is_told_with_its_place() {
     assert_eq!(
-        file("[server]\nlisten = \n"),
-        "config/hub.toml:2:10: string values must be quoted, expected literal string"
+        file("[server]\norigins = \"http://house\"\n"),
+        "config/hub.toml:2:11: server.origins: expected a list of web origins in quotes, found the text \"http://house\""
     );
+}
+
+#[test]
+fn a_mistake_of_syntax_carries_line_and_column() {
+    assert_eq!(file("[server]\nlisten = \n"), "config/hub.toml:2:10: there is no value behind the =");
     let told = file("[server]\nio_threads = 1\nio_threads = 2\n");
-    assert_eq!(told, "config/hub.toml:3:1: duplicate key");
+    assert_eq!(
+        told,
+        "config/hub.toml:3:1: duplicate key: this key or section stands further up, too; keep one of the two"
+    );
     let told = file("# ℃ ℃\n # ℃ \u{1}");
     assert!(told.starts_with("config/hub.toml:2:6: "), "{told}");
 }

@@ -38,7 +38,7 @@ impl Bell {
         Self { waker: Arc::clone(&inner).into(), inner }
     }
 
-    /// Says which task is to be woken. Whoever changes the task must look at what the bell stands for.
+    /// Sets the task to wake. A caller that changes the task must check what the bell is for.
     pub(crate) fn wakes(&self, task: &Waker) {
         self.inner.task.lock().clone_from(task);
     }
@@ -48,7 +48,7 @@ impl Bell {
         self.inner.rung.load(Ordering::Relaxed) && self.inner.rung.swap(false, Ordering::AcqRel)
     }
 
-    /// Has it asked about again, as if it had rung.
+    /// The next question finds that it has rung.
     pub(crate) fn ring_again(&self) {
         self.inner.rung.store(true, Ordering::Relaxed);
     }

@@ -46,8 +46,8 @@ pub(crate) enum Ending {
 }
 
 impl Ending {
-    /// The close code of RFC 6455 section 7.4 and a reason of at most 123 bytes; `None` where there is nobody to be
-    /// told, or where the client has said it first.
+    /// The close code of RFC 6455 section 7.4 and a reason of at most 123 bytes; `None` if nobody is there to
+    /// read it, or if the client has closed first.
     pub(crate) fn close(&self) -> Option<(u16, Cow<'static, str>)> {
         let (code, reason): (u16, Cow<'static, str>) = match self {
             Self::Farewell | Self::Vanished => return None,

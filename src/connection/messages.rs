@@ -102,7 +102,7 @@ impl Messages {
     /// Bytes that are kept of what has not come whole.
     pub(super) fn held(&self) -> usize {
         let unread = self.buffer.len() - self.at;
-        // What is shorter lies in a buffer that goes back.
+        // A shorter message lies in a buffer that goes back.
         let buffer = if unread > READ { self.buffer.capacity() } else { unread };
         buffer + self.fragments.capacity()
     }
@@ -212,7 +212,7 @@ impl Messages {
     fn fragment(&mut self, opcode: u8, is_last: bool) -> Result<Option<Signal>, Fault> {
         let is_text = *self.open.get_or_insert(opcode == TEXT);
         if is_text {
-            // As early as possible: whoever sends a long text hears at once that it is none.
+            // As early as possible: the sender of a long text hears at once that it is not UTF-8.
             let unchecked = self.fragments.get(self.checked..).unwrap_or_default();
             match std::str::from_utf8(unchecked) {
                 Ok(_) => self.checked = self.fragments.len(),

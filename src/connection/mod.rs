@@ -2,7 +2,7 @@
 //! account.
 //!
 //! The doors of this room: [`WebSocket`] and [`Lines`] make a stream a [`Wire`]; [`run`] holds a wire and a session together
-//! to their end; [`Ending`] says why that was; [`Heartbeat`] and [`Turn`] are for whoever has a loop of its own.
+//! to their end; [`Ending`] says why that was; [`Heartbeat`] and [`Turn`] are for code with a loop of its own.
 
 mod bell;
 mod ending;
@@ -14,6 +14,7 @@ mod network;
 mod outgoing;
 mod run;
 mod spare;
+mod stay;
 #[cfg(test)]
 mod tests;
 mod turn;

@@ -1,4 +1,4 @@
-//! What is to be written to a socket, in one buffer: whoever appends a whole frame never waits, and one write takes
+//! What is to be written to a socket, in one buffer: appending a whole frame never waits, and one write takes
 //! all of it.
 
 use std::io;
@@ -41,7 +41,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Outgoing<S> {
         &mut self.stream
     }
 
-    /// Gives the buffer to whoever writes next.
+    /// Gives the buffer back for the next connection that writes.
     fn give_back(&mut self) {
         self.written = 0;
         spare::FOR_WRITING.give_back(std::mem::take(&mut self.waiting));

@@ -9,9 +9,11 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
 
 use super::ending::Ending;
 use super::heartbeat::{Beat, Heartbeat};
+use super::stay::Stay;
 use super::turn::Turn;
 use super::watch::{Patience, Signs, Watch};
 use super::wire::{Incoming, Wire};
@@ -24,7 +26,7 @@ use crate::talk::Frames;
 /// How many bytes are taken from the outbox for one write.
 const WRITE: usize = 64 * 1024;
 
-/// A change of the memory that a connection takes is told from here on.
+/// A change of a connection's memory is reported from this size on.
 const TOLD: usize = 2048;
 
 /// How long what a client said before its socket broke may take to arrive.
@@ -38,9 +40,10 @@ pub(crate) fn run<W: Wire + Send>(
     signs: Signs,
 ) -> impl Future<Output = ()> + Send {
     // Outside of the future, which would hold twice what it is given.
-    let mut connection = Connection::new(wire, session, patience);
+    let (ended, drain) = signs.apart();
+    let mut connection = Connection::new(wire, Stay::new(session, drain), patience);
     async move {
-        let ending = connection.until_the_end(&signs).await;
+        let ending = connection.until_the_end(&ended).await;
         let ending = if ending == Ending::Vanished { Box::pin(connection.last_word()).await } else { ending };
         // In a box, so that no living connection holds room for its end.
         Box::pin(finish(connection, ending)).await;
@@ -50,7 +53,7 @@ pub(crate) fn run<W: Wire + Send>(
 async fn finish<W: Wire + Send>(connection: Connection<W>, ending: Ending) {
     static DISCONNECTED: Seldom = Seldom::new();
     let Connection { mut wire, mut session, write_patience, .. } = connection;
-    if ending == Ending::Farewell || ending == Ending::ShuttingDown {
+    if ending == Ending::Farewell {
         session.farewell();
     }
     if ending == Ending::ShuttingDown {
@@ -64,13 +67,13 @@ async fn finish<W: Wire + Send>(connection: Connection<W>, ending: Ending) {
     }
     drop(session);
     wire.forget();
-    // Whoever was cut off and does not read would keep what it was cut off for.
+    // A client that was cut off for its memory and does not read would keep that memory.
     if !matches!(ending, Ending::CutOff { .. }) || wire.waiting() <= WRITE {
         wire.close(&ending).await;
     }
 }
 
-/// Sends what is queued; whoever waits for the end has the deadline.
+/// Sends what is queued. The caller that waits for the end has the deadline.
 async fn flush_everything<W: Wire>(wire: &mut W, session: &mut Session, patience: Duration) {
     loop {
         let drained = session.drain(WRITE, Moment::now(), &mut |pieces| wire.frame(pieces));
@@ -95,7 +98,7 @@ fn put_in_what_waits<W: Wire>(wire: &mut W, session: &mut Session) {
 
 struct Connection<W> {
     wire: W,
-    session: Session,
+    session: Stay,
     heartbeat: Heartbeat,
     writing: Writing,
     /// How long a write may make no progress.
@@ -109,7 +112,7 @@ struct Connection<W> {
     pauses: bool,
     /// What is left of a message with more frames than one turn takes.
     unfinished: Option<Box<Unfinished>>,
-    /// What the session was last told that is held here.
+    /// The memory that was last reported to the session.
     told: usize,
 }
 
@@ -120,7 +123,7 @@ struct Unfinished {
 }
 
 impl<W: Wire> Connection<W> {
-    fn new(wire: W, session: Session, patience: Patience) -> Self {
+    fn new(wire: W, session: Stay, patience: Patience) -> Self {
         Self {
             wire,
             session,
@@ -135,11 +138,11 @@ impl<W: Wire> Connection<W> {
         }
     }
 
-    async fn until_the_end(&mut self, signs: &Signs) -> Ending {
-        let (ended, clock) = (signs.ended().cancelled(), sleep_until(self.next_check()));
+    async fn until_the_end(&mut self, ended: &CancellationToken) -> Ending {
+        let (ended, clock) = (ended.cancelled(), sleep_until(self.next_check()));
         let ended = std::pin::pin!(ended);
         let clock = std::pin::pin!(clock);
-        let mut watch = Watch::new(signs, ended, clock);
+        let mut watch = Watch::new(ended, clock);
         let mut task = Waker::noop().clone();
         let ending = poll_fn(|cx| {
             if !task.will_wake(cx.waker()) {
@@ -160,8 +163,8 @@ impl<W: Wire> Connection<W> {
     /// a client that talks without a pause.
     fn go_on(&mut self, watch: &mut Watch<'_, '_>, cx: &mut Context<'_>) -> Result<(), Ending> {
         let has_rung = watch.has_rung();
-        if has_rung && let Some(ending) = watch.ending() {
-            return Err(ending);
+        if has_rung && watch.is_the_end() {
+            return Err(self.session.ending());
         }
         if self.pauses && !has_rung {
             return Ok(());
@@ -239,7 +242,7 @@ impl<W: Wire> Connection<W> {
         Ok(())
     }
 
-    /// Has the memory counted that is taken here, and has whoever takes too much give way.
+    /// Reports the memory of this connection, and lets the hub end the connections that hold too much.
     fn tell_what_is_held(&mut self) {
         let held = self.wire.held() + self.unfinished.as_ref().map_or(0, |rest| rest.text.capacity());
         if held.abs_diff(self.told) >= TOLD {
@@ -338,7 +341,7 @@ impl<W: Wire> Connection<W> {
             let rest = text.get(text.len() - frames.left()..).unwrap_or_default().to_owned();
             self.unfinished = Some(Box::new(Unfinished { text: rest, at: 0 }));
         }
-        self.note_what_was_asked(turn);
+        self.note_what_was_asked();
         Ok(())
     }
 
@@ -350,15 +353,12 @@ impl<W: Wire> Connection<W> {
         } else {
             self.unfinished = None;
         }
-        self.note_what_was_asked(turn);
+        self.note_what_was_asked();
         Ok(())
     }
 
-    /// Who no longer wants batches gets what was collected. Who asked for much work has had its turn.
-    fn note_what_was_asked(&mut self, turn: &mut Turn) {
-        if self.session.end_turn() {
-            turn.give_up();
-        }
+    /// Who no longer wants batches gets what was collected.
+    fn note_what_was_asked(&mut self) {
         if self.session.batch().is_zero() && std::mem::take(&mut self.collects) {
             self.due = None;
         }
@@ -424,6 +424,9 @@ fn take_frames(session: &mut Session, frames: &mut Frames<'_>, turn: &mut Turn) 
         let before = frames.left();
         let more = session.receive_some(frames, 1, now).map_err(Ending::TooMuch)?;
         turn.took(before - frames.left());
+        if session.end_turn() {
+            turn.give_up();
+        }
         if !more {
             return Ok(Drained::Everything);
         }

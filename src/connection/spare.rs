@@ -15,10 +15,10 @@ thread_local! {
     static WRITING: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// The buffer of whoever reads next on this thread.
+/// The buffer for the next connection that reads on this thread.
 pub(crate) const FOR_READING: Spare = Spare { place: &READING, longest: 64 * 1024 };
 
-/// The buffer of whoever writes next on this thread.
+/// The buffer for the next connection that writes on this thread.
 pub(crate) const FOR_WRITING: Spare = Spare { place: &WRITING, longest: 128 * 1024 };
 
 /// A buffer to be lent.
@@ -34,7 +34,7 @@ impl Spare {
         self.place.take()
     }
 
-    /// Gives a buffer back. What it holds is done with.
+    /// Gives a buffer back. Its content is not needed any more.
     pub(crate) fn give_back(&self, mut buffer: Vec<u8>) {
         if buffer.capacity() <= self.longest {
             buffer.clear();

@@ -147,6 +147,25 @@ async fn the_good_bye_of_a_client_counts_although_its_socket_broke_and_nobody_wa
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_client_that_the_end_of_the_hub_cuts_off_leaves_no_will() {
+    for (is_stopped, wills) in [(true, 0), (false, 1)] {
+        let (hub, drain) = (hub(), CancellationToken::new());
+        let session = hub.connect(client("u"), SystemTime::UNIX_EPOCH);
+        let (ours, mut theirs) = tokio::io::duplex(4096);
+        let wire = WebSocket::new(ours, Vec::new(), 1024 * 1024);
+        let mut connection = Box::pin(run(wire, session, PATIENCE, Signs::with(&drain, None)));
+        let opening = r#"["clown.talk/-/config/set", {"will": ["gone", 1], "filters": []}]"#;
+        theirs.write_all(&framed(opening)).await.unwrap();
+        assert!(futures_util::poll!(&mut connection).is_pending());
+        if is_stopped {
+            drain.cancel();
+        }
+        drop(connection);
+        assert_eq!(hub.figures().published.value(), wills);
+    }
+}
+
 /// A client that never makes a pause: its messages come one after the other, and there is always a next one. It counts
 /// what it said, and after a while has the other one say something.
 struct Flooder {
@@ -268,6 +287,14 @@ fn nor_does_one_message_with_many_large_frames() {
     let frame = format!("[\"flood\", \"{}\"]\n", "x".repeat(32 * 1024));
     let (bytes, frames) = passed_before_an_honest_client(&frame.repeat(31));
     assert!(bytes <= A_TURN_AND_A_READ && frames <= 5, "{bytes} bytes, {frames} frames");
+}
+
+#[test]
+fn nor_does_one_message_with_many_requests_that_are_much_work() {
+    let filters: Vec<_> = (0..400).map(|n| format!("{n}")).collect();
+    let request = serde_json::json!(["clown.talk/-/subscription/remove", { "filters": filters }]);
+    let (bytes, frames) = passed_before_an_honest_client(&format!("{request}\n").repeat(24));
+    assert!(bytes <= A_TURN_AND_A_READ && frames <= 3, "{bytes} bytes, {frames} frames");
 }
 
 #[test]

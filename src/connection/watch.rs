@@ -45,28 +45,33 @@ impl Signs {
         &self.ended
     }
 
+    /// The end of the connection, and the end of the hub.
+    pub(super) fn apart(self) -> (CancellationToken, CancellationToken) {
+        (self.ended, self.drain)
+    }
+
     /// Why it was given.
     pub(crate) fn reason(&self) -> Ending {
-        if self.drain.is_cancelled() { Ending::ShuttingDown } else { Ending::SignedOut }
+        why(&self.drain)
     }
+}
+
+/// Why a connection was ended from outside.
+pub(super) fn why(drain: &CancellationToken) -> Ending {
+    if drain.is_cancelled() { Ending::ShuttingDown } else { Ending::SignedOut }
 }
 
 /// These are looked at only when their bell has rung: mostly
 /// a connection is woken to write, and that should touch nothing else.
 pub(super) struct Watch<'w, 's> {
     bell: Bell,
-    signs: &'s Signs,
     ended: Pin<&'w mut WaitForCancellationFuture<'s>>,
     clock: Pin<&'w mut Sleep>,
 }
 
 impl<'w, 's> Watch<'w, 's> {
-    pub(super) fn new(
-        signs: &'s Signs,
-        ended: Pin<&'w mut WaitForCancellationFuture<'s>>,
-        clock: Pin<&'w mut Sleep>,
-    ) -> Self {
-        Self { bell: Bell::new(), signs, ended, clock }
+    pub(super) fn new(ended: Pin<&'w mut WaitForCancellationFuture<'s>>, clock: Pin<&'w mut Sleep>) -> Self {
+        Self { bell: Bell::new(), ended, clock }
     }
 
     /// Says which task the bell wakes.
@@ -79,10 +84,9 @@ impl<'w, 's> Watch<'w, 's> {
         self.bell.has_rung()
     }
 
-    /// Whether the sign was given, and why.
-    pub(super) fn ending(&mut self) -> Option<Ending> {
-        let is_given = self.ended.as_mut().poll(&mut self.bell.context()).is_ready();
-        is_given.then(|| self.signs.reason())
+    /// Whether the sign was given.
+    pub(super) fn is_the_end(&mut self) -> bool {
+        self.ended.as_mut().poll(&mut self.bell.context()).is_ready()
     }
 
     /// Has the bell ring when the others have had their turn.

@@ -86,7 +86,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         tail.extend_from_slice(payload);
     }
 
-    /// Forgets the message that came last and gives its buffer back, for whoever has to wait before the next.
+    /// Forgets the message that came last and gives its buffer back. For a connection that must wait for the next one.
     pub(crate) fn let_go(&mut self) {
         self.messages.forget();
         self.settle();
@@ -116,7 +116,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for WebSocket<S> {
     fn wakes(&mut self, task: &Waker) {
         self.arrival.wakes(task);
-        // The task before may have been woken for something that nobody has looked at.
+        // The previous task may have been woken for something that it has not handled.
         self.arrival.ring_again();
     }
 

@@ -1,4 +1,4 @@
-//! What a socket is to a connection, and what may be called when.
+//! What a connection needs of a socket, and which function may be called when.
 
 use std::future::Future;
 use std::task::{Context, Poll, Waker};
@@ -15,7 +15,7 @@ use super::ending::Ending;
 /// 3. [`text`](Self::text), after `poll_read` has returned [`Incoming::Text`] and before the next `poll_read`.
 ///
 /// In between, and in any order: `frame`, `collect`, `end_collection` and `ping` put something in. They never wait, and
-/// what they put in is not written before the next [`poll_flush`](Self::poll_flush). Whoever puts in bounds it: the wire
+/// what they put in is not written before the next [`poll_flush`](Self::poll_flush). The caller bounds how much it puts in: the wire
 /// does not. While a collection is open only `collect` and `end_collection` may be called. `poll_flush` wakes the task of its
 /// own context, `poll_read` the one that `wakes` has named.
 ///

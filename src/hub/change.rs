@@ -9,59 +9,13 @@ use super::branches::{Branches, TooMany};
 use super::look_up::LookUps;
 use super::queue::Item;
 use super::session::{Session, Side};
+use super::step::{Answer, Change, LastValues};
 use super::trie::Id;
 use crate::moment::Moment;
 use crate::topic::Filter;
 
 /// Filters that may be remembered for look-ups that are under way, as a multiple of those that a session may hold.
 const REMEMBERED: usize = 3;
-
-/// A change of the subscription for which there is room.
-pub(super) struct Change {
-    held: Vec<Filter>,
-    /// Which of the held ones go, and what they are called.
-    gone: Vec<(usize, Id)>,
-    filters: Vec<Filter>,
-    /// What those are called that are held already.
-    stays: Vec<Option<Id>>,
-    last_values: LastValues,
-}
-
-impl Change {
-    /// The filters that are to be held.
-    pub(super) fn filters(&self) -> &[Filter] {
-        &self.filters
-    }
-
-    fn added(&self) -> impl Iterator<Item = &Filter> {
-        self.filters.iter().zip(&self.stays).filter(|(_, stays)| stays.is_none()).map(|(filter, _)| filter)
-    }
-
-    fn gone(&self) -> impl Iterator<Item = &Filter> {
-        self.gone.iter().filter_map(|(at, _)| self.held.get(*at))
-    }
-}
-
-/// Where an answer to a subscription stands among what waits.
-pub(super) enum Answer {
-    /// Before everything.
-    First(String),
-    /// After what waits already.
-    InLine(String),
-    /// Nowhere: nobody asked.
-    None,
-}
-
-/// Which last values a change of the subscription brings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum LastValues {
-    /// None.
-    None,
-    /// Those of every topic that is named now.
-    All,
-    /// Those of the topics that were not named before.
-    New,
-}
 
 impl Session {
     /// The filters that it holds.
@@ -80,11 +34,18 @@ impl Session {
     }
 
     /// Counts a request about the subscription of so many bytes that names so many filters, before it is looked at.
-    pub(super) fn count_request(&mut self, bytes: usize, filters: usize, now: Moment) -> Result<(), Excess> {
+    /// Returns how much work it is.
+    pub(super) fn count_request(
+        &mut self,
+        bytes: usize,
+        filters: usize,
+        now: Moment,
+    ) -> Result<usize, Excess> {
         let of_filters = A_FILTER * (filters + self.filters.len());
         let steps = STEPS_A_FRAME as usize + of_filters + bytes / BYTES_A_STEP;
         self.add_to_turn(steps);
-        self.allowance.request(steps, now.steady())
+        self.allowance.request(steps, now.steady())?;
+        Ok(steps)
     }
 
     /// Counts the answer to such a request.
@@ -92,10 +53,14 @@ impl Session {
         self.took(text.len() / BYTES_A_STEP);
     }
 
-    /// Makes room for these filters in place of the ones held. Nothing is changed before it is
+    /// Makes room for these filters in place of the [`held`](Self::held) ones. Nothing is changed before it is
     /// [carried out](Self::carry_out), which has to follow.
-    pub(super) fn plan(&self, filters: Vec<Filter>, last_values: LastValues) -> Result<Change, TooMany> {
-        let held = self.held();
+    pub(super) fn plan(
+        &self,
+        held: Vec<Filter>,
+        filters: Vec<Filter>,
+        last_values: LastValues,
+    ) -> Result<Change, TooMany> {
         let mut places: HashMap<&Filter, (usize, Id), RandomState> =
             held.iter().zip(self.filters.iter().copied().enumerate()).collect();
         let stays: Vec<_> = filters.iter().map(|filter| places.remove(filter).map(|(_, id)| id)).collect();

@@ -2,30 +2,23 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use foldhash::fast::RandomState;
 
 use super::Retention;
 use super::allowance::Excess;
-use super::change::{Answer, Change, LastValues};
 use super::doors::{Message, NotSubscribed, Refusal};
 use super::publication::Extras;
-use super::questions::{Question, Questions};
-use super::session::{Session, Side, Will, Wishes};
+use super::session::{Session, Side, Wishes};
+use super::step::{Answer, Change, LastValues, Pending, Step, Will};
 use super::tape::Promise;
 use crate::moment::Moment;
 use crate::seldom::Seldom;
-use crate::talk::control::{
-    Configure, HistoryGet, HubLimits, NoQuestion, PublishRefused, RequestError, Welcome, shown,
-};
+use crate::talk::control::{Configure, HubLimits, PublishRefused, RequestError, Welcome, shown};
 use crate::talk::{Frame, Frames, Kind, PublishOptions, Reply, Request};
-use crate::topic::{Filter, TopicError};
+use crate::topic::{Filter, Topic, TopicError};
 
 static RENAMED: Seldom = Seldom::new();
-
-/// What is answered where there is no store, or nothing in it is for history.
-const NO_HISTORY: &str = "history is off: the hub has no store";
 
 /// The store is behind or cannot write: the value is safe in memory, and is written later.
 const NOT_YET_KEPT: &str = "routed, but not on the disk yet: too much waits to be written";
@@ -49,6 +42,10 @@ impl Session {
     ) -> Result<bool, Excess> {
         let now = now.into();
         for _ in 0..most {
+            if self.pending.is_some() {
+                self.go_on();
+                break;
+            }
             let Some(frame) = frames.next() else { return Ok(false) };
             self.count_frame(now)?;
             match frame {
@@ -66,7 +63,7 @@ impl Session {
                 break;
             }
         }
-        Ok(!frames.is_done())
+        Ok(self.pending.is_some() || !frames.is_done())
     }
 
     fn refuse_bad(&mut self, refused: PublishRefused, now: Moment) -> Result<(), Excess> {
@@ -79,7 +76,7 @@ impl Session {
     }
 
     /// Answers a request about the subscription.
-    fn answer(&mut self, reply: &Reply) {
+    pub(super) fn answer(&mut self, reply: &Reply) {
         let text = reply.text();
         self.count_answer(&text);
         self.outbox.reply(text);
@@ -89,20 +86,16 @@ impl Session {
         match Request::parse(&frame.topic, frame.payload) {
             Ok(Request::Configure(configure)) => {
                 let filters = configure.filters.as_ref().map_or(0, Vec::len);
-                self.count_request(frame.payload.len(), filters, now)?;
-                self.configure(configure);
+                self.begin(frame, filters, Step::Check(Box::new(configure)), now)?;
             }
-            Ok(Request::Replace(filters)) => {
-                self.count_request(frame.payload.len(), filters.len(), now)?;
-                self.change_filters(&filters, |_, asked| asked);
+            Ok(Request::Replace(asked)) => {
+                self.begin(frame, asked.len(), Step::Read { asked, edit: |_, asked| asked }, now)?;
             }
-            Ok(Request::Add(filters)) => {
-                self.count_request(frame.payload.len(), filters.len(), now)?;
-                self.change_filters(&filters, added);
+            Ok(Request::Add(asked)) => {
+                self.begin(frame, asked.len(), Step::Read { asked, edit: added }, now)?;
             }
-            Ok(Request::Remove(filters)) => {
-                self.count_request(frame.payload.len(), filters.len(), now)?;
-                self.change_filters(&filters, removed);
+            Ok(Request::Remove(asked)) => {
+                self.begin(frame, asked.len(), Step::Read { asked, edit: removed }, now)?;
             }
             Ok(Request::Show) => {
                 self.count_request(frame.payload.len(), 0, now)?;
@@ -110,7 +103,8 @@ impl Session {
                 self.answer(&Reply::SubscriptionOk { filters });
             }
             Ok(Request::History(payload)) => {
-                self.count_request(payload.len(), 0, now)?;
+                let work = self.count_request(payload.len(), 0, now)?;
+                self.add_to_turn(work);
                 self.ask_history(&payload, now);
             }
             Err(RequestError::Config(reason)) => self.refuse_config(reason, vec![]),
@@ -127,30 +121,69 @@ impl Session {
         Ok(())
     }
 
-    /// The answer comes when it is there; other frames go on meanwhile.
-    fn ask_history(&mut self, payload: &str, now: Moment) {
-        match self.history_question(payload, now) {
-            Ok((questions, question)) => questions.ask(question),
-            Err(NoQuestion { id, reason }) => self.answer(&Reply::HistoryError { id, reason }),
+    /// Begins with a request that names so many filters. One that is little work is done at once.
+    fn begin(&mut self, frame: &Frame<'_>, filters: usize, next: Step, now: Moment) -> Result<(), Excess> {
+        let work = self.count_request(frame.payload.len(), filters, now)?;
+        self.pending = Some(Box::new(Pending { next, work }));
+        while self.pending.is_some() && !self.is_turn_over() {
+            self.go_on();
         }
+        Ok(())
     }
 
-    fn history_question(&self, payload: &str, now: Moment) -> Result<(Arc<Questions>, Question), NoQuestion> {
-        let since_1970 = now.wall().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let get = HistoryGet::parse(payload, u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX))?;
-        let no = |reason: String| NoQuestion { id: get.id.clone(), reason };
-        let questions = self.hub.questions().ok_or_else(|| no(NO_HISTORY.to_owned()))?;
-        let filters = self.filters(&get.filters).map_err(|(reason, _)| no(reason))?;
-        let bytes = self.hub.settings().outbox.hard_bytes / 4;
-        let base = self.client.base.clone();
-        Ok((Arc::clone(questions), Question::of_session(get, filters, base, bytes, &self.outbox)))
+    /// Does the next step of the request.
+    fn go_on(&mut self) {
+        let Some(pending) = self.pending.take() else { return };
+        let Pending { next, work } = *pending;
+        self.add_to_turn(work);
+        self.pending = self.advance(next).map(|next| Box::new(Pending { next, work }));
     }
 
-    fn configure(&mut self, configure: Configure) {
-        match self.check(&configure) {
-            Ok((change, will)) => self.apply(configure, change, will),
-            Err((reason, filters)) => self.refuse_config(reason, filters),
+    /// Does a step; what comes after it, if anything does.
+    fn advance(&mut self, step: Step) -> Option<Step> {
+        let done = match step {
+            Step::Read { asked, edit } => match self.filters(&asked) {
+                Ok(filters) => return Some(Step::Edit { asked, filters, edit }),
+                Err(complaint) => Err(complaint),
+            },
+            Step::Edit { asked, filters, edit } => {
+                let held = self.held();
+                let filters = edit(&held, filters);
+                return Some(Step::Plan { asked, held, filters });
+            }
+            Step::Plan { asked, held, filters } => {
+                let counted = self.count_filters(filters.len());
+                let planned = counted.and_then(|()| Ok(self.plan(held, filters, LastValues::New)?));
+                match planned {
+                    Ok(change) => return Some(Step::Answer(change)),
+                    Err(refused) => Err(complaint(&refused, &asked)),
+                }
+            }
+            Step::Answer(change) => {
+                let reply = self.subscription(&change.filters).text();
+                self.count_answer(&reply);
+                return Some(Step::CarryOut(change, reply));
+            }
+            Step::CarryOut(change, reply) => {
+                self.carry_out(change, Answer::InLine(reply));
+                Ok(())
+            }
+            Step::Check(configure) => {
+                match self.check(&configure) {
+                    Ok((change, will)) => return Some(Step::Apply(configure, change, will)),
+                    Err((reason, filters)) => self.refuse_config(reason, filters),
+                }
+                Ok(())
+            }
+            Step::Apply(configure, change, will) => {
+                self.apply(*configure, change, will);
+                Ok(())
+            }
+        };
+        if let Err((reason, filters)) = done {
+            self.answer(&Reply::SubscriptionError { reason, filters });
         }
+        None
     }
 
     /// A client whose first words were not understood is told at once, as it waits for nothing else.
@@ -179,7 +212,8 @@ impl Session {
         };
         let will = configure.will.as_ref().map(|(topic, payload)| self.will(topic, payload)).transpose()?;
         let last_values = if configure.retained.unwrap_or(true) { LastValues::All } else { LastValues::None };
-        let change = self.plan(filters, last_values).map_err(|reason| (reason.to_string(), vec![]))?;
+        let change =
+            self.plan(self.held(), filters, last_values).map_err(|reason| (reason.to_string(), vec![]))?;
         Ok((change, will))
     }
 
@@ -190,7 +224,13 @@ impl Session {
         if Request::claims(topic) || !self.may_publish(&whole) {
             return Err((format!("key will: {}", Refusal::MayNotPublish), vec![]));
         }
-        Ok(Will { topic: whole, kind: Kind::of(topic), payload: payload.to_owned() })
+        Ok(Will { kind: self.kind(topic, &whole), topic: whole, payload: payload.to_owned() })
+    }
+
+    /// The shape of a message (`docs/protocol.md`, clause 6.1). A dashboard that stands at a lamp says `set` to it: only the
+    /// whole topic shows that it is a command.
+    fn kind(&self, relative: &str, whole: &Topic) -> Kind {
+        Kind::of(if self.client.side == Side::Dashboard { whole.as_str() } else { relative })
     }
 
     fn apply(&mut self, configure: Configure, change: Change, will: Option<Will>) {
@@ -252,30 +292,13 @@ impl Session {
         distinct(filters)
     }
 
-    fn change_filters(&mut self, asked: &[String], change: fn(&[Filter], Vec<Filter>) -> Vec<Filter>) {
-        let changed = self.filters(asked).map(|asked| change(&self.held(), asked));
-        let checked = changed.and_then(|filters| {
-            let counted = self.count_filters(filters.len());
-            let planned = counted.and_then(|()| Ok(self.plan(filters, LastValues::New)?));
-            planned.map_err(|refused| complaint(&refused, asked))
-        });
-        match checked {
-            Ok(change) => {
-                let reply = self.subscription(change.filters()).text();
-                self.count_answer(&reply);
-                self.carry_out(change, Answer::InLine(reply));
-            }
-            Err((reason, filters)) => self.answer(&Reply::SubscriptionError { reason, filters }),
-        }
-    }
-
     fn subscription(&self, filters: &[Filter]) -> Reply {
         let names = filters.iter().filter_map(|filter| self.client.base.relative(filter.as_str()));
         Reply::SubscriptionOk { filters: names.map(str::to_owned).collect() }
     }
 
     /// All or nothing: one bad filter, and none is taken.
-    fn filters(&self, asked: &[String]) -> Result<Vec<Filter>, Complaint> {
+    pub(super) fn filters(&self, asked: &[String]) -> Result<Vec<Filter>, Complaint> {
         self.count_filters(asked.len()).map_err(|refused| complaint(&refused, asked))?;
         let limits = &self.hub.settings().topic;
         let parsed: Vec<_> = asked.iter().map(|text| (text, self.client.base.filter(text, limits))).collect();
@@ -314,9 +337,7 @@ impl Session {
         });
         let expires = options.expires.map(|expires| now.steady().after(expires));
         let extras = Extras { expires, passed_on: options.passed_on.into(), trail: None };
-        // A dashboard that stands at a lamp says `set` to it; the whole topic shows that it is a command.
-        let is_dashboard = self.client.side == Side::Dashboard;
-        let kind = Kind::of(if is_dashboard { topic.as_str() } else { &frame.topic });
+        let kind = self.kind(&frame.topic, &topic);
         // Made only where it is needed: most hubs answer at once.
         let asked = id.as_ref().filter(|_| self.hub.confirms());
         let asked = asked.map(|id| refused(String::new(), Some(id.clone())));
@@ -324,7 +345,7 @@ impl Session {
         match (self.publish_and_ask(message, now, asked), id) {
             (Ok((retention, Promise::None)), Some(id)) => {
                 // A dashboard sends commands, and knows that they are not kept.
-                let kept = retention != Retention::Pass || is_dashboard;
+                let kept = retention != Retention::Pass || self.client.side == Side::Dashboard;
                 self.reply(&Reply::PublishOk { id, kept });
             }
             (Ok((_, Promise::None)), None) | (Ok((_, Promise::Waits)), _) => {}
@@ -349,7 +370,7 @@ fn complaint(refused: &NotSubscribed, asked: &[String]) -> Complaint {
 }
 
 /// A reason, and the filters at fault.
-type Complaint = (String, Vec<String>);
+pub(super) type Complaint = (String, Vec<String>);
 
 fn added(held: &[Filter], asked: Vec<Filter>) -> Vec<Filter> {
     distinct(held.iter().cloned().chain(asked).collect())

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::branches::TooMany;
-use super::change::{Answer, LastValues};
 use super::publication::{Extras, Publication};
 use super::session::{Session, Side};
+use super::step::{Answer, LastValues};
 use super::tape::{Ask, Promise, UNCONFIRMED};
 use super::{Retention, StoreFull};
 use crate::moment::Moment;
@@ -150,7 +150,7 @@ impl Session {
         self.count_filters(filters.len())?;
         self.check_filters(&filters)?;
         let last_values = if last_values { LastValues::All } else { LastValues::None };
-        let change = self.plan(filters, last_values)?;
+        let change = self.plan(self.held(), filters, last_values)?;
         self.carry_out(change, Answer::None);
         Ok(())
     }

@@ -17,7 +17,7 @@ pub(super) struct LastValue {
     /// Milliseconds since 1970, which is as exactly as it is ever told.
     time: u64,
     number: u64,
-    /// What few have.
+    /// An unusual kind, options and the trail, if it has any of them.
     rest: Option<Box<(Kind, Extras)>>,
 }
 

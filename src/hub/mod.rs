@@ -4,7 +4,8 @@
 //! A socket, a serial port, a bridge and a simulated node are the same thing seen from here: a [`Session`].
 //! Publishing is a plain function that the publisher runs itself; it never waits.
 //!
-//! Lock order: channel, then outbox, then subscriptions, the index of last values or the book of the budget; the tape last.
+//! Lock order: presence, then channel, then outbox, then subscriptions, the index of last values or the book of the budget; the
+//! tape last.
 //! No lock is held across an await, and no outbox while a channel is asked for.
 
 mod allowance;
@@ -29,6 +30,7 @@ mod queue;
 mod relay;
 mod rights;
 mod session;
+mod step;
 mod subscriptions;
 mod tape;
 #[cfg(test)]
@@ -262,14 +264,7 @@ impl Hub {
             if message.retention == Retention::Keep {
                 state.last_generation = state.route.generation;
             }
-            let mut routed = 0;
-            for target in state.route.targets.all() {
-                if Some(target.id) != origin || target.wants_echo() {
-                    target.offer(&message);
-                    routed += 1;
-                }
-            }
-            self.figures.routed.add(routed);
+            self.figures.routed.add(deliver(&message, state.route.targets.all(), origin));
             kept.map(|()| promise)
         })
     }
@@ -367,4 +362,16 @@ impl Hub {
         self.figures.retained_bytes.sub((before - index.nodes()) as u64 * LEVEL_COST);
         result
     }
+}
+
+/// Offers a message to all of these but its publisher. Returns to how many.
+fn deliver(message: &Arc<Publication>, targets: &[Arc<Outbox>], origin: Option<SessionId>) -> u64 {
+    let mut routed = 0;
+    for target in targets {
+        if Some(target.id) != origin || target.wants_echo() {
+            target.offer(message);
+            routed += 1;
+        }
+    }
+    routed
 }

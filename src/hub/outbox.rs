@@ -148,6 +148,7 @@ impl Outbox {
     }
 
     /// Offers a message. Never waits.
+    #[inline]
     pub(super) fn offer(&self, message: &Arc<Publication>) {
         let mut inside = self.lock();
         // Before it is put in: what came last has reached all its readers by now.

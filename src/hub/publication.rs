@@ -25,7 +25,7 @@ pub struct Publication {
     pub retention: Retention,
     /// Which message of this hub it is, from 1 on; 0 until it is published.
     pub number: u64,
-    /// What few have; apart, so that the others are small.
+    /// Options and the trail, which few messages have. Apart, so that the others are small.
     extras: Option<Box<Extras>>,
     /// The frame as a connection at the root reads it. Every other base reads a suffix of it.
     text: Box<[u8]>,
@@ -115,7 +115,7 @@ impl Publication {
         std::str::from_utf8(payload).unwrap_or_default()
     }
 
-    /// What few have.
+    /// Options and the trail, if it has any.
     pub fn extras(&self) -> Option<&Extras> {
         self.extras.as_deref()
     }

@@ -4,17 +4,23 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use parking_lot::{Condvar, Mutex};
 
 use super::Hub;
 use super::outbox::{Outbox, SessionId};
+use super::session::Session;
+use crate::moment::Moment;
 use crate::talk::Reply;
-use crate::talk::control::{HistoryAnswer, HistoryGet};
+use crate::talk::control::{HistoryAnswer, HistoryGet, NoQuestion};
 use crate::topic::{Base, Filter};
 
 /// Questions that may wait.
 const MOST: usize = 16;
+
+/// What is answered where there is no store, or nothing in it is for history.
+const NO_HISTORY: &str = "history is off: the hub has no store, or history.filters is empty";
 
 /// The queue.
 #[derive(Debug, Default)]
@@ -154,6 +160,27 @@ impl Questions {
         self.bell.notify_all();
         // Outside of the lock: each one that is dropped is answered.
         drop(left);
+    }
+}
+
+impl Session {
+    /// Asks for the client. The answer comes when it is there; other frames go on meanwhile.
+    pub(super) fn ask_history(&mut self, payload: &str, now: Moment) {
+        match self.history_question(payload, now) {
+            Ok((questions, question)) => questions.ask(question),
+            Err(NoQuestion { id, reason }) => self.answer(&Reply::HistoryError { id, reason }),
+        }
+    }
+
+    fn history_question(&self, payload: &str, now: Moment) -> Result<(Arc<Questions>, Question), NoQuestion> {
+        let since_1970 = now.wall().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let get = HistoryGet::parse(payload, u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX))?;
+        let no = |reason: String| NoQuestion { id: get.id.clone(), reason };
+        let questions = self.hub.questions().ok_or_else(|| no(NO_HISTORY.to_owned()))?;
+        let filters = self.filters(&get.filters).map_err(|(reason, _)| no(reason))?;
+        let bytes = self.hub.settings().outbox.hard_bytes / 4;
+        let base = self.client.base.clone();
+        Ok((Arc::clone(questions), Question::of_session(get, filters, base, bytes, &self.outbox)))
     }
 }
 

@@ -1,10 +1,12 @@
-//! What waits for one reader, and what gives way when it becomes too much. Pure; the lock is in `outbox`.
+//! What waits for one reader: when readings begin to give way, and when it is too much. Pure; the lock is in `outbox`, and
+//! which readings give way in `backlog`.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::generation::Generation;
 use super::publication::Publication;
+use crate::backlog::{Backlog, Waits};
 use crate::talk::Kind;
 use crate::topic::Topic;
 
@@ -51,30 +53,27 @@ pub(super) enum Offered {
 #[derive(Debug)]
 pub(super) struct Queue {
     bounds: Bounds,
-    items: VecDeque<Item>,
-    /// The number of the first item, counted since the queue was made.
-    first: u64,
+    /// Readings give way while it keeps its book.
+    waiting: Backlog<Item>,
+    /// How many of the items are frames.
     messages: usize,
-    bytes: usize,
     /// How many of the items stand for last values.
     last_values: usize,
-    /// Where the newest reading of each topic waits; `None` while the queue is plain.
-    newest: Option<HashMap<Topic, u64, foldhash::fast::RandomState>>,
     always_newest: bool,
     overflowed: bool,
 }
+
+/// An empty queue keeps room for so many items.
+const KEPT: usize = 64;
 
 impl Queue {
     /// An empty queue.
     pub(super) fn new(bounds: Bounds) -> Self {
         Self {
             bounds,
-            items: VecDeque::new(),
-            first: 0,
+            waiting: Backlog::new(),
             messages: 0,
-            bytes: 0,
             last_values: 0,
-            newest: None,
             always_newest: false,
             overflowed: false,
         }
@@ -82,33 +81,33 @@ impl Queue {
 
     /// Whether nothing waits.
     pub(super) fn is_empty(&self) -> bool {
-        self.items.is_empty()
+        self.waiting.is_empty()
     }
 
     /// Bytes of the frames that wait.
     pub(super) fn bytes(&self) -> usize {
-        self.bytes
+        self.waiting.bytes()
     }
 
     /// Bytes of the places in which everything waits, beside the frames.
     pub(super) fn places(&self) -> usize {
-        self.items.capacity() * size_of::<Item>()
+        self.waiting.capacity() * size_of::<Item>()
     }
 
     /// How many hold what came last.
     pub(super) fn readers_of_the_last(&self) -> usize {
-        let Some(Item::Message(message)) = self.items.back() else { return 1 };
+        let Some(Item::Message(message)) = self.waiting.back() else { return 1 };
         Arc::strong_count(message)
     }
 
     /// Whether readings give way because the reader is behind.
     pub(super) fn is_behind(&self) -> bool {
-        self.newest.is_some() && !self.always_newest
+        self.waiting.has_book() && !self.always_newest
     }
 
     /// Whether it is half full: time to send rather than to collect.
     pub(super) fn is_pressing(&self) -> bool {
-        self.messages * 2 >= self.bounds.messages || self.bytes * 2 >= self.bounds.bytes
+        self.messages * 2 >= self.bounds.messages || self.waiting.bytes() * 2 >= self.bounds.bytes
     }
 
     /// Whether the hard bound was passed.
@@ -121,11 +120,11 @@ impl Queue {
     pub(super) fn keep_only_newest(&mut self, always: bool) -> u64 {
         let was = std::mem::replace(&mut self.always_newest, always);
         if always {
-            return if self.newest.is_none() { self.conflate() } else { 0 };
+            return if self.waiting.has_book() { 0 } else { self.conflate() };
         }
         // Whether the reader is behind is decided anew, by the bound.
         if was {
-            self.newest = None;
+            self.waiting.close_book();
         }
         0
     }
@@ -136,14 +135,14 @@ impl Queue {
             return Offered::Refused;
         }
         let mut replaced = 0;
-        if self.newest.is_none() && (self.always_newest || self.is_full_with(&item)) {
+        if !self.waiting.has_book() && (self.always_newest || self.is_full_with(&item)) {
             replaced = self.conflate();
         }
-        match self.replace(item) {
+        match self.waiting.replace(item) {
             None => replaced += 1,
             Some(item) => self.push(item),
         }
-        if self.messages > self.bounds.hard_messages || self.bytes > self.bounds.hard_bytes {
+        if self.messages > self.bounds.hard_messages || self.waiting.bytes() > self.bounds.hard_bytes {
             return Offered::Overflowed(self.give_up());
         }
         if replaced == 0 { Offered::Queued } else { Offered::Replaced(replaced) }
@@ -152,26 +151,26 @@ impl Queue {
     /// Moves items from the front to `taken` until it has about `bytes`, but no further than to a place where last
     /// values come; at least one, if there is one. `taken` is empty, and lends its room in return.
     pub(super) fn take(&mut self, bytes: usize, taken: &mut VecDeque<Item>) {
-        if self.bytes <= bytes && self.last_values == 0 {
-            return self.take_all(taken);
+        if self.waiting.bytes() <= bytes && self.last_values == 0 {
+            self.messages = 0;
+            return self.waiting.take_all(taken);
         }
         let mut sum = 0;
         while sum < bytes
             && self.last_values_next().is_none()
-            && let Some(item) = self.items.pop_front()
+            && let Some((item, bytes)) = self.waiting.pop()
         {
-            sum += item.len();
-            self.forget(&item);
-            self.first += 1;
+            sum += bytes;
+            self.messages -= 1;
             taken.push_back(item);
         }
         self.rest_if_empty();
     }
 
     fn rest_if_empty(&mut self) {
-        if self.items.is_empty() {
-            self.newest = None;
-            self.items.shrink_to(64);
+        if self.waiting.is_empty() {
+            self.waiting.close_book();
+            self.waiting.shrink_to(KEPT);
         }
     }
 
@@ -180,7 +179,7 @@ impl Queue {
         if self.last_values == 0 {
             return None;
         }
-        match self.items.front() {
+        match self.waiting.front() {
             Some(Item::LastValues(generation)) => Some(*generation),
             _ => None,
         }
@@ -189,18 +188,10 @@ impl Queue {
     /// The last values whose turn it was have been sent.
     pub(super) fn last_values_done(&mut self) {
         if self.last_values_next().is_some() {
-            self.items.pop_front();
+            self.waiting.pop();
             self.last_values -= 1;
-            self.first += 1;
             self.rest_if_empty();
         }
-    }
-
-    fn take_all(&mut self, taken: &mut VecDeque<Item>) {
-        self.first += self.items.len() as u64;
-        (self.messages, self.bytes) = (0, 0);
-        self.newest = None;
-        std::mem::swap(&mut self.items, taken);
     }
 
     /// Here come last values. Where `alone`, those that waited before are not wanted any more; their places go once
@@ -208,8 +199,8 @@ impl Queue {
     pub(super) fn put_last_values(&mut self, generation: Generation, alone: bool) {
         const MANY: usize = 64;
         if alone && self.last_values >= MANY {
-            let items = std::mem::take(&mut self.items);
-            self.rebuild(items.into_iter().filter(|item| !matches!(item, Item::LastValues(_))));
+            self.waiting.retain(|item| !matches!(item, Item::LastValues(_)));
+            self.last_values = 0;
         }
         if !self.overflowed {
             self.push(Item::LastValues(generation));
@@ -218,114 +209,64 @@ impl Queue {
 
     /// The topic of the first message that waits.
     pub(super) fn first_topic(&self) -> Option<&Topic> {
-        self.items.iter().find_map(|item| match item {
-            Item::Message(message) => Some(&message.topic),
-            Item::LastValues(_) | Item::Reply(_) => None,
-        })
+        self.waiting.iter().find_map(Waits::topic)
     }
 
     /// Throws everything away; returns how many frames that were.
     pub(super) fn give_up(&mut self) -> u64 {
         let thrown = u64::try_from(self.messages).unwrap_or(u64::MAX);
-        *self = Self { overflowed: true, first: self.first, ..Self::new(self.bounds) };
+        *self = Self { overflowed: true, ..Self::new(self.bounds) };
         thrown
     }
 
     fn is_full_with(&self, item: &Item) -> bool {
         item.count() == 1
-            && (self.messages >= self.bounds.messages || self.bytes + item.len() > self.bounds.bytes)
-    }
-
-    /// Puts a reading in the place of the older one that waits; gives it back where none does.
-    fn replace(&mut self, item: Item) -> Option<Item> {
-        let (Some(newest), Some(topic)) = (&self.newest, item.reading()) else { return Some(item) };
-        let Some(number) = newest.get(topic) else { return Some(item) };
-        let Some(older) = self.position(*number).and_then(|at| self.items.get_mut(at)) else {
-            return Some(item);
-        };
-        self.bytes = self.bytes + item.len() - older.len();
-        *older = item;
-        None
+            && (self.messages >= self.bounds.messages
+                || self.waiting.bytes() + item.bytes() > self.bounds.bytes)
     }
 
     fn push(&mut self, item: Item) {
         self.messages += item.count();
-        self.bytes += item.len();
         self.last_values += 1 - item.count();
-        let number = self.first + self.items.len() as u64;
-        if let (Some(newest), Item::Message(message)) = (&mut self.newest, &item) {
-            if message.kind == Kind::Reading {
-                newest.insert(message.topic.clone(), number);
-            } else {
-                // A reading that follows must not stand before this one.
-                newest.remove(&message.topic);
-            }
-        }
-        self.items.push_back(item);
+        self.waiting.push(item);
     }
 
-    /// Drops all readings but the newest of each topic and keeps book of them from here on.
+    /// Drops all readings but the newest of each topic; from here on they give way.
     fn conflate(&mut self) -> u64 {
-        let mut last = HashMap::<Topic, usize, foldhash::fast::RandomState>::default();
-        for (at, item) in self.items.iter().enumerate() {
-            if let Some(topic) = item.reading() {
-                last.insert(topic.clone(), at);
-            }
-        }
-        let before = self.messages;
-        let items = std::mem::take(&mut self.items);
-        self.newest = Some(HashMap::default());
-        let is_newest =
-            |(at, item): &(usize, Item)| item.reading().is_none_or(|topic| last.get(topic) == Some(at));
-        self.rebuild(items.into_iter().enumerate().filter(is_newest).map(|(_, item)| item));
-        (before - self.messages) as u64
-    }
-
-    fn rebuild(&mut self, items: impl Iterator<Item = Item>) {
-        (self.messages, self.bytes, self.last_values) = (0, 0, 0);
-        self.items.clear();
-        if let Some(newest) = &mut self.newest {
-            newest.clear();
-        }
-        items.for_each(|item| self.push(item));
-    }
-
-    fn forget(&mut self, item: &Item) {
-        self.messages -= item.count();
-        self.bytes -= item.len();
-        self.last_values -= 1 - item.count();
-        if let (Some(newest), Some(topic)) = (&mut self.newest, item.reading())
-            && newest.get(topic) == Some(&self.first)
-        {
-            newest.remove(topic);
-        }
-    }
-
-    fn position(&self, number: u64) -> Option<usize> {
-        number.checked_sub(self.first).and_then(|at| usize::try_from(at).ok())
+        let gone = self.waiting.keep_newest();
+        self.messages -= gone;
+        gone as u64
     }
 }
 
-impl Item {
-    /// The topic, if a newer message of it makes this one worthless.
+impl Waits for Item {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Message(message) => message.len(),
+            Self::LastValues(_) => 0,
+            Self::Reply(text) => text.len(),
+        }
+    }
+
+    fn topic(&self) -> Option<&Topic> {
+        match self {
+            Self::Message(message) => Some(&message.topic),
+            Self::LastValues(_) | Self::Reply(_) => None,
+        }
+    }
+
     fn reading(&self) -> Option<&Topic> {
         match self {
             Self::Message(message) if message.kind == Kind::Reading => Some(&message.topic),
             Self::Message(_) | Self::LastValues(_) | Self::Reply(_) => None,
         }
     }
+}
 
+impl Item {
     /// Last values count for nothing: they are in the store, which has its own bound.
     fn count(&self) -> usize {
         usize::from(!matches!(self, Self::LastValues(_)))
-    }
-
-    fn len(&self) -> usize {
-        match self {
-            Self::Message(message) => message.len(),
-            Self::LastValues(_) => 0,
-            Self::Reply(text) => text.len(),
-        }
     }
 }
 
@@ -334,6 +275,7 @@ mod tests {
     use super::*;
     use crate::topic::Limits;
     use proptest::prelude::*;
+    use std::collections::HashMap;
     use std::time::SystemTime;
 
     const BOUNDS: Bounds = Bounds { messages: 4, bytes: 10_000, hard_messages: 10, hard_bytes: 20_000 };
@@ -477,7 +419,7 @@ mod tests {
             }
             prop_assert_eq!(seen, newest);
             prop_assert_eq!(commands, steps.iter().filter(|(what, _)| *what == 1).count());
-            prop_assert!(queue.is_empty() && queue.messages == 0 && queue.bytes == 0);
+            prop_assert!(queue.is_empty() && queue.messages == 0 && queue.bytes() == 0);
         }
     }
 }

@@ -12,6 +12,7 @@ use super::presence;
 use super::publication::{Publication, View};
 use super::queue::Item;
 use super::rights::Rights;
+use super::step::{Pending, Will};
 use super::trie::Id;
 use super::{Hub, Retention};
 use crate::moment::Moment;
@@ -51,14 +52,6 @@ pub(super) struct Wishes {
     pub(super) batch: Duration,
 }
 
-/// A message to be published if the client vanishes.
-#[derive(Debug, Clone)]
-pub(super) struct Will {
-    pub(super) topic: Topic,
-    pub(super) kind: Kind,
-    pub(super) payload: String,
-}
-
 /// A client at the hub. It is fed the messages of the client and drained of what is to be sent to it; it never
 /// waits and knows no socket.
 #[derive(Debug)]
@@ -71,11 +64,14 @@ pub struct Session {
     pub(super) filters: Box<[Id]>,
     /// The last values that are still to be looked up.
     pub(super) look_ups: Option<Box<LookUps>>,
+    /// What is still to be done of the client's last request.
+    pub(super) pending: Option<Box<Pending>>,
     /// Steps that were taken since others had their turn.
     pub(super) turn: u32,
     pub(super) wishes: Wishes,
     pub(super) opened: bool,
-    will: Option<Will>,
+    /// Few have one.
+    will: Option<Box<Will>>,
     /// What is held for it outside of the hub.
     outside: usize,
     pub(super) taken: VecDeque<Item>,
@@ -101,6 +97,7 @@ impl Hub {
             outbox,
             filters: Box::default(),
             look_ups: None,
+            pending: None,
             turn: 0,
             wishes: Wishes::default(),
             opened: false,
@@ -182,7 +179,7 @@ impl Session {
     }
 
     pub(super) fn set_will(&mut self, will: Option<Will>) {
-        self.will = will;
+        self.will = will.map(Box::new);
         self.holds(self.outside);
     }
 
@@ -210,6 +207,9 @@ impl Drop for Session {
     fn drop(&mut self) {
         let now = Moment::now();
         self.abandon_look_ups();
+        if let Some(change) = self.pending.as_ref().and_then(|pending| pending.next.planned()) {
+            self.hub.subscriptions.give_back(change.added());
+        }
         self.hub.resubscribe(&self.outbox, &self.filters, &[]);
         self.outbox.close();
         if let Some(will) = self.will.take() {

@@ -57,6 +57,14 @@ impl Subscriptions {
         Ok(())
     }
 
+    /// Gives back the room for filters that are not going to be held.
+    pub(super) fn give_back<'f>(&self, new: impl Iterator<Item = &'f Filter>) {
+        let branching: Vec<_> = new.map(Filter::as_str).filter(|filter| Branches::concern(filter)).collect();
+        if !branching.is_empty() {
+            self.branches.lock().remove(branching.into_iter());
+        }
+    }
+
     /// Takes filters away from a reader and gives it others, for which there is [room](Self::reserve), in one step.
     /// Returns the generation that this made, and by which ids the new ones are held until they are given back. Where
     /// nothing changes there is none: everybody's routes would be looked for again.

@@ -1,4 +1,4 @@
-//! What waits for the broker when a link ends. The link that takes its place goes on with it; if there is none, it is
+//! What waits for the broker when a link ends. The link that replaces it goes on with it; if there is none, it is
 //! lost, and never without a counter and a line in the log.
 
 use std::sync::Arc;

@@ -39,8 +39,8 @@ pub(super) trait Far: Send + 'static {
         outbox: Option<&Outbox>,
     ) -> impl Future<Output = Result<Event, Broken>> + Send;
 
-    /// Takes what has come in.
-    fn read(&mut self, connection: &mut Self::Connection, near: &mut Near) -> Result<(), Broken>;
+    /// Takes what has come in, until it is the others' turn. Says whether there is more.
+    fn read(&mut self, connection: &mut Self::Connection, near: &mut Near) -> Result<bool, Broken>;
 
     /// Sees whether the far side is still there, and says when to look again.
     fn look(connection: &mut Self::Connection, now: Instant) -> Result<Instant, Broken>;
@@ -66,7 +66,7 @@ pub(super) trait Far: Send + 'static {
 pub(super) struct Welcomed {
     /// Whether it knows us from before.
     pub(super) resumed: bool,
-    /// Whether it is to be told all last values.
+    /// Whether it needs all last values.
     pub(super) wants_last_values: bool,
 }
 

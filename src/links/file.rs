@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 pub use self::keys::{KEYS, MOST_RULES, NUMBERS, Number, RULE_KEYS};
 use self::reader::Reader;
 use super::settings::Plan;
-use crate::operator::{Form, Mistake, Mistakes, Tells, Watch, small_file};
+use crate::operator::{Form, Mistake, Mistakes, Tells, Watch, escaped, small_file};
 use crate::topic::Limits;
 
 /// The longest file of a link.
@@ -33,11 +33,7 @@ pub fn name(path: &Path) -> Option<Result<&str, String>> {
 
 /// The path of a file, fit for one line of a log.
 pub fn shown(path: &Path) -> String {
-    let mut text = String::new();
-    for char in path.display().to_string().chars() {
-        if char.is_control() { text.extend(char.escape_debug()) } else { text.push(char) }
-    }
-    text
+    escaped(path.display().to_string().chars())
 }
 
 /// Watches the files of links in a folder.

@@ -73,6 +73,7 @@ impl<F: Far> Link<F> {
         tokio::pin!(future);
         loop {
             tokio::task::coop::consume_budget().await;
+            self.near.end_turn().await;
             let outbox = Arc::clone(self.near.outbox());
             tokio::select! {
                 () = stop.cancelled() => return None,
@@ -120,7 +121,7 @@ impl<F: Far> Link<F> {
         let (stopped, clock) = (stop.cancelled(), sleep_until(F::look(connection, Instant::now())?));
         tokio::pin!(stopped, clock);
         // What came together with the welcome.
-        self.read(connection)?;
+        let mut has_more = self.read(connection)?;
         loop {
             self.far.pump(connection, &mut self.near);
             self.near.recall_if_due();
@@ -130,7 +131,12 @@ impl<F: Far> Link<F> {
                 self.leave(connection).await;
                 return Ok(());
             }
-            // However much the hub has for us, its other tasks have their turn.
+            // However much the far side or the hub has for us, all others have their turn.
+            self.near.end_turn().await;
+            if has_more {
+                has_more = self.read(connection)?;
+                continue;
+            }
             tokio::task::coop::consume_budget().await;
             let outbox = self.near.outbox_with_room().map(|outbox| &**outbox);
             let event = tokio::select! {
@@ -156,17 +162,18 @@ impl<F: Far> Link<F> {
                 event = F::next(connection, outbox) => event?,
             };
             match event {
-                Event::Read => self.read(connection)?,
+                Event::Read => has_more = self.read(connection)?,
                 Event::Hub(found) => self.near.hear(found),
                 Event::Wrote => {}
             }
         }
     }
 
-    fn read(&mut self, connection: &mut F::Connection) -> Result<(), Broken> {
-        self.far.read(connection, &mut self.near)?;
+    /// Says whether there is more.
+    fn read(&mut self, connection: &mut F::Connection) -> Result<bool, Broken> {
+        let has_more = self.far.read(connection, &mut self.near)?;
         self.announce();
-        Ok(())
+        Ok(has_more)
     }
 
     /// Says that the link is connected, when the far side has heard what it is to send us.

@@ -298,10 +298,10 @@ impl Far for End {
         .await
     }
 
-    fn read(&mut self, connection: &mut Connection, near: &mut Near) -> Result<(), Broken> {
+    fn read(&mut self, connection: &mut Connection, near: &mut Near) -> Result<bool, Broken> {
         let (inbox, acknowledged) = {
             let mut inside = connection.broker.0.lock();
-            let Some(session) = inside.sessions.get_mut(&connection.name) else { return Ok(()) };
+            let Some(session) = inside.sessions.get_mut(&connection.name) else { return Ok(false) };
             (std::mem::take(&mut session.inbox), std::mem::take(&mut session.acknowledged))
         };
         for number in acknowledged {
@@ -313,7 +313,7 @@ impl Far for End {
             let stamp = stamp.as_deref();
             near.arrive(&Arrived { topic: topic.as_bytes(), payload, retain: *retain, stamp });
         }
-        Ok(())
+        Ok(false)
     }
 
     fn look(_: &mut Connection, now: Instant) -> Result<Instant, Broken> {

@@ -134,7 +134,7 @@ struct Starter {
 }
 
 impl Start<Plan, Estate> for Starter {
-    /// The link begins when the one that it takes the place of has ended, with what waited for that one.
+    /// The link begins when the link that it replaces has ended, with the messages that waited for that one.
     fn start(
         &mut self,
         plan: &Plan,
@@ -155,7 +155,7 @@ impl Start<Plan, Estate> for Starter {
                 link.inherit(estate);
             }
             let estate = link.run(stop).await;
-            // Where nobody is left to take it, it says itself that it is lost.
+            // If no link takes it over, dropping it logs the loss.
             let _ = ending.send(estate);
         });
         ended
@@ -168,7 +168,7 @@ impl Starter {
         match news {
             News::Waits(plan) => {
                 let file = &plan.link.file;
-                tracing::error!(%file, "there are {MOST_LINKS} links already: this one is not started before one of them goes");
+                tracing::error!(%file, "there are {MOST_LINKS} links already: this one starts only when another one ends");
             }
             News::Broke(plan, wait) => {
                 let (link, file) = (&plan.link.name, &plan.link.file);
@@ -192,7 +192,7 @@ fn tell_figures(hub: &Hub) {
     }
 }
 
-/// Nothing is told of a link that is no more.
+/// A link that is gone is not reported any more.
 fn forget(hub: &Hub, name: &str) {
     let now = Moment::now();
     let known = hub.links().all().into_iter().find(|(other, _)| **other == *name);

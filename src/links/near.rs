@@ -10,6 +10,7 @@ use super::queue::{Entry, Queue};
 use super::report::Report;
 use super::rules::{Retain, Rule};
 use super::settings::LinkSettings;
+use crate::connection::Turn;
 use crate::hub::{Client, Drained, Found, Hub, Outbox, Rates, Relayed, Rights, Session, Side};
 use crate::moment::Moment;
 use crate::topic::{Base, Filter};
@@ -47,6 +48,8 @@ pub(super) struct Near {
     is_connected: bool,
     /// Room for what is taken from the hub.
     heard: Vec<Relayed>,
+    /// What was done since all other sockets had their turn.
+    turn: Turn,
 }
 
 impl Near {
@@ -59,6 +62,7 @@ impl Near {
             recall: Recall::Done,
             is_connected: false,
             heard: Vec::new(),
+            turn: Turn::default(),
             settings: Arc::clone(settings),
             hub: Arc::clone(hub),
         }
@@ -181,6 +185,7 @@ impl Near {
                 break;
             }
         }
+        self.turn.read(sum);
         for relayed in heard.drain(..) {
             if let Some(entry) = self.for_far(relayed) {
                 self.offer(entry);
@@ -228,8 +233,27 @@ impl Near {
 
     /// Takes a message of the far side in. It is done with when this returns: it was routed, or it never will be.
     pub(super) fn arrive(&mut self, arrived: &super::carry::Arrived<'_>) {
+        self.turn.read(arrived.topic.len() + arrived.payload.len());
         let verdict = self.carry.inward(&self.session, arrived);
         self.report.arrived(arrived.topic, verdict);
+    }
+
+    /// Something of so many bytes was taken from the far side.
+    pub(super) fn took(&mut self, bytes: usize) {
+        self.turn.took(bytes);
+    }
+
+    /// Whether it is the others' turn: neither a broker nor the hub may keep all sockets waiting for a link.
+    pub(super) fn is_turn_over(&self) -> bool {
+        self.turn.has_taken_enough()
+    }
+
+    /// Has all other sockets have their turn, if this one is over.
+    pub(super) async fn end_turn(&mut self) {
+        if self.is_turn_over() {
+            self.turn = Turn::default();
+            tokio::task::yield_now().await;
+        }
     }
 
     /// Counts what waits, here and on its way.

@@ -1,9 +1,6 @@
-//! What waits for the other side of a link: in order, bounded, and with nothing thrown away unseen. Pure.
+//! What waits for the other side of a link: in order, bounded, and every loss is counted. Pure.
 
-use std::collections::{HashMap, VecDeque};
-
-use foldhash::fast::RandomState;
-
+use crate::backlog::{Backlog, Waits};
 use crate::hub::Relayed;
 use crate::talk::Kind;
 use crate::topic::Topic;
@@ -26,16 +23,26 @@ impl Entry {
     pub fn topic(&self) -> &Topic {
         &self.relayed.message.topic
     }
+}
 
-    fn is_reading(&self) -> bool {
-        self.relayed.message.kind == Kind::Reading
+impl Waits for Entry {
+    fn bytes(&self) -> usize {
+        self.len()
+    }
+
+    fn topic(&self) -> Option<&Topic> {
+        Some(self.topic())
+    }
+
+    fn reading(&self) -> Option<&Topic> {
+        (self.relayed.message.kind == Kind::Reading).then_some(self.topic())
     }
 }
 
 /// An empty queue keeps room for so many.
 const KEPT: usize = 64;
 
-/// What gave way.
+/// What was skipped or lost.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct GaveWay {
     /// Readings that newer ones of their topics took the place of.
@@ -50,45 +57,34 @@ pub struct GaveWay {
 /// an older one of its topic; and where that is not enough, the oldest message is lost.
 #[derive(Debug)]
 pub struct Queue {
-    entries: VecDeque<Entry>,
-    /// The number of the first one, counted since the queue was made.
-    first: u64,
-    bytes: usize,
+    /// It always keeps its book: a last value is looked up there.
+    waiting: Backlog<Entry>,
     most: usize,
     most_bytes: usize,
-    /// Where the newest reading of each topic waits.
-    newest: HashMap<Topic, u64, RandomState>,
     only_newest: bool,
 }
 
 impl Queue {
     /// For so many messages and so many bytes, whichever comes first.
     pub fn new(most: usize, most_bytes: usize) -> Self {
-        Self {
-            entries: VecDeque::new(),
-            // Below it is room for those that are put back.
-            first: u64::MAX / 2,
-            bytes: 0,
-            most,
-            most_bytes,
-            newest: HashMap::default(),
-            only_newest: false,
-        }
+        let mut waiting = Backlog::new();
+        waiting.open_book();
+        Self { waiting, most, most_bytes, only_newest: false }
     }
 
     /// Messages that wait.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.waiting.len()
     }
 
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.waiting.is_empty()
     }
 
     /// Their bytes.
     pub fn bytes(&self) -> usize {
-        self.bytes
+        self.waiting.bytes()
     }
 
     /// Whether readings give way.
@@ -105,10 +101,10 @@ impl Queue {
         if !self.only_newest && self.is_past_with(&entry) {
             gave_way.skipped = self.keep_newest();
         }
-        if self.only_newest && entry.is_reading() && self.replace(&entry) {
-            gave_way.skipped += 1;
-        } else {
-            self.push(entry);
+        let left = if self.only_newest { self.waiting.replace(entry) } else { Some(entry) };
+        match left {
+            None => gave_way.skipped += 1,
+            Some(entry) => self.waiting.push(entry),
         }
         self.shrink(&mut gave_way);
         gave_way
@@ -116,31 +112,17 @@ impl Queue {
 
     /// The first one.
     pub fn pop(&mut self) -> Option<Entry> {
-        let entry = self.entries.pop_front()?;
-        self.bytes -= entry.len();
-        if self.newest.get(entry.topic()) == Some(&self.first) {
-            self.newest.remove(entry.topic());
-        }
-        self.first += 1;
-        if self.entries.is_empty() {
+        let (entry, _) = self.waiting.pop()?;
+        if self.waiting.is_empty() {
             self.only_newest = false;
-            self.newest.clear();
-            self.newest.shrink_to(KEPT);
-            self.entries.shrink_to(KEPT);
+            self.waiting.shrink_to(KEPT);
         }
         Some(entry)
     }
 
     /// Puts back what was taken, in front of all others and in its order.
     pub fn put_back(&mut self, entries: impl DoubleEndedIterator<Item = Entry>) -> GaveWay {
-        for entry in entries.rev() {
-            self.bytes += entry.len();
-            self.first -= 1;
-            if entry.is_reading() {
-                self.newest.entry(entry.topic().clone()).or_insert(self.first);
-            }
-            self.entries.push_front(entry);
-        }
+        self.waiting.put_back(entries);
         let mut gave_way = GaveWay::default();
         if self.is_past() {
             gave_way.skipped = self.keep_newest();
@@ -151,57 +133,22 @@ impl Queue {
 
     /// Whether the very message waits already.
     fn waits(&self, entry: &Entry) -> bool {
-        let at = self.newest.get(entry.topic()).and_then(|number| self.position(*number));
-        at.and_then(|at| self.entries.get(at))
-            .is_some_and(|waiting| waiting.relayed.message.number == entry.relayed.message.number)
+        let waiting = self.waiting.newest(entry.topic());
+        waiting.is_some_and(|waiting| waiting.relayed.message.number == entry.relayed.message.number)
     }
 
     fn is_past(&self) -> bool {
-        self.entries.len() > self.most || self.bytes > self.most_bytes
+        self.len() > self.most || self.bytes() > self.most_bytes
     }
 
     fn is_past_with(&self, entry: &Entry) -> bool {
-        self.entries.len() >= self.most || self.bytes + entry.len() > self.most_bytes
+        self.len() >= self.most || self.bytes() + entry.len() > self.most_bytes
     }
 
-    fn position(&self, number: u64) -> Option<usize> {
-        usize::try_from(number.checked_sub(self.first)?).ok()
-    }
-
-    fn replace(&mut self, entry: &Entry) -> bool {
-        let at = self.newest.get(entry.topic()).and_then(|number| self.position(*number));
-        let Some(older) = at.and_then(|at| self.entries.get_mut(at)) else { return false };
-        self.bytes = self.bytes + entry.len() - older.len();
-        *older = entry.clone();
-        true
-    }
-
-    fn push(&mut self, entry: Entry) {
-        self.bytes += entry.len();
-        let number = self.first + self.entries.len() as u64;
-        if entry.is_reading() {
-            self.newest.insert(entry.topic().clone(), number);
-        }
-        self.entries.push_back(entry);
-    }
-
-    /// Only the newest reading of each topic stays.
+    /// Only the newest reading of each topic stays, now and from here on.
     fn keep_newest(&mut self) -> u64 {
         self.only_newest = true;
-        let before = self.entries.len();
-        let newest = std::mem::take(&mut self.newest);
-        let entries = std::mem::take(&mut self.entries);
-        let (first, mut number) = (self.first, self.first);
-        self.bytes = 0;
-        for entry in entries {
-            let is_newest = newest.get(entry.topic()) == Some(&number);
-            number += 1;
-            if !entry.is_reading() || is_newest {
-                self.push(entry);
-            }
-        }
-        debug_assert_eq!(first, self.first, "nothing was taken");
-        (before - self.entries.len()) as u64
+        self.waiting.keep_newest() as u64
     }
 
     /// The oldest ones are lost until the rest fits.
@@ -220,6 +167,7 @@ pub(super) mod tests {
     use crate::hub::Publication;
     use crate::topic::Limits;
     use proptest::prelude::*;
+    use std::collections::HashMap;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
     use std::time::SystemTime;
@@ -261,6 +209,42 @@ pub(super) mod tests {
         let gave_way = queue.offer(entry("c/set", "3"));
         assert_eq!((gave_way.lost, gave_way.topic.unwrap().as_str()), (1, "a/set"));
         assert_eq!(all(&mut queue), ["b/set 2", "c/set 3"]);
+    }
+
+    fn notification(topic: &str, payload: &str) -> Entry {
+        let Entry { relayed, rule } = entry(topic, payload);
+        let mut message = Publication::new(
+            relayed.message.topic.clone(),
+            payload,
+            Kind::Notification,
+            "u".into(),
+            SystemTime::UNIX_EPOCH,
+        );
+        message.number = relayed.message.number;
+        Entry { relayed: Relayed { message: Arc::new(message), ..relayed }, rule }
+    }
+
+    #[test]
+    fn a_reading_never_overtakes_another_message_of_its_topic() {
+        let mut queue = Queue::new(3, usize::MAX);
+        for waiting in [entry("x/boot", "1"), notification("x/boot", "2"), entry("a/set", "3")] {
+            queue.offer(waiting);
+        }
+        queue.offer(entry("x/boot", "4"));
+        assert_eq!(queue.offer(entry("x/boot", "5")).skipped, 1);
+        assert_eq!(all(&mut queue), ["x/boot 2", "a/set 3", "x/boot 5"]);
+    }
+
+    #[test]
+    fn nor_one_that_was_put_back() {
+        let mut queue = Queue::new(3, usize::MAX);
+        queue.offer(entry("x/boot", "1"));
+        queue.offer(notification("x/boot", "2"));
+        let taken = queue.pop();
+        queue.offer(entry("a/set", "3"));
+        queue.put_back(taken.into_iter());
+        queue.offer(entry("x/boot", "4"));
+        assert_eq!(all(&mut queue), ["x/boot 2", "a/set 3", "x/boot 4"]);
     }
 
     #[test]
@@ -319,7 +303,6 @@ pub(super) mod tests {
                     }
                 }
                 prop_assert!(queue.len() <= most && queue.bytes() <= 400);
-                prop_assert!(queue.newest.len() <= queue.len());
             }
             read.extend(all(&mut queue));
             prop_assert_eq!(read.len() as u64 + gave_way, offered);

@@ -14,7 +14,7 @@ use crate::moment::Moment;
 use crate::seldom::Seldom;
 use crate::talk::timestamp;
 
-/// The least time from the line that says that something gives way to the one that says how much did.
+/// The least time between the log line that a queue is full and the one that says how much was lost.
 const EPISODE: Duration = Duration::from_secs(5);
 /// Topics that are no text are cut at so many bytes.
 const SHOWN_TOPIC: usize = 128;
@@ -26,7 +26,7 @@ pub(super) struct Report {
     figures: Arc<LinkFigures>,
     /// Why there is no connection, and how often that was so without a break.
     trouble: Option<(String, u64)>,
-    /// What gave way since the log said that something does, and when that was.
+    /// What was skipped or lost since the first of these log lines, and the time of that line.
     giving_way: Option<(GaveWay, Instant)>,
 }
 
@@ -89,7 +89,7 @@ impl Report {
         let LinkSettings { name: link, file, .. } = &*self.settings;
         if let Some(times) = REFUSED.again(link) {
             let refused = self.figures.refused.value();
-            tracing::warn!(%link, %file, topic, refused, %times, "message of the broker is not taken: {why}");
+            tracing::warn!(%link, %file, topic, refused, %times, "message of the broker is dropped: {why}");
         }
     }
 
@@ -121,11 +121,11 @@ impl Report {
         self.figures.lost.add(lost);
         let link = &self.settings.name;
         if waiting > 0 || lost > 0 {
-            tracing::info!(%link, waiting, lost, "link goes on with what waited; what no rule carries any more is lost");
+            tracing::info!(%link, waiting, lost, "link keeps the messages that waited; those that no rule carries any more are lost");
         }
     }
 
-    /// Nothing gives way without a counter, and a line in the log when it begins and one when it is over.
+    /// Every skipped or lost message is counted. The log has a line when that begins, and one when it is over.
     pub(super) fn gave_way(&mut self, now: &GaveWay, queue: &Queue) {
         static FULL: Seldom = Seldom::new();
         if *now == GaveWay::default() {

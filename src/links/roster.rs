@@ -1,4 +1,4 @@
-//! Which links there are, and how it stands with each. One list by name, so no link can be there twice. Pure but for the
+//! Which links there are, and the state of each. One list by name, so no link can be there twice. Pure but for the
 //! signs by which it speaks with its links; time is an argument.
 
 use std::collections::BTreeMap;
@@ -70,7 +70,7 @@ enum State<E> {
     },
 }
 
-/// What the operator is to be told.
+/// What the log must say.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum News<P> {
     /// There are too many links already.

@@ -140,7 +140,7 @@ impl Rule {
     /// The door: both filters must be filters, and no prefix may hold a wildcard.
     pub fn new(draft: &Draft, limits: &Limits) -> Result<Self, RuleError> {
         if draft.filter.is_empty() && (draft.local_prefix.is_empty() || draft.remote_prefix.is_empty()) {
-            let sentence = "is empty, which joins one topic to one topic: then both prefixes name them";
+            let sentence = "is empty, which joins one topic to one topic: give both of them, as local_prefix and remote_prefix";
             return Err(RuleError { key: "filter", sentence: sentence.to_owned() });
         }
         let local = Place::new("local_prefix", &draft.local_prefix, &draft.filter, limits)?;

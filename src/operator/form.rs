@@ -6,6 +6,9 @@ use super::question::{self, Found, Tells};
 use super::syntax;
 use super::value::{Kind, Table, Value};
 
+/// How many mistakes are told of one file. They are lines of the log, and nobody mends more at one time.
+const MOST_MISTAKES: usize = 100;
+
 /// The text of a file, and what was found wrong with it so far.
 ///
 /// ```
@@ -42,7 +45,12 @@ impl<'t> Form<'t> {
     /// What was read, or every mistake in the order of the file.
     pub fn finish<T>(mut self, read: T) -> Result<T, Mistakes> {
         self.mistakes.sort_by_key(|(at, _)| *at);
-        let mistakes = self.mistakes.into_iter().map(|(_, mistake)| mistake).collect();
+        let more = self.mistakes.len().saturating_sub(MOST_MISTAKES);
+        let mut mistakes: Vec<_> =
+            self.mistakes.into_iter().take(MOST_MISTAKES).map(|(_, mistake)| mistake).collect();
+        if more > 0 {
+            mistakes.push(Mistake::at(self.file, format!("{more} more mistakes, which are not told here")));
+        }
         Mistakes::of(mistakes).map_or(Ok(read), Err)
     }
 
@@ -201,6 +209,18 @@ impl<'t> Lines<'t> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_file_full_of_mistakes_the_first_hundred_are_told_and_the_others_counted() {
+        let text = (0..1000).map(|n| format!("key{n} = 1")).collect::<Vec<_>>().join("\n");
+        let mut form = Form::new("f.toml", &text, Tells::Values);
+        let table = form.table(|_| false).unwrap();
+        form.unknown(&table, &["size"], |_| None);
+        let told = form.finish(()).unwrap_err().to_string();
+        assert_eq!(told.lines().count(), MOST_MISTAKES + 1);
+        assert!(told.starts_with("f.toml:1:1: key0: unknown key"), "{told}");
+        assert!(told.ends_with("f.toml: 900 more mistakes, which are not told here"), "{told}");
+    }
 
     #[test]
     fn lines_and_columns_count_from_one_and_columns_count_characters() {

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// The longest piece of a foreign text that is told back, in characters: a value may be a secret that was put under
-/// the wrong name.
+/// The longest piece of a foreign text that a message repeats, in characters: a value may be a secret under the wrong
+/// name.
 const ECHOED_CHARS: usize = 80;
 
 /// One thing to be put right. Shows as `PLACE: KEY: SENTENCE`.
@@ -97,16 +97,23 @@ pub fn quoted(text: &str) -> String {
     format!("{start:?} and so on, {length} characters in all")
 }
 
-/// The same without quotes, for names.
-pub fn plain(text: &str) -> String {
-    let mut name = String::new();
-    for char in text.chars().take(ECHOED_CHARS) {
-        if char.is_control() {
-            name.extend(char.escape_debug());
+/// A foreign text, fit for a line of a log: what is not seen, or changes how the text around it is shown, as an escape.
+pub fn escaped(text: impl IntoIterator<Item = char>) -> String {
+    let mut line = String::new();
+    for char in text {
+        if matches!(char, '"' | '\'' | '\\') {
+            line.push(char);
         } else {
-            name.push(char);
+            line.extend(char.escape_debug());
         }
     }
+    line
+}
+
+/// The same without quotes, for names.
+pub fn plain(text: &str) -> String {
+    let start = text.chars().take(ECHOED_CHARS);
+    let mut name = escaped(start);
     if text.chars().nth(ECHOED_CHARS).is_some() {
         name.push('…');
     }

@@ -18,7 +18,7 @@ mod value;
 mod watch;
 
 pub use self::form::Form;
-pub use self::mistake::{Mistake, Mistakes, key_name, plain, quoted};
+pub use self::mistake::{Mistake, Mistakes, escaped, key_name, plain, quoted};
 pub use self::near::nearest;
 pub use self::question::{Found, Tells};
 pub use self::value::{Entry, Kind, Table, Value};

@@ -2,7 +2,7 @@
 
 /// How many letters a word may be off for another one to be suggested, at the most.
 const MOST_LETTERS: usize = 3;
-/// What is compared of a word; nothing that is known is as long.
+/// How much of a word is compared; every known word is shorter.
 const COMPARED_CHARS: usize = 80;
 
 /// The nearest of the known words, if at most a third of it is different, and three letters. A swap of neighbours

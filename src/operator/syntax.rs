@@ -1,4 +1,4 @@
-//! What is no TOML at all: where reading stopped, and the line that was meant where that is plain.
+//! Text that is no TOML: where reading stopped, and the line that was meant if that is clear.
 
 use toml::de::{DeTable, Error};
 
@@ -6,7 +6,7 @@ use super::mistake::{plain, quoted};
 use super::question::Tells;
 use super::value::Table;
 
-/// How many mistakes of syntax are told of one file; with more than that it was never meant to be TOML.
+/// How many mistakes of syntax are reported for one file; a file with more than that is probably no TOML.
 const MOST_MISTAKES: usize = 20;
 
 /// The tree of a text; or its mistakes of syntax with the byte where each stands, at most one a line, since what
@@ -34,9 +34,10 @@ pub(super) fn parse(
         if is_new_line && mistakes.len() < MOST_MISTAKES {
             let (begins, line) = line(text, at);
             // Only the message: the whole error quotes the line, which may hold a password.
-            mistakes.push(match in_quotes(line, tells, &is_key) {
-                Some((column, meant)) => (begins + column, meant),
-                None => (at, message(error)),
+            mistakes.push(match (in_quotes(line, tells, &is_key), is_duplicate(error)) {
+                (Some((column, meant)), _) => (begins + column, meant),
+                (None, true) => (at, twice(text, line, &is_key)),
+                (None, false) => (at, message(error)),
             });
         }
     }
@@ -51,6 +52,22 @@ fn message(error: &Error) -> String {
     plain(error.message().trim_end_matches(", expected nothing"))
 }
 
+fn is_duplicate(error: &Error) -> bool {
+    error.message().starts_with("duplicate key")
+}
+
+/// What to do where a key or a section is there for a second time.
+fn twice(text: &str, line: &str, is_key: impl Fn(&str) -> bool) -> String {
+    let section =
+        line.trim_start().strip_prefix('[').and_then(|rest| rest.split_once(']')).map(|(name, _)| name);
+    match section.map(str::trim).filter(|name| is_key(name)) {
+        Some(name) if text.contains(&format!("[[{name}]]")) => {
+            format!("there may be several of these; write [[{name}]] with two brackets, as above")
+        }
+        _ => "duplicate key: this key or section stands further up, too; keep one of the two".to_owned(),
+    }
+}
+
 /// The line with this byte in it, and where it begins.
 fn line(text: &str, at: usize) -> (usize, &str) {
     let begins = text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1);
@@ -62,9 +79,18 @@ fn in_quotes(line: &str, tells: Tells, is_key: impl Fn(&str) -> bool) -> Option<
     let (key, rest) = line.split_once('=')?;
     let column = line.len() - rest.trim_start().len();
     let (key, value) = (key.trim(), rest.split(" #").next()?.trim());
-    let is_bare = !value.is_empty() && !value.contains(['"', '\'', '\\', '[', ']', '{', '}']);
-    if !is_bare || !is_key(key) || DeTable::parse(&format!("x = {value}")).is_ok() {
+    if value.is_empty() {
+        return Some((column, "there is no value behind the =".to_owned()));
+    }
+    let is_bare = !value.contains(['"', '\'', '\\', '[', ']', '{', '}']);
+    if !is_bare || DeTable::parse(&format!("x = {value}")).is_ok() {
         return None;
+    }
+    if !is_key(key) {
+        return Some((
+            column,
+            "this is no number and no list, and a text is in quotes: write KEY = \"TEXT\"".to_owned(),
+        ));
     }
     let value =
         if tells == Tells::Values && value.len() <= 80 { quoted(value) } else { "\"…\"".to_owned() };
@@ -97,6 +123,24 @@ mod tests {
             assert!(!told.contains("s3cret") && !told.is_empty(), "{told}");
         }
         assert!(!told("password = s3cret", Tells::Values).contains("s3cret"), "it is no key");
+    }
+
+    #[test]
+    fn a_key_that_nobody_knows_gets_the_same_advice_without_its_words() {
+        let advice = "this is no number and no list, and a text is in quotes: write KEY = \"TEXT\"";
+        assert_eq!(told("adress = 127.0.0.1\n", Tells::Values), advice);
+    }
+
+    #[test]
+    fn a_section_that_may_be_there_several_times_is_told_its_brackets() {
+        assert_eq!(
+            told("[[listen]]\na = 1\n[listen]\na = 2\n", Tells::Kinds),
+            "there may be several of these; write [[listen]] with two brackets, as above"
+        );
+        assert_eq!(
+            told("[listen]\na = 1\n[listen]\n", Tells::Kinds),
+            "duplicate key: this key or section stands further up, too; keep one of the two"
+        );
     }
 
     #[test]

@@ -84,7 +84,7 @@ impl<T: Clone + PartialEq + Send + 'static> Watch<T> {
         let Some(marks) = marks else {
             if !std::mem::replace(&mut self.is_unreadable, true) {
                 let directory = self.directory.display();
-                tracing::error!(%directory, "the folder cannot be read, so changes there are not seen: let the user that runs clown-hub read it");
+                tracing::error!(%directory, "the folder cannot be read, so the hub does not notice changes there: give the user of clown-hub the right to read it");
             }
             return Vec::new();
         };

@@ -16,7 +16,13 @@ pub(super) fn refusal(status: StatusCode, sentence: &str) -> Response<Body> {
     (status, format!("{sentence}\n")).into_response()
 }
 
-/// An answer to whoever was not recognised. The challenge makes browsers send what stands in the URL.
+/// As [`refusal`], for a handshake that is refused for its form. It is counted.
+pub(super) fn turned_down(app: &App, status: StatusCode, sentence: &str) -> Response<Body> {
+    app.hub.figures().connections_refused.add(1);
+    refusal(status, sentence)
+}
+
+/// The answer to a client that has not signed in. The challenge makes browsers send the name and password of the URL.
 pub(super) fn not_recognised(stranger: &Stranger) -> Response<Body> {
     const CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"clown-hub\", charset=\"UTF-8\"");
     let (mut response, wait) = match stranger {

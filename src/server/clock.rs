@@ -1,4 +1,4 @@
-//! What the server does by the clock.
+//! What the server does at regular times.
 
 use std::sync::Arc;
 

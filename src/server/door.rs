@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::rejection::QueryRejection;
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Extension, Path, Query, Request, State};
 use axum::http::header::{
-    CONNECTION, HeaderName, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
-    SEC_WEBSOCKET_VERSION, UPGRADE,
+    CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
+    UPGRADE,
 };
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use hyper::upgrade::OnUpgrade;
@@ -17,9 +17,9 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use super::answer::{not_recognised, refusal};
+use super::answer::{not_recognised, refusal, turned_down};
 use super::place::Place;
-use super::request::tidy_path;
+use super::request::{lists, tidy_path};
 use super::{App, SideWord, gate};
 use crate::access::SignedIn;
 use crate::connection::{self, WebSocket};
@@ -32,15 +32,17 @@ const SUBPROTOCOL: &str = "clown.talk";
 pub(super) async fn auth(
     State(app): State<Arc<App>>,
     Extension(place): Extension<Arc<Place>>,
-    Path(endpoint): Path<String>,
+    endpoint: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Response<Body> {
+    let Ok(Path(endpoint)) = endpoint else { return not_utf8(&app) };
     let (name, base) = endpoint.split_once('_').unwrap_or((&endpoint, ""));
     let side = match name {
         "clown-talk-server" => Side::Dashboard,
         "clown-talk-client" => Side::Node,
         _ => {
-            return refusal(
+            return turned_down(
+                &app,
                 StatusCode::NOT_FOUND,
                 "Unsupported Request-URI; there are /auth/clown-talk-server_BASE and /auth/clown-talk-client_BASE, with \
                  the slashes of the base topic written as _",
@@ -62,19 +64,20 @@ pub(super) async fn talk_at_the_root(
     query: Result<Query<TalkQuery>, QueryRejection>,
     request: Request,
 ) -> Response<Body> {
-    talk(state, place, Path(String::new()), query, request).await
+    talk(state, place, Ok(Path(String::new())), query, request).await
 }
 
 pub(super) async fn talk(
     State(app): State<Arc<App>>,
     Extension(place): Extension<Arc<Place>>,
-    Path(base): Path<String>,
+    base: Result<Path<String>, PathRejection>,
     query: Result<Query<TalkQuery>, QueryRejection>,
     request: Request,
 ) -> Response<Body> {
+    let Ok(Path(base)) = base else { return not_utf8(&app) };
     match query {
         Ok(Query(TalkQuery { side })) => enter(app, place, &base, side.into(), request).await,
-        Err(_) => refusal(StatusCode::BAD_REQUEST, "side is either node or dashboard"),
+        Err(_) => turned_down(&app, StatusCode::BAD_REQUEST, "side is either node or dashboard"),
     }
 }
 
@@ -82,10 +85,10 @@ pub(super) async fn talk(
 async fn enter(app: Arc<App>, place: Arc<Place>, base: &str, side: Side, request: Request) -> Response<Body> {
     let base = match Base::parse(base, &app.hub.settings().topic) {
         Ok(base) => base,
-        Err(error) => return no_such_base(&error, request.uri().path()),
+        Err(error) => return no_such_base(&app, &error, request.uri().path()),
     };
     if request.method() != Method::GET {
-        return refusal(StatusCode::METHOD_NOT_ALLOWED, "a WebSocket is opened with GET");
+        return turned_down(&app, StatusCode::METHOD_NOT_ALLOWED, "a WebSocket is opened with GET");
     }
     if let Err(why) = app.welcomes(request.headers(), &place) {
         return refusal(StatusCode::FORBIDDEN, &why);
@@ -98,7 +101,7 @@ async fn enter(app: Arc<App>, place: Arc<Place>, base: &str, side: Side, request
         app.log_forbidden(&place, &signed_in.user, &base, side, why);
         return refusal(StatusCode::FORBIDDEN, why);
     }
-    let accept = match accept_key(request.headers()) {
+    let accept = match accept_key(&app, request.headers()) {
         Ok(accept) => accept,
         Err(response) => return response,
     };
@@ -107,24 +110,21 @@ async fn enter(app: Arc<App>, place: Arc<Place>, base: &str, side: Side, request
     switching(&accept, confirmed)
 }
 
-fn no_such_base(error: &TopicError, path: &str) -> Response<Body> {
+fn no_such_base(app: &App, error: &TopicError, path: &str) -> Response<Body> {
     let meant = tidy_path(path).map(|path| format!("; without the slash too many it is {path}"));
-    refusal(StatusCode::NOT_FOUND, &format!("no such base: {error}{}", meant.unwrap_or_default()))
+    turned_down(app, StatusCode::NOT_FOUND, &format!("no such base: {error}{}", meant.unwrap_or_default()))
+}
+
+fn not_utf8(app: &App) -> Response<Body> {
+    turned_down(app, StatusCode::NOT_FOUND, "no such base: the path is not UTF-8 where it is percent-encoded")
 }
 
 /// Checks that this is a WebSocket handshake (RFC 6455, 4.2.1) and answers its key.
 #[expect(clippy::result_large_err, reason = "once a connection, and it is the answer")]
-pub(super) fn accept_key(headers: &HeaderMap) -> Result<String, Response<Body>> {
-    let lists = |name: HeaderName, token: &str| {
-        headers
-            .get_all(name)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
-            .any(|value| value.trim().eq_ignore_ascii_case(token))
-    };
-    if !lists(CONNECTION, "upgrade") || !lists(UPGRADE, "websocket") {
-        let mut response = refusal(
+pub(super) fn accept_key(app: &App, headers: &HeaderMap) -> Result<String, Response<Body>> {
+    if !lists(headers, CONNECTION, "upgrade") || !lists(headers, UPGRADE, "websocket") {
+        let mut response = turned_down(
+            app,
             StatusCode::UPGRADE_REQUIRED,
             "this is a WebSocket: open it with new WebSocket(…) or websocat",
         );
@@ -132,13 +132,14 @@ pub(super) fn accept_key(headers: &HeaderMap) -> Result<String, Response<Body>> 
         return Err(response);
     }
     if headers.get(SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
-        let mut response = refusal(StatusCode::UPGRADE_REQUIRED, "the hub speaks version 13 of WebSocket");
+        let mut response =
+            turned_down(app, StatusCode::UPGRADE_REQUIRED, "the hub speaks version 13 of WebSocket");
         response.headers_mut().insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         return Err(response);
     }
     match headers.get(SEC_WEBSOCKET_KEY) {
         Some(key) if key.len() == 24 => Ok(derive_accept_key(key.as_bytes())),
-        _ => Err(refusal(StatusCode::BAD_REQUEST, "Sec-WebSocket-Key must be 16 bytes in base64")),
+        _ => Err(turned_down(app, StatusCode::BAD_REQUEST, "Sec-WebSocket-Key must be 16 bytes in base64")),
     }
 }
 

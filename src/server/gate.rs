@@ -37,7 +37,7 @@ pub(super) enum Stranger {
 }
 
 impl App {
-    /// Recognises whoever sent these headers: by name and password where they are given, else by the cookie.
+    /// Finds the user of these headers: by name and password if they are there, otherwise by the cookie.
     pub(super) async fn recognise(&self, headers: &HeaderMap, place: &Place) -> Result<SignedIn, Stranger> {
         if headers.contains_key(AUTHORIZATION) {
             let (name, password) = basic(headers).map_err(Stranger::Unnamed)?;
@@ -73,7 +73,7 @@ impl App {
             if let Some(times) = self.counts_refused(&HOSTS, &host) {
                 tracing::warn!(
                     ?host, address = %place.address, %times,
-                    "connection refused: the demo user is for this machine alone; set up accounts in users.file"
+                    "connection refused: the demo user is for this machine only; make accounts in users.file"
                 );
             }
             return Err(
@@ -100,7 +100,10 @@ pub(super) fn may_stand(user: &User, base: &Base, side: Side) -> Result<(), &'st
     Ok(())
 }
 
-/// The tokens in all cookies of the page's sign-in.
+/// So many cookies of our name are looked at. Each is some work, and anybody can send them.
+const COOKIES: usize = 8;
+
+/// The tokens in the cookies of the page's sign-in.
 pub(super) fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     headers
         .get_all(COOKIE)
@@ -110,6 +113,7 @@ pub(super) fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &str> {
         .filter_map(|pair| pair.trim().split_once('='))
         .filter(|(name, _)| *name == COOKIE_NAME)
         .map(|(_, token)| token)
+        .take(COOKIES)
 }
 
 /// Name and password (RFC 7617): split at the first colon, the name in UTF-8. The sentence says what is wrong.
@@ -182,7 +186,7 @@ fn host(headers: &HeaderMap) -> Option<&str> {
     headers.get(HOST)?.to_str().ok()
 }
 
-/// As much of a header as a log or an answer may repeat. Whoever writes it escapes it.
+/// The part of a header that a log or an answer may repeat. The caller escapes it.
 fn text(headers: &HeaderMap, name: HeaderName) -> String {
     let value = headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
     value.unwrap_or_default().chars().take(128).collect()
@@ -299,5 +303,10 @@ mod tests {
         assert_eq!(found("a=b; hub_session=tok; c=d"), ["tok"]);
         assert_eq!(found("hub_session=bad; hub_session=tok"), ["bad", "tok"]);
         assert_eq!(found("not_hub_session=tok"), [""; 0]);
+        assert_eq!(
+            found(&"hub_session=x; ".repeat(1000)),
+            ["x"; COOKIES],
+            "more is work that nobody pays for"
+        );
     }
 }

@@ -10,13 +10,13 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Semaphore;
 
 use super::SideWord;
-use crate::connection::{BEFORE_SIGN_IN, Ending, Incoming, Lines, Wire};
+use crate::connection::{BEFORE_SIGN_IN, Ending, Incoming, Lines, Turn, Wire};
 use crate::talk::{Frames, Request};
 
 /// First lines that are longer, and read on at one time, by users who have signed in with what they begin with.
 const LONG_ONES: usize = 16;
 
-/// What the first line must be, for whoever sent another.
+/// The form of a first line, for the answer to a wrong one.
 const FIRST_LINE: &str =
     "the first line must be [\"clown.talk/-/config/set\", {\"user\": \"…\", \"password\": \"…\"}]";
 
@@ -39,8 +39,8 @@ pub(super) enum FirstLine {
     Begun(Credentials),
 }
 
-/// Name and password.
-#[derive(Debug, Default, PartialEq, Eq)]
+/// Name and password. Without `Debug`, which would show the password.
+#[derive(Default, PartialEq, Eq)]
 pub(super) struct Credentials {
     pub(super) user: String,
     pub(super) password: String,
@@ -77,20 +77,26 @@ where
 }
 
 async fn next_line<S: AsyncRead + AsyncWrite + Unpin + Send>(wire: &mut Lines<S>) -> Result<String, Ending> {
+    let mut turn = Turn::default();
     loop {
         match poll_fn(|cx| wire.poll_read(cx)).await {
             Incoming::Text => match wire.text() {
                 None => return Err(Ending::NotUtf8),
-                Some(line) if line.trim().is_empty() => {}
+                Some(line) if line.trim().is_empty() => turn.took(line.len()),
                 Some(line) => return Ok(line.to_owned()),
             },
-            Incoming::Binary | Incoming::Alive | Incoming::Part(_) => {}
+            Incoming::Part(bytes) => turn.read(bytes),
+            Incoming::Binary | Incoming::Alive => {}
             Incoming::End(ending) => return Err(ending),
+        }
+        if turn.is_over() {
+            turn = Turn::default();
+            tokio::task::yield_now().await;
         }
     }
 }
 
-/// The sentence goes to whoever wrote the line and nowhere else: it may quote a password.
+/// The sentence goes to the sender of the line only: it may quote a password.
 fn complaint(error: &serde_json::Error) -> Cow<'static, str> {
     let said = error.to_string();
     if said.starts_with("missing field") {
@@ -212,7 +218,7 @@ mod tests {
         let Ok(FirstLine::Begun(credentials)) = first_line(&mut wire, 1 << 20).await else {
             panic!("it is long")
         };
-        assert_eq!(credentials, Credentials { user: "u".into(), password: "p".into() });
+        assert!(credentials == Credentials { user: "u".into(), password: "p".into() });
         assert!(wire.held() <= 2 * BEFORE_SIGN_IN, "{}", wire.held());
         assert_eq!(rest_of_first_line(&mut wire, 1 << 20).await, Ok(line));
         assert_eq!(next_line(&mut wire).await, Ok("[\"next\", 1]".to_owned()));

@@ -24,7 +24,7 @@ use super::{App, diagnostics, door, gate, metrics, page, request, session_api};
 use crate::hub::Rights;
 use crate::topic::{Filter, Limits};
 
-/// What a client gets that there is no place for.
+/// The answer to a client for whom there is no place.
 pub(super) const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\n\
     Content-Length: 43\r\n\r\ntoo many connections, try again in a while\n";
 
@@ -51,10 +51,10 @@ pub(super) async fn serve(app: Arc<App>, router: Router, stream: TcpStream, plac
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
-    // A socket leaves this connection behind; whoever stays may load a page, but not keep a place.
+    // A WebSocket leaves this connection. A client that stays may load a page, but must not keep its place.
     let too_long = sleep(app.settings.handshake * HANDSHAKES_A_CONNECTION);
     tokio::select! {
-        () = too_long => tracing::debug!(address = %place.address, "connection has not become a socket in time"),
+        () = too_long => tracing::debug!(address = %place.address, "HTTP connection did not become a WebSocket in time"),
         _ = connection.as_mut() => {}
         () = app.shutdown.drain().cancelled() => {
             connection.as_mut().graceful_shutdown();
@@ -69,7 +69,9 @@ async fn answer(
     router: Router,
     mut request: Request,
 ) -> Result<Response<Body>, Infallible> {
-    if let Some(refused) = request::ambiguous(request.version(), request.headers()) {
+    // Requests may come without a pause, and from strangers: between two of them all other sockets have their turn.
+    tokio::task::yield_now().await;
+    if let Some(refused) = request::ambiguous(request.version(), request.uri(), request.headers()) {
         app.hub.figures().connections_refused.add(1);
         return Ok(refused);
     }
@@ -127,7 +129,7 @@ fn policy(headers: &HeaderMap) -> Option<HeaderValue> {
     .ok()
 }
 
-/// Whoever hears this hears it from a hub that serves: one that is being stopped takes no connection.
+/// Only a hub that serves can answer this: a hub that is stopping accepts no connection.
 async fn health() -> Response<Body> {
     (StatusCode::OK, [(CONTENT_TYPE, "application/json")], "{\"status\": \"ok\"}\n").into_response()
 }

@@ -19,7 +19,7 @@ use crate::moment::Moment;
 use crate::talk::Reply;
 use crate::topic::Base;
 
-/// What a client gets that there is no place for.
+/// The answer to a client for whom there is no place.
 pub(super) const FULL: &[u8] =
     b"[\"clown.talk/-/close\", {\"code\": 1013, \"reason\": \"too many connections, try again in a while\"}]\n";
 
@@ -38,7 +38,7 @@ pub(super) async fn serve(app: Arc<App>, stream: TcpStream, place: Place) {
             connection::run(wire, session, patience, app.signs(Some(ended))).await;
         }
         Ok(Err(ending)) => refuse(&mut wire, &ending).await,
-        Err(_) => refuse(&mut wire, &Ending::NotSignedIn("no first line in time".into())).await,
+        Err(_) => refuse(&mut wire, &counted(&app, refused("no first line in time"))).await,
     }
 }
 
@@ -56,25 +56,26 @@ async fn greet(
     place: &Place,
 ) -> Result<(Session, CancellationToken), Ending> {
     let message_bytes = app.hub.settings().message_bytes;
-    let (line, hello, signed_in) = match hello::first_line(wire, message_bytes).await? {
+    let of_its_form = |ending| counted(app, ending);
+    let (line, hello, signed_in) = match hello::first_line(wire, message_bytes).await.map_err(of_its_form)? {
         FirstLine::Whole(line) => {
-            let hello = Hello::parse(&line)?;
+            let hello = Hello::parse(&line).map_err(of_its_form)?;
             let signed_in = sign_in(app, place, &hello.user, &hello.password).await?;
             (line, hello, signed_in)
         }
         FirstLine::Begun(begun) => {
             let signed_in = sign_in(app, place, &begun.user, &begun.password).await?;
-            let line = hello::rest_of_first_line(wire, message_bytes).await?;
-            let hello = Hello::parse(&line)?;
+            let line = hello::rest_of_first_line(wire, message_bytes).await.map_err(of_its_form)?;
+            let hello = Hello::parse(&line).map_err(of_its_form)?;
             if (&hello.user, &hello.password) != (&begun.user, &begun.password) {
-                return Err(refused("the first line names two users"));
+                return Err(counted(app, refused("the first line names two users")));
             }
             (line, hello, signed_in)
         }
     };
     wire.set_limit(message_bytes);
     let base = Base::parse(&hello.base, &app.hub.settings().topic)
-        .map_err(|error| refused(format!("no such base: {error}")))?;
+        .map_err(|error| counted(app, refused(format!("no such base: {error}"))))?;
     let side = hello.side.into();
     if let Err(why) = gate::may_stand(&signed_in.user, &base, side) {
         app.log_forbidden(place, &signed_in.user, &base, side, why);
@@ -84,7 +85,7 @@ async fn greet(
     session.receive(&line, Moment::now()).map_err(Ending::TooMuch)?;
     if !session.is_open() {
         session.drain(usize::MAX, Moment::now(), &mut |pieces| wire.frame(pieces));
-        return Err(refused("the first line is not a valid config/set"));
+        return Err(counted(app, refused("the first line is not a valid config/set")));
     }
     Ok((session, signed_in.ended))
 }
@@ -92,6 +93,14 @@ async fn greet(
 async fn sign_in(app: &App, place: &Place, user: &str, password: &str) -> Result<SignedIn, Ending> {
     let login = app.login(place, user, password.as_bytes()).await;
     login.map_err(|error| refused(error.to_string()))
+}
+
+/// Counts a first line that is refused for its form. Who left before it was whole was not refused.
+fn counted(app: &App, ending: Ending) -> Ending {
+    if ending != Ending::Vanished {
+        app.hub.figures().connections_refused.add(1);
+    }
+    ending
 }
 
 fn refused(why: impl Into<Cow<'static, str>>) -> Ending {

@@ -16,7 +16,11 @@ use crate::connection::Patience;
 use crate::seldom::Seldom;
 use crate::shutdown::Stage;
 
-/// Takes connections until the stop sign. Whoever finds no place gets `full`, the refusal in the words of the listener.
+/// So many connections are taken before all other sockets have their turn.
+const A_TURN: u32 = 8;
+
+/// Accepts connections until the stop sign. A client for which there is no place gets `full`, the refusal in the language of
+/// the listener.
 /// Where the process has no descriptor left, it waits longer each time.
 pub(super) async fn accept(
     app: &App,
@@ -26,6 +30,7 @@ pub(super) async fn accept(
 ) {
     const FIRST: Duration = Duration::from_millis(10);
     const LONGEST: Duration = Duration::from_secs(1);
+    let mut taken = 0_u32;
     let mut backoff = Backoff::new(FIRST, LONGEST);
     loop {
         let accepted = tokio::select! {
@@ -41,6 +46,10 @@ pub(super) async fn accept(
                         serve(stream, place);
                     }
                     None => turn_away(app, &stream, address, full),
+                }
+                taken = taken.wrapping_add(1);
+                if taken.is_multiple_of(A_TURN) {
+                    tokio::task::yield_now().await;
                 }
             }
             Err(error) if is_the_clients(&error) => {}
@@ -62,7 +71,7 @@ fn is_the_clients(error: &io::Error) -> bool {
 fn log_error(error: &io::Error) {
     static NONE_TAKEN: Seldom = Seldom::new();
     if let Some(times) = NONE_TAKEN.again("") {
-        tracing::error!(%error, %times, "no connection can be taken: raise the limit of open files (ulimit -n)");
+        tracing::error!(%error, %times, "no connection can be accepted: raise the limit of open files (ulimit -n)");
     }
 }
 

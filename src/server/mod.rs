@@ -67,7 +67,7 @@ pub(crate) struct App {
     places: Places,
 }
 
-/// The server: all listeners and whoever came in by them.
+/// The server: all listeners and their connections.
 pub struct Server {
     app: Arc<App>,
 }
@@ -132,7 +132,7 @@ impl From<SideWord> for Side {
     }
 }
 
-/// What all doors do in the same way, whatever is spoken at them.
+/// What all doors do in the same way, for every protocol.
 impl App {
     /// Asks the access, and counts who does not come in.
     async fn login(&self, place: &Place, name: &str, password: &[u8]) -> Result<SignedIn, LoginError> {
@@ -178,3 +178,6 @@ impl App {
         Signs::with(self.shutdown.drain(), ended)
     }
 }
+
+#[cfg(test)]
+mod tests;

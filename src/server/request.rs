@@ -1,9 +1,9 @@
-//! What a request must be before anybody looks at what it asks for.
+//! The form that a request must have before the server looks at what it asks for.
 
 use axum::body::Body;
 use axum::http::header::{
-    AUTHORIZATION, CONNECTION, HOST, HeaderValue, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION,
-    TRANSFER_ENCODING, UPGRADE,
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_KEY,
+    SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
 };
 use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, Response, StatusCode, Uri, Version};
@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, Response, StatusCode, Uri, Version};
 use super::answer::refusal;
 
 /// Refuses what different programs read in different ways: behind a proxy that reads it otherwise, it would be a door.
-pub(super) fn ambiguous(version: Version, headers: &HeaderMap) -> Option<Response<Body>> {
+pub(super) fn ambiguous(version: Version, uri: &Uri, headers: &HeaderMap) -> Option<Response<Body>> {
     let once = [HOST, ORIGIN, AUTHORIZATION, TRANSFER_ENCODING, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION];
     if let Some(twice) = once.iter().find(|name| headers.get_all(*name).iter().nth(1).is_some()) {
         let sentence = format!("the header {twice} may be there only once");
@@ -22,10 +22,37 @@ pub(super) fn ambiguous(version: Version, headers: &HeaderMap) -> Option<Respons
         response.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
         return Some(response);
     }
-    if version == Version::HTTP_11 && !headers.contains_key(HOST) {
-        return Some(closing(refusal(StatusCode::BAD_REQUEST, "HTTP/1.1 needs the header Host")));
+    let sentence = wrong_host(version, uri, headers.get(HOST)).or_else(|| {
+        // Whether what follows is the body or the first message would be a matter of taste.
+        (lists(headers, UPGRADE, "websocket") && has_body(headers))
+            .then_some("a WebSocket handshake has no body")
+    });
+    sentence.map(|sentence| closing(refusal(StatusCode::BAD_REQUEST, sentence)))
+}
+
+/// What is wrong with the host that a request names.
+fn wrong_host(version: Version, uri: &Uri, host: Option<&HeaderValue>) -> Option<&'static str> {
+    let Some(host) = host else {
+        return (version == Version::HTTP_11).then_some("HTTP/1.1 needs the header Host");
+    };
+    let is_not_of_a_host = |byte: &u8| !byte.is_ascii_graphic() || b",/\\@?#\"<>".contains(byte);
+    if host.as_bytes().iter().any(is_not_of_a_host) {
+        return Some("the header Host must be one name or address, perhaps with a port");
     }
-    None
+    let is_another = |named: &str| !named.as_bytes().eq_ignore_ascii_case(host.as_bytes());
+    let named = uri.authority().filter(|named| is_another(named.as_str()));
+    named.map(|_| "the request line names another host than the header Host")
+}
+
+fn has_body(headers: &HeaderMap) -> bool {
+    headers.contains_key(TRANSFER_ENCODING)
+        || headers.get_all(CONTENT_LENGTH).iter().any(|length| length != "0")
+}
+
+/// Whether a header that is a list holds this word.
+pub(super) fn lists(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
+    let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|value| value.trim().eq_ignore_ascii_case(token))
 }
 
 /// What follows such a request on its connection may belong to it, so nothing more is read.

@@ -76,7 +76,7 @@ async fn sign_in(app: &App, place: &Place, request: Request) -> Response<Body> {
         Err(error) => {
             static NO_SESSION: Seldom = Seldom::new();
             if let Some(times) = NO_SESSION.again("") {
-                tracing::error!(%error, %times, "no session of a page could be made: pages cannot sign in");
+                tracing::error!(%error, %times, "the sign-in of a page could not be stored: pages cannot sign in");
             }
             complaint(StatusCode::SERVICE_UNAVAILABLE, "busy", "no session could be made, try again")
         }

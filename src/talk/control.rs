@@ -228,7 +228,7 @@ pub enum Reply {
     /// Readings that were left out because newer ones of the same topic followed.
     #[serde(rename = "clown.talk/-/skipped")]
     Skipped {
-        /// How many since this was last told.
+        /// How many since the last such message.
         count: u64,
     },
     /// The last line of a stream, which has no close frame.
@@ -281,7 +281,7 @@ pub struct Welcome {
     pub limits: HubLimits,
 }
 
-/// What a hub tells of its limits.
+/// The limits of a hub.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct HubLimits {

@@ -1,6 +1,6 @@
 //! Text to frames and back, without a JSON tree: a frame borrows its payload from the text it came in.
 //!
-//! The grammar is RFC 8259, checked to the last byte, because whoever receives the payload gets it unread.
+//! The grammar is RFC 8259, checked to the last byte, because readers receive the payload unchanged.
 
 use memchr::{memchr, memchr2};
 

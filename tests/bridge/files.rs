@@ -48,8 +48,10 @@ async fn the_sixty_fifth_link_is_started_when_another_one_goes() {
     let names: Vec<_> = (10..75).map(|n| format!("link{n}")).collect();
     let files: Vec<_> = names.iter().map(|name| (name.as_str(), file.as_str())).collect();
     let hub = Hub::with_links(&files, &[]);
-    hub.logs("there are 64 links already: this one is not started before one of them goes file=bridges/link74.toml")
-        .await;
+    hub.logs(
+        "there are 64 links already: this one starts only when another one ends file=bridges/link74.toml",
+    )
+    .await;
     assert!(!hub.log().contains("link is on link=link74"));
     fs::remove_file(hub.dir().join("bridges/link10.toml")).unwrap();
     hub.logs("link is on link=link74").await;
@@ -76,7 +78,7 @@ async fn what_waits_outlives_a_file_that_is_put_right() {
     }
     assert_eq!(there.hears().await, "x/t 1");
     hub.logs(
-        "link goes on with what waited; what no rule carries any more is lost link=house waiting=51 lost=50",
+        "link keeps the messages that waited; those that no rule carries any more are lost link=house waiting=51 lost=50",
     )
     .await;
     assert_eq!(crate::figure(&hub, "house", "messages_lost_total").await, 50);

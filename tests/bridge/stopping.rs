@@ -66,7 +66,7 @@ async fn a_client_that_does_not_read_its_end_does_not_keep_the_others_presence_f
     hub.signal("TERM");
     while !there.hears().await.contains("offline") {}
     hub.ended().await;
-    hub.logs("stopped before everybody had been served left=1").await;
+    hub.logs("stopped before everything was sent left=1").await;
 }
 
 /// Keeps whoever opens a file waiting, as a network drive does whose server is gone: the kernel lets nobody in before

@@ -49,7 +49,7 @@ const ROOMS: &[Room] = &[
     Room {
         files: &["hub/"],
         without: &[],
-        rooms: &["topic", "talk", "log", "moment", "seldom"],
+        rooms: &["topic", "talk", "log", "moment", "seldom", "backlog"],
         crates: &[
             "serde_json",
             "dashmap",
@@ -180,6 +180,13 @@ const ROOMS: &[Room] = &[
         never: &["std::fs", "std::net", "tokio"],
     },
     Room {
+        files: &["backlog.rs", "backlog/"],
+        without: &[],
+        rooms: &["topic"],
+        crates: &["foldhash"],
+        never: SOCKETS_FILES_CLOCKS,
+    },
+    Room {
         files: &["backoff.rs"],
         without: &[],
         rooms: &[],
@@ -237,7 +244,18 @@ const ROOMS: &[Room] = &[
     Room {
         files: &["links/"],
         without: &["links/mqtt/"],
-        rooms: &["hub", "talk", "topic", "backoff", "moment", "operator", "seldom", "shutdown"],
+        rooms: &[
+            "hub",
+            "talk",
+            "topic",
+            "connection::Turn",
+            "backlog",
+            "backoff",
+            "moment",
+            "operator",
+            "seldom",
+            "shutdown",
+        ],
         crates: &[
             "base64",
             "foldhash",

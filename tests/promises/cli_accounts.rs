@@ -66,7 +66,7 @@ fn an_account_is_added_changed_and_removed_and_the_rest_of_the_file_stays() {
     let first = first.replace("subscribe =", "# what she reads\nsubscribe  =");
     let accounts = Accounts::with(&first);
     let added = accounts.run(&["user", "add", "emil", "--publish", "b/%u/#", "--retain"], NEW).succeeds();
-    assert_snapshot!(added, @"emil is in USERS now; a hub that runs has to be started again to know it");
+    assert_snapshot!(added, @"emil is in USERS now; restart the hub, as it reads this file when it starts");
     assert!(accounts.text().starts_with(&first), "{}", accounts.text());
     assert_eq!(std::fs::metadata(&accounts.file).unwrap().permissions().mode() & 0o777, 0o600);
     assert_snapshot!(accounts.run(&["user", "list"], "").succeeds(), @r"
@@ -103,9 +103,9 @@ fn what_makes_no_sense_changes_nothing() {
         ran.stderr
     };
     assert_snapshot!(mistake(&["user", "add", "anna", "--publish", "#"]), @r#"clown-hub: USERS has an account "anna"; `clown-hub user passwd` changes its password"#);
-    assert_snapshot!(mistake(&["user", "add", "emil"]), @"clown-hub: the account could do nothing; give --subscribe or --publish a filter, as 'nodes/#'");
+    assert_snapshot!(mistake(&["user", "add", "emil"]), @"clown-hub: the account has no rights; give --subscribe or --publish a filter, as in --subscribe 'nodes/#'");
     assert_snapshot!(mistake(&["user", "passwd", "emil"]), @r#"clown-hub: USERS has no account "emil"; `clown-hub user list` shows them"#);
-    assert_snapshot!(mistake(&["user", "remove", "anna"]), @"clown-hub: anna is the only account, and a hub does not start with a file of none; to go back to the demo, remove USERS");
+    assert_snapshot!(mistake(&["user", "remove", "anna"]), @"clown-hub: anna is the only account, and a hub needs one at least; to go back to the demo, delete USERS");
     assert!(
         mistake(&["user", "add", "emil", "--publish", "a+"])
             .contains("wildcard at byte 1 must be a whole level")
@@ -122,12 +122,12 @@ fn rights_are_explained_by_the_filter_that_decides() {
     };
     let (code, text) = explained(&["anna", "publish", "a/lamp/set"]);
     assert_eq!(code, Some(0));
-    assert_snapshot!(text, @r#"yes: anna may publish to a/lamp/set, by publish = ["a/+/set"]; not with the option retain, which takes retain = true"#);
+    assert_snapshot!(text, @r#"yes: anna may publish to a/lamp/set, by publish = ["a/+/set"]; but not with the option retain, as the account lacks retain = true"#);
     let (code, text) = explained(&["anna", "publish", "b/lamp/set"]);
     assert_eq!(code, Some(3));
-    assert_snapshot!(text, @r#"clown-hub: no: anna may not publish to b/lamp/set: none of its filters names that: publish = ["a/+/set"]"#);
+    assert_snapshot!(text, @r#"clown-hub: no: anna may not publish to b/lamp/set: none of its filters matches: publish = ["a/+/set"]"#);
     let (_, text) = explained(&["anna", "subscribe", "b/#"]);
-    assert_snapshot!(text, @r#"clown-hub: no: anna may not subscribe to b/#: one filter has to name all that it names, and these name only a part: "b/c""#);
+    assert_snapshot!(text, @r#"clown-hub: no: anna may not subscribe to b/#: one filter of the account must cover it whole, and these cover only a part: "b/c""#);
     let (code, text) = explained(&["anna", "subscribe", "a/b/#"]);
     assert_eq!(
         (code, text.as_str()),

@@ -119,7 +119,7 @@ fn a_url_with_a_mistake_is_never_repeated_with_its_password() {
 fn who_types_the_old_name_of_the_load_generator_reads_how_it_is_run_now() {
     for args in [&["bench"][..], &["bench", "fanout", "--url", "ws://anna:s3cret@hub"]] {
         let ran = run(args, "");
-        let sentence = "clown-hub: the load generator is a program of its own; in the folder of the sources, run: \
+        let sentence = "clown-hub: the load generator is a program of its own; in the folder of the sources run: \
                         cargo build --release && cargo run --release -p clown-hub-bench -- --help\n";
         assert_eq!((ran.code, ran.stderr.as_str()), (Some(2), sentence), "{args:?}");
     }

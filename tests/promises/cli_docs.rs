@@ -58,7 +58,7 @@ async fn the_back_up_of_the_page_brings_values_back_and_nobodys_presence() {
     kept.sort_unstable();
     assert_eq!(kept, [r#"home/attic/thermometer/0 ["presence", 20.10]"#, "lamp/0 true"]);
     let nodes = run(&["nodes", "--url", &url], "").succeeds();
-    assert!(nodes.starts_with("no node has been here"), "{nodes}");
+    assert!(nodes.starts_with("no node has connected yet"), "{nodes}");
 }
 
 /// Runs a program and stops it as Ctrl-C does; how it ended is how that ends.

@@ -18,15 +18,16 @@ fn the_commands_that_talk_to_a_hub() {
     Usage: clown-hub pub [OPTIONS] [TOPIC] [PAYLOAD]
 
     Arguments:
-      [TOPIC]    The topic, relative to the base; without it lines of standard input are frames,
+      [TOPIC]    The topic, relative to the base; without it each line of standard input is a frame,
                  ["TOPIC", PAYLOAD]
-      [PAYLOAD]  The payload, as JSON; without it each line of standard input is one
+      [PAYLOAD]  The payload, as JSON; without it each line of standard input is a payload
 
     Options:
-          --retain     Keep it as the last value of its topic
-          --confirm    Have the hub confirm every message
-          --node       Stand at the base as its node: readings are kept, and the node is present
-          --url <URL>  ws://USER:PASSWORD@HOST:PORT/BASE; else CLOWN_HUB_URL, else url in
+          --retain     Have the hub keep the message as the last value of its topic
+          --confirm    Ask the hub to confirm every message
+          --node       Connect as the node of the base: the hub keeps its readings and shows it as
+                       online
+          --url <URL>  The hub: ws://USER:PASSWORD@HOST:PORT/BASE; without it CLOWN_HUB_URL, or url in
                        ~/.config/clown-hub/client.toml
       -h, --help       Print help
 
@@ -34,7 +35,7 @@ fn the_commands_that_talk_to_a_hub() {
       clown-hub pub relay/i2c0-3b/set '{"state": true}'
       clown-hub sub --for 10s --format json | clown-hub pub --url ws://other/copy
 
-    Exit codes: 0 done, 1 something broke, 2 a mistake in what was asked, 3 refused, 4 no answer in time
+    Exit codes: 0 done, 1 something broke, 2 wrong input, 3 refused, 4 no answer in time
     "##);
     assert_snapshot!(help("sub"), @r##"
     Print messages as they come
@@ -42,25 +43,25 @@ fn the_commands_that_talk_to_a_hub() {
     Usage: clown-hub sub [OPTIONS] [FILTER]...
 
     Arguments:
-      [FILTER]...  What to listen to, relative to the base; without any all that the user may read
+      [FILTER]...  Topic filters, relative to the base; without a filter, all that the user may read
 
     Options:
           --format <FORMAT>   How a message is printed: plain, json, pretty or csv [default: plain]
-          --timestamps        Say when the hub took each message
-          --count <N>         End after so many messages
+          --timestamps        Print when the hub received each message
+          --count <N>         End after this many messages
           --for <TIME>        End after this time, as 500ms, 10s, 2m or 1h
-          --retained <WHICH>  Print last values `only` and end, or leave them out (`no`)
-          --raw               Print all as it came, without escapes; for pipes and files only
-          --reconnect         Connect again when the hub goes away
-          --url <URL>         ws://USER:PASSWORD@HOST:PORT/BASE; else CLOWN_HUB_URL, else url in
-                              ~/.config/clown-hub/client.toml
+          --retained <WHICH>  only: print the last values and end; no: leave the last values out
+          --raw               Print everything as it came, without escapes; for pipes and files only
+          --reconnect         Reconnect when the connection to the hub is lost
+          --url <URL>         The hub: ws://USER:PASSWORD@HOST:PORT/BASE; without it CLOWN_HUB_URL, or
+                              url in ~/.config/clown-hub/client.toml
       -h, --help              Print help
 
     Examples:
       clown-hub sub 'thermometer/#' relay/+ --format json --count 10
       clown-hub sub --retained only --format csv --timestamps > now.csv
 
-    Exit codes: 0 done, 1 something broke, 2 a mistake in what was asked, 3 refused, 4 no answer in time
+    Exit codes: 0 done, 1 something broke, 2 wrong input, 3 refused, 4 no answer in time
     "##);
     assert_snapshot!(help("req"), @r##"
     Send a command and print its answer
@@ -73,8 +74,8 @@ fn the_commands_that_talk_to_a_hub() {
 
     Options:
           --timeout <TIME>  How long to wait, as 500ms, 10s or 2m [default: 5s]
-          --url <URL>       ws://USER:PASSWORD@HOST:PORT/BASE; else CLOWN_HUB_URL, else url in
-                            ~/.config/clown-hub/client.toml
+          --url <URL>       The hub: ws://USER:PASSWORD@HOST:PORT/BASE; without it CLOWN_HUB_URL, or url
+                            in ~/.config/clown-hub/client.toml
       -h, --help            Print help
 
     What counts as the answer to a/b/set: a/b/ok, a/b/error, a/b/set/ok, a/b/set/error, or the state a/b
@@ -84,7 +85,7 @@ fn the_commands_that_talk_to_a_hub() {
       clown-hub req relay/i2c0-3b/set '{"state": true}'
       clown-hub req thermometer/i2c0-48/config/set '{"publish-interval": 5}' --timeout 2s
 
-    Exit codes: 0 done, 1 something broke, 2 a mistake in what was asked, 3 refused, 4 no answer in time
+    Exit codes: 0 done, 1 something broke, 2 wrong input, 3 refused, 4 no answer in time
     "##);
     assert_snapshot!(help("nodes"), @r##"
     List the nodes
@@ -92,64 +93,64 @@ fn the_commands_that_talk_to_a_hub() {
     Usage: clown-hub nodes [OPTIONS]
 
     Options:
-          --format <FORMAT>  A table, or one JSON object for each node [default: table] [possible
+          --format <FORMAT>  A table, or one JSON object a line for each node [default: table] [possible
                              values: table, json]
-          --url <URL>        ws://USER:PASSWORD@HOST:PORT/BASE; else CLOWN_HUB_URL, else url in
-                             ~/.config/clown-hub/client.toml
+          --url <URL>        The hub: ws://USER:PASSWORD@HOST:PORT/BASE; without it CLOWN_HUB_URL, or
+                             url in ~/.config/clown-hub/client.toml
       -h, --help             Print help
 
     Examples:
       clown-hub nodes
       clown-hub nodes --format json
 
-    Exit codes: 0 done, 1 something broke, 2 a mistake in what was asked, 3 refused, 4 no answer in time
+    Exit codes: 0 done, 1 something broke, 2 wrong input, 3 refused, 4 no answer in time
     "##);
 }
 
 #[test]
 fn the_commands_that_work_on_files() {
     assert_snapshot!(help("user add"), @r##"
-    Add an account; the password is asked for, or a line of standard input
+    Add an account; asks for the password, or takes a line of standard input
 
     Usage: clown-hub user add [OPTIONS] <NAME>
 
     Arguments:
-      <NAME>  The name
+      <NAME>  The name of the account
 
     Options:
           --publish <FILTER>    Topics that the user may publish to; may be given several times
           --subscribe <FILTER>  Topics that the user may read; may be given several times
-          --retain              The option `retain` of a single message is obeyed
-          --config <FILE>       The configuration; without it config/hub.toml, if there is one
-          --users <FILE>        The accounts: users.file
-          --set <KEY=VALUE>     Sets any key, as in --set limits.filters=50
+          --retain              The user may have any message kept as a last value (`pub --retain`)
+          --config <FILE>       The configuration file; without it config/hub.toml, if that exists
+          --users <FILE>        The file of the accounts: the key users.file
+          --set <KEY=VALUE>     Set any key, as in --set limits.filters=50
       -h, --help                Print help
 
-    Example:
+    Examples:
       clown-hub user add jana --subscribe 'nodes/#' --publish 'nodes/+/+/relay/+/set'
       pwgen 24 1 | tee gateway.pw | clown-hub user add gateway --publish 'nodes/#' --subscribe 'nodes/#'
 
-    Exit codes: 0 done, 1 something broke, 2 a mistake in what was asked, 3 refused, 4 no answer in time
+    Exit codes: 0 done, 1 something broke, 2 wrong input, 3 refused, 4 no answer in time
     "##);
     assert_snapshot!(help("user passwd"), @r##"
-    Give an account another password
+    Change the password of an account
 
     Usage: clown-hub user passwd [OPTIONS] <NAME>
 
     Arguments:
-      <NAME>  The name
+      <NAME>  The name of the account
 
     Options:
-          --config <FILE>    The configuration; without it config/hub.toml, if there is one
-          --users <FILE>     The accounts: users.file
-          --set <KEY=VALUE>  Sets any key, as in --set limits.filters=50
+          --config <FILE>    The configuration file; without it config/hub.toml, if that exists
+          --users <FILE>     The file of the accounts: the key users.file
+          --set <KEY=VALUE>  Set any key, as in --set limits.filters=50
       -h, --help             Print help
 
-    Example:
+    Examples:
       clown-hub user passwd jana
       clown-hub user remove jana
 
-    Exit codes: 0 done, 1 something broke, 2 a mistake in what was asked, 3 refused, 4 no answer in time
+    Exit codes: 0 done, 1 something broke, 2 wrong input, 3 refused, 4 no answer in time
     "##);
     assert_snapshot!(help("user list"), @r##"
     List the accounts and what they may do
@@ -157,79 +158,79 @@ fn the_commands_that_work_on_files() {
     Usage: clown-hub user list [OPTIONS]
 
     Options:
-          --config <FILE>    The configuration; without it config/hub.toml, if there is one
-          --users <FILE>     The accounts: users.file
-          --set <KEY=VALUE>  Sets any key, as in --set limits.filters=50
+          --config <FILE>    The configuration file; without it config/hub.toml, if that exists
+          --users <FILE>     The file of the accounts: the key users.file
+          --set <KEY=VALUE>  Set any key, as in --set limits.filters=50
       -h, --help             Print help
 
     Example:
       clown-hub user list --users /etc/clown-hub/users.toml
 
-    Exit codes: 0 done, 1 something broke, 2 a mistake in what was asked, 3 refused, 4 no answer in time
+    Exit codes: 0 done, 1 something broke, 2 wrong input, 3 refused, 4 no answer in time
     "##);
     assert_snapshot!(help("access explain"), @r##"
     Say whether an account may do something, and by which filter
 
-    Usage: clown-hub access explain [OPTIONS] <USER> <DEED> <TOPIC>
+    Usage: clown-hub access explain [OPTIONS] <USER> <RIGHT> <TOPIC>
 
     Arguments:
       <USER>   The account
-      <DEED>   What they would do [possible values: publish, retain, subscribe]
-      <TOPIC>  The topic they would publish to, or the filter they would subscribe to
+      <RIGHT>  The right in question [possible values: publish, retain, subscribe]
+      <TOPIC>  The topic to publish to, or the filter to subscribe to
 
     Options:
-          --config <FILE>    The configuration; without it config/hub.toml, if there is one
-          --users <FILE>     The accounts: users.file
-          --set <KEY=VALUE>  Sets any key, as in --set limits.filters=50
+          --config <FILE>    The configuration file; without it config/hub.toml, if that exists
+          --users <FILE>     The file of the accounts: the key users.file
+          --set <KEY=VALUE>  Set any key, as in --set limits.filters=50
       -h, --help             Print help
 
-    Topics and filters are whole, as the accounts have them: with the base in front.
+    Write topics and filters in full, with the base in front, as in users.toml.
 
     Examples:
       clown-hub access explain jana publish nodes/bridge/0/relay/i2c0-3b/set
       clown-hub access explain display subscribe 'nodes/#' --users /etc/clown-hub/users.toml
 
-    Exit codes: 0 done, 1 something broke, 2 a mistake in what was asked, 3 refused, 4 no answer in time
+    Exit codes: 0 done, 1 something broke, 2 wrong input, 3 refused, 4 no answer in time
     "##);
     assert_snapshot!(help("config check"), @r##"
-    Tell every mistake in the configuration and the accounts, or that there is none
+    Check the configuration and the accounts, and print every mistake
 
     Usage: clown-hub config check [OPTIONS]
 
     Options:
-          --config <FILE>    The configuration; without it config/hub.toml, if there is one
-          --users <FILE>     The accounts: users.file
-          --set <KEY=VALUE>  Sets any key, as in --set limits.filters=50
+          --config <FILE>    The configuration file; without it config/hub.toml, if that exists
+          --users <FILE>     The file of the accounts: the key users.file
+          --set <KEY=VALUE>  Set any key, as in --set limits.filters=50
       -h, --help             Print help
 
     Example:
       clown-hub config check --config /etc/clown-hub/hub.toml
 
-    Exit codes: 0 done, 1 something broke, 2 a mistake in what was asked, 3 refused, 4 no answer in time
+    Exit codes: 0 done, 1 something broke, 2 wrong input, 3 refused, 4 no answer in time
     "##);
     assert_snapshot!(help("config show"), @r##"
-    Print every key with the value that counts, and where it comes from
+    Print every key with its value in effect, and where the value comes from
 
     Usage: clown-hub config show [OPTIONS]
 
     Options:
-          --config <FILE>    The configuration; without it config/hub.toml, if there is one
-          --users <FILE>     The accounts: users.file
-          --set <KEY=VALUE>  Sets any key, as in --set limits.filters=50
+          --config <FILE>    The configuration file; without it config/hub.toml, if that exists
+          --users <FILE>     The file of the accounts: the key users.file
+          --set <KEY=VALUE>  Set any key, as in --set limits.filters=50
       -h, --help             Print help
 
     Example:
       clown-hub config show --set limits.filters=50 | grep -v default
 
-    Exit codes: 0 done, 1 something broke, 2 a mistake in what was asked, 3 refused, 4 no answer in time
+    Exit codes: 0 done, 1 something broke, 2 wrong input, 3 refused, 4 no answer in time
     "##);
     assert_snapshot!(help("completions"), @r##"
-    Print the completions for a shell
+    Print the completion script of a shell
 
     Usage: clown-hub completions <SHELL>
 
     Arguments:
-      <SHELL>  Which [possible values: bash, elvish, fish, powershell, zsh]
+      <SHELL>  Which shell [possible values: bash, elvish, fish, powershell, zsh]
 
     Options:
       -h, --help  Print help
@@ -238,7 +239,7 @@ fn the_commands_that_work_on_files() {
       clown-hub completions bash > ~/.local/share/bash-completion/completions/clown-hub
       clown-hub completions zsh > "${fpath[1]}/_clown-hub"
 
-    Exit codes: 0 done, 1 something broke, 2 a mistake in what was asked, 3 refused, 4 no answer in time
+    Exit codes: 0 done, 1 something broke, 2 wrong input, 3 refused, 4 no answer in time
     "##);
 }
 
@@ -250,18 +251,18 @@ fn the_commands_that_run_or_measure_a_hub_and_the_small_ones() {
     Usage: clown-hub serve [OPTIONS]
 
     Options:
-          --config <FILE>          The configuration; without it config/hub.toml, if there is one [env:
-                                   CLOWN_HUB_CONFIG=]
-          --listen <ADDRESS:PORT>  Where to serve HTTP and WebSocket: server.listen
-          --users <FILE>           The accounts: users.file
-          --set <KEY=VALUE>        Sets any key, as in --set limits.filters=50
+          --config <FILE>          The configuration file; without it config/hub.toml, if that exists
+                                   [env: CLOWN_HUB_CONFIG=]
+          --listen <ADDRESS:PORT>  Where to listen for HTTP and WebSocket: the key server.listen
+          --users <FILE>           The file of the accounts: the key users.file
+          --set <KEY=VALUE>        Set any key, as in --set limits.filters=50
       -h, --help                   Print help
 
     Examples:
       clown-hub serve --listen 0.0.0.0:80 --users /etc/clown-hub/users.toml
       clown-hub serve --set limits.filters=50
 
-    Exit codes: 0 done, 1 something broke, 2 a mistake in what was asked, 3 refused, 4 no answer in time
+    Exit codes: 0 done, 1 something broke, 2 wrong input, 3 refused, 4 no answer in time
     "##);
     assert_snapshot!(help("user hash"), @r##"
     Ask for a password and print its hash, for `password` in users.toml
@@ -280,19 +281,19 @@ fn the_commands_that_run_or_measure_a_hub_and_the_small_ones() {
     Usage: clown-hub user remove [OPTIONS] <NAME>
 
     Arguments:
-      <NAME>  The name
+      <NAME>  The name of the account
 
     Options:
-          --config <FILE>    The configuration; without it config/hub.toml, if there is one
-          --users <FILE>     The accounts: users.file
-          --set <KEY=VALUE>  Sets any key, as in --set limits.filters=50
+          --config <FILE>    The configuration file; without it config/hub.toml, if that exists
+          --users <FILE>     The file of the accounts: the key users.file
+          --set <KEY=VALUE>  Set any key, as in --set limits.filters=50
       -h, --help             Print help
 
-    Example:
+    Examples:
       clown-hub user passwd jana
       clown-hub user remove jana
 
-    Exit codes: 0 done, 1 something broke, 2 a mistake in what was asked, 3 refused, 4 no answer in time
+    Exit codes: 0 done, 1 something broke, 2 wrong input, 3 refused, 4 no answer in time
     "##);
     assert_snapshot!(help("config docs"), @r##"
     Print every key with its default, range and meaning
@@ -305,19 +306,19 @@ fn the_commands_that_run_or_measure_a_hub_and_the_small_ones() {
     Example:
       clown-hub config docs | grep seconds
 
-    Exit codes: 0 done, 1 something broke, 2 a mistake in what was asked, 3 refused, 4 no answer in time
+    Exit codes: 0 done, 1 something broke, 2 wrong input, 3 refused, 4 no answer in time
     "##);
 }
 
 #[test]
 fn the_commands_about_links_to_brokers() {
     assert_snapshot!(help("bridge"), @r##"
-    Work on links to MQTT brokers
+    Check the links to MQTT brokers
 
     Usage: clown-hub bridge <COMMAND>
 
     Commands:
-      check  Print what each rule carries, and every mistake
+      check  Print what each rule carries, and every mistake in the files
       help   Print this message or the help of the given subcommand(s)
 
     Options:
@@ -328,26 +329,26 @@ fn the_commands_about_links_to_brokers() {
       clown-hub bridge check
       clown-hub
 
-    Exit codes: 0 done, 1 something broke, 2 a mistake in what was asked, 3 refused, 4 no answer in time
+    Exit codes: 0 done, 1 something broke, 2 wrong input, 3 refused, 4 no answer in time
     "##);
     assert_snapshot!(help("bridge check"), @r##"
-    Print what each rule carries, and every mistake
+    Print what each rule carries, and every mistake in the files
 
     Usage: clown-hub bridge check [OPTIONS] [FILE]
 
     Arguments:
-      [FILE]  The file of a link; without it every file of bridges.directory
+      [FILE]  The file of a link; without it every file in bridges.directory
 
     Options:
-          --config <FILE>    The configuration; without it config/hub.toml, if there is one
-          --users <FILE>     The accounts: users.file
-          --set <KEY=VALUE>  Sets any key, as in --set limits.filters=50
+          --config <FILE>    The configuration file; without it config/hub.toml, if that exists
+          --users <FILE>     The file of the accounts: the key users.file
+          --set <KEY=VALUE>  Set any key, as in --set limits.filters=50
       -h, --help             Print help
 
     Examples:
       clown-hub bridge check
       clown-hub bridge check bridges/house.toml
 
-    Exit codes: 0 done, 1 something broke, 2 a mistake in what was asked, 3 refused, 4 no answer in time
+    Exit codes: 0 done, 1 something broke, 2 wrong input, 3 refused, 4 no answer in time
     "##);
 }

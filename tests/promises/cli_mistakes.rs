@@ -31,10 +31,8 @@ async fn a_payload_that_is_no_json_is_answered_with_the_command_that_works() {
     let hub = Hub::demo();
     let url = format!("ws://clown:bigclown@{}/nodes/bridge/0", hub.address);
     let mut reader = Client::open(&hub, "/talk/nodes/bridge/0", "{}").await;
-    let quotes =
-        "keys and texts of JSON are in double quotes, and all of it in single ones for the shell; type: ";
-    let text =
-        "the payload is JSON, so a text is in double quotes, and those in single ones for the shell; type: ";
+    let quotes = "JSON has its keys and texts in double quotes, and the shell needs single quotes around the whole; type: ";
+    let text = "the payload is JSON: a text has double quotes, and the shell needs single quotes around them; type: ";
     let words = "the shell made 2 words of the payload, so put it in single quotes; type: ";
     for (typed, why, meant, arrives) in [
         (&["relay/i2c0-3b/set", "{'state': true}"][..], quotes, r#"'{"state": true}'"#, r#"{"state": true}"#),
@@ -43,7 +41,11 @@ async fn a_payload_that_is_no_json_is_answered_with_the_command_that_works() {
         (&["greeting", "hello"], text, r#"'"hello"'"#, r#""hello""#),
         (&["greeting", "hello", "world"], words, r#"'"hello world"'"#, r#""hello world""#),
         (&["greeting", "it's on"], text, r#"'"it'\''s on"'"#, r#""it's on""#),
-        (&["greeting", "True"], text, "true", "true"),
+        (&["greeting", "True"], "True is not JSON: write true; type: ", "true", "true"),
+        (&["greeting", "None"], "None is not JSON: write null; type: ", "null", "null"),
+        (&["greeting", "nan"], "nan is not JSON: write null; type: ", "null", "null"),
+        (&["greeting", "21,5"], "21,5 is not JSON: write 21.5; type: ", "21.5", "21.5"),
+        (&["greeting", "well, yes"], text, r#"'"well, yes"'"#, r#""well, yes""#),
     ] {
         let sentence = said(2, &[&["pub"], typed].concat());
         assert_eq!(sentence, format!("{why}clown-hub pub {} {meant}", typed[0]));
@@ -116,7 +118,8 @@ fn stranger(answer: &'static [u8]) -> String {
 
 #[test]
 fn what_is_no_hub_is_told_by_what_it_does() {
-    let advice = "is that the port of an MQTT broker? A hub says its own when it starts, which is 8080 unless it was told another";
+    let advice =
+        "is that the port of an MQTT broker? A hub prints its port when it starts; the default is 8080";
     for (answer, does) in [
         (&b""[..], "it hung up"),
         (b"\x20\x02\x00\x05", "it does not speak HTTP"),
@@ -247,7 +250,7 @@ async fn the_simulator_takes_its_hub_as_every_client_does() {
     let wrong = format!("ws://clown:s3cret@{}", hub.address);
     let ran = run(&["sim", "--url", &wrong], "");
     assert_eq!(ran.code, Some(3), "{}", ran.stderr);
-    assert!(ran.stderr.contains("the hub answered 401: check the user and the password"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("the hub answered 401: check the user and the password; "), "{}", ran.stderr);
     let twice = format!("ws://clown:bigclown@{}/house", hub.address);
     assert_eq!(
         said(2, &["sim", "--url", &twice, "--base", "attic"]),
@@ -321,8 +324,8 @@ async fn the_right_that_retain_takes_is_named_where_it_is_missing() {
     assert_eq!(refused.code, Some(3));
     assert!(refused.stderr.contains("the right `retain` is missing"), "{}", refused.stderr);
     let users = hub.dir().join("users.toml");
-    let explained = |user: &str, deed: &str, topic: &str| {
-        let ran = run(&["access", "explain", user, deed, topic, "--users", users.to_str().unwrap()], "");
+    let explained = |user: &str, right: &str, topic: &str| {
+        let ran = run(&["access", "explain", user, right, topic, "--users", users.to_str().unwrap()], "");
         (ran.code.unwrap(), (ran.stdout + &ran.stderr).trim_end().to_owned())
     };
     assert_eq!(
@@ -330,7 +333,7 @@ async fn the_right_that_retain_takes_is_named_where_it_is_missing() {
         (
             3,
             "clown-hub: no: anna may publish to home/a, by publish = [\"home/#\"], but not with the option retain; \
-             set retain = true for this account to give it"
+             to allow it, set retain = true for this account"
                 .to_owned()
         )
     );
@@ -338,8 +341,8 @@ async fn the_right_that_retain_takes_is_named_where_it_is_missing() {
         explained("anna", "publish", "home/a"),
         (
             0,
-            "yes: anna may publish to home/a, by publish = [\"home/#\"]; not with the option retain, which takes \
-             retain = true"
+            "yes: anna may publish to home/a, by publish = [\"home/#\"]; but not with the option retain, as the \
+             account lacks retain = true"
                 .to_owned()
         )
     );
@@ -347,8 +350,83 @@ async fn the_right_that_retain_takes_is_named_where_it_is_missing() {
 }
 
 #[test]
-fn a_short_password_is_taken_and_told() {
-    let ran = run(&["user", "hash"], "x\n");
-    assert_eq!(ran.code, Some(0));
-    assert_eq!(ran.stderr, "clown-hub: the password has 1 characters and is soon guessed; take 8 or more\n");
+fn a_password_that_is_soon_guessed_is_refused() {
+    for (password, has) in
+        [("x", "1 character"), ("", "0 characters"), ("\u{17e}lu\u{165}ou\u{10d}", "7 characters")]
+    {
+        let ran = run(&["user", "hash"], &format!("{password}\n"));
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""));
+        assert_eq!(ran.stderr, format!("clown-hub: the password has {has}; choose one of 8 or more\n"));
+    }
+    assert!(run(&["user", "hash"], "12345678\n").succeeds().starts_with("$argon2id$"));
+}
+
+#[test]
+fn flags_that_other_programs_have_are_answered_with_ours() {
+    for flag in [&["--port", "9090"][..], &["--port=9090"], &["-p", "9090"]] {
+        let sentence = said(2, flag);
+        assert!(
+            sentence.ends_with("the address and the port go together, as in --listen 127.0.0.1:9090"),
+            "{sentence}"
+        );
+    }
+    let sentence = said(2, &["user", "add", "jana", "--admin"]);
+    assert!(sentence.ends_with("--subscribe '#' --publish '#' --retain"), "{sentence}");
+    let sentence = said(2, &["user", "add", "jana", "--publish", "a/#", "--retain", "a/#"]);
+    assert!(sentence.ends_with("type --publish FILTER --retain"), "{sentence}");
+}
+
+#[tokio::test]
+async fn where_the_demo_user_is_gone_its_refusal_says_so() {
+    let hub = Hub::with_users(&[user("jana", &["#"], &["#"], false)], &[]);
+    let sentence = said(3, &["sub", "--url", &format!("ws://clown:bigclown@{}", hub.address)]);
+    assert!(sentence.contains("the demo user clown exists only while a hub has no accounts"), "{sentence}");
+    let sentence = said(3, &["sub", "--url", &format!("ws://jana:wrong@{}", hub.address)]);
+    assert!(sentence.ends_with("the hub answered 401: check the user and the password"), "{sentence}");
+}
+
+#[tokio::test]
+async fn who_may_not_be_a_node_is_told_what_the_hub_says() {
+    let hub = Hub::with_users(&[user("jana", &["#"], &[], false)], &[]);
+    let url = format!("ws://jana:{PASSWORD}@{}/house", hub.address);
+    let sentence = said(3, &["pub", "--node", "temperature", "21.5", "--url", &url]);
+    assert!(
+        sentence
+            .ends_with("403: this user may not be the node of this base: it may not publish its presence"),
+        "{sentence}"
+    );
+}
+
+#[tokio::test]
+async fn who_may_read_nothing_is_told_instead_of_silence() {
+    let hub = Hub::with_users(&[user("jana", &[], &["#"], false)], &[]);
+    let url = format!("ws://jana:{PASSWORD}@{}", hub.address);
+    for args in [&["--for", "3s"][..], &["--retained", "only"]] {
+        let ran = run(&[&["sub", "--url", &url], args].concat(), "");
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), ""));
+        assert!(
+            ran.stderr.starts_with("clown-hub: this account may not read anything here: "),
+            "{}",
+            ran.stderr
+        );
+        assert_eq!(ran.stderr.lines().count(), 1, "once: {}", ran.stderr);
+    }
+}
+
+#[tokio::test]
+async fn a_program_whose_time_is_over_says_good_bye() {
+    let hub = Hub::demo();
+    let url = format!("ws://clown:bigclown@{}", hub.address);
+    run(&["sub", "--for", "3s", "--url", &url], "").succeeds();
+    hub.logs("cause=client said good-bye").await;
+    assert!(!hub.log().contains("vanished"), "{}", hub.log());
+}
+
+#[tokio::test]
+async fn the_topics_of_the_hub_are_told_to_be_nobody_elses() {
+    let hub = Hub::demo();
+    let url = format!("ws://clown:bigclown@{}", hub.address);
+    let ran = run(&["pub", "$SYS/hub/uptime", "1", "--url", &url], "");
+    assert_eq!(ran.code, Some(3));
+    assert!(ran.stderr.contains("\nclown-hub: topics under $SYS belong to the hub: "), "{}", ran.stderr);
 }

@@ -105,7 +105,7 @@ async fn lines_that_are_no_messages_are_told_and_harm_no_other() {
     clown-hub: line 2: a frame is a JSON array: ["topic", payload] (at byte 0); a line is a frame, as ["lamp/set", {"on": true}]
     clown-hub: line 3: topic "a/+": wildcard at byte 2: a topic names one thing, '+' and '#' are for filters
     clown-hub: line 4: topic "clown.talk/-/x": what begins with clown.talk/ is between this program and the hub
-    clown-hub: 3 lines were no messages and left out; the other 2 were published
+    clown-hub: 3 lines were not valid messages and were left out; the other 2 were published
     "#);
     assert_eq!(reader.hear().await, r#"["a", 1]"#);
     assert_eq!(reader.hear().await, r#"["b", 1]"#);
@@ -115,7 +115,7 @@ async fn lines_that_are_no_messages_are_told_and_harm_no_other() {
 fn a_payload_that_is_no_json_is_told_how_to_be() {
     let ran = run(&["pub", "lamp", "it's on"], "");
     assert_eq!(ran.code, Some(2));
-    assert_snapshot!(ran.stderr, @r#"clown-hub: the payload is JSON, so a text is in double quotes, and those in single ones for the shell; type: clown-hub pub lamp '"it'\''s on"'"#);
+    assert_snapshot!(ran.stderr, @r#"clown-hub: the payload is JSON: a text has double quotes, and the shell needs single quotes around them; type: clown-hub pub lamp '"it'\''s on"'"#);
 }
 
 #[tokio::test]
@@ -128,10 +128,10 @@ async fn a_hub_that_does_not_let_us_in_is_told_with_what_to_do_and_no_password()
     };
     let (code, text) = ran(&format!("ws://{}", hub.address));
     assert_eq!(code, 3);
-    assert_snapshot!(text, @"clown-hub: ws://HUB/talk: the hub answered 401: it wants a user and a password: give --url or CLOWN_HUB_URL as ws://USER:PASSWORD@HOST:PORT (the demo's is ws://clown:bigclown@127.0.0.1:8080)");
+    assert_snapshot!(text, @"clown-hub: ws://HUB/talk: the hub answered 401: it needs a user and a password: give --url or CLOWN_HUB_URL as ws://USER:PASSWORD@HOST:PORT (the demo's is ws://clown:bigclown@127.0.0.1:8080)");
     let (code, text) = ran(&format!("ws://clown:s3cret@{}", hub.address));
     assert_eq!(code, 3);
-    assert_snapshot!(text, @"clown-hub: ws://HUB/talk: the hub answered 401: check the user and the password");
+    assert_snapshot!(text, @"clown-hub: ws://HUB/talk: the hub answered 401: check the user and the password; the demo user clown exists only while a hub has no accounts, so take an account of this hub (`clown-hub user list` shows them where it runs)");
     let (code, text) = ran(&format!("ws://clown:bigclown@{}/a//b", hub.address));
     assert_eq!(code, 3);
     assert_snapshot!(text, @"clown-hub: ws://HUB/talk/a//b: the hub answered 404: check the base, which is the path of the URL");

@@ -244,3 +244,23 @@ async fn the_log_says_who_came_how_much_they_said_and_that_they_left_and_not_wha
     assert_eq!(log.matches("diagnostics: message").count(), 100);
     assert!(!log.contains("swordfish"), "{log}");
 }
+
+#[tokio::test]
+async fn large_messages_to_an_endpoint_do_not_take_the_memory_of_the_hub() {
+    let hub = Hub::demo();
+    let before = hub.resident_kib();
+    let begin = Raw::encoded(false, Opcode::Binary, &vec![7; 15 * 1024 * 1024]);
+    let mut hoarders = Vec::new();
+    for _ in 0..20 {
+        let mut raw = Raw::connect(&hub, "/echo").await;
+        // Whoever takes too much may be cut off before all is written.
+        let _ = raw.try_write(&begin).await;
+        hoarders.push(raw);
+    }
+    let (code, reason) = hoarders.last_mut().unwrap().closed().await;
+    assert!(code == 1013 && reason.starts_with("the hub is out of memory"), "{code} {reason}");
+    let grown = hub.resident_kib().saturating_sub(before);
+    assert!(grown < 200 * 1024, "{grown} KiB for what is unfinished");
+    let mut small = stranger(&hub, "/echo").await;
+    answers(&mut small, "still here", "still here").await;
+}

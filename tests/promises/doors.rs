@@ -99,7 +99,7 @@ async fn the_names_of_this_machine_are_one_host_for_a_page() {
         ),
         (format!("[::1]:{port}"), format!("connect-src 'self' ws://localhost:{port} ws://127.0.0.1:{port};")),
         ("hub.local".to_owned(), "connect-src 'self';".to_owned()),
-        ("localhost:1; script-src *".to_owned(), "connect-src 'self';".to_owned()),
+        ("localhost:1;script-src:*".to_owned(), "connect-src 'self';".to_owned()),
     ] {
         let page = hub.request("GET", "/", &[("Host", &host)], "").await;
         let policy = page.header("content-security-policy").unwrap();
@@ -216,6 +216,10 @@ async fn a_request_that_two_programs_would_read_in_two_ways_is_refused() {
             "the header sec-websocket-key may be there only once",
         ),
         ("two versions", format!("{host}Sec-WebSocket-Version: 8\r\n"), 400, "only once"),
+        ("a list of hosts", format!("Host: {}, evil.example\r\n", hub.address), 400, "one name or address"),
+        ("a user before the host", format!("Host: evil@{}\r\n", hub.address), 400, "one name or address"),
+        ("a body in pieces", format!("{host}Transfer-Encoding: chunked\r\n"), 400, "handshake has no body"),
+        ("a body", format!("{host}Content-Length: 5\r\n"), 400, "handshake has no body"),
     ] {
         for path in ["/talk", "/echo", "/metrics", "/nothing"] {
             let answer = hub.answers(&handshake(&format!("GET {path} HTTP/1.1"), &more)).await;
@@ -224,7 +228,17 @@ async fn a_request_that_two_programs_would_read_in_two_ways_is_refused() {
             assert_eq!(answer.header("connection"), Some("close"), "{what}");
         }
     }
-    assert_eq!(hub.figure("connections_refused").await, 32);
+    let other_host = handshake("GET http://evil.example/talk HTTP/1.1", &host);
+    let answer = hub.answers(&other_host).await;
+    assert_eq!(answer.status(), 400, "{}", answer.text);
+    assert!(answer.body().contains("another host than the header Host"), "{}", answer.text);
+    assert_eq!(hub.figure("connections_refused").await, 49);
+    for good in ["Content-Length: 0\r\n", "Upgrade: websocket\r\n"] {
+        let answer = hub.knocks_with(&handshake("GET /talk HTTP/1.1", &format!("{host}{good}"))).await;
+        assert_eq!(answer.status(), 101, "{good}: {}", answer.text);
+    }
+    let same_host = format!("GET http://{}/talk HTTP/1.1", hub.address);
+    assert_eq!(hub.knocks_with(&handshake(&same_host, &host)).await.status(), 101);
 }
 
 #[tokio::test]
@@ -285,6 +299,27 @@ async fn a_cookie_of_our_name_that_a_neighbour_has_set_does_not_lock_a_page_out(
     assert_eq!(hub.request("DELETE", "/api/session", &[("Cookie", &both)], "").await.status(), 204);
     assert_eq!(socket.closed().await, (1008, "session ended".to_owned()));
     assert_eq!(hub.knocks("/talk", &[("Cookie", &both)]).await.status(), 401);
+}
+
+#[tokio::test]
+async fn a_handshake_that_is_refused_for_its_form_is_counted() {
+    let hub = Hub::demo();
+    let authorization = basic("clown", "bigclown");
+    for (path, header, value, status) in [
+        ("/talk/a%ff", "X", "1", 404),
+        ("/auth/clown-talk-server_%ff", "X", "1", 404),
+        ("/auth/clown", "X", "1", 404),
+        ("/talk/$SYS", "X", "1", 404),
+        ("/talk?side=both", "X", "1", 400),
+        ("/talk", "Sec-WebSocket-Version", "8", 426),
+        ("/talk", "Sec-WebSocket-Key", "short", 400),
+        ("/talk", "Upgrade", "h2c", 426),
+        ("/echo", "Sec-WebSocket-Key", "short", 400),
+    ] {
+        let answer = hub.knocks(path, &[("Authorization", &authorization), (header, value)]).await;
+        assert_eq!(answer.status(), status, "{path} {header}: {}", answer.text);
+    }
+    assert_eq!(hub.figure("connections_refused").await, 9);
 }
 
 #[tokio::test]

@@ -183,7 +183,7 @@ async fn a_question_that_makes_no_sense_is_answered_with_what_is_wrong() {
     }
     let hub = Hub::with(&["store.directory="]);
     let answer = asked(&mut at(&hub).await, &json!({"filters": ["#"]})).await;
-    assert_eq!(answer[1]["reason"], "history is off: the hub has no store");
+    assert_eq!(answer[1]["reason"], "history is off: the hub has no store, or history.filters is empty");
 }
 
 #[tokio::test]

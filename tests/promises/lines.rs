@@ -70,6 +70,8 @@ async fn a_first_line_that_lets_nobody_in_is_told_why_and_the_stream_ends() {
         let told = turned_away(&mut line).await;
         assert!(told.contains(reason), "{first}: {told}");
     }
+    assert_eq!(hub.figure("logins_failed").await, 2);
+    assert_eq!(hub.figure("connections_refused").await, 7, "all others");
     let log = hub.log();
     assert!(!log.contains(PASSWORD), "{log}");
 }

@@ -30,9 +30,9 @@ fn mistake_in_users(users: &str, args: &[&str]) -> String {
 fn a_port_that_is_taken_is_told_with_the_key_and_what_to_do() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    assert_snapshot!(mistake(&["--listen", &address]).replace(&address, "ADDRESS"), @"clown-hub: cannot listen on ADDRESS (server.listen): Address already in use (os error 98); something else listens there; stop it, or choose another port");
+    assert_snapshot!(mistake(&["--listen", &address]).replace(&address, "ADDRESS"), @"clown-hub: cannot listen on ADDRESS (server.listen): Address already in use (os error 98); another program listens there, perhaps a second hub; stop it, or choose another port");
     let lines = format!("server.line_listen={address}");
-    assert_snapshot!(mistake(&["--listen", "127.0.0.1:0", "--set", &lines]).replace(&address, "ADDRESS"), @"clown-hub: cannot listen on ADDRESS (server.line_listen): Address already in use (os error 98); something else listens there; stop it, or choose another port");
+    assert_snapshot!(mistake(&["--listen", "127.0.0.1:0", "--set", &lines]).replace(&address, "ADDRESS"), @"clown-hub: cannot listen on ADDRESS (server.line_listen): Address already in use (os error 98); another program listens there, perhaps a second hub; stop it, or choose another port");
 }
 
 #[test]
@@ -208,8 +208,8 @@ fn help_says_what_there_is() {
     assert_snapshot!(help(&["--help"]), @r#"
     An IoT publish/subscribe hub that speaks Clown.Talk.
 
-    Without a subcommand it serves: the page, the sockets and, where no accounts are set up, a demo user
-    and a simulated node.
+    Without a subcommand it runs the hub: the page and the sockets. A hub without accounts is a demo: it
+    has a demo user and simulated nodes.
 
     Usage: clown-hub [OPTIONS] [COMMAND]
 
@@ -220,27 +220,27 @@ fn help_says_what_there_is() {
       req          Send a command and print its answer
       nodes        List the nodes
       sim          Run simulated nodes as clients of a hub
-      bridge       Work on links to MQTT brokers
-      user         Work on accounts
-      access       Ask what an account may do
-      config       Look at the configuration
-      completions  Print the completions for a shell
+      bridge       Check the links to MQTT brokers
+      user         Manage the accounts
+      access       Explain what an account may do
+      config       Check or print the configuration
+      completions  Print the completion script of a shell
       help         Print this message or the help of the given subcommand(s)
 
     Options:
           --config <FILE>
-              The configuration; without it config/hub.toml, if there is one
+              The configuration file; without it config/hub.toml, if that exists
 
               [env: CLOWN_HUB_CONFIG=]
 
           --listen <ADDRESS:PORT>
-              Where to serve HTTP and WebSocket: server.listen
+              Where to listen for HTTP and WebSocket: the key server.listen
 
           --users <FILE>
-              The accounts: users.file
+              The file of the accounts: the key users.file
 
           --set <KEY=VALUE>
-              Sets any key, as in --set limits.filters=50
+              Set any key, as in --set limits.filters=50
 
       -h, --help
               Print help (see a summary with '-h')
@@ -252,10 +252,10 @@ fn help_says_what_there_is() {
       clown-hub                                    the demo, on http://127.0.0.1:8080/
       clown-hub --listen 0.0.0.0:80 --users /etc/clown-hub/users.toml
       clown-hub --set limits.filters=50            any key of config/hub.toml
-      clown-hub sub                                all that is said at the hub of CLOWN_HUB_URL
+      clown-hub sub                                all messages of the hub that CLOWN_HUB_URL names
       clown-hub pub relay/i2c0-3b/set '{"state": true}'
 
-    Exit codes: 0 done, 1 something broke, 2 a mistake in what was asked, 3 refused, 4 no answer in time
+    Exit codes: 0 done, 1 something broke, 2 wrong input, 3 refused, 4 no answer in time
     "#);
     assert_snapshot!(help(&["sim", "-h"]), @r#"
     Run simulated nodes as clients of a hub
@@ -263,20 +263,22 @@ fn help_says_what_there_is() {
     Usage: clown-hub sim [OPTIONS]
 
     Options:
-          --kit <KIT>       Which hardware [default: bridge] [possible values: bridge, tower]
-          --base <TOPIC>    Where the first node stands; the next ones count on from its last level
+          --kit <KIT>       Which hardware to simulate [default: bridge] [possible values: bridge,
+                            tower]
+          --base <TOPIC>    The base of the first node; the other nodes count up from its last level
                             [default: the base of the URL, else nodes/bridge/0, or node for a TOWER]
           --nodes <N>       How many nodes [default: 1]
-          --seed <N>        The same seed gives the same readings [default: 1]
-          --speed <FACTOR>  How fast time runs: 60 makes an hour of a minute [default: 1]
-          --url <URL>       ws://USER:PASSWORD@HOST:PORT/BASE; else CLOWN_HUB_URL, else url in
-                            ~/.config/clown-hub/client.toml
+          --seed <N>        Where the random readings begin; the same seed gives the same readings
+                            [default: 1]
+          --speed <FACTOR>  How fast time runs; at 60, an hour is simulated in a minute [default: 1]
+          --url <URL>       The hub: ws://USER:PASSWORD@HOST:PORT/BASE; without it CLOWN_HUB_URL, or url
+                            in ~/.config/clown-hub/client.toml
       -h, --help            Print help (see more with '--help')
 
     Example:
       clown-hub sim --url ws://clown:bigclown@127.0.0.1:8080 --base nodes/bridge/7 --nodes 3
 
-    Exit codes: 0 done, 1 something broke, 2 a mistake in what was asked, 3 refused, 4 no answer in time
+    Exit codes: 0 done, 1 something broke, 2 wrong input, 3 refused, 4 no answer in time
     "#);
     assert_eq!(help(&["--version"]), concat!("clown-hub ", env!("CARGO_PKG_VERSION")));
 }

@@ -54,7 +54,7 @@ async fn while_it_drains_nobody_comes_in_and_a_second_signal_ends_it_at_once() {
     assert!(hub.is_running());
     hub.signal("TERM");
     assert_eq!(hub.ended().await.code(), Some(0));
-    hub.logs("stopped before everybody had been served left=").await;
+    hub.logs("stopped before everything was sent left=").await;
 }
 
 #[tokio::test]

@@ -229,7 +229,8 @@ impl Speaker {
                 self.safe_to
             );
         }
-        assert_eq!(found.len() as u64, self.safe_to.min(Self::TOPICS));
+        // What was said later may be there as well.
+        assert!(found.len() as u64 >= self.safe_to.min(Self::TOPICS), "{} of {}", found.len(), self.safe_to);
     }
 }
 

@@ -126,7 +126,7 @@ pub(in crate::cli) fn check_topic(topic: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// The longest payload that is told back corrected.
+/// The longest payload that a message repeats in its corrected form, in characters.
 const ADVISED_CHARS: usize = 80;
 
 /// Whether a line is one JSON value.
@@ -144,10 +144,14 @@ pub(in crate::cli) fn check_typed(command: &str, text: &str) -> Result<(), Strin
     if text.trim().is_empty() {
         return Err(format!("the payload is empty; for nothing type: {command} null"));
     }
+    let word = text.trim();
+    if let Some(json) = other_spelling(word) {
+        return Err(format!("{word} is not JSON: write {json}; type: {command} {}", shell(&json)));
+    }
     let why = if text.trim_start().starts_with(['{', '[']) {
-        "keys and texts of JSON are in double quotes, and all of it in single ones for the shell"
+        "JSON has its keys and texts in double quotes, and the shell needs single quotes around the whole"
     } else {
-        "the payload is JSON, so a text is in double quotes, and those in single ones for the shell"
+        "the payload is JSON: a text has double quotes, and the shell needs single quotes around them"
     };
     Err(match meant(text) {
         Some(json) => format!("{why}; type: {command} {}", shell(&json)),
@@ -155,7 +159,29 @@ pub(in crate::cli) fn check_typed(command: &str, text: &str) -> Result<(), Strin
     })
 }
 
-/// The JSON that was meant, where it is short enough to be told back.
+/// The JSON for a number, a truth or nothing in the spelling of another language.
+fn other_spelling(word: &str) -> Option<String> {
+    let is_number = |text: &str| serde_json::from_str::<serde_json::Number>(text).is_ok();
+    match word {
+        "True" => Some("true".to_owned()),
+        "False" => Some("false".to_owned()),
+        "None" => Some("null".to_owned()),
+        _ if matches!(
+            word.trim_start_matches(['-', '+']).to_ascii_lowercase().as_str(),
+            "nan" | "inf" | "infinity"
+        ) =>
+        {
+            Some("null".to_owned())
+        }
+        // A decimal comma.
+        _ if word.matches(',').count() == 1 && word.len() <= ADVISED_CHARS => {
+            Some(word.replace(',', ".")).filter(|number| is_number(number))
+        }
+        _ => None,
+    }
+}
+
+/// The JSON that was meant, where it is short enough to be repeated.
 fn meant(text: &str) -> Option<String> {
     json_of(text).filter(|json| json.chars().count() <= ADVISED_CHARS && fault(json).is_none())
 }
@@ -221,7 +247,7 @@ mod tests {
         let error = check_typed("clown-hub pub a", "it's on").unwrap_err();
         assert!(error.ends_with(r#"type: clown-hub pub a '"it'\''s on"'"#), "{error}");
         let long = format!("{{'a': {}}}", "1".repeat(90));
-        assert!(!check_typed("clown-hub pub a", &long).unwrap_err().contains("11111"), "it is not told back");
+        assert!(!check_typed("clown-hub pub a", &long).unwrap_err().contains("11111"), "it is not repeated");
         for text in ["", "on", "{on: true}", "1, {\"retain\": true}", "1], [\"b\"", "1]\n[\"b\", 2", "1 2"] {
             assert!(check_typed("", text).is_err() && check_line(text).is_err(), "{text}");
         }

@@ -28,7 +28,7 @@ const CONFIRMED_WINDOW: u32 = 4_000;
 const SHARE: f64 = 0.99;
 /// How long the hub may take nothing.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Refusals that are told one by one.
+/// Refusals that are printed one by one.
 const COMPLAINTS: u64 = 10;
 
 /// What came of it so far.
@@ -190,7 +190,7 @@ impl Flow {
                     if tally.refused <= COMPLAINTS {
                         let topic = refused.topic.unwrap_or_else(|| "a message".to_owned());
                         output::notice(&format!("{topic}: {}", refused.reason));
-                        self.advise(&refused.reason);
+                        self.advise(&topic, &refused.reason);
                     }
                 }
                 Reply::ConfigOk(_)
@@ -206,11 +206,13 @@ impl Flow {
     }
 
     /// What to do about a refusal, once.
-    fn advise(&self, reason: &str) {
+    fn advise(&self, topic: &str, reason: &str) {
         if !reason.starts_with("forbidden") || self.advised.replace(true) {
             return;
         }
-        let advice = if reason.contains("retain") {
+        let advice = if topic.starts_with("$SYS/") {
+            "topics under $SYS belong to the hub: no account may publish there; choose another topic"
+        } else if reason.contains("retain") {
             "the right `retain` is missing: set retain = true for this account in users.toml and start the hub again, \
              or leave --retain out"
         } else if self.retain {

@@ -19,7 +19,7 @@ pub(in crate::cli) fn accounts(file: &Path) -> Result<Accounts, OperatorError> {
         Err(Unreadable::Missing) if file == Path::new(DEMO_WITHOUT) => Ok(Accounts::demo()),
         Err(Unreadable::Missing) => Err(OperatorError::new(format!(
             "{shown}: there is no such file; `clown-hub user add NAME --subscribe '#' --publish '#' --users {shown}` \
-             begins it, or leave users.file out to try the hub with the demo user"
+             creates it, or leave users.file out to try the hub with the demo user"
         ))),
         Err(why) => Err(OperatorError::new(format!("{shown}: the file of the accounts {why}"))),
     }

@@ -10,16 +10,16 @@ use crate::config::{self, Settings};
 /// What `serve` takes; everything else is a key of the configuration.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ServeArgs {
-    /// The configuration; without it config/hub.toml, if there is one
+    /// The configuration file; without it config/hub.toml, if that exists
     #[arg(long, value_name = "FILE", env = "CLOWN_HUB_CONFIG")]
     config: Option<PathBuf>,
-    /// Where to serve HTTP and WebSocket: server.listen
+    /// Where to listen for HTTP and WebSocket: the key server.listen
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<String>,
-    /// The accounts: users.file
+    /// The file of the accounts: the key users.file
     #[arg(long, value_name = "FILE")]
     users: Option<String>,
-    /// Sets any key, as in --set limits.filters=50
+    /// Set any key, as in --set limits.filters=50
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_and_value)]
     sets: Vec<(String, String)>,
 }
@@ -27,13 +27,13 @@ pub(in crate::cli) struct ServeArgs {
 /// Where the configuration is found; the same flags for everything that reads it.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ConfigArgs {
-    /// The configuration; without it config/hub.toml, if there is one
+    /// The configuration file; without it config/hub.toml, if that exists
     #[arg(long, value_name = "FILE", env = "CLOWN_HUB_CONFIG", hide_env = true)]
     config: Option<PathBuf>,
-    /// The accounts: users.file
+    /// The file of the accounts: the key users.file
     #[arg(long, value_name = "FILE")]
     users: Option<String>,
-    /// Sets any key, as in --set limits.filters=50
+    /// Set any key, as in --set limits.filters=50
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_and_value)]
     sets: Vec<(String, String)>,
 }

@@ -1,4 +1,4 @@
-//! What the demo's password, and those of the example, may open.
+//! Where the passwords of the demo and of the example are accepted.
 
 use std::path::Path;
 

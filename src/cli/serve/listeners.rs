@@ -13,7 +13,9 @@ use super::super::exit::OperatorError;
 pub(super) fn bind(address: SocketAddr, key: &str) -> Result<TcpListener, OperatorError> {
     listen(address).map_err(|error| {
         let advice = match error.kind() {
-            std::io::ErrorKind::AddrInUse => "something else listens there; stop it, or choose another port",
+            std::io::ErrorKind::AddrInUse => {
+                "another program listens there, perhaps a second hub; stop it, or choose another port"
+            }
             std::io::ErrorKind::PermissionDenied => "ports below 1024 need a privilege; choose one above",
             std::io::ErrorKind::AddrNotAvailable => "this machine does not have that address",
             _ => "choose another address",

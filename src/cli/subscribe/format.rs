@@ -80,7 +80,7 @@ impl Formatter {
         }
         self.painted("36", &self.text(&frame.topic), out);
         out.push(b' ');
-        out.extend_from_slice(self.json_text(frame.payload).as_bytes());
+        out.extend_from_slice(self.readable(frame.payload).as_bytes());
         out.push(b'\n');
     }
 
@@ -104,9 +104,7 @@ impl Formatter {
             self.painted("2", time, out);
         }
         out.extend_from_slice(b"\n  ");
-        let payload =
-            if self.look == Look::Raw { frame.payload.into() } else { escape::readable_json(frame.payload) };
-        pretty::indent(&payload, 1, out);
+        pretty::indent(&self.readable(frame.payload), 1, out);
         out.push(b'\n');
     }
 
@@ -126,6 +124,11 @@ impl Formatter {
 
     fn json_text<'t>(&self, json: &'t str) -> Cow<'t, str> {
         if self.look == Look::Raw { json.into() } else { escape::json(json) }
+    }
+
+    /// As [`Formatter::json_text`], with the characters themselves in place of `\u2103`.
+    fn readable<'t>(&self, json: &'t str) -> Cow<'t, str> {
+        if self.look == Look::Raw { json.into() } else { escape::readable_json(json) }
     }
 
     fn painted(&self, colour: &str, text: &str, out: &mut Vec<u8>) {
@@ -194,7 +197,7 @@ mod tests {
             formatter.write(&Frames::of(frame).next().unwrap().unwrap(), &mut out);
             String::from_utf8(out).unwrap()
         };
-        assert_eq!(written(Format::Plain, false), "a/\\u202e {\"t\": \"\\u009b\\u2103\"}\n");
+        assert_eq!(written(Format::Plain, false), "a/\\u202e {\"t\": \"\\u009b℃\"}\n");
         assert_eq!(written(Format::Json, false), "[\"a/\\u202e\", {\"t\": \"\\u009b\\u2103\"}]\n");
         assert_eq!(
             written(Format::Csv, false),

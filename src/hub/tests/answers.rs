@@ -153,3 +153,29 @@ fn a_name_that_stays_is_no_line_of_the_log() {
     assert_eq!(lines.iter().filter(|line| line.contains("has named itself")).count(), 1, "{lines:?}");
     assert_eq!(&*reader.name(), "kitchen");
 }
+
+#[test]
+fn the_wills_of_dashboards_that_stand_at_a_lamp_are_commands_and_none_gives_way() {
+    let hub = hub();
+    let mut reader = dashboard(&hub);
+    say(&mut reader, "[\"clown.talk/-/config/set\", {\"conflate\": true, \"retained\": false}]");
+    heard(&mut reader);
+    for payload in ["false", "true"] {
+        let mut at_the_lamp = client(&hub, "n/relay/0", Side::Dashboard);
+        say(&mut at_the_lamp, &format!("[\"clown.talk/-/config/set\", {{\"will\": [\"set\", {payload}]}}]"));
+    }
+    assert_eq!(heard(&mut reader), ["[\"n/relay/0/set\", false]", "[\"n/relay/0/set\", true]"]);
+}
+
+#[test]
+fn the_will_of_a_node_has_the_shape_of_what_the_node_would_say() {
+    let hub = hub();
+    let mut reader = dashboard(&hub);
+    say(&mut reader, "[\"clown.talk/-/config/set\", {\"conflate\": true, \"retained\": false}]");
+    heard(&mut reader);
+    for payload in ["1", "2"] {
+        let mut node = client(&hub, "n/gone", Side::Node);
+        say(&mut node, &format!("[\"clown.talk/-/config/set\", {{\"will\": [\"boot\", {payload}]}}]"));
+    }
+    assert_eq!(values(&mut reader), ["[\"n/gone/boot\", 1]", "[\"n/gone/boot\", 2]"]);
+}

@@ -180,10 +180,14 @@ fn requests_that_are_much_work_end_a_turn_and_messages_do_not() {
     let requests = vec![request("subscription/add", &filters); 3].join("\n");
     let mut frames = crate::talk::Frames::of(&requests);
     assert!(!reader.end_turn());
-    assert_eq!(reader.receive_some(&mut frames, 32, NOW), Ok(true), "the first is a turn");
-    assert!(reader.end_turn() && !reader.end_turn());
-    assert_eq!(reader.receive_some(&mut frames, 32, NOW), Ok(true));
-    assert!(reader.end_turn());
+    for request in 0..3 {
+        for step in ["frame", "read", "edit", "plan", "answer"] {
+            assert_eq!(reader.receive_some(&mut frames, 32, NOW), Ok(true), "{step} of {request}");
+            assert!(reader.end_turn() && !reader.end_turn(), "{step} of {request} is a turn");
+        }
+        assert_eq!(reader.receive_some(&mut frames, 32, NOW), Ok(request < 2));
+        assert!(reader.end_turn());
+    }
     let messages = "[\"a/b\", 1]\n".repeat(32);
     assert_eq!(reader.receive_some(&mut crate::talk::Frames::of(&messages), 32, NOW), Ok(false));
     assert!(!reader.end_turn());
@@ -222,6 +226,48 @@ fn last_values_that_have_expired_are_work_though_nothing_is_written() {
     // Each is 6,250 steps, and a turn 8,192.
     assert!((15..=40).contains(&turns), "{turns}");
     assert_eq!(hub.figures().expired.value(), 40);
+}
+
+#[test]
+fn others_are_served_between_the_steps_of_a_request_and_its_frames_keep_their_order() {
+    let settings = Settings { filters: 20_000, ..Settings::default() };
+    let hub = Hub::new(settings, NOW);
+    let (mut asks, mut other) = (payer(&hub), payer(&hub));
+    say(&mut other, &request("subscription/set", &["done".to_owned(), "others".to_owned()]));
+    heard(&mut other);
+    let filters: Vec<_> = (0..10_000).map(|n| format!("f/{n}")).collect();
+    let text = format!("{}\n[\"done\", 1]", request("subscription/add", &filters));
+    let (mut frames, mut turns, mut between) = (crate::talk::Frames::of(&text), 0, 0);
+    while asks.receive_some(&mut frames, 32, NOW).unwrap() {
+        turns += usize::from(asks.end_turn());
+        say(&mut payer(&hub), "[\"others\", 1]");
+        let heard = heard(&mut other);
+        between += usize::from(heard.len() == 1 && heard[0].contains("others"));
+    }
+    assert_eq!((turns, between), (6, 6), "the frame, and five steps");
+    assert!(heard(&mut other).concat().contains("done"), "what was said after the request is done after it");
+    let answers = heard(&mut asks);
+    assert_eq!(answers.len(), 1, "one answer");
+    assert_eq!(hub.figures().filters.value(), 10_002);
+}
+
+#[test]
+fn who_leaves_between_two_steps_gives_back_the_room_for_its_filters() {
+    let hub = hub();
+    let filters: Vec<_> = (0..500).map(|n| format!("house/{n}/+/x")).collect();
+    for (what, most) in [("subscription/set", 6), ("config/set", 3)] {
+        for steps in 1..=most {
+            let mut leaves = payer(&hub);
+            let text = request(what, &filters);
+            let mut frames = crate::talk::Frames::of(&text);
+            for step in 1..=steps {
+                assert_eq!(leaves.receive_some(&mut frames, 32, NOW), Ok(step < most), "{what} {step}");
+                leaves.end_turn();
+            }
+            drop(leaves);
+            assert!(hub.subscriptions.is_empty(), "after {steps} steps of {what}");
+        }
+    }
 }
 
 /// The table of `docs/performance.md`: the dearest frame of each kind that the defaults allow, in steps.

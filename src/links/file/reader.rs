@@ -122,11 +122,15 @@ impl Reader<'_> {
         let variable = self.text(table, "password_env");
         let file = self.text(table, "password_file");
         if variable.is_some() && file.is_some() {
-            self.form.refuse(table, "password_env", "and password_file are both there; give one");
+            self.form.refuse(
+                table,
+                "password_env",
+                "is there together with password_file; give only one of them",
+            );
         }
         if (variable.is_some() || file.is_some()) && !has_user {
             let key = if variable.is_some() { "password_env" } else { "password_file" };
-            self.form.refuse(table, key, "is there, and no user; give user, too");
+            self.form.refuse(table, key, "needs the key user, too");
         }
         if let Some(name) = &variable
             && (name.is_empty() || name.starts_with("CLOWN_HUB_"))
@@ -149,7 +153,7 @@ impl Reader<'_> {
             for name in
                 ["ca_file", "cert_file", "key_file"].into_iter().filter(|key| table.get(key).is_some())
             {
-                self.form.refuse(table, name, "is for mqtts:// and wss://, and url is neither");
+                self.form.refuse(table, name, "is only for mqtts:// and wss://, but url is neither");
             }
         }
         match (cert, key) {

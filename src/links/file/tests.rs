@@ -64,8 +64,8 @@ fn every_mistake_is_told_with_its_line_and_its_key() {
     let expected = [
         r#"bridges/house.toml:2:11: version: expected one of "5", "3.1.1", found "4""#,
         "bridges/house.toml:3:12: inflight: expected a whole number from 1 to 10000 (messages)",
-        "bridges/house.toml:4:11: ca_file: is for mqtts:// and wss://, and url is neither",
-        "bridges/house.toml:5:16: password_env: is there, and no user; give user, too",
+        "bridges/house.toml:4:11: ca_file: is only for mqtts:// and wss://, but url is neither",
+        "bridges/house.toml:5:16: password_env: needs the key user, too",
         r#"bridges/house.toml:8:13: rule.direction: expected one of "in", "out", "both", found "inwards""#,
         "bridges/house.toml:10:7: rule.qos: expected a whole number from 0 to 2",
         "bridges/house.toml:12:1: rule.direction: is missing: in, out or both, seen from the hub",
@@ -124,5 +124,17 @@ fn what_mqtt_has_no_room_for_is_refused() {
                 .replace("NUL", "\\u0000");
             assert!(told(&file).contains(&format!(": {key}: takes")), "{key}");
         }
+    }
+}
+
+#[test]
+fn the_name_of_a_file_cannot_change_how_the_line_of_the_log_around_it_is_shown() {
+    for (name, shown_as) in [
+        ("a\u{202e}x.toml", "a\\u{202e}x.toml"),
+        ("a\nb.toml", "a\\nb.toml"),
+        ("\u{1b}[31m.toml", "\\u{1b}[31m.toml"),
+        ("ž 'x'.toml", "ž 'x'.toml"),
+    ] {
+        assert_eq!(super::shown(std::path::Path::new(name)), shown_as);
     }
 }

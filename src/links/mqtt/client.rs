@@ -311,14 +311,17 @@ impl Far for Client {
         connection.next(outbox).await
     }
 
-    fn read(&mut self, connection: &mut Connection, near: &mut Near) -> Result<(), Broken> {
-        loop {
+    fn read(&mut self, connection: &mut Connection, near: &mut Near) -> Result<bool, Broken> {
+        while !near.is_turn_over() {
             match connection.reader.packet() {
                 Ok(Some(packet)) => self.hear(connection, near, &packet)?,
-                Ok(None) => return Ok(()),
+                Ok(None) => return Ok(false),
                 Err(fault) => return Err(Broken::Lost(fault.to_string())),
             }
+            // Acknowledgements and the like are some work, too.
+            near.took(0);
         }
+        Ok(true)
     }
 
     fn look(connection: &mut Connection, now: Instant) -> Result<Instant, Broken> {

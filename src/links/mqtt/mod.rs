@@ -8,3 +8,6 @@ pub mod settings;
 mod socket;
 
 pub use self::socket::MOST_MESSAGE;
+
+#[cfg(test)]
+mod tests;

@@ -107,7 +107,7 @@ fn tls(ca_file: Option<&Path>, identity: Option<&Identity>) -> Result<ClientConf
     if let Some(path) = ca_file {
         for certificate in certificates("ca_file", path)? {
             let refused =
-                |error| format!("ca_file: {} holds a certificate that is not sound: {error}", path.display());
+                |error| format!("ca_file: {} contains an invalid certificate: {error}", path.display());
             roots.add(certificate).map_err(refused)?;
         }
     }
@@ -122,7 +122,7 @@ fn tls(ca_file: Option<&Path>, identity: Option<&Identity>) -> Result<ClientConf
     let bytes =
         small_file::read(key, small_file::MOST_BYTES).map_err(|why| format!("key_file: {shown} {why}"))?;
     let private = PrivateKeyDer::from_pem_slice(&bytes)
-        .map_err(|error| format!("key_file: {shown} holds no private key in PEM: {error}"))?;
+        .map_err(|error| format!("key_file: {shown} contains no private key in PEM: {error}"))?;
     config
         .with_client_auth_cert(certificates("cert_file", cert)?, private)
         .map_err(|error| format!("cert_file and key_file do not belong together: {error}"))

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::endpoint::{Answer, Endpoint};
+use super::memory::Held;
 use crate::connection::{Beat, Ending, Heartbeat, Incoming, Patience, Signs, Turn, WebSocket, Wire};
 use crate::hub::{Allowance, Rates};
 use crate::moment::Moment;
@@ -33,6 +34,7 @@ pub(super) struct Caller {
 pub(super) struct Limits {
     pub(super) rates: Rates,
     pub(super) patience: Patience,
+    pub(super) held: Held,
 }
 
 struct Conversation<S> {
@@ -45,6 +47,8 @@ struct Conversation<S> {
     heartbeat: Heartbeat,
     messages: u64,
     bytes: u64,
+    /// What it takes of the memory for all of them.
+    held: Held,
 }
 
 /// Holds a conversation to its end, and says good-bye.
@@ -55,12 +59,13 @@ pub(super) async fn hold<S: AsyncRead + AsyncWrite + Unpin + Send>(
     ticks: Option<watch::Receiver<u64>>,
     signs: Signs,
 ) {
-    let Limits { rates, patience } = limits;
+    let Limits { rates, patience, held } = limits;
     let allowance = Allowance::new(rates, Moment::now().steady());
     let heartbeat = Heartbeat::new(patience.ping, patience.pong, Instant::now());
     let mut conversation =
-        Conversation { socket, caller, patience, allowance, ticks, heartbeat, messages: 0, bytes: 0 };
+        Conversation { socket, caller, patience, allowance, ticks, heartbeat, messages: 0, bytes: 0, held };
     let ending = conversation.run(signs).await;
+    conversation.socket.forget();
     // In a box, so that no living connection holds room for its end.
     Box::pin(conversation.socket.close(&ending)).await;
 }
@@ -102,6 +107,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Conversation<S> {
                 }
                 () = sleep_until(self.heartbeat.due()) => self.look_at_the_clock()?,
             }
+            self.held.holds(self.socket.held())?;
             self.flush().await?;
             if turn.is_over() {
                 turn = Turn::default();
@@ -210,7 +216,7 @@ async fn read<S: AsyncRead + AsyncWrite + Unpin + Send>(socket: &mut WebSocket<S
     .await
 }
 
-/// The next number, for whoever listens to them.
+/// The next number, for endpoints that send numbers.
 async fn next(ticks: Option<&mut watch::Receiver<u64>>) -> u64 {
     if let Some(ticks) = ticks
         && ticks.changed().await.is_ok()

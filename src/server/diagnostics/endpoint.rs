@@ -9,7 +9,7 @@ pub(crate) enum Endpoint {
     Echo,
     /// A text comes back reversed, as the servers of the mbed and Tornado tutorials do it.
     Reversed {
-        /// Whether it greets whoever comes.
+        /// Whether it greets each client.
         greets: bool,
     },
     /// A text comes back with a word in front.
@@ -30,7 +30,7 @@ pub(super) enum Answer {
 }
 
 impl Endpoint {
-    /// The paths, in the order in which people are told them.
+    /// The paths, in the order in which messages list them.
     pub(crate) const PATHS: [&'static str; 5] = ["/echo", "/ws", "/socket", "/streaming", "/poke"];
 
     /// The endpoint that a path names.
@@ -58,7 +58,7 @@ impl Endpoint {
         }
     }
 
-    /// What is said before anything was heard.
+    /// What it sends before it has received anything.
     pub(super) fn greeting(self) -> Option<&'static str> {
         (self == Self::Reversed { greets: true }).then_some("Hello World")
     }

@@ -3,6 +3,7 @@
 
 mod conversation;
 mod endpoint;
+mod memory;
 mod streaming;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::conversation::{Caller, Limits};
 pub(crate) use self::endpoint::Endpoint;
+use self::memory::Memory;
 use self::streaming::Streaming;
 use super::place::Place;
 use super::{App, answer, door as doors};
@@ -31,11 +33,16 @@ pub(crate) struct Diagnostics {
     /// Of the places for all connections, as many may be these.
     places: Arc<Semaphore>,
     streaming: Streaming,
+    memory: Memory,
 }
 
 impl Diagnostics {
     pub(crate) fn new(connections: usize) -> Self {
-        Self { places: Arc::new(Semaphore::new(connections)), streaming: Streaming::default() }
+        Self {
+            places: Arc::new(Semaphore::new(connections)),
+            streaming: Streaming::default(),
+            memory: Memory::default(),
+        }
     }
 }
 
@@ -50,7 +57,7 @@ pub(crate) async fn door(
         return answer::unsupported(&app, request.uri().path());
     };
     if request.method() != Method::GET {
-        return answer::refusal(StatusCode::METHOD_NOT_ALLOWED, "a WebSocket is opened with GET");
+        return answer::turned_down(&app, StatusCode::METHOD_NOT_ALLOWED, "a WebSocket is opened with GET");
     }
     if let Err(refused) = app.welcomes(request.headers(), &place) {
         return answer::refusal(StatusCode::FORBIDDEN, &refused);
@@ -59,7 +66,7 @@ pub(crate) async fn door(
         Ok(known) => known,
         Err(refused) => return *refused,
     };
-    let accept = match doors::accept_key(request.headers()) {
+    let accept = match doors::accept_key(&app, request.headers()) {
         Ok(accept) => accept,
         Err(refused) => return refused,
     };
@@ -84,7 +91,7 @@ pub(crate) async fn door(
     doors::switching(&accept, false)
 }
 
-/// Whoever the accounts know; in the demo, which is on loopback, anybody: the boards and samples that these endpoints
+/// Every user with an account; in the demo, which is on loopback, everybody: the boards and samples that these endpoints
 /// are for mostly cannot sign in.
 async fn who(
     app: &App,
@@ -119,6 +126,7 @@ async fn converse(
         }
     };
     let socket = WebSocket::new(stream, already_read, message_bytes);
-    let limits = Limits { rates: app.settings.rates, patience: app.settings.patience };
+    let (rates, patience, held) = (app.settings.rates, app.settings.patience, diagnostics.memory.held());
+    let limits = Limits { rates, patience, held };
     conversation::hold(socket, caller, limits, ticks, app.signs(ended)).await;
 }

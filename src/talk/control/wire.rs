@@ -148,7 +148,7 @@ pub(super) mod json_text_if_any {
     }
 }
 
-/// What a stranger wrote, as far as an answer repeats it.
+/// The part of a client's text that an answer repeats.
 pub(super) fn each_shown<S: Serializer>(texts: &[String], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(texts.iter().map(|text| shown(text)))
 }
@@ -158,7 +158,7 @@ pub(super) fn shown_if_any<S: Serializer>(text: &Option<String>, serializer: S) 
     text.as_deref().map(shown).serialize(serializer)
 }
 
-/// What a flag is that is only said where it is `false`.
+/// The value of a flag that is only written if it is `false`.
 pub(super) fn yes() -> bool {
     true
 }

@@ -84,7 +84,7 @@ impl Attack {
         };
         let texts = match &plan.says {
             Says::These(texts) => texts.iter().map(|text| framed(text, plan.cost)).collect(),
-            Says::Largest(texts) => texts.iter().map(|(text, cost)| framed(text, *cost)).collect(),
+            Says::Largest(texts) => texts.iter().map(|set| framed(&set.text, set.cost)).collect(),
             Says::Numbered(..) | Says::Nothing => Vec::new(),
         };
         let got = Got { filters, ..Got::default() };
@@ -182,7 +182,7 @@ impl Attack {
     }
 
     fn listen(&mut self) -> anyhow::Result<()> {
-        let (speaker, mut answers) = (self.speaker, 0);
+        let (speaker, before, mut answers) = (self.speaker, self.refusals, 0);
         let refusals = &mut self.refusals;
         self.fleet.turn_within(Duration::from_millis(1), &mut |client, text, _| {
             if client == speaker && is_answer(text) {
@@ -191,6 +191,12 @@ impl Attack {
             }
         })?;
         self.unanswered = self.unanswered.saturating_sub(answers);
+        if let Says::Largest(sets) = &self.plan.says
+            && let Some(taken) = sets.get(before).or(sets.last())
+            && answers > self.refusals - before
+        {
+            self.pace.spend(taken.look_up);
+        }
         Ok(())
     }
 

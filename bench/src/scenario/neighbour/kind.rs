@@ -66,13 +66,23 @@ pub(crate) struct Plan {
     pub(crate) unanswered: Option<usize>,
 }
 
+/// A request that the hub may refuse.
+#[derive(Debug)]
+pub(crate) struct Set {
+    pub(crate) text: String,
+    /// The frames that it counts as.
+    pub(crate) cost: usize,
+    /// Those that it counts as besides where it is not refused.
+    pub(crate) look_up: usize,
+}
+
 /// What is said again and again.
 #[derive(Debug)]
 pub(crate) enum Says {
     /// These, in turn.
     These(Vec<String>),
-    /// The first of these that the hub does not refuse, each with the frames that it counts as.
-    Largest(Vec<(String, usize)>),
+    /// The first of these that the hub does not refuse.
+    Largest(Vec<Set>),
     /// A number between these two, another one each time.
     Numbered(String, String),
     /// Nothing: it comes, opens, and vanishes.
@@ -109,7 +119,8 @@ impl Kind {
                     std::iter::successors(Some(filters), |size| Some(size / 2).filter(|half| *half > 0));
                 let set = |size| {
                     let all = deep(10, 18, "+", size);
-                    (list("config/set", &all), request(&all, &all) + look_up(values, size))
+                    let text = list("config/set", &all);
+                    Set { text, cost: request(&all, &all), look_up: look_up(values, size) }
                 };
                 Plan { values, says: Says::Largest(sizes.map(set).collect()), unanswered: Some(1), ..plan }
             }
@@ -211,7 +222,7 @@ mod tests {
         for kind in Kind::value_variants() {
             let texts = match plan(*kind).says {
                 Says::These(texts) => texts,
-                Says::Largest(texts) => texts.into_iter().map(|(text, _)| text).collect(),
+                Says::Largest(texts) => texts.into_iter().map(|set| set.text).collect(),
                 Says::Numbered(..) | Says::Nothing => continue,
             };
             assert!(texts.iter().all(|text| text.len() <= 1_048_576), "{}", kind.name());
@@ -226,6 +237,9 @@ mod tests {
         assert_eq!(plan(Kind::Remove).cost, 1 + (64_usize + 121 / 16).div_ceil(64));
         assert_eq!(plan(Kind::Get).cost, 1 + (32_000_usize + 998_100 / 16).div_ceil(64));
         assert_eq!(plan(Kind::RemoveMany).cost, 1 + (960_000_usize + 480_100 / 16).div_ceil(64));
+        let Says::Largest(sets) = plan(Kind::Set).says else { panic!("no sets") };
+        assert_eq!(sets[0].look_up, (99_000_usize * 2_009).div_ceil(64));
+        assert!(sets[0].cost > 1_000 && sets.last().unwrap().cost == 3, "{:?}", sets.last());
     }
 
     #[test]
