@@ -224,22 +224,14 @@ impl Writer {
         let (began, history) = (Instant::now(), &self.history);
         let written = tables.write(sync, |writing| {
             if let Some(plan) = &plan {
-                for (id, topic) in &plan.new_topics {
-                    writing.add_topic(*id, topic.as_str())?;
-                }
-                for (id, user) in &plan.new_users {
-                    writing.add_user(*id, user)?;
-                }
-                if let Some(row) = &plan.row {
-                    writing.add_row(plan.seq, row)?;
-                }
+                plan.write(writing)?;
             }
             let mut settled = 0;
             for (topic, unsettled) in head.slice(SLICE) {
                 writing.settle(topic, unsettled)?;
                 settled += 1;
             }
-            let buried = step.as_ref().map_or(Ok(0), |step| step.write(history, writing))?;
+            let buried = step.as_ref().map_or(Ok(0), |step| step.write(writing))?;
             let shortened = match head.may_go().filter(|_| !history.is_sealing()) {
                 Some(until) => Some(writing.shorten_log(until, SLICE_OF_LOG)?),
                 None => None,
@@ -285,12 +277,7 @@ impl Writer {
 
     fn has_written(&mut self, plan: Plan) {
         let Plan { seq, row, said, new_topics, new_users, cleared } = plan;
-        for (id, topic) in new_topics {
-            self.names.put_topic(topic, id);
-        }
-        for (id, user) in new_users {
-            self.names.put_user(user, id);
-        }
+        self.names.put_all(new_topics, new_users);
         if let Some(bytes) = row {
             self.head.apply(seq, bytes.len(), said);
             self.seq = seq;

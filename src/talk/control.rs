@@ -3,7 +3,6 @@
 //!
 //! The hub writes a [`Reply`], and a client reads it by the same type, so that a word cannot have two spellings.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
@@ -13,10 +12,12 @@ use super::{Frame, timestamp};
 
 mod excerpt;
 mod history;
+mod keys;
 mod wire;
 
 pub use excerpt::shown;
 pub use history::{HistoryAnswer, HistoryGet, MOST_POINTS, NoQuestion, PastSeries, PastValue, read_moment};
+use keys::Keys;
 
 /// The most characters that a client's name may have.
 pub const MAX_NAME: usize = 64;
@@ -147,22 +148,6 @@ pub fn is_unseen(c: char) -> bool {
         | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0e}'
         | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1343f}'
         | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
-}
-
-/// The keys of a request's payload. Unknown ones are left alone, `null` is the same as absent.
-struct Keys<'t>(BTreeMap<String, &'t RawValue>);
-
-impl<'t> Keys<'t> {
-    fn parse(payload: &'t str) -> Result<Self, String> {
-        serde_json::from_str(payload).map(Self).map_err(|_| "the payload must be an object".to_owned())
-    }
-
-    fn typed<T: serde::Deserialize<'t>>(&self, key: &str, expected: &str) -> Result<Option<T>, String> {
-        match self.0.get(key) {
-            None => Ok(None),
-            Some(raw) => serde_json::from_str(raw.get()).map_err(|_| format!("key {key} must be {expected}")),
-        }
-    }
 }
 
 /// What the hub says to a client about its connection. Each variant is named by its topic.

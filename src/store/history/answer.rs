@@ -7,7 +7,7 @@ use super::super::shape::Number;
 use super::super::tables::Fault;
 use super::buckets::{Bucket, Buckets};
 use super::chunk::{self, Chunk};
-use super::keeper::{MINUTE, MINUTES, QUARTER, QUARTERS, RAW};
+use super::grain::{MINUTE, MINUTES, QUARTER, QUARTERS, RAW};
 use super::live::{Kind, Series};
 use super::readings::{Place, Readings, Values, float};
 use super::run::Run;

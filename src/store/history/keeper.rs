@@ -2,42 +2,34 @@
 //!
 //! Memory follows the disk here as well: a step is made, written in the writer's transaction, and counts when that is through.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::super::log::{self, Bases};
-use super::super::tables::{Checked, Fault, Order, Tables, Writing};
+use super::super::tables::{Fault, Tables};
 use super::buckets::Buckets;
 use super::chunk::{self, Chunk};
+use super::grain::{MINUTES, QUARTER, QUARTERS, RAW};
 use super::library::Library;
 use super::live::Live;
-use super::payload::Found;
-use super::readings::{Readings, Values};
+use super::load::{Loaded, load};
 use super::run::Run;
 use super::settings::Settings;
-use super::tables::{SeriesRow, SpanRow};
+use super::steps::{BURIED, Step, by_minutes, pair, thin_states};
+use super::tables::SpanRow;
 use crate::hub::Figures;
 use crate::seldom::Seldom;
-use crate::talk;
-use crate::topic::{Limits, Topic};
+use crate::topic::Topic;
 
-/// The grains, as the file calls them.
-pub(super) const RAW: u64 = 0;
-pub(super) const MINUTES: u64 = 1;
-pub(super) const QUARTERS: u64 = 2;
-pub(super) const MINUTE: u64 = 60_000;
-pub(super) const QUARTER: u64 = 900_000;
 const DAY: u64 = 86_400_000;
 
 /// What one step does at the most: a few milliseconds' worth.
 const READINGS: usize = 10_000;
 const SERIES: usize = 64;
 const ROLLED: usize = 8;
-const BURIED: usize = 100;
 /// So many spans of minutes become one of quarters, even if they are less than a day.
 const MOST_ROLLED: usize = 64;
 /// How often it is looked whether something has to go.
@@ -45,7 +37,7 @@ const LOOK: Duration = Duration::from_secs(5);
 
 /// History, as the writer has it.
 #[derive(Debug)]
-pub(in crate::store) struct Keeper {
+pub(crate) struct Keeper {
     settings: Arc<Settings>,
     live: Arc<Mutex<Live>>,
     figures: Arc<Figures>,
@@ -82,28 +74,8 @@ struct Clock {
     since: Instant,
 }
 
-/// One step.
-#[derive(Debug)]
-pub(in crate::store) enum Step {
-    Seal {
-        chunks: Vec<(u64, Vec<u8>)>,
-        series: Vec<(u64, SeriesRow)>,
-        row: SpanRow,
-        count: usize,
-        is_last: bool,
-    },
-    Roll {
-        chunks: Vec<(u64, Vec<u8>)>,
-        count: usize,
-        is_last: bool,
-    },
-    Doom(Vec<u64>),
-    Bury(u64),
-    Forget(Vec<u32>),
-}
-
 impl Keeper {
-    pub(in crate::store) fn new(settings: Settings, most_bytes: u64, figures: &Arc<Figures>) -> Self {
+    pub(crate) fn new(settings: Settings, most_bytes: u64, figures: &Arc<Figures>) -> Self {
         let settings = Arc::new(settings);
         let live = Arc::new(Mutex::new(Live::new(Arc::clone(&settings))));
         Self {
@@ -122,22 +94,22 @@ impl Keeper {
     }
 
     /// What is asked about it, from a thread of its own.
-    pub(in crate::store) fn library(&self, file: std::path::PathBuf) -> Library {
+    pub(crate) fn library(&self, file: std::path::PathBuf) -> Library {
         Library::new(Arc::clone(&self.live), file, Arc::clone(&self.figures))
     }
 
     /// There is no file at the moment.
-    pub(in crate::store) fn is_away(&self) {
+    pub(crate) fn is_away(&self) {
         self.live.lock().mark = None;
     }
 
     /// Whether a topic has history.
-    pub(in crate::store) fn names(&self, topic: &Topic) -> bool {
+    pub(crate) fn names(&self, topic: &Topic) -> bool {
         self.settings.names(topic)
     }
 
     /// A row of the log is written that says this.
-    pub(in crate::store) fn hear<'m>(&self, said: impl Iterator<Item = (&'m Topic, u64, &'m str)>) {
+    pub(crate) fn hear<'m>(&self, said: impl Iterator<Item = (&'m Topic, u64, &'m str)>) {
         if !self.settings.is_on() {
             return;
         }
@@ -167,81 +139,20 @@ impl Keeper {
         }
     }
 
-    /// Reads everything anew from a file: what is sealed, and from the log what is not.
-    pub(in crate::store) fn load(&mut self, tables: &Tables) -> Result<(), Fault> {
-        let mut live = Live::new(Arc::clone(&self.settings));
-        (self.sealing, self.rolling, self.until, self.next_span) = (None, None, 0, 1);
-        self.doomed.clear();
-        let (mut damaged, mut spans) = (0, BTreeMap::new());
-        tables.spans(|id, row| match row {
-            Checked::Good(row) => {
-                spans.insert(id, row);
-            }
-            Checked::Damaged => damaged += 1,
-        })?;
-        tables.series(|id, row| {
-            let id = u32::try_from(id).unwrap_or(chunk::MOST_SERIES);
-            let restored = match row {
-                Checked::Good(row) => {
-                    Topic::parse(&row.topic, &NO_LIMITS).is_ok_and(|topic| live.restore(id, topic, row))
-                }
-                Checked::Damaged => false,
-            };
-            if !restored {
-                live.is_taken(id);
-                damaged += 1;
-            }
-        })?;
-        self.until = spans.values().filter(|span| span.tier == RAW).map(|span| span.until).max().unwrap_or(0);
-        let mut from = 0;
-        while let Some(found) = tables.chunk_from(from)? {
-            let span = chunk::span_of(found);
-            if !spans.contains_key(&span) {
-                self.doomed.push_back(span);
-            }
-            from = chunk::number(span + 1, 0);
-        }
-        let doomed = self.doomed.iter().copied();
-        self.next_span = spans.keys().copied().chain(doomed).max().map_or(1, |span| span + 1);
-        let newest = spans.values().map(|span| span.last).max();
+    /// Reads everything anew from a file.
+    pub(crate) fn load(&mut self, tables: &Tables) -> Result<(), Fault> {
+        let Loaded { live, until, doomed, next_span, newest, damaged } = load(tables, &self.settings)?;
+        (self.sealing, self.rolling) = (None, None);
+        (self.until, self.doomed, self.next_span) = (until, doomed.into(), next_span);
         self.clock = self.clock.or_else(|| Some(Clock { newest: newest?, since: Instant::now() }));
-        live.sealed(spans);
-        live.mark = Some(tables.mark());
-        self.replay(tables, &mut live)?;
         self.figures.store_damaged.add(damaged);
         self.tell(&live);
         *self.live.lock() = live;
         Ok(())
     }
 
-    /// What the log says and no span has.
-    fn replay(&self, tables: &Tables, live: &mut Live) -> Result<(), Fault> {
-        let mut topics: HashMap<u64, Topic> = HashMap::new();
-        tables.topics(Order::Up, |id, name| {
-            if let Checked::Good(name) = name
-                && let Ok(topic) = Topic::parse(name, &NO_LIMITS)
-            {
-                topics.insert(id, topic);
-            }
-            true
-        })?;
-        let mut bases = Bases::starting_at(tables.mark(), 0);
-        tables.log(Order::Up, |seq, bytes| {
-            // What is wrong with a row has been told when the last values were read.
-            let Ok(row) = log::read(seq, bytes, &mut bases) else { return true };
-            for record in row.records.iter().filter(|_| seq > self.until) {
-                let (Some(value), Some(topic)) = (&record.value, topics.get(&record.topic)) else { continue };
-                let kind = value.rest.as_ref().map_or(talk::Kind::Reading, |rest| rest.kind);
-                if kind == talk::Kind::Reading && self.settings.names(topic) {
-                    live.say(topic, value.time, &value.payload);
-                }
-            }
-            true
-        })
-    }
-
     /// Whether what was said is to be sealed, although the log is not large.
-    pub(in crate::store) fn is_full(&self, now: u64) -> bool {
+    pub(crate) fn is_full(&self, now: u64) -> bool {
         let live = self.live.lock();
         let span = u64::try_from(self.settings.span.as_millis()).unwrap_or(u64::MAX);
         live.open_bytes() >= self.settings.open_bytes
@@ -249,7 +160,7 @@ impl Keeper {
     }
 
     /// Seals what was said up to this row of the log.
-    pub(in crate::store) fn begin_sealing(&mut self, until: u64) {
+    pub(crate) fn begin_sealing(&mut self, until: u64) {
         let waiting: VecDeque<_> = self.live.lock().begin_sealing().into();
         let row = SpanRow { tier: RAW, first: u64::MAX, last: 0, until, readings: 0 };
         self.sealing = Some(Joint { waiting, from: Vec::new(), id: self.next_span, row });
@@ -257,17 +168,17 @@ impl Keeper {
     }
 
     /// Whether something is being sealed. The log may not be shortened before it is.
-    pub(in crate::store) fn is_sealing(&self) -> bool {
+    pub(crate) fn is_sealing(&self) -> bool {
         self.sealing.is_some()
     }
 
     /// Whether there is something to be done soon.
-    pub(in crate::store) fn is_busy(&self) -> bool {
+    pub(crate) fn is_busy(&self) -> bool {
         self.sealing.is_some() || self.rolling.is_some() || !self.doomed.is_empty()
     }
 
     /// The next step, if there is one.
-    pub(in crate::store) fn step(&mut self, tables: &Tables, wall: u64) -> Result<Option<Step>, Fault> {
+    pub(crate) fn step(&mut self, tables: &Tables, wall: u64) -> Result<Option<Step>, Fault> {
         if let Some(sealing) = &self.sealing {
             return Ok(Some(self.seal(sealing, tables.mark())));
         }
@@ -327,7 +238,7 @@ impl Keeper {
             rows.push((u64::from(*id), series));
         }
         let is_last = count == sealing.waiting.len();
-        Step::Seal { chunks, series: rows, row, count, is_last }
+        Step::Seal { id: sealing.id, chunks, series: rows, row, count, is_last }
     }
 
     fn roll(&self, rolling: &Joint, tables: &Tables) -> Result<Step, Fault> {
@@ -357,7 +268,8 @@ impl Keeper {
                 chunks.push((number, states.readings().chunk(place)));
             }
         }
-        Ok(Step::Roll { chunks, count, is_last: count == rolling.waiting.len() })
+        let is_last = count == rolling.waiting.len();
+        Ok(Step::Roll { id: rolling.id, row: rolling.row, chunks, count, is_last })
     }
 
     /// Begins to make quarters of minutes, if there is a day of them.
@@ -423,7 +335,7 @@ impl Keeper {
     }
 
     /// A step is written.
-    pub(in crate::store) fn stepped(&mut self, step: Step, buried: usize) {
+    pub(crate) fn stepped(&mut self, step: Step, buried: usize) {
         match step {
             Step::Seal { row, count, is_last, .. } => {
                 let Some(sealing) = &mut self.sealing else { return };
@@ -466,71 +378,5 @@ impl Keeper {
         self.figures.history_series.set(live.series().len() as u64);
         self.figures.history_spans.set(live.spans().len() as u64);
         self.figures.history_open_bytes.set(live.open_bytes() as u64);
-    }
-}
-
-/// The limits of topics may be other ones now.
-const NO_LIMITS: Limits = Limits { max_bytes: usize::MAX, max_levels: usize::MAX };
-
-/// The spans of what was sealed: raw, and by minutes. None where nothing was.
-fn pair(id: u64, row: SpanRow) -> Vec<(u64, SpanRow)> {
-    if row.readings == 0 {
-        return Vec::new();
-    }
-    vec![(id, row), (id + 1, SpanRow { tier: MINUTES, ..row })]
-}
-
-/// Readings by minutes, or as they are where there are hardly more of them.
-fn by_minutes(said: &Readings, place: super::readings::Place) -> Vec<u8> {
-    if matches!(said.values, Values::States(..)) {
-        let mut states = Run::default();
-        thin_states(said, MINUTE, &mut states);
-        return states.readings().chunk(place);
-    }
-    let mut minutes = Buckets::by(MINUTE);
-    minutes.add_all(said, |_| true);
-    if minutes.all.len() * 2 > said.len() { said.chunk(place) } else { minutes.chunk(place) }
-}
-
-/// Of each step the last state.
-fn thin_states(said: &Readings, step: u64, into: &mut Run) {
-    let Values::States(states, which) = &said.values else { return };
-    let mut waiting: Option<(u64, u32)> = None;
-    let mut push = |(time, which): (u64, u32)| {
-        if let Some(state) = states.get(which as usize) {
-            into.push(time, Found::State(state));
-        }
-    };
-    for (time, which) in said.times.iter().zip(which) {
-        if let Some(before) = waiting.filter(|before| before.0 / step != time / step) {
-            push(before);
-        }
-        waiting = Some((*time, *which));
-    }
-    waiting.into_iter().for_each(push);
-}
-
-impl Step {
-    /// Writes it. Says how many chunks went.
-    pub(in crate::store) fn write(&self, keeper: &Keeper, writing: &Writing<'_>) -> Result<usize, Fault> {
-        match self {
-            Self::Seal { chunks, series, row, is_last, .. } => {
-                chunks.iter().try_for_each(|(id, data)| writing.put_chunk(*id, data))?;
-                series.iter().try_for_each(|(id, row)| writing.put_series(*id, row))?;
-                let id = keeper.sealing.as_ref().map_or(0, |sealing| sealing.id);
-                let spans = if *is_last { pair(id, *row) } else { Vec::new() };
-                spans.iter().try_for_each(|(id, span)| writing.put_span(*id, span))?;
-            }
-            Self::Roll { chunks, is_last, .. } => {
-                chunks.iter().try_for_each(|(id, data)| writing.put_chunk(*id, data))?;
-                if let Some(rolling) = keeper.rolling.as_ref().filter(|_| *is_last) {
-                    writing.put_span(rolling.id, &rolling.row)?;
-                }
-            }
-            Self::Doom(spans) => spans.iter().try_for_each(|id| writing.forget_span(*id))?,
-            Self::Bury(span) => return writing.forget_chunks(*span, BURIED),
-            Self::Forget(series) => series.iter().try_for_each(|id| writing.forget_series((*id).into()))?,
-        }
-        Ok(0)
     }
 }

@@ -26,7 +26,7 @@ const LONGEST: Duration = Duration::from_secs(2);
 
 /// The thread's own state.
 #[derive(Debug)]
-pub(in crate::store) struct Library {
+pub(crate) struct Library {
     live: Arc<Mutex<Live>>,
     file: PathBuf,
     figures: Arc<Figures>,
@@ -38,7 +38,7 @@ impl Library {
     }
 
     /// Answers until the questions are closed.
-    pub(in crate::store) fn answer(self, questions: Arc<Questions>) -> std::io::Result<()> {
+    pub(crate) fn answer(self, questions: Arc<Questions>) -> std::io::Result<()> {
         let run = move || {
             while let Some(question) = questions.next() {
                 let began = Instant::now();

@@ -18,7 +18,7 @@ const LONGEST_PATH: usize = 256;
 
 /// One thing in a payload.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(in crate::store) enum Found<'p> {
+pub(crate) enum Found<'p> {
     /// A decimal number.
     Exact(Number),
     /// A number that no decimal of 18 digits says.
@@ -28,7 +28,7 @@ pub(in crate::store) enum Found<'p> {
 }
 
 /// Hands out all readings of a payload: path, unit and value. Ends at once where the payload is no JSON, or `take` says no.
-pub(in crate::store) fn readings<'p>(
+pub(crate) fn readings<'p>(
     payload: &'p str,
     take: &mut impl FnMut(&str, Option<&'p str>, Found<'p>) -> bool,
 ) {
@@ -196,7 +196,7 @@ fn push_key(key: &str, path: &mut String) -> Option<()> {
 }
 
 /// The number that a text is, as JSON writes numbers.
-pub(in crate::store) fn number(text: &str) -> Option<Found<'static>> {
+pub(crate) fn number(text: &str) -> Option<Found<'static>> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let whole = digits.bytes().take_while(u8::is_ascii_digit).count();
     if whole == 0 || (whole > 1 && digits.starts_with('0')) {

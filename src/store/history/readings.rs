@@ -45,7 +45,7 @@ pub enum Values {
 
 /// The number that is nearest to a decimal: what `parse` makes of its text.
 #[expect(clippy::cast_precision_loss, reason = "it is not lost: both are whole and below 2^53")]
-pub(in crate::store) fn float(number: Number) -> f64 {
+pub(crate) fn float(number: Number) -> f64 {
     let Number { mantissa, decimals } = number;
     let power = 10_i64.checked_pow(decimals).filter(|power| *power < 1 << 53);
     match power {

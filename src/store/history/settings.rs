@@ -35,7 +35,7 @@ impl Settings {
     }
 
     /// Whether any topic has.
-    pub(in crate::store) fn is_on(&self) -> bool {
+    pub(crate) fn is_on(&self) -> bool {
         !self.filters.is_empty()
     }
 }
@@ -43,7 +43,7 @@ impl Settings {
 #[cfg(test)]
 impl Settings {
     /// Some, for tests.
-    pub(in crate::store) fn some() -> Self {
+    pub(crate) fn some() -> Self {
         let days = |days: u64| Duration::from_hours(24 * days);
         Self {
             filters: Filter::parse("#", &crate::topic::Limits::default()).into_iter().collect(),

@@ -9,7 +9,7 @@ use std::path::Path;
 
 /// What is told apart: the numbers or the states at one path in the payloads of one topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::store) struct SeriesRow {
+pub(crate) struct SeriesRow {
     pub(super) topic: Box<str>,
     pub(super) path: Box<str>,
     pub(super) kind: u64,
@@ -19,7 +19,7 @@ pub(in crate::store) struct SeriesRow {
 
 /// What was sealed in one piece.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::store) struct SpanRow {
+pub(crate) struct SpanRow {
     pub(super) tier: u64,
     pub(super) first: u64,
     pub(super) last: u64,

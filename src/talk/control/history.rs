@@ -5,7 +5,8 @@ use serde_json::value::RawValue;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::{Keys, wire};
+use super::keys::Keys;
+use super::wire;
 
 /// The most filters of one question.
 const MOST_FILTERS: usize = 100;
@@ -49,7 +50,7 @@ impl HistoryGet {
     /// Reads it, at this moment in milliseconds since 1970.
     pub fn parse(payload: &str, now: u64) -> Result<Self, NoQuestion> {
         let keys = Keys::parse(payload).map_err(|reason| NoQuestion { id: None, reason })?;
-        let id = keys.0.get("id").map(|id| id.get().to_owned());
+        let id = keys.raw("id").map(|id| id.get().to_owned());
         Self::of(&keys, now)
             .map(|asked| Self { id: id.clone(), ..asked })
             .map_err(|reason| NoQuestion { id, reason })
@@ -66,7 +67,7 @@ impl HistoryGet {
             ));
         }
         let moment = |key: &str, usual: u64| {
-            keys.0.get(key).filter(|raw| raw.get() != "null").map_or(Ok(usual), |raw| moment(key, raw, now))
+            keys.raw(key).filter(|raw| raw.get() != "null").map_or(Ok(usual), |raw| moment(key, raw, now))
         };
         let (since, until) = (moment("since", now.saturating_sub(DAY))?, moment("until", now)?);
         if since > now {
