@@ -7,6 +7,7 @@ Topic and payload have 68 bytes together. The last start is one after kill -9, w
 
 import argparse
 import json
+import os
 import pathlib
 import signal
 import socket
@@ -39,8 +40,16 @@ def start(args, store):
             if line.strip().startswith(word):
                 where[word] = line.strip().removeprefix(word).strip()
     took = time.monotonic() - began
+    processor = [ticks(f"/proc/{hub.pid}/stat"), ticks(f"/proc/{hub.pid}/task/{hub.pid}/stat")]
+    print(f"  {took:.2f} s, processor {processor[0]:.2f} s, of which reading {processor[1]:.2f} s")
     split = lambda text: (text.rsplit(":", 1)[0], int(text.rsplit(":", 1)[1]))
     return hub, took, split(where["WebSocket"].split("@")[1].split("/")[0]), split(where["TCP lines"])
+
+
+def ticks(stat):
+    """Processor time, in seconds."""
+    fields = pathlib.Path(stat).read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def values(http):

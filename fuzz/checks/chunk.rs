@@ -10,7 +10,7 @@ pub(crate) fn check(bytes: &[u8]) {
     // As they are, too: that must not panic.
     let _ = Chunk::read(PLACE, bytes);
     let mut chunk = bytes.to_vec();
-    chunk.extend(sum(&[PLACE.map(u64::to_le_bytes).as_flattened(), bytes]).to_le_bytes());
+    chunk.extend(sum(&[b"chunk", PLACE.map(u64::to_le_bytes).as_flattened(), bytes]).to_le_bytes());
     match Chunk::read(PLACE, &chunk) {
         Ok(Chunk::Readings(readings)) => {
             let again = Chunk::read(PLACE, &readings.chunk(PLACE)).unwrap();

@@ -66,6 +66,14 @@ impl Channel {
         last.map(|last| last.message(&self.topic))
     }
 
+    /// The last value, if there is one; how many bytes it has, if these are more than so many.
+    pub(super) fn last_value_within(&self, bytes: usize) -> Result<Option<Publication>, usize> {
+        let state = self.state.lock();
+        let Some(last) = &state.last else { return Ok(None) };
+        let len = last.len(&self.topic);
+        if len <= bytes { Ok(Some(last.message(&self.topic))) } else { Err(len) }
+    }
+
     /// The last value for a session whose subscription made `generation`, unless it was offered that value, or a
     /// newer one, as it happened.
     pub(super) fn last_value_for(&self, generation: Generation) -> Option<Publication> {

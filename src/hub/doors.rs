@@ -1,5 +1,5 @@
 //! What a session may do at the hub, as functions with types: publish and subscribe, within the client's rights and the
-//! hub's bounds. Clown.Talk's text around them is in `conversation`; links use them as they are.
+//! hub's bounds; to read is in `pages`. Clown.Talk's text around them is in `conversation`; links use them as they are.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

@@ -29,7 +29,7 @@ pub enum Drained {
 }
 
 /// So many steps are taken for one session before others have their turn: less than a millisecond.
-const TURN: u32 = 8192;
+pub(super) const TURN: u32 = 8192;
 
 /// The next last value of those whose turn it is.
 pub(super) enum NextValue {
@@ -138,13 +138,24 @@ impl Session {
 
     /// Whether the next steps have to wait, for the client's allowance or for the turn of others.
     fn wait_for_steps(&mut self, now: Moment) -> Option<Duration> {
-        let (taken, found) = self.look_ups.as_ref()?.work();
+        let work = self.look_ups.as_ref()?.work();
+        let wait = self.waits_for_steps(work, now)?;
+        self.outbox.pause(if wait.is_zero() { Pause::Turn } else { Pause::Allowance });
+        Some(wait)
+    }
+
+    /// How long the next steps have to wait of a look-up that has taken so many and found so many last values; no time
+    /// where only others are to have their turn.
+    pub(super) fn waits_for_steps(
+        &mut self,
+        (taken, found): (usize, usize),
+        now: Moment,
+    ) -> Option<Duration> {
         let wait = self.allowance.look_up_waits(taken, found, now.steady());
         if wait.is_none() && self.turn < TURN {
             return None;
         }
         self.turn = 0;
-        self.outbox.pause(if wait.is_some() { Pause::Allowance } else { Pause::Turn });
         Some(wait.unwrap_or_default())
     }
 

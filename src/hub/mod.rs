@@ -23,6 +23,7 @@ mod last_value;
 mod links;
 mod look_up;
 mod outbox;
+mod pages;
 mod presence;
 mod publication;
 mod questions;
@@ -57,6 +58,8 @@ use generation::Generation;
 use last_value::LastValue;
 pub use links::{LinkFigures, Links};
 pub use outbox::{Outbox, SessionId};
+use pages::OpenPages;
+pub use pages::{NotRead, OPEN_PAGES, Page, PageBounds, Pages};
 use presence::Presence;
 pub use publication::{Extras, Publication, Trail, View};
 pub use questions::{Question, Questions};
@@ -175,6 +178,7 @@ pub struct Hub {
     /// Who answers questions about the past, where there is a store.
     questions: OnceLock<Arc<Questions>>,
     next_session: AtomicU64,
+    open_pages: OpenPages,
 }
 
 impl Hub {
@@ -194,6 +198,7 @@ impl Hub {
             tape: OnceLock::new(),
             questions: OnceLock::new(),
             next_session: AtomicU64::new(1),
+            open_pages: OpenPages::default(),
         })
     }
 

@@ -263,9 +263,9 @@ impl Hub {
         let mut message = Publication::new(topic, payload, kind, from, time);
         message.set_extras(extras);
         message.retention = Retention::Keep;
-        let message = Arc::new(message);
         let is_heard = self.figures.filters.value() > 0;
-        self.channels.with(&message.topic, |channel, state| {
+        let topic = message.topic.clone();
+        self.channels.with(&topic, |channel, state| {
             if state.last.is_some() {
                 Restoring::Older
             } else if !self.has_room(state, &message) {
@@ -275,6 +275,7 @@ impl Hub {
                 if is_heard {
                     self.refresh_route(channel, state);
                     state.last_generation = state.route.generation;
+                    let message = Arc::new(message);
                     state.route.targets.all().iter().for_each(|target| target.offer(&message));
                 }
                 if offline.is_some() { Restoring::WentOffline } else { Restoring::Kept }

@@ -2,6 +2,7 @@
 
 mod answers;
 mod last_values;
+mod pages;
 mod work;
 
 use std::sync::Arc;

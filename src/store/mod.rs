@@ -8,6 +8,7 @@
 
 mod bases;
 mod batch;
+mod bytes;
 mod folder;
 mod head;
 pub mod history;
@@ -17,6 +18,7 @@ mod opening;
 mod outage;
 mod pace;
 mod restoring;
+mod rows;
 mod settings;
 mod shape;
 mod tables;

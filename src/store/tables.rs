@@ -1,5 +1,5 @@
-//! The file, in SQL: one method a statement. With `history/tables.rs` the only file of the
-//! hub that knows `rusqlite`.
+//! The file, in SQL: one method a statement. Only this file, `rows.rs` and
+//! `history/tables.rs` know `rusqlite`.
 //!
 //! What is read is checked by the sum that stands with it, as SQLite has none of its own. A row that is not what was
 //! written comes back as [`Checked::Damaged`]; a page that is not ends the reading with [`Fault::Damaged`].
@@ -9,11 +9,11 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, params};
 
-use super::head::{Kept, Unsettled};
-use super::log::{self, sum};
+use super::head::Unsettled;
+use super::log;
+use super::rows::{blob, last_sum, last_value, life_sum, mark_sum, name_sum, text, whole};
 
 /// What says that the file is the hub's: `Clow`.
 pub(super) const APPLICATION: u32 = 0x436C_6F77;
@@ -448,55 +448,9 @@ pub(super) fn check_owner(application: u32, version: u32, has_tables: bool) -> R
     }
 }
 
-fn mark_sum(mark: u64) -> u32 {
-    sum(&[b"mark", &mark.to_le_bytes()])
-}
-
-fn name_sum(mark: u64, table: &str, id: u64, name: &str) -> u32 {
-    sum(&[table.as_bytes(), [mark, id].map(u64::to_le_bytes).as_flattened(), name.as_bytes()])
-}
-
-fn life_sum(mark: u64, at: u64, clean: u64) -> u32 {
-    sum(&[[mark, at, clean].map(u64::to_le_bytes).as_flattened()])
-}
-
-fn last_sum(mark: u64, topic: u64, seq: u64, kept: &Kept, rest: Option<&[u8]>) -> u32 {
-    let numbers = [mark, topic, seq, kept.time, kept.user, kept.payload.len() as u64].map(u64::to_le_bytes);
-    sum(&[numbers.as_flattened(), kept.payload.as_bytes(), rest.unwrap_or_default()])
-}
-
-fn last_value(mark: u64, topic: u64, row: &rusqlite::Row<'_>) -> Option<Unsettled> {
-    let (seq, time, user) = (whole(row, 1)?, whole(row, 2)?, whole(row, 3)?);
-    let bytes = blob(row, 5);
-    let kept = Kept { time, user, payload: text(row, 4)?.into(), rest: None };
-    let is_whole = whole(row, 6) == Some(last_sum(mark, topic, seq, &kept, bytes).into());
-    let rest = bytes.filter(|_| is_whole).map(log::read_rest).transpose().ok()?.map(Box::new);
-    is_whole.then_some(Unsettled { seq, value: Some(Kept { rest, ..kept }) })
-}
-
-pub(super) fn whole(row: &rusqlite::Row<'_>, at: usize) -> Option<u64> {
-    match row.get_ref(at).ok()? {
-        ValueRef::Integer(number) => Some(number.cast_unsigned()),
-        ValueRef::Null | ValueRef::Real(_) | ValueRef::Text(_) | ValueRef::Blob(_) => None,
-    }
-}
-
-pub(super) fn text<'r>(row: &'r rusqlite::Row<'_>, at: usize) -> Option<&'r str> {
-    match row.get_ref(at).ok()? {
-        ValueRef::Text(bytes) => std::str::from_utf8(bytes).ok(),
-        ValueRef::Null | ValueRef::Real(_) | ValueRef::Integer(_) | ValueRef::Blob(_) => None,
-    }
-}
-
-pub(super) fn blob<'r>(row: &'r rusqlite::Row<'_>, at: usize) -> Option<&'r [u8]> {
-    match row.get_ref(at).ok()? {
-        ValueRef::Blob(bytes) => Some(bytes),
-        ValueRef::Null | ValueRef::Real(_) | ValueRef::Integer(_) | ValueRef::Text(_) => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::head::Kept;
     use super::*;
     use std::os::unix::fs::PermissionsExt;
 

@@ -71,7 +71,7 @@ pub type Place = [u64; 2];
 pub(super) fn sealed(place: Place, version: u8, bits: BitWriter) -> Vec<u8> {
     let mut bytes = vec![version];
     bytes.extend(bits.finish());
-    let sum = sum(&[place.map(u64::to_le_bytes).as_flattened(), &bytes]);
+    let sum = sum(&[b"chunk", place.map(u64::to_le_bytes).as_flattened(), &bytes]);
     bytes.extend(sum.to_le_bytes());
     bytes
 }
@@ -80,7 +80,7 @@ pub(super) fn sealed(place: Place, version: u8, bits: BitWriter) -> Vec<u8> {
 pub(super) fn unsealed(place: Place, bytes: &[u8]) -> Result<(u8, BitReader<'_>), Fault> {
     let body = bytes.len().checked_sub(TAIL).ok_or(Fault::Damaged)?;
     let (body, tail) = bytes.split_at_checked(body).ok_or(Fault::Damaged)?;
-    if tail != sum(&[place.map(u64::to_le_bytes).as_flattened(), body]).to_le_bytes() {
+    if tail != sum(&[b"chunk", place.map(u64::to_le_bytes).as_flattened(), body]).to_le_bytes() {
         return Err(Fault::Damaged);
     }
     let [version, bits @ ..] = body else { return Err(Fault::Damaged) };

@@ -3,7 +3,8 @@
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
 use super::super::log::sum;
-use super::super::tables::{BUSY, Checked, Fault, Tables, Writing, blob, text, whole};
+use super::super::rows::{blob, text, whole};
+use super::super::tables::{BUSY, Checked, Fault, Tables, Writing};
 use super::chunk;
 use std::path::Path;
 
