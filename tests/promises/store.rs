@@ -296,7 +296,7 @@ async fn a_file_of_a_newer_version_or_of_another_program_ends_the_start_and_is_n
     filled(dir.path(), 3).await;
     let file = dir.path().join("hub.db");
     for (place, bytes, sentence) in [
-        (60, 99_u32.to_be_bytes(), "the file has version 99, and this hub knows versions up to 1"),
+        (60, 99_u32.to_be_bytes(), "the file has version 99, and this hub knows versions up to 2"),
         (68, *b"Gimp", "the file is a database of another program"),
     ] {
         let good = fs::read(&file).unwrap();

@@ -210,12 +210,13 @@ impl Buckets {
 }
 
 #[cfg(test)]
-#[expect(
-    clippy::cast_precision_loss,
-    clippy::float_cmp,
-    reason = "small whole numbers, and what is said has to come back to the bit"
-)]
 mod tests {
+    #![expect(
+        clippy::cast_precision_loss,
+        clippy::float_cmp,
+        reason = "small whole numbers, and what is said has to come back to the bit"
+    )]
+
     use super::super::chunk::Chunk;
     use super::*;
     use proptest::prelude::*;

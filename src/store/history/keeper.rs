@@ -380,3 +380,20 @@ impl Keeper {
         self.figures.history_open_bytes.set(live.open_bytes() as u64);
     }
 }
+
+#[cfg(test)]
+impl Keeper {
+    pub(super) fn live(&self) -> &Mutex<Live> {
+        &self.live
+    }
+
+    /// As if all of it had passed second by second.
+    pub(super) fn passes(&mut self, wall: u64) {
+        self.clock = Some(Clock { newest: wall, since: Instant::now() });
+    }
+
+    /// As if time had passed.
+    pub(super) fn look_again(&mut self) {
+        self.looked = None;
+    }
+}

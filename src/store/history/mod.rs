@@ -22,3 +22,7 @@ mod tables;
 pub(super) use keeper::Keeper;
 pub use settings::Settings;
 pub(super) use steps::Step;
+
+#[cfg(test)]
+#[expect(clippy::cast_precision_loss, reason = "small numbers")]
+mod tests;
