@@ -183,7 +183,8 @@ impl Writer {
         let is_time = now.duration_since(self.written) >= self.settings.write;
         let is_due =
             self.batch.is_asked_for() || self.batch.bytes() >= LARGE || (is_time && (!self.batch.is_empty()));
-        let step = match self.next_step(time) {
+        let step = self.tables.as_ref().map_or(Ok(None), |tables| self.history.step(tables, time));
+        let step = match step {
             Ok(step) => step,
             Err(fault) => return self.fail(&fault),
         };
@@ -203,10 +204,8 @@ impl Writer {
 
     /// Whether there is more to do than what was said just now.
     fn has_duty(&self) -> bool {
-        let is_behind = self.head.is_settling()
-            || self.walk.is_wanted()
-            || self.names.has_orphans()
-            || self.history.is_busy();
+        let is_behind = self.head.is_settling() || self.walk.is_wanted();
+        let is_behind = is_behind || self.names.has_orphans() || self.history.is_busy();
         self.tables.is_some() && is_behind
     }
 
@@ -287,10 +286,6 @@ impl Writer {
         }
         self.history.hear(self.batch.readings());
         self.batch.written();
-    }
-
-    fn next_step(&mut self, time: u64) -> Result<Option<Step>, Fault> {
-        self.tables.as_ref().map_or(Ok(None), |tables| self.history.step(tables, time))
     }
 
     fn fail(&mut self, fault: &Fault) {

@@ -193,6 +193,7 @@ async fn too_many_series_are_counted_and_the_operator_is_told_of_which_topic() {
     let mut client = at(&hub).await;
     let many = (0..10_000).map(|n| format!(r#""k{n}": {n}"#)).collect::<Vec<_>>().join(", ");
     client.publish("n/many", &format!("{{{many}}}")).await;
+    readings(&mut client, "n/many", 1).await;
     for n in 0..50 {
         client.publish(&format!("n/t{n}"), "1").await;
     }
