@@ -86,6 +86,7 @@ function arrived(frames) {
 
 function hubSays({ topic, payload }) {
   if (topic === "clown.talk/-/publish/error") commands.refuse(payload.id, String(payload.reason ?? "refused"));
+  else if (topic === "clown.talk/-/publish/ok" && "confirmed" in payload) commands.confirm(payload.id);
   else if (topic === "clown.talk/-/skipped" && payload.count > 0) {
     counts[0] += payload.count;
     skipped += payload.count;

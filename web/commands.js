@@ -1,6 +1,6 @@
 // Everything this page asks devices to do or to tell.
 
-import { Wish } from "./wish.js";
+import { ANSWER_WITHIN, Wish } from "./wish.js";
 
 /** Two commands to one device in less than this become one: the last wish wins. */
 const PAUSE = 100;
@@ -40,7 +40,7 @@ export class Commands {
     this.#announce(`${reading.title}: ${wishText(state)}`);
     this.#changed(topic);
     if (this.#sending.has(topic)) return;
-    const send = () => this.#hub.send(actuator.set, actuator.command(wish.wanted), { id: wish.id });
+    const send = () => this.#hub.send(actuator.set, actuator.command(wish.wanted), { id: wish.id, confirm: ANSWER_WITHIN });
     send();
     const sent = wish.id;
     this.#sending.set(topic, setTimeout(() => {
@@ -64,11 +64,16 @@ export class Commands {
     this.#announce(`${reading.title}: ${stateText(state)}, confirmed`);
   }
 
-  /** The hub has not passed on what had this id. */
+  /** The device has done what had this id, as the hub has heard. Mostly its report was here before. */
+  confirm(id) {
+    for (const [topic, wish] of this.#wishes) if (wish.confirm(id)) this.#changed(topic);
+  }
+
+  /** What had this id came to nothing. */
   refuse(id, reason) {
     for (const [topic, wish] of this.#wishes) {
       if (!wish.refuse(id, reason)) continue;
-      this.#announce(wish.isForbidden ? "Not allowed: your account may not switch this." : `Not switched: ${reason}`);
+      this.#announce(refusalText(wish, reason));
       this.#changed(topic);
     }
   }
@@ -148,6 +153,17 @@ export function stateText(state) {
   if (typeof state === "boolean") return state ? "On" : "Off";
   if (state === null || state === undefined) return "Not known";
   return Object.hasOwn(LED_WORDS, state) ? LED_WORDS[state] : String(state);
+}
+
+/** Why a wish came to nothing, in words. */
+function refusalText(wish, reason) {
+  if (wish.isForbidden) return "Not allowed: your account may not switch this.";
+  switch (wish.trouble) {
+    case null: return "Somebody else has switched it.";
+    case "silence": return "No answer from the device.";
+    case "offline": return "Not switched: the device is not connected.";
+    default: return `Not switched: ${wish.trouble ?? reason}`;
+  }
 }
 
 /** A wish in words. */

@@ -52,6 +52,7 @@ export class Control {
     switch (wish?.trouble ?? null) {
       case null: return wish?.confirmedAt === time ? `Confirmed ${clockText(time)}.` : state === null ? fact : "";
       case "silence": return `No answer from the ${actuator.kind === "led" ? "LED" : actuator.kind}. ${fact}`;
+      case "offline": return `Not switched: the ${actuator.kind === "led" ? "LED" : actuator.kind} is not connected. ${fact}`;
       case "unsure": return "Sent, not confirmed.";
       default: return `Not switched: ${cut(wish.trouble, 120)}. ${fact}`;
     }

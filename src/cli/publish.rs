@@ -6,8 +6,10 @@ mod lines;
 mod repair;
 
 use std::io::IsTerminal;
+use std::time::Duration;
 
 use clap::Args;
+use serde_json::Value;
 use tokio::time::{Instant, timeout};
 
 use self::compose::{Batch, Composer, Shape};
@@ -15,6 +17,7 @@ pub(super) use self::compose::{check_topic, check_typed};
 use self::flow::{Flow, Tally};
 use self::lines::Lines;
 pub(super) use self::repair::json_of;
+use super::duration::duration;
 use super::exit::{broken, help_end};
 use super::habit::{one_payload, shell};
 use super::hub_args::{HubArgs, typed_url};
@@ -24,7 +27,7 @@ use crate::client::{Address, Connection, Failure, Speaker};
 
 const AFTER_HELP: &str = help_end!(
     "Examples:
-  clown-hub pub relay/i2c0-3b/set '{\"state\": true}'
+  clown-hub pub relay/i2c0-3b/set '{\"state\": true}' --lease 10m --safe '{\"state\": false}'
   clown-hub sub --for 10s --format json | clown-hub pub --url ws://other/copy"
 );
 
@@ -47,7 +50,13 @@ pub(super) struct PubArgs {
     /// Ask the hub to confirm every message
     #[arg(long)]
     confirm: bool,
-    /// Connect as the node of the base: the hub keeps its readings and shows it as online
+    /// Let the command hold for so long only, as 30s, 10m or 2h
+    #[arg(long, value_name = "TIME", value_parser = duration, requires = "safe")]
+    lease: Option<Duration>,
+    /// The payload that the hub sends when the time of --lease is over
+    #[arg(long, value_name = "JSON", requires = "lease", allow_negative_numbers = true)]
+    safe: Option<String>,
+    /// Connect as the node of the base: its readings are kept, and it is shown online
     #[arg(long)]
     node: bool,
     #[command(flatten)]
@@ -66,11 +75,24 @@ pub(super) fn typed_topic(text: &str) -> Result<String, String> {
 /// Bytes of frames that go out in one message; one frame may be more.
 const MESSAGE_BYTES: usize = 64 * 1024;
 /// How long the reason of a hub that cuts us off may take.
-const LAST_WORD: std::time::Duration = std::time::Duration::from_millis(200);
+const LAST_WORD: Duration = Duration::from_millis(200);
 /// Lines that are complained about one by one.
 const COMPLAINTS: u64 = 10;
 
 impl PubArgs {
+    /// Who leaves before the hub has taken a lease has none, so the answer is waited for.
+    fn is_confirmed(&self) -> bool {
+        self.confirm || self.lease.is_some()
+    }
+
+    /// For how many seconds the command holds, and what is sent then.
+    fn lease(&self) -> anyhow::Result<Option<(f64, Value)>> {
+        let (Some(time), Some(safe)) = (self.lease, &self.safe) else { return Ok(None) };
+        let safe = serde_json::from_str(safe)
+            .map_err(|error| OperatorError::new(format!("--safe is not JSON: {error}")))?;
+        Ok(Some((time.as_secs_f64(), safe)))
+    }
+
     /// What was typed, up to the topic, for a sentence that says what to type.
     fn command(&self, topic: &str) -> String {
         let flags = [(self.retain, "--retain"), (self.confirm, "--confirm"), (self.node, "--node")];
@@ -82,7 +104,8 @@ impl PubArgs {
 
 pub(super) fn publish(args: &PubArgs) -> anyhow::Result<()> {
     let address = args.hub.address()?;
-    let shape = Shape { topic: args.topic.clone(), retain: args.retain, confirm: args.confirm };
+    let (topic, retain, confirm) = (args.topic.clone(), args.retain, args.is_confirmed());
+    let shape = Shape { topic, retain, confirm, lease: args.lease()? };
     let mut composer = Composer::new(shape);
     // Arguments are checked before the program connects.
     let first = typed(args, &mut composer)?;
@@ -117,7 +140,7 @@ async fn send(
         let sentence = format!("the message has {} bytes, this hub takes {most}", first.text.len());
         return Err(OperatorError::new(sentence).into());
     }
-    let flow = Flow::new(limits, args.confirm, args.retain);
+    let flow = Flow::new(limits, args.is_confirmed(), args.retain);
     let mut lines = args.payload.is_none().then(|| Lines::new(limits.message_bytes));
     let speaking = async {
         if first.frames > 0 {
@@ -143,7 +166,7 @@ async fn send(
         },
     };
     Connection { listener, speaker, limits }.close().await;
-    verdict(flow.tally(), bad, args.confirm)
+    verdict(flow.tally(), bad, args.is_confirmed())
 }
 
 /// Sends standard input, and returns how many lines were no good.
@@ -211,8 +234,8 @@ impl Progress {
 
     #[expect(clippy::print_stderr, reason = "it is for the person at the terminal")]
     fn show(&mut self, sent: u64) {
-        const EVERY: std::time::Duration = std::time::Duration::from_millis(250);
-        const AFTER: std::time::Duration = std::time::Duration::from_secs(1);
+        const EVERY: Duration = Duration::from_millis(250);
+        const AFTER: Duration = Duration::from_secs(1);
         if !self.is_on || self.began.elapsed() < AFTER || self.told.is_some_and(|told| told.elapsed() < EVERY)
         {
             return;

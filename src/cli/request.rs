@@ -13,6 +13,7 @@ use super::hub_args::{HubArgs, typed_url};
 use super::publish::{check_topic, check_typed, typed_topic};
 use super::{OperatorError, block_on, escape, output};
 use crate::client::{Connection, Failure, Heard};
+use crate::talk::control::PublishRefused;
 use crate::talk::frame::encode;
 use crate::talk::{Frames, Kind, Reply};
 
@@ -51,6 +52,21 @@ pub(super) struct ReqArgs {
 enum Answer {
     Good(String),
     Bad(String),
+    /// No node is there that could answer.
+    Nobody,
+}
+
+/// The longest that a hub waits for a node.
+const CONFIRM: Duration = Duration::from_mins(1);
+/// The largest payload of which a hub says whether it came to be so.
+const COMPARED: usize = 4096;
+
+/// What the hub is asked for: to say whether the node has done it, or whether there is none.
+fn options(args: &ReqArgs) -> String {
+    if args.payload.trim().len() > COMPARED {
+        return ", {\"id\": 0}]".to_owned();
+    }
+    format!(", {{\"id\": 0, \"confirm\": {}}}]", args.timeout.min(CONFIRM).as_secs_f64())
 }
 
 /// What to type, up to the topic.
@@ -121,6 +137,11 @@ pub(super) fn request(args: &ReqArgs) -> anyhow::Result<()> {
                 output::print(&line)?;
                 Err(OperatorError::refused(format!("{} was answered with an error", args.topic)).into())
             }
+            Ok(Ok(Answer::Nobody)) => {
+                let topic = &args.topic;
+                let sentence = format!("no node reads {topic}; is it there? `clown-hub nodes` shows it");
+                Err(OperatorError::no_answer(sentence).into())
+            }
             Ok(Err(failure)) => Err(broken(failure)),
             Err(_) => Err(args.no_answer(stem, other).into()),
         }
@@ -155,7 +176,7 @@ async fn ask(
     let mut frame = Vec::new();
     encode(&args.topic, args.payload.trim(), &mut frame);
     frame.pop();
-    frame.extend_from_slice(b", {\"id\": 0}]");
+    frame.extend_from_slice(options(args).as_bytes());
     connection.speaker.say(String::from_utf8(frame).unwrap_or_default()).await?;
     let wish = args.topic.ends_with("/set").then(|| serde_json::from_str(&args.payload).ok()).flatten();
     let [state, ..] = answers;
@@ -165,6 +186,14 @@ async fn ask(
         };
         for frame in Frames::of(&text).filter_map(Result::ok) {
             match Reply::read(&frame) {
+                // The hub has waited as long as we do.
+                Some(Ok(Reply::PublishError(refused))) if refused.reason.starts_with("timeout:") => {}
+                Some(Ok(Reply::PublishError(refused))) if refused.reason.starts_with("offline:") => {
+                    return Ok(Answer::Nobody);
+                }
+                Some(Ok(Reply::PublishError(PublishRefused { answer: Some(_), .. }))) => {
+                    // The answer itself is on its way, or was here.
+                }
                 Some(Ok(Reply::PublishError(refused))) => {
                     return Err(Failure::Refused(format!("{}: {}", args.topic, refused.reason)));
                 }

@@ -85,6 +85,8 @@ async fn run(settings: Settings, accounts: Accounts) -> anyhow::Result<()> {
     let shutdown = Shutdown::default();
     let hub = Hub::new(rooms::hub(&settings), Moment::now());
     open_store(&hub, &settings, &shutdown)?;
+    // What ran out while there was no hub is over before anybody can come in.
+    hub.tend(Moment::now());
     let access = Access::new(accounts, &rooms::access(&settings), shutdown.drain().clone())?;
     let server = Server::new(Arc::clone(&hub), access, rooms::server(&settings, is_demo), shutdown.clone());
 
@@ -94,6 +96,7 @@ async fn run(settings: Settings, accounts: Accounts) -> anyhow::Result<()> {
     if let Some(lines) = lines {
         server.serve_lines(lines);
     }
+    server.tend_the_hub();
     server.tell_figures();
     server.end_what_expires();
     let (folder, every) = (settings.bridges.directory.clone(), settings.figures.every);
@@ -114,6 +117,7 @@ async fn run(settings: Settings, accounts: Accounts) -> anyhow::Result<()> {
 
     signals.next().await;
     tracing::info!("draining: no new connections, clients get what is queued; a second signal cuts them off");
+    hub.end_leases_that_are_not_stored(Moment::now());
     match shutdown.finish(settings.server.drain, async || signals.next().await).await {
         Ended::Drained => tracing::info!("stopped"),
         Ended::CutOff(left) => tracing::warn!(left, "stopped before everything was sent"),

@@ -30,7 +30,7 @@ impl Stay {
 impl Drop for Stay {
     fn drop(&mut self) {
         if self.drain.is_cancelled() {
-            self.session.farewell();
+            self.session.dismiss();
         }
     }
 }

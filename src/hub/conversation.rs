@@ -7,6 +7,7 @@ use foldhash::fast::RandomState;
 
 use super::Retention;
 use super::allowance::Excess;
+use super::care::Wants;
 use super::doors::{Message, NotSubscribed, Refusal};
 use super::publication::Extras;
 use super::session::{Session, Side, Wishes};
@@ -14,7 +15,7 @@ use super::step::{Answer, Change, LastValues, Pending, Step, Will};
 use super::tape::Promise;
 use crate::moment::Moment;
 use crate::seldom::Seldom;
-use crate::talk::control::{Configure, HubLimits, PublishRefused, RequestError, Welcome, shown};
+use crate::talk::control::{Configure, HubLimits, PublishRefused, Published, RequestError, Welcome, shown};
 use crate::talk::{Frame, Frames, Kind, PublishOptions, Reply, Request};
 use crate::topic::{Filter, Topic, TopicError};
 
@@ -107,6 +108,15 @@ impl Session {
                 self.add_to_turn(work);
                 self.ask_history(&payload, now);
             }
+            Ok(Request::Leases(asked)) => {
+                self.count_request(frame.payload.len(), asked.len(), now)?;
+                let reply = match self.filters(&asked) {
+                    Ok(filters) => self.tell_leases(&filters, now),
+                    Err((reason, filters)) => Reply::LeaseError { reason, filters },
+                };
+                self.answer(&reply);
+            }
+            Err(RequestError::Lease(reason)) => self.answer(&Reply::LeaseError { reason, filters: vec![] }),
             Err(RequestError::Config(reason)) => self.refuse_config(reason, vec![]),
             Err(RequestError::Subscription(reason)) => {
                 self.answer(&Reply::SubscriptionError { reason, filters: vec![] });
@@ -114,7 +124,8 @@ impl Session {
             Err(RequestError::UnknownTopic) => {
                 let reason = "unknown topic under clown.talk/".to_owned();
                 let topic = Some(frame.topic.to_string());
-                let refused = PublishRefused { reason, at: Some(frame.topic_at), topic, id: None };
+                let refused =
+                    PublishRefused { reason, at: Some(frame.topic_at), topic, ..PublishRefused::default() };
                 return self.refuse_bad(refused, now);
             }
         }
@@ -320,6 +331,7 @@ impl Session {
             id,
             at: Some(frame.topic_at),
             topic: Some(frame.topic.to_string()),
+            ..PublishRefused::default()
         };
         let options = match frame.options.map(PublishOptions::parse).transpose() {
             Ok(options) => options.unwrap_or_default(),
@@ -342,11 +354,15 @@ impl Session {
         let asked = id.as_ref().filter(|_| self.hub.confirms());
         let asked = asked.map(|id| refused(String::new(), Some(id.clone())));
         let message = Message { topic, payload: frame.payload, kind, retention, extras };
+        let wants = Wants { confirm: options.confirm, lease: options.lease };
+        if wants.anything() {
+            return self.publish_with_care(message, wants, refused(String::new(), id), now);
+        }
         match (self.publish_and_ask(message, now, asked), id) {
             (Ok((retention, Promise::None)), Some(id)) => {
                 // A dashboard sends commands, and knows that they are not kept.
                 let kept = retention != Retention::Pass || self.client.side == Side::Dashboard;
-                self.reply(&Reply::PublishOk { id, kept });
+                self.reply(&Reply::PublishOk(Published::plainly(id, kept)));
             }
             (Ok((_, Promise::None)), None) | (Ok((_, Promise::Waits)), _) => {}
             (Ok((_, Promise::Broken)), id) => {

@@ -105,6 +105,7 @@ impl Session {
         let from = Arc::clone(&self.client.user);
         let mut message = Publication::new(topic, payload, kind, from, now.into().wall());
         message.set_extras(extras);
+        message.is_of_a_node = self.client.side != Side::Dashboard;
         let promise = self.route(message, retention, ask)?;
         Ok((retention, promise))
     }
@@ -120,7 +121,7 @@ impl Session {
         self.hub.publish_and_ask(message, Some(self.outbox.id), ask)
     }
 
-    fn check_rights(&self, topic: &Topic, retains: bool) -> Result<(), Refusal> {
+    pub(super) fn check_rights(&self, topic: &Topic, retains: bool) -> Result<(), Refusal> {
         match (self.may_publish(topic), retains && !self.client.rights.retain) {
             (true, false) => Ok(()),
             (false, _) => Err(self.refuse(topic, Refusal::MayNotPublish)),

@@ -106,6 +106,20 @@ figures! {
     retained_bytes "retained/bytes" AndShrinks;
     /// Last values that could not be kept because the store was full
     retained_refused "retained/refused" Only;
+    /// Commands that were confirmed by their nodes, of those whose senders asked for it
+    commands_confirmed "commands/confirmed" Only;
+    /// Commands that nodes answered with an error, of those whose senders asked for it
+    commands_refused "commands/refused" Only;
+    /// Commands that no node confirmed in time, of those whose senders asked for it
+    commands_unanswered "commands/unanswered" Only;
+    /// Leases that run, or whose safe command no node has heard yet
+    leases "leases/count" AndShrinks;
+    /// Leases whose time is over and whose safe command no node has confirmed yet
+    leases_owed "leases/owed" AndShrinks;
+    /// Leases that the hub has ended, because their time was over or their holder had gone
+    leases_ended "leases/ended" Only;
+    /// Commands with a lease that went out although it was not on the disk
+    leases_unstored "leases/unstored" Only;
     /// How the store stands: 0 there is none, 1 on, 2 behind, 3 away, 4 replaced
     store_state "store/state" AndShrinks;
     /// Last values that the store holds

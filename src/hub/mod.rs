@@ -11,8 +11,10 @@
 mod allowance;
 mod branches;
 mod budget;
+mod care;
 mod change;
 mod channel;
+mod confirm;
 mod conversation;
 mod doors;
 mod drain;
@@ -20,6 +22,7 @@ mod figures;
 mod generation;
 mod held;
 mod last_value;
+mod lease;
 mod links;
 mod look_up;
 mod outbox;
@@ -38,6 +41,7 @@ mod tape;
 mod tests;
 pub mod trie;
 mod waiting;
+mod wish;
 
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
@@ -50,12 +54,14 @@ pub use allowance::{Excess, Rates};
 pub use branches::{BRANCHES_A_CONNECTION, BRANCHES_A_FIRST_LEVEL, TooMany};
 use budget::Budget;
 pub use budget::Network;
+use care::Care;
 use channel::{Channel, Channels, State};
 pub use doors::{Message, NotSubscribed, Refusal};
 pub use drain::Drained;
 pub use figures::{Figure, Figures, Grows};
 use generation::Generation;
 use last_value::LastValue;
+pub use lease::{LeaseChanges, LeaseRow};
 pub use links::{LinkFigures, Links};
 pub use outbox::{Outbox, SessionId};
 use pages::OpenPages;
@@ -173,6 +179,8 @@ pub struct Hub {
     figures: Arc<Figures>,
     budget: Arc<Budget>,
     links: Links,
+    /// Commands that somebody waits for, or that hold for a time only.
+    care: Care,
     /// What waits for the store, where there is one.
     tape: OnceLock<Arc<Tape>>,
     /// Who answers questions about the past, where there is a store.
@@ -195,6 +203,7 @@ impl Hub {
             presence: Presence::default(),
             figures,
             links: Links::default(),
+            care: Care::default(),
             tape: OnceLock::new(),
             questions: OnceLock::new(),
             next_session: AtomicU64::new(1),
@@ -261,17 +270,32 @@ impl Hub {
     ) -> Result<Promise, StoreFull> {
         message.number = self.figures.published.count();
         let message = Arc::new(message);
-        self.channels.with(&message.topic, |channel, state| {
-            let kept = self.keep(channel, state, &message);
-            // In here, so that the store has the order of the topic.
-            let promise = self.tape(&message, kept, ask);
-            self.refresh_route(channel, state);
-            if message.retention == Retention::Keep {
-                state.last_generation = state.route.generation;
-            }
-            self.figures.routed.add(deliver(&message, state.route.targets.all(), origin));
-            kept.map(|()| promise)
-        })
+        self.channels
+            .with(&message.topic, |channel, state| self.deliver(channel, state, &message, origin, ask))
+    }
+
+    /// Routes a message, under the lock of its channel.
+    #[inline]
+    fn deliver(
+        &self,
+        channel: &Arc<Channel>,
+        state: &mut State,
+        message: &Arc<Publication>,
+        origin: Option<SessionId>,
+        ask: Option<Ask>,
+    ) -> Result<Promise, StoreFull> {
+        let kept = self.keep(channel, state, message);
+        // In here, so that the store has the order of the topic.
+        let promise = self.tape(message, kept, ask);
+        self.refresh_route(channel, state);
+        if message.retention == Retention::Keep {
+            state.last_generation = state.route.generation;
+        }
+        self.figures.routed.add(deliver(message, state.route.targets.all(), origin));
+        if self.care.is_wanted() {
+            self.care_for(message, origin);
+        }
+        kept.map(|()| promise)
     }
 
     fn keep(
@@ -355,7 +379,9 @@ impl Hub {
     fn resubscribe(&self, outbox: &Arc<Outbox>, gone: &[Id], new: &[&Filter]) -> (Generation, Vec<Id>) {
         self.figures.filters.sub(gone.len() as u64);
         self.figures.filters.add(new.len() as u64);
-        self.subscriptions.change(outbox, gone, new)
+        let changed = self.subscriptions.change(outbox, gone, new);
+        self.care.has_new_readers();
+        changed
     }
 
     /// Goes through the index of last values with `walk`, which must be short. A walk that rested there may let go of

@@ -39,6 +39,7 @@ pub struct Outbox {
     echo: AtomicBool,
     /// The owner's messages whose answers wait until they are on the disk.
     pub(super) unconfirmed: AtomicUsize,
+    pub(super) part: super::care::Part,
     inside: Mutex<Inside>,
     figures: Arc<Figures>,
     budget: Arc<Budget>,
@@ -116,6 +117,7 @@ impl Outbox {
             network,
             echo,
             unconfirmed: AtomicUsize::new(0),
+            part: super::care::Part::default(),
             inside,
             figures,
             budget,
@@ -266,8 +268,7 @@ impl Outbox {
         inside.name.as_ref().map_or_else(|| format!("{}-{}", self.user, self.id.0).into(), Arc::clone)
     }
 
-    /// Waits until something is there to be taken, or the queue was given up. May be cancelled and called again at
-    /// any time. One waits at a time.
+    /// Waits until something is there to be taken, or the queue was given up. May be cancelled. One waits at a time.
     pub async fn ready(&self) -> Found {
         let look = |cx: &mut Context<'_>| {
             self.wakes(cx.waker());

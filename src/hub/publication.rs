@@ -23,6 +23,10 @@ pub struct Publication {
     pub from: Arc<str>,
     /// What is to become of it here; for readers that tell another system.
     pub retention: Retention,
+    /// Whether a node has said it, or a link.
+    pub(super) is_of_a_node: bool,
+    /// Whether it is a command that holds for a time only.
+    pub(super) is_leased: bool,
     /// Which message of this hub it is, from 1 on; 0 until it is published.
     pub number: u64,
     /// Options and the trail, which few messages have. Apart, so that the others are small.
@@ -80,6 +84,11 @@ impl View {
         }
     }
 
+    /// What a topic under the base is called there.
+    pub(super) fn name<'t>(&self, topic: &'t Topic) -> &'t str {
+        topic.as_str().get(self.base_len..).unwrap_or_default()
+    }
+
     /// Whether a topic under the base (or the base itself) has a name there. One that would read there as the hub's
     /// own word has none: nobody can publish an answer that a reader deeper in the tree takes for the hub's.
     pub fn names(&self, topic: &Topic) -> bool {
@@ -102,6 +111,8 @@ impl Publication {
             time,
             from,
             retention: Retention::Pass,
+            is_of_a_node: false,
+            is_leased: false,
             number: 0,
             extras: None,
             text: text.into_boxed_slice(),

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::allowance::{Allowance, Excess, Rates};
+use super::lease::End;
 use super::look_up::LookUps;
 use super::outbox::{Outbox, SessionId};
 use super::presence;
@@ -72,6 +73,7 @@ pub struct Session {
     pub(super) opened: bool,
     /// Few have one.
     will: Option<Box<Will>>,
+    end: End,
     /// What is held for it outside of the hub.
     outside: usize,
     pub(super) taken: VecDeque<Item>,
@@ -87,6 +89,7 @@ impl Hub {
         let outbox = Outbox::new(id, view, user, self.settings.outbox, figures, budget);
         self.figures.clients.add(1);
         self.figures.connections_accepted.add(1);
+        outbox.part.carries_out.store(client.side != Side::Dashboard, Ordering::Relaxed);
         if client.side == Side::Node {
             self.presence.enter(&client.base, || self.announce(&client.base, "online", now));
         }
@@ -102,6 +105,7 @@ impl Hub {
             wishes: Wishes::default(),
             opened: false,
             will: None,
+            end: End::Vanished,
             outside: 0,
             taken: VecDeque::new(),
         }
@@ -161,6 +165,13 @@ impl Session {
     /// The client has said good-bye: its will is void.
     pub fn farewell(&mut self) {
         self.will = None;
+        self.end = End::Farewell;
+    }
+
+    /// The hub ends, which is not the client's doing: its will is void, and its leases outlive the hub.
+    pub fn dismiss(&mut self) {
+        self.will = None;
+        self.end = End::OfTheHub;
     }
 
     /// Counts a sign of life that is no frame, such as a ping: it is as much work to read.
@@ -212,6 +223,9 @@ impl Drop for Session {
         }
         self.hub.resubscribe(&self.outbox, &self.filters, &[]);
         self.outbox.close();
+        if self.outbox.part.takes_care.load(Ordering::Relaxed) {
+            self.hub.end_care(self.outbox.id, self.end, now);
+        }
         if let Some(will) = self.will.take() {
             let retention = self.usual_retention(&will.topic, will.kind);
             let from = Arc::clone(&self.client.user);

@@ -16,7 +16,7 @@ use super::outbox::Outbox;
 use super::presence;
 use super::publication::{Extras, Publication};
 use super::{Hub, Retention, StoreFull};
-use crate::talk::control::PublishRefused;
+use crate::talk::control::{PublishRefused, Published};
 use crate::talk::{Kind, Reply};
 use crate::topic::Topic;
 
@@ -86,7 +86,7 @@ impl Ask {
     /// The message is on the disk.
     pub fn confirm(mut self) {
         if let Some(id) = self.refusal.id.take() {
-            self.answer(&Reply::PublishOk { id, kept: true });
+            self.answer(&Reply::PublishOk(Published::plainly(id, true)));
         }
     }
 
@@ -223,6 +223,7 @@ impl Hub {
         if self.tape.set(tape).is_err() {
             tracing::error!("the hub has a store already");
         }
+        self.keep_leases();
     }
 
     /// Whether a publisher that asks is to be answered when its message is on the disk.

@@ -1,6 +1,7 @@
 //! The hub's promises, told without a socket.
 
 mod answers;
+mod care;
 mod last_values;
 mod pages;
 mod work;

@@ -1,8 +1,10 @@
 //! What the server does at regular times.
 
+use std::future::{pending, poll_fn};
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::time::{interval, sleep_until};
+use tokio::time::{interval, sleep, sleep_until};
 
 use super::App;
 use crate::hub::Hub;
@@ -36,6 +38,25 @@ fn told(topic: &str, value: u64) -> String {
     match (topic, usize::try_from(value).ok().and_then(|state| STATES.get(state))) {
         ("store/state", Some(state)) => format!("\"{state}\""),
         _ => value.to_string(),
+    }
+}
+
+/// Does what the hub has to do at its time: answers that are due, leases that end. Until the stop sign.
+pub(super) async fn tend_the_hub(app: Arc<App>) {
+    loop {
+        let next = app.hub.tend(Moment::now());
+        let wait = async {
+            match next {
+                // No sooner than the clock of the runtime can tell.
+                Some(wait) => sleep(wait.max(Duration::from_millis(1))).await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            () = app.shutdown.drain().cancelled() => return,
+            () = poll_fn(|cx| app.hub.poll_bell(cx)) => {}
+            () = wait => {}
+        }
     }
 }
 

@@ -108,6 +108,11 @@ impl Server {
         self.app.shutdown.spawn(clock::tell_by_the_clock(Arc::clone(&self.app)));
     }
 
+    /// Does what the hub has to do at its time, until the stop sign.
+    pub fn tend_the_hub(&self) {
+        self.app.shutdown.spawn(clock::tend_the_hub(Arc::clone(&self.app)));
+    }
+
     /// Ends sign-ins of pages when they expire, until the stop sign.
     pub fn end_what_expires(&self) {
         self.app.shutdown.spawn(clock::end_what_expires(Arc::clone(&self.app)));

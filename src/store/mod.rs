@@ -9,9 +9,11 @@
 mod bases;
 mod batch;
 mod bytes;
+mod fault;
 mod folder;
 mod head;
 pub mod history;
+mod leases;
 pub mod log;
 mod names;
 mod opening;

@@ -7,10 +7,11 @@ use std::time::{Duration, SystemTime};
 
 use super::folder::{FileId, Folder};
 use super::head::{Head, Kept, Unsettled, said};
+use super::leases;
 use super::log::{self, Bases, Rest, milliseconds, moment};
 use super::names::Names;
 use super::restoring::{self, Back, Found, Given};
-use super::tables::{Checked, Fault, Numbers, Order, Tables};
+use super::tables::{self, Checked, Fault, Lease, Numbers, Order, Tables};
 use crate::backoff;
 use crate::hub::{Extras, Hub};
 use crate::moment::Moment;
@@ -193,7 +194,9 @@ impl Reading<'_> {
         self.read_names(tables);
         let (mut head, newest_time) = self.read_log(tables)?;
         let life = tables.life().ok().flatten().unwrap_or_default();
-        let ended = moment(life.at.max(newest_time)).min(self.now.wall());
+        let lived = moment(life.at.max(newest_time));
+        let ended = lived.min(self.now.wall());
+        self.read_leases(tables, lived);
         let mut forgotten = Vec::new();
         let (mut account, mut older) = (std::mem::take(&mut self.account), Vec::new());
         from_both_ends!(account, tables.last, |topic, row: Checked<Unsettled>| match row {
@@ -231,6 +234,32 @@ impl Reading<'_> {
         let seq = tables.highest(Numbers::Rows).unwrap_or_default();
         head.go_on_with(tables.mark(), seq + 1);
         Ok((names, head, seq, self.account))
+    }
+
+    /// Gives the leases back to the hub, which lived until then or longer.
+    fn read_leases(&mut self, tables: &Tables, lived: SystemTime) {
+        if self.using == Use::LookOnly {
+            return;
+        }
+        let (hub, now, mut lost) = (self.hub, self.now, 0);
+        from_both_ends!(self.account, tables.leases, |_, lease: Checked<Lease<'_>>| {
+            let row = match lease {
+                Checked::Good(lease) => leases::row(lease, &hub.settings().topic),
+                Checked::Damaged => None,
+            };
+            match row {
+                Some(row) => hub.restore_lease(row, lived, now),
+                None => lost += 1,
+            }
+        });
+        self.account.damaged += lost;
+        if lost > 0 {
+            tracing::error!(
+                lost,
+                "the store has leases that are not what was written: what they switched is not switched back; \
+                 look at the devices"
+            );
+        }
     }
 
     fn read_names(&mut self, tables: &Tables) {
@@ -297,7 +326,7 @@ impl Reading<'_> {
         from_the_end.iter().rev().for_each(|(seq, bytes)| read(*seq, bytes));
         self.account.damaged += damaged;
         if newer {
-            return Err(Fault::Newer { found: 2, known: 1 });
+            return Err(tables::newer());
         }
         Ok((head, newest))
     }

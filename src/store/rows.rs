@@ -51,3 +51,33 @@ pub(super) fn blob<'r>(row: &'r rusqlite::Row<'_>, at: usize) -> Option<&'r [u8]
         ValueRef::Null | ValueRef::Real(_) | ValueRef::Integer(_) | ValueRef::Text(_) => None,
     }
 }
+
+/// A command that holds for a time only; all times in milliseconds, moments since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Lease<'r> {
+    pub(super) topic: &'r str,
+    pub(super) user: &'r str,
+    pub(super) safe: &'r str,
+    pub(super) time: u64,
+    pub(super) written: u64,
+    pub(super) until: u64,
+}
+
+impl Lease<'_> {
+    /// Of a file with this mark, so that a row of another file is known.
+    pub(super) fn sum(&self, mark: u64) -> u32 {
+        let texts = [self.topic, self.user, self.safe];
+        let lengths = texts.map(|text| text.len() as u64);
+        let numbers = [mark, self.time, self.written, self.until, lengths[0], lengths[1], lengths[2]];
+        let numbers = numbers.map(u64::to_le_bytes);
+        let [topic, user, safe] = texts.map(str::as_bytes);
+        sum(&[numbers.as_flattened(), topic, user, safe])
+    }
+}
+
+pub(super) fn lease<'r>(mark: u64, row: &'r rusqlite::Row<'_>) -> Option<Lease<'r>> {
+    let (topic, user, safe) = (text(row, 1)?, text(row, 2)?, text(row, 3)?);
+    let lease =
+        Lease { topic, user, safe, time: whole(row, 4)?, written: whole(row, 5)?, until: whole(row, 6)? };
+    (whole(row, 7) == Some(lease.sum(mark).into())).then_some(lease)
+}

@@ -1,5 +1,4 @@
-//! The file, in SQL: one method a statement. Only this file, `rows.rs` and
-//! `history/tables.rs` know `rusqlite`.
+//! The file, in SQL: one method a statement. Only this file, `rows.rs`, `fault.rs` and `history/tables.rs` know `rusqlite`.
 //!
 //! What is read is checked by the sum that stands with it, as SQLite has none of its own. A row that is not what was
 //! written comes back as [`Checked::Damaged`]; a page that is not ends the reading with [`Fault::Damaged`].
@@ -9,11 +8,13 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
+pub(super) use super::fault::Fault;
 use super::head::Unsettled;
 use super::log;
-use super::rows::{blob, last_sum, last_value, life_sum, mark_sum, name_sum, text, whole};
+pub(super) use super::rows::Lease;
+use super::rows::{blob, last_sum, last_value, lease, life_sum, mark_sum, name_sum, text, whole};
 
 /// What says that the file is the hub's: `Clow`.
 pub(super) const APPLICATION: u32 = 0x436C_6F77;
@@ -22,73 +23,12 @@ pub(super) const FILE_MODE: u32 = 0o600;
 /// One page. Rows of the log are small, and a page is what a write costs at least.
 const PAGE: u64 = 1024;
 /// The versions of the file: what makes each from the one before it.
-const STEPS: &[&str] = &[include_str!("schema/0001.sql"), include_str!("schema/0002.sql")];
+const STEPS: &[&str] =
+    &[include_str!("schema/0001.sql"), include_str!("schema/0002.sql"), include_str!("schema/0003.sql")];
 /// How long somebody else may hold the file, as a backup does.
 pub(super) const BUSY: Duration = Duration::from_secs(5);
 /// How many complaints of a check are read.
 const COMPLAINTS: usize = 3;
-
-/// Why the file cannot be read or written.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Fault {
-    /// It is not what was written, or no database at all.
-    #[error("{0}")]
-    Damaged(String),
-    /// A newer version of the hub has written it.
-    #[error("the file has version {found}, and this hub knows versions up to {known}")]
-    Newer { found: u64, known: usize },
-    /// It is a database of another program.
-    #[error("the file is a database of another program")]
-    Foreign,
-    /// The disk has no room, or the file is as large as it may be.
-    #[error("the disk is full, or store.bytes is reached")]
-    Full,
-    /// What is free on the disk is left to others.
-    #[error("{free} bytes are free on the disk, and store.keep_free_bytes leaves {least} to others")]
-    Scarce { free: u64, least: u64 },
-    /// It may not be written.
-    #[error("the file cannot be written: {0}")]
-    ReadOnly(String),
-    /// Another program holds the file.
-    #[error("another program holds the file: {0}")]
-    Busy(String),
-    /// Anything else, such as an error of the disk.
-    #[error("{0}")]
-    Other(String),
-}
-
-impl From<rusqlite::Error> for Fault {
-    fn from(error: rusqlite::Error) -> Self {
-        let text = error.to_string();
-        match error.sqlite_error_code() {
-            Some(ErrorCode::DiskFull) => Self::Full,
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy(text),
-            Some(ErrorCode::ReadOnly) => Self::ReadOnly(text),
-            // The last two: a number that is there although the tree does not lead to it, and what says other types than it was
-            // made with.
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::ConstraintViolation)
-            | None => Self::Damaged(text),
-            // A table that is not there.
-            Some(ErrorCode::Unknown) if text.contains("no such") => Self::Damaged(text),
-            Some(_) => Self::Other(text),
-        }
-    }
-}
-
-impl Fault {
-    /// What the operator can do.
-    pub(super) fn advice(&self) -> &'static str {
-        match self {
-            Self::Full => "make room, or raise store.bytes",
-            Self::Scarce { .. } => "make room, or lower store.keep_free_bytes",
-            Self::ReadOnly(_) => "give the hub's user the right to write there",
-            Self::Busy(_) => "end that program",
-            Self::Damaged(_) | Self::Newer { .. } | Self::Foreign | Self::Other(_) => {
-                "look after the disk, and what stands in the log of the system"
-            }
-        }
-    }
-}
 
 /// A row that was read, and whether it is what was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -318,6 +258,27 @@ impl Tables {
         Ok(())
     }
 
+    /// All leases, with the numbers of their rows.
+    pub(super) fn leases(
+        &self,
+        order: Order,
+        mut take: impl FnMut(u64, Checked<Lease<'_>>) -> bool,
+    ) -> Result<(), Fault> {
+        let sql = format!(
+            "SELECT id, topic, user, safe, time, written, until, sum FROM lease ORDER BY id {}",
+            order.sql()
+        );
+        let mut statement = self.connection.prepare(&sql)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let Some(id) = whole(row, 0) else { continue };
+            if !take(id, lease(self.mark, row).map_or(Checked::Damaged, Checked::Good)) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// The highest number that a table has given, 0 if none.
     pub(super) fn highest(&self, numbers: Numbers) -> Result<u64, Fault> {
         let sql = match numbers {
@@ -417,6 +378,24 @@ impl Writing<'_> {
         Ok(self.transaction.prepare_cached(sql)?.execute(params![until.cast_signed(), most])?)
     }
 
+    /// Puts a lease down in place of the one on the same topic.
+    pub(super) fn put_lease(&self, lease: &Lease<'_>) -> Result<(), Fault> {
+        let Lease { topic, user, safe, .. } = *lease;
+        let [time, written, until] = [lease.time, lease.written, lease.until].map(u64::cast_signed);
+        let row = params![topic, user, safe, time, written, until, lease.sum(self.mark)];
+        let sql = "INSERT OR REPLACE INTO lease (topic, user, safe, time, written, until, sum) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+        self.run(sql, row)
+    }
+
+    pub(super) fn forget_lease(&self, topic: &str) -> Result<(), Fault> {
+        self.run("DELETE FROM lease WHERE topic = ?1", params![topic])
+    }
+
+    pub(super) fn forget_all_leases(&self) -> Result<(), Fault> {
+        self.run("DELETE FROM lease", [])
+    }
+
     pub(super) fn live(&self, life: Life) -> Result<(), Fault> {
         let sum = life_sum(self.mark, life.at, u64::from(life.clean));
         self.run(
@@ -435,6 +414,11 @@ impl Writing<'_> {
 fn make_private(path: &Path) -> Result<(), Fault> {
     let made = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(path);
     made.map(drop).map_err(|error| Fault::Other(format!("{}: {error}", path.display())))
+}
+
+/// Something in a file is of a newer version, although the file itself does not say so.
+pub(super) fn newer() -> Fault {
+    Fault::Newer { found: STEPS.len() as u64 + 1, known: STEPS.len() }
 }
 
 /// Whether a file of these marks may be touched.
@@ -533,13 +517,64 @@ mod tests {
     }
 
     #[test]
+    fn a_file_of_the_first_version_is_taken_over_with_all_that_is_in_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("hub.db");
+        let mut tables = Tables { connection: Connection::open(&path).unwrap(), mark: 7 };
+        tables.migrate(&STEPS[..1], &path).unwrap();
+        tables.write(true, |writing| writing.settle(1, &value("1"))).unwrap();
+        drop(tables);
+        let mut tables = Tables::open(&path, 1 << 30, 7).unwrap();
+        assert_eq!(all(&tables), [(1, Checked::Good(value("1")))]);
+        tables.write(true, |writing| writing.put_lease(&LEASE)).unwrap();
+        assert_eq!(leases(&tables), [Some("relay/0/set".to_owned())]);
+    }
+
+    const LEASE: Lease<'_> =
+        Lease { topic: "relay/0/set", user: "u", safe: "{}", time: 60_000, written: 5, until: 60_005 };
+
+    fn leases(tables: &Tables) -> Vec<Option<String>> {
+        let mut found = Vec::new();
+        let take = |_, row: Checked<Lease<'_>>| {
+            found.push(match row {
+                Checked::Good(lease) => Some(lease.topic.to_owned()),
+                Checked::Damaged => None,
+            });
+            true
+        };
+        tables.leases(Order::Up, take).unwrap();
+        found
+    }
+
+    #[test]
+    fn a_lease_takes_the_place_of_the_older_one_and_a_changed_row_is_known() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut tables = Tables::open(&dir.path().join("hub.db"), 1 << 30, 7).unwrap();
+        let mut put = |lease: Lease<'_>| tables.write(false, |writing| writing.put_lease(&lease)).unwrap();
+        put(LEASE);
+        put(Lease { until: 7, ..LEASE });
+        put(Lease { topic: "relay/1/set", ..LEASE });
+        assert_eq!(leases(&tables), ["relay/0/set", "relay/1/set"].map(|topic| Some(topic.to_owned())));
+        tables.connection.execute("UPDATE lease SET until = 8 WHERE topic = 'relay/0/set'", []).unwrap();
+        assert_eq!(leases(&tables)[0], None);
+        tables.write(false, |writing| writing.forget_lease("relay/0/set")).unwrap();
+        assert_eq!(leases(&tables).len(), 1);
+        tables
+            .write(false, |writing| {
+                writing.forget_lease("relay/7/set")?;
+                writing.forget_all_leases()
+            })
+            .unwrap();
+        assert_eq!(leases(&tables).len(), 0);
+    }
+
+    #[test]
     fn a_step_that_fails_leaves_the_file_as_it_was() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("hub.db");
         let mut tables = Tables::open(&path, 1 << 30, 7).unwrap();
-        assert!(
-            tables.migrate(&[STEPS, &["CREATE TABLE more (id INTEGER); nonsense"]].concat(), &path).is_err()
-        );
+        let steps = [STEPS, &["CREATE TABLE more (id INTEGER); nonsense"]].concat();
+        assert!(tables.migrate(&steps, &path).is_err());
         drop(tables);
         Tables::open(&path, 1 << 30, 7).unwrap();
     }

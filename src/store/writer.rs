@@ -3,6 +3,8 @@
 //! Memory follows the disk: nothing here counts as written before the transaction is. What cannot be written is let go
 //! of, as the hub's memory has it; when writing works again, all last values are gone through.
 
+mod finish;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,13 +19,11 @@ use super::log::milliseconds;
 use super::names::Names;
 use super::opening::{self, Opened, Use};
 use super::outage::Outage;
-use super::pace::{
-    LARGE, LAST_WALK, LIFE, LOG_BYTES, LOOK, SLICE, SLICE_OF_LOG, TICK, TICK_OF_COMMIT, TICK_OF_DUTY,
-};
+use super::pace::{LARGE, LIFE, LOG_BYTES, LOOK, SLICE, SLICE_OF_LOG, TICK, TICK_OF_COMMIT, TICK_OF_DUTY};
 use super::settings::{Durability, Settings};
 use super::tables::{Fault, Life, Tables};
 use super::walk::Walk;
-use crate::hub::{Hub, Tape};
+use crate::hub::{Hub, LeaseChanges, Tape};
 use crate::moment::Moment;
 use crate::seldom::Seldom;
 
@@ -56,6 +56,13 @@ pub(super) struct Writer {
     /// The oldest write that may not be on the medium.
     unsynced: Option<Instant>,
     lived: Option<Instant>,
+}
+
+/// What is written beside what was said.
+#[derive(Default)]
+struct Beside {
+    leases: LeaseChanges,
+    step: Option<Step>,
 }
 
 impl Writer {
@@ -189,13 +196,17 @@ impl Writer {
             Err(fault) => return self.fail(&fault),
         };
         let is_duty = self.head.is_settling() || self.names.has_orphans() || step.is_some();
+        let is_waited_for = self.hub.is_waited_for_leases();
+        let leases =
+            if is_time || is_waited_for { self.hub.lease_changes() } else { LeaseChanges::default() };
         let sync = self.batch.is_asked_for()
+            || is_waited_for
             || self.unsynced.is_some_and(|since| now.duration_since(since) >= self.settings.sync);
         // What is written with it costs nothing. And only who has written is back.
         let is_due = is_due || (sync && !self.batch.is_empty());
         let is_proof = self.outage.is_on() && !self.walk.is_wanted();
-        if is_due || is_duty || sync || is_proof {
-            self.write(now, is_due || is_proof, sync, false, step);
+        if is_due || is_duty || sync || is_proof || !leases.is_empty() {
+            self.write(now, is_due || is_proof, sync, false, Beside { leases, step });
         }
         if self.tables.is_some() && !self.walk.is_wanted() && self.batch.is_empty() {
             self.outage.ends(now);
@@ -210,8 +221,9 @@ impl Writer {
     }
 
     /// One transaction: what waits, if it is due, and a slice of the other duties.
-    fn write(&mut self, now: Instant, is_due: bool, sync: bool, clean: bool, step: Option<Step>) {
-        let Some(tables) = &mut self.tables else { return };
+    fn write(&mut self, now: Instant, is_due: bool, sync: bool, clean: bool, beside: Beside) {
+        let Beside { leases, step } = beside;
+        let Some(tables) = &mut self.tables else { return self.hub.leases_not_written() };
         let time = milliseconds(Moment::now().wall());
         let plan = is_due.then(|| self.batch.plan(self.seq + 1, time, &mut self.names, &mut self.head));
         let orphans: Vec<_> = self.names.orphans(SLICE).collect();
@@ -238,11 +250,13 @@ impl Writer {
             for id in &orphans {
                 writing.forget_topic(*id)?;
             }
+            writing.change_leases(&leases)?;
             life.map_or(Ok(()), |life| writing.live(life))?;
             Ok((settled, shortened, buried))
         });
         match written {
             Ok((settled, shortened, buried)) => {
+                self.hub.leases_written(leases);
                 self.account(now, began, sync, life.is_some());
                 if let Some(step) = step {
                     self.history.stepped(step, buried);
@@ -311,6 +325,7 @@ impl Writer {
     }
 
     fn let_go(&mut self, why: &str) {
+        self.hub.leases_not_written();
         let (messages, least) = self.batch.give_up(&format!("routed, but not on the disk: {why}"));
         self.hub.figures().store_unwritten.add(self.outage.missed(messages));
         if let Some(least) = least {
@@ -406,42 +421,6 @@ impl Writer {
         figures.store_state.set(state);
         figures.store_log_bytes.set(self.head.gathered());
         figures.store_values.set(self.names.values() as u64);
-    }
-
-    /// Everything to the medium, and a note that this was the end.
-    fn finish(&mut self) {
-        let began = Instant::now();
-        self.take();
-        if self.tables.is_some() {
-            // What is written into a file that nobody finds any more is lost.
-            self.look_at_the_disk(began);
-        }
-        if self.tables.is_none() && self.reopen().is_err() {
-            tracing::error!(
-                "the hub ends while its store cannot be written: what was said since then is lost"
-            );
-            return;
-        }
-        while self.tables.is_some() && self.walk.is_wanted() && began.elapsed() < LAST_WALK {
-            self.walk.go_on(&self.hub, &self.names, &mut self.batch);
-            if self.batch.bytes() >= LARGE {
-                self.write(Instant::now(), true, false, false, None);
-            }
-        }
-        let is_whole = !self.walk.is_wanted();
-        self.write(Instant::now(), true, true, is_whole, None);
-        match self.tables.take().map(Tables::close) {
-            Some(Ok(())) if is_whole => tracing::info!("the store is closed: all last values are in it"),
-            Some(Ok(())) => {
-                tracing::warn!("the store is closed, and some of the newest last values are not in it");
-            }
-            Some(Err(fault)) => {
-                tracing::warn!(%fault, "the store is not closed as it should be; the next start reads its journal");
-            }
-            None => tracing::error!(
-                "the hub ends while its store cannot be written: what was said since then is lost"
-            ),
-        }
     }
 }
 

@@ -37,6 +37,8 @@ pub enum Request {
     Show,
     /// `clown.talk/-/history/get`, with its payload: when it is read, it has to be known what time it is.
     History(String),
+    /// `clown.talk/-/lease/get`: which leases are there on what these filters name?
+    Leases(Vec<String>),
 }
 
 /// The settings of a connection; `None` where the client said nothing and the default holds.
@@ -69,6 +71,8 @@ pub enum RequestError {
     Config(String),
     /// The payload of a subscription request makes no sense.
     Subscription(String),
+    /// The payload of a request about leases makes no sense.
+    Lease(String),
 }
 
 impl Request {
@@ -78,6 +82,8 @@ impl Request {
     pub const SHOW: &str = "clown.talk/-/subscription/get";
     /// The topic of [`History`](Self::History).
     pub const HISTORY: &str = "clown.talk/-/history/get";
+    /// The topic of [`Leases`](Self::Leases).
+    pub const LEASES: &str = "clown.talk/-/lease/get";
 
     /// Whether a topic belongs to this language.
     pub fn claims(topic: &str) -> bool {
@@ -88,22 +94,24 @@ impl Request {
     pub fn parse(topic: &str, payload: &str) -> Result<Self, RequestError> {
         match topic {
             Self::CONFIGURE => Configure::parse(payload).map(Self::Configure).map_err(RequestError::Config),
-            "clown.talk/-/subscription/set" => filters(payload).map(Self::Replace),
-            "clown.talk/-/subscription/add" => filters(payload).map(Self::Add),
-            "clown.talk/-/subscription/remove" => filters(payload).map(Self::Remove),
+            "clown.talk/-/subscription/set" => subscription(payload).map(Self::Replace),
+            "clown.talk/-/subscription/add" => subscription(payload).map(Self::Add),
+            "clown.talk/-/subscription/remove" => subscription(payload).map(Self::Remove),
             Self::SHOW => Ok(Self::Show),
             Self::HISTORY => Ok(Self::History(payload.to_owned())),
+            Self::LEASES => filters(payload).map(Self::Leases).map_err(RequestError::Lease),
             _ => Err(RequestError::UnknownTopic),
         }
     }
 }
 
-fn filters(payload: &str) -> Result<Vec<String>, RequestError> {
-    let refuse = |reason: &str| RequestError::Subscription(reason.to_owned());
-    let keys = Keys::parse(payload).map_err(RequestError::Subscription)?;
-    keys.typed("filters", "an array of strings")
-        .map_err(RequestError::Subscription)?
-        .ok_or_else(|| refuse("key filters is missing: an array of strings"))
+fn subscription(payload: &str) -> Result<Vec<String>, RequestError> {
+    filters(payload).map_err(RequestError::Subscription)
+}
+
+fn filters(payload: &str) -> Result<Vec<String>, String> {
+    let filters = Keys::parse(payload)?.typed("filters", "an array of strings")?;
+    filters.ok_or_else(|| "key filters is missing: an array of strings".to_owned())
 }
 
 impl Configure {
@@ -185,15 +193,7 @@ pub enum Reply {
     },
     /// The message is routed, and kept if it was to be kept.
     #[serde(rename = "clown.talk/-/publish/ok")]
-    PublishOk {
-        /// The JSON text of the publisher's `id`.
-        #[serde(with = "wire::json_text")]
-        id: String,
-        /// Whether there is nothing to be said about it; else the message passed where its sender may think that it is
-        /// the last value now (clause 5.2).
-        #[serde(default = "wire::yes", skip_serializing_if = "wire::is_yes")]
-        kept: bool,
-    },
+    PublishOk(Published),
     /// The frame was no frame, or the message was refused.
     #[serde(rename = "clown.talk/-/publish/error")]
     PublishError(PublishRefused),
@@ -216,6 +216,26 @@ pub enum Reply {
         /// How many since the last such message.
         count: u64,
     },
+    /// The leases that there are.
+    #[serde(rename = "clown.talk/-/lease/ok")]
+    LeaseOk {
+        /// Those that end first stand first.
+        #[serde(default)]
+        leases: Vec<ToldLease>,
+        /// How many more there are than one answer has.
+        #[serde(default, skip_serializing_if = "wire::is_zero")]
+        more: usize,
+    },
+    /// The question after leases was refused.
+    #[serde(rename = "clown.talk/-/lease/error")]
+    LeaseError {
+        /// Why.
+        #[serde(default)]
+        reason: String,
+        /// The filters at fault, if any.
+        #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "wire::each_shown")]
+        filters: Vec<String>,
+    },
     /// The last line of a stream, which has no close frame.
     #[serde(rename = "clown.talk/-/close")]
     Close {
@@ -224,6 +244,58 @@ pub enum Reply {
         /// Why.
         reason: String,
     },
+}
+
+/// What came of a message.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Published {
+    /// The JSON text of the publisher's `id`.
+    #[serde(with = "wire::json_text")]
+    pub id: String,
+    /// Whether there is nothing to be said about it; else the message passed where its sender may think that it is
+    /// the last value now (clause 5.2).
+    #[serde(default = "wire::yes", skip_serializing_if = "wire::is_yes")]
+    pub kept: bool,
+    /// The JSON text of what the node reported.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "wire::json_text_if_any")]
+    pub confirmed: Option<String>,
+    /// Where it reported that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic: Option<String>,
+    /// How many seconds it took.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<f64>,
+    /// For how many seconds the command holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease: Option<f64>,
+    /// Whether that is on the disk, so that the command ends also where the hub does; said of leases only.
+    #[serde(default = "wire::yes", skip_serializing_if = "wire::is_yes")]
+    pub stored: bool,
+}
+
+impl Published {
+    /// Nothing is to be said but that it was routed, and whether it was kept where its sender may think so.
+    pub fn plainly(id: String, kept: bool) -> Self {
+        Self { id, kept, confirmed: None, topic: None, after: None, lease: None, stored: true }
+    }
+}
+
+/// A lease, as it is told.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ToldLease {
+    /// The topic of the command.
+    pub topic: String,
+    /// Who has sent it last.
+    pub holder: String,
+    /// Seconds that are left; none where the time is over.
+    pub left: f64,
+    /// The JSON text of the payload that is sent then.
+    #[serde(with = "wire::json_text")]
+    pub safe: String,
+    /// Whether the time is over, and no node has said yet that it has heard of it.
+    #[serde(skip_serializing_if = "wire::is_no")]
+    pub owed: bool,
 }
 
 /// Why a frame led to nothing.
@@ -241,6 +313,12 @@ pub struct PublishRefused {
     /// The topic, where it could be read.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "wire::shown_if_any")]
     pub topic: Option<String>,
+    /// The JSON text of the state as it is, where another one was asked for.
+    #[serde(skip_serializing_if = "Option::is_none", with = "wire::json_text_if_any")]
+    pub state: Option<String>,
+    /// The JSON text of the node's own answer.
+    #[serde(skip_serializing_if = "Option::is_none", with = "wire::json_text_if_any")]
+    pub answer: Option<String>,
 }
 
 /// What `config/ok` tells: the five keys of the 2016 firmware in their order, which a person compares with the manual, then

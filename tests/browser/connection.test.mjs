@@ -109,7 +109,7 @@ test("a relay that does not answer is told as it was, and can be asked again", a
   await node.next(([topic, payload]) => topic === "relay/1/set" && payload.state === false);
   await relay.getByRole("switch").click();
   await says(relay, "Turning on…");
-  await page.clock.fastForward(6_000);
+  // The hub waits for the relay, and says that it has not answered.
   await says(relay, /No answer from the relay\. Still off as of \d\d:\d\d:\d\d\./);
   node.frames.length = 0;
   await relay.getByRole("button", { name: "Try again" }).click();
@@ -117,6 +117,18 @@ test("a relay that does not answer is told as it was, and can be asked again", a
   await node.publish("relay/1", { state: true });
   await says(relay, "Confirmed");
   assert.equal(await relay.getByRole("switch").getAttribute("aria-checked"), "true");
+  assertQuiet(page, hub);
+});
+
+test("a relay whose node has gone is not waited for, and the page says so", async (t) => {
+  const hub = await startHub(t, { simulator: "off" });
+  const node = await connect(t, hub, BRIDGE, "node", { filters: [] });
+  await node.publish("relay/1", { state: false });
+  const page = await signedIn(t, browser, hub);
+  const relay = tile(page, BRIDGE, "Relay 1", "");
+  await relay.getByRole("switch").click();
+  await says(relay, /Not switched: the relay is not connected\. Still off as of \d\d:\d\d:\d\d\./);
+  await says(page.getByRole("status"), "Not switched: the device is not connected.");
   assertQuiet(page, hub);
 });
 

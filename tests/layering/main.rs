@@ -97,7 +97,7 @@ const ROOMS: &[Room] = &[
         never: &["std::fs", "std::env", "tokio::net", "axum", "hyper", "tungstenite"],
     },
     Room {
-        files: &["store/tables.rs", "store/rows.rs", "store/history/tables.rs"],
+        files: &["store/tables.rs", "store/rows.rs", "store/fault.rs", "store/history/tables.rs"],
         without: &[],
         rooms: &[],
         crates: &["rusqlite", "thiserror"],
@@ -105,7 +105,7 @@ const ROOMS: &[Room] = &[
     },
     Room {
         files: &["store/"],
-        without: &["store/tables.rs", "store/rows.rs", "store/history/tables.rs"],
+        without: &["store/tables.rs", "store/rows.rs", "store/fault.rs", "store/history/tables.rs"],
         rooms: &["hub", "talk", "topic", "moment", "seldom", "backoff"],
         crates: &[
             "crc32c",

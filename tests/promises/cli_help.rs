@@ -23,16 +23,17 @@ fn the_commands_that_talk_to_a_hub() {
       [PAYLOAD]  The payload, as JSON; without it each line of standard input is a payload
 
     Options:
-          --retain     Have the hub keep the message as the last value of its topic
-          --confirm    Ask the hub to confirm every message
-          --node       Connect as the node of the base: the hub keeps its readings and shows it as
-                       online
-          --url <URL>  The hub: ws://USER:PASSWORD@HOST:PORT/BASE; without it CLOWN_HUB_URL, or url in
-                       ~/.config/clown-hub/client.toml
-      -h, --help       Print help
+          --retain        Have the hub keep the message as the last value of its topic
+          --confirm       Ask the hub to confirm every message
+          --lease <TIME>  Let the command hold for so long only, as 30s, 10m or 2h
+          --safe <JSON>   The payload that the hub sends when the time of --lease is over
+          --node          Connect as the node of the base: its readings are kept, and it is shown online
+          --url <URL>     The hub: ws://USER:PASSWORD@HOST:PORT/BASE; without it CLOWN_HUB_URL, or url
+                          in ~/.config/clown-hub/client.toml
+      -h, --help          Print help
 
     Examples:
-      clown-hub pub relay/i2c0-3b/set '{"state": true}'
+      clown-hub pub relay/i2c0-3b/set '{"state": true}' --lease 10m --safe '{"state": false}'
       clown-hub sub --for 10s --format json | clown-hub pub --url ws://other/copy
 
     Exit codes: 0 done, 1 something broke, 2 wrong input, 3 refused, 4 no answer in time

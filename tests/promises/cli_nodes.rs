@@ -40,8 +40,17 @@ async fn an_error_is_printed_and_told_by_the_exit_code() {
 }
 
 #[tokio::test]
+async fn a_command_that_no_node_reads_is_not_waited_for() {
+    let hub = Hub::demo();
+    let ran = at_bridge(&hub, &["req", "relay/i2c0-3b/set", r#"{"state": true}"#, "--timeout", "1h"]);
+    assert_eq!(ran.code, Some(4));
+    assert_snapshot!(ran.stderr, @"clown-hub: no node reads relay/i2c0-3b/set; is it there? `clown-hub nodes` shows it");
+}
+
+#[tokio::test]
 async fn silence_is_told_by_the_exit_code() {
     let hub = Hub::demo();
+    let _node = Client::open(&hub, "/talk/nodes/bridge/0?side=node", "{}").await;
     let ran = at_bridge(&hub, &["req", "relay/i2c0-3b/set", r#"{"state": true}"#, "--timeout", "200ms"]);
     assert_eq!(ran.code, Some(4));
     assert_snapshot!(ran.stderr, @"clown-hub: no answer to relay/i2c0-3b/set in 200ms; is the node there? `clown-hub nodes` shows it");

@@ -26,6 +26,7 @@ mod cli_pub;
 mod cli_sim;
 mod cli_sub;
 mod cli_terminal;
+mod commands;
 mod diagnostics;
 mod doors;
 mod examples;

@@ -21,6 +21,8 @@ pub(super) struct Shape {
     pub(super) topic: Option<String>,
     pub(super) retain: bool,
     pub(super) confirm: bool,
+    /// For how many seconds a command holds, and the payload that is sent then.
+    pub(super) lease: Option<(f64, Value)>,
 }
 
 /// Makes frames, and numbers those that are to be confirmed.
@@ -85,7 +87,7 @@ impl Composer {
 
     /// The options with what is asked for by flags; empty where that is nothing.
     fn options(&self, own: Option<&str>) -> Result<String, String> {
-        if !self.shape.retain && !self.shape.confirm {
+        if !self.shape.retain && !self.shape.confirm && self.shape.lease.is_none() {
             return Ok(String::new());
         }
         let own: serde_json::Map<String, Value> =
@@ -96,6 +98,12 @@ impl Composer {
         }
         if self.shape.confirm {
             options.insert("id".to_owned(), self.made.into());
+        }
+        if let Some((seconds, safe)) = &self.shape.lease {
+            options.insert("lease".to_owned(), (*seconds).into());
+            options.insert("safe".to_owned(), safe.clone());
+            // This program says good-bye when it has sent everything.
+            options.insert("keep".to_owned(), true.into());
         }
         Ok(Value::Object(options).to_string())
     }
@@ -213,7 +221,7 @@ mod tests {
     }
 
     fn plain(topic: Option<&str>) -> Shape {
-        Shape { topic: topic.map(str::to_owned), retain: false, confirm: false }
+        Shape { topic: topic.map(str::to_owned), retain: false, confirm: false, lease: None }
     }
 
     #[test]
@@ -232,13 +240,13 @@ mod tests {
 
     #[test]
     fn flags_become_options_beside_those_of_the_frame() {
-        let shape = Shape { topic: None, retain: true, confirm: true };
+        let shape = Shape { topic: None, retain: true, confirm: true, lease: None };
         let text = composed(shape, &[r#"["a", 1.50, {"qos": 1, "id": "mine"}]"#, r#"["b", 2]"#]).unwrap();
         assert_eq!(
             text,
             "[\"a\", 1.50, {\"id\":0,\"qos\":1,\"retain\":true}]\n[\"b\", 2, {\"id\":1,\"retain\":true}]"
         );
-        let shape = Shape { topic: Some("a".to_owned()), retain: true, confirm: false };
+        let shape = Shape { topic: Some("a".to_owned()), retain: true, confirm: false, lease: None };
         assert_eq!(composed(shape, &["1"]).unwrap(), r#"["a", 1, {"retain":true}]"#);
     }
 
@@ -268,5 +276,17 @@ mod tests {
         ] {
             assert!(composed(plain(None), &[line]).is_err(), "{line}");
         }
+    }
+
+    #[test]
+    fn a_lease_goes_out_with_its_safe_payload_and_runs_on_when_the_program_ends() {
+        let lease = Some((60.0, serde_json::json!({"state": false})));
+        let shape = Shape { topic: Some("r/set".to_owned()), retain: false, confirm: true, lease };
+        let (mut composer, mut batch) = (Composer::new(shape), Batch::default());
+        composer.add(r#"{"state": true}"#, &mut batch).unwrap();
+        assert_eq!(
+            batch.text,
+            r#"["r/set", {"state": true}, {"id":0,"keep":true,"lease":60.0,"safe":{"state":false}}]"#
+        );
     }
 }

@@ -59,6 +59,8 @@ pub(super) struct Flow {
     answered: Notify,
     /// `--retain` takes a right of its own; whether that was said.
     retain: bool,
+    /// Whether every message is answered.
+    confirm: bool,
     advised: Cell<bool>,
 }
 
@@ -82,6 +84,7 @@ impl Flow {
             tally: Cell::default(),
             answered: Notify::new(),
             retain,
+            confirm,
             advised: Cell::default(),
         }
     }
@@ -118,7 +121,16 @@ impl Flow {
         while !self.signs.borrow().is_empty() {
             self.sign().await?;
         }
+        // What waits for the disk of the hub is answered behind the sign.
+        while self.confirm && self.unanswered() {
+            self.sign().await?;
+        }
         Ok(())
+    }
+
+    fn unanswered(&self) -> bool {
+        let Tally { sent, refused, confirmed } = self.tally.get();
+        confirmed + refused < sent
     }
 
     async fn ask_for_a_sign(&self, speaker: &mut Speaker) -> anyhow::Result<()> {
@@ -184,9 +196,13 @@ impl Flow {
                     }
                     self.answered.notify_one();
                 }
-                Reply::PublishOk { .. } => tally.confirmed += 1,
+                Reply::PublishOk { .. } => {
+                    tally.confirmed += 1;
+                    self.answered.notify_one();
+                }
                 Reply::PublishError(refused) => {
                     tally.refused += 1;
+                    self.answered.notify_one();
                     if tally.refused <= COMPLAINTS {
                         let topic = refused.topic.unwrap_or_else(|| "a message".to_owned());
                         output::notice(&format!("{topic}: {}", refused.reason));
@@ -198,6 +214,8 @@ impl Flow {
                 | Reply::SubscriptionError { .. }
                 | Reply::HistoryOk(_)
                 | Reply::HistoryError { .. }
+                | Reply::LeaseOk { .. }
+                | Reply::LeaseError { .. }
                 | Reply::Skipped { .. }
                 | Reply::Close { .. } => {}
             }

@@ -1,4 +1,4 @@
-//! What the hub is asked about the past, and what it answers (`docs/protocol.md`, clause 4.5).
+//! What the hub is asked about the past, and what it answers (`docs/protocol.md`, clause 4.9).
 
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;

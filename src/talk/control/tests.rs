@@ -71,12 +71,22 @@ fn replies_are_written_as_the_documents_show_them() {
     let welcome = Welcome { base: "n".to_owned(), ..Welcome::of_this_hub(SystemTime::UNIX_EPOCH) };
     for (reply, text) in [
         (
-            Reply::PublishOk { id: "7".to_owned(), kept: true },
+            Reply::PublishOk(Published::plainly("7".to_owned(), true)),
             r#"["clown.talk/-/publish/ok", {"id": 7}]"#.to_owned(),
         ),
         (
-            Reply::PublishOk { id: "7".to_owned(), kept: false },
+            Reply::PublishOk(Published::plainly("7".to_owned(), false)),
             r#"["clown.talk/-/publish/ok", {"id": 7, "kept": false}]"#.to_owned(),
+        ),
+        (
+            Reply::PublishOk(Published {
+                confirmed: Some(r#"{"state": true}"#.to_owned()),
+                topic: Some("relay/0".to_owned()),
+                after: Some(0.124),
+                lease: Some(30.0),
+                ..Published::plainly("7".to_owned(), true)
+            }),
+            r#"["clown.talk/-/publish/ok", {"id": 7, "confirmed": {"state": true}, "topic": "relay/0", "after": 0.124, "lease": 30.0}]"#.to_owned(),
         ),
         (Reply::PublishError(refused), r#"["clown.talk/-/publish/error", {"reason": "no"}]"#.to_owned()),
         (Reply::Skipped { count: 3 }, r#"["clown.talk/-/skipped", {"count": 3}]"#.to_owned()),
@@ -138,6 +148,8 @@ fn any_reply() -> impl Strategy<Value = Reply> {
             "\\PC{0,9}".prop_map(|id| json!(id).to_string())
         ]
     };
+    // Numbers that a reader takes to the bit.
+    let quarters = || (0..1_000_000_u32).prop_map(|quarters| f64::from(quarters) / 4.0);
     let refused =
         (prop::option::of(id()), text(), prop::option::of(any::<usize>()), prop::option::of(text()));
     let limits = (prop::option::of(any::<usize>()), prop::option::of(any::<u32>()));
@@ -149,10 +161,23 @@ fn any_reply() -> impl Strategy<Value = Reply> {
         (text(), texts()).prop_map(|(reason, filters)| Reply::ConfigError { reason, filters }),
         texts().prop_map(|filters| Reply::SubscriptionOk { filters }),
         (text(), texts()).prop_map(|(reason, filters)| Reply::SubscriptionError { reason, filters }),
-        (id(), any::<bool>()).prop_map(|(id, kept)| Reply::PublishOk { id, kept }),
+        (id(), any::<bool>(), prop::option::of(id()), prop::option::of(quarters()), any::<bool>()).prop_map(
+            |(id, kept, confirmed, after, stored)| {
+                let topic = confirmed.clone();
+                let lease = after;
+                Reply::PublishOk(Published { id, kept, confirmed, topic, after, lease, stored })
+            }
+        ),
         refused.prop_map(|(id, reason, at, topic)| {
-            Reply::PublishError(PublishRefused { id, reason, at, topic })
+            let (state, answer) = (id.clone(), None);
+            Reply::PublishError(PublishRefused { id, reason, at, topic, state, answer })
         }),
+        (text(), text(), quarters(), id(), any::<bool>(), any::<usize>()).prop_map(
+            |(topic, holder, left, safe, owed, more)| {
+                Reply::LeaseOk { leases: vec![ToldLease { topic, holder, left, safe, owed }], more }
+            }
+        ),
+        (text(), texts()).prop_map(|(reason, filters)| Reply::LeaseError { reason, filters }),
         any::<u64>().prop_map(|count| Reply::Skipped { count }),
         (any::<u16>(), text()).prop_map(|(code, reason)| Reply::Close { code, reason }),
     ]

@@ -1,0 +1,399 @@
+//! Commands that hold for a time only. When the time is over the hub sends the safe one instead, and goes on until a node
+//! has heard of it. Pure; time is an argument.
+//!
+//! While the hub lives, a lease runs by the steady clock; over a restart by the clock on the wall, and never longer than
+//! was asked for. A command waits until its lease is on the disk: otherwise nobody would end it if the hub were killed.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use foldhash::fast::RandomState;
+
+use super::outbox::SessionId;
+use super::wish::Wish;
+use crate::moment::{Moment, Steady};
+use crate::topic::Topic;
+
+mod rows;
+mod terms;
+pub use rows::{LeaseChanges, LeaseRow};
+use rows::{OnDisk, Rows};
+pub(super) use terms::{End, Full, Granted, Ready, Stored, Terms, Told};
+
+/// Leases of all, and of one user.
+pub(super) const OF_ALL: usize = 10_000;
+pub(super) const OF_A_USER: usize = 1_000;
+/// How long a command waits for its lease to be on the disk. Then it goes out without.
+pub(super) const DISK_PATIENCE: Duration = Duration::from_secs(2);
+/// How long a node may take to say that it has heard the safe command, before it is taken as heard.
+pub(super) const LINGER: Duration = Duration::from_mins(10);
+/// How often the clock on the wall is looked at.
+const LOOK: Duration = Duration::from_secs(10);
+/// By how much it may differ from what was expected.
+const SET: Duration = Duration::from_secs(1);
+
+#[derive(Debug)]
+enum Phase {
+    /// The command holds.
+    Held,
+    /// It does not hold any more. `told` is the newest node that was sent the safe command, and when.
+    Owed { told: Option<(SessionId, Steady)> },
+}
+
+#[derive(Debug)]
+struct Lease<O> {
+    user: Arc<str>,
+    holder: Option<SessionId>,
+    time: Duration,
+    safe: Box<str>,
+    keep: bool,
+    until: Steady,
+    phase: Phase,
+    /// A command that waits for the disk.
+    waits: Option<Waits<O>>,
+    /// Grows with each change.
+    version: u64,
+    on_disk: Option<OnDisk>,
+    /// Its place in the order of time.
+    due: Option<(Steady, u64)>,
+}
+
+#[derive(Debug)]
+struct Waits<O> {
+    command: O,
+    /// Until when, and for which version of the lease.
+    key: (Steady, u64),
+}
+
+/// All leases, by the topics of their commands.
+#[derive(Debug)]
+pub(super) struct Leases<O> {
+    all: HashMap<Topic, Lease<O>, RandomState>,
+    of_user: HashMap<Arc<str>, usize, RandomState>,
+    due: BTreeMap<(Steady, u64), Topic>,
+    /// Topics whose safe command a node has still to hear of.
+    owed: HashSet<Topic, RandomState>,
+    /// Commands that wait for the disk, in the order in which their patience ends.
+    waiting: BTreeMap<(Steady, u64), Topic>,
+    ready: Vec<Ready<O>>,
+    version: u64,
+    rows: Rows,
+    looked: Option<Moment>,
+    /// Whether there are more that are owed than when that was last asked.
+    newly_owed: bool,
+}
+
+impl<O> Default for Leases<O> {
+    fn default() -> Self {
+        Self {
+            all: HashMap::default(),
+            of_user: HashMap::default(),
+            due: BTreeMap::new(),
+            owed: HashSet::default(),
+            waiting: BTreeMap::new(),
+            ready: Vec::new(),
+            version: 0,
+            rows: Rows::default(),
+            looked: None,
+            newly_owed: false,
+        }
+    }
+}
+
+impl<O> Leases<O> {
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// How many safe commands a node has still to hear of.
+    pub(super) fn owed(&self) -> usize {
+        self.owed.len()
+    }
+
+    /// When something is to be done next.
+    pub(super) fn next(&self) -> Option<Steady> {
+        let due = self.due.first_key_value().map(|((at, _), _)| *at);
+        let waiting = self.waiting.first_key_value().map(|((at, _), _)| *at);
+        let look = self.looked.filter(|_| !self.all.is_empty()).map(|at| at.steady().after(LOOK));
+        due.into_iter().chain(waiting).chain(look).min()
+    }
+
+    /// A command with a lease. Returns with it a command that waited for the disk and was overtaken.
+    pub(super) fn ask(
+        &mut self,
+        topic: &Topic,
+        terms: Terms,
+        command: O,
+        now: Moment,
+    ) -> Result<(Granted<O>, Option<O>), (Full, O)> {
+        let older = self.all.get(topic);
+        let of_it = self.of_user.get(&terms.user).copied().unwrap_or(0);
+        if older.is_none() && self.all.len() >= OF_ALL {
+            return Err((Full::OfAll, command));
+        }
+        if older.is_none_or(|older| older.user != terms.user) && of_it >= OF_A_USER {
+            return Err((Full::OfAUser, command));
+        }
+        let until = now.steady().after(terms.time);
+        let on_disk = older.and_then(|older| older.on_disk.clone());
+        let is_safe = on_disk.as_ref().is_some_and(|on_disk| on_disk.serves(&terms.safe, until));
+        let overtaken = self.remove(topic).and_then(|older| older.waits).map(|waits| waits.command);
+        let Terms { user, holder, time, safe, keep } = terms;
+        let version = self.next_version();
+        let (waits, granted) = if is_safe || !self.rows.are_kept() {
+            (None, Granted::Now(command, Stored(is_safe)))
+        } else {
+            let key = (now.steady().after(DISK_PATIENCE), version);
+            self.waiting.insert(key, topic.clone());
+            (Some(Waits { command, key }), Granted::Later)
+        };
+        let phase = Phase::Held;
+        let lease = Lease {
+            user,
+            holder: Some(holder),
+            time,
+            safe,
+            keep,
+            until,
+            phase,
+            waits,
+            version,
+            on_disk,
+            due: None,
+        };
+        self.insert(topic.clone(), lease, until);
+        self.rows.change(topic);
+        self.looked.get_or_insert(now);
+        Ok((granted, overtaken))
+    }
+
+    /// A command without a lease: it ends the one that there is. Returns a command that waited for the disk and was
+    /// overtaken.
+    pub(super) fn commanded(&mut self, topic: &Topic) -> Option<O> {
+        let lease = self.remove(topic)?;
+        self.rows.change(topic);
+        lease.waits.map(|waits| waits.command)
+    }
+
+    /// The connection of a holder has ended. Returns how many leases end with it.
+    pub(super) fn gone(&mut self, session: SessionId, end: End, now: Moment) -> usize {
+        let held = self.all.iter_mut().filter(|(_, lease)| lease.holder == Some(session));
+        let mut ended = Vec::new();
+        for (topic, lease) in held {
+            lease.holder = None;
+            let runs_on = end == End::OfTheHub || (end == End::Farewell && lease.keep);
+            if !runs_on && matches!(lease.phase, Phase::Held) {
+                ended.push(topic.clone());
+            }
+        }
+        for topic in &ended {
+            self.owe(topic, now.steady());
+        }
+        ended.len()
+    }
+
+    /// Ends all of them: the hub ends, and nobody would after it.
+    pub(super) fn end_all(&mut self, now: Moment) {
+        let held = self.all.iter().filter(|(_, lease)| matches!(lease.phase, Phase::Held));
+        let topics: Vec<Topic> = held.map(|(topic, _)| topic.clone()).collect();
+        for topic in &topics {
+            self.owe(topic, now.steady());
+        }
+    }
+
+    /// Ends those whose time is over. Returns how many.
+    pub(super) fn expire(&mut self, now: Moment) -> usize {
+        let mut ended = 0;
+        while let Some(first) = self.due.first_entry()
+            && first.key().0 <= now.steady()
+        {
+            let topic = first.remove();
+            match self.all.get(&topic).map(|lease| &lease.phase) {
+                Some(Phase::Held) => {
+                    self.owe(&topic, now.steady());
+                    ended += 1;
+                }
+                // It was said, and nobody has contradicted.
+                Some(Phase::Owed { .. }) => {
+                    self.commanded(&topic);
+                }
+                None => {}
+            }
+        }
+        while let Some(first) = self.waiting.first_entry()
+            && first.key().0 <= now.steady()
+        {
+            let ((_, version), topic) = first.remove_entry();
+            self.release(&topic, version, Stored(false));
+        }
+        self.look_at_the_wall(now);
+        ended
+    }
+
+    /// Where somebody has set the clock on the wall, the disk says the wrong time.
+    fn look_at_the_wall(&mut self, now: Moment) {
+        let Some(before) = self.looked else { return };
+        let passed = now.steady().since(before.steady());
+        if passed < LOOK {
+            return;
+        }
+        self.looked = (!self.all.is_empty()).then_some(now);
+        let expected = before.wall() + passed;
+        let ahead = now.wall().duration_since(expected).unwrap_or_else(|error| error.duration());
+        if ahead > SET {
+            self.all.keys().for_each(|topic| self.rows.change(topic));
+        }
+    }
+
+    fn owe(&mut self, topic: &Topic, now: Steady) {
+        let Some(lease) = self.all.get_mut(topic) else { return };
+        lease.phase = Phase::Owed { told: None };
+        lease.until = now;
+        if let Some(waits) = lease.waits.take() {
+            self.waiting.remove(&waits.key);
+        }
+        self.version += 1;
+        lease.version = self.version;
+        if let Some(due) = lease.due.take() {
+            self.due.remove(&due);
+        }
+        self.owed.insert(topic.clone());
+        self.newly_owed = true;
+        self.rows.change(topic);
+    }
+
+    /// Whether there are some that were not owed when their topics were last asked for.
+    pub(super) fn has_newly_owed(&self) -> bool {
+        self.newly_owed
+    }
+
+    /// The topics whose safe command a node has still to hear of.
+    pub(super) fn owed_topics(&mut self) -> Vec<Topic> {
+        self.newly_owed = false;
+        self.owed.iter().cloned().collect()
+    }
+
+    /// The newest node that reads a topic is this one. The safe command that it is to be sent,
+    /// if it was not, and who had asked for it.
+    pub(super) fn tell(
+        &mut self,
+        topic: &Topic,
+        reader: SessionId,
+        now: Steady,
+    ) -> Option<(Box<str>, Arc<str>)> {
+        let lease = self.all.get_mut(topic)?;
+        let Phase::Owed { told } = &mut lease.phase else { return None };
+        if told.is_some_and(|(before, _)| before >= reader) {
+            return None;
+        }
+        *told = Some((reader, now));
+        let key = (now.after(LINGER), lease.version);
+        if let Some(due) = lease.due.replace(key) {
+            self.due.remove(&due);
+        }
+        self.due.insert(key, topic.clone());
+        Some((lease.safe.clone(), Arc::clone(&lease.user)))
+    }
+
+    /// A node has said something. Whether that ends a lease: it says what it was sent as the safe command.
+    pub(super) fn hear(&mut self, state: &Topic, payload: &str) -> bool {
+        if self.owed.is_empty() {
+            return false;
+        }
+        let name = state.as_str();
+        let answered = ["/set/ok", "/ok"].iter().find_map(|end| name.strip_suffix(end));
+        let command = format!("{}/set", answered.unwrap_or(name));
+        let Some((topic, lease)) = self.all.get_key_value(command.as_str()) else { return false };
+        let Phase::Owed { told: Some(_) } = lease.phase else { return false };
+        let said = || serde_json::from_str(payload).ok();
+        let is_safe = answered.is_some()
+            || Wish::of(&command, &lease.safe).zip(said()).is_some_and(|(wish, said)| wish.is_met_by(&said));
+        if is_safe {
+            let topic = topic.clone();
+            self.commanded(&topic);
+        }
+        is_safe
+    }
+
+    /// Those that end first stand first.
+    pub(super) fn told(&self, now: Steady) -> Vec<Told<'_>> {
+        let mut told: Vec<_> = (self.all.iter())
+            .map(|(topic, lease)| Told {
+                topic,
+                user: &lease.user,
+                safe: &lease.safe,
+                left: lease.until.since(now),
+                is_owed: matches!(lease.phase, Phase::Owed { .. }),
+            })
+            .collect();
+        told.sort_unstable_by(|one, other| {
+            (one.left, one.topic.as_str()).cmp(&(other.left, other.topic.as_str()))
+        });
+        told
+    }
+
+    /// Whether commands wait for the disk.
+    pub(super) fn is_waited_for(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Commands that need not wait for the disk any longer.
+    pub(super) fn take_ready(&mut self) -> Vec<Ready<O>> {
+        std::mem::take(&mut self.ready)
+    }
+
+    /// Whether there are any.
+    pub(super) fn has_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
+    /// Whether nothing has happened to a lease since a command of it became ready.
+    pub(super) fn is_current(&self, topic: &Topic, version: u64) -> bool {
+        self.all.get(topic).is_some_and(|lease| lease.version == version)
+    }
+
+    fn release(&mut self, topic: &Topic, version: u64, stored: Stored) {
+        let Some(lease) = self.all.get_mut(topic) else { return };
+        if let Some(Waits { command, key }) = lease.waits.take_if(|waits| waits.key.1 <= version) {
+            self.waiting.remove(&key);
+            let (topic, version) = (topic.clone(), lease.version);
+            self.ready.push(Ready { topic, version, command, stored });
+        }
+    }
+
+    fn next_version(&mut self) -> u64 {
+        self.version += 1;
+        self.version
+    }
+
+    fn insert(&mut self, topic: Topic, mut lease: Lease<O>, due: Steady) {
+        let key = (due, lease.version);
+        lease.due = Some(key);
+        self.due.insert(key, topic.clone());
+        *self.of_user.entry(Arc::clone(&lease.user)).or_default() += 1;
+        self.all.insert(topic, lease);
+    }
+
+    fn remove(&mut self, topic: &Topic) -> Option<Lease<O>> {
+        let lease = self.all.remove(topic)?;
+        if let Some(due) = lease.due {
+            self.due.remove(&due);
+        }
+        if let Some(waits) = &lease.waits {
+            self.waiting.remove(&waits.key);
+        }
+        self.owed.remove(topic);
+        if let Some(count) = self.of_user.get_mut(&lease.user) {
+            *count -= 1;
+            if *count == 0 {
+                self.of_user.remove(&lease.user);
+            }
+        }
+        Some(lease)
+    }
+}
+
+#[cfg(test)]
+mod tests;
