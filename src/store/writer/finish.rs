@@ -5,7 +5,6 @@ use tokio::time::Instant;
 use super::super::pace::{LARGE, LAST_WALK};
 use super::super::tables::Tables;
 use super::{Beside, Writer};
-use crate::hub::LeaseChanges;
 
 impl Writer {
     /// Everything to the medium, and a note that this was the end.
