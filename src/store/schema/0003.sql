@@ -1,31 +1,26 @@
--- Version 3: history. All sums are as in version 1; the bytes of a chunk have theirs behind them.
+-- Version 3: sign-ins of pages.
 
--- What is told apart: the numbers or the states at one path in the payloads of one topic. `at` is the newest time of what
--- is sealed.
-CREATE TABLE series (
+-- Sign-ins of pages. `digest` is that of the token, which itself is nowhere; `account` is a digest of the account's name and
+-- password hash. Times are in milliseconds since 1970; `stays` is 1 if the user asked to stay signed in.
+CREATE TABLE web_session (
     id INTEGER PRIMARY KEY,
-    topic TEXT NOT NULL,
-    path TEXT NOT NULL,
-    kind INTEGER NOT NULL,
-    unit TEXT NOT NULL,
-    at INTEGER NOT NULL,
-    sum INTEGER NOT NULL
-) STRICT;
-
--- What was sealed in one piece, at one grain: 0 is raw, 1 minutes, 2 quarters of an hour. `until` is the last row of the log
--- that is in it; of quarters, the last span of minutes. A span is there once its row is.
-CREATE TABLE span (
-    id INTEGER PRIMARY KEY,
-    tier INTEGER NOT NULL,
-    first INTEGER NOT NULL,
-    last INTEGER NOT NULL,
+    digest BLOB NOT NULL UNIQUE,
+    user TEXT NOT NULL,
+    account BLOB NOT NULL,
+    created INTEGER NOT NULL,
+    used INTEGER NOT NULL,
     until INTEGER NOT NULL,
-    readings INTEGER NOT NULL,
+    stays INTEGER NOT NULL,
+    address TEXT NOT NULL,
+    browser TEXT NOT NULL,
     sum INTEGER NOT NULL
 ) STRICT;
 
--- What one series has in one span: `id` is the number of the span << 24 | the number of the series.
-CREATE TABLE chunk (
+-- What others than the hub ask for: that a sign-in ends, or all of a user. The hub looks here every second, and at its start
+-- before it lets anybody in; it deletes what it has done.
+CREATE TABLE revocation (
     id INTEGER PRIMARY KEY,
-    data BLOB NOT NULL
+    digest BLOB,
+    user TEXT,
+    sum INTEGER NOT NULL
 ) STRICT;
