@@ -60,9 +60,9 @@ pub(super) struct Writer {
     lived: Option<Instant>,
 }
 
-/// What is written beside what was said.
+/// What else is written.
 #[derive(Default)]
-struct Beside {
+struct Duties {
     leases: LeaseChanges,
     step: Option<Step>,
 }
@@ -216,7 +216,7 @@ impl Writer {
         let is_due = is_due || (sync && has_news);
         let is_proof = self.outage.is_on() && !self.walk.is_wanted();
         if is_due || is_duty || sync || is_proof || !leases.is_empty() {
-            self.write(now, is_due || is_proof, sync, false, Beside { leases, step });
+            self.write(now, is_due || is_proof, sync, false, Duties { leases, step });
         }
         if self.tables.is_some() && !self.walk.is_wanted() && self.batch.is_empty() {
             self.outage.ends(now);
@@ -231,8 +231,8 @@ impl Writer {
     }
 
     /// One transaction: what waits, if it is due, and a slice of the other duties.
-    fn write(&mut self, now: Instant, is_due: bool, sync: bool, clean: bool, beside: Beside) {
-        let Beside { leases, step } = beside;
+    fn write(&mut self, now: Instant, is_due: bool, sync: bool, clean: bool, duties: Duties) {
+        let Duties { leases, step } = duties;
         let Some(tables) = &mut self.tables else { return self.hub.leases_not_written() };
         let time = milliseconds(Moment::now().wall());
         let plan = is_due.then(|| self.batch.plan(self.seq + 1, time, &mut self.names, &mut self.head));

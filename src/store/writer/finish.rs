@@ -4,7 +4,7 @@ use tokio::time::Instant;
 
 use super::super::pace::{LARGE, LAST_WALK};
 use super::super::tables::Tables;
-use super::{Beside, Writer};
+use super::{Duties, Writer};
 
 impl Writer {
     /// Everything to the medium, and a note that this was the end.
@@ -24,16 +24,16 @@ impl Writer {
         while self.tables.is_some() && self.walk.is_wanted() && began.elapsed() < LAST_WALK {
             self.walk.go_on(&self.hub, &self.names, &mut self.batch);
             if self.batch.bytes() >= LARGE {
-                self.write(Instant::now(), true, false, false, Beside::default());
+                self.write(Instant::now(), true, false, false, Duties::default());
             }
         }
         let mut leases = self.hub.lease_changes();
         while self.tables.is_some() && !leases.is_empty() {
-            self.write(Instant::now(), false, false, false, Beside { leases, step: None });
+            self.write(Instant::now(), false, false, false, Duties { leases, step: None });
             leases = self.hub.lease_changes();
         }
         let is_whole = !self.walk.is_wanted();
-        self.write(Instant::now(), true, true, is_whole, Beside { leases, step: None });
+        self.write(Instant::now(), true, true, is_whole, Duties { leases, step: None });
         match self.tables.take().map(Tables::close) {
             Some(Ok(())) if is_whole => tracing::info!("the store is closed: all last values are in it"),
             Some(Ok(())) => {

@@ -241,7 +241,7 @@ fn what_was_revoked_does_not_come_back_whatever_is_written_before_the_hub_is_kil
     let asked = beside.revoke(&all[..1]).unwrap();
     writer.look_at_the_disk(Instant::now());
     // Something else is written first.
-    writer.write(Instant::now(), false, false, false, Beside::default());
+    writer.write(Instant::now(), false, false, false, Duties::default());
     assert!(!beside.is_done(&asked).unwrap());
     drop(writer);
     let (_, access, mut writer) = with_access(dir.path());
