@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a corpus that cannot be read fails the test")]
 #![expect(clippy::print_stdout, reason = "shown for failed tests only")]
 
+#[path = "../fuzz/checks/chunk.rs"]
+mod chunk;
 #[path = "../fuzz/checks/conversation.rs"]
 mod conversation;
 #[path = "../fuzz/checks/filter.rs"]
@@ -66,4 +68,9 @@ fn mqtt_packets() {
 #[test]
 fn rows_of_the_store() {
     replay("stored", stored::check);
+}
+
+#[test]
+fn chunks_of_history() {
+    replay("chunk", chunk::check);
 }

@@ -29,6 +29,7 @@ mod outbox;
 mod pages;
 mod presence;
 mod publication;
+mod questions;
 mod queue;
 mod relay;
 mod rights;
@@ -67,6 +68,7 @@ use pages::OpenPages;
 pub use pages::{NotRead, OPEN_PAGES, Page, PageBounds, Pages};
 use presence::Presence;
 pub use publication::{Extras, Publication, Trail, View};
+pub use questions::{Question, Questions};
 pub use queue::Bounds;
 pub use relay::{Forward, Relayed, Remains};
 pub use rights::Rights;
@@ -181,6 +183,8 @@ pub struct Hub {
     care: Care,
     /// What waits for the store, where there is one.
     tape: OnceLock<Arc<Tape>>,
+    /// Who answers questions about the past, where there is a store.
+    questions: OnceLock<Arc<Questions>>,
     next_session: AtomicU64,
     open_pages: OpenPages,
 }
@@ -201,6 +205,7 @@ impl Hub {
             links: Links::default(),
             care: Care::default(),
             tape: OnceLock::new(),
+            questions: OnceLock::new(),
             next_session: AtomicU64::new(1),
             open_pages: OpenPages::default(),
         })

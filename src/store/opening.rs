@@ -209,7 +209,8 @@ impl Reading<'_> {
         let (mut account, mut older) = (std::mem::take(&mut self.account), Vec::new());
         from_both_ends!(account, tables.last, |topic, row: Checked<Unsettled>| match row {
             Checked::Good(settled) => match head.get(topic) {
-                Some(said) if said.seq >= settled.seq => {}
+                // Where both are of one row, what was settled is the last that it says.
+                Some(said) if said.seq > settled.seq => {}
                 said => {
                     older.extend(said.map(|_| topic));
                     let kept = settled.value;

@@ -13,7 +13,7 @@ pub(super) const MOST_NUMBERS: usize = 32;
 
 /// A number as its text says it: `20.10` is 2010 with two decimals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Number {
+pub(crate) struct Number {
     pub(super) mantissa: i64,
     pub(super) decimals: u32,
 }

@@ -46,13 +46,15 @@ fn with_access(path: &Path) -> (Arc<Hub>, Access, Writer) {
         bytes: 1 << 30,
         keep_free: 0,
         queue: TapeBounds { messages: 65_536, bytes: 16 << 20 },
+        history: crate::store::history::Settings::some(),
     };
     let tape = Tape::new(settings.queue, false, hub.figures());
     hub.record_on(Arc::clone(&tape));
+    let keeper = Keeper::new(settings.history.clone(), settings.bytes, hub.figures());
     let access =
         Access::new(Accounts::demo(), &access::Settings::default(), CancellationToken::new()).unwrap();
     let sessions = Sessions::new(Arc::clone(access.web_sessions()), false);
-    let mut writer = Writer::new(Arc::clone(&hub), tape, settings, sessions);
+    let mut writer = Writer::new(Arc::clone(&hub), tape, settings, (sessions, keeper));
     writer.begin(Folder::take(path).unwrap()).unwrap();
     (hub, access, writer)
 }
@@ -239,7 +241,7 @@ fn what_was_revoked_does_not_come_back_whatever_is_written_before_the_hub_is_kil
     let asked = beside.revoke(&all[..1]).unwrap();
     writer.look_at_the_disk(Instant::now());
     // Something else is written first.
-    writer.write(Instant::now(), false, false, false, LeaseChanges::default());
+    writer.write(Instant::now(), false, false, false, Duties::default());
     assert!(!beside.is_done(&asked).unwrap());
     drop(writer);
     let (_, access, mut writer) = with_access(dir.path());
