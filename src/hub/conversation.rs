@@ -352,7 +352,7 @@ impl Session {
         let kind = self.kind(&frame.topic, &topic);
         // Made only where it is needed: most hubs answer at once.
         let asked = id.as_ref().filter(|_| self.hub.confirms());
-        let asked = asked.map(|id| refused(String::new(), Some(id.clone())));
+        let asked = asked.map(|id| Box::new(refused(String::new(), Some(id.clone()))));
         let message = Message { topic, payload: frame.payload, kind, retention, extras };
         let wants = Wants { confirm: options.confirm, lease: options.lease };
         if wants.anything() {

@@ -327,7 +327,7 @@ impl Hub {
         let (topics, bytes) = (self.figures.retained.value(), self.figures.retained_bytes.value());
         // A topic that is new may need a place in the index for each of its levels.
         let (old_topics, old_bytes, index) = match &state.last {
-            Some(last) => (1, last.len(&message.topic) as u64, 0),
+            Some(last) => (1, last.len_beside(message) as u64, 0),
             None => (0, 0, VALUE_COST + message.topic.levels().count() as u64 * LEVEL_COST),
         };
         topics - old_topics < self.settings.retained_topics as u64
@@ -336,7 +336,7 @@ impl Hub {
 
     fn remember(&self, channel: &Arc<Channel>, state: &mut State, message: &Publication) {
         if let Some(last) = &mut state.last {
-            self.figures.retained_bytes.sub(last.len(&channel.topic) as u64);
+            self.figures.retained_bytes.sub(last.len_beside(message) as u64);
             last.replace(message);
         } else {
             state.last = Some(LastValue::of(message));
