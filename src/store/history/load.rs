@@ -73,6 +73,8 @@ pub(super) fn load(tables: &Tables, settings: &Arc<Settings>, now: u64) -> Resul
             doomed.push(id);
         }
     }
+    // Whatever is wrong with this table is to be known now, and not when somebody asks.
+    tables.chunk(0)?;
     let mut from = 0;
     while let Some(found) = tables.chunk_from(from)? {
         let span = chunk::span_of(found);
