@@ -17,6 +17,10 @@ mod matching;
 mod messages;
 #[path = "../fuzz/checks/packets.rs"]
 mod packets;
+#[path = "../fuzz/checks/rest.rs"]
+mod rest;
+#[path = "../fuzz/checks/shape.rs"]
+mod shape;
 #[path = "../fuzz/checks/stored.rs"]
 mod stored;
 
@@ -68,6 +72,16 @@ fn mqtt_packets() {
 #[test]
 fn rows_of_the_store() {
     replay("stored", stored::check);
+}
+
+#[test]
+fn payloads_of_the_store() {
+    replay("shape", shape::check);
+}
+
+#[test]
+fn what_few_last_values_have() {
+    replay("rest", rest::check);
 }
 
 #[test]

@@ -24,7 +24,7 @@ mod pace;
 mod restoring;
 mod rows;
 mod settings;
-mod shape;
+pub mod shape;
 mod tables;
 mod walk;
 mod web_sessions;

@@ -2,6 +2,7 @@
 
 use tokio::time::Instant;
 
+use super::super::outage;
 use super::super::pace::{LARGE, LAST_WALK};
 use super::super::tables::Tables;
 use super::{Duties, Writer};
@@ -15,11 +16,15 @@ impl Writer {
             // What is written into a file that nobody finds any more is lost.
             self.look_at_the_disk(began);
         }
-        if self.tables.is_none() && self.reopen().is_err() {
-            tracing::error!(
-                "the hub ends while its store cannot be written: what was said since then is lost"
-            );
-            return;
+        // Where the last write finds that the file is damaged, a new one gets everything.
+        let is_whole = (0..2).find_map(|_| self.write_the_rest(began));
+        outage::tell_the_end(self.tables.take().map(Tables::close), is_whole == Some(true));
+    }
+
+    /// The last writes. Says whether they are complete; nothing if there is no file that can be written.
+    fn write_the_rest(&mut self, began: Instant) -> Option<bool> {
+        if self.tables.is_none() {
+            self.reopen().ok()?;
         }
         while self.tables.is_some() && self.walk.is_wanted() && began.elapsed() < LAST_WALK {
             self.walk.go_on(&self.hub, &self.names, &mut self.batch, |topic| self.history.names(topic));
@@ -34,17 +39,6 @@ impl Writer {
         }
         let is_whole = !self.walk.is_wanted();
         self.write(Instant::now(), true, true, is_whole, Duties { leases, step: None });
-        match self.tables.take().map(Tables::close) {
-            Some(Ok(())) if is_whole => tracing::info!("the store is closed: all last values are in it"),
-            Some(Ok(())) => {
-                tracing::warn!("the store is closed, and some of the newest last values are not in it");
-            }
-            Some(Err(fault)) => {
-                tracing::warn!(%fault, "the store is not closed as it should be; the next start reads its journal");
-            }
-            None => tracing::error!(
-                "the hub ends while its store cannot be written: what was said since then is lost"
-            ),
-        }
+        self.tables.is_some().then_some(is_whole)
     }
 }
