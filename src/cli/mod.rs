@@ -10,6 +10,7 @@ mod completions;
 mod configuration;
 mod duration;
 mod escape;
+mod events;
 mod exit;
 mod habit;
 mod hub_args;
@@ -75,6 +76,8 @@ enum Command {
     Req(request::ReqArgs),
     /// List the nodes
     Nodes(nodes::NodesArgs),
+    /// Print who did what, from the hub's record
+    Events(events::EventsArgs),
     /// Run simulated nodes as clients of a hub
     Sim(sim::SimArgs),
     /// Check the links to MQTT brokers
@@ -115,6 +118,7 @@ impl Cli {
             Some(Command::Sub(args)) => subscribe::subscribe(&args),
             Some(Command::Req(args)) => request::request(&args),
             Some(Command::Nodes(args)) => nodes::nodes(&args),
+            Some(Command::Events(args)) => events::events(&args),
             Some(Command::Sim(args)) => sim::sim(&args),
             Some(Command::Bridge(command)) => bridge::bridge(command),
             Some(Command::User(command)) => user::user(&command),

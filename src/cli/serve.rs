@@ -64,7 +64,7 @@ fn runtime(io_threads: usize) -> anyhow::Result<tokio::runtime::Runtime> {
 
 /// Opens the store, before anybody can come in.
 fn open_store(hub: &Arc<Hub>, settings: &Settings, shutdown: &Shutdown) -> anyhow::Result<()> {
-    let Some(settings) = store::settings(&settings.store) else { return Ok(()) };
+    let Some(settings) = store::settings(&settings.store, &settings.events) else { return Ok(()) };
     let store = Store::open(hub, &settings).map_err(|refused| OperatorError::new(refused.to_string()))?;
     let sign = shutdown.sign(Stage::Store).clone();
     shutdown.spawn_in(Stage::Store, async move {

@@ -13,6 +13,7 @@
 //! # Ok::<(), clown_hub::operator::Mistakes>(())
 //! ```
 
+mod events;
 mod explained;
 mod layers;
 mod place;
@@ -24,6 +25,7 @@ mod web_origin;
 
 use std::path::PathBuf;
 
+pub use self::events::Events;
 pub use self::explained::{Key, keys};
 use self::layers::{Defaults, Layer};
 pub use self::place::Place;

@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::events::Events;
 use super::place::Place;
 use super::reader::{Reader, Side};
 use super::web_origin::WebOrigin;
@@ -29,6 +30,8 @@ pub struct Settings {
     pub routes: Routes,
     /// What survives a restart.
     pub store: Store,
+    /// What is recorded of who did what.
+    pub events: Events,
     /// Who may sign in.
     pub users: Users,
     /// The links to MQTT brokers.
@@ -264,6 +267,7 @@ impl Settings {
             retained: Retained::read(reader, &topic),
             routes: Routes { cached: reader.count("routes.cached", 1..=10_000_000, "topics") },
             store: Store::read(reader),
+            events: Events::read(reader, &topic),
             users: Users::read(reader),
             bridges: Bridges { directory: reader.path("bridges.directory") },
             figures: Figures { every: reader.seconds("figures.every_seconds", 1..=3600) },

@@ -77,7 +77,7 @@ impl Session {
     }
 
     /// Answers a request about the subscription.
-    fn answer(&mut self, reply: &Reply) {
+    pub(super) fn answer(&mut self, reply: &Reply) {
         let text = reply.text();
         self.count_answer(&text);
         self.outbox.reply(text);
@@ -110,6 +110,11 @@ impl Session {
                     Err((reason, filters)) => Reply::LeaseError { reason, filters },
                 };
                 self.answer(&reply);
+            }
+            Ok(Request::Events(payload)) => {
+                let work = self.count_request(payload.len(), 0, now)?;
+                self.add_to_turn(work);
+                self.ask_events(&payload, now);
             }
             Err(RequestError::Lease(reason)) => self.answer(&Reply::LeaseError { reason, filters: vec![] }),
             Err(RequestError::Config(reason)) => self.refuse_config(reason, vec![]),
@@ -304,7 +309,7 @@ impl Session {
     }
 
     /// All or nothing: one bad filter, and none is taken.
-    fn filters(&self, asked: &[String]) -> Result<Vec<Filter>, Complaint> {
+    pub(super) fn filters(&self, asked: &[String]) -> Result<Vec<Filter>, Complaint> {
         self.count_filters(asked.len()).map_err(|refused| complaint(&refused, asked))?;
         let limits = &self.hub.settings().topic;
         let parsed: Vec<_> = asked.iter().map(|text| (text, self.client.base.filter(text, limits))).collect();
@@ -381,7 +386,7 @@ fn complaint(refused: &NotSubscribed, asked: &[String]) -> Complaint {
 }
 
 /// A reason, and the filters at fault.
-type Complaint = (String, Vec<String>);
+pub(super) type Complaint = (String, Vec<String>);
 
 fn added(held: &[Filter], asked: Vec<Filter>) -> Vec<Filter> {
     distinct(held.iter().cloned().chain(asked).collect())

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
@@ -14,6 +15,7 @@ use super::figures::Figures;
 use super::held::{self, Held};
 use super::publication::{Publication, View};
 use super::queue::{Bounds, Item, Offered, Queue};
+use super::session::Side;
 use super::waiting::{Found, Pause, Taken, Until};
 use crate::seldom::Seldom;
 
@@ -35,6 +37,8 @@ pub struct Outbox {
     pub view: View,
     /// Who reads.
     pub(super) user: Arc<str>,
+    /// On which side its owner stands, and from where it has connected.
+    pub(super) stand: (Side, Option<IpAddr>),
     network: AtomicU64,
     echo: AtomicBool,
     /// The owner's messages whose answers wait until they are on the disk.
@@ -91,6 +95,7 @@ impl Outbox {
         id: SessionId,
         view: View,
         user: Arc<str>,
+        stand: (Side, Option<IpAddr>),
         bounds: Bounds,
         figures: Arc<Figures>,
         budget: Arc<Budget>,
@@ -114,6 +119,7 @@ impl Outbox {
             id,
             view,
             user,
+            stand,
             network,
             echo,
             unconfirmed: AtomicUsize::new(0),

@@ -20,7 +20,7 @@ use tower::ServiceExt;
 
 use super::answer::{not_recognised, refusal, unsupported};
 use super::place::Place;
-use super::{App, diagnostics, door, gate, metrics, page, request, session_api};
+use super::{App, Door, diagnostics, door, events_api, gate, metrics, page, request, session_api};
 use crate::hub::Rights;
 use crate::topic::{Filter, Limits};
 
@@ -86,6 +86,7 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route("/talk", any(door::talk_at_the_root))
         .route("/talk/{*base}", any(door::talk))
         .route("/api/session", any(session_api::session))
+        .route("/api/events", any(events_api::events))
         .route("/healthz", get(health))
         .route("/metrics", get(figures))
         .route("/echo", any(diagnostics::door))
@@ -141,7 +142,7 @@ async fn figures(
     headers: HeaderMap,
 ) -> Response<Body> {
     if !place.address.ip().is_loopback() {
-        match app.recognise(&headers, &place).await {
+        match app.recognise(&headers, &place, Door::Http).await {
             Ok(signed_in) if may_read_figures(&signed_in.user.rights) => {}
             Ok(_) => return refusal(StatusCode::FORBIDDEN, "this user may not read $SYS/hub/#"),
             Err(stranger) => return not_recognised(&stranger),

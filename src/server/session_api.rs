@@ -12,10 +12,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use super::App;
 use super::answer::{retry_after, status_of};
 use super::gate::{COOKIE_NAME, cookies};
 use super::place::Place;
+use super::{App, Door};
 use crate::access::LoginError;
 use crate::seldom::Seldom;
 
@@ -60,12 +60,13 @@ async fn sign_in(app: &App, place: &Place, request: Request) -> Response<Body> {
             "the body must be {\"name\": \"…\", \"password\": \"…\"}",
         );
     };
-    let signed_in = match app.login(place, &name, password.as_bytes()).await {
+    let signed_in = match app.login(place, Door::Page, &name, password.as_bytes()).await {
         Ok(signed_in) => signed_in,
         Err(error) => return refused(error),
     };
     match app.access.start_web_session(&signed_in) {
         Ok(session) => {
+            app.note_sign_in(place, Door::Page, Some(&signed_in.user.name), None, Ok(()));
             let seconds = session.lasts.as_secs();
             let cookie = format!(
                 "{COOKIE_NAME}={}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}",

@@ -11,7 +11,7 @@ use super::tables::{APPLICATION, FILE_MODE, Fault, check_owner};
 const FOLDER_MODE: u32 = 0o700;
 
 /// What the database is called, and what SQLite puts beside it.
-const NAME: &str = "hub.db";
+pub(super) const NAME: &str = "hub.db";
 const BESIDE: [&str; 3] = ["", "-wal", "-shm"];
 
 /// The head of a database of SQLite, and where the two marks stand in it.
@@ -215,7 +215,7 @@ mod tests {
             folder.look()
         };
         assert_eq!(look(APPLICATION, 1), Ok(()));
-        assert_eq!(look(APPLICATION, 99), Err(Fault::Newer { found: 99, known: 2 }));
+        assert!(matches!(look(APPLICATION, 99), Err(Fault::Newer { found: 99, .. })));
         assert_eq!(look(5, 1), Err(Fault::Foreign));
         fs::write(folder.file(), "garbage").unwrap();
         assert!(matches!(folder.look(), Err(Fault::Damaged(_))));

@@ -9,6 +9,7 @@
 mod bases;
 mod batch;
 mod bytes;
+pub mod events;
 mod fault;
 mod folder;
 mod head;
@@ -62,7 +63,9 @@ impl Store {
         let confirms = settings.durability == Durability::Commit;
         let tape = Tape::new(settings.queue, confirms, hub.figures());
         let is_named = settings.is_named;
-        let mut writer = Writer::new(Arc::clone(hub), Arc::clone(&tape), settings.clone());
+        let events = events::record(hub, &settings.events, settings.directory.join(folder::NAME))
+            .map_err(|error| refused(&error, "no thread could be started"))?;
+        let mut writer = Writer::new(Arc::clone(hub), Arc::clone(&tape), settings.clone(), events);
         match Folder::take(&settings.directory) {
             Ok(folder) => writer.begin(folder).map_err(|fault| {
                 refused(

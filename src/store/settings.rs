@@ -24,6 +24,8 @@ pub struct Settings {
     pub keep_free: u64,
     /// What may wait to be written.
     pub queue: TapeBounds,
+    /// What is recorded of who did what.
+    pub events: super::events::Settings,
 }
 
 /// What an answer to a publisher means.

@@ -1,4 +1,4 @@
-//! The file, in SQL: one method a statement. Only this file, `rows.rs` and `fault.rs` know `rusqlite`.
+//! The file, in SQL: one method a statement. Only this file, `rows.rs`, `fault.rs` and `events/tables.rs` know `rusqlite`.
 //!
 //! What is read is checked by the sum that stands with it, as SQLite has none of its own. A row that is not what was
 //! written comes back as [`Checked::Damaged`]; a page that is not ends the reading with [`Fault::Damaged`].
@@ -23,9 +23,10 @@ pub(super) const FILE_MODE: u32 = 0o600;
 /// One page. Rows of the log are small, and a page is what a write costs at least.
 const PAGE: u64 = 1024;
 /// The versions of the file: what makes each from the one before it.
-const STEPS: &[&str] = &[include_str!("schema/0001.sql"), include_str!("schema/0002.sql")];
+const STEPS: &[&str] =
+    &[include_str!("schema/0001.sql"), include_str!("schema/0002.sql"), include_str!("schema/0005.sql")];
 /// How long somebody else may hold the file, as a backup does.
-const BUSY: Duration = Duration::from_secs(5);
+pub(super) const BUSY: Duration = Duration::from_secs(5);
 /// How many complaints of a check are read.
 const COMPLAINTS: usize = 3;
 
@@ -63,8 +64,8 @@ impl Order {
 /// The open file.
 #[derive(Debug)]
 pub(super) struct Tables {
-    connection: Connection,
-    mark: u64,
+    pub(super) connection: Connection,
+    pub(super) mark: u64,
 }
 
 impl Tables {
@@ -100,7 +101,7 @@ impl Tables {
     }
 
     /// The mark of the file, which stands in two places.
-    fn found_mark(&self) -> Result<Option<u64>, Fault> {
+    pub(super) fn found_mark(&self) -> Result<Option<u64>, Fault> {
         let one = |row: &rusqlite::Row<'_>| Ok((whole(row, 0), whole(row, 1)));
         let found = self.connection.query_row("SELECT mark, sum FROM mark", [], one).optional();
         if let Ok(Some((Some(mark), Some(sum)))) = found
@@ -330,8 +331,8 @@ pub(super) enum Numbers {
 
 /// What is written in one piece.
 pub(super) struct Writing<'t> {
-    transaction: Transaction<'t>,
-    mark: u64,
+    pub(super) transaction: Transaction<'t>,
+    pub(super) mark: u64,
 }
 
 impl Writing<'_> {
@@ -403,7 +404,7 @@ impl Writing<'_> {
         )
     }
 
-    fn run(&self, sql: &str, values: impl rusqlite::Params) -> Result<(), Fault> {
+    pub(super) fn run(&self, sql: &str, values: impl rusqlite::Params) -> Result<(), Fault> {
         self.transaction.prepare_cached(sql)?.execute(values)?;
         Ok(())
     }

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::time::Instant;
 
 use super::batch::{Batch, Plan};
+use super::events;
 use super::folder::{Closed, FileId, Folder};
 use super::head::Head;
 use super::log::milliseconds;
@@ -47,6 +48,7 @@ pub(super) struct Writer {
     taken: VecDeque<crate::hub::Taped>,
     batch: Batch,
     walk: Walk,
+    events: events::Keeper,
     was_replaced: bool,
     outage: Outage,
     written: Instant,
@@ -57,7 +59,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(hub: Arc<Hub>, tape: Arc<Tape>, settings: Settings) -> Self {
+    pub(super) fn new(hub: Arc<Hub>, tape: Arc<Tape>, settings: Settings, events: events::Keeper) -> Self {
         let now = Instant::now();
         Self {
             hub,
@@ -72,6 +74,7 @@ impl Writer {
             taken: VecDeque::new(),
             batch: Batch::default(),
             walk: Walk::default(),
+            events,
             was_replaced: false,
             outage: Outage::none(),
             written: now,
@@ -103,6 +106,7 @@ impl Writer {
 
     fn take_over(&mut self, opened: Opened) {
         let Opened { tables, id, names, head, seq, changed, was_replaced } = opened;
+        self.events.open(&tables, was_replaced);
         (self.tables, self.file, self.names, self.head, self.seq) =
             (Some(tables), Some(id), names, head, seq);
         let now_offline = changed.iter().filter_map(|topic| self.hub.last_value(topic));
@@ -141,6 +145,7 @@ impl Writer {
     }
 
     fn take(&mut self) {
+        self.events.take();
         let missing = self.tape.take(&mut self.taken);
         self.hub.figures().store_queue.set(self.taken.len() as u64);
         for taped in self.taken.drain(..) {
@@ -172,7 +177,8 @@ impl Writer {
         let is_time = now.duration_since(self.written) >= self.settings.write;
         let is_due =
             self.batch.is_asked_for() || self.batch.bytes() >= LARGE || (is_time && (!self.batch.is_empty()));
-        let is_duty = self.head.is_settling() || self.names.has_orphans();
+        let is_due = is_due || self.events.is_due(is_time);
+        let is_duty = self.head.is_settling() || self.names.has_orphans() || self.events.is_busy();
         let is_waited_for = self.hub.is_waited_for_leases();
         let leases =
             if is_time || is_waited_for { self.hub.lease_changes() } else { LeaseChanges::default() };
@@ -192,8 +198,8 @@ impl Writer {
 
     /// Whether there is more to do than what was said just now.
     fn has_duty(&self) -> bool {
-        let is_behind = self.head.is_settling() || self.walk.is_wanted() || self.names.has_orphans();
-        self.tables.is_some() && is_behind
+        let is_behind = self.head.is_settling() || self.walk.is_wanted();
+        self.tables.is_some() && (is_behind || self.names.has_orphans() || self.events.is_busy())
     }
 
     /// One transaction: what waits, if it is due, and a slice of the other duties.
@@ -202,7 +208,7 @@ impl Writer {
         let time = milliseconds(Moment::now().wall());
         let plan = is_due.then(|| self.batch.plan(self.seq + 1, time, &mut self.names, &mut self.head));
         let orphans: Vec<_> = self.names.orphans(SLICE).collect();
-        let head = &self.head;
+        let (head, events) = (&self.head, &self.events);
         // What writes nothing does not wait for the medium either.
         let is_alone = sync && !is_due;
         let life = (clean || is_alone || self.lived.is_none_or(|lived| now.duration_since(lived) >= LIFE))
@@ -210,15 +216,7 @@ impl Writer {
         let began = Instant::now();
         let written = tables.write(sync, |writing| {
             if let Some(plan) = &plan {
-                for (id, topic) in &plan.new_topics {
-                    writing.add_topic(*id, topic.as_str())?;
-                }
-                for (id, user) in &plan.new_users {
-                    writing.add_user(*id, user)?;
-                }
-                if let Some(row) = &plan.row {
-                    writing.add_row(plan.seq, row)?;
-                }
+                plan.write(writing)?;
             }
             let mut settled = 0;
             for (topic, unsettled) in head.slice(SLICE) {
@@ -233,12 +231,14 @@ impl Writer {
                 writing.forget_topic(*id)?;
             }
             writing.change_leases(&leases)?;
+            let events = events.write(writing)?;
             life.map_or(Ok(()), |life| writing.live(life))?;
-            Ok((settled, shortened))
+            Ok((settled, shortened, events))
         });
         match written {
-            Ok((settled, shortened)) => {
+            Ok((settled, shortened, events)) => {
                 self.hub.leases_written(leases);
+                self.events.written(events);
                 self.account(now, began, sync, life.is_some());
                 self.names.buried(orphans.len());
                 self.head.settled(settled);
@@ -269,12 +269,7 @@ impl Writer {
 
     fn has_written(&mut self, plan: Plan) {
         let Plan { seq, row, said, new_topics, new_users, cleared } = plan;
-        for (id, topic) in new_topics {
-            self.names.put_topic(topic, id);
-        }
-        for (id, user) in new_users {
-            self.names.put_user(user, id);
-        }
+        self.names.put_all(new_topics, new_users);
         if let Some(bytes) = row {
             self.head.apply(seq, bytes.len(), said);
             self.seq = seq;
@@ -370,6 +365,7 @@ impl Writer {
         let (tables, id) = opening::open_empty(folder, self.settings.bytes)?;
         (self.names, self.head, self.seq, self.lived) = (Names::default(), Head::default(), 0, None);
         self.head.go_on_with(tables.mark(), 1);
+        self.events.open(&tables, true);
         (self.tables, self.file) = (Some(tables), Some(id));
         self.walk.want(0);
         Ok(())
@@ -428,6 +424,9 @@ impl Writer {
         while self.tables.is_some() && !leases.is_empty() {
             self.write(Instant::now(), false, false, false, leases);
             leases = self.hub.lease_changes();
+        }
+        while self.tables.is_some() && self.events.has_more() {
+            self.write(Instant::now(), false, false, false, LeaseChanges::default());
         }
         let is_whole = !self.walk.is_wanted();
         self.write(Instant::now(), true, true, is_whole, leases);

@@ -3,7 +3,6 @@
 //!
 //! The hub writes a [`Reply`], and a client reads it by the same type, so that a word cannot have two spellings.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
@@ -11,10 +10,16 @@ use serde_json::value::RawValue;
 
 use super::{Frame, timestamp};
 
+mod events;
 mod excerpt;
+mod keys;
+mod moments;
 mod wire;
 
+pub use events::{Event, EventKind, EventsAnswer, EventsGet, MOST_EVENTS, Refused};
 pub use excerpt::shown;
+use keys::Keys;
+pub use moments::read_moment;
 
 /// The most characters that a client's name may have.
 pub const MAX_NAME: usize = 64;
@@ -34,6 +39,8 @@ pub enum Request {
     Show,
     /// `clown.talk/-/lease/get`: which leases are there on what these filters name?
     Leases(Vec<String>),
+    /// `clown.talk/-/events/get`, with its payload: when it is read, it has to be known what time it is.
+    Events(String),
 }
 
 /// The settings of a connection; `None` where the client said nothing and the default holds.
@@ -77,6 +84,8 @@ impl Request {
     pub const SHOW: &str = "clown.talk/-/subscription/get";
     /// The topic of [`Leases`](Self::Leases).
     pub const LEASES: &str = "clown.talk/-/lease/get";
+    /// The topic of [`Events`](Self::Events).
+    pub const EVENTS: &str = "clown.talk/-/events/get";
 
     /// Whether a topic belongs to this language.
     pub fn claims(topic: &str) -> bool {
@@ -92,6 +101,7 @@ impl Request {
             "clown.talk/-/subscription/remove" => subscription(payload).map(Self::Remove),
             Self::SHOW => Ok(Self::Show),
             Self::LEASES => filters(payload).map(Self::Leases).map_err(RequestError::Lease),
+            Self::EVENTS => Ok(Self::Events(payload.to_owned())),
             _ => Err(RequestError::UnknownTopic),
         }
     }
@@ -148,22 +158,6 @@ pub fn is_unseen(c: char) -> bool {
         | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0e}'
         | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1343f}'
         | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
-}
-
-/// The keys of a request's payload. Unknown ones are left alone, `null` is the same as absent.
-struct Keys<'t>(BTreeMap<String, &'t RawValue>);
-
-impl<'t> Keys<'t> {
-    fn parse(payload: &'t str) -> Result<Self, String> {
-        serde_json::from_str(payload).map(Self).map_err(|_| "the payload must be an object".to_owned())
-    }
-
-    fn typed<T: serde::Deserialize<'t>>(&self, key: &str, expected: &str) -> Result<Option<T>, String> {
-        match self.0.get(key) {
-            None => Ok(None),
-            Some(raw) => serde_json::from_str(raw.get()).map_err(|_| format!("key {key} must be {expected}")),
-        }
-    }
 }
 
 /// What the hub says to a client about its connection. Each variant is named by its topic.
@@ -231,6 +225,12 @@ pub enum Reply {
         #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "wire::each_shown")]
         filters: Vec<String>,
     },
+    /// What has happened.
+    #[serde(rename = "clown.talk/-/events/ok")]
+    EventsOk(EventsAnswer),
+    /// The question after events was refused.
+    #[serde(rename = "clown.talk/-/events/error")]
+    EventsError(Refused),
     /// The last line of a stream, which has no close frame.
     #[serde(rename = "clown.talk/-/close")]
     Close {

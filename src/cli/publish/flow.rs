@@ -214,6 +214,8 @@ impl Flow {
                 | Reply::SubscriptionError { .. }
                 | Reply::LeaseOk { .. }
                 | Reply::LeaseError { .. }
+                | Reply::EventsOk(_)
+                | Reply::EventsError(_)
                 | Reply::Skipped { .. }
                 | Reply::Close { .. } => {}
             }

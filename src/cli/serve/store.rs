@@ -8,7 +8,7 @@ use crate::hub::TapeBounds;
 use crate::store;
 
 /// What the settings make of it; none where there is to be no store.
-pub(super) fn settings(settings: &config::Store) -> Option<store::Settings> {
+pub(super) fn settings(settings: &config::Store, events: &config::Events) -> Option<store::Settings> {
     let directory = match &settings.directory {
         Place::Off => return None,
         Place::Named(path) => path.clone(),
@@ -35,6 +35,13 @@ pub(super) fn settings(settings: &config::Store) -> Option<store::Settings> {
         bytes: settings.bytes,
         keep_free: settings.keep_free,
         queue: TapeBounds { messages: settings.queue_messages, bytes: settings.queue_bytes },
+        events: store::events::Settings {
+            age: events.age,
+            records: events.records,
+            bytes: events.bytes,
+            never: events.never.clone(),
+            ignore: events.ignore.clone(),
+        },
     })
 }
 

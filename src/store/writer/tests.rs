@@ -36,10 +36,18 @@ fn hub_and_writer(path: &Path) -> (Arc<Hub>, Writer) {
         bytes: 1 << 30,
         keep_free: 0,
         queue: TapeBounds { messages: 65_536, bytes: 16 << 20 },
+        events: events::Settings {
+            age: Duration::from_hours(24),
+            records: 1000,
+            bytes: 1 << 20,
+            never: Vec::new(),
+            ignore: Vec::new(),
+        },
     };
     let tape = Tape::new(settings.queue, false, hub.figures());
     hub.record_on(Arc::clone(&tape));
-    let mut writer = Writer::new(Arc::clone(&hub), tape, settings);
+    let events = events::record(&hub, &settings.events, path.join("hub.db")).unwrap();
+    let mut writer = Writer::new(Arc::clone(&hub), tape, settings, events);
     writer.begin(Folder::take(path).unwrap()).unwrap();
     (hub, writer)
 }
