@@ -21,8 +21,8 @@ fn shell(program: &[&str], script: &str, home: &Path, url: &str) -> Output {
 #[test]
 fn every_command_of_the_page_on_the_command_line_works() {
     let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/cli.md")).unwrap();
-    let hub = Hub::with(&["simulator.run=on"]);
-    let home = tempfile::tempdir().unwrap();
+    let (store, home) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let hub = Hub::with_store(store.path(), &["simulator.run=on"]);
     let url = format!("ws://clown:bigclown@{}", hub.address);
     let blocks: Vec<_> = page.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
     assert!(blocks.len() >= 6, "{} blocks were found", blocks.len());

@@ -453,6 +453,16 @@ async fn where_the_file_vanishes_the_record_says_so_and_goes_on() {
 }
 
 #[tokio::test]
+async fn where_nothing_can_be_written_the_answer_says_how_many_events_are_missing() {
+    let dir = tempfile::tempdir().unwrap();
+    let hub = Hub::with_store(dir.path(), &["store.keep_free_bytes=1099511627776"]);
+    let mut phone = asker(&hub).await;
+    phone.publish("n/pump/0/set", "1").await;
+    let answer = phone.asks(r#"["clown.talk/-/events/get", {}]"#, "events/ok").await;
+    assert_eq!((&answer["events"], &answer["unwritten"]), (&json!([]), &json!(2)), "a sign-in and a command");
+}
+
+#[tokio::test]
 async fn a_node_that_comes_and_goes_is_recorded() {
     let dir = tempfile::tempdir().unwrap();
     let hub = Hub::with_store(dir.path(), &[]);
