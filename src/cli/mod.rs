@@ -22,6 +22,7 @@ mod publish;
 mod request;
 mod secrets;
 mod serve;
+mod sessions;
 mod sim;
 mod subscribe;
 mod user;
@@ -86,6 +87,8 @@ enum Command {
     /// Manage the accounts
     #[command(subcommand)]
     User(user::UserCommand),
+    /// List the pages that are signed in, or end their sign-ins
+    Sessions(sessions::SessionsArgs),
     /// Explain what an account may do
     #[command(subcommand)]
     Access(access::AccessCommand),
@@ -122,6 +125,7 @@ impl Cli {
             Some(Command::Sim(args)) => sim::sim(&args),
             Some(Command::Bridge(command)) => bridge::bridge(command),
             Some(Command::User(command)) => user::user(&command),
+            Some(Command::Sessions(args)) => sessions::sessions(&args),
             Some(Command::Access(command)) => access::access(&command),
             Some(Command::Config(command)) => configuration::config(&command),
             Some(Command::Completions(args)) => completions::completions(&args, &mut Self::command()),

@@ -1,7 +1,11 @@
-//! The file, in SQL: one method a statement. Only this file, `rows.rs`, `fault.rs` and `events/tables.rs` know `rusqlite`.
+//! The file, in SQL: one method a statement. Only this file, those in the folder of its name, `rows.rs` and `fault.rs` know
+//! `rusqlite`.
 //!
 //! What is read is checked by the sum that stands with it, as SQLite has none of its own. A row that is not what was
 //! written comes back as [`Checked::Damaged`]; a page that is not ends the reading with [`Fault::Damaged`].
+
+mod events;
+mod web_sessions;
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
@@ -9,6 +13,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
+
+pub(super) use events::{EventRow, Kept};
+pub(super) use web_sessions::Revocation;
 
 pub(super) use super::fault::Fault;
 use super::head::Unsettled;
@@ -23,10 +30,14 @@ pub(super) const FILE_MODE: u32 = 0o600;
 /// One page. Rows of the log are small, and a page is what a write costs at least.
 const PAGE: u64 = 1024;
 /// The versions of the file: what makes each from the one before it.
-const STEPS: &[&str] =
-    &[include_str!("schema/0001.sql"), include_str!("schema/0002.sql"), include_str!("schema/0005.sql")];
+const STEPS: &[&str] = &[
+    include_str!("schema/0001.sql"),
+    include_str!("schema/0002.sql"),
+    include_str!("schema/0003.sql"),
+    include_str!("schema/0005.sql"),
+];
 /// How long somebody else may hold the file, as a backup does.
-pub(super) const BUSY: Duration = Duration::from_secs(5);
+const BUSY: Duration = Duration::from_secs(5);
 /// How many complaints of a check are read.
 const COMPLAINTS: usize = 3;
 
@@ -64,8 +75,8 @@ impl Order {
 /// The open file.
 #[derive(Debug)]
 pub(super) struct Tables {
-    pub(super) connection: Connection,
-    pub(super) mark: u64,
+    connection: Connection,
+    mark: u64,
 }
 
 impl Tables {
@@ -101,7 +112,7 @@ impl Tables {
     }
 
     /// The mark of the file, which stands in two places.
-    pub(super) fn found_mark(&self) -> Result<Option<u64>, Fault> {
+    fn found_mark(&self) -> Result<Option<u64>, Fault> {
         let one = |row: &rusqlite::Row<'_>| Ok((whole(row, 0), whole(row, 1)));
         let found = self.connection.query_row("SELECT mark, sum FROM mark", [], one).optional();
         if let Ok(Some((Some(mark), Some(sum)))) = found
@@ -290,14 +301,6 @@ impl Tables {
         Ok(highest.map_or(0, i64::cast_unsigned))
     }
 
-    /// Bytes of the file that are in use.
-    #[cfg(test)]
-    pub(super) fn bytes(&self) -> Result<u64, Fault> {
-        let sql = "SELECT page_count - freelist_count FROM pragma_page_count, pragma_freelist_count";
-        let pages: i64 = self.connection.query_row(sql, [], |row| row.get(0))?;
-        Ok(pages.cast_unsigned() * PAGE)
-    }
-
     /// Does all that `act` does, or nothing. With `sync` it is on the medium when this returns, and so is everything
     /// before it; else it is with the kernel, which a dying process does not take along.
     pub(super) fn write<T>(
@@ -331,8 +334,8 @@ pub(super) enum Numbers {
 
 /// What is written in one piece.
 pub(super) struct Writing<'t> {
-    pub(super) transaction: Transaction<'t>,
-    pub(super) mark: u64,
+    transaction: Transaction<'t>,
+    mark: u64,
 }
 
 impl Writing<'_> {
@@ -404,7 +407,7 @@ impl Writing<'_> {
         )
     }
 
-    pub(super) fn run(&self, sql: &str, values: impl rusqlite::Params) -> Result<(), Fault> {
+    fn run(&self, sql: &str, values: impl rusqlite::Params) -> Result<(), Fault> {
         self.transaction.prepare_cached(sql)?.execute(values)?;
         Ok(())
     }
@@ -437,6 +440,15 @@ mod tests {
     use super::super::head::Kept;
     use super::*;
     use std::os::unix::fs::PermissionsExt;
+
+    impl Tables {
+        /// Bytes of the file that are in use.
+        fn bytes(&self) -> Result<u64, Fault> {
+            let sql = "SELECT page_count - freelist_count FROM pragma_page_count, pragma_freelist_count";
+            let pages: i64 = self.connection.query_row(sql, [], |row| row.get(0))?;
+            Ok(pages.cast_unsigned() * PAGE)
+        }
+    }
 
     fn value(payload: &str) -> Unsettled {
         let kept = Kept { time: 5, user: 1, payload: payload.into(), rest: None };

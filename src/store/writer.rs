@@ -17,12 +17,11 @@ use super::log::milliseconds;
 use super::names::Names;
 use super::opening::{self, Opened, Use};
 use super::outage::Outage;
-use super::pace::{
-    LARGE, LAST_WALK, LIFE, LOG_BYTES, LOOK, SLICE, SLICE_OF_LOG, TICK, TICK_OF_COMMIT, TICK_OF_DUTY,
-};
+use super::pace::{LARGE, LIFE, LOG_BYTES, LOOK, SLICE, SLICE_OF_LOG, TICK, TICK_OF_COMMIT, TICK_OF_DUTY};
 use super::settings::{Durability, Settings};
 use super::tables::{Fault, Life, Tables};
 use super::walk::Walk;
+use super::web_sessions::Sessions;
 use crate::hub::{Hub, LeaseChanges, Tape};
 use crate::moment::Moment;
 use crate::seldom::Seldom;
@@ -44,6 +43,7 @@ pub(super) struct Writer {
     file: Option<FileId>,
     names: Names,
     head: Head,
+    sessions: Sessions,
     seq: u64,
     taken: VecDeque<crate::hub::Taped>,
     batch: Batch,
@@ -59,7 +59,12 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(hub: Arc<Hub>, tape: Arc<Tape>, settings: Settings, events: events::Keeper) -> Self {
+    pub(super) fn new(
+        hub: Arc<Hub>,
+        tape: Arc<Tape>,
+        settings: Settings,
+        (sessions, events): (Sessions, events::Keeper),
+    ) -> Self {
         let now = Instant::now();
         Self {
             hub,
@@ -70,6 +75,7 @@ impl Writer {
             file: None,
             names: Names::default(),
             head: Head::default(),
+            sessions,
             seq: 0,
             taken: VecDeque::new(),
             batch: Batch::default(),
@@ -105,8 +111,9 @@ impl Writer {
     }
 
     fn take_over(&mut self, opened: Opened) {
-        let Opened { tables, id, names, head, seq, changed, was_replaced } = opened;
+        let Opened { tables, id, names, head, seq, changed, sessions, was_replaced } = opened;
         self.events.open(&tables, was_replaced);
+        self.sessions.take_over(sessions, was_replaced);
         (self.tables, self.file, self.names, self.head, self.seq) =
             (Some(tables), Some(id), names, head, seq);
         let now_offline = changed.iter().filter_map(|topic| self.hub.last_value(topic));
@@ -174,19 +181,20 @@ impl Writer {
         if self.head.gathered() > LOG_BYTES {
             self.head.begin_settling(self.seq);
         }
-        let is_time = now.duration_since(self.written) >= self.settings.write;
-        let is_due =
-            self.batch.is_asked_for() || self.batch.bytes() >= LARGE || (is_time && (!self.batch.is_empty()));
+        let is_time = now.duration_since(self.written) >= self.settings.write || self.sessions.has_ends();
+        let is_asked_for = self.batch.is_asked_for() || self.sessions.is_asked_for();
+        let has_news = !self.batch.is_empty() || self.sessions.is_due();
+        let is_due = is_asked_for || self.batch.bytes() >= LARGE || (is_time && has_news);
         let is_due = is_due || self.events.is_due(is_time);
         let is_duty = self.head.is_settling() || self.names.has_orphans() || self.events.is_busy();
         let is_waited_for = self.hub.is_waited_for_leases();
         let leases =
             if is_time || is_waited_for { self.hub.lease_changes() } else { LeaseChanges::default() };
-        let sync = self.batch.is_asked_for()
+        let sync = is_asked_for
             || is_waited_for
             || self.unsynced.is_some_and(|since| now.duration_since(since) >= self.settings.sync);
         // What is written with it costs nothing. And only who has written is back.
-        let is_due = is_due || (sync && !self.batch.is_empty());
+        let is_due = is_due || (sync && has_news);
         let is_proof = self.outage.is_on() && !self.walk.is_wanted();
         if is_due || is_duty || sync || is_proof || !leases.is_empty() {
             self.write(now, is_due || is_proof, sync, false, leases);
@@ -208,7 +216,7 @@ impl Writer {
         let time = milliseconds(Moment::now().wall());
         let plan = is_due.then(|| self.batch.plan(self.seq + 1, time, &mut self.names, &mut self.head));
         let orphans: Vec<_> = self.names.orphans(SLICE).collect();
-        let (head, events) = (&self.head, &self.events);
+        let (head, events, sign_ins) = (&self.head, &self.events, self.sessions.due(is_due));
         // What writes nothing does not wait for the medium either.
         let is_alone = sync && !is_due;
         let life = (clean || is_alone || self.lived.is_none_or(|lived| now.duration_since(lived) >= LIFE))
@@ -230,6 +238,7 @@ impl Writer {
             for id in &orphans {
                 writing.forget_topic(*id)?;
             }
+            sign_ins.write(writing)?;
             writing.change_leases(&leases)?;
             let events = events.write(writing)?;
             life.map_or(Ok(()), |life| writing.live(life))?;
@@ -240,6 +249,7 @@ impl Writer {
                 self.hub.leases_written(leases);
                 self.events.written(events);
                 self.account(now, began, sync, life.is_some());
+                self.sessions.written(&sign_ins);
                 self.names.buried(orphans.len());
                 self.head.settled(settled);
                 if let Some(plan) = plan {
@@ -283,7 +293,8 @@ impl Writer {
     fn fail(&mut self, fault: &Fault) {
         self.hub.figures().store_failed.add(1);
         if let Fault::Damaged(why) = fault {
-            self.tables = None;
+            // What a command has asked for there goes with the file.
+            let _ = self.tables.take().map(|tables| self.sessions.obey(&tables));
             self.was_replaced = true;
             if let Some(folder) = &self.folder
                 && opening::set_aside(folder, &self.hub, why, 0, Moment::now()).is_ok()
@@ -302,6 +313,7 @@ impl Writer {
     }
 
     fn let_go(&mut self, why: &str) {
+        self.sessions.give_up();
         self.hub.leases_not_written();
         let (messages, least) = self.batch.give_up(&format!("routed, but not on the disk: {why}"));
         self.hub.figures().store_unwritten.add(self.outage.missed(messages));
@@ -331,6 +343,7 @@ impl Writer {
             let taken = Folder::take(&self.settings.directory);
             self.folder = Some(taken.map_err(|closed| Fault::ReadOnly(closed.to_string()))?);
         }
+        self.sessions.reopens();
         let Some(folder) = &self.folder else { return Ok(()) };
         // Somewhat more than what is to be left free: otherwise it would come and go.
         folder.has_free(self.settings.keep_free + self.settings.keep_free / 8)?;
@@ -375,14 +388,17 @@ impl Writer {
     fn look_at_the_disk(&mut self, now: Instant) {
         let Some(folder) = &self.folder else { return };
         self.hub.figures().store_bytes.set(folder.bytes());
+        self.sessions.look_at_the_wall(Moment::now());
         if let Err(why) = folder.has_free(self.settings.keep_free) {
             self.fail(&why);
         } else if folder.id() != self.file {
             tracing::error!(file = %folder.file().display(),
                 "the file of the store has vanished while the hub ran: a new one is made from memory");
-            self.tables = None;
+            let _ = self.tables.take().map(|tables| self.sessions.obey(&tables));
             self.outage.begins(now);
             self.try_again(now);
+        } else if let Some(Err(fault)) = self.tables.as_ref().map(|tables| self.sessions.obey(tables)) {
+            self.fail(&fault);
         }
     }
 
@@ -399,51 +415,8 @@ impl Writer {
         figures.store_log_bytes.set(self.head.gathered());
         figures.store_values.set(self.names.values() as u64);
     }
-
-    /// Everything to the medium, and a note that this was the end.
-    fn finish(&mut self) {
-        let began = Instant::now();
-        self.take();
-        if self.tables.is_some() {
-            // What is written into a file that nobody finds any more is lost.
-            self.look_at_the_disk(began);
-        }
-        if self.tables.is_none() && self.reopen().is_err() {
-            tracing::error!(
-                "the hub ends while its store cannot be written: what was said since then is lost"
-            );
-            return;
-        }
-        while self.tables.is_some() && self.walk.is_wanted() && began.elapsed() < LAST_WALK {
-            self.walk.go_on(&self.hub, &self.names, &mut self.batch);
-            if self.batch.bytes() >= LARGE {
-                self.write(Instant::now(), true, false, false, LeaseChanges::default());
-            }
-        }
-        let mut leases = self.hub.lease_changes();
-        while self.tables.is_some() && !leases.is_empty() {
-            self.write(Instant::now(), false, false, false, leases);
-            leases = self.hub.lease_changes();
-        }
-        while self.tables.is_some() && self.events.has_more() {
-            self.write(Instant::now(), false, false, false, LeaseChanges::default());
-        }
-        let is_whole = !self.walk.is_wanted();
-        self.write(Instant::now(), true, true, is_whole, leases);
-        match self.tables.take().map(Tables::close) {
-            Some(Ok(())) if is_whole => tracing::info!("the store is closed: all last values are in it"),
-            Some(Ok(())) => {
-                tracing::warn!("the store is closed, and some of the newest last values are not in it");
-            }
-            Some(Err(fault)) => {
-                tracing::warn!(%fault, "the store is not closed as it should be; the next start reads its journal");
-            }
-            None => tracing::error!(
-                "the hub ends while its store cannot be written: what was said since then is lost"
-            ),
-        }
-    }
 }
 
+mod ending;
 #[cfg(test)]
 mod tests;

@@ -80,7 +80,7 @@ const ROOMS: &[Room] = &[
     Room {
         files: &["access/"],
         without: &[],
-        rooms: &["topic", "hub::Rights", "operator", "seldom"],
+        rooms: &["topic", "hub::Rights", "moment", "operator", "seldom"],
         crates: &[
             "argon2",
             "base64",
@@ -97,16 +97,26 @@ const ROOMS: &[Room] = &[
         never: &["std::fs", "std::env", "tokio::net", "axum", "hyper", "tungstenite"],
     },
     Room {
-        files: &["store/tables.rs", "store/rows.rs", "store/fault.rs", "store/events/tables.rs"],
+        files: &["store/tables.rs", "store/tables/", "store/rows.rs", "store/fault.rs"],
         without: &[],
-        rooms: &[],
+        rooms: &["access::KeptWebSession", "access::Visitor", "access::WebSessionChanges"],
         crates: &["rusqlite", "thiserror"],
         never: &["tokio", "std::net", "std::env", "std::process"],
     },
     Room {
         files: &["store/"],
-        without: &["store/tables.rs", "store/rows.rs", "store/fault.rs", "store/events/tables.rs"],
-        rooms: &["hub", "talk", "topic", "moment", "seldom", "backoff"],
+        without: &["store/tables.rs", "store/tables/", "store/rows.rs", "store/fault.rs"],
+        rooms: &[
+            "access::KeptWebSession",
+            "access::WebSessionChanges",
+            "access::WebSessions",
+            "hub",
+            "talk",
+            "topic",
+            "moment",
+            "seldom",
+            "backoff",
+        ],
         crates: &["crc32c", "foldhash", "rustix", "thiserror", "tokio", "tracing"],
         never: &[
             "rusqlite",

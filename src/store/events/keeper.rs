@@ -6,9 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::super::log::milliseconds;
-use super::super::tables::{Fault, Tables, Writing};
+use super::super::tables::{EventRow, Fault, Kept, Tables, Writing};
 use super::settings::Settings;
-use super::tables::{EventRow, Kept};
 use crate::hub::{Entry, EventQuestions, Figures, Outcome, Recorder, WAITING};
 use crate::moment::Moment;
 use crate::seldom::Seldom;

@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::super::tables::{Checked, Fault, Tables};
+use super::super::tables::{Checked, EventRow, Fault, Tables};
 use super::keeper::Shelf;
-use super::tables::EventRow;
 use crate::hub::{EventQuestion, EventQuestions, Figures, Recorder, UNKNOWN, WAITING};
 use crate::talk::control::{Event, EventsAnswer};
 

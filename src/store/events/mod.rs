@@ -4,7 +4,6 @@
 mod keeper;
 mod library;
 mod settings;
-mod tables;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -4,26 +4,26 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 
-use super::super::bytes::sum;
+use super::super::log::sum;
 use super::super::rows::{text, whole};
-use super::super::tables::{BUSY, Checked, Fault, Tables, Writing};
+use super::{BUSY, Checked, Fault, Tables, Writing};
 
 /// What an event takes beside its texts, about.
 const A_ROW: u64 = 40;
 
 /// An event in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct EventRow<'r> {
-    pub(super) at: u64,
+pub(in crate::store) struct EventRow<'r> {
+    pub(in crate::store) at: u64,
     /// Empty where there is none.
-    pub(super) user: &'r str,
+    pub(in crate::store) user: &'r str,
     /// What filters name it by.
-    pub(super) topic: &'r str,
-    pub(super) data: &'r str,
+    pub(in crate::store) topic: &'r str,
+    pub(in crate::store) data: &'r str,
 }
 
 impl EventRow<'_> {
-    pub(super) fn len(&self) -> u64 {
+    pub(in crate::store) fn len(&self) -> u64 {
         A_ROW + [self.user, self.topic, self.data].map(|text| text.len() as u64).iter().sum::<u64>()
     }
 
@@ -38,17 +38,17 @@ impl EventRow<'_> {
 
 /// How much the file has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Kept {
-    pub(super) rows: u64,
-    pub(super) bytes: u64,
+pub(in crate::store) struct Kept {
+    pub(in crate::store) rows: u64,
+    pub(in crate::store) bytes: u64,
     /// The number of the newest event, and when the oldest one was.
-    pub(super) highest: u64,
-    pub(super) oldest: Option<u64>,
+    pub(in crate::store) highest: u64,
+    pub(in crate::store) oldest: Option<u64>,
 }
 
 impl Tables {
     /// Opens a file only to read it, while somebody else writes it.
-    pub(super) fn open_to_read(path: &Path) -> Result<Self, Fault> {
+    pub(in crate::store) fn open_to_read(path: &Path) -> Result<Self, Fault> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(BUSY)?;
@@ -59,7 +59,7 @@ impl Tables {
     }
 
     /// How many events there are.
-    pub(super) fn events_kept(&self) -> Result<Kept, Fault> {
+    pub(in crate::store) fn events_kept(&self) -> Result<Kept, Fault> {
         let sql = "SELECT count(*), coalesce(sum(octet_length(user) + octet_length(topic) + octet_length(data)), 0), \
                    coalesce(max(id), 0) FROM event";
         let read = |row: &Row<'_>| Ok([0, 1, 2].map(|at| whole(row, at).unwrap_or_default()));
@@ -69,7 +69,7 @@ impl Tables {
     }
 
     /// The events between two numbers, the newest first. `take` says whether to go on.
-    pub(super) fn events(
+    pub(in crate::store) fn events(
         &self,
         before: u64,
         after: u64,
@@ -92,14 +92,14 @@ impl Tables {
 
 impl Writing<'_> {
     /// Puts an event down, or in place of what was there with its number.
-    pub(super) fn put_event(&self, id: u64, row: &EventRow<'_>) -> Result<(), Fault> {
+    pub(in crate::store) fn put_event(&self, id: u64, row: &EventRow<'_>) -> Result<(), Fault> {
         let EventRow { at, user, topic, data } = *row;
         let values = params![id.cast_signed(), at.cast_signed(), user, topic, data, row.sum(self.mark, id)];
         self.run("INSERT OR REPLACE INTO event VALUES (?1, ?2, ?3, ?4, ?5, ?6)", values)
     }
 
     /// Changes an event, if it is there and is what was written. Says by how many bytes it has grown.
-    pub(super) fn change_event(
+    pub(in crate::store) fn change_event(
         &self,
         id: u64,
         change: impl FnOnce(&EventRow<'_>) -> Option<Box<str>>,
@@ -119,7 +119,7 @@ impl Writing<'_> {
 
     /// Deletes the oldest events, at most so many, and where there is a `horizon` only those from before it. Says how many
     /// went with how many bytes, and when the oldest one was that is left.
-    pub(super) fn forget_events(&self, most: u64, horizon: Option<u64>) -> Result<Kept, Fault> {
+    pub(in crate::store) fn forget_events(&self, most: u64, horizon: Option<u64>) -> Result<Kept, Fault> {
         let slice = "FROM event WHERE id IN (SELECT id FROM event ORDER BY id LIMIT ?1) AND at < ?2";
         let most = i64::try_from(most).unwrap_or(i64::MAX);
         let horizon = horizon.map_or(i64::MAX, |horizon| i64::try_from(horizon).unwrap_or(i64::MAX));
