@@ -3,7 +3,6 @@
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
@@ -15,7 +14,7 @@ use super::figures::Figures;
 use super::held::{self, Held};
 use super::publication::{Publication, View};
 use super::queue::{Bounds, Item, Offered, Queue};
-use super::session::Side;
+use super::session::Stand;
 use super::waiting::{Found, Pause, Taken, Until};
 use crate::seldom::Seldom;
 
@@ -35,10 +34,9 @@ pub struct Outbox {
     pub id: SessionId,
     /// From where its owner reads.
     pub view: View,
-    /// Who reads.
+    /// Who reads; on which side, and from which address.
     pub(super) user: Arc<str>,
-    /// On which side its owner stands, and from where it has connected.
-    pub(super) stand: (Side, Option<IpAddr>),
+    pub(super) stand: Stand,
     network: AtomicU64,
     echo: AtomicBool,
     /// The owner's messages whose answers wait until they are on the disk.
@@ -95,7 +93,7 @@ impl Outbox {
         id: SessionId,
         view: View,
         user: Arc<str>,
-        stand: (Side, Option<IpAddr>),
+        stand: Stand,
         bounds: Bounds,
         figures: Arc<Figures>,
         budget: Arc<Budget>,
@@ -113,18 +111,16 @@ impl Outbox {
             weigh_at: held::STEP,
             held: None,
         };
-        let (network, echo) = (AtomicU64::new(Network::INSIDE.0), AtomicBool::new(false));
-        let inside = Mutex::new(inside);
         Arc::new_cyclic(|myself| Self {
             id,
             view,
             user,
             stand,
-            network,
-            echo,
+            network: AtomicU64::new(Network::INSIDE.0),
+            echo: AtomicBool::new(false),
             unconfirmed: AtomicUsize::new(0),
             part: super::care::Part::default(),
-            inside,
+            inside: Mutex::new(inside),
             figures,
             budget,
             myself: Weak::clone(myself),
@@ -393,9 +389,7 @@ impl Outbox {
         let topic = inside.queue.first_topic().map(ToString::to_string).unwrap_or_default();
         let lost = inside.queue.give_up();
         inside.first.clear();
-        if let Some(held) = &mut inside.held {
-            held.beside = 0;
-        }
+        inside.held.iter_mut().for_each(|held| held.beside = 0);
         self.settle(&mut inside);
         // Remembered routes may hold this queue for a while, and must not hold the reader's task.
         inside.reader.clone_from(Waker::noop());

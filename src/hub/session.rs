@@ -32,6 +32,9 @@ pub enum Side {
     Link,
 }
 
+/// On which side, and from which address, where there is one.
+pub(super) type Stand = (Side, Option<IpAddr>);
+
 /// Who comes in, and where.
 #[derive(Debug, Clone)]
 pub struct Client {

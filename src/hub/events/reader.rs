@@ -1,7 +1,7 @@
 //! Who may read which events, and what of them. Pure.
 //!
 //! An event of a topic is for those who may subscribe to it. Who comes in, what others were refused, and from where
-//! somebody has connected is for those who may subscribe to `$SYS/hub/events/#`, and for the user whose it is.
+//! somebody has connected is for those who may subscribe to `$SYS/events/#`, and for the user whose it is.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::talk::control::{Event, EventKind};
 use crate::topic::{Base, Filter, Limits, Topic};
 
 /// What names the events that are about no topic.
-const OF_ALL: &str = "$SYS/hub/events/#";
+const OF_ALL: &str = "$SYS/events/#";
 /// An event was recorded with a topic that was valid.
 const ANY: Limits = Limits { max_bytes: usize::MAX, max_levels: usize::MAX };
 
@@ -126,9 +126,9 @@ mod tests {
             for topic in [None, Some("n/relay/0/set")] {
                 let event = event(kind, topic);
                 assert_eq!(reader("emil", "", &["#"]).told(event.clone()), None, "{kind:?}");
-                assert_eq!(reader("emil", "", &["#", "$SYS/hub/events"]).told(event.clone()), None);
+                assert_eq!(reader("emil", "", &["#", "$SYS/hub/#"]).told(event.clone()), None);
                 assert!(reader("jana", "", &["x"]).told(event.clone()).is_some());
-                assert!(reader("root", "", &["$SYS/hub/events/#"]).told(event).is_some());
+                assert!(reader("root", "", &["$SYS/events/#"]).told(event).is_some());
             }
         }
     }
@@ -155,7 +155,7 @@ mod tests {
         let sign_in = event(EventKind::SignIn, None);
         assert!(reader.asks_for(sign_in.named(), None));
         assert!(!reader.asks_for(sign_in.named(), Some(&filters(&["#"]))));
-        assert!(reader.asks_for(sign_in.named(), Some(&filters(&["n/#", "$SYS/hub/events/sign-in"]))));
+        assert!(reader.asks_for(sign_in.named(), Some(&filters(&["n/#", "$SYS/events/sign-in"]))));
         assert!(!reader.asks_for("clown.talk/-/x", None));
     }
 }

@@ -143,9 +143,9 @@ impl Event {
     pub fn named(&self) -> &str {
         match (&self.topic, self.kind) {
             (Some(topic), _) => topic,
-            (None, EventKind::SignIn) => "$SYS/hub/events/sign-in",
-            (None, EventKind::Lost) => "$SYS/hub/events/lost",
-            (None, _) => "$SYS/hub/events/refused",
+            (None, EventKind::SignIn) => "$SYS/events/sign-in",
+            (None, EventKind::Lost) => "$SYS/events/lost",
+            (None, _) => "$SYS/events/refused",
         }
     }
 
