@@ -144,8 +144,7 @@ impl Hub {
         let now = now.into();
         let (over, ready, owed, ended) = self.care.with(|book| {
             let over = book.confirmations.expire(now.steady());
-            let ended = book.leases.expire(now);
-            self.figures.leases_ended.add(ended as u64);
+            self.figures.leases_ended.add(book.leases.expire(now) as u64);
             (over, book.leases.take_ready(), self.owed(book, now.steady()), book.leases.take_ended())
         });
         self.note_leases(ended, "its time is over");
@@ -221,7 +220,9 @@ impl Hub {
         match message.kind {
             // The hub's own is the safe one.
             Kind::Command if origin.is_some() && message.lease == 0 => {
-                let overtaken = self.care.with(|book| book.leases.commanded(&message.topic));
+                let (overtaken, ended) =
+                    self.care.with(|book| (book.leases.commanded(&message.topic), book.leases.take_ended()));
+                self.note_leases(ended, "a command without a lease has followed");
                 self.care.bell.ring();
                 if let Some(order) = overtaken {
                     self.refuse(*order, OVERTAKEN);

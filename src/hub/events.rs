@@ -141,6 +141,14 @@ impl Hub {
         recorder.record(Causer::User(&of_whom.user), event, 0, Moment::now());
     }
 
+    /// Records that a node was there when the hub ended, and is not.
+    pub(super) fn note_went_offline(&self, topic: &Topic) {
+        let Some(recorder) = self.recorder().filter(|recorder| !recorder.ignores(topic)) else { return };
+        let reason = Some("the hub had ended while the node was there".into());
+        let event = Event { kind: EventKind::Presence, result: Some("offline".into()), reason, ..of(topic) };
+        recorder.record(Causer::Hub, event, 0, Moment::now());
+    }
+
     /// Records leases that are over. That the safe command is sent is an event of its own.
     pub(super) fn note_leases(&self, ended: Vec<(Topic, Arc<str>)>, reason: &'static str) {
         let Some(recorder) = self.recorder() else { return };

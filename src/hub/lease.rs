@@ -177,6 +177,9 @@ impl<O> Leases<O> {
     pub(super) fn commanded(&mut self, topic: &Topic) -> Option<O> {
         let lease = self.remove(topic)?;
         self.rows.change(topic);
+        if matches!(lease.phase, Phase::Held) {
+            self.ended.push((topic.clone(), lease.user));
+        }
         lease.waits.map(|waits| waits.command)
     }
 

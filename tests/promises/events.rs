@@ -121,9 +121,12 @@ async fn of_a_command_whose_node_had_not_answered_when_the_hub_died_it_is_said_t
     assert_eq!(events(&mut phone, &question).await[0]["result"], "waiting");
     hub.killed().await;
     let hub = Hub::with_store(dir.path(), &[]);
-    let question = json!({"filters": ["n/pump/#"]});
-    let found = events(&mut asker(&hub).await, &question).await;
+    let mut phone = asker(&hub).await;
+    let found = events(&mut phone, &json!({"filters": ["n/pump/#"]})).await;
     assert_eq!(found[0]["result"], "unknown", "{found:?}");
+    let found = events(&mut phone, &json!({"filters": ["n/presence"]})).await;
+    let told: Vec<_> = found.iter().map(|event| &event["result"]).collect();
+    assert_eq!(told, ["offline", "online"], "the node has gone with the hub");
 }
 
 #[tokio::test]
@@ -150,6 +153,14 @@ async fn a_lease_that_ends_and_the_safe_command_of_the_hub_are_events() {
     assert_eq!(told, expected);
     assert_eq!((&found[2]["lease"], &found[1]["result"]), (&json!(3600.0), &json!("over")));
     assert_eq!(found[1]["reason"], "the connection that held it has ended");
+
+    let mut phone = asker(&hub).await;
+    phone.asks(&frame.replace("pump/0", "pump/1"), "publish/ok").await;
+    phone.publish("n/pump/1/set", "null").await;
+    let found = events(&mut phone, &json!({"filters": ["n/pump/1/set"]})).await;
+    let told: Vec<_> = found.iter().map(|event| &event["kind"]).collect();
+    assert_eq!(told, ["lease", "command", "command"]);
+    assert_eq!(found[0]["reason"], "a command without a lease has followed");
 }
 
 #[tokio::test]
