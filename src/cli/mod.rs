@@ -13,6 +13,7 @@ mod escape;
 mod events;
 mod exit;
 mod habit;
+mod history;
 mod hub_args;
 mod logging;
 mod memory;
@@ -77,6 +78,8 @@ enum Command {
     Req(request::ReqArgs),
     /// List the nodes
     Nodes(nodes::NodesArgs),
+    /// Print what was said, from the hub's history
+    History(history::HistoryArgs),
     /// Print who did what, from the hub's record
     Events(events::EventsArgs),
     /// Run simulated nodes as clients of a hub
@@ -121,6 +124,7 @@ impl Cli {
             Some(Command::Sub(args)) => subscribe::subscribe(&args),
             Some(Command::Req(args)) => request::request(&args),
             Some(Command::Nodes(args)) => nodes::nodes(&args),
+            Some(Command::History(args)) => history::history(&args),
             Some(Command::Events(args)) => events::events(&args),
             Some(Command::Sim(args)) => sim::sim(&args),
             Some(Command::Bridge(command)) => bridge::bridge(command),

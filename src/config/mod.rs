@@ -15,6 +15,7 @@
 
 mod events;
 mod explained;
+mod history;
 mod layers;
 mod place;
 mod reader;
@@ -27,6 +28,7 @@ use std::path::PathBuf;
 
 pub use self::events::Events;
 pub use self::explained::{Key, keys};
+pub use self::history::History;
 use self::layers::{Defaults, Layer};
 pub use self::place::Place;
 use self::reader::{Asked, Reader};

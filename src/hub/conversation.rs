@@ -103,6 +103,11 @@ impl Session {
                 let filters = self.held_names();
                 self.answer(&Reply::SubscriptionOk { filters });
             }
+            Ok(Request::History(payload)) => {
+                let work = self.count_request(payload.len(), 0, now)?;
+                self.add_to_turn(work);
+                self.ask_history(&payload, now);
+            }
             Ok(Request::Leases(asked)) => {
                 self.count_request(frame.payload.len(), asked.len(), now)?;
                 let reply = match self.filters(&asked) {
@@ -352,7 +357,7 @@ impl Session {
         let kind = self.kind(&frame.topic, &topic);
         // Made only where it is needed: most hubs answer at once.
         let asked = id.as_ref().filter(|_| self.hub.confirms());
-        let asked = asked.map(|id| refused(String::new(), Some(id.clone())));
+        let asked = asked.map(|id| Box::new(refused(String::new(), Some(id.clone()))));
         let message = Message { topic, payload: frame.payload, kind, retention, extras };
         let wants = Wants { confirm: options.confirm, lease: options.lease };
         if wants.anything() {

@@ -3,6 +3,10 @@
 //! Memory follows the disk: nothing here counts as written before the transaction is. What cannot be written is let go
 //! of, as the hub's memory has it; when writing works again, all last values are gone through.
 
+mod finish;
+mod state;
+pub(super) use state::AWAY;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,6 +17,7 @@ use super::batch::{Batch, Plan};
 use super::events;
 use super::folder::{Closed, FileId, Folder};
 use super::head::Head;
+use super::history::{Keeper, Step};
 use super::log::milliseconds;
 use super::names::Names;
 use super::opening::{self, Opened, Use};
@@ -26,11 +31,6 @@ use crate::hub::{Hub, LeaseChanges, Tape};
 use crate::moment::Moment;
 use crate::seldom::Seldom;
 
-const ON: u64 = 1;
-const BEHIND: u64 = 2;
-pub(super) const AWAY: u64 = 3;
-const REPLACED: u64 = 4;
-
 /// The thread's own state.
 pub(super) struct Writer {
     hub: Arc<Hub>,
@@ -43,6 +43,7 @@ pub(super) struct Writer {
     file: Option<FileId>,
     names: Names,
     head: Head,
+    history: Keeper,
     sessions: Sessions,
     seq: u64,
     taken: VecDeque<crate::hub::Taped>,
@@ -58,12 +59,19 @@ pub(super) struct Writer {
     lived: Option<Instant>,
 }
 
+/// What else is written.
+#[derive(Default)]
+struct Duties {
+    leases: LeaseChanges,
+    step: Option<Step>,
+}
+
 impl Writer {
     pub(super) fn new(
         hub: Arc<Hub>,
         tape: Arc<Tape>,
         settings: Settings,
-        (sessions, events): (Sessions, events::Keeper),
+        (sessions, history, events): (Sessions, Keeper, events::Keeper),
     ) -> Self {
         let now = Instant::now();
         Self {
@@ -75,6 +83,7 @@ impl Writer {
             file: None,
             names: Names::default(),
             head: Head::default(),
+            history,
             sessions,
             seq: 0,
             taken: VecDeque::new(),
@@ -95,7 +104,11 @@ impl Writer {
         let opened = opening::open(&folder, &self.hub, self.settings.bytes, Use::GiveBack);
         self.folder = Some(folder);
         match opened {
-            Ok(opened) => self.take_over(opened),
+            Ok(opened) => {
+                if let Err(fault) = self.take_over(opened) {
+                    self.fail(&fault);
+                }
+            }
             Err(fault @ (Fault::Newer { .. } | Fault::Foreign)) => return Err(fault),
             Err(fault @ Fault::ReadOnly(_)) if self.settings.is_named => return Err(fault),
             Err(fault) => self.go_away(&fault),
@@ -110,10 +123,11 @@ impl Writer {
         self.tell_state();
     }
 
-    fn take_over(&mut self, opened: Opened) {
+    fn take_over(&mut self, opened: Opened) -> Result<(), Fault> {
         let Opened { tables, id, names, head, seq, changed, sessions, was_replaced } = opened;
         self.events.open(&tables, was_replaced);
         self.sessions.take_over(sessions, was_replaced);
+        self.history.load(&tables)?;
         (self.tables, self.file, self.names, self.head, self.seq) =
             (Some(tables), Some(id), names, head, seq);
         let now_offline = changed.iter().filter_map(|topic| self.hub.last_value(topic));
@@ -122,6 +136,7 @@ impl Writer {
             self.was_replaced = true;
             self.walk.want(0);
         }
+        Ok(())
     }
 
     /// Comes by until the end, and then once more.
@@ -156,7 +171,7 @@ impl Writer {
         let missing = self.tape.take(&mut self.taken);
         self.hub.figures().store_queue.set(self.taken.len() as u64);
         for taped in self.taken.drain(..) {
-            self.batch.add(taped);
+            self.batch.add(taped, |topic| self.history.names(topic));
         }
         if let Some(number) = missing {
             static BEHIND: Seldom = Seldom::new();
@@ -178,15 +193,23 @@ impl Writer {
         if self.batch.bytes() < LARGE {
             self.walk.go_on(&self.hub, &self.names, &mut self.batch);
         }
-        if self.head.gathered() > LOG_BYTES {
+        let time = milliseconds(Moment::now().wall());
+        if !self.head.is_settling() && (self.head.gathered() > LOG_BYTES || self.history.is_full(time)) {
             self.head.begin_settling(self.seq);
+            self.history.begin_sealing(self.seq);
         }
         let is_time = now.duration_since(self.written) >= self.settings.write || self.sessions.has_ends();
         let is_asked_for = self.batch.is_asked_for() || self.sessions.is_asked_for();
         let has_news = !self.batch.is_empty() || self.sessions.is_due();
         let is_due = is_asked_for || self.batch.bytes() >= LARGE || (is_time && has_news);
         let is_due = is_due || self.events.is_due(is_time);
-        let is_duty = self.head.is_settling() || self.names.has_orphans() || self.events.is_busy();
+        let step = self.tables.as_ref().map_or(Ok(None), |tables| self.history.step(tables, time));
+        let step = match step {
+            Ok(step) => step,
+            Err(fault) => return self.fail(&fault),
+        };
+        let is_duty =
+            self.head.is_settling() || self.names.has_orphans() || step.is_some() || self.events.is_busy();
         let is_waited_for = self.hub.is_waited_for_leases();
         let leases =
             if is_time || is_waited_for { self.hub.lease_changes() } else { LeaseChanges::default() };
@@ -197,7 +220,7 @@ impl Writer {
         let is_due = is_due || (sync && has_news);
         let is_proof = self.outage.is_on() && !self.walk.is_wanted();
         if is_due || is_duty || sync || is_proof || !leases.is_empty() {
-            self.write(now, is_due || is_proof, sync, false, leases);
+            self.write(now, is_due || is_proof, sync, false, Duties { leases, step });
         }
         if self.tables.is_some() && !self.walk.is_wanted() && self.batch.is_empty() {
             self.outage.ends(now);
@@ -207,11 +230,13 @@ impl Writer {
     /// Whether there is more to do than what was said just now.
     fn has_duty(&self) -> bool {
         let is_behind = self.head.is_settling() || self.walk.is_wanted();
-        self.tables.is_some() && (is_behind || self.names.has_orphans() || self.events.is_busy())
+        let is_behind = is_behind || self.names.has_orphans() || self.history.is_busy();
+        self.tables.is_some() && (is_behind || self.events.is_busy())
     }
 
     /// One transaction: what waits, if it is due, and a slice of the other duties.
-    fn write(&mut self, now: Instant, is_due: bool, sync: bool, clean: bool, leases: LeaseChanges) {
+    fn write(&mut self, now: Instant, is_due: bool, sync: bool, clean: bool, duties: Duties) {
+        let Duties { leases, step } = duties;
         let Some(tables) = &mut self.tables else { return self.hub.leases_not_written() };
         let time = milliseconds(Moment::now().wall());
         let plan = is_due.then(|| self.batch.plan(self.seq + 1, time, &mut self.names, &mut self.head));
@@ -221,7 +246,7 @@ impl Writer {
         let is_alone = sync && !is_due;
         let life = (clean || is_alone || self.lived.is_none_or(|lived| now.duration_since(lived) >= LIFE))
             .then_some(Life { at: time, clean });
-        let began = Instant::now();
+        let (began, history) = (Instant::now(), &self.history);
         let written = tables.write(sync, |writing| {
             if let Some(plan) = &plan {
                 plan.write(writing)?;
@@ -231,7 +256,8 @@ impl Writer {
                 writing.settle(topic, unsettled)?;
                 settled += 1;
             }
-            let shortened = match head.may_go() {
+            let buried = step.as_ref().map_or(Ok(0), |step| step.write(writing))?;
+            let shortened = match head.may_go().filter(|_| !history.is_sealing()) {
                 Some(until) => Some(writing.shorten_log(until, SLICE_OF_LOG)?),
                 None => None,
             };
@@ -242,13 +268,16 @@ impl Writer {
             writing.change_leases(&leases)?;
             let events = events.write(writing)?;
             life.map_or(Ok(()), |life| writing.live(life))?;
-            Ok((settled, shortened, events))
+            Ok((settled, shortened, buried, events))
         });
         match written {
-            Ok((settled, shortened, events)) => {
+            Ok((settled, shortened, buried, events)) => {
                 self.hub.leases_written(leases);
                 self.events.written(events);
                 self.account(now, began, sync, life.is_some());
+                if let Some(step) = step {
+                    self.history.stepped(step, buried);
+                }
                 self.sessions.written(&sign_ins);
                 self.names.buried(orphans.len());
                 self.head.settled(settled);
@@ -287,6 +316,7 @@ impl Writer {
         for (id, topic) in cleared {
             self.names.clear(id, Some(topic));
         }
+        self.history.hear(self.batch.readings());
         self.batch.written();
     }
 
@@ -308,6 +338,7 @@ impl Writer {
     /// Nothing can be written. What waits is let go of: the hub has it.
     fn go_away(&mut self, why: &Fault) {
         self.tables = None;
+        self.history.is_away();
         self.outage.goes_on(Instant::now(), why, &self.settings.directory);
         self.let_go(&why.to_string());
     }
@@ -352,7 +383,7 @@ impl Writer {
                 // What it holds is read again: a write may have come to its end although it was told as failed, and the
                 // last ones may be gone with the file system's own journal.
                 let opened = opening::open(folder, &self.hub, self.settings.bytes, Use::LookOnly);
-                self.take_over(opened?);
+                self.take_over(opened?)?;
                 self.walk.want(0);
             }
             Some(_) => {
@@ -366,7 +397,7 @@ impl Writer {
             None if self.was_replaced => self.begin_anew()?,
             None => {
                 let opened = opening::open(folder, &self.hub, self.settings.bytes, Use::GiveBack);
-                self.take_over(opened?);
+                self.take_over(opened?)?;
                 self.walk.want(1);
             }
         }
@@ -378,6 +409,7 @@ impl Writer {
         let (tables, id) = opening::open_empty(folder, self.settings.bytes)?;
         (self.names, self.head, self.seq, self.lived) = (Names::default(), Head::default(), 0, None);
         self.head.go_on_with(tables.mark(), 1);
+        self.history.load(&tables)?;
         self.events.open(&tables, true);
         (self.tables, self.file) = (Some(tables), Some(id));
         self.walk.want(0);
@@ -401,22 +433,7 @@ impl Writer {
             self.fail(&fault);
         }
     }
-
-    fn tell_state(&self) {
-        let figures = self.hub.figures();
-        let is_behind = self.walk.is_wanted() || self.outage.is_on();
-        let state = match (&self.tables, self.was_replaced, is_behind) {
-            (None, ..) => AWAY,
-            (Some(_), true, _) => REPLACED,
-            (Some(_), false, true) => BEHIND,
-            (Some(_), false, false) => ON,
-        };
-        figures.store_state.set(state);
-        figures.store_log_bytes.set(self.head.gathered());
-        figures.store_values.set(self.names.values() as u64);
-    }
 }
 
-mod ending;
 #[cfg(test)]
 mod tests;

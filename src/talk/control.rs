@@ -12,12 +12,14 @@ use super::{Frame, timestamp};
 
 mod events;
 mod excerpt;
+mod history;
 mod keys;
 mod moments;
 mod wire;
 
 pub use events::{Event, EventKind, EventsAnswer, EventsGet, MOST_EVENTS, Refused};
 pub use excerpt::shown;
+pub use history::{HistoryAnswer, HistoryGet, MOST_POINTS, NoQuestion, PastSeries, PastValue};
 use keys::Keys;
 pub use moments::read_moment;
 
@@ -37,6 +39,8 @@ pub enum Request {
     Remove(Vec<String>),
     /// `clown.talk/-/subscription/get`.
     Show,
+    /// `clown.talk/-/history/get`, with its payload: when it is read, it has to be known what time it is.
+    History(String),
     /// `clown.talk/-/lease/get`: which leases are there on what these filters name?
     Leases(Vec<String>),
     /// `clown.talk/-/events/get`, with its payload: when it is read, it has to be known what time it is.
@@ -82,6 +86,8 @@ impl Request {
     pub const CONFIGURE: &str = "clown.talk/-/config/set";
     /// The topic of [`Show`](Self::Show).
     pub const SHOW: &str = "clown.talk/-/subscription/get";
+    /// The topic of [`History`](Self::History).
+    pub const HISTORY: &str = "clown.talk/-/history/get";
     /// The topic of [`Leases`](Self::Leases).
     pub const LEASES: &str = "clown.talk/-/lease/get";
     /// The topic of [`Events`](Self::Events).
@@ -100,6 +106,7 @@ impl Request {
             "clown.talk/-/subscription/add" => subscription(payload).map(Self::Add),
             "clown.talk/-/subscription/remove" => subscription(payload).map(Self::Remove),
             Self::SHOW => Ok(Self::Show),
+            Self::HISTORY => Ok(Self::History(payload.to_owned())),
             Self::LEASES => filters(payload).map(Self::Leases).map_err(RequestError::Lease),
             Self::EVENTS => Ok(Self::Events(payload.to_owned())),
             _ => Err(RequestError::UnknownTopic),
@@ -199,6 +206,19 @@ pub enum Reply {
     /// The frame was no frame, or the message was refused.
     #[serde(rename = "clown.talk/-/publish/error")]
     PublishError(PublishRefused),
+    /// What was said.
+    #[serde(rename = "clown.talk/-/history/ok")]
+    HistoryOk(HistoryAnswer),
+    /// Nothing is told.
+    #[serde(rename = "clown.talk/-/history/error")]
+    HistoryError {
+        /// The JSON text of the asker's `id`, where it could be read.
+        #[serde(default, skip_serializing_if = "Option::is_none", with = "wire::json_text_if_any")]
+        id: Option<String>,
+        /// Why.
+        #[serde(default)]
+        reason: String,
+    },
     /// Readings that were left out because newer ones of the same topic followed.
     #[serde(rename = "clown.talk/-/skipped")]
     Skipped {

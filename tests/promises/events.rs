@@ -1,4 +1,4 @@
-//! Who did what, and who may know of it (`docs/protocol.md`, clause 7.7).
+//! Who did what, and who may know of it (`docs/protocol.md`, clause 7.6).
 
 use std::fs;
 use std::io::{BufRead, BufReader};

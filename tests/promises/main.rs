@@ -33,6 +33,7 @@ mod events;
 mod examples;
 mod files;
 mod handshakes;
+mod history;
 mod hostile;
 mod lines;
 mod log;

@@ -219,6 +219,7 @@ fn help_says_what_there_is() {
       sub          Print messages as they come
       req          Send a command and print its answer
       nodes        List the nodes
+      history      Print what was said, from the hub's history
       events       Print who did what, from the hub's record
       sim          Run simulated nodes as clients of a hub
       bridge       Check the links to MQTT brokers

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 
 use super::super::log::sum;
 use super::super::rows::{text, whole};
-use super::{BUSY, Checked, Fault, Tables, Writing};
+use super::{BUSY, Check, Checked, Fault, Tables, Writing};
 
 /// What an event takes beside its texts, about.
 const A_ROW: u64 = 40;
@@ -52,7 +52,7 @@ impl Tables {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(BUSY)?;
-        let mut tables = Self { connection, mark: 0 };
+        let mut tables = Self { check: Check::Over, connection, mark: 0 };
         let damaged = || Fault::Damaged("its mark cannot be read".to_owned());
         tables.mark = tables.found_mark()?.ok_or_else(damaged)?;
         Ok(tables)

@@ -1,4 +1,4 @@
-//! What the hub is asked about events, and what it answers (`docs/protocol.md`, clause 7.7).
+//! What the hub is asked about events, and what it answers (`docs/protocol.md`, clause 7.6).
 
 use std::borrow::Cow;
 
