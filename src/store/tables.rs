@@ -9,6 +9,8 @@ mod check;
 mod leases;
 mod tally;
 
+mod events;
+mod steps;
 mod web_sessions;
 
 use std::fs::OpenOptions;
@@ -18,8 +20,10 @@ use std::path::Path;
 pub(super) use check::BUSY;
 use check::Check;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use steps::STEPS;
 use tally::{Counted, Sequence, Tally};
 
+pub(super) use events::{EventRow, Kept};
 pub(super) use web_sessions::Revocation;
 
 pub(super) use super::fault::Fault;
@@ -33,14 +37,6 @@ pub(super) const APPLICATION: u32 = 0x436C_6F77;
 pub(super) const FILE_MODE: u32 = 0o600;
 /// One page. Rows of the log are small, and a page is what a write costs at least.
 const PAGE: u64 = 1024;
-/// The versions of the file: what makes each from the one before it.
-const STEPS: &[&str] = &[
-    include_str!("schema/0001.sql"),
-    include_str!("schema/0002.sql"),
-    include_str!("schema/0003.sql"),
-    include_str!("schema/0004.sql"),
-    include_str!("schema/0005.sql"),
-];
 
 /// A row that was read, and whether it is what was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
