@@ -9,6 +9,7 @@
 mod bases;
 mod batch;
 mod bytes;
+mod errand;
 mod fault;
 mod folder;
 mod head;
@@ -23,6 +24,7 @@ mod rows;
 mod settings;
 mod shape;
 mod tables;
+pub mod upkeep;
 mod walk;
 mod writer;
 

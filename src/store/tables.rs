@@ -1,7 +1,10 @@
-//! The file, in SQL: one method a statement. Only this file, `rows.rs` and `fault.rs` know `rusqlite`.
+//! The file, in SQL: one method a statement. Only this file, those in the folder of its name, `rows.rs` and `fault.rs` know
+//! `rusqlite`.
 //!
 //! What is read is checked by the sum that stands with it, as SQLite has none of its own. A row that is not what was
 //! written comes back as [`Checked::Damaged`]; a page that is not ends the reading with [`Fault::Damaged`].
+
+mod upkeep;
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::time::Instant;
 
 use super::batch::{Batch, Plan};
+use super::errand::Errands;
 use super::folder::{Closed, FileId, Folder};
 use super::head::Head;
 use super::log::milliseconds;
@@ -25,11 +26,12 @@ use super::walk::Walk;
 use crate::hub::{Hub, LeaseChanges, Tape};
 use crate::moment::Moment;
 use crate::seldom::Seldom;
+use telling::Telling;
 
-const ON: u64 = 1;
-const BEHIND: u64 = 2;
-pub(super) const AWAY: u64 = 3;
-const REPLACED: u64 = 4;
+mod forgetting;
+mod telling;
+
+pub(super) use telling::AWAY;
 
 /// The thread's own state.
 pub(super) struct Writer {
@@ -54,6 +56,8 @@ pub(super) struct Writer {
     /// The oldest write that may not be on the medium.
     unsynced: Option<Instant>,
     lived: Option<Instant>,
+    telling: Telling,
+    errands: Errands,
 }
 
 impl Writer {
@@ -78,6 +82,8 @@ impl Writer {
             looked: None,
             unsynced: None,
             lived: None,
+            telling: Telling::default(),
+            errands: Errands::default(),
         }
     }
 
@@ -133,6 +139,7 @@ impl Writer {
         } else if self.looked.is_none_or(|looked| now.duration_since(looked) >= LOOK) {
             self.looked = Some(now);
             self.look_at_the_disk(now);
+            self.do_errands();
         }
         if self.tables.is_some() {
             self.go_on(now);
@@ -142,7 +149,7 @@ impl Writer {
 
     fn take(&mut self) {
         let missing = self.tape.take(&mut self.taken);
-        self.hub.figures().store_queue.set(self.taken.len() as u64);
+        self.tell_queue();
         for taped in self.taken.drain(..) {
             self.batch.add(taped);
         }
@@ -253,17 +260,6 @@ impl Writer {
                 }
             }
             Err(fault) => self.fail(&fault),
-        }
-    }
-
-    fn account(&mut self, now: Instant, began: Instant, sync: bool, lived: bool) {
-        let figures = self.hub.figures();
-        figures.store_writes.add(1);
-        figures.store_syncs.add(u64::from(sync));
-        figures.store_write_microseconds.set(u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX));
-        self.unsynced = if sync { None } else { self.unsynced.or(Some(now)) };
-        if lived {
-            self.lived = Some(now);
         }
     }
 
@@ -378,7 +374,7 @@ impl Writer {
     /// Whether the file is still there, and room for it.
     fn look_at_the_disk(&mut self, now: Instant) {
         let Some(folder) = &self.folder else { return };
-        self.hub.figures().store_bytes.set(folder.bytes());
+        self.telling.file(folder, &self.hub);
         if let Err(why) = folder.has_free(self.settings.keep_free) {
             self.fail(&why);
         } else if folder.id() != self.file {
@@ -388,20 +384,6 @@ impl Writer {
             self.outage.begins(now);
             self.try_again(now);
         }
-    }
-
-    fn tell_state(&self) {
-        let figures = self.hub.figures();
-        let is_behind = self.walk.is_wanted() || self.outage.is_on();
-        let state = match (&self.tables, self.was_replaced, is_behind) {
-            (None, ..) => AWAY,
-            (Some(_), true, _) => REPLACED,
-            (Some(_), false, true) => BEHIND,
-            (Some(_), false, false) => ON,
-        };
-        figures.store_state.set(state);
-        figures.store_log_bytes.set(self.head.gathered());
-        figures.store_values.set(self.names.values() as u64);
     }
 
     /// Everything to the medium, and a note that this was the end.

@@ -97,7 +97,7 @@ const ROOMS: &[Room] = &[
         never: &["std::fs", "std::env", "tokio::net", "axum", "hyper", "tungstenite"],
     },
     Room {
-        files: &["store/tables.rs", "store/rows.rs", "store/fault.rs"],
+        files: &["store/tables.rs", "store/tables/", "store/rows.rs", "store/fault.rs"],
         without: &[],
         rooms: &[],
         crates: &["rusqlite", "thiserror"],
@@ -105,7 +105,7 @@ const ROOMS: &[Room] = &[
     },
     Room {
         files: &["store/"],
-        without: &["store/tables.rs", "store/rows.rs", "store/fault.rs"],
+        without: &["store/tables.rs", "store/tables/", "store/rows.rs", "store/fault.rs"],
         rooms: &["hub", "talk", "topic", "moment", "seldom", "backoff"],
         crates: &["crc32c", "foldhash", "rustix", "thiserror", "tokio", "tracing"],
         never: &[

@@ -1,9 +1,11 @@
 //! What survives the end of the hub, however it ends (`docs/protocol.md`, clauses 5.2 and 5.3).
 
+mod clock;
 mod ends;
 mod files;
 mod outages;
 mod support;
+mod upkeep;
 
 use std::fs;
 

@@ -7,21 +7,25 @@ use crate::config::{self, Durability, Place};
 use crate::hub::TapeBounds;
 use crate::store;
 
+/// The folder of the store; none where there is to be no store.
+pub(in crate::cli) fn directory(settings: &config::Store) -> Option<PathBuf> {
+    match &settings.directory {
+        Place::Off => None,
+        Place::Named(path) => Some(path.clone()),
+        Place::Auto => usual_directory(|name| std::env::var_os(name)),
+    }
+}
+
 /// What the settings make of it; none where there is to be no store.
 pub(super) fn settings(settings: &config::Store) -> Option<store::Settings> {
-    let directory = match &settings.directory {
-        Place::Off => return None,
-        Place::Named(path) => path.clone(),
-        Place::Auto => {
-            let found = usual_directory(|name| std::env::var_os(name));
-            if found.is_none() {
-                tracing::info!(
-                    "no store: neither XDG_STATE_HOME nor HOME is set, and store.directory names no folder; last values are \
-                     kept in memory"
-                );
-            }
-            found?
+    let Some(directory) = directory(settings) else {
+        if settings.directory == Place::Auto {
+            tracing::info!(
+                "no store: neither XDG_STATE_HOME nor HOME is set, and store.directory names no folder; last values are \
+                 kept in memory"
+            );
         }
+        return None;
     };
     Some(store::Settings {
         directory,
