@@ -158,10 +158,10 @@ fn told(trouble: Trouble) -> anyhow::Error {
 
 /// What is in a store, in a part of a sentence.
 fn content(report: &Report) -> String {
-    let values = format!("{} last values", report.values);
+    let values = format!("last values: {}", report.values);
     let leases = match report.leases {
         0 => String::new(),
-        leases => format!(", {leases} leases"),
+        leases => format!(", leases: {leases}"),
     };
     let written = report.written.map(|written| format!(", as of {}", shown(written))).unwrap_or_default();
     format!("{values}{leases}{written}")

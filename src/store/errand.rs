@@ -113,6 +113,12 @@ pub(super) fn ask(folder: &Path, filters: &[String]) -> Result<String, Trouble> 
     }
     let shown = folder.display();
     let mut hub = UnixStream::connect(folder.join(NAME)).map_err(|error| {
+        if error.kind() == io::ErrorKind::InvalidInput {
+            return Trouble::Input(format!(
+                "{shown}: the path is longer than that of a socket may be, so the hub cannot hear this: move the store to a folder \
+                 with a shorter path"
+            ));
+        }
         Trouble::Broken(format!(
             "no hub hears this in {shown} ({error}): it forgets while it runs, so start it; is this its folder (store.directory), \
              and is this its user?"
@@ -218,6 +224,8 @@ mod tests {
         }
         talking.join().unwrap();
         assert!(patience > 0);
+        let far = dir.path().join("f".repeat(120));
+        assert!(matches!(ask(&far, &["a".to_owned()]), Err(Trouble::Input(_))));
         let too_long = ["a".repeat(BYTES)];
         assert!(matches!(ask(dir.path(), &too_long), Err(Trouble::Input(_))));
     }

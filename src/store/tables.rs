@@ -18,6 +18,7 @@ use super::head::Unsettled;
 use super::log;
 pub(super) use super::rows::Lease;
 use super::rows::{blob, last_sum, last_value, lease, life_sum, mark_sum, name_sum, text, whole};
+pub(super) use upkeep::{HOLDERS, Holder};
 
 /// What says that the file is the hub's: `Clow`.
 pub(super) const APPLICATION: u32 = 0x436C_6F77;

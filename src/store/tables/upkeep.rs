@@ -6,11 +6,31 @@ use std::path::Path;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
+use super::super::rows::text;
 use super::{BUSY, Fault, Tables, check_owner, make_private};
 
 /// What is set for a connection that does not write.
 const TO_READ: &str = "PRAGMA mmap_size=0; PRAGMA cache_size=-4096; PRAGMA temp_store=MEMORY; \
                        PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;";
+
+/// A column in which topics stand by their names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) struct Holder {
+    pub(in crate::store) table: &'static str,
+    pub(in crate::store) column: &'static str,
+    /// Why a topic may still be there once it was forgotten, for the operator.
+    pub(in crate::store) stays: &'static str,
+}
+
+/// All of them. Who adds a table with topics adds a line here, and sees to it that `Writer::forget` deletes its rows.
+pub(in crate::store) const HOLDERS: &[Holder] = &[
+    Holder {
+        table: "topic",
+        column: "name",
+        stays: "topics that are still there, as their nodes are connected or they were said again",
+    },
+    Holder { table: "lease", column: "topic", stays: "leases that stay until they end" },
+];
 
 /// Bytes of the pages of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -79,6 +99,21 @@ impl Tables {
         let mut statement = self.connection.prepare(sql)?;
         let names = statement.query_map([], |row| row.get(0))?;
         Ok(names.collect::<Result<_, _>>()?)
+    }
+
+    /// How many rows have a topic that is named.
+    pub(in crate::store) fn held(
+        &self,
+        holder: Holder,
+        is_named: impl Fn(&str) -> bool,
+    ) -> Result<u64, Fault> {
+        let Holder { table, column, .. } = holder;
+        let mut statement = self.connection.prepare(&format!("SELECT {column} FROM {table}"))?;
+        let (mut rows, mut held) = (statement.query([])?, 0);
+        while let Some(row) = rows.next()? {
+            held += u64::from(text(row, 0).is_some_and(&is_named));
+        }
+        Ok(held)
     }
 
     /// How many rows a table has.
@@ -175,6 +210,22 @@ mod tests {
         drop(tables);
         let tables = Tables::open(&path, 1 << 30, 8).unwrap();
         assert_eq!((tables.count("last").unwrap(), tables.mark()), (100, 7));
+    }
+
+    /// Numbers of topics go with the row of the topic, names do not.
+    #[test]
+    fn every_column_with_topics_is_known_to_those_who_forget() {
+        let dir = tempfile::tempdir().unwrap();
+        let tables = Tables::open(&dir.path().join("hub.db"), 1 << 30, 7).unwrap();
+        let mut found = vec![("topic".to_owned(), "name".to_owned())];
+        for table in tables.names_of_tables().unwrap() {
+            let sql = "SELECT name FROM pragma_table_info(?1) WHERE type = 'TEXT' AND name LIKE '%topic%'";
+            let mut columns = tables.connection.prepare(sql).unwrap();
+            let columns = columns.query_map([&table], |row| row.get::<_, String>(0)).unwrap();
+            found.extend(columns.map(|column| (table.clone(), column.unwrap())));
+        }
+        let known: Vec<_> = HOLDERS.iter().map(|h| (h.table.to_owned(), h.column.to_owned())).collect();
+        assert_eq!(known, found);
     }
 
     #[test]

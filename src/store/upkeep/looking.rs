@@ -85,7 +85,7 @@ impl Report {
     pub fn complaint(&self) -> String {
         let rows = match self.damaged() {
             0 => None,
-            damaged => Some(format!("{damaged} rows are not what was written")),
+            damaged => Some(format!("rows that are not what was written: {damaged}")),
         };
         rows.into_iter().chain(self.complaints.iter().cloned()).collect::<Vec<_>>().join("; ")
     }

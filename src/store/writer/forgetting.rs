@@ -3,9 +3,9 @@
 //! That a row is deleted leaves its bytes where they are, in the file and in its journal. So the file is written anew
 //! afterwards, which takes a while for a large one. The hub routes meanwhile, and what is said waits on the tape.
 
-use super::{Instant, LeaseChanges, Writer};
+use super::{Folder, Instant, LeaseChanges, Writer};
 use crate::store::folder;
-use crate::store::tables::{Checked, Fault, Lease, Order};
+use crate::store::tables::{Fault, HOLDERS, Holder};
 use crate::topic::{Filter, Topic};
 
 /// Places in the index of last values that are looked at with one lock.
@@ -51,10 +51,10 @@ impl Writer {
         self.do_all_duties();
         self.write_anew().map_err(|why| {
             format!(
-                "{forgotten} topics are forgotten, but their bytes may still be in the file: {why}; ask again"
+                "topics forgotten: {forgotten}, but their bytes may still be in the file: {why}; ask again"
             )
         })?;
-        Ok(format!("forgotten: {forgotten} topics{}", self.what_is_left(filters)))
+        Ok(format!("topics forgotten: {forgotten}{}", self.what_is_left(filters)))
     }
 
     fn write_down(&mut self) {
@@ -106,25 +106,14 @@ impl Writer {
         let is_named = |text: &str| {
             Topic::parse(text, limits).is_ok_and(|topic| filters.iter().any(|filter| filter.matches(&topic)))
         };
-        let (mut topics, mut leases) = (0, 0);
-        if let Some(tables) = &self.tables {
-            let _ = tables.topics(Order::Up, |_, name| {
-                topics += u64::from(matches!(name, Checked::Good(name) if is_named(name)));
-                true
-            });
-            let _ = tables.leases(Order::Up, |_, lease: Checked<Lease<'_>>| {
-                leases += u64::from(matches!(lease, Checked::Good(lease) if is_named(lease.topic)));
-                true
-            });
-        }
-        let others = self.folder.as_ref().map(folder::Folder::others).unwrap_or_default();
-        let said = [
-            (topics > 0).then(|| {
-                format!("; {topics} are there, of nodes that are connected, or said again meanwhile")
-            }),
-            (leases > 0).then(|| format!("; {leases} leases stay until they end")),
-            (!others.is_empty()).then(|| format!("; older files may still have them: {}", others.join(", "))),
-        ];
-        said.into_iter().flatten().collect()
+        let held = |holder: &Holder| {
+            let held = self.tables.as_ref().map(|tables| tables.held(*holder, is_named));
+            let held = held.and_then(Result::ok).unwrap_or_default();
+            (held > 0).then(|| format!("; {}: {held}", holder.stays))
+        };
+        let others = self.folder.as_ref().map(Folder::others).unwrap_or_default();
+        let others =
+            (!others.is_empty()).then(|| format!("; older files may still have them: {}", others.join(", ")));
+        HOLDERS.iter().filter_map(held).chain(others).collect()
     }
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use super::support::{COMMIT, figure, figure_is, filled, folder, last_values, under};
+use super::support::{COMMIT, figure, figure_is, filled, folder, last_values, times, under};
 use crate::support::{Client, Hub, Ran, run};
 
 /// Runs a command for the store in this folder.
@@ -41,7 +41,9 @@ fn damaged(mut bytes: Vec<u8>, text: &str) -> Vec<u8> {
     let places = 0..=bytes.len() - text.len();
     let found: Vec<_> = places.filter(|at| bytes[*at..].starts_with(text.as_bytes())).collect();
     assert!(!found.is_empty());
-    found.into_iter().for_each(|at| bytes[at] ^= 1);
+    for at in found {
+        bytes[at] ^= 1;
+    }
     bytes
 }
 
@@ -56,7 +58,7 @@ async fn a_back_up_made_while_the_hub_runs_has_everything_that_was_written_and_s
     let before = under(&hub, "n/t").await;
     let copy = elsewhere.path().join("copy.db");
     let said = care(dir.path(), &["backup", text(&copy)]).succeeds();
-    assert!(said.starts_with(text(&copy)) && said.contains("51 last values, as of 20"), "{said}");
+    assert!(said.starts_with(text(&copy)) && said.contains("last values: 51, as of 20"), "{said}");
     assert_eq!(fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(names(elsewhere.path()), ["copy.db"], "nothing is left beside it");
     // What comes later is not in it, and the hub has gone on.
@@ -68,7 +70,7 @@ async fn a_back_up_made_while_the_hub_runs_has_everything_that_was_written_and_s
     let new = folder();
     let place = new.path().join("state");
     let said = care(&place, &["restore", text(&copy)]).succeeds();
-    assert!(said.contains("51 last values, as of 20") && !said.contains("lost"), "{said}");
+    assert!(said.contains("last values: 51, as of 20") && !said.contains("lost"), "{said}");
     assert_eq!(names(&place), ["hub.db", "hub.lock"]);
     for (name, mode) in [("", 0o700), ("hub.db", 0o600)] {
         assert_eq!(fs::metadata(place.join(name)).unwrap().permissions().mode() & 0o777, mode);
@@ -90,7 +92,7 @@ async fn a_back_up_is_whole_while_thousands_of_messages_are_written() {
         let file = elsewhere.path().join(format!("{copy}.db"));
         care(dir.path(), &["backup", text(&file)]).succeeds();
         let said = care(&elsewhere.path().join(copy.to_string()), &["restore", text(&file)]).succeeds();
-        assert!(said.contains(" last values"), "{said}");
+        assert!(said.contains("last values: "), "{said}");
         assert_eq!(figure(&hub, "failed_total").await, 0, "the hub was held up");
     }
 }
@@ -142,7 +144,7 @@ async fn what_is_damaged_is_not_backed_up_as_if_it_were_whole() {
     let copy = elsewhere.path().join("copy.db");
     let said = care(dir.path(), &["backup", text(&copy)]);
     assert!(
-        refuses(&said, 1).contains("the copy is not whole: 1 rows are not what was written"),
+        refuses(&said, 1).contains("the copy is not whole: rows that are not what was written: 1;"),
         "{}",
         said.stderr
     );
@@ -181,7 +183,7 @@ async fn what_a_copy_replaces_is_kept_and_so_is_what_the_one_before_has_replaced
     hub.stopped().await;
     // Somebody did not mean that: the way back is the same command, and it loses nothing either.
     let said = care(dir.path(), &["restore", &aside]).succeeds();
-    assert!(said.contains("6 last values"), "{said}");
+    assert!(said.contains("last values: 6, "), "{said}");
     let hub = Hub::with_store(dir.path(), &[]);
     assert_eq!(under(&hub, "n/t").await.len(), 5);
     assert!(Path::new(&aside).exists());
@@ -231,7 +233,7 @@ async fn the_files_of_a_hub_that_was_killed_are_a_copy_too_if_both_of_them_were_
     }
     let copied = fs::read(elsewhere.path().join("hub.db")).unwrap();
     let said = care(new.path(), &["restore", text(&elsewhere.path().join("hub.db"))]).succeeds();
-    assert!(said.contains("21 last values"), "{said}");
+    assert!(said.contains("last values: 21, "), "{said}");
     assert_eq!(names(elsewhere.path()), ["hub.db", "hub.db-wal"], "the copy stays as it is");
     assert_eq!(fs::read(elsewhere.path().join("hub.db")).unwrap(), copied);
     let hub = Hub::with_store(new.path(), &[]);
@@ -349,7 +351,7 @@ async fn of_what_is_forgotten_no_byte_is_left_in_the_files_while_the_hub_runs_on
     assert!(holds(dir.path(), "bedroom").is_some() && holds(dir.path(), "whispered").is_some());
     let mut reader = Client::open(&hub, "/talk", r#"{"filters": ["n/#"], "retained": false}"#).await;
     let said = care(dir.path(), &["store", "forget", "n/bedroom/#"]).succeeds();
-    assert_eq!(said, "forgotten: 40 topics\n");
+    assert_eq!(said, "topics forgotten: 40\n");
     for text in ["bedroom", "whispered"] {
         assert_eq!(holds(dir.path(), text), None, "{text}");
     }
@@ -377,7 +379,10 @@ async fn who_forgets_hears_what_is_not_gone_and_why() {
     let mut speaker = node(&hub).await;
     speaker.publish("t", "\"a secret\"").await;
     let said = care(dir.path(), &["store", "forget", "n/#"]).succeeds();
-    assert!(said.starts_with("forgotten: 1 topics; 1 are there, of nodes that are connected"), "{said}");
+    assert!(
+        said.starts_with("topics forgotten: 1; topics that are still there, as their nodes are connected"),
+        "{said}"
+    );
     assert!(said.contains("older files may still have them: ") && said.contains("hub-v1.db"), "{said}");
     // Somebody reads the file, and with it what was in the journal.
     speaker.publish("t", "\"a secret\"").await;
@@ -385,13 +390,13 @@ async fn who_forgets_hears_what_is_not_gone_and_why() {
     other.execute_batch("BEGIN; SELECT count(*) FROM last").unwrap();
     let ran = care(dir.path(), &["store", "forget", "n/t"]);
     assert!(
-        refuses(&ran, 3).contains("1 topics are forgotten, but their bytes may still be in the file"),
+        refuses(&ran, 3).contains("topics forgotten: 1, but their bytes may still be in the file"),
         "{}",
         ran.stderr
     );
     drop(other);
     let said = care(dir.path(), &["store", "forget", "n/t"]).succeeds();
-    assert!(said.starts_with("forgotten: 0 topics;"), "{said}");
+    assert!(said.starts_with("topics forgotten: 0;"), "{said}");
     assert_eq!(holds(dir.path(), "a secret"), None);
     for (filter, sentence) in [("n/*", "here it is 'n/#'"), ("n/#/t", "invalid value"), ("", "invalid value")]
     {
@@ -401,6 +406,51 @@ async fn who_forgets_hears_what_is_not_gone_and_why() {
     hub.killed().await;
     let ran = care(dir.path(), &["store", "forget", "n/t"]);
     assert!(refuses(&ran, 1).contains("it forgets while it runs, so start it"), "{}", ran.stderr);
+}
+
+#[tokio::test]
+async fn a_hub_that_is_killed_while_it_forgets_has_a_whole_store_and_forgets_when_it_is_asked_again() {
+    let dir = folder();
+    let mut random = 7_u64;
+    for _ in 0..times(4, 20) {
+        let hub = Hub::with_store(dir.path(), &[COMMIT]);
+        let mut speaker = node(&hub).await;
+        for n in 0..10 {
+            speaker.publish(&format!("secret/{n}"), &format!("\"{}\"", "whispered ".repeat(50_000))).await;
+            speaker.publish(&format!("t/{n}"), &n.to_string()).await;
+        }
+        let place = dir.path().to_owned();
+        let asked = std::thread::spawn(move || care(&place, &["store", "forget", "n/secret/#"]));
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        tokio::time::sleep(std::time::Duration::from_millis((random >> 33) % 1500)).await;
+        hub.killed().await;
+        let ran = asked.join().unwrap();
+        assert!(matches!(ran.code, Some(0 | 1)), "{}", ran.stderr);
+        assert!(care(dir.path(), &["store", "check"]).succeeds().ends_with("whole\n"));
+        let hub = Hub::with_store(dir.path(), &[]);
+        assert_eq!(under(&hub, "n/t").await.len(), 10);
+        let said = care(dir.path(), &["store", "forget", "n/secret/#"]).succeeds();
+        assert!(said.starts_with("topics forgotten: ") && !said.contains("still there"), "{said}");
+        for text in ["secret", "whispered"] {
+            assert_eq!(holds(dir.path(), text), None, "{text}");
+        }
+        hub.stopped().await;
+    }
+}
+
+#[tokio::test]
+async fn a_store_of_an_older_hub_is_looked_through_copied_and_put_in_place_as_it_is() {
+    let (dir, elsewhere, new) = (folder(), folder(), folder());
+    filled(dir.path(), 3).await;
+    let older = rusqlite::Connection::open(dir.path().join("hub.db")).unwrap();
+    older.execute_batch("DROP TABLE lease; PRAGMA user_version=1").unwrap();
+    older.close().unwrap();
+    let copy = elsewhere.path().join("copy.db");
+    assert!(care(dir.path(), &["store", "check"]).succeeds().contains("version      1\n"));
+    care(dir.path(), &["backup", text(&copy)]).succeeds();
+    care(new.path(), &["restore", text(&copy)]).succeeds();
+    let hub = Hub::with_store(new.path(), &[]);
+    assert_eq!(under(&hub, "n/t").await.len(), 3);
 }
 
 #[tokio::test]
@@ -448,7 +498,7 @@ async fn a_folder_that_vanishes_while_the_hub_runs_is_made_again_from_memory() {
     care(&store, &["store", "check"]).succeeds();
     figure_is(&hub, "values", |values| values == 12).await;
     let said = care(&store, &["store", "forget", "n/t/0"]).succeeds();
-    assert_eq!(said, "forgotten: 1 topics\n");
+    assert_eq!(said, "topics forgotten: 1\n");
     hub.killed().await;
     let hub = Hub::with_store(&store, &[]);
     assert_eq!(under(&hub, "n/t").await.len(), 10);
