@@ -9,6 +9,7 @@
 mod bases;
 mod batch;
 mod bytes;
+mod costs;
 mod errand;
 mod fault;
 mod folder;

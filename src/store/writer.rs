@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::time::Instant;
 
 use super::batch::{Batch, Plan};
+use super::costs::Costs;
 use super::errand::Errands;
 use super::folder::{Closed, FileId, Folder};
 use super::head::Head;
@@ -26,7 +27,6 @@ use super::walk::Walk;
 use crate::hub::{Hub, LeaseChanges, Tape};
 use crate::moment::Moment;
 use crate::seldom::Seldom;
-use telling::Telling;
 
 mod forgetting;
 mod telling;
@@ -56,7 +56,7 @@ pub(super) struct Writer {
     /// The oldest write that may not be on the medium.
     unsynced: Option<Instant>,
     lived: Option<Instant>,
-    telling: Telling,
+    costs: Costs,
     errands: Errands,
 }
 
@@ -82,7 +82,7 @@ impl Writer {
             looked: None,
             unsynced: None,
             lived: None,
-            telling: Telling::default(),
+            costs: Costs::default(),
             errands: Errands::default(),
         }
     }
@@ -374,7 +374,7 @@ impl Writer {
     /// Whether the file is still there, and room for it.
     fn look_at_the_disk(&mut self, now: Instant) {
         let Some(folder) = &self.folder else { return };
-        self.telling.file(folder, &self.hub);
+        self.costs.tell(folder, &self.hub);
         if let Err(why) = folder.has_free(self.settings.keep_free) {
             self.fail(&why);
         } else if folder.id() != self.file {

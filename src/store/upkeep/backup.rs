@@ -5,9 +5,8 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::ground::{Trouble, existing, room, trouble};
 use super::looking::{Report, look_through};
-use super::trouble::{Trouble, trouble};
-use super::{existing, room};
 use crate::store::tables::{Fault, Tables};
 
 /// A copy that was made.

@@ -6,8 +6,7 @@ use std::time::SystemTime;
 
 use foldhash::fast::RandomState;
 
-use super::existing;
-use super::trouble::{Trouble, trouble};
+use super::ground::{Trouble, existing, trouble};
 use crate::store::folder;
 use crate::store::head::Unsettled;
 use crate::store::log::{self, Bases, moment};
