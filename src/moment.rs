@@ -64,6 +64,12 @@ impl Moment {
         self.steady
     }
 
+    /// By how much the clock on the wall was set since an earlier moment, forwards or backwards.
+    pub fn wall_was_set_by(self, earlier: Self) -> Duration {
+        let expected = earlier.wall.saturating_add(self.steady.0.saturating_sub(earlier.steady.0));
+        Duration::from_nanos(self.wall.abs_diff(expected))
+    }
+
     /// The same moment, with the clock on the wall set otherwise.
     #[cfg(test)]
     pub(crate) fn with_wall(self, wall: SystemTime) -> Self {
@@ -121,6 +127,8 @@ fn nanoseconds(time: Duration) -> u64 {
 mod tests {
     use super::*;
 
+    const HOUR: Duration = Duration::from_hours(1);
+
     #[test]
     fn the_steady_clock_goes_on_when_the_clock_on_the_wall_is_set() {
         let before = Moment::now();
@@ -141,6 +149,16 @@ mod tests {
         assert_eq!(Jump::between(SECOND, -SECOND), Some(Jump::Back(Duration::from_secs(2))));
         assert_eq!(Jump::between(-SECOND, 60 * SECOND), Some(Jump::Forward(Duration::from_secs(61))));
         assert_eq!(Jump::between(i64::MIN, i64::MAX), Some(Jump::Forward(Duration::from_nanos(u64::MAX))));
+    }
+
+    #[test]
+    fn how_far_the_clock_on_the_wall_was_set_is_told_whatever_time_has_passed() {
+        let before = Moment::from(SystemTime::UNIX_EPOCH + Duration::from_hours(24));
+        let later = Moment { steady: before.steady.after(HOUR), wall: before.wall + nanoseconds(HOUR) };
+        assert_eq!(later.wall_was_set_by(before), Duration::ZERO);
+        for wall in [later.wall() + HOUR, later.wall() - HOUR] {
+            assert_eq!(later.with_wall(wall).wall_was_set_by(before), HOUR);
+        }
     }
 
     #[test]

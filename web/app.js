@@ -3,7 +3,7 @@
 import { Commands } from "./commands.js";
 import { Hub } from "./hub.js";
 import { Readings, TOPICS_AT_MOST } from "./readings.js";
-import { signOut } from "./session.js";
+import { signOut, whoAmI } from "./session.js";
 import { SignIn } from "./signin.js";
 import { Wall } from "./wall.js";
 import { write } from "./element.js";
@@ -12,6 +12,8 @@ import { clockText } from "./words.js";
 /** Seconds over which messages are counted, and after which silence is called that. */
 const RATE_SPAN = 5;
 const QUIET_START = 2000;
+/** How often a page that stays open says that it is used. With that, its sign-in and its cookie last. */
+const IN_USE = 6 * 3600 * 1000;
 
 const part = (id) => document.getElementById(id);
 const announce = (sentence) => write(part("announce"), sentence);
@@ -34,6 +36,7 @@ async function start() {
   part("sign-out").onclick = leave;
   part("try-address").textContent = `${location.origin.replace(/^http/, "ws")}/talk/home/attic?side=node`;
   setInterval(second, 1000);
+  setInterval(() => hub.isLive && whoAmI(), IN_USE);
   if (!(await signInForm.fromAddress())) hub.open();
 }
 

@@ -14,9 +14,9 @@ export async function whoAmI() {
   return { state: "refused", message: answer.body.message ?? `The hub answered ${answer.response.status}.` };
 }
 
-/** Signs in; what comes back is null, or what went wrong: a sentence, and seconds to wait if there are any. */
-export async function signIn(name, password) {
-  const answer = await ask("POST", { name, password });
+/** Signs in, for a few hours or for as long as the page is used; what comes back is null, or what went wrong: a sentence, and seconds to wait if there are any. */
+export async function signIn(name, password, stay) {
+  const answer = await ask("POST", { name, password, stay });
   if (!answer) return { sentence: "The hub does not answer. Is it running, and is the network there?", wait: 0 };
   const { response, body } = answer;
   if (response.ok) return null;

@@ -11,6 +11,7 @@ export class SignIn {
   #section = part("sign-in");
   #name = part("name");
   #password = part("password");
+  #stay = part("stay");
   #complaint = part("complaint");
   #enter = part("enter");
 
@@ -18,7 +19,7 @@ export class SignIn {
     this.#entered = entered;
     part("form").onsubmit = (event) => {
       event.preventDefault();
-      this.#submit(this.#name.value, this.#password.value);
+      this.#submit(this.#name.value, this.#password.value, this.#stay.checked);
     };
     part("show").onclick = () => this.#reveal(this.#password.type === "password");
     for (const kind of ["keydown", "keyup"]) this.#password.addEventListener(kind, (event) => this.#hintCapsLock(event));
@@ -28,7 +29,7 @@ export class SignIn {
   async fromAddress() {
     const given = fromAddress();
     if (!given) return false;
-    const refused = await signIn(given.name, given.password);
+    const refused = await signIn(given.name, given.password, false);
     if (refused) {
       this.#name.value = given.name;
       this.show(null, false);
@@ -54,11 +55,11 @@ export class SignIn {
     this.#password.value = "";
   }
 
-  async #submit(name, password) {
+  async #submit(name, password, stay) {
     if (this.#enter.disabled) return;
     this.#complain(null);
     this.#enter.disabled = true;
-    const refused = await signIn(name, password);
+    const refused = await signIn(name, password, stay);
     this.#enter.disabled = false;
     if (refused) this.#complain(refused);
     else if (fromAddress()) cleanAddress();

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::keyed::{Digest, Purpose, lasting_digest};
 use super::password::Hash;
 use crate::hub::Rights;
 
@@ -22,6 +23,11 @@ pub(super) struct Account {
 }
 
 impl Account {
+    /// What is another one when the password is. It tells nothing of the password, as the hash has a random salt.
+    pub(super) fn fingerprint(&self) -> Digest {
+        lasting_digest(Purpose::Account, &[self.user.name.as_bytes(), self.hash.as_bytes()])
+    }
+
     /// Whether who has signed in with one of them is as good as signed in with the other.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         self.user == other.user && self.hash == other.hash

@@ -43,6 +43,36 @@ impl<K: Hash + Eq + Clone, V: Expires> Bounded<K, V> {
         self.map.get_mut(key).filter(|value| !value.is_over(now))
     }
 
+    /// The value of a key, whether or not it is over.
+    pub(super) fn peek(&self, key: &K) -> Option<&V> {
+        self.map.get(key)
+    }
+
+    /// All values, also those that are over.
+    pub(super) fn values(&self) -> impl Iterator<Item = &V> {
+        self.map.values()
+    }
+
+    /// The key whose value has the lowest rank, as [`lowest`] finds it.
+    pub(super) fn lowest<R: Ord>(&self, rank: impl Fn(&V) -> Option<R>) -> Option<K> {
+        lowest(&self.map, rank)
+    }
+
+    /// Puts a value back that should not have left.
+    pub(super) fn put_back(&mut self, key: K, value: V) {
+        self.map.insert(key, value);
+    }
+
+    /// Whether there is a value of this key, also one that is over.
+    pub(super) fn has(&self, key: &K) -> bool {
+        self.map.contains_key(key)
+    }
+
+    /// Takes out all values that are chosen.
+    pub(super) fn take_where(&mut self, is_chosen: impl Fn(&V) -> bool) -> Vec<V> {
+        self.map.extract_if(|_, value| is_chosen(value)).map(|(_, value)| value).collect()
+    }
+
     /// Takes a value out, whether or not it is over.
     pub(super) fn remove(&mut self, key: &K) -> Option<V> {
         self.map.remove(key)
@@ -75,7 +105,7 @@ impl<K: Hash + Eq + Clone, V: Expires> Bounded<K, V> {
 
     /// Takes out all that is over.
     pub(super) fn sweep(&mut self, now: Instant) -> Vec<V> {
-        self.map.extract_if(|_, value| value.is_over(now)).map(|(_, value)| value).collect()
+        self.take_where(|value| value.is_over(now))
     }
 
     /// When the next value expires.

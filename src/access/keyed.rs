@@ -1,9 +1,10 @@
-//! Digests under a random key that lives as long as the process: what stands in the maps in place of secrets.
+//! Digests: what stands in the maps in place of secrets. Most are made under a random key that lives as long as the process;
+//! those of the sign-ins of pages have no key, as they outlive it.
 
 use std::fmt;
 
 use hmac::{Hmac, Mac};
-use sha2::Sha256;
+use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
 
 /// The operating system gave no random bytes.
@@ -32,12 +33,23 @@ impl Key {
     /// one to its neighbour makes another digest.
     pub(super) fn digest(&self, purpose: Purpose, parts: &[&[u8]]) -> Digest {
         let mut mac = self.0.clone();
-        mac.update(&[purpose as u8]);
-        for part in parts {
-            mac.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
-            mac.update(part);
-        }
+        feed(purpose, parts, |bytes| mac.update(bytes));
         Digest(mac.finalize().into_bytes().into())
+    }
+}
+
+/// The digest of parts that nobody can guess, such as random bits. It has no key, so it outlives the process.
+pub(super) fn lasting_digest(purpose: Purpose, parts: &[&[u8]]) -> Digest {
+    let mut hash = Sha256::new();
+    feed(purpose, parts, |bytes| hash.update(bytes));
+    Digest(hash.finalize().into())
+}
+
+fn feed(purpose: Purpose, parts: &[&[u8]], mut update: impl FnMut(&[u8])) {
+    update(&[purpose as u8]);
+    for part in parts {
+        update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        update(part);
     }
 }
 
@@ -47,10 +59,11 @@ pub(super) enum Purpose {
     Login,
     Name,
     WebSession,
+    Account,
 }
 
-/// A digest made by a [`Key`]. Whether two are the same is found in constant time by [`Digest::is`]; `==` serves
-/// the maps, which hold digests by a key that nobody outside knows.
+/// A digest. Whether two are the same is found in constant time by [`Digest::is`]; `==` serves
+/// the maps: nobody outside can choose a digest that is near to another one.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Digest([u8; 32]);
 
@@ -58,6 +71,16 @@ impl Digest {
     /// Whether both are the same, in a time that does not tell how far they are.
     pub(super) fn is(&self, other: &Self) -> bool {
         self.0.ct_eq(&other.0).into()
+    }
+
+    /// As it is stored.
+    pub(super) fn bytes(&self) -> [u8; 32] {
+        self.0
+    }
+
+    /// As it was stored.
+    pub(super) fn of_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
     }
 
     /// A number below `end`, ever the same for the same digest; 0 where `end` is 0.
@@ -88,6 +111,19 @@ mod tests {
         assert!(!login("jana", "x").is(&login("jan", "ax")));
         assert!(!login("", "janax").is(&login("janax", "")));
         assert!(!key.digest(Purpose::Login, &[b"a"]).is(&key.digest(Purpose::Name, &[b"a"])));
+    }
+
+    #[test]
+    fn a_lasting_digest_is_the_same_in_every_process_and_bound_to_its_purpose() {
+        let digest = |purpose, parts: &[&[u8]]| lasting_digest(purpose, parts);
+        assert!(digest(Purpose::WebSession, &[b"a"]).is(&digest(Purpose::WebSession, &[b"a"])));
+        assert!(!digest(Purpose::WebSession, &[b"a"]).is(&digest(Purpose::Account, &[b"a"])));
+        assert!(!digest(Purpose::Account, &[b"a", b"b"]).is(&digest(Purpose::Account, &[b"ab", b""])));
+        let hex = digest(Purpose::WebSession, &[b"token"]).bytes().map(|byte| format!("{byte:02x}")).concat();
+        assert_eq!(
+            hex, "b3d6f9438c679351acf4e7e42096c78b737aea1a041cc9aadbf3daf2a2adc216",
+            "what stands in files"
+        );
     }
 
     #[test]

@@ -38,6 +38,7 @@ use tokio_util::sync::CancellationToken;
 
 mod account;
 mod bounded;
+mod kept;
 mod keyed;
 mod lockout;
 mod password;
@@ -48,20 +49,21 @@ mod users_file;
 mod web_session;
 
 pub use account::User;
+pub use kept::{KeptWebSession, Visitor, WebSessionChanges};
 pub use keyed::NoRandomness;
 use password::MAX_PASSWORD_BYTES;
 pub use password::{HashError, PasswordError, hash_password};
 pub use roll::SignedIn;
 pub use users::Accounts;
 pub use users_file::NameError;
-pub use web_session::WebSession;
+pub use web_session::{Returning, WebSession, WebSessions};
 
 use account::Account;
 use keyed::{Digest, Key, Purpose};
 use lockout::{Attempt, Lockout, Network, Who};
 use remembered::Remembered;
 use roll::Roll;
-use web_session::WebSessions;
+use web_session::Terms;
 
 use crate::seldom::Seldom;
 
@@ -88,8 +90,12 @@ pub struct Settings {
     pub remember: Duration,
     /// Sessions of browsers; 10,000 by default, 1 at least.
     pub web_sessions: usize,
+    /// Sessions of browsers of one user; 100 by default, 1 at least.
+    pub web_sessions_per_user: usize,
     /// How long such a session lasts; 12 hours by default, a year at most.
     pub web_session: Duration,
+    /// How long a session lasts after its last use, if its user asked to stay signed in; 30 days by default, a year at most.
+    pub stay_signed_in: Duration,
     /// Networks whose failures are counted, and made-up names; 10,000 of each by default.
     pub tracked_failures: usize,
     /// Hashes at once, each taking a core and 19 MiB; 2 by default, 1 at least.
@@ -105,7 +111,9 @@ impl Default for Settings {
             remembered_logins: 10_000,
             remember: Duration::from_hours(1),
             web_sessions: 10_000,
+            web_sessions_per_user: 100,
             web_session: Duration::from_hours(12),
+            stay_signed_in: Duration::from_hours(30 * 24),
             tracked_failures: 10_000,
             hashing_at_once: 2,
             waiting_logins: 1024,
@@ -139,14 +147,14 @@ pub struct Access {
     book: Arc<Book>,
     waiting: Arc<Semaphore>,
     hashing: Arc<Semaphore>,
-    web_sessions: WebSessions,
+    web_sessions: Arc<WebSessions>,
     /// Lines of the log on failed logins. There is one door in the process, so this is as good as a `static`.
     failures: Seldom,
 }
 
 /// Where a hash goes that nobody waits for any more.
 struct Book {
-    roll: Roll,
+    roll: Arc<Roll>,
     key: Key,
     lockout: Lockout,
     remembered: Remembered,
@@ -164,9 +172,17 @@ impl Access {
         let limit = settings.failures_per_minute.max(1);
         let neighbours = limit.saturating_mul(NEIGHBOUR_LIMITS);
         let semaphore = |permits: usize| Arc::new(Semaphore::new(permits.clamp(1, Semaphore::MAX_PERMITS)));
+        let roll = Arc::new(Roll::new(accounts, drain));
+        let terms = Terms {
+            lasts: settings.web_session.min(LONGEST),
+            stays: settings.stay_signed_in.min(LONGEST),
+            most: settings.web_sessions,
+            most_of_user: settings.web_sessions_per_user,
+        };
         Ok(Self {
+            web_sessions: WebSessions::new(Arc::clone(&roll), terms),
             book: Arc::new(Book {
-                roll: Roll::new(accounts, drain),
+                roll,
                 key: Key::random()?,
                 lockout: Lockout::new(limit, settings.tracked_failures),
                 remembered: Remembered::new(
@@ -178,7 +194,6 @@ impl Access {
             }),
             waiting: semaphore(settings.waiting_logins),
             hashing: semaphore(settings.hashing_at_once),
-            web_sessions: WebSessions::new(settings.web_session.min(LONGEST), settings.web_sessions),
             failures: Seldom::new(),
         })
     }
@@ -253,21 +268,41 @@ impl Access {
         }
     }
 
-    /// Begins a session for a browser whose user has logged in. Where there are too many, the oldest of the user
-    /// who has the most ends.
-    pub fn start_web_session(&self, who: &SignedIn) -> Result<WebSession, NoRandomness> {
-        self.web_sessions.start(who, &self.book.key, Instant::now())
+    /// Begins a session for a browser whose user has logged in, and maybe asked to stay signed in. Where there are too many,
+    /// one ends that was not used for long, of this user or of the user who has the most.
+    pub fn start_web_session(
+        &self,
+        who: &SignedIn,
+        visitor: Visitor,
+        stays: bool,
+    ) -> Result<WebSession, NoRandomness> {
+        self.web_sessions.start(who, visitor, stays, Instant::now())
     }
 
     /// The session of a token; `None` for one that never was, has ended or has expired. Wrong tokens are not
     /// counted: 256 random bits are not guessed.
-    pub fn web_session(&self, token: &str) -> Option<SignedIn> {
-        self.web_sessions.find(token, &self.book.key, Instant::now())
+    pub fn web_session(&self, token: &str) -> Option<Returning> {
+        self.web_sessions.find(token, Instant::now())
     }
 
     /// Ends the session of a token and with it the sockets it opened; whether there was one.
     pub fn end_web_session(&self, token: &str) -> bool {
-        self.web_sessions.end(token, &self.book.key, Instant::now())
+        self.web_sessions.end(token, Instant::now())
+    }
+
+    /// Waits until the sessions of browsers are stored as they are now, where the store is to be waited for.
+    pub async fn web_sessions_settled(&self) {
+        self.web_sessions.settled().await;
+    }
+
+    /// As [`web_sessions_settled`](Self::web_sessions_settled), where some have ended: that is always waited for.
+    pub async fn web_session_ends_settled(&self) {
+        self.web_sessions.ends_settled().await;
+    }
+
+    /// All sessions of browsers, for the store.
+    pub fn web_sessions(&self) -> &Arc<WebSessions> {
+        &self.web_sessions
     }
 
     /// Drops what expired, and says when to call it again: when the next session of a browser expires, in a minute at

@@ -44,6 +44,11 @@ impl Roll {
         Arc::clone(&self.now.read())
     }
 
+    /// Whether the hub is being stopped. All signs are given then, although no account has changed.
+    pub(super) fn is_draining(&self) -> bool {
+        self.drain.is_cancelled()
+    }
+
     /// Puts other accounts in their place. An account that is the same in both keeps its sign. What rests on one that is
     /// gone, or that has another password or other rights, ends. Returns the names of those, sorted.
     pub(super) fn replace(&self, accounts: Accounts) -> Vec<Arc<str>> {

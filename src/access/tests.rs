@@ -194,17 +194,17 @@ async fn who_hangs_up_neither_frees_a_turn_early_nor_escapes_the_count() {
 async fn a_web_session_lives_until_it_is_ended_or_its_hours_are_over() {
     let access = access(&Settings::default());
     let jana = access.login(HOME, "jana", b"right").await.unwrap();
-    let session = access.start_web_session(&jana).unwrap();
+    let session = access.start_web_session(&jana, Visitor::default(), false).unwrap();
     assert_eq!(session.lasts, Duration::from_hours(12));
-    let signed_in = access.web_session(&session.token).unwrap();
+    let signed_in = access.web_session(&session.token).unwrap().signed_in;
     assert_eq!(signed_in.user, jana.user);
     assert!(access.end_web_session(&session.token));
     signed_in.ended.cancelled().await;
     assert!(access.web_session(&session.token).is_none());
     assert!(!access.end_web_session(&session.token));
 
-    let session = access.start_web_session(&jana).unwrap();
-    let signed_in = access.web_session(&session.token).unwrap();
+    let session = access.start_web_session(&jana, Visitor::default(), false).unwrap();
+    let signed_in = access.web_session(&session.token).unwrap().signed_in;
     tokio::time::advance(session.lasts).await;
     access.sweep();
     assert!(signed_in.ended.is_cancelled());
@@ -218,11 +218,11 @@ async fn a_session_ends_when_its_hours_are_over_and_not_later() {
     let jana = access.login(HOME, "jana", b"right").await.unwrap();
     let begun = Instant::now();
     tokio::time::advance(Duration::from_millis(12_345)).await;
-    let sessions = [access.start_web_session(&jana).unwrap(), {
+    let sessions = [access.start_web_session(&jana, Visitor::default(), false).unwrap(), {
         tokio::time::advance(Duration::from_secs(7)).await;
-        access.start_web_session(&jana).unwrap()
+        access.start_web_session(&jana, Visitor::default(), false).unwrap()
     }];
-    let sockets = sessions.map(|session| access.web_session(&session.token).unwrap());
+    let sockets = sessions.map(|session| access.web_session(&session.token).unwrap().signed_in);
     let mut ends = Vec::new();
     while ends.len() < 2 {
         let next = access.sweep();
@@ -240,8 +240,8 @@ async fn every_sign_in_ends_with_its_account() {
         access.login(HOME, "jana", b"right").await.unwrap(),
         access.login(HOME, "emil", b"right").await.unwrap(),
     );
-    let page = access.start_web_session(&jana).unwrap();
-    let cookie = access.web_session(&page.token).unwrap();
+    let page = access.start_web_session(&jana, Visitor::default(), false).unwrap();
+    let cookie = access.web_session(&page.token).unwrap().signed_in;
     let hash = &emil_alone();
     let ended = access.replace_accounts(Accounts::parse(hash, "users.toml").unwrap());
     assert_eq!(ended.iter().map(|name| &**name).collect::<Vec<_>>(), ["emil", "jana"]);
@@ -279,7 +279,7 @@ fn a_name_look_up_that_hangs_does_not_hold_up_a_login() {
 async fn debug_of_nothing_shows_a_secret() {
     let access = access(&Settings::default());
     let jana = access.login(HOME, "jana", b"right").await.unwrap();
-    let session = access.start_web_session(&jana).unwrap();
+    let session = access.start_web_session(&jana, Visitor::default(), false).unwrap();
     let login = access.book.login("jana", b"right", Network::of(HOME));
     let shown = format!(
         "{access:?} {:?} {jana:?} {session:?} {:?} {:?} {:?} {:?}",

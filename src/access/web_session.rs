@@ -1,27 +1,38 @@
 //! Sessions of browsers: who signed in with a form comes back with a token.
 //!
-//! A token is 256 random bits, told once; the map knows it by its digest only, so that neither a look into the memory
-//! nor the time of a look-up gives one away. A session that leaves the map, for whatever reason, has ended: what
-//! was opened by it sees `ended` and closes.
+//! A token is 256 random bits, told once; the map and the store know it by its digest only, so that neither a look into
+//! memory or file nor the time of a look-up gives one away. A session that leaves the map, for whatever reason, has ended:
+//! what was opened by it sees `ended` and closes.
+//!
+//! The map is the truth, and the file of the store a copy of it that is a little behind. In the map sessions end by a steady
+//! clock; the clock on the wall, which somebody may set, is only asked what to write, and what to make of what was written.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::fmt;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use parking_lot::Mutex;
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::account::User;
 use super::bounded::{Bounded, Expires, lowest};
-use super::keyed::{self, Digest, Key, NoRandomness, Purpose};
-use super::roll::SignedIn;
+use super::kept::{Changes, KeptWebSession, Visitor};
+use super::keyed::{self, Digest, NoRandomness, Purpose, lasting_digest};
+use super::roll::{Roll, SignedIn};
+use crate::moment::Moment;
+
+mod stored;
 
 /// 32 bytes in base64url.
 const TOKEN_CHARACTERS: usize = 43;
+/// How often it is written that a session is used.
+const NOTED_EVERY: Duration = Duration::from_hours(1);
 
 /// A session that began: what the browser gets. `Debug` does not show the token.
 pub struct WebSession {
@@ -37,16 +48,67 @@ impl fmt::Debug for WebSession {
     }
 }
 
-/// The sessions there are, at most so many.
-pub(super) struct WebSessions {
-    lasts: Duration,
-    sessions: Mutex<Bounded<Digest, Held>>,
+/// A page that has come back with its token.
+#[derive(Debug, Clone)]
+pub struct Returning {
+    /// Who it is.
+    pub signed_in: SignedIn,
+    /// How long from now its session is good for, if that has become longer by coming back.
+    pub lasts: Option<Duration>,
+}
+
+/// How many sessions there may be, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Terms {
+    pub(super) lasts: Duration,
+    /// After the last use, for those who asked to stay.
+    pub(super) stays: Duration,
+    pub(super) most: usize,
+    pub(super) most_of_user: usize,
+}
+
+/// The sessions of pages, over all users. What a store needs of them is here, and nothing else of the access.
+pub struct WebSessions {
+    roll: Arc<Roll>,
+    terms: Terms,
+    book: Mutex<Book>,
+    /// Up to which number changes need not be waited for any more.
+    settled: watch::Sender<u64>,
+}
+
+struct Book {
+    sessions: Bounded<Digest, Held>,
+    of_user: HashMap<Arc<str>, usize>,
+    /// Stored ones that are over by the clock on the wall, and were not yet when the hub ended. If that clock is wrong, they
+    /// are not over. At most as many as sessions.
+    asleep: Vec<KeptWebSession>,
+    /// How often a session was used.
+    uses: i64,
+    changes: Changes,
+}
+
+impl Book {
+    /// The number of a use that is the newest.
+    fn next_use(&mut self) -> i64 {
+        self.uses += 1;
+        self.uses
+    }
 }
 
 /// A session in the map. Dropping it ends it.
 struct Held {
+    digest: Digest,
     user: User,
+    account: Digest,
+    created: SystemTime,
+    used: SystemTime,
+    /// The number of its last use: the clock may have been set since.
+    last_use: i64,
     until: Instant,
+    stays: bool,
+    visitor: Visitor,
+    /// When it was last put among the changes.
+    noted: Instant,
     ended: CancellationToken,
 }
 
@@ -67,99 +129,308 @@ impl Expires for Held {
     }
 }
 
+impl Held {
+    fn kept(&self, now: Instant, wall: SystemTime) -> KeptWebSession {
+        KeptWebSession {
+            digest: self.digest.bytes(),
+            user: Arc::clone(&self.user.name),
+            account: self.account.bytes(),
+            created: self.created,
+            used: self.used,
+            until: wall + self.until.saturating_duration_since(now),
+            stays: self.stays,
+            visitor: self.visitor.clone(),
+        }
+    }
+}
+
 impl WebSessions {
-    /// Sessions of `lasts`, at most `most` of them, 1 at least.
-    pub(super) fn new(lasts: Duration, most: usize) -> Self {
-        Self { lasts, sessions: Mutex::new(Bounded::new(most.max(1))) }
+    /// None yet.
+    pub(super) fn new(roll: Arc<Roll>, terms: Terms) -> Arc<Self> {
+        let most = terms.most.max(1);
+        let terms = Terms { most_of_user: terms.most_of_user.max(1), ..terms };
+        let book = Book {
+            sessions: Bounded::new(most),
+            of_user: HashMap::new(),
+            asleep: Vec::new(),
+            uses: 0,
+            changes: Changes::new(most),
+        };
+        Arc::new(Self { roll, terms, book: Mutex::new(book), settled: watch::Sender::new(0) })
     }
 
-    /// Begins a session, which ends with `who` at the latest. Where there are too many, those that expired end, else the
-    /// oldest of the user who has the most: nobody signs others out by signing in.
-    pub(super) fn start(&self, who: &SignedIn, key: &Key, now: Instant) -> Result<WebSession, NoRandomness> {
+    /// Begins a session, which ends with `who` at the latest. Where the user has too many, the one that was not used for
+    /// the longest time ends. Where there are too many in all, those that expired end, else one of the user who has the
+    /// most: nobody signs others out by signing in.
+    pub(super) fn start(
+        &self,
+        who: &SignedIn,
+        visitor: Visitor,
+        stays: bool,
+        now: Instant,
+    ) -> Result<WebSession, NoRandomness> {
         let token = URL_SAFE_NO_PAD.encode(keyed::random::<32>()?);
-        let (user, ended) = (who.user.clone(), who.ended.child_token());
-        let held = Held { user, until: now + self.lasts, ended };
-        let digest = key.digest(Purpose::WebSession, &[token.as_bytes()]);
-        // Ended sessions wake their sockets when they drop, which is after the lock.
-        let _ended = self.sessions.lock().put(digest, held, now, oldest_of_who_has_most);
-        Ok(WebSession { token, lasts: self.lasts })
+        let lasts = self.lasts(stays);
+        let entries = self.roll.now();
+        // Without an account `who` has ended already.
+        let account = entries.find(&who.user.name).map(|(account, _)| account.fingerprint());
+        let digest = digest(&token);
+        let wall = Moment::now().wall();
+        let mut held = Held {
+            digest,
+            user: who.user.clone(),
+            account: account.unwrap_or(digest),
+            created: wall,
+            used: wall,
+            last_use: 0,
+            until: now + lasts,
+            stays,
+            visitor,
+            noted: now,
+            ended: who.ended.child_token(),
+        };
+        let _ended = {
+            let mut book = self.book.lock();
+            held.last_use = book.next_use();
+            book.changes.note(digest);
+            self.put(&mut book, held, now)
+        };
+        Ok(WebSession { token, lasts })
     }
 
-    /// Who signed in with a token; a session that is over ends here.
-    pub(super) fn find(&self, token: &str, key: &Key, now: Instant) -> Option<SignedIn> {
+    /// Who signed in with a token; a session that is over ends here. One that stays begins anew.
+    pub(super) fn find(&self, token: &str, now: Instant) -> Option<Returning> {
         if token.len() != TOKEN_CHARACTERS {
             return None;
         }
-        let digest = key.digest(Purpose::WebSession, &[token.as_bytes()]);
+        let digest = digest(token);
         let _over = {
-            let mut sessions = self.sessions.lock();
-            if let Some(held) = sessions.get(&digest, now) {
-                return Some(SignedIn { user: held.user.clone(), ended: held.ended.clone() });
+            let mut book = self.book.lock();
+            let last_use = book.next_use();
+            let Book { sessions, changes, .. } = &mut *book;
+            if let Some(held) = sessions.get_mut(&digest, now) {
+                (held.used, held.last_use) = (Moment::now().wall(), last_use);
+                let lasts = held.stays.then_some(self.terms.stays);
+                held.until = lasts.map_or(held.until, |lasts| now + lasts);
+                if now.duration_since(held.noted) >= NOTED_EVERY {
+                    held.noted = now;
+                    changes.note(digest);
+                }
+                let signed_in = SignedIn { user: held.user.clone(), ended: held.ended.clone() };
+                return Some(Returning { signed_in, lasts });
             }
-            sessions.remove(&digest)
+            let over = sessions.remove(&digest).into_iter().collect();
+            self.left(&mut book, over, Leaving::IsOver(now))
         };
         None
     }
 
     /// Ends a session; whether there was one that was not over.
-    pub(super) fn end(&self, token: &str, key: &Key, now: Instant) -> bool {
-        let digest = key.digest(Purpose::WebSession, &[token.as_bytes()]);
-        let held = self.sessions.lock().remove(&digest);
-        held.is_some_and(|held| !held.is_over(now))
+    pub(super) fn end(&self, token: &str, now: Instant) -> bool {
+        self.take_out(Chosen::One(digest(token)), now) > 0
     }
 
     /// Ends what is over. Returns when the next session expires.
     pub(super) fn sweep(&self, now: Instant) -> Option<Instant> {
-        let mut sessions = self.sessions.lock();
-        let (ended, next) = (sessions.sweep(now), sessions.next_end());
-        drop(sessions);
-        drop(ended);
+        let (_ended, next) = {
+            let mut book = self.book.lock();
+            let over = book.sessions.sweep(now);
+            (self.left(&mut book, over, Leaving::IsOver(now)), book.sessions.next_end())
+        };
         next
+    }
+
+    fn lasts(&self, stays: bool) -> Duration {
+        if stays { self.terms.stays } else { self.terms.lasts }
+    }
+
+    /// Puts a session in. Gives back those that had to leave for it: they wake their sockets when they are dropped, which
+    /// is to be after the lock.
+    fn put(&self, book: &mut Book, held: Held, now: Instant) -> Vec<Held> {
+        let (digest, user) = (held.digest, Arc::clone(&held.user.name));
+        let mut left = Vec::new();
+        if book.of_user.get(&user).is_some_and(|count| *count >= self.terms.most_of_user) {
+            let oldest = book.sessions.lowest(|other| (other.user.name == user).then_some(other.last_use));
+            left.extend(oldest.and_then(|oldest| book.sessions.remove(&oldest)));
+        }
+        let Book { sessions, of_user, .. } = &mut *book;
+        left.extend(sessions.put(digest, held, now, |sessions| oldest_of_who_has_most(sessions, of_user)));
+        *of_user.entry(user).or_default() += 1;
+        self.left(book, left, Leaving::IsOver(now))
+    }
+
+    /// Notes that these have left the map.
+    fn left(&self, book: &mut Book, left: Vec<Held>, why: Leaving) -> Vec<Held> {
+        let mut ended = Vec::with_capacity(left.len());
+        for held in left {
+            // When the hub stops, all signs are given, and no session has ended by that: the next hub goes on with it.
+            if let Leaving::IsOver(now) = why
+                && held.until > now
+                && held.ended.is_cancelled()
+                && self.roll.is_draining()
+            {
+                book.sessions.put_back(held.digest, held);
+                continue;
+            }
+            match why {
+                Leaving::IsOver(_) => book.changes.note(held.digest),
+                Leaving::Ended => book.changes.note_end(held.digest),
+            }
+            if let Some(count) = book.of_user.get_mut(&held.user.name) {
+                *count -= 1;
+                if *count == 0 {
+                    book.of_user.remove(&held.user.name);
+                }
+            }
+            ended.push(held);
+        }
+        ended
+    }
+
+    /// Ends those that are chosen, also where they sleep, and says how many of them were not over.
+    fn take_out(&self, chosen: Chosen<'_>, now: Instant) -> usize {
+        let ended = {
+            let mut book = self.book.lock();
+            let Book { sessions, asleep, changes, .. } = &mut *book;
+            for kept in asleep.extract_if(.., |kept| chosen.is_kept(kept)) {
+                changes.note_end(Digest::of_bytes(kept.digest));
+            }
+            let taken = match chosen {
+                Chosen::One(digest) => sessions.remove(&digest).into_iter().collect(),
+                Chosen::OfUser(name) => sessions.take_where(|held| &*held.user.name == name),
+            };
+            self.left(&mut book, taken, Leaving::Ended)
+        };
+        ended.iter().filter(|held| !held.is_over(now)).count()
     }
 }
 
-fn oldest_of_who_has_most(sessions: &HashMap<Digest, Held>) -> Option<Digest> {
-    let mut count: HashMap<&str, usize> = HashMap::new();
-    for held in sessions.values() {
-        *count.entry(&held.user.name).or_default() += 1;
+impl fmt::Debug for WebSessions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebSessions").field("terms", &self.terms).finish_non_exhaustive()
     }
-    lowest(sessions, |held| Some((Reverse(count.get(&*held.user.name).copied()), held.until)))
+}
+
+/// Why a session leaves the map.
+#[derive(Clone, Copy)]
+enum Leaving {
+    /// It was over at this moment, or there was no room for it.
+    IsOver(Instant),
+    /// Somebody has ended it.
+    Ended,
+}
+
+/// Which sessions.
+#[derive(Clone, Copy)]
+enum Chosen<'c> {
+    One(Digest),
+    OfUser(&'c str),
+}
+
+impl Chosen<'_> {
+    fn is_kept(self, kept: &KeptWebSession) -> bool {
+        match self {
+            Self::One(digest) => digest.bytes() == kept.digest,
+            Self::OfUser(name) => &*kept.user == name,
+        }
+    }
+}
+
+fn digest(token: &str) -> Digest {
+    lasting_digest(Purpose::WebSession, &[token.as_bytes()])
+}
+
+fn oldest_of_who_has_most(
+    sessions: &HashMap<Digest, Held>,
+    of_user: &HashMap<Arc<str>, usize>,
+) -> Option<Digest> {
+    lowest(sessions, |held| Some((Reverse(of_user.get(&held.user.name).copied()), held.last_use)))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::kept::WebSessionChanges;
+    use super::super::password::cheap_hash;
+    use super::super::users::Accounts;
+    use super::stored::WRITTEN_WITHIN;
     use super::*;
-    use std::sync::Arc;
 
     const HOUR: Duration = Duration::from_hours(1);
 
-    fn signed_in(name: &str) -> SignedIn {
-        let user = User { name: name.into(), rights: Arc::default() };
-        SignedIn { user, ended: CancellationToken::new() }
+    const DAY: Duration = Duration::from_hours(24);
+    const MONTH: Duration = Duration::from_hours(30 * 24);
+
+    fn user(name: &str, hash: &str) -> String {
+        format!("[[user]]\nname = \"{name}\"\npassword = \"{hash}\"\n")
     }
 
+    /// Jana and Emil, with hashes that are others each time.
+    fn both() -> String {
+        let hash = cheap_hash("right");
+        ["jana", "emil"].map(|name| user(name, &hash)).concat()
+    }
+
+    /// A hub with these accounts, which is a new process each time.
     struct Room {
-        key: Key,
-        sessions: WebSessions,
+        roll: Arc<Roll>,
+        drain: CancellationToken,
+        sessions: Arc<WebSessions>,
     }
 
     impl Room {
-        fn new(most: usize) -> Self {
-            Self { key: Key::random().unwrap(), sessions: WebSessions::new(HOUR, most) }
+        fn new(most: usize, most_of_user: usize) -> Self {
+            Self::with(&both(), most, most_of_user)
+        }
+
+        fn with(accounts: &str, most: usize, most_of_user: usize) -> Self {
+            let drain = CancellationToken::new();
+            let roll = Arc::new(Roll::new(Accounts::parse(accounts, "users.toml").unwrap(), drain.clone()));
+            let terms = Terms { lasts: HOUR, stays: MONTH, most, most_of_user };
+            let sessions = WebSessions::new(Arc::clone(&roll), terms);
+            sessions.keep(false);
+            Self { roll, drain, sessions }
+        }
+
+        fn signed_in(&self, name: &str) -> SignedIn {
+            self.roll.now().find(name).unwrap().1
+        }
+
+        fn start_as(&self, name: &str, stays: bool) -> String {
+            let visitor = Visitor { address: "10.0.0.1".into(), browser: "Firefox on Linux".into() };
+            self.sessions.start(&self.signed_in(name), visitor, stays, Instant::now()).unwrap().token
         }
 
         fn start(&self, name: &str) -> String {
-            self.sessions.start(&signed_in(name), &self.key, Instant::now()).unwrap().token
+            self.start_as(name, false)
         }
 
         fn find(&self, token: &str) -> Option<SignedIn> {
-            self.sessions.find(token, &self.key, Instant::now())
+            self.sessions.find(token, Instant::now()).map(|page| page.signed_in)
+        }
+
+        fn len(&self) -> usize {
+            self.sessions.book.lock().sessions.len()
+        }
+
+        fn restore(&self, stored: &[KeptWebSession]) -> usize {
+            let now = Moment::now();
+            self.sessions.restore(stored.to_vec(), now.wall(), now)
+        }
+
+        fn all(&self) -> WebSessionChanges {
+            self.sessions.all_again();
+            self.sessions.changes()
+        }
+
+        /// What a store has written that has asked for all changes since the start.
+        fn stored(&self) -> Vec<KeptWebSession> {
+            self.sessions.changes().kept
         }
     }
 
     #[test]
     fn a_token_is_long_random_and_not_in_the_map() {
-        let room = Room::new(10);
+        let room = Room::new(10, 10);
         let (one, two) = (room.start("jana"), room.start("jana"));
         assert_ne!(one, two);
         assert_eq!(one.len(), 43);
@@ -171,25 +442,25 @@ mod tests {
         for wrong in ["", "x", &format!("{one} "), &format!("{one}="), &one.to_lowercase()] {
             assert!(room.find(wrong).is_none(), "{wrong}");
         }
-        assert!(Room::new(10).find(&one).is_none(), "another process knows nothing of it");
+        assert!(Room::new(10, 10).find(&one).is_none(), "another process knows nothing of it");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_session_that_ends_refuses_its_token_and_tells_its_sockets() {
-        let room = Room::new(10);
+        let room = Room::new(10, 10);
         let (token, other) = (room.start("jana"), room.start("jana"));
         let (socket, other_socket) = (room.find(&token).unwrap(), room.find(&other).unwrap());
-        assert!(room.sessions.end(&token, &room.key, Instant::now()));
+        assert!(room.sessions.end(&token, Instant::now()));
         socket.ended.cancelled().await;
         assert!(room.find(&token).is_none());
-        assert!(!room.sessions.end(&token, &room.key, Instant::now()), "it ends once");
+        assert!(!room.sessions.end(&token, Instant::now()), "it ends once");
         assert!(room.find(&other).is_some());
         assert!(!other_socket.ended.is_cancelled());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_session_expires_at_the_next_look_or_sweep() {
-        let room = Room::new(10);
+        let room = Room::new(10, 10);
         let (looked, swept) = (room.start("jana"), room.start("jana"));
         let sockets = [&looked, &swept].map(|token| room.find(token).unwrap());
         tokio::time::advance(HOUR).await;
@@ -197,37 +468,280 @@ mod tests {
         assert!(sockets[0].ended.is_cancelled() && !sockets[1].ended.is_cancelled());
         room.sessions.sweep(Instant::now());
         assert!(sockets[1].ended.is_cancelled());
-        assert!(room.sessions.sessions.lock().len() == 0);
+        assert_eq!(room.len(), 0);
     }
 
     #[test]
     fn a_session_ends_with_its_account_and_its_account_does_not_end_with_it() {
-        let room = Room::new(10);
-        let who = signed_in("jana");
-        let start = || room.sessions.start(&who, &room.key, Instant::now()).unwrap().token;
+        let room = Room::new(10, 10);
+        let who = room.signed_in("jana");
+        let start = || room.sessions.start(&who, Visitor::default(), false, Instant::now()).unwrap().token;
         let (signed_out, stays) = (start(), start());
-        assert!(room.sessions.end(&signed_out, &room.key, Instant::now()));
+        assert!(room.sessions.end(&signed_out, Instant::now()));
         assert!(!who.ended.is_cancelled());
         let socket = room.find(&stays).unwrap();
         who.ended.cancel();
         assert!(socket.ended.is_cancelled() && room.find(&stays).is_none());
-        assert_eq!(room.sessions.sessions.lock().len(), 0);
+        assert_eq!(room.len(), 0);
         assert!(room.find(&start()).is_none(), "a login that came too late");
     }
 
     #[tokio::test(start_paused = true)]
     async fn too_many_sessions_of_one_user_end_the_oldest_of_theirs_and_of_nobody_else() {
-        let room = Room::new(5);
+        let room = Room::new(5, 5);
         let emil = room.start("emil");
         let mut flood = Vec::new();
         for _ in 0..100 {
             tokio::time::advance(Duration::from_secs(1)).await;
             flood.push(room.start("jana"));
-            assert!(room.sessions.sessions.lock().len() <= 5);
+            assert!(room.len() <= 5);
         }
         assert!(room.find(&emil).is_some());
         let alive: Vec<bool> = flood.iter().map(|token| room.find(token).is_some()).collect();
         assert!(alive[..96].iter().all(|alive| !alive), "the oldest went");
         assert!(alive[96..].iter().all(|alive| *alive), "the newest stay");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_user_has_so_many_sessions_and_the_one_that_was_not_used_for_the_longest_time_gives_way() {
+        let room = Room::new(100, 2);
+        let emil = room.start("emil");
+        let (used, idle) = (room.start("jana"), room.start_as("jana", true));
+        room.find(&used).unwrap();
+        let new = room.start("jana");
+        assert!([&emil, &used, &new].iter().all(|token| room.find(token).is_some()));
+        assert!(room.find(&idle).is_none());
+        room.sessions.end(&used, Instant::now());
+        let more = room.start("jana");
+        assert!(room.find(&new).is_some() && room.find(&more).is_some(), "its place was free");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_stays_signed_in_stays_so_with_every_use_and_nobody_else_does() {
+        let room = Room::new(10, 10);
+        let (stays, other) = (room.start_as("jana", true), room.start("jana"));
+        let socket = room.find(&stays).unwrap();
+        tokio::time::advance(HOUR).await;
+        assert!(room.find(&other).is_none());
+        for _ in 0..3 {
+            tokio::time::advance(29 * DAY).await;
+            room.sessions.sweep(Instant::now());
+            assert_eq!(room.sessions.find(&stays, Instant::now()).unwrap().lasts, Some(MONTH));
+        }
+        tokio::time::advance(MONTH).await;
+        assert!(!socket.ended.is_cancelled());
+        room.sessions.sweep(Instant::now());
+        assert!(socket.ended.is_cancelled() && room.find(&stays).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_session_comes_back_unless_its_account_is_gone_or_has_another_password() {
+        let (same, old) = (cheap_hash("right"), cheap_hash("old"));
+        let names = ["same", "changed", "gone"];
+        let before = Room::with(
+            &names.map(|name| user(name, if name == "same" { &same } else { &old })).concat(),
+            9,
+            9,
+        );
+        let tokens = names.map(|name| before.start_as(name, true));
+        let stored = before.stored();
+        assert_eq!(stored.len(), 3);
+        let shown = format!("{stored:?} {:?}", before.sessions);
+        assert!(!tokens.iter().any(|token| shown.contains(token)) && !shown.contains("argon2"), "{shown}");
+        let room = Room::with(&(user("same", &same) + &user("changed", &same)), 9, 9);
+        assert_eq!(room.restore(&stored), 1);
+        assert_eq!(tokens.each_ref().map(|token| room.find(token).is_some()), [true, false, false]);
+        assert_eq!(&*room.find(&tokens[0]).unwrap().user.name, "same");
+        assert_eq!(room.sessions.changes().gone.len(), 2, "they go from the file, too");
+        assert_eq!(room.restore(&stored), 0, "the one in memory is newer");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_comes_back_lasts_no_longer_than_it_would_have_and_what_has_expired_does_not_come_back() {
+        let room = Room::new(10, 10);
+        let token = room.start("jana");
+        let [kept] = &room.stored()[..] else { panic!() };
+        let with = |until: SystemTime| {
+            let room = Room {
+                sessions: WebSessions::new(Arc::clone(&room.roll), room.sessions.terms),
+                ..Room::new(1, 1)
+            };
+            let count = room.restore(&[KeptWebSession { until, ..kept.clone() }]);
+            (room, count)
+        };
+        let wall = Moment::now().wall();
+        assert_eq!(with(wall - Duration::from_secs(1)).1, 0);
+        for (until, lasts) in [(wall + HOUR / 2, HOUR / 2), (wall + 100 * MONTH, HOUR)] {
+            let (room, count) = with(until);
+            assert_eq!(count, 1);
+            tokio::time::advance(lasts * 9 / 10).await;
+            assert!(room.find(&token).is_some());
+            tokio::time::advance(lasts / 10).await;
+            assert!(room.find(&token).is_none());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_is_wrong_for_a_while_ends_no_session() {
+        let accounts = both();
+        let before = Room::with(&accounts, 10, 10);
+        let tokens = [before.start_as("jana", true), before.start_as("jana", true), before.start("emil")];
+        let stored = before.stored();
+        let now = Moment::now();
+        // The hub ended now, and the next one starts where it is a year later.
+        let wrong = now.with_wall(now.wall() + 12 * MONTH);
+        let room = Room::with(&accounts, 10, 10);
+        assert_eq!(room.sessions.restore(stored.clone(), now.wall(), wrong), 0);
+        assert!(tokens.iter().all(|token| room.find(token).is_none()), "they may be over");
+        assert!(!room.sessions.has_changes(), "but they stay in the file");
+        assert!(room.all().kept == stored, "also if it is written anew");
+        room.sessions.end(&tokens[0], Instant::now());
+        room.sessions.revoke_user("emil");
+        assert_eq!(room.sessions.changes().gone.len(), 2);
+        room.sessions.wall_was_set(wrong.with_wall(wrong.wall() + DAY));
+        assert!(room.find(&tokens[1]).is_none());
+        room.sessions.wall_was_set(now);
+        let found = tokens.each_ref().map(|token| room.find(token).is_some());
+        assert_eq!(found, [false, true, false], "what somebody has ended meanwhile has ended");
+        assert_eq!(room.stored().len(), 1, "and the rest is written with its right end");
+
+        let late = Room::with(&accounts, 10, 10);
+        assert_eq!(late.sessions.restore(stored, now.wall() + 2 * MONTH, wrong), 0);
+        assert_eq!(late.sessions.changes().gone.len(), 3, "a hub has lived when they were over");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_may_be_over_has_a_bound() {
+        let accounts = both();
+        let before = Room::with(&accounts, 10, 10);
+        (0..10).for_each(|_| drop(before.start("jana")));
+        let (room, now) = (Room::with(&accounts, 3, 3), Moment::now());
+        let wrong = now.with_wall(now.wall() + MONTH);
+        assert_eq!(room.sessions.restore(before.stored(), now.wall(), wrong), 0);
+        let changes = room.sessions.changes();
+        assert_eq!((changes.is_all, changes.kept.len()), (true, 3));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_was_set_back_does_not_make_new_sessions_give_way_to_old_ones() {
+        let accounts = both();
+        let before = Room::with(&accounts, 10, 10);
+        let old = [before.start("jana"), before.start("jana")];
+        let mut stored = before.stored();
+        // Of those the clock, which was wrong then, says other things than their order in the file.
+        for (kept, years) in stored.iter_mut().zip([20, 10]) {
+            kept.used += 12 * years * MONTH;
+            kept.created = kept.used;
+        }
+        let room = Room::with(&accounts, 10, 2);
+        assert_eq!(room.restore(&stored), 2);
+        let new = room.start("jana");
+        assert_eq!(old.each_ref().map(|token| room.find(token).is_some()), [false, true]);
+        let newer = room.start("jana");
+        room.start("jana");
+        assert!(room.find(&new).is_none() && room.find(&newer).is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_signs_out_is_answered_when_that_is_written_and_who_signs_in_need_not_wait() {
+        let room = Room::new(10, 10);
+        let token = room.start("jana");
+        room.sessions.settled().await;
+        room.stored();
+        assert!(!room.sessions.has_ends());
+        room.sessions.end(&token, Instant::now());
+        assert!(room.sessions.has_ends(), "it is written soon");
+        let mut waits = Box::pin(room.sessions.ends_settled());
+        assert!(futures_util::poll!(&mut waits).is_pending());
+        room.sessions.written(&room.sessions.changes());
+        assert!(futures_util::poll!(&mut waits).is_ready() && !room.sessions.has_ends());
+        let nobody = WebSessions::new(Arc::clone(&room.roll), room.sessions.terms);
+        nobody.ends_settled().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_end_of_the_hub_is_the_end_of_no_session() {
+        let room = Room::new(10, 10);
+        let (stays, signed_out) = (room.start("jana"), room.start("jana"));
+        let written = room.start("jana");
+        let before = room.stored();
+        let new = room.start("jana");
+        room.drain.cancel();
+        room.sessions.sweep(Instant::now());
+        for token in [&stays, &new, &written] {
+            assert!(room.find(token).is_none(), "nobody comes in any more");
+        }
+        room.sessions.end(&signed_out, Instant::now());
+        let changes = room.sessions.changes();
+        assert_eq!((before.len(), changes.kept.len(), changes.gone.len()), (3, 1, 1));
+        room.sessions.all_again();
+        assert_eq!(room.stored().len(), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_use_is_written_now_and_then_and_an_end_always() {
+        let room = Room::new(10, 10);
+        let token = room.start_as("jana", true);
+        room.stored();
+        for _ in 0..59 {
+            tokio::time::advance(Duration::from_mins(1)).await;
+            room.find(&token).unwrap();
+        }
+        assert!(!room.sessions.has_changes());
+        tokio::time::advance(Duration::from_mins(1)).await;
+        room.find(&token).unwrap();
+        assert_eq!(room.stored().len(), 1);
+        room.sessions.end(&token, Instant::now());
+        let changes = room.sessions.changes();
+        assert_eq!((changes.kept.len(), changes.gone.len(), changes.is_all), (0, 1, false));
+        assert!(room.sessions.changes().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn changes_that_nobody_takes_have_a_bound() {
+        let room = Room::new(3, 3);
+        (0..10).for_each(|_| drop(room.start("jana")));
+        let changes = room.sessions.changes();
+        assert!(changes.is_all && changes.kept.len() == 3 && changes.gone.is_empty());
+        let nobody = WebSessions::new(Arc::clone(&room.roll), room.sessions.terms);
+        nobody.start(&room.signed_in("jana"), Visitor::default(), true, Instant::now()).unwrap();
+        assert!(!nobody.has_changes(), "without a store nothing waits");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_session_and_all_of_a_user_are_revoked_with_their_sockets() {
+        let room = Room::new(10, 10);
+        let tokens = ["jana", "jana", "jana", "emil"].map(|name| room.start(name));
+        let sockets = tokens.each_ref().map(|token| room.find(token).unwrap().ended);
+        assert_eq!(room.sessions.revoke(digest(&tokens[0]).bytes()), 1);
+        assert_eq!(sockets.each_ref().map(CancellationToken::is_cancelled), [true, false, false, false]);
+        assert_eq!((room.sessions.revoke_user("jana"), room.sessions.revoke_user("jana")), (2, 0));
+        assert_eq!(sockets.each_ref().map(CancellationToken::is_cancelled), [true, true, true, false]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sign_in_that_is_waited_for_is_answered_when_it_is_written_or_cannot_be() {
+        let room = Room::new(10, 10);
+        room.start("jana");
+        room.sessions.settled().await;
+        room.sessions.keep(true);
+        room.start("jana");
+        let mut waits = Box::pin(room.sessions.settled());
+        assert!(futures_util::poll!(&mut waits).is_pending());
+        let changes = room.sessions.changes();
+        assert!(futures_util::poll!(&mut waits).is_pending(), "taken is not written");
+        room.sessions.written(&changes);
+        assert!(futures_util::poll!(&mut waits).is_ready());
+        room.sessions.settled().await;
+        room.start("jana");
+        room.sessions.written(&changes);
+        let mut waits = Box::pin(room.sessions.settled());
+        assert!(futures_util::poll!(&mut waits).is_pending(), "that was written before");
+        room.sessions.cannot_be_written();
+        assert!(futures_util::poll!(&mut waits).is_ready());
+        room.start("jana");
+        let began = Instant::now();
+        room.sessions.settled().await;
+        assert_eq!(began.elapsed(), WRITTEN_WITHIN);
     }
 }

@@ -21,6 +21,7 @@ mod publish;
 mod request;
 mod secrets;
 mod serve;
+mod sessions;
 mod sim;
 mod store;
 mod subscribe;
@@ -84,6 +85,8 @@ enum Command {
     /// Manage the accounts
     #[command(subcommand)]
     User(user::UserCommand),
+    /// List the pages that are signed in, or end their sign-ins
+    Sessions(sessions::SessionsArgs),
     /// Explain what an account may do
     #[command(subcommand)]
     Access(access::AccessCommand),
@@ -126,6 +129,7 @@ impl Cli {
             Some(Command::Sim(args)) => sim::sim(&args),
             Some(Command::Bridge(command)) => bridge::bridge(command),
             Some(Command::User(command)) => user::user(&command),
+            Some(Command::Sessions(args)) => sessions::sessions(&args),
             Some(Command::Access(command)) => access::access(&command),
             Some(Command::Backup(args)) => store::backup(&args),
             Some(Command::Restore(args)) => store::restore(&args),

@@ -64,9 +64,15 @@ fn runtime(io_threads: usize) -> anyhow::Result<tokio::runtime::Runtime> {
 }
 
 /// Opens the store, before anybody can come in.
-fn open_store(hub: &Arc<Hub>, settings: &Settings, shutdown: &Shutdown) -> anyhow::Result<()> {
+fn open_store(
+    hub: &Arc<Hub>,
+    access: &Access,
+    settings: &Settings,
+    shutdown: &Shutdown,
+) -> anyhow::Result<()> {
     let Some(settings) = store::settings(&settings.store) else { return Ok(()) };
-    let store = Store::open(hub, &settings).map_err(|refused| OperatorError::new(refused.to_string()))?;
+    let store = Store::open(hub, access.web_sessions(), &settings)
+        .map_err(|refused| OperatorError::new(refused.to_string()))?;
     let sign = shutdown.sign(Stage::Store).clone();
     shutdown.spawn_in(Stage::Store, async move {
         sign.cancelled().await;
@@ -85,10 +91,10 @@ async fn run(settings: Settings, accounts: Accounts) -> anyhow::Result<()> {
     let (is_demo, count) = (accounts.is_demo(), accounts.iter().count());
     let shutdown = Shutdown::default();
     let hub = Hub::new(rooms::hub(&settings), Moment::now());
-    open_store(&hub, &settings, &shutdown)?;
+    let access = Access::new(accounts, &rooms::access(&settings), shutdown.drain().clone())?;
+    open_store(&hub, &access, &settings, &shutdown)?;
     // What ran out while there was no hub is over before anybody can come in.
     hub.tend(Moment::now());
-    let access = Access::new(accounts, &rooms::access(&settings), shutdown.drain().clone())?;
     let server = Server::new(Arc::clone(&hub), access, rooms::server(&settings, is_demo), shutdown.clone());
 
     let address = http.local_addr()?;

@@ -163,8 +163,12 @@ fn content(report: &Report) -> String {
         0 => String::new(),
         leases => format!(", leases: {leases}"),
     };
+    let sign_ins = match report.sign_ins {
+        0 => String::new(),
+        sign_ins => format!(", sign-ins of pages: {sign_ins}"),
+    };
     let written = report.written.map(|written| format!(", as of {}", shown(written))).unwrap_or_default();
-    format!("{values}{leases}{written}")
+    format!("{values}{leases}{sign_ins}{written}")
 }
 
 fn shown(time: SystemTime) -> String {
@@ -179,6 +183,7 @@ fn as_text(report: &Report) -> String {
         format!("journal      {} bytes", report.journal_bytes),
         format!("last values  {}", report.values),
         format!("leases       {}", report.leases),
+        format!("sign-ins     {}", report.sign_ins),
     ];
     lines.extend(report.oldest.map(|oldest| format!("oldest       {}", shown(oldest))));
     lines.extend(report.written.map(|written| format!("written      {}", shown(written))));
@@ -191,7 +196,7 @@ fn as_text(report: &Report) -> String {
             0 => String::new(),
             damaged => format!(", {damaged} of them damaged"),
         };
-        lines.push(format!("table {:6} {} rows{damaged}", table.name, table.rows));
+        lines.push(format!("table {:12} {} rows{damaged}", table.name, table.rows));
     }
     lines.extend(report.complaints.iter().map(|complaint| format!("damaged      {complaint}")));
     lines.push(if report.is_whole() { "whole".to_owned() } else { "damaged".to_owned() });
@@ -212,6 +217,7 @@ fn as_json(report: &Report) -> Value {
         "unused_bytes": report.unused_bytes,
         "values": report.values,
         "leases": report.leases,
+        "sign_ins": report.sign_ins,
         "oldest": report.oldest.map(shown),
         "written": report.written.map(shown),
         "closed": report.is_closed,

@@ -111,6 +111,10 @@ impl Reader {
         self.time(key, range, "hours", 60 * 60 * 1000)
     }
 
+    pub(super) fn days(&mut self, key: &'static str, range: RangeInclusive<u64>) -> Duration {
+        self.time(key, range, "days", 24 * 60 * 60 * 1000)
+    }
+
     /// A number that may have a fraction; the least one if there was a mistake.
     pub(super) fn factor(
         &mut self,

@@ -168,8 +168,12 @@ pub struct Users {
     pub remember: Duration,
     /// Web pages signed in at one time.
     pub web_sessions: usize,
+    /// The same of one user.
+    pub web_sessions_per_user: usize,
     /// How long a web page stays signed in.
     pub web_session: Duration,
+    /// How long one lasts after its last use if its user asked to stay signed in.
+    pub stay_signed_in: Duration,
     /// Users and addresses whose wrong passwords are counted.
     pub tracked_failures: usize,
     /// Passwords hashed at one time.
@@ -407,7 +411,9 @@ impl Users {
             remembered_logins: reader.count("users.remembered_logins", 0..=1_000_000, "logins"),
             remember: reader.minutes("users.remember_minutes", 1..=1440),
             web_sessions: reader.count("users.web_sessions", 1..=1_000_000, "sessions"),
+            web_sessions_per_user: reader.count("users.web_sessions_per_user", 1..=1_000_000, "sessions"),
             web_session: reader.hours("users.web_session_hours", 1..=720),
+            stay_signed_in: reader.days("users.stay_signed_in_days", 1..=365),
             tracked_failures: reader.count("users.tracked_failures", 1..=1_000_000, "entries"),
             hashing_at_once: reader.count("users.hashing_at_once", 1..=64, "hashes"),
             waiting_logins: reader.count("users.waiting_logins", 1..=100_000, "logins"),

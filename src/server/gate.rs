@@ -49,7 +49,7 @@ impl App {
     /// Who has signed in at the page that sent these headers. Another program on the same host name may have set a cookie
     /// of our name, too, so each of them is tried.
     pub(super) fn signed_in_page(&self, headers: &HeaderMap) -> Option<SignedIn> {
-        cookies(headers).find_map(|token| self.access.web_session(token))
+        cookies(headers).find_map(|token| self.access.web_session(token)).map(|page| page.signed_in)
     }
 
     /// Whether a browser's page may use the hub; the sentence says why not, and what to do.

@@ -2,6 +2,7 @@
 //! access and shutdown, the type of a web origin from the configuration, and no other edge.
 
 mod answer;
+mod browser;
 mod clock;
 mod diagnostics;
 mod door;

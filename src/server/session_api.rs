@@ -2,6 +2,7 @@
 //! without a challenge, as browsers would cover the page with a dialog of their own.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{Extension, Request, State};
@@ -14,9 +15,10 @@ use tokio::time::timeout;
 
 use super::App;
 use super::answer::{retry_after, status_of};
+use super::browser;
 use super::gate::{COOKIE_NAME, cookies};
 use super::place::Place;
-use crate::access::LoginError;
+use crate::access::{LoginError, Visitor};
 use crate::seldom::Seldom;
 
 /// Name and password fit into this.
@@ -28,6 +30,8 @@ const BODY: usize = 4096;
 struct SignIn {
     name: String,
     password: String,
+    #[serde(default)]
+    stay: bool,
 }
 
 pub(crate) async fn session(
@@ -41,7 +45,7 @@ pub(crate) async fn session(
     let mut response = match *request.method() {
         Method::POST => sign_in(&app, &place, request).await,
         Method::GET => who(&app, request.headers()),
-        Method::DELETE => sign_out(&app, request.headers()),
+        Method::DELETE => sign_out(&app, request.headers()).await,
         _ => complaint(StatusCode::METHOD_NOT_ALLOWED, "method", "use POST, GET or DELETE"),
     };
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -49,28 +53,27 @@ pub(crate) async fn session(
 }
 
 async fn sign_in(app: &App, place: &Place, request: Request) -> Response<Body> {
+    let visitor =
+        Visitor { address: place.address.ip().to_string().into(), browser: browser::of(request.headers()) };
     let body = timeout(app.settings.handshake, to_bytes(request.into_body(), BODY)).await;
     let Ok(Ok(body)) = body else {
         return complaint(StatusCode::BAD_REQUEST, "body", "the body did not arrive, or is over 4096 bytes");
     };
-    let Ok(SignIn { name, password }) = serde_json::from_slice(&body) else {
+    let Ok(SignIn { name, password, stay }) = serde_json::from_slice(&body) else {
         return complaint(
             StatusCode::BAD_REQUEST,
             "body",
-            "the body must be {\"name\": \"…\", \"password\": \"…\"}",
+            "the body must be {\"name\": \"…\", \"password\": \"…\"}, and \"stay\": true to stay signed in",
         );
     };
     let signed_in = match app.login(place, &name, password.as_bytes()).await {
         Ok(signed_in) => signed_in,
         Err(error) => return refused(error),
     };
-    match app.access.start_web_session(&signed_in) {
+    match app.access.start_web_session(&signed_in, visitor, stay) {
         Ok(session) => {
-            let seconds = session.lasts.as_secs();
-            let cookie = format!(
-                "{COOKIE_NAME}={}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}",
-                session.token
-            );
+            app.access.web_sessions_settled().await;
+            let cookie = cookie(&session.token, session.lasts);
             (StatusCode::NO_CONTENT, [(SET_COOKIE, cookie)]).into_response()
         }
         Err(error) => {
@@ -96,15 +99,22 @@ fn refused(error: LoginError) -> Response<Body> {
 }
 
 fn who(app: &App, headers: &HeaderMap) -> Response<Body> {
-    if let Some(signed_in) = app.signed_in_page(headers) {
-        answer(
+    let page = cookies(headers).find_map(|token| Some((token, app.access.web_session(token)?)));
+    if let Some((token, page)) = page {
+        let mut response = answer(
             StatusCode::OK,
             &json!({
-                "name": &*signed_in.user.name,
+                "name": &*page.signed_in.user.name,
                 "version": env!("CARGO_PKG_VERSION"),
                 "demo": app.access.accounts().is_demo(),
             }),
-        )
+        );
+        // The cookie is to last as long as the session behind it.
+        let cookie = page.lasts.and_then(|lasts| HeaderValue::try_from(cookie(token, lasts)).ok());
+        if let Some(cookie) = cookie {
+            response.headers_mut().insert(SET_COOKIE, cookie);
+        }
+        response
     } else {
         let mut body = json!({ "error": "session", "message": "nobody is signed in" });
         if let (true, Some(body)) = (app.access.accounts().is_demo(), body.as_object_mut()) {
@@ -114,12 +124,20 @@ fn who(app: &App, headers: &HeaderMap) -> Response<Body> {
     }
 }
 
-fn sign_out(app: &App, headers: &HeaderMap) -> Response<Body> {
+async fn sign_out(app: &App, headers: &HeaderMap) -> Response<Body> {
+    let mut has_ended = false;
     for token in cookies(headers) {
-        app.access.end_web_session(token);
+        has_ended |= app.access.end_web_session(token);
     }
-    let cookie = format!("{COOKIE_NAME}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0");
-    (StatusCode::NO_CONTENT, [(SET_COOKIE, cookie)]).into_response()
+    if has_ended {
+        app.access.web_session_ends_settled().await;
+    }
+    (StatusCode::NO_CONTENT, [(SET_COOKIE, cookie("", Duration::ZERO))]).into_response()
+}
+
+/// With `Max-Age` it outlives the browser's window.
+fn cookie(token: &str, lasts: Duration) -> String {
+    format!("{COOKIE_NAME}={token}; Path=/; HttpOnly; SameSite=Strict; Max-Age={}", lasts.as_secs())
 }
 
 fn complaint(status: StatusCode, error: &str, message: &str) -> Response<Body> {

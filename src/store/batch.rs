@@ -8,6 +8,7 @@ use foldhash::fast::RandomState;
 use super::head::{Head, Said, said};
 use super::log::{Record, Rest, RowWriter, Value, milliseconds};
 use super::names::Names;
+use super::tables::{Fault, Writing};
 use crate::hub::{Ask, Extras, Publication, Taped};
 use crate::moment::Moment;
 use crate::talk::Kind;
@@ -45,6 +46,15 @@ pub(super) struct Plan {
     pub(super) new_topics: Vec<(u64, Topic)>,
     pub(super) new_users: Vec<(u64, Arc<str>)>,
     pub(super) cleared: Vec<(u64, Topic)>,
+}
+
+impl Plan {
+    /// Writes it.
+    pub(super) fn write(&self, writing: &Writing<'_>) -> Result<(), Fault> {
+        self.new_topics.iter().try_for_each(|(id, topic)| writing.add_topic(*id, topic.as_str()))?;
+        self.new_users.iter().try_for_each(|(id, user)| writing.add_user(*id, user))?;
+        self.row.iter().try_for_each(|row| writing.add_row(self.seq, row))
+    }
 }
 
 impl Batch {

@@ -11,6 +11,9 @@ pub(super) enum Fault {
     /// A newer version of the hub has written it.
     #[error("the file has version {found}, and this hub knows versions up to {known}")]
     Newer { found: u64, known: usize },
+    /// An older version has written it, and it is not for us to change it.
+    #[error("the file has version {found}, and this program reads version {known}")]
+    Older { found: u64, known: usize },
     /// It is a database of another program.
     #[error("the file is a database of another program")]
     Foreign,
@@ -57,7 +60,7 @@ impl Fault {
             Self::Scarce { .. } => "make room, or lower store.keep_free_bytes",
             Self::ReadOnly(_) => "give the hub's user the right to write there",
             Self::Busy(_) => "end that program",
-            Self::Damaged(_) | Self::Newer { .. } | Self::Foreign | Self::Other(_) => {
+            Self::Damaged(_) | Self::Newer { .. } | Self::Older { .. } | Self::Foreign | Self::Other(_) => {
                 "look after the disk, and what stands in the log of the system"
             }
         }

@@ -258,7 +258,7 @@ mod tests {
             folder.look()
         };
         assert_eq!(look(APPLICATION, 1), Ok(()));
-        assert_eq!(look(APPLICATION, 99), Err(Fault::Newer { found: 99, known: 2 }));
+        assert!(matches!(look(APPLICATION, 99), Err(Fault::Newer { found: 99, .. })));
         assert_eq!(look(5, 1), Err(Fault::Foreign));
         fs::write(folder.file(), "garbage").unwrap();
         assert!(matches!(folder.look(), Err(Fault::Damaged(_))));

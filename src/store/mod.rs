@@ -1,13 +1,15 @@
-//! The store: what survives a restart. Floor 1: knows the hub, and nothing of sockets.
+//! The store: what survives a restart. Floor 1: knows the hub, of the access the sign-ins of pages, and nothing of sockets.
 //!
 //! One file of SQLite, written as a log first (`docs/adr/0016-one-file-log-first.md`). The hub never waits for it: what is
 //! kept goes onto a bounded [`Tape`], and one thread takes it from there. The hub's memory is the truth, and the file a
 //! copy of it that is a little behind: what could not be written is written later.
 //!
-//! The door: [`Store::open`] gives the last values of the file back to the hub, [`Store::stop`] writes the rest.
+//! The door: [`Store::open`] gives the last values of the file back to the hub and the sign-ins of pages to the access,
+//! [`Store::stop`] writes the rest.
 
 mod bases;
 mod batch;
+mod beside;
 mod bytes;
 mod costs;
 mod errand;
@@ -27,6 +29,7 @@ mod shape;
 mod tables;
 pub mod upkeep;
 mod walk;
+mod web_sessions;
 mod writer;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -36,10 +39,13 @@ use std::thread::Thread;
 
 use tokio::sync::oneshot;
 
+pub use beside::{Asked, Beside};
 use folder::{Closed, Folder};
 pub use settings::{Durability, Settings};
+use web_sessions::Sessions;
 use writer::Writer;
 
+use crate::access::WebSessions;
 use crate::hub::{Hub, Tape};
 
 /// Why the hub does not start with this store.
@@ -56,8 +62,9 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the store, gives its last values back to the hub, and begins to write. To be called before anybody is let in.
-    pub fn open(hub: &Arc<Hub>, settings: &Settings) -> Result<Self, Refused> {
+    /// Opens the store, gives its last values and its sign-ins of pages back, and begins to write. To be called before anybody
+    /// is let in.
+    pub fn open(hub: &Arc<Hub>, sessions: &Arc<WebSessions>, settings: &Settings) -> Result<Self, Refused> {
         let shown = settings.directory.display().to_string();
         let refused = |why: &dyn std::fmt::Display, advice: &str| {
             Refused(format!("the store in {shown} cannot be used (store.directory): {why}; {advice}"))
@@ -65,7 +72,8 @@ impl Store {
         let confirms = settings.durability == Durability::Commit;
         let tape = Tape::new(settings.queue, confirms, hub.figures());
         let is_named = settings.is_named;
-        let mut writer = Writer::new(Arc::clone(hub), Arc::clone(&tape), settings.clone());
+        let sessions = Sessions::new(Arc::clone(sessions), confirms);
+        let mut writer = Writer::new(Arc::clone(hub), Arc::clone(&tape), settings.clone(), sessions);
         match Folder::take(&settings.directory) {
             Ok(folder) => writer.begin(folder).map_err(|fault| {
                 refused(

@@ -46,6 +46,16 @@ impl Names {
         self.users.insert(user, id);
     }
 
+    /// Names that the file has now.
+    pub(super) fn put_all(&mut self, topics: Vec<(u64, Topic)>, users: Vec<(u64, Arc<str>)>) {
+        for (id, topic) in topics {
+            self.put_topic(topic, id);
+        }
+        for (id, user) in users {
+            self.put_user(user, id);
+        }
+    }
+
     /// The number of a topic, if the file has it.
     pub(super) fn topic(&self, topic: &Topic) -> Option<u64> {
         self.topics.get(topic).copied()

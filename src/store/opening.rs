@@ -12,6 +12,7 @@ use super::log::{self, Bases, Rest, milliseconds, moment};
 use super::names::Names;
 use super::restoring::{self, Back, Found, Given};
 use super::tables::{self, Checked, Fault, Lease, Numbers, Order, Tables};
+use super::web_sessions::Stored;
 use crate::backoff;
 use crate::hub::{Extras, Hub};
 use crate::moment::Moment;
@@ -19,7 +20,6 @@ use crate::talk::Kind;
 use crate::topic::Topic;
 
 /// An open file, and what is known of it.
-#[derive(Debug)]
 pub(super) struct Opened {
     pub(super) tables: Tables,
     pub(super) id: FileId,
@@ -29,6 +29,8 @@ pub(super) struct Opened {
     pub(super) seq: u64,
     /// Topics whose values are others in memory now than in the file.
     pub(super) changed: Vec<Topic>,
+    /// Sign-ins of pages that come back.
+    pub(super) sessions: Stored,
     /// Whether a damaged file was set aside, so that this one is empty.
     pub(super) was_replaced: bool,
 }
@@ -91,8 +93,11 @@ fn try_to_open(
         let reading = Reading { hub, now, using, account, topics, next: 0, users, back };
         reading.read(&tables)
     })?;
-    let (names, head, seq, account) = reading?;
+    let (names, head, seq, mut account) = reading?;
     let Given { values, no_room, changed } = given;
+    let mut sessions = if using == Use::GiveBack { Stored::read(&tables) } else { Stored::default() };
+    account.damaged += sessions.damaged;
+    account.broken = account.broken.or(sessions.broken.take().map(|fault| fault.to_string()));
     hub.figures().store_damaged.add(account.damaged);
     if let Some(why) = account.broken {
         drop(tables);
@@ -100,7 +105,10 @@ fn try_to_open(
         let (tables, id) = open_empty(folder, most_bytes)?;
         let (names, mut head) = (Names::default(), Head::default());
         head.go_on_with(tables.mark(), 1);
-        return Ok(Opened { tables, id, names, head, seq: 0, changed: Vec::new(), was_replaced: true });
+        // The new file has no revocations.
+        sessions.revoked = 0;
+        let changed = Vec::new();
+        return Ok(Opened { tables, id, names, head, seq: 0, changed, sessions, was_replaced: true });
     }
     let Account { damaged, expired, .. } = account;
     if damaged > 0 {
@@ -122,7 +130,7 @@ fn try_to_open(
     } else {
         tracing::info!(file = %folder.file().display(), "the store is new");
     }
-    Ok(Opened { tables, id, names, head, seq, changed, was_replaced: false })
+    Ok(Opened { tables, id, names, head, seq, changed, sessions, was_replaced: false })
 }
 
 /// A mark for a new file.

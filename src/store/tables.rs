@@ -5,6 +5,7 @@
 //! written comes back as [`Checked::Damaged`]; a page that is not ends the reading with [`Fault::Damaged`].
 
 mod upkeep;
+mod web_sessions;
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
@@ -12,6 +13,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
+
+pub(super) use web_sessions::Revocation;
 
 pub(super) use super::fault::Fault;
 use super::head::Unsettled;
@@ -27,7 +30,8 @@ pub(super) const FILE_MODE: u32 = 0o600;
 /// One page. Rows of the log are small, and a page is what a write costs at least.
 const PAGE: u64 = 1024;
 /// The versions of the file: what makes each from the one before it.
-const STEPS: &[&str] = &[include_str!("schema/0001.sql"), include_str!("schema/0002.sql")];
+const STEPS: &[&str] =
+    &[include_str!("schema/0001.sql"), include_str!("schema/0002.sql"), include_str!("schema/0003.sql")];
 /// How long somebody else may hold the file, as a backup does.
 const BUSY: Duration = Duration::from_secs(5);
 /// How many complaints of a check are read.
@@ -293,14 +297,6 @@ impl Tables {
         Ok(highest.map_or(0, i64::cast_unsigned))
     }
 
-    /// Bytes of the file that are in use.
-    #[cfg(test)]
-    pub(super) fn bytes(&self) -> Result<u64, Fault> {
-        let sql = "SELECT page_count - freelist_count FROM pragma_page_count, pragma_freelist_count";
-        let pages: i64 = self.connection.query_row(sql, [], |row| row.get(0))?;
-        Ok(pages.cast_unsigned() * PAGE)
-    }
-
     /// Does all that `act` does, or nothing. With `sync` it is on the medium when this returns, and so is everything
     /// before it; else it is with the kernel, which a dying process does not take along.
     pub(super) fn write<T>(
@@ -440,6 +436,15 @@ mod tests {
     use super::super::head::Kept;
     use super::*;
     use std::os::unix::fs::PermissionsExt;
+
+    impl Tables {
+        /// Bytes of the file that are in use.
+        fn bytes(&self) -> Result<u64, Fault> {
+            let sql = "SELECT page_count - freelist_count FROM pragma_page_count, pragma_freelist_count";
+            let pages: i64 = self.connection.query_row(sql, [], |row| row.get(0))?;
+            Ok(pages.cast_unsigned() * PAGE)
+        }
+    }
 
     fn value(payload: &str) -> Unsettled {
         let kept = Kept { time: 5, user: 1, payload: payload.into(), rest: None };

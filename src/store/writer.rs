@@ -24,6 +24,7 @@ use super::pace::{
 use super::settings::{Durability, Settings};
 use super::tables::{Fault, Life, Tables};
 use super::walk::Walk;
+use super::web_sessions::Sessions;
 use crate::hub::{Hub, LeaseChanges, Tape};
 use crate::moment::Moment;
 use crate::seldom::Seldom;
@@ -45,6 +46,7 @@ pub(super) struct Writer {
     file: Option<FileId>,
     names: Names,
     head: Head,
+    sessions: Sessions,
     seq: u64,
     taken: VecDeque<crate::hub::Taped>,
     batch: Batch,
@@ -61,7 +63,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(hub: Arc<Hub>, tape: Arc<Tape>, settings: Settings) -> Self {
+    pub(super) fn new(hub: Arc<Hub>, tape: Arc<Tape>, settings: Settings, sessions: Sessions) -> Self {
         let now = Instant::now();
         Self {
             hub,
@@ -72,6 +74,7 @@ impl Writer {
             file: None,
             names: Names::default(),
             head: Head::default(),
+            sessions,
             seq: 0,
             taken: VecDeque::new(),
             batch: Batch::default(),
@@ -108,7 +111,8 @@ impl Writer {
     }
 
     fn take_over(&mut self, opened: Opened) {
-        let Opened { tables, id, names, head, seq, changed, was_replaced } = opened;
+        let Opened { tables, id, names, head, seq, changed, sessions, was_replaced } = opened;
+        self.sessions.take_over(sessions, was_replaced);
         (self.tables, self.file, self.names, self.head, self.seq) =
             (Some(tables), Some(id), names, head, seq);
         let now_offline = changed.iter().filter_map(|topic| self.hub.last_value(topic));
@@ -176,18 +180,19 @@ impl Writer {
         if self.head.gathered() > LOG_BYTES {
             self.head.begin_settling(self.seq);
         }
-        let is_time = now.duration_since(self.written) >= self.settings.write;
-        let is_due =
-            self.batch.is_asked_for() || self.batch.bytes() >= LARGE || (is_time && (!self.batch.is_empty()));
+        let is_time = now.duration_since(self.written) >= self.settings.write || self.sessions.has_ends();
+        let is_asked_for = self.batch.is_asked_for() || self.sessions.is_asked_for();
+        let has_news = !self.batch.is_empty() || self.sessions.is_due();
+        let is_due = is_asked_for || self.batch.bytes() >= LARGE || (is_time && has_news);
         let is_duty = self.head.is_settling() || self.names.has_orphans();
         let is_waited_for = self.hub.is_waited_for_leases();
         let leases =
             if is_time || is_waited_for { self.hub.lease_changes() } else { LeaseChanges::default() };
-        let sync = self.batch.is_asked_for()
+        let sync = is_asked_for
             || is_waited_for
             || self.unsynced.is_some_and(|since| now.duration_since(since) >= self.settings.sync);
         // What is written with it costs nothing. And only who has written is back.
-        let is_due = is_due || (sync && !self.batch.is_empty());
+        let is_due = is_due || (sync && has_news);
         let is_proof = self.outage.is_on() && !self.walk.is_wanted();
         if is_due || is_duty || sync || is_proof || !leases.is_empty() {
             self.write(now, is_due || is_proof, sync, false, leases);
@@ -209,7 +214,7 @@ impl Writer {
         let time = milliseconds(Moment::now().wall());
         let plan = is_due.then(|| self.batch.plan(self.seq + 1, time, &mut self.names, &mut self.head));
         let orphans: Vec<_> = self.names.orphans(SLICE).collect();
-        let head = &self.head;
+        let (head, sign_ins) = (&self.head, self.sessions.due(is_due));
         // What writes nothing does not wait for the medium either.
         let is_alone = sync && !is_due;
         let life = (clean || is_alone || self.lived.is_none_or(|lived| now.duration_since(lived) >= LIFE))
@@ -217,15 +222,7 @@ impl Writer {
         let began = Instant::now();
         let written = tables.write(sync, |writing| {
             if let Some(plan) = &plan {
-                for (id, topic) in &plan.new_topics {
-                    writing.add_topic(*id, topic.as_str())?;
-                }
-                for (id, user) in &plan.new_users {
-                    writing.add_user(*id, user)?;
-                }
-                if let Some(row) = &plan.row {
-                    writing.add_row(plan.seq, row)?;
-                }
+                plan.write(writing)?;
             }
             let mut settled = 0;
             for (topic, unsettled) in head.slice(SLICE) {
@@ -239,6 +236,7 @@ impl Writer {
             for id in &orphans {
                 writing.forget_topic(*id)?;
             }
+            sign_ins.write(writing)?;
             writing.change_leases(&leases)?;
             life.map_or(Ok(()), |life| writing.live(life))?;
             Ok((settled, shortened))
@@ -247,6 +245,7 @@ impl Writer {
             Ok((settled, shortened)) => {
                 self.hub.leases_written(leases);
                 self.account(now, began, sync, life.is_some());
+                self.sessions.written(&sign_ins);
                 self.names.buried(orphans.len());
                 self.head.settled(settled);
                 if let Some(plan) = plan {
@@ -265,12 +264,7 @@ impl Writer {
 
     fn has_written(&mut self, plan: Plan) {
         let Plan { seq, row, said, new_topics, new_users, cleared } = plan;
-        for (id, topic) in new_topics {
-            self.names.put_topic(topic, id);
-        }
-        for (id, user) in new_users {
-            self.names.put_user(user, id);
-        }
+        self.names.put_all(new_topics, new_users);
         if let Some(bytes) = row {
             self.head.apply(seq, bytes.len(), said);
             self.seq = seq;
@@ -284,7 +278,8 @@ impl Writer {
     fn fail(&mut self, fault: &Fault) {
         self.hub.figures().store_failed.add(1);
         if let Fault::Damaged(why) = fault {
-            self.tables = None;
+            // What a command has asked for there goes with the file.
+            let _ = self.tables.take().map(|tables| self.sessions.obey(&tables));
             self.was_replaced = true;
             if let Some(folder) = &self.folder
                 && opening::set_aside(folder, &self.hub, why, 0, Moment::now()).is_ok()
@@ -303,6 +298,7 @@ impl Writer {
     }
 
     fn let_go(&mut self, why: &str) {
+        self.sessions.give_up();
         self.hub.leases_not_written();
         let (messages, least) = self.batch.give_up(&format!("routed, but not on the disk: {why}"));
         self.hub.figures().store_unwritten.add(self.outage.missed(messages));
@@ -332,6 +328,7 @@ impl Writer {
             let taken = Folder::take(&self.settings.directory);
             self.folder = Some(taken.map_err(|closed| Fault::ReadOnly(closed.to_string()))?);
         }
+        self.sessions.reopens();
         let Some(folder) = &self.folder else { return Ok(()) };
         // Somewhat more than what is to be left free: otherwise it would come and go.
         folder.has_free(self.settings.keep_free + self.settings.keep_free / 8)?;
@@ -375,14 +372,17 @@ impl Writer {
     fn look_at_the_disk(&mut self, now: Instant) {
         let Some(folder) = &self.folder else { return };
         self.costs.tell(folder, &self.hub);
+        self.sessions.look_at_the_wall(Moment::now());
         if let Err(why) = folder.has_free(self.settings.keep_free) {
             self.fail(&why);
         } else if folder.id() != self.file {
             tracing::error!(file = %folder.file().display(),
                 "the file of the store has vanished while the hub ran: a new one is made from memory");
-            self.tables = None;
+            let _ = self.tables.take().map(|tables| self.sessions.obey(&tables));
             self.outage.begins(now);
             self.try_again(now);
+        } else if let Some(Err(fault)) = self.tables.as_ref().map(|tables| self.sessions.obey(tables)) {
+            self.fail(&fault);
         }
     }
 

@@ -80,7 +80,7 @@ const ROOMS: &[Room] = &[
     Room {
         files: &["access/"],
         without: &[],
-        rooms: &["topic", "hub::Rights", "operator", "seldom"],
+        rooms: &["topic", "hub::Rights", "moment", "operator", "seldom"],
         crates: &[
             "argon2",
             "base64",
@@ -99,14 +99,24 @@ const ROOMS: &[Room] = &[
     Room {
         files: &["store/tables.rs", "store/tables/", "store/rows.rs", "store/fault.rs"],
         without: &[],
-        rooms: &[],
+        rooms: &["access::KeptWebSession", "access::Visitor", "access::WebSessionChanges"],
         crates: &["rusqlite", "thiserror"],
         never: &["tokio", "std::net", "std::env", "std::process"],
     },
     Room {
         files: &["store/"],
         without: &["store/tables.rs", "store/tables/", "store/rows.rs", "store/fault.rs"],
-        rooms: &["hub", "talk", "topic", "moment", "seldom", "backoff"],
+        rooms: &[
+            "access::KeptWebSession",
+            "access::WebSessionChanges",
+            "access::WebSessions",
+            "hub",
+            "talk",
+            "topic",
+            "moment",
+            "seldom",
+            "backoff",
+        ],
         crates: &["crc32c", "foldhash", "rustix", "thiserror", "tokio", "tracing"],
         never: &[
             "rusqlite",

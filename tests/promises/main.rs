@@ -41,6 +41,7 @@ mod order;
 mod presence;
 mod retained;
 mod samples;
+mod sign_ins;
 mod slow_readers;
 mod starting;
 mod stopping;

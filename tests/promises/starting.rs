@@ -222,6 +222,7 @@ fn help_says_what_there_is() {
       sim          Run simulated nodes as clients of a hub
       bridge       Check the links to MQTT brokers
       user         Manage the accounts
+      sessions     List the pages that are signed in, or end their sign-ins
       access       Explain what an account may do
       config       Check or print the configuration
       completions  Print the completion script of a shell

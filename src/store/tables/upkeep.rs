@@ -1,13 +1,16 @@
 //! What the care of the file takes, in SQL: to read it while a hub writes it, to look through all of it, to copy it, and to
 //! write it anew without what was deleted.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
 use super::super::rows::text;
 use super::{BUSY, Fault, Tables, check_owner, make_private};
+
+/// How often a file is written anew because somebody else has written to it meanwhile.
+const ATTEMPTS: usize = 5;
 
 /// What is set for a connection that does not write.
 const TO_READ: &str = "PRAGMA mmap_size=0; PRAGMA cache_size=-4096; PRAGMA temp_store=MEMORY; \
@@ -141,19 +144,39 @@ impl Tables {
     }
 
     /// Writes the whole file anew, without gaps and without anything that was deleted, in one transaction; `scratch` is
-    /// where the new content is put together. The journal is empty afterwards.
+    /// where the new content is put together. The journal is empty afterwards. What others write meanwhile is not lost.
     pub(in crate::store) fn rebuild(&mut self, scratch: &Path) -> Result<(), Fault> {
-        let _ = std::fs::remove_file(scratch);
-        let done = self.copy_into(scratch).and_then(|()| self.take_content_of(scratch));
-        let _ = std::fs::remove_file(scratch);
-        done?;
-        self.empty_journal()
+        // A copy that no hub has opened yet has another kind of journal, in which one that reads holds up one that writes.
+        let _: String = self.connection.query_row("PRAGMA journal_mode=WAL", [], |row| row.get(0))?;
+        let path = self.connection.path().map(PathBuf::from).unwrap_or_default();
+        let reader = Self::open_to_read(&path)?;
+        for _ in 0..ATTEMPTS {
+            let _ = std::fs::remove_file(scratch);
+            let before = reader.written_by_others()?;
+            let taken = reader.copy_into(scratch).and_then(|()| self.take_over(scratch, &reader, before));
+            let _ = std::fs::remove_file(scratch);
+            if taken? {
+                drop(reader);
+                return self.empty_journal();
+            }
+        }
+        Err(Fault::Busy("it is being written".to_owned()))
     }
 
-    fn take_content_of(&mut self, path: &Path) -> Result<(), Fault> {
-        let new = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        let is_done = Backup::new(&new, &mut self.connection)?.step(-1)? == StepResult::Done;
-        if is_done { Ok(()) } else { Err(Fault::Busy("it is being written".to_owned())) }
+    /// Takes the content of another file in place of its own, unless somebody has written since `reader` saw `before`.
+    fn take_over(&mut self, other: &Path, reader: &Self, before: i64) -> Result<bool, Fault> {
+        let other = Connection::open_with_flags(other, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let taking = Backup::new(&other, &mut self.connection)?;
+        // This only takes the lock. From here on nobody else can write.
+        taking.step(0)?;
+        if reader.written_by_others()? != before {
+            return Ok(false);
+        }
+        if taking.step(-1)? == StepResult::Done {
+            Ok(true)
+        } else {
+            Err(Fault::Busy("it is being written".to_owned()))
+        }
     }
 
     /// Moves everything from the journal into the file, and cuts the journal off.
@@ -245,6 +268,27 @@ mod tests {
         drop(reader);
         tables.rebuild(&dir.path().join("new")).unwrap();
         assert_eq!(tables.count("last").unwrap(), 2);
+    }
+
+    #[test]
+    fn what_somebody_else_writes_while_the_file_is_written_anew_is_not_lost() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, scratch) = (dir.path().join("hub.db"), dir.path().join("new"));
+        let mut tables = Tables::open(&path, 1 << 30, 7).unwrap();
+        settle(&mut tables, 1, Some("1"));
+        let mut other = Tables::open(&path, 1 << 30, 7).unwrap();
+        let reader = Tables::open_to_read(&path).unwrap();
+        let before = reader.written_by_others().unwrap();
+        reader.copy_into(&scratch).unwrap();
+        settle(&mut other, 2, Some("2"));
+        assert_eq!(tables.take_over(&scratch, &reader, before), Ok(false));
+        assert_eq!(tables.count("last").unwrap(), 2);
+        drop(reader);
+        // And it can be written by both afterwards.
+        tables.rebuild(&scratch).unwrap();
+        settle(&mut other, 3, Some("3"));
+        settle(&mut tables, 4, Some("4"));
+        assert_eq!((tables.count("last").unwrap(), other.count("last").unwrap()), (4, 4));
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub(super) fn trouble(file: &Path, fault: &Fault) -> Trouble {
         Fault::ReadOnly(_) => Trouble::Input(format!("{shown}: {fault}; run this as the user of the hub")),
         Fault::Full => Trouble::Broken(format!("{shown}: the disk is full: make room")),
         Fault::Busy(_) => Trouble::Broken(format!("{shown}: {fault}; end that program, and try again")),
-        Fault::Damaged(_) | Fault::Scarce { .. } | Fault::Other(_) => {
+        Fault::Damaged(_) | Fault::Older { .. } | Fault::Scarce { .. } | Fault::Other(_) => {
             Trouble::Broken(format!("{shown}: {fault}"))
         }
     }

@@ -27,6 +27,8 @@ const TABLES: &[(&str, LookAt)] = &[
     ("last", last),
     ("log", rows_of_the_log),
     ("lease", leases),
+    ("web_session", sign_ins),
+    ("revocation", revocations),
 ];
 
 /// What was found in a file.
@@ -46,6 +48,8 @@ pub struct Report {
     pub values: u64,
     /// Commands that hold for a time only.
     pub leases: u64,
+    /// Sign-ins of pages.
+    pub sign_ins: u64,
     /// When the oldest of the last values was said.
     pub oldest: Option<SystemTime>,
     /// When the hub wrote last; to some seconds.
@@ -115,6 +119,7 @@ struct Look {
     newest: u64,
     is_closed: bool,
     leases: u64,
+    sign_ins: u64,
 }
 
 impl Look {
@@ -141,6 +146,7 @@ pub(super) fn look_through(file: &Path) -> Result<Report, Fault> {
         unused_bytes: 0,
         values: 0,
         leases: 0,
+        sign_ins: 0,
         oldest: None,
         written: None,
         is_closed: false,
@@ -179,7 +185,7 @@ fn fill(report: &mut Report, tables: &Tables) -> Result<(), Fault> {
     report.values = times().count() as u64;
     report.oldest = times().min().map(moment);
     report.written = (look.newest > 0).then(|| moment(look.newest));
-    (report.leases, report.is_closed) = (look.leases, look.is_closed);
+    (report.leases, report.sign_ins, report.is_closed) = (look.leases, look.sign_ins, look.is_closed);
     Ok(())
 }
 
@@ -256,6 +262,22 @@ fn leases(tables: &Tables, look: &mut Look) -> Result<Rows, Fault> {
         true
     })?;
     look.leases = rows.all - rows.damaged;
+    Ok(rows)
+}
+
+fn sign_ins(tables: &Tables, look: &mut Look) -> Result<Rows, Fault> {
+    let mut rows = Rows::default();
+    tables.web_sessions(Order::Up, |_, kept| {
+        rows.count(&kept);
+        true
+    })?;
+    look.sign_ins = rows.all - rows.damaged;
+    Ok(rows)
+}
+
+fn revocations(tables: &Tables, _: &mut Look) -> Result<Rows, Fault> {
+    let mut rows = Rows::default();
+    tables.revocations()?.iter().for_each(|(_, revocation)| rows.count(revocation));
     Ok(rows)
 }
 

@@ -1,11 +1,16 @@
 //! The writer with a file that was damaged. Everything is in this process, so that there can be many of them.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use tokio_util::sync::CancellationToken;
+
 use super::*;
+use crate::access::{self, Access, Accounts, Visitor};
 use crate::hub::{self, Publication, Retention, TapeBounds};
+use crate::store::beside::Beside;
 use crate::talk::Kind;
 use crate::topic::{Limits, Topic};
 
@@ -26,6 +31,11 @@ fn payload(world: &str, number: usize, turn: usize) -> String {
 }
 
 fn hub_and_writer(path: &Path) -> (Arc<Hub>, Writer) {
+    let (hub, _, writer) = with_access(path);
+    (hub, writer)
+}
+
+fn with_access(path: &Path) -> (Arc<Hub>, Access, Writer) {
     let hub = Hub::new(hub::Settings::default(), Moment::now());
     let settings = Settings {
         directory: path.to_owned(),
@@ -39,9 +49,12 @@ fn hub_and_writer(path: &Path) -> (Arc<Hub>, Writer) {
     };
     let tape = Tape::new(settings.queue, false, hub.figures());
     hub.record_on(Arc::clone(&tape));
-    let mut writer = Writer::new(Arc::clone(&hub), tape, settings);
+    let access =
+        Access::new(Accounts::demo(), &access::Settings::default(), CancellationToken::new()).unwrap();
+    let sessions = Sessions::new(Arc::clone(access.web_sessions()), false);
+    let mut writer = Writer::new(Arc::clone(&hub), tape, settings, sessions);
     writer.begin(Folder::take(path).unwrap()).unwrap();
-    (hub, writer)
+    (hub, access, writer)
 }
 
 fn say(hub: &Hub, topic: Topic, payload: &str) {
@@ -77,8 +90,11 @@ fn made(world: &str) -> [Vec<u8>; 2] {
     let (hub, mut writer) = hub_and_writer(dir.path());
     take_turns(world, &hub, &mut writer, 20..TURNS);
     assert!((0..TOPICS).all(|number| hub.is_kept(&topic(number))));
-    let file = |ending: &str| fs::read(dir.path().join(format!("hub.db{ending}"))).unwrap();
-    [file(""), file("-wal")]
+    files(dir.path())
+}
+
+fn files(folder: &Path) -> [Vec<u8>; 2] {
+    ["hub.db", "hub.db-wal"].map(|name| fs::read(folder.join(name)).unwrap_or_default())
 }
 
 /// What the hub has: each topic with its turn, if it is anything that was ever said there.
@@ -186,4 +202,160 @@ fn whatever_is_damaged_what_comes_back_was_said_there_and_the_hub_goes_on() {
     }
     println!("{copies} copies: {whole} whole, {replaced} replaced, {some} with something");
     assert!(whole > copies / 4 && some > copies / 2 && replaced > copies / 10 && replaced < copies * 9 / 10);
+}
+
+const SIGN_INS: usize = 40;
+
+/// Signs in many times, from browsers that are called by their numbers.
+fn sign_in(world: &str, access: &Access) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let address = std::net::Ipv4Addr::LOCALHOST.into();
+    let clown = runtime.block_on(access.login(address, "clown", b"bigclown")).unwrap();
+    for number in 0..SIGN_INS {
+        let visitor = Visitor { address: "10.0.0.1".into(), browser: format!("{world} {number}").into() };
+        access.start_web_session(&clown, visitor, true).unwrap();
+    }
+}
+
+/// The browsers that are signed in, sorted.
+fn browsers(access: &Access) -> Vec<String> {
+    access.web_sessions().all_again();
+    let all = access.web_sessions().changes().kept;
+    // What was taken is not written.
+    access.web_sessions().all_again();
+    let mut names: Vec<_> = all.into_iter().map(|kept| kept.visitor.browser.into_string()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn what_was_revoked_does_not_come_back_whatever_is_written_before_the_hub_is_killed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_, access, mut writer) = with_access(dir.path());
+    sign_in("here", &access);
+    writer.come_by(Instant::now());
+    let mut beside = Beside::open(dir.path()).unwrap();
+    let all = beside.web_sessions().unwrap();
+    let asked = beside.revoke(&all[..1]).unwrap();
+    writer.look_at_the_disk(Instant::now());
+    // Something else is written first.
+    writer.write(Instant::now(), false, false, false, LeaseChanges::default());
+    assert!(!beside.is_done(&asked).unwrap());
+    drop(writer);
+    let (_, access, mut writer) = with_access(dir.path());
+    assert_eq!(browsers(&access).len(), SIGN_INS - 1);
+    // Once that is in the file, it needs no revocation any more.
+    writer.come_by(Instant::now());
+    assert!(beside.is_done(&asked).unwrap());
+    drop(writer);
+    let (_, access, _writer) = with_access(dir.path());
+    assert_eq!(browsers(&access).len(), SIGN_INS - 1);
+}
+
+#[test]
+fn what_was_revoked_in_a_file_that_is_set_aside_does_not_come_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_, access, mut writer) = with_access(dir.path());
+    sign_in("here", &access);
+    writer.come_by(Instant::now());
+    let mut beside = Beside::open(dir.path()).unwrap();
+    let all = beside.web_sessions().unwrap();
+    beside.revoke(&all[..1]).unwrap();
+    writer.fail(&Fault::Damaged("a page".to_owned()));
+    for _ in 0..20 {
+        writer.come_by(Instant::now() + Duration::from_mins(1));
+    }
+    // In the new file the numbers of revocations begin anew.
+    let mut beside = Beside::open(dir.path()).unwrap();
+    let asked = beside.revoke(&all[1..2]).unwrap();
+    writer.come_by(Instant::now() + Duration::from_mins(2));
+    assert!(beside.is_done(&asked).unwrap());
+    drop(writer);
+    let (_, access, _writer) = with_access(dir.path());
+    assert_eq!(browsers(&access).len(), SIGN_INS - 2);
+}
+
+#[test]
+fn a_damaged_sign_in_is_told_once_and_leaves_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_, access, mut writer) = with_access(dir.path());
+    sign_in("here", &access);
+    writer.come_by(Instant::now());
+    writer.finish();
+    drop(writer);
+    let mut file = files(dir.path())[0].clone();
+    let places: Vec<_> = (0..file.len() - 6).filter(|at| file[*at..].starts_with(b"here 7")).collect();
+    assert!(!places.is_empty());
+    for at in places {
+        file[at] = b'H';
+    }
+    fs::write(dir.path().join("hub.db"), &file).unwrap();
+    for damaged in [1, 0] {
+        let (hub, access, mut writer) = with_access(dir.path());
+        assert_eq!(hub.figures().store_damaged.value(), damaged);
+        assert!(access.web_sessions().has_changes() == (damaged > 0));
+        writer.come_by(Instant::now());
+        assert_eq!(browsers(&access).len(), SIGN_INS - 1);
+    }
+}
+
+#[test]
+fn when_the_clock_is_set_the_ends_of_all_sign_ins_are_written_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_, access, mut writer) = with_access(dir.path());
+    sign_in("here", &access);
+    writer.come_by(Instant::now());
+    assert!(!access.web_sessions().has_changes());
+    let now = Moment::now();
+    writer.sessions.look_at_the_wall(now.with_wall(now.wall() + Duration::from_secs(50)));
+    assert!(!access.web_sessions().has_changes());
+    writer.sessions.look_at_the_wall(now.with_wall(now.wall() - Duration::from_mins(5)));
+    let changes = access.web_sessions().changes();
+    assert!(changes.is_all && changes.kept.len() == SIGN_INS);
+}
+
+/// The bytes of the database and of its journal with sign-ins in both.
+fn with_sign_ins(world: &str) -> [Vec<u8>; 2] {
+    let dir = tempfile::tempdir().unwrap();
+    let (hub, access, mut writer) = with_access(dir.path());
+    sign_in(world, &access);
+    take_turns(world, &hub, &mut writer, 0..3);
+    writer.finish();
+    drop(writer);
+    let (hub, access, mut writer) = with_access(dir.path());
+    assert_eq!(browsers(&access).len(), SIGN_INS);
+    take_turns(world, &hub, &mut writer, 3..6);
+    files(dir.path())
+}
+
+#[test]
+fn whatever_is_damaged_who_comes_back_has_signed_in_here_and_stays_so() {
+    let copies = if std::env::var_os("CLOWN_LONG_TESTS").is_some() { 500 } else { 40 };
+    let (here, elsewhere) = (with_sign_ins("here"), with_sign_ins("elsewhere"));
+    let known: BTreeSet<_> = (0..SIGN_INS).map(|number| format!("here {number}")).collect();
+    let (mut random, mut signed_in) = (Random(7), 0);
+    for copy in 0..copies {
+        let mut files = here.clone();
+        let which = random.below(2);
+        let how = damage(&mut files[which], &elsewhere[which], &mut random);
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("hub.db"), &files[0]).unwrap();
+        if random.below(3) > 0 {
+            fs::write(dir.path().join("hub.db-wal"), &files[1]).unwrap();
+        }
+        let (_, access, mut writer) = with_access(dir.path());
+        let back = browsers(&access);
+        assert!(back.iter().all(|name| known.contains(name)), "copy {copy}, {how}: {back:?}");
+        signed_in += back.len();
+        for _ in 0..20 {
+            writer.come_by(Instant::now() + Duration::from_mins(1));
+        }
+        assert!(writer.tables.is_some(), "copy {copy}, {how}: nothing can be written");
+        writer.finish();
+        drop(writer);
+        let (_, access, _writer) = with_access(dir.path());
+        assert_eq!(browsers(&access), back, "copy {copy}, {how}");
+    }
+    println!("{copies} copies: {signed_in} sign-ins came back");
+    assert!(signed_in > copies * SIGN_INS / 2 && signed_in < copies * SIGN_INS);
 }

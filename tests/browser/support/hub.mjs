@@ -15,20 +15,30 @@ const NOWHERE = fileURLToPath(new URL(".", import.meta.url));
 /** A file of users, all with the password "correct horse", that is gone after the test. */
 export function usersFile(test, users) {
   const hash = execFileSync(BINARY, ["user", "hash"], { input: "correct horse\n" }).toString().trim();
-  const directory = mkdtempSync(join(tmpdir(), "clown-hub-"));
-  test.after(() => rmSync(directory, { recursive: true }));
-  const file = join(directory, "users.toml");
+  const file = join(folder(test), "users.toml");
   const entries = users.map(({ name, subscribe, publish }) =>
     `[[user]]\nname = "${name}"\npassword = "${hash}"\nsubscribe = ${JSON.stringify(subscribe)}\npublish = ${JSON.stringify(publish)}\n`);
   writeFileSync(file, entries.join("\n"), { mode: 0o600 });
   return file;
 }
 
+/** A folder that is gone after the test. */
+export function folder(test) {
+  const directory = mkdtempSync(join(tmpdir(), "clown-hub-"));
+  test.after(() => rmSync(directory, { recursive: true }));
+  return directory;
+}
+
+/** What `clown-hub sessions …` prints about the hub with this store. */
+export function sessions(store, ...args) {
+  return execFileSync(BINARY, ["sessions", ...args, "--set", `store.directory=${store}`]).toString();
+}
+
 /** Starts a hub. It ends with the test. */
-export async function startHub(test, { port = 0, simulator = "on", users, settings = [] } = {}) {
+export async function startHub(test, { port = 0, simulator = "on", users, settings = [], store = "" } = {}) {
   const flags = ["--listen", `127.0.0.1:${port}`, "--set", `simulator.run=${simulator}`, "--set", "log.filter=error", ...(users ? ["--users", users] : []), ...settings.flatMap((setting) => ["--set", setting])];
-  // Without a store: no test finds what another one left.
-  const env = { ...process.env, CLOWN_HUB__STORE__DIRECTORY: "" };
+  // Without a store, unless a test has a folder of its own for it: no test finds what another one left.
+  const env = { ...process.env, CLOWN_HUB__STORE__DIRECTORY: store };
   const child = spawn(BINARY, flags, { cwd: NOWHERE, env, stdio: ["ignore", "pipe", "inherit"] });
   const ended = once(child, "exit");
   const hub = { port: await portOf(child), stop, freeze: () => child.kill("SIGSTOP"), host: "" };

@@ -443,7 +443,11 @@ async fn a_store_of_an_older_hub_is_looked_through_copied_and_put_in_place_as_it
     let (dir, elsewhere, new) = (folder(), folder(), folder());
     filled(dir.path(), 3).await;
     let older = rusqlite::Connection::open(dir.path().join("hub.db")).unwrap();
-    older.execute_batch("DROP TABLE lease; PRAGMA user_version=1").unwrap();
+    older
+        .execute_batch(
+            "DROP TABLE lease; DROP TABLE web_session; DROP TABLE revocation; PRAGMA user_version=1",
+        )
+        .unwrap();
     older.close().unwrap();
     let copy = elsewhere.path().join("copy.db");
     assert!(care(dir.path(), &["store", "check"]).succeeds().contains("version      1\n"));
