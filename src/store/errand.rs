@@ -54,9 +54,9 @@ impl Errands {
         Errand::read(from).ok()
     }
 
-    /// The folder belongs to this hub alone, so what is there under the name is of one that was killed. Where there is no
+    /// From now on commands are heard. The folder belongs to this hub alone, so what is there under the name is of one that was killed. Where there is no
     /// socket, as the path is too long or the file system has none, the command says that nobody hears it.
-    fn open(&mut self, folder: &Path) {
+    pub(super) fn open(&mut self, folder: &Path) {
         self.path = folder.join(NAME);
         let _ = fs::remove_file(&self.path);
         let opened = UnixListener::bind(&self.path).and_then(|listener| {

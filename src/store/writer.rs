@@ -93,6 +93,7 @@ impl Writer {
     /// Begins with this folder, whose values go to the hub. A fault that may pass is no end: it is tried again.
     pub(super) fn begin(&mut self, folder: Folder) -> Result<(), Fault> {
         let opened = opening::open(&folder, &self.hub, self.settings.bytes, Use::GiveBack);
+        self.errands.open(folder.path());
         self.folder = Some(folder);
         match opened {
             Ok(opened) => self.take_over(opened),
