@@ -2,7 +2,8 @@
 
     python3 benches/store_start.py [--hub target/release/clown-hub] [--values 1000000] [--rounds 3]
 
-Topic and payload have 68 bytes together. The last start is one after kill -9, which looks through the whole file first.
+Topic and payload have 68 bytes together. The last start is one after kill -9. After each start the hub looks through the whole
+file, beside its work.
 """
 
 import argparse

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a corpus that cannot be read fails the test")]
 #![expect(clippy::print_stdout, reason = "shown for failed tests only")]
 
+#[path = "../fuzz/checks/chunk.rs"]
+mod chunk;
 #[path = "../fuzz/checks/conversation.rs"]
 mod conversation;
 #[path = "../fuzz/checks/filter.rs"]
@@ -15,6 +17,10 @@ mod matching;
 mod messages;
 #[path = "../fuzz/checks/packets.rs"]
 mod packets;
+#[path = "../fuzz/checks/rest.rs"]
+mod rest;
+#[path = "../fuzz/checks/shape.rs"]
+mod shape;
 #[path = "../fuzz/checks/stored.rs"]
 mod stored;
 
@@ -66,4 +72,19 @@ fn mqtt_packets() {
 #[test]
 fn rows_of_the_store() {
     replay("stored", stored::check);
+}
+
+#[test]
+fn payloads_of_the_store() {
+    replay("shape", shape::check);
+}
+
+#[test]
+fn what_few_last_values_have() {
+    replay("rest", rest::check);
+}
+
+#[test]
+fn chunks_of_history() {
+    replay("chunk", chunk::check);
 }

@@ -12,6 +12,7 @@ mod duration;
 mod escape;
 mod exit;
 mod habit;
+mod history;
 mod hub_args;
 mod logging;
 mod memory;
@@ -77,6 +78,8 @@ enum Command {
     Req(request::ReqArgs),
     /// List the nodes
     Nodes(nodes::NodesArgs),
+    /// Print what was said, from the hub's history
+    History(history::HistoryArgs),
     /// Run simulated nodes as clients of a hub
     Sim(sim::SimArgs),
     /// Check the links to MQTT brokers
@@ -126,6 +129,7 @@ impl Cli {
             Some(Command::Sub(args)) => subscribe::subscribe(&args),
             Some(Command::Req(args)) => request::request(&args),
             Some(Command::Nodes(args)) => nodes::nodes(&args),
+            Some(Command::History(args)) => history::history(&args),
             Some(Command::Sim(args)) => sim::sim(&args),
             Some(Command::Bridge(command)) => bridge::bridge(command),
             Some(Command::User(command)) => user::user(&command),

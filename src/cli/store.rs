@@ -158,17 +158,15 @@ fn told(trouble: Trouble) -> anyhow::Error {
 
 /// What is in a store, in a part of a sentence.
 fn content(report: &Report) -> String {
+    let more = [
+        ("leases", report.leases),
+        ("sign-ins of pages", report.sign_ins),
+        ("series of history", report.series),
+    ];
+    let more = more.iter().filter(|(_, count)| *count > 0).map(|(what, count)| format!(", {what}: {count}"));
     let values = format!("last values: {}", report.values);
-    let leases = match report.leases {
-        0 => String::new(),
-        leases => format!(", leases: {leases}"),
-    };
-    let sign_ins = match report.sign_ins {
-        0 => String::new(),
-        sign_ins => format!(", sign-ins of pages: {sign_ins}"),
-    };
     let written = report.written.map(|written| format!(", as of {}", shown(written))).unwrap_or_default();
-    format!("{values}{leases}{sign_ins}{written}")
+    format!("{values}{}{written}", more.collect::<String>())
 }
 
 fn shown(time: SystemTime) -> String {
@@ -184,6 +182,7 @@ fn as_text(report: &Report) -> String {
         format!("last values  {}", report.values),
         format!("leases       {}", report.leases),
         format!("sign-ins     {}", report.sign_ins),
+        format!("series       {}", report.series),
     ];
     lines.extend(report.oldest.map(|oldest| format!("oldest       {}", shown(oldest))));
     lines.extend(report.written.map(|written| format!("written      {}", shown(written))));
@@ -218,6 +217,7 @@ fn as_json(report: &Report) -> Value {
         "values": report.values,
         "leases": report.leases,
         "sign_ins": report.sign_ins,
+        "series": report.series,
         "oldest": report.oldest.map(shown),
         "written": report.written.map(shown),
         "closed": report.is_closed,

@@ -1,6 +1,6 @@
 //! `clown-hub sub`: prints what is said.
 
-mod csv;
+pub(super) mod csv;
 mod format;
 mod pretty;
 

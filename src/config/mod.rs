@@ -14,6 +14,7 @@
 //! ```
 
 mod explained;
+mod history;
 mod layers;
 mod place;
 mod reader;
@@ -25,6 +26,7 @@ mod web_origin;
 use std::path::PathBuf;
 
 pub use self::explained::{Key, keys};
+pub use self::history::History;
 use self::layers::{Defaults, Layer};
 pub use self::place::Place;
 use self::reader::{Asked, Reader};

@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::history::History;
 use super::place::Place;
 use super::reader::{Reader, Side};
 use super::web_origin::WebOrigin;
@@ -29,6 +30,8 @@ pub struct Settings {
     pub routes: Routes,
     /// What survives a restart.
     pub store: Store,
+    /// What is kept of the past.
+    pub history: History,
     /// Who may sign in.
     pub users: Users,
     /// The links to MQTT brokers.
@@ -268,6 +271,7 @@ impl Settings {
             retained: Retained::read(reader, &topic),
             routes: Routes { cached: reader.count("routes.cached", 1..=10_000_000, "topics") },
             store: Store::read(reader),
+            history: History::read(reader, &topic),
             users: Users::read(reader),
             bridges: Bridges { directory: reader.path("bridges.directory") },
             figures: Figures { every: reader.seconds("figures.every_seconds", 1..=3600) },
@@ -303,6 +307,10 @@ impl Settings {
         reader.at_least(hard_bytes, side("outbox.bytes", self.outbox.bytes));
         reader.at_least(hard_bytes, message);
         reader.at_least(side("retained.bytes", self.retained.bytes), message);
+        let days = |key, time: Duration| Side { key, value: time.as_secs() / 86_400 };
+        let minutes = days("history.minute_days", self.history.minutes);
+        reader.at_least(minutes, days("history.raw_days", self.history.raw));
+        reader.at_least(days("history.quarter_days", self.history.quarters), minutes);
         let queue_bytes = side("store.queue_bytes", self.store.queue_bytes);
         reader.at_least(queue_bytes, message);
         for filter in self.retained.always.iter().filter(|filter| self.retained.never.contains(filter)) {

@@ -77,7 +77,7 @@ impl Session {
     }
 
     /// Answers a request about the subscription.
-    fn answer(&mut self, reply: &Reply) {
+    pub(super) fn answer(&mut self, reply: &Reply) {
         let text = reply.text();
         self.count_answer(&text);
         self.outbox.reply(text);
@@ -102,6 +102,11 @@ impl Session {
                 self.count_request(frame.payload.len(), 0, now)?;
                 let filters = self.held_names();
                 self.answer(&Reply::SubscriptionOk { filters });
+            }
+            Ok(Request::History(payload)) => {
+                let work = self.count_request(payload.len(), 0, now)?;
+                self.add_to_turn(work);
+                self.ask_history(&payload, now);
             }
             Ok(Request::Leases(asked)) => {
                 self.count_request(frame.payload.len(), asked.len(), now)?;
@@ -304,7 +309,7 @@ impl Session {
     }
 
     /// All or nothing: one bad filter, and none is taken.
-    fn filters(&self, asked: &[String]) -> Result<Vec<Filter>, Complaint> {
+    pub(super) fn filters(&self, asked: &[String]) -> Result<Vec<Filter>, Complaint> {
         self.count_filters(asked.len()).map_err(|refused| complaint(&refused, asked))?;
         let limits = &self.hub.settings().topic;
         let parsed: Vec<_> = asked.iter().map(|text| (text, self.client.base.filter(text, limits))).collect();
@@ -347,7 +352,7 @@ impl Session {
         let kind = self.kind(&frame.topic, &topic);
         // Made only where it is needed: most hubs answer at once.
         let asked = id.as_ref().filter(|_| self.hub.confirms());
-        let asked = asked.map(|id| refused(String::new(), Some(id.clone())));
+        let asked = asked.map(|id| Box::new(refused(String::new(), Some(id.clone()))));
         let message = Message { topic, payload: frame.payload, kind, retention, extras };
         let wants = Wants { confirm: options.confirm, lease: options.lease };
         if wants.anything() {
@@ -381,7 +386,7 @@ fn complaint(refused: &NotSubscribed, asked: &[String]) -> Complaint {
 }
 
 /// A reason, and the filters at fault.
-type Complaint = (String, Vec<String>);
+pub(super) type Complaint = (String, Vec<String>);
 
 fn added(held: &[Filter], asked: Vec<Filter>) -> Vec<Filter> {
     distinct(held.iter().cloned().chain(asked).collect())

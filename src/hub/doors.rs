@@ -92,7 +92,7 @@ impl Session {
         &self,
         message: Message<'_>,
         now: impl Into<Moment>,
-        asked: Option<PublishRefused>,
+        asked: Option<Box<PublishRefused>>,
     ) -> Result<(Retention, Promise), Refusal> {
         let Message { topic, payload, kind, retention, extras } = message;
         self.check_rights(&topic, retention.is_some())?;

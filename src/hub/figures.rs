@@ -160,6 +160,20 @@ figures! {
     store_damaged "store/damaged" Only;
     /// Times that a damaged file was set aside
     store_replaced "store/replaced" Only;
+    /// Series that history has
+    history_series "history/series" AndShrinks;
+    /// Spans of history that are sealed, of all grains
+    history_spans "history/spans" AndShrinks;
+    /// When the oldest reading in history was said, in seconds since 1970; 0 if there is none
+    history_oldest "history/oldest" AndShrinks;
+    /// Bytes of readings in memory that are not sealed yet
+    history_open_bytes "history/open_bytes" AndShrinks;
+    /// Readings that have a last value only, as there were too many series or texts
+    history_refused "history/refused" Only;
+    /// Questions about history that were answered
+    history_questions "history/questions" Only;
+    /// How long the last answer took, in microseconds
+    history_microseconds "history/microseconds" AndShrinks;
     /// Times that the clock of the system was set by two seconds or more
     clock_jumps "clock/jumps" Only;
     /// Lines of the log that are missing because nobody read the log

@@ -66,6 +66,13 @@ impl LastValue {
         self.number
     }
 
+    /// What [`Publication::len`] was, found by that of a message of the same topic.
+    pub(super) fn len_beside(&self, message: &Publication) -> usize {
+        let extras = message.extras().map_or(0, Extras::len);
+        let frame = message.len() - extras - message.payload_len() + self.payload.len();
+        frame + self.rest.as_ref().map_or(0, |rest| rest.1.len())
+    }
+
     /// What [`Publication::len`] was.
     pub(super) fn len(&self, topic: &Topic) -> usize {
         let extras = self.rest.as_ref().map_or(0, |rest| rest.1.len());
@@ -116,6 +123,8 @@ mod tests {
                 prop_assert_eq!((again.kind, again.extras()), (message.kind, message.extras()));
                 prop_assert_eq!(again.number, message.number);
                 prop_assert_eq!((kept.len(&topic), again.len()), (message.len(), message.len()));
+                let other = Publication::new(topic.clone(), "null", Kind::Reading, "u".into(), time);
+                prop_assert_eq!(kept.len_beside(&other), message.len());
             }
         }
     }

@@ -29,6 +29,7 @@ mod outbox;
 mod pages;
 mod presence;
 mod publication;
+mod questions;
 mod queue;
 mod relay;
 mod rights;
@@ -67,6 +68,7 @@ use pages::OpenPages;
 pub use pages::{NotRead, OPEN_PAGES, Page, PageBounds, Pages};
 use presence::Presence;
 pub use publication::{Extras, Publication, Trail, View};
+pub use questions::{Question, Questions};
 pub use queue::Bounds;
 pub use relay::{Forward, Relayed, Remains};
 pub use rights::Rights;
@@ -181,6 +183,8 @@ pub struct Hub {
     care: Care,
     /// What waits for the store, where there is one.
     tape: OnceLock<Arc<Tape>>,
+    /// Who answers questions about the past, where there is a store.
+    questions: OnceLock<Arc<Questions>>,
     next_session: AtomicU64,
     open_pages: OpenPages,
 }
@@ -201,6 +205,7 @@ impl Hub {
             links: Links::default(),
             care: Care::default(),
             tape: OnceLock::new(),
+            questions: OnceLock::new(),
             next_session: AtomicU64::new(1),
             open_pages: OpenPages::default(),
         })
@@ -322,7 +327,7 @@ impl Hub {
         let (topics, bytes) = (self.figures.retained.value(), self.figures.retained_bytes.value());
         // A topic that is new may need a place in the index for each of its levels.
         let (old_topics, old_bytes, index) = match &state.last {
-            Some(last) => (1, last.len(&message.topic) as u64, 0),
+            Some(last) => (1, last.len_beside(message) as u64, 0),
             None => (0, 0, VALUE_COST + message.topic.levels().count() as u64 * LEVEL_COST),
         };
         topics - old_topics < self.settings.retained_topics as u64
@@ -331,7 +336,7 @@ impl Hub {
 
     fn remember(&self, channel: &Arc<Channel>, state: &mut State, message: &Publication) {
         if let Some(last) = &mut state.last {
-            self.figures.retained_bytes.sub(last.len(&channel.topic) as u64);
+            self.figures.retained_bytes.sub(last.len_beside(message) as u64);
             last.replace(message);
         } else {
             state.last = Some(LastValue::of(message));

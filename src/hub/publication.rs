@@ -27,6 +27,8 @@ pub struct Publication {
     pub(super) is_of_a_node: bool,
     /// Whether it is a command that holds for a time only.
     pub(super) is_leased: bool,
+    /// Where in the frame the payload begins.
+    payload_at: u32,
     /// Which message of this hub it is, from 1 on; 0 until it is published.
     pub number: u64,
     /// Options and the trail, which few messages have. Apart, so that the others are small.
@@ -105,6 +107,8 @@ impl Publication {
     pub fn new(topic: Topic, payload: &str, kind: Kind, from: Arc<str>, time: SystemTime) -> Self {
         let mut text = Vec::with_capacity(topic.as_str().len() + payload.len() + 8);
         frame::encode(topic.as_str(), payload, &mut text);
+        // A payload has as many bytes in the frame as it had, and a bracket closes behind it.
+        let payload_at = u32::try_from(text.len() - payload.len() - 1).unwrap_or(u32::MAX);
         Self {
             topic,
             kind,
@@ -113,6 +117,7 @@ impl Publication {
             retention: Retention::Pass,
             is_of_a_node: false,
             is_leased: false,
+            payload_at,
             number: 0,
             extras: None,
             text: text.into_boxed_slice(),
@@ -121,9 +126,13 @@ impl Publication {
 
     /// The value, as the publisher wrote it, line breaks aside.
     pub fn payload(&self) -> &str {
-        let start = Self::frame_len(&self.topic, 0) - 1;
-        let payload = self.text.get(start..self.text.len() - 1).unwrap_or_default();
+        let payload = self.text.get(self.payload_at as usize..self.text.len() - 1).unwrap_or_default();
         std::str::from_utf8(payload).unwrap_or_default()
+    }
+
+    /// The bytes of the value.
+    pub(super) fn payload_len(&self) -> usize {
+        self.text.len() - 1 - self.payload_at as usize
     }
 
     /// Options and the trail, if it has any.

@@ -71,13 +71,13 @@ pub struct Taped {
 pub struct Ask {
     outbox: Arc<Outbox>,
     figures: Arc<Figures>,
-    refusal: PublishRefused,
+    refusal: Box<PublishRefused>,
     is_answered: bool,
 }
 
 impl Ask {
     /// `refusal` is what the publisher is to hear if it is a no, less the reason; its `id` stands in both answers.
-    pub(super) fn new(outbox: &Arc<Outbox>, figures: &Arc<Figures>, refusal: PublishRefused) -> Self {
+    pub(super) fn new(outbox: &Arc<Outbox>, figures: &Arc<Figures>, refusal: Box<PublishRefused>) -> Self {
         outbox.unconfirmed.fetch_add(1, Ordering::Relaxed);
         figures.store_unconfirmed.add(1);
         Self { outbox: Arc::clone(outbox), figures: Arc::clone(figures), refusal, is_answered: false }
@@ -101,7 +101,7 @@ impl Ask {
     }
 
     fn say_no(&mut self, reason: &str) {
-        let refusal = PublishRefused { reason: reason.to_owned(), ..std::mem::take(&mut self.refusal) };
+        let refusal = PublishRefused { reason: reason.to_owned(), ..*std::mem::take(&mut self.refusal) };
         self.answer(&Reply::PublishError(refusal));
     }
 

@@ -25,6 +25,8 @@ pub(super) enum Change {
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     changes: HashMap<Topic, Change, RandomState>,
+    /// Readings that newer ones have followed, for history.
+    earlier: Vec<Arc<Publication>>,
     /// About so many bytes.
     bytes: usize,
     /// Messages that were said.
@@ -58,19 +60,34 @@ impl Plan {
 }
 
 impl Batch {
-    /// Adds a message of the tape.
-    pub(super) fn add(&mut self, taped: Taped) {
+    /// Adds a message of the tape. What it follows goes into the log as well, if `has_history` says so.
+    pub(super) fn add(&mut self, taped: Taped, has_history: impl Fn(&Topic) -> bool) {
         let Taped { message, forgets, ask } = taped;
         self.messages += 1;
         self.asks.extend(ask.map(|ask| *ask));
-        self.put(message, forgets);
+        if let Some(Change::Keep(earlier)) = self.put(message, forgets)
+            && earlier.kind == Kind::Reading
+            && has_history(&earlier.topic)
+        {
+            self.earlier.push(earlier);
+        }
     }
 
-    fn put(&mut self, message: Arc<Publication>, forgets: bool) {
+    fn put(&mut self, message: Arc<Publication>, forgets: bool) -> Option<Change> {
         self.least = Some(self.least.unwrap_or(u64::MAX).min(message.number));
         self.bytes += message.len();
         let topic = message.topic.clone();
-        self.changes.insert(topic, if forgets { Change::Forget } else { Change::Keep(message) });
+        self.changes.insert(topic, if forgets { Change::Forget } else { Change::Keep(message) })
+    }
+
+    /// All readings in here, those of each topic in their order: topic, time and payload.
+    pub(super) fn readings(&self) -> impl Iterator<Item = (&Topic, u64, &str)> {
+        let newest = self.changes.values().filter_map(|change| match change {
+            Change::Keep(message) => Some(message),
+            Change::Forget => None,
+        });
+        let all = self.earlier.iter().chain(newest).filter(|message| message.kind == Kind::Reading);
+        all.map(|message| (&message.topic, milliseconds(message.time), message.payload()))
     }
 
     /// Adds a value as the hub has it.
@@ -113,46 +130,67 @@ impl Batch {
     fn clear(&mut self) -> Vec<Ask> {
         self.changes.clear();
         self.changes.shrink_to(1024);
+        self.earlier.clear();
+        self.earlier.shrink_to(1024);
         (self.bytes, self.messages, self.least) = (0, 0, None);
         std::mem::take(&mut self.asks)
     }
 
     /// The row number `seq` of the log.
     pub(super) fn plan(&self, seq: u64, time: u64, names: &mut Names, head: &mut Head) -> Plan {
-        let (mut new_topics, mut cleared) = (Vec::new(), Vec::new());
-        let mut new_users: Vec<(u64, Arc<str>)> = Vec::new();
-        let mut records = Vec::with_capacity(self.changes.len());
+        let mut new = New::default();
+        let mut cleared = Vec::new();
+        let mut records = Vec::with_capacity(self.changes.len() + self.earlier.len());
+        records.extend(self.earlier.iter().map(|message| new.record(message, names)));
         for (topic, change) in &self.changes {
             match change {
                 Change::Forget => {
                     // What the file does not know, it need not forget.
-                    if let Some(id) = names.topic(topic) {
+                    if let Some(id) = names.topic(topic).or_else(|| new.ids.get(topic).copied()) {
                         records.push(Record { topic: id, value: None });
                         cleared.push((id, topic.clone()));
                     }
                 }
-                Change::Keep(message) => {
-                    let number = names.topic_or_new(topic, new_topics.len());
-                    if number.is_new {
-                        new_topics.push((number.id, topic.clone()));
-                    }
-                    let user = user(&message.from, names, &mut new_users);
-                    let (time, payload) = (milliseconds(message.time), message.payload().into());
-                    let value = Value { time, user, payload, rest: rest(message) };
-                    records.push(Record { topic: number.id, value: Some(value) });
-                }
+                Change::Keep(message) => records.push(new.record(message, names)),
             }
         }
         // Takes the least room.
-        records.sort_unstable_by_key(|record| record.topic);
+        records.sort_by_key(|record| record.topic);
         let mut row = RowWriter::new(seq, time, head.bases());
+        let mut before = None;
         for record in &records {
-            let again = head.has_spoken(record.topic);
+            let again = head.has_spoken(record.topic) || before == Some(record.topic);
+            before = Some(record.topic);
             row.push(record, again, head.bases());
         }
         let row = (!row.is_empty()).then(|| row.finish());
         let said = records.into_iter().map(said).collect();
+        let New { topics: new_topics, users: new_users, .. } = new;
         Plan { seq, row, said, new_topics, new_users, cleared }
+    }
+}
+
+/// Names that the file does not have yet.
+#[derive(Debug, Default)]
+struct New {
+    topics: Vec<(u64, Topic)>,
+    ids: HashMap<Topic, u64, RandomState>,
+    users: Vec<(u64, Arc<str>)>,
+}
+
+impl New {
+    fn record<'m>(&mut self, message: &'m Publication, names: &mut Names) -> Record<'m> {
+        let topic = self.ids.get(&message.topic).copied().unwrap_or_else(|| {
+            let number = names.topic_or_new(&message.topic, self.topics.len());
+            if number.is_new {
+                self.topics.push((number.id, message.topic.clone()));
+                self.ids.insert(message.topic.clone(), number.id);
+            }
+            number.id
+        });
+        let user = user(&message.from, names, &mut self.users);
+        let (time, payload) = (milliseconds(message.time), message.payload().into());
+        Record { topic, value: Some(Value { time, user, payload, rest: rest(message) }) }
     }
 }
 

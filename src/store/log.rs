@@ -18,7 +18,7 @@
 //!   6 many    as `from`, and how many numbers there are stands before them; in `from` there is one
 //! ```
 //!
-//! A row speaks of a topic once, of what was said last. The kind 7 is for what later versions have to say. A row that is whole
+//! A row may speak of a topic several times, of its readings in their order; what it says last counts. The kind 7 is for what later versions have to say. A row that is whole
 //! and speaks of something unknown was written by a newer version, and that is an error of its own: such a file must not be
 //! changed.
 

@@ -16,6 +16,7 @@ mod errand;
 mod fault;
 mod folder;
 mod head;
+pub mod history;
 mod leases;
 pub mod log;
 mod names;
@@ -25,7 +26,7 @@ mod pace;
 mod restoring;
 mod rows;
 mod settings;
-mod shape;
+pub mod shape;
 mod tables;
 pub mod upkeep;
 mod walk;
@@ -41,12 +42,13 @@ use tokio::sync::oneshot;
 
 pub use beside::{Asked, Beside};
 use folder::{Closed, Folder};
+use history::Keeper;
 pub use settings::{Durability, Settings};
 use web_sessions::Sessions;
 use writer::Writer;
 
 use crate::access::WebSessions;
-use crate::hub::{Hub, Tape};
+use crate::hub::{Hub, Questions, Tape};
 
 /// Why the hub does not start with this store.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -72,8 +74,10 @@ impl Store {
         let confirms = settings.durability == Durability::Commit;
         let tape = Tape::new(settings.queue, confirms, hub.figures());
         let is_named = settings.is_named;
-        let sessions = Sessions::new(Arc::clone(sessions), confirms);
-        let mut writer = Writer::new(Arc::clone(hub), Arc::clone(&tape), settings.clone(), sessions);
+        let keeper = Keeper::new(settings.history.clone(), settings.bytes, hub.figures());
+        let library = keeper.library(settings.directory.join(folder::NAME));
+        let beside = (Sessions::new(Arc::clone(sessions), confirms), keeper);
+        let mut writer = Writer::new(Arc::clone(hub), Arc::clone(&tape), settings.clone(), beside);
         match Folder::take(&settings.directory) {
             Ok(folder) => writer.begin(folder).map_err(|fault| {
                 refused(
@@ -96,10 +100,21 @@ impl Store {
             Err(why @ Closed::Unwritable(_)) => writer.begin_away(&why),
         }
         hub.record_on(Arc::clone(&tape));
-        Self::run(writer, tape, hub).map_err(|error| refused(&error, "no thread could be started"))
+        let questions = Arc::<Questions>::default();
+        if settings.history.is_on() {
+            hub.ask_history_of(Arc::clone(&questions));
+        }
+        let started =
+            library.answer(Arc::clone(&questions)).and_then(|()| Self::run(writer, tape, hub, questions));
+        started.map_err(|error| refused(&error, "no thread could be started"))
     }
 
-    fn run(mut writer: Writer, tape: Arc<Tape>, hub: &Arc<Hub>) -> std::io::Result<Self> {
+    fn run(
+        mut writer: Writer,
+        tape: Arc<Tape>,
+        hub: &Arc<Hub>,
+        questions: Arc<Questions>,
+    ) -> std::io::Result<Self> {
         let (end, (tell, ended)) = (Arc::new(AtomicBool::new(false)), oneshot::channel());
         let (seen, hub) = (Arc::clone(&end), Arc::clone(hub));
         let run = move || {
@@ -111,6 +126,7 @@ impl Store {
                 hub.figures().store_state.set(writer::AWAY);
             }
             tape.close();
+            questions.close();
             drop(writer);
             let _ = tell.send(());
         };

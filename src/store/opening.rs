@@ -82,12 +82,10 @@ fn try_to_open(
 ) -> Result<Opened, Fault> {
     folder.look()?;
     let (id, is_old) = folder.prepare().map_err(|error| unwritable(&error))?;
-    let tables = Tables::open(&folder.file(), most_bytes, mark())?;
-    let was_clean = !is_old || tables.life()?.is_some_and(|life| life.clean);
-    let mut account = Account::default();
-    if !was_clean && let Err(fault) = tables.check() {
-        account.broken = Some(fault.to_string());
-    }
+    let mut tables = Tables::open(&folder.file(), most_bytes, mark())?;
+    let life = tables.life();
+    let was_stopped = life.as_ref().is_ok_and(|life| life.is_some_and(|life| life.clean));
+    let account = Account { broken: life.err().map(|fault| fault.to_string()), ..Account::default() };
     let (reading, given) = restoring::give_back(hub, |back| {
         let (topics, users) = (Vec::new(), HashMap::new());
         let reading = Reading { hub, now, using, account, topics, next: 0, users, back };
@@ -126,10 +124,11 @@ fn try_to_open(
     if using == Use::LookOnly {
         tracing::debug!("the store was looked through");
     } else if is_old {
-        tracing::info!(values, expired, file = %folder.file().display(), "the last values are back");
+        tracing::info!(values, expired, was_stopped, file = %folder.file().display(), "the last values are back");
     } else {
         tracing::info!(file = %folder.file().display(), "the store is new");
     }
+    tables.look_through();
     Ok(Opened { tables, id, names, head, seq, changed, sessions, was_replaced: false })
 }
 
@@ -214,7 +213,7 @@ struct Reading<'h> {
 impl Reading<'_> {
     fn read(mut self, tables: &Tables) -> Result<(Names, Head, u64, Account), Fault> {
         self.read_names(tables);
-        let (mut head, newest_time) = self.read_log(tables)?;
+        let (mut head, newest_row, newest_time) = self.read_log(tables)?;
         let life = tables.life().ok().flatten().unwrap_or_default();
         let lived = moment(life.at.max(newest_time));
         let ended = lived.min(self.now.wall());
@@ -224,22 +223,30 @@ impl Reading<'_> {
         self.read_leases(tables, lived);
         let mut forgotten = Vec::new();
         let (mut account, mut older) = (std::mem::take(&mut self.account), Vec::new());
+        let mut newest_settled = 0;
         from_both_ends!(account, tables.last, |topic, row: Checked<Unsettled>| match row {
-            Checked::Good(settled) => match head.get(topic) {
-                Some(said) if said.seq >= settled.seq => {}
-                said => {
-                    older.extend(said.map(|_| topic));
-                    let kept = settled.value;
-                    if !kept.is_some_and(|kept| self.give_back(topic, kept, ended)) {
-                        forgotten.push(topic);
+            Checked::Good(settled) => {
+                newest_settled = settled.seq.max(newest_settled);
+                match head.get(topic) {
+                    // Where both are of one row, what was settled is the last that it says.
+                    Some(said) if said.seq > settled.seq => {}
+                    said => {
+                        older.extend(said.map(|_| topic));
+                        let kept = settled.value;
+                        if !kept.is_some_and(|kept| self.give_back(topic, kept, ended)) {
+                            forgotten.push(topic);
+                        }
                     }
                 }
-            },
+            }
             Checked::Damaged => {
                 self.account.damaged += 1;
                 forgotten.push(topic);
             }
         });
+        if newest_settled > newest_row {
+            account.broken.get_or_insert_with(|| "its log is older than its last values".to_owned());
+        }
         for topic in older {
             head.drop_older(topic);
         }
@@ -308,8 +315,8 @@ impl Reading<'_> {
         account.damaged += damaged;
     }
 
-    /// What the log says, and its newest time.
-    fn read_log(&mut self, tables: &Tables) -> Result<(Head, u64), Fault> {
+    /// What the log says, its newest row, and its newest time.
+    fn read_log(&mut self, tables: &Tables) -> Result<(Head, u64, u64), Fault> {
         let (mut head, mut newest, mut newer, mut damaged) = (Head::default(), 0, false, 0);
         let (mut bases, mut first) = (Bases::starting_at(tables.mark(), 0), None);
         let mut last = None;
@@ -348,11 +355,12 @@ impl Reading<'_> {
             });
         }
         from_the_end.iter().rev().for_each(|(seq, bytes)| read(*seq, bytes));
+        let newest_row = last.unwrap_or_default();
         self.account.damaged += damaged;
         if newer {
             return Err(tables::newer());
         }
-        Ok((head, newest))
+        Ok((head, newest_row, newest))
     }
 
     /// Gives one value back to the hub. Says whether the file is to keep it.

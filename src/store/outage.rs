@@ -79,6 +79,22 @@ impl Outage {
     }
 }
 
+/// Tells how the file was closed, if there was one, and whether all is in it.
+pub(super) fn tell_the_end(closed: Option<Result<(), Fault>>, is_whole: bool) {
+    match closed {
+        Some(Ok(())) if is_whole => tracing::info!("the store is closed: all last values are in it"),
+        Some(Ok(())) => {
+            tracing::warn!("the store is closed, and some of the newest last values are not in it");
+        }
+        Some(Err(fault)) => {
+            tracing::warn!(%fault, "the store is not closed as it should be; the next start reads its journal");
+        }
+        None => tracing::error!(
+            "the hub ends while its store cannot be written: what was said since then is lost"
+        ),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

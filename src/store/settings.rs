@@ -24,6 +24,8 @@ pub struct Settings {
     pub keep_free: u64,
     /// What may wait to be written.
     pub queue: TapeBounds,
+    /// What is kept of the past.
+    pub history: super::history::Settings,
 }
 
 /// What an answer to a publisher means.

@@ -9,18 +9,20 @@ const HOLE: u8 = 0;
 /// Digits of a number: its value fits 64 bits then, with room for a sign and for differences.
 const MOST_DIGITS: usize = 18;
 /// Payloads with more numbers stay whole.
-pub(super) const MOST_NUMBERS: usize = 32;
+pub const MOST_NUMBERS: usize = 32;
 
 /// A number as its text says it: `20.10` is 2010 with two decimals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Number {
-    pub(super) mantissa: i64,
-    pub(super) decimals: u32,
+pub struct Number {
+    /// All its digits.
+    pub mantissa: i64,
+    /// How many of them stand behind the point.
+    pub decimals: u32,
 }
 
 impl Number {
     /// The longest count of decimals.
-    pub(super) const MOST_DECIMALS: u32 = 18;
+    pub const MOST_DECIMALS: u32 = 18;
 
     /// The text, which is a number's own: no sign before 0, and no zeros in front.
     fn write(self, text: &mut Vec<u8>) {
@@ -43,13 +45,15 @@ impl Number {
 
 /// A payload that was taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Parts {
-    pub(super) skeleton: Vec<u8>,
-    pub(super) numbers: Vec<Number>,
+pub struct Parts {
+    /// Where a number was there is a hole.
+    pub skeleton: Vec<u8>,
+    /// In their order.
+    pub numbers: Vec<Number>,
 }
 
 /// Takes a payload apart; none if it has no numbers, or too many.
-pub(super) fn split(payload: &str) -> Option<Parts> {
+pub fn split(payload: &str) -> Option<Parts> {
     let mut parts = Parts { skeleton: Vec::with_capacity(payload.len()), numbers: Vec::new() };
     let mut rest = payload.as_bytes();
     while let [first, behind @ ..] = rest {
@@ -103,12 +107,12 @@ fn leading(text: &[u8]) -> (Option<Number>, usize) {
 }
 
 /// How many numbers a skeleton has lost.
-pub(super) fn holes(skeleton: &[u8]) -> usize {
+pub fn holes(skeleton: &[u8]) -> usize {
     skeleton.split(|byte| *byte == HOLE).count().saturating_sub(1)
 }
 
 /// Puts a payload together again. The numbers are as many as there are holes.
-pub(super) fn join(skeleton: &[u8], numbers: impl IntoIterator<Item = Number>) -> Vec<u8> {
+pub fn join(skeleton: &[u8], numbers: impl IntoIterator<Item = Number>) -> Vec<u8> {
     let (mut numbers, mut payload) = (numbers.into_iter(), Vec::with_capacity(skeleton.len() + 16));
     for byte in skeleton {
         match (*byte, byte == &HOLE) {

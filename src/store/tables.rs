@@ -1,8 +1,12 @@
-//! The file, in SQL: one method a statement. Only this file, those in the folder of its name, `rows.rs` and `fault.rs` know
-//! `rusqlite`.
+//! The file, in SQL: one method a statement. Only this file, those in the folder of its name, `rows.rs`, `fault.rs` and
+//! `history/tables.rs` know `rusqlite`.
 //!
 //! What is read is checked by the sum that stands with it, as SQLite has none of its own. A row that is not what was
-//! written comes back as [`Checked::Damaged`]; a page that is not ends the reading with [`Fault::Damaged`].
+//! written comes back as [`Checked::Damaged`]; a page that is not ends the reading with [`Fault::Damaged`]. The same fault
+//! ends it where the rows are not all that were written, or are not of the same time.
+
+mod check;
+mod tally;
 
 mod upkeep;
 mod web_sessions;
@@ -10,9 +14,11 @@ mod web_sessions;
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::time::Duration;
 
+pub(super) use check::BUSY;
+use check::Check;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use tally::{Counted, Sequence, Tally};
 
 pub(super) use web_sessions::Revocation;
 
@@ -30,12 +36,13 @@ pub(super) const FILE_MODE: u32 = 0o600;
 /// One page. Rows of the log are small, and a page is what a write costs at least.
 const PAGE: u64 = 1024;
 /// The versions of the file: what makes each from the one before it.
-const STEPS: &[&str] =
-    &[include_str!("schema/0001.sql"), include_str!("schema/0002.sql"), include_str!("schema/0003.sql")];
-/// How long somebody else may hold the file, as a backup does.
-const BUSY: Duration = Duration::from_secs(5);
-/// How many complaints of a check are read.
-const COMPLAINTS: usize = 3;
+const STEPS: &[&str] = &[
+    include_str!("schema/0001.sql"),
+    include_str!("schema/0002.sql"),
+    include_str!("schema/0003.sql"),
+    include_str!("schema/0004.sql"),
+    include_str!("schema/0005.sql"),
+];
 
 /// A row that was read, and whether it is what was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,8 +78,9 @@ impl Order {
 /// The open file.
 #[derive(Debug)]
 pub(super) struct Tables {
-    connection: Connection,
-    mark: u64,
+    check: Check,
+    pub(super) connection: Connection,
+    pub(super) mark: u64,
 }
 
 impl Tables {
@@ -90,14 +98,15 @@ impl Tables {
         connection.execute_batch(
             "PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=4096; PRAGMA journal_size_limit=8388608;
              PRAGMA mmap_size=0; PRAGMA cache_size=-4096; PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF;
-             PRAGMA cell_size_check=ON;",
+             PRAGMA cell_size_check=ON; PRAGMA recursive_triggers=ON;",
         )?;
         connection.pragma_update(
             None,
             "max_page_count",
             i64::try_from(most_bytes / PAGE).unwrap_or(i64::MAX),
         )?;
-        let mut tables = Self { connection, mark };
+        let check = if version == 0 { Check::Over } else { Check::Wanted };
+        let mut tables = Self { check, connection, mark };
         tables.migrate(STEPS, path)?;
         tables.mark = match tables.found_mark()? {
             Some(found) => found,
@@ -162,24 +171,6 @@ impl Tables {
         Ok(())
     }
 
-    /// Looks through the whole file for pages that are not what they should be.
-    pub(super) fn check(&self) -> Result<(), Fault> {
-        let mut check = self.connection.prepare("PRAGMA quick_check(3)")?;
-        let mut rows = check.query([])?;
-        let mut complaints = Vec::new();
-        while let Some(row) = rows.next()? {
-            let complaint: String = row.get(0)?;
-            complaints.push(complaint);
-            if complaints.len() == COMPLAINTS {
-                break;
-            }
-        }
-        match &*complaints {
-            [fine] if fine == "ok" => Ok(()),
-            _ => Err(Fault::Damaged(complaints.join("; ").replace('\n', " "))),
-        }
-    }
-
     /// When the hub wrote last; none if it never did, or if that cannot be read.
     pub(super) fn life(&self) -> Result<Option<Life>, Fault> {
         let read = |row: &rusqlite::Row<'_>| Ok((whole(row, 0), whole(row, 1), whole(row, 2)));
@@ -197,7 +188,7 @@ impl Tables {
         order: Order,
         take: impl FnMut(u64, Checked<&str>) -> bool,
     ) -> Result<(), Fault> {
-        self.names("topic", order, take)
+        self.names("topic", Counted::Topics, order, take)
     }
 
     /// All users with their numbers.
@@ -206,28 +197,30 @@ impl Tables {
         order: Order,
         take: impl FnMut(u64, Checked<&str>) -> bool,
     ) -> Result<(), Fault> {
-        self.names("user", order, take)
+        self.names("user", Counted::Users, order, take)
     }
 
     /// `take` says whether to go on; here and below.
     fn names(
         &self,
         table: &str,
+        counted: Counted,
         order: Order,
         mut take: impl FnMut(u64, Checked<&str>) -> bool,
     ) -> Result<(), Fault> {
         let sql = format!("SELECT id, name, sum FROM {table} ORDER BY id {}", order.sql());
         let mut statement = self.connection.prepare(&sql)?;
-        let mut rows = statement.query([])?;
+        let (mut rows, mut tally) = (statement.query([])?, Tally::default());
         while let Some(row) = rows.next()? {
             let Some(id) = whole(row, 0) else { continue };
-            let name = text(row, 1)
-                .filter(|name| whole(row, 2) == Some(name_sum(self.mark, table, id, name).into()));
+            let sum = whole(row, 2);
+            tally.add(sum);
+            let name = text(row, 1).filter(|name| sum == Some(name_sum(self.mark, table, id, name).into()));
             if !take(id, name.map_or(Checked::Damaged, Checked::Good)) {
-                break;
+                return Ok(());
             }
         }
-        Ok(())
+        tally.compare(&self.connection, counted)
     }
 
     /// All rows of the log.
@@ -235,13 +228,20 @@ impl Tables {
         let sql = format!("SELECT seq, data FROM log ORDER BY seq {}", order.sql());
         let mut statement = self.connection.prepare(&sql)?;
         let mut rows = statement.query([])?;
+        let mut sequence = match order {
+            Order::Up => Some(Sequence::of(&self.connection)?),
+            Order::Down => None,
+        };
         while let Some(row) = rows.next()? {
             let Some(seq) = whole(row, 0) else { continue };
+            if let Some(sequence) = &mut sequence {
+                sequence.add(seq);
+            }
             if !take(seq, blob(row, 1).unwrap_or_default()) {
-                break;
+                return Ok(());
             }
         }
-        Ok(())
+        sequence.map_or(Ok(()), |sequence| sequence.compare())
     }
 
     /// All last values that are settled, by their topics.
@@ -255,14 +255,15 @@ impl Tables {
             order.sql()
         );
         let mut statement = self.connection.prepare(&sql)?;
-        let mut rows = statement.query([])?;
+        let (mut rows, mut tally) = (statement.query([])?, Tally::default());
         while let Some(row) = rows.next()? {
             let Some(topic) = whole(row, 0) else { continue };
+            tally.add(whole(row, 6));
             if !take(topic, last_value(self.mark, topic, row).map_or(Checked::Damaged, Checked::Good)) {
-                break;
+                return Ok(());
             }
         }
-        Ok(())
+        tally.compare(&self.connection, Counted::LastValues)
     }
 
     /// All leases, with the numbers of their rows.
@@ -276,14 +277,15 @@ impl Tables {
             order.sql()
         );
         let mut statement = self.connection.prepare(&sql)?;
-        let mut rows = statement.query([])?;
+        let (mut rows, mut tally) = (statement.query([])?, Tally::default());
         while let Some(row) = rows.next()? {
             let Some(id) = whole(row, 0) else { continue };
+            tally.add(whole(row, 7));
             if !take(id, lease(self.mark, row).map_or(Checked::Damaged, Checked::Good)) {
-                break;
+                return Ok(());
             }
         }
-        Ok(())
+        tally.compare(&self.connection, Counted::Leases)
     }
 
     /// The highest number that a table has given, 0 if none.
@@ -297,13 +299,28 @@ impl Tables {
         Ok(highest.map_or(0, i64::cast_unsigned))
     }
 
-    /// Does all that `act` does, or nothing. With `sync` it is on the medium when this returns, and so is everything
-    /// before it; else it is with the kernel, which a dying process does not take along.
+    /// Bytes of the file that are in use.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> Result<u64, Fault> {
+        let sql = "SELECT page_count - freelist_count FROM pragma_page_count, pragma_freelist_count";
+        let pages: i64 = self.connection.query_row(sql, [], |row| row.get(0))?;
+        Ok(pages.cast_unsigned() * PAGE)
+    }
+
+    /// Begins to look through the whole file, beside what is done with it.
+    pub(super) fn look_through(&mut self) {
+        self.check.begin(&self.connection);
+    }
+
+    /// Does all that `act` does, or nothing, unless the file was found to be damaged meanwhile. With `sync` it is on the
+    /// medium when this returns, and so is everything before it; else it is with the kernel, which a dying process does not
+    /// take along.
     pub(super) fn write<T>(
         &mut self,
         sync: bool,
         act: impl FnOnce(&Writing<'_>) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
+        self.check.outcome(&self.connection)?;
         let synchronous = if sync { "FULL" } else { "NORMAL" };
         self.connection.pragma_update(None, "synchronous", synchronous)?;
         let mark = self.mark;
@@ -315,6 +332,8 @@ impl Tables {
 
     /// Moves everything from the journal into the file, and closes it.
     pub(super) fn close(self) -> Result<(), Fault> {
+        // It holds the journal.
+        drop(self.check);
         self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
         self.connection.close().map_err(|(_, error)| error.into())
     }
@@ -330,8 +349,8 @@ pub(super) enum Numbers {
 
 /// What is written in one piece.
 pub(super) struct Writing<'t> {
-    transaction: Transaction<'t>,
-    mark: u64,
+    pub(super) transaction: Transaction<'t>,
+    pub(super) mark: u64,
 }
 
 impl Writing<'_> {
@@ -397,13 +416,16 @@ impl Writing<'_> {
 
     pub(super) fn live(&self, life: Life) -> Result<(), Fault> {
         let sum = life_sum(self.mark, life.at, u64::from(life.clean));
+        if life.clean {
+            self.run("UPDATE log_bounds SET newest = (SELECT ifnull(max(seq), 0) FROM log)", [])?;
+        }
         self.run(
             "INSERT OR REPLACE INTO life VALUES (1, ?1, ?2, ?3, ?4)",
             params![life.at.cast_signed(), life.clean, self.mark.cast_signed(), sum],
         )
     }
 
-    fn run(&self, sql: &str, values: impl rusqlite::Params) -> Result<(), Fault> {
+    pub(super) fn run(&self, sql: &str, values: impl rusqlite::Params) -> Result<(), Fault> {
         self.transaction.prepare_cached(sql)?.execute(values)?;
         Ok(())
     }
@@ -437,18 +459,21 @@ mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
 
-    impl Tables {
-        /// Bytes of the file that are in use.
-        fn bytes(&self) -> Result<u64, Fault> {
-            let sql = "SELECT page_count - freelist_count FROM pragma_page_count, pragma_freelist_count";
-            let pages: i64 = self.connection.query_row(sql, [], |row| row.get(0))?;
-            Ok(pages.cast_unsigned() * PAGE)
-        }
-    }
-
     fn value(payload: &str) -> Unsettled {
         let kept = Kept { time: 5, user: 1, payload: payload.into(), rest: None };
         Unsettled { seq: 3, value: Some(kept) }
+    }
+
+    impl Tables {
+        /// Waits until the check that a write has begun is over.
+        pub(in super::super) fn wait_for_the_check(&self) {
+            self.check.wait();
+        }
+
+        /// Moves the journal into the file, as it happens now and then.
+        pub(in super::super) fn checkpoint(&self) {
+            self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).unwrap();
+        }
     }
 
     fn all(tables: &Tables) -> Vec<(u64, Checked<Unsettled>)> {
@@ -475,7 +500,6 @@ mod tests {
             .unwrap();
         tables.close().unwrap();
         let mut tables = Tables::open(&path, 1 << 30, 7).unwrap();
-        tables.check().unwrap();
         assert_eq!(all(&tables), [(1, Checked::Good(value("1"))), (2, Checked::Good(value("2")))]);
         tables.connection.execute("UPDATE last SET payload = '3' WHERE topic = 2", []).unwrap();
         assert_eq!(all(&tables), [(1, Checked::Good(value("1"))), (2, Checked::Damaged)]);
@@ -528,7 +552,7 @@ mod tests {
     fn a_file_of_the_first_version_is_taken_over_with_all_that_is_in_it() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("hub.db");
-        let mut tables = Tables { connection: Connection::open(&path).unwrap(), mark: 7 };
+        let mut tables = Tables { check: Check::Over, connection: Connection::open(&path).unwrap(), mark: 7 };
         tables.migrate(&STEPS[..1], &path).unwrap();
         tables.write(true, |writing| writing.settle(1, &value("1"))).unwrap();
         drop(tables);

@@ -3,6 +3,8 @@
 //! Memory follows the disk: nothing here counts as written before the transaction is. What cannot be written is let go
 //! of, as the hub's memory has it; when writing works again, all last values are gone through.
 
+mod finish;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,13 +16,12 @@ use super::costs::Costs;
 use super::errand::Errands;
 use super::folder::{Closed, FileId, Folder};
 use super::head::Head;
+use super::history::{Keeper, Step};
 use super::log::milliseconds;
 use super::names::Names;
 use super::opening::{self, Opened, Use};
 use super::outage::Outage;
-use super::pace::{
-    LARGE, LAST_WALK, LIFE, LOG_BYTES, LOOK, SLICE, SLICE_OF_LOG, TICK, TICK_OF_COMMIT, TICK_OF_DUTY,
-};
+use super::pace::{LARGE, LIFE, LOG_BYTES, LOOK, SLICE, SLICE_OF_LOG, TICK, TICK_OF_COMMIT, TICK_OF_DUTY};
 use super::settings::{Durability, Settings};
 use super::tables::{Fault, Life, Tables};
 use super::walk::Walk;
@@ -46,6 +47,7 @@ pub(super) struct Writer {
     file: Option<FileId>,
     names: Names,
     head: Head,
+    history: Keeper,
     sessions: Sessions,
     seq: u64,
     taken: VecDeque<crate::hub::Taped>,
@@ -62,8 +64,20 @@ pub(super) struct Writer {
     errands: Errands,
 }
 
+/// What else is written.
+#[derive(Default)]
+struct Duties {
+    leases: LeaseChanges,
+    step: Option<Step>,
+}
+
 impl Writer {
-    pub(super) fn new(hub: Arc<Hub>, tape: Arc<Tape>, settings: Settings, sessions: Sessions) -> Self {
+    pub(super) fn new(
+        hub: Arc<Hub>,
+        tape: Arc<Tape>,
+        settings: Settings,
+        (sessions, history): (Sessions, Keeper),
+    ) -> Self {
         let now = Instant::now();
         Self {
             hub,
@@ -74,6 +88,7 @@ impl Writer {
             file: None,
             names: Names::default(),
             head: Head::default(),
+            history,
             sessions,
             seq: 0,
             taken: VecDeque::new(),
@@ -96,7 +111,11 @@ impl Writer {
         self.errands.open(folder.path());
         self.folder = Some(folder);
         match opened {
-            Ok(opened) => self.take_over(opened),
+            Ok(opened) => {
+                if let Err(fault) = self.take_over(opened) {
+                    self.fail(&fault);
+                }
+            }
             Err(fault @ (Fault::Newer { .. } | Fault::Foreign)) => return Err(fault),
             Err(fault @ Fault::ReadOnly(_)) if self.settings.is_named => return Err(fault),
             Err(fault) => self.go_away(&fault),
@@ -111,9 +130,10 @@ impl Writer {
         self.tell_state();
     }
 
-    fn take_over(&mut self, opened: Opened) {
+    fn take_over(&mut self, opened: Opened) -> Result<(), Fault> {
         let Opened { tables, id, names, head, seq, changed, sessions, was_replaced } = opened;
         self.sessions.take_over(sessions, was_replaced);
+        self.history.load(&tables)?;
         (self.tables, self.file, self.names, self.head, self.seq) =
             (Some(tables), Some(id), names, head, seq);
         let now_offline = changed.iter().filter_map(|topic| self.hub.last_value(topic));
@@ -122,6 +142,7 @@ impl Writer {
             self.was_replaced = true;
             self.walk.want(0);
         }
+        Ok(())
     }
 
     /// Comes by until the end, and then once more.
@@ -156,7 +177,7 @@ impl Writer {
         let missing = self.tape.take(&mut self.taken);
         self.tell_queue();
         for taped in self.taken.drain(..) {
-            self.batch.add(taped);
+            self.batch.add(taped, |topic| self.history.names(topic));
         }
         if let Some(number) = missing {
             static BEHIND: Seldom = Seldom::new();
@@ -178,14 +199,21 @@ impl Writer {
         if self.batch.bytes() < LARGE {
             self.walk.go_on(&self.hub, &self.names, &mut self.batch);
         }
-        if self.head.gathered() > LOG_BYTES {
+        let time = milliseconds(Moment::now().wall());
+        if !self.head.is_settling() && (self.head.gathered() > LOG_BYTES || self.history.is_full(time)) {
             self.head.begin_settling(self.seq);
+            self.history.begin_sealing(self.seq);
         }
         let is_time = now.duration_since(self.written) >= self.settings.write || self.sessions.has_ends();
         let is_asked_for = self.batch.is_asked_for() || self.sessions.is_asked_for();
         let has_news = !self.batch.is_empty() || self.sessions.is_due();
         let is_due = is_asked_for || self.batch.bytes() >= LARGE || (is_time && has_news);
-        let is_duty = self.head.is_settling() || self.names.has_orphans();
+        let step = self.tables.as_ref().map_or(Ok(None), |tables| self.history.step(tables, time));
+        let step = match step {
+            Ok(step) => step,
+            Err(fault) => return self.fail(&fault),
+        };
+        let is_duty = self.head.is_settling() || self.names.has_orphans() || step.is_some();
         let is_waited_for = self.hub.is_waited_for_leases();
         let leases =
             if is_time || is_waited_for { self.hub.lease_changes() } else { LeaseChanges::default() };
@@ -196,7 +224,7 @@ impl Writer {
         let is_due = is_due || (sync && has_news);
         let is_proof = self.outage.is_on() && !self.walk.is_wanted();
         if is_due || is_duty || sync || is_proof || !leases.is_empty() {
-            self.write(now, is_due || is_proof, sync, false, leases);
+            self.write(now, is_due || is_proof, sync, false, Duties { leases, step });
         }
         if self.tables.is_some() && !self.walk.is_wanted() && self.batch.is_empty() {
             self.outage.ends(now);
@@ -205,12 +233,14 @@ impl Writer {
 
     /// Whether there is more to do than what was said just now.
     fn has_duty(&self) -> bool {
-        let is_behind = self.head.is_settling() || self.walk.is_wanted() || self.names.has_orphans();
+        let is_behind = self.head.is_settling() || self.walk.is_wanted();
+        let is_behind = is_behind || self.names.has_orphans() || self.history.is_busy();
         self.tables.is_some() && is_behind
     }
 
     /// One transaction: what waits, if it is due, and a slice of the other duties.
-    fn write(&mut self, now: Instant, is_due: bool, sync: bool, clean: bool, leases: LeaseChanges) {
+    fn write(&mut self, now: Instant, is_due: bool, sync: bool, clean: bool, duties: Duties) {
+        let Duties { leases, step } = duties;
         let Some(tables) = &mut self.tables else { return self.hub.leases_not_written() };
         let time = milliseconds(Moment::now().wall());
         let plan = is_due.then(|| self.batch.plan(self.seq + 1, time, &mut self.names, &mut self.head));
@@ -220,7 +250,7 @@ impl Writer {
         let is_alone = sync && !is_due;
         let life = (clean || is_alone || self.lived.is_none_or(|lived| now.duration_since(lived) >= LIFE))
             .then_some(Life { at: time, clean });
-        let began = Instant::now();
+        let (began, history) = (Instant::now(), &self.history);
         let written = tables.write(sync, |writing| {
             if let Some(plan) = &plan {
                 plan.write(writing)?;
@@ -230,7 +260,8 @@ impl Writer {
                 writing.settle(topic, unsettled)?;
                 settled += 1;
             }
-            let shortened = match head.may_go() {
+            let buried = step.as_ref().map_or(Ok(0), |step| step.write(writing))?;
+            let shortened = match head.may_go().filter(|_| !history.is_sealing()) {
                 Some(until) => Some(writing.shorten_log(until, SLICE_OF_LOG)?),
                 None => None,
             };
@@ -240,12 +271,15 @@ impl Writer {
             sign_ins.write(writing)?;
             writing.change_leases(&leases)?;
             life.map_or(Ok(()), |life| writing.live(life))?;
-            Ok((settled, shortened))
+            Ok((settled, shortened, buried))
         });
         match written {
-            Ok((settled, shortened)) => {
+            Ok((settled, shortened, buried)) => {
                 self.hub.leases_written(leases);
                 self.account(now, began, sync, life.is_some());
+                if let Some(step) = step {
+                    self.history.stepped(step, buried);
+                }
                 self.sessions.written(&sign_ins);
                 self.names.buried(orphans.len());
                 self.head.settled(settled);
@@ -273,6 +307,7 @@ impl Writer {
         for (id, topic) in cleared {
             self.names.clear(id, Some(topic));
         }
+        self.history.hear(self.batch.readings());
         self.batch.written();
     }
 
@@ -294,6 +329,7 @@ impl Writer {
     /// Nothing can be written. What waits is let go of: the hub has it.
     fn go_away(&mut self, why: &Fault) {
         self.tables = None;
+        self.history.is_away();
         self.outage.goes_on(Instant::now(), why, &self.settings.directory);
         self.let_go(&why.to_string());
     }
@@ -338,7 +374,7 @@ impl Writer {
                 // What it holds is read again: a write may have come to its end although it was told as failed, and the
                 // last ones may be gone with the file system's own journal.
                 let opened = opening::open(folder, &self.hub, self.settings.bytes, Use::LookOnly);
-                self.take_over(opened?);
+                self.take_over(opened?)?;
                 self.walk.want(0);
             }
             Some(_) => {
@@ -352,7 +388,7 @@ impl Writer {
             None if self.was_replaced => self.begin_anew()?,
             None => {
                 let opened = opening::open(folder, &self.hub, self.settings.bytes, Use::GiveBack);
-                self.take_over(opened?);
+                self.take_over(opened?)?;
                 self.walk.want(1);
             }
         }
@@ -364,6 +400,7 @@ impl Writer {
         let (tables, id) = opening::open_empty(folder, self.settings.bytes)?;
         (self.names, self.head, self.seq, self.lived) = (Names::default(), Head::default(), 0, None);
         self.head.go_on_with(tables.mark(), 1);
+        self.history.load(&tables)?;
         (self.tables, self.file) = (Some(tables), Some(id));
         self.walk.want(0);
         Ok(())
@@ -384,47 +421,6 @@ impl Writer {
             self.try_again(now);
         } else if let Some(Err(fault)) = self.tables.as_ref().map(|tables| self.sessions.obey(tables)) {
             self.fail(&fault);
-        }
-    }
-
-    /// Everything to the medium, and a note that this was the end.
-    fn finish(&mut self) {
-        let began = Instant::now();
-        self.take();
-        if self.tables.is_some() {
-            // What is written into a file that nobody finds any more is lost.
-            self.look_at_the_disk(began);
-        }
-        if self.tables.is_none() && self.reopen().is_err() {
-            tracing::error!(
-                "the hub ends while its store cannot be written: what was said since then is lost"
-            );
-            return;
-        }
-        while self.tables.is_some() && self.walk.is_wanted() && began.elapsed() < LAST_WALK {
-            self.walk.go_on(&self.hub, &self.names, &mut self.batch);
-            if self.batch.bytes() >= LARGE {
-                self.write(Instant::now(), true, false, false, LeaseChanges::default());
-            }
-        }
-        let mut leases = self.hub.lease_changes();
-        while self.tables.is_some() && !leases.is_empty() {
-            self.write(Instant::now(), false, false, false, leases);
-            leases = self.hub.lease_changes();
-        }
-        let is_whole = !self.walk.is_wanted();
-        self.write(Instant::now(), true, true, is_whole, leases);
-        match self.tables.take().map(Tables::close) {
-            Some(Ok(())) if is_whole => tracing::info!("the store is closed: all last values are in it"),
-            Some(Ok(())) => {
-                tracing::warn!("the store is closed, and some of the newest last values are not in it");
-            }
-            Some(Err(fault)) => {
-                tracing::warn!(%fault, "the store is not closed as it should be; the next start reads its journal");
-            }
-            None => tracing::error!(
-                "the hub ends while its store cannot be written: what was said since then is lost"
-            ),
         }
     }
 }

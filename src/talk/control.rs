@@ -3,7 +3,6 @@
 //!
 //! The hub writes a [`Reply`], and a client reads it by the same type, so that a word cannot have two spellings.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
@@ -12,9 +11,13 @@ use serde_json::value::RawValue;
 use super::{Frame, timestamp};
 
 mod excerpt;
+mod history;
+mod keys;
 mod wire;
 
 pub use excerpt::shown;
+pub use history::{HistoryAnswer, HistoryGet, MOST_POINTS, NoQuestion, PastSeries, PastValue, read_moment};
+use keys::Keys;
 
 /// The most characters that a client's name may have.
 pub const MAX_NAME: usize = 64;
@@ -32,6 +35,8 @@ pub enum Request {
     Remove(Vec<String>),
     /// `clown.talk/-/subscription/get`.
     Show,
+    /// `clown.talk/-/history/get`, with its payload: when it is read, it has to be known what time it is.
+    History(String),
     /// `clown.talk/-/lease/get`: which leases are there on what these filters name?
     Leases(Vec<String>),
 }
@@ -75,6 +80,8 @@ impl Request {
     pub const CONFIGURE: &str = "clown.talk/-/config/set";
     /// The topic of [`Show`](Self::Show).
     pub const SHOW: &str = "clown.talk/-/subscription/get";
+    /// The topic of [`History`](Self::History).
+    pub const HISTORY: &str = "clown.talk/-/history/get";
     /// The topic of [`Leases`](Self::Leases).
     pub const LEASES: &str = "clown.talk/-/lease/get";
 
@@ -91,6 +98,7 @@ impl Request {
             "clown.talk/-/subscription/add" => subscription(payload).map(Self::Add),
             "clown.talk/-/subscription/remove" => subscription(payload).map(Self::Remove),
             Self::SHOW => Ok(Self::Show),
+            Self::HISTORY => Ok(Self::History(payload.to_owned())),
             Self::LEASES => filters(payload).map(Self::Leases).map_err(RequestError::Lease),
             _ => Err(RequestError::UnknownTopic),
         }
@@ -150,22 +158,6 @@ pub fn is_unseen(c: char) -> bool {
         | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// The keys of a request's payload. Unknown ones are left alone, `null` is the same as absent.
-struct Keys<'t>(BTreeMap<String, &'t RawValue>);
-
-impl<'t> Keys<'t> {
-    fn parse(payload: &'t str) -> Result<Self, String> {
-        serde_json::from_str(payload).map(Self).map_err(|_| "the payload must be an object".to_owned())
-    }
-
-    fn typed<T: serde::Deserialize<'t>>(&self, key: &str, expected: &str) -> Result<Option<T>, String> {
-        match self.0.get(key) {
-            None => Ok(None),
-            Some(raw) => serde_json::from_str(raw.get()).map_err(|_| format!("key {key} must be {expected}")),
-        }
-    }
-}
-
 /// What the hub says to a client about its connection. Each variant is named by its topic.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Reply {
@@ -205,6 +197,19 @@ pub enum Reply {
     /// The frame was no frame, or the message was refused.
     #[serde(rename = "clown.talk/-/publish/error")]
     PublishError(PublishRefused),
+    /// What was said.
+    #[serde(rename = "clown.talk/-/history/ok")]
+    HistoryOk(HistoryAnswer),
+    /// Nothing is told.
+    #[serde(rename = "clown.talk/-/history/error")]
+    HistoryError {
+        /// The JSON text of the asker's `id`, where it could be read.
+        #[serde(default, skip_serializing_if = "Option::is_none", with = "wire::json_text_if_any")]
+        id: Option<String>,
+        /// Why.
+        #[serde(default)]
+        reason: String,
+    },
     /// Readings that were left out because newer ones of the same topic followed.
     #[serde(rename = "clown.talk/-/skipped")]
     Skipped {

@@ -97,7 +97,13 @@ const ROOMS: &[Room] = &[
         never: &["std::fs", "std::env", "tokio::net", "axum", "hyper", "tungstenite"],
     },
     Room {
-        files: &["store/tables.rs", "store/tables/", "store/rows.rs", "store/fault.rs"],
+        files: &[
+            "store/tables.rs",
+            "store/tables/",
+            "store/rows.rs",
+            "store/fault.rs",
+            "store/history/tables.rs",
+        ],
         without: &[],
         rooms: &["access::KeptWebSession", "access::Visitor", "access::WebSessionChanges"],
         crates: &["rusqlite", "thiserror"],
@@ -105,7 +111,13 @@ const ROOMS: &[Room] = &[
     },
     Room {
         files: &["store/"],
-        without: &["store/tables.rs", "store/tables/", "store/rows.rs", "store/fault.rs"],
+        without: &[
+            "store/tables.rs",
+            "store/tables/",
+            "store/rows.rs",
+            "store/fault.rs",
+            "store/history/tables.rs",
+        ],
         rooms: &[
             "access::KeptWebSession",
             "access::WebSessionChanges",
@@ -117,7 +129,16 @@ const ROOMS: &[Room] = &[
             "seldom",
             "backoff",
         ],
-        crates: &["crc32c", "foldhash", "rustix", "thiserror", "tokio", "tracing"],
+        crates: &[
+            "crc32c",
+            "foldhash",
+            "parking_lot",
+            "rustix",
+            "serde_json",
+            "thiserror",
+            "tokio",
+            "tracing",
+        ],
         never: &[
             "rusqlite",
             "std::net",

@@ -32,6 +32,7 @@ mod doors;
 mod examples;
 mod files;
 mod handshakes;
+mod history;
 mod hostile;
 mod lines;
 mod log;

@@ -212,6 +212,8 @@ impl Flow {
                 Reply::ConfigOk(_)
                 | Reply::ConfigError { .. }
                 | Reply::SubscriptionError { .. }
+                | Reply::HistoryOk(_)
+                | Reply::HistoryError { .. }
                 | Reply::LeaseOk { .. }
                 | Reply::LeaseError { .. }
                 | Reply::Skipped { .. }

@@ -17,7 +17,7 @@ pub(in crate::cli) fn directory(settings: &config::Store) -> Option<PathBuf> {
 }
 
 /// What the settings make of it; none where there is to be no store.
-pub(super) fn settings(settings: &config::Store) -> Option<store::Settings> {
+pub(super) fn settings(settings: &config::Store, history: &config::History) -> Option<store::Settings> {
     let Some(directory) = directory(settings) else {
         if settings.directory == Place::Auto {
             tracing::info!(
@@ -39,6 +39,17 @@ pub(super) fn settings(settings: &config::Store) -> Option<store::Settings> {
         bytes: settings.bytes,
         keep_free: settings.keep_free,
         queue: TapeBounds { messages: settings.queue_messages, bytes: settings.queue_bytes },
+        history: store::history::Settings {
+            filters: history.filters.clone(),
+            never: history.never.clone(),
+            raw: history.raw,
+            minutes: history.minutes,
+            quarters: history.quarters,
+            span: history.span,
+            open_bytes: history.open_bytes,
+            series: history.series,
+            series_per_topic: history.series_per_topic,
+        },
     })
 }
 

@@ -1,6 +1,6 @@
 //! Lines of RFC 4180, with line feeds.
 
-pub(super) fn line(fields: &[&str], out: &mut Vec<u8>) {
+pub(in crate::cli) fn line(fields: &[&str], out: &mut Vec<u8>) {
     for (number, field) in fields.iter().enumerate() {
         if number > 0 {
             out.push(b',');

@@ -7,7 +7,7 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
 use super::super::rows::text;
-use super::{BUSY, Fault, Tables, check_owner, make_private};
+use super::{BUSY, Check, Fault, Tables, check_owner, make_private};
 
 /// How often a file is written anew because somebody else has written to it meanwhile.
 const ATTEMPTS: usize = 5;
@@ -31,6 +31,11 @@ pub(in crate::store) const HOLDERS: &[Holder] = &[
         table: "topic",
         column: "name",
         stays: "topics that are still there, as their nodes are connected or they were said again",
+    },
+    Holder {
+        table: "series",
+        column: "topic",
+        stays: "series of history that are still there, as more was said meanwhile",
     },
     Holder { table: "lease", column: "topic", stays: "leases that stay until they end" },
 ];
@@ -67,7 +72,7 @@ impl Tables {
         let connection = Connection::open_with_flags(path, how | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         connection.busy_timeout(BUSY)?;
         connection.execute_batch(TO_READ)?;
-        let mut tables = Self { connection, mark: 0 };
+        let mut tables = Self { check: Check::Over, connection, mark: 0 };
         let application: u32 = tables.connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
         let version = u32::try_from(tables.version()?).unwrap_or(u32::MAX);
         check_owner(application, version, true)?;
@@ -146,6 +151,8 @@ impl Tables {
     /// Writes the whole file anew, without gaps and without anything that was deleted, in one transaction; `scratch` is
     /// where the new content is put together. The journal is empty afterwards. What others write meanwhile is not lost.
     pub(in crate::store) fn rebuild(&mut self, scratch: &Path) -> Result<(), Fault> {
+        // Whoever looks through the file holds its journal. He begins anew with the next write.
+        self.check = Check::Wanted;
         // A copy that no hub has opened yet has another kind of journal, in which one that reads holds up one that writes.
         let _: String = self.connection.query_row("PRAGMA journal_mode=WAL", [], |row| row.get(0))?;
         let path = self.connection.path().map(PathBuf::from).unwrap_or_default();
@@ -247,7 +254,9 @@ mod tests {
             let columns = columns.query_map([&table], |row| row.get::<_, String>(0)).unwrap();
             found.extend(columns.map(|column| (table.clone(), column.unwrap())));
         }
-        let known: Vec<_> = HOLDERS.iter().map(|h| (h.table.to_owned(), h.column.to_owned())).collect();
+        let mut known: Vec<_> = HOLDERS.iter().map(|h| (h.table.to_owned(), h.column.to_owned())).collect();
+        found.sort();
+        known.sort();
         assert_eq!(known, found);
     }
 

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OpenFlags, Row, params};
 
 use super::super::log::{milliseconds, moment, sum};
 use super::super::rows::{blob, text, whole};
-use super::{BUSY, Checked, Fault, Order, STEPS, Tables, Writing, check_owner};
+use super::{BUSY, Check, Checked, Fault, Order, STEPS, Tables, Writing, check_owner};
 use crate::access::{KeptWebSession, Visitor, WebSessionChanges};
 
 /// Whose sign-ins are to end.
@@ -29,7 +29,7 @@ impl Tables {
         if u64::from(version) < STEPS.len() as u64 {
             return Err(Fault::Older { found: version.into(), known: STEPS.len() });
         }
-        let mut tables = Self { connection, mark: 0 };
+        let mut tables = Self { check: Check::Over, connection, mark: 0 };
         let mark = tables.found_mark()?;
         tables.mark = mark.ok_or_else(|| Fault::Damaged("its mark cannot be read".to_owned()))?;
         Ok(tables)
@@ -266,7 +266,7 @@ mod tests {
     fn a_file_of_the_first_version_gets_the_tables_and_until_then_no_command_touches_it() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("hub.db");
-        let mut first = Tables { connection: Connection::open(&path).unwrap(), mark: 7 };
+        let mut first = Tables { check: Check::Over, connection: Connection::open(&path).unwrap(), mark: 7 };
         first.migrate(&STEPS[..1], &path).unwrap();
         drop(first);
         let refused = Tables::open_beside(&path).unwrap_err();

@@ -9,6 +9,7 @@ use foldhash::fast::RandomState;
 use super::ground::{Trouble, existing, trouble};
 use crate::store::folder;
 use crate::store::head::Unsettled;
+use crate::store::history::looking as history;
 use crate::store::log::{self, Bases, moment};
 use crate::store::tables::{Checked, Fault, Lease, Order, Tables};
 
@@ -29,6 +30,16 @@ const TABLES: &[(&str, LookAt)] = &[
     ("lease", leases),
     ("web_session", sign_ins),
     ("revocation", revocations),
+    ("series", |tables, look| {
+        let rows = Rows::of(history::series(tables)?);
+        look.series = rows.all;
+        Ok(rows)
+    }),
+    ("span", |tables, _| history::spans(tables).map(Rows::of)),
+    ("chunk", |tables, _| history::chunks(tables).map(Rows::of)),
+    // What these say was compared when the others were read.
+    ("tally", |tables, _| tables.count("tally").map(Rows::whole)),
+    ("log_bounds", |tables, _| tables.count("log_bounds").map(Rows::whole)),
 ];
 
 /// What was found in a file.
@@ -50,6 +61,8 @@ pub struct Report {
     pub leases: u64,
     /// Sign-ins of pages.
     pub sign_ins: u64,
+    /// Series of history.
+    pub series: u64,
     /// When the oldest of the last values was said.
     pub oldest: Option<SystemTime>,
     /// When the hub wrote last; to some seconds.
@@ -102,6 +115,14 @@ struct Rows {
 }
 
 impl Rows {
+    fn of((all, damaged): history::Counted) -> Self {
+        Self { all, damaged }
+    }
+
+    fn whole(all: u64) -> Self {
+        Self { all, damaged: 0 }
+    }
+
     fn count<T>(&mut self, row: &Checked<T>) {
         self.all += 1;
         self.damaged += u64::from(matches!(row, Checked::Damaged));
@@ -120,6 +141,7 @@ struct Look {
     is_closed: bool,
     leases: u64,
     sign_ins: u64,
+    series: u64,
 }
 
 impl Look {
@@ -147,6 +169,7 @@ pub(super) fn look_through(file: &Path) -> Result<Report, Fault> {
         values: 0,
         leases: 0,
         sign_ins: 0,
+        series: 0,
         oldest: None,
         written: None,
         is_closed: false,
@@ -185,7 +208,8 @@ fn fill(report: &mut Report, tables: &Tables) -> Result<(), Fault> {
     report.values = times().count() as u64;
     report.oldest = times().min().map(moment);
     report.written = (look.newest > 0).then(|| moment(look.newest));
-    (report.leases, report.sign_ins, report.is_closed) = (look.leases, look.sign_ins, look.is_closed);
+    (report.leases, report.sign_ins, report.series) = (look.leases, look.sign_ins, look.series);
+    report.is_closed = look.is_closed;
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 //! That a row is deleted leaves its bytes where they are, in the file and in its journal. So the file is written anew
 //! afterwards, which takes a while for a large one. The hub routes meanwhile, and what is said waits on the tape.
 
-use super::{Folder, Instant, LeaseChanges, Writer};
+use super::{Duties, Folder, Instant, Writer};
 use crate::store::folder;
 use crate::store::tables::{Fault, HOLDERS, Holder};
 use crate::topic::{Filter, Topic};
@@ -41,14 +41,17 @@ impl Writer {
                 "nothing was forgotten: the store cannot be written now; see the log of the hub".to_owned()
             );
         }
-        // What waits goes first, so that the row of the log in which they are forgotten says nothing else of them.
-        self.write_down();
         let topics = self.topics(filters);
         let forgotten = topics.iter().filter(|topic| self.hub.forget_value(topic)).count();
         self.write_down();
+        self.write_another_row(topics.first());
         self.do_all_duties();
         self.head.begin_settling(self.seq);
+        self.history.begin_sealing(self.seq);
         self.do_all_duties();
+        self.forget_history(filters).map_err(|why| {
+            format!("topics forgotten: {forgotten}, but not their history: {why}; ask again")
+        })?;
         self.write_anew().map_err(|why| {
             format!(
                 "topics forgotten: {forgotten}, but their bytes may still be in the file: {why}; ask again"
@@ -59,7 +62,28 @@ impl Writer {
 
     fn write_down(&mut self) {
         self.take();
-        self.write(Instant::now(), true, true, false, LeaseChanges::default());
+        self.write(Instant::now(), true, true, false, Duties::default());
+    }
+
+    /// The newest row of the log is never deleted, and what was said before a topic was forgotten may be in it. So another one
+    /// follows, which says only what has become of one topic.
+    fn write_another_row(&mut self, topic: Option<&Topic>) {
+        let Some(topic) = topic.cloned().or_else(|| self.names.topics().into_iter().next()) else { return };
+        match self.hub.last_value(&topic) {
+            Some(message) => self.batch.keep(message),
+            None => self.batch.forget(topic),
+        }
+        self.write(Instant::now(), true, true, false, Duties::default());
+    }
+
+    fn forget_history(&mut self, filters: &[Filter]) -> Result<(), String> {
+        let Some(tables) = &mut self.tables else { return Err("the store cannot be written now".to_owned()) };
+        let is_named = |topic: &Topic| filters.iter().any(|filter| filter.matches(topic));
+        let done = self.history.forget(tables, is_named);
+        if let Err(fault) = &done {
+            self.fail(fault);
+        }
+        done.map(drop).map_err(|fault| fault.to_string())
     }
 
     fn do_all_duties(&mut self) {

@@ -115,14 +115,12 @@ pub(super) mod json_text {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
     use serde_json::value::RawValue;
 
-    pub(in super::super) fn serialize<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
         let raw: &RawValue = serde_json::from_str(text).map_err(serde::ser::Error::custom)?;
         raw.serialize(serializer)
     }
 
-    pub(in super::super) fn deserialize<'t, D: Deserializer<'t>>(
-        deserializer: D,
-    ) -> Result<String, D::Error> {
+    pub(crate) fn deserialize<'t, D: Deserializer<'t>>(deserializer: D) -> Result<String, D::Error> {
         Box::<RawValue>::deserialize(deserializer).map(|raw| raw.get().to_owned())
     }
 }
@@ -134,16 +132,11 @@ pub(super) mod json_text_if_any {
     use super::json_text;
 
     #[expect(clippy::ref_option, reason = "the signature is serde's")]
-    pub(in super::super) fn serialize<S: Serializer>(
-        text: &Option<String>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(text: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
         json_text::serialize(text.as_deref().unwrap_or("null"), serializer)
     }
 
-    pub(in super::super) fn deserialize<'t, D: Deserializer<'t>>(
-        deserializer: D,
-    ) -> Result<Option<String>, D::Error> {
+    pub(crate) fn deserialize<'t, D: Deserializer<'t>>(deserializer: D) -> Result<Option<String>, D::Error> {
         json_text::deserialize(deserializer).map(Some)
     }
 }

@@ -1,117 +1,163 @@
-//! Somebody sets the clock of the system, forwards and backwards, while the hub runs and between two runs.
+//! A clock on the wall that jumps, while the hub runs and between two of its lives: libfaketime tells the hub another time.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tempfile::TempDir;
 
 use super::support::{COMMIT, folder, not_tested, under};
-use crate::support::{Client, Hub};
+use crate::support::{Client, Hub, in_time};
 
-/// The clock of a hub, by libfaketime: the one on the wall only.
-struct Clock(PathBuf, PathBuf);
+const RIGHT: &str = "+0";
+const BACK: &str = "-3600";
+const FAR_AHEAD: &str = "+315360000";
+
+/// The clock of a hub. Only that on the wall jumps, as with a real one.
+struct Clock {
+    library: PathBuf,
+    dir: TempDir,
+}
 
 impl Clock {
-    /// One that can be set, where the library is there.
-    fn new(dir: &Path) -> Option<Self> {
-        let places = fs::read_dir("/usr/lib").unwrap().flatten().map(|entry| entry.path());
-        let found = places.chain(["/usr/local/lib".into(), "/usr/lib64".into()]);
-        let found =
-            found.map(|place| place.join("faketime/libfaketime.so.1")).find(|library| library.exists());
-        let Some(library) = found else {
-            not_tested("libfaketime is not there (tests/clock/install)");
+    fn new() -> Option<Self> {
+        let folders = fs::read_dir("/usr/lib").unwrap().map(|entry| entry.unwrap().path());
+        let mut libraries = folders.map(|folder| folder.join("faketime/libfaketimeMT.so.1"));
+        let Some(library) = libraries.find(|library| library.exists()) else {
+            not_tested("libfaketime is not installed");
             return None;
         };
-        let clock = Self(library, dir.join("clock"));
-        clock.is_off_by("+0");
+        let clock = Self { library, dir: folder() };
+        clock.jumps(RIGHT);
         Some(clock)
     }
 
-    /// As libfaketime writes it: `+10y`, `-1h`.
-    fn is_off_by(&self, offset: &str) {
-        // In one piece: the hub reads it all the time.
-        let new = self.1.with_extension("new");
-        fs::write(&new, offset).unwrap();
-        fs::rename(new, &self.1).unwrap();
+    fn file(&self) -> PathBuf {
+        self.dir.path().join("clock")
+    }
+
+    /// From now on it is wrong by so many seconds.
+    fn jumps(&self, by: &str) {
+        let new = self.dir.path().join("new");
+        fs::write(&new, format!("{by}\n")).unwrap();
+        fs::rename(new, self.file()).unwrap();
     }
 
     fn hub(&self, store: &Path) -> Hub {
-        let directory = format!("store.directory={}", store.display());
-        let environment = [
-            ("LD_PRELOAD", self.0.to_str().unwrap()),
-            ("FAKETIME_TIMESTAMP_FILE", self.1.to_str().unwrap()),
+        let file = self.file();
+        let variables = [
+            ("LD_PRELOAD", self.library.to_str().unwrap()),
+            ("FAKETIME_TIMESTAMP_FILE", file.to_str().unwrap()),
             ("FAKETIME_NO_CACHE", "1"),
             ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
-            ("DONT_FAKE_MONOTONIC", "1"),
-            ("NO_FAKE_STAT", "1"),
         ];
-        Hub::with_env(&environment, &[&directory, COMMIT])
+        Hub::with_env(&variables, &[&format!("store.directory={}", store.display()), COMMIT])
     }
 }
 
-async fn node(hub: &Hub) -> Client {
-    Client::open(hub, "/talk/n?side=node", r#"{"filters": []}"#).await
+/// When a value was said.
+async fn time_of(hub: &Hub, topic: &str) -> String {
+    under(hub, "n/t").await[&format!("n/t/{topic}")].1["time"].as_str().unwrap().to_owned()
 }
 
-/// Says something that is worth delivering for an hour.
-async fn says(node: &mut Client, topic: &str, payload: &str) {
-    node.publish_with(topic, payload, r#", "expires": 3600"#).await;
+/// Whether a clock that is wrong by so much says this at most some minutes after it has said rightly that it `began`.
+fn is_at(by: &str, time: &str, began: &str) -> bool {
+    let year = |time: &str| time[..4].parse::<u32>().unwrap();
+    let is_far_ahead = year(time) > year(began) + 8;
+    match by {
+        FAR_AHEAD => is_far_ahead,
+        BACK => time < began,
+        _ => time >= began && !is_far_ahead,
+    }
 }
 
 #[tokio::test]
-async fn a_clock_that_is_set_while_the_hub_runs_loses_no_value_and_is_in_the_log() {
-    let (dir, place) = (folder(), folder());
-    let Some(clock) = Clock::new(place.path()) else { return };
+async fn a_clock_that_jumps_while_the_hub_runs_hides_nothing_and_the_last_word_is_the_last_one() {
+    let Some(clock) = Clock::new() else { return };
+    let dir = folder();
     let hub = clock.hub(dir.path());
-    let mut speaker = node(&hub).await;
-    says(&mut speaker, "t/before", "1").await;
-    says(&mut speaker, "t/each", "1").await;
-    clock.is_off_by("+10y");
-    hub.logs("the clock of the system was set").await;
-    assert!(hub.log().contains("forward"), "{}", hub.log());
-    says(&mut speaker, "t/far", "1").await;
-    says(&mut speaker, "t/each", "2").await;
-    let then = under(&hub, "n/t").await;
-    assert_eq!(then.len(), 3, "nothing has expired: {then:?}");
-    clock.is_off_by("-1h");
-    hub.logs("back").await;
-    says(&mut speaker, "t/each", "3").await;
-    says(&mut speaker, "t/after", "1").await;
-    let now = under(&hub, "n/t").await;
-    assert_eq!((now.len(), &now["n/t/each"].0), (4, &3.into()), "the newest is what came last: {now:?}");
-    let time = |topic: &str| now[topic].1["time"].as_str().unwrap().to_owned();
-    assert!(time("n/t/each") < time("n/t/before") && time("n/t/before") < time("n/t/far"), "{now:?}");
-    let jumps = hub.request("GET", "/metrics", &[], "").await.text;
-    assert!(jumps.contains("\nclown_hub_clock_jumps_total 2\n"), "{jumps}");
+    let mut node = Client::open(&hub, "/talk/n?side=node", r#"{"filters": []}"#).await;
+    node.publish_with("t/hour", "1", r#", "expires": 3600"#).await;
+    let began = time_of(&hub, "hour").await;
+    for (number, by) in [RIGHT, BACK, FAR_AHEAD, RIGHT, FAR_AHEAD, BACK].iter().enumerate() {
+        clock.jumps(by);
+        in_time("the jump", async {
+            loop {
+                node.publish("t/clock", "1").await;
+                if is_at(by, &time_of(&hub, "clock").await, &began) {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        })
+        .await;
+        node.publish("t/last", &number.to_string()).await;
+        node.publish(&format!("t/{number}"), "1").await;
+        let now = under(&hub, "n/t").await;
+        assert_eq!(now["n/t/last"].0, number);
+        assert!(is_at(by, now["n/t/last"].1["time"].as_str().unwrap(), &began), "{now:?}");
+        assert_eq!(now.len(), number + 4, "{now:?}");
+    }
+    let before = under(&hub, "n/t").await;
+    drop(node);
+    clock.jumps(RIGHT);
     hub.killed().await;
-    // The order in which they came is that of the file, too, and the hour is not over.
     let hub = clock.hub(dir.path());
-    let again = under(&hub, "n/t").await;
-    assert_eq!((again.len(), &again["n/t/each"]), (4, &now["n/t/each"]));
+    assert_eq!(under(&hub, "n/t").await, before);
 }
 
 #[tokio::test]
-async fn a_start_with_a_clock_that_is_wrong_forgets_nothing() {
-    let (dir, place) = (folder(), folder());
-    let Some(clock) = Clock::new(place.path()) else { return };
-    let hub = clock.hub(dir.path());
-    let mut speaker = node(&hub).await;
-    says(&mut speaker, "t/an_hour", "1").await;
-    speaker.publish("t/always", "1").await;
-    drop(speaker);
-    hub.stopped().await;
-    // A board whose battery is empty, and one that takes a wrong time from somewhere.
-    for (offset, warns) in [("-10y", true), ("+10y", false)] {
-        clock.is_off_by(offset);
+async fn a_clock_that_is_wrong_at_a_start_deletes_nothing_and_the_last_word_is_the_last_one() {
+    let Some(clock) = Clock::new() else { return };
+    let dir = folder();
+    for (life, by) in [RIGHT, BACK, RIGHT, FAR_AHEAD, RIGHT, BACK].iter().enumerate() {
+        clock.jumps(by);
         let hub = clock.hub(dir.path());
         let found = under(&hub, "n/t").await;
-        assert!(found.contains_key("n/t/always"), "{offset}: {found:?}");
-        let warned = hub.log().contains("before the time at which the hub wrote last");
-        assert_eq!(warned, warns, "{offset}: {}", hub.log());
-        hub.stopped().await;
+        for before in 0..life {
+            assert_eq!(found[&format!("n/t/{before}")].0, before, "life {life}");
+        }
+        if life > 0 {
+            assert_eq!(found["n/t/last"].0, life - 1);
+            // What is good for an hour is not delivered ten years later, and is there again when the clock is right.
+            assert_eq!(found.contains_key("n/t/hour"), *by != FAR_AHEAD, "life {life}");
+        }
+        let mut node = Client::open(&hub, "/talk/n?side=node", r#"{"filters": []}"#).await;
+        if life == 0 {
+            node.publish_with("t/hour", "1", r#", "expires": 3600"#).await;
+        }
+        node.publish(&format!("t/{life}"), &life.to_string()).await;
+        node.publish("t/last", &life.to_string()).await;
+        assert_eq!(under(&hub, "n/t").await["n/t/last"].0, life);
+        drop(node);
+        if life % 2 == 0 { hub.killed().await } else { hub.stopped().await }
     }
-    clock.is_off_by("+0");
+}
+
+#[tokio::test]
+async fn who_sets_the_clock_is_in_the_log_and_in_the_figures() {
+    let Some(clock) = Clock::new() else { return };
+    let dir = folder();
     let hub = clock.hub(dir.path());
-    hub.logs("before the time at which the hub wrote last").await;
-    let mut found: Vec<_> = under(&hub, "n/t").await.into_keys().collect();
-    found.sort();
-    assert_eq!(found, ["n/t/always", "n/t/an_hour"], "the hour is not over by the clock that is right");
+    let mut node = Client::open(&hub, "/talk/n?side=node", r#"{"filters": []}"#).await;
+    node.publish("t", "1").await;
+    clock.jumps(FAR_AHEAD);
+    hub.logs("the clock of the system was set").await;
+    assert!(hub.log().contains("forward"), "{}", hub.log());
+    clock.jumps(BACK);
+    hub.logs("back").await;
+    let figures = hub.request("GET", "/metrics", &[], "").await.text;
+    assert!(figures.contains("\nclown_hub_clock_jumps_total 2\n"), "{figures}");
+    clock.jumps(RIGHT);
+    drop(node);
+    hub.stopped().await;
+    // A board whose battery is empty.
+    for (by, warns) in [(BACK, true), (RIGHT, false)] {
+        clock.jumps(by);
+        let hub = clock.hub(dir.path());
+        hub.logs("the last values are back").await;
+        let warned = hub.log().contains("before the time at which the hub wrote last");
+        assert_eq!(warned, warns, "{by}: {}", hub.log());
+        hub.killed().await;
+    }
 }

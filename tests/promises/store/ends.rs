@@ -16,6 +16,23 @@ async fn what_was_said_before_the_last_write_is_there_after_kill_9() {
 }
 
 #[tokio::test]
+async fn what_was_acknowledged_is_there_after_kill_9_while_the_log_is_settled() {
+    let (dir, mut speaker) = (folder(), Speaker { padding: 30_000, ..Speaker::new(Safe::Acknowledged) });
+    let settings = [COMMIT, "limits.messages_per_second=0"];
+    let mut settled = 0;
+    for _ in 0..times(4, 20) {
+        let hub = Hub::with_store(dir.path(), &settings);
+        speaker.check(&hub).await;
+        let before = figure(&hub, "log_bytes").await;
+        let _under_way = speaker.speak(&hub).await;
+        // It is settled when it has 8 MiB, and begins anew.
+        settled += u32::from(figure(&hub, "log_bytes").await < before);
+        hub.killed().await;
+    }
+    assert!(settled > 0, "the log never got long");
+}
+
+#[tokio::test]
 async fn what_was_acknowledged_under_commit_is_there_after_a_power_cut() {
     survives_power_cuts(&[COMMIT], Safe::Acknowledged).await;
 }
@@ -68,21 +85,24 @@ struct Speaker {
     number: u64,
     /// Up to here nothing may be missing.
     safe_to: u64,
+    /// Bytes that come with each number.
+    padding: usize,
 }
 
 impl Speaker {
     const TOPICS: u64 = 50;
 
     fn new(safe: Safe) -> Self {
-        Self { safe, number: 0, safe_to: 0 }
+        Self { safe, number: 0, safe_to: 0, padding: 0 }
     }
 
     async fn batch(&mut self, node: &mut Client) {
         let mut frames = String::new();
         for _ in 0..20 {
             self.number += 1;
-            let number = self.number;
-            writeln!(frames, "[\"t/{}\", {number}, {{\"id\": {number}}}]", number % Self::TOPICS).unwrap();
+            let (number, text) = (self.number, "x".repeat(self.padding));
+            let topic = number % Self::TOPICS;
+            writeln!(frames, "[\"t/{topic}\", [{number}, \"{text}\"], {{\"id\": {number}}}]").unwrap();
         }
         node.say(&frames).await;
     }
@@ -122,7 +142,8 @@ impl Speaker {
     async fn check(&self, hub: &Hub) {
         let found = under(hub, "n/t").await;
         for (topic, (value, _)) in &found {
-            let (value, place) = (value.as_u64().unwrap(), topic.rsplit('/').next().unwrap());
+            assert_eq!(value[1].as_str().unwrap().len(), self.padding);
+            let (value, place) = (value[0].as_u64().unwrap(), topic.rsplit('/').next().unwrap());
             assert_eq!((value % Self::TOPICS).to_string(), place);
             assert!(
                 value <= self.number && value + Self::TOPICS > self.safe_to,

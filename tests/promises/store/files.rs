@@ -18,6 +18,30 @@ async fn a_second_hub_does_not_start_and_names_the_first() {
 }
 
 #[tokio::test]
+async fn who_reads_the_file_beside_the_hub_finds_it_whole_and_keeps_nobody_waiting() {
+    let dir = folder();
+    let hub = Hub::with_store(dir.path(), &[COMMIT]);
+    let mut node = Client::open(&hub, "/talk/n?side=node", r#"{"filters": []}"#).await;
+    node.publish("t/0", "0").await;
+    let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+    let other = rusqlite::Connection::open_with_flags(dir.path().join("hub.db"), flags).unwrap();
+    let one = |sql: &str| other.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap();
+    let rows = "SELECT CAST(count(*) AS TEXT) FROM log";
+    for round in 0..10 {
+        other.execute_batch("BEGIN").unwrap();
+        let before = one(rows);
+        for n in 0..10 {
+            // Each is answered when it is on the disk, although the other one reads.
+            node.publish(&format!("t/{n}"), &round.to_string()).await;
+        }
+        assert_eq!((one(rows), one("PRAGMA integrity_check")), (before, "ok".to_owned()));
+        other.execute_batch("COMMIT").unwrap();
+    }
+    assert!(one(rows).parse::<u32>().unwrap() > 10);
+    assert_eq!(figure(&hub, "failed_total").await, 0);
+}
+
+#[tokio::test]
 async fn a_file_of_a_newer_version_or_of_another_program_ends_the_start_and_is_not_touched() {
     let dir = folder();
     filled(dir.path(), 3).await;

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use super::support::{COMMIT, Small, Worn, figure, figure_is, folder, under};
+use super::support::{COMMIT, Small, Worn, figure, figure_is, filled, folder, under};
 use crate::support::{Client, Hub};
 
 #[tokio::test]
@@ -14,9 +14,7 @@ async fn a_full_disk_stops_no_message_and_when_there_is_room_everything_is_writt
     let hub = Hub::with_store(&store, &[COMMIT, "store.keep_free_bytes=0"]);
     let mut node = Client::open(&hub, "/talk/n?side=node", r#"{"filters": []}"#).await;
     node.publish("t/before", "1").await;
-    let filler = disk.0.path().join("filler");
-    let mut full = fs::File::create(&filler).unwrap();
-    while std::io::Write::write_all(&mut full, &[0; 4096]).is_ok() {}
+    let filler = disk.is_filled();
     let mut reader = Client::open(&hub, "/talk", r#"{"filters": ["n/t/#"], "retained": false}"#).await;
     let large = "x".repeat(60_000);
     let mut refused = None;
@@ -37,7 +35,6 @@ async fn a_full_disk_stops_no_message_and_when_there_is_room_everything_is_writt
     assert_eq!(reader.two().await[1], 2);
     node.say(r#"["t/before", null, {"retain": true}]"#).await;
     assert_eq!(reader.two().await[1], Value::Null);
-    drop(full);
     fs::remove_file(filler).unwrap();
     assert!(disk.remount("size=64m"));
     hub.logs("the store can be written again").await;
@@ -48,6 +45,51 @@ async fn a_full_disk_stops_no_message_and_when_there_is_room_everything_is_writt
     hub.stopped().await;
     let hub = Hub::with_store(&store, &[]);
     assert_eq!(under(&hub, "n/t").await, before);
+}
+
+#[tokio::test]
+async fn a_hub_that_starts_on_a_full_disk_serves_and_has_its_values_again_when_there_is_room() {
+    let Some(disk) = Small::of("2m") else { return };
+    let store = disk.0.path().join("store");
+    filled(&store, 3).await;
+    let filler = disk.is_filled();
+    let hub = Hub::with_store(&store, &["store.keep_free_bytes=0"]);
+    hub.logs("the store cannot be written").await;
+    let mut node = Client::open(&hub, "/talk/n?side=node", r#"{"filters": []}"#).await;
+    node.publish("t/1", r#""new""#).await;
+    assert_eq!((figure(&hub, "state").await, under(&hub, "n/t").await.len()), (3, 1));
+    fs::remove_file(filler).unwrap();
+    hub.logs("the store can be written again").await;
+    figure_is(&hub, "state", |state| state == 1).await;
+    let now = under(&hub, "n/t").await;
+    assert_eq!((now.len(), &now["n/t/1"].0), (3, &"new".into()));
+    drop(node);
+    hub.killed().await;
+    let hub = Hub::with_store(&store, &["store.keep_free_bytes=0"]);
+    assert_eq!(under(&hub, "n/t").await, now);
+}
+
+#[tokio::test]
+async fn a_file_system_that_is_read_only_at_the_start_gives_its_values_back_when_it_can_be_written() {
+    let Some(disk) = Small::of("8m") else { return };
+    let state = disk.0.path().join("state");
+    filled(&state.join("clown-hub"), 3).await;
+    assert!(disk.remount("ro"));
+    let settings = ["store.keep_free_bytes=0"];
+    let hub = Hub::with_env(&[("XDG_STATE_HOME", state.to_str().unwrap())], &settings);
+    hub.logs("the store cannot be written").await;
+    let mut node = Client::open(&hub, "/talk/n?side=node", r#"{"filters": []}"#).await;
+    node.publish("t/meanwhile", "1").await;
+    assert_eq!((figure(&hub, "state").await, under(&hub, "n/t").await.len()), (3, 1));
+    assert!(disk.remount("rw"));
+    hub.logs("the store can be written again").await;
+    figure_is(&hub, "state", |state| state == 1).await;
+    let now = under(&hub, "n/t").await;
+    assert_eq!(now.len(), 4);
+    drop(node);
+    hub.stopped().await;
+    let hub = Hub::with_env(&[("XDG_STATE_HOME", state.to_str().unwrap())], &settings);
+    assert_eq!(under(&hub, "n/t").await, now);
 }
 
 #[tokio::test]

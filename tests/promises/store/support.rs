@@ -83,7 +83,7 @@ pub(super) fn starts_not(dir: &Path) -> String {
 
 /// A store with values in it, of a hub that was stopped.
 pub(super) async fn filled(dir: &Path, values: usize) {
-    let hub = Hub::with_store(dir, &[COMMIT]);
+    let hub = Hub::with_store(dir, &[COMMIT, "store.keep_free_bytes=0"]);
     let mut node = Client::open(&hub, "/talk/n?side=node", r#"{"filters": []}"#).await;
     for value in 0..values {
         node.publish(&format!("t/{value}"), &format!("{{\"number\": {value}}}")).await;
@@ -113,6 +113,14 @@ impl Small {
         }
         not_tested("this process may not mount a file system");
         None
+    }
+
+    /// Has no room from now on, until the file is removed that takes all of it.
+    pub(super) fn is_filled(&self) -> std::path::PathBuf {
+        let filler = self.0.path().join("filler");
+        let mut file = fs::File::create(&filler).unwrap();
+        while file.write_all(&[0; 4096]).is_ok() {}
+        filler
     }
 
     pub(super) fn remount(&self, how: &str) -> bool {

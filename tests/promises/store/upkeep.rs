@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::support::{COMMIT, figure, figure_is, filled, folder, last_values, times, under};
-use crate::support::{Client, Hub, Ran, run};
+use crate::support::{Client, Hub, Ran, in_time, run};
 
 /// Runs a command for the store in this folder.
 fn care(dir: &Path, command: &[&str]) -> Ran {
@@ -372,6 +372,52 @@ async fn of_what_is_forgotten_no_byte_is_left_in_the_files_while_the_hub_runs_on
 }
 
 #[tokio::test]
+async fn what_is_forgotten_has_no_history_any_more_and_all_others_have_theirs() {
+    let dir = folder();
+    let settings = [COMMIT, "history.span_seconds=1"];
+    let hub = Hub::with_store(dir.path(), &settings);
+    let mut speaker = node(&hub).await;
+    let mut number = 0;
+    let mut say = async |speaker: &mut Client| {
+        number += 1;
+        speaker.publish("bedroom/t", &format!(r#"{{"a": {number}, "b": "b{number}"}}"#)).await;
+        speaker.publish("kitchen/t", &number.to_string()).await;
+    };
+    // Some of it is sealed, some is not.
+    in_time("spans", async {
+        while hub.figure("history_spans").await < 4 {
+            say(&mut speaker).await;
+        }
+    })
+    .await;
+    say(&mut speaker).await;
+    let told = async |hub: &Hub| {
+        let mut reader = Client::open(hub, "/talk", r#"{"filters": []}"#).await;
+        reader
+            .say(r#"["clown.talk/-/history/get", {"filters": ["n/+/t"], "step": 0, "points": 5000}]"#)
+            .await;
+        let answer = reader.frame().await;
+        let series = answer[1]["series"].as_array().unwrap_or_else(|| panic!("{answer}")).clone();
+        let one = |series: &serde_json::Value| {
+            (series["topic"].as_str().unwrap().to_owned(), series["value"].as_array().unwrap().clone())
+        };
+        series.iter().map(one).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&hub).await.len(), 3);
+    let said = care(dir.path(), &["store", "forget", "n/bedroom/#"]).succeeds();
+    assert_eq!(said, "topics forgotten: 1\n");
+    assert_eq!(holds(dir.path(), "bedroom"), None);
+    let left = told(&hub).await;
+    assert_eq!((left.len(), &*left[0].0), (1, "n/kitchen/t"), "{left:?}");
+    assert_eq!(left[0].1.last(), Some(&number.into()));
+    hub.killed().await;
+    let hub = Hub::with_store(dir.path(), &settings);
+    assert_eq!(told(&hub).await, left);
+    assert!(care(dir.path(), &["store", "check"]).succeeds().ends_with("whole\n"));
+    assert!(hub.figure("history_oldest").await > 1_700_000_000);
+}
+
+#[tokio::test]
 async fn who_forgets_hears_what_is_not_gone_and_why() {
     let dir = folder();
     fs::write(dir.path().join("hub-v1.db"), "an old copy").unwrap();
@@ -443,11 +489,13 @@ async fn a_store_of_an_older_hub_is_looked_through_copied_and_put_in_place_as_it
     let (dir, elsewhere, new) = (folder(), folder(), folder());
     filled(dir.path(), 3).await;
     let older = rusqlite::Connection::open(dir.path().join("hub.db")).unwrap();
-    older
-        .execute_batch(
-            "DROP TABLE lease; DROP TABLE web_session; DROP TABLE revocation; PRAGMA user_version=1",
-        )
-        .unwrap();
+    // As the first version of the file was.
+    let sql = "SELECT 'DROP ' || type || ' ' || name FROM sqlite_schema WHERE name NOT LIKE 'sqlite%' \
+               AND name NOT IN ('mark', 'topic', 'user', 'log', 'last', 'life') AND type IN ('trigger', 'table') \
+               ORDER BY type DESC";
+    let drops: Vec<String> =
+        older.prepare(sql).unwrap().query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    older.execute_batch(&(drops.join(";") + "; PRAGMA user_version=1")).unwrap();
     older.close().unwrap();
     let copy = elsewhere.path().join("copy.db");
     assert!(care(dir.path(), &["store", "check"]).succeeds().contains("version      1\n"));

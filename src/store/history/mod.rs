@@ -1,0 +1,29 @@
+//! History: what was said, as series of readings that can be looked back on.
+//!
+//! What was said stands in the log of the store first. It is sealed now and then: each series gets a chunk of its readings, and
+//! one of them by minutes; once a day those become quarters of an hour. What is old goes by deleting chunks.
+
+mod answer;
+mod bits;
+pub mod buckets;
+pub mod chunk;
+mod grain;
+mod keeper;
+mod library;
+mod live;
+mod load;
+pub(super) mod looking;
+mod payload;
+pub mod readings;
+mod run;
+mod settings;
+mod steps;
+mod tables;
+
+pub(super) use keeper::Keeper;
+pub use settings::Settings;
+pub(super) use steps::Step;
+
+#[cfg(test)]
+#[expect(clippy::cast_precision_loss, reason = "small numbers")]
+mod tests;

@@ -1,0 +1,345 @@
+//! What the hub is asked about the past, and what it answers (`docs/protocol.md`, clause 4.9).
+
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::value::RawValue;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::keys::Keys;
+use super::wire;
+
+/// The most filters of one question.
+const MOST_FILTERS: usize = 100;
+/// The most points of one series.
+pub const MOST_POINTS: usize = 5000;
+/// The points where nothing is said.
+const POINTS: usize = 500;
+const DAY: u64 = 86_400_000;
+
+/// The payload of `clown.talk/-/history/get`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryGet {
+    /// The JSON text of the asker's `id`.
+    pub id: Option<String>,
+    /// Which topics.
+    pub filters: Vec<String>,
+    /// Which part of their payloads, where not all: a JSON pointer.
+    pub path: Option<String>,
+    /// From when on, in milliseconds since 1970.
+    pub since: u64,
+    /// Until when.
+    pub until: u64,
+    /// How many points of each series.
+    pub points: usize,
+    /// The step in milliseconds, 0 for each reading; the hub chooses it where nothing is said.
+    pub step: Option<u64>,
+    /// The series that the answer before this one ended with.
+    pub after: Option<(String, String)>,
+}
+
+/// Why a question is none: the sentence, and the `id`, where it could be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoQuestion {
+    /// The JSON text of the asker's `id`.
+    pub id: Option<String>,
+    /// The sentence.
+    pub reason: String,
+}
+
+impl HistoryGet {
+    /// Reads it, at this moment in milliseconds since 1970.
+    pub fn parse(payload: &str, now: u64) -> Result<Self, NoQuestion> {
+        let keys = Keys::parse(payload).map_err(|reason| NoQuestion { id: None, reason })?;
+        let id = keys.raw("id").map(|id| id.get().to_owned());
+        Self::of(&keys, now)
+            .map(|asked| Self { id: id.clone(), ..asked })
+            .map_err(|reason| NoQuestion { id, reason })
+    }
+
+    fn of(keys: &Keys<'_>, now: u64) -> Result<Self, String> {
+        let filters: Vec<String> = keys
+            .typed("filters", "an array of strings")?
+            .ok_or("key filters is missing: an array of strings")?;
+        if filters.len() > MOST_FILTERS {
+            return Err(format!(
+                "key filters has {} filters, and {MOST_FILTERS} are the most",
+                filters.len()
+            ));
+        }
+        let moment = |key: &str, usual: u64| {
+            keys.raw(key).filter(|raw| raw.get() != "null").map_or(Ok(usual), |raw| moment(key, raw, now))
+        };
+        let (since, until) = (moment("since", now.saturating_sub(DAY))?, moment("until", now)?);
+        if since > now {
+            return Err(
+                "key since is in the future by the clock of the hub: there is no history yet".to_owned()
+            );
+        }
+        if until < since {
+            return Err("key until is before since".to_owned());
+        }
+        let points = keys.typed("points", "a whole number")?.unwrap_or(POINTS);
+        if !(1..=MOST_POINTS).contains(&points) {
+            return Err(format!("key points is {points}, and has to be 1 to {MOST_POINTS}"));
+        }
+        let step: Option<f64> = keys.typed("step", "a number of seconds, or 0 for each reading")?;
+        let step = step.map(milliseconds).transpose()?;
+        if let Some(step) = step.filter(|step| *step > 0)
+            && (until - since) / step >= MOST_POINTS as u64
+        {
+            return Err(format!(
+                "key step gives more than {MOST_POINTS} points; ask for a longer one, or in pieces"
+            ));
+        }
+        let path = keys.typed("path", "a string, a JSON pointer such as /temperature/0")?;
+        let after = keys.typed("after", "[topic, path]")?;
+        Ok(Self { id: None, filters, path, since, until, points, step, after })
+    }
+
+    /// The payload that asks for what comes after a series.
+    pub fn more(&self, topic: &str, path: &str) -> Option<Box<RawValue>> {
+        let id: Option<Box<RawValue>> = self.id.as_deref().and_then(|id| serde_json::from_str(id).ok());
+        let (path_asked, step) = (&self.path, self.step.map(seconds));
+        let (filters, since, until, points) = (&self.filters, self.since, self.until, self.points);
+        let after = Some((topic, path));
+        serde_json::value::to_raw_value(&More {
+            id,
+            filters,
+            path: path_asked,
+            since,
+            until,
+            points,
+            step,
+            after,
+        })
+        .ok()
+    }
+}
+
+#[derive(Serialize)]
+struct More<'m> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<Box<RawValue>>,
+    filters: &'m [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: &'m Option<String>,
+    since: u64,
+    until: u64,
+    points: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    step: Option<f64>,
+    after: Option<(&'m str, &'m str)>,
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range was looked at")]
+fn milliseconds(step: f64) -> Result<u64, String> {
+    let step = step * 1000.0;
+    if step == 0.0 || (1000.0..=1e15).contains(&step) && step % 1000.0 == 0.0 {
+        Ok(step as u64)
+    } else {
+        Err("key step must be a whole number of seconds, or 0 for each reading".to_owned())
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "steps are small")]
+fn seconds(step: u64) -> f64 {
+    step as f64 / 1000.0
+}
+
+fn moment(key: &str, raw: &RawValue, now: u64) -> Result<u64, String> {
+    if let Ok(milliseconds) = serde_json::from_str::<u64>(raw.get()) {
+        return Ok(milliseconds);
+    }
+    let text: Option<String> = serde_json::from_str(raw.get()).ok();
+    text.and_then(|text| read_moment(&text, now)).ok_or_else(|| {
+        format!(
+            "key {key} must be milliseconds since 1970, a moment such as \"2026-01-28T05:10:00Z\", \"now\", or a time ago such \
+             as \"-90s\", \"-15m\", \"-24h\" or \"-7d\""
+        )
+    })
+}
+
+/// A moment as people write it, in milliseconds since 1970.
+pub fn read_moment(text: &str, now: u64) -> Option<u64> {
+    if text == "now" {
+        return Some(now);
+    }
+    if let Some(ago) = text.strip_prefix('-') {
+        let (number, unit) = ago.split_at_checked(ago.len().checked_sub(1)?)?;
+        let unit = match unit {
+            "s" => 1000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            "d" => DAY,
+            "w" => 7 * DAY,
+            _ => return None,
+        };
+        return Some(now.saturating_sub(number.parse::<u64>().ok()?.checked_mul(unit)?));
+    }
+    let moment = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+    u64::try_from(moment.unix_timestamp_nanos() / 1_000_000).ok()
+}
+
+/// What was said, as `clown.talk/-/history/ok` tells it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct HistoryAnswer {
+    /// The JSON text of the asker's `id`.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "wire::json_text_if_any")]
+    pub id: Option<String>,
+    /// By topic and path.
+    #[serde(default)]
+    pub series: Vec<PastSeries>,
+    /// What is to be asked for the rest; `null` where this is all.
+    #[serde(default)]
+    pub more: Option<serde_json::Value>,
+}
+
+/// What was said at one path in the payloads of one topic. All lists have the same length.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct PastSeries {
+    /// From the base of the asker.
+    pub topic: String,
+    /// A JSON pointer.
+    pub path: String,
+    /// Where the payload says one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub unit: String,
+    /// Seconds; 0 where each reading is told.
+    pub step: u64,
+    /// Milliseconds since 1970: of each reading, or the beginning of each step.
+    #[serde(rename = "t")]
+    pub times: Vec<u64>,
+    /// Each reading, or each state from then on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub value: Vec<PastValue>,
+    /// How many readings.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub count: Vec<u64>,
+    /// The least.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "numbers")]
+    pub min: Vec<f64>,
+    /// The mean.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "numbers")]
+    pub mean: Vec<f64>,
+    /// The greatest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "numbers")]
+    pub max: Vec<f64>,
+    /// The last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "numbers")]
+    pub last: Vec<f64>,
+}
+
+/// A reading.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(untagged)]
+pub enum PastValue {
+    /// A number.
+    Number(f64),
+    /// `true` or `false`.
+    Truth(bool),
+    /// A text.
+    Text(String),
+}
+
+impl Serialize for PastValue {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Number(number) => Plain(*number).serialize(serializer),
+            Self::Truth(truth) => serializer.serialize_bool(*truth),
+            Self::Text(text) => serializer.serialize_str(text),
+        }
+    }
+}
+
+/// A number without a point where it is whole.
+struct Plain(f64);
+
+impl Serialize for Plain {
+    #[expect(clippy::cast_possible_truncation, reason = "it is whole and small")]
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let is_whole = self.0.fract() == 0.0 && self.0.abs() < 1e15;
+        if is_whole { serializer.serialize_i64(self.0 as i64) } else { serializer.serialize_f64(self.0) }
+    }
+}
+
+fn numbers<S: Serializer>(numbers: &[f64], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(numbers.iter().map(|number| Plain(*number)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: u64 = 1_795_856_400_000;
+
+    fn reason(payload: &str) -> String {
+        HistoryGet::parse(payload, NOW).unwrap_err().reason
+    }
+
+    #[test]
+    fn a_question_has_a_day_and_500_points_where_nothing_is_said() {
+        let asked = HistoryGet::parse(r#"{"filters": ["a/#"], "id": [1]}"#, NOW).unwrap();
+        assert_eq!((asked.since, asked.until, asked.points), (NOW - DAY, NOW, 500));
+        assert_eq!(asked.id.as_deref(), Some("[1]"));
+        let more = asked.more("a/b", "/c").unwrap();
+        let again = HistoryGet::parse(more.get(), NOW + 5000).unwrap();
+        assert_eq!(again, HistoryGet { after: Some(("a/b".to_owned(), "/c".to_owned())), ..asked });
+    }
+
+    #[test]
+    fn a_moment_is_a_number_a_date_or_a_time_ago() {
+        for (text, expected) in [
+            ("-90s", Some(NOW - 90_000)),
+            ("-7d", Some(NOW - 7 * DAY)),
+            ("now", Some(NOW)),
+            ("1970-01-01T00:00:01.5Z", Some(1500)),
+            ("1970-01-01T01:00:00+01:00", Some(0)),
+            ("-5", None),
+            ("-h", None),
+            ("-99999999999999999999d", None),
+            ("yesterday", None),
+            ("1960-01-01T00:00:00Z", None),
+            ("-ä", None),
+            ("", None),
+        ] {
+            assert_eq!(read_moment(text, NOW), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_question_is_told() {
+        for (payload, expected) in [
+            ("[]", "the payload must be an object"),
+            ("{}", "key filters is missing: an array of strings"),
+            (
+                r#"{"filters": [], "since": "2100-01-01T00:00:00Z"}"#,
+                "key since is in the future by the clock of the hub: there is no history yet",
+            ),
+            (r#"{"filters": [], "until": 5}"#, "key until is before since"),
+            (r#"{"filters": [], "points": 1000000}"#, "key points is 1000000, and has to be 1 to 5000"),
+            (r#"{"filters": [], "points": 0}"#, "key points is 0, and has to be 1 to 5000"),
+            (
+                r#"{"filters": [], "step": 0.5}"#,
+                "key step must be a whole number of seconds, or 0 for each reading",
+            ),
+            (
+                r#"{"filters": [], "step": 1}"#,
+                "key step gives more than 5000 points; ask for a longer one, or in pieces",
+            ),
+            (
+                r#"{"filters": [], "path": 5}"#,
+                "key path must be a string, a JSON pointer such as /temperature/0",
+            ),
+        ] {
+            assert_eq!(reason(payload), expected, "{payload}");
+        }
+        assert!(
+            reason(r#"{"filters": [], "since": "soon"}"#)
+                .starts_with("key since must be milliseconds since 1970, ")
+        );
+        let many = serde_json::json!({"filters": vec!["a"; 10_000], "id": 3});
+        let refused = HistoryGet::parse(&many.to_string(), NOW).unwrap_err();
+        assert_eq!(refused.reason, "key filters has 10000 filters, and 100 are the most");
+        assert_eq!(refused.id.as_deref(), Some("3"));
+    }
+}
