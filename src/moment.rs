@@ -90,10 +90,32 @@ impl From<SystemTime> for Moment {
     }
 }
 
-/// Somebody may have set the clock on the wall. To be called every few seconds.
-pub fn look_at_the_wall() {
+/// Somebody has set the clock on the wall.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Jump {
+    /// By so much.
+    Forward(Duration),
+    /// By so much.
+    Back(Duration),
+}
+
+impl Jump {
+    /// Less than this is a clock that is being corrected.
+    const LEAST: Duration = Duration::from_secs(2);
+
+    /// From one distance between the two clocks to another one, in nanoseconds.
+    fn between(before: i64, after: i64) -> Option<Self> {
+        let by = Duration::from_nanos(after.abs_diff(before));
+        let jump = if after > before { Self::Forward(by) } else { Self::Back(by) };
+        (by >= Self::LEAST).then_some(jump)
+    }
+}
+
+/// Somebody may have set the clock on the wall: says so if it was set since the last look. To be called every few seconds.
+pub fn look_at_the_wall() -> Option<Jump> {
     let (steady, wall) = (Moment::now().steady.0, Steady::since_1970(SystemTime::now()).0);
-    AHEAD.store(wall.wrapping_sub(steady).cast_signed(), Ordering::Relaxed);
+    let ahead = wall.wrapping_sub(steady).cast_signed();
+    Jump::between(AHEAD.swap(ahead, Ordering::Relaxed), ahead)
 }
 
 /// A u64 has room for those of 584 years.
@@ -114,10 +136,19 @@ mod tests {
         let after = Moment::now();
         assert!(after.steady().since(before.steady()) < Duration::from_mins(30));
         assert!(after.wall().duration_since(before.wall()).unwrap() >= Duration::from_mins(59));
-        look_at_the_wall();
+        assert!(matches!(look_at_the_wall(), Some(Jump::Back(by)) if by > Duration::from_mins(59)));
         let again = Moment::now();
         assert!(again.steady() >= after.steady());
         assert!(SystemTime::now().duration_since(again.wall()).unwrap_or_default() < Duration::from_mins(1));
+    }
+
+    #[test]
+    fn a_clock_that_is_being_corrected_does_not_jump() {
+        const SECOND: i64 = 1_000_000_000;
+        assert_eq!(Jump::between(0, SECOND), None);
+        assert_eq!(Jump::between(SECOND, -SECOND), Some(Jump::Back(Duration::from_secs(2))));
+        assert_eq!(Jump::between(-SECOND, 60 * SECOND), Some(Jump::Forward(Duration::from_secs(61))));
+        assert_eq!(Jump::between(i64::MIN, i64::MAX), Some(Jump::Forward(Duration::from_nanos(u64::MAX))));
     }
 
     #[test]

@@ -25,6 +25,7 @@ mod secrets;
 mod serve;
 mod sessions;
 mod sim;
+mod store;
 mod subscribe;
 mod user;
 
@@ -95,6 +96,13 @@ enum Command {
     /// Explain what an account may do
     #[command(subcommand)]
     Access(access::AccessCommand),
+    /// Copy the store into a file, while the hub runs
+    Backup(store::BackupArgs),
+    /// Put a copy in the place of the store
+    Restore(store::RestoreArgs),
+    /// Care for the store: look through it, make it smaller, forget topics
+    #[command(subcommand, after_help = store::EXAMPLES)]
+    Store(store::StoreCommand),
     /// Check or print the configuration
     #[command(subcommand)]
     Config(configuration::ConfigCommand),
@@ -131,6 +139,9 @@ impl Cli {
             Some(Command::User(command)) => user::user(&command),
             Some(Command::Sessions(args)) => sessions::sessions(&args),
             Some(Command::Access(command)) => access::access(&command),
+            Some(Command::Backup(args)) => store::backup(&args),
+            Some(Command::Restore(args)) => store::restore(&args),
+            Some(Command::Store(command)) => store::store(&command),
             Some(Command::Config(command)) => configuration::config(&command),
             Some(Command::Completions(args)) => completions::completions(&args, &mut Self::command()),
         };

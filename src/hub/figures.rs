@@ -126,6 +126,8 @@ figures! {
     store_values "store/values" AndShrinks;
     /// Messages that wait for the store
     store_queue "store/queue" AndShrinks;
+    /// Bytes of the messages that wait for the store
+    store_queue_bytes "store/queue_bytes" AndShrinks;
     /// Messages that found no room in the queue of the store; their values are written later
     store_skipped "store/skipped" Only;
     /// Messages whose publishers wait until they are on the disk
@@ -140,10 +142,20 @@ figures! {
     store_unwritten "store/unwritten" Only;
     /// How long the last write took, in microseconds
     store_write_microseconds "store/write_microseconds" AndShrinks;
+    /// How long the longest write took, in microseconds
+    store_longest_write "store/longest_write_microseconds" AndShrinks;
+    /// How long all writes took together, in microseconds
+    store_writing "store/writing_microseconds" Only;
+    /// Bytes that the store has given to the system for the disk
+    store_written_bytes "store/written_bytes" Only;
     /// Bytes of the file of the store and of its journal
     store_bytes "store/bytes" AndShrinks;
+    /// Bytes of the journal alone
+    store_journal_bytes "store/journal_bytes" AndShrinks;
     /// Bytes of its log, of what is not settled
     store_log_bytes "store/log_bytes" AndShrinks;
+    /// When the oldest last value was said, in seconds since 1970; 0 if that is not known yet
+    store_oldest "store/oldest" AndShrinks;
     /// Rows that were read and were not what had been written
     store_damaged "store/damaged" Only;
     /// Times that a damaged file was set aside
@@ -152,12 +164,13 @@ figures! {
     history_series "history/series" AndShrinks;
     /// Spans of history that are sealed, of all grains
     history_spans "history/spans" AndShrinks;
+    /// When the oldest reading in history was said, in seconds since 1970; 0 if there is none
+    history_oldest "history/oldest" AndShrinks;
     /// Bytes of readings in memory that are not sealed yet
     history_open_bytes "history/open_bytes" AndShrinks;
     /// Readings that have a last value only, as there were too many series or texts
     history_refused "history/refused" Only;
     /// Times that the clock of this machine was set
-    history_clock_jumps "history/clock_jumps" Only;
     /// Questions about history that were answered
     history_questions "history/questions" Only;
     /// How long the last answer took, in microseconds
@@ -172,6 +185,8 @@ figures! {
     events_left_out "events/left_out" Only;
     /// Questions about events that were answered
     events_questions "events/questions" Only;
+    /// Times that the clock of the system was set by two seconds or more
+    clock_jumps "clock/jumps" Only;
     /// Lines of the log that are missing because nobody read the log
     log_lost "log/lost" Only;
     /// Lines of the log that were left out because there were many of their kind

@@ -317,6 +317,23 @@ impl Hub {
         })
     }
 
+    /// Forgets the last value of a topic, and nobody is told. Whether there was one. What says that a node is connected
+    /// stays, as that is so.
+    pub fn forget_value(&self, topic: &Topic) -> bool {
+        self.channels.with(topic, |channel, state| {
+            let Some(last) = state.last.as_ref().map(|last| last.message(topic)) else { return false };
+            let is_connected = || presence::went_offline(topic, last.payload(), last.time).is_some();
+            if &*last.from == "hub" && is_connected() {
+                return false;
+            }
+            let mut order = Publication::new(topic.clone(), "null", last.kind, "hub".into(), last.time);
+            (order.retention, order.number) = (Retention::Clear, self.figures.published.value());
+            self.forget(channel, state);
+            self.tape(&Arc::new(order), Ok(()), None);
+            true
+        })
+    }
+
     /// Whether a topic has a last value.
     pub fn is_kept(&self, topic: &Topic) -> bool {
         self.channels.with_known(topic, |state| state.last.is_some()).unwrap_or(false)

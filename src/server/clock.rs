@@ -8,21 +8,41 @@ use tokio::time::{interval, sleep, sleep_until};
 
 use super::App;
 use crate::hub::Hub;
-use crate::moment::{self, Moment};
+use crate::moment::{self, Jump, Moment};
+use crate::seldom::Seldom;
 
-/// Publishes the hub's figures now and then, until the stop sign.
+/// How often it is looked whether somebody has set the clock of the system.
+const LOOK_AT_THE_WALL: Duration = Duration::from_secs(1);
+
+/// Publishes the hub's figures now and then, until the stop sign. Sees when somebody sets the clock of the system.
 pub(super) async fn tell_by_the_clock(app: Arc<App>) {
-    let mut clock = interval(app.settings.figures_every);
+    let (mut clock, mut wall) = (interval(app.settings.figures_every), interval(LOOK_AT_THE_WALL));
     loop {
         tokio::select! {
             () = app.shutdown.drain().cancelled() => return,
             _ = clock.tick() => tell_figures(&app.hub),
+            _ = wall.tick() => look_at_the_wall(&app.hub),
         }
     }
 }
 
+fn look_at_the_wall(hub: &Hub) {
+    static SET: Seldom = Seldom::new();
+    let (direction, by) = match moment::look_at_the_wall() {
+        None => return,
+        Some(Jump::Forward(by)) => ("forward", by),
+        Some(Jump::Back(by)) => ("back", by),
+    };
+    hub.figures().clock_jumps.add(1);
+    if let Some(times) = SET.again("clock") {
+        let seconds = by.as_secs();
+        tracing::warn!(direction, seconds, %times,
+            "the clock of the system was set: messages have the new time, last values stay in the order in which they came, \
+             and nothing expires sooner or later by it");
+    }
+}
+
 fn tell_figures(hub: &Hub) {
-    moment::look_at_the_wall();
     let now = Moment::now();
     let uptime = hub.uptime(now).as_secs();
     hub.tell("version", &format!("\"{}\"", env!("CARGO_PKG_VERSION")), now);

@@ -12,7 +12,7 @@ const FOLDER_MODE: u32 = 0o700;
 
 /// What the database is called, and what SQLite puts beside it.
 pub(super) const NAME: &str = "hub.db";
-const BESIDE: [&str; 3] = ["", "-wal", "-shm"];
+pub(super) const BESIDE: [&str; 3] = ["", "-wal", "-shm"];
 
 /// The head of a database of SQLite, and where the two marks stand in it.
 const MAGIC: &[u8] = b"SQLite format 3\0";
@@ -71,6 +71,16 @@ impl Folder {
         self.path.join(NAME)
     }
 
+    /// The folder.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where a new database may be made before it takes the place of the old one, or gives it its content.
+    pub(super) fn scratch(&self) -> PathBuf {
+        self.path.join(format!("{NAME}.new"))
+    }
+
     /// Whether somebody has taken the folder away, or put another one in its place.
     pub(super) fn is_gone(&self) -> bool {
         let id = |found: io::Result<fs::Metadata>| found.map(|found| FileId(found.dev(), found.ino())).ok();
@@ -96,27 +106,9 @@ impl Folder {
         fs::metadata(self.file()).ok().map(|found| FileId(found.dev(), found.ino()))
     }
 
-    /// Whether the file may be opened at all, told from its first bytes. A file of a newer version or of another program
-    /// is not even opened by SQLite, so that it stays as it is.
+    /// Whether the file may be opened at all.
     pub(super) fn look(&self) -> Result<(), Fault> {
-        let mut head = Vec::new();
-        let read = File::open(self.file()).and_then(|file| file.take(HEADER as u64).read_to_end(&mut head));
-        match read {
-            Ok(0) => return Ok(()),
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(Fault::Other(error.to_string())),
-        }
-        let mark = |at: usize| {
-            let bytes = head.get(at..at + 4).and_then(|bytes| bytes.try_into().ok());
-            bytes.map(u32::from_be_bytes)
-        };
-        match (head.starts_with(MAGIC), mark(APPLICATION_AT), mark(VERSION_AT)) {
-            // Not yet written back from the journal.
-            (true, Some(0), Some(0)) => Ok(()),
-            (true, Some(application), Some(version)) => check_owner(application, version, true),
-            _ => Err(Fault::Damaged(format!("it does not begin as a database does (mark {APPLICATION:#x})"))),
-        }
+        look(&self.file())
     }
 
     /// Moves the database into `lost/`, as it is, and says where it is now. The one that was there before is deleted: only
@@ -127,8 +119,13 @@ impl Folder {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             Ok(()) | Err(_) => {}
         }
+        self.put_aside(&format!("hub-{seconds}-damaged.db"))
+    }
+
+    /// Moves the database into `lost/` under this name, beside what is there.
+    pub(super) fn put_aside(&self, name: &str) -> io::Result<PathBuf> {
+        let lost = self.path.join("lost");
         DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(&lost)?;
-        let name = format!("hub-{seconds}-damaged.db");
         for ending in BESIDE {
             match fs::rename(self.path.join(format!("{NAME}{ending}")), lost.join(format!("{name}{ending}")))
             {
@@ -147,13 +144,59 @@ impl Folder {
         if free < least { Err(Fault::Scarce { free, least }) } else { Ok(()) }
     }
 
-    /// Bytes of the file and of what SQLite puts beside it.
-    pub(super) fn bytes(&self) -> u64 {
-        let len = |ending: &&str| {
-            fs::metadata(self.path.join(format!("{NAME}{ending}"))).map_or(0, |file| file.len())
+    /// Older files that the hub has kept: from before a new version, and those that were set aside.
+    pub(super) fn others(&self) -> Vec<String> {
+        let names = |folder: PathBuf| {
+            let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+            entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|end| end == "db"))
         };
-        BESIDE.iter().take(2).map(len).sum()
+        let others = names(self.path.clone()).filter(|path| *path != self.file());
+        others.chain(names(self.path.join("lost"))).map(|path| path.display().to_string()).collect()
     }
+
+    /// Bytes of the file, and of the journal beside it.
+    pub(super) fn bytes(&self) -> (u64, u64) {
+        bytes(&self.file())
+    }
+}
+
+/// Whether the file may be opened at all, told from its first bytes. A file of a newer version or of another program
+/// is not even opened by SQLite, so that it stays as it is.
+pub(super) fn look(path: &Path) -> Result<(), Fault> {
+    let mut head = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(HEADER as u64).read_to_end(&mut head));
+    match read {
+        Ok(0) => return Ok(()),
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(Fault::Other(error.to_string())),
+    }
+    let mark = |at: usize| {
+        let bytes = head.get(at..at + 4).and_then(|bytes| bytes.try_into().ok());
+        bytes.map(u32::from_be_bytes)
+    };
+    match (head.starts_with(MAGIC), mark(APPLICATION_AT), mark(VERSION_AT)) {
+        // Not yet written back from the journal.
+        (true, Some(0), Some(0)) => Ok(()),
+        (true, Some(application), Some(version)) => check_owner(application, version, true),
+        _ => Err(Fault::Damaged(format!("it does not begin as a database does (mark {APPLICATION:#x})"))),
+    }
+}
+
+/// Bytes of a file, and of the journal beside it.
+pub(super) fn bytes(file: &Path) -> (u64, u64) {
+    let [len, journal] = ["", "-wal"].map(|ending| {
+        let mut name = file.as_os_str().to_owned();
+        name.push(ending);
+        fs::metadata(name).map_or(0, |found| found.len())
+    });
+    (len, journal)
+}
+
+/// Bytes that are free for programs which are not the system's own, on the disk of a file or a folder.
+pub(super) fn free(path: &Path) -> Option<u64> {
+    let disk = rustix::fs::statvfs(path).ok()?;
+    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
 /// Which file it is, whatever its name.

@@ -148,6 +148,20 @@ pub(super) fn set_aside(folder: &Folder, hub: &Hub, why: &str, saved: u64, now: 
     Ok(())
 }
 
+/// A start before the hub's last sign of life: somebody has set the clock, or it is not set yet.
+fn tell_clock(hub: &Hub, lived: SystemTime, now: SystemTime) {
+    let behind = lived.duration_since(now).unwrap_or_default();
+    if behind >= Duration::from_secs(2) {
+        hub.figures().clock_jumps.add(1);
+        let seconds = behind.as_secs();
+        tracing::warn!(
+            seconds,
+            "the clock of the system is before the time at which the hub wrote last: it was set back, or is not set yet; last \
+             values are as they were, and none expires by it"
+        );
+    }
+}
+
 #[expect(
     clippy::wildcard_enum_match_arm,
     reason = "the kinds of I/O errors are not ours, and there are forty"
@@ -204,6 +218,9 @@ impl Reading<'_> {
         let life = tables.life().ok().flatten().unwrap_or_default();
         let lived = moment(life.at.max(newest_time));
         let ended = lived.min(self.now.wall());
+        if self.using == Use::GiveBack {
+            tell_clock(self.hub, lived, self.now.wall());
+        }
         self.read_leases(tables, lived);
         let mut forgotten = Vec::new();
         let (mut account, mut older) = (std::mem::take(&mut self.account), Vec::new());

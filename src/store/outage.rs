@@ -21,6 +21,8 @@ struct Now {
     since: Instant,
     next: Instant,
     unwritten: u64,
+    /// Whether the operator has heard that nothing can be written.
+    is_told: bool,
 }
 
 impl Outage {
@@ -36,11 +38,11 @@ impl Outage {
     /// Writing has failed. The operator hears of the first time only.
     pub(super) fn goes_on(&mut self, now: Instant, why: &Fault, directory: &Path) {
         let next = now + self.backoff.draw();
-        if let Some(outage) = &mut self.now {
-            outage.next = next;
+        let outage = self.now.get_or_insert(Now { since: now, next, unwritten: 0, is_told: false });
+        outage.next = next;
+        if std::mem::replace(&mut outage.is_told, true) {
             return;
         }
-        self.now = Some(Now { since: now, next, unwritten: 0 });
         let (directory, advice) = (directory.display(), why.advice());
         tracing::error!(%why, %directory,
             "the store cannot be written: messages are routed and last values are kept in memory; {advice}; it is tried again");
@@ -48,7 +50,8 @@ impl Outage {
 
     /// What was there is gone. It is tried again at once.
     pub(super) fn begins(&mut self, now: Instant) {
-        self.now.get_or_insert(Now { since: now, next: now, unwritten: 0 }).next = now;
+        let new = Now { since: now, next: now, unwritten: 0, is_told: false };
+        self.now.get_or_insert(new).next = now;
     }
 
     /// Whether it is too early to try again.

@@ -11,6 +11,7 @@ mod tally;
 
 mod events;
 mod steps;
+mod upkeep;
 mod web_sessions;
 
 use std::fs::OpenOptions;
@@ -30,6 +31,7 @@ pub(super) use super::fault::Fault;
 use super::head::Unsettled;
 use super::log;
 use super::rows::{blob, last_sum, last_value, life_sum, mark_sum, name_sum, text, whole};
+pub(super) use upkeep::{HOLDERS, Holder};
 
 /// What says that the file is the hub's: `Clow`.
 pub(super) const APPLICATION: u32 = 0x436C_6F77;

@@ -4,9 +4,10 @@
 //! of, as the hub's memory has it; when writing works again, all last values are gone through.
 
 mod finish;
+mod forgetting;
 mod reopening;
-mod state;
-pub(super) use state::AWAY;
+mod telling;
+pub(super) use telling::AWAY;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -15,6 +16,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::time::Instant;
 
 use super::batch::{Batch, Plan};
+use super::costs::Costs;
+use super::errand::Errands;
 use super::events;
 use super::folder::{Closed, FileId, Folder};
 use super::head::Head;
@@ -58,6 +61,8 @@ pub(super) struct Writer {
     /// The oldest write that may not be on the medium.
     unsynced: Option<Instant>,
     lived: Option<Instant>,
+    costs: Costs,
+    errands: Errands,
 }
 
 /// What else is written.
@@ -97,12 +102,15 @@ impl Writer {
             looked: None,
             unsynced: None,
             lived: None,
+            costs: Costs::default(),
+            errands: Errands::default(),
         }
     }
 
     /// Begins with this folder, whose values go to the hub. A fault that may pass is no end: it is tried again.
     pub(super) fn begin(&mut self, folder: Folder) -> Result<(), Fault> {
         let opened = opening::open(&folder, &self.hub, self.settings.bytes, Use::GiveBack);
+        self.errands.open(folder.path());
         self.folder = Some(folder);
         match opened {
             Ok(opened) => {
@@ -161,6 +169,7 @@ impl Writer {
         } else if self.looked.is_none_or(|looked| now.duration_since(looked) >= LOOK) {
             self.looked = Some(now);
             self.look_at_the_disk(now);
+            self.do_errands();
         }
         if self.tables.is_some() {
             self.go_on(now);
@@ -171,7 +180,7 @@ impl Writer {
     fn take(&mut self) {
         self.events.take();
         let missing = self.tape.take(&mut self.taken);
-        self.hub.figures().store_queue.set(self.taken.len() as u64);
+        self.tell_queue();
         for taped in self.taken.drain(..) {
             self.history.sees(taped.message.number);
             self.batch.add(taped, |topic| self.history.names(topic));
@@ -304,17 +313,6 @@ impl Writer {
         }
     }
 
-    fn account(&mut self, now: Instant, began: Instant, sync: bool, lived: bool) {
-        let figures = self.hub.figures();
-        figures.store_writes.add(1);
-        figures.store_syncs.add(u64::from(sync));
-        figures.store_write_microseconds.set(u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX));
-        self.unsynced = if sync { None } else { self.unsynced.or(Some(now)) };
-        if lived {
-            self.lived = Some(now);
-        }
-    }
-
     fn has_written(&mut self, plan: Plan) {
         let Plan { seq, row, said, new_topics, new_users, cleared, known } = plan;
         self.names.put_all(new_topics, new_users);
@@ -381,7 +379,7 @@ impl Writer {
     /// Whether the file is still there, and room for it.
     fn look_at_the_disk(&mut self, now: Instant) {
         let Some(folder) = &self.folder else { return };
-        self.hub.figures().store_bytes.set(folder.bytes());
+        self.costs.tell(folder, &self.hub);
         self.sessions.look_at_the_wall(Moment::now());
         if let Err(why) = folder.has_free(self.settings.keep_free) {
             self.fail(&why);

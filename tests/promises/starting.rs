@@ -226,6 +226,9 @@ fn help_says_what_there_is() {
       user         Manage the accounts
       sessions     List the pages that are signed in, or end their sign-ins
       access       Explain what an account may do
+      backup       Copy the store into a file, while the hub runs
+      restore      Put a copy in the place of the store
+      store        Care for the store: look through it, make it smaller, forget topics
       config       Check or print the configuration
       completions  Print the completion script of a shell
       help         Print this message or the help of the given subcommand(s)

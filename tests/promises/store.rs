@@ -5,6 +5,7 @@ mod ends;
 mod files;
 mod outages;
 mod support;
+mod upkeep;
 
 use std::fs;
 

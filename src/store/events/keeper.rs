@@ -16,6 +16,8 @@ use crate::talk::control::Event;
 /// Events that are written, or let go of, in one transaction.
 const SLICE: usize = 2000;
 const SLICE_OF_OLD: u64 = 500;
+/// Topics whose events are forgotten in one transaction.
+const TOPICS: usize = 50;
 
 /// What those who read have to know of those who write.
 #[derive(Debug, Default)]
@@ -135,6 +137,23 @@ impl Keeper {
             self.recorder
                 .has_lost("the file of the store is a new one: what was recorded before is not in it");
         }
+    }
+
+    /// Forgets the events of the topics that are named so.
+    pub(in crate::store) fn forget(
+        &mut self,
+        tables: &mut Tables,
+        is_named: impl Fn(&str) -> bool,
+    ) -> Result<(), Fault> {
+        let mut topics = tables.topics_of_events()?;
+        topics.retain(|topic| is_named(topic));
+        for some in topics.chunks(TOPICS) {
+            tables
+                .write(false, |writing| some.iter().try_for_each(|topic| writing.forget_events_of(topic)))?;
+        }
+        self.kept = tables.events_kept()?;
+        self.tell();
+        Ok(())
     }
 
     /// Takes what waits, once everything is written that was taken before.

@@ -14,6 +14,7 @@ mod keeper;
 mod library;
 mod live;
 mod load;
+pub(super) mod looking;
 mod payload;
 pub mod readings;
 mod run;

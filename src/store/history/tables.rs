@@ -165,6 +165,11 @@ impl Writing<'_> {
         self.run("DELETE FROM span WHERE id = ?1", params![id.cast_signed()])
     }
 
+    /// Deletes what one series has in one span.
+    pub(super) fn forget_chunk(&self, id: u64) -> Result<(), Fault> {
+        self.run("DELETE FROM chunk WHERE id = ?1", params![id.cast_signed()])
+    }
+
     /// Deletes chunks of a span; says how many there were.
     pub(super) fn forget_chunks(&self, span: u64, most: usize) -> Result<usize, Fault> {
         let sql = "DELETE FROM chunk WHERE id IN \

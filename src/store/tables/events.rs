@@ -1,12 +1,10 @@
 //! Events in SQL: one method a statement.
 
-use std::path::Path;
-
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::super::log::sum;
 use super::super::rows::{text, whole};
-use super::{BUSY, Check, Checked, Fault, Tables, Writing};
+use super::{Checked, Fault, Tables, Writing};
 
 /// What an event takes beside its texts, about.
 const A_ROW: u64 = 40;
@@ -47,15 +45,11 @@ pub(in crate::store) struct Kept {
 }
 
 impl Tables {
-    /// Opens a file only to read it, while somebody else writes it.
-    pub(in crate::store) fn open_to_read(path: &Path) -> Result<Self, Fault> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags)?;
-        connection.busy_timeout(BUSY)?;
-        let mut tables = Self { check: Check::Over, connection, mark: 0 };
-        let damaged = || Fault::Damaged("its mark cannot be read".to_owned());
-        tables.mark = tables.found_mark()?.ok_or_else(damaged)?;
-        Ok(tables)
+    /// The topics of all events, each once.
+    pub(in crate::store) fn topics_of_events(&self) -> Result<Vec<String>, Fault> {
+        let mut statement = self.connection.prepare("SELECT DISTINCT topic FROM event")?;
+        let topics = statement.query_map([], |row| row.get(0))?;
+        Ok(topics.collect::<Result<_, _>>()?)
     }
 
     /// How many events there are.
@@ -115,6 +109,11 @@ impl Writing<'_> {
         let row = EventRow { at, user: &user, topic: &topic, data: &data };
         self.put_event(id, &row)?;
         Ok(row.len().saturating_sub(before))
+    }
+
+    /// Forgets the events of one topic.
+    pub(in crate::store) fn forget_events_of(&self, topic: &str) -> Result<(), Fault> {
+        self.run("DELETE FROM event WHERE topic = ?1", params![topic])
     }
 
     /// Deletes the oldest events, at most so many, and where there is a `horizon` only those from before it. Says how many

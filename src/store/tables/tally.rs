@@ -6,6 +6,9 @@ use rusqlite::{Connection, OptionalExtension};
 use super::super::fault::Fault;
 use super::super::rows::whole;
 
+/// The first version of the file that has counts.
+const COUNTED_SINCE: u32 = 5;
+
 /// The tables that are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Counted {
@@ -53,7 +56,10 @@ impl Tally {
     pub(super) fn compare(&self, connection: &Connection, table: Counted) -> Result<(), Fault> {
         let sql = "SELECT entries, total FROM tally WHERE id = ?1";
         let read = |row: &rusqlite::Row<'_>| Ok((whole(row, 0), whole(row, 1)));
-        let counted = connection.query_row(sql, [table.id()], read).optional()?;
+        let counted = match connection.query_row(sql, [table.id()], read).optional() {
+            Err(_) if !is_counted(connection) => return Ok(()),
+            counted => counted?,
+        };
         let (name, entries) = (table.name(), self.entries);
         match counted {
             Some((Some(counted), Some(total))) if counted == entries && total == self.total => Ok(()),
@@ -68,12 +74,20 @@ impl Tally {
     }
 }
 
+/// Whether the file has counts: one that an older hub has written has none, as long as no hub has brought it to this version.
+fn is_counted(connection: &Connection) -> bool {
+    let version = connection.query_row("PRAGMA user_version", [], |row| row.get::<_, u32>(0));
+    version.is_ok_and(|version| version >= COUNTED_SINCE)
+}
+
 /// The rows of the log, read in their order.
 #[derive(Debug)]
 pub(super) struct Sequence {
     next: u64,
     newest: u64,
     missing: bool,
+    /// Whether it is known which rows there are.
+    is_known: bool,
 }
 
 impl Sequence {
@@ -81,8 +95,14 @@ impl Sequence {
     pub(super) fn of(connection: &Connection) -> Result<Self, Fault> {
         let sql = "SELECT first, newest FROM log_bounds";
         let read = |row: &rusqlite::Row<'_>| Ok((whole(row, 0), whole(row, 1)));
-        match connection.query_row(sql, [], read).optional()? {
-            Some((Some(next), Some(newest))) => Ok(Self { next, newest, missing: false }),
+        let found = match connection.query_row(sql, [], read).optional() {
+            Err(_) if !is_counted(connection) => {
+                return Ok(Self { next: 0, newest: 0, missing: false, is_known: false });
+            }
+            found => found?,
+        };
+        match found {
+            Some((Some(next), Some(newest))) => Ok(Self { next, newest, missing: false, is_known: true }),
             _ => Err(Fault::Damaged("the bounds of its log cannot be read".to_owned())),
         }
     }
@@ -94,7 +114,7 @@ impl Sequence {
 
     /// Whether it was all of the log.
     pub(super) fn compare(&self) -> Result<(), Fault> {
-        if self.missing || self.next <= self.newest {
+        if self.is_known && (self.missing || self.next <= self.newest) {
             return Err(Fault::Damaged("rows of its log are missing".to_owned()));
         }
         Ok(())

@@ -133,3 +133,31 @@ async fn a_clock_that_is_wrong_at_a_start_deletes_nothing_and_the_last_word_is_t
         if life % 2 == 0 { hub.killed().await } else { hub.stopped().await }
     }
 }
+
+#[tokio::test]
+async fn who_sets_the_clock_is_in_the_log_and_in_the_figures() {
+    let Some(clock) = Clock::new() else { return };
+    let dir = folder();
+    let hub = clock.hub(dir.path());
+    let mut node = Client::open(&hub, "/talk/n?side=node", r#"{"filters": []}"#).await;
+    node.publish("t", "1").await;
+    clock.jumps(FAR_AHEAD);
+    hub.logs("the clock of the system was set").await;
+    assert!(hub.log().contains("forward"), "{}", hub.log());
+    clock.jumps(BACK);
+    hub.logs("back").await;
+    let figures = hub.request("GET", "/metrics", &[], "").await.text;
+    assert!(figures.contains("\nclown_hub_clock_jumps_total 2\n"), "{figures}");
+    clock.jumps(RIGHT);
+    drop(node);
+    hub.stopped().await;
+    // A board whose battery is empty.
+    for (by, warns) in [(BACK, true), (RIGHT, false)] {
+        clock.jumps(by);
+        let hub = clock.hub(dir.path());
+        hub.logs("the last values are back").await;
+        let warned = hub.log().contains("before the time at which the hub wrote last");
+        assert_eq!(warned, warns, "{by}: {}", hub.log());
+        hub.killed().await;
+    }
+}

@@ -1,0 +1,117 @@
+//! A copy of the store, made while the hub runs.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::ground::{Trouble, existing, room, trouble};
+use super::looking::{Report, look_through};
+use crate::store::tables::{Fault, Tables};
+
+/// A copy that was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backup {
+    /// Where it is.
+    pub file: PathBuf,
+    /// What is in it.
+    pub report: Report,
+}
+
+/// Copies the store of a folder into a file: all that was written before this began, whether a hub goes on writing or not.
+/// The file is there once the copy is whole, looked through and on the medium. Only with `force` it replaces another one.
+pub fn back_up(directory: &Path, to: &Path, force: bool) -> Result<Backup, Trouble> {
+    let from = existing(directory)?;
+    let place = may_be_written(directory, to, force)?;
+    let tables = Tables::open_to_read(&from).map_err(|fault| trouble(&from, &fault))?;
+    let pages = tables.pages().map_err(|fault| trouble(&from, &fault))?;
+    room(&place, pages.all - pages.unused)?;
+    let unfinished = Unfinished(beside(to, ".unfinished"));
+    // Of an attempt that was killed.
+    let _ = fs::remove_file(&unfinished.0);
+    tables.copy_into(&unfinished.0).map_err(|fault| {
+        let Fault::Damaged(why) = fault else { return trouble(&unfinished.0, &fault) };
+        let shown = from.display();
+        Trouble::Broken(format!(
+            "{shown}: {why}; nothing was copied: `clown-hub store check` says what is damaged"
+        ))
+    })?;
+    drop(tables);
+    let report = look_through(&unfinished.0).map_err(|fault| trouble(&unfinished.0, &fault))?;
+    if !report.is_whole() {
+        return Err(Trouble::Broken(format!(
+            "{}: the copy is not whole: {}; nothing was kept of it: `clown-hub store check` says whether the store itself is damaged",
+            to.display(),
+            report.complaint()
+        )));
+    }
+    let broken = |error: io::Error| Trouble::Broken(format!("{}: {error}", to.display()));
+    File::open(&unfinished.0).and_then(|file| file.sync_all()).map_err(broken)?;
+    put_in_place(&unfinished.0, to, force).map_err(broken)?;
+    sync_folder(&place).map_err(broken)?;
+    let file = to.to_owned();
+    Ok(Backup { report: Report { file: file.clone(), ..report }, file })
+}
+
+/// The folder in which the copy is to be, if it may be there.
+fn may_be_written(directory: &Path, to: &Path, force: bool) -> Result<PathBuf, Trouble> {
+    let no = |why: &str| Err(Trouble::Input(format!("{}: {why}", to.display())));
+    let place = match to.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    if to.file_name().is_none() || to.is_dir() {
+        return no("this is a folder; name the file that the copy is to be in");
+    }
+    match fs::canonicalize(&place) {
+        Err(error) => return no(&format!("its folder cannot be used: {error}")),
+        // A copy beside the original is lost together with it, and could be taken for a part of it.
+        Ok(place) if fs::canonicalize(directory).is_ok_and(|store| place.starts_with(store)) => {
+            return no(
+                "this is in the folder of the store itself; name a file elsewhere, best on another disk",
+            );
+        }
+        Ok(_) => {}
+    }
+    if !force && fs::symlink_metadata(to).is_ok() {
+        return no("there is a file already, and it was not touched; name another one, or add --force");
+    }
+    Ok(place)
+}
+
+/// A file that is not finished; it goes with this.
+struct Unfinished(PathBuf);
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// The path with something behind its name.
+pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name: OsString = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
+/// Gives a file the name that it is to have.
+fn put_in_place(from: &Path, to: &Path, force: bool) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    if force {
+        return fs::rename(from, to);
+    }
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        // A file system that cannot do it in one step, as those of memory sticks.
+        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) if fs::symlink_metadata(to).is_err() => {
+            fs::rename(from, to)
+        }
+        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => Err(io::ErrorKind::AlreadyExists.into()),
+        done => Ok(done?),
+    }
+}
+
+/// The names in a folder are on the medium when this returns.
+pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}

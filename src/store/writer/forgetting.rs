@@ -1,0 +1,159 @@
+//! An operator wants topics to be forgotten: nothing of them is to be found in the file any more.
+//!
+//! That a row is deleted leaves its bytes where they are, in the file and in its journal. So the file is written anew
+//! afterwards, which takes a while for a large one. The hub routes meanwhile, and what is said waits on the tape.
+
+use super::{Duties, Folder, Instant, Writer};
+use crate::store::folder;
+use crate::store::tables::{Fault, HOLDERS, Holder};
+use crate::topic::{Filter, Topic};
+
+/// Places in the index of last values that are looked at with one lock.
+const SLICE: usize = 1000;
+
+impl Writer {
+    /// Does what operators have asked for.
+    pub(super) fn do_errands(&mut self) {
+        while let Some(errand) = self.folder.as_ref().and_then(|folder| self.errands.next(folder.path())) {
+            let done = self.filters(&errand.filters).and_then(|filters| self.forget(&filters));
+            match &done {
+                // Their names are what was to be forgotten.
+                Ok(_) => tracing::info!("topics were forgotten, as an operator has asked for it"),
+                Err(why) => {
+                    tracing::warn!(%why, "an operator has asked to forget topics, and they are not all gone");
+                }
+            }
+            errand.answer(&done);
+        }
+    }
+
+    fn filters(&self, asked: &[String]) -> Result<Vec<Filter>, String> {
+        let limits = &self.hub.settings().topic;
+        let filter =
+            |text: &String| Filter::parse(text, limits).map_err(|error| format!("filter {text:?}: {error}"));
+        asked.iter().map(filter).collect()
+    }
+
+    /// Forgets all topics that these filters name, and says what became of it.
+    pub(super) fn forget(&mut self, filters: &[Filter]) -> Result<String, String> {
+        if self.tables.is_none() {
+            return Err(
+                "nothing was forgotten: the store cannot be written now; see the log of the hub".to_owned()
+            );
+        }
+        let topics = self.topics(filters);
+        let forgotten = topics.iter().filter(|topic| self.hub.forget_value(topic)).count();
+        self.write_down();
+        self.write_another_row(topics.first());
+        self.do_all_duties();
+        self.head.begin_settling(self.seq);
+        self.history.begin_sealing(self.seq);
+        self.do_all_duties();
+        self.forget_history(filters).map_err(|why| {
+            format!("topics forgotten: {forgotten}, but not their history: {why}; ask again")
+        })?;
+        self.forget_events(filters).map_err(|why| {
+            format!("topics forgotten: {forgotten}, but not their events: {why}; ask again")
+        })?;
+        self.write_anew().map_err(|why| {
+            format!(
+                "topics forgotten: {forgotten}, but their bytes may still be in the file: {why}; ask again"
+            )
+        })?;
+        Ok(format!("topics forgotten: {forgotten}{}", self.what_is_left(filters)))
+    }
+
+    fn write_down(&mut self) {
+        self.take();
+        self.write(Instant::now(), true, true, false, Duties::default());
+    }
+
+    /// The newest row of the log is never deleted, and what was said before a topic was forgotten may be in it. So another one
+    /// follows, which says only what has become of one topic.
+    fn write_another_row(&mut self, topic: Option<&Topic>) {
+        let Some(topic) = topic.cloned().or_else(|| self.names.topics().into_iter().next()) else { return };
+        match self.hub.last_value(&topic) {
+            Some(message) => self.batch.keep(message),
+            None => self.batch.forget(topic),
+        }
+        self.write(Instant::now(), true, true, false, Duties::default());
+    }
+
+    fn forget_history(&mut self, filters: &[Filter]) -> Result<(), String> {
+        let Some(tables) = &mut self.tables else { return Err("the store cannot be written now".to_owned()) };
+        let is_named = |topic: &Topic| filters.iter().any(|filter| filter.matches(topic));
+        let done = self.history.forget(tables, is_named);
+        if let Err(fault) = &done {
+            self.fail(fault);
+        }
+        done.map(drop).map_err(|fault| fault.to_string())
+    }
+
+    fn forget_events(&mut self, filters: &[Filter]) -> Result<(), String> {
+        let Some(tables) = &mut self.tables else { return Err("the store cannot be written now".to_owned()) };
+        let limits = &self.hub.settings().topic;
+        let is_named = |text: &str| {
+            Topic::parse(text, limits).is_ok_and(|topic| filters.iter().any(|filter| filter.matches(&topic)))
+        };
+        let done = self.events.forget(tables, is_named);
+        if let Err(fault) = &done {
+            self.fail(fault);
+        }
+        done.map_err(|fault| fault.to_string())
+    }
+
+    fn do_all_duties(&mut self) {
+        while self.has_duty() {
+            self.go_on(Instant::now());
+        }
+    }
+
+    /// The topics that these filters name and that have a last value.
+    fn topics(&self, filters: &[Filter]) -> Vec<Topic> {
+        let mut named = Vec::new();
+        let mut place = Some(0);
+        while let Some(from) = place {
+            place = self.hub.last_values_from(from, SLICE, 0, &mut |message| {
+                if filters.iter().any(|filter| filter.matches(&message.topic)) {
+                    named.push(message.topic);
+                }
+            });
+        }
+        named
+    }
+
+    fn write_anew(&mut self) -> Result<(), String> {
+        let (Some(folder), Some(tables)) = (&self.folder, &mut self.tables) else {
+            return Err("the store cannot be written now; see the log of the hub".to_owned());
+        };
+        let no = |fault: &Fault| format!("{fault}; {}", fault.advice());
+        let pages = tables.pages().map_err(|fault| no(&fault))?;
+        // Put together in a file of its own, and written through the journal.
+        let needed = 2 * (pages.all - pages.unused);
+        if let Some(free) = folder::free(folder.path()).filter(|free| *free < needed) {
+            return Err(format!("this needs {needed} bytes for a time, and {free} are free: make room"));
+        }
+        let done = tables.rebuild(&folder.scratch());
+        if let Err(fault @ Fault::Damaged(_)) = &done {
+            self.fail(fault);
+        }
+        done.map_err(|fault| no(&fault))
+    }
+
+    /// What still speaks of these topics, for the operator.
+    fn what_is_left(&self, filters: &[Filter]) -> String {
+        let limits = &self.hub.settings().topic;
+        let is_named = |text: &str| {
+            Topic::parse(text, limits).is_ok_and(|topic| filters.iter().any(|filter| filter.matches(&topic)))
+        };
+        let held = |holder: &Holder| {
+            let held = self.tables.as_ref().map(|tables| tables.held(*holder, is_named));
+            let held = held.and_then(Result::ok).unwrap_or_default();
+            (held > 0).then(|| format!("; {}: {held}", holder.stays))
+        };
+        let others = self.folder.as_ref().map(Folder::others).unwrap_or_default();
+        let others =
+            (!others.is_empty()).then(|| format!("; older files may still have them: {}", others.join(", ")));
+        HOLDERS.iter().filter_map(held).chain(others).collect()
+    }
+}
