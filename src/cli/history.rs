@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
-use time::OffsetDateTime;
-use time::macros::format_description;
 use tokio::time::timeout;
 
 use super::exit::{broken, help_end};
@@ -13,7 +11,7 @@ use super::hub_args::HubArgs;
 use super::subscribe::csv;
 use super::{OperatorError, block_on, escape, output};
 use crate::client::{Connection, Failure, Heard};
-use crate::talk::control::{HistoryAnswer, PastSeries, PastValue};
+use crate::talk::control::{COLUMNS, HistoryAnswer, PastGap, PastSeries, shown_moment};
 use crate::talk::{Frames, Reply, Request};
 
 const AFTER_HELP: &str = help_end!(
@@ -87,7 +85,7 @@ pub(super) fn history(args: &HistoryArgs) -> anyhow::Result<()> {
     let format = if args.csv { Format::Csv } else { args.format };
     let mut printed = 0;
     if format == Format::Csv {
-        output::print("time,topic,path,unit,value,count,min,mean,max,last\n")?;
+        output::print(&format!("{}\n", COLUMNS.join(",")))?;
     }
     block_on(async {
         let settings = r#"{"filters": [], "retained": false}"#;
@@ -113,6 +111,10 @@ pub(super) fn history(args: &HistoryArgs) -> anyhow::Result<()> {
                 printed += 1;
             }
             output::print(&String::from_utf8_lossy(&lines))?;
+            if question.get("after").is_none() {
+                tell_gaps(answer.gaps.iter());
+            }
+            tell_gaps(answer.series.iter().flat_map(|series| &series.gaps));
             question = answer.more.unwrap_or(Value::Null);
         }
         connection.close().await;
@@ -153,17 +155,11 @@ fn write(series: &PastSeries, format: Format, out: &mut Vec<u8>) {
         out.push(b'\n');
         return;
     }
-    for (at, time) in series.times.iter().enumerate() {
-        let time = shown_time(*time);
-        let value = series.value.get(at).map(shown_value).unwrap_or_default();
-        let column = |column: &[f64]| column.get(at).map(f64::to_string).unwrap_or_default();
-        let count = series.count.get(at).map(u64::to_string).unwrap_or_default();
-        let numbers = [&series.min, &series.mean, &series.max, &series.last].map(|numbers| column(numbers));
-        let [min, mean, max, last] = &numbers;
-        let texts = [&*series.topic, &series.path, &series.unit, &value].map(escape::escaped);
-        let [topic, path, unit, value] = &texts;
+    for point in series.points() {
+        let point = point.map(|text| escape::escaped(&text).into_owned());
+        let [time, topic, path, unit, value, count, min, mean, max, _] = &point;
         if format == Format::Csv {
-            csv::line(&[&*time, topic, path, unit, value, &count, min, mean, max, last], out);
+            csv::line(&point.each_ref().map(|text| &**text), out);
             continue;
         }
         let unit = if unit.is_empty() { String::new() } else { format!(" {unit}") };
@@ -176,25 +172,22 @@ fn write(series: &PastSeries, format: Format, out: &mut Vec<u8>) {
     }
 }
 
-fn shown_value(value: &PastValue) -> String {
-    match value {
-        PastValue::Number(number) => number.to_string(),
-        PastValue::Truth(truth) => truth.to_string(),
-        PastValue::Text(text) => text.clone(),
+/// Tells of what may be missing.
+fn tell_gaps<'g>(gaps: impl Iterator<Item = &'g PastGap>) {
+    for PastGap { from, to, why, lost } in gaps {
+        let (from, to) = (shown_moment(*from), shown_moment(*to));
+        let lost = if *lost > 0 { format!(", {lost} messages") } else { String::new() };
+        output::notice(&format!(
+            "readings may be missing from {from} to {to}: {}{lost}",
+            escape::escaped(why)
+        ));
     }
-}
-
-fn shown_time(milliseconds: u64) -> String {
-    const SHAPE: &[time::format_description::BorrowedFormatItem<'_>] =
-        format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
-    let moment = OffsetDateTime::from_unix_timestamp_nanos(i128::from(milliseconds) * 1_000_000);
-    let text = moment.ok().and_then(|moment| moment.format(SHAPE).ok());
-    text.unwrap_or_else(|| milliseconds.to_string())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::talk::control::PastValue;
 
     #[test]
     fn a_time_ago_is_typed_without_its_sign() {
@@ -224,7 +217,7 @@ mod tests {
             mean: vec![1.5],
             max: vec![2.0],
             last: vec![2.0],
-            value: Vec::new(),
+            ..PastSeries::default()
         };
         let printed = |format| {
             let mut out = Vec::new();

@@ -68,14 +68,14 @@ use pages::OpenPages;
 pub use pages::{NotRead, OPEN_PAGES, Page, PageBounds, Pages};
 use presence::Presence;
 pub use publication::{Extras, Publication, Trail, View};
-pub use questions::{Question, Questions};
+pub use questions::{NO_HISTORY, Question, Questions};
 pub use queue::Bounds;
 pub use relay::{Forward, Relayed, Remains};
 pub use rights::Rights;
 pub use session::{Client, Session, Side};
 use subscriptions::Subscriptions;
 use tape::Promise;
-pub use tape::{Ask, Restored, Restoring, Tape, TapeBounds, Taped};
+pub use tape::{Ask, Restored, Restoring, Skipped, Tape, TapeBounds, Taped};
 use trie::{Id, Trie};
 pub use waiting::{Found, Until};
 

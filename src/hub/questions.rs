@@ -16,11 +16,14 @@ use crate::talk::Reply;
 use crate::talk::control::{HistoryAnswer, HistoryGet, NoQuestion};
 use crate::topic::{Base, Filter};
 
-/// Questions that may wait.
+/// Questions that may wait, and how many of those that no session asks.
 const MOST: usize = 16;
+const MOST_OF_OTHERS: usize = 8;
+/// Questions of one user that may wait and be answered beside those of sessions.
+const MOST_OF_USER: usize = 4;
 
 /// What is answered where there is no store, or nothing in it is for history.
-const NO_HISTORY: &str = "history is off: the hub has no store, or history.filters is empty";
+pub const NO_HISTORY: &str = "history is off: the hub has no store, or history.filters is empty";
 
 /// The queue.
 #[derive(Debug, Default)]
@@ -33,8 +36,17 @@ pub struct Questions {
 struct Inside {
     waiting: VecDeque<Question>,
     /// Who is being answered.
-    answering: Option<SessionId>,
+    answering: Option<Asker>,
     is_closed: bool,
+}
+
+/// Who asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Asker {
+    /// A session has one question at a time.
+    Session(SessionId),
+    /// A user without a session.
+    User(Arc<str>),
 }
 
 /// A question.
@@ -48,8 +60,7 @@ pub struct Question {
     pub base: Base,
     /// The most bytes of the answer.
     pub bytes: usize,
-    /// Whose it is, if it is a session's.
-    asker: Option<SessionId>,
+    asker: Option<Asker>,
     answer: Option<Answering>,
 }
 
@@ -90,8 +101,13 @@ impl Question {
             });
         };
         let mut question = Self::new(get, filters, base, bytes, answer);
-        question.asker = Some(asker);
+        question.asker = Some(Asker::Session(asker));
         question
+    }
+
+    /// It is a user's, who has no session.
+    pub fn is_of(&mut self, user: &str) {
+        self.asker = Some(Asker::User(user.into()));
     }
 
     /// Answers.
@@ -116,13 +132,18 @@ impl Questions {
     /// Puts one in, or answers it with a no.
     pub fn ask(&self, question: Question) {
         let mut inside = self.inside.lock();
-        let is_of_asker = |asker: Option<SessionId>| asker.is_some() && asker == question.asker;
+        let askers = || inside.waiting.iter().filter_map(|waiting| waiting.asker.as_ref());
+        let is_same = |asker: &&Asker| Some(*asker) == question.asker.as_ref();
+        let of_asker = askers().chain(&inside.answering).filter(is_same).count();
+        let is_others = matches!(question.asker, Some(Asker::User(_)));
+        let others = askers().filter(|asker| matches!(asker, Asker::User(_))).count();
         let refused = if inside.is_closed {
             "history cannot be read: the store has ended"
-        } else if is_of_asker(inside.answering) || inside.waiting.iter().any(|other| is_of_asker(other.asker))
-        {
+        } else if is_others && of_asker >= MOST_OF_USER {
+            "too many questions of this user wait; ask again"
+        } else if !is_others && of_asker > 0 {
             "one question at a time: the one before is not answered yet"
-        } else if inside.waiting.len() >= MOST {
+        } else if inside.waiting.len() >= MOST || (is_others && others >= MOST_OF_OTHERS) {
             "too many questions wait; ask again"
         } else {
             inside.waiting.push_back(question);
@@ -143,7 +164,7 @@ impl Questions {
                 return None;
             }
             if let Some(question) = inside.waiting.pop_front() {
-                inside.answering = question.asker;
+                inside.answering.clone_from(&question.asker);
                 return Some(question);
             }
             self.bell.wait(&mut inside);
@@ -208,7 +229,7 @@ mod tests {
             let _ = said.send(answer.map_or_else(|reason| reason, |_| "ok".to_owned()));
         };
         let mut question = Question::new(get, Vec::new(), Base::ROOT, 1, answer);
-        question.asker = asker.map(SessionId);
+        question.asker = asker.map(|id| Asker::Session(SessionId(id)));
         question
     }
 
@@ -227,7 +248,19 @@ mod tests {
             "one question at a time: the one before is not answered yet",
             "it is still being answered"
         );
-        for _ in 0..MOST {
+        for user in ["a", "b", "c"] {
+            for asked in 0..=MOST_OF_USER {
+                let mut question = question(None, &say);
+                question.is_of(user);
+                questions.ask(question);
+                if asked == MOST_OF_USER && user != "c" {
+                    assert_eq!(said.recv().unwrap(), "too many questions of this user wait; ask again");
+                } else if user == "c" {
+                    assert_eq!(said.recv().unwrap(), "too many questions wait; ask again");
+                }
+            }
+        }
+        for _ in MOST_OF_OTHERS..MOST {
             questions.ask(question(None, &say));
         }
         questions.ask(question(None, &say));

@@ -50,9 +50,36 @@ pub struct Tape {
 struct Inside {
     queue: VecDeque<Taped>,
     bytes: usize,
-    /// The least number of the messages that did not fit.
-    missing: Option<u64>,
+    /// The messages that did not fit.
+    missing: Option<Skipped>,
     is_closed: bool,
+}
+
+/// Messages that did not fit into the tape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Skipped {
+    /// The least and the greatest of their numbers.
+    pub least: u64,
+    /// See above.
+    pub greatest: u64,
+    /// How many.
+    pub count: u64,
+    /// The time of the earliest one.
+    pub first: SystemTime,
+    /// The time of the latest one.
+    pub last: SystemTime,
+}
+
+impl Skipped {
+    fn with(self, message: &Publication) -> Self {
+        Self {
+            least: self.least.min(message.number),
+            greatest: self.greatest.max(message.number),
+            count: self.count + 1,
+            first: self.first.min(message.time),
+            last: self.last.max(message.time),
+        }
+    }
 }
 
 /// A message that waits for the store.
@@ -149,8 +176,9 @@ impl Tape {
         let bounds = if message.kind == Kind::Reading && !forgets { &self.readings } else { &self.all };
         let mut inside = self.inside.lock();
         if inside.is_closed || inside.queue.len() >= bounds.messages || inside.bytes + len > bounds.bytes {
-            let missing = inside.missing.unwrap_or(u64::MAX).min(message.number);
-            inside.missing = Some(missing);
+            let (number, time) = (message.number, message.time);
+            let none = Skipped { least: number, greatest: number, count: 0, first: time, last: time };
+            inside.missing = Some(inside.missing.unwrap_or(none).with(message));
             drop(inside);
             self.figures.store_skipped.add(1);
             return match ask {
@@ -167,8 +195,8 @@ impl Tape {
         promise
     }
 
-    /// Takes all that waits, into a queue that is empty. Says from which number on messages are missing, if any are.
-    pub fn take(&self, into: &mut VecDeque<Taped>) -> Option<u64> {
+    /// Takes all that waits, into a queue that is empty. Says which messages are missing, if any are.
+    pub fn take(&self, into: &mut VecDeque<Taped>) -> Option<Skipped> {
         let mut inside = self.inside.lock();
         std::mem::swap(&mut inside.queue, into);
         inside.bytes = 0;

@@ -20,7 +20,7 @@ use tower::ServiceExt;
 
 use super::answer::{not_recognised, refusal, unsupported};
 use super::place::Place;
-use super::{App, diagnostics, door, gate, metrics, page, request, session_api};
+use super::{App, diagnostics, door, gate, history_api, metrics, page, request, session_api};
 use crate::hub::Rights;
 use crate::topic::{Filter, Limits};
 
@@ -86,6 +86,7 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route("/talk", any(door::talk_at_the_root))
         .route("/talk/{*base}", any(door::talk))
         .route("/api/session", any(session_api::session))
+        .route("/api/history", any(history_api::history))
         .route("/healthz", get(health))
         .route("/metrics", get(figures))
         .route("/echo", any(diagnostics::door))

@@ -8,6 +8,7 @@ mod diagnostics;
 mod door;
 mod gate;
 mod hello;
+mod history_api;
 mod http;
 mod lines;
 mod listen;

@@ -1,11 +1,12 @@
 //! What the next write will say: of each topic what was said last. Pure.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
 use super::head::{Head, Said, said};
+use super::history::Heard;
 use super::log::{Record, Rest, RowWriter, Value, milliseconds};
 use super::names::Names;
 use super::tables::{Fault, Writing};
@@ -16,9 +17,26 @@ use crate::topic::Topic;
 
 /// What becomes of the last value of a topic.
 #[derive(Debug)]
-pub(super) enum Change {
-    Keep(Arc<Publication>),
+enum Change {
+    Keep(Told),
     Forget,
+}
+
+/// A message, and whether it was found when all last values were gone through, rather than on the tape.
+#[derive(Debug)]
+struct Told {
+    message: Arc<Publication>,
+    is_walked: bool,
+}
+
+impl Told {
+    /// As history hears it, which is for readings alone.
+    fn heard(&self) -> Option<Heard<'_>> {
+        let (message, is_walked) = (&self.message, self.is_walked);
+        let (topic, time, number) = (&message.topic, milliseconds(message.time), message.number);
+        let heard = Heard { topic, time, payload: message.payload(), number, is_walked };
+        (message.kind == Kind::Reading).then_some(heard)
+    }
 }
 
 /// What was said since the last write.
@@ -26,7 +44,7 @@ pub(super) enum Change {
 pub(super) struct Batch {
     changes: HashMap<Topic, Change, RandomState>,
     /// Readings that newer ones have followed, for history.
-    earlier: Vec<Arc<Publication>>,
+    earlier: Vec<Told>,
     /// About so many bytes.
     bytes: usize,
     /// Messages that were said.
@@ -48,6 +66,8 @@ pub(super) struct Plan {
     pub(super) new_topics: Vec<(u64, Topic)>,
     pub(super) new_users: Vec<(u64, Arc<str>)>,
     pub(super) cleared: Vec<(u64, Topic)>,
+    /// The numbers of messages that history has already.
+    pub(super) known: HashSet<u64, RandomState>,
 }
 
 impl Plan {
@@ -65,40 +85,63 @@ impl Batch {
         let Taped { message, forgets, ask } = taped;
         self.messages += 1;
         self.asks.extend(ask.map(|ask| *ask));
-        if let Some(Change::Keep(earlier)) = self.put(message, forgets)
-            && earlier.kind == Kind::Reading
-            && has_history(&earlier.topic)
+        self.put(Told { message, is_walked: false }, forgets, has_history);
+    }
+
+    fn put(&mut self, told: Told, forgets: bool, has_history: impl Fn(&Topic) -> bool) {
+        let message = &told.message;
+        self.least = Some(self.least.unwrap_or(u64::MAX).min(message.number));
+        self.bytes += message.len();
+        let (topic, number) = (message.topic.clone(), message.number);
+        let change = if forgets { Change::Forget } else { Change::Keep(told) };
+        let earlier = self.changes.insert(topic, change);
+        self.earlier_was(earlier, number, has_history);
+    }
+
+    /// A reading that is no last value any more is history's.
+    fn earlier_was(&mut self, earlier: Option<Change>, number: u64, has_history: impl Fn(&Topic) -> bool) {
+        if let Some(Change::Keep(earlier)) = earlier
+            && earlier.message.kind == Kind::Reading
+            // It was gone through, and came from the tape then, or the other way round.
+            && earlier.message.number != number
+            && has_history(&earlier.message.topic)
         {
             self.earlier.push(earlier);
         }
     }
 
-    fn put(&mut self, message: Arc<Publication>, forgets: bool) -> Option<Change> {
-        self.least = Some(self.least.unwrap_or(u64::MAX).min(message.number));
-        self.bytes += message.len();
-        let topic = message.topic.clone();
-        self.changes.insert(topic, if forgets { Change::Forget } else { Change::Keep(message) })
-    }
-
-    /// All readings in here, those of each topic in their order: topic, time and payload.
-    pub(super) fn readings(&self) -> impl Iterator<Item = (&Topic, u64, &str)> {
+    /// All readings in here, those of each topic in their order.
+    pub(super) fn readings(&self) -> impl Iterator<Item = Heard<'_>> {
         let newest = self.changes.values().filter_map(|change| match change {
-            Change::Keep(message) => Some(message),
+            Change::Keep(told) => Some(told),
             Change::Forget => None,
         });
-        let all = self.earlier.iter().chain(newest).filter(|message| message.kind == Kind::Reading);
-        all.map(|message| (&message.topic, milliseconds(message.time), message.payload()))
+        self.earlier.iter().chain(newest).filter_map(Told::heard)
     }
 
-    /// Adds a value as the hub has it.
-    pub(super) fn keep(&mut self, message: Publication) {
-        self.put(Arc::new(message), false);
+    /// What of it is new to history, as the plan of a write has found.
+    pub(super) fn news<'b>(
+        &'b self,
+        known: &'b HashSet<u64, RandomState>,
+    ) -> impl Iterator<Item = Heard<'b>> {
+        self.readings().filter(|heard| !known.contains(&heard.number) || is_of_the_start(heard))
+    }
+
+    /// Adds a value as the hub has it, as all last values are gone through.
+    pub(super) fn keep(&mut self, message: Publication, has_history: impl Fn(&Topic) -> bool) {
+        self.put(Told { message: Arc::new(message), is_walked: true }, false, has_history);
+    }
+
+    /// Adds what became of a value when the hub began.
+    pub(super) fn say(&mut self, message: Publication) {
+        self.put(Told { message: Arc::new(message), is_walked: false }, false, |_| false);
     }
 
     /// Adds that a topic has no value.
-    pub(super) fn forget(&mut self, topic: Topic) {
+    pub(super) fn forget(&mut self, topic: Topic, has_history: impl Fn(&Topic) -> bool) {
         self.bytes += topic.as_str().len();
-        self.changes.insert(topic, Change::Forget);
+        let earlier = self.changes.insert(topic, Change::Forget);
+        self.earlier_was(earlier, 0, has_history);
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -137,36 +180,46 @@ impl Batch {
     }
 
     /// The row number `seq` of the log.
-    pub(super) fn plan(&self, seq: u64, time: u64, names: &mut Names, head: &mut Head) -> Plan {
+    pub(super) fn plan(
+        &self,
+        seq: u64,
+        time: u64,
+        names: &mut Names,
+        head: &mut Head,
+        knows: impl Fn(&Heard<'_>) -> bool,
+    ) -> Plan {
         let mut new = New::default();
         let mut cleared = Vec::new();
         let mut records = Vec::with_capacity(self.changes.len() + self.earlier.len());
-        records.extend(self.earlier.iter().map(|message| new.record(message, names)));
+        records.extend(self.earlier.iter().map(|told| new.told(told, names, &knows)));
         for (topic, change) in &self.changes {
             match change {
                 Change::Forget => {
                     // What the file does not know, it need not forget.
                     if let Some(id) = names.topic(topic).or_else(|| new.ids.get(topic).copied()) {
-                        records.push(Record { topic: id, value: None });
+                        records.push((Record { topic: id, value: None }, false));
                         cleared.push((id, topic.clone()));
                     }
                 }
-                Change::Keep(message) => records.push(new.record(message, names)),
+                Change::Keep(told) => records.push(new.told(told, names, &knows)),
             }
         }
         // Takes the least room.
-        records.sort_by_key(|record| record.topic);
+        records.sort_by_key(|(record, _)| record.topic);
         let mut row = RowWriter::new(seq, time, head.bases());
         let mut before = None;
-        for record in &records {
+        for (record, is_known) in &records {
+            if *is_known {
+                row.known();
+            }
             let again = head.has_spoken(record.topic) || before == Some(record.topic);
             before = Some(record.topic);
             row.push(record, again, head.bases());
         }
         let row = (!row.is_empty()).then(|| row.finish());
-        let said = records.into_iter().map(said).collect();
-        let New { topics: new_topics, users: new_users, .. } = new;
-        Plan { seq, row, said, new_topics, new_users, cleared }
+        let said = records.into_iter().map(|(record, _)| said(record)).collect();
+        let New { topics: new_topics, users: new_users, known, .. } = new;
+        Plan { seq, row, said, new_topics, new_users, cleared, known }
     }
 }
 
@@ -176,9 +229,25 @@ struct New {
     topics: Vec<(u64, Topic)>,
     ids: HashMap<Topic, u64, RandomState>,
     users: Vec<(u64, Arc<str>)>,
+    /// The numbers of messages that history has already.
+    known: HashSet<u64, RandomState>,
 }
 
 impl New {
+    /// A record, and whether history has it already.
+    fn told<'m>(
+        &mut self,
+        told: &'m Told,
+        names: &mut Names,
+        knows: &impl Fn(&Heard<'_>) -> bool,
+    ) -> (Record<'m>, bool) {
+        let is_known = told.heard().is_some_and(|heard| knows(&heard));
+        if is_known {
+            self.known.insert(told.message.number);
+        }
+        (self.record(&told.message, names), is_known)
+    }
+
     fn record<'m>(&mut self, message: &'m Publication, names: &mut Names) -> Record<'m> {
         let topic = self.ids.get(&message.topic).copied().unwrap_or_else(|| {
             let number = names.topic_or_new(&message.topic, self.topics.len());
@@ -192,6 +261,11 @@ impl New {
         let (time, payload) = (milliseconds(message.time), message.payload().into());
         Record { topic, value: Some(Value { time, user, payload, rest: rest(message) }) }
     }
+}
+
+/// What came back from the file has no number of its own. It is said by the hub itself, once.
+fn is_of_the_start(heard: &Heard<'_>) -> bool {
+    heard.number == 0 && !heard.is_walked
 }
 
 /// The number of a user.

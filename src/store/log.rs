@@ -16,6 +16,7 @@
 //!   4 extras  what few values have; stands before the value of the same topic, which is whole
 //!   5 back    nothing: topics are counted from 0 again
 //!   6 many    as `from`, and how many numbers there are stands before them; in `from` there is one
+//! known   5 with the generation 1, and no topic: the next record was said before, and history has it
 //! ```
 //!
 //! A row may speak of a topic several times, of its readings in their order; what it says last counts. The kind 7 is for what later versions have to say. A row that is whole
@@ -47,6 +48,8 @@ const CLEARED: u64 = 3;
 const EXTRAS: u64 = 4;
 const BACK: u64 = 5;
 const MANY: u64 = 6;
+/// A whole tag.
+const KNOWN: u64 = 1 << KIND_BITS | BACK;
 /// The bits of a tag below the topic, and those below the generation.
 const TAG_BITS: u32 = 5;
 const KIND_BITS: u32 = 3;
@@ -156,6 +159,11 @@ impl RowWriter {
         }
     }
 
+    /// The next record was said before: it is written because the file may lack it as a last value.
+    pub fn known(&mut self) {
+        put(KNOWN, &mut self.bytes);
+    }
+
     fn whole(&mut self, topic: u64, value: &Value<'_>) {
         self.begin(topic, 0, WHOLE);
         self.time(value.time);
@@ -194,6 +202,8 @@ pub struct Row<'a> {
     pub span: u64,
     /// In the order in which they were written.
     pub records: Vec<Record<'a>>,
+    /// Which of them had been said before, and are none of history.
+    pub known: Vec<usize>,
     /// Records that were told from something that stood in a row which is missing.
     pub lost: u64,
 }
@@ -212,10 +222,14 @@ pub fn read<'a>(seq: u64, bytes: &'a [u8], bases: &mut Bases) -> Result<Row<'a>,
     let time = u64::from_le_bytes(reader.take(8)?.try_into().map_err(|_| Fault::Damaged)?);
     let span = seq.checked_sub(reader.number()?).ok_or(Fault::Damaged)?;
     bases.go_to(span, seq);
-    let mut row = Row { time, span, records: Vec::new(), lost: 0 };
-    let (mut extras, mut topic, mut payloads) = (None, 0_u64, 0);
+    let mut row = Row { time, span, records: Vec::new(), known: Vec::new(), lost: 0 };
+    let (mut extras, mut topic, mut payloads, mut is_known) = (None, 0_u64, 0, false);
     while !reader.0.is_empty() {
         let tag = reader.number()?;
+        if tag == KNOWN {
+            is_known = true;
+            continue;
+        }
         let kind = tag & ((1 << KIND_BITS) - 1);
         let generation = u8::try_from(tag >> KIND_BITS & 3).map_err(|_| Fault::Damaged)?;
         if generation > 0 && !matches!(kind, FROM | MANY | ANEW) {
@@ -233,6 +247,7 @@ pub fn read<'a>(seq: u64, bytes: &'a [u8], bases: &mut Bases) -> Result<Row<'a>,
                 let count = if kind == FROM { 1 } else { reader.count()? };
                 let Some(value) = reader.from(time, count, bases.get(topic, generation))? else {
                     row.lost += 1;
+                    is_known = false;
                     continue;
                 };
                 Some(value)
@@ -256,6 +271,9 @@ pub fn read<'a>(seq: u64, bytes: &'a [u8], bases: &mut Bases) -> Result<Row<'a>,
         payloads += value.as_ref().map_or(0, |value| value.payload.len());
         if payloads > MOST_PAYLOADS {
             return Err(Fault::Damaged);
+        }
+        if std::mem::take(&mut is_known) {
+            row.known.push(row.records.len());
         }
         row.records.push(Record { topic, value });
     }

@@ -43,12 +43,14 @@ use tokio::sync::oneshot;
 pub use beside::{Asked, Beside};
 use folder::{Closed, Folder};
 use history::Keeper;
+use log::milliseconds;
 pub use settings::{Durability, Settings};
 use web_sessions::Sessions;
 use writer::Writer;
 
 use crate::access::WebSessions;
 use crate::hub::{Hub, Questions, Tape};
+use crate::moment::Moment;
 
 /// Why the hub does not start with this store.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -74,7 +76,8 @@ impl Store {
         let confirms = settings.durability == Durability::Commit;
         let tape = Tape::new(settings.queue, confirms, hub.figures());
         let is_named = settings.is_named;
-        let keeper = Keeper::new(settings.history.clone(), settings.bytes, hub.figures());
+        let now = milliseconds(Moment::now().wall());
+        let keeper = Keeper::new(settings.history.clone(), settings.bytes, hub.figures(), now);
         let library = keeper.library(settings.directory.join(folder::NAME));
         let beside = (Sessions::new(Arc::clone(sessions), confirms), keeper);
         let mut writer = Writer::new(Arc::clone(hub), Arc::clone(&tape), settings.clone(), beside);

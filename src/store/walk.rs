@@ -37,14 +37,20 @@ impl Walk {
     }
 
     /// Goes on by one slice.
-    pub(super) fn go_on(&mut self, hub: &Hub, names: &Names, batch: &mut Batch) {
+    pub(super) fn go_on(
+        &mut self,
+        hub: &Hub,
+        names: &Names,
+        batch: &mut Batch,
+        has_history: impl Fn(&Topic) -> bool,
+    ) {
         let under_way = self.under_way.take();
         let under_way =
             under_way.or_else(|| self.wanted.take().map(|number| UnderWay::Values { number, place: 0 }));
         self.under_way = match under_way {
             None => None,
             Some(UnderWay::Values { number, place }) => {
-                let mut keep = |message| batch.keep(message);
+                let mut keep = |message| batch.keep(message, &has_history);
                 match hub.last_values_from(place, SLICE, number, &mut keep) {
                     Some(place) => Some(UnderWay::Values { number, place }),
                     None => Some(UnderWay::Topics(names.topics().into_iter())),
@@ -52,7 +58,7 @@ impl Walk {
             }
             Some(UnderWay::Topics(mut topics)) => {
                 let gone = topics.by_ref().take(SLICE).filter(|topic| !hub.is_kept(topic));
-                gone.for_each(|topic| batch.forget(topic));
+                gone.for_each(|topic| batch.forget(topic, &has_history));
                 (topics.len() > 0).then_some(UnderWay::Topics(topics))
             }
         };

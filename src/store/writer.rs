@@ -4,6 +4,7 @@
 //! of, as the hub's memory has it; when writing works again, all last values are gone through.
 
 mod finish;
+mod reopening;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -133,11 +134,11 @@ impl Writer {
     fn take_over(&mut self, opened: Opened) -> Result<(), Fault> {
         let Opened { tables, id, names, head, seq, changed, sessions, was_replaced } = opened;
         self.sessions.take_over(sessions, was_replaced);
-        self.history.load(&tables)?;
+        self.history.load(&tables, was_replaced, wall())?;
         (self.tables, self.file, self.names, self.head, self.seq) =
             (Some(tables), Some(id), names, head, seq);
         let now_offline = changed.iter().filter_map(|topic| self.hub.last_value(topic));
-        now_offline.for_each(|message| self.batch.keep(message));
+        now_offline.for_each(|message| self.batch.say(message));
         if was_replaced {
             self.was_replaced = true;
             self.walk.want(0);
@@ -159,6 +160,7 @@ impl Writer {
     }
 
     fn come_by(&mut self, now: Instant) {
+        self.history.look(wall());
         self.take();
         if self.tables.is_none() {
             self.try_again(now);
@@ -177,11 +179,13 @@ impl Writer {
         let missing = self.tape.take(&mut self.taken);
         self.tell_queue();
         for taped in self.taken.drain(..) {
+            self.history.sees(taped.message.number);
             self.batch.add(taped, |topic| self.history.names(topic));
         }
-        if let Some(number) = missing {
+        if let Some(skipped) = missing {
             static BEHIND: Seldom = Seldom::new();
-            self.walk.want(number);
+            self.history.miss(&skipped);
+            self.walk.want(skipped.least);
             if !self.outage.is_on()
                 && let Some(times) = BEHIND.again("store")
             {
@@ -197,9 +201,9 @@ impl Writer {
 
     fn go_on(&mut self, now: Instant) {
         if self.batch.bytes() < LARGE {
-            self.walk.go_on(&self.hub, &self.names, &mut self.batch);
+            self.walk.go_on(&self.hub, &self.names, &mut self.batch, |topic| self.history.names(topic));
         }
-        let time = milliseconds(Moment::now().wall());
+        let time = wall();
         if !self.head.is_settling() && (self.head.gathered() > LOG_BYTES || self.history.is_full(time)) {
             self.head.begin_settling(self.seq);
             self.history.begin_sealing(self.seq);
@@ -208,12 +212,13 @@ impl Writer {
         let is_asked_for = self.batch.is_asked_for() || self.sessions.is_asked_for();
         let has_news = !self.batch.is_empty() || self.sessions.is_due();
         let is_due = is_asked_for || self.batch.bytes() >= LARGE || (is_time && has_news);
-        let step = self.tables.as_ref().map_or(Ok(None), |tables| self.history.step(tables, time));
+        let step = self.tables.as_ref().map_or(Ok(None), |tables| self.history.step(tables));
         let step = match step {
             Ok(step) => step,
             Err(fault) => return self.fail(&fault),
         };
         let is_duty = self.head.is_settling() || self.names.has_orphans() || step.is_some();
+        let is_duty = is_duty || (is_time && self.history.has_gaps());
         let is_waited_for = self.hub.is_waited_for_leases();
         let leases =
             if is_time || is_waited_for { self.hub.lease_changes() } else { LeaseChanges::default() };
@@ -242,8 +247,11 @@ impl Writer {
     fn write(&mut self, now: Instant, is_due: bool, sync: bool, clean: bool, duties: Duties) {
         let Duties { leases, step } = duties;
         let Some(tables) = &mut self.tables else { return self.hub.leases_not_written() };
-        let time = milliseconds(Moment::now().wall());
-        let plan = is_due.then(|| self.batch.plan(self.seq + 1, time, &mut self.names, &mut self.head));
+        let (time, gaps) = (wall(), self.history.gaps());
+        let plan = is_due.then(|| {
+            let knows = self.history.knows();
+            self.batch.plan(self.seq + 1, time, &mut self.names, &mut self.head, knows)
+        });
         let orphans: Vec<_> = self.names.orphans(SLICE).collect();
         let (head, sign_ins) = (&self.head, self.sessions.due(is_due));
         // What writes nothing does not wait for the medium either.
@@ -270,6 +278,7 @@ impl Writer {
             }
             sign_ins.write(writing)?;
             writing.change_leases(&leases)?;
+            gaps.iter().try_for_each(|(id, gap)| writing.put_gap(*id, gap.as_ref()))?;
             life.map_or(Ok(()), |life| writing.live(life))?;
             Ok((settled, shortened, buried))
         });
@@ -277,6 +286,7 @@ impl Writer {
             Ok((settled, shortened, buried)) => {
                 self.hub.leases_written(leases);
                 self.account(now, began, sync, life.is_some());
+                self.history.gaps_written(&gaps);
                 if let Some(step) = step {
                     self.history.stepped(step, buried);
                 }
@@ -298,7 +308,7 @@ impl Writer {
     }
 
     fn has_written(&mut self, plan: Plan) {
-        let Plan { seq, row, said, new_topics, new_users, cleared } = plan;
+        let Plan { seq, row, said, new_topics, new_users, cleared, known } = plan;
         self.names.put_all(new_topics, new_users);
         if let Some(bytes) = row {
             self.head.apply(seq, bytes.len(), said);
@@ -307,7 +317,7 @@ impl Writer {
         for (id, topic) in cleared {
             self.names.clear(id, Some(topic));
         }
-        self.history.hear(self.batch.readings());
+        self.history.hear(self.batch.news(&known));
         self.batch.written();
     }
 
@@ -337,6 +347,7 @@ impl Writer {
     fn let_go(&mut self, why: &str) {
         self.sessions.give_up();
         self.hub.leases_not_written();
+        self.history.lose(self.batch.readings());
         let (messages, least) = self.batch.give_up(&format!("routed, but not on the disk: {why}"));
         self.hub.figures().store_unwritten.add(self.outage.missed(messages));
         if let Some(least) = least {
@@ -359,53 +370,6 @@ impl Writer {
         }
     }
 
-    fn reopen(&mut self) -> Result<(), Fault> {
-        if self.folder.as_ref().is_none_or(Folder::is_gone) {
-            self.folder = None;
-            let taken = Folder::take(&self.settings.directory);
-            self.folder = Some(taken.map_err(|closed| Fault::ReadOnly(closed.to_string()))?);
-        }
-        self.sessions.reopens();
-        let Some(folder) = &self.folder else { return Ok(()) };
-        // Somewhat more than what is to be left free: otherwise it would come and go.
-        folder.has_free(self.settings.keep_free + self.settings.keep_free / 8)?;
-        match self.file {
-            Some(file) if folder.id() == Some(file) => {
-                // What it holds is read again: a write may have come to its end although it was told as failed, and the
-                // last ones may be gone with the file system's own journal.
-                let opened = opening::open(folder, &self.hub, self.settings.bytes, Use::LookOnly);
-                self.take_over(opened?)?;
-                self.walk.want(0);
-            }
-            Some(_) => {
-                // Another file, or none: what it holds is not what this hub has written.
-                if folder.id().is_some() {
-                    let why = "another file stood in its place";
-                    opening::set_aside(folder, &self.hub, why, 0, Moment::now())?;
-                }
-                self.begin_anew()?;
-            }
-            None if self.was_replaced => self.begin_anew()?,
-            None => {
-                let opened = opening::open(folder, &self.hub, self.settings.bytes, Use::GiveBack);
-                self.take_over(opened?)?;
-                self.walk.want(1);
-            }
-        }
-        Ok(())
-    }
-
-    fn begin_anew(&mut self) -> Result<(), Fault> {
-        let Some(folder) = &self.folder else { return Ok(()) };
-        let (tables, id) = opening::open_empty(folder, self.settings.bytes)?;
-        (self.names, self.head, self.seq, self.lived) = (Names::default(), Head::default(), 0, None);
-        self.head.go_on_with(tables.mark(), 1);
-        self.history.load(&tables)?;
-        (self.tables, self.file) = (Some(tables), Some(id));
-        self.walk.want(0);
-        Ok(())
-    }
-
     /// Whether the file is still there, and room for it.
     fn look_at_the_disk(&mut self, now: Instant) {
         let Some(folder) = &self.folder else { return };
@@ -423,6 +387,11 @@ impl Writer {
             self.fail(&fault);
         }
     }
+}
+
+/// What the clock on the wall shows, in milliseconds since 1970.
+fn wall() -> u64 {
+    milliseconds(Moment::now().wall())
 }
 
 #[cfg(test)]

@@ -13,11 +13,13 @@ use super::{Frame, timestamp};
 mod excerpt;
 mod history;
 mod keys;
+mod past;
 mod wire;
 
 pub use excerpt::shown;
-pub use history::{HistoryAnswer, HistoryGet, MOST_POINTS, NoQuestion, PastSeries, PastValue, read_moment};
+pub use history::{HistoryGet, MOST_POINTS, NoQuestion, read_moment};
 use keys::Keys;
+pub use past::{COLUMNS, HistoryAnswer, PastGap, PastSeries, PastValue, shown_moment};
 
 /// The most characters that a client's name may have.
 pub const MAX_NAME: usize = 64;

@@ -251,6 +251,7 @@ const ROOMS: &[Room] = &[
             "hyper",
             "hyper_util",
             "parking_lot",
+            "percent_encoding",
             "prometheus_client",
             "serde",
             "serde_json",

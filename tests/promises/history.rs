@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{Client, Hub, in_time, user};
+use crate::support::{Client, Hub, PASSWORD, basic, in_time, user};
 
 /// So that tests need not wait for the usual second.
 const AT_ONCE: &str = "store.write_milliseconds=10";
@@ -251,4 +251,181 @@ async fn history_that_is_not_wanted_is_not_kept() {
     let hub = store(dir.path(), &[]);
     let mut client = at(&hub).await;
     readings(&mut client, "n/open", 1).await;
+}
+
+/// Publishes numbers that only grow, each to one of ten topics, and knows which of them were acknowledged.
+struct Speaker {
+    number: u64,
+    safe: Vec<u64>,
+}
+
+impl Speaker {
+    const TOPICS: u64 = 10;
+
+    async fn batch(&mut self, node: &mut Client) {
+        let frame =
+            |number: u64| format!("[\"t/{}\", {number}, {{\"id\": {number}}}]\n", number % Self::TOPICS);
+        let frames: String = (self.number + 1..=self.number + 20).map(frame).collect();
+        self.number += 20;
+        node.say(&frames).await;
+    }
+
+    /// Speaks until pieces were sealed, and then a little more, whose answers nobody waits for.
+    async fn speak(&mut self, hub: &Hub) -> Client {
+        let mut node = Client::open(hub, "/talk/n?side=node", r#"{"filters": []}"#).await;
+        let before = hub.figure("history_spans").await;
+        let mut more = 1 + self.number % 5;
+        while more > 0 {
+            self.batch(&mut node).await;
+            for _ in 0..20 {
+                let [topic, payload] = node.two().await;
+                assert_eq!(topic, "clown.talk/-/publish/ok", "{payload}");
+                self.safe.push(payload["id"].as_u64().unwrap());
+            }
+            more -= u64::from(hub.figure("history_spans").await > before);
+        }
+        for _ in 0..self.number % 7 {
+            self.batch(&mut node).await;
+        }
+        node
+    }
+
+    /// Each topic tells each number that was acknowledged once and in its order, and none that was never said.
+    async fn check(&self, hub: &Hub) {
+        let mut client = at(hub).await;
+        for topic in 0..Self::TOPICS {
+            let question = json!({"filters": [format!("n/t/{topic}")], "step": 0, "points": 5000});
+            let found = series(&mut client, &question).await;
+            let told: Vec<u64> = found
+                .iter()
+                .flat_map(|one| one["value"].as_array().unwrap())
+                .map(|value| value.as_u64().unwrap())
+                .collect();
+            assert!(told.is_sorted_by(|one, next| one < next), "t/{topic}: {told:?}");
+            let oldest = told.first().copied().filter(|_| told.len() == 5000).unwrap_or(0);
+            let safe =
+                self.safe.iter().filter(|number| **number % Self::TOPICS == topic && **number >= oldest);
+            let missing: Vec<_> = safe.filter(|number| told.binary_search(number).is_err()).collect();
+            assert!(missing.is_empty(), "t/{topic} lacks {missing:?} of {told:?}");
+            assert!(told.iter().all(|number| number % Self::TOPICS == topic && *number <= self.number));
+        }
+    }
+}
+
+#[tokio::test]
+async fn kill_9_in_the_middle_of_sealing_loses_nothing_that_was_acknowledged_and_tells_nothing_twice() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut speaker = Speaker { number: 0, safe: Vec::new() };
+    let kills = if std::env::var_os("CLOWN_LONG_TESTS").is_some() { 20 } else { 3 };
+    for _ in 0..kills {
+        let hub = Hub::with_store(dir.path(), &["store.durability=commit", SEALED]);
+        speaker.check(&hub).await;
+        let _under_way = speaker.speak(&hub).await;
+        hub.killed().await;
+    }
+    let hub = Hub::with_store(dir.path(), &[]);
+    speaker.check(&hub).await;
+    let answer = asked(&mut at(&hub).await, &json!({"filters": ["n/t/1"]})).await;
+    let gaps = answer[1]["gaps"].as_array().unwrap();
+    assert_eq!(gaps.len(), kills, "{gaps:?}");
+    assert!(gaps.iter().all(|gap| gap["why"] == "hub stopped" && gap["from"].as_u64() < gap["to"].as_u64()));
+}
+
+#[tokio::test]
+async fn history_comes_over_http_as_json_and_as_csv_with_the_rights_of_the_user() {
+    let dir = tempfile::tempdir().unwrap();
+    let users = [user("boss", &["#"], &["#"], true), user("guest", &["open/#"], &[], false)];
+    let place = format!("store.directory={}", dir.path().display());
+    let hub = Hub::with_users(&users, &[AT_ONCE, &place]);
+    let mut boss = Client::open_as(&hub, "boss", "/talk?side=node", r#"{"filters": []}"#).await;
+    for (topic, payload) in [
+        ("open/a", r#"{"t": [20.5, "℃"]}"#),
+        ("open/a", r#"{"t": [21, "℃"]}"#),
+        ("open/b", r#""x, \"y\"""#),
+        ("shut/a", "2"),
+    ] {
+        boss.publish(topic, payload).await;
+    }
+    readings(&mut boss, "shut/a", 1).await;
+    let asks = async |user: &str, query: &str| {
+        let credentials = basic(user, PASSWORD);
+        hub.request("GET", &format!("/api/history?{query}"), &[("Authorization", &credentials)], "").await
+    };
+    let answer = asks("guest", "topic=open/a&topic=open%2F%2B&since=-1h").await;
+    assert_eq!(
+        (answer.status(), answer.header("content-type")),
+        (200, Some("application/json")),
+        "{}",
+        answer.body()
+    );
+    let told: Value = serde_json::from_str(answer.body()).unwrap();
+    assert_eq!(told["series"][0]["value"], json!([20.5, 21]));
+    assert_eq!(told["more"], Value::Null);
+    let answer = asks("guest", "topic=open/%23&format=csv").await;
+    let lines: Vec<_> = answer.body().lines().map(|line| line.split_once(',').unwrap().1).collect();
+    assert_eq!(
+        lines,
+        [
+            "topic,path,unit,value,count,min,mean,max,last",
+            "open/a,/t/0,℃,20.5,,,,,",
+            "open/a,/t/0,℃,21,,,,,",
+            "open/b,,,\"x, \"\"y\"\"\",,,,,"
+        ]
+    );
+    let answer = asks("boss", "topic=open/a&step=86400&format=csv&path=/t/0").await;
+    assert!(
+        answer.body().lines().nth(1).unwrap().ends_with("Z,open/a,/t/0,℃,,2,20.5,20.75,21,21"),
+        "{}",
+        answer.body()
+    );
+    for (user, query, status, sentence) in [
+        ("guest", "topic=%23", 403, "subscribe"),
+        ("guest", "topic=shut/a", 403, "subscribe"),
+        ("boss", "", 400, "topic is missing"),
+        ("boss", "topic=a/%23/b", 400, "a/#/b"),
+        ("boss", "topic=a&since=2100-01-01T00:00:00Z", 400, "in the future"),
+        ("boss", "topic=a&points=1000000", 400, "1 to 5000"),
+        ("boss", "topic=a&points=many", 400, "points must be a whole number"),
+        ("boss", "topic=a&format=xml", 400, "json or csv"),
+        ("boss", "topic=a&topics=b", 400, "is not known here"),
+        ("boss", "topic=a&since=-1h&since=-2h", 400, "only once"),
+        ("nobody", "topic=a", 401, ""),
+    ] {
+        let answer = asks(user, query).await;
+        assert_eq!(answer.status(), status, "{query}: {}", answer.body());
+        assert!(answer.body().contains(sentence), "{query}: {}", answer.body());
+    }
+    let stranger = hub.request("GET", "/api/history?topic=a", &[], "").await;
+    assert_eq!((stranger.status(), stranger.header("www-authenticate")), (401, None));
+    let credentials = basic("boss", PASSWORD);
+    let posted = hub.request("POST", "/api/history?topic=a", &[("Authorization", &credentials)], "").await;
+    assert_eq!(posted.status(), 405);
+    let elsewhere = [("Authorization", &*credentials), ("Origin", "http://evil.example")];
+    assert_eq!(hub.request("GET", "/api/history?topic=a", &elsewhere, "").await.status(), 403);
+}
+
+#[tokio::test]
+async fn the_rest_of_a_long_answer_is_behind_its_link() {
+    let dir = tempfile::tempdir().unwrap();
+    let hub = store(dir.path(), &[]);
+    let mut client = at(&hub).await;
+    for n in 0..150 {
+        client.publish(&format!("n/t{n:03}&x=1"), "1").await;
+    }
+    readings(&mut client, "n/t149&x=1", 1).await;
+    let credentials = basic("clown", "bigclown");
+    let (mut path, mut topics) = ("/api/history?topic=n/%23&since=-1h&format=json".to_owned(), Vec::new());
+    let mut answers = 0;
+    loop {
+        let answer = hub.request("GET", &path, &[("Authorization", &credentials)], "").await;
+        let told: Value = serde_json::from_str(answer.body()).unwrap_or_else(|_| panic!("{}", answer.body()));
+        let series = told["series"].as_array().unwrap();
+        topics.extend(series.iter().map(|one| one["topic"].as_str().unwrap().to_owned()));
+        answers += 1;
+        let Some(more) = told["more"].as_str() else { break };
+        assert_eq!(answer.header("link").unwrap(), format!("<{more}>; rel=\"next\""));
+        path = more.to_owned();
+    }
+    assert_eq!(topics, (0..150).map(|n| format!("n/t{n:03}&x=1")).collect::<Vec<_>>());
+    assert_eq!(answers, 2);
 }

@@ -1,17 +1,20 @@
 //! What is told of one series: from which spans it is read, and at which step. Pure; chunks are handed in.
+//!
+//! Chunks are read one after the other, and of what they say only as much is held as the answer may have.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::super::shape::Number;
 use super::super::tables::Fault;
 use super::buckets::{Bucket, Buckets};
 use super::chunk::{self, Chunk};
+use super::gap::{Gap, Why, few};
 use super::grain::{MINUTE, MINUTES, QUARTER, QUARTERS, RAW};
 use super::live::{Kind, Series};
 use super::readings::{Place, Readings, Values, float};
 use super::run::Run;
-use super::tables::SpanRow;
+use super::spans::{Spans, chosen};
 use crate::talk::control::{PastSeries, PastValue};
 
 /// The steps that the hub chooses from, in milliseconds: whole parts of those that are longer, as far as there are such.
@@ -19,6 +22,9 @@ const STEPS: &[u64] = &[
     1000, 2000, 5000, 10_000, 15_000, 30_000, 60_000, 120_000, 180_000, 300_000, 600_000, 900_000, 1_800_000,
     3_600_000, 7_200_000, 10_800_000, 21_600_000, 43_200_000, 86_400_000,
 ];
+const DAY: u64 = 86_400_000;
+/// So many spans are looked at for the state that held before the first one.
+const LOOK_BACK: usize = 1000;
 
 /// A series, as it was at one moment.
 #[derive(Debug)]
@@ -29,7 +35,7 @@ pub(super) struct Past {
     topic: String,
     path: String,
     unit: String,
-    spans: Arc<BTreeMap<u64, SpanRow>>,
+    pub(super) spans: Arc<Spans>,
     sealing: Option<Arc<Run>>,
     open: Run,
 }
@@ -51,27 +57,43 @@ impl Wanted {
     /// The least step that gives no more points than are wanted.
     fn usual_step(&self) -> u64 {
         let (time, points) = (self.until.saturating_sub(self.since), self.points.max(1) as u64);
-        let is_enough = |step: &u64| time / step < points;
-        let days = || (1..=36_500).map(|days| days * 86_400_000).find(is_enough).unwrap_or(u64::MAX);
-        STEPS.iter().copied().find(is_enough).unwrap_or_else(days)
+        let days = || (time / points / DAY + 1) * DAY;
+        STEPS.iter().copied().find(|step| time / step < points).unwrap_or_else(days)
     }
 }
 
-/// What was found: readings, and what is left of others.
+/// The bytes of a chunk, from wherever it is.
+type Fetched = Result<Option<Vec<u8>>, Fault>;
+
+/// What is told of a series.
 #[derive(Debug, Default)]
-struct Pile {
-    said: Vec<Readings>,
-    thinned: Vec<Buckets>,
+pub(super) struct Told {
+    /// None if there is nothing.
+    pub(super) series: Option<PastSeries>,
+    /// The spans that were read.
+    pub(super) read: Vec<u64>,
+    /// Those of them of which the chunk is not what was written.
+    damaged: Vec<u64>,
+}
+
+impl Told {
+    pub(super) fn damaged(&self) -> u64 {
+        self.damaged.len() as u64
+    }
+}
+
+/// What numbers come to.
+struct Sum {
+    buckets: Buckets,
+    /// The newest readings, as far as each of them may be told.
+    newest: VecDeque<(u64, f64)>,
+    most: usize,
+    /// The step of the coarsest ones that are no single readings; 0 if all are.
+    coarsest: u64,
 }
 
 impl Past {
-    pub(super) fn of(
-        id: u32,
-        series: &Series,
-        told_as: &str,
-        spans: &Arc<BTreeMap<u64, SpanRow>>,
-        mark: u64,
-    ) -> Self {
+    pub(super) fn of(id: u32, series: &Series, told_as: &str, spans: &Arc<Spans>, mark: u64) -> Self {
         Self {
             id,
             mark,
@@ -85,69 +107,97 @@ impl Past {
         }
     }
 
-    /// What is told of it; none if there is nothing. `damaged` counts chunks that are not what was written.
+    /// What is told of it.
     pub(super) fn tell(
         &self,
         wanted: &Wanted,
-        damaged: &mut u64,
-        fetch: &mut impl FnMut(u64) -> Result<Option<Vec<u8>>, Fault>,
+        fetch: &mut impl FnMut(u64) -> Fetched,
+    ) -> Result<Told, Fault> {
+        let mut told = Told::default();
+        let series = match self.kind {
+            Kind::Numbers => self.numbers(wanted, fetch, &mut told)?,
+            Kind::States => self.states(wanted, fetch, &mut told)?,
+        };
+        told.series = series.filter(|series| !series.times.is_empty());
+        let damaged = told.damaged.iter().filter_map(|id| self.spans.get(id));
+        let gaps = few(damaged.map(|span| Gap::new(span.first, span.last, Why::Damaged)).collect());
+        if !gaps.is_empty() {
+            // Where nothing else is left, it is told that something was there.
+            let series = told.series.get_or_insert_with(|| self.empty(0));
+            series.gaps = gaps.iter().map(Gap::told).collect();
+        }
+        Ok(told)
+    }
+
+    /// Hands out what there is of a grain, in the order in which it came.
+    fn read(
+        &self,
+        grain: u64,
+        wanted: &Wanted,
+        fetch: &mut impl FnMut(u64) -> Fetched,
+        told: &mut Told,
+        take: &mut impl FnMut(Chunk),
+    ) -> Result<(), Fault> {
+        for span in chosen(&self.spans, grain, wanted.since, wanted.until) {
+            if let Some(chunk) = self.chunk(span, fetch, told)? {
+                take(chunk);
+            }
+        }
+        self.sealing.iter().for_each(|run| take(Chunk::Readings(run.readings())));
+        take(Chunk::Readings(self.open.readings()));
+        Ok(())
+    }
+
+    fn chunk(
+        &self,
+        span: u64,
+        fetch: &mut impl FnMut(u64) -> Fetched,
+        told: &mut Told,
+    ) -> Result<Option<Chunk>, Fault> {
+        let number = chunk::number(span, self.id);
+        let place: Place = [self.mark, number];
+        if !told.read.contains(&span) {
+            told.read.push(span);
+        }
+        let Some(bytes) = fetch(number)? else { return Ok(None) };
+        let chunk = Chunk::read(place, &bytes);
+        if chunk.is_err() && !told.damaged.contains(&span) {
+            told.damaged.push(span);
+        }
+        Ok(chunk.ok())
+    }
+
+    fn numbers(
+        &self,
+        wanted: &Wanted,
+        fetch: &mut impl FnMut(u64) -> Fetched,
+        told: &mut Told,
     ) -> Result<Option<PastSeries>, Fault> {
-        let step = wanted.step.unwrap_or_else(|| wanted.usual_step());
+        let (usual, points) = (wanted.usual_step(), wanted.points);
+        let step = wanted.step.unwrap_or(usual);
         let grain = match step {
             0 => RAW,
             step if step % QUARTER == 0 => QUARTERS,
             step if step % MINUTE == 0 => MINUTES,
             _ => RAW,
         };
-        let mut pile = self.pile(grain, wanted, damaged, fetch)?;
-        if self.kind == Kind::States {
-            return Ok(self.states(&pile, wanted, step));
+        let mut sum = |grain: u64, told: &mut Told| -> Result<Sum, Fault> {
+            let step = if step == 0 { usual } else { step };
+            let mut sum = Sum::by(step, points);
+            self.read(grain, wanted, fetch, told, &mut |chunk| sum.take(&chunk, wanted))?;
+            Ok(sum)
+        };
+        let mut found = sum(grain, told)?;
+        let wants_each = step == 0 || (wanted.step.is_none() && found.buckets.readings() <= points as u64);
+        if wants_each && found.coarsest > 0 && grain != RAW {
+            found = sum(RAW, told)?;
         }
-        let mut buckets = pile.buckets(wanted, step.max(1000));
-        let few = buckets.all.iter().map(|bucket| bucket.count).sum::<u64>() <= wanted.points as u64;
-        let wants_each = step == 0 || (wanted.step.is_none() && few);
-        if wants_each && !pile.thinned.is_empty() && grain != RAW {
-            pile = self.pile(RAW, wanted, damaged, fetch)?;
+        if wants_each && found.coarsest == 0 {
+            return Ok(Some(self.each(found.newest)));
         }
-        if wants_each && pile.thinned.is_empty() {
-            return Ok(self.each(&pile, wanted));
-        }
-        if step == 0 {
-            // Each one is not there any more.
-            let coarsest = pile.thinned.iter().map(|thinned| thinned.step).max().unwrap_or(MINUTE);
-            buckets = pile.buckets(wanted, coarsest);
-        }
-        Ok(self.steps(&buckets))
-    }
-
-    fn pile(
-        &self,
-        grain: u64,
-        wanted: &Wanted,
-        damaged: &mut u64,
-        fetch: &mut impl FnMut(u64) -> Result<Option<Vec<u8>>, Fault>,
-    ) -> Result<Pile, Fault> {
-        let mut pile = Pile::default();
-        for span in chosen(&self.spans, grain) {
-            let is_near = self
-                .spans
-                .get(&span)
-                .is_some_and(|span| span.first <= wanted.until && span.last >= wanted.since);
-            if !is_near {
-                continue;
-            }
-            let number = chunk::number(span, self.id);
-            let Some(bytes) = fetch(number)? else { continue };
-            let place: Place = [self.mark, number];
-            match Chunk::read(place, &bytes) {
-                Ok(Chunk::Readings(readings)) => pile.said.push(readings),
-                Ok(Chunk::Buckets(buckets)) => pile.thinned.push(buckets),
-                Err(_) => *damaged += 1,
-            }
-        }
-        pile.said.extend(self.sealing.iter().map(|run| run.readings()));
-        pile.said.push(self.open.readings());
-        Ok(pile)
+        let coarsest = found.coarsest;
+        let buckets = if step == 0 { found.buckets.by_at_least(coarsest) } else { found.buckets };
+        Ok(Some(self.steps(&buckets)))
     }
 
     fn empty(&self, step: u64) -> PastSeries {
@@ -155,89 +205,123 @@ impl Past {
         PastSeries { topic, path, unit, step: step / 1000, ..PastSeries::default() }
     }
 
-    fn steps(&self, buckets: &Buckets) -> Option<PastSeries> {
+    fn steps(&self, buckets: &Buckets) -> PastSeries {
         let column = |one: &dyn Fn(&Bucket) -> f64| buckets.all.iter().map(one).collect::<Vec<_>>();
-        let series = PastSeries {
+        PastSeries {
             times: buckets.all.iter().map(|bucket| bucket.start).collect(),
             count: buckets.all.iter().map(|bucket| bucket.count).collect(),
             min: column(&|bucket| bucket.min),
-            mean: column(&|bucket| rounded(bucket)),
+            mean: column(&rounded),
             max: column(&|bucket| bucket.max),
             last: column(&|bucket| bucket.last),
             ..self.empty(buckets.step)
-        };
-        (!series.times.is_empty()).then_some(series)
+        }
     }
 
-    fn each(&self, pile: &Pile, wanted: &Wanted) -> Option<PastSeries> {
-        let mut series = self.empty(0);
-        for readings in &pile.said {
-            numbers(readings, |time, value| {
-                if wanted.has(time) {
-                    series.times.push(time);
-                    series.value.push(PastValue::Number(value));
-                }
-            });
+    fn each(&self, readings: VecDeque<(u64, f64)>) -> PastSeries {
+        PastSeries {
+            times: readings.iter().map(|(time, _)| *time).collect(),
+            value: readings.into_iter().map(|(_, value)| PastValue::Number(value)).collect(),
+            ..self.empty(0)
         }
-        // The newest ones, where there are too many.
-        let left_out = series.times.len().saturating_sub(wanted.points);
-        series.times.drain(..left_out);
-        series.value.drain(..left_out);
-        (!series.times.is_empty()).then_some(series)
     }
 
     /// Changes of a state, and the state before the first one.
-    fn states(&self, pile: &Pile, wanted: &Wanted, step: u64) -> Option<PastSeries> {
-        let (mut before, mut said) = (None, Vec::<(u64, &str)>::new());
-        for readings in &pile.said {
-            let Values::States(states, which) = &readings.values else { continue };
-            for (time, which) in readings.times.iter().zip(which) {
-                let Some(state) = states.get(*which as usize) else { continue };
-                if *time < wanted.since {
-                    before = Some((*time, &**state));
-                } else if wanted.has(*time) && said.last().is_none_or(|(_, last)| *last != &**state) {
-                    said.push((*time, state));
+    fn states(
+        &self,
+        wanted: &Wanted,
+        fetch: &mut impl FnMut(u64) -> Fetched,
+        told: &mut Told,
+    ) -> Result<Option<PastSeries>, Fault> {
+        let step = wanted.step.unwrap_or(0).max(wanted.usual_step());
+        let (mut before, mut last) = (None, None::<Box<str>>);
+        // All changes, as long as they are not too many; and the last one of each step.
+        let (mut all, mut of_steps) = (Vec::new(), BTreeMap::new());
+        self.read(RAW, wanted, fetch, told, &mut |chunk| {
+            changes(&chunk, |time, state| {
+                if time < wanted.since {
+                    before = Some((time, Box::from(state)));
+                } else if wanted.has(time) && last.as_deref() != Some(state) {
+                    last = Some(state.into());
+                    of_steps.insert(time / step, (time, Box::from(state)));
+                    if all.len() <= wanted.points {
+                        all.push((time, Box::from(state)));
+                    }
                 }
-            }
+            });
+        })?;
+        if before.is_none() {
+            before = self.before(wanted, fetch, told)?;
         }
+        let is_thinned = all.len() > wanted.points;
+        let mut said: Vec<(u64, Box<str>)> = if is_thinned { of_steps.into_values().collect() } else { all };
         if let Some(before) = before
             && said.first().is_none_or(|(_, first)| *first != before.1)
         {
             said.insert(0, before);
         }
-        let is_thinned = said.len() > wanted.points;
-        if is_thinned {
-            let step = step.max(wanted.usual_step());
-            let mut of_steps: BTreeMap<u64, (u64, &str)> = BTreeMap::new();
-            for (time, state) in said {
-                of_steps.insert(time / step, (time, state));
-            }
-            said = of_steps.into_values().collect();
-        }
         let value = |text: &str| serde_json::from_str(text).unwrap_or(PastValue::Text(text.to_owned()));
-        let series = PastSeries {
+        Ok(Some(PastSeries {
             times: said.iter().map(|(time, _)| *time).collect(),
             value: said.iter().map(|(_, state)| value(state)).collect(),
-            ..self.empty(if is_thinned { step.max(wanted.usual_step()) } else { 0 })
-        };
-        (!series.times.is_empty()).then_some(series)
+            ..self.empty(if is_thinned { step } else { 0 })
+        }))
     }
-}
 
-impl Pile {
-    fn buckets(&self, wanted: &Wanted, step: u64) -> Buckets {
-        let mut all = Buckets::by(step);
-        for thinned in &self.thinned {
-            let first = wanted.since - wanted.since % thinned.step;
-            let of_time = thinned.all.iter().filter(|bucket| (first..=wanted.until).contains(&bucket.start));
-            of_time.for_each(|bucket| all.take(bucket));
+    /// The state that held when the time began that is asked for.
+    fn before(
+        &self,
+        wanted: &Wanted,
+        fetch: &mut impl FnMut(u64) -> Fetched,
+        told: &mut Told,
+    ) -> Result<Option<(u64, Box<str>)>, Fault> {
+        let Some(until) = wanted.since.checked_sub(1) else { return Ok(None) };
+        for span in chosen(&self.spans, RAW, 0, until).into_iter().rev().take(LOOK_BACK) {
+            let mut before = None;
+            if let Some(chunk) = self.chunk(span, fetch, told)? {
+                changes(&chunk, |time, state| {
+                    if time <= until {
+                        before = Some((time, Box::from(state)));
+                    }
+                });
+            }
+            if before.is_some() {
+                return Ok(before);
+            }
         }
-        self.said.iter().for_each(|readings| all.add_all(readings, |time| wanted.has(time)));
-        all
+        Ok(None)
     }
 }
 
-fn numbers(readings: &Readings, mut take: impl FnMut(u64, f64)) {
+impl Sum {
+    fn by(step: u64, most: usize) -> Self {
+        Self { buckets: Buckets::by(step.max(1000)), newest: VecDeque::new(), most, coarsest: 0 }
+    }
+
+    fn take(&mut self, chunk: &Chunk, wanted: &Wanted) {
+        match chunk {
+            Chunk::Readings(readings) => each(readings, |time, value| {
+                if wanted.has(time) {
+                    self.buckets.add(time, value);
+                    if self.newest.len() == self.most {
+                        self.newest.pop_front();
+                    }
+                    self.newest.push_back((time, value));
+                }
+            }),
+            Chunk::Buckets(thinned) => {
+                let first = wanted.since - wanted.since % thinned.step;
+                let is_asked = |bucket: &&Bucket| (first..=wanted.until).contains(&bucket.start);
+                for bucket in thinned.all.iter().filter(is_asked) {
+                    self.buckets.take(bucket);
+                    self.coarsest = self.coarsest.max(thinned.step);
+                }
+            }
+        }
+    }
+}
+
+fn each(readings: &Readings, mut take: impl FnMut(u64, f64)) {
     let times = readings.times.iter().copied();
     match &readings.values {
         Values::Decimals(decimals, values) => times.zip(values).for_each(|(time, mantissa)| {
@@ -248,40 +332,16 @@ fn numbers(readings: &Readings, mut take: impl FnMut(u64, f64)) {
     }
 }
 
+fn changes(chunk: &Chunk, mut take: impl FnMut(u64, &str)) {
+    let Chunk::Readings(Readings { times, values: Values::States(states, which) }) = chunk else { return };
+    for (time, which) in times.iter().zip(which) {
+        states.get(*which as usize).into_iter().for_each(|state| take(*time, state));
+    }
+}
+
 /// Without digits that say nothing.
 fn rounded(bucket: &Bucket) -> f64 {
     let mean = bucket.mean();
     let text = format!("{mean:.9e}");
     text.parse().unwrap_or(mean).clamp(bucket.min, bucket.max)
-}
-
-/// Which spans are read for a grain: those that have it, and where they are gone, what was made of them. Each moment is in one of
-/// them only.
-fn chosen(spans: &BTreeMap<u64, SpanRow>, grain: u64) -> Vec<u64> {
-    let of = |tier: u64| spans.iter().filter(move |(_, span)| span.tier == tier);
-    // A span of minutes stands behind the one that it was made with.
-    let has_raw = |minutes: u64| spans.get(&(minutes - 1)).is_some_and(|span| span.tier == RAW);
-    let first_minutes = of(MINUTES).map(|(id, _)| *id).next();
-    let rolled = of(QUARTERS).map(|(_, span)| span.until).max();
-    let mut chosen: Vec<u64> = match grain {
-        RAW => of(RAW).map(|(id, _)| *id).collect(),
-        _ => Vec::new(),
-    };
-    let takes_minutes = |id: u64| match grain {
-        RAW => !has_raw(id),
-        MINUTES => true,
-        _ => Some(id) > rolled || !is_whole(spans, id),
-    };
-    chosen.extend(of(MINUTES).map(|(id, _)| *id).filter(|id| takes_minutes(*id)));
-    // Spans of minutes go oldest first, so quarters are all that is left of what is before the first of them.
-    let takes_quarters =
-        |span: &SpanRow| grain == QUARTERS || first_minutes.is_none_or(|first| span.until < first);
-    chosen.extend(of(QUARTERS).filter(|(_, span)| takes_quarters(span)).map(|(id, _)| *id));
-    chosen.sort_by_key(|id| spans.get(id).map(|span| (span.first, *id)));
-    chosen
-}
-
-/// Whether a span of minutes is in one of quarters.
-fn is_whole(spans: &BTreeMap<u64, SpanRow>, minutes: u64) -> bool {
-    spans.values().any(|span| span.tier == QUARTERS && span.until >= minutes)
 }

@@ -9,29 +9,30 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use super::super::log::milliseconds;
 use super::super::tables::{Fault, Tables};
 use super::buckets::Buckets;
 use super::chunk::{self, Chunk};
-use super::grain::{MINUTES, QUARTER, QUARTERS, RAW};
+use super::clock::{Clock, Jump};
+use super::gap::{Gap, GapChanges, Why};
+use super::grain::{QUARTER, RAW};
 use super::library::Library;
-use super::live::Live;
+use super::live::{Heard, Live};
 use super::load::{Loaded, load};
 use super::run::Run;
 use super::settings::Settings;
+use super::spans::{self, Span};
 use super::steps::{BURIED, Step, by_minutes, pair, thin_states};
-use super::tables::SpanRow;
-use crate::hub::Figures;
+use crate::hub::{Figures, Skipped};
 use crate::seldom::Seldom;
 use crate::topic::Topic;
-
-const DAY: u64 = 86_400_000;
 
 /// What one step does at the most: a few milliseconds' worth.
 const READINGS: usize = 10_000;
 const SERIES: usize = 64;
 const ROLLED: usize = 8;
-/// So many spans of minutes become one of quarters, even if they are less than a day.
-const MOST_ROLLED: usize = 64;
+/// Pieces of all grains. Where there are more, the least wanted ones go.
+const MOST_SPANS: usize = 100_000;
 /// How often it is looked whether something has to go.
 const LOOK: Duration = Duration::from_secs(5);
 
@@ -44,14 +45,20 @@ pub(crate) struct Keeper {
     /// The file may have so many bytes before history has to make room.
     most_bytes: u64,
     next_span: u64,
-    /// Up to this row of the log everything is sealed.
-    until: u64,
     sealing: Option<Joint>,
     rolling: Option<Joint>,
     /// Spans without a row, whose chunks are to go.
     doomed: VecDeque<u64>,
     looked: Option<Instant>,
-    clock: Option<Clock>,
+    /// When the hub began, by the clock on the wall.
+    began: u64,
+    clock: Clock,
+    /// Whether the clock was set, and what was said before is to be sealed for itself.
+    is_set: bool,
+    /// Whether a file was loaded already.
+    is_loaded: bool,
+    /// The greatest number of a message that was on the tape, or did not fit into it.
+    seen: u64,
 }
 
 /// Spans that are being made.
@@ -63,19 +70,12 @@ struct Joint {
     from: Vec<u64>,
     /// The first of the new spans.
     id: u64,
-    row: SpanRow,
-}
-
-/// What age is counted by. Where the clock on the wall has jumped forward by more than a day, that is believed a day later, so
-/// that a board that wakes up in 2050 deletes nothing.
-#[derive(Debug, Clone, Copy)]
-struct Clock {
-    newest: u64,
-    since: Instant,
+    row: Span,
 }
 
 impl Keeper {
-    pub(crate) fn new(settings: Settings, most_bytes: u64, figures: &Arc<Figures>) -> Self {
+    /// Of a hub that begins now, by the clock on the wall.
+    pub(crate) fn new(settings: Settings, most_bytes: u64, figures: &Arc<Figures>, now: u64) -> Self {
         let settings = Arc::new(settings);
         let live = Arc::new(Mutex::new(Live::new(Arc::clone(&settings))));
         Self {
@@ -84,12 +84,15 @@ impl Keeper {
             figures: Arc::clone(figures),
             most_bytes: most_bytes - most_bytes / 8,
             next_span: 1,
-            until: 0,
             sealing: None,
             rolling: None,
             doomed: VecDeque::new(),
             looked: None,
-            clock: None,
+            began: now,
+            clock: Clock::starting(None, now, Instant::now()),
+            is_set: false,
+            is_loaded: false,
+            seen: 0,
         }
     }
 
@@ -108,19 +111,83 @@ impl Keeper {
         self.settings.names(topic)
     }
 
+    /// A message with this number was on the tape, or did not fit into it.
+    pub(crate) fn sees(&mut self, number: u64) {
+        self.seen = self.seen.max(number);
+    }
+
+    /// Says of messages whether history has them already.
+    pub(crate) fn knows(&self) -> impl Fn(&Heard<'_>) -> bool {
+        let (live, seen) = (self.live.lock(), self.seen);
+        move |message| live.knows(message, seen)
+    }
+
     /// A row of the log is written that says this.
-    pub(crate) fn hear<'m>(&self, said: impl Iterator<Item = (&'m Topic, u64, &'m str)>) {
+    pub(crate) fn hear<'m>(&self, said: impl Iterator<Item = Heard<'m>>) {
         if !self.settings.is_on() {
             return;
         }
         let mut live = self.live.lock();
-        for (topic, time, payload) in said {
-            if self.settings.names(topic) {
-                let refused = live.say(topic, time, payload);
-                self.refuse(topic, refused);
-            }
+        for message in said.filter(|message| self.settings.names(message.topic)) {
+            let refused = live.say(&message);
+            self.refuse(message.topic, refused);
         }
         self.tell(&live);
+    }
+
+    /// These messages could not be written.
+    pub(crate) fn lose<'m>(&self, said: impl Iterator<Item = Heard<'m>>) {
+        let said = said.filter(|message| !message.is_walked && self.settings.names(message.topic));
+        let lost = said.map(|message| Gap { lost: 1, ..Gap::new(message.time, message.time, Why::Away) });
+        if let Some(all) = lost.reduce(|one, next| one.join(&next)) {
+            self.live.lock().gaps.add(all);
+        }
+    }
+
+    /// These did not fit into the queue.
+    pub(crate) fn miss(&mut self, skipped: &Skipped) {
+        self.sees(skipped.greatest);
+        if self.settings.is_on() {
+            let [first, last] = [skipped.first, skipped.last].map(milliseconds);
+            let gap = Gap { lost: skipped.count, ..Gap::new(first, last, Why::QueueFull) };
+            self.live.lock().gaps.add(gap);
+        }
+    }
+
+    /// Gaps that the file does not know yet.
+    pub(crate) fn gaps(&self) -> GapChanges {
+        self.live.lock().gaps.changes()
+    }
+
+    /// Whether there are such.
+    pub(crate) fn has_gaps(&self) -> bool {
+        !self.live.lock().gaps.are_written()
+    }
+
+    /// They are written.
+    pub(crate) fn gaps_written(&self, changes: &GapChanges) {
+        if !changes.is_empty() {
+            self.live.lock().gaps.written(changes);
+        }
+    }
+
+    /// Looks whether the clock on the wall was set.
+    pub(crate) fn look(&mut self, wall: u64) {
+        static SET: Seldom = Seldom::new();
+        let Some(jump) = self.clock.look(wall, Instant::now()) else { return };
+        self.is_set = true;
+        self.figures.history_clock_jumps.add(1);
+        if self.settings.is_on() {
+            self.live.lock().gaps.add(jump.into());
+        }
+        if let Some(times) = SET.again("") {
+            let Jump { from, to } = jump;
+            let (seconds, way) = (from.abs_diff(to) / 1000, if to > from { "forward" } else { "back" });
+            tracing::warn!(
+                seconds, %times,
+                "the clock of this machine was set {way}: history keeps what was said in its order, and says when that was"
+            );
+        }
     }
 
     fn refuse(&self, topic: &Topic, refused: u64) {
@@ -139,15 +206,33 @@ impl Keeper {
         }
     }
 
-    /// Reads everything anew from a file.
-    pub(crate) fn load(&mut self, tables: &Tables) -> Result<(), Fault> {
-        let Loaded { live, until, doomed, next_span, newest, damaged } = load(tables, &self.settings)?;
+    /// Reads everything anew from a file; `is_anew` says whether it is one in place of another that is lost.
+    pub(crate) fn load(&mut self, tables: &Tables, is_anew: bool, wall: u64) -> Result<(), Fault> {
+        let Loaded { mut live, doomed, next_span, clock, lived, damaged } =
+            load(tables, &self.settings, wall)?;
         (self.sealing, self.rolling) = (None, None);
-        (self.until, self.doomed, self.next_span) = (until, doomed.into(), next_span);
-        self.clock = self.clock.or_else(|| Some(Clock { newest: newest?, since: Instant::now() }));
+        (self.doomed, self.next_span) = (doomed.into(), next_span);
         self.figures.store_damaged.add(damaged);
+        let mut before = self.live.lock();
+        live.remember(&before);
+        live.gaps.take_over(&before.gaps);
+        if is_anew && (!self.is_loaded || !before.series().is_empty()) {
+            let first = before.spans().values().map(|span| span.first).min();
+            live.gaps.add(Gap::new(first.or(before.open_since()).unwrap_or(0), wall, Why::Damaged));
+        }
+        if let Some(lived) = lived.filter(|_| !self.is_loaded && self.settings.is_on()) {
+            live.gaps.add(if lived <= self.began {
+                Gap::new(lived, self.began, Why::Stopped)
+            } else {
+                Jump { from: lived, to: self.began }.into()
+            });
+        }
+        if !self.is_loaded {
+            self.clock = Clock::starting(clock, wall, Instant::now());
+        }
+        self.is_loaded = true;
         self.tell(&live);
-        *self.live.lock() = live;
+        *before = live;
         Ok(())
     }
 
@@ -155,16 +240,25 @@ impl Keeper {
     pub(crate) fn is_full(&self, now: u64) -> bool {
         let live = self.live.lock();
         let span = u64::try_from(self.settings.span.as_millis()).unwrap_or(u64::MAX);
-        live.open_bytes() >= self.settings.open_bytes
-            || live.open_since().is_some_and(|since| now.saturating_sub(since) >= span)
+        let is_over = |since: u64| now.saturating_sub(since) >= span;
+        let is_set = self.is_set && live.open_since().is_some();
+        is_set
+            || live.is_long()
+            || live.open_bytes() >= self.settings.open_bytes
+            || live.open_since().is_some_and(is_over)
     }
 
     /// Seals what was said up to this row of the log.
     pub(crate) fn begin_sealing(&mut self, until: u64) {
+        if self.sealing.is_some() {
+            return;
+        }
         let waiting: VecDeque<_> = self.live.lock().begin_sealing().into();
-        let row = SpanRow { tier: RAW, first: u64::MAX, last: 0, until, readings: 0 };
-        self.sealing = Some(Joint { waiting, from: Vec::new(), id: self.next_span, row });
+        let (id, sealed) = (self.next_span, self.clock.steady(Instant::now()));
+        let row = Span { tier: RAW, first: u64::MAX, last: 0, sealed, from: id, to: id, until, readings: 0 };
+        self.sealing = Some(Joint { waiting, from: Vec::new(), id, row });
         self.next_span += 2;
+        self.is_set = false;
     }
 
     /// Whether something is being sealed. The log may not be shortened before it is.
@@ -178,7 +272,7 @@ impl Keeper {
     }
 
     /// The next step, if there is one.
-    pub(crate) fn step(&mut self, tables: &Tables, wall: u64) -> Result<Option<Step>, Fault> {
+    pub(crate) fn step(&mut self, tables: &Tables) -> Result<Option<Step>, Fault> {
         if let Some(sealing) = &self.sealing {
             return Ok(Some(self.seal(sealing, tables.mark())));
         }
@@ -193,20 +287,23 @@ impl Keeper {
             return Ok(None);
         }
         self.looked = Some(now);
-        let wall = self.believed(wall, now);
-        if self.begin_rolling(wall) {
+        let age = self.clock.steady(now);
+        let live = self.live.lock();
+        if let Some((from, row)) = spans::to_be_rolled(live.spans(), age) {
+            let waiting = live.series().keys().copied().collect();
+            self.rolling = Some(Joint { waiting, from, id: self.next_span, row });
+            self.next_span += 1;
             return Ok(None);
         }
-        let old = self.too_old(wall);
+        let old = spans::too_old(live.spans(), &self.settings, age, BURIED);
         if !old.is_empty() {
             return Ok(Some(Step::Doom(old)));
         }
-        if tables.used()? > self.most_bytes
-            && let Some(oldest) = self.least_wanted()
-        {
-            return Ok(Some(Step::Doom(oldest)));
+        let is_crowded = live.spans().len() > MOST_SPANS || tables.used()? > self.most_bytes;
+        if is_crowded && let Some(least) = spans::least_wanted(live.spans()) {
+            return Ok(Some(Step::Doom(vec![least])));
         }
-        let empty = self.live.lock().empty_series(SERIES);
+        let empty = live.empty_series(SERIES);
         Ok((!empty.is_empty()).then_some(Step::Forget(empty)))
     }
 
@@ -220,11 +317,8 @@ impl Keeper {
             count += 1;
             let found = {
                 let live = self.live.lock();
-                live.get(*id).and_then(|series| {
-                    let run = Arc::clone(series.sealing.as_ref()?);
-                    let at = series.at.max(run.last_time()?);
-                    Some((run, series.row(at)))
-                })
+                live.get(*id)
+                    .and_then(|series| Some((Arc::clone(series.sealing.as_ref()?), series.row(sealing.id))))
             };
             let Some((run, series)) = found else { continue };
             let said = run.readings();
@@ -238,7 +332,8 @@ impl Keeper {
             rows.push((u64::from(*id), series));
         }
         let is_last = count == sealing.waiting.len();
-        Step::Seal { id: sealing.id, chunks, series: rows, row, count, is_last }
+        let clock = self.clock.row(Instant::now());
+        Step::Seal { id: sealing.id, chunks, series: rows, row, clock, count, is_last }
     }
 
     fn roll(&self, rolling: &Joint, tables: &Tables) -> Result<Step, Fault> {
@@ -257,7 +352,7 @@ impl Keeper {
                         quarters.add_all(&readings, |_| true);
                         thin_states(&readings, QUARTER, &mut states);
                     }
-                    Err(_) => self.figures.store_damaged.add(1),
+                    Err(_) => self.is_damaged(*span),
                 }
             }
             let number = chunk::number(rolling.id, *id);
@@ -272,66 +367,13 @@ impl Keeper {
         Ok(Step::Roll { id: rolling.id, row: rolling.row, chunks, count, is_last })
     }
 
-    /// Begins to make quarters of minutes, if there is a day of them.
-    fn begin_rolling(&mut self, wall: u64) -> bool {
-        let live = self.live.lock();
-        let rolled = live.spans().values().filter(|span| span.tier == QUARTERS).map(|span| span.until).max();
-        let minutes = live.spans().iter().filter(|(id, span)| span.tier == MINUTES && Some(**id) > rolled);
-        let minutes: Vec<_> = minutes.take(MOST_ROLLED).collect();
-        let (Some((_, first)), Some((until, _))) = (minutes.first(), minutes.last()) else { return false };
-        if wall.saturating_sub(first.first) < DAY && minutes.len() < MOST_ROLLED {
-            return false;
+    /// A chunk of a span is not what was written.
+    fn is_damaged(&self, span: u64) {
+        self.figures.store_damaged.add(1);
+        let mut live = self.live.lock();
+        if let Some(span) = live.spans().get(&span).copied() {
+            live.gaps.add(Gap::new(span.first, span.last, Why::Damaged));
         }
-        let row = SpanRow {
-            tier: QUARTERS,
-            first: minutes.iter().map(|(_, span)| span.first).min().unwrap_or_default(),
-            last: minutes.iter().map(|(_, span)| span.last).max().unwrap_or_default(),
-            until: **until,
-            readings: minutes.iter().map(|(_, span)| span.readings).sum(),
-        };
-        let from = minutes.iter().map(|(id, _)| **id).collect();
-        let waiting = live.series().keys().copied().collect();
-        drop(live);
-        self.rolling = Some(Joint { waiting, from, id: self.next_span, row });
-        self.next_span += 1;
-        true
-    }
-
-    fn believed(&mut self, wall: u64, now: Instant) -> u64 {
-        let clock = self.clock.get_or_insert(Clock { newest: wall, since: now });
-        let passed = now.duration_since(clock.since);
-        let steady = clock.newest.saturating_add(u64::try_from(passed.as_millis()).unwrap_or(u64::MAX));
-        if wall > steady.saturating_add(DAY) && passed < Duration::from_millis(DAY) { steady } else { wall }
-    }
-
-    /// Spans whose time is over, of each grain.
-    fn too_old(&self, wall: u64) -> Vec<u64> {
-        let live = self.live.lock();
-        let rolled = live.spans().values().filter(|span| span.tier == QUARTERS).map(|span| span.until).max();
-        let is_old = |id: u64, span: &SpanRow| {
-            let kept = match span.tier {
-                RAW => self.settings.raw,
-                // What is not in quarters yet stays.
-                MINUTES if Some(id) > rolled => return false,
-                MINUTES => self.settings.minutes,
-                _ => self.settings.quarters,
-            };
-            let kept = u64::try_from(kept.as_millis()).unwrap_or(u64::MAX);
-            span.last.saturating_add(kept) < wall
-        };
-        let old = live.spans().iter().filter(|(id, span)| is_old(**id, span));
-        old.map(|(id, _)| *id).take(BURIED).collect()
-    }
-
-    /// What goes first where bytes run out: raw readings but the newest hour's, then minutes, then quarters.
-    fn least_wanted(&self) -> Option<Vec<u64>> {
-        let live = self.live.lock();
-        let newest = live.spans().values().map(|span| span.last).max()?;
-        let of = |tier: u64| live.spans().iter().filter(move |(_, span)| span.tier == tier);
-        let hour = newest.saturating_sub(4 * QUARTER);
-        let raw = of(RAW).find(|(_, span)| span.last < hour);
-        let least = raw.or_else(|| of(MINUTES).next()).or_else(|| of(QUARTERS).next())?;
-        Some(vec![*least.0])
     }
 
     /// A step is written.
@@ -342,17 +384,15 @@ impl Keeper {
                 sealing.waiting.drain(..count.min(sealing.waiting.len()));
                 sealing.row = row;
                 if is_last {
-                    let spans = pair(sealing.id, row);
-                    self.until = row.until;
+                    self.live.lock().sealed(pair(sealing.id, row), sealing.id);
                     self.sealing = None;
-                    self.live.lock().sealed(spans);
                 }
             }
             Step::Roll { count, is_last, .. } => {
                 let Some(rolling) = &mut self.rolling else { return };
                 rolling.waiting.drain(..count.min(rolling.waiting.len()));
                 if is_last {
-                    self.live.lock().put_span(rolling.id, rolling.row);
+                    self.live.lock().put_spans([(rolling.id, rolling.row)]);
                     self.rolling = None;
                 }
             }
@@ -414,9 +454,19 @@ impl Keeper {
         &self.live
     }
 
+    /// How many pieces are sealed, of all grains.
+    pub(crate) fn spans(&self) -> usize {
+        self.live.lock().spans().len()
+    }
+
     /// As if all of it had passed second by second.
     pub(super) fn passes(&mut self, wall: u64) {
-        self.clock = Some(Clock { newest: wall, since: Instant::now() });
+        self.clock = Clock::starting(None, wall, Instant::now());
+    }
+
+    /// As if time had passed to this on all clocks.
+    pub(super) fn shows(&mut self, wall: u64) {
+        self.clock.shows(wall);
     }
 
     /// As if time had passed.

@@ -9,7 +9,8 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::super::tables::Fault;
-use super::answer::{Past, Wanted};
+use super::answer::{Past, Told, Wanted};
+use super::gap::Gap;
 use super::live::{Kind, Live};
 use super::tables::Chunks;
 use crate::hub::{Figures, Question, Questions};
@@ -21,6 +22,8 @@ const SLICE: usize = 500;
 const SERIES: usize = 100;
 /// The largest answer.
 const BYTES: usize = 1 << 20;
+/// A question begins anew where what it reads goes meanwhile, so often.
+const ATTEMPTS: usize = 8;
 /// So long one answer may take.
 const LONGEST: Duration = Duration::from_secs(2);
 
@@ -58,41 +61,23 @@ impl Library {
     }
 
     fn look_up(&self, question: &Question, began: Instant) -> Result<HistoryAnswer, String> {
-        let unread = |fault: Fault| format!("history cannot be read: {fault}");
-        let away = || "history cannot be read at the moment: the store is away".to_owned();
-        let chunks = Chunks::open(&self.file).map_err(unread)?;
+        let chunks = Chunks::open(&self.file).map_err(|fault| unread(&fault))?;
         let get = &question.get;
-        let wanted = Wanted { since: get.since, until: get.until, points: get.points, step: get.step };
         let mut answer = HistoryAnswer::default();
-        let (mut bytes, mut damaged) = (0, 0);
-        let mut last: Option<(String, String)> = None;
-        let mut is_late = false;
+        let most = BYTES.min(question.bytes);
+        let (mut bytes, mut last) = (0, None::<(String, String)>);
         for (topic, path, _, id) in self.matching(question) {
-            let found = {
-                let live = self.live.lock();
-                let mark = live.mark.ok_or_else(away)?;
-                live.get(id).map(|series| Past::of(id, series, &topic, live.spans(), mark))
+            let told = match self.series(question, began, &chunks, &topic, id) {
+                Err(NotTold::Late) if last.is_some() => None,
+                told => Some(told?),
             };
-            let Some(past) = found else { continue };
-            let told = past.tell(&wanted, &mut damaged, &mut |number| {
-                if began.elapsed() > LONGEST {
-                    is_late = true;
-                    return Err(Fault::Other("it took too long".to_owned()));
-                }
-                chunks.chunk(number)
-            });
-            let told = match told {
-                Err(_) if is_late && last.is_some() => None,
-                Err(_) if is_late => {
-                    return Err("this takes too long: ask for a shorter time, or fewer points".to_owned());
-                }
-                told => Some(told.map_err(unread)?),
-            };
-            let len = told.as_ref().map_or(0, |told| told.as_ref().map_or(0, len));
+            let is_late = told.is_none();
+            let told = told.unwrap_or_default();
+            self.figures.store_damaged.add(told.damaged());
+            let len = told.series.as_ref().map_or(0, len);
             // What has the same path is told in one answer: the rest is asked for by the path.
             let is_next = last.as_ref().is_some_and(|last| (&last.0, &last.1) != (&topic, &path));
-            let is_full =
-                is_next && (answer.series.len() >= SERIES || bytes + len > BYTES.min(question.bytes));
+            let is_full = is_next && (answer.series.len() >= SERIES || bytes + len > most);
             if let Some((topic, path)) =
                 last.as_ref().filter(|_| is_late || (is_full && !answer.series.is_empty()))
             {
@@ -100,11 +85,52 @@ impl Library {
                 break;
             }
             bytes += len;
-            answer.series.extend(told.flatten());
+            if bytes > most {
+                return Err(format!(
+                    "the answer would have more than {most} bytes, which is too much for this connection: ask for fewer points"
+                ));
+            }
+            answer.series.extend(told.series);
             last = Some((topic, path));
         }
-        self.figures.store_damaged.add(damaged);
+        answer.gaps = self.live.lock().gaps.between(get.since, get.until).iter().map(Gap::told).collect();
         Ok(answer)
+    }
+
+    /// What is told of one series.
+    fn series(
+        &self,
+        question: &Question,
+        began: Instant,
+        chunks: &Chunks,
+        topic: &str,
+        id: u32,
+    ) -> Result<Told, NotTold> {
+        let get = &question.get;
+        let wanted = Wanted { since: get.since, until: get.until, points: get.points, step: get.step };
+        for _ in 0..ATTEMPTS {
+            let found = {
+                let live = self.live.lock();
+                let mark = live.mark.ok_or(NotTold::Away)?;
+                live.get(id).map(|series| Past::of(id, series, topic, live.spans(), mark))
+            };
+            let Some(past) = found else { return Ok(Told::default()) };
+            let mut is_late = false;
+            let told = past.tell(&wanted, &mut |number| {
+                is_late = began.elapsed() > LONGEST;
+                if is_late { Err(Fault::Other(String::new())) } else { chunks.chunk(number) }
+            });
+            if is_late {
+                return Err(NotTold::Late);
+            }
+            let told = told.map_err(NotTold::Unread)?;
+            let live = self.live.lock();
+            let is_there = |span: &u64| live.spans().contains_key(span);
+            if Arc::ptr_eq(live.spans(), &past.spans) || told.read.iter().all(is_there) {
+                return Ok(told);
+            }
+        }
+        Err(NotTold::Late)
     }
 
     /// The series that are asked for, in the order in which they are told: topic, path, and number.
@@ -135,6 +161,40 @@ impl Library {
     }
 }
 
+/// Why a series cannot be told.
+enum NotTold {
+    Late,
+    Away,
+    Unread(Fault),
+}
+
+impl From<NotTold> for String {
+    fn from(why: NotTold) -> Self {
+        match why {
+            NotTold::Late => "this takes too long: ask for a shorter time, or fewer points".to_owned(),
+            NotTold::Away => "history cannot be read at the moment: the store is away".to_owned(),
+            NotTold::Unread(fault) => unread(&fault),
+        }
+    }
+}
+
+fn unread(fault: &Fault) -> String {
+    format!("history cannot be read: {fault}")
+}
+
 fn len(series: &crate::talk::control::PastSeries) -> usize {
     serde_json::to_string(series).map_or(0, |text| text.len() + 2)
+}
+
+#[cfg(test)]
+impl Library {
+    /// The answer to somebody who may read everything.
+    pub(crate) fn told(&self, asked: &str) -> Result<HistoryAnswer, String> {
+        let get = crate::talk::control::HistoryGet::parse(asked, 1 << 42).map_err(|no| no.reason)?;
+        let limits = crate::topic::Limits::default();
+        let filters = get.filters.iter().filter_map(|text| crate::topic::Filter::parse(text, &limits).ok());
+        let filters = filters.collect();
+        let question = Question::new(get, filters, crate::topic::Base::ROOT, BYTES, |_| {});
+        self.look_up(&question, Instant::now())
+    }
 }

@@ -2,16 +2,17 @@
 //! said now and what is read from the log at the start go through the same [`say`](Live::say).
 
 use std::collections::{BTreeMap, HashMap};
-use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
 use super::chunk::MOST_SERIES;
+use super::gap::Gaps;
 use super::payload::{self, Found};
-use super::run::Run;
+use super::run::{LONG, Run};
 use super::settings::Settings;
-use super::tables::{SeriesRow, SpanRow};
+use super::spans::{Span, Spans, oldest_piece};
+use super::tables::SeriesRow;
 use crate::topic::Topic;
 
 /// The longest unit that is kept.
@@ -44,8 +45,8 @@ pub(super) struct Series {
     pub(super) path: Box<str>,
     pub(super) kind: Kind,
     pub(super) unit: Box<str>,
-    /// The newest time of what is sealed.
-    pub(super) at: u64,
+    /// The newest piece in which it has readings.
+    pub(super) newest: u64,
     /// What is being sealed, in front of what was said since.
     pub(super) sealing: Option<Arc<Run>>,
     pub(super) open: Run,
@@ -53,13 +54,13 @@ pub(super) struct Series {
 
 impl Series {
     /// As the file has it.
-    pub(super) fn row(&self, at: u64) -> SeriesRow {
+    pub(super) fn row(&self, newest: u64) -> SeriesRow {
         SeriesRow {
             topic: self.topic.as_str().into(),
             path: self.path.clone(),
             kind: self.kind.code(),
             unit: self.unit.clone(),
-            at,
+            newest,
         }
     }
 }
@@ -67,10 +68,23 @@ impl Series {
 /// What is known of a topic.
 #[derive(Debug, Default)]
 struct Spoken {
-    /// The newest message: its time, and what it said, where that is known.
-    time: u64,
-    digest: Option<u64>,
+    /// The greatest number of a message that was heard, and the one that was heard when all last values were gone through.
+    heard: u64,
+    walked: u64,
     series: Vec<Place>,
+}
+
+/// A message as history hears it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Heard<'m> {
+    pub(crate) topic: &'m Topic,
+    /// In milliseconds since 1970.
+    pub(crate) time: u64,
+    pub(crate) payload: &'m str,
+    /// The number that this hub has given it; 0 if it came back from the file.
+    pub(crate) number: u64,
+    /// Whether it was found when all last values were gone through, rather than on the tape.
+    pub(crate) is_walked: bool,
 }
 
 #[derive(Debug)]
@@ -85,15 +99,17 @@ struct Place {
 pub(super) struct Live {
     settings: Arc<Settings>,
     topics: HashMap<Topic, Spoken, RandomState>,
-    hasher: RandomState,
     series: BTreeMap<u32, Series>,
     highest: u32,
-    spans: Arc<BTreeMap<u64, SpanRow>>,
+    spans: Arc<Spans>,
+    pub(super) gaps: Gaps,
     /// What the sums of the file begin with; none while there is no file.
     pub(super) mark: Option<u64>,
     /// Bytes and readings of what is open, and when its first one was said.
     open_bytes: usize,
     open_since: Option<u64>,
+    /// Whether the readings of one series are so many that they should be sealed.
+    is_long: bool,
 }
 
 impl Live {
@@ -101,27 +117,31 @@ impl Live {
         Self {
             settings,
             topics: HashMap::default(),
-            hasher: RandomState::default(),
             series: BTreeMap::new(),
             highest: 0,
             spans: Arc::default(),
+            gaps: Gaps::default(),
             mark: None,
             open_bytes: 0,
             open_since: None,
+            is_long: false,
+        }
+    }
+
+    /// Whether history has this message already, or gets it from the tape, where messages up to `seen` were.
+    pub(super) fn knows(&self, message: &Heard<'_>, seen: u64) -> bool {
+        let (heard, walked) =
+            self.topics.get(message.topic).map_or((0, 0), |spoken| (spoken.heard, spoken.walked));
+        if message.is_walked {
+            message.number > seen || message.number <= heard
+        } else {
+            message.number > 0 && message.number == walked
         }
     }
 
     /// A topic said this. Returns how many of its readings were refused.
-    pub(super) fn say(&mut self, topic: &Topic, time: u64, payload: &str) -> u64 {
-        let digest = self.hasher.hash_one(payload);
-        if let Some(spoken) = self.topics.get_mut(topic) {
-            // What is gone through again after an outage, and the newest message of what is sealed.
-            let is_known = spoken.digest.is_none_or(|known| known == digest);
-            if spoken.time == time && is_known {
-                return 0;
-            }
-            (spoken.time, spoken.digest) = (time, Some(digest));
-        }
+    pub(super) fn say(&mut self, message: &Heard<'_>) -> u64 {
+        let Heard { topic, time, payload, number, is_walked } = *message;
         let (mut refused, mut told) = (0, 0);
         let most = self.settings.series_per_topic;
         payload::readings(payload, &mut |path, unit, found| {
@@ -133,9 +153,21 @@ impl Live {
             told <= most
         });
         if let Some(spoken) = self.topics.get_mut(topic) {
-            (spoken.time, spoken.digest) = (time, Some(digest));
+            spoken.heard = spoken.heard.max(number);
+            if is_walked {
+                spoken.walked = number;
+            }
         }
         refused
+    }
+
+    /// What this process has heard of the topics, whatever became of the file.
+    pub(super) fn remember(&mut self, before: &Self) {
+        for (topic, spoken) in &mut self.topics {
+            if let Some(before) = before.topics.get(topic) {
+                (spoken.heard, spoken.walked) = (before.heard, before.walked);
+            }
+        }
     }
 
     fn put(&mut self, topic: &Topic, time: u64, path: &str, unit: Option<&str>, found: Found<'_>) -> bool {
@@ -159,6 +191,7 @@ impl Live {
         let is_taken = series.open.push(time, found);
         self.open_bytes += series.open.bytes() - before;
         self.open_since.get_or_insert(time);
+        self.is_long |= series.open.len() >= LONG;
         is_taken
     }
 
@@ -176,7 +209,7 @@ impl Live {
             path: path.into(),
             kind,
             unit: Box::default(),
-            at: 0,
+            newest: 0,
             sealing: None,
             open: Run::default(),
         };
@@ -187,9 +220,6 @@ impl Live {
     fn insert(&mut self, id: u32, series: Series) {
         self.highest = self.highest.max(id);
         let spoken = self.topics.entry(series.topic.clone()).or_default();
-        if series.at > spoken.time {
-            (spoken.time, spoken.digest) = (series.at, None);
-        }
         spoken.series.push(Place { id, kind: series.kind, path: series.path.clone() });
         self.series.insert(id, series);
     }
@@ -197,8 +227,8 @@ impl Live {
     /// Takes a series of the file.
     pub(super) fn restore(&mut self, id: u32, topic: Topic, row: SeriesRow) -> bool {
         let Some(kind) = Kind::of(row.kind) else { return false };
-        let SeriesRow { path, unit, at, .. } = row;
-        self.insert(id, Series { topic, path, kind, unit, at, sealing: None, open: Run::default() });
+        let SeriesRow { path, unit, newest, .. } = row;
+        self.insert(id, Series { topic, path, kind, unit, newest, sealing: None, open: Run::default() });
         true
     }
 
@@ -215,7 +245,7 @@ impl Live {
         self.series.get(&id)
     }
 
-    pub(super) fn spans(&self) -> &Arc<BTreeMap<u64, SpanRow>> {
+    pub(super) fn spans(&self) -> &Arc<Spans> {
         &self.spans
     }
 
@@ -227,6 +257,11 @@ impl Live {
         self.open_since
     }
 
+    /// Whether the readings of one series are so many that they should be sealed.
+    pub(super) fn is_long(&self) -> bool {
+        self.is_long
+    }
+
     /// What is open is to be sealed from now on. Says which series that are.
     pub(super) fn begin_sealing(&mut self) -> Vec<u32> {
         let mut all = Vec::new();
@@ -236,23 +271,21 @@ impl Live {
                 all.push(*id);
             }
         }
-        (self.open_bytes, self.open_since) = (0, None);
+        (self.open_bytes, self.open_since, self.is_long) = (0, None, false);
         all
     }
 
-    /// A span is in the file, and what was sealed into it need not be held any more.
-    pub(super) fn sealed(&mut self, spans: impl IntoIterator<Item = (u64, SpanRow)>) {
+    /// Spans are in the file.
+    pub(super) fn put_spans(&mut self, spans: impl IntoIterator<Item = (u64, Span)>) {
         Arc::make_mut(&mut self.spans).extend(spans);
-        for series in self.series.values_mut() {
-            if let Some(run) = series.sealing.take() {
-                series.at = series.at.max(run.last_time().unwrap_or(0));
-            }
-        }
     }
 
-    /// A span is there.
-    pub(super) fn put_span(&mut self, id: u64, span: SpanRow) {
-        Arc::make_mut(&mut self.spans).insert(id, span);
+    /// What was sealed is in the file, and need not be held any more.
+    pub(super) fn sealed(&mut self, spans: impl IntoIterator<Item = (u64, Span)>, piece: u64) {
+        self.put_spans(spans);
+        for series in self.series.values_mut().filter(|series| series.sealing.is_some()) {
+            (series.sealing, series.newest) = (None, piece);
+        }
     }
 
     /// Spans are gone.
@@ -265,9 +298,9 @@ impl Live {
 
     /// Series of which nothing is left, not more than `most` of them.
     pub(super) fn empty_series(&self, most: usize) -> Vec<u32> {
-        let oldest = self.spans.values().map(|span| span.first).min().unwrap_or(u64::MAX);
+        let oldest = oldest_piece(&self.spans).unwrap_or(u64::MAX);
         let is_empty =
-            |series: &Series| series.open.is_empty() && series.sealing.is_none() && series.at < oldest;
+            |series: &Series| series.open.is_empty() && series.sealing.is_none() && series.newest < oldest;
         let empty = self.series.iter().filter(|(_, series)| is_empty(series));
         empty.map(|(id, _)| *id).take(most).collect()
     }

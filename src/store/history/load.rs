@@ -1,14 +1,17 @@
 //! History from a file: what is sealed, and from the log what is not.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::super::log::{self, Bases};
 use super::super::tables::{Checked, Fault, Order, Tables};
 use super::chunk;
-use super::grain::RAW;
-use super::live::Live;
+use super::clock::ClockRow;
+use super::gap::{Gap, Why};
+use super::grain::{MINUTES, QUARTERS, RAW};
+use super::live::{Heard, Live};
 use super::settings::Settings;
+use super::spans::{Span, Spans, sealed_until};
 use crate::talk::Kind;
 use crate::topic::{Limits, Topic};
 
@@ -19,26 +22,27 @@ const NO_LIMITS: Limits = Limits { max_bytes: usize::MAX, max_levels: usize::MAX
 #[derive(Debug)]
 pub(super) struct Loaded {
     pub(super) live: Live,
-    /// Up to this row of the log everything is sealed.
-    pub(super) until: u64,
     /// Spans without a row, whose chunks are to go.
     pub(super) doomed: Vec<u64>,
     pub(super) next_span: u64,
-    /// The newest time of what is sealed.
-    pub(super) newest: Option<u64>,
+    pub(super) clock: Option<ClockRow>,
+    /// The newest sign of life of the hub that wrote the file; none if no hub has.
+    pub(super) lived: Option<u64>,
     /// Rows that were not what had been written.
     pub(super) damaged: u64,
 }
 
-/// Reads all of it.
-pub(super) fn load(tables: &Tables, settings: &Arc<Settings>) -> Result<Loaded, Fault> {
+/// Reads all of it. It is `now`, by the clock on the wall.
+pub(super) fn load(tables: &Tables, settings: &Arc<Settings>, now: u64) -> Result<Loaded, Fault> {
     let mut live = Live::new(Arc::clone(settings));
-    let (mut damaged, mut spans, mut doomed) = (0, BTreeMap::new(), Vec::new());
+    let (mut damaged, mut spans, mut broken, mut doomed) = (0, Spans::new(), BTreeSet::new(), Vec::new());
     tables.spans(|id, row| match row {
         Checked::Good(row) => {
             spans.insert(id, row);
         }
-        Checked::Damaged => damaged += 1,
+        Checked::Damaged => {
+            broken.insert(id);
+        }
     })?;
     tables.series(|id, row| {
         let id = u32::try_from(id).unwrap_or(chunk::MOST_SERIES);
@@ -53,25 +57,64 @@ pub(super) fn load(tables: &Tables, settings: &Arc<Settings>) -> Result<Loaded, 
             damaged += 1;
         }
     })?;
-    let until = spans.values().filter(|span| span.tier == RAW).map(|span| span.until).max().unwrap_or(0);
+    tables.gaps(|id, row| match row {
+        Checked::Good(gap) => live.gaps.restore(id, gap),
+        Checked::Damaged => {
+            live.gaps.is_taken(id);
+            damaged += 1;
+        }
+    })?;
+    damaged += broken.len() as u64;
+    for id in broken {
+        if let Some(span) = from_its_pair(&spans, id) {
+            spans.insert(id, span);
+        } else {
+            live.gaps.add(without(&spans, id, now));
+            doomed.push(id);
+        }
+    }
+    // Whatever is wrong with this table is to be known now, and not when somebody asks.
+    tables.chunk(0)?;
     let mut from = 0;
     while let Some(found) = tables.chunk_from(from)? {
         let span = chunk::span_of(found);
-        if !spans.contains_key(&span) {
+        if !spans.contains_key(&span) && !doomed.contains(&span) {
             doomed.push(span);
         }
         from = chunk::number(span + 1, 0);
     }
     let next_span = spans.keys().chain(&doomed).max().map_or(1, |span| span + 1);
-    let newest = spans.values().map(|span| span.last).max();
-    live.sealed(spans);
+    let until = sealed_until(&spans);
+    live.put_spans(spans);
     live.mark = Some(tables.mark());
-    replay(tables, settings, until, &mut live)?;
-    Ok(Loaded { live, until, doomed, next_span, newest, damaged })
+    let lived = replay(tables, settings, until, now, &mut live)?;
+    let lived = lived.max(tables.life()?.map(|life| life.at));
+    Ok(Loaded { live, doomed, next_span, clock: tables.clock()?, lived, damaged })
 }
 
-/// What the log says and no span has.
-fn replay(tables: &Tables, settings: &Settings, until: u64, live: &mut Live) -> Result<(), Fault> {
+/// A span whose row cannot be read, from that of the same piece in the other grain.
+fn from_its_pair(spans: &Spans, id: u64) -> Option<Span> {
+    let minutes = spans.get(&(id + 1)).filter(|span| span.tier == MINUTES && span.from == id);
+    let raw = id.checked_sub(1).and_then(|raw| spans.get(&raw).filter(|span| span.tier == RAW));
+    let raw = raw.map(|span| Span { tier: MINUTES, ..*span });
+    minutes.map(|span| Span { tier: RAW, ..*span }).or(raw)
+}
+
+/// When the readings were said that may be missing without a span. Of which pieces it was is not known.
+fn without(spans: &Spans, id: u64, now: u64) -> Gap {
+    let before = spans.range(..id).rev().find(|(_, span)| span.tier == QUARTERS);
+    let behind = spans.range(id..).next().map(|(_, span)| span.first);
+    Gap::new(before.map_or(0, |(_, span)| span.last), behind.unwrap_or(now), Why::Damaged)
+}
+
+/// What the log says and no span has. Gives the newest time that the log tells.
+fn replay(
+    tables: &Tables,
+    settings: &Settings,
+    until: u64,
+    now: u64,
+    live: &mut Live,
+) -> Result<Option<u64>, Fault> {
     let mut topics: HashMap<u64, Topic> = HashMap::new();
     tables.topics(Order::Up, |id, name| {
         if let Checked::Good(name) = name
@@ -82,16 +125,36 @@ fn replay(tables: &Tables, settings: &Settings, until: u64, live: &mut Live) -> 
         true
     })?;
     let mut bases = Bases::starting_at(tables.mark(), 0);
+    let (mut newest, mut before, mut broken) = (None, None, false);
     tables.log(Order::Up, |seq, bytes| {
         // What is wrong with a row has been told when the last values were read.
-        let Ok(row) = log::read(seq, bytes, &mut bases) else { return true };
-        for record in row.records.iter().filter(|_| seq > until) {
+        let Ok(row) = log::read(seq, bytes, &mut bases) else {
+            broken |= seq > until;
+            return true;
+        };
+        newest = newest.max(Some(row.time));
+        if seq <= until {
+            before = Some(row.time);
+            return true;
+        }
+        if broken || row.lost > 0 {
+            live.gaps.add(Gap::new(before.unwrap_or(0), row.time, Why::Damaged));
+            broken = false;
+        }
+        before = Some(row.time);
+        let known: BTreeSet<_> = row.known.iter().copied().collect();
+        for (at, record) in row.records.iter().enumerate() {
             let (Some(value), Some(topic)) = (&record.value, topics.get(&record.topic)) else { continue };
             let kind = value.rest.as_ref().map_or(Kind::Reading, |rest| rest.kind);
-            if kind == Kind::Reading && settings.names(topic) {
-                live.say(topic, value.time, &value.payload);
+            if kind == Kind::Reading && !known.contains(&at) && settings.names(topic) {
+                let (time, payload) = (value.time, &*value.payload);
+                live.say(&Heard { topic, time, payload, number: 0, is_walked: false });
             }
         }
         true
-    })
+    })?;
+    if broken {
+        live.gaps.add(Gap::new(before.unwrap_or(0), now, Why::Damaged));
+    }
+    Ok(newest)
 }

@@ -7,6 +7,8 @@ mod answer;
 mod bits;
 pub mod buckets;
 pub mod chunk;
+mod clock;
+mod gap;
 mod grain;
 mod keeper;
 mod library;
@@ -17,10 +19,14 @@ mod payload;
 pub mod readings;
 mod run;
 mod settings;
+mod spans;
 mod steps;
 mod tables;
 
 pub(super) use keeper::Keeper;
+#[cfg(test)]
+pub(super) use library::Library;
+pub(super) use live::Heard;
 pub use settings::Settings;
 pub(super) use steps::Step;
 

@@ -15,6 +15,8 @@ use super::readings::{MOST, MOST_STATES, Readings, Values, float};
 const SAME: u64 = 0;
 const DECIMALS: u64 = 1;
 const FLOAT: u64 = 2;
+/// So many are sealed before their time: a step of the writer takes the readings of one series at once.
+pub(super) const LONG: usize = 1 << 16;
 /// Longer waits are none.
 const LONGEST_WAIT: u64 = 1 << 59;
 
@@ -40,7 +42,6 @@ struct At {
 
 impl Run {
     /// How many.
-    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.count
     }
@@ -53,11 +54,6 @@ impl Run {
     /// Bytes that it takes.
     pub(super) fn bytes(&self) -> usize {
         self.bytes.len() + self.states.iter().map(|state| state.len() + 16).sum::<usize>()
-    }
-
-    /// The time of the last one.
-    pub(super) fn last_time(&self) -> Option<u64> {
-        (!self.is_empty()).then_some(self.last.time)
     }
 
     /// The last state.

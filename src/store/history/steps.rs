@@ -2,11 +2,13 @@
 
 use super::super::tables::{Fault, Writing};
 use super::buckets::Buckets;
+use super::clock::ClockRow;
 use super::grain::{MINUTE, MINUTES};
 use super::payload::Found;
 use super::readings::{Place, Readings, Values};
 use super::run::Run;
-use super::tables::{SeriesRow, SpanRow};
+use super::spans::Span;
+use super::tables::SeriesRow;
 
 /// Chunks that go in one step.
 pub(super) const BURIED: usize = 100;
@@ -19,12 +21,13 @@ pub(crate) enum Step {
         id: u64,
         chunks: Vec<(u64, Vec<u8>)>,
         series: Vec<(u64, SeriesRow)>,
-        row: SpanRow,
+        row: Span,
+        clock: ClockRow,
         count: usize,
         is_last: bool,
     },
     /// Chunks of the span `id` by quarters of an hour.
-    Roll { id: u64, row: SpanRow, chunks: Vec<(u64, Vec<u8>)>, count: usize, is_last: bool },
+    Roll { id: u64, row: Span, chunks: Vec<(u64, Vec<u8>)>, count: usize, is_last: bool },
     /// Spans are no more.
     Doom(Vec<u64>),
     /// Chunks of a span that is no more go.
@@ -37,11 +40,14 @@ impl Step {
     /// Writes it. Says how many chunks went.
     pub(crate) fn write(&self, writing: &Writing<'_>) -> Result<usize, Fault> {
         match self {
-            Self::Seal { id, chunks, series, row, is_last, .. } => {
+            Self::Seal { id, chunks, series, row, clock, is_last, .. } => {
                 chunks.iter().try_for_each(|(id, data)| writing.put_chunk(*id, data))?;
                 series.iter().try_for_each(|(id, row)| writing.put_series(*id, row))?;
                 let spans = if *is_last { pair(*id, *row) } else { Vec::new() };
                 spans.iter().try_for_each(|(id, span)| writing.put_span(*id, span))?;
+                if *is_last {
+                    writing.put_clock(*clock)?;
+                }
             }
             Self::Roll { id, row, chunks, is_last, .. } => {
                 chunks.iter().try_for_each(|(id, data)| writing.put_chunk(*id, data))?;
@@ -50,7 +56,11 @@ impl Step {
                 }
             }
             Self::Doom(spans) => spans.iter().try_for_each(|id| writing.forget_span(*id))?,
-            Self::Bury(span) => return writing.forget_chunks(*span, BURIED),
+            Self::Bury(span) => {
+                // One that could not be read has its row still.
+                writing.forget_span(*span)?;
+                return writing.forget_chunks(*span, BURIED);
+            }
             Self::Forget(series) => series.iter().try_for_each(|id| writing.forget_series((*id).into()))?,
         }
         Ok(0)
@@ -58,11 +68,11 @@ impl Step {
 }
 
 /// The spans of what was sealed: raw, and by minutes. None where nothing was.
-pub(super) fn pair(id: u64, row: SpanRow) -> Vec<(u64, SpanRow)> {
+pub(super) fn pair(id: u64, row: Span) -> Vec<(u64, Span)> {
     if row.readings == 0 {
         return Vec::new();
     }
-    vec![(id, row), (id + 1, SpanRow { tier: MINUTES, ..row })]
+    vec![(id, row), (id + 1, Span { tier: MINUTES, ..row })]
 }
 
 /// Readings by minutes, or as they are where there are hardly more of them.

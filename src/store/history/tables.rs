@@ -6,6 +6,9 @@ use super::super::log::sum;
 use super::super::rows::{blob, text, whole};
 use super::super::tables::{BUSY, Checked, Fault, Tables, Writing};
 use super::chunk;
+use super::clock::ClockRow;
+use super::gap::{Gap, Why};
+use super::spans::Span;
 use std::path::Path;
 
 /// What is told apart: the numbers or the states at one path in the payloads of one topic.
@@ -15,32 +18,23 @@ pub(crate) struct SeriesRow {
     pub(super) path: Box<str>,
     pub(super) kind: u64,
     pub(super) unit: Box<str>,
-    pub(super) at: u64,
-}
-
-/// What was sealed in one piece.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct SpanRow {
-    pub(super) tier: u64,
-    pub(super) first: u64,
-    pub(super) last: u64,
-    pub(super) until: u64,
-    pub(super) readings: u64,
+    /// The newest piece in which it has readings.
+    pub(super) newest: u64,
 }
 
 impl Tables {
     /// All series with their numbers.
     pub(super) fn series(&self, mut take: impl FnMut(u64, Checked<SeriesRow>)) -> Result<(), Fault> {
-        let sql = "SELECT id, topic, path, kind, unit, at, sum FROM series ORDER BY id";
+        let sql = "SELECT id, topic, path, kind, unit, newest, sum FROM series ORDER BY id";
         let mut statement = self.connection.prepare(sql)?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let Some(id) = whole(row, 0) else { continue };
             let read = || {
-                let (kind, at) = (whole(row, 3)?, whole(row, 5)?);
+                let (kind, newest) = (whole(row, 3)?, whole(row, 5)?);
                 let [topic, path, unit] = [1, 2, 4].map(|at| text(row, at));
                 let found =
-                    SeriesRow { topic: topic?.into(), path: path?.into(), kind, unit: unit?.into(), at };
+                    SeriesRow { topic: topic?.into(), path: path?.into(), kind, unit: unit?.into(), newest };
                 (whole(row, 6) == Some(series_sum(self.mark, id, &found).into())).then_some(found)
             };
             take(id, read().map_or(Checked::Damaged, Checked::Good));
@@ -49,21 +43,50 @@ impl Tables {
     }
 
     /// All spans with their numbers.
-    pub(super) fn spans(&self, mut take: impl FnMut(u64, Checked<SpanRow>)) -> Result<(), Fault> {
-        let sql = "SELECT id, tier, first, last, until, readings, sum FROM span ORDER BY id";
+    pub(super) fn spans(&self, mut take: impl FnMut(u64, Checked<Span>)) -> Result<(), Fault> {
+        let sql = "SELECT id, tier, first, last, sealed, oldest, newest, until, readings, sum FROM span ORDER BY id";
         let mut statement = self.connection.prepare(sql)?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let Some(id) = whole(row, 0) else { continue };
             let read = || {
-                let [tier, first, last] = [1, 2, 3].map(|at| whole(row, at));
-                let (until, readings) = (whole(row, 4)?, whole(row, 5)?);
-                let found = SpanRow { tier: tier?, first: first?, last: last?, until, readings };
-                (whole(row, 6) == Some(span_sum(self.mark, id, &found).into())).then_some(found)
+                let [tier, first, last, sealed] = [1, 2, 3, 4].map(|at| whole(row, at));
+                let [from, to, until, readings] = [5, 6, 7, 8].map(|at| whole(row, at));
+                let (tier, first, last, sealed) = (tier?, first?, last?, sealed?);
+                let (from, to, until, readings) = (from?, to?, until?, readings?);
+                let found = Span { tier, first, last, sealed, from, to, until, readings };
+                (whole(row, 9) == Some(span_sum(self.mark, id, &found).into())).then_some(found)
             };
             take(id, read().map_or(Checked::Damaged, Checked::Good));
         }
         Ok(())
+    }
+
+    /// All gaps with their numbers.
+    pub(super) fn gaps(&self, mut take: impl FnMut(u64, Checked<Gap>)) -> Result<(), Fault> {
+        let mut statement =
+            self.connection.prepare("SELECT id, first, last, why, lost, sum FROM gap ORDER BY id")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let Some(id) = whole(row, 0) else { continue };
+            let read = || {
+                let [first, last, why, count] = [1, 2, 3, 4].map(|at| whole(row, at));
+                let found = Gap { first: first?, last: last?, why: Why::of(why?)?, lost: count? };
+                (whole(row, 5) == Some(gap_sum(self.mark, id, &found).into())).then_some(found)
+            };
+            take(id, read().map_or(Checked::Damaged, Checked::Good));
+        }
+        Ok(())
+    }
+
+    /// The clock that age is counted by, if the file says what it showed.
+    pub(super) fn clock(&self) -> Result<Option<ClockRow>, Fault> {
+        let read = |row: &rusqlite::Row<'_>| Ok([0, 1, 2].map(|at| whole(row, at)));
+        let sql = "SELECT believed, doubted, sum FROM clock";
+        let found = self.connection.query_row(sql, [], read).optional()?;
+        let Some([Some(believed), Some(doubted), Some(sum)]) = found else { return Ok(None) };
+        let row = ClockRow { believed, doubted };
+        Ok((sum == u64::from(clock_sum(self.mark, row))).then_some(row))
     }
 
     /// The number of the first chunk from this one on.
@@ -100,20 +123,38 @@ impl Writing<'_> {
     }
 
     pub(super) fn put_series(&self, id: u64, series: &SeriesRow) -> Result<(), Fault> {
-        let SeriesRow { topic, path, kind, unit, at } = series;
+        let SeriesRow { topic, path, kind, unit, newest } = series;
         let sum = series_sum(self.mark, id, series);
-        let (kind, at) = (kind.cast_signed(), at.cast_signed());
-        let row = params![id.cast_signed(), topic, path, kind, unit, at, sum];
+        let (kind, newest) = (kind.cast_signed(), newest.cast_signed());
+        let row = params![id.cast_signed(), topic, path, kind, unit, newest, sum];
         self.run("INSERT OR REPLACE INTO series VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)", row)
     }
 
-    pub(super) fn put_span(&self, id: u64, span: &SpanRow) -> Result<(), Fault> {
+    pub(super) fn put_span(&self, id: u64, span: &Span) -> Result<(), Fault> {
         let sum = span_sum(self.mark, id, span);
-        let SpanRow { tier, first, last, until, readings } = *span;
-        let [id, tier, first] = [id, tier, first].map(u64::cast_signed);
-        let [last, until, readings] = [last, until, readings].map(u64::cast_signed);
-        let row = params![id, tier, first, last, until, readings, sum];
-        self.run("INSERT OR REPLACE INTO span VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)", row)
+        let Span { tier, first, last, sealed, from, to, until, readings } = *span;
+        let [id, tier, first, last, sealed] = [id, tier, first, last, sealed].map(u64::cast_signed);
+        let [from, to, until, readings] = [from, to, until, readings].map(u64::cast_signed);
+        let row = params![id, tier, first, last, sealed, from, to, until, readings, sum];
+        self.run("INSERT OR REPLACE INTO span VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)", row)
+    }
+
+    /// Puts a gap down, or takes it out.
+    pub(crate) fn put_gap(&self, id: u64, gap: Option<&Gap>) -> Result<(), Fault> {
+        let Some(gap) = gap else {
+            return self.run("DELETE FROM gap WHERE id = ?1", params![id.cast_signed()]);
+        };
+        let sum = gap_sum(self.mark, id, gap);
+        let all = [gap.first, gap.last, gap.why.code(), gap.lost];
+        let [first, last, why, count] = all.map(u64::cast_signed);
+        let row = params![id.cast_signed(), first, last, why, count, sum];
+        self.run("INSERT OR REPLACE INTO gap VALUES (?1, ?2, ?3, ?4, ?5, ?6)", row)
+    }
+
+    pub(super) fn put_clock(&self, clock: ClockRow) -> Result<(), Fault> {
+        let sum = clock_sum(self.mark, clock);
+        let row = params![clock.believed.cast_signed(), clock.doubted.cast_signed(), sum];
+        self.run("INSERT OR REPLACE INTO clock VALUES (1, ?1, ?2, ?3)", row)
     }
 
     pub(super) fn forget_series(&self, id: u64) -> Result<(), Fault> {
@@ -162,12 +203,22 @@ impl Chunks {
 }
 
 fn series_sum(mark: u64, id: u64, series: &SeriesRow) -> u32 {
-    let SeriesRow { topic, path, kind, unit, at } = series;
-    let lengths = [mark, id, topic.len() as u64, path.len() as u64, *kind, *at].map(u64::to_le_bytes);
+    let SeriesRow { topic, path, kind, unit, newest } = series;
+    let lengths = [mark, id, topic.len() as u64, path.len() as u64, *kind, *newest].map(u64::to_le_bytes);
     sum(&[b"series", lengths.as_flattened(), topic.as_bytes(), path.as_bytes(), unit.as_bytes()])
 }
 
-fn span_sum(mark: u64, id: u64, span: &SpanRow) -> u32 {
-    let SpanRow { tier, first, last, until, readings } = *span;
-    sum(&[b"span", [mark, id, tier, first, last, until, readings].map(u64::to_le_bytes).as_flattened()])
+fn span_sum(mark: u64, id: u64, span: &Span) -> u32 {
+    let Span { tier, first, last, sealed, from, to, until, readings } = *span;
+    let all = [mark, id, tier, first, last, sealed, from, to, until, readings];
+    sum(&[b"span", all.map(u64::to_le_bytes).as_flattened()])
+}
+
+fn gap_sum(mark: u64, id: u64, gap: &Gap) -> u32 {
+    let all = [mark, id, gap.first, gap.last, gap.why.code(), gap.lost];
+    sum(&[b"gap", all.map(u64::to_le_bytes).as_flattened()])
+}
+
+fn clock_sum(mark: u64, clock: ClockRow) -> u32 {
+    sum(&[b"clock", [mark, clock.believed, clock.doubted].map(u64::to_le_bytes).as_flattened()])
 }

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::answer::{Past, Wanted};
+use super::answer::{Past, Told, Wanted};
+use super::gap::Why;
 use super::grain::{MINUTES, QUARTERS, RAW};
 use super::keeper::Keeper;
+use super::live::Heard;
+use super::run::LONG;
 use super::settings::Settings;
 use super::tables::Chunks;
 use crate::hub::Figures;
@@ -21,6 +24,7 @@ struct House {
     dir: tempfile::TempDir,
     tables: Tables,
     keeper: Keeper,
+    figures: Arc<Figures>,
     seq: u64,
     said: Vec<(u64, f64)>,
     /// Hundredths between which values jump.
@@ -31,9 +35,10 @@ impl House {
     fn new(settings: Settings, bytes: u64) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let tables = Tables::open(&dir.path().join("hub.db"), 1 << 30, 7).unwrap();
-        let mut keeper = Keeper::new(settings, bytes, &Arc::<Figures>::default());
-        keeper.load(&tables).unwrap();
-        Self { dir, tables, keeper, seq: 0, said: Vec::new(), noise: 5000 }
+        let figures = Arc::<Figures>::default();
+        let mut keeper = Keeper::new(settings, bytes, &figures, START);
+        keeper.load(&tables, false, START).unwrap();
+        Self { dir, tables, keeper, figures, seq: 0, said: Vec::new(), noise: 5000 }
     }
 
     /// A reading each so many seconds.
@@ -43,30 +48,47 @@ impl House {
         let said: Vec<_> =
             times.map(|time| (time + time % 7, (time / 1000 * 7919 % self.noise) as f64 / 100.0)).collect();
         let texts: Vec<_> = said.iter().map(|(_, value)| value.to_string()).collect();
-        self.keeper.hear(said.iter().zip(&texts).map(|((time, _), text)| (&topic, *time, &**text)));
+        self.keeper.hear(said.iter().zip(&texts).map(|((time, _), text)| heard(&topic, *time, text)));
         self.said.extend(said);
     }
 
     fn seals(&mut self) {
-        self.seq += 1;
-        self.keeper.begin_sealing(self.seq);
+        let wall = self.said.last().map_or(START, |(time, _)| *time);
+        self.keeper.passes(wall);
+        self.begins_sealing();
         while self.keeper.is_sealing() {
-            self.goes_on(0);
+            self.goes_on();
         }
     }
 
-    fn goes_on(&mut self, wall: u64) -> bool {
-        let Some(step) = self.keeper.step(&self.tables, wall).unwrap() else { return false };
-        let buried = self.tables.write(false, |writing| step.write(writing)).unwrap();
+    fn begins_sealing(&mut self) {
+        self.seq += 1;
+        self.keeper.begin_sealing(self.seq);
+    }
+
+    fn goes_on(&mut self) -> bool {
+        let gaps = self.keeper.gaps();
+        let step = self.keeper.step(&self.tables).unwrap();
+        let written = self.tables.write(false, |writing| {
+            gaps.iter().try_for_each(|(id, gap)| writing.put_gap(*id, gap.as_ref()))?;
+            step.as_ref().map_or(Ok(0), |step| step.write(writing))
+        });
+        self.keeper.gaps_written(&gaps);
+        let (Some(step), Ok(buried)) = (step, written) else { return false };
         self.keeper.stepped(step, buried);
         true
     }
 
-    /// Does what there is to do at this time.
+    /// Does what there is to do once it is this time, to which all of it has passed second by second.
     fn works(&mut self, wall: u64) {
+        self.keeper.passes(wall);
+        self.works_on();
+    }
+
+    fn works_on(&mut self) {
         let mut idle = 0;
         while idle < 2 {
-            if !self.goes_on(wall) {
+            if !self.goes_on() {
                 idle += 1;
                 self.keeper.look_again();
             }
@@ -74,8 +96,9 @@ impl House {
     }
 
     /// A start.
-    fn begins_again(&mut self) {
-        self.keeper.load(&self.tables).unwrap();
+    fn begins_again(&mut self, wall: u64) {
+        self.keeper = Keeper::new(Settings::some(), 1 << 30, &self.figures, wall);
+        self.keeper.load(&self.tables, false, wall).unwrap();
     }
 
     fn spans(&self, tier: u64) -> usize {
@@ -83,18 +106,20 @@ impl House {
     }
 
     fn tells(&self, since: u64, until: u64, points: usize, step: Option<u64>) -> Option<PastSeries> {
+        let told = self.reads(since, until, points, step)?;
+        assert_eq!(told.damaged(), 0);
+        told.series
+    }
+
+    fn reads(&self, since: u64, until: u64, points: usize, step: Option<u64>) -> Option<Told> {
         let chunks = Chunks::open(&self.dir.path().join("hub.db")).unwrap();
         let past = {
             let live = self.keeper.live().lock();
             let (id, series) = live.series().first_key_value()?;
             Past::of(*id, series, "t", live.spans(), 7)
         };
-        let mut damaged = 0;
-        let told = past
-            .tell(&Wanted { since, until, points, step }, &mut damaged, &mut |id| chunks.chunk(id))
-            .unwrap();
-        assert_eq!(damaged, 0);
-        told
+        let wanted = Wanted { since, until, points, step };
+        Some(past.tell(&wanted, &mut |id| chunks.chunk(id)).unwrap())
     }
 
     /// All that is told by a step is what a list of all readings says.
@@ -114,6 +139,10 @@ impl House {
             assert!((told.mean[at] - values.iter().sum::<f64>() / values.len() as f64).abs() < 1e-6);
         }
     }
+}
+
+fn heard<'m>(topic: &'m Topic, time: u64, payload: &'m str) -> Heard<'m> {
+    Heard { topic, time, payload, number: 1, is_walked: false }
 }
 
 fn topic() -> Topic {
@@ -144,44 +173,22 @@ fn every_step_says_the_same_before_during_and_after_each_way_of_thinning() {
     house.works(end);
     assert_eq!(house.spans(QUARTERS), 1);
     check(&house);
-    house.begins_again();
+    house.begins_again(end);
     check(&house);
     // A week later the readings themselves are gone, and steps are told as before.
-    house.keeper.passes(end + 8 * DAY);
     house.works(end + 8 * DAY);
     assert_eq!((house.spans(RAW), house.spans(MINUTES), house.spans(QUARTERS)), (0, 30, 1));
     for step in [60_000, 900_000, 3_600_000] {
         house.is_told(end - (step * 4000).min(30 * DAY / 24), end, step);
     }
     assert_eq!(house.tells(START, end, 5000, Some(0)).unwrap().step, 60, "what is left of them");
-    house.keeper.passes(end + 91 * DAY);
     house.works(end + 91 * DAY);
     assert_eq!((house.spans(RAW), house.spans(MINUTES), house.spans(QUARTERS)), (0, 0, 1));
     house.is_told(START, end, 900_000);
-    house.keeper.passes(end + 1096 * DAY);
     house.works(end + 1096 * DAY);
     assert_eq!((house.spans(QUARTERS), house.keeper.live().lock().series().len()), (0, 0));
-    house.begins_again();
+    house.begins_again(end);
     assert!(house.tells(START, end, 500, None).is_none());
-}
-
-#[test]
-fn what_was_being_sealed_when_the_hub_died_is_neither_lost_nor_there_twice() {
-    let mut house = House::new(Settings::some(), 1 << 30);
-    house.says(START, START + DAY / 24, 10);
-    house.keeper.begin_sealing(1);
-    // The chunks are down, the span is not.
-    let step = house.keeper.step(&house.tables, 0).unwrap().unwrap();
-    let super::Step::Seal { id, chunks, series, row, count, .. } = step else { panic!("{step:?}") };
-    let torn = super::Step::Seal { id, chunks, series, row, count, is_last: false };
-    house.tables.write(false, |writing| torn.write(writing)).unwrap();
-    house.is_told(START, START + DAY / 24, 60_000);
-    // The log is empty here, so nothing is left; and what has no span goes.
-    house.begins_again();
-    assert!(house.tells(START, START + DAY, 500, None).is_none());
-    assert!(house.tables.chunk_from(0).unwrap().is_some());
-    house.works(START + DAY);
-    assert!(house.tables.chunk_from(0).unwrap().is_none());
 }
 
 #[test]
@@ -204,13 +211,222 @@ fn where_bytes_run_out_the_oldest_readings_go_first_and_their_minutes_stay() {
 }
 
 #[test]
-fn a_clock_that_jumps_to_2050_deletes_nothing() {
+fn a_clock_that_is_set_deletes_nothing_keeps_the_order_and_is_told() {
+    const YEARS: u64 = 10 * 365 * DAY;
+    let hour = DAY / 24;
     let mut house = House::new(Settings::some(), 1 << 30);
-    house.says(START, START + DAY / 24, 10);
+    house.keeper.passes(START);
+    // An hour; the same hour once more; ten years later, and a start there; and back.
+    for (at, offset) in [0, 0, YEARS, 2 * hour].into_iter().enumerate() {
+        house.keeper.look(START + offset);
+        if at == 1 || at == 2 {
+            assert!(house.keeper.is_full(START + offset), "what was said before is sealed for itself");
+            house.begins_sealing();
+        }
+        house.works_on();
+        house.says(START + offset, START + offset + hour, 10);
+        // As if that hour had passed.
+        house.keeper.shows(START + offset + hour);
+        if at == 2 {
+            house.begins_sealing();
+            house.works_on();
+            house.begins_again(START + offset + hour);
+            house.works_on();
+        }
+    }
+    house.begins_sealing();
+    house.works_on();
+    assert_eq!((house.spans(RAW), house.spans(MINUTES)), (4, 4), "nothing is deleted");
+    let told = house.tells(0, START + 2 * YEARS, 5000, Some(0)).unwrap();
+    assert_eq!(
+        told.times,
+        house.said.iter().map(|(time, _)| *time).collect::<Vec<_>>(),
+        "in the order of arrival"
+    );
+    // The last one of a step is the last one that came.
+    let steps = house.tells(START, START + hour, 5000, Some(60_000)).unwrap();
+    let minute = START + 60_000..START + 120_000;
+    let last = house.said.iter().rev().find(|(time, _)| minute.contains(time)).unwrap();
+    assert!((steps.last[1] - last.1).abs() < 1e-9);
+    assert_eq!(steps.count[1], 12, "it came twice");
+    let gaps = house.keeper.live().lock().gaps.between(0, u64::MAX);
+    let why = |why: Why| gaps.iter().filter(|gap| gap.why == why).count();
+    assert_eq!((why(Why::SetBack), why(Why::SetForward)), (2, 1), "{gaps:?}");
+    // When the clock is believed and a week has passed, they go.
+    house.works(START + YEARS + 20 * DAY);
+    assert_eq!(house.spans(RAW), 0);
+}
+
+/// Says something on many topics.
+fn many(house: &House, topics: usize, readings: u64) {
+    for number in 0..topics {
+        let topic = Topic::parse(&format!("t/{number:04}"), &Limits::default()).unwrap();
+        for reading in 0..readings {
+            let text = (number as u64 * 1000 + reading).to_string();
+            house.keeper.hear([heard(&topic, START + reading * 1000, &text)].into_iter());
+        }
+    }
+}
+
+#[test]
+fn a_question_in_the_middle_of_sealing_is_answered_as_before_it_and_after_it() {
+    let mut house = House::new(Settings::some(), 1 << 30);
+    many(&house, 300, 50);
+    let library = house.keeper.library(house.dir.path().join("hub.db"));
+    let all = || {
+        let (mut found, mut after) = (Vec::new(), String::new());
+        loop {
+            let question = format!(r##"{{"filters": ["#"], "since": 0, "step": 0, "points": 100{after}}}"##);
+            let answer = library.told(&question).unwrap();
+            found.extend(answer.series);
+            match answer.more {
+                Some(more) => after = format!(r#", "after": {}"#, more["after"]),
+                None => return found,
+            }
+        }
+    };
+    let before = all();
+    assert_eq!(before.len(), 300);
+    assert!(before.iter().all(|series| series.times.len() == 50));
+    house.begins_sealing();
+    let mut steps = 0;
+    while house.keeper.is_sealing() {
+        assert_eq!(all(), before);
+        house.goes_on();
+        steps += 1;
+    }
+    assert_eq!(all(), before);
+    assert!(steps >= 5, "{steps}");
+}
+
+#[test]
+fn whatever_goes_while_a_question_is_answered_the_answer_is_whole() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let hour = DAY / 24;
+    let mut house = House::new(Settings::some(), 1 << 30);
+    for hours in 0..30 {
+        house.says(START + hours * hour, START + (hours + 1) * hour, 10);
+        house.seals();
+    }
+    let said = house.said.len() as u64;
+    let library = house.keeper.library(house.dir.path().join("hub.db"));
+    let (is_over, answers) = (AtomicBool::new(false), std::sync::atomic::AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        let asks = scope.spawn(|| {
+            while !is_over.load(Ordering::Acquire) {
+                for step in [60, 900, 3600] {
+                    let until = START + 30 * hour;
+                    let question = format!(
+                        r##"{{"filters": ["#"], "step": {step}, "until": {until}, "since": {START}}}"##
+                    );
+                    let answer = library.told(&question).unwrap();
+                    let count: u64 = answer.series[0].count.iter().sum();
+                    assert_eq!(count, said, "by {step} s");
+                    answers.fetch_add(1, Ordering::AcqRel);
+                }
+            }
+        });
+        for days in [2, 10, 95] {
+            let before = answers.load(Ordering::Acquire);
+            house.works(START + days * DAY);
+            while answers.load(Ordering::Acquire) < before + 6 && !asks.is_finished() {
+                std::thread::yield_now();
+            }
+        }
+        is_over.store(true, Ordering::Release);
+        asks.join().unwrap();
+    });
+    assert_eq!((house.spans(RAW), house.spans(MINUTES), house.spans(QUARTERS)), (0, 0, 1));
+}
+
+#[test]
+fn a_damaged_chunk_is_a_gap_of_its_series_and_a_damaged_span_is_read_from_its_other_grain() {
+    let hour = DAY / 24;
+    let mut house = House::new(Settings::some(), 1 << 30);
+    for hours in 0..3 {
+        house.says(START + hours * hour, START + (hours + 1) * hour, 10);
+        house.seals();
+    }
+    let run = |house: &House, sql: &str| house.tables.connection.execute(sql, []).unwrap();
+    // The raw chunk of the second hour, and the row of the third one's raw span.
+    run(&house, "UPDATE chunk SET data = zeroblob(30) WHERE id = (3 << 24) + 1");
+    run(&house, "UPDATE span SET readings = 7 WHERE id = 5");
+    house.begins_again(START + 3 * hour);
+    let told = house.reads(START, START + 3 * hour, 5000, Some(0)).unwrap();
+    assert_eq!(told.damaged(), 1);
+    let series = told.series.unwrap();
+    assert_eq!(series.times.len(), house.said.len() * 2 / 3);
+    let [gap] = &series.gaps[..] else { panic!("{:?}", series.gaps) };
+    assert_eq!((&*gap.why, gap.from), ("damaged", START + hour + (START + hour) % 7));
+    assert!(gap.to < START + 2 * hour && gap.to >= START + 2 * hour - 10_000);
+    // Its minutes are there.
+    house.is_told(START, START + 3 * hour - 1, 60_000);
+    // Both rows of the third hour.
+    run(&house, "UPDATE span SET readings = 7 WHERE id = 6");
+    house.begins_again(START + 3 * hour);
+    let told = house.tells(START, START + 3 * hour, 5000, Some(60_000)).unwrap();
+    assert_eq!(told.times.len(), 120);
+    let gaps = house.keeper.live().lock().gaps.between(START + 2 * hour, START + 3 * hour);
+    assert!(gaps.iter().any(|gap| gap.why == Why::Damaged), "{gaps:?}");
+    // What cannot be read goes, and its number is not given again.
+    house.works_on();
+    assert_eq!(run(&house, "DELETE FROM chunk WHERE id >= 5 << 24"), 0);
+}
+
+#[test]
+fn a_step_takes_no_more_readings_than_it_may_however_fast_one_topic_speaks() {
+    let mut house = House::new(Settings::some(), 1 << 30);
+    let topic = topic();
+    let (mut most, mut sealed) = (0, 0);
+    for reading in 0..300_000_u64 {
+        house.keeper.hear([heard(&topic, START + reading / 20, "1.5")].into_iter());
+        if house.keeper.is_full(START) && !house.keeper.is_sealing() {
+            house.begins_sealing();
+            let step = house.keeper.step(&house.tables).unwrap().unwrap();
+            let super::Step::Seal { row, .. } = &step else { panic!("{step:?}") };
+            most = most.max(row.readings);
+            sealed += row.readings;
+            house.tables.write(false, |writing| step.write(writing)).unwrap();
+            house.keeper.stepped(step, 0);
+        }
+    }
+    assert!(most <= LONG as u64 && sealed > 200_000, "{most} {sealed}");
+    assert_eq!(house.figures.history_refused.value(), 0);
+}
+
+#[test]
+fn new_series_without_end_are_counted_and_take_no_room() {
+    let house = House::new(Settings { series: 100, ..Settings::some() }, 1 << 30);
+    many(&house, 5000, 1);
+    assert_eq!(house.figures.history_refused.value(), 4900);
+    assert_eq!(house.keeper.live().lock().series().len(), 100);
+    // Ten thousand numbers in one payload, and a name that is another one each time.
+    let topic = topic();
+    let numbers: Vec<_> = (0..10_000).map(|number| format!(r#""k{number}": {number}"#)).collect();
+    let house = House::new(Settings::some(), 1 << 30);
+    house.keeper.hear([heard(&topic, START, &format!("{{{}}}", numbers.join(", ")))].into_iter());
+    for number in 0..1000 {
+        house.keeper.hear([heard(&topic, START, &format!(r#"{{"id{number}": 1}}"#))].into_iter());
+    }
+    assert_eq!(house.keeper.live().lock().series().len(), 32);
+    assert_eq!(house.figures.history_refused.value(), 1001);
+    assert!(house.keeper.live().lock().open_bytes() < 1000);
+}
+
+#[test]
+fn a_state_is_told_that_was_said_long_before_the_time_that_is_asked_for() {
+    let hour = DAY / 24;
+    let mut house = House::new(Settings::some(), 1 << 30);
+    let relay = topic();
+    house.keeper.hear([heard(&relay, START, "true")].into_iter());
     house.seals();
-    house.begins_again();
-    house.works(START + 24 * 365 * DAY);
-    assert_eq!(house.spans(RAW), 1);
+    let other = Topic::parse("u", &Limits::default()).unwrap();
+    for hours in 1..20 {
+        house.keeper.hear([heard(&other, START + hours * hour, "1")].into_iter());
+        house.seals();
+    }
+    let told = house.tells(START + 18 * hour, START + 20 * hour, 500, None).unwrap();
+    assert_eq!((told.times, told.value.len()), (vec![START], 1));
 }
 
 /// What is measured by hand: `cargo test --release --lib a_day_at_1_hz -- --ignored --nocapture`.

@@ -11,7 +11,8 @@ use crate::store::folder;
 use crate::store::head::Unsettled;
 use crate::store::history::looking as history;
 use crate::store::log::{self, Bases, moment};
-use crate::store::tables::{Checked, Fault, Lease, Order, Tables};
+use crate::store::rows::Lease;
+use crate::store::tables::{Checked, Fault, Order, Tables};
 
 /// How many complaints of SQLite are read.
 const COMPLAINTS: usize = 10;
@@ -36,6 +37,8 @@ const TABLES: &[(&str, LookAt)] = &[
         Ok(rows)
     }),
     ("span", |tables, _| history::spans(tables).map(Rows::of)),
+    ("gap", |tables, _| history::gaps(tables).map(Rows::of)),
+    ("clock", |tables, _| history::clock(tables).map(Rows::of)),
     ("chunk", |tables, _| history::chunks(tables).map(Rows::of)),
     // What these say was compared when the others were read.
     ("tally", |tables, _| tables.count("tally").map(Rows::whole)),

@@ -27,7 +27,7 @@ impl Writer {
             self.reopen().ok()?;
         }
         while self.tables.is_some() && self.walk.is_wanted() && began.elapsed() < LAST_WALK {
-            self.walk.go_on(&self.hub, &self.names, &mut self.batch);
+            self.walk.go_on(&self.hub, &self.names, &mut self.batch, |topic| self.history.names(topic));
             if self.batch.bytes() >= LARGE {
                 self.write(Instant::now(), true, false, false, Duties::default());
             }

@@ -16,6 +16,9 @@ use crate::store::beside::Beside;
 use crate::talk::Kind;
 use crate::topic::{Limits, Topic};
 
+#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "small numbers")]
+mod past;
+
 const TOPICS: usize = 60;
 const TURNS: usize = 40;
 
@@ -63,7 +66,16 @@ fn hub_and_writer(path: &Path) -> (Arc<Hub>, Writer) {
     (hub, writer)
 }
 
+fn hub_and_writer_with(path: &Path, queue: TapeBounds) -> (Arc<Hub>, Writer) {
+    let (hub, _, writer) = with(path, queue);
+    (hub, writer)
+}
+
 fn with_access(path: &Path) -> (Arc<Hub>, Access, Writer) {
+    with(path, TapeBounds { messages: 65_536, bytes: 16 << 20 })
+}
+
+fn with(path: &Path, queue: TapeBounds) -> (Arc<Hub>, Access, Writer) {
     let hub = Hub::new(hub::Settings::default(), Moment::now());
     let settings = Settings {
         directory: path.to_owned(),
@@ -73,12 +85,15 @@ fn with_access(path: &Path) -> (Arc<Hub>, Access, Writer) {
         sync: Duration::from_hours(1),
         bytes: 1 << 30,
         keep_free: 0,
-        queue: TapeBounds { messages: 65_536, bytes: 16 << 20 },
-        history: crate::store::history::Settings::some(),
+        queue,
+        history: crate::store::history::Settings {
+            span: Duration::from_hours(1 << 20),
+            ..crate::store::history::Settings::some()
+        },
     };
     let tape = Tape::new(settings.queue, false, hub.figures());
     hub.record_on(Arc::clone(&tape));
-    let keeper = Keeper::new(settings.history.clone(), settings.bytes, hub.figures());
+    let keeper = Keeper::new(settings.history.clone(), settings.bytes, hub.figures(), wall());
     let access =
         Access::new(Accounts::demo(), &access::Settings::default(), CancellationToken::new()).unwrap();
     let sessions = Sessions::new(Arc::clone(access.web_sessions()), false);

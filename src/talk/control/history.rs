@@ -1,12 +1,11 @@
 //! What the hub is asked about the past, and what it answers (`docs/protocol.md`, clause 4.9).
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::Serialize;
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::keys::Keys;
-use super::wire;
 
 /// The most filters of one question.
 const MOST_FILTERS: usize = 100;
@@ -15,6 +14,8 @@ pub const MOST_POINTS: usize = 5000;
 /// The points where nothing is said.
 const POINTS: usize = 500;
 const DAY: u64 = 86_400_000;
+/// The last millisecond of the year 9999.
+const LAST_MOMENT: u64 = 253_402_300_799_999;
 
 /// The payload of `clown.talk/-/history/get`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,7 +149,8 @@ fn seconds(step: u64) -> f64 {
 
 fn moment(key: &str, raw: &RawValue, now: u64) -> Result<u64, String> {
     if let Ok(milliseconds) = serde_json::from_str::<u64>(raw.get()) {
-        return Ok(milliseconds);
+        let is_one = milliseconds <= LAST_MOMENT;
+        return is_one.then_some(milliseconds).ok_or_else(|| format!("key {key} is after the year 9999"));
     }
     let text: Option<String> = serde_json::from_str(raw.get()).ok();
     text.and_then(|text| read_moment(&text, now)).ok_or_else(|| {
@@ -178,92 +180,6 @@ pub fn read_moment(text: &str, now: u64) -> Option<u64> {
     }
     let moment = OffsetDateTime::parse(text, &Rfc3339).ok()?;
     u64::try_from(moment.unix_timestamp_nanos() / 1_000_000).ok()
-}
-
-/// What was said, as `clown.talk/-/history/ok` tells it.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct HistoryAnswer {
-    /// The JSON text of the asker's `id`.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "wire::json_text_if_any")]
-    pub id: Option<String>,
-    /// By topic and path.
-    #[serde(default)]
-    pub series: Vec<PastSeries>,
-    /// What is to be asked for the rest; `null` where this is all.
-    #[serde(default)]
-    pub more: Option<serde_json::Value>,
-}
-
-/// What was said at one path in the payloads of one topic. All lists have the same length.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct PastSeries {
-    /// From the base of the asker.
-    pub topic: String,
-    /// A JSON pointer.
-    pub path: String,
-    /// Where the payload says one.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub unit: String,
-    /// Seconds; 0 where each reading is told.
-    pub step: u64,
-    /// Milliseconds since 1970: of each reading, or the beginning of each step.
-    #[serde(rename = "t")]
-    pub times: Vec<u64>,
-    /// Each reading, or each state from then on.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub value: Vec<PastValue>,
-    /// How many readings.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub count: Vec<u64>,
-    /// The least.
-    #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "numbers")]
-    pub min: Vec<f64>,
-    /// The mean.
-    #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "numbers")]
-    pub mean: Vec<f64>,
-    /// The greatest.
-    #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "numbers")]
-    pub max: Vec<f64>,
-    /// The last.
-    #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "numbers")]
-    pub last: Vec<f64>,
-}
-
-/// A reading.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(untagged)]
-pub enum PastValue {
-    /// A number.
-    Number(f64),
-    /// `true` or `false`.
-    Truth(bool),
-    /// A text.
-    Text(String),
-}
-
-impl Serialize for PastValue {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Number(number) => Plain(*number).serialize(serializer),
-            Self::Truth(truth) => serializer.serialize_bool(*truth),
-            Self::Text(text) => serializer.serialize_str(text),
-        }
-    }
-}
-
-/// A number without a point where it is whole.
-struct Plain(f64);
-
-impl Serialize for Plain {
-    #[expect(clippy::cast_possible_truncation, reason = "it is whole and small")]
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let is_whole = self.0.fract() == 0.0 && self.0.abs() < 1e15;
-        if is_whole { serializer.serialize_i64(self.0 as i64) } else { serializer.serialize_f64(self.0) }
-    }
-}
-
-fn numbers<S: Serializer>(numbers: &[f64], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(numbers.iter().map(|number| Plain(*number)))
 }
 
 #[cfg(test)]
@@ -317,6 +233,7 @@ mod tests {
             ),
             (r#"{"filters": [], "until": 5}"#, "key until is before since"),
             (r#"{"filters": [], "points": 1000000}"#, "key points is 1000000, and has to be 1 to 5000"),
+            (r#"{"filters": [], "until": 18446744073709551615}"#, "key until is after the year 9999"),
             (r#"{"filters": [], "points": 0}"#, "key points is 0, and has to be 1 to 5000"),
             (
                 r#"{"filters": [], "step": 0.5}"#,
