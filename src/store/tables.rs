@@ -6,11 +6,10 @@
 //! ends it where the rows are not all that were written, or are not of the same time.
 
 mod check;
-mod leases;
-mod tally;
-
 mod events;
+mod leases;
 mod steps;
+mod tally;
 mod upkeep;
 mod web_sessions;
 

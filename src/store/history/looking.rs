@@ -24,6 +24,17 @@ pub(crate) fn spans(tables: &Tables) -> Result<Counted, Fault> {
     Ok(counted)
 }
 
+pub(crate) fn gaps(tables: &Tables) -> Result<Counted, Fault> {
+    let mut counted = (0, 0);
+    tables.gaps(|_, row| count(&mut counted, &row))?;
+    Ok(counted)
+}
+
+pub(crate) fn clock(tables: &Tables) -> Result<Counted, Fault> {
+    let (all, is_read) = (tables.count("clock")?, tables.clock()?.is_some());
+    Ok((all, if is_read { 0 } else { all }))
+}
+
 pub(crate) fn chunks(tables: &Tables) -> Result<Counted, Fault> {
     let (mut counted, mut from) = ((0, 0), 0);
     while let Some(id) = tables.chunk_from(from)? {

@@ -37,6 +37,8 @@ const TABLES: &[(&str, LookAt)] = &[
         Ok(rows)
     }),
     ("span", |tables, _| history::spans(tables).map(Rows::of)),
+    ("gap", |tables, _| history::gaps(tables).map(Rows::of)),
+    ("clock", |tables, _| history::clock(tables).map(Rows::of)),
     ("chunk", |tables, _| history::chunks(tables).map(Rows::of)),
     // What these say was compared when the others were read.
     ("tally", |tables, _| tables.count("tally").map(Rows::whole)),

@@ -73,8 +73,8 @@ impl Writer {
     fn write_another_row(&mut self, topic: Option<&Topic>) {
         let Some(topic) = topic.cloned().or_else(|| self.names.topics().into_iter().next()) else { return };
         match self.hub.last_value(&topic) {
-            Some(message) => self.batch.keep(message),
-            None => self.batch.forget(topic),
+            Some(message) => self.batch.keep(message, |_| false),
+            None => self.batch.forget(topic, |_| false),
         }
         self.write(Instant::now(), true, true, false, Duties::default());
     }
