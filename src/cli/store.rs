@@ -162,6 +162,7 @@ fn content(report: &Report) -> String {
         ("leases", report.leases),
         ("sign-ins of pages", report.sign_ins),
         ("series of history", report.series),
+        ("events", report.events),
     ];
     let more = more.iter().filter(|(_, count)| *count > 0).map(|(what, count)| format!(", {what}: {count}"));
     let values = format!("last values: {}", report.values);
@@ -183,6 +184,7 @@ fn as_text(report: &Report) -> String {
         format!("leases       {}", report.leases),
         format!("sign-ins     {}", report.sign_ins),
         format!("series       {}", report.series),
+        format!("events       {}", report.events),
     ];
     lines.extend(report.oldest.map(|oldest| format!("oldest       {}", shown(oldest))));
     lines.extend(report.written.map(|written| format!("written      {}", shown(written))));
@@ -218,6 +220,7 @@ fn as_json(report: &Report) -> Value {
         "leases": report.leases,
         "sign_ins": report.sign_ins,
         "series": report.series,
+        "events": report.events,
         "oldest": report.oldest.map(shown),
         "written": report.written.map(shown),
         "closed": report.is_closed,

@@ -40,6 +40,7 @@ const TABLES: &[(&str, LookAt)] = &[
     ("gap", |tables, _| history::gaps(tables).map(Rows::of)),
     ("clock", |tables, _| history::clock(tables).map(Rows::of)),
     ("chunk", |tables, _| history::chunks(tables).map(Rows::of)),
+    ("event", events),
     // What these say was compared when the others were read.
     ("tally", |tables, _| tables.count("tally").map(Rows::whole)),
     ("log_bounds", |tables, _| tables.count("log_bounds").map(Rows::whole)),
@@ -66,6 +67,8 @@ pub struct Report {
     pub sign_ins: u64,
     /// Series of history.
     pub series: u64,
+    /// Events, such as who switched what.
+    pub events: u64,
     /// When the oldest of the last values was said.
     pub oldest: Option<SystemTime>,
     /// When the hub wrote last; to some seconds.
@@ -145,6 +148,7 @@ struct Look {
     leases: u64,
     sign_ins: u64,
     series: u64,
+    events: u64,
 }
 
 impl Look {
@@ -173,6 +177,7 @@ pub(super) fn look_through(file: &Path) -> Result<Report, Fault> {
         leases: 0,
         sign_ins: 0,
         series: 0,
+        events: 0,
         oldest: None,
         written: None,
         is_closed: false,
@@ -211,7 +216,8 @@ fn fill(report: &mut Report, tables: &Tables) -> Result<(), Fault> {
     report.values = times().count() as u64;
     report.oldest = times().min().map(moment);
     report.written = (look.newest > 0).then(|| moment(look.newest));
-    (report.leases, report.sign_ins, report.series) = (look.leases, look.sign_ins, look.series);
+    (report.leases, report.sign_ins) = (look.leases, look.sign_ins);
+    (report.series, report.events) = (look.series, look.events);
     report.is_closed = look.is_closed;
     Ok(())
 }
@@ -305,6 +311,16 @@ fn sign_ins(tables: &Tables, look: &mut Look) -> Result<Rows, Fault> {
 fn revocations(tables: &Tables, _: &mut Look) -> Result<Rows, Fault> {
     let mut rows = Rows::default();
     tables.revocations()?.iter().for_each(|(_, revocation)| rows.count(revocation));
+    Ok(rows)
+}
+
+fn events(tables: &Tables, look: &mut Look) -> Result<Rows, Fault> {
+    let mut rows = Rows::default();
+    tables.events(u64::MAX, 0, |_, event| {
+        rows.count(&event);
+        true
+    })?;
+    look.events = rows.all - rows.damaged;
     Ok(rows)
 }
 

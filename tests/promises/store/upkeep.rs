@@ -348,6 +348,10 @@ async fn of_what_is_forgotten_no_byte_is_left_in_the_files_while_the_hub_runs_on
     }
     speaker.publish("bedroom/long", &format!("\"{}\"", "whispered ".repeat(1000))).await;
     speaker.publish_with("bedroom/7", "null", r#", "retain": true"#).await;
+    // A command is an event.
+    let mut operator = Client::open(&hub, "/talk/n", r#"{"filters": []}"#).await;
+    operator.publish("bedroom/lamp/set", "\"whispered\"").await;
+    operator.publish("kitchen/lamp/set", "\"spoken of\"").await;
     assert!(holds(dir.path(), "bedroom").is_some() && holds(dir.path(), "whispered").is_some());
     let mut reader = Client::open(&hub, "/talk", r#"{"filters": ["n/#"], "retained": false}"#).await;
     let said = care(dir.path(), &["store", "forget", "n/bedroom/#"]).succeeds();
@@ -355,6 +359,7 @@ async fn of_what_is_forgotten_no_byte_is_left_in_the_files_while_the_hub_runs_on
     for text in ["bedroom", "whispered"] {
         assert_eq!(holds(dir.path(), text), None, "{text}");
     }
+    assert!(holds(dir.path(), "spoken of").is_some(), "the events of others stay");
     assert!(!hub.log().contains("bedroom"), "{}", hub.log());
     let kept = under(&hub, "n").await;
     assert_eq!(kept.len(), 41, "the kitchen, and that the node is connected: {kept:?}");
