@@ -2,6 +2,9 @@
 //!
 //! Memory follows the disk here as well: a step is made, written in the writer's transaction, and counts when that is through.
 
+mod forgetting;
+mod telling;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -411,39 +414,6 @@ impl Keeper {
             }
         }
         self.tell(&self.live.lock());
-    }
-
-    /// Forgets all series of the topics that are named, when everything is sealed. Says how many that were.
-    pub(crate) fn forget(
-        &self,
-        tables: &mut Tables,
-        is_named: impl Fn(&Topic) -> bool,
-    ) -> Result<usize, Fault> {
-        let (named, spans): (Vec<_>, Vec<_>) = {
-            let live = self.live.lock();
-            let named = live.series().iter().filter(|(_, series)| is_named(&series.topic));
-            (named.map(|(id, _)| *id).collect(), live.spans().keys().copied().collect())
-        };
-        for some in named.chunks(SERIES) {
-            tables.write(false, |writing| {
-                for id in some {
-                    spans.iter().try_for_each(|span| writing.forget_chunk(chunk::number(*span, *id)))?;
-                    writing.forget_series((*id).into())?;
-                }
-                Ok(())
-            })?;
-            self.live.lock().forget_series(some);
-        }
-        self.tell(&self.live.lock());
-        Ok(named.len())
-    }
-
-    fn tell(&self, live: &Live) {
-        let oldest = live.spans().values().map(|span| span.first / 1000).min();
-        self.figures.history_oldest.set(oldest.or(live.open_since().map(|at| at / 1000)).unwrap_or_default());
-        self.figures.history_series.set(live.series().len() as u64);
-        self.figures.history_spans.set(live.spans().len() as u64);
-        self.figures.history_open_bytes.set(live.open_bytes() as u64);
     }
 }
 

@@ -38,7 +38,10 @@ impl Check {
 
     /// What has come of it so far: a damaged file is a fault once.
     pub(super) fn outcome(&mut self, file: &Connection) -> Result<(), Fault> {
-        self.begin(file);
+        if let Self::Wanted = self {
+            self.begin(file);
+            return Ok(());
+        }
         let Self::UnderWay(under_way) = self else { return Ok(()) };
         if !under_way.is_over() {
             return Ok(());
