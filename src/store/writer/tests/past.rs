@@ -208,7 +208,7 @@ fn whatever_is_damaged_history_tells_what_was_said_once_and_in_its_order() {
     for copy in 0..copies {
         let mut damaged = files.clone();
         let which = random.below(2);
-        let how = damage(&mut damaged[which], &files[which], &mut random);
+        let how = damage(&mut damaged[which], &files[which], &files[which], &mut random);
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("hub.db"), &damaged[0]).unwrap();
         fs::write(dir.path().join("hub.db-wal"), &damaged[1]).unwrap();
