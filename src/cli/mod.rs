@@ -10,6 +10,7 @@ mod completions;
 mod configuration;
 mod duration;
 mod escape;
+mod events;
 mod exit;
 mod habit;
 mod history;
@@ -79,6 +80,8 @@ enum Command {
     Nodes(nodes::NodesArgs),
     /// Print what was said, from the hub's history
     History(history::HistoryArgs),
+    /// Print who did what, from the hub's record
+    Events(events::EventsArgs),
     /// Run simulated nodes as clients of a hub
     Sim(sim::SimArgs),
     /// Check the links to MQTT brokers
@@ -122,6 +125,7 @@ impl Cli {
             Some(Command::Req(args)) => request::request(&args),
             Some(Command::Nodes(args)) => nodes::nodes(&args),
             Some(Command::History(args)) => history::history(&args),
+            Some(Command::Events(args)) => events::events(&args),
             Some(Command::Sim(args)) => sim::sim(&args),
             Some(Command::Bridge(command)) => bridge::bridge(command),
             Some(Command::User(command)) => user::user(&command),

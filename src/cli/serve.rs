@@ -70,7 +70,9 @@ fn open_store(
     settings: &Settings,
     shutdown: &Shutdown,
 ) -> anyhow::Result<()> {
-    let Some(settings) = store::settings(&settings.store, &settings.history) else { return Ok(()) };
+    let Some(settings) = store::settings(&settings.store, &settings.history, &settings.events) else {
+        return Ok(());
+    };
     let store = Store::open(hub, access.web_sessions(), &settings)
         .map_err(|refused| OperatorError::new(refused.to_string()))?;
     let sign = shutdown.sign(Stage::Store).clone();

@@ -13,6 +13,7 @@
 //! # Ok::<(), clown_hub::operator::Mistakes>(())
 //! ```
 
+mod events;
 mod explained;
 mod history;
 mod layers;
@@ -25,6 +26,7 @@ mod web_origin;
 
 use std::path::PathBuf;
 
+pub use self::events::Events;
 pub use self::explained::{Key, keys};
 pub use self::history::History;
 use self::layers::{Defaults, Layer};

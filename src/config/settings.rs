@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::events::Events;
 use super::history::History;
 use super::place::Place;
 use super::reader::{Reader, Side};
@@ -32,6 +33,8 @@ pub struct Settings {
     pub store: Store,
     /// What is kept of the past.
     pub history: History,
+    /// What is recorded of who did what.
+    pub events: Events,
     /// Who may sign in.
     pub users: Users,
     /// The links to MQTT brokers.
@@ -272,6 +275,7 @@ impl Settings {
             routes: Routes { cached: reader.count("routes.cached", 1..=10_000_000, "topics") },
             store: Store::read(reader),
             history: History::read(reader, &topic),
+            events: Events::read(reader, &topic),
             users: Users::read(reader),
             bridges: Bridges { directory: reader.path("bridges.directory") },
             figures: Figures { every: reader.seconds("figures.every_seconds", 1..=3600) },

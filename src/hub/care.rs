@@ -15,6 +15,7 @@ use super::confirm::{Confirmations, Outcome, TooMany, Waiting};
 use super::lease::{End, Granted, LeaseChanges, LeaseRow, Leases, Ready, Stored, Terms};
 use super::outbox::{Outbox, SessionId};
 use super::publication::Publication;
+use super::recorder::{Followed, came_to};
 use super::wish::Wish;
 use super::{Generation, Hub, confirm};
 use crate::moment::{Moment, Steady};
@@ -73,6 +74,8 @@ struct Asker {
     routed: Steady,
     within: Duration,
     lease: Option<(Duration, Stored)>,
+    /// What came of the command is recorded by this.
+    followed: Option<Followed>,
 }
 
 /// A command that is to be routed with care.
@@ -139,12 +142,12 @@ impl Hub {
     /// [rings](Self::poll_bell) before.
     pub fn tend(&self, now: impl Into<Moment>) -> Option<Duration> {
         let now = now.into();
-        let (over, ready, owed) = self.care.with(|book| {
+        let (over, ready, owed, ended) = self.care.with(|book| {
             let over = book.confirmations.expire(now.steady());
-            let ended = book.leases.expire(now);
-            self.figures.leases_ended.add(ended as u64);
-            (over, book.leases.take_ready(), self.owed(book, now.steady()))
+            self.figures.leases_ended.add(book.leases.expire(now) as u64);
+            (over, book.leases.take_ready(), self.owed(book, now.steady()), book.leases.take_ended())
         });
+        self.note_leases(ended, "its time is over");
         for waiting in over {
             self.time_out(waiting);
         }
@@ -216,11 +219,13 @@ impl Hub {
     pub(super) fn care_for(&self, message: &Publication, origin: Option<SessionId>) {
         match message.kind {
             // The hub's own is the safe one.
-            Kind::Command if origin.is_some() && !message.is_leased => {
-                let overtaken = self.care.with(|book| book.leases.commanded(&message.topic));
+            Kind::Command if origin.is_some() && message.lease == 0 => {
+                let (overtaken, ended) =
+                    self.care.with(|book| (book.leases.commanded(&message.topic), book.leases.take_ended()));
+                self.note_leases(ended, "a command without a lease has followed");
                 self.care.bell.ring();
                 if let Some(order) = overtaken {
-                    order.refuse(OVERTAKEN);
+                    self.refuse(*order, OVERTAKEN);
                 }
             }
             Kind::Reading | Kind::Answer if message.is_of_a_node => {
@@ -237,7 +242,11 @@ impl Hub {
     }
 
     fn conclude(&self, waiting: Waiting<Asker>, outcome: Outcome, message: &Publication) {
-        let Waiting { asker, .. } = waiting;
+        let Waiting { mut asker, command, .. } = waiting;
+        if let Some(followed) = asker.followed.take() {
+            let after = Moment::now().steady().since(asker.routed);
+            self.note_outcome(followed, &command, outcome, message, after);
+        }
         match outcome {
             Outcome::Confirmed => {
                 self.figures.commands_confirmed.add(1);
@@ -257,8 +266,11 @@ impl Hub {
     }
 
     fn time_out(&self, waiting: Waiting<Asker>) {
-        let Waiting { asker, command, .. } = waiting;
+        let Waiting { mut asker, command, .. } = waiting;
         self.figures.commands_unanswered.add(1);
+        if let Some(followed) = asker.followed.take() {
+            followed.ends(came_to("timeout"));
+        }
         let stem = confirm::stem(command.as_str());
         let state = Topic::parse(stem, &self.settings.topic).ok().and_then(|topic| self.last_value(&topic));
         let state = state.map(|state| state.payload().to_owned()).filter(|state| state.len() <= REPEATED);
@@ -272,9 +284,15 @@ impl Hub {
             if self.care.with(|book| book.leases.is_current(topic, version)) {
                 self.carry(channel, state, *order, stored, now);
             } else {
-                order.refuse(OVERTAKEN);
+                self.refuse(*order, OVERTAKEN);
             }
         });
+    }
+
+    /// A command is not routed.
+    fn refuse(&self, order: Order, reason: &str) {
+        self.note_refusal(&order.outbox, &order.message.topic, reason.to_owned());
+        order.refuse(reason);
     }
 
     /// Routes a command, under the lock of its channel, and answers where nobody has to be waited for.
@@ -290,17 +308,22 @@ impl Hub {
             _ => None,
         };
         let asks = wait.is_some();
+        message.number = self.figures.published.count();
+        let mut followed = if asks { self.follow(&message) } else { None };
         let begun = wait.filter(|_| reader.is_some()).map(|(wish, within, id)| {
             let routed = Moment::now().steady();
             let lease = lease.map(|time| (time, stored));
             let (outbox, refusal) = (Arc::clone(&outbox), refusal.clone());
-            let asker = Asker { outbox, id, refusal, routed, within, lease };
+            let followed = followed.take();
+            let asker = Asker { outbox, id, refusal, routed, within, lease, followed };
             let (command, until) = (topic.clone(), now.steady().after(within));
             let waiting = Waiting { command, wish, session, until, asker };
             self.care.with(|book| book.confirmations.begin(waiting))
         });
-        message.number = self.figures.published.count();
-        let delivered = self.deliver(channel, state, &Arc::new(message), Some(session), None);
+        if let Some(followed) = followed {
+            followed.ends(came_to("offline"));
+        }
+        let delivered = self.deliver(channel, state, &Arc::new(message), Some(&outbox), None);
         self.care.bell.ring();
         let reason = match (&delivered, &begun) {
             (Err(full), begun) => {
@@ -385,9 +408,11 @@ impl Hub {
     pub(super) fn end_care(&self, session: SessionId, end: End, now: Moment) {
         let ended = self.care.with(|book| {
             book.confirmations.forget(session);
-            book.leases.gone(session, end, now)
+            let ended = book.leases.gone(session, end, now);
+            self.figures.leases_ended.add(ended as u64);
+            book.leases.take_ended()
         });
-        self.figures.leases_ended.add(ended as u64);
+        self.note_leases(ended, "the connection that held it has ended");
         self.care.bell.ring();
     }
 }

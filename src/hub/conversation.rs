@@ -116,6 +116,11 @@ impl Session {
                 };
                 self.answer(&reply);
             }
+            Ok(Request::Events(payload)) => {
+                let work = self.count_request(payload.len(), 0, now)?;
+                self.add_to_turn(work);
+                self.ask_events(&payload, now);
+            }
             Err(RequestError::Lease(reason)) => self.answer(&Reply::LeaseError { reason, filters: vec![] }),
             Err(RequestError::Config(reason)) => self.refuse_config(reason, vec![]),
             Err(RequestError::Subscription(reason)) => {

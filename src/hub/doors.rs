@@ -118,7 +118,7 @@ impl Session {
         ask: Option<Ask>,
     ) -> Result<Promise, StoreFull> {
         message.retention = retention;
-        self.hub.publish_and_ask(message, Some(self.outbox.id), ask)
+        self.hub.publish_and_ask(message, Some(&self.outbox), ask)
     }
 
     pub(super) fn check_rights(&self, topic: &Topic, retains: bool) -> Result<(), Refusal> {
@@ -132,6 +132,7 @@ impl Session {
     #[cold]
     fn refuse(&self, topic: &Topic, refusal: Refusal) -> Refusal {
         self.hub.figures.forbidden.add(1);
+        self.hub.note_refusal(&self.outbox, topic, refusal.to_string());
         if let Some(times) = NOT_PUBLISHED.again(&self.client.user) {
             let (client, user) = (self.name(), &self.client.user);
             tracing::info!(%client, %user, ?topic, reason = %refusal, %times, "message is not allowed");
@@ -172,10 +173,11 @@ impl Session {
             return Ok(());
         }
         self.hub.figures.forbidden.add(1);
+        let first: Vec<_> =
+            forbidden.iter().take(SHOWN_FILTERS).map(|(_, filter)| shown(filter.as_str())).collect();
+        self.hub.note_refused_filters(&self.outbox, &first);
         if let Some(times) = NOT_SUBSCRIBED.again(&self.client.user) {
             let (client, user, filters) = (self.name(), &self.client.user, forbidden.len());
-            let first: Vec<_> =
-                forbidden.iter().take(SHOWN_FILTERS).map(|(_, filter)| shown(filter.as_str())).collect();
             tracing::info!(%client, %user, filters, forbidden = ?first, %times, "subscription is not allowed");
         }
         Err(NotSubscribed::Forbidden(forbidden.into_iter().map(|(number, _)| number).collect()))

@@ -162,6 +162,16 @@ figures! {
     history_questions "history/questions" Only;
     /// How long the last answer took, in microseconds
     history_microseconds "history/microseconds" AndShrinks;
+    /// Events that the store holds
+    events "events/count" AndShrinks;
+    /// Their bytes
+    events_bytes "events/bytes" AndShrinks;
+    /// Events that were lost because more happened at once than could be written, or nothing could be written
+    events_lost "events/lost" Only;
+    /// Events of users and addresses that caused very many; they were counted, and not recorded one by one
+    events_left_out "events/left_out" Only;
+    /// Questions about events that were answered
+    events_questions "events/questions" Only;
     /// Lines of the log that are missing because nobody read the log
     log_lost "log/lost" Only;
     /// Lines of the log that were left out because there were many of their kind

@@ -82,6 +82,8 @@ pub(super) struct Leases<O> {
     looked: Option<Moment>,
     /// Whether there are more that are owed than when that was last asked.
     newly_owed: bool,
+    /// Those that have ended since that was last asked, and who had asked for them.
+    ended: Vec<(Topic, Arc<str>)>,
 }
 
 impl<O> Default for Leases<O> {
@@ -97,6 +99,7 @@ impl<O> Default for Leases<O> {
             rows: Rows::default(),
             looked: None,
             newly_owed: false,
+            ended: Vec::new(),
         }
     }
 }
@@ -174,6 +177,9 @@ impl<O> Leases<O> {
     pub(super) fn commanded(&mut self, topic: &Topic) -> Option<O> {
         let lease = self.remove(topic)?;
         self.rows.change(topic);
+        if matches!(lease.phase, Phase::Held) {
+            self.ended.push((topic.clone(), lease.user));
+        }
         lease.waits.map(|waits| waits.command)
     }
 
@@ -251,6 +257,7 @@ impl<O> Leases<O> {
         let Some(lease) = self.all.get_mut(topic) else { return };
         lease.phase = Phase::Owed { told: None };
         lease.until = now;
+        self.ended.push((topic.clone(), Arc::clone(&lease.user)));
         if let Some(waits) = lease.waits.take() {
             self.waiting.remove(&waits.key);
         }
@@ -262,6 +269,11 @@ impl<O> Leases<O> {
         self.owed.insert(topic.clone());
         self.newly_owed = true;
         self.rows.change(topic);
+    }
+
+    /// Those that have ended, and who had asked for them. To be called wherever some may end.
+    pub(super) fn take_ended(&mut self) -> Vec<(Topic, Arc<str>)> {
+        std::mem::take(&mut self.ended)
     }
 
     /// Whether there are some that were not owed when their topics were last asked for.

@@ -5,7 +5,7 @@
 //! Publishing is a plain function that the publisher runs itself; it never waits.
 //!
 //! Lock order: presence, then channel, then outbox, then subscriptions, the index of last values or the book of the budget; the
-//! tape last.
+//! tape and the recorder last.
 //! No lock is held across an await, and no outbox while a channel is asked for.
 
 mod allowance;
@@ -18,6 +18,7 @@ mod confirm;
 mod conversation;
 mod doors;
 mod drain;
+mod events;
 mod figures;
 mod generation;
 mod held;
@@ -31,6 +32,7 @@ mod presence;
 mod publication;
 mod questions;
 mod queue;
+mod recorder;
 mod relay;
 mod rights;
 mod session;
@@ -58,6 +60,7 @@ use care::Care;
 use channel::{Channel, Channels, State};
 pub use doors::{Message, NotSubscribed, Refusal};
 pub use drain::Drained;
+pub use events::{EVENTS_ARE_OFF, EventQuestion, EventQuestions, EventReader, SignIn};
 pub use figures::{Figure, Figures, Grows};
 use generation::Generation;
 use last_value::LastValue;
@@ -70,6 +73,7 @@ use presence::Presence;
 pub use publication::{Extras, Publication, Trail, View};
 pub use questions::{NO_HISTORY, Question, Questions};
 pub use queue::Bounds;
+pub use recorder::{Entry, Outcome, Recorder, UNKNOWN, WAITING};
 pub use relay::{Forward, Relayed, Remains};
 pub use rights::Rights;
 pub use session::{Client, Session, Side};
@@ -185,6 +189,8 @@ pub struct Hub {
     tape: OnceLock<Arc<Tape>>,
     /// Who answers questions about the past, where there is a store.
     questions: OnceLock<Arc<Questions>>,
+    /// What waits to be recorded, and who is asked for it, where there is a store.
+    recorder: OnceLock<(Arc<Recorder>, Arc<EventQuestions>)>,
     next_session: AtomicU64,
     open_pages: OpenPages,
 }
@@ -206,6 +212,7 @@ impl Hub {
             care: Care::default(),
             tape: OnceLock::new(),
             questions: OnceLock::new(),
+            recorder: OnceLock::new(),
             next_session: AtomicU64::new(1),
             open_pages: OpenPages::default(),
         })
@@ -257,7 +264,7 @@ impl Hub {
 
     /// Routes a message to everybody who wants it, and keeps it if it is to be kept. Never waits. The publisher's own
     /// session, `origin`, gets it only if it asked for echo.
-    pub(crate) fn publish(&self, message: Publication, origin: Option<SessionId>) -> Result<(), StoreFull> {
+    pub(crate) fn publish(&self, message: Publication, origin: Option<&Outbox>) -> Result<(), StoreFull> {
         self.publish_and_ask(message, origin, None).map(drop)
     }
 
@@ -265,7 +272,7 @@ impl Hub {
     fn publish_and_ask(
         &self,
         mut message: Publication,
-        origin: Option<SessionId>,
+        origin: Option<&Outbox>,
         ask: Option<Ask>,
     ) -> Result<Promise, StoreFull> {
         message.number = self.figures.published.count();
@@ -281,7 +288,7 @@ impl Hub {
         channel: &Arc<Channel>,
         state: &mut State,
         message: &Arc<Publication>,
-        origin: Option<SessionId>,
+        origin: Option<&Outbox>,
         ask: Option<Ask>,
     ) -> Result<Promise, StoreFull> {
         let kept = self.keep(channel, state, message);
@@ -291,9 +298,14 @@ impl Hub {
         if message.retention == Retention::Keep {
             state.last_generation = state.route.generation;
         }
-        self.figures.routed.add(deliver(message, state.route.targets.all(), origin));
+        let id = origin.map(|origin| origin.id);
+        let routed = deliver(message, state.route.targets.all(), id);
+        self.figures.routed.add(routed);
+        if matches!(message.kind, Kind::Command | Kind::Answer) {
+            self.note(message, origin, routed);
+        }
         if self.care.is_wanted() {
-            self.care_for(message, origin);
+            self.care_for(message, id);
         }
         kept.map(|()| promise)
     }

@@ -14,6 +14,7 @@ use super::figures::Figures;
 use super::held::{self, Held};
 use super::publication::{Publication, View};
 use super::queue::{Bounds, Item, Offered, Queue};
+use super::session::Stand;
 use super::waiting::{Found, Pause, Taken, Until};
 use crate::seldom::Seldom;
 
@@ -33,8 +34,9 @@ pub struct Outbox {
     pub id: SessionId,
     /// From where its owner reads.
     pub view: View,
-    /// Who reads.
+    /// Who reads; on which side, and from which address.
     pub(super) user: Arc<str>,
+    pub(super) stand: Stand,
     network: AtomicU64,
     echo: AtomicBool,
     /// The owner's messages whose answers wait until they are on the disk.
@@ -91,6 +93,7 @@ impl Outbox {
         id: SessionId,
         view: View,
         user: Arc<str>,
+        stand: Stand,
         bounds: Bounds,
         figures: Arc<Figures>,
         budget: Arc<Budget>,
@@ -108,17 +111,16 @@ impl Outbox {
             weigh_at: held::STEP,
             held: None,
         };
-        let (network, echo) = (AtomicU64::new(Network::INSIDE.0), AtomicBool::new(false));
-        let inside = Mutex::new(inside);
         Arc::new_cyclic(|myself| Self {
             id,
             view,
             user,
-            network,
-            echo,
+            stand,
+            network: AtomicU64::new(Network::INSIDE.0),
+            echo: AtomicBool::new(false),
             unconfirmed: AtomicUsize::new(0),
             part: super::care::Part::default(),
-            inside,
+            inside: Mutex::new(inside),
             figures,
             budget,
             myself: Weak::clone(myself),
@@ -387,9 +389,7 @@ impl Outbox {
         let topic = inside.queue.first_topic().map(ToString::to_string).unwrap_or_default();
         let lost = inside.queue.give_up();
         inside.first.clear();
-        if let Some(held) = &mut inside.held {
-            held.beside = 0;
-        }
+        inside.held.iter_mut().for_each(|held| held.beside = 0);
         self.settle(&mut inside);
         // Remembered routes may hold this queue for a while, and must not hold the reader's task.
         inside.reader.clone_from(Waker::noop());

@@ -25,8 +25,8 @@ pub struct Publication {
     pub retention: Retention,
     /// Whether a node has said it, or a link.
     pub(super) is_of_a_node: bool,
-    /// Whether it is a command that holds for a time only.
-    pub(super) is_leased: bool,
+    /// For how many milliseconds it holds, if it is a command that holds for a time only; else 0.
+    pub(super) lease: u32,
     /// Where in the frame the payload begins.
     payload_at: u32,
     /// Which message of this hub it is, from 1 on; 0 until it is published.
@@ -116,7 +116,7 @@ impl Publication {
             from,
             retention: Retention::Pass,
             is_of_a_node: false,
-            is_leased: false,
+            lease: 0,
             payload_at,
             number: 0,
             extras: None,

@@ -1,6 +1,7 @@
 //! One client's stay at the hub. Whoever holds a [`Session`] has been let in; dropping it means leaving.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -30,6 +31,9 @@ pub enum Side {
     /// A link to another system: what comes over it is kept like the word of a node, but nobody is at home there.
     Link,
 }
+
+/// On which side, and from which address, where there is one.
+pub(super) type Stand = (Side, Option<IpAddr>);
 
 /// Who comes in, and where.
 #[derive(Debug, Clone)]
@@ -82,16 +86,27 @@ pub struct Session {
 impl Hub {
     /// Lets a client in. A node-side client is announced under its base.
     pub fn connect(self: &Arc<Self>, client: Client, now: impl Into<Moment>) -> Session {
+        self.connect_from(client, None, now)
+    }
+
+    /// As [`connect`](Self::connect), for a client at this address.
+    pub fn connect_from(
+        self: &Arc<Self>,
+        client: Client,
+        address: Option<IpAddr>,
+        now: impl Into<Moment>,
+    ) -> Session {
         let now = now.into();
         let id = SessionId(self.next_session.fetch_add(1, Ordering::Relaxed));
         let (view, user) = (View::from(&client.base), Arc::clone(&client.user));
         let (figures, budget) = (Arc::clone(&self.figures), Arc::clone(&self.budget));
-        let outbox = Outbox::new(id, view, user, self.settings.outbox, figures, budget);
+        let stand = (client.side, address);
+        let outbox = Outbox::new(id, view, user, stand, self.settings.outbox, figures, budget);
         self.figures.clients.add(1);
         self.figures.connections_accepted.add(1);
         outbox.part.carries_out.store(client.side != Side::Dashboard, Ordering::Relaxed);
         if client.side == Side::Node {
-            self.presence.enter(&client.base, || self.announce(&client.base, "online", now));
+            self.presence.enter(&client.base, || self.announce(&client.base, "online", &outbox, now));
         }
         Session {
             hub: Arc::clone(self),
@@ -111,9 +126,10 @@ impl Hub {
         }
     }
 
-    fn announce(&self, base: &Base, state: &str, now: Moment) {
+    fn announce(&self, base: &Base, state: &'static str, of: &Outbox, now: Moment) {
         let payload = presence::payload(state, now.wall());
         if let Ok(topic) = base.topic(presence::NAME, &self.settings.topic) {
+            self.note_presence(&topic, state, of);
             let mut message = Publication::new(topic, &payload, Kind::Reading, "hub".into(), now.wall());
             message.retention = Retention::Keep;
             // A store that is full is in the log; those who listen now have heard it.
@@ -234,9 +250,8 @@ impl Drop for Session {
             let _ = self.route(message, retention, None);
         }
         if self.client.side == Side::Node {
-            self.hub
-                .presence
-                .leave(&self.client.base, || self.hub.announce(&self.client.base, "offline", now));
+            let (hub, base) = (&self.hub, &self.client.base);
+            hub.presence.leave(base, || hub.announce(base, "offline", &self.outbox, now));
         }
         self.hub.figures.clients.sub(1);
     }

@@ -307,7 +307,12 @@ impl Hub {
                     let message = Arc::new(message);
                     state.route.targets.all().iter().for_each(|target| target.offer(&message));
                 }
-                if offline.is_some() { Restoring::WentOffline } else { Restoring::Kept }
+                if offline.is_some() {
+                    self.note_went_offline(&topic);
+                    Restoring::WentOffline
+                } else {
+                    Restoring::Kept
+                }
             }
         })
     }

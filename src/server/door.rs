@@ -20,7 +20,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use super::answer::{not_recognised, refusal, turned_down};
 use super::place::Place;
 use super::request::{lists, tidy_path};
-use super::{App, SideWord, gate};
+use super::{App, Door, SideWord, gate};
 use crate::access::SignedIn;
 use crate::connection::{self, WebSocket};
 use crate::hub::Side;
@@ -93,12 +93,12 @@ async fn enter(app: Arc<App>, place: Arc<Place>, base: &str, side: Side, request
     if let Err(why) = app.welcomes(request.headers(), &place) {
         return refusal(StatusCode::FORBIDDEN, &why);
     }
-    let signed_in = match app.recognise(request.headers(), &place).await {
+    let signed_in = match app.recognise(request.headers(), &place, Door::WebSocket).await {
         Ok(signed_in) => signed_in,
         Err(stranger) => return not_recognised(&stranger),
     };
     if let Err(why) = gate::may_stand(&signed_in.user, &base, side) {
-        app.log_forbidden(&place, &signed_in.user, &base, side, why);
+        app.log_forbidden(&place, Door::WebSocket, &signed_in.user, (&base, side), why);
         return refusal(StatusCode::FORBIDDEN, why);
     }
     let accept = match accept_key(&app, request.headers()) {
@@ -170,7 +170,7 @@ fn upgrade(app: Arc<App>, place: Arc<Place>, who: SignedIn, base: Base, side: Si
         let Some((stream, already_read)) = socket(&app, &place, upgrade).await else { return };
         place.is_signed_in();
         let wire = WebSocket::new(stream, already_read, app.hub.settings().message_bytes);
-        let session = app.session(&who.user, &place, base, side);
+        let session = app.session(&who.user, &place, Door::WebSocket, base, side);
         connection::run(wire, session, app.settings.patience, app.signs(Some(who.ended))).await;
     });
 }

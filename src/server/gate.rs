@@ -9,8 +9,8 @@ use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
-use super::App;
 use super::place::Place;
+use super::{App, Door};
 use crate::access::{LoginError, SignedIn, User};
 use crate::config::WebOrigin;
 use crate::hub::Side;
@@ -38,10 +38,15 @@ pub(super) enum Stranger {
 
 impl App {
     /// Finds the user of these headers: by name and password if they are there, otherwise by the cookie.
-    pub(super) async fn recognise(&self, headers: &HeaderMap, place: &Place) -> Result<SignedIn, Stranger> {
+    pub(super) async fn recognise(
+        &self,
+        headers: &HeaderMap,
+        place: &Place,
+        door: Door,
+    ) -> Result<SignedIn, Stranger> {
         if headers.contains_key(AUTHORIZATION) {
             let (name, password) = basic(headers).map_err(Stranger::Unnamed)?;
-            return self.login(place, &name, &password).await.map_err(Stranger::Refused);
+            return self.login(place, door, &name, &password).await.map_err(Stranger::Refused);
         }
         self.signed_in_page(headers).ok_or(Stranger::Unnamed("name and password are needed"))
     }

@@ -12,10 +12,10 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 use tokio::sync::oneshot;
 
-use super::App;
 use super::answer::not_recognised;
 use super::gate::Stranger;
 use super::place::Place;
+use super::{App, Door};
 use crate::access::User;
 use crate::hub::{NO_HISTORY, Question, Questions};
 use crate::moment::Moment;
@@ -52,7 +52,7 @@ pub(super) async fn history(
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return complaint(No(StatusCode::METHOD_NOT_ALLOWED, "method", "use GET".to_owned()));
     }
-    let user = match app.recognise(headers, &place).await {
+    let user = match app.recognise(headers, &place, Door::Http).await {
         Ok(signed_in) => signed_in.user,
         // A page asks for the sign-in itself: a challenge would have the browser cover it with a dialog.
         Err(Stranger::Unnamed(_)) if !headers.contains_key(AUTHORIZATION) => {

@@ -20,7 +20,9 @@ use tower::ServiceExt;
 
 use super::answer::{not_recognised, refusal, unsupported};
 use super::place::Place;
-use super::{App, diagnostics, door, gate, history_api, metrics, page, request, session_api};
+use super::{
+    App, Door, diagnostics, door, events_api, gate, history_api, metrics, page, request, session_api,
+};
 use crate::hub::Rights;
 use crate::topic::{Filter, Limits};
 
@@ -87,6 +89,7 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route("/talk/{*base}", any(door::talk))
         .route("/api/session", any(session_api::session))
         .route("/api/history", any(history_api::history))
+        .route("/api/events", any(events_api::events))
         .route("/healthz", get(health))
         .route("/metrics", get(figures))
         .route("/echo", any(diagnostics::door))
@@ -142,7 +145,7 @@ async fn figures(
     headers: HeaderMap,
 ) -> Response<Body> {
     if !place.address.ip().is_loopback() {
-        match app.recognise(&headers, &place).await {
+        match app.recognise(&headers, &place, Door::Http).await {
             Ok(signed_in) if may_read_figures(&signed_in.user.rights) => {}
             Ok(_) => return refusal(StatusCode::FORBIDDEN, "this user may not read $SYS/hub/#"),
             Err(stranger) => return not_recognised(&stranger),

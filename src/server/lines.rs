@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::hello::{self, FirstLine, Hello};
 use super::place::Place;
-use super::{App, gate};
+use super::{App, Door, gate};
 use crate::access::SignedIn;
 use crate::connection::{self, Ending, Lines, Patience, Wire};
 use crate::hub::Session;
@@ -78,10 +78,10 @@ async fn greet(
         .map_err(|error| counted(app, refused(format!("no such base: {error}"))))?;
     let side = hello.side.into();
     if let Err(why) = gate::may_stand(&signed_in.user, &base, side) {
-        app.log_forbidden(place, &signed_in.user, &base, side, why);
+        app.log_forbidden(place, Door::Lines, &signed_in.user, (&base, side), why);
         return Err(refused(why));
     }
-    let mut session = app.session(&signed_in.user, place, base, side);
+    let mut session = app.session(&signed_in.user, place, Door::Lines, base, side);
     session.receive(&line, Moment::now()).map_err(Ending::TooMuch)?;
     if !session.is_open() {
         session.drain(usize::MAX, Moment::now(), &mut |pieces| wire.frame(pieces));
@@ -91,7 +91,7 @@ async fn greet(
 }
 
 async fn sign_in(app: &App, place: &Place, user: &str, password: &str) -> Result<SignedIn, Ending> {
-    let login = app.login(place, user, password.as_bytes()).await;
+    let login = app.login(place, Door::Lines, user, password.as_bytes()).await;
     login.map_err(|error| refused(error.to_string()))
 }
 

@@ -6,6 +6,7 @@ mod browser;
 mod clock;
 mod diagnostics;
 mod door;
+mod events_api;
 mod gate;
 mod hello;
 mod history_api;
@@ -18,6 +19,7 @@ mod place;
 mod request;
 mod session_api;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,7 +33,7 @@ use place::{Place, Places};
 use crate::access::{Access, LoginError, SignedIn, User};
 use crate::config::WebOrigin;
 use crate::connection::{Patience, Signs, network_of};
-use crate::hub::{Client, Hub, Rates, Session, Side};
+use crate::hub::{Client, Hub, Rates, Session, Side, SignIn};
 use crate::moment::Moment;
 use crate::seldom::Seldom;
 use crate::shutdown::{Shutdown, Stage};
@@ -139,20 +141,68 @@ impl From<SideWord> for Side {
     }
 }
 
+/// Where somebody comes in, as the recorder calls it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Door {
+    Page,
+    WebSocket,
+    Lines,
+    Http,
+}
+
+impl Door {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Page => "page",
+            Self::WebSocket => "websocket",
+            Self::Lines => "lines",
+            Self::Http => "http",
+        }
+    }
+}
+
 /// What all doors do in the same way, for every protocol.
 impl App {
-    /// Asks the access, and counts who does not come in.
-    async fn login(&self, place: &Place, name: &str, password: &[u8]) -> Result<SignedIn, LoginError> {
+    /// Asks the access, and counts and records who does not come in.
+    async fn login(
+        &self,
+        place: &Place,
+        door: Door,
+        name: &str,
+        password: &[u8],
+    ) -> Result<SignedIn, LoginError> {
         let result = self.access.login(place.address.ip(), name, password).await;
-        if result.is_err() {
+        if let Err(error) = result {
             self.hub.figures().logins_failed.add(1);
+            let known = self.access.accounts().rights(name).is_some();
+            let word = match error {
+                LoginError::Wrong { .. } => "wrong",
+                LoginError::TooMany { .. } => "locked",
+                LoginError::Busy => "busy",
+            };
+            let result = Err((word, error.to_string().into()));
+            self.note_sign_in(place, door, known.then_some(name), None, result);
         }
         result
     }
 
+    /// Records that somebody has come in, or has not.
+    fn note_sign_in(
+        &self,
+        place: &Place,
+        door: Door,
+        user: Option<&str>,
+        base: Option<(&Base, Side)>,
+        result: Result<(), (&'static str, Cow<'static, str>)>,
+    ) {
+        let (address, door) = (place.address.ip(), door.name());
+        self.hub.note_sign_in(SignIn { user, address, door, base, result });
+    }
+
     /// Begins the session of somebody who was let in.
-    fn session(&self, user: &User, place: &Place, base: Base, side: Side) -> Session {
+    fn session(&self, user: &User, place: &Place, door: Door, base: Base, side: Side) -> Session {
         static CONNECTED: Seldom = Seldom::new();
+        self.note_sign_in(place, door, Some(&user.name), Some((&base, side)), Ok(()));
         let client = Client {
             user: Arc::clone(&user.name),
             rights: Arc::clone(&user.rights),
@@ -160,7 +210,7 @@ impl App {
             side,
             rates: self.settings.rates,
         };
-        let session = self.hub.connect(client, Moment::now());
+        let session = self.hub.connect_from(client, Some(place.address.ip()), Moment::now());
         session.outbox().comes_from(network_of(place.address.ip()));
         if let Some(times) = CONNECTED.each() {
             let (client, base, left_out) = (session.name(), session.base(), times.left_out);
@@ -170,9 +220,18 @@ impl App {
         session
     }
 
-    /// Counts and logs that somebody may not stand at a base.
-    fn log_forbidden(&self, place: &Place, user: &User, base: &Base, side: Side, reason: &'static str) {
+    /// Counts, logs and records that somebody may not stand at a base.
+    fn log_forbidden(
+        &self,
+        place: &Place,
+        door: Door,
+        user: &User,
+        (base, side): (&Base, Side),
+        reason: &'static str,
+    ) {
         static FORBIDDEN: Seldom = Seldom::new();
+        let result = Err(("forbidden", reason.into()));
+        self.note_sign_in(place, door, Some(&user.name), Some((base, side)), result);
         self.hub.figures().connections_refused.add(1);
         if let Some(times) = FORBIDDEN.again(&user.name) {
             let (user, address) = (&user.name, place.address);

@@ -13,11 +13,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use super::App;
 use super::answer::{retry_after, status_of};
 use super::browser;
 use super::gate::{COOKIE_NAME, cookies};
 use super::place::Place;
+use super::{App, Door};
 use crate::access::{LoginError, Visitor};
 use crate::seldom::Seldom;
 
@@ -66,12 +66,13 @@ async fn sign_in(app: &App, place: &Place, request: Request) -> Response<Body> {
             "the body must be {\"name\": \"…\", \"password\": \"…\"}, and \"stay\": true to stay signed in",
         );
     };
-    let signed_in = match app.login(place, &name, password.as_bytes()).await {
+    let signed_in = match app.login(place, Door::Page, &name, password.as_bytes()).await {
         Ok(signed_in) => signed_in,
         Err(error) => return refused(error),
     };
     match app.access.start_web_session(&signed_in, visitor, stay) {
         Ok(session) => {
+            app.note_sign_in(place, Door::Page, Some(&signed_in.user.name), None, Ok(()));
             app.access.web_sessions_settled().await;
             let cookie = cookie(&session.token, session.lasts);
             (StatusCode::NO_CONTENT, [(SET_COOKIE, cookie)]).into_response()

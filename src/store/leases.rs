@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::log::{milliseconds, moment};
-use super::tables::{Fault, Lease, Writing};
+use super::rows::Lease;
+use super::tables::{Fault, Writing};
 use crate::hub::{LeaseChanges, LeaseRow};
 use crate::topic::{Limits, Topic};
 

@@ -11,6 +11,7 @@ mod bases;
 mod batch;
 mod beside;
 mod bytes;
+pub mod events;
 mod fault;
 mod folder;
 mod head;
@@ -76,7 +77,9 @@ impl Store {
         let now = milliseconds(Moment::now().wall());
         let keeper = Keeper::new(settings.history.clone(), settings.bytes, hub.figures(), now);
         let library = keeper.library(settings.directory.join(folder::NAME));
-        let beside = (Sessions::new(Arc::clone(sessions), confirms), keeper);
+        let events = events::record(hub, &settings.events, settings.directory.join(folder::NAME))
+            .map_err(|error| refused(&error, "no thread could be started"))?;
+        let beside = (Sessions::new(Arc::clone(sessions), confirms), keeper, events);
         let mut writer = Writer::new(Arc::clone(hub), Arc::clone(&tape), settings.clone(), beside);
         match Folder::take(&settings.directory) {
             Ok(folder) => writer.begin(folder).map_err(|fault| {

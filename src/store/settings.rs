@@ -26,6 +26,8 @@ pub struct Settings {
     pub queue: TapeBounds,
     /// What is kept of the past.
     pub history: super::history::Settings,
+    /// What is recorded of who did what.
+    pub events: super::events::Settings,
 }
 
 /// What an answer to a publisher means.

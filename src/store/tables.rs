@@ -6,8 +6,11 @@
 //! ends it where the rows are not all that were written, or are not of the same time.
 
 mod check;
+mod leases;
 mod tally;
 
+mod events;
+mod steps;
 mod web_sessions;
 
 use std::fs::OpenOptions;
@@ -17,15 +20,16 @@ use std::path::Path;
 pub(super) use check::BUSY;
 use check::Check;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use steps::STEPS;
 use tally::{Counted, Sequence, Tally};
 
+pub(super) use events::{EventRow, Kept};
 pub(super) use web_sessions::Revocation;
 
 pub(super) use super::fault::Fault;
 use super::head::Unsettled;
 use super::log;
-pub(super) use super::rows::Lease;
-use super::rows::{blob, last_sum, last_value, lease, life_sum, mark_sum, name_sum, text, whole};
+use super::rows::{blob, last_sum, last_value, life_sum, mark_sum, name_sum, text, whole};
 
 /// What says that the file is the hub's: `Clow`.
 pub(super) const APPLICATION: u32 = 0x436C_6F77;
@@ -33,14 +37,6 @@ pub(super) const APPLICATION: u32 = 0x436C_6F77;
 pub(super) const FILE_MODE: u32 = 0o600;
 /// One page. Rows of the log are small, and a page is what a write costs at least.
 const PAGE: u64 = 1024;
-/// The versions of the file: what makes each from the one before it.
-const STEPS: &[&str] = &[
-    include_str!("schema/0001.sql"),
-    include_str!("schema/0002.sql"),
-    include_str!("schema/0003.sql"),
-    include_str!("schema/0004.sql"),
-    include_str!("schema/0005.sql"),
-];
 
 /// A row that was read, and whether it is what was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -264,28 +260,6 @@ impl Tables {
         tally.compare(&self.connection, Counted::LastValues)
     }
 
-    /// All leases, with the numbers of their rows.
-    pub(super) fn leases(
-        &self,
-        order: Order,
-        mut take: impl FnMut(u64, Checked<Lease<'_>>) -> bool,
-    ) -> Result<(), Fault> {
-        let sql = format!(
-            "SELECT id, topic, user, safe, time, written, until, sum FROM lease ORDER BY id {}",
-            order.sql()
-        );
-        let mut statement = self.connection.prepare(&sql)?;
-        let (mut rows, mut tally) = (statement.query([])?, Tally::default());
-        while let Some(row) = rows.next()? {
-            let Some(id) = whole(row, 0) else { continue };
-            tally.add(whole(row, 7));
-            if !take(id, lease(self.mark, row).map_or(Checked::Damaged, Checked::Good)) {
-                return Ok(());
-            }
-        }
-        tally.compare(&self.connection, Counted::Leases)
-    }
-
     /// The highest number that a table has given, 0 if none.
     pub(super) fn highest(&self, numbers: Numbers) -> Result<u64, Fault> {
         let sql = match numbers {
@@ -394,24 +368,6 @@ impl Writing<'_> {
         Ok(self.transaction.prepare_cached(sql)?.execute(params![until.cast_signed(), most])?)
     }
 
-    /// Puts a lease down in place of the one on the same topic.
-    pub(super) fn put_lease(&self, lease: &Lease<'_>) -> Result<(), Fault> {
-        let Lease { topic, user, safe, .. } = *lease;
-        let [time, written, until] = [lease.time, lease.written, lease.until].map(u64::cast_signed);
-        let row = params![topic, user, safe, time, written, until, lease.sum(self.mark)];
-        let sql = "INSERT OR REPLACE INTO lease (topic, user, safe, time, written, until, sum) \
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-        self.run(sql, row)
-    }
-
-    pub(super) fn forget_lease(&self, topic: &str) -> Result<(), Fault> {
-        self.run("DELETE FROM lease WHERE topic = ?1", params![topic])
-    }
-
-    pub(super) fn forget_all_leases(&self) -> Result<(), Fault> {
-        self.run("DELETE FROM lease", [])
-    }
-
     pub(super) fn live(&self, life: Life) -> Result<(), Fault> {
         let sum = life_sum(self.mark, life.at, u64::from(life.clean));
         if life.clean {
@@ -454,6 +410,7 @@ pub(super) fn check_owner(application: u32, version: u32, has_tables: bool) -> R
 #[cfg(test)]
 mod tests {
     use super::super::head::Kept;
+    use super::leases::tests::{LEASE, leases};
     use super::*;
     use std::os::unix::fs::PermissionsExt;
 
@@ -558,44 +515,6 @@ mod tests {
         assert_eq!(all(&tables), [(1, Checked::Good(value("1")))]);
         tables.write(true, |writing| writing.put_lease(&LEASE)).unwrap();
         assert_eq!(leases(&tables), [Some("relay/0/set".to_owned())]);
-    }
-
-    const LEASE: Lease<'_> =
-        Lease { topic: "relay/0/set", user: "u", safe: "{}", time: 60_000, written: 5, until: 60_005 };
-
-    fn leases(tables: &Tables) -> Vec<Option<String>> {
-        let mut found = Vec::new();
-        let take = |_, row: Checked<Lease<'_>>| {
-            found.push(match row {
-                Checked::Good(lease) => Some(lease.topic.to_owned()),
-                Checked::Damaged => None,
-            });
-            true
-        };
-        tables.leases(Order::Up, take).unwrap();
-        found
-    }
-
-    #[test]
-    fn a_lease_takes_the_place_of_the_older_one_and_a_changed_row_is_known() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut tables = Tables::open(&dir.path().join("hub.db"), 1 << 30, 7).unwrap();
-        let mut put = |lease: Lease<'_>| tables.write(false, |writing| writing.put_lease(&lease)).unwrap();
-        put(LEASE);
-        put(Lease { until: 7, ..LEASE });
-        put(Lease { topic: "relay/1/set", ..LEASE });
-        assert_eq!(leases(&tables), ["relay/0/set", "relay/1/set"].map(|topic| Some(topic.to_owned())));
-        tables.connection.execute("UPDATE lease SET until = 8 WHERE topic = 'relay/0/set'", []).unwrap();
-        assert_eq!(leases(&tables)[0], None);
-        tables.write(false, |writing| writing.forget_lease("relay/0/set")).unwrap();
-        assert_eq!(leases(&tables).len(), 1);
-        tables
-            .write(false, |writing| {
-                writing.forget_lease("relay/7/set")?;
-                writing.forget_all_leases()
-            })
-            .unwrap();
-        assert_eq!(leases(&tables).len(), 0);
     }
 
     #[test]

@@ -5,6 +5,8 @@
 
 mod finish;
 mod reopening;
+mod state;
+pub(super) use state::AWAY;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -13,6 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::time::Instant;
 
 use super::batch::{Batch, Plan};
+use super::events;
 use super::folder::{Closed, FileId, Folder};
 use super::head::Head;
 use super::history::{Keeper, Step};
@@ -28,11 +31,6 @@ use super::web_sessions::Sessions;
 use crate::hub::{Hub, LeaseChanges, Tape};
 use crate::moment::Moment;
 use crate::seldom::Seldom;
-
-const ON: u64 = 1;
-const BEHIND: u64 = 2;
-pub(super) const AWAY: u64 = 3;
-const REPLACED: u64 = 4;
 
 /// The thread's own state.
 pub(super) struct Writer {
@@ -52,6 +50,7 @@ pub(super) struct Writer {
     taken: VecDeque<crate::hub::Taped>,
     batch: Batch,
     walk: Walk,
+    events: events::Keeper,
     was_replaced: bool,
     outage: Outage,
     written: Instant,
@@ -73,7 +72,7 @@ impl Writer {
         hub: Arc<Hub>,
         tape: Arc<Tape>,
         settings: Settings,
-        (sessions, history): (Sessions, Keeper),
+        (sessions, history, events): (Sessions, Keeper, events::Keeper),
     ) -> Self {
         let now = Instant::now();
         Self {
@@ -91,6 +90,7 @@ impl Writer {
             taken: VecDeque::new(),
             batch: Batch::default(),
             walk: Walk::default(),
+            events,
             was_replaced: false,
             outage: Outage::none(),
             written: now,
@@ -126,6 +126,7 @@ impl Writer {
 
     fn take_over(&mut self, opened: Opened) -> Result<(), Fault> {
         let Opened { tables, id, names, head, seq, changed, sessions, was_replaced } = opened;
+        self.events.open(&tables, was_replaced);
         self.sessions.take_over(sessions, was_replaced);
         self.history.load(&tables, was_replaced, wall())?;
         (self.tables, self.file, self.names, self.head, self.seq) =
@@ -168,6 +169,7 @@ impl Writer {
     }
 
     fn take(&mut self) {
+        self.events.take();
         let missing = self.tape.take(&mut self.taken);
         self.hub.figures().store_queue.set(self.taken.len() as u64);
         for taped in self.taken.drain(..) {
@@ -204,13 +206,14 @@ impl Writer {
         let is_asked_for = self.batch.is_asked_for() || self.sessions.is_asked_for();
         let has_news = !self.batch.is_empty() || self.sessions.is_due();
         let is_due = is_asked_for || self.batch.bytes() >= LARGE || (is_time && has_news);
+        let is_due = is_due || self.events.is_due(is_time);
         let step = self.tables.as_ref().map_or(Ok(None), |tables| self.history.step(tables));
         let step = match step {
             Ok(step) => step,
             Err(fault) => return self.fail(&fault),
         };
         let is_duty = self.head.is_settling() || self.names.has_orphans() || step.is_some();
-        let is_duty = is_duty || (is_time && self.history.has_gaps());
+        let is_duty = is_duty || self.events.is_busy() || (is_time && self.history.has_gaps());
         let is_waited_for = self.hub.is_waited_for_leases();
         let leases =
             if is_time || is_waited_for { self.hub.lease_changes() } else { LeaseChanges::default() };
@@ -232,7 +235,7 @@ impl Writer {
     fn has_duty(&self) -> bool {
         let is_behind = self.head.is_settling() || self.walk.is_wanted();
         let is_behind = is_behind || self.names.has_orphans() || self.history.is_busy();
-        self.tables.is_some() && is_behind
+        self.tables.is_some() && (is_behind || self.events.is_busy())
     }
 
     /// One transaction: what waits, if it is due, and a slice of the other duties.
@@ -245,7 +248,7 @@ impl Writer {
             self.batch.plan(self.seq + 1, time, &mut self.names, &mut self.head, knows)
         });
         let orphans: Vec<_> = self.names.orphans(SLICE).collect();
-        let (head, sign_ins) = (&self.head, self.sessions.due(is_due));
+        let (head, events, sign_ins) = (&self.head, &self.events, self.sessions.due(is_due));
         // What writes nothing does not wait for the medium either.
         let is_alone = sync && !is_due;
         let life = (clean || is_alone || self.lived.is_none_or(|lived| now.duration_since(lived) >= LIFE))
@@ -271,12 +274,14 @@ impl Writer {
             sign_ins.write(writing)?;
             writing.change_leases(&leases)?;
             gaps.iter().try_for_each(|(id, gap)| writing.put_gap(*id, gap.as_ref()))?;
+            let events = events.write(writing)?;
             life.map_or(Ok(()), |life| writing.live(life))?;
-            Ok((settled, shortened, buried))
+            Ok((settled, shortened, buried, events))
         });
         match written {
-            Ok((settled, shortened, buried)) => {
+            Ok((settled, shortened, buried, events)) => {
                 self.hub.leases_written(leases);
+                self.events.written(events);
                 self.account(now, began, sync, life.is_some());
                 self.history.gaps_written(&gaps);
                 if let Some(step) = step {
@@ -389,20 +394,6 @@ impl Writer {
         } else if let Some(Err(fault)) = self.tables.as_ref().map(|tables| self.sessions.obey(tables)) {
             self.fail(&fault);
         }
-    }
-
-    fn tell_state(&self) {
-        let figures = self.hub.figures();
-        let is_behind = self.walk.is_wanted() || self.outage.is_on();
-        let state = match (&self.tables, self.was_replaced, is_behind) {
-            (None, ..) => AWAY,
-            (Some(_), true, _) => REPLACED,
-            (Some(_), false, true) => BEHIND,
-            (Some(_), false, false) => ON,
-        };
-        figures.store_state.set(state);
-        figures.store_log_bytes.set(self.head.gathered());
-        figures.store_values.set(self.names.values() as u64);
     }
 }
 

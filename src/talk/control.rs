@@ -10,15 +10,19 @@ use serde_json::value::RawValue;
 
 use super::{Frame, timestamp};
 
+mod events;
 mod excerpt;
 mod history;
 mod keys;
+mod moments;
 mod past;
 mod wire;
 
+pub use events::{Event, EventKind, EventsAnswer, EventsGet, MOST_EVENTS, Refused};
 pub use excerpt::shown;
-pub use history::{HistoryGet, MOST_POINTS, NoQuestion, read_moment};
+pub use history::{HistoryGet, MOST_POINTS, NoQuestion};
 use keys::Keys;
+pub use moments::read_moment;
 pub use past::{COLUMNS, HistoryAnswer, PastGap, PastSeries, PastValue, shown_moment};
 
 /// The most characters that a client's name may have.
@@ -41,6 +45,8 @@ pub enum Request {
     History(String),
     /// `clown.talk/-/lease/get`: which leases are there on what these filters name?
     Leases(Vec<String>),
+    /// `clown.talk/-/events/get`, with its payload: when it is read, it has to be known what time it is.
+    Events(String),
 }
 
 /// The settings of a connection; `None` where the client said nothing and the default holds.
@@ -86,6 +92,8 @@ impl Request {
     pub const HISTORY: &str = "clown.talk/-/history/get";
     /// The topic of [`Leases`](Self::Leases).
     pub const LEASES: &str = "clown.talk/-/lease/get";
+    /// The topic of [`Events`](Self::Events).
+    pub const EVENTS: &str = "clown.talk/-/events/get";
 
     /// Whether a topic belongs to this language.
     pub fn claims(topic: &str) -> bool {
@@ -102,6 +110,7 @@ impl Request {
             Self::SHOW => Ok(Self::Show),
             Self::HISTORY => Ok(Self::History(payload.to_owned())),
             Self::LEASES => filters(payload).map(Self::Leases).map_err(RequestError::Lease),
+            Self::EVENTS => Ok(Self::Events(payload.to_owned())),
             _ => Err(RequestError::UnknownTopic),
         }
     }
@@ -238,6 +247,12 @@ pub enum Reply {
         #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "wire::each_shown")]
         filters: Vec<String>,
     },
+    /// What has happened.
+    #[serde(rename = "clown.talk/-/events/ok")]
+    EventsOk(EventsAnswer),
+    /// The question after events was refused.
+    #[serde(rename = "clown.talk/-/events/error")]
+    EventsError(Refused),
     /// The last line of a stream, which has no close frame.
     #[serde(rename = "clown.talk/-/close")]
     Close {

@@ -67,8 +67,8 @@ const STOP: &str = "stop_after_2_s() { timeout --preserve-status -s INT 2 \"$@\"
 #[test]
 fn the_commands_of_the_readme_work() {
     let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
-    let hub = Hub::with(&["simulator.run=on"]);
-    let home = tempfile::tempdir().unwrap();
+    let (store, home) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let hub = Hub::with_store(store.path(), &["simulator.run=on"]);
     let example = "bridges/mosquitto.toml.example";
     std::fs::create_dir(home.path().join("bridges")).unwrap();
     std::fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join(example), home.path().join(example)).unwrap();

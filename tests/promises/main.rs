@@ -29,6 +29,7 @@ mod cli_terminal;
 mod commands;
 mod diagnostics;
 mod doors;
+mod events;
 mod examples;
 mod files;
 mod handshakes;

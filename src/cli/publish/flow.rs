@@ -216,6 +216,8 @@ impl Flow {
                 | Reply::HistoryError { .. }
                 | Reply::LeaseOk { .. }
                 | Reply::LeaseError { .. }
+                | Reply::EventsOk(_)
+                | Reply::EventsError(_)
                 | Reply::Skipped { .. }
                 | Reply::Close { .. } => {}
             }

@@ -17,7 +17,11 @@ pub(in crate::cli) fn directory(settings: &config::Store) -> Option<PathBuf> {
 }
 
 /// What the settings make of it; none where there is to be no store.
-pub(super) fn settings(settings: &config::Store, history: &config::History) -> Option<store::Settings> {
+pub(super) fn settings(
+    settings: &config::Store,
+    history: &config::History,
+    events: &config::Events,
+) -> Option<store::Settings> {
     let Some(directory) = directory(settings) else {
         if settings.directory == Place::Auto {
             tracing::info!(
@@ -49,6 +53,13 @@ pub(super) fn settings(settings: &config::Store, history: &config::History) -> O
             open_bytes: history.open_bytes,
             series: history.series,
             series_per_topic: history.series_per_topic,
+        },
+        events: store::events::Settings {
+            age: events.age,
+            records: events.records,
+            bytes: events.bytes,
+            never: events.never.clone(),
+            ignore: events.ignore.clone(),
         },
     })
 }

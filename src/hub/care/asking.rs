@@ -92,8 +92,8 @@ impl Session {
         let mut message = Publication::new(topic, payload, kind, user, now.wall());
         message.set_extras(extras);
         message.retention = retention;
-        message.is_leased = lease.is_some();
-        if message.is_leased && retention == Retention::Keep {
+        message.lease = lease.map_or(0, |time| u32::try_from(time.as_millis()).unwrap_or(u32::MAX));
+        if lease.is_some() && retention == Retention::Keep {
             return Err("a command with a lease cannot be kept as a last value".to_owned());
         }
         let (outbox, refusal) = (Arc::clone(&self.outbox), refusal.clone());
@@ -106,8 +106,10 @@ impl Session {
         let stem = confirm::stem(command.as_str());
         let may_hear = Filter::parse(stem, limits).is_ok_and(|stem| self.client.rights.may_subscribe(&stem));
         if !may_hear {
+            let reason = "forbidden: option confirm takes the right subscribe for the state";
             self.hub.figures().forbidden.add(1);
-            return Err("forbidden: option confirm takes the right subscribe for the state".to_owned());
+            self.hub.note_refusal(&self.outbox, command, reason);
+            return Err(reason.to_owned());
         }
         Wish::of(command.as_str(), payload).ok_or_else(|| "the payload cannot be compared".to_owned())
     }
@@ -120,16 +122,16 @@ impl Session {
             if order.confirm.is_some()
                 && let Some(too_many) = hub.care.with(|book| room(book, &order))
             {
-                return order.refuse(&format!("not published: {too_many}"));
+                return hub.refuse(order, &format!("not published: {too_many}"));
             }
             let Some(terms) = terms else {
                 return hub.carry(channel, state, order, Stored(true), now);
             };
             match hub.care.with(|book| book.leases.ask(&topic, terms, Box::new(order), now)) {
-                Err((full, order)) => order.refuse(&format!("not published: {full}")),
+                Err((full, order)) => hub.refuse(*order, &format!("not published: {full}")),
                 Ok((granted, overtaken)) => {
                     if let Some(overtaken) = overtaken {
-                        overtaken.refuse(super::OVERTAKEN);
+                        hub.refuse(*overtaken, super::OVERTAKEN);
                     }
                     match granted {
                         Granted::Now(order, stored) => hub.carry(channel, state, *order, stored, now),

@@ -21,7 +21,7 @@ pub(crate) use self::endpoint::Endpoint;
 use self::memory::Memory;
 use self::streaming::Streaming;
 use super::place::Place;
-use super::{App, answer, door as doors};
+use super::{App, Door, answer, door as doors};
 use crate::connection::WebSocket;
 use crate::seldom::Seldom;
 
@@ -101,7 +101,7 @@ async fn who(
     if app.access.accounts().is_demo() {
         return Ok(("-".into(), None));
     }
-    match app.recognise(headers, place).await {
+    match app.recognise(headers, place, Door::Http).await {
         Ok(signed_in) => Ok((signed_in.user.name, Some(signed_in.ended))),
         Err(stranger) => Err(Box::new(answer::not_recognised(&stranger))),
     }

@@ -37,6 +37,9 @@ impl Writer {
             self.write(Instant::now(), false, false, false, Duties { leases, step: None });
             leases = self.hub.lease_changes();
         }
+        while self.tables.is_some() && self.events.has_more() {
+            self.write(Instant::now(), false, false, false, Duties::default());
+        }
         let is_whole = !self.walk.is_wanted();
         self.write(Instant::now(), true, true, is_whole, Duties { leases, step: None });
         self.tables.is_some().then_some(is_whole)

@@ -90,6 +90,13 @@ fn with(path: &Path, queue: TapeBounds) -> (Arc<Hub>, Access, Writer) {
             span: Duration::from_hours(1 << 20),
             ..crate::store::history::Settings::some()
         },
+        events: events::Settings {
+            age: Duration::from_hours(24),
+            records: 1000,
+            bytes: 1 << 20,
+            never: Vec::new(),
+            ignore: Vec::new(),
+        },
     };
     let tape = Tape::new(settings.queue, false, hub.figures());
     hub.record_on(Arc::clone(&tape));
@@ -97,7 +104,8 @@ fn with(path: &Path, queue: TapeBounds) -> (Arc<Hub>, Access, Writer) {
     let access =
         Access::new(Accounts::demo(), &access::Settings::default(), CancellationToken::new()).unwrap();
     let sessions = Sessions::new(Arc::clone(access.web_sessions()), false);
-    let mut writer = Writer::new(Arc::clone(&hub), tape, settings, (sessions, keeper));
+    let events = events::record(&hub, &settings.events, path.join("hub.db")).unwrap();
+    let mut writer = Writer::new(Arc::clone(&hub), tape, settings, (sessions, keeper, events));
     writer.begin(Folder::take(path).unwrap()).unwrap();
     (hub, access, writer)
 }
