@@ -16,6 +16,8 @@ pub(super) const VERSION: u8 = 2;
 const FLOATS: u32 = 63;
 /// Whole numbers that a float says exactly are below this.
 const EXACT: f64 = 9_007_199_254_740_992.0;
+/// A sum of floats is off by less than this part of the greatest of them, for each of them.
+const NOISE: f64 = 1e-13;
 /// More decimals are rare, and told as floats.
 const MOST_DECIMALS: u32 = 12;
 
@@ -166,7 +168,11 @@ impl Buckets {
     }
 
     /// All numbers as whole ones, if so many decimals say all of them.
-    #[expect(clippy::cast_possible_truncation, reason = "that it is whole and small was looked at")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        reason = "that it is whole and small was looked at, and nobody says 2^53 readings"
+    )]
     fn wholes(&self, decimals: u32) -> Option<(u32, [Vec<i64>; 4])> {
         let power = 10_f64.powi(decimals.cast_signed());
         let whole = |value: f64| (value * power).round();
@@ -174,10 +180,16 @@ impl Buckets {
             let whole = whole(value);
             whole.abs() < EXACT && (whole / power).to_bits() == value.to_bits()
         };
-        let all = self.all.iter().all(|bucket| {
-            // A sum of floats is off by a little, and rounding it to the decimals of what was added puts it right.
-            [bucket.min, bucket.max, bucket.last].into_iter().all(is_said) && whole(bucket.sum).abs() < EXACT
-        });
+        let is_sum = |bucket: &Bucket| {
+            let (sum, size) = (whole(bucket.sum), bucket.min.abs().max(bucket.max.abs()));
+            // A sum of floats is off by a little, and rounding it to the decimals of what was added puts it right. Off by
+            // more, a reading between the others has more decimals.
+            sum.abs() < EXACT && (sum / power - bucket.sum).abs() <= size * bucket.count as f64 * NOISE
+        };
+        let all = self
+            .all
+            .iter()
+            .all(|bucket| [bucket.min, bucket.max, bucket.last].into_iter().all(is_said) && is_sum(bucket));
         all.then(|| (decimals, self.columns(|value| whole(value) as i64)))
     }
 
@@ -265,6 +277,17 @@ mod tests {
             Chunk::Buckets(buckets) => buckets,
             Chunk::Readings(_) => panic!("these are buckets"),
         }
+    }
+
+    #[test]
+    fn the_mean_is_right_where_a_reading_between_the_others_has_more_decimals() {
+        let mut buckets = Buckets::by(60_000);
+        for value in [0.0, 0.000_06, 0.01, 0.0] {
+            buckets.add(1_795_000_000_000, value);
+        }
+        let told = again(9, &buckets).all[0];
+        assert_eq!((told.min, told.max, told.last), (0.0, 0.01, 0.0));
+        assert!((told.mean() - 0.002_515).abs() < 1e-12, "{}", told.mean());
     }
 
     fn check(buckets: &Buckets, said: &[(u64, f64)]) -> Result<(), TestCaseError> {

@@ -58,7 +58,10 @@ async fn a_back_up_made_while_the_hub_runs_has_everything_that_was_written_and_s
     let before = under(&hub, "n/t").await;
     let copy = elsewhere.path().join("copy.db");
     let said = care(dir.path(), &["backup", text(&copy)]).succeeds();
-    assert!(said.starts_with(text(&copy)) && said.contains("last values: 51, ") && said.contains("as of 20"), "{said}");
+    assert!(
+        said.starts_with(text(&copy)) && said.contains("last values: 51, ") && said.contains("as of 20"),
+        "{said}"
+    );
     assert_eq!(fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(names(elsewhere.path()), ["copy.db"], "nothing is left beside it");
     // What comes later is not in it, and the hub has gone on.
@@ -70,7 +73,10 @@ async fn a_back_up_made_while_the_hub_runs_has_everything_that_was_written_and_s
     let new = folder();
     let place = new.path().join("state");
     let said = care(&place, &["restore", text(&copy)]).succeeds();
-    assert!(said.contains("last values: 51, ") && said.contains("as of 20") && !said.contains("lost"), "{said}");
+    assert!(
+        said.contains("last values: 51, ") && said.contains("as of 20") && !said.contains("lost"),
+        "{said}"
+    );
     assert_eq!(names(&place), ["hub.db", "hub.lock"]);
     for (name, mode) in [("", 0o700), ("hub.db", 0o600)] {
         assert_eq!(fs::metadata(place.join(name)).unwrap().permissions().mode() & 0o777, mode);
