@@ -13,7 +13,9 @@ const COLLECT = 200;
 const ANSWER = 30e3;
 /** What comes meanwhile is added here. The hub is asked again only because it may know better. */
 const AGAIN = 30 * 60e3;
-const AGAIN_IF_EMPTY = 5 * 60e3;
+/** A device that has just come is in the history a second later; one that is not kept never is. */
+const AGAIN_IF_EMPTY = 3e3;
+const AGAIN_IF_EMPTY_AT_MOST = 5 * 60e3;
 const AGAIN_AFTER_ERROR = 60e3;
 /** A pause that is so many times as long as usual is a gap. */
 const PAUSES_IN_A_GAP = 2.5;
@@ -133,7 +135,9 @@ export class Past {
     if (more && this.#question.answers < ANSWERS_AT_MOST && this.#put(more)) return;
     for (const [topic, path] of paths) {
       const hour = found.get(topic) ?? new Hour({ topic, path }, []);
-      hour.again = here + (hour.isKept ? AGAIN : AGAIN_IF_EMPTY);
+      const waited = this.#hours.get(topic)?.wait ?? AGAIN_IF_EMPTY / 2;
+      hour.wait = hour.isKept ? AGAIN : Math.min(waited * 2, AGAIN_IF_EMPTY_AT_MOST);
+      hour.again = here + hour.wait;
       const now = valueOf(topic);
       this.#hours.set(topic, hour);
       // What was said in the last second may be missing.
@@ -147,6 +151,8 @@ export class Past {
 /** The minutes of one number. */
 export class Hour {
   again = 0;
+  /** How long the next question waits. */
+  wait = 0;
   /** Counts changes, so that nothing is drawn twice. */
   version = 0;
   #minutes;
