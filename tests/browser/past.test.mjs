@@ -87,7 +87,7 @@ test("the tile of a number shows the last hour, also what was said before the hu
   assertQuiet(page, hub);
 });
 
-test("without history there is no line, and the page does not ask again", async (t) => {
+test("without history there is no line", async (t) => {
   const hub = await startHub(t, { simulator: "off" });
   const node = await connect(t, hub, "home/attic", "node");
   await node.publish("thermometer/0", { temperature: [20.1, "℃"] });
