@@ -2,6 +2,7 @@
 
 import { Commands } from "./commands.js";
 import { Hub } from "./hub.js";
+import { Past } from "./past.js";
 import { Readings, TOPICS_AT_MOST } from "./readings.js";
 import { signOut, whoAmI } from "./session.js";
 import { SignIn } from "./signin.js";
@@ -21,7 +22,8 @@ const announce = (sentence) => write(part("announce"), sentence);
 const readings = new Readings();
 const hub = new Hub({ changed, arrived, updated });
 const commands = new Commands(hub, (topic) => wall.touch(topic), announce);
-const wall = new Wall(part("board"), readings, commands);
+const past = new Past((topic, payload) => hub.send(topic, payload));
+const wall = new Wall(part("board"), readings, commands, past);
 const signInForm = new SignIn(() => hub.open());
 
 let state = { name: "connecting" };
@@ -53,6 +55,7 @@ function forget() {
   readings.infos.clear();
   readings.overflown = false;
   commands.forgetAll();
+  past.clear();
   wall.clear();
 }
 
@@ -65,6 +68,7 @@ function changed(now) {
     liveSince = Date.now();
     readings.setClock(now.clock);
     signInForm.hide();
+    past.restart();
     commands.resume(readings.topics);
     if (before === "waiting") announce("Connected again.");
   } else if (before === "live") {
@@ -87,8 +91,10 @@ function arrived(frames) {
   }
 }
 
-function hubSays({ topic, payload }) {
-  if (topic === "clown.talk/-/publish/error") commands.refuse(payload.id, String(payload.reason ?? "refused"));
+function hubSays(frame) {
+  const { topic, payload } = frame;
+  if (past.take(frame, (name) => readings.topics.get(name))) wall.tick();
+  else if (topic === "clown.talk/-/publish/error") commands.refuse(payload.id, String(payload.reason ?? "refused"));
   else if (topic === "clown.talk/-/publish/ok" && "confirmed" in payload) commands.confirm(payload.id);
   else if (topic === "clown.talk/-/skipped" && payload.count > 0) {
     counts[0] += payload.count;
@@ -102,9 +108,11 @@ function take(frame) {
   if (news?.reading) {
     if (news.reading.actuator) commands.report(news.reading);
     if (news.reading.base.startsWith("nodes/")) commands.askNode(news.reading.base, false);
+    if (!news.reading.isKept) past.add(news.reading);
     wall.touch(news.reading.topic);
   } else if (news?.gone) {
     commands.forget(news.gone);
+    past.forget(news.gone);
     wall.touch(news.gone);
   } else if (news?.node) {
     wall.touchHeads();

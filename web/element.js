@@ -26,13 +26,15 @@ export function show(node, isShown) {
 
 const SVG = "http://www.w3.org/2000/svg";
 
+/** An element of a picture. */
+export function picture(name, attributes = {}, ...children) {
+  const made = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.append(...children);
+  return made;
+}
+
 /** A picture of the few that stand in the page. */
 export function icon(name) {
-  const picture = document.createElementNS(SVG, "svg");
-  picture.setAttribute("class", "icon");
-  picture.setAttribute("aria-hidden", "true");
-  const use = document.createElementNS(SVG, "use");
-  use.setAttribute("href", `#${name}`);
-  picture.append(use);
-  return picture;
+  return picture("svg", { class: "icon", "aria-hidden": "true" }, picture("use", { href: `#${name}` }));
 }

@@ -122,6 +122,8 @@ const isInfo = (topic, payload) => topic.endsWith("/info") && typeof payload?.fi
 export class Reading {
   count = 0;
   time = 0;
+  /** Whether the hub had kept this value, and nothing was said since it told it. */
+  isKept = false;
   actuator = null;
   #line = "";
   #gaps = [];
@@ -137,10 +139,11 @@ export class Reading {
     this.name = nameOf(this.topic, base);
   }
 
-  take({ topic, payload, line }, time) {
+  take({ topic, payload, options, line }, time) {
     if (this.count > 0 && time > this.time) this.#gaps = [...this.#gaps, time - this.time].slice(-GAPS_KEPT);
     this.count += 1;
     this.time = time;
+    this.isKept = options.retained === true;
     this.payload = payload;
     this.#line = line;
     this.actuator = actuatorOf(topic, payload);
@@ -207,20 +210,20 @@ function median(numbers) {
 
 /** What a payload says, the most important first; null if it is of a kind that nobody agreed on. */
 function quantities(topic, payload) {
-  const bare = quantity(topic.split("/").at(-1), payload);
+  const bare = quantity(topic.split("/").at(-1), payload, "");
   if (bare) return [bare];
   if (payload === null || typeof payload !== "object" || Array.isArray(payload)) return null;
-  const found = Object.entries(payload).map(([key, value]) => quantity(key, value));
+  const found = Object.entries(payload).map(([key, value]) => quantity(key, value, `/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`));
   if (found.length === 0 || found.length > QUANTITIES_SHOWN || found.includes(null)) return null;
   const order = ({ key }) => (RANKS.includes(key) ? RANKS.indexOf(key) : RANKS.length);
   return found.sort((a, b) => order(a) - order(b));
 }
 
-/** A bare value, or a number with its unit. */
-function quantity(key, value) {
-  if (value === null || ["number", "boolean"].includes(typeof value)) return { key, value, unit: "" };
-  if (typeof value === "string") return { key, value: cut(value, TEXT_SHOWN), unit: "" };
+/** A bare value, or a number with its unit; and where it is in the payload, as a JSON pointer. */
+function quantity(key, value, path) {
+  if (value === null || ["number", "boolean"].includes(typeof value)) return { key, path, value, unit: "" };
+  if (typeof value === "string") return { key, path, value: cut(value, TEXT_SHOWN), unit: "" };
   const isPair = Array.isArray(value) && value.length === 2 && typeof value[1] === "string" && value[1].length <= 16;
-  if (isPair && (value[0] === null || typeof value[0] === "number")) return { key, value: value[0], unit: value[1] };
+  if (isPair && (value[0] === null || typeof value[0] === "number")) return { key, path: `${path}/0`, value: value[0], unit: value[1] };
   return null;
 }

@@ -2,33 +2,39 @@
 
 import { Control } from "./control.js";
 import { element, icon, mark, show, write } from "./element.js";
+import { Sparkline } from "./sparkline.js";
 import { ageText, cut, exactText, numberText, sinceText, spanText, spokenUnit, titleText } from "./words.js";
 
 const RAW_SHOWN = 160;
 const GIVEN_UP = 20;
+/** A last value that is older than this is told with its time, until the device speaks again. */
+const KEPT_FOR = 60e3;
 
 export class Tile {
   #reading;
   #inside;
+  #sparkline;
   #clock = icon("clock");
   #age = element("span", "age");
   #about = element("dl");
   #details;
   #isOpen = false;
   isStale = false;
+  isInSight = false;
 
-  constructor(reading, commands) {
+  constructor(reading, commands, past) {
     this.#reading = reading;
     this.kind = kindOf(reading);
     this.section = reading.section;
     this.base = reading.base;
     this.#inside = insideOf(this.kind, reading, commands);
+    this.#sparkline = this.section === "sensors" ? new Sparkline(reading, past) : null;
     const title = element("h3", {}, reading.title);
     const name = element("p", "name", cut(reading.place, 200));
     const summary = element("summary", {}, this.#clock, this.#age, element("span", "hidden", `, details of ${reading.title}, ${cut(reading.name, 80)}`));
     this.#details = element("details", {}, summary, this.#about);
     this.#details.ontoggle = () => this.#toggle();
-    this.element = element("li", `tile ${this.kind}`, title, name, this.#inside.element, this.#details);
+    this.element = element("li", `tile ${this.kind}`, title, name, this.#inside.element, ...(this.#sparkline ? [this.#sparkline.element] : []), this.#details);
     this.element.onpointerenter = () => mark(this.#inside.element, "title", cut(`${exactText(reading.time)}\n${reading.text}`, 400));
   }
 
@@ -45,12 +51,14 @@ export class Tile {
 
   /** Without a connection nothing is the fault of the device: then there is only an age. */
   drawAge(now, isLive) {
-    const { time, patience } = this.#reading;
+    const { time, patience, isKept } = this.#reading;
     this.isStale = isLive && this.#reading.isStale(now);
     const silence = now - time;
     show(this.#clock, this.isStale);
     mark(this.element, "data-stale", this.isStale ? "" : null);
-    if (!this.isStale) write(this.#age, ageText(time, now));
+    if (this.isInSight && isLive) this.#sparkline?.draw(now);
+    if (isKept && silence >= KEPT_FOR) write(this.#age, `as of ${sinceText(time, now)}`);
+    else if (!this.isStale) write(this.#age, ageText(time, now));
     else if (silence > GIVEN_UP * patience) write(this.#age, `Silent since ${sinceText(time, now)}`);
     else write(this.#age, `No data for ${spanText(silence / 1000)}`);
   }

@@ -11,6 +11,7 @@ export class Wall {
   #root;
   #readings;
   #commands;
+  #past;
   #groups = new Map();
   #tiles = new Map();
   #dirty = new Set();
@@ -22,10 +23,11 @@ export class Wall {
   #frame = 0;
   #isLive = false;
 
-  constructor(root, readings, commands) {
+  constructor(root, readings, commands, past) {
     this.#root = root;
     this.#readings = readings;
     this.#commands = commands;
+    this.#past = past;
   }
 
   get isEmpty() {
@@ -119,7 +121,7 @@ export class Wall {
   }
 
   #add(reading) {
-    const tile = new Tile(reading, this.#commands);
+    const tile = new Tile(reading, this.#commands, this.#past);
     const group = this.#group(reading.base);
     tile.order = { rank: reading.rank, name: reading.name };
     Object.assign(tile, { group, topic: reading.topic, isInSight: false, isDue: true });

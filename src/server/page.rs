@@ -15,7 +15,7 @@ const ANY_SOCKET: &str = "default-src 'none'; script-src 'self'; style-src 'self
                           connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Path, content type and content of everything there is.
-const FILES: [(&str, &str, &str); 20] = [
+const FILES: [(&str, &str, &str); 22] = [
     ("/", "text/html; charset=utf-8", include_str!("../../web/index.html")),
     ("/style.css", "text/css; charset=utf-8", include_str!("../../web/style.css")),
     ("/app.js", SCRIPT, include_str!("../../web/app.js")),
@@ -27,9 +27,11 @@ const FILES: [(&str, &str, &str); 20] = [
     ("/element.js", SCRIPT, include_str!("../../web/element.js")),
     ("/frame.js", SCRIPT, include_str!("../../web/frame.js")),
     ("/hub.js", SCRIPT, include_str!("../../web/hub.js")),
+    ("/past.js", SCRIPT, include_str!("../../web/past.js")),
     ("/readings.js", SCRIPT, include_str!("../../web/readings.js")),
     ("/session.js", SCRIPT, include_str!("../../web/session.js")),
     ("/signin.js", SCRIPT, include_str!("../../web/signin.js")),
+    ("/sparkline.js", SCRIPT, include_str!("../../web/sparkline.js")),
     ("/tile.js", SCRIPT, include_str!("../../web/tile.js")),
     ("/topic.js", SCRIPT, include_str!("../../web/topic.js")),
     ("/wall.js", SCRIPT, include_str!("../../web/wall.js")),
