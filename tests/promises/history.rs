@@ -66,7 +66,9 @@ async fn every_number_and_every_state_that_was_said_can_be_looked_back_on() {
     {
         client.publish("n/t", payload).await;
     }
-    client.publish("n/t", r#"{"temperature": [19, "℃"], "on": false, "mode": "2-dot", "bad": "NaN"}"#).await;
+    client
+        .publish("n/t", r#"{"temperature": [19, "\u2103"], "on": false, "mode": "2-dot", "bad": "NaN"}"#)
+        .await;
     let found = in_time("all of it", async {
         loop {
             let found = series(&mut client, &json!({"filters": ["n/+"], "id": 7})).await;

@@ -92,6 +92,11 @@ struct Sum {
     coarsest: u64,
 }
 
+/// A unit as people read it. It is kept as it stood in the payload, inside the quotes.
+fn unescaped(unit: &str) -> String {
+    serde_json::from_str(&format!("\"{unit}\"")).unwrap_or_else(|_| unit.to_owned())
+}
+
 impl Past {
     pub(super) fn of(id: u32, series: &Series, told_as: &str, spans: &Arc<Spans>, mark: u64) -> Self {
         Self {
@@ -100,7 +105,7 @@ impl Past {
             kind: series.kind,
             topic: told_as.to_owned(),
             path: series.path.to_string(),
-            unit: series.unit.to_string(),
+            unit: unescaped(&series.unit),
             spans: Arc::clone(spans),
             sealing: series.sealing.clone(),
             open: series.open.clone(),
