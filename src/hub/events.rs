@@ -195,11 +195,11 @@ fn of(topic: &Topic) -> Event {
 
 /// Says in an event whose doing it is.
 fn tell_who(event: &mut Event, outbox: &Outbox) {
-    let (side, address) = outbox.stand;
+    let (side, address) = (outbox.stand.side, outbox.stand.address());
     event.user = Some((*outbox.user).into());
     event.client = Some((*outbox.name()).into());
     event.side = Some(side_name(side).into());
-    event.address = address.map(|address| address.to_canonical().to_string().into());
+    event.address = address.map(|address| address.to_string().into());
 }
 
 fn side_name(side: Side) -> &'static str {

@@ -1,7 +1,7 @@
 //! One client's stay at the hub. Whoever holds a [`Session`] has been let in; dropping it means leaving.
 
 use std::collections::VecDeque;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -32,8 +32,28 @@ pub enum Side {
     Link,
 }
 
-/// On which side, and from which address, where there is one.
-pub(super) type Stand = (Side, Option<IpAddr>);
+/// On which side, and from which address, where there is one. Each connection has it, so it is small.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stand {
+    pub(super) side: Side,
+    /// Of no connection where there is none.
+    address: Ipv6Addr,
+}
+
+impl Stand {
+    pub(super) fn new(side: Side, address: Option<IpAddr>) -> Self {
+        let address = match address {
+            Some(IpAddr::V4(address)) => address.to_ipv6_mapped(),
+            Some(IpAddr::V6(address)) => address,
+            None => Ipv6Addr::UNSPECIFIED,
+        };
+        Self { side, address }
+    }
+
+    pub(super) fn address(self) -> Option<IpAddr> {
+        (!self.address.is_unspecified()).then(|| self.address.to_canonical())
+    }
+}
 
 /// Who comes in, and where.
 #[derive(Debug, Clone)]
@@ -100,7 +120,7 @@ impl Hub {
         let id = SessionId(self.next_session.fetch_add(1, Ordering::Relaxed));
         let (view, user) = (View::from(&client.base), Arc::clone(&client.user));
         let (figures, budget) = (Arc::clone(&self.figures), Arc::clone(&self.budget));
-        let stand = (client.side, address);
+        let stand = Stand::new(client.side, address);
         let outbox = Outbox::new(id, view, user, stand, self.settings.outbox, figures, budget);
         self.figures.clients.add(1);
         self.figures.connections_accepted.add(1);

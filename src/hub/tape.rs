@@ -33,7 +33,7 @@ pub struct TapeBounds {
 const RESERVED: usize = 8;
 
 /// Messages of one client whose answers may wait until the message is on the disk.
-pub(super) const UNCONFIRMED: usize = 1000;
+pub(super) const UNCONFIRMED: u32 = 1000;
 
 /// The queue.
 #[derive(Debug)]
