@@ -448,14 +448,3 @@ impl Outbox {
         }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_outbox_takes_no_more_than_384_bytes_of_memory() {
-        // Allocators give out pieces of few sizes; the next one is 448.
-        assert!(size_of::<Outbox>() + 2 * size_of::<usize>() <= 384);
-    }
-}

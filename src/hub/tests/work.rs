@@ -292,3 +292,9 @@ fn the_dearest_frame_of_each_kind_costs_no_more_than_the_documents_say() {
     assert_eq!(cost(&request("subscription/remove", &filters)), 64 + 32 * 2_000 + asked + answer(&[]));
     assert_eq!(cost("[\"a\", 1]"), 0, "a message is paid by its frame");
 }
+
+#[test]
+fn an_outbox_takes_no_more_than_384_bytes_of_memory() {
+    // Allocators give out pieces of few sizes; the next one is 448.
+    assert!(size_of::<crate::hub::Outbox>() + 2 * size_of::<usize>() <= 384);
+}
