@@ -47,6 +47,14 @@ fn check(args: &ConfigArgs) -> anyhow::Result<()> {
     for sentence in super::serve::never_given_a_password(&accounts, &settings.users.file) {
         output::notice(&sentence);
     }
+    let rules = &settings.history.rules;
+    let rule = |number: usize| rules.get(number - 1).map_or("", |rule| rule.filter.as_str());
+    for (number, before) in settings.history.shadowed() {
+        let [filter, other] = [number, before].map(rule);
+        output::notice(&format!(
+            "history.rules, rule {number} ({filter}) never counts: rule {before} ({other}) comes before it and names all of its topics"
+        ));
+    }
     let who = if accounts.is_demo() {
         "the demo user".to_owned()
     } else {

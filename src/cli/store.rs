@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::exit::help_end;
 use super::serve::{ConfigArgs, store_directory};
 use super::{OperatorError, habit, output};
-use crate::store::upkeep::{self, Report, Trouble};
+use crate::store::upkeep::{self, Forget, Report, Trouble};
 use crate::talk::timestamp;
 use crate::topic::{Filter, Limits};
 
@@ -18,7 +18,8 @@ pub(super) const EXAMPLES: &str = help_end!(
     "Examples:
   clown-hub store check
   clown-hub store compact
-  clown-hub store forget 'nodes/bedroom/#'"
+  clown-hub store forget 'nodes/bedroom/#'
+  clown-hub store forget --history 'nodes/+/+/camera/#'"
 );
 
 #[derive(Debug, Args)]
@@ -70,11 +71,14 @@ pub(super) struct CompactArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = help_end!("Examples:\n  clown-hub store forget nodes/bedroom/thermometer\n  clown-hub store forget 'nodes/bedroom/#' 'nodes/+/+/camera/#'"))]
+#[command(after_help = help_end!("Examples:\n  clown-hub store forget nodes/bedroom/thermometer\n  clown-hub store forget 'nodes/bedroom/#' 'nodes/+/+/camera/#'\n  clown-hub store forget --history 'nodes/bedroom/#'"))]
 pub(super) struct ForgetArgs {
     /// The topics, as filters from the root: + is any one level, # the rest
     #[arg(required = true, value_name = "FILTER", value_parser = filter)]
     filters: Vec<String>,
+    /// Forget their history only; last values and events stay
+    #[arg(long)]
+    history: bool,
     #[command(flatten)]
     config: ConfigArgs,
 }
@@ -137,7 +141,8 @@ fn compact(args: &CompactArgs) -> anyhow::Result<()> {
 }
 
 fn forget(args: &ForgetArgs) -> anyhow::Result<()> {
-    let said = upkeep::forget(&directory(&args.config)?, &args.filters).map_err(told)?;
+    let what = if args.history { Forget::History } else { Forget::Everything };
+    let said = upkeep::forget(&directory(&args.config)?, &args.filters, what).map_err(told)?;
     output::print(&format!("{said}\n"))
 }
 

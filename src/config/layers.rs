@@ -178,28 +178,23 @@ impl Defaults {
             Some(ValueKind::I64(_)) => text.parse().ok().map(ValueKind::I64),
             Some(ValueKind::Float(_)) => text.parse().ok().map(ValueKind::Float),
             Some(ValueKind::Boolean(_)) => text.parse().ok().map(ValueKind::Boolean),
-            Some(ValueKind::Array(_)) => items(text).map(|items| {
-                ValueKind::Array(items.into_iter().map(|item| Value::new(origin.as_ref(), item)).collect())
-            }),
+            Some(ValueKind::Array(_)) => items(text, origin.as_ref()),
             _ => None,
         };
         layer.0.insert(key, Value::new(origin.as_ref(), parsed.unwrap_or_else(|| text.into())));
     }
 }
 
-/// The items of a list: between commas, or written as in a file. `None` if it is neither.
-fn items(text: &str) -> Option<Vec<String>> {
+/// A list: items between commas, or written as in a file. `None` if it is neither.
+fn items(text: &str, origin: Option<&String>) -> Option<ValueKind> {
     if !text.starts_with('[') {
-        return Some(
-            text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect(),
-        );
+        let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+        return Some(ValueKind::Array(items.map(|item| Value::new(origin, item)).collect()));
     }
     let as_in_file = format!("list = {text}");
     let table = Form::new(FLAG, &as_in_file, Tells::Values).table(|_| false)?;
-    let Kind::List(items) = &table.get("list")?.kind else { return None };
-    let text =
-        |item: &operator::Value| if let Kind::Text(text) = &item.kind { Some(text.clone()) } else { None };
-    items.iter().map(text).collect()
+    let list = table.get("list").filter(|list| matches!(list.kind, Kind::List(_)))?;
+    kind(list, &|_| origin.cloned()).ok()
 }
 
 /// Whether a variable belongs to the hub. Small letters are a mistake, but not another program's.
@@ -222,12 +217,26 @@ fn kind(
         Kind::Fraction(number) => ValueKind::Float(*number),
         Kind::Truth(truth) => ValueKind::Boolean(*truth),
         Kind::List(items) => {
-            let item = |item: &operator::Value| Ok(Value::new(origin(item.at).as_ref(), kind(item, origin)?));
-            ValueKind::Array(items.iter().map(item).collect::<Result<_, _>>()?)
+            ValueKind::Array(items.iter().map(|one| item(one, origin)).collect::<Result<_, _>>()?)
         }
         Kind::Vast(number) => {
             return Err((value.at, format!("expected a number of 64 bits, found {}", quoted(number))));
         }
         Kind::Table(_) => return Err((value.at, Found::Table.mismatch("a value", Tells::Values))),
     })
+}
+
+/// An item of a list, which may be a table.
+fn item(
+    value: &operator::Value,
+    origin: &impl Fn(usize) -> Option<String>,
+) -> Result<Value, (usize, String)> {
+    let kind = match &value.kind {
+        Kind::Table(table) => {
+            let entry = |entry: &operator::Entry| Ok((entry.key.clone(), item(&entry.value, origin)?));
+            ValueKind::Table(table.iter().map(entry).collect::<Result<_, _>>()?)
+        }
+        _ => kind(value, origin)?,
+    };
+    Ok(Value::new(origin(value.at).as_ref(), kind))
 }

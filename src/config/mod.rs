@@ -20,6 +20,7 @@ mod layers;
 mod place;
 mod reader;
 mod settings;
+mod tables;
 #[cfg(test)]
 mod tests;
 mod web_origin;
@@ -28,7 +29,7 @@ use std::path::PathBuf;
 
 pub use self::events::Events;
 pub use self::explained::{Key, keys};
-pub use self::history::History;
+pub use self::history::{History, HistoryRule};
 use self::layers::{Defaults, Layer};
 pub use self::place::Place;
 use self::reader::{Asked, Reader};

@@ -16,7 +16,7 @@ use crate::topic::{Base, Filter, Limits};
 
 /// The origin of a default in a mistake. It is seen where a default breaks a limit that was set, as a base that is
 /// deeper than `limits.topic_levels`.
-const DEFAULT: &str = "the defaults";
+pub(super) const DEFAULT: &str = "the defaults";
 
 /// A key as the code knows it.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ pub(super) struct Side {
 pub(super) struct Reader {
     merged: Value,
     asked: Vec<Asked>,
-    mistakes: Vec<Mistake>,
+    pub(super) mistakes: Vec<Mistake>,
 }
 
 impl Reader {
@@ -203,11 +203,15 @@ impl Reader {
         self.list(key, "web origins", WebOrigin::parse)
     }
 
+    /// Whether something is wrong with the value of a key.
+    pub(super) fn is_wrong(&self, key: &str) -> bool {
+        self.mistakes.iter().any(|mistake| mistake.key.as_deref() == Some(key))
+    }
+
     /// Notes that `higher` is below `lower`, naming the one that is not a default. Nothing is said where one of
     /// them is wrong already: it has no value that could be compared.
     pub(super) fn at_least(&mut self, higher: Side, lower: Side) {
-        let wrong = |key: &str| self.mistakes.iter().any(|mistake| mistake.key.as_deref() == Some(key));
-        let told = wrong(higher.key) || wrong(lower.key);
+        let told = self.is_wrong(higher.key) || self.is_wrong(lower.key);
         if higher.value >= lower.value || told {
             return;
         }
@@ -235,7 +239,7 @@ impl Reader {
         self.mistake_at(self.origin(key), key, sentence);
     }
 
-    fn mistake_at(&mut self, origin: Option<String>, key: &'static str, sentence: String) {
+    pub(super) fn mistake_at(&mut self, origin: Option<String>, key: &'static str, sentence: String) {
         let place = origin.unwrap_or_else(|| DEFAULT.to_owned());
         self.mistakes.push(Mistake { place, key: Some(key.to_owned()), sentence });
     }
@@ -269,7 +273,7 @@ impl Reader {
         items
     }
 
-    fn ask(&mut self, key: &'static str, range: String, unit: &'static str) {
+    pub(super) fn ask(&mut self, key: &'static str, range: String, unit: &'static str) {
         let found = self.find(key).cloned();
         self.asked.push(Asked { key, range, unit, found });
     }
@@ -281,16 +285,16 @@ impl Reader {
         })
     }
 
-    fn found(&self, key: &str) -> Found<'_> {
+    pub(super) fn found(&self, key: &str) -> Found<'_> {
         self.find(key).map_or(Found::Nothing, |value| found(&value.kind))
     }
 
     /// Where the value of `key` comes from; `None` for a default.
-    fn origin(&self, key: &str) -> Option<String> {
+    pub(super) fn origin(&self, key: &str) -> Option<String> {
         self.find(key)?.origin().map(str::to_owned)
     }
 
-    fn find(&self, key: &str) -> Option<&Value> {
+    pub(super) fn find(&self, key: &str) -> Option<&Value> {
         key.split('.').try_fold(&self.merged, |value, name| {
             let ValueKind::Table(table) = &value.kind else {
                 return None;
@@ -340,7 +344,7 @@ fn read_items<T>(
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "layers make values of these kinds only")]
-fn found(kind: &ValueKind) -> Found<'_> {
+pub(super) fn found(kind: &ValueKind) -> Found<'_> {
     match kind {
         ValueKind::String(text) => Found::Text(text),
         ValueKind::I64(number) => Found::Whole(*number),

@@ -312,9 +312,9 @@ impl Settings {
         reader.at_least(hard_bytes, message);
         reader.at_least(side("retained.bytes", self.retained.bytes), message);
         let days = |key, time: Duration| Side { key, value: time.as_secs() / 86_400 };
-        let minutes = days("history.minute_days", self.history.minutes);
-        reader.at_least(minutes, days("history.raw_days", self.history.raw));
-        reader.at_least(days("history.quarter_days", self.history.quarters), minutes);
+        let [raw, minutes, quarters] = self.history.days;
+        reader.at_least(days("history.minute_days", minutes), days("history.raw_days", raw));
+        reader.at_least(days("history.quarter_days", quarters), days("history.minute_days", minutes));
         let queue_bytes = side("store.queue_bytes", self.store.queue_bytes);
         reader.at_least(queue_bytes, message);
         for filter in self.retained.always.iter().filter(|filter| self.retained.never.contains(filter)) {

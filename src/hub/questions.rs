@@ -23,7 +23,7 @@ const MOST_OF_OTHERS: usize = 8;
 const MOST_OF_USER: usize = 4;
 
 /// What is answered where there is no store, or nothing in it is for history.
-pub const NO_HISTORY: &str = "history is off: the hub has no store, or history.filters is empty";
+pub const NO_HISTORY: &str = "history is off: the hub has no store, or history.rules turn it off";
 
 /// The queue.
 #[derive(Debug, Default)]

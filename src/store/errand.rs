@@ -1,8 +1,8 @@
 //! What an operator asks of a hub that runs: by a socket in the folder of the store, for the hub's user alone. Whoever can
 //! write in that folder can do with the store what he likes anyway.
 //!
-//! A request is the filters of the topics that are to be forgotten, with a NUL behind each and one more at the end. The hub
-//! answers `.` when it has read that, then `y` or `n` and the sentence for the operator when it is done.
+//! A request is a word that says what is to be forgotten, and the filters of the topics, with a NUL behind each and one more at the
+//! end. The hub answers `.` when it has read that, then `y` or `n` and the sentence for the operator when it is done.
 
 use std::fs::{self, Permissions};
 use std::io::{self, Read, Write};
@@ -37,9 +37,29 @@ pub(super) struct Errands {
     path: PathBuf,
 }
 
+/// What of topics is to be forgotten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forget {
+    /// All of it.
+    Everything,
+    /// What can be looked back on. Last values and events stay.
+    History,
+}
+
+impl Forget {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Everything => "everything",
+            Self::History => "history",
+        }
+    }
+}
+
 /// Something that the hub was asked to do. Whoever asked is waiting.
 #[derive(Debug)]
 pub(super) struct Errand {
+    /// None if another version of the hub has asked.
+    pub(super) what: Option<Forget>,
     pub(super) filters: Vec<String>,
     from: UnixStream,
 }
@@ -91,8 +111,10 @@ impl Errand {
         }
         from.write_all(READ)?;
         let text = String::from_utf8(bytes).map_err(|_| io::ErrorKind::InvalidData)?;
-        let filters = text.split('\0').filter(|filter| !filter.is_empty()).map(str::to_owned).collect();
-        Ok(Self { filters, from })
+        let mut words = text.split('\0').filter(|word| !word.is_empty());
+        let word = words.next();
+        let what = [Forget::Everything, Forget::History].into_iter().find(|what| Some(what.word()) == word);
+        Ok(Self { what, filters: words.map(str::to_owned).collect(), from })
     }
 
     /// Tells whoever has asked what became of it. That he has gone meanwhile is nobody's fault.
@@ -106,8 +128,9 @@ impl Errand {
 }
 
 /// Asks the hub that runs on a folder to forget the topics that these filters name, and waits until it has.
-pub(super) fn ask(folder: &Path, filters: &[String]) -> Result<String, Trouble> {
-    let text: String = filters.iter().flat_map(|filter| [filter.as_str(), "\0"]).collect();
+pub(super) fn ask(folder: &Path, filters: &[String], what: Forget) -> Result<String, Trouble> {
+    let words = std::iter::once(what.word()).chain(filters.iter().map(String::as_str));
+    let text: String = words.flat_map(|word| [word, "\0"]).collect();
     if text.len() > BYTES {
         return Err(Trouble::Input(format!("these filters have {} bytes; {BYTES} are the most", text.len())));
     }
@@ -149,7 +172,7 @@ mod tests {
     fn asked(folder: &Path, filters: &[&str]) -> std::thread::JoinHandle<Result<String, Trouble>> {
         let (folder, filters) =
             (folder.to_owned(), filters.iter().map(|f| (*f).to_owned()).collect::<Vec<_>>());
-        std::thread::spawn(move || ask(&folder, &filters))
+        std::thread::spawn(move || ask(&folder, &filters, Forget::History))
     }
 
     fn next(errands: &mut Errands, folder: &Path) -> Errand {
@@ -170,7 +193,7 @@ mod tests {
         assert_eq!(mode & 0o777, 0o600);
         let asking = asked(dir.path(), &["a/+", "ü/#"]);
         let errand = next(&mut errands, dir.path());
-        assert_eq!(errand.filters, ["a/+", "ü/#"]);
+        assert_eq!((errand.what, &*errand.filters), (Some(Forget::History), &["a/+", "ü/#"].map(str::to_owned)[..]));
         errand.answer(&Ok("done".to_owned()));
         assert_eq!(asking.join().unwrap(), Ok("done".to_owned()));
         let asking = asked(dir.path(), &["a"]);
@@ -187,7 +210,7 @@ mod tests {
             Err(Trouble::Broken(why)) => why,
             other => panic!("{other:?}"),
         };
-        assert!(broken(ask(dir.path(), &["a".to_owned()])).contains("so start it"));
+        assert!(broken(ask(dir.path(), &["a".to_owned()], Forget::Everything)).contains("so start it"));
         let mut errands = Errands::default();
         assert!(errands.next(dir.path()).is_none());
         let asking = asked(dir.path(), &["a"]);
@@ -198,7 +221,7 @@ mod tests {
         drop(errands);
         drop(UnixListener::bind(&left).unwrap());
         assert!(left.exists());
-        assert!(broken(ask(dir.path(), &["a".to_owned()])).contains("so start it"));
+        assert!(broken(ask(dir.path(), &["a".to_owned()], Forget::Everything)).contains("so start it"));
         let mut errands = Errands::default();
         assert!(errands.next(dir.path()).is_none());
         let asking = asked(dir.path(), &["a"]);
@@ -225,8 +248,8 @@ mod tests {
         talking.join().unwrap();
         assert!(patience > 0);
         let far = dir.path().join("f".repeat(120));
-        assert!(matches!(ask(&far, &["a".to_owned()]), Err(Trouble::Input(_))));
+        assert!(matches!(ask(&far, &["a".to_owned()], Forget::Everything), Err(Trouble::Input(_))));
         let too_long = ["a".repeat(BYTES)];
-        assert!(matches!(ask(dir.path(), &too_long), Err(Trouble::Input(_))));
+        assert!(matches!(ask(dir.path(), &too_long, Forget::Everything), Err(Trouble::Input(_))));
     }
 }

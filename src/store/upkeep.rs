@@ -16,6 +16,7 @@ pub use looking::{Report, TableReport, check};
 pub use restore::{Restored, restore};
 
 use super::errand;
+pub use super::errand::Forget;
 use super::tables::{Fault, Tables};
 use ground::{existing, room, take, trouble};
 
@@ -45,6 +46,6 @@ pub fn compact(directory: &Path) -> Result<Compacted, Trouble> {
 }
 
 /// Has the hub that runs on this folder forget all topics that the filters name. Returns what it says.
-pub fn forget(directory: &Path, filters: &[String]) -> Result<String, Trouble> {
-    errand::ask(directory, filters)
+pub fn forget(directory: &Path, filters: &[String], what: Forget) -> Result<String, Trouble> {
+    errand::ask(directory, filters, what)
 }

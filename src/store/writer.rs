@@ -272,7 +272,7 @@ impl Writer {
                 writing.settle(topic, unsettled)?;
                 settled += 1;
             }
-            let buried = step.as_ref().map_or(Ok(0), |step| step.write(writing))?;
+            step.as_ref().map_or(Ok(()), |step| step.write(writing))?;
             let shortened = match head.may_go().filter(|_| !history.is_sealing()) {
                 Some(until) => Some(writing.shorten_log(until, SLICE_OF_LOG)?),
                 None => None,
@@ -285,16 +285,16 @@ impl Writer {
             gaps.iter().try_for_each(|(id, gap)| writing.put_gap(*id, gap.as_ref()))?;
             let events = events.write(writing)?;
             life.map_or(Ok(()), |life| writing.live(life))?;
-            Ok((settled, shortened, buried, events))
+            Ok((settled, shortened, events))
         });
         match written {
-            Ok((settled, shortened, buried, events)) => {
+            Ok((settled, shortened, events)) => {
                 self.hub.leases_written(leases);
                 self.events.written(events);
                 self.account(now, began, sync, life.is_some());
                 self.history.gaps_written(&gaps);
                 if let Some(step) = step {
-                    self.history.stepped(step, buried);
+                    self.history.stepped(step);
                 }
                 self.sessions.written(&sign_ins);
                 self.names.buried(orphans.len());

@@ -185,7 +185,7 @@ async fn a_question_that_makes_no_sense_is_answered_with_what_is_wrong() {
     }
     let hub = Hub::with(&["store.directory="]);
     let answer = asked(&mut at(&hub).await, &json!({"filters": ["#"]})).await;
-    assert_eq!(answer[1]["reason"], "history is off: the hub has no store, or history.filters is empty");
+    assert_eq!(answer[1]["reason"], "history is off: the hub has no store, or history.rules turn it off");
 }
 
 #[tokio::test]
@@ -243,7 +243,7 @@ async fn a_long_answer_comes_in_pieces_and_each_says_how_to_go_on() {
 #[tokio::test]
 async fn history_that_is_not_wanted_is_not_kept() {
     let dir = tempfile::tempdir().unwrap();
-    let hub = store(dir.path(), &[r#"history.never=["n/secret/#"]"#]);
+    let hub = store(dir.path(), &[r#"history.rules=[{filter="n/secret/#", off=true}]"#]);
     let mut client = at(&hub).await;
     client.publish("n/secret/a", "1").await;
     client.publish("n/open", "1").await;

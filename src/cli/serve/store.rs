@@ -2,10 +2,12 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::config::{self, Durability, Place};
 use crate::hub::TapeBounds;
 use crate::store;
+use crate::store::history::{Ages, Rule, Rules};
 
 /// The folder of the store; none where there is to be no store.
 pub(in crate::cli) fn directory(settings: &config::Store) -> Option<PathBuf> {
@@ -44,11 +46,7 @@ pub(super) fn settings(
         keep_free: settings.keep_free,
         queue: TapeBounds { messages: settings.queue_messages, bytes: settings.queue_bytes },
         history: store::history::Settings {
-            filters: history.filters.clone(),
-            never: history.never.clone(),
-            raw: history.raw,
-            minutes: history.minutes,
-            quarters: history.quarters,
+            rules: rules(history),
             span: history.span,
             open_bytes: history.open_bytes,
             series: history.series,
@@ -62,6 +60,12 @@ pub(super) fn settings(
             ignore: events.ignore.clone(),
         },
     })
+}
+
+fn rules(history: &config::History) -> Rules {
+    let ages = |[raw, minutes, quarters]: [Duration; 3]| Ages { raw, minutes, quarters };
+    let rule = |rule: &config::HistoryRule| Rule { filter: rule.filter.clone(), ages: rule.days.map(ages) };
+    Rules { rules: history.rules.iter().map(rule).collect(), others: ages(history.days) }
 }
 
 /// Where this system keeps the state of programs: what systemd gives to the unit, or the folder of the XDG base directories.

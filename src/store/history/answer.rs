@@ -14,7 +14,7 @@ use super::grain::{MINUTE, MINUTES, QUARTER, QUARTERS, RAW};
 use super::live::{Kind, Series};
 use super::readings::{Place, Readings, Values, float};
 use super::run::Run;
-use super::spans::{Spans, chosen};
+use super::spans::{Gone, Spans, View, chosen};
 use crate::talk::control::{PastSeries, PastValue};
 
 /// The steps that the hub chooses from, in milliseconds: whole parts of those that are longer, as far as there are such.
@@ -36,6 +36,7 @@ pub(super) struct Past {
     path: String,
     unit: String,
     pub(super) spans: Arc<Spans>,
+    pub(super) gone: Gone,
     sealing: Option<Arc<Run>>,
     open: Run,
 }
@@ -107,6 +108,7 @@ impl Past {
             path: series.path.to_string(),
             unit: unescaped(&series.unit),
             spans: Arc::clone(spans),
+            gone: series.gone,
             sealing: series.sealing.clone(),
             open: series.open.clone(),
         }
@@ -134,6 +136,10 @@ impl Past {
         Ok(told)
     }
 
+    fn view(&self) -> View<'_> {
+        View { spans: &self.spans, gone: self.gone }
+    }
+
     /// Hands out what there is of a grain, in the order in which it came.
     fn read(
         &self,
@@ -143,7 +149,7 @@ impl Past {
         told: &mut Told,
         take: &mut impl FnMut(Chunk),
     ) -> Result<(), Fault> {
-        for span in chosen(&self.spans, grain, wanted.since, wanted.until) {
+        for span in chosen(self.view(), grain, wanted.since, wanted.until) {
             if let Some(chunk) = self.chunk(span, fetch, told)? {
                 take(chunk);
             }
@@ -281,7 +287,7 @@ impl Past {
         told: &mut Told,
     ) -> Result<Option<(u64, Box<str>)>, Fault> {
         let Some(until) = wanted.since.checked_sub(1) else { return Ok(None) };
-        for span in chosen(&self.spans, RAW, 0, until).into_iter().rev().take(LOOK_BACK) {
+        for span in chosen(self.view(), RAW, 0, until).into_iter().rev().take(LOOK_BACK) {
             let mut before = None;
             if let Some(chunk) = self.chunk(span, fetch, told)? {
                 changes(&chunk, |time, state| {

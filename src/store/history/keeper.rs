@@ -3,7 +3,9 @@
 //! Memory follows the disk here as well: a step is made, written in the writer's transaction, and counts when that is through.
 
 mod forgetting;
+mod making;
 mod telling;
+mod thinning;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -22,10 +24,11 @@ use super::grain::{QUARTER, RAW};
 use super::library::Library;
 use super::live::{Heard, Live};
 use super::load::{Loaded, load};
+use super::over::{Over, Thinning};
 use super::run::Run;
 use super::settings::Settings;
 use super::spans::{self, Span};
-use super::steps::{BURIED, Step, by_minutes, pair, thin_states};
+use super::steps::{Step, by_minutes, pairs, thin_states};
 use crate::hub::{Figures, Skipped};
 use crate::seldom::Seldom;
 use crate::topic::Topic;
@@ -34,6 +37,10 @@ use crate::topic::Topic;
 const READINGS: usize = 10_000;
 const SERIES: usize = 64;
 const ROLLED: usize = 8;
+/// Chunks that go, their bytes, and chunks of which it is looked whether they are there.
+const BURIED: usize = 100;
+const BURIED_BYTES: usize = 1 << 20;
+const LOOKED_AT: usize = 1000;
 /// Pieces of all grains. Where there are more, the least wanted ones go.
 const MOST_SPANS: usize = 100_000;
 /// How often it is looked whether something has to go.
@@ -52,6 +59,11 @@ pub(crate) struct Keeper {
     rolling: Option<Joint>,
     /// Spans without a row, whose chunks are to go.
     doomed: VecDeque<u64>,
+    /// Up to which span the time is over for whom, and who is gone through for that.
+    over: Over,
+    thinning: Option<Thinning>,
+    /// Series that cannot be read and have nothing, whose rows are to go.
+    unnamed: Vec<u32>,
     looked: Option<Instant>,
     /// When the hub began, by the clock on the wall.
     began: u64,
@@ -69,17 +81,27 @@ pub(crate) struct Keeper {
 struct Joint {
     /// Series that are still to be looked at.
     waiting: VecDeque<u32>,
+    /// How many parts of the first of them are sealed.
+    part: usize,
     /// Spans of minutes that become one of quarters.
     from: Vec<u64>,
     /// The first of the new spans.
     id: u64,
-    row: Span,
+    /// That of quarters, or a raw one for each piece that is sealed.
+    rows: Vec<Span>,
+}
+
+impl Joint {
+    /// The newest piece that is sealed.
+    fn newest(&self) -> u64 {
+        self.rows.last().map_or(self.id, |row| row.from)
+    }
 }
 
 impl Keeper {
     /// Of a hub that begins now, by the clock on the wall.
     pub(crate) fn new(settings: Settings, most_bytes: u64, figures: &Arc<Figures>, now: u64) -> Self {
-        let settings = Arc::new(settings);
+        let (over, settings) = (Over::new(&settings.rules), Arc::new(settings));
         let live = Arc::new(Mutex::new(Live::new(Arc::clone(&settings))));
         Self {
             settings,
@@ -90,6 +112,9 @@ impl Keeper {
             sealing: None,
             rolling: None,
             doomed: VecDeque::new(),
+            over,
+            thinning: None,
+            unnamed: Vec::new(),
             looked: None,
             began: now,
             clock: Clock::starting(None, now, Instant::now()),
@@ -111,7 +136,7 @@ impl Keeper {
 
     /// Whether a topic has history.
     pub(crate) fn names(&self, topic: &Topic) -> bool {
-        self.settings.names(topic)
+        self.settings.rules.names(topic)
     }
 
     /// A message with this number was on the tape, or did not fit into it.
@@ -131,7 +156,7 @@ impl Keeper {
             return;
         }
         let mut live = self.live.lock();
-        for message in said.filter(|message| self.settings.names(message.topic)) {
+        for message in said.filter(|message| self.settings.rules.names(message.topic)) {
             let refused = live.say(&message);
             self.refuse(message.topic, refused);
         }
@@ -140,7 +165,7 @@ impl Keeper {
 
     /// These messages could not be written.
     pub(crate) fn lose<'m>(&self, said: impl Iterator<Item = Heard<'m>>) {
-        let said = said.filter(|message| !message.is_walked && self.settings.names(message.topic));
+        let said = said.filter(|message| !message.is_walked && self.settings.rules.names(message.topic));
         let lost = said.map(|message| Gap { lost: 1, ..Gap::new(message.time, message.time, Why::Away) });
         if let Some(all) = lost.reduce(|one, next| one.join(&next)) {
             self.live.lock().gaps.add(all);
@@ -210,9 +235,10 @@ impl Keeper {
 
     /// Reads everything anew from a file; `is_anew` says whether it is one in place of another that is lost.
     pub(crate) fn load(&mut self, tables: &Tables, is_anew: bool, wall: u64) -> Result<(), Fault> {
-        let Loaded { mut live, doomed, next_span, clock, lived, damaged } =
+        let Loaded { mut live, doomed, unnamed, next_span, clock, lived, damaged } =
             load(tables, &self.settings, wall)?;
-        (self.sealing, self.rolling) = (None, None);
+        (self.sealing, self.rolling, self.thinning) = (None, None, None);
+        (self.over, self.unnamed) = (Over::new(&self.settings.rules), unnamed);
         (self.doomed, self.next_span) = (doomed.into(), next_span);
         self.figures.store_damaged.add(damaged);
         let mut before = self.live.lock();
@@ -255,11 +281,13 @@ impl Keeper {
         if self.sealing.is_some() {
             return;
         }
-        let waiting: VecDeque<_> = self.live.lock().begin_sealing().into();
+        let (waiting, parts) = self.live.lock().begin_sealing();
         let (id, sealed) = (self.next_span, self.clock.steady(Instant::now()));
-        let row = Span { tier: RAW, first: u64::MAX, last: 0, sealed, from: id, to: id, until, readings: 0 };
-        self.sealing = Some(Joint { waiting, from: Vec::new(), id, row });
-        self.next_span += 2;
+        let pieces = (0..parts as u64).map(|part| id + 2 * part);
+        let row = |id| Span { tier: RAW, first: u64::MAX, last: 0, sealed, from: id, to: id, until, readings: 0 };
+        let rows: Vec<_> = pieces.map(row).collect();
+        self.next_span += 2 * rows.len() as u64;
+        self.sealing = Some(Joint { waiting: waiting.into(), part: 0, from: Vec::new(), id, rows });
         self.is_set = false;
     }
 
@@ -270,7 +298,8 @@ impl Keeper {
 
     /// Whether there is something to be done soon.
     pub(crate) fn is_busy(&self) -> bool {
-        self.sealing.is_some() || self.rolling.is_some() || !self.doomed.is_empty()
+        let is_making = self.sealing.is_some() || self.rolling.is_some();
+        is_making || self.thinning.is_some() || !self.doomed.is_empty()
     }
 
     /// The next step, if there is one.
@@ -282,7 +311,10 @@ impl Keeper {
             return self.roll(rolling, tables).map(Some);
         }
         if let Some(span) = self.doomed.front() {
-            return Ok(Some(Step::Bury(*span)));
+            return Self::bury(*span, tables).map(Some);
+        }
+        if let Some(thinning) = &self.thinning {
+            return self.thin(thinning, tables).map(Some);
         }
         let now = Instant::now();
         if self.looked.is_some_and(|looked| now.duration_since(looked) < LOOK) {
@@ -293,108 +325,31 @@ impl Keeper {
         let live = self.live.lock();
         if let Some((from, row)) = spans::to_be_rolled(live.spans(), age) {
             let waiting = live.series().keys().copied().collect();
-            self.rolling = Some(Joint { waiting, from, id: self.next_span, row });
+            self.rolling = Some(Joint { waiting, part: 0, from, id: self.next_span, rows: vec![row] });
             self.next_span += 1;
             return Ok(None);
         }
-        let old = spans::too_old(live.spans(), &self.settings, age, BURIED);
-        if !old.is_empty() {
-            return Ok(Some(Step::Doom(old)));
-        }
-        let is_crowded = live.spans().len() > MOST_SPANS || tables.used()? > self.most_bytes;
-        if is_crowded && let Some(least) = spans::least_wanted(live.spans()) {
-            return Ok(Some(Step::Doom(vec![least])));
-        }
-        let empty = live.empty_series(SERIES);
-        Ok((!empty.is_empty()).then_some(Step::Forget(empty)))
-    }
-
-    fn seal(&self, sealing: &Joint, mark: u64) -> Step {
-        let (mut chunks, mut rows, mut row) = (Vec::new(), Vec::new(), sealing.row);
-        let (mut count, mut readings) = (0, 0);
-        for id in sealing.waiting.iter().take(SERIES) {
-            if readings >= READINGS {
-                break;
-            }
-            count += 1;
-            let found = {
-                let live = self.live.lock();
-                live.get(*id)
-                    .and_then(|series| Some((Arc::clone(series.sealing.as_ref()?), series.row(sealing.id))))
-            };
-            let Some((run, series)) = found else { continue };
-            let said = run.readings();
-            readings += said.len();
-            row.first = said.times.iter().copied().min().unwrap_or(u64::MAX).min(row.first);
-            row.last = said.times.iter().copied().max().unwrap_or(0).max(row.last);
-            row.readings += said.len() as u64;
-            let [raw, minutes] = [sealing.id, sealing.id + 1].map(|span| chunk::number(span, *id));
-            chunks.push((raw, said.chunk([mark, raw])));
-            chunks.push((minutes, by_minutes(&said, [mark, minutes])));
-            rows.push((u64::from(*id), series));
-        }
-        let is_last = count == sealing.waiting.len();
-        let clock = self.clock.row(Instant::now());
-        Step::Seal { id: sealing.id, chunks, series: rows, row, clock, count, is_last }
-    }
-
-    fn roll(&self, rolling: &Joint, tables: &Tables) -> Result<Step, Fault> {
-        let (mut chunks, mut count) = (Vec::new(), 0);
-        for id in rolling.waiting.iter().take(ROLLED) {
-            count += 1;
-            let (mut quarters, mut states) = (Buckets::by(QUARTER), Run::default());
-            for span in &rolling.from {
-                let number = chunk::number(*span, *id);
-                let Some(bytes) = tables.chunk(number)? else { continue };
-                match Chunk::read([tables.mark(), number], &bytes) {
-                    Ok(Chunk::Buckets(minutes)) => {
-                        minutes.all.iter().for_each(|minute| quarters.take(minute));
-                    }
-                    Ok(Chunk::Readings(readings)) => {
-                        quarters.add_all(&readings, |_| true);
-                        thin_states(&readings, QUARTER, &mut states);
-                    }
-                    Err(_) => self.is_damaged(*span),
-                }
-            }
-            let number = chunk::number(rolling.id, *id);
-            let place = [tables.mark(), number];
-            if !quarters.all.is_empty() {
-                chunks.push((number, quarters.chunk(place)));
-            } else if !states.is_empty() {
-                chunks.push((number, states.readings().chunk(place)));
-            }
-        }
-        let is_last = count == rolling.waiting.len();
-        Ok(Step::Roll { id: rolling.id, row: rolling.row, chunks, count, is_last })
-    }
-
-    /// A chunk of a span is not what was written.
-    fn is_damaged(&self, span: u64) {
-        self.figures.store_damaged.add(1);
-        let mut live = self.live.lock();
-        if let Some(span) = live.spans().get(&span).copied() {
-            live.gaps.add(Gap::new(span.first, span.last, Why::Damaged));
-        }
+        drop(live);
+        self.what_goes(tables, age)
     }
 
     /// A step is written.
-    pub(crate) fn stepped(&mut self, step: Step, buried: usize) {
+    pub(crate) fn stepped(&mut self, step: Step) {
         match step {
-            Step::Seal { row, count, is_last, .. } => {
+            Step::Seal { rows, count, part, clock, .. } => {
                 let Some(sealing) = &mut self.sealing else { return };
                 sealing.waiting.drain(..count.min(sealing.waiting.len()));
-                sealing.row = row;
-                if is_last {
-                    self.live.lock().sealed(pair(sealing.id, row), sealing.id);
+                (sealing.rows, sealing.part) = (rows, part);
+                if clock.is_some() {
+                    self.live.lock().sealed(pairs(&sealing.rows), sealing.newest());
                     self.sealing = None;
                 }
             }
-            Step::Roll { count, is_last, .. } => {
+            Step::Roll { count, span, .. } => {
                 let Some(rolling) = &mut self.rolling else { return };
                 rolling.waiting.drain(..count.min(rolling.waiting.len()));
-                if is_last {
-                    self.live.lock().put_spans([(rolling.id, rolling.row)]);
+                if span.is_some() {
+                    self.live.lock().put_spans(span);
                     self.rolling = None;
                 }
             }
@@ -404,12 +359,19 @@ impl Keeper {
                 // There may be more.
                 self.looked = None;
             }
-            Step::Bury(_) if buried < BURIED => {
-                self.doomed.pop_front();
+            Step::Bury { is_last, .. } => {
+                self.doomed.drain(..usize::from(is_last).min(self.doomed.len()));
             }
-            Step::Bury(_) => {}
+            Step::Thin { next, .. } => match (next, &mut self.thinning) {
+                (Some(next), Some(thinning)) => thinning.next = next,
+                _ => {
+                    self.thinning.take().into_iter().for_each(|thinning| self.over.thinned(&thinning));
+                    self.looked = None;
+                }
+            },
             Step::Forget(series) => {
                 self.live.lock().forget_series(&series);
+                self.unnamed.retain(|unnamed| !series.contains(unnamed));
                 self.looked = None;
             }
         }

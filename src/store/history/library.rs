@@ -15,6 +15,7 @@ use super::live::{Kind, Live};
 use super::tables::Chunks;
 use crate::hub::{Figures, Question, Questions};
 use crate::talk::control::HistoryAnswer;
+use crate::topic::Topic;
 
 /// Series that are looked at in one go, while the writer waits.
 const SLICE: usize = 500;
@@ -93,7 +94,12 @@ impl Library {
             answer.series.extend(told.series);
             last = Some((topic, path));
         }
-        answer.gaps = self.live.lock().gaps.between(get.since, get.until).iter().map(Gap::told).collect();
+        let is_named = |topic: &Topic| {
+            let is_in_sight = question.base.relative(topic.as_str()).is_some();
+            is_in_sight && question.filters.iter().any(|filter| filter.matches(topic))
+        };
+        let gaps = self.live.lock().gaps_of(is_named, get.since, get.until);
+        answer.gaps = gaps.iter().map(Gap::told).collect();
         Ok(answer)
     }
 
@@ -126,6 +132,10 @@ impl Library {
             let told = told.map_err(NotTold::Unread)?;
             let live = self.live.lock();
             let is_there = |span: &u64| live.spans().contains_key(span);
+            // Where its own chunks have gone meanwhile, others are read.
+            if live.get(id).is_none_or(|series| series.gone != past.gone) {
+                continue;
+            }
             if Arc::ptr_eq(live.spans(), &past.spans) || told.read.iter().all(is_there) {
                 return Ok(told);
             }

@@ -1,22 +1,24 @@
 //! What is known of history in memory: which series there are, which spans, and what was said and is not sealed. Pure; what is
 //! said now and what is read from the log at the start go through the same [`say`](Live::say).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
 use super::chunk::MOST_SERIES;
-use super::gap::Gaps;
+use super::gap::{Gap, Gaps, few};
 use super::payload::{self, Found};
 use super::run::{LONG, Run};
 use super::settings::Settings;
-use super::spans::{Span, Spans, oldest_piece};
+use super::spans::{Gone, Span, Spans, oldest_piece};
 use super::tables::SeriesRow;
 use crate::topic::Topic;
 
 /// The longest unit that is kept.
 const LONGEST_UNIT: usize = 32;
+/// So many series that cannot be read are told apart. Further ones are told as if they could be any topic's.
+const MOST_LOST: usize = 1000;
 
 /// Whether a series has numbers or states. Both may be at one path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +49,10 @@ pub(super) struct Series {
     pub(super) unit: Box<str>,
     /// The newest piece in which it has readings.
     pub(super) newest: u64,
+    /// Up to which span nothing of it is left.
+    pub(super) gone: Gone,
+    /// How its age is counted.
+    class: usize,
     /// What is being sealed, in front of what was said since.
     pub(super) sealing: Option<Arc<Run>>,
     pub(super) open: Run,
@@ -100,6 +106,10 @@ pub(super) struct Live {
     settings: Arc<Settings>,
     topics: HashMap<Topic, Spoken, RandomState>,
     series: BTreeMap<u32, Series>,
+    /// The series of each class of topics.
+    classes: Vec<BTreeSet<u32>>,
+    /// Series that cannot be read any more: the topic if it is known, and when something was said there.
+    lost: Vec<(Option<Topic>, Gap)>,
     highest: u32,
     spans: Arc<Spans>,
     pub(super) gaps: Gaps,
@@ -118,6 +128,8 @@ impl Live {
             settings,
             topics: HashMap::default(),
             series: BTreeMap::new(),
+            classes: Vec::new(),
+            lost: Vec::new(),
             highest: 0,
             spans: Arc::default(),
             gaps: Gaps::default(),
@@ -204,12 +216,16 @@ impl Live {
             return None;
         }
         let id = self.highest + 1;
+        // It has nothing in the spans that are there already.
+        let newest = self.spans.last_key_value().map_or(0, |(id, _)| *id);
         let series = Series {
             topic: topic.clone(),
             path: path.into(),
             kind,
             unit: Box::default(),
             newest: 0,
+            gone: [newest; 3],
+            class: self.settings.rules.class(topic),
             sealing: None,
             open: Run::default(),
         };
@@ -221,6 +237,12 @@ impl Live {
         self.highest = self.highest.max(id);
         let spoken = self.topics.entry(series.topic.clone()).or_default();
         spoken.series.push(Place { id, kind: series.kind, path: series.path.clone() });
+        if self.classes.len() <= series.class {
+            self.classes.resize_with(series.class + 1, BTreeSet::new);
+        }
+        if let Some(class) = self.classes.get_mut(series.class) {
+            class.insert(id);
+        }
         self.series.insert(id, series);
     }
 
@@ -228,8 +250,48 @@ impl Live {
     pub(super) fn restore(&mut self, id: u32, topic: Topic, row: SeriesRow) -> bool {
         let Some(kind) = Kind::of(row.kind) else { return false };
         let SeriesRow { path, unit, newest, .. } = row;
-        self.insert(id, Series { topic, path, kind, unit, newest, sealing: None, open: Run::default() });
+        let (gone, class) = (Gone::default(), self.settings.rules.class(&topic));
+        let (sealing, open) = (None, Run::default());
+        self.insert(id, Series { topic, path, kind, unit, newest, gone, class, sealing, open });
         true
+    }
+
+    /// Up to these spans nothing of a series is left.
+    pub(super) fn is_gone(&mut self, id: u32, gone: Gone) {
+        self.series.get_mut(&id).into_iter().for_each(|series| series.gone = gone);
+    }
+
+    /// Whether a class of topics has series.
+    pub(super) fn has_series(&self, class: usize) -> bool {
+        self.classes.get(class).is_some_and(|class| !class.is_empty())
+    }
+
+    /// The series of a class from this one on, and up to which span nothing of each is left.
+    pub(super) fn of_class(&self, class: usize, from: u32) -> impl Iterator<Item = (u32, Gone)> {
+        let ids = self.classes.get(class).into_iter().flat_map(move |class| class.range(from..));
+        ids.filter_map(|id| Some((*id, self.series.get(id)?.gone)))
+    }
+
+    /// Whether there are series of a topic.
+    pub(super) fn has_topic(&self, topic: &Topic) -> bool {
+        self.topics.contains_key(topic)
+    }
+
+    /// A series cannot be read any more. Its topic may be known.
+    pub(super) fn lose(&mut self, topic: Option<Topic>, gap: Gap) {
+        let is_full = self.lost.len() >= MOST_LOST;
+        match self.lost.last_mut().filter(|_| is_full) {
+            Some((of, last)) => (*of, *last) = (None, last.join(&gap)),
+            None => self.lost.push((topic, gap)),
+        }
+    }
+
+    /// Gaps that touch this time, those of topics that are named.
+    pub(super) fn gaps_of(&self, is_named: impl Fn(&Topic) -> bool, since: u64, until: u64) -> Vec<Gap> {
+        let is_told = |topic: &Option<Topic>| topic.as_ref().is_none_or(&is_named);
+        let lost = self.lost.iter().filter(|(topic, _)| is_told(topic)).map(|(_, gap)| *gap);
+        let lost = lost.filter(|gap| gap.first <= until && gap.last >= since);
+        few(self.gaps.between(since, until).into_iter().chain(lost).collect())
     }
 
     /// A number that the file has given to a series that cannot be read.
@@ -262,17 +324,18 @@ impl Live {
         self.is_long
     }
 
-    /// What is open is to be sealed from now on. Says which series that are.
-    pub(super) fn begin_sealing(&mut self) -> Vec<u32> {
-        let mut all = Vec::new();
+    /// What is open is to be sealed from now on. Says which series that are, and how many parts the longest has.
+    pub(super) fn begin_sealing(&mut self) -> (Vec<u32>, usize) {
+        let (mut all, mut parts) = (Vec::new(), 1);
         for (id, series) in &mut self.series {
             if !series.open.is_empty() {
+                parts = parts.max(series.open.parts());
                 series.sealing = Some(Arc::new(std::mem::take(&mut series.open)));
                 all.push(*id);
             }
         }
         (self.open_bytes, self.open_since, self.is_long) = (0, None, false);
-        all
+        (all, parts)
     }
 
     /// Spans are in the file.
@@ -309,6 +372,9 @@ impl Live {
     pub(super) fn forget_series(&mut self, ids: &[u32]) {
         for id in ids {
             let Some(series) = self.series.remove(id) else { continue };
+            if let Some(class) = self.classes.get_mut(series.class) {
+                class.remove(id);
+            }
             if let Some(spoken) = self.topics.get_mut(&series.topic) {
                 spoken.series.retain(|place| place.id != *id);
                 if spoken.series.is_empty() {

@@ -24,6 +24,8 @@ pub(super) struct Loaded {
     pub(super) live: Live,
     /// Spans without a row, whose chunks are to go.
     pub(super) doomed: Vec<u64>,
+    /// Series that cannot be read, and of which nothing is left.
+    pub(super) unnamed: Vec<u32>,
     pub(super) next_span: u64,
     pub(super) clock: Option<ClockRow>,
     /// The newest sign of life of the hub that wrote the file; none if no hub has.
@@ -36,6 +38,7 @@ pub(super) struct Loaded {
 pub(super) fn load(tables: &Tables, settings: &Arc<Settings>, now: u64) -> Result<Loaded, Fault> {
     let mut live = Live::new(Arc::clone(settings));
     let (mut damaged, mut spans, mut broken, mut doomed) = (0, Spans::new(), BTreeSet::new(), Vec::new());
+    let mut unread = Vec::new();
     tables.spans(|id, row| match row {
         Checked::Good(row) => {
             spans.insert(id, row);
@@ -54,8 +57,14 @@ pub(super) fn load(tables: &Tables, settings: &Arc<Settings>, now: u64) -> Resul
         };
         if !restored {
             live.is_taken(id);
+            unread.push(id);
             damaged += 1;
         }
+    })?;
+    tables.thinned(|id, row| match (u32::try_from(id), row) {
+        (Ok(id), Checked::Good(gone)) => live.is_gone(id, gone),
+        // What is too old is gone through again.
+        _ => damaged += 1,
     })?;
     tables.gaps(|id, row| match row {
         Checked::Good(gap) => live.gaps.restore(id, gap),
@@ -83,13 +92,47 @@ pub(super) fn load(tables: &Tables, settings: &Arc<Settings>, now: u64) -> Resul
         }
         from = chunk::number(span + 1, 0);
     }
+    let unnamed = lose(tables, &mut live, &spans, unread)?;
     let next_span = spans.keys().chain(&doomed).max().map_or(1, |span| span + 1);
     let until = sealed_until(&spans);
     live.put_spans(spans);
     live.mark = Some(tables.mark());
     let lived = replay(tables, settings, until, now, &mut live)?;
     let lived = lived.max(tables.life()?.map(|life| life.at));
-    Ok(Loaded { live, doomed, next_span, clock: tables.clock()?, lived, damaged })
+    Ok(Loaded { live, doomed, unnamed, next_span, clock: tables.clock()?, lived, damaged })
+}
+
+/// Tells of which times something is missing, as the rows of these series cannot be read. Returns those that have nothing.
+fn lose(tables: &Tables, live: &mut Live, spans: &Spans, unread: Vec<u32>) -> Result<Vec<u32>, Fault> {
+    let mut unnamed = Vec::new();
+    for id in unread {
+        let mut gap: Option<Gap> = None;
+        for (span, row) in spans {
+            if tables.size_of_chunk(chunk::number(*span, id))?.is_some() {
+                let found = Gap::new(row.first, row.last, Why::Damaged);
+                gap = Some(gap.map_or(found, |gap| gap.join(&found)));
+            }
+        }
+        match gap {
+            Some(gap) => live.lose(topic_of(tables, live, id)?, gap),
+            None => unnamed.push(id),
+        }
+    }
+    Ok(unnamed)
+}
+
+/// The topic of a series whose row cannot be read, if what stands there is a topic that is known otherwise.
+fn topic_of(tables: &Tables, live: &Live, id: u32) -> Result<Option<Topic>, Fault> {
+    let Some(text) = tables.topic_of_series(id.into())? else { return Ok(None) };
+    let Ok(topic) = Topic::parse(&text, &NO_LIMITS) else { return Ok(None) };
+    let mut is_known = live.has_topic(&topic);
+    if !is_known {
+        tables.topics(Order::Up, |_, name| {
+            is_known |= matches!(name, Checked::Good(name) if *name == *topic.as_str());
+            !is_known
+        })?;
+    }
+    Ok(is_known.then_some(topic))
 }
 
 /// A span whose row cannot be read, from that of the same piece in the other grain.
@@ -146,7 +189,7 @@ fn replay(
         for (at, record) in row.records.iter().enumerate() {
             let (Some(value), Some(topic)) = (&record.value, topics.get(&record.topic)) else { continue };
             let kind = value.rest.as_ref().map_or(Kind::Reading, |rest| rest.kind);
-            if kind == Kind::Reading && !known.contains(&at) && settings.names(topic) {
+            if kind == Kind::Reading && !known.contains(&at) && settings.rules.names(topic) {
                 let (time, payload) = (value.time, &*value.payload);
                 live.say(&Heard { topic, time, payload, number: 0, is_walked: false });
             }

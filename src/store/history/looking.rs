@@ -18,6 +18,12 @@ pub(crate) fn series(tables: &Tables) -> Result<Counted, Fault> {
     Ok(counted)
 }
 
+pub(crate) fn thinned(tables: &Tables) -> Result<Counted, Fault> {
+    let mut counted = (0, 0);
+    tables.thinned(|_, row| count(&mut counted, &row))?;
+    Ok(counted)
+}
+
 pub(crate) fn spans(tables: &Tables) -> Result<Counted, Fault> {
     let mut counted = (0, 0);
     tables.spans(|_, row| count(&mut counted, &row))?;

@@ -14,9 +14,11 @@ mod keeper;
 mod library;
 mod live;
 mod load;
+mod over;
 pub(super) mod looking;
 mod payload;
 pub mod readings;
+mod rules;
 mod run;
 mod settings;
 mod spans;
@@ -29,6 +31,7 @@ pub(super) use library::Library;
 pub(super) use live::Heard;
 pub use settings::Settings;
 pub(super) use steps::Step;
+pub use rules::{Ages, Rule, Rules};
 
 #[cfg(test)]
 #[expect(clippy::cast_precision_loss, reason = "small numbers")]

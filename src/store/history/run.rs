@@ -15,8 +15,10 @@ use super::readings::{MOST, MOST_STATES, Readings, Values, float};
 const SAME: u64 = 0;
 const DECIMALS: u64 = 1;
 const FLOAT: u64 = 2;
-/// So many are sealed before their time: a step of the writer takes the readings of one series at once.
+/// So many are sealed before their time.
 pub(super) const LONG: usize = 1 << 16;
+/// So many are one part: a step of the writer seals no more of one series.
+pub(super) const PART: usize = 10_000;
 /// Longer waits are none.
 const LONGEST_WAIT: u64 = 1 << 59;
 
@@ -30,6 +32,8 @@ pub(super) struct Run {
     count: usize,
     last: At,
     states: Vec<Box<str>>,
+    /// Where each part but the first one begins: how many bytes are before it, and what was said last there.
+    parts: Vec<(usize, At)>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -56,6 +60,11 @@ impl Run {
         self.bytes.len() + self.states.iter().map(|state| state.len() + 16).sum::<usize>()
     }
 
+    /// How many parts it has.
+    pub(super) fn parts(&self) -> usize {
+        if self.is_empty() { 0 } else { self.parts.len() + 1 }
+    }
+
     /// The last state.
     pub(super) fn last_state(&self) -> Option<&str> {
         let at = usize::try_from(self.last.mantissa).ok()?;
@@ -78,6 +87,9 @@ impl Run {
                 None => return false,
             },
         };
+        if self.count > 0 && self.count.is_multiple_of(PART) {
+            self.parts.push((self.bytes.len(), self.last));
+        }
         let longer = zigzag(longer) << 2;
         let last = &mut self.last;
         (last.time, last.wait) = (time, wait);
@@ -116,9 +128,23 @@ impl Run {
 
     /// All of them.
     pub(super) fn readings(&self) -> Readings {
-        let (mut times, mut numbers) = (Vec::with_capacity(self.count), Vec::with_capacity(self.count));
+        self.read(&self.bytes, At::default(), self.count)
+    }
+
+    /// Those of one part, from 0 on.
+    pub(super) fn part(&self, part: usize) -> Readings {
+        let begins = |part: usize| match part.checked_sub(1) {
+            None => Some((0, At::default())),
+            Some(part) => self.parts.get(part).copied(),
+        };
+        let Some((from, last)) = begins(part) else { return self.read(&[], At::default(), 0) };
+        let to = begins(part + 1).map_or(self.bytes.len(), |(to, _)| to);
+        self.read(self.bytes.get(from..to).unwrap_or_default(), last, PART.min(self.count))
+    }
+
+    fn read(&self, mut rest: &[u8], mut last: At, about: usize) -> Readings {
+        let (mut times, mut numbers) = (Vec::with_capacity(about), Vec::with_capacity(about));
         let (mut floats, mut decimals) = (false, 0);
-        let (mut rest, mut last) = (&*self.bytes, At::default());
         while let Some((time, number)) = last.next(&mut rest) {
             times.push(time);
             floats |= number.is_err();
@@ -257,6 +283,33 @@ mod tests {
             let told: Vec<_> = which.iter().map(|which| &*states[*which as usize]).collect();
             prop_assert_eq!(told, said.iter().map(|(_, state)| &**state).collect::<Vec<_>>());
         }
+    }
+
+    #[test]
+    fn the_parts_of_a_run_say_what_it_says() {
+        let mut run = Run::default();
+        for n in 0..2 * PART as u64 + 500 {
+            let decimals = u32::from(n > 15_000);
+            let number = Number { mantissa: (n * 7919 % 1000).cast_signed(), decimals };
+            assert!(run.push(n * 1000 + n % 3, Found::Exact(number)));
+        }
+        assert_eq!(run.parts(), 3);
+        let floats = |readings: &Readings| match &readings.values {
+            Values::Decimals(decimals, wholes) => wholes
+                .iter()
+                .map(|mantissa| float(Number { mantissa: *mantissa, decimals: *decimals }))
+                .collect::<Vec<_>>(),
+            other => panic!("{other:?}"),
+        };
+        let (mut times, mut values) = (Vec::new(), Vec::new());
+        for part in 0..4 {
+            let readings = run.part(part);
+            assert_eq!(readings.len(), [PART, PART, 500, 0][part]);
+            times.extend(readings.times.iter().copied());
+            values.extend(floats(&readings));
+        }
+        let whole = run.readings();
+        assert_eq!((&times, values), (&whole.times, floats(&whole)));
     }
 
     #[test]

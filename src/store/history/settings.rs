@@ -2,21 +2,15 @@
 
 use std::time::Duration;
 
-use crate::topic::{Filter, Topic};
+use super::rules::Rules;
+#[cfg(test)]
+use super::rules::{Ages, Rule};
 
 /// What is set.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Topics that have history.
-    pub filters: Vec<Filter>,
-    /// Topics that have none, even if they are named there.
-    pub never: Vec<Filter>,
-    /// How long each reading is kept.
-    pub raw: Duration,
-    /// How long steps of a minute are kept.
-    pub minutes: Duration,
-    /// How long steps of a quarter of an hour are kept.
-    pub quarters: Duration,
+    /// Which topics have history, and for how long.
+    pub rules: Rules,
     /// What is said is sealed after so long.
     pub span: Duration,
     /// It is sealed sooner when it takes so many bytes.
@@ -28,15 +22,9 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Whether a topic has history.
-    pub(super) fn names(&self, topic: &Topic) -> bool {
-        let is_in = |filters: &[Filter]| filters.iter().any(|filter| filter.matches(topic));
-        is_in(&self.filters) && !is_in(&self.never)
-    }
-
-    /// Whether any topic has.
+    /// Whether any topic has history.
     pub(crate) fn is_on(&self) -> bool {
-        !self.filters.is_empty()
+        self.rules.is_on()
     }
 }
 
@@ -44,17 +32,29 @@ impl Settings {
 impl Settings {
     /// Some, for tests.
     pub(crate) fn some() -> Self {
-        let days = |days: u64| Duration::from_hours(24 * days);
         Self {
-            filters: Filter::parse("#", &crate::topic::Limits::default()).into_iter().collect(),
-            never: Vec::new(),
-            raw: days(7),
-            minutes: days(90),
-            quarters: days(1095),
+            rules: Rules { rules: Vec::new(), others: ages(7, 90, 1095) },
             span: Duration::from_hours(2),
             open_bytes: 1 << 24,
             series: 20_000,
             series_per_topic: 32,
         }
     }
+
+    /// Some, with rules: a filter, and days of each grain; none if nothing is kept.
+    pub(super) fn with(rules: &[(&str, Option<[u64; 3]>)]) -> Self {
+        let rule = |(filter, days): &(&str, Option<[u64; 3]>)| Rule {
+            filter: crate::topic::Filter::parse(filter, &crate::topic::Limits::default()).unwrap(),
+            ages: days.map(|[raw, minutes, quarters]| ages(raw, minutes, quarters)),
+        };
+        let mut some = Self::some();
+        some.rules.rules = rules.iter().map(rule).collect();
+        some
+    }
+}
+
+#[cfg(test)]
+fn ages(raw: u64, minutes: u64, quarters: u64) -> Ages {
+    let days = |days: u64| Duration::from_hours(24 * days);
+    Ages { raw: days(raw), minutes: days(minutes), quarters: days(quarters) }
 }

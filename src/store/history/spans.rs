@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use super::grain::{MINUTES, QUARTER, QUARTERS, RAW};
-use super::settings::Settings;
 
 const DAY: u64 = 86_400_000;
 /// So many pieces of minutes become one of quarters, even if they are less than a day.
@@ -31,11 +30,40 @@ pub(crate) struct Span {
 /// All of them, by their numbers.
 pub(super) type Spans = BTreeMap<u64, Span>;
 
+/// The last span of each grain of which nothing is there any more, nor of those before it.
+pub(super) type Gone = [u64; 3];
+
+/// Of a grain.
+pub(super) fn gone_of(gone: &Gone, tier: u64) -> u64 {
+    usize::try_from(tier).ok().and_then(|tier| gone.get(tier)).copied().unwrap_or(0)
+}
+
+/// The spans that one series may have something in.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct View<'s> {
+    pub(super) spans: &'s Spans,
+    pub(super) gone: Gone,
+}
+
+impl<'s> View<'s> {
+    fn has(&self, id: u64, span: &Span) -> bool {
+        id > gone_of(&self.gone, span.tier)
+    }
+
+    fn get(&self, id: u64) -> Option<&'s Span> {
+        self.spans.get(&id).filter(|span| self.has(id, span))
+    }
+
+    fn range(self, range: impl std::ops::RangeBounds<u64>) -> impl Iterator<Item = (&'s u64, &'s Span)> {
+        self.spans.range(range).filter(move |(id, span)| self.has(**id, span))
+    }
+}
+
 /// Which spans are read for a grain, for this time, in the order in which their readings came: those that have the grain, and
 /// where they are gone, what was made of them. Each reading is in one of them only.
-pub(super) fn chosen(spans: &Spans, grain: u64, since: u64, until: u64) -> Vec<u64> {
-    let near: Vec<_> = spans.iter().filter(|(_, span)| span.first <= until && span.last >= since).collect();
-    let is_used = |quarters: &Span| grain == QUARTERS || readings_left(spans, quarters) < quarters.readings;
+pub(super) fn chosen(view: View<'_>, grain: u64, since: u64, until: u64) -> Vec<u64> {
+    let near: Vec<_> = view.range(..).filter(|(_, span)| span.first <= until && span.last >= since).collect();
+    let is_used = |quarters: &Span| grain == QUARTERS || readings_left(view, quarters) < quarters.readings;
     let quarters: Vec<_> =
         near.iter().filter(|(_, span)| span.tier == QUARTERS && is_used(span)).copied().collect();
     // They follow each other, so the last one that begins before a piece is the only one that may have it.
@@ -44,7 +72,7 @@ pub(super) fn chosen(spans: &Spans, grain: u64, since: u64, until: u64) -> Vec<u
         let before = behind.checked_sub(1).and_then(|at| quarters.get(at));
         before.is_some_and(|(_, quarters)| quarters.to >= piece)
     };
-    let is_there = |id: u64, tier: u64| spans.get(&id).is_some_and(|span| span.tier == tier);
+    let is_there = |id: u64, tier: u64| view.get(id).is_some_and(|span| span.tier == tier);
     let mut chosen: Vec<_> = near
         .iter()
         .filter(|(id, span)| match span.tier {
@@ -59,8 +87,8 @@ pub(super) fn chosen(spans: &Spans, grain: u64, since: u64, until: u64) -> Vec<u
 }
 
 /// How many of the readings that are in a span of quarters are there in a finer grain.
-fn readings_left(spans: &Spans, quarters: &Span) -> u64 {
-    let pieces = spans.range(quarters.from..=quarters.to + 1);
+fn readings_left(view: View<'_>, quarters: &Span) -> u64 {
+    let pieces = view.range(quarters.from..=quarters.to + 1);
     let mut of_pieces = BTreeMap::new();
     for (_, span) in pieces.filter(|(_, span)| span.tier != QUARTERS) {
         if (quarters.from..=quarters.to).contains(&span.from) {
@@ -81,7 +109,7 @@ pub(super) fn sealed_until(spans: &Spans) -> u64 {
 }
 
 /// The last piece that is in quarters.
-fn rolled(spans: &Spans) -> Option<u64> {
+pub(super) fn rolled(spans: &Spans) -> Option<u64> {
     spans.values().filter(|span| span.tier == QUARTERS).map(|span| span.to).max()
 }
 
@@ -114,29 +142,16 @@ pub(super) fn to_be_rolled(spans: &Spans, now: u64) -> Option<(Vec<u64>, Span)> 
     Some((pieces.iter().map(|(id, _)| **id).collect(), quarters))
 }
 
-/// Spans whose time is over, of each grain, `most` of them.
-pub(super) fn too_old(spans: &Spans, settings: &Settings, now: u64, most: usize) -> Vec<u64> {
-    let rolled = rolled(spans);
-    let is_old = |span: &Span| {
-        let kept = match span.tier {
-            RAW => settings.raw,
-            // What is not in quarters yet stays.
-            MINUTES if Some(span.from) > rolled => return false,
-            MINUTES => settings.minutes,
-            _ => settings.quarters,
-        };
-        let kept = u64::try_from(kept.as_millis()).unwrap_or(u64::MAX);
-        span.sealed.saturating_add(kept) < now
-    };
-    let old = spans.iter().filter(|(_, span)| is_old(span));
-    old.map(|(id, _)| *id).take(most).collect()
+/// Readings that were sealed since then are the newest hour's.
+pub(super) fn newest_hour(spans: &Spans) -> Option<u64> {
+    let newest = spans.values().map(|span| span.sealed).max()?;
+    Some(newest.saturating_sub(4 * QUARTER))
 }
 
-/// What goes first where bytes run out: raw readings but the newest hour's, then minutes, then quarters.
+/// What goes first where there are too many pieces: raw readings but the newest hour's, then minutes, then quarters.
 pub(super) fn least_wanted(spans: &Spans) -> Option<u64> {
-    let newest = spans.values().map(|span| span.sealed).max()?;
+    let hour = newest_hour(spans)?;
     let of = |tier: u64| spans.iter().filter(move |(_, span)| span.tier == tier);
-    let hour = newest.saturating_sub(4 * QUARTER);
     let raw = of(RAW).find(|(_, span)| span.sealed < hour);
     let least = raw.or_else(|| of(MINUTES).next()).or_else(|| of(QUARTERS).next())?;
     Some(*least.0)
@@ -202,12 +217,18 @@ mod tests {
             pieces in prop::collection::vec((any::<bool>(), any::<bool>()), 0..40),
             rolled in prop::collection::vec(1..9_usize, 0..5),
             gone in 0..3_usize,
+            of_series in (0..60_u64, 0..60_u64, 0..60_u64),
             grain in 0..3_u64,
             cut in 0..40_u64,
         ) {
-            let spans = house(&pieces, &rolled, gone);
+            let all = house(&pieces, &rolled, gone);
+            // Of one series more is gone than of others. It is as if those spans were not there.
+            let view = View { spans: &all, gone: [of_series.0, of_series.1, of_series.2] };
+            let spans: Spans = view.range(..).map(|(id, span)| (*id, *span)).collect();
+            let whole = View { spans: &spans, gone: Gone::default() };
             for (since, until) in [(0, u64::MAX), (cut * 1000, cut * 1000 + 5000)] {
-                let chosen = chosen(&spans, grain, since, until);
+                let chosen = chosen(view, grain, since, until);
+                prop_assert_eq!(&chosen, &super::chosen(whole, grain, since, until));
                 let mut read = BTreeMap::<u64, u64>::new();
                 let mut order = 0;
                 for id in &chosen {
@@ -220,13 +241,13 @@ mod tests {
                 }
                 prop_assert!(read.values().all(|times| *times == 1), "{read:?}");
                 for span in spans.values().filter(|span| span.first <= until && span.last >= since) {
-                    let is_whole = span.tier == QUARTERS && readings_left(&spans, span) == span.readings;
+                    let is_whole = span.tier == QUARTERS && readings_left(whole, span) == span.readings;
                     let is_read = (span.from..=span.to).all(|piece| read.contains_key(&piece));
                     prop_assert!(is_read || is_whole, "{span:?}");
                 }
                 // A day that is whole in a finer grain is not read as quarters.
                 for id in chosen.iter().filter(|id| grain != QUARTERS && spans[*id].tier == QUARTERS) {
-                    prop_assert!(readings_left(&spans, &spans[id]) < spans[id].readings);
+                    prop_assert!(readings_left(whole, &spans[id]) < spans[id].readings);
                 }
             }
         }

@@ -7,72 +7,70 @@ use super::grain::{MINUTE, MINUTES};
 use super::payload::Found;
 use super::readings::{Place, Readings, Values};
 use super::run::Run;
-use super::spans::Span;
+use super::spans::{Gone, Span};
 use super::tables::SeriesRow;
-
-/// Chunks that go in one step.
-pub(super) const BURIED: usize = 100;
 
 /// One step.
 #[derive(Debug)]
 pub(crate) enum Step {
-    /// Chunks of the span `id` of each reading, and of the next one by minutes, for the next so many series.
+    /// Chunks of what was said, and their series: those of the next `count` series, and `part` parts of the one behind. Of the
+    /// last ones there is a clock; then the rows of the spans are written.
     Seal {
-        id: u64,
         chunks: Vec<(u64, Vec<u8>)>,
         series: Vec<(u64, SeriesRow)>,
-        row: Span,
-        clock: ClockRow,
+        rows: Vec<Span>,
+        clock: Option<ClockRow>,
         count: usize,
-        is_last: bool,
+        part: usize,
     },
-    /// Chunks of the span `id` by quarters of an hour.
-    Roll { id: u64, row: Span, chunks: Vec<(u64, Vec<u8>)>, count: usize, is_last: bool },
+    /// Chunks by quarters of an hour, of the next `count` series; with the last ones the span.
+    Roll { chunks: Vec<(u64, Vec<u8>)>, span: Option<(u64, Span)>, count: usize },
     /// Spans are no more.
     Doom(Vec<u64>),
     /// Chunks of a span that is no more go.
-    Bury(u64),
+    Bury { span: u64, chunks: Vec<u64>, is_last: bool },
+    /// Chunks of series go, and of these series nothing is left up to some spans. There is a next one, or not.
+    Thin { chunks: Vec<u64>, rows: Vec<(u32, Gone)>, next: Option<u32> },
     /// Series of which nothing is left go.
     Forget(Vec<u32>),
 }
 
 impl Step {
-    /// Writes it. Says how many chunks went.
-    pub(crate) fn write(&self, writing: &Writing<'_>) -> Result<usize, Fault> {
+    /// Writes it.
+    pub(crate) fn write(&self, writing: &Writing<'_>) -> Result<(), Fault> {
         match self {
-            Self::Seal { id, chunks, series, row, clock, is_last, .. } => {
+            Self::Seal { chunks, series, rows, clock, .. } => {
                 chunks.iter().try_for_each(|(id, data)| writing.put_chunk(*id, data))?;
                 series.iter().try_for_each(|(id, row)| writing.put_series(*id, row))?;
-                let spans = if *is_last { pair(*id, *row) } else { Vec::new() };
-                spans.iter().try_for_each(|(id, span)| writing.put_span(*id, span))?;
-                if *is_last {
+                if let Some(clock) = clock {
+                    pairs(rows).try_for_each(|(id, span)| writing.put_span(id, &span))?;
                     writing.put_clock(*clock)?;
                 }
+                Ok(())
             }
-            Self::Roll { id, row, chunks, is_last, .. } => {
+            Self::Roll { chunks, span, .. } => {
                 chunks.iter().try_for_each(|(id, data)| writing.put_chunk(*id, data))?;
-                if *is_last {
-                    writing.put_span(*id, row)?;
-                }
+                span.iter().try_for_each(|(id, span)| writing.put_span(*id, span))
             }
-            Self::Doom(spans) => spans.iter().try_for_each(|id| writing.forget_span(*id))?,
-            Self::Bury(span) => {
+            Self::Doom(spans) => spans.iter().try_for_each(|id| writing.forget_span(*id)),
+            Self::Bury { span, chunks, .. } => {
                 // One that could not be read has its row still.
                 writing.forget_span(*span)?;
-                return writing.forget_chunks(*span, BURIED);
+                chunks.iter().try_for_each(|id| writing.forget_chunk(*id))
             }
-            Self::Forget(series) => series.iter().try_for_each(|id| writing.forget_series((*id).into()))?,
+            Self::Thin { chunks, rows, .. } => {
+                chunks.iter().try_for_each(|id| writing.forget_chunk(*id))?;
+                rows.iter().try_for_each(|(id, gone)| writing.put_thinned((*id).into(), gone))
+            }
+            Self::Forget(series) => series.iter().try_for_each(|id| writing.forget_series((*id).into())),
         }
-        Ok(0)
     }
 }
 
-/// The spans of what was sealed: raw, and by minutes. None where nothing was.
-pub(super) fn pair(id: u64, row: Span) -> Vec<(u64, Span)> {
-    if row.readings == 0 {
-        return Vec::new();
-    }
-    vec![(id, row), (id + 1, Span { tier: MINUTES, ..row })]
+/// The spans of what was sealed, piece by piece: raw, and by minutes. None where nothing was.
+pub(super) fn pairs(rows: &[Span]) -> impl Iterator<Item = (u64, Span)> {
+    let sealed = rows.iter().filter(|row| row.readings > 0);
+    sealed.flat_map(|row| [(row.from, *row), (row.from + 1, Span { tier: MINUTES, ..*row })])
 }
 
 /// Readings by minutes, or as they are where there are hardly more of them.

@@ -8,7 +8,7 @@ use super::super::tables::{BUSY, Checked, Fault, Tables, Writing};
 use super::chunk;
 use super::clock::ClockRow;
 use super::gap::{Gap, Why};
-use super::spans::Span;
+use super::spans::{Gone, Span};
 use std::path::Path;
 
 /// What is told apart: the numbers or the states at one path in the payloads of one topic.
@@ -89,6 +89,57 @@ impl Tables {
         Ok((sum == u64::from(clock_sum(self.mark, row))).then_some(row))
     }
 
+    /// Up to which span nothing of a series is left, by the numbers of the series.
+    pub(super) fn thinned(&self, mut take: impl FnMut(u64, Checked<Gone>)) -> Result<(), Fault> {
+        let sql = "SELECT series, raw, minutes, quarters, sum FROM thinned ORDER BY series";
+        let mut statement = self.connection.prepare(sql)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let Some(id) = whole(row, 0) else { continue };
+            let read = || {
+                let [raw, minutes, quarters] = [1, 2, 3].map(|at| whole(row, at));
+                let found = [raw?, minutes?, quarters?];
+                (whole(row, 4) == Some(thinned_sum(self.mark, id, &found).into())).then_some(found)
+            };
+            take(id, read().map_or(Checked::Damaged, Checked::Good));
+        }
+        Ok(())
+    }
+
+    /// The topic of a series as it stands there, whatever its sum says.
+    pub(super) fn topic_of_series(&self, id: u64) -> Result<Option<String>, Fault> {
+        let mut statement = self.connection.prepare("SELECT topic FROM series WHERE id = ?1")?;
+        let mut rows = statement.query([id.cast_signed()])?;
+        Ok(rows.next()?.and_then(|row| text(row, 0).map(str::to_owned)))
+    }
+
+    /// How many bytes a chunk has, if it is there.
+    pub(super) fn size_of_chunk(&self, id: u64) -> Result<Option<usize>, Fault> {
+        let mut statement =
+            self.connection.prepare_cached("SELECT ifnull(length(data), 0) FROM chunk WHERE id = ?1")?;
+        let size: Option<i64> = statement.query_row([id.cast_signed()], |row| row.get(0)).optional()?;
+        Ok(size.map(|size| usize::try_from(size).unwrap_or(0)))
+    }
+
+    /// The numbers of the chunks of a span, and how many bytes each has, until `take` has enough. Says whether that were all.
+    pub(super) fn sizes_of_chunks(
+        &self,
+        span: u64,
+        mut take: impl FnMut(u64, usize) -> bool,
+    ) -> Result<bool, Fault> {
+        let sql = "SELECT id, ifnull(length(data), 0) FROM chunk WHERE id >= ?1 AND id < ?2 ORDER BY id";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows =
+            statement.query([span, span + 1].map(|span| chunk::number(span, 0).cast_signed()))?;
+        while let Some(row) = rows.next()? {
+            let (id, size): (i64, i64) = (row.get(0)?, row.get(1)?);
+            if !take(id.cast_unsigned(), usize::try_from(size).unwrap_or(0)) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// The number of the first chunk from this one on.
     pub(super) fn chunk_from(&self, id: u64) -> Result<Option<u64>, Fault> {
         let sql = "SELECT id FROM chunk WHERE id >= ?1 ORDER BY id LIMIT 1";
@@ -157,7 +208,14 @@ impl Writing<'_> {
         self.run("INSERT OR REPLACE INTO clock VALUES (1, ?1, ?2, ?3)", row)
     }
 
+    pub(super) fn put_thinned(&self, id: u64, gone: &Gone) -> Result<(), Fault> {
+        let [raw, minutes, quarters] = gone.map(u64::cast_signed);
+        let row = params![id.cast_signed(), raw, minutes, quarters, thinned_sum(self.mark, id, gone)];
+        self.run("INSERT OR REPLACE INTO thinned VALUES (?1, ?2, ?3, ?4, ?5)", row)
+    }
+
     pub(super) fn forget_series(&self, id: u64) -> Result<(), Fault> {
+        self.run("DELETE FROM thinned WHERE series = ?1", params![id.cast_signed()])?;
         self.run("DELETE FROM series WHERE id = ?1", params![id.cast_signed()])
     }
 
@@ -168,15 +226,6 @@ impl Writing<'_> {
     /// Deletes what one series has in one span.
     pub(super) fn forget_chunk(&self, id: u64) -> Result<(), Fault> {
         self.run("DELETE FROM chunk WHERE id = ?1", params![id.cast_signed()])
-    }
-
-    /// Deletes chunks of a span; says how many there were.
-    pub(super) fn forget_chunks(&self, span: u64, most: usize) -> Result<usize, Fault> {
-        let sql = "DELETE FROM chunk WHERE id IN \
-                   (SELECT id FROM chunk WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT ?3)";
-        let [from, to] = [chunk::number(span, 0), chunk::number(span + 1, 0)].map(u64::cast_signed);
-        let most = i64::try_from(most).unwrap_or(i64::MAX);
-        Ok(self.transaction.prepare_cached(sql)?.execute(params![from, to, most])?)
     }
 }
 
@@ -206,6 +255,11 @@ fn series_sum(mark: u64, id: u64, series: &SeriesRow) -> u32 {
     let SeriesRow { topic, path, kind, unit, newest } = series;
     let lengths = [mark, id, topic.len() as u64, path.len() as u64, *kind, *newest].map(u64::to_le_bytes);
     sum(&[b"series", lengths.as_flattened(), topic.as_bytes(), path.as_bytes(), unit.as_bytes()])
+}
+
+fn thinned_sum(mark: u64, id: u64, gone: &Gone) -> u32 {
+    let [raw, minutes, quarters] = *gone;
+    sum(&[b"thinned", [mark, id, raw, minutes, quarters].map(u64::to_le_bytes).as_flattened()])
 }
 
 fn span_sum(mark: u64, id: u64, span: &Span) -> u32 {

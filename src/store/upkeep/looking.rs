@@ -36,6 +36,7 @@ const TABLES: &[(&str, LookAt)] = &[
         look.series = rows.all;
         Ok(rows)
     }),
+    ("thinned", |tables, _| history::thinned(tables).map(Rows::of)),
     ("span", |tables, _| history::spans(tables).map(Rows::of)),
     ("gap", |tables, _| history::gaps(tables).map(Rows::of)),
     ("clock", |tables, _| history::clock(tables).map(Rows::of)),

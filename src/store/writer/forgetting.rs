@@ -4,6 +4,7 @@
 //! afterwards, which takes a while for a large one. The hub routes meanwhile, and what is said waits on the tape.
 
 use super::{Duties, Folder, Instant, Writer};
+use crate::store::errand::Forget;
 use crate::store::folder;
 use crate::store::tables::{Fault, HOLDERS, Holder};
 use crate::topic::{Filter, Topic};
@@ -15,11 +16,18 @@ impl Writer {
     /// Does what operators have asked for.
     pub(super) fn do_errands(&mut self) {
         while let Some(errand) = self.folder.as_ref().and_then(|folder| self.errands.next(folder.path())) {
-            let done = self.filters(&errand.filters).and_then(|filters| self.forget(&filters));
-            match &done {
-                // Their names are what was to be forgotten.
-                Ok(_) => tracing::info!("topics were forgotten, as an operator has asked for it"),
-                Err(why) => {
+            let done = self.filters(&errand.filters).and_then(|filters| match errand.what {
+                Some(Forget::Everything) => self.forget(&filters),
+                Some(Forget::History) => self.forget_history_only(&filters),
+                None => Err("nothing was forgotten: use the command of the hub that runs".to_owned()),
+            });
+            // Their names are what was to be forgotten.
+            match (&done, errand.what) {
+                (Ok(_), Some(Forget::History)) => {
+                    tracing::info!("the history of topics was forgotten, as an operator has asked for it");
+                }
+                (Ok(_), _) => tracing::info!("topics were forgotten, as an operator has asked for it"),
+                (Err(why), _) => {
                     tracing::warn!(%why, "an operator has asked to forget topics, and they are not all gone");
                 }
             }
@@ -36,19 +44,10 @@ impl Writer {
 
     /// Forgets all topics that these filters name, and says what became of it.
     pub(super) fn forget(&mut self, filters: &[Filter]) -> Result<String, String> {
-        if self.tables.is_none() {
-            return Err(
-                "nothing was forgotten: the store cannot be written now; see the log of the hub".to_owned()
-            );
-        }
+        self.has_a_file()?;
         let topics = self.topics(filters);
         let forgotten = topics.iter().filter(|topic| self.hub.forget_value(topic)).count();
-        self.write_down();
-        self.write_another_row(topics.first());
-        self.do_all_duties();
-        self.head.begin_settling(self.seq);
-        self.history.begin_sealing(self.seq);
-        self.do_all_duties();
+        self.settle_and_seal(topics.first());
         self.forget_history(filters).map_err(|why| {
             format!("topics forgotten: {forgotten}, but not their history: {why}; ask again")
         })?;
@@ -60,7 +59,39 @@ impl Writer {
                 "topics forgotten: {forgotten}, but their bytes may still be in the file: {why}; ask again"
             )
         })?;
-        Ok(format!("topics forgotten: {forgotten}{}", self.what_is_left(filters)))
+        Ok(format!("topics forgotten: {forgotten}{}", self.what_is_left(filters, HOLDERS)))
+    }
+
+    /// Forgets what can be looked back on of these topics. Last values and events stay.
+    pub(super) fn forget_history_only(&mut self, filters: &[Filter]) -> Result<String, String> {
+        self.has_a_file()?;
+        self.settle_and_seal(None);
+        let forgotten =
+            self.forget_history(filters).map_err(|why| format!("history is not all forgotten: {why}; ask again"))?;
+        self.write_anew().map_err(|why| {
+            format!(
+                "series of history forgotten: {forgotten}, but their bytes may still be in the file: {why}; ask again"
+            )
+        })?;
+        let is_history = |holder: &&Holder| holder.table == "series";
+        let left = HOLDERS.iter().find(is_history).map(std::slice::from_ref).unwrap_or_default();
+        let left = self.what_is_left(filters, left);
+        Ok(format!("series of history forgotten: {forgotten}; last values and events stay{left}"))
+    }
+
+    fn has_a_file(&self) -> Result<(), String> {
+        let no = || "nothing was forgotten: the store cannot be written now; see the log of the hub".to_owned();
+        self.tables.as_ref().map(drop).ok_or_else(no)
+    }
+
+    /// Afterwards the log says nothing of what was said until now, but for one row of this topic or of another one.
+    fn settle_and_seal(&mut self, topic: Option<&Topic>) {
+        self.write_down();
+        self.write_another_row(topic);
+        self.do_all_duties();
+        self.head.begin_settling(self.seq);
+        self.history.begin_sealing(self.seq);
+        self.do_all_duties();
     }
 
     fn write_down(&mut self) {
@@ -79,14 +110,26 @@ impl Writer {
         self.write(Instant::now(), true, true, false, Duties::default());
     }
 
-    fn forget_history(&mut self, filters: &[Filter]) -> Result<(), String> {
-        let Some(tables) = &mut self.tables else { return Err("the store cannot be written now".to_owned()) };
+    /// Says how many series that were. What is said meanwhile is taken and written.
+    fn forget_history(&mut self, filters: &[Filter]) -> Result<usize, String> {
         let is_named = |topic: &Topic| filters.iter().any(|filter| filter.matches(topic));
-        let done = self.history.forget(tables, is_named);
-        if let Err(fault) = &done {
-            self.fail(fault);
+        let mut forgetting = self.history.named(is_named);
+        let all = forgetting.len();
+        loop {
+            let Some(tables) = &mut self.tables else {
+                return Err("the store cannot be written now".to_owned());
+            };
+            match self.history.forget(&mut forgetting, tables) {
+                Ok(true) => {}
+                Ok(false) => return Ok(all),
+                Err(fault) => {
+                    self.fail(&fault);
+                    return Err(fault.to_string());
+                }
+            }
+            self.take();
+            self.go_on(Instant::now());
         }
-        done.map(drop).map_err(|fault| fault.to_string())
     }
 
     fn forget_events(&mut self, filters: &[Filter]) -> Result<(), String> {
@@ -104,6 +147,7 @@ impl Writer {
 
     fn do_all_duties(&mut self) {
         while self.has_duty() {
+            self.take();
             self.go_on(Instant::now());
         }
     }
@@ -141,7 +185,7 @@ impl Writer {
     }
 
     /// What still speaks of these topics, for the operator.
-    fn what_is_left(&self, filters: &[Filter]) -> String {
+    fn what_is_left(&self, filters: &[Filter], holders: &[Holder]) -> String {
         let limits = &self.hub.settings().topic;
         let is_named = |text: &str| {
             Topic::parse(text, limits).is_ok_and(|topic| filters.iter().any(|filter| filter.matches(&topic)))
@@ -154,6 +198,6 @@ impl Writer {
         let others = self.folder.as_ref().map(Folder::others).unwrap_or_default();
         let others =
             (!others.is_empty()).then(|| format!("; older files may still have them: {}", others.join(", ")));
-        HOLDERS.iter().filter_map(held).chain(others).collect()
+        holders.iter().filter_map(held).chain(others).collect()
     }
 }
