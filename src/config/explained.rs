@@ -47,7 +47,8 @@ fn shown(value: &Value) -> String {
         ValueKind::String(text) => format!("{:?}", without_password(text)),
         ValueKind::Array(items) => format!("[{}]", items.iter().map(shown).collect::<Vec<_>>().join(", ")),
         ValueKind::Table(keys) => {
-            let mut keys: Vec<_> = keys.iter().map(|(key, value)| format!("{key} = {}", shown(value))).collect();
+            let mut keys: Vec<_> =
+                keys.iter().map(|(key, value)| format!("{key} = {}", shown(value))).collect();
             keys.sort();
             format!("{{ {} }}", keys.join(", "))
         }

@@ -64,12 +64,7 @@ impl History {
 }
 
 impl HistoryRule {
-    fn read(
-        reader: &mut Reader,
-        row: &Row,
-        others: [Duration; 3],
-        topic: &topic::Limits,
-    ) -> Option<Self> {
+    fn read(reader: &mut Reader, row: &Row, others: [Duration; 3], topic: &topic::Limits) -> Option<Self> {
         reader.unknown(row, &KEYS);
         let filter = reader.text_in(row, "filter", |text| {
             Filter::parse(text, topic).map_err(|why| format!("{}: {why}", quoted(text)))
@@ -108,7 +103,8 @@ impl HistoryRule {
             let sentence = format!("{more} is below {lower}, which is {less} {}", whose(lower));
             reader.mistake_in(row, Some(higher), sentence);
         } else {
-            let sentence = format!("{less} is above {higher}, which is {more} {}: give {higher}, too", whose(higher));
+            let sentence =
+                format!("{less} is above {higher}, which is {more} {}: give {higher}, too", whose(higher));
             reader.mistake_in(row, Some(lower), sentence);
         }
     }

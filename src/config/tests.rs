@@ -1,3 +1,5 @@
+mod rules;
+
 use std::fs;
 use std::time::Duration;
 
@@ -196,7 +198,10 @@ fn a_wrong_type_names_where_it_comes_from_what_was_expected_and_what_was_found()
     assert_eq!(told("limits.filters = []"), format!("{number} a list"));
     let table = "expected a value, found a table of keys";
     assert_eq!(told("limits.filters.x = 1"), format!("limits.filters: {table}"));
-    assert_eq!(told("retained.never = [{}]"), format!("retained.never: {table}"));
+    assert_eq!(
+        told("retained.never = [{}]"),
+        "retained.never: expected a list of topic filters in quotes, found a table of keys"
+    );
     assert_eq!(
         told("limits.filters = 99999999999999999999"),
         "limits.filters: expected a number of 64 bits, found \"99999999999999999999\""

@@ -193,7 +193,10 @@ mod tests {
         assert_eq!(mode & 0o777, 0o600);
         let asking = asked(dir.path(), &["a/+", "ü/#"]);
         let errand = next(&mut errands, dir.path());
-        assert_eq!((errand.what, &*errand.filters), (Some(Forget::History), &["a/+", "ü/#"].map(str::to_owned)[..]));
+        assert_eq!(
+            (errand.what, &*errand.filters),
+            (Some(Forget::History), &["a/+", "ü/#"].map(str::to_owned)[..])
+        );
         errand.answer(&Ok("done".to_owned()));
         assert_eq!(asking.join().unwrap(), Ok("done".to_owned()));
         let asking = asked(dir.path(), &["a"]);

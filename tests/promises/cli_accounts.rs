@@ -141,6 +141,10 @@ fn rights_are_explained_by_the_filter_that_decides() {
 fn the_configuration_is_checked_and_shown_with_where_it_comes_from() {
     let good = run(&["config", "check"], "").succeeds();
     assert_snapshot!(good, @"the configuration is good; it listens on 127.0.0.1:8080, with the demo user");
+    let rules = r#"history.rules=[{filter = "a/#"}, {filter = "b"}, {filter = "a/b", off = true}]"#;
+    let never = run(&["config", "check", "--set", rules], "");
+    assert_eq!(never.code, Some(0));
+    assert_snapshot!(never.stderr, @"clown-hub: history.rules, rule 3 (a/b) never counts: rule 1 (a/#) comes before it and names all of its topics");
     let bad = run(&["config", "check", "--set", "limits.filters=0", "--set", "server.listn=x"], "");
     assert_eq!(bad.code, Some(2));
     assert_snapshot!(bad.stderr, @r"

@@ -253,6 +253,28 @@ async fn history_that_is_not_wanted_is_not_kept() {
     let hub = store(dir.path(), &[]);
     let mut client = at(&hub).await;
     readings(&mut client, "n/open", 1).await;
+    assert_eq!(series(&mut client, &json!({"filters": ["n/#"]})).await.len(), 1);
+    // All of it may be turned off.
+    hub.stopped().await;
+    let hub = store(dir.path(), &[r##"history.rules=[{filter="#", off=true}]"##]);
+    let answer = asked(&mut at(&hub).await, &json!({"filters": ["#"]})).await;
+    assert_eq!(answer[1]["reason"], "history is off: the hub has no store, or history.rules turn it off");
+}
+
+#[tokio::test]
+async fn a_text_that_names_no_number_is_neither_a_reading_nor_a_state() {
+    let dir = tempfile::tempdir().unwrap();
+    let hub = store(dir.path(), &[]);
+    let mut client = at(&hub).await;
+    for text in ["NaN", "nan", "inf", "-Infinity", "", "null", "None"] {
+        client.publish("n/t", &json!({"v": text}).to_string()).await;
+        client.publish("n/bare", &json!(text).to_string()).await;
+    }
+    client.publish("n/t", r#"{"v": "20.5"}"#).await;
+    let found = readings(&mut client, "n/#", 1).await;
+    assert_eq!((&found["topic"], &found["value"]), (&json!("n/t"), &json!([20.5])));
+    assert_eq!(series(&mut client, &json!({"filters": ["n/#"]})).await.len(), 1);
+    assert_eq!(hub.figure("history_refused").await, 0);
 }
 
 /// Publishes numbers that only grow, each to one of ten topics, and knows which of them were acknowledged.

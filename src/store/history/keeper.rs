@@ -284,7 +284,8 @@ impl Keeper {
         let (waiting, parts) = self.live.lock().begin_sealing();
         let (id, sealed) = (self.next_span, self.clock.steady(Instant::now()));
         let pieces = (0..parts as u64).map(|part| id + 2 * part);
-        let row = |id| Span { tier: RAW, first: u64::MAX, last: 0, sealed, from: id, to: id, until, readings: 0 };
+        let row =
+            |id| Span { tier: RAW, first: u64::MAX, last: 0, sealed, from: id, to: id, until, readings: 0 };
         let rows: Vec<_> = pieces.map(row).collect();
         self.next_span += 2 * rows.len() as u64;
         self.sealing = Some(Joint { waiting: waiting.into(), part: 0, from: Vec::new(), id, rows });
@@ -383,6 +384,11 @@ impl Keeper {
 impl Keeper {
     pub(super) fn live(&self) -> &Mutex<Live> {
         &self.live
+    }
+
+    /// How many readings are in the pieces that are being sealed.
+    pub(super) fn sealed_so_far(&self) -> u64 {
+        self.sealing.iter().flat_map(|sealing| &sealing.rows).map(|row| row.readings).sum()
     }
 
     /// How many pieces are sealed, of all grains.

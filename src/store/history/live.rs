@@ -272,6 +272,12 @@ impl Live {
         ids.filter_map(|id| Some((*id, self.series.get(id)?.gone)))
     }
 
+    /// How many topics have series.
+    #[cfg(test)]
+    pub(super) fn topics(&self) -> usize {
+        self.topics.len()
+    }
+
     /// Whether there are series of a topic.
     pub(super) fn has_topic(&self, topic: &Topic) -> bool {
         self.topics.contains_key(topic)

@@ -14,8 +14,8 @@ mod keeper;
 mod library;
 mod live;
 mod load;
-mod over;
 pub(super) mod looking;
+mod over;
 mod payload;
 pub mod readings;
 mod rules;
@@ -29,9 +29,9 @@ pub(super) use keeper::Keeper;
 #[cfg(test)]
 pub(super) use library::Library;
 pub(super) use live::Heard;
+pub use rules::{Ages, Rule, Rules};
 pub use settings::Settings;
 pub(super) use steps::Step;
-pub use rules::{Ages, Rule, Rules};
 
 #[cfg(test)]
 #[expect(clippy::cast_precision_loss, reason = "small numbers")]

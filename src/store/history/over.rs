@@ -130,9 +130,8 @@ impl Over {
             };
             if TIERS.into_iter().any(has_old) {
                 let to = class.over;
-                let old = TIERS.map(|tier| {
-                    of_tier(spans, ..=gone_of(&to, tier), tier).map(|(id, _)| id).collect()
-                });
+                let old =
+                    TIERS.map(|tier| of_tier(spans, ..=gone_of(&to, tier), tier).map(|(id, _)| id).collect());
                 return Some(Thinning { class: at, to, old, next: 0 });
             }
             class.thinned = class.over;
@@ -194,7 +193,11 @@ mod tests {
         assert_eq!((found.class, found.to[0], found.old[0].last()), (0, 8, Some(&8)));
         over.thinned(&found);
         let found = over.to_be_thinned(&spans, &all).unwrap();
-        assert_eq!((found.class, found.to[0]), (1, 5), "a start knows what is dead, and not whether it was thinned");
+        assert_eq!(
+            (found.class, found.to[0]),
+            (1, 5),
+            "a start knows what is dead, and not whether it was thinned"
+        );
         over.thinned(&found);
         assert_eq!(over.to_be_thinned(&spans, &all).map(|found| found.class), Some(2));
     }

@@ -102,7 +102,9 @@ mod tests {
     #[test]
     fn history_is_off_where_a_rule_turns_it_off_for_all_and_none_before_it_keeps_some() {
         assert!(rules(&[]).is_on() && rules(&[("a/#", false)]).is_on());
-        assert!(!rules(&[("#", false)]).is_on() && !rules(&[("a", false), ("#", false), ("b", true)]).is_on());
+        assert!(
+            !rules(&[("#", false)]).is_on() && !rules(&[("a", false), ("#", false), ("b", true)]).is_on()
+        );
         assert!(rules(&[("a", true), ("#", false)]).is_on());
     }
 }

@@ -129,8 +129,7 @@ impl Tables {
     ) -> Result<bool, Fault> {
         let sql = "SELECT id, ifnull(length(data), 0) FROM chunk WHERE id >= ?1 AND id < ?2 ORDER BY id";
         let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows =
-            statement.query([span, span + 1].map(|span| chunk::number(span, 0).cast_signed()))?;
+        let mut rows = statement.query([span, span + 1].map(|span| chunk::number(span, 0).cast_signed()))?;
         while let Some(row) = rows.next()? {
             let (id, size): (i64, i64) = (row.get(0)?, row.get(1)?);
             if !take(id.cast_unsigned(), usize::try_from(size).unwrap_or(0)) {

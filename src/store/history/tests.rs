@@ -1,5 +1,8 @@
 //! Sealing, thinning and letting go, with a file and without a clock.
 
+mod rules;
+mod work;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +11,6 @@ use super::gap::Why;
 use super::grain::{MINUTES, QUARTERS, RAW};
 use super::keeper::Keeper;
 use super::live::Heard;
-use super::run::LONG;
 use super::settings::Settings;
 use super::tables::Chunks;
 use crate::hub::Figures;
@@ -27,6 +29,7 @@ struct House {
     figures: Arc<Figures>,
     seq: u64,
     said: Vec<(u64, f64)>,
+    settings: Settings,
     /// Hundredths between which values jump.
     noise: u64,
 }
@@ -36,9 +39,9 @@ impl House {
         let dir = tempfile::tempdir().unwrap();
         let tables = Tables::open(&dir.path().join("hub.db"), 1 << 30, 7).unwrap();
         let figures = Arc::<Figures>::default();
-        let mut keeper = Keeper::new(settings, bytes, &figures, START);
+        let mut keeper = Keeper::new(settings.clone(), bytes, &figures, START);
         keeper.load(&tables, false, START).unwrap();
-        Self { dir, tables, keeper, figures, seq: 0, said: Vec::new(), noise: 5000 }
+        Self { dir, tables, keeper, figures, seq: 0, said: Vec::new(), settings, noise: 5000 }
     }
 
     /// A reading each so many seconds.
@@ -71,11 +74,11 @@ impl House {
         let step = self.keeper.step(&self.tables).unwrap();
         let written = self.tables.write(false, |writing| {
             gaps.iter().try_for_each(|(id, gap)| writing.put_gap(*id, gap.as_ref()))?;
-            step.as_ref().map_or(Ok(0), |step| step.write(writing))
+            step.as_ref().map_or(Ok(()), |step| step.write(writing))
         });
         self.keeper.gaps_written(&gaps);
-        let (Some(step), Ok(buried)) = (step, written) else { return false };
-        self.keeper.stepped(step, buried);
+        let (Some(step), Ok(())) = (step, written) else { return false };
+        self.keeper.stepped(step);
         true
     }
 
@@ -88,7 +91,7 @@ impl House {
     fn works_on(&mut self) {
         let mut idle = 0;
         while idle < 2 {
-            if !self.goes_on() {
+            if !self.goes_on() && !self.keeper.is_busy() {
                 idle += 1;
                 self.keeper.look_again();
             }
@@ -97,12 +100,23 @@ impl House {
 
     /// A start.
     fn begins_again(&mut self, wall: u64) {
-        self.keeper = Keeper::new(Settings::some(), 1 << 30, &self.figures, wall);
+        self.keeper = Keeper::new(self.settings.clone(), 1 << 30, &self.figures, wall);
         self.keeper.load(&self.tables, false, wall).unwrap();
     }
 
     fn spans(&self, tier: u64) -> usize {
         self.keeper.live().lock().spans().values().filter(|span| span.tier == tier).count()
+    }
+
+    /// How many chunks of each grain the file has of a series.
+    fn chunks_of(&self, series: u32) -> [usize; 3] {
+        let live = self.keeper.live().lock();
+        [RAW, MINUTES, QUARTERS].map(|tier| {
+            let spans = live.spans().iter().filter(|(_, span)| span.tier == tier);
+            let has =
+                |span: u64| self.tables.size_of_chunk(super::chunk::number(span, series)).unwrap().is_some();
+            spans.filter(|(id, _)| has(**id)).count()
+        })
     }
 
     fn tells(&self, since: u64, until: u64, points: usize, step: Option<u64>) -> Option<PastSeries> {
@@ -299,44 +313,51 @@ fn a_question_in_the_middle_of_sealing_is_answered_as_before_it_and_after_it() {
     assert!(steps >= 5, "{steps}");
 }
 
+/// Of the one topic in particular is thinned what stays of the other one, or both go together.
 #[test]
 fn whatever_goes_while_a_question_is_answered_the_answer_is_whole() {
     use std::sync::atomic::{AtomicBool, Ordering};
     let hour = DAY / 24;
-    let mut house = House::new(Settings::some(), 1 << 30);
-    for hours in 0..30 {
-        house.says(START + hours * hour, START + (hours + 1) * hour, 10);
-        house.seals();
-    }
-    let said = house.said.len() as u64;
-    let library = house.keeper.library(house.dir.path().join("hub.db"));
-    let (is_over, answers) = (AtomicBool::new(false), std::sync::atomic::AtomicUsize::new(0));
-    std::thread::scope(|scope| {
-        let asks = scope.spawn(|| {
-            while !is_over.load(Ordering::Acquire) {
-                for step in [60, 900, 3600] {
-                    let until = START + 30 * hour;
-                    let question = format!(
-                        r##"{{"filters": ["#"], "step": {step}, "until": {until}, "since": {START}}}"##
-                    );
-                    let answer = library.told(&question).unwrap();
-                    let count: u64 = answer.series[0].count.iter().sum();
-                    assert_eq!(count, said, "by {step} s");
-                    answers.fetch_add(1, Ordering::AcqRel);
+    let own = Settings::with(&[("u", Some([3650, 3650, 3650]))]);
+    for (settings, left) in [(Settings::some(), [0, 0, 1]), (own, [30, 30, 1])] {
+        let mut house = House::new(settings, 1 << 30);
+        let other = Topic::parse("u", &Limits::default()).unwrap();
+        for hours in 0..30 {
+            house.keeper.hear([heard(&other, START + hours * hour, "1")].into_iter());
+            house.says(START + hours * hour, START + (hours + 1) * hour, 10);
+            house.seals();
+        }
+        let said = house.said.len() as u64;
+        let library = house.keeper.library(house.dir.path().join("hub.db"));
+        let (is_over, answers) = (AtomicBool::new(false), std::sync::atomic::AtomicUsize::new(0));
+        std::thread::scope(|scope| {
+            let asks = scope.spawn(|| {
+                while !is_over.load(Ordering::Acquire) {
+                    for step in [60, 900, 3600] {
+                        let until = START + 30 * hour;
+                        let question = format!(
+                            r##"{{"filters": ["t"], "step": {step}, "until": {until}, "since": {START}}}"##
+                        );
+                        let answer = library.told(&question).unwrap();
+                        let count: u64 = answer.series[0].count.iter().sum();
+                        assert_eq!(count, said, "by {step} s");
+                        answers.fetch_add(1, Ordering::AcqRel);
+                    }
+                }
+            });
+            for days in [2, 10, 95] {
+                let before = answers.load(Ordering::Acquire);
+                house.works(START + days * DAY);
+                while answers.load(Ordering::Acquire) < before + 6 && !asks.is_finished() {
+                    std::thread::yield_now();
                 }
             }
+            is_over.store(true, Ordering::Release);
+            asks.join().unwrap();
         });
-        for days in [2, 10, 95] {
-            let before = answers.load(Ordering::Acquire);
-            house.works(START + days * DAY);
-            while answers.load(Ordering::Acquire) < before + 6 && !asks.is_finished() {
-                std::thread::yield_now();
-            }
-        }
-        is_over.store(true, Ordering::Release);
-        asks.join().unwrap();
-    });
-    assert_eq!((house.spans(RAW), house.spans(MINUTES), house.spans(QUARTERS)), (0, 0, 1));
+        assert_eq!([RAW, MINUTES, QUARTERS].map(|tier| house.spans(tier)), left);
+        assert_eq!(house.chunks_of(2), [0, 0, 1], "what is gone of the topic is gone from the file");
+    }
 }
 
 #[test]
@@ -374,24 +395,51 @@ fn a_damaged_chunk_is_a_gap_of_its_series_and_a_damaged_span_is_read_from_its_ot
 }
 
 #[test]
-fn a_step_takes_no_more_readings_than_it_may_however_fast_one_topic_speaks() {
+fn a_damaged_series_is_a_gap_of_its_topic_or_of_all_where_the_topic_is_not_known() {
+    let hour = DAY / 24;
     let mut house = House::new(Settings::some(), 1 << 30);
-    let topic = topic();
-    let (mut most, mut sealed) = (0, 0);
-    for reading in 0..300_000_u64 {
-        house.keeper.hear([heard(&topic, START + reading / 20, "1.5")].into_iter());
-        if house.keeper.is_full(START) && !house.keeper.is_sealing() {
-            house.begins_sealing();
-            let step = house.keeper.step(&house.tables).unwrap().unwrap();
-            let super::Step::Seal { row, .. } = &step else { panic!("{step:?}") };
-            most = most.max(row.readings);
-            sealed += row.readings;
-            house.tables.write(false, |writing| step.write(writing)).unwrap();
-            house.keeper.stepped(step, 0);
+    let topics = ["a", "b", "c"].map(|text| Topic::parse(text, &Limits::default()).unwrap());
+    let says = |house: &House, from: u64, to: u64| {
+        for (at, topic) in (0..).zip(&topics) {
+            for time in (from..to).step_by(60_000) {
+                house.keeper.hear([heard(topic, time + at, "[1, 2]")].into_iter());
+            }
         }
+    };
+    for hours in 0..3 {
+        says(&house, START + hours * hour, START + (hours + 1) * hour);
+        house.seals();
     }
-    assert!(most <= LONG as u64 && sealed > 200_000, "{most} {sealed}");
-    assert_eq!(house.figures.history_refused.value(), 0);
+    let run = |house: &House, sql: &str| house.tables.connection.execute(sql, []).unwrap();
+    let end = START + 3 * hour;
+    let told = |house: &House, filter: &str, since: u64| {
+        let library = house.keeper.library(house.dir.path().join("hub.db"));
+        let answer = library.told(&format!(r#"{{"filters": ["{filter}"], "since": {since}}}"#)).unwrap();
+        let gaps: Vec<_> = answer.gaps.iter().filter(|gap| gap.why == "damaged").cloned().collect();
+        (answer.series.len(), gaps)
+    };
+    // The path of the second series of the first topic.
+    assert_eq!(run(&house, "UPDATE series SET path = '/7' WHERE id = 2"), 1);
+    house.begins_again(end);
+    let (series, gaps) = told(&house, "a", START);
+    assert_eq!((series, gaps.len()), (1, 1));
+    assert_eq!((gaps[0].from, gaps[0].to / 60_000), (START, (end - 1) / 60_000));
+    assert_eq!(told(&house, "b", START), (2, vec![]), "others are whole");
+    assert_eq!(told(&house, "a", end + DAY), (0, vec![]), "there it has said nothing");
+    // A topic that was never there: it may be any.
+    assert_eq!(run(&house, "UPDATE series SET topic = 'x' WHERE id = 4"), 1);
+    house.begins_again(end);
+    assert_eq!(["a", "b", "c"].map(|topic| told(&house, topic, START).1.len()), [2, 1, 1]);
+    // It is told as long as something of it is there; then its row goes, too.
+    says(&house, end, end + 1);
+    house.seals();
+    house.begins_again(end);
+    assert_eq!(told(&house, "a", START), (2, told(&house, "a", START).1), "it speaks on as another series");
+    house.works(end + 1200 * DAY);
+    house.begins_again(end + 1200 * DAY);
+    assert_eq!(told(&house, "#", START), (0, vec![]));
+    house.works(end + 1200 * DAY);
+    assert_eq!(house.tables.count("series").unwrap(), 0);
 }
 
 #[test]

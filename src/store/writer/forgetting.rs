@@ -66,8 +66,9 @@ impl Writer {
     pub(super) fn forget_history_only(&mut self, filters: &[Filter]) -> Result<String, String> {
         self.has_a_file()?;
         self.settle_and_seal(None);
-        let forgotten =
-            self.forget_history(filters).map_err(|why| format!("history is not all forgotten: {why}; ask again"))?;
+        let forgotten = self
+            .forget_history(filters)
+            .map_err(|why| format!("history is not all forgotten: {why}; ask again"))?;
         self.write_anew().map_err(|why| {
             format!(
                 "series of history forgotten: {forgotten}, but their bytes may still be in the file: {why}; ask again"
@@ -80,7 +81,8 @@ impl Writer {
     }
 
     fn has_a_file(&self) -> Result<(), String> {
-        let no = || "nothing was forgotten: the store cannot be written now; see the log of the hub".to_owned();
+        let no =
+            || "nothing was forgotten: the store cannot be written now; see the log of the hub".to_owned();
         self.tables.as_ref().map(drop).ok_or_else(no)
     }
 

@@ -429,6 +429,49 @@ async fn what_is_forgotten_has_no_history_any_more_and_all_others_have_theirs() 
 }
 
 #[tokio::test]
+async fn history_alone_is_forgotten_while_last_values_and_events_stay_and_no_byte_of_it_is_left() {
+    let dir = folder();
+    let settings = [COMMIT, "history.span_seconds=1"];
+    let hub = Hub::with_store(dir.path(), &settings);
+    let mut speaker = node(&hub).await;
+    for text in ["whispered", "said aloud"] {
+        speaker.publish("bedroom/t", &format!("{{\"a\": \"{text}\"}}")).await;
+        speaker.publish("kitchen/t", &format!("{{\"a\": \"in the kitchen {text}\"}}")).await;
+    }
+    let mut operator = Client::open(&hub, "/talk/n", r#"{"filters": []}"#).await;
+    operator.publish("bedroom/lamp/set", "\"a command\"").await;
+    let series = async |hub: &Hub| {
+        let mut reader = Client::open(hub, "/talk", r#"{"filters": []}"#).await;
+        reader.say(r#"["clown.talk/-/history/get", {"filters": ["n/+/t"], "step": 0}]"#).await;
+        reader.frame().await[1]["series"].clone()
+    };
+    assert_eq!(series(&hub).await.as_array().unwrap().len(), 2);
+    assert!(holds(dir.path(), "whispered").is_some());
+    let said = care(dir.path(), &["store", "forget", "--history", "n/bedroom/#"]).succeeds();
+    assert_eq!(said, "series of history forgotten: 1; last values and events stay\n");
+    let kept = under(&hub, "n/bedroom").await;
+    assert_eq!(kept["n/bedroom/t"].0, r#"{"a": "said aloud"}"#.parse::<serde_json::Value>().unwrap());
+    assert!(holds(dir.path(), "a command").is_some(), "the event");
+    let left = series(&hub).await;
+    assert_eq!((left.as_array().unwrap().len(), &left[0]["topic"]), (1, &"n/kitchen/t".into()));
+    assert_eq!(left[0]["value"].as_array().unwrap().len(), 2);
+    // Only what the kitchen has said has this word still.
+    for name in names(dir.path()) {
+        let bytes = fs::read(dir.path().join(name)).unwrap_or_default();
+        let alone = |at: usize| !bytes[..at].ends_with(b"in the kitchen ");
+        let found = (0..bytes.len().saturating_sub(9)).filter(|at| bytes[*at..].starts_with(b"whispered"));
+        assert_eq!(found.filter(|at| alone(*at)).count(), 0);
+    }
+    // A start does not bring it back, and what is said from now on is kept.
+    hub.killed().await;
+    let hub = Hub::with_store(dir.path(), &settings);
+    assert_eq!(series(&hub).await, left);
+    node(&hub).await.publish("bedroom/t", "{\"a\": \"again\"}").await;
+    assert_eq!(series(&hub).await[0]["value"], serde_json::json!(["again"]));
+    assert!(care(dir.path(), &["store", "check"]).succeeds().ends_with("whole\n"));
+}
+
+#[tokio::test]
 async fn who_forgets_hears_what_is_not_gone_and_why() {
     let dir = folder();
     fs::write(dir.path().join("hub-v1.db"), "an old copy").unwrap();

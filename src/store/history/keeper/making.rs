@@ -13,8 +13,9 @@ impl Keeper {
         for id in sealing.waiting.iter().take(SERIES) {
             let found = {
                 let live = self.live.lock();
-                live.get(*id)
-                    .and_then(|series| Some((Arc::clone(series.sealing.as_ref()?), series.row(sealing.newest()))))
+                live.get(*id).and_then(|series| {
+                    Some((Arc::clone(series.sealing.as_ref()?), series.row(sealing.newest())))
+                })
             };
             let Some((run, row)) = found else {
                 (count, part) = (count + 1, 0);

@@ -69,7 +69,8 @@ impl Keeper {
     pub(super) fn thin(&self, thinning: &Thinning, tables: &Tables) -> Result<Step, Fault> {
         let (mut chunks, mut rows, mut next) = (Vec::new(), Vec::new(), None);
         let mut done = Done::default();
-        let series: Vec<_> = self.live.lock().of_class(thinning.class, thinning.next).take(ASKED + 1).collect();
+        let series: Vec<_> =
+            self.live.lock().of_class(thinning.class, thinning.next).take(ASKED + 1).collect();
         for (at, (id, gone)) in series.into_iter().enumerate() {
             if at == ASKED || done.is_enough(chunks.len()) {
                 next = Some(id);
