@@ -231,12 +231,11 @@ fn item(
     value: &operator::Value,
     origin: &impl Fn(usize) -> Option<String>,
 ) -> Result<Value, (usize, String)> {
-    let kind = match &value.kind {
-        Kind::Table(table) => {
-            let entry = |entry: &operator::Entry| Ok((entry.key.clone(), item(&entry.value, origin)?));
-            ValueKind::Table(table.iter().map(entry).collect::<Result<_, _>>()?)
-        }
-        _ => kind(value, origin)?,
+    let kind = if let Kind::Table(table) = &value.kind {
+        let entry = |entry: &operator::Entry| Ok((entry.key.clone(), item(&entry.value, origin)?));
+        ValueKind::Table(table.iter().map(entry).collect::<Result<_, _>>()?)
+    } else {
+        kind(value, origin)?
     };
     Ok(Value::new(origin(value.at).as_ref(), kind))
 }

@@ -27,13 +27,10 @@ impl Reader {
     pub(super) fn tables(&mut self, key: &'static str, items: &str, most: usize) -> Vec<Row> {
         self.ask(key, format!("a list of {items}"), "");
         let expected = format!("a list of {items}, as [{{ filter = \"attic/#\", raw_days = 30 }}]");
-        let values = match self.find(key).map(|value| &value.kind) {
-            Some(ValueKind::Array(values)) => values.clone(),
-            _ => {
-                let sentence = self.found(key).mismatch(&expected, Tells::Values);
-                self.mistake(key, sentence);
-                return Vec::new();
-            }
+        let Some(ValueKind::Array(values)) = self.find(key).map(|value| value.kind.clone()) else {
+            let sentence = self.found(key).mismatch(&expected, Tells::Values);
+            self.mistake(key, sentence);
+            return Vec::new();
         };
         if values.len() > most {
             self.mistake(key, format!("there are {} {items}, and {most} are the most", values.len()));
@@ -41,12 +38,11 @@ impl Reader {
         let mut rows = Vec::new();
         for (at, value) in values.into_iter().enumerate().take(most) {
             let origin = value.origin().map(str::to_owned);
-            match value.kind {
-                ValueKind::Table(keys) => {
-                    let name = format!("{key}, {} {}", items.trim_end_matches('s'), at + 1);
-                    rows.push(Row { name, origin, keys });
-                }
-                kind => self.mistake_at(origin, key, found(&kind).mismatch(&expected, Tells::Values)),
+            if let ValueKind::Table(keys) = value.kind {
+                let name = format!("{key}, {} {}", items.trim_end_matches('s'), at + 1);
+                rows.push(Row { name, origin, keys });
+            } else {
+                self.mistake_at(origin, key, found(&value.kind).mismatch(&expected, Tells::Values));
             }
         }
         rows

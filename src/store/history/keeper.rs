@@ -363,13 +363,16 @@ impl Keeper {
             Step::Bury { is_last, .. } => {
                 self.doomed.drain(..usize::from(is_last).min(self.doomed.len()));
             }
-            Step::Thin { next, .. } => match (next, &mut self.thinning) {
-                (Some(next), Some(thinning)) => thinning.next = next,
-                _ => {
-                    self.thinning.take().into_iter().for_each(|thinning| self.over.thinned(&thinning));
+            Step::Thin { next, .. } => {
+                let Some(mut thinning) = self.thinning.take() else { return };
+                if let Some(next) = next {
+                    thinning.next = next;
+                    self.thinning = Some(thinning);
+                } else {
+                    self.over.thinned(&thinning);
                     self.looked = None;
                 }
-            },
+            }
             Step::Forget(series) => {
                 self.live.lock().forget_series(&series);
                 self.unnamed.retain(|unnamed| !series.contains(unnamed));

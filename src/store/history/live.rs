@@ -258,7 +258,9 @@ impl Live {
 
     /// Up to these spans nothing of a series is left.
     pub(super) fn is_gone(&mut self, id: u32, gone: Gone) {
-        self.series.get_mut(&id).into_iter().for_each(|series| series.gone = gone);
+        if let Some(series) = self.series.get_mut(&id) {
+            series.gone = gone;
+        }
     }
 
     /// Whether a class of topics has series.

@@ -25,8 +25,9 @@ struct Class {
 
 impl Class {
     fn moves_to(&mut self, tier: u64, span: u64) {
-        let at = usize::try_from(tier).ok().and_then(|tier| self.over.get_mut(tier));
-        at.into_iter().for_each(|at| *at = span.max(*at));
+        if let Some(at) = usize::try_from(tier).ok().and_then(|tier| self.over.get_mut(tier)) {
+            *at = span.max(*at);
+        }
     }
 }
 
@@ -75,7 +76,9 @@ impl Over {
                     }
                     // One of the future was sealed while the clock was wrong. It goes with the next one that is old.
                 }
-                last.into_iter().for_each(|last| class.moves_to(tier, last));
+                if let Some(last) = last {
+                    class.moves_to(tier, last);
+                }
             }
         }
     }
@@ -100,8 +103,9 @@ impl Over {
                 }
             }
             if let Some((_, at, id)) = next {
-                // Classes without series follow their neighbours.
-                self.classes.get_mut(at).into_iter().for_each(|class| class.moves_to(tier, id));
+                if let Some(class) = self.classes.get_mut(at) {
+                    class.moves_to(tier, id);
+                }
                 return true;
             }
         }
@@ -118,7 +122,7 @@ impl Over {
     }
 
     /// A class whose series are to be gone through, as there are spans whose time is over for it and not for others.
-    pub(super) fn to_be_thinned(
+    pub(super) fn next_to_thin(
         &mut self,
         spans: &Spans,
         has_series: &impl Fn(usize) -> bool,
@@ -141,7 +145,9 @@ impl Over {
 
     /// All series of a class were gone through.
     pub(super) fn thinned(&mut self, thinning: &Thinning) {
-        self.classes.get_mut(thinning.class).into_iter().for_each(|class| class.thinned = thinning.to);
+        if let Some(class) = self.classes.get_mut(thinning.class) {
+            class.thinned = thinning.to;
+        }
     }
 
     /// The classes that have series, or all where none has.
@@ -189,17 +195,17 @@ mod tests {
         assert_eq!(over.dead(&spans, &all, 100), [1, 2, 3, 4, 5]);
         assert_eq!(over.dead(&spans, &all, 2), [1, 2]);
         assert_eq!(over.dead(&spans, &|class| class != 1, 100), [1, 2, 3, 4, 5, 6, 7, 8]);
-        let found = over.to_be_thinned(&spans, &all).unwrap();
+        let found = over.next_to_thin(&spans, &all).unwrap();
         assert_eq!((found.class, found.to[0], found.old[0].last()), (0, 8, Some(&8)));
         over.thinned(&found);
-        let found = over.to_be_thinned(&spans, &all).unwrap();
+        let found = over.next_to_thin(&spans, &all).unwrap();
         assert_eq!(
             (found.class, found.to[0]),
             (1, 5),
             "a start knows what is dead, and not whether it was thinned"
         );
         over.thinned(&found);
-        assert_eq!(over.to_be_thinned(&spans, &all).map(|found| found.class), Some(2));
+        assert_eq!(over.next_to_thin(&spans, &all).map(|found| found.class), Some(2));
     }
 
     #[test]

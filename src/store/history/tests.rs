@@ -336,7 +336,7 @@ fn whatever_goes_while_a_question_is_answered_the_answer_is_whole() {
                     for step in [60, 900, 3600] {
                         let until = START + 30 * hour;
                         let question = format!(
-                            r##"{{"filters": ["t"], "step": {step}, "until": {until}, "since": {START}}}"##
+                            r#"{{"filters": ["t"], "step": {step}, "until": {until}, "since": {START}}}"#
                         );
                         let answer = library.told(&question).unwrap();
                         let count: u64 = answer.series[0].count.iter().sum();

@@ -44,13 +44,13 @@ impl Keeper {
         if !dead.is_empty() {
             return Ok(Some(Step::Doom(dead)));
         }
-        self.thinning = self.over.to_be_thinned(spans, &has_series);
+        self.thinning = self.over.next_to_thin(spans, &has_series);
         if self.thinning.is_some() {
             return Ok(None);
         }
         if tables.used()? > self.most_bytes && self.over.make_room(spans, &has_series, age) {
             let dead = self.over.dead(spans, &has_series, BURIED);
-            self.thinning = self.over.to_be_thinned(spans, &has_series);
+            self.thinning = self.over.next_to_thin(spans, &has_series);
             if !dead.is_empty() {
                 return Ok(Some(Step::Doom(dead)));
             }
@@ -105,7 +105,9 @@ impl Keeper {
         }
         // Questions read what is left instead, before the chunks go. Where they cannot go, the file is read anew.
         let mut live = self.live.lock();
-        rows.iter().for_each(|(id, gone)| live.is_gone(*id, *gone));
+        for (id, gone) in &rows {
+            live.is_gone(*id, *gone);
+        }
         drop(live);
         Ok(Step::Thin { chunks, rows, next })
     }
