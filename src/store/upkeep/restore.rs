@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, chown};
 use std::path::{Path, PathBuf};
 
-use super::backup::{beside, sync_folder};
+use super::unfinished::{beside, sync_folder};
 use super::ground::{Trouble, room, take, trouble};
 use super::looking::{Report, look_through};
 use crate::moment::Moment;
