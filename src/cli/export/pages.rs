@@ -16,8 +16,8 @@ pub(super) enum Found {
     Gaps(Vec<PastGap>),
 }
 
-/// How exactly it is found from when on each reading is there, in milliseconds.
-const EXACT: u64 = 1000;
+/// No question is about less time where the hub has said that its answer takes too long, in milliseconds.
+const NARROW: u64 = 1000;
 
 /// An export on its way.
 pub(super) struct Export {
@@ -140,7 +140,7 @@ impl Export {
             let to = until.min(from.saturating_add(width - 1));
             let found = match told(ask, &of, from, to, MOST_POINTS).await {
                 // It takes too long, or it is too large.
-                Err(error) if error.is::<OperatorError>() && width > EXACT => {
+                Err(error) if error.is::<OperatorError>() && width > NARROW => {
                     width /= 2;
                     continue;
                 }
@@ -183,7 +183,7 @@ impl Export {
     ) -> anyhow::Result<u64> {
         let (mut stepped, mut each) = (since, until);
         let mut middle = self.each_from;
-        while each - stepped > EXACT {
+        while each - stepped > 1 {
             if !(stepped + 1..each).contains(&middle) {
                 middle = stepped.midpoint(each);
             }
@@ -193,7 +193,7 @@ impl Export {
             } else {
                 each = middle;
             }
-            middle = if each == self.each_from { each - EXACT } else { 0 };
+            middle = if each == self.each_from { each - 1 } else { 0 };
         }
         self.each_from = self.each_from.max(each);
         Ok(each)
