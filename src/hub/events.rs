@@ -164,7 +164,8 @@ impl Hub {
     pub(super) fn note_unstored_lease(&self, topic: &Topic, of_whom: &Outbox) {
         let Some(recorder) = self.recorder().filter(|recorder| !recorder.ignores(topic)) else { return };
         let reason = Some("the disk has not taken the lease: the hub ends it while it lives".into());
-        let mut event = Event { kind: EventKind::Lease, result: Some("unstored".into()), reason, ..of(topic) };
+        let mut event =
+            Event { kind: EventKind::Lease, result: Some("unstored".into()), reason, ..of(topic) };
         tell_who(&mut event, of_whom);
         recorder.record(Causer::User(&of_whom.user), event, 0, Moment::now());
     }

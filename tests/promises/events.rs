@@ -288,7 +288,8 @@ async fn who_signs_out_and_whose_sign_ins_the_operator_ends_is_recorded_whether_
     let hub = Hub::with_users(&users, &settings);
     let sign_in = async |hub: &Hub| {
         let body = json!({"name": "jana", "password": PASSWORD}).to_string();
-        let answer = hub.request("POST", "/api/session", &[("Content-Type", "application/json")], &body).await;
+        let answer =
+            hub.request("POST", "/api/session", &[("Content-Type", "application/json")], &body).await;
         answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned()
     };
     let sign_out = async |cookie: &str| {
@@ -328,7 +329,10 @@ async fn who_signs_out_and_whose_sign_ins_the_operator_ends_is_recorded_whether_
     let hub = Hub::with_users(&users, &settings);
     let mut boss = Client::open_as(&hub, "boss", "/talk", r#"{"filters": []}"#).await;
     let told = of_kind(&mut boss, "sign-out").await;
-    assert_eq!((told.len(), of(&told[0])[1].clone(), of(&told[0])[4].clone()), (3, json!("revoked"), json!(1)));
+    assert_eq!(
+        (told.len(), of(&told[0])[1].clone(), of(&told[0])[4].clone()),
+        (3, json!("revoked"), json!(1))
+    );
 }
 
 #[tokio::test]

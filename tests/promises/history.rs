@@ -496,7 +496,8 @@ async fn the_file_of_an_export_is_there_when_it_is_whole_and_no_file_is_lost_by_
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
     assert_eq!(export("n/#", &["--force"]).code, Some(0));
     assert!(std::fs::read_to_string(&file).unwrap().ends_with("Z,n/t,,,5\n"));
-    let ran = export("n/#", &["--force", "--since", "2000-01-01T00:00:00Z", "--until", "2000-01-02T00:00:00Z"]);
+    let ran =
+        export("n/#", &["--force", "--since", "2000-01-01T00:00:00Z", "--until", "2000-01-02T00:00:00Z"]);
     assert!(ran.code == Some(0) && ran.stderr.contains("nothing was said there"), "{}", ran.stderr);
     assert_eq!(std::fs::read_dir(out.path()).unwrap().count(), 1);
 }

@@ -131,7 +131,8 @@ impl Keeper {
         if let Err(Fault::Damaged(why)) = tables.compare_events() {
             self.is_short = true;
             self.figures.store_damaged.add(1);
-            self.recorder.has_lost("the file of the store is damaged: some of what was recorded is not in it");
+            self.recorder
+                .has_lost("the file of the store is damaged: some of what was recorded is not in it");
             tracing::error!(%why, "events are missing in the store: its file is damaged");
         }
         let mark = tables.mark();

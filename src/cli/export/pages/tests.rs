@@ -17,8 +17,12 @@ impl Twin {
         let (since, until) = (number("since", 0), number("until", u64::MAX));
         let points = usize::try_from(number("points", 0)).unwrap();
         let has_step = |time: u64| time < self.thinned && (since - since % MINUTE..=until).contains(&time);
-        let steps: Vec<u64> =
-            self.readings.iter().map(|(time, _)| time - time % MINUTE).filter(|time| has_step(*time)).collect();
+        let steps: Vec<u64> = self
+            .readings
+            .iter()
+            .map(|(time, _)| time - time % MINUTE)
+            .filter(|time| has_step(*time))
+            .collect();
         let mut series = PastSeries { topic: "t".to_owned(), ..PastSeries::default() };
         let each = |time: u64| time >= self.thinned && (since..=until).contains(&time);
         let each: Vec<_> = self.readings.iter().filter(|(time, _)| each(*time)).collect();
