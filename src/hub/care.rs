@@ -323,7 +323,6 @@ impl Hub {
         let delivered = self.deliver(channel, state, &Arc::new(message), Some(&outbox), None);
         self.care.bell.ring();
         if lease.is_some() && !stored.0 {
-            self.figures.leases_unstored.add(1);
             self.note_unstored_lease(&topic, &outbox);
         }
         let reason = match (&delivered, &begun) {

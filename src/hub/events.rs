@@ -160,8 +160,9 @@ impl Hub {
         }
     }
 
-    /// Records that a lease could not be put on the disk before its command was routed.
+    /// Counts and records that a lease could not be put on the disk before its command was routed.
     pub(super) fn note_unstored_lease(&self, topic: &Topic, of_whom: &Outbox) {
+        self.figures.leases_unstored.add(1);
         let Some(recorder) = self.recorder().filter(|recorder| !recorder.ignores(topic)) else { return };
         let reason = Some("the disk has not taken the lease: the hub ends it while it lives".into());
         let mut event =
