@@ -285,8 +285,8 @@ impl Access {
         self.web_sessions.find(token, Instant::now())
     }
 
-    /// Ends the session of a token and with it the sockets it opened; whether there was one.
-    pub fn end_web_session(&self, token: &str) -> bool {
+    /// Ends the session of a token and with it the sockets it opened. Says whose it was, if there was one.
+    pub fn end_web_session(&self, token: &str) -> Option<Arc<str>> {
         self.web_sessions.end(token, Instant::now())
     }
 

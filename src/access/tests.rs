@@ -198,10 +198,10 @@ async fn a_web_session_lives_until_it_is_ended_or_its_hours_are_over() {
     assert_eq!(session.lasts, Duration::from_hours(12));
     let signed_in = access.web_session(&session.token).unwrap().signed_in;
     assert_eq!(signed_in.user, jana.user);
-    assert!(access.end_web_session(&session.token));
+    assert_eq!(access.end_web_session(&session.token).as_deref(), Some("jana"));
     signed_in.ended.cancelled().await;
     assert!(access.web_session(&session.token).is_none());
-    assert!(!access.end_web_session(&session.token));
+    assert_eq!(access.end_web_session(&session.token), None);
 
     let session = access.start_web_session(&jana, Visitor::default(), false).unwrap();
     let signed_in = access.web_session(&session.token).unwrap().signed_in;

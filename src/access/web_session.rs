@@ -225,9 +225,9 @@ impl WebSessions {
         None
     }
 
-    /// Ends a session; whether there was one that was not over.
-    pub(super) fn end(&self, token: &str, now: Instant) -> bool {
-        self.take_out(Chosen::One(digest(token)), now) > 0
+    /// Ends a session. Says whose it was, if there was one that was not over.
+    pub(super) fn end(&self, token: &str, now: Instant) -> Option<Arc<str>> {
+        self.take_out(Chosen::One(digest(token)), now).pop()
     }
 
     /// Ends what is over. Returns when the next session expires.
@@ -287,8 +287,8 @@ impl WebSessions {
         ended
     }
 
-    /// Ends those that are chosen, also where they sleep, and says how many of them were not over.
-    fn take_out(&self, chosen: Chosen<'_>, now: Instant) -> usize {
+    /// Ends those that are chosen, also where they sleep, and says whose those were that were not over.
+    fn take_out(&self, chosen: Chosen<'_>, now: Instant) -> Vec<Arc<str>> {
         let ended = {
             let mut book = self.book.lock();
             let Book { sessions, asleep, changes, .. } = &mut *book;
@@ -301,7 +301,8 @@ impl WebSessions {
             };
             self.left(&mut book, taken, Leaving::Ended)
         };
-        ended.iter().filter(|held| !held.is_over(now)).count()
+        let were_good = ended.iter().filter(|held| !held.is_over(now));
+        were_good.map(|held| Arc::clone(&held.user.name)).collect()
     }
 }
 
@@ -450,10 +451,10 @@ mod tests {
         let room = Room::new(10, 10);
         let (token, other) = (room.start("jana"), room.start("jana"));
         let (socket, other_socket) = (room.find(&token).unwrap(), room.find(&other).unwrap());
-        assert!(room.sessions.end(&token, Instant::now()));
+        assert_eq!(room.sessions.end(&token, Instant::now()).as_deref(), Some("jana"));
         socket.ended.cancelled().await;
         assert!(room.find(&token).is_none());
-        assert!(!room.sessions.end(&token, Instant::now()), "it ends once");
+        assert_eq!(room.sessions.end(&token, Instant::now()), None, "it ends once");
         assert!(room.find(&other).is_some());
         assert!(!other_socket.ended.is_cancelled());
     }
@@ -477,7 +478,7 @@ mod tests {
         let who = room.signed_in("jana");
         let start = || room.sessions.start(&who, Visitor::default(), false, Instant::now()).unwrap().token;
         let (signed_out, stays) = (start(), start());
-        assert!(room.sessions.end(&signed_out, Instant::now()));
+        assert!(room.sessions.end(&signed_out, Instant::now()).is_some());
         assert!(!who.ended.is_cancelled());
         let socket = room.find(&stays).unwrap();
         who.ended.cancel();
@@ -713,7 +714,7 @@ mod tests {
         let room = Room::new(10, 10);
         let tokens = ["jana", "jana", "jana", "emil"].map(|name| room.start(name));
         let sockets = tokens.each_ref().map(|token| room.find(token).unwrap().ended);
-        assert_eq!(room.sessions.revoke(digest(&tokens[0]).bytes()), 1);
+        assert_eq!(room.sessions.revoke(digest(&tokens[0]).bytes()).as_deref(), Some("jana"));
         assert_eq!(sockets.each_ref().map(CancellationToken::is_cancelled), [true, false, false, false]);
         assert_eq!((room.sessions.revoke_user("jana"), room.sessions.revoke_user("jana")), (2, 0));
         assert_eq!(sockets.each_ref().map(CancellationToken::is_cancelled), [true, true, true, false]);

@@ -265,6 +265,9 @@ fn what(event: &Event) -> Vec<String> {
     what.extend(event.result.as_deref().map(|result| format!("{}{after}", escape::escaped(result))));
     what.extend(event.answer.as_deref().map(|answer| format!("answer {}", escape::readable_json(answer))));
     what.extend(event.reason.as_deref().map(|reason| escape::escaped(reason).into_owned()));
+    if event.kind == EventKind::SignOut {
+        what.extend(event.count.map(|count| format!("sign-ins: {count}")));
+    }
     if event.kind == EventKind::Lost {
         what.extend(event.count.map(|count| format!("{count} events")));
         what.extend((event.since > 0).then(|| format!("since {}", shown_time(event.since))));

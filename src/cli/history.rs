@@ -64,7 +64,7 @@ enum Format {
 }
 
 /// What the hub is asked with: a time ago has a sign there.
-fn moment(typed: &str) -> Result<String, String> {
+pub(super) fn moment(typed: &str) -> Result<String, String> {
     let ago = if typed.starts_with('-') { typed.to_owned() } else { format!("-{typed}") };
     let is_known = |text: &str| crate::talk::control::read_moment(text, 0).is_some();
     if is_known(&ago) {
@@ -76,7 +76,7 @@ fn moment(typed: &str) -> Result<String, String> {
     }
 }
 
-fn filter(typed: &str) -> Result<String, String> {
+pub(super) fn filter(typed: &str) -> Result<String, String> {
     super::habit::wildcards(typed).map(|()| typed.to_owned())
 }
 
@@ -99,12 +99,7 @@ pub(super) fn history(args: &HistoryArgs) -> anyhow::Result<()> {
             "step": args.step,
         });
         while !question.is_null() {
-            let answer = timeout(PATIENCE, ask(&mut connection, &question)).await;
-            let silent = |_| Err(Failure::Lost("the hub took more than 30 s".to_owned()));
-            let answer = match answer.unwrap_or_else(silent).map_err(broken)? {
-                Ok(answer) => answer,
-                Err(reason) => return Err(OperatorError::refused(reason).into()),
-            };
+            let answer = answer_to(&mut connection, &question).await?.map_err(OperatorError::refused)?;
             let mut lines = Vec::new();
             for series in &answer.series {
                 write(series, format, &mut lines);
@@ -127,6 +122,15 @@ pub(super) fn history(args: &HistoryArgs) -> anyhow::Result<()> {
 }
 
 /// The hub's answer, or its reason why there is none.
+pub(super) async fn answer_to(
+    connection: &mut Connection,
+    question: &Value,
+) -> anyhow::Result<Result<HistoryAnswer, String>> {
+    let answer = timeout(PATIENCE, ask(connection, question)).await;
+    let silent = |_| Err(Failure::Lost("the hub took more than 30 s".to_owned()));
+    answer.unwrap_or_else(silent).map_err(broken)
+}
+
 async fn ask(
     connection: &mut Connection,
     question: &Value,
@@ -173,7 +177,7 @@ fn write(series: &PastSeries, format: Format, out: &mut Vec<u8>) {
 }
 
 /// Tells of what may be missing.
-fn tell_gaps<'g>(gaps: impl Iterator<Item = &'g PastGap>) {
+pub(super) fn tell_gaps<'g>(gaps: impl Iterator<Item = &'g PastGap>) {
     for PastGap { from, to, why, lost } in gaps {
         let (from, to) = (shown_moment(*from), shown_moment(*to));
         let lost = if *lost > 0 { format!(", {lost} messages") } else { String::new() };

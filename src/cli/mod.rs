@@ -12,6 +12,7 @@ mod duration;
 mod escape;
 mod events;
 mod exit;
+mod export;
 mod habit;
 mod history;
 mod hub_args;
@@ -82,6 +83,8 @@ enum Command {
     Nodes(nodes::NodesArgs),
     /// Print what was said, from the hub's history
     History(history::HistoryArgs),
+    /// Write every reading of history, for other programs
+    Export(export::ExportArgs),
     /// Print who did what, from the hub's record
     Events(events::EventsArgs),
     /// Run simulated nodes as clients of a hub
@@ -134,6 +137,7 @@ impl Cli {
             Some(Command::Req(args)) => request::request(&args),
             Some(Command::Nodes(args)) => nodes::nodes(&args),
             Some(Command::History(args)) => history::history(&args),
+            Some(Command::Export(args)) => export::export(&args),
             Some(Command::Events(args)) => events::events(&args),
             Some(Command::Sim(args)) => sim::sim(&args),
             Some(Command::Bridge(command)) => bridge::bridge(command),

@@ -176,7 +176,9 @@ async fn pour(
 ) -> anyhow::Result<u64> {
     let mut batch = Batch::default();
     let mut bad = 0;
-    let mut progress = Progress::new();
+    // The cursor of who types is not to be moved.
+    let shows = std::io::stderr().is_terminal() && !std::io::stdin().is_terminal();
+    let mut progress = Progress::new(shows, "messages sent");
     if std::io::stdin().is_terminal() {
         output::notice("each line is a message; end with Ctrl-D");
     }
@@ -218,20 +220,21 @@ fn verdict(tally: Tally, bad: u64, confirm: bool) -> anyhow::Result<()> {
 }
 
 /// How far it is, for a person who waits for longer than a second.
-struct Progress {
+pub(super) struct Progress {
+    what: &'static str,
     began: Instant,
     told: Option<Instant>,
     is_on: bool,
 }
 
 impl Progress {
-    fn new() -> Self {
-        let is_on = std::io::stderr().is_terminal() && !std::io::stdin().is_terminal();
-        Self { began: Instant::now(), told: None, is_on }
+    /// Counts `what`, if it is on.
+    pub(super) fn new(is_on: bool, what: &'static str) -> Self {
+        Self { what, began: Instant::now(), told: None, is_on }
     }
 
     #[expect(clippy::print_stderr, reason = "it is for the person at the terminal")]
-    fn show(&mut self, sent: u64) {
+    pub(super) fn show(&mut self, count: u64) {
         const EVERY: Duration = Duration::from_millis(250);
         const AFTER: Duration = Duration::from_secs(1);
         if !self.is_on || self.began.elapsed() < AFTER || self.told.is_some_and(|told| told.elapsed() < EVERY)
@@ -239,7 +242,7 @@ impl Progress {
             return;
         }
         self.told = Some(Instant::now());
-        eprint!("\r{sent} messages sent");
+        eprint!("\r{count} {}", self.what);
     }
 }
 

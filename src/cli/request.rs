@@ -120,10 +120,10 @@ pub(super) fn request(args: &ReqArgs) -> anyhow::Result<()> {
     check_topic(&args.topic).map_err(OperatorError::new)?;
     let command = typed("req", &args.topic);
     check_typed(&command, one_payload(&command, &args.payload, &args.rest)?).map_err(OperatorError::new)?;
-    let Some(stem) = stem(&args.topic) else {
+    let address = args.hub.address()?;
+    let Some(stem) = stem(&args.topic, &address.base()) else {
         return Err(OperatorError::new(args.no_command()).into());
     };
-    let address = args.hub.address()?;
     block_on(async {
         let answers = answers(&args.topic, stem);
         let settings = json!({"filters": answers, "retained": false}).to_string();
@@ -148,10 +148,11 @@ pub(super) fn request(args: &ReqArgs) -> anyhow::Result<()> {
     })
 }
 
-/// What a command is about.
-fn stem(topic: &str) -> Option<&str> {
+/// What a command is about. Whether it is one is decided by the whole topic, base included (`docs/protocol.md`, clause 6.1).
+fn stem<'t>(topic: &'t str, base: &str) -> Option<&'t str> {
     let stem = topic.rsplit_once('/')?.0;
-    (Kind::of(topic) == Kind::Command && !stem.is_empty()).then_some(stem)
+    let whole = if base.is_empty() { topic } else { &format!("{base}/{topic}") };
+    (Kind::of(whole) == Kind::Command && !stem.is_empty()).then_some(stem)
 }
 
 /// The topics that answer a command, by what the firmware and the document of 2016 say (`docs/protocol.md`, clause 9.3).
@@ -232,11 +233,14 @@ mod tests {
 
     #[test]
     fn a_command_is_about_what_stands_before_its_last_level() {
-        assert_eq!(stem("relay/i2c0-3b/set"), Some("relay/i2c0-3b"));
-        assert_eq!(stem("-/-/config/list"), Some("-/-/config"));
-        for none in ["set", "/set", "relay/i2c0-3b", "a/ok"] {
-            assert_eq!(stem(none), None, "{none}");
+        assert_eq!(stem("relay/i2c0-3b/set", ""), Some("relay/i2c0-3b"));
+        assert_eq!(stem("-/-/config/list", ""), Some("-/-/config"));
+        for none in ["set", "/set", "relay/i2c0-3b", "a/ok", "x/list"] {
+            assert_eq!(stem(none, ""), None, "{none}");
         }
+        assert_eq!(stem("x/list", "nodes/bridge/0"), Some("x"), "behind two levels");
+        assert_eq!(stem("scan/start", "node/pairing-mode"), Some("scan"));
+        assert_eq!(stem("set", "relay/0"), None, "the base itself has no name there");
     }
 
     #[test]

@@ -131,6 +131,21 @@ impl Address {
         url.into()
     }
 
+    /// The base that topics are relative to.
+    pub fn base(&self) -> String {
+        let path = percent_encoding::percent_decode_str(self.url.path()).decode_utf8_lossy();
+        let path = path.trim_matches('/');
+        let of_2016 = ["auth/clown-talk-server", "auth/clown-talk-client"];
+        if let Some(base) = of_2016.iter().find_map(|start| path.strip_prefix(start)) {
+            return base.trim_start_matches('_').replace('_', "/");
+        }
+        match path.strip_prefix("talk") {
+            Some("") => String::new(),
+            Some(rest) if rest.starts_with('/') => rest.trim_matches('/').to_owned(),
+            _ => path.to_owned(),
+        }
+    }
+
     /// The header `Authorization`, where there is something to be sent.
     pub fn authorization(&self) -> Option<String> {
         if self.is_anonymous() {
@@ -192,6 +207,22 @@ mod tests {
         assert_eq!(socket("ws://hub/talkative"), "ws://hub/talk/talkative");
         let tutorial = "ws://hub/auth/clown-talk-server_nodes_bridge_0";
         assert_eq!(socket(tutorial), tutorial);
+    }
+
+    #[test]
+    fn the_base_is_what_the_hub_takes_for_it() {
+        for (url, base) in [
+            ("ws://hub", ""),
+            ("ws://hub/talk/", ""),
+            ("ws://hub/nodes/bridge/0/", "nodes/bridge/0"),
+            ("ws://hub/talk/living_room?side=node", "living_room"),
+            ("ws://hub/talkative", "talkative"),
+            ("ws://hub/b%C3%A4d", "bäd"),
+            ("ws://hub/auth/clown-talk-client_nodes_bridge_0", "nodes/bridge/0"),
+            ("ws://hub/auth/clown-talk-server", ""),
+        ] {
+            assert_eq!(Address::parse(url).unwrap().base(), base, "{url}");
+        }
     }
 
     #[test]

@@ -300,9 +300,6 @@ impl Hub {
         let Order { mut message, outbox, mut refusal, confirm, lease } = order;
         let (id, session, topic) = (refusal.id.clone(), outbox.id, message.topic.clone());
         let reader = self.reader(channel, state, Some(session));
-        if lease.is_some() && !stored.0 {
-            self.figures.leases_unstored.add(1);
-        }
         let wait = match (confirm, &id) {
             (Some((wish, within)), Some(id)) => Some((wish, within, id.clone())),
             _ => None,
@@ -325,6 +322,9 @@ impl Hub {
         }
         let delivered = self.deliver(channel, state, &Arc::new(message), Some(&outbox), None);
         self.care.bell.ring();
+        if lease.is_some() && !stored.0 {
+            self.note_unstored_lease(&topic, &outbox);
+        }
         let reason = match (&delivered, &begun) {
             (Err(full), begun) => {
                 if let Some(Ok(number)) = begun {

@@ -1,5 +1,5 @@
-//! What becomes an event: commands and answers, refusals, who comes in, which nodes are there, leases that end. Readings are
-//! none. Without a store nothing is recorded.
+//! What becomes an event: commands and answers, refusals, who comes in and who signs out, which nodes are there, leases that
+//! end. Readings are none. Without a store nothing is recorded.
 
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv6Addr};
@@ -158,6 +158,36 @@ impl Hub {
                 Event { kind: EventKind::Lease, user, result, reason: Some(reason.into()), ..of(&topic) };
             recorder.record(Causer::Hub, event, 0, Moment::now());
         }
+    }
+
+    /// Counts and records that a lease could not be put on the disk before its command was routed.
+    pub(super) fn note_unstored_lease(&self, topic: &Topic, of_whom: &Outbox) {
+        self.figures.leases_unstored.add(1);
+        let Some(recorder) = self.recorder().filter(|recorder| !recorder.ignores(topic)) else { return };
+        let reason = Some("the disk has not taken the lease: the hub ends it while it lives".into());
+        let mut event =
+            Event { kind: EventKind::Lease, result: Some("unstored".into()), reason, ..of(topic) };
+        tell_who(&mut event, of_whom);
+        recorder.record(Causer::User(&of_whom.user), event, 0, Moment::now());
+    }
+
+    /// Records that somebody has signed out.
+    pub fn note_sign_out(&self, user: &str, address: IpAddr, door: &'static str) {
+        let Some(recorder) = self.recorder() else { return };
+        let (address, door) = (Some(address.to_canonical().to_string().into()), Some(door.into()));
+        let event =
+            Event { kind: EventKind::SignOut, user: Some(user.into()), address, door, ..Event::default() };
+        recorder.record(Causer::User(user), event, 0, Moment::now());
+    }
+
+    /// Records that the operator has ended so many sign-ins of a user.
+    pub fn note_revoked(&self, user: &str, count: u64) {
+        let Some(recorder) = self.recorder() else { return };
+        let (user, result) = (Some(user.into()), Some("revoked".into()));
+        let reason = Some("the operator has ended it: clown-hub sessions revoke".into());
+        let event =
+            Event { kind: EventKind::SignOut, user, result, reason, count: Some(count), ..Event::default() };
+        recorder.record(Causer::Hub, event, 0, Moment::now());
     }
 
     /// Records that somebody has come in, or has not.

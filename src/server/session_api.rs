@@ -45,7 +45,7 @@ pub(crate) async fn session(
     let mut response = match *request.method() {
         Method::POST => sign_in(&app, &place, request).await,
         Method::GET => who(&app, request.headers()),
-        Method::DELETE => sign_out(&app, request.headers()).await,
+        Method::DELETE => sign_out(&app, &place, request.headers()).await,
         _ => complaint(StatusCode::METHOD_NOT_ALLOWED, "method", "use POST, GET or DELETE"),
     };
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -125,10 +125,11 @@ fn who(app: &App, headers: &HeaderMap) -> Response<Body> {
     }
 }
 
-async fn sign_out(app: &App, headers: &HeaderMap) -> Response<Body> {
+async fn sign_out(app: &App, place: &Place, headers: &HeaderMap) -> Response<Body> {
     let mut has_ended = false;
-    for token in cookies(headers) {
-        has_ended |= app.access.end_web_session(token);
+    for user in cookies(headers).filter_map(|token| app.access.end_web_session(token)) {
+        app.hub.note_sign_out(&user, place.address.ip(), Door::Page.name());
+        has_ended = true;
     }
     if has_ended {
         app.access.web_session_ends_settled().await;

@@ -82,7 +82,7 @@ impl Store {
         let library = keeper.library(settings.directory.join(folder::NAME));
         let events = events::record(hub, &settings.events, settings.directory.join(folder::NAME))
             .map_err(|error| refused(&error, "no thread could be started"))?;
-        let beside = (Sessions::new(Arc::clone(sessions), confirms), keeper, events);
+        let beside = (Sessions::new(Arc::clone(hub), Arc::clone(sessions), confirms), keeper, events);
         let mut writer = Writer::new(Arc::clone(hub), Arc::clone(&tape), settings.clone(), beside);
         match Folder::take(&settings.directory) {
             Ok(folder) => writer.begin(folder).map_err(|fault| {

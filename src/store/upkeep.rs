@@ -7,6 +7,7 @@ mod backup;
 pub(super) mod ground;
 mod looking;
 mod restore;
+mod unfinished;
 
 use std::path::Path;
 
@@ -14,6 +15,7 @@ pub use backup::{Backup, back_up};
 pub use ground::Trouble;
 pub use looking::{Report, TableReport, check};
 pub use restore::{Restored, restore};
+pub use unfinished::NewFile;
 
 use super::errand;
 pub use super::errand::Forget;

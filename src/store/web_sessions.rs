@@ -1,11 +1,13 @@
 //! Sign-ins of pages, between the access, which has them in memory, and the file.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::log::moment;
 use super::tables::{Checked, Fault, Order, Revocation, Tables, Writing};
 use crate::access::{KeptWebSession, WebSessionChanges, WebSessions};
+use crate::hub::Hub;
 use crate::moment::Moment;
 
 /// By how much the clock on the wall may be set before the ends of all sign-ins are written again. They are hours away.
@@ -19,6 +21,8 @@ pub(super) struct Stored {
     pub(super) ended: SystemTime,
     /// The number of the newest row that asks to revoke some. Those are not among the sessions.
     pub(super) revoked: u64,
+    /// Whose those were, and how many.
+    pub(super) ended_of: BTreeMap<Arc<str>, u64>,
     /// Rows that were not what had been written.
     pub(super) damaged: u64,
     /// Why reading came to an end before the end.
@@ -27,7 +31,14 @@ pub(super) struct Stored {
 
 impl Default for Stored {
     fn default() -> Self {
-        Self { sessions: Vec::new(), ended: SystemTime::UNIX_EPOCH, revoked: 0, damaged: 0, broken: None }
+        Self {
+            sessions: Vec::new(),
+            ended: SystemTime::UNIX_EPOCH,
+            revoked: 0,
+            ended_of: BTreeMap::new(),
+            damaged: 0,
+            broken: None,
+        }
     }
 }
 
@@ -62,16 +73,15 @@ impl Stored {
         }
         for (id, revocation) in revocations {
             stored.revoked = id;
-            match revocation {
-                Checked::Good(Revocation::Session(digest)) => {
-                    sessions.retain(|(_, kept)| kept.digest != digest);
-                }
-                Checked::Good(Revocation::User(user)) => sessions.retain(|(_, kept)| *kept.user != *user),
+            stored.damaged += u64::from(matches!(revocation, Checked::Damaged));
+            let revoked = sessions.extract_if(.., |(_, kept)| match &revocation {
+                Checked::Good(Revocation::Session(digest)) => kept.digest == *digest,
+                Checked::Good(Revocation::User(user)) => *kept.user == **user,
                 // Nobody knows whose it was.
-                Checked::Damaged => {
-                    stored.damaged += 1;
-                    sessions.clear();
-                }
+                Checked::Damaged => true,
+            });
+            for (_, kept) in revoked {
+                *stored.ended_of.entry(kept.user).or_default() += 1;
             }
         }
         sessions.sort_unstable_by_key(|(id, _)| *id);
@@ -82,6 +92,7 @@ impl Stored {
 
 /// What the writer does for them.
 pub(super) struct Sessions {
+    hub: Arc<Hub>,
     held: Arc<WebSessions>,
     /// Whether each change is waited for until the medium has it.
     confirms: bool,
@@ -113,9 +124,9 @@ impl Due {
 }
 
 impl Sessions {
-    pub(super) fn new(held: Arc<WebSessions>, confirms: bool) -> Self {
+    pub(super) fn new(hub: Arc<Hub>, held: Arc<WebSessions>, confirms: bool) -> Self {
         held.keep(confirms);
-        Self { held, confirms, seen: None, revoked: 0, looked: Moment::now() }
+        Self { hub, held, confirms, seen: None, revoked: 0, looked: Moment::now() }
     }
 
     /// Gives those of a file back that was opened, or that was set aside and is empty now.
@@ -125,6 +136,7 @@ impl Sessions {
         if all > 0 {
             tracing::info!(back, ended = all - back, "the sign-ins of pages are back");
         }
+        stored.ended_of.iter().for_each(|(user, count)| self.hub.note_revoked(user, *count));
         (self.seen, self.revoked) = (None, stored.revoked);
         // What was revoked, or is damaged, is in the file and nowhere else.
         if was_replaced || stored.revoked > 0 || stored.damaged > 0 {
@@ -185,22 +197,32 @@ impl Sessions {
         if self.seen.replace(now) == Some(now) {
             return Ok(());
         }
-        let (before, mut ended) = (self.revoked, 0);
+        let (before, mut ended_of) = (self.revoked, BTreeMap::<Arc<str>, u64>::new());
         for (id, revocation) in tables.revocations()? {
             if id <= before {
                 continue;
             }
             self.revoked = id;
-            ended += match revocation {
-                Checked::Good(Revocation::Session(digest)) => self.held.revoke(digest),
-                Checked::Good(Revocation::User(user)) => self.held.revoke_user(&user),
+            match revocation {
+                Checked::Good(Revocation::Session(digest)) => {
+                    if let Some(user) = self.held.revoke(digest) {
+                        *ended_of.entry(user).or_default() += 1;
+                    }
+                }
+                Checked::Good(Revocation::User(user)) => {
+                    let count = self.held.revoke_user(&user) as u64;
+                    if count > 0 {
+                        *ended_of.entry(user.into()).or_default() += count;
+                    }
+                }
                 Checked::Damaged => {
                     tracing::error!("a revocation in the store is not what was written: revoke again");
-                    0
                 }
-            };
+            }
         }
+        ended_of.iter().for_each(|(user, count)| self.hub.note_revoked(user, *count));
         if self.revoked > before {
+            let ended: u64 = ended_of.values().sum();
             tracing::info!(ended, "sign-ins of pages were revoked by a command");
         }
         Ok(())

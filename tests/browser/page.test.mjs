@@ -2,7 +2,7 @@ import { AxeBuilder } from "@axe-core/playwright";
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { assertQuiet, newPage, says, signedIn, startBrowser, tile } from "./support/browser.mjs";
-import { startHub, usersFile } from "./support/hub.mjs";
+import { folder, startHub, usersFile } from "./support/hub.mjs";
 import { connect } from "./support/node.mjs";
 
 const BRIDGE = "nodes/bridge/0";
@@ -183,7 +183,7 @@ test("a hub where nobody speaks says what to do", async (t) => {
 
 for (const colorScheme of ["light", "dark"]) {
   test(`everybody can use it: no axe violation and no overflow, ${colorScheme}`, async (t) => {
-    const hub = await startHub(t);
+    const hub = await startHub(t, { store: folder(t) });
     const page = await newPage(t, browser, { colorScheme });
     await page.goto(`${hub.origin}/`);
     await page.getByText(/runs as a demo/).waitFor();
@@ -193,10 +193,14 @@ for (const colorScheme of ["light", "dark"]) {
     await tile(page, BRIDGE, "Relay 3b", "").getByRole("button", { name: "On", exact: true }).click();
     await says(tile(page, BRIDGE, "Relay 3b", ""), "Confirmed");
     await tile(page, BRIDGE, "LED", "").locator("summary").click();
+    await page.getByRole("img", { name: /^last hour: / }).first().waitFor();
     for (const width of [1280, 390, 320]) {
       await page.setViewportSize({ width, height: 800 });
       await assertAccessible(page, `${width} px`);
     }
+    const lines = await page.getByRole("img", { name: /^last hour: / }).evaluateAll((all) =>
+      all.map((line) => ({ hasTitle: Boolean(line.querySelector("title").textContent), colour: getComputedStyle(line.querySelector("path")).stroke })));
+    assert.ok(lines.length > 0 && lines.every(({ hasTitle, colour }) => hasTitle && colour !== "none"), "what was looked at has drawn lines");
     assertQuiet(page, hub);
   });
 }
@@ -206,11 +210,14 @@ async function assertAccessible(page, where) {
   const told = violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" ")}`);
   assert.deepEqual(told, [], where);
   assert.equal(await overflow(page), 0, `overflow at ${where}`);
-  const small = await page.evaluate(() =>
-    [...document.querySelectorAll("button, summary, input, .choices label")]
+  const small = await page.evaluate(() => {
+    // What is far out of sight has no size before it is drawn: the tile of a device that has just come.
+    for (const tile of document.querySelectorAll(".tile")) tile.style.contentVisibility = "visible";
+    return [...document.querySelectorAll("button, summary, input, .choices label")]
       .filter((target) => target.checkVisibility())
       .filter((target) => target.getBoundingClientRect().height < 44 || target.getBoundingClientRect().width < 44)
-      .map((target) => target.outerHTML));
+      .map((target) => target.outerHTML);
+  });
   assert.deepEqual(small, [], `targets under 44 px at ${where}`);
 }
 

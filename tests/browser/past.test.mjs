@@ -5,7 +5,7 @@ import { after, before, test } from "node:test";
 import { drawn, Hour, Past } from "../../web/past.js";
 import { frames } from "../../web/frame.js";
 import { Readings } from "../../web/readings.js";
-import { assertQuiet, says, signedIn, startBrowser, tile } from "./support/browser.mjs";
+import { assertQuiet, newPage, says, signedIn, startBrowser, tile } from "./support/browser.mjs";
 import { folder, startHub } from "./support/hub.mjs";
 import { connect } from "./support/node.mjs";
 
@@ -87,15 +87,35 @@ test("the tile of a number shows the last hour, also what was said before the hu
   assertQuiet(page, hub);
 });
 
-test("without history there is no line", async (t) => {
+test("without history there is no line, and the page asks for it once", async (t) => {
   const hub = await startHub(t, { simulator: "off" });
   const node = await connect(t, hub, "home/attic", "node");
   await node.publish("thermometer/0", { temperature: [20.1, "℃"] });
-  const page = await signedIn(t, browser, hub);
+  const page = await newPage(t, browser);
+  const asked = [];
+  const refused = page.waitForEvent("websocket").then((socket) => {
+    socket.on("framesent", ({ payload }) => payload.includes("history/get") && asked.push(payload));
+    return socket.waitForEvent("framereceived", ({ payload }) => payload.includes("history/error"));
+  });
+  await page.goto(`${hub.origin}/`);
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
   await says(tile(page, "home/attic", "Temperature", "thermometer/0"), /20\.1/);
   await node.publish("thermometer/0", { temperature: [20.5, "℃"] });
   await says(tile(page, "home/attic", "Temperature", "thermometer/0"), /20\.5/);
   assert.equal(await page.locator('.sparkline[aria-hidden="true"] path:not([d])').count(), 1);
+  assert.match((await refused).payload, /history is off/);
+  // Every tile is drawn again, also that of a device that has just come, long after a page that asks would have asked.
+  await page.evaluate((ahead) => {
+    const now = Date.now.bind(Date);
+    Date.now = () => now() + ahead;
+  }, 2 * MINUTE);
+  await node.publish("thermometer/1", { temperature: [21.5, "℃"] });
+  await says(tile(page, "home/attic", "Temperature", "thermometer/1"), /21\.5/);
+  await node.publish("thermometer/0", { temperature: [22.5, "℃"] });
+  await says(tile(page, "home/attic", "Temperature", "thermometer/0"), /22\.5/);
+  // The page collects what it asks for during 200 ms: its timers go off in their order.
+  await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 300)));
+  assert.equal(asked.length, 1);
   assertQuiet(page, hub);
 });
 

@@ -65,6 +65,19 @@ async fn a_node_is_listed_with_its_values_also_from_its_own_base() {
     assert!(row.starts_with(".     online") && row.contains(r#"relay/i2c0-3b {"state": true}"#), "{table}");
 }
 
+#[tokio::test]
+async fn a_command_is_one_by_its_whole_topic_also_where_the_url_has_a_base() {
+    let hub = Hub::demo();
+    let mut node = Client::open(&hub, "/talk/attic?side=node", r#"{"filters": ["alias/list"]}"#).await;
+    let url = format!("ws://clown:bigclown@{}/attic", hub.address);
+    let asked = std::thread::spawn(move || run(&["req", "alias/list", "--url", &url], ""));
+    assert_eq!(node.frame().await[0], "alias/list");
+    node.say(r#"["alias/list/ok", {"attic": 1}]"#).await;
+    assert_eq!(asked.join().unwrap().succeeds(), "alias/list/ok {\"attic\": 1}\n");
+    let url = format!("ws://clown:bigclown@{}", hub.address);
+    assert_eq!(run(&["req", "alias/list", "--url", &url], "").code, Some(2), "at the root it is a reading");
+}
+
 #[test]
 fn what_is_no_command_is_not_sent() {
     let ran = run(&["req", "relay/i2c0-3b", "1"], "");

@@ -281,6 +281,61 @@ async fn everybody_who_comes_in_by_any_door_is_recorded_and_everybody_who_does_n
 }
 
 #[tokio::test]
+async fn who_signs_out_and_whose_sign_ins_the_operator_ends_is_recorded_whether_the_hub_runs_or_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let users = [user("jana", &["n/#"], &["n/#"], false), user("boss", &["#", "$SYS/#"], &["#"], false)];
+    let settings = [&*store_at(dir.path()), "store.write_milliseconds=50"];
+    let hub = Hub::with_users(&users, &settings);
+    let sign_in = async |hub: &Hub| {
+        let body = json!({"name": "jana", "password": PASSWORD}).to_string();
+        let answer =
+            hub.request("POST", "/api/session", &[("Content-Type", "application/json")], &body).await;
+        answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned()
+    };
+    let sign_out = async |cookie: &str| {
+        assert_eq!(hub.request("DELETE", "/api/session", &[("Cookie", cookie)], "").await.status(), 204);
+    };
+    let first = sign_in(&hub).await;
+    sign_out(&first).await;
+    sign_out(&first).await;
+    let revoke = || {
+        let store = store_at(dir.path());
+        run(&["sessions", "revoke", "--user", "jana", "--set", &store], "").succeeds()
+    };
+    let mut boss = Client::open_as(&hub, "boss", "/talk", r#"{"filters": []}"#).await;
+    for _ in 0..2 {
+        sign_in(&hub).await;
+    }
+    assert_eq!(revoke(), "sign-ins ended: 2 of jana; their sockets are closed\n");
+    in_time("the hub to obey", async { while of_kind(&mut boss, "sign-out").await.len() < 2 {} }).await;
+    let told = of_kind(&mut boss, "sign-out").await;
+    let of = |event: &Value| ["user", "result", "door", "address", "count"].map(|key| event[key].clone());
+    let null = Value::Null;
+    assert_eq!(
+        told.iter().map(of).collect::<Vec<_>>(),
+        [
+            [json!("jana"), json!("revoked"), null.clone(), null.clone(), json!(2)],
+            [json!("jana"), null.clone(), json!("page"), json!("127.0.0.1"), null.clone()],
+        ],
+        "who had signed out before did not do it again"
+    );
+    let by_name = events(&mut boss, &json!({"filters": ["$SYS/events/sign-out"]})).await;
+    assert_eq!(by_name, told);
+    let mut jana = Client::open_as(&hub, "jana", "/talk", r#"{"filters": []}"#).await;
+    assert_eq!(of_kind(&mut jana, "sign-out").await, told, "it is hers");
+    sign_in(&hub).await;
+    hub.stopped().await;
+    revoke();
+    let hub = Hub::with_users(&users, &settings);
+    let mut boss = Client::open_as(&hub, "boss", "/talk", r#"{"filters": []}"#).await;
+    let told = of_kind(&mut boss, "sign-out").await;
+    assert_eq!(
+        (told.len(), of(&told[0])[1].clone(), of(&told[0])[4].clone()),
+        (3, json!("revoked"), json!(1))
+    );
+}
+
+#[tokio::test]
 async fn a_stranger_who_guesses_does_not_fill_the_record_and_all_of_it_is_counted() {
     let dir = tempfile::tempdir().unwrap();
     let hub = Hub::with_store(dir.path(), &["users.failures_per_minute=100000"]);

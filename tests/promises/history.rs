@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{Client, Hub, PASSWORD, basic, in_time, user};
+use crate::support::{Client, Hub, PASSWORD, basic, in_time, run, user};
 
 /// So that tests need not wait for the usual second.
 const AT_ONCE: &str = "store.write_milliseconds=10";
@@ -452,4 +452,74 @@ async fn the_rest_of_a_long_answer_is_behind_its_link() {
     }
     assert_eq!(topics, (0..150).map(|n| format!("n/t{n:03}&x=1")).collect::<Vec<_>>());
     assert_eq!(answers, 2);
+}
+
+/// The rows of an export, without its head.
+fn rows(text: &str) -> Vec<Vec<&str>> {
+    text.lines().skip(1).map(|line| line.split(',').collect()).collect()
+}
+
+#[tokio::test]
+async fn an_export_has_every_reading_once_sealed_or_not_as_csv_and_as_json() {
+    let dir = tempfile::tempdir().unwrap();
+    let hub = store(dir.path(), &[SEALED]);
+    let mut client = at(&hub).await;
+    client.publish("n/t", r#"{"temperature": [-1, "℃"], "on": true}"#).await;
+    for n in 0..12_000 {
+        client.publish("n/t", &format!(r#"{{"temperature": [{n}.25, "℃"], "on": {}}}"#, n % 2 == 0)).await;
+    }
+    client.publish("n/name", r#""a, \"b\"""#).await;
+    in_time("all of it", async {
+        while readings(&mut client, "n/name", 1).await["value"] != json!([r#"a, "b""#]) {}
+    })
+    .await;
+    let url = format!("ws://clown:bigclown@{}/n", hub.address);
+    let file = dir.path().join("all.csv");
+    let path = file.to_str().unwrap();
+    let ran = run(&["export", "#", "--url", &url, "-o", path], "");
+    assert_eq!((ran.code, &*ran.stdout), (Some(0), ""), "{}", ran.stderr);
+    assert!(ran.stderr.contains("readings: 24002, series: 3"), "{}", ran.stderr);
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(text.starts_with("time,topic,path,unit,value\n"), "{text:.200}");
+    assert!(text.contains("Z,name,,,\"a, \"\"b\"\"\"\n"), "{text:.200}");
+    let numbers: Vec<_> = rows(&text).into_iter().filter(|row| row[2] == "/temperature/0").collect();
+    let expected: Vec<_> = (0..12_000).map(|n| format!("{n}.25")).collect();
+    assert!(numbers[0][4] == "-1" && numbers[1..].iter().map(|row| row[4]).eq(expected.iter()));
+    assert!(numbers.iter().all(|row| row[1] == "t" && row[3] == "℃"));
+    assert!(numbers.is_sorted_by_key(|row| row[0]));
+    let states: Vec<_> = rows(&text).into_iter().filter(|row| row[2] == "/on").map(|row| row[4]).collect();
+    assert!(states.len() == 12_000 && states.windows(2).all(|two| two[0] != two[1]), "{}", states.len());
+
+    let ran = run(&["export", "t", "--path", "/on", "--url", &url, "--format", "ndjson"], "");
+    let first: Value = serde_json::from_str(ran.succeeds().lines().next().unwrap()).unwrap();
+    let time = &first["time"];
+    assert_eq!(first, json!({"time": time, "topic": "t", "path": "/on", "unit": "", "value": true}));
+}
+
+#[tokio::test]
+async fn the_file_of_an_export_is_there_when_it_is_whole_and_no_file_is_lost_by_it() {
+    let (dir, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let users = [user("jana", &["n/#"], &["n/#"], false)];
+    let hub = Hub::with_users(&users, &[&format!("store.directory={}", dir.path().display()), AT_ONCE]);
+    let mut jana = Client::open_as(&hub, "jana", "/talk/n?side=node", r#"{"filters": []}"#).await;
+    jana.publish("t", "5").await;
+    readings(&mut jana, "t", 1).await;
+    let url = format!("ws://jana:{}@{}", PASSWORD.replace(' ', "%20"), hub.address);
+    let file = out.path().join("t.csv");
+    let export = |topic: &str, more: &[&str]| {
+        run(&[&["export", topic, "--url", &url, "-o", file.to_str().unwrap()], more].concat(), "")
+    };
+    let ran = export("m/#", &[]);
+    assert!(ran.code == Some(3) && ran.stderr.contains("forbidden"), "{}", ran.stderr);
+    assert_eq!(std::fs::read_dir(out.path()).unwrap().count(), 0, "nothing is left of it");
+    std::fs::write(&file, "mine").unwrap();
+    let ran = export("n/#", &[]);
+    assert!(ran.code == Some(2) && ran.stderr.contains("there is a file already"), "{}", ran.stderr);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
+    assert_eq!(export("n/#", &["--force"]).code, Some(0));
+    assert!(std::fs::read_to_string(&file).unwrap().ends_with("Z,n/t,,,5\n"));
+    let ran =
+        export("n/#", &["--force", "--since", "2000-01-01T00:00:00Z", "--until", "2000-01-02T00:00:00Z"]);
+    assert!(ran.code == Some(0) && ran.stderr.contains("nothing was said there"), "{}", ran.stderr);
+    assert_eq!(std::fs::read_dir(out.path()).unwrap().count(), 1);
 }

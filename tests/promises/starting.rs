@@ -220,6 +220,7 @@ fn help_says_what_there_is() {
       req          Send a command and print its answer
       nodes        List the nodes
       history      Print what was said, from the hub's history
+      export       Write every reading of history, for other programs
       events       Print who did what, from the hub's record
       sim          Run simulated nodes as clients of a hub
       bridge       Check the links to MQTT brokers

@@ -1,5 +1,6 @@
 //! Sessions of pages, to the store and back.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::time::{Instant, timeout};
@@ -154,13 +155,13 @@ impl WebSessions {
         self.book.lock().changes.note_all();
     }
 
-    /// Ends the session of this digest.
-    pub fn revoke(&self, digest: [u8; 32]) -> usize {
-        self.take_out(Chosen::One(Digest::of_bytes(digest)), Instant::now())
+    /// Ends the session of this digest. Says whose it was, if it was not over.
+    pub fn revoke(&self, digest: [u8; 32]) -> Option<Arc<str>> {
+        self.take_out(Chosen::One(Digest::of_bytes(digest)), Instant::now()).pop()
     }
 
-    /// Ends all sessions of a user.
+    /// Ends all sessions of a user. Says how many were not over.
     pub fn revoke_user(&self, name: &str) -> usize {
-        self.take_out(Chosen::OfUser(name), Instant::now())
+        self.take_out(Chosen::OfUser(name), Instant::now()).len()
     }
 }

@@ -45,7 +45,7 @@ impl EventReader {
     pub fn told(&self, event: Event) -> Option<Event> {
         let is_theirs = self.sees_all || event.user.as_deref() == Some(&*self.user);
         let is_seen = match event.kind {
-            EventKind::Refused | EventKind::SignIn | EventKind::Lost => is_theirs,
+            EventKind::Refused | EventKind::SignIn | EventKind::SignOut | EventKind::Lost => is_theirs,
             EventKind::Command | EventKind::Answer | EventKind::Presence | EventKind::Lease => {
                 self.may_read(event.topic.as_deref()?)
             }
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn who_came_in_and_what_was_refused_is_for_the_user_and_for_those_who_may_read_all_events() {
-        for kind in [EventKind::SignIn, EventKind::Refused, EventKind::Lost] {
+        for kind in [EventKind::SignIn, EventKind::SignOut, EventKind::Refused, EventKind::Lost] {
             for topic in [None, Some("n/relay/0/set")] {
                 let event = event(kind, topic);
                 assert_eq!(reader("emil", "", &["#"]).told(event.clone()), None, "{kind:?}");

@@ -1,7 +1,11 @@
 //! Commands that are confirmed, and commands that hold for a time only.
 
+use std::collections::VecDeque;
+
 use super::*;
 use crate::hub::lease::DISK_PATIENCE;
+use crate::hub::{Entry, Recorder};
+use crate::talk::control::EventKind;
 
 fn at(seconds: f64) -> SystemTime {
     NOW + Duration::from_secs_f64(seconds)
@@ -395,12 +399,26 @@ fn a_command_waits_no_longer_than_two_seconds_for_the_disk_and_says_that_it_is_n
 #[test]
 fn a_disk_that_takes_nothing_keeps_nobody_waiting() {
     let (hub, mut node, mut phone) = scene_with_store();
+    let recorder = Recorder::new(Vec::new(), Vec::new(), hub.figures());
+    hub.record_events_on(Arc::clone(&recorder), Arc::default());
     say(&mut phone, FOR_A_MINUTE);
     drop(hub.lease_changes());
     hub.leases_not_written();
     hub.tend(at(0.1));
     assert_eq!(heard(&mut node).len(), 1);
     assert!(answer(&mut phone).contains(r#""stored": false"#));
+    let mut recorded = VecDeque::new();
+    recorder.take(&mut recorded, at(0.1));
+    let told: Vec<_> = recorded
+        .iter()
+        .map(|entry| match entry {
+            Entry::Event(event) => (event.kind, event.topic.as_deref(), event.result.as_deref()),
+            Entry::Outcome(..) => panic!("{entry:?}"),
+        })
+        .collect();
+    let topic = Some("n/relay/0/set");
+    let expected = [(EventKind::Command, topic, None), (EventKind::Lease, topic, Some("unstored"))];
+    assert_eq!(told, expected, "who asks later knows that it was not on the disk");
     let changes = hub.lease_changes();
     assert!(changes.are_all && changes.rows.len() == 1, "everything is written when that is possible again");
 }

@@ -77,6 +77,8 @@ pub(in crate::store) struct Keeper {
     /// Up to which entry of the recorder that is.
     until: u64,
     kept: Kept,
+    /// Whether events are missing in the file, so that they are to be counted anew.
+    is_short: bool,
     /// How many were lost when that was last logged.
     lost: u64,
     /// When the hub was started.
@@ -104,6 +106,7 @@ impl Keeper {
             outcomes: Vec::new(),
             until: 0,
             kept: Kept::default(),
+            is_short: false,
             lost: 0,
             started: Moment::now(),
         }
@@ -125,6 +128,13 @@ impl Keeper {
         };
         self.kept = kept;
         self.tell();
+        if let Err(Fault::Damaged(why)) = tables.compare_events() {
+            self.is_short = true;
+            self.figures.store_damaged.add(1);
+            self.recorder
+                .has_lost("the file of the store is damaged: some of what was recorded is not in it");
+            tracing::error!(%why, "events are missing in the store: its file is damaged");
+        }
         let mark = tables.mark();
         if let Some(place) = before.filter(|place| place.mark == mark) {
             self.place = Some(Ok(place));
@@ -221,6 +231,9 @@ impl Keeper {
             _ => return Ok(Written::default()),
         };
         let mut written = Written::default();
+        if self.is_short {
+            writing.count_events_anew()?;
+        }
         for event in self.events.iter().take(SLICE) {
             written.events += 1;
             let Some(id) = place.id(event.number) else { continue };
@@ -248,6 +261,7 @@ impl Keeper {
     pub(in crate::store) fn written(&mut self, written: Written) {
         let Written { events, has_outcomes, grown, gone } = written;
         self.kept.oldest = self.kept.oldest.or_else(|| self.events.front().map(|event| event.at));
+        self.is_short = false;
         self.kept.rows += events as u64;
         self.kept.bytes += grown;
         self.events.drain(..events.min(self.events.len()));

@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::super::log::sum;
 use super::super::rows::{text, whole};
+use super::tally::{Counted, Tally};
 use super::{Checked, Fault, Tables, Writing};
 
 /// What an event takes beside its texts, about.
@@ -50,6 +51,14 @@ impl Tables {
         let mut statement = self.connection.prepare("SELECT DISTINCT topic FROM event")?;
         let topics = statement.query_map([], |row| row.get(0))?;
         Ok(topics.collect::<Result<_, _>>()?)
+    }
+
+    /// Whether all events are there that were counted, and none of them as it was before.
+    pub(in crate::store) fn compare_events(&self) -> Result<(), Fault> {
+        let sql = "SELECT count(*), coalesce(sum(sum), 0) FROM event";
+        let read = |row: &Row<'_>| Ok([0, 1].map(|at| whole(row, at).unwrap_or_default()));
+        let [entries, total] = self.connection.query_row(sql, [], read)?;
+        Tally::of(entries, total).compare(&self.connection, Counted::Events)
     }
 
     /// How many events there are.
@@ -109,6 +118,11 @@ impl Writing<'_> {
         let row = EventRow { at, user: &user, topic: &topic, data: &data };
         self.put_event(id, &row)?;
         Ok(row.len().saturating_sub(before))
+    }
+
+    /// What is there is all that there is: events that are missing were told of.
+    pub(in crate::store) fn count_events_anew(&self) -> Result<(), Fault> {
+        self.run("INSERT OR REPLACE INTO tally SELECT 5, count(*), coalesce(sum(sum), 0) FROM event", [])
     }
 
     /// Forgets the events of one topic.
@@ -176,6 +190,32 @@ mod tests {
             tables.connection.execute(&format!("UPDATE event SET {change} WHERE id = 3"), []).unwrap();
             assert_eq!(ids(&reading, u64::MAX, 2).iter().filter(|(_, good)| !good).count(), 1, "{change}");
         }
+    }
+
+    #[test]
+    fn an_event_that_is_missing_or_as_it_was_before_is_known_although_each_sum_is_right() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut tables = Tables::open(&dir.path().join("hub.db"), 1 << 30, 7).unwrap();
+        tables.write(false, |writing| (1..=4).try_for_each(|id| writing.put_event(id, &ROW))).unwrap();
+        tables.connection.execute_batch("CREATE TABLE before AS SELECT * FROM event").unwrap();
+        tables
+            .write(false, |writing| {
+                writing.change_event(2, |_| Some("{\"result\":\"confirmed\"}".into()))?;
+                writing.put_event(3, &EventRow { at: 6000, ..ROW })?;
+                writing.forget_events(1, None)
+            })
+            .unwrap();
+        assert_eq!(tables.compare_events(), Ok(()));
+        // As a disk does it that mixes up its pages: nobody counts.
+        let triggers = "DROP TRIGGER event_added; DROP TRIGGER event_changed; DROP TRIGGER event_removed;";
+        tables.connection.execute_batch(triggers).unwrap();
+        tables.connection.execute_batch("REPLACE INTO event SELECT * FROM before WHERE id = 2").unwrap();
+        let damaged = |why: &str| Err(Fault::Damaged(why.to_owned()));
+        assert_eq!(tables.compare_events(), damaged("some of its 3 events are not the newest ones"));
+        tables.connection.execute_batch("DELETE FROM event WHERE id = 4").unwrap();
+        assert_eq!(tables.compare_events(), damaged("it has 2 events, and 3 were counted"));
+        tables.write(false, |writing| writing.count_events_anew()).unwrap();
+        assert_eq!(tables.compare_events(), Ok(()));
     }
 
     #[test]

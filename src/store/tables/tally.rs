@@ -1,5 +1,5 @@
 //! Is all of a table there, and is all of it of the same time? What was read is compared with what was counted when it was
-//! written (`schema/0005.sql`).
+//! written (`schema/0005.sql`, `schema/0008.sql`).
 
 use rusqlite::{Connection, OptionalExtension};
 
@@ -16,6 +16,7 @@ pub(super) enum Counted {
     Users,
     LastValues,
     Leases,
+    Events,
 }
 
 impl Counted {
@@ -25,6 +26,7 @@ impl Counted {
             Self::Users => 2,
             Self::LastValues => 3,
             Self::Leases => 4,
+            Self::Events => 5,
         }
     }
 
@@ -34,6 +36,15 @@ impl Counted {
             Self::Users => "users",
             Self::LastValues => "last values",
             Self::Leases => "leases",
+            Self::Events => "events",
+        }
+    }
+
+    /// The first version of the file that counts it.
+    fn since(self) -> u32 {
+        match self {
+            Self::Topics | Self::Users | Self::LastValues | Self::Leases => COUNTED_SINCE,
+            Self::Events => 8,
         }
     }
 }
@@ -52,12 +63,17 @@ impl Tally {
         self.total = self.total.wrapping_add(sum.unwrap_or_default());
     }
 
+    /// That of a whole table.
+    pub(super) fn of(entries: u64, total: u64) -> Self {
+        Self { entries, total }
+    }
+
     /// Compares a table that was read to its end.
     pub(super) fn compare(&self, connection: &Connection, table: Counted) -> Result<(), Fault> {
         let sql = "SELECT entries, total FROM tally WHERE id = ?1";
         let read = |row: &rusqlite::Row<'_>| Ok((whole(row, 0), whole(row, 1)));
         let counted = match connection.query_row(sql, [table.id()], read).optional() {
-            Err(_) if !is_counted(connection) => return Ok(()),
+            Ok(None) | Err(_) if !is_counted(connection, table.since()) => return Ok(()),
             counted => counted?,
         };
         let (name, entries) = (table.name(), self.entries);
@@ -75,9 +91,9 @@ impl Tally {
 }
 
 /// Whether the file has counts: one that an older hub has written has none, as long as no hub has brought it to this version.
-fn is_counted(connection: &Connection) -> bool {
+fn is_counted(connection: &Connection, since: u32) -> bool {
     let version = connection.query_row("PRAGMA user_version", [], |row| row.get::<_, u32>(0));
-    version.is_ok_and(|version| version >= COUNTED_SINCE)
+    version.is_ok_and(|version| version >= since)
 }
 
 /// The rows of the log, read in their order.
@@ -96,7 +112,7 @@ impl Sequence {
         let sql = "SELECT first, newest FROM log_bounds";
         let read = |row: &rusqlite::Row<'_>| Ok((whole(row, 0), whole(row, 1)));
         let found = match connection.query_row(sql, [], read).optional() {
-            Err(_) if !is_counted(connection) => {
+            Err(_) if !is_counted(connection, COUNTED_SINCE) => {
                 return Ok(Self { next: 0, newest: 0, missing: false, is_known: false });
             }
             found => found?,

@@ -1,12 +1,12 @@
 //! A copy of the store, made while the hub runs.
 
-use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::ground::{Trouble, existing, room, trouble};
 use super::looking::{Report, look_through};
+use super::unfinished::{Unfinished, beside, put_in_place, sync_folder};
 use crate::store::tables::{Fault, Tables};
 
 /// A copy that was made.
@@ -77,41 +77,4 @@ fn may_be_written(directory: &Path, to: &Path, force: bool) -> Result<PathBuf, T
         return no("there is a file already, and it was not touched; name another one, or add --force");
     }
     Ok(place)
-}
-
-/// A file that is not finished; it goes with this.
-struct Unfinished(PathBuf);
-
-impl Drop for Unfinished {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
-    }
-}
-
-/// The path with something behind its name.
-pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
-    let mut name: OsString = path.as_os_str().to_owned();
-    name.push(ending);
-    name.into()
-}
-
-/// Gives a file the name that it is to have.
-fn put_in_place(from: &Path, to: &Path, force: bool) -> io::Result<()> {
-    use rustix::fs::{CWD, RenameFlags, renameat_with};
-    if force {
-        return fs::rename(from, to);
-    }
-    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-        // A file system that cannot do it in one step, as those of memory sticks.
-        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) if fs::symlink_metadata(to).is_err() => {
-            fs::rename(from, to)
-        }
-        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => Err(io::ErrorKind::AlreadyExists.into()),
-        done => Ok(done?),
-    }
-}
-
-/// The names in a folder are on the medium when this returns.
-pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
 }

@@ -322,6 +322,7 @@ fn events(tables: &Tables, look: &mut Look) -> Result<Rows, Fault> {
         true
     })?;
     look.events = rows.all - rows.damaged;
+    tables.compare_events()?;
     Ok(rows)
 }
 

@@ -5,9 +5,9 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, chown};
 use std::path::{Path, PathBuf};
 
-use super::backup::{beside, sync_folder};
 use super::ground::{Trouble, room, take, trouble};
 use super::looking::{Report, look_through};
+use super::unfinished::{beside, sync_folder};
 use crate::moment::Moment;
 use crate::store::folder::{self, BESIDE, Folder};
 use crate::store::log::milliseconds;

@@ -103,7 +103,7 @@ fn with(path: &Path, queue: TapeBounds) -> (Arc<Hub>, Access, Writer) {
     let keeper = Keeper::new(settings.history.clone(), settings.bytes, hub.figures(), wall());
     let access =
         Access::new(Accounts::demo(), &access::Settings::default(), CancellationToken::new()).unwrap();
-    let sessions = Sessions::new(Arc::clone(access.web_sessions()), false);
+    let sessions = Sessions::new(Arc::clone(&hub), Arc::clone(access.web_sessions()), false);
     let events = events::record(&hub, &settings.events, path.join("hub.db")).unwrap();
     let mut writer = Writer::new(Arc::clone(&hub), tape, settings, (sessions, keeper, events));
     writer.begin(Folder::take(path).unwrap()).unwrap();

@@ -31,9 +31,11 @@ pub enum EventKind {
     Refused,
     /// Somebody came in, or did not.
     SignIn,
+    /// A sign-in of a page has ended before its time.
+    SignOut,
     /// A node has come or gone.
     Presence,
-    /// A lease is over.
+    /// A lease is over, or is not on the disk.
     Lease,
     /// Events are missing.
     Lost,
@@ -47,6 +49,7 @@ impl EventKind {
             Self::Answer => "answer",
             Self::Refused => "refused",
             Self::SignIn => "sign-in",
+            Self::SignOut => "sign-out",
             Self::Presence => "presence",
             Self::Lease => "lease",
             Self::Lost => "lost",
@@ -117,7 +120,7 @@ pub struct Event {
     /// Why, as a sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<Cow<'static, str>>,
-    /// So many events are missing.
+    /// So many events are missing, or so many sign-ins have ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub count: Option<u64>,
     /// From when on they are missing, in milliseconds since 1970; until the time of this event.
@@ -144,6 +147,7 @@ impl Event {
         match (&self.topic, self.kind) {
             (Some(topic), _) => topic,
             (None, EventKind::SignIn) => "$SYS/events/sign-in",
+            (None, EventKind::SignOut) => "$SYS/events/sign-out",
             (None, EventKind::Lost) => "$SYS/events/lost",
             (None, _) => "$SYS/events/refused",
         }

@@ -99,6 +99,33 @@ fn another_file_says_that_what_was_recorded_before_is_not_in_it() {
 }
 
 #[test]
+fn events_that_the_file_has_lost_are_told_of_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let (hub, mut keeper, mut tables) = scene(dir.path(), &settings(1000, 1 << 20));
+    for n in 0..200 {
+        comes_in(&hub, &format!("user{n}"));
+    }
+    write(&mut keeper, &mut tables);
+    // As a disk does it that loses a page: nobody counts.
+    let lose = "DROP TRIGGER event_removed; DELETE FROM event WHERE id BETWEEN 50 AND 80;
+                CREATE TRIGGER event_removed AFTER DELETE ON event BEGIN
+                    UPDATE tally SET entries = entries - 1, total = total - OLD.sum WHERE id = 5;
+                END;";
+    tables.connection.execute_batch(lose).unwrap();
+    tables.close().unwrap();
+    let report = crate::store::upkeep::check(dir.path()).unwrap();
+    assert_eq!(report.complaint(), "table event: it has 169 events, and 200 were counted");
+    for (is_told, expected) in [(true, 170), (false, 170)] {
+        let (hub, mut keeper, mut tables) = scene(dir.path(), &settings(1000, 1 << 20));
+        assert_eq!(hub.figures().store_damaged.value(), u64::from(is_told));
+        write(&mut keeper, &mut tables);
+        let found = all(&tables);
+        assert_eq!((found.len(), found[0].0, found[0].2.kind), (expected, 201, EventKind::Lost));
+        tables.close().unwrap();
+    }
+}
+
+#[test]
 fn events_are_bounded_in_number_and_in_bytes_and_the_oldest_go() {
     for (records, bytes) in [(100, 1 << 30), (1_000_000, 20_000)] {
         let dir = tempfile::tempdir().unwrap();
