@@ -76,9 +76,9 @@ impl Flight {
         largest.map(|(_, flying)| flying.id)
     }
 
-    /// Whether the very message is on its way.
+    /// Whether the very message is on its way. What came back from the store has no number of its own, so that is not known of it.
     pub fn holds(&self, message: &Publication) -> bool {
-        self.numbers.contains_key(&message.number)
+        message.number > 0 && self.numbers.contains_key(&message.number)
     }
 
     /// A packet id that nothing on its way has.

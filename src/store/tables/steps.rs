@@ -8,4 +8,5 @@ pub(super) const STEPS: &[&str] = &[
     include_str!("../schema/0004.sql"),
     include_str!("../schema/0005.sql"),
     include_str!("../schema/0006.sql"),
+    include_str!("../schema/0007.sql"),
 ];

@@ -16,6 +16,7 @@ pub(super) enum Counted {
     Users,
     LastValues,
     Leases,
+    Queued,
 }
 
 impl Counted {
@@ -25,6 +26,7 @@ impl Counted {
             Self::Users => 2,
             Self::LastValues => 3,
             Self::Leases => 4,
+            Self::Queued => 5,
         }
     }
 
@@ -34,6 +36,7 @@ impl Counted {
             Self::Users => "users",
             Self::LastValues => "last values",
             Self::Leases => "leases",
+            Self::Queued => "messages that wait",
         }
     }
 }
