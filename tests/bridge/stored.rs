@@ -155,7 +155,12 @@ async fn a_broker_that_is_restarted_gets_what_was_said_meanwhile_and_the_file_is
     let hub = hub(house.path()).await;
     hub.logs("link is connected").await;
     say(&hub, 0..100).await;
-    let mut all = numbers(&mut there(&broker).await, 99).await;
+    let mut listener = there(&broker).await;
+    let mut all = numbers(&mut listener, 99).await;
+    // When this comes back, the broker has read what was acknowledged before it, and does not send that again.
+    listener.publish("x/end", b"0", false).await;
+    assert_eq!(listener.hears().await, "x/end 0");
+    drop(listener);
     broker.stop().await;
     say(&hub, 100..200).await;
     file_has(house.path(), 100).await;
@@ -191,9 +196,9 @@ async fn all_last_values_that_came_back_from_the_store_are_told_to_a_broker_that
     let broker = Broker::mosquitto().await;
     let house = house(&broker);
     let first = Hub::with_store(&house.path().join("store"), &[]);
-    let mut node = Client::open(&first, "/talk", r#"{"filters": []}"#).await;
+    let mut node = Client::open(&first, "/talk/x?side=node", r#"{"filters": []}"#).await;
     for n in 0..300 {
-        node.publish(&format!("x/{n}/t"), &n.to_string()).await;
+        node.publish(&format!("{n}/t"), &n.to_string()).await;
     }
     first.stopped().await;
     let mut there = there(&broker).await;
@@ -201,6 +206,6 @@ async fn all_last_values_that_came_back_from_the_store_are_told_to_a_broker_that
     let _second = hub(house.path()).await;
     let mut heard = std::collections::BTreeSet::new();
     while heard.len() < 300 {
-        heard.insert(there.hears().await);
+        heard.extend(Some(there.hears().await).filter(|heard| heard.contains("/t ")));
     }
 }
