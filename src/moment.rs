@@ -38,6 +38,12 @@ impl Steady {
         Self(self.0.saturating_add(nanoseconds(time)))
     }
 
+    /// The point that came so long before this one.
+    #[must_use]
+    pub fn before(self, time: Duration) -> Self {
+        Self(self.0.saturating_sub(nanoseconds(time)))
+    }
+
     fn since_1970(time: SystemTime) -> Self {
         Self(nanoseconds(time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()))
     }

@@ -165,6 +165,7 @@ fn told(trouble: Trouble) -> anyhow::Error {
 fn content(report: &Report) -> String {
     let more = [
         ("leases", report.leases),
+        ("messages for brokers", report.queued),
         ("sign-ins of pages", report.sign_ins),
         ("series of history", report.series),
         ("events", report.events),
@@ -187,6 +188,7 @@ fn as_text(report: &Report) -> String {
         format!("journal      {} bytes", report.journal_bytes),
         format!("last values  {}", report.values),
         format!("leases       {}", report.leases),
+        format!("for brokers  {}", report.queued),
         format!("sign-ins     {}", report.sign_ins),
         format!("series       {}", report.series),
         format!("events       {}", report.events),
@@ -223,6 +225,7 @@ fn as_json(report: &Report) -> Value {
         "unused_bytes": report.unused_bytes,
         "values": report.values,
         "leases": report.leases,
+        "queued": report.queued,
         "sign_ins": report.sign_ins,
         "series": report.series,
         "events": report.events,

@@ -36,10 +36,14 @@ link_figures! {
     queued "queue/messages" AndShrinks;
     /// Bytes that wait to go out
     queued_bytes "queue/bytes" AndShrinks;
+    /// Messages that wait and are in the store as well, or about to be
+    stored "queue/stored" AndShrinks;
     /// Readings that gave way to newer ones while the other side was away or slow
     skipped "messages/skipped" Only;
     /// Messages for the other side that were lost
     lost "messages/lost" Only;
+    /// Messages that wait in memory only, as the store had no room for them
+    unstored "messages/unstored" Only;
     /// Messages of the other side that could not be taken
     refused "messages/refused" Only;
     /// Messages that had been here already

@@ -37,6 +37,7 @@ mod relay;
 mod rights;
 mod session;
 mod step;
+mod stored_queues;
 mod subscriptions;
 mod tape;
 #[cfg(test)]
@@ -77,6 +78,7 @@ pub use recorder::{Entry, Outcome, Recorder, UNKNOWN, WAITING};
 pub use relay::{Forward, Relayed, Remains};
 pub use rights::Rights;
 pub use session::{Client, Session, Side};
+pub use stored_queues::{QueueChanges, Queued, QueuedAgain, StoredQueues, Ticket};
 use subscriptions::Subscriptions;
 use tape::Promise;
 pub use tape::{Ask, Restored, Restoring, Skipped, Tape, TapeBounds, Taped};
@@ -183,6 +185,8 @@ pub struct Hub {
     figures: Arc<Figures>,
     budget: Arc<Budget>,
     links: Links,
+    /// What waits for brokers and is to survive a restart.
+    stored_queues: Arc<StoredQueues>,
     /// Commands that somebody waits for, or that hold for a time only.
     care: Care,
     /// What waits for the store, where there is one.
@@ -209,6 +213,7 @@ impl Hub {
             presence: Presence::default(),
             figures,
             links: Links::default(),
+            stored_queues: Arc::default(),
             care: Care::default(),
             tape: OnceLock::new(),
             questions: OnceLock::new(),

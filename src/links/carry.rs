@@ -12,6 +12,7 @@ use super::queue::Entry;
 use super::rules::{Empty, Qos, REMOTE_LIMITS, Retain, Rule};
 use super::settings::LinkSettings;
 use super::stamp::{self, Stamp};
+use super::way::Way;
 use crate::hub::{Forward, Hub, Publication, Refusal, Retention, Session, Trail};
 use crate::moment::Moment;
 use crate::talk::Kind;
@@ -123,23 +124,37 @@ impl Carry {
     /// A message as the far side is to have it; an error where it has no name there.
     pub(super) fn outward<'e>(&self, entry: &'e Entry) -> Result<Departing<'e>, String> {
         let message = &entry.relayed.message;
-        let rule = self.settings.rules.get(entry.rule);
-        let named = rule.and_then(|rule| Some((rule, rule.outward(&message.topic)?)));
-        let (rule, topic) = named.ok_or("it has no name at the broker")?;
-        let keeps = rule.retain != Retain::Never;
+        let way = match &entry.stored {
+            Some(stored) => Cow::Borrowed(&stored.way),
+            None => Cow::Owned(self.way(message, entry.rule)?),
+        };
+        let Way { qos, text, keeps, .. } = *way;
         let payload = match message.retention {
             Retention::Clear if keeps => Cow::Borrowed(&[][..]),
             Retention::Clear | Retention::Keep | Retention::Pass => {
-                payload::outward(message.payload().as_bytes(), rule.text)
+                payload::outward(message.payload().as_bytes(), text)
             }
         };
         let is_kept = entry.relayed.is_last_value || message.retention != Retention::Pass;
+        let (topic, stamp) = match way {
+            Cow::Borrowed(way) => (way.topic.clone(), way.stamp.clone()),
+            Cow::Owned(way) => (way.topic, way.stamp),
+        };
+        let stamp = stamp.filter(|_| !self.member.repeats());
+        Ok(Departing { topic, payload, qos, retain: keeps && is_kept, stamp })
+    }
+
+    /// How a message goes out by a rule; an error where it has no name at the far side.
+    pub(super) fn way(&self, message: &Publication, rule: usize) -> Result<Way, String> {
+        let rule = self.settings.rules.get(rule);
+        let named = rule.and_then(|rule| Some((rule, rule.outward(&message.topic)?)));
+        let (rule, topic) = named.ok_or("it has no name at the broker")?;
         let hub = self.member.hub();
         let stamp = (!self.member.repeats()).then(|| match message.trail() {
             Some(trail) => stamp::passing(&trail.stamp, hub),
             None => stamp::fresh(hub, message.number, message.topic.as_str()),
         });
-        Ok(Departing { topic, payload, qos: rule.qos, retain: keeps && is_kept, stamp })
+        Ok(Way { topic, qos: rule.qos, text: rule.text, keeps: rule.retain != Retain::Never, stamp })
     }
 
     /// A message goes out.

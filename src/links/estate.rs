@@ -1,16 +1,17 @@
-//! What waits for the broker when a link ends. The link that replaces it goes on with it; if there is none, it is
-//! lost, and never without a counter and a line in the log.
+//! What waits for the broker when a link ends. The link that replaces it goes on with it. If there is none, what the store has
+//! stays there, and the rest is lost, and never without a counter and a line in the log.
 
 use std::sync::Arc;
 
-use crate::hub::{LinkFigures, Relayed, Session};
+use super::queue::Entry;
+use crate::hub::{LinkFigures, Session};
 
 /// Messages that waited, the oldest first, and the stay at the hub, which goes on hearing.
 #[derive(Debug)]
 pub(super) struct Estate {
     link: Arc<str>,
     figures: Arc<LinkFigures>,
-    waiting: Vec<Relayed>,
+    waiting: Vec<Entry>,
     session: Option<Session>,
 }
 
@@ -18,7 +19,7 @@ impl Estate {
     pub(super) fn new(
         link: &Arc<str>,
         figures: &Arc<LinkFigures>,
-        waiting: Vec<Relayed>,
+        waiting: Vec<Entry>,
         session: Session,
     ) -> Self {
         let session = Some(session);
@@ -31,17 +32,22 @@ impl Estate {
     }
 
     /// Somebody takes them over.
-    pub(super) fn take(&mut self) -> (Vec<Relayed>, Option<Session>) {
+    pub(super) fn take(&mut self) -> (Vec<Entry>, Option<Session>) {
         (std::mem::take(&mut self.waiting), self.session.take())
     }
 }
 
 impl Drop for Estate {
     fn drop(&mut self) {
-        let lost = self.waiting.len() as u64;
+        let link = &self.link;
+        let stored = self.waiting.iter().filter_map(|entry| entry.stored.as_ref());
+        let stored = stored.map(|stored| stored.ticket.stay()).count();
+        if stored > 0 {
+            tracing::info!(%link, stored, "link has ended, and what waited for the broker is in the store");
+        }
+        let lost = (self.waiting.len() - stored) as u64;
         if lost > 0 {
             self.figures.lost.add(lost);
-            let link = &self.link;
             tracing::warn!(%link, lost, "link has ended, and what waited for the broker is lost");
         }
     }

@@ -201,9 +201,12 @@ impl<F: Far> Link<F> {
         let _ = timeout(GOOD_BYE, written).await;
     }
 
-    /// Takes over what waited for a link that had this name.
-    pub(super) fn inherit(&mut self, estate: Estate) {
-        self.near.inherit(estate);
+    /// Takes over what waits for a link of this name: in the store, and of the link that it replaces.
+    pub(super) fn begin(&mut self, before: Option<Estate>) {
+        self.near.claim();
+        if let Some(estate) = before {
+            self.near.inherit(estate);
+        }
     }
 
     fn estate(&mut self) -> Estate {

@@ -19,15 +19,18 @@ mod link;
 mod memory;
 pub mod mqtt;
 mod near;
+mod orphans;
 pub mod payload;
 pub mod queue;
 mod report;
 mod roster;
 pub mod rules;
 pub mod settings;
+mod shelf;
 pub mod stamp;
 #[cfg(test)]
 mod tests;
+mod way;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -44,6 +47,7 @@ use self::guard::{Guard, Member};
 use self::link::Link;
 use self::mqtt::client::Client;
 use self::near::Near;
+use self::orphans::Orphans;
 use self::roster::{News, Roster, Start};
 use self::settings::Plan;
 use crate::hub::Hub;
@@ -66,7 +70,8 @@ pub async fn run(hub: Arc<Hub>, directory: PathBuf, figures_every: Duration, shu
     let guard = Arc::new(Guard::new(&hub_id(), Instant::now()));
     let stop = shutdown.sign(Stage::Links).clone();
     let mut roster = Roster::new(stop.clone());
-    let mut starter = Starter { hub: Arc::clone(&hub), guard, shutdown };
+    let orphans = Orphans::new(Instant::now());
+    let mut starter = Starter { hub: Arc::clone(&hub), guard, shutdown, orphans };
     let mut watch = file::watch(directory, hub.settings().topic);
     let mut told = Instant::now();
     loop {
@@ -82,6 +87,7 @@ pub async fn run(hub: Arc<Hub>, directory: PathBuf, figures_every: Duration, shu
         for news in roster.look_after(now, &mut starter) {
             starter.tell(news);
         }
+        starter.orphans.look(&hub, now, |name| roster.has(name));
         if told.elapsed() >= figures_every {
             told = now;
             tell_figures(&hub);
@@ -106,6 +112,7 @@ fn hub_id() -> String {
 }
 
 fn follow(change: Change<Plan>, roster: &mut Roster<Plan, Estate>, starter: &mut Starter, now: Instant) {
+    starter.orphans.note(&change);
     let news = match change {
         Change::There(plan) => {
             let name = Arc::clone(&plan.link.name);
@@ -131,6 +138,7 @@ struct Starter {
     hub: Arc<Hub>,
     guard: Arc<Guard>,
     shutdown: Shutdown,
+    orphans: Orphans,
 }
 
 impl Start<Plan, Estate> for Starter {
@@ -151,9 +159,7 @@ impl Start<Plan, Estate> for Starter {
             let member = Member::of(&guard, plan.mqtt.repeats());
             let client = Client::new(&plan, &member);
             let mut link = Link::new(Near::new(&hub, &plan.link, member), client);
-            if let Some(estate) = estate {
-                link.inherit(estate);
-            }
+            link.begin(estate);
             let estate = link.run(stop).await;
             // If no link takes it over, dropping it logs the loss.
             let _ = ending.send(estate);
@@ -178,7 +184,10 @@ impl Starter {
                         anew in {wait:.1} s");
                 }
             }
-            News::Gone(name) => forget(&self.hub, &name),
+            News::Gone(name) => {
+                self.orphans.drop_now(&self.hub, &name);
+                forget(&self.hub, &name);
+            }
         }
     }
 }

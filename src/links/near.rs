@@ -10,6 +10,7 @@ use super::queue::{Entry, Queue};
 use super::report::Report;
 use super::rules::{Retain, Rule};
 use super::settings::LinkSettings;
+use super::shelf::Shelf;
 use crate::connection::Turn;
 use crate::hub::{Client, Drained, Found, Hub, Outbox, Rates, Relayed, Rights, Session, Side};
 use crate::moment::Moment;
@@ -44,6 +45,7 @@ pub(super) struct Near {
     hub: Arc<Hub>,
     session: Session,
     queue: Queue,
+    shelf: Shelf,
     recall: Recall,
     is_connected: bool,
     /// Room for what is taken from the hub.
@@ -59,6 +61,7 @@ impl Near {
             carry: Carry::new(hub, settings, member),
             session: session(hub, settings),
             queue: Queue::new(settings.queue_messages, settings.queue_bytes),
+            shelf: Shelf::new(hub, settings),
             recall: Recall::Done,
             is_connected: false,
             heard: Vec::new(),
@@ -101,6 +104,8 @@ impl Near {
     /// The far side is there.
     pub(super) fn connected(&mut self, wants_last_values: bool) {
         self.is_connected = true;
+        // The file of the store may have been found late.
+        self.claim();
         if wants_last_values || self.recall != Recall::Done {
             self.want_last_values();
             // What waits already is found there before it is sent.
@@ -139,9 +144,14 @@ impl Near {
             self.session = session;
         }
         let mut unnamed = 0;
-        for relayed in waiting {
-            let is_last_value = relayed.is_last_value;
-            match self.for_far(relayed) {
+        for entry in waiting {
+            if entry.stored.is_some() {
+                // It goes out as it was queued.
+                self.offer(entry);
+                continue;
+            }
+            let is_last_value = entry.relayed.is_last_value;
+            match self.for_far(entry.relayed) {
                 Some(entry) => self.offer(entry),
                 // Last values are asked for on connecting.
                 None => unnamed += u64::from(!is_last_value),
@@ -153,7 +163,7 @@ impl Near {
     /// What waits, for whoever comes after: what was on its way, and then the queue.
     pub(super) fn estate(&mut self, on_the_way: Vec<Entry>) -> Estate {
         let queued = std::iter::from_fn(|| self.queue.pop());
-        let waiting = on_the_way.into_iter().chain(queued).map(|entry| entry.relayed).collect();
+        let waiting = on_the_way.into_iter().chain(queued).collect();
         let deaf = connect(&self.hub, &self.settings);
         let session = std::mem::replace(&mut self.session, deaf);
         Estate::new(&self.settings.name, self.report.figures(), waiting, session)
@@ -196,7 +206,10 @@ impl Near {
         }
     }
 
-    fn offer(&mut self, entry: Entry) {
+    fn offer(&mut self, mut entry: Entry) {
+        if entry.stored.is_none() && !entry.relayed.is_last_value {
+            entry.stored = self.shelf.put(&self.carry, &self.report, &entry);
+        }
         let gave_way = self.queue.offer(entry);
         self.report.gave_way(&gave_way, &self.queue);
     }
@@ -206,13 +219,25 @@ impl Near {
         let (number, rule) = self.carry.rule_for(&relayed.message)?;
         // While the far side is away nothing is to be recalled: that is done when it is back.
         let is_needless = relayed.is_last_value && (!self.is_connected || rule.retain == Retain::Never);
-        (!is_needless).then_some(Entry { relayed, rule: number })
+        (!is_needless).then_some(Entry { relayed, rule: number, stored: None })
     }
 
-    /// The next message for the far side. What is older than its sender allowed is left out and counted.
+    /// Takes what the store has for a link of this name, in front of what waits.
+    pub(super) fn claim(&mut self) {
+        let (claimed, lost) = self.shelf.claim(&self.report, Moment::now());
+        if !claimed.is_empty() || lost > 0 {
+            self.report.came_back(claimed.len(), lost);
+            self.put_back(claimed.into_iter());
+        }
+    }
+
+    /// The next message for the far side. What is older than its sender or the link allows is left out and counted.
     pub(super) fn pop(&mut self, now: Moment) -> Option<Entry> {
         loop {
             let entry = self.queue.pop()?;
+            if !self.shelf.may_go(&entry, &self.report, now) {
+                continue;
+            }
             if !entry.relayed.message.has_expired(now) {
                 return Some(entry);
             }

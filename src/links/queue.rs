@@ -1,5 +1,8 @@
 //! What waits for the other side of a link: in order, bounded, and every loss is counted. Pure.
 
+use std::sync::Arc;
+
+use super::way::Stored;
 use crate::backlog::{Backlog, Waits};
 use crate::hub::Relayed;
 use crate::talk::Kind;
@@ -12,6 +15,8 @@ pub struct Entry {
     pub relayed: Relayed,
     /// The number of the rule.
     pub rule: usize,
+    /// Its copy in the store, and how it goes out, where that is the link's way. Then the rule says nothing.
+    pub stored: Option<Arc<Stored>>,
 }
 
 impl Entry {
@@ -134,7 +139,12 @@ impl Queue {
     /// Whether the very message waits already.
     fn waits(&self, entry: &Entry) -> bool {
         let waiting = self.waiting.newest(entry.topic());
-        waiting.is_some_and(|waiting| waiting.relayed.message.number == entry.relayed.message.number)
+        waiting.is_some_and(|waiting| {
+            let (waiting, found) = (&waiting.relayed.message, &entry.relayed.message);
+            // What comes back from the store has no number of its own.
+            let is_same = || waiting.time == found.time && waiting.payload() == found.payload();
+            waiting.number == found.number && (found.number > 0 || is_same())
+        })
     }
 
     fn is_past(&self) -> bool {
@@ -168,7 +178,6 @@ pub(super) mod tests {
     use crate::topic::Limits;
     use proptest::prelude::*;
     use std::collections::HashMap;
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
     use std::time::SystemTime;
 
@@ -179,7 +188,8 @@ pub(super) mod tests {
         let kind = Kind::of(topic.as_str());
         let mut message = Publication::new(topic, payload, kind, "u".into(), SystemTime::UNIX_EPOCH);
         message.number = PUBLISHED.fetch_add(1, Ordering::Relaxed);
-        Entry { relayed: Relayed { message: Arc::new(message), is_last_value: false }, rule: 0 }
+        let relayed = Relayed { message: Arc::new(message), is_last_value: false };
+        Entry { relayed, rule: 0, stored: None }
     }
 
     pub(in crate::links) fn shown(entry: &Entry) -> String {
@@ -212,7 +222,7 @@ pub(super) mod tests {
     }
 
     fn notification(topic: &str, payload: &str) -> Entry {
-        let Entry { relayed, rule } = entry(topic, payload);
+        let Entry { relayed, rule, stored } = entry(topic, payload);
         let mut message = Publication::new(
             relayed.message.topic.clone(),
             payload,
@@ -221,7 +231,7 @@ pub(super) mod tests {
             SystemTime::UNIX_EPOCH,
         );
         message.number = relayed.message.number;
-        Entry { relayed: Relayed { message: Arc::new(message), ..relayed }, rule }
+        Entry { relayed: Relayed { message: Arc::new(message), ..relayed }, rule, stored }
     }
 
     #[test]
@@ -264,7 +274,7 @@ pub(super) mod tests {
         let waiting = entry("a/t", "1");
         queue.offer(waiting.clone());
         let again = Relayed { is_last_value: true, ..waiting.relayed };
-        queue.offer(Entry { relayed: again, rule: 0 });
+        queue.offer(Entry { relayed: again, rule: 0, stored: None });
         assert_eq!(queue.len(), 1);
     }
 

@@ -13,6 +13,7 @@ use crate::hub::{Hub, LinkFigures};
 use crate::moment::Moment;
 use crate::seldom::Seldom;
 use crate::talk::timestamp;
+use crate::topic::Topic;
 
 /// The least time between the log line that a queue is full and the one that says how much was lost.
 const EPISODE: Duration = Duration::from_secs(5);
@@ -123,6 +124,33 @@ impl Report {
         if waiting > 0 || lost > 0 {
             tracing::info!(%link, waiting, lost, "link keeps the messages that waited; those that no rule carries any more are lost");
         }
+    }
+
+    /// Messages of the store that are in the queue again.
+    pub(super) fn came_back(&self, waiting: usize, lost: u64) {
+        self.figures.lost.add(lost);
+        let link = &self.settings.name;
+        if lost > 0 {
+            tracing::warn!(%link, lost, "messages of the stored queue are lost, as this version of the hub cannot read them");
+        }
+        tracing::info!(%link, waiting, "the queue of the link is back from the store");
+    }
+
+    /// A message waits in memory only.
+    pub(super) fn not_stored(&self, topic: &Topic) {
+        static UNSTORED: Seldom = Seldom::new();
+        self.figures.unstored.add(1);
+        let LinkSettings { name: link, file, .. } = &*self.settings;
+        if let Some(times) = UNSTORED.again(link) {
+            let unstored = self.figures.unstored.value();
+            tracing::warn!(%link, %file, ?topic, unstored, %times, "the store has no room for more messages for brokers: this one waits in \
+                memory only; raise store.bytes, or lower stored_queue_bytes");
+        }
+    }
+
+    /// An operator has asked to forget a message that waits. Its topic is not to be told.
+    pub(super) fn forgotten(&self) {
+        self.figures.lost.add(1);
     }
 
     /// Every skipped or lost message is counted. The log has a line when that begins, and one when it is over.

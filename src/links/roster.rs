@@ -91,6 +91,11 @@ impl<P: Clone, E> Roster<P, E> {
         self.links.is_empty()
     }
 
+    /// Whether there is a link of this name, in whatever state.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.links.contains_key(name)
+    }
+
     /// Whether a link of this name runs.
     pub(super) fn runs(&self, name: &str) -> bool {
         self.links.get(name).is_some_and(|member| matches!(member.state, State::Runs { .. }))

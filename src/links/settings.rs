@@ -1,6 +1,7 @@
 //! What a link is to do, as its file says it: what every link has. What its kind has beside that is with the kind.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::mqtt::settings::MqttSettings;
 use super::rules::Rules;
@@ -27,6 +28,8 @@ pub struct LinkSettings {
     pub queue_messages: usize,
     /// The same in bytes.
     pub queue_bytes: usize,
+    /// How long a message may wait whose queue is in the store as well; nothing if it is in memory only.
+    pub stored_for: Option<Duration>,
     /// What is carried.
     pub rules: Rules,
 }

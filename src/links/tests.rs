@@ -19,6 +19,7 @@ use crate::moment::Moment;
 use crate::talk::Frames;
 use crate::topic::{Base, Limits};
 
+mod stored;
 #[path = "../../tests/bridge/suite.rs"]
 mod suite;
 
@@ -74,7 +75,8 @@ impl House {
         let plan = file::parse(&name, "x.toml", &text, &Limits::default()).unwrap();
         let member = Member::of(&self.guard, broker.repeats());
         let client = broker.client(&format!("{}/{name}", self.guard.hub()), &plan.link);
-        let link = Link::new(Near::new(&self.hub, &plan.link, member), client);
+        let mut link = Link::new(Near::new(&self.hub, &plan.link, member), client);
+        link.begin(None);
         self.links.push(tokio::spawn(link.run(self.stop.clone())));
     }
 

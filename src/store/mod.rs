@@ -24,6 +24,7 @@ mod names;
 mod opening;
 mod outage;
 mod pace;
+mod queues;
 mod restoring;
 mod rows;
 mod settings;
@@ -57,6 +58,9 @@ use crate::moment::Moment;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Refused(String);
+
+/// The part of the file that messages for brokers may take.
+const QUEUES_PART: u64 = 4;
 
 /// A store that runs.
 #[derive(Debug)]
@@ -106,6 +110,7 @@ impl Store {
             Err(why @ Closed::Unwritable(_)) => writer.begin_away(&why),
         }
         hub.record_on(Arc::clone(&tape));
+        hub.stored_queues().turn_on(settings.bytes / QUEUES_PART);
         let questions = Arc::<Questions>::default();
         if settings.history.is_on() {
             hub.ask_history_of(Arc::clone(&questions));

@@ -10,6 +10,7 @@ use super::head::{Head, Kept, Unsettled, said};
 use super::leases;
 use super::log::{self, Bases, Rest, milliseconds, moment};
 use super::names::Names;
+use super::queues;
 use super::restoring::{self, Back, Found, Given};
 use super::rows::Lease;
 use super::tables::{self, Checked, Fault, Numbers, Order, Tables};
@@ -95,7 +96,12 @@ fn try_to_open(
     let (names, head, seq, mut account) = reading?;
     let Given { values, no_room, changed } = given;
     let mut sessions = if using == Use::GiveBack { Stored::read(&tables) } else { Stored::default() };
-    account.damaged += sessions.damaged;
+    let queues = match using {
+        Use::GiveBack => queues::give_back(&tables, hub, now),
+        Use::LookOnly => queues::Account::default(),
+    };
+    account.damaged += sessions.damaged + queues.damaged;
+    account.broken = account.broken.or(queues.broken);
     account.broken = account.broken.or(sessions.broken.take().map(|fault| fault.to_string()));
     hub.figures().store_damaged.add(account.damaged);
     if let Some(why) = account.broken {

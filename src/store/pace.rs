@@ -14,6 +14,10 @@ pub(super) const LOG_BYTES: u64 = 8 << 20;
 /// What is done of the other duties in one transaction: a few milliseconds' worth.
 pub(super) const SLICE: usize = 500;
 pub(super) const SLICE_OF_LOG: usize = 64;
+/// Messages for brokers that are written or deleted in one transaction.
+pub(super) const SLICE_OF_QUEUES: usize = 2000;
+/// How long a message waits for its broker before it is written, where the store writes at once.
+pub(super) const QUEUE_AGE_OF_COMMIT: Duration = Duration::from_millis(100);
 /// How often it is looked whether the file is still there, and when the hub's last sign of life is written.
 pub(super) const LOOK: Duration = Duration::from_secs(1);
 pub(super) const LIFE: Duration = Duration::from_secs(10);

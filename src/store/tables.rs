@@ -8,6 +8,7 @@
 mod check;
 mod events;
 mod leases;
+mod queues;
 mod steps;
 mod tally;
 mod upkeep;
@@ -24,6 +25,7 @@ use steps::STEPS;
 use tally::{Counted, Sequence, Tally};
 
 pub(super) use events::{EventRow, Kept};
+pub(super) use queues::QueuedRow;
 pub(super) use web_sessions::Revocation;
 
 pub(super) use super::fault::Fault;

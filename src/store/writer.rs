@@ -5,6 +5,7 @@
 
 mod finish;
 mod forgetting;
+mod queues;
 mod reopening;
 mod telling;
 pub(super) use telling::AWAY;
@@ -31,7 +32,7 @@ use super::settings::{Durability, Settings};
 use super::tables::{Fault, Life, Tables};
 use super::walk::Walk;
 use super::web_sessions::Sessions;
-use crate::hub::{Hub, LeaseChanges, Tape};
+use crate::hub::{Hub, LeaseChanges, QueueChanges, Tape};
 use crate::moment::Moment;
 use crate::seldom::Seldom;
 
@@ -70,6 +71,7 @@ pub(super) struct Writer {
 struct Duties {
     leases: LeaseChanges,
     step: Option<Step>,
+    queued: QueueChanges,
 }
 
 impl Writer {
@@ -134,6 +136,9 @@ impl Writer {
 
     fn take_over(&mut self, opened: Opened) -> Result<(), Fault> {
         let Opened { tables, id, names, head, seq, changed, sessions, was_replaced } = opened;
+        if was_replaced {
+            self.hub.stored_queues().all_again();
+        }
         self.events.open(&tables, was_replaced);
         self.sessions.take_over(sessions, was_replaced);
         self.history.load(&tables, was_replaced, wall())?;
@@ -212,14 +217,19 @@ impl Writer {
             self.history.begin_sealing(self.seq);
         }
         let is_time = now.duration_since(self.written) >= self.settings.write || self.sessions.has_ends();
-        let is_asked_for = self.batch.is_asked_for() || self.sessions.is_asked_for();
+        let queued = self.queued();
+        let is_promised = self.settings.durability == Durability::Commit && !queued.is_empty();
+        let is_asked_for = self.batch.is_asked_for() || self.sessions.is_asked_for() || is_promised;
         let has_news = !self.batch.is_empty() || self.sessions.is_due();
         let is_due = is_asked_for || self.batch.bytes() >= LARGE || (is_time && has_news);
         let is_due = is_due || self.events.is_due(is_time);
         let step = self.tables.as_ref().map_or(Ok(None), |tables| self.history.step(tables));
         let step = match step {
             Ok(step) => step,
-            Err(fault) => return self.fail(&fault),
+            Err(fault) => {
+                self.not_queued(queued);
+                return self.fail(&fault);
+            }
         };
         let is_duty = self.head.is_settling() || self.names.has_orphans() || step.is_some();
         let is_duty = is_duty || self.events.is_busy() || (is_time && self.history.has_gaps());
@@ -232,8 +242,8 @@ impl Writer {
         // What is written with it costs nothing. And only who has written is back.
         let is_due = is_due || (sync && has_news);
         let is_proof = self.outage.is_on() && !self.walk.is_wanted();
-        if is_due || is_duty || sync || is_proof || !leases.is_empty() {
-            self.write(now, is_due || is_proof, sync, false, Duties { leases, step });
+        if is_due || is_duty || sync || is_proof || !leases.is_empty() || !queued.is_empty() {
+            self.write(now, is_due || is_proof, sync, false, Duties { leases, step, queued });
         }
         if self.tables.is_some() && !self.walk.is_wanted() && self.batch.is_empty() {
             self.outage.ends(now);
@@ -249,8 +259,11 @@ impl Writer {
 
     /// One transaction: what waits, if it is due, and a slice of the other duties.
     fn write(&mut self, now: Instant, is_due: bool, sync: bool, clean: bool, duties: Duties) {
-        let Duties { leases, step } = duties;
-        let Some(tables) = &mut self.tables else { return self.hub.leases_not_written() };
+        let Duties { leases, step, queued } = duties;
+        let Some(tables) = &mut self.tables else {
+            self.not_queued(queued);
+            return self.hub.leases_not_written();
+        };
         let (time, gaps) = (wall(), self.history.gaps());
         let plan = is_due.then(|| {
             let knows = self.history.knows();
@@ -282,6 +295,7 @@ impl Writer {
             }
             sign_ins.write(writing)?;
             writing.change_leases(&leases)?;
+            writing.change_queues(&queued, Moment::now())?;
             gaps.iter().try_for_each(|(id, gap)| writing.put_gap(*id, gap.as_ref()))?;
             let events = events.write(writing)?;
             life.map_or(Ok(()), |life| writing.live(life))?;
@@ -309,7 +323,10 @@ impl Writer {
                     self.names.log_is_short(|topic| head.get(topic).is_some());
                 }
             }
-            Err(fault) => self.fail(&fault),
+            Err(fault) => {
+                self.not_queued(queued);
+                self.fail(&fault);
+            }
         }
     }
 

@@ -33,6 +33,7 @@ mod over_mosquitto;
 mod proxy;
 mod soak;
 mod stopping;
+mod stored;
 mod suite;
 
 use std::fmt::Write as _;

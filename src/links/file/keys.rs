@@ -19,7 +19,7 @@ pub struct Number {
 }
 
 /// Every bound of a link that its file may change.
-pub const NUMBERS: [Number; 7] = [
+pub const NUMBERS: [Number; 9] = [
     Number { key: "keep_alive_seconds", default: 30, least: 5, most: 3600, unit: "seconds" },
     Number { key: "connect_seconds", default: 10, least: 1, most: 300, unit: "seconds" },
     Number { key: "session_seconds", default: 3600, least: 0, most: 604_800, unit: "seconds" },
@@ -27,6 +27,8 @@ pub const NUMBERS: [Number; 7] = [
     Number { key: "packet_bytes", default: 1_048_576, least: 1024, most: 16_777_216, unit: "bytes" },
     Number { key: "queue_messages", default: 10_000, least: 1, most: 1_000_000, unit: "messages" },
     Number { key: "queue_bytes", default: 8_388_608, least: 1024, most: 1_073_741_824, unit: "bytes" },
+    Number { key: "stored_queue_bytes", default: 0, least: 0, most: 1_073_741_824, unit: "bytes" },
+    Number { key: "stored_queue_hours", default: 168, least: 1, most: 8760, unit: "hours" },
 ];
 
 /// The other keys of a link.

@@ -38,8 +38,26 @@ impl Reader<'_> {
         if user.as_ref().is_some_and(|user| user.len() > 65_535 || user.contains('\0')) {
             self.form.refuse(table, "user", "takes at most 65535 bytes, none of them NUL");
         }
-        let [keep_alive, connect, session, inflight, packet_bytes, queue_messages, queue_bytes] =
-            NUMBERS.map(|number| self.number(table, &number));
+        let [
+            keep_alive,
+            connect,
+            session,
+            inflight,
+            packet_bytes,
+            queue_messages,
+            queue_bytes,
+            stored_bytes,
+            stored_hours,
+        ] = NUMBERS.map(|number| self.number(table, &number));
+        let is_stored = stored_bytes > 0;
+        if is_stored && table.get("queue_bytes").is_some() {
+            let sentence = "is there together with stored_queue_bytes, which bounds a queue that is in the store; give only one";
+            self.form.refuse(table, "queue_bytes", sentence);
+        }
+        if !is_stored && table.get("stored_queue_hours").is_some() {
+            let sentence = "needs the key stored_queue_bytes, too: without it the queue is in memory only";
+            self.form.refuse(table, "stored_queue_hours", sentence);
+        }
         let rules = self.rules(table, version);
         let seconds = |number: u32| Duration::from_secs(number.into());
         let (ca_file, identity) = tls?;
@@ -49,7 +67,8 @@ impl Reader<'_> {
             file: self.form.file().into(),
             far: broker.to_string().to_ascii_lowercase().into(),
             queue_messages: queue_messages as usize,
-            queue_bytes: queue_bytes as usize,
+            queue_bytes: if is_stored { stored_bytes } else { queue_bytes } as usize,
+            stored_for: is_stored.then(|| Duration::from_secs(u64::from(stored_hours) * 3600)),
             rules: rules?,
         };
         let mqtt = MqttSettings {

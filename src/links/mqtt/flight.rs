@@ -76,9 +76,9 @@ impl Flight {
         largest.map(|(_, flying)| flying.id)
     }
 
-    /// Whether the very message is on its way.
+    /// Whether the very message is on its way. What came back from the store has no number of its own, so that is not known of it.
     pub fn holds(&self, message: &Publication) -> bool {
-        self.numbers.contains_key(&message.number)
+        message.number > 0 && self.numbers.contains_key(&message.number)
     }
 
     /// A packet id that nothing on its way has.
@@ -146,6 +146,8 @@ impl Flight {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
+
     use crate::links::queue::tests::{entry, shown};
     use proptest::prelude::*;
 
@@ -192,6 +194,18 @@ mod tests {
         assert_eq!(flight.bytes(), 2 * one);
         drop(flight.abandon());
         assert_eq!(flight.bytes(), 0);
+    }
+
+    #[test]
+    fn what_came_back_from_the_store_is_not_taken_for_another_message_that_did() {
+        let mut flight = Flight::default();
+        let mut restored = entry("a/b", "1");
+        Arc::get_mut(&mut restored.relayed.message).unwrap().number = 0;
+        let published = entry("c/d", "1");
+        flight.send(restored.clone());
+        flight.send(published.clone());
+        assert!(flight.holds(&published.relayed.message));
+        assert!(!flight.holds(&restored.relayed.message), "all of them have the number 0");
     }
 
     #[test]

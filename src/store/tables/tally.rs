@@ -17,6 +17,7 @@ pub(super) enum Counted {
     LastValues,
     Leases,
     Events,
+    Queued,
 }
 
 impl Counted {
@@ -27,6 +28,7 @@ impl Counted {
             Self::LastValues => 3,
             Self::Leases => 4,
             Self::Events => 5,
+            Self::Queued => 6,
         }
     }
 
@@ -37,6 +39,7 @@ impl Counted {
             Self::LastValues => "last values",
             Self::Leases => "leases",
             Self::Events => "events",
+            Self::Queued => "messages that wait",
         }
     }
 
@@ -45,6 +48,7 @@ impl Counted {
         match self {
             Self::Topics | Self::Users | Self::LastValues | Self::Leases => COUNTED_SINCE,
             Self::Events => 8,
+            Self::Queued => 9,
         }
     }
 }

@@ -42,6 +42,11 @@ pub(in crate::store) const HOLDERS: &[Holder] = &[
         column: "topic",
         stays: "events that are still there, as more happened meanwhile",
     },
+    Holder {
+        table: "queued",
+        column: "topic",
+        stays: "messages for brokers that are still there, as more came meanwhile",
+    },
     Holder { table: "lease", column: "topic", stays: "leases that stay until they end" },
 ];
 

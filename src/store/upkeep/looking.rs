@@ -29,6 +29,7 @@ const TABLES: &[(&str, LookAt)] = &[
     ("last", last),
     ("log", rows_of_the_log),
     ("lease", leases),
+    ("queued", queued),
     ("web_session", sign_ins),
     ("revocation", revocations),
     ("series", |tables, look| {
@@ -64,6 +65,8 @@ pub struct Report {
     pub values: u64,
     /// Commands that hold for a time only.
     pub leases: u64,
+    /// Messages that wait for brokers.
+    pub queued: u64,
     /// Sign-ins of pages.
     pub sign_ins: u64,
     /// Series of history.
@@ -147,6 +150,7 @@ struct Look {
     newest: u64,
     is_closed: bool,
     leases: u64,
+    queued: u64,
     sign_ins: u64,
     series: u64,
     events: u64,
@@ -176,6 +180,7 @@ pub(super) fn look_through(file: &Path) -> Result<Report, Fault> {
         unused_bytes: 0,
         values: 0,
         leases: 0,
+        queued: 0,
         sign_ins: 0,
         series: 0,
         events: 0,
@@ -217,7 +222,7 @@ fn fill(report: &mut Report, tables: &Tables) -> Result<(), Fault> {
     report.values = times().count() as u64;
     report.oldest = times().min().map(moment);
     report.written = (look.newest > 0).then(|| moment(look.newest));
-    (report.leases, report.sign_ins) = (look.leases, look.sign_ins);
+    (report.leases, report.sign_ins, report.queued) = (look.leases, look.sign_ins, look.queued);
     (report.series, report.events) = (look.series, look.events);
     report.is_closed = look.is_closed;
     Ok(())
@@ -296,6 +301,16 @@ fn leases(tables: &Tables, look: &mut Look) -> Result<Rows, Fault> {
         true
     })?;
     look.leases = rows.all - rows.damaged;
+    Ok(rows)
+}
+
+fn queued(tables: &Tables, look: &mut Look) -> Result<Rows, Fault> {
+    let mut rows = Rows::default();
+    tables.queued(Order::Up, |_, row| {
+        rows.count(&row);
+        true
+    })?;
+    look.queued = rows.all - rows.damaged;
     Ok(rows)
 }
 

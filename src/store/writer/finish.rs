@@ -34,14 +34,15 @@ impl Writer {
         }
         let mut leases = self.hub.lease_changes();
         while self.tables.is_some() && !leases.is_empty() {
-            self.write(Instant::now(), false, false, false, Duties { leases, step: None });
+            self.write(Instant::now(), false, false, false, Duties { leases, ..Duties::default() });
             leases = self.hub.lease_changes();
         }
         while self.tables.is_some() && self.events.has_more() {
             self.write(Instant::now(), false, false, false, Duties::default());
         }
+        self.write_queues();
         let is_whole = !self.walk.is_wanted();
-        self.write(Instant::now(), true, true, is_whole, Duties { leases, step: None });
+        self.write(Instant::now(), true, true, is_whole, Duties { leases, ..Duties::default() });
         self.tables.is_some().then_some(is_whole)
     }
 }

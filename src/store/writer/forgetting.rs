@@ -4,6 +4,7 @@
 //! afterwards, which takes a while for a large one. The hub routes meanwhile, and what is said waits on the tape.
 
 use super::{Duties, Folder, Instant, Writer};
+use crate::moment::Moment;
 use crate::store::errand::Forget;
 use crate::store::folder;
 use crate::store::tables::{Fault, HOLDERS, Holder};
@@ -54,6 +55,10 @@ impl Writer {
         self.forget_events(filters).map_err(|why| {
             format!("topics forgotten: {forgotten}, but not their events: {why}; ask again")
         })?;
+        let now = Moment::now();
+        let is_named = |topic: &Topic| filters.iter().any(|filter| filter.matches(topic));
+        self.hub.stored_queues().forget(now, is_named);
+        self.write_queues();
         self.write_anew().map_err(|why| {
             format!(
                 "topics forgotten: {forgotten}, but their bytes may still be in the file: {why}; ask again"

@@ -17,6 +17,7 @@ impl Writer {
             self.folder = Some(taken.map_err(|closed| Fault::ReadOnly(closed.to_string()))?);
         }
         self.sessions.reopens();
+        self.hub.stored_queues().all_again();
         let Some(folder) = &self.folder else { return Ok(()) };
         // Somewhat more than what is to be left free: otherwise it would come and go.
         folder.has_free(self.settings.keep_free + self.settings.keep_free / 8)?;

@@ -1,6 +1,7 @@
 //! The writer with a file that was damaged. Everything is in this process, so that there can be many of them.
 
 mod power;
+mod waiting;
 
 use std::collections::BTreeSet;
 use std::fs;
