@@ -211,6 +211,47 @@ suite! {
     two_hubs_at_one_far_side_see_every_message_once
 }
 
+/// A sensor of the broker speaks every minute, and what it said last is retained there. Now and then the link is away, and
+/// finds that again.
+async fn a_sensor_behind_a_link(repeats: bool) {
+    let broker = Broker::new(repeats);
+    let mut house = House::new(0);
+    house.link(&broker, "broker", "", &[("in", "#")]);
+    quiet().await;
+    let mut reading = 0;
+    let mut minutes = async |count, is_there: bool| {
+        for _ in 0..count {
+            reading += 1;
+            sleep(Duration::from_secs(60)).await;
+            broker.say("x/t", reading.to_string().as_bytes(), true);
+            quiet().await;
+            if is_there {
+                assert_eq!(house.hears().await, format!("x/t {reading}"));
+            }
+        }
+    };
+    minutes(20, true).await;
+    for _ in 0..4 {
+        broker.go(true);
+        minutes(90, false).await;
+        broker.come();
+        // It is connected, and has found the last value, when this is over.
+        a_while().await;
+        quiet().await;
+        minutes(6, false).await;
+    }
+    let topic = crate::topic::Topic::parse("x/t", &Limits::default()).unwrap();
+    let last = house.hub.last_value(&topic).unwrap();
+    assert_eq!(last.payload(), reading.to_string());
+    assert_eq!(last.rhythm.every().map(|every| every.to_string()), Some("60".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_last_value_that_a_link_finds_again_is_no_reading_of_now() {
+    a_sensor_behind_a_link(true).await;
+    a_sensor_behind_a_link(false).await;
+}
+
 const EVERYTHING: &[(&str, &str)] = &[("both", "#")];
 
 /// Publishes readings and commands at every hub and every broker, last values among them; returns for each hub how often it
