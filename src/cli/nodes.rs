@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
-use serde_json::{Number, Value};
 use serde_json::value::RawValue;
+use serde_json::{Number, Value};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::time::timeout;
@@ -182,9 +182,8 @@ fn object(base: &str, node: &Node, now: OffsetDateTime) -> String {
         Some((&**topic, Stale { silent: silence.as_secs(), every: every.to_string().parse().ok()? }))
     });
     let stale = stale.collect();
-    let values = values
-        .iter()
-        .filter_map(|(topic, said)| Some((&**topic, serde_json::from_str(&said.payload).ok()?)));
+    let values =
+        values.iter().filter_map(|(topic, said)| Some((&**topic, serde_json::from_str(&said.payload).ok()?)));
     let object = Object { node: base, state, since, topics, values: values.collect(), stale };
     escape::json(&serde_json::to_string(&object).unwrap_or_default()).into_owned() + "\n"
 }
@@ -317,10 +316,19 @@ mod tests {
     fn what_is_silent_for_longer_than_three_times_its_interval_is_stale_and_stands_first() {
         let nodes = by_node(BTreeMap::from([
             value("a/presence", ONLINE),
-            with("a/1", r#"{"retained": true, "time": "2026-11-21T11:29:31.000Z", "from": "a", "every": 10}"#),
+            with(
+                "a/1",
+                r#"{"retained": true, "time": "2026-11-21T11:29:31.000Z", "from": "a", "every": 10}"#,
+            ),
             with("a/2", r#"{"retained": true, "time": "2026-11-20T11:00:00.000Z", "from": "a"}"#),
-            with("a/3", r#"{"retained": true, "time": "2026-11-21T11:28:00.000Z", "from": "a", "every": 900}"#),
-            with("a/4", r#"{"retained": true, "time": "2026-11-21T11:24:55.000Z", "from": "a", "every": 0.5}"#),
+            with(
+                "a/3",
+                r#"{"retained": true, "time": "2026-11-21T11:28:00.000Z", "from": "a", "every": 900}"#,
+            ),
+            with(
+                "a/4",
+                r#"{"retained": true, "time": "2026-11-21T11:24:55.000Z", "from": "a", "every": 0.5}"#,
+            ),
         ]));
         let now = at("2026-11-21T11:30:00Z");
         insta::assert_snapshot!(table(&nodes, now), @r"

@@ -120,7 +120,8 @@ mod tests {
 
     fn said(message: &Publication) -> String {
         let root = View::from(&Base::ROOT);
-        String::from_utf8(message.frame_with_options(root, &message.annotation_of_last_value()).concat()).unwrap()
+        String::from_utf8(message.frame_with_options(root, &message.annotation_of_last_value()).concat())
+            .unwrap()
     }
 
     proptest! {

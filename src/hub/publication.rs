@@ -213,7 +213,8 @@ impl Publication {
         let passed_on = self.extras().map_or("", |extras| &*extras.passed_on);
         let comma = if passed_on.is_empty() { "" } else { ", " };
         let kept_word = if kept.is_some() && !retained { ", \"kept\": true" } else { "" };
-        let every = kept.and_then(Rhythm::every).map(|every| format!(", \"every\": {every}")).unwrap_or_default();
+        let every =
+            kept.and_then(Rhythm::every).map(|every| format!(", \"every\": {every}")).unwrap_or_default();
         format!(
             ", {{\"retained\": {retained}, \"time\": \"{time}\", \"from\": {from}{kept_word}{every}{comma}{passed_on}}}"
         )

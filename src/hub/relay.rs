@@ -153,7 +153,10 @@ mod tests {
     fn say(link: &Session, topic: &str, payload: &str, retention: Option<Retention>) -> Result<(), Refusal> {
         let topic = Topic::parse(topic, &Limits::default()).unwrap();
         let kind = Kind::of(topic.as_str());
-        link.forward(Forward { topic, payload, kind, retention, trail: None, was_kept: false }, SystemTime::UNIX_EPOCH)
+        link.forward(
+            Forward { topic, payload, kind, retention, trail: None, was_kept: false },
+            SystemTime::UNIX_EPOCH,
+        )
     }
 
     fn heard(link: &mut Session) -> Vec<(String, String, bool)> {

@@ -16,7 +16,7 @@ const OCTAVE: u64 = 12;
 /// a device that speaks every second says so after 1001 ms, and also after 999.
 const SECOND: f32 = 970.0;
 /// The shortest gap that is told apart is so many octaves below a second.
-const OCTAVES_BELOW: u32 = 4;
+const OCTAVES_BELOW: u64 = 4;
 /// The longest one is about 39 hours.
 const LAST_STEP: u64 = 255;
 /// A gap that is so many steps away from the middle one is of another kind: more than two and a half times as long.
@@ -34,9 +34,10 @@ const SLOWEST: u32 = 6 * 3_600_000;
 
 /// Intervals that people set, in milliseconds. Where the middle gap may be one of them, it is taken for that.
 const USUAL: [u32; 38] = [
-    100, 200, 250, 500, 1_000, 2_000, 3_000, 4_000, 5_000, 6_000, 8_000, 10_000, 12_000, 15_000, 16_000, 20_000,
-    25_000, 30_000, 40_000, 45_000, 60_000, 90_000, 120_000, 180_000, 240_000, 300_000, 480_000, 600_000, 900_000,
-    1_200_000, 1_800_000, 2_700_000, 3_600_000, 5_400_000, 7_200_000, 10_800_000, 14_400_000, 21_600_000,
+    100, 200, 250, 500, 1_000, 2_000, 3_000, 4_000, 5_000, 6_000, 8_000, 10_000, 12_000, 15_000, 16_000,
+    20_000, 25_000, 30_000, 40_000, 45_000, 60_000, 90_000, 120_000, 180_000, 240_000, 300_000, 480_000,
+    600_000, 900_000, 1_200_000, 1_800_000, 2_700_000, 3_600_000, 5_400_000, 7_200_000, 10_800_000,
+    14_400_000, 21_600_000,
 ];
 
 /// What was heard of a topic. It has no gap at first.
@@ -96,7 +97,7 @@ impl Rhythm {
         let count = ((old_pace & COUNT) + (pace & COUNT)).min(ENOUGH);
         let longest = (old_pace & !COUNT).max(pace & !COUNT);
         let newer = (pace & COUNT).min(3);
-        let gaps = (old_gaps << (8 * newer) | gaps) & ((1 << GAPS_BITS) - 1);
+        let gaps = ((old_gaps << (8 * newer)) | gaps) & ((1 << GAPS_BITS) - 1);
         Self::of(longest | count, gaps)
     }
 
@@ -104,7 +105,7 @@ impl Rhythm {
     pub fn every(self) -> Option<Every> {
         let (pace, gaps) = self.parts();
         let count = pace & COUNT;
-        let mut steps = [gaps & 0xFF, gaps >> 8 & 0xFF, gaps >> 16];
+        let mut steps = [gaps & 0xFF, (gaps >> 8) & 0xFF, gaps >> 16];
         steps.sort_unstable();
         let [least, middle, most] = steps;
         let most = most.max(pace >> 8);
@@ -124,18 +125,18 @@ pub(super) fn hear(pace: u64, gaps: u64, gap: u64) -> (u64, u64) {
     let count = pace & COUNT;
     let count = count + u64::from(count < ENOUGH);
     let longest = (pace & !COUNT).saturating_sub(FORGOTTEN << 4).max(step << 8);
-    (longest | count, (gaps << 8 | step) & ((1 << GAPS_BITS) - 1))
+    (longest | count, ((gaps << 8) | step) & ((1 << GAPS_BITS) - 1))
 }
 
 /// A float has its logarithm in its upper bits, and goes straight on from one octave to the next.
 #[inline]
 fn step(gap: u64) -> u64 {
-    const SHORTEST: u64 = (127 - OCTAVES_BELOW as u64) << MANTISSA;
+    const SHORTEST: u64 = (127 - OCTAVES_BELOW) << MANTISSA;
     const MANTISSA: u32 = 23;
     #[expect(clippy::cast_precision_loss, reason = "it becomes one of 255 steps")]
     let float = gap.cast_signed() as f32 * (1.0 / SECOND);
     let octaves = u64::from(float.to_bits()).saturating_sub(SHORTEST);
-    (octaves * OCTAVE >> MANTISSA).min(LAST_STEP - 1) + 1
+    ((octaves * OCTAVE) >> MANTISSA).min(LAST_STEP - 1) + 1
 }
 
 /// Where a step begins, in milliseconds.
@@ -153,9 +154,8 @@ fn told(step: u64) -> u32 {
     const TOLERANCE: f64 = 0.03;
     let (from, to) = (start(step), start(step + 1));
     let middle = f64::midpoint(from, to);
-    let may_be = |usual: &u32| {
-        (from * (1.0 - TOLERANCE)..to * (1.0 + TOLERANCE)).contains(&f64::from(*usual))
-    };
+    let may_be =
+        |usual: &u32| (from * (1.0 - TOLERANCE)..to * (1.0 + TOLERANCE)).contains(&f64::from(*usual));
     let far = |usual: &u32| (f64::from(*usual) - middle).abs();
     let usual = USUAL.into_iter().filter(may_be).min_by(|one, other| far(one).total_cmp(&far(other)));
     usual.unwrap_or_else(|| {
@@ -171,4 +171,5 @@ fn told(step: u64) -> u32 {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_precision_loss, reason = "gaps are small numbers")]
 mod tests;

@@ -29,7 +29,8 @@ pub(super) fn last_value(mark: u64, topic: u64, row: &rusqlite::Row<'_>) -> Opti
     let payload = text(row, 4)?.into();
     let kept = Kept { time, user, payload, rest: None, rhythm: Rhythm::default() };
     let is_whole = whole(row, 6) == Some(last_sum(mark, topic, seq, &kept, bytes).into());
-    let (rhythm, rest) = bytes.filter(|_| is_whole).map(log::read_beside).transpose().ok()?.unwrap_or_default();
+    let (rhythm, rest) =
+        bytes.filter(|_| is_whole).map(log::read_beside).transpose().ok()?.unwrap_or_default();
     is_whole.then_some(Unsettled { seq, value: Some(Kept { rest: rest.map(Box::new), rhythm, ..kept }) })
 }
 

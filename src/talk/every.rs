@@ -49,7 +49,9 @@ mod tests {
 
     #[test]
     fn a_time_is_told_in_seconds_with_as_few_digits_as_it_takes() {
-        for (milliseconds, told) in [(60, "0.06"), (500, "0.5"), (1_000, "1"), (16_000, "16"), (900_000, "900")] {
+        for (milliseconds, told) in
+            [(60, "0.06"), (500, "0.5"), (1_000, "1"), (16_000, "16"), (900_000, "900")]
+        {
             let every = Every::from_milliseconds(milliseconds);
             assert_eq!(every.to_string(), told);
             assert_eq!(Every::from_seconds(told.parse().unwrap()), Some(every));
@@ -61,7 +63,13 @@ mod tests {
 
     #[test]
     fn a_topic_is_stale_after_three_times_its_interval_and_five_seconds_at_least() {
-        let stale = |every: f64, silence: f64| Every::from_seconds(every).unwrap().is_stale(Duration::from_secs_f64(silence));
-        assert_eq!([(10.0, 30.0), (10.0, 30.1), (0.1, 5.0), (0.1, 5.1)].map(|(every, silence)| stale(every, silence)), [false, true, false, true]);
+        let stale = |every: f64, silence: f64| {
+            Every::from_seconds(every).unwrap().is_stale(Duration::from_secs_f64(silence))
+        };
+        assert_eq!(
+            [(10.0, 30.0), (10.0, 30.1), (0.1, 5.0), (0.1, 5.1)]
+                .map(|(every, silence)| stale(every, silence)),
+            [false, true, false, true]
+        );
     }
 }

@@ -13,7 +13,7 @@ fn told(gaps: impl IntoIterator<Item = u64>) -> Option<String> {
     after(gaps).every().map(|every| every.to_string())
 }
 
-fn times(count: usize, gap: u64) -> impl Iterator<Item = u64> {
+fn times(count: usize, gap: u64) -> impl Iterator<Item = u64> + Clone {
     std::iter::repeat_n(gap, count)
 }
 
@@ -26,7 +26,7 @@ fn usual_intervals_are_told_as_people_set_them() {
             assert_eq!(told(times(15, set + late)), Some(every.clone()), "{late} ms late");
         }
     }
-    assert_eq!(told(times(15, 7 * SECONDS)), Some("6.9".to_owned()), "others have two digits");
+    assert_eq!(told(times(15, 700)), Some("0.71".to_owned()), "others have two digits");
 }
 
 #[test]
@@ -45,7 +45,16 @@ fn one_message_that_is_lost_or_comes_late_breaks_no_promise() {
 
 #[test]
 fn a_door_promises_nothing_even_if_it_is_slammed() {
-    let day = [8 * HOURS, 20 * SECONDS, 9 * HOURS, 15 * SECONDS, 30 * MINUTES, 10 * SECONDS, 4 * HOURS, 12 * SECONDS];
+    let day = [
+        8 * HOURS,
+        20 * SECONDS,
+        9 * HOURS,
+        15 * SECONDS,
+        30 * MINUTES,
+        10 * SECONDS,
+        4 * HOURS,
+        12 * SECONDS,
+    ];
     let mut rhythm = Rhythm::default();
     for gap in std::iter::repeat_n(day, 30).flatten() {
         rhythm = rhythm.and(gap);
@@ -60,7 +69,9 @@ fn a_door_promises_nothing_even_if_it_is_slammed() {
 #[test]
 fn a_detector_that_repeats_itself_while_somebody_is_there_promises_nothing() {
     let mut rhythm = Rhythm::default();
-    for gap in times(5, 3 * HOURS).chain(times(120, MINUTES)).chain([10 * HOURS]).chain(times(240, MINUTES)) {
+    let visits =
+        [3 * HOURS].into_iter().chain(times(120, MINUTES)).chain([10 * HOURS]).chain(times(240, MINUTES));
+    for gap in visits.clone().chain(visits) {
         rhythm = rhythm.and(gap);
         assert_eq!(rhythm.every(), None);
     }
@@ -87,7 +98,8 @@ fn what_comes_in_bursts_promises_nothing() {
 
 #[test]
 fn after_an_outage_it_takes_a_while_until_the_interval_is_told_again() {
-    let outage = |readings| told(times(20, 10 * SECONDS).chain([10 * MINUTES]).chain(times(readings, 10 * SECONDS)));
+    let outage =
+        |readings| told(times(20, 10 * SECONDS).chain([10 * MINUTES]).chain(times(readings, 10 * SECONDS)));
     assert_eq!(outage(150), None);
     assert_eq!(outage(200), Some("10".to_owned()));
 }
@@ -122,7 +134,6 @@ fn any_bytes_are_a_rhythm() {
 
 /// The step by the definition, and not by the bits of a float: the last one that does not begin after the gap.
 fn step_of(gap: u64) -> u64 {
-    #[expect(clippy::cast_precision_loss, reason = "a test")]
     let begins_after = |step: &u64| start(*step) > gap as f64;
     (2..=LAST_STEP).find(begins_after).map_or(LAST_STEP, |step| step - 1)
 }

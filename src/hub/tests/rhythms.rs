@@ -43,7 +43,11 @@ fn an_interval_is_told_with_news_and_with_last_values_once_it_was_heard_five_tim
     assert_eq!((&kept["retained"], &kept["every"]), (&true.into(), &16.into()));
     assert_eq!(kept["time"], "1970-01-01T00:51:36.000Z");
     let last = hub.last_value(&Topic::parse("n/t", &Limits::default()).unwrap()).unwrap();
-    assert_eq!(last.rhythm.every().map(|every| every.to_string()), Some("16".to_owned()), "for those who read pages");
+    assert_eq!(
+        last.rhythm.every().map(|every| every.to_string()),
+        Some("16".to_owned()),
+        "for those who read pages"
+    );
 }
 
 #[test]
@@ -51,7 +55,9 @@ fn news_say_whether_they_are_kept() {
     let hub = hub();
     let (mut node, mut reader) = (node(&hub), curious(&hub));
     says(&mut node, &[READING, r#"["boot", 1]"#, r#"["t/set", 1]"#, r#"["t", 1, {"retain": false}]"#], 0, 0);
-    let kept = |topic, options: Vec<serde_json::Value>| (topic, options.iter().map(|o| o["kept"].as_bool()).collect());
+    let kept = |topic, options: Vec<serde_json::Value>| {
+        (topic, options.iter().map(|o| o["kept"].as_bool()).collect())
+    };
     let found: (&str, Vec<_>) = kept("n/boot", options(&mut reader, "n/boot"));
     assert_eq!(found, ("n/boot", vec![None]));
     let mut reader = curious(&hub);
@@ -68,7 +74,10 @@ fn a_publisher_cannot_say_how_often_its_topic_speaks() {
     let (mut node, mut reader) = (node(&hub), curious(&hub));
     says(&mut node, &[r#"["t", 1, {"every": 5, "kept": false, "qos": 1}]"#], 0, 0);
     let [told] = options(&mut reader, "n/t").try_into().unwrap();
-    assert_eq!((&told["every"], &told["kept"], &told["qos"]), (&serde_json::Value::Null, &true.into(), &1.into()));
+    assert_eq!(
+        (&told["every"], &told["kept"], &told["qos"]),
+        (&serde_json::Value::Null, &true.into(), &1.into())
+    );
 }
 
 #[test]
@@ -77,7 +86,12 @@ fn presence_and_a_door_promise_nothing() {
     for round in 0..20 {
         let mut node = client(&hub, "n", Side::Node);
         let gaps = [5_000, 3_600_000, 7_000, 9_000_000][round % 4];
-        says(&mut node, &[r#"["door", {"open": true}]"#, r#"["door", {"open": false}]"#], round as u64 * 20_000_000, gaps);
+        says(
+            &mut node,
+            &[r#"["door", {"open": true}]"#, r#"["door", {"open": false}]"#],
+            round as u64 * 20_000_000,
+            gaps,
+        );
     }
     let mut reader = curious(&hub);
     let told = heard(&mut reader);
@@ -91,8 +105,7 @@ fn what_came_back_from_the_store_is_known_and_the_time_without_a_hub_is_no_gap()
     let topic = Topic::parse("n/t", &Limits::default()).unwrap();
     let rhythm = (0..20).fold(Rhythm::default(), |rhythm, _| rhythm.and(10_000));
     let (kind, extras) = (Kind::Reading, Extras::default());
-    let restored =
-        Restored { topic, payload: "1", kind, time: at(0), from: "u".into(), extras, rhythm };
+    let restored = Restored { topic, payload: "1", kind, time: at(0), from: "u".into(), extras, rhythm };
     assert_eq!(hub.restore(restored, at(0)), Restoring::Kept);
     let mut node = node(&hub);
     for (after, readings) in [(9 * 3_600_000, 1), (9 * 3_600_000 + 10_000, 3)] {
@@ -110,7 +123,8 @@ fn a_last_value_of_another_system_is_no_reading_of_now() {
     let link = client(&hub, "", Side::Link);
     let says = |time, was_kept| {
         let topic = Topic::parse("n/t", &Limits::default()).unwrap();
-        let forward = Forward { topic, payload: "1", kind: Kind::Reading, retention: None, trail: None, was_kept };
+        let forward =
+            Forward { topic, payload: "1", kind: Kind::Reading, retention: None, trail: None, was_kept };
         link.forward(forward, at(time)).unwrap();
     };
     (0..20).for_each(|reading| says(reading * 10_000, false));

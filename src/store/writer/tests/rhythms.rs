@@ -48,13 +48,21 @@ fn how_often_a_topic_speaks_is_known_again_from_the_log_from_what_is_settled_and
         let mut time = minutes_pass(&hub, &mut writer, time, after);
         let (mut hub, mut writer) = (hub, writer);
         for _ in 0..3 {
-            assert_eq!((every(&hub, "sensor"), every(&hub, "door")), (Some("60".to_owned()), None), "{before}, {after}");
+            assert_eq!(
+                (every(&hub, "sensor"), every(&hub, "door")),
+                (Some("60".to_owned()), None),
+                "{before}, {after}"
+            );
             writer.finish();
             drop((hub, writer));
             // The night without a hub is no gap of the sensor.
             time += night;
             (hub, writer) = hub_and_writer(dir.path());
-            assert_eq!((every(&hub, "sensor"), every(&hub, "door")), (Some("60".to_owned()), None), "{before}, {after}");
+            assert_eq!(
+                (every(&hub, "sensor"), every(&hub, "door")),
+                (Some("60".to_owned()), None),
+                "{before}, {after}"
+            );
             time = minutes_pass(&hub, &mut writer, time, 10);
         }
     }
