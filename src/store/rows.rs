@@ -4,7 +4,6 @@ use rusqlite::types::ValueRef;
 
 use super::head::{Kept, Unsettled};
 use super::log::{self, sum};
-use crate::hub::Rhythm;
 
 pub(super) fn mark_sum(mark: u64) -> u32 {
     sum(&[b"mark", &mark.to_le_bytes()])
@@ -26,12 +25,10 @@ pub(super) fn last_sum(mark: u64, topic: u64, seq: u64, kept: &Kept, rest: Optio
 pub(super) fn last_value(mark: u64, topic: u64, row: &rusqlite::Row<'_>) -> Option<Unsettled> {
     let (seq, time, user) = (whole(row, 1)?, whole(row, 2)?, whole(row, 3)?);
     let bytes = blob(row, 5);
-    let payload = text(row, 4)?.into();
-    let kept = Kept { time, user, payload, rest: None, rhythm: Rhythm::default() };
+    let (rhythm, rest) = bytes.map(log::read_beside).transpose().ok()?.unwrap_or_default();
+    let kept = Kept { time, user, payload: text(row, 4)?.into(), rest: rest.map(Box::new), rhythm };
     let is_whole = whole(row, 6) == Some(last_sum(mark, topic, seq, &kept, bytes).into());
-    let (rhythm, rest) =
-        bytes.filter(|_| is_whole).map(log::read_beside).transpose().ok()?.unwrap_or_default();
-    is_whole.then_some(Unsettled { seq, value: Some(Kept { rest: rest.map(Box::new), rhythm, ..kept }) })
+    is_whole.then_some(Unsettled { seq, value: Some(kept) })
 }
 
 pub(super) fn whole(row: &rusqlite::Row<'_>, at: usize) -> Option<u64> {
