@@ -66,14 +66,17 @@ impl Rhythm {
 
     /// From the two parts that a last value has.
     pub(super) fn of(pace: u64, gaps: u64) -> Self {
-        let [a, b, ..] = pace.to_le_bytes();
-        let [c, d, e, ..] = gaps.to_le_bytes();
-        Self([a, b, c, d, e])
+        let bytes = ((gaps << PACE_BITS) | pace).to_le_bytes();
+        Self(bytes.first_chunk().copied().unwrap_or_default())
     }
 
     pub(super) fn parts(self) -> (u64, u64) {
-        let [a, b, c, d, e] = self.0;
-        (u16::from_le_bytes([a, b]).into(), u32::from_le_bytes([c, d, e, 0]).into())
+        let mut bytes = [0; size_of::<u64>()];
+        if let Some(first) = bytes.first_chunk_mut() {
+            *first = self.0;
+        }
+        let parts = u64::from_le_bytes(bytes);
+        (parts & ((1 << PACE_BITS) - 1), parts >> PACE_BITS)
     }
 
     /// Whether there was a gap.

@@ -304,7 +304,9 @@ pub fn beside(rhythm: Rhythm, rest: Option<&Rest>) -> Option<Vec<u8>> {
         bytes.push(RHYTHM);
         bytes.extend(rhythm.bytes());
     }
-    rest.into_iter().for_each(|rest| put_rest(rest, &mut bytes));
+    if let Some(rest) = rest {
+        put_rest(rest, &mut bytes);
+    }
     (!bytes.is_empty()).then_some(bytes)
 }
 

@@ -253,7 +253,9 @@ impl Reading<'_> {
         for topic in older {
             head.drop_older(topic);
         }
-        rhythms.into_iter().for_each(|(topic, rhythm)| head.spoke_before(topic, rhythm));
+        for (topic, rhythm) in rhythms {
+            head.spoke_before(topic, rhythm);
+        }
         for (topic, said) in head.open() {
             if said.value.clone().is_some_and(|kept| !self.give_back(topic, kept, ended)) {
                 forgotten.push(topic);

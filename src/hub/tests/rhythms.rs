@@ -3,7 +3,7 @@
 use super::*;
 
 fn at(milliseconds: u64) -> SystemTime {
-    NOW + Duration::from_secs(3_000) + Duration::from_millis(milliseconds)
+    NOW + Duration::from_mins(50) + Duration::from_millis(milliseconds)
 }
 
 /// Says these, one after the other with so many milliseconds between. Returns when the next one would be due.
