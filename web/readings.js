@@ -1,24 +1,20 @@
 // What is known of every topic: pure memory, bounded, and without a word about how it looks.
 
 import { payloadText } from "./frame.js";
-import { actuatorOf, baseOf, isEvent, nameOf, presenceBase, reportsRarely } from "./topic.js";
+import { actuatorOf, baseOf, isEvent, nameOf, presenceBase } from "./topic.js";
 import { cut, decimalsOf, titleText } from "./words.js";
 
 export const TOPICS_AT_MOST = 2000;
 const NODES_AT_MOST = 2000;
-const GAPS_KEPT = 8;
-const GAPS_NEEDED = 3;
+/** So many times its interval a topic may be silent, and so long in any case: `src/talk/every.rs` has the same rule. */
+const PATIENCE = 3;
 const PATIENCE_AT_LEAST = 5000;
-/** A radio node says what does not change every 15 minutes. */
-const PATIENCE_WITH_RARE = 16 * 60e3;
 const QUANTITIES_SHOWN = 6;
 const TEXT_SHOWN = 200;
 
 /** Which of several quantities is the one in large print, and the order of tiles in a group. */
 const RANKS = ["temperature", "relative-humidity", "illuminance", "pressure", "concentration", "voltage"];
 const TITLES = { "relative-humidity": "Humidity", illuminance: "Light", concentration: "CO₂", "event-count": "Presses", led: "LED" };
-/** Says how often something happened, whenever that is. */
-const UNSTEADY = new Set(["event-count"]);
 
 /** All topics and nodes of a hub. */
 export class Readings {
@@ -125,8 +121,9 @@ export class Reading {
   /** Whether the hub had kept this value, and nothing was said since it told it. */
   isKept = false;
   actuator = null;
+  /** Milliseconds between two readings, as the hub knows them, or null where they are not regular. */
+  every = null;
   #line = "";
-  #gaps = [];
   #decimals = new Map();
 
   constructor(topic, base) {
@@ -140,10 +137,10 @@ export class Reading {
   }
 
   take({ topic, payload, options, line }, time) {
-    if (this.count > 0 && time > this.time) this.#gaps = [...this.#gaps, time - this.time].slice(-GAPS_KEPT);
     this.count += 1;
     this.time = time;
     this.isKept = options.retained === true;
+    this.every = options.every > 0 ? options.every * 1000 : null;
     this.payload = payload;
     this.#line = line;
     this.actuator = actuatorOf(topic, payload);
@@ -192,20 +189,12 @@ export class Reading {
 
   /** Milliseconds of silence that are still normal, or null where nobody can tell. */
   get patience() {
-    if (this.actuator || this.#gaps.length < GAPS_NEEDED || UNSTEADY.has(this.quantities?.[0]?.key)) return null;
-    const least = reportsRarely(this.topic) ? PATIENCE_WITH_RARE : PATIENCE_AT_LEAST;
-    return Math.max(3 * median(this.#gaps), least);
+    return this.every === null ? null : Math.max(PATIENCE * this.every, PATIENCE_AT_LEAST);
   }
 
   isStale(now) {
     return this.patience !== null && now - this.time > this.patience;
   }
-}
-
-function median(numbers) {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
 /** What a payload says, the most important first; null if it is of a kind that nobody agreed on. */

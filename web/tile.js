@@ -3,11 +3,11 @@
 import { Control } from "./control.js";
 import { element, icon, mark, show, write } from "./element.js";
 import { Sparkline } from "./sparkline.js";
-import { ageText, cut, exactText, numberText, sinceText, spanText, spokenUnit, titleText } from "./words.js";
+import { ageText, cut, exactText, intervalText, numberText, sinceText, spanText, spokenUnit, titleText } from "./words.js";
 
 const RAW_SHOWN = 160;
 const GIVEN_UP = 20;
-/** A last value that is older than this is told with its time, until the device speaks again. */
+/** A last value that is older than this, and not stale, is told with its time until the device speaks again. */
 const KEPT_FOR = 60e3;
 
 export class Tile {
@@ -57,10 +57,10 @@ export class Tile {
     show(this.#clock, this.isStale);
     mark(this.element, "data-stale", this.isStale ? "" : null);
     if (this.isInSight && isLive) this.#sparkline?.draw(now);
-    if (isKept && silence >= KEPT_FOR) write(this.#age, `as of ${sinceText(time, now)}`);
-    else if (!this.isStale) write(this.#age, ageText(time, now));
-    else if (silence > GIVEN_UP * patience) write(this.#age, `Silent since ${sinceText(time, now)}`);
-    else write(this.#age, `No data for ${spanText(silence / 1000)}`);
+    if (this.isStale && silence > GIVEN_UP * patience) write(this.#age, `Silent since ${sinceText(time, now)}`);
+    else if (this.isStale) write(this.#age, `No data for ${spanText(silence / 1000)}`);
+    else if (isKept && silence >= KEPT_FOR) write(this.#age, `as of ${sinceText(time, now)}`);
+    else write(this.#age, ageText(time, now));
   }
 
   #toggle() {
@@ -69,8 +69,8 @@ export class Tile {
   }
 
   #drawAbout() {
-    const { topic, time, count, text } = this.#reading;
-    const facts = [["Topic", topic], ["Time", exactText(time)], ["Payload", text], ["Seen", `${count} ${count === 1 ? "message" : "messages"}`]];
+    const { topic, time, count, text, every } = this.#reading;
+    const facts = [["Topic", topic], ["Time", exactText(time)], ["Payload", text], ["Seen", `${count} ${count === 1 ? "message" : "messages"}`], ["Interval", every === null ? "not regular, or not known yet" : intervalText(every)]];
     if (this.#about.childElementCount === 0) {
       for (const [name] of facts) this.#about.append(element("dt", {}, name), element("dd", name === "Topic" || name === "Payload" ? "code" : ""));
     }

@@ -69,6 +69,9 @@ export function spanText(seconds) {
   return seconds < 3600 ? `${Math.floor(seconds / 60)} min` : `${Math.floor(seconds / 3600)} h`;
 }
 
+/** 0.5 s, 16 s, 15 min */
+export const intervalText = (milliseconds) => (milliseconds < 120e3 ? `${milliseconds / 1000} s` : spanText(milliseconds / 1000));
+
 /** A word as people write it: relative-humidity, Relative humidity. */
 export function titleText(word) {
   const text = word.replaceAll("-", " ").replaceAll("_", " ");

@@ -14,7 +14,7 @@ use super::channel::{Channel, State};
 use super::confirm::{Confirmations, Outcome, TooMany, Waiting};
 use super::lease::{End, Granted, LeaseChanges, LeaseRow, Leases, Ready, Stored, Terms};
 use super::outbox::{Outbox, SessionId};
-use super::publication::Publication;
+use super::publication::{Publication, Source};
 use super::recorder::{Followed, came_to};
 use super::wish::Wish;
 use super::{Generation, Hub, confirm};
@@ -228,7 +228,7 @@ impl Hub {
                     self.refuse(*order, OVERTAKEN);
                 }
             }
-            Kind::Reading | Kind::Answer if message.is_of_a_node => {
+            Kind::Reading | Kind::Answer if message.source != Source::Dashboard => {
                 let ended = self.care.with(|book| {
                     book.leases.hear(&message.topic, message.payload());
                     book.confirmations.hear(message.topic.as_str(), message.payload())

@@ -358,7 +358,7 @@ impl Session {
         // Made only where it is needed: most hubs answer at once.
         let asked = id.as_ref().filter(|_| self.hub.confirms());
         let asked = asked.map(|id| Box::new(refused(String::new(), Some(id.clone()))));
-        let message = Message { topic, payload: frame.payload, kind, retention, extras };
+        let message = Message { topic, payload: frame.payload, kind, retention, extras, was_kept: false };
         let wants = Wants { confirm: options.confirm, lease: options.lease };
         if wants.anything() {
             return self.publish_with_care(message, wants, refused(String::new(), id), now);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::branches::TooMany;
-use super::publication::{Extras, Publication};
+use super::publication::{Extras, Publication, Source};
 use super::session::{Session, Side};
 use super::step::{Answer, LastValues};
 use super::tape::{Ask, Promise, UNCONFIRMED};
@@ -35,6 +35,8 @@ pub struct Message<'m> {
     pub retention: Option<Retention>,
     /// What few messages have.
     pub extras: Extras,
+    /// Whether it was a last value of another system, said there at some time before.
+    pub was_kept: bool,
 }
 
 /// Why a message was not published.
@@ -94,7 +96,7 @@ impl Session {
         now: impl Into<Moment>,
         asked: Option<Box<PublishRefused>>,
     ) -> Result<(Retention, Promise), Refusal> {
-        let Message { topic, payload, kind, retention, extras } = message;
+        let Message { topic, payload, kind, retention, extras, was_kept } = message;
         self.check_rights(&topic, retention.is_some())?;
         let retention = retention.unwrap_or_else(|| self.usual_retention(&topic, kind));
         let asked = asked.filter(|_| retention != Retention::Pass && self.hub.confirms());
@@ -105,7 +107,11 @@ impl Session {
         let from = Arc::clone(&self.client.user);
         let mut message = Publication::new(topic, payload, kind, from, now.into().wall());
         message.set_extras(extras);
-        message.is_of_a_node = self.client.side != Side::Dashboard;
+        message.source = match (self.client.side, was_kept) {
+            (Side::Dashboard, _) => Source::Dashboard,
+            (Side::Node | Side::Link, false) => Source::Node,
+            (Side::Node | Side::Link, true) => Source::FarLastValue,
+        };
         let promise = self.route(message, retention, ask)?;
         Ok((retention, promise))
     }

@@ -237,7 +237,12 @@ impl Session {
         }
         let view = self.outbox.view;
         if self.wishes.options {
-            write(&message.frame_with_options(view, &message.annotation(retained)));
+            let annotation = if retained {
+                message.annotation_of_last_value()
+            } else {
+                message.annotation_of_news(self.hub.rhythm_of(message))
+            };
+            write(&message.frame_with_options(view, &annotation));
         } else {
             write(&message.frame(view));
         }

@@ -5,26 +5,40 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::Retention;
-use super::publication::{Extras, Publication};
+use super::publication::{Extras, Publication, Source};
+use super::rhythm::{self, GAPS_BITS, PACE_BITS, Rhythm};
 use crate::talk::Kind;
 use crate::topic::Topic;
+
+const PACE: u64 = (1 << PACE_BITS) - 1;
+const GAPS: u64 = (1 << GAPS_BITS) - 1;
+/// The greatest number that has room above the gaps.
+const LAST_NUMBER: u64 = u64::MAX >> GAPS_BITS;
 
 /// What is kept of a message.
 #[derive(Debug)]
 pub(super) struct LastValue {
     payload: Box<str>,
     from: Arc<str>,
-    /// Milliseconds since 1970, which is as exactly as it is ever told.
-    time: u64,
-    number: u64,
+    /// Milliseconds since 1970, which is as exactly as it is ever told; below them the pace of the topic (`rhythm.rs`).
+    time_and_pace: u64,
+    /// The number of the message, and below it the gaps of the topic. There may be a million last values, and so they are not
+    /// larger for it.
+    number_and_gaps: u64,
     /// An unusual kind, options and the trail, if it has any of them.
     rest: Option<Box<(Kind, Extras)>>,
 }
 
 impl LastValue {
     pub(super) fn of(message: &Publication) -> Self {
-        let mut value =
-            Self { payload: Box::default(), from: Arc::clone(&message.from), time: 0, number: 0, rest: None };
+        let (pace, gaps) = message.rhythm.parts();
+        let mut value = Self {
+            payload: Box::default(),
+            from: Arc::clone(&message.from),
+            time_and_pace: pace,
+            number_and_gaps: gaps,
+            rest: None,
+        };
         value.replace(message);
         value
     }
@@ -39,8 +53,15 @@ impl LastValue {
             self.from = Arc::clone(&message.from);
         }
         let since = message.time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        self.time = since.as_secs().saturating_mul(1000).saturating_add(since.subsec_millis().into());
-        self.number = message.number;
+        let time = since.as_secs().saturating_mul(1000).saturating_add(since.subsec_millis().into());
+        let (mut pace, mut gaps) = (self.time_and_pace & PACE, self.number_and_gaps & GAPS);
+        // A value from before the start says when there was no hub, and not how often the topic speaks.
+        let is_after_another = self.number_and_gaps > GAPS;
+        if is_after_another && message.kind == Kind::Reading && message.source != Source::FarLastValue {
+            (pace, gaps) = rhythm::hear(pace, gaps, time.saturating_sub(self.time_and_pace >> PACE_BITS));
+        }
+        self.time_and_pace = time << PACE_BITS | pace;
+        self.number_and_gaps = message.number.min(LAST_NUMBER) << GAPS_BITS | gaps;
         let is_usual = message.kind == Kind::Reading && message.extras().is_none();
         self.rest =
             (!is_usual).then(|| Box::new((message.kind, message.extras().cloned().unwrap_or_default())));
@@ -49,21 +70,30 @@ impl LastValue {
     /// The message again.
     pub(super) fn message(&self, topic: &Topic) -> Publication {
         let kind = self.rest.as_ref().map_or(Kind::Reading, |rest| rest.0);
-        let time = SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(self.time));
+        let time = SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(self.time_and_pace >> PACE_BITS));
         let time = time.unwrap_or(SystemTime::UNIX_EPOCH);
         let from = Arc::clone(&self.from);
         let mut message = Publication::new(topic.clone(), &self.payload, kind, from, time);
-        message.retention = Retention::Keep;
-        message.number = self.number;
+        (message.retention, message.rhythm) = (Retention::Keep, self.rhythm());
+        message.number = self.number();
         if let Some(rest) = &self.rest {
             message.set_extras(rest.1.clone());
         }
         message
     }
 
-    /// Which message of this hub it is; 0 if it is from before the start.
+    /// Which message of this hub it is; 0 if it is from before the start. Of a hub that has had a million million messages it
+    /// may be one that is yet to come: who looks for what is new finds too much then, and never too little.
     pub(super) fn number(&self) -> u64 {
-        self.number
+        match self.number_and_gaps >> GAPS_BITS {
+            LAST_NUMBER => u64::MAX,
+            number => number,
+        }
+    }
+
+    /// How often the topic speaks.
+    pub(super) fn rhythm(&self) -> Rhythm {
+        Rhythm::of(self.time_and_pace & PACE, self.number_and_gaps & GAPS)
     }
 
     /// What [`Publication::len`] was, found by that of a message of the same topic.
@@ -90,7 +120,8 @@ mod tests {
 
     fn said(message: &Publication) -> String {
         let root = View::from(&Base::ROOT);
-        String::from_utf8(message.frame_with_options(root, &message.annotation(true)).concat()).unwrap()
+        String::from_utf8(message.frame_with_options(root, &message.annotation_of_last_value()).concat())
+            .unwrap()
     }
 
     proptest! {

@@ -34,6 +34,7 @@ mod questions;
 mod queue;
 mod recorder;
 mod relay;
+mod rhythm;
 mod rights;
 mod session;
 mod step;
@@ -76,6 +77,7 @@ pub use questions::{NO_HISTORY, Question, Questions};
 pub use queue::Bounds;
 pub use recorder::{Entry, Outcome, Recorder, UNKNOWN, WAITING};
 pub use relay::{Forward, Relayed, Remains};
+pub use rhythm::Rhythm;
 pub use rights::Rights;
 pub use session::{Client, Session, Side};
 pub use stored_queues::{QueueChanges, Queued, QueuedAgain, StoredQueues, Ticket};
@@ -298,7 +300,7 @@ impl Hub {
     ) -> Result<Promise, StoreFull> {
         let kept = self.keep(channel, state, message);
         // In here, so that the store has the order of the topic.
-        let promise = self.tape(message, kept, ask);
+        let promise = self.tape(state, message, kept, ask);
         self.refresh_route(channel, state);
         if message.retention == Retention::Keep {
             state.last_generation = state.route.generation;

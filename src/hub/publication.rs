@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use serde_json::Value;
 
 use super::Retention;
+use super::rhythm::Rhythm;
 use crate::moment::{Moment, Steady};
 use crate::talk::{Kind, Request, frame, timestamp};
 use crate::topic::{Base, Topic};
@@ -23,8 +24,10 @@ pub struct Publication {
     pub from: Arc<str>,
     /// What is to become of it here; for readers that tell another system.
     pub retention: Retention,
-    /// Whether a node has said it, or a link.
-    pub(super) is_of_a_node: bool,
+    /// Who has said it, as far as the hub is concerned with that.
+    pub(super) source: Source,
+    /// How often its topic speaks, if it is a last value.
+    pub rhythm: Rhythm,
     /// For how many milliseconds it holds, if it is a command that holds for a time only; else 0.
     pub(super) lease: u32,
     /// Where in the frame the payload begins.
@@ -35,6 +38,17 @@ pub struct Publication {
     extras: Option<Box<Extras>>,
     /// The frame as a connection at the root reads it. Every other base reads a suffix of it.
     text: Box<[u8]>,
+}
+
+/// Who has said a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    /// A dashboard, or the hub.
+    Dashboard,
+    /// A node, or a link.
+    Node,
+    /// A link that has found it as a last value of the far side: it was said at some time before.
+    FarLastValue,
 }
 
 /// What few messages have.
@@ -115,7 +129,8 @@ impl Publication {
             time,
             from,
             retention: Retention::Pass,
-            is_of_a_node: false,
+            source: Source::Dashboard,
+            rhythm: Rhythm::default(),
             lease: 0,
             payload_at,
             number: 0,
@@ -183,12 +198,26 @@ impl Publication {
         [opening, unclosed, annotation.as_bytes(), b"]"]
     }
 
-    /// The third element with the comma before it.
-    pub fn annotation(&self, retained: bool) -> String {
+    /// The third element with the comma before it, of a last value.
+    pub fn annotation_of_last_value(&self) -> String {
+        self.annotation(true, Some(self.rhythm))
+    }
+
+    /// The third element of a message that happens just now. `kept` is how often its topic speaks, if it is a last value.
+    pub fn annotation_of_news(&self, kept: Option<Rhythm>) -> String {
+        self.annotation(false, kept)
+    }
+
+    fn annotation(&self, retained: bool, kept: Option<Rhythm>) -> String {
         let (time, from) = (timestamp::milliseconds(self.time), Value::from(&*self.from));
         let passed_on = self.extras().map_or("", |extras| &*extras.passed_on);
         let comma = if passed_on.is_empty() { "" } else { ", " };
-        format!(", {{\"retained\": {retained}, \"time\": \"{time}\", \"from\": {from}{comma}{passed_on}}}")
+        let kept_word = if kept.is_some() && !retained { ", \"kept\": true" } else { "" };
+        let every =
+            kept.and_then(Rhythm::every).map(|every| format!(", \"every\": {every}")).unwrap_or_default();
+        format!(
+            ", {{\"retained\": {retained}, \"time\": \"{time}\", \"from\": {from}{kept_word}{every}{comma}{passed_on}}}"
+        )
     }
 }
 
@@ -231,7 +260,7 @@ mod tests {
             Publication::new(topic, "1", Kind::Reading, "ja\"na".into(), SystemTime::UNIX_EPOCH);
         message.set_extras(Extras { passed_on: r#""qos": 1"#.into(), ..Extras::default() });
         let view = View::from(&Base::ROOT);
-        let text = message.frame_with_options(view, &message.annotation(true)).concat();
+        let text = message.frame_with_options(view, &message.annotation_of_last_value()).concat();
         assert_eq!(
             String::from_utf8(text).unwrap(),
             r#"["a/b", 1, {"retained": true, "time": "1970-01-01T00:00:00.000Z", "from": "ja\"na", "qos": 1}]"#

@@ -8,7 +8,7 @@ use super::drain::{Drained, NextValue};
 use super::publication::{Extras, Publication, Trail};
 use super::queue::Item;
 use super::session::Session;
-use super::{Hub, Retention};
+use super::{Hub, LastValue, Retention, Rhythm, State};
 use crate::moment::Moment;
 use crate::talk::{Kind, Request};
 use crate::topic::{Filter, Topic};
@@ -26,6 +26,8 @@ pub struct Forward<'m> {
     pub retention: Option<Retention>,
     /// Where it has been; `None` where that is not known.
     pub trail: Option<Trail>,
+    /// Whether it was a last value of another system, said there at some time before.
+    pub was_kept: bool,
 }
 
 /// A message for another system.
@@ -47,6 +49,13 @@ pub struct Remains {
 }
 
 impl Hub {
+    /// How often the topic of a message speaks, if the hub keeps that message or a newer one.
+    pub(super) fn rhythm_of(&self, message: &Publication) -> Option<Rhythm> {
+        let is_kept = message.retention == Retention::Keep;
+        let rhythm = |state: &State| state.last.as_ref().map(LastValue::rhythm);
+        is_kept.then(|| self.channels.with_known(&message.topic, rhythm))?.flatten()
+    }
+
     /// The last value of a topic.
     pub fn last_value(&self, topic: &Topic) -> Option<Publication> {
         self.channels.with_known(topic, |state| state.last.as_ref().map(|last| last.message(topic))).flatten()
@@ -111,12 +120,12 @@ impl Session {
     /// Publishes a message of the other system. It does not come back to this session.
     pub fn forward(&self, message: Forward<'_>, now: impl Into<Moment>) -> Result<(), Refusal> {
         self.hub.figures.received.add(1);
-        let Forward { topic, payload, kind, retention, trail } = message;
+        let Forward { topic, payload, kind, retention, trail, was_kept } = message;
         if is_of_the_hub(&topic) || Request::claims(topic.as_str()) {
             return Err(Refusal::Reserved);
         }
         let extras = Extras { trail, ..Extras::default() };
-        self.publish(Message { topic, payload, kind, retention, extras }, now).map(drop)
+        self.publish(Message { topic, payload, kind, retention, extras, was_kept }, now).map(drop)
     }
 }
 
@@ -144,7 +153,10 @@ mod tests {
     fn say(link: &Session, topic: &str, payload: &str, retention: Option<Retention>) -> Result<(), Refusal> {
         let topic = Topic::parse(topic, &Limits::default()).unwrap();
         let kind = Kind::of(topic.as_str());
-        link.forward(Forward { topic, payload, kind, retention, trail: None }, SystemTime::UNIX_EPOCH)
+        link.forward(
+            Forward { topic, payload, kind, retention, trail: None, was_kept: false },
+            SystemTime::UNIX_EPOCH,
+        )
     }
 
     fn heard(link: &mut Session) -> Vec<(String, String, bool)> {

@@ -15,7 +15,7 @@ use super::figures::Figures;
 use super::outbox::Outbox;
 use super::presence;
 use super::publication::{Extras, Publication};
-use super::{Hub, Retention, StoreFull};
+use super::{Hub, LastValue, Retention, Rhythm, State, StoreFull};
 use crate::talk::control::{PublishRefused, Published};
 use crate::talk::{Kind, Reply};
 use crate::topic::Topic;
@@ -89,6 +89,8 @@ pub struct Taped {
     pub message: Arc<Publication>,
     /// Whether there is no last value any more, rather than this one.
     pub forgets: bool,
+    /// How often the topic speaks, with this message.
+    pub rhythm: Rhythm,
     /// Who waits for it to be on the disk.
     pub ask: Option<Box<Ask>>,
 }
@@ -171,7 +173,7 @@ impl Tape {
     }
 
     /// Puts a message in if there is room. Never waits.
-    fn offer(&self, message: &Arc<Publication>, forgets: bool, ask: Option<Ask>) -> Promise {
+    fn offer(&self, message: &Arc<Publication>, forgets: bool, rhythm: Rhythm, ask: Option<Ask>) -> Promise {
         let len = message.len();
         let bounds = if message.kind == Kind::Reading && !forgets { &self.readings } else { &self.all };
         let mut inside = self.inside.lock();
@@ -191,7 +193,8 @@ impl Tape {
         }
         let promise = if ask.is_some() { Promise::Waits } else { Promise::None };
         inside.bytes += len;
-        inside.queue.push_back(Taped { message: Arc::clone(message), forgets, ask: ask.map(Box::new) });
+        let (message, ask) = (Arc::clone(message), ask.map(Box::new));
+        inside.queue.push_back(Taped { message, forgets, rhythm, ask });
         promise
     }
 
@@ -230,6 +233,8 @@ pub struct Restored<'p> {
     pub from: Arc<str>,
     /// What few have.
     pub extras: Extras,
+    /// How often the topic speaks.
+    pub rhythm: Rhythm,
 }
 
 /// What became of a value that came back.
@@ -262,6 +267,7 @@ impl Hub {
     /// Tells the store what has become of a last value. The channel of the topic is locked.
     pub(super) fn tape(
         &self,
+        state: &State,
         message: &Arc<Publication>,
         kept: Result<(), StoreFull>,
         ask: Option<Ask>,
@@ -277,13 +283,16 @@ impl Hub {
             (ask, ..) => ask,
         };
         let forgets = kept.is_err() || message.retention == Retention::Clear;
-        tape.map_or(Promise::None, |tape| tape.offer(message, forgets, ask))
+        tape.map_or(Promise::None, |tape| {
+            let rhythm = state.last.as_ref().map(LastValue::rhythm).unwrap_or_default();
+            tape.offer(message, forgets, rhythm, ask)
+        })
     }
 
     /// Takes a value back that was the last one when the hub ended, at the moment `ended`. Where the file is found late
     /// there may be readers, and they hear of it.
     pub fn restore(&self, restored: Restored<'_>, ended: SystemTime) -> Restoring {
-        let Restored { topic, payload, kind, time, from, extras } = restored;
+        let Restored { topic, payload, kind, time, from, extras, rhythm } = restored;
         let offline = (&*from == "hub").then(|| presence::went_offline(&topic, payload, ended)).flatten();
         let (payload, time) = match &offline {
             Some(payload) => (&**payload, ended),
@@ -291,7 +300,7 @@ impl Hub {
         };
         let mut message = Publication::new(topic, payload, kind, from, time);
         message.set_extras(extras);
-        message.retention = Retention::Keep;
+        (message.retention, message.rhythm) = (Retention::Keep, rhythm);
         let is_heard = self.figures.filters.value() > 0;
         let topic = message.topic.clone();
         self.channels.with(&topic, |channel, state| {
@@ -329,7 +338,7 @@ impl Hub {
             let mut order = Publication::new(topic.clone(), "null", last.kind, "hub".into(), last.time);
             (order.retention, order.number) = (Retention::Clear, self.figures.published.value());
             self.forget(channel, state);
-            self.tape(&Arc::new(order), Ok(()), None);
+            self.tape(state, &Arc::new(order), Ok(()), None);
             true
         })
     }

@@ -4,6 +4,7 @@ mod answers;
 mod care;
 mod last_values;
 mod pages;
+mod rhythms;
 mod work;
 
 use std::sync::Arc;

@@ -68,7 +68,13 @@ impl Carry {
     }
 
     /// Publishes a message of the far side at the hub; an error where that is not to be.
-    pub(super) fn inward(&self, session: &Session, arrived: &Arrived<'_>) -> Result<Verdict, String> {
+    /// `was_kept` says whether it was said there at some time before.
+    pub(super) fn inward(
+        &self,
+        session: &Session,
+        arrived: &Arrived<'_>,
+        was_kept: bool,
+    ) -> Result<Verdict, String> {
         let topic = std::str::from_utf8(arrived.topic).map_err(|_| "its topic is not UTF-8".to_owned())?;
         let remote = Topic::parse(topic, &REMOTE_LIMITS).map_err(|error| error.to_string())?;
         let settings = self.hub.settings();
@@ -96,12 +102,18 @@ impl Carry {
         let trail = Trail { stamp, heard_from: Arc::clone(&self.settings.far) };
         let kind = Kind::of(rule.relative(&local));
         let retention = retention(arrived, rule, clears);
-        let forward = Forward { topic: local, payload: &json, kind, retention, trail: Some(trail) };
+        let forward = Forward { topic: local, payload: &json, kind, retention, trail: Some(trail), was_kept };
         match session.forward(forward, Moment::now()) {
             // What finds no room is counted and logged by the store.
             Ok(()) | Err(Refusal::StoreFull(_)) => Ok(Verdict::New),
             Err(refusal) => Err(refusal.to_string()),
         }
+    }
+
+    /// Whether the far side calls nothing retained but what was said before. Otherwise it calls all that so that was published
+    /// retained.
+    pub(super) fn retained_is_old(&self) -> bool {
+        self.member.repeats()
     }
 
     /// Whether a last value of the far side is the one that the hub has: it comes again with every new session.

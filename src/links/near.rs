@@ -2,6 +2,9 @@
 //! and last values for a far side that has none.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::carry::Carry;
 use super::estate::Estate;
@@ -23,6 +26,9 @@ pub(super) const CHUNK: usize = 64 * 1024;
 const LAST_VALUES: usize = 1000;
 /// Room for so many messages is kept between two looks.
 const KEPT: usize = 64;
+
+/// Last values of a far side that calls so what is published retained just now, too, come within so long after we are connected.
+const LAST_VALUES_COME: Duration = Duration::from_secs(10);
 
 /// How things stand with the last values that the far side is to have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +54,8 @@ pub(super) struct Near {
     shelf: Shelf,
     recall: Recall,
     is_connected: bool,
+    /// When it was last connected.
+    since: Instant,
     /// Room for what is taken from the hub.
     heard: Vec<Relayed>,
     /// What was done since all other sockets had their turn.
@@ -64,6 +72,7 @@ impl Near {
             shelf: Shelf::new(hub, settings),
             recall: Recall::Done,
             is_connected: false,
+            since: Instant::now(),
             heard: Vec::new(),
             turn: Turn::default(),
             settings: Arc::clone(settings),
@@ -106,6 +115,7 @@ impl Near {
         self.is_connected = true;
         // The file of the store may have been found late.
         self.claim();
+        self.since = Instant::now();
         if wants_last_values || self.recall != Recall::Done {
             self.want_last_values();
             // What waits already is found there before it is sent.
@@ -113,6 +123,11 @@ impl Near {
                 self.gather(CHUNK);
             }
         }
+    }
+
+    /// Whether the last values of the far side may still be coming.
+    fn is_new(&self) -> bool {
+        self.since.elapsed() < LAST_VALUES_COME
     }
 
     /// The far side is gone.
@@ -259,7 +274,8 @@ impl Near {
     /// Takes a message of the far side in. It is done with when this returns: it was routed, or it never will be.
     pub(super) fn arrive(&mut self, arrived: &super::carry::Arrived<'_>) {
         self.turn.read(arrived.topic.len() + arrived.payload.len());
-        let verdict = self.carry.inward(&self.session, arrived);
+        let was_kept = arrived.retain && (self.carry.retained_is_old() || self.is_new());
+        let verdict = self.carry.inward(&self.session, arrived, was_kept);
         self.report.arrived(arrived.topic, verdict);
     }
 

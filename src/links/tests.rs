@@ -213,6 +213,40 @@ suite! {
     two_hubs_at_one_far_side_see_every_message_once
 }
 
+/// A sensor of the broker speaks, and what it said last is retained there. The link is away, and finds that again.
+async fn a_sensor_behind_a_link(repeats: bool) {
+    let broker = Broker::new(repeats);
+    let mut house = House::new(0);
+    house.link(&broker, "broker", "", &[("in", "#")]);
+    a_while().await;
+    let topic = crate::topic::Topic::parse("x/t", &Limits::default()).unwrap();
+    let rhythm = |house: &House| house.hub.last_value(&topic).unwrap().rhythm;
+    let mut rhythms = Vec::new();
+    for reading in 0..4 {
+        broker.say("x/t", reading.to_string().as_bytes(), true);
+        assert_eq!(house.hears().await, format!("x/t {reading}"));
+        rhythms.push(rhythm(&house));
+    }
+    rhythms.dedup();
+    assert_eq!(rhythms.len(), 4, "each is a reading");
+    broker.go(true);
+    quiet().await;
+    broker.say("x/t", b"4", true);
+    broker.come();
+    a_while().await;
+    assert_eq!(house.hears().await, "x/t 4");
+    assert_eq!(rhythm(&house), rhythms[3], "it was said at some time before");
+    broker.say("x/t", b"5", true);
+    assert_eq!(house.hears().await, "x/t 5");
+    assert_ne!(rhythm(&house), rhythms[3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_last_value_that_a_link_finds_again_is_no_reading_of_now() {
+    a_sensor_behind_a_link(true).await;
+    a_sensor_behind_a_link(false).await;
+}
+
 const EVERYTHING: &[(&str, &str)] = &[("both", "#")];
 
 /// Publishes readings and commands at every hub and every broker, last values among them; returns for each hub how often it

@@ -10,7 +10,7 @@ use super::history::Heard;
 use super::log::{Record, Rest, RowWriter, Value, milliseconds};
 use super::names::Names;
 use super::tables::{Fault, Writing};
-use crate::hub::{Ask, Extras, Publication, Taped};
+use crate::hub::{Ask, Extras, Publication, Rhythm, Taped};
 use crate::moment::Moment;
 use crate::talk::Kind;
 use crate::topic::Topic;
@@ -26,10 +26,17 @@ enum Change {
 #[derive(Debug)]
 struct Told {
     message: Arc<Publication>,
+    /// How often the topic speaks, with it.
+    rhythm: Rhythm,
     is_walked: bool,
 }
 
 impl Told {
+    /// Of a last value as the hub has it.
+    fn kept(message: Publication, is_walked: bool) -> Self {
+        Self { rhythm: message.rhythm, message: Arc::new(message), is_walked }
+    }
+
     /// As history hears it, which is for readings alone.
     fn heard(&self) -> Option<Heard<'_>> {
         let (message, is_walked) = (&self.message, self.is_walked);
@@ -82,10 +89,10 @@ impl Plan {
 impl Batch {
     /// Adds a message of the tape. What it follows goes into the log as well, if `has_history` says so.
     pub(super) fn add(&mut self, taped: Taped, has_history: impl Fn(&Topic) -> bool) {
-        let Taped { message, forgets, ask } = taped;
+        let Taped { message, forgets, rhythm, ask } = taped;
         self.messages += 1;
         self.asks.extend(ask.map(|ask| *ask));
-        self.put(Told { message, is_walked: false }, forgets, has_history);
+        self.put(Told { message, rhythm, is_walked: false }, forgets, has_history);
     }
 
     fn put(&mut self, told: Told, forgets: bool, has_history: impl Fn(&Topic) -> bool) {
@@ -129,12 +136,12 @@ impl Batch {
 
     /// Adds a value as the hub has it, as all last values are gone through.
     pub(super) fn keep(&mut self, message: Publication, has_history: impl Fn(&Topic) -> bool) {
-        self.put(Told { message: Arc::new(message), is_walked: true }, false, has_history);
+        self.put(Told::kept(message, true), false, has_history);
     }
 
     /// Adds what became of a value when the hub began.
     pub(super) fn say(&mut self, message: Publication) {
-        self.put(Told { message: Arc::new(message), is_walked: false }, false, |_| false);
+        self.put(Told::kept(message, false), false, |_| false);
     }
 
     /// Adds that a topic has no value.
@@ -245,10 +252,11 @@ impl New {
         if is_known {
             self.known.insert(told.message.number);
         }
-        (self.record(&told.message, names), is_known)
+        (self.record(told, names), is_known)
     }
 
-    fn record<'m>(&mut self, message: &'m Publication, names: &mut Names) -> Record<'m> {
+    fn record<'m>(&mut self, told: &'m Told, names: &mut Names) -> Record<'m> {
+        let Told { message, rhythm, .. } = told;
         let topic = self.ids.get(&message.topic).copied().unwrap_or_else(|| {
             let number = names.topic_or_new(&message.topic, self.topics.len());
             if number.is_new {
@@ -259,7 +267,7 @@ impl New {
         });
         let user = user(&message.from, names, &mut self.users);
         let (time, payload) = (milliseconds(message.time), message.payload().into());
-        Record { topic, value: Some(Value { time, user, payload, rest: rest(message) }) }
+        Record { topic, value: Some(Value { time, user, payload, rest: rest(message), rhythm: *rhythm }) }
     }
 }
 

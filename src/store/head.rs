@@ -8,6 +8,8 @@
 use std::collections::BTreeMap;
 
 use super::log::{Bases, Record, Rest, Value};
+use crate::hub::Rhythm;
+use crate::talk::Kind;
 
 /// What was said last of one topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,12 +27,19 @@ pub(super) struct Kept {
     pub(super) user: u64,
     pub(super) payload: Box<str>,
     pub(super) rest: Option<Box<Rest>>,
+    /// How often the topic speaks.
+    pub(super) rhythm: Rhythm,
 }
 
 impl Kept {
     fn of(value: Value<'_>) -> Self {
         let payload = value.payload.into_owned().into_boxed_str();
-        Self { time: value.time, user: value.user, payload, rest: value.rest.map(Box::new) }
+        let rest = value.rest.map(Box::new);
+        Self { time: value.time, user: value.user, payload, rest, rhythm: value.rhythm }
+    }
+
+    fn is_a_reading(&self) -> bool {
+        self.rest.as_ref().is_none_or(|rest| rest.kind == Kind::Reading)
     }
 }
 
@@ -61,6 +70,35 @@ impl Head {
         self.gathered += bytes as u64;
         for (topic, value) in said {
             self.open.insert(topic, Unsettled { seq, value });
+        }
+    }
+
+    /// A row of the log that a start finds says this. The log has no rhythms, but it has the gaps. A span is of one life of the
+    /// hub: from one to the next there is no gap of a topic, but one of the hub.
+    pub(super) fn apply_found(
+        &mut self,
+        seq: u64,
+        span: u64,
+        bytes: usize,
+        said: impl IntoIterator<Item = Said>,
+    ) {
+        self.gathered += bytes as u64;
+        for (topic, mut value) in said {
+            if let Some(Unsettled { seq: before, value: Some(older) }) = self.open.get(&topic)
+                && let Some(newer) = &mut value
+            {
+                let is_gap = *before >= span && newer.time > older.time && newer.is_a_reading();
+                let gap = newer.time.saturating_sub(older.time);
+                newer.rhythm = if is_gap { older.rhythm.and(gap) } else { older.rhythm };
+            }
+            self.open.insert(topic, Unsettled { seq, value });
+        }
+    }
+
+    /// How often a topic spoke before that.
+    pub(super) fn spoke_before(&mut self, topic: u64, rhythm: Rhythm) {
+        if let Some(Unsettled { value: Some(kept), .. }) = self.open.get_mut(&topic) {
+            kept.rhythm = rhythm.then(kept.rhythm);
         }
     }
 
@@ -225,7 +263,7 @@ mod tests {
                         let texts: Vec<_> = said.iter().map(|(topic, value)| (*topic, value.map(|value| value.to_string()))).collect();
                         let records: Vec<_> = texts.iter().map(|(topic, text)| Record {
                             topic: *topic,
-                            value: text.as_deref().map(|payload| Value { time: seq, user: 1, payload: payload.into(), rest: None }),
+                            value: text.as_deref().map(|payload| Value { time: seq, user: 1, payload: payload.into(), rest: None, rhythm: Rhythm::default() }),
                         }).collect();
                         let mut row = RowWriter::new(seq, seq, head.bases());
                         for record in &records {

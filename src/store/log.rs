@@ -30,7 +30,7 @@ use std::time::{Duration, SystemTime};
 use super::bases::{Aligned, Base, LONGEST_SKELETON, Telling};
 use super::bytes::{Reader, put, put_bytes, unzigzag, zigzag};
 use super::shape::{self, MOST_NUMBERS, Number};
-use crate::hub::Trail;
+use crate::hub::{Rhythm, Trail};
 use crate::talk::Kind;
 
 pub use super::bases::Bases;
@@ -90,6 +90,8 @@ pub struct Value<'a> {
     pub payload: Cow<'a, str>,
     /// What few have.
     pub rest: Option<Rest>,
+    /// How often the topic speaks. The log does not tell it: it has all gaps.
+    pub rhythm: Rhythm,
 }
 
 /// Makes a row from records, in their order.
@@ -255,7 +257,8 @@ pub fn read<'a>(seq: u64, bytes: &'a [u8], bases: &mut Bases) -> Result<Row<'a>,
             ANEW => Some(reader.anew(time, topic, generation, bases)?),
             WHOLE => {
                 let time = reader.time(time)?;
-                Some(Value { time, user: reader.number()?, payload: reader.text()?.into(), rest })
+                let (user, payload) = (reader.number()?, reader.text()?.into());
+                Some(Value { time, user, payload, rest, rhythm: Rhythm::default() })
             }
             CLEARED => None,
             EXTRAS => {
@@ -284,18 +287,37 @@ const HAS_EXPIRES: u8 = 1;
 const HAS_PASSED_ON: u8 = 2;
 const HAS_TRAIL: u8 = 4;
 
-/// The bytes of what few values have.
-pub fn rest_bytes(rest: &Rest) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    put_rest(rest, &mut bytes);
-    bytes
-}
-
 /// What few values have, from all of these bytes.
-pub fn read_rest(bytes: &[u8]) -> Result<Rest, Fault> {
+fn read_rest(bytes: &[u8]) -> Result<Rest, Fault> {
     let mut reader = Reader(bytes);
     let rest = reader.rest()?;
     if reader.0.is_empty() { Ok(rest) } else { Err(Fault::Damaged) }
+}
+
+/// What stands in front of a rhythm, in place of a kind.
+const RHYTHM: u8 = 0x80;
+
+/// What stands beside a settled value: how often its topic speaks, and what few values have. Nothing where there is neither.
+pub fn beside(rhythm: Rhythm, rest: Option<&Rest>) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    if rhythm.is_known() {
+        bytes.push(RHYTHM);
+        bytes.extend(rhythm.bytes());
+    }
+    if let Some(rest) = rest {
+        put_rest(rest, &mut bytes);
+    }
+    (!bytes.is_empty()).then_some(bytes)
+}
+
+/// What stands beside a settled value, from all of these bytes.
+pub fn read_beside(bytes: &[u8]) -> Result<(Rhythm, Option<Rest>), Fault> {
+    let Some((&RHYTHM, bytes)) = bytes.split_first() else {
+        return Ok((Rhythm::default(), Some(read_rest(bytes)?)));
+    };
+    let (rhythm, bytes) = bytes.split_first_chunk().ok_or(Fault::Damaged)?;
+    let rest = if bytes.is_empty() { None } else { Some(read_rest(bytes)?) };
+    Ok((Rhythm::from_bytes(*rhythm), rest))
 }
 
 fn put_rest(rest: &Rest, bytes: &mut Vec<u8>) {
@@ -338,7 +360,7 @@ pub fn moment(milliseconds: u64) -> SystemTime {
 /// A value whose payload is put together again.
 fn joined(time: u64, user: u64, skeleton: &[u8], numbers: Vec<Number>) -> Result<Value<'static>, Fault> {
     let payload = String::from_utf8(shape::join(skeleton, numbers)).map_err(|_| Fault::Damaged)?;
-    Ok(Value { time, user, payload: payload.into(), rest: None })
+    Ok(Value { time, user, payload: payload.into(), rest: None, rhythm: Rhythm::default() })
 }
 
 impl Reader<'_> {

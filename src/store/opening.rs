@@ -228,7 +228,7 @@ impl Reading<'_> {
             tell_clock(self.hub, lived, self.now.wall());
         }
         self.read_leases(tables, lived);
-        let mut forgotten = Vec::new();
+        let (mut forgotten, mut rhythms) = (Vec::new(), Vec::new());
         let (mut account, mut older) = (std::mem::take(&mut self.account), Vec::new());
         let mut newest_settled = 0;
         from_both_ends!(account, tables.last, |topic, row: Checked<Unsettled>| match row {
@@ -236,7 +236,9 @@ impl Reading<'_> {
                 newest_settled = settled.seq.max(newest_settled);
                 match head.get(topic) {
                     // Where both are of one row, what was settled is the last that it says.
-                    Some(said) if said.seq > settled.seq => {}
+                    Some(said) if said.seq > settled.seq => {
+                        rhythms.extend(settled.value.map(|kept| (topic, kept.rhythm)));
+                    }
                     said => {
                         older.extend(said.map(|_| topic));
                         let kept = settled.value;
@@ -256,6 +258,9 @@ impl Reading<'_> {
         }
         for topic in older {
             head.drop_older(topic);
+        }
+        for (topic, rhythm) in rhythms {
+            head.spoke_before(topic, rhythm);
         }
         for (topic, said) in head.open() {
             if said.value.clone().is_some_and(|kept| !self.give_back(topic, kept, ended)) {
@@ -336,7 +341,7 @@ impl Reading<'_> {
                 if row.span >= *first.get_or_insert(seq) {
                     damaged += row.lost;
                 }
-                head.apply(seq, bytes.len(), row.records.into_iter().map(said));
+                head.apply_found(seq, row.span, bytes.len(), row.records.into_iter().map(said));
             }
             Err(log::Fault::Damaged) => {
                 first.get_or_insert(seq);
@@ -400,8 +405,8 @@ impl Reading<'_> {
             None => (Kind::Reading, Extras::default()),
             Some(Rest { kind, passed_on, trail, .. }) => (kind, Extras { expires, passed_on, trail }),
         };
-        let (time, from) = (moment(kept.time), Arc::clone(user));
-        self.back.give(Found { topic, payload: kept.payload, kind, time, from, extras, ended });
+        let (time, from, rhythm) = (moment(kept.time), Arc::clone(user), kept.rhythm);
+        self.back.give(Found { topic, payload: kept.payload, kind, time, from, extras, rhythm, ended });
         true
     }
 

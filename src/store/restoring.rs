@@ -6,7 +6,7 @@ use std::thread;
 use std::time::SystemTime;
 
 use super::tables::Fault;
-use crate::hub::{Extras, Hub, Restored, Restoring};
+use crate::hub::{Extras, Hub, Restored, Restoring, Rhythm};
 use crate::talk::Kind;
 use crate::topic::Topic;
 
@@ -23,6 +23,7 @@ pub(super) struct Found {
     pub(super) time: SystemTime,
     pub(super) from: Arc<str>,
     pub(super) extras: Extras,
+    pub(super) rhythm: Rhythm,
     /// When the hub ended that said it.
     pub(super) ended: SystemTime,
 }
@@ -38,8 +39,8 @@ pub(super) struct Given {
 
 impl Given {
     fn give(&mut self, hub: &Hub, found: Found) {
-        let Found { topic, payload, kind, time, from, extras, ended } = found;
-        let restored = Restored { topic: topic.clone(), payload: &payload, kind, time, from, extras };
+        let Found { topic, payload, kind, time, from, extras, rhythm, ended } = found;
+        let restored = Restored { topic: topic.clone(), payload: &payload, kind, time, from, extras, rhythm };
         match hub.restore(restored, ended) {
             Restoring::Kept => self.values += 1,
             Restoring::WentOffline => {

@@ -25,10 +25,10 @@ pub(super) fn last_sum(mark: u64, topic: u64, seq: u64, kept: &Kept, rest: Optio
 pub(super) fn last_value(mark: u64, topic: u64, row: &rusqlite::Row<'_>) -> Option<Unsettled> {
     let (seq, time, user) = (whole(row, 1)?, whole(row, 2)?, whole(row, 3)?);
     let bytes = blob(row, 5);
-    let kept = Kept { time, user, payload: text(row, 4)?.into(), rest: None };
+    let (rhythm, rest) = bytes.map(log::read_beside).transpose().ok()?.unwrap_or_default();
+    let kept = Kept { time, user, payload: text(row, 4)?.into(), rest: rest.map(Box::new), rhythm };
     let is_whole = whole(row, 6) == Some(last_sum(mark, topic, seq, &kept, bytes).into());
-    let rest = bytes.filter(|_| is_whole).map(log::read_rest).transpose().ok()?.map(Box::new);
-    is_whole.then_some(Unsettled { seq, value: Some(Kept { rest, ..kept }) })
+    is_whole.then_some(Unsettled { seq, value: Some(kept) })
 }
 
 pub(super) fn whole(row: &rusqlite::Row<'_>, at: usize) -> Option<u64> {

@@ -356,7 +356,7 @@ impl Writing<'_> {
         let Some(kept) = &unsettled.value else {
             return self.run("DELETE FROM last WHERE topic = ?1", params![topic.cast_signed()]);
         };
-        let rest = kept.rest.as_ref().map(|rest| log::rest_bytes(rest));
+        let rest = log::beside(kept.rhythm, kept.rest.as_deref());
         let [topic_n, seq, at, user] = [topic, unsettled.seq, kept.time, kept.user].map(u64::cast_signed);
         let sum = last_sum(self.mark, topic, unsettled.seq, kept, rest.as_deref());
         let row = params![topic_n, seq, at, user, &*kept.payload, rest, sum];
@@ -415,10 +415,11 @@ mod tests {
     use super::super::head::Kept;
     use super::leases::tests::{LEASE, leases};
     use super::*;
+    use crate::hub::Rhythm;
     use std::os::unix::fs::PermissionsExt;
 
     fn value(payload: &str) -> Unsettled {
-        let kept = Kept { time: 5, user: 1, payload: payload.into(), rest: None };
+        let kept = Kept { time: 5, user: 1, payload: payload.into(), rest: None, rhythm: Rhythm::default() };
         Unsettled { seq: 3, value: Some(kept) }
     }
 

@@ -32,7 +32,7 @@ pub struct PublishOptions {
     /// How long the command holds, and what is to hold after it.
     pub lease: Option<Box<LeaseOption>>,
     /// Everything that the publisher put there, as the inside of a JSON object, less the keys that the hub writes
-    /// itself (`retained`, `time`, `from`): this is what readers who asked for options see.
+    /// itself (`retained`, `time`, `from`, `every`, `kept`): this is what readers who asked for options see.
     pub passed_on: String,
 }
 
@@ -138,7 +138,7 @@ fn lease(
 
 fn passed_on(keys: &BTreeMap<String, &RawValue>) -> String {
     keys.iter()
-        .filter(|(key, _)| !matches!(key.as_str(), "retained" | "time" | "from"))
+        .filter(|(key, _)| !matches!(key.as_str(), "retained" | "time" | "from" | "every" | "kept"))
         .map(|(key, value)| format!("{}: {}", serde_json::Value::from(key.as_str()), value.get()))
         .collect::<Vec<_>>()
         .join(", ")
@@ -152,7 +152,7 @@ mod tests {
     #[test]
     fn known_keys_are_read_and_all_but_the_hubs_own_are_passed_on() {
         let options = PublishOptions::parse(
-            "{\"id\": \"a\", \"retain\":true,\"expires\":1.5,\"qos\":[1,\n2],\"from\":\"me\"}",
+            "{\"id\": \"a\", \"retain\":true,\"expires\":1.5,\"qos\":[1,\n2],\"from\":\"me\",\"every\":1,\"kept\":true}",
         )
         .unwrap();
         assert_eq!(options.id.as_deref(), Some("\"a\""));

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { once } from "node:events";
 import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { assertQuiet, newPage, says, signedIn, startBrowser, tile } from "./support/browser.mjs";
 import { startHub } from "./support/hub.mjs";
 import { connect } from "./support/node.mjs";
@@ -65,6 +66,14 @@ test("a connection over which nothing comes any more is given up", async (t) => 
   await says(page.locator("#bar"), "The hub does not answer any more.");
 });
 
+/** Says something regularly, until the hub knows how often: it wants to have heard it fifteen times. */
+async function regularly(say) {
+  for (let count = 0; count < 17; count += 1) {
+    await say(20 + count / 10);
+    await sleep(300);
+  }
+}
+
 test("a value is stale when it is late for its own pace, and not because of its age", async (t) => {
   const hub = await startHub(t, { simulator: "off" });
   const page = await newPage(t, browser);
@@ -72,22 +81,36 @@ test("a value is stale when it is late for its own pace, and not because of its 
   await page.goto(`${hub.origin}/`);
   await page.getByRole("button", { name: "Sign in", exact: true }).click();
   const node = await connect(t, hub, BRIDGE, "node");
-  const gateway = await connect(t, hub, "node", "node");
   await node.publish("hygrometer/0", { "relative-humidity": [40, "%"] });
-  for (const degrees of [20.1, 20.2, 20.3, 20.4, 20.5]) {
-    await node.publish("thermometer/0", { temperature: [degrees, "℃"] });
-    await gateway.publish("836d00000000/thermometer/0:0/temperature", degrees);
-    await says(tile(page, BRIDGE, "Temperature", ""), `${degrees}`);
-  }
+  await regularly((degrees) => node.publish("thermometer/0", { temperature: [degrees, "℃"] }));
   const thermometer = tile(page, BRIDGE, "Temperature", "");
+  await says(thermometer, /21\.6/);
   await page.clock.fastForward(7_000);
   await says(thermometer, /No data for \d+ s/);
   await says(page.getByRole("region", { name: BRIDGE }), "1 stale");
   await page.clock.fastForward(9_000);
   await says(tile(page, BRIDGE, "Humidity", ""), /\d+ s ago/);
-  await says(tile(page, "node/836d00000000", "Temperature", ""), /\d+ s ago/);
   await node.publish("thermometer/0", { temperature: [20.6, "℃"] });
   await says(thermometer, /20\.6/);
+  assertQuiet(page, hub);
+});
+
+test("who opens the page late sees that a sensor is dead, and that a door is only closed", async (t) => {
+  const hub = await startHub(t, { simulator: "off" });
+  const node = await connect(t, hub, "home/attic", "node");
+  for (const isOpen of [true, false, true, false, true, false, true]) await node.publish("door/0", { open: isOpen });
+  await regularly((degrees) => node.publish("thermometer/0", { temperature: [degrees, "℃"] }));
+  const page = await signedIn(t, browser, hub);
+  const thermometer = tile(page, "home/attic", "Temperature", "thermometer/0");
+  await says(thermometer, /21\.6/);
+  // A clock that is set on is all that differs from having come five minutes later.
+  await page.evaluate((ahead) => {
+    const now = Date.now.bind(Date);
+    Date.now = () => now() + ahead;
+  }, 5 * 60_000);
+  await says(thermometer, /Silent since \d\d:\d\d/);
+  await says(page.getByRole("region", { name: "home/attic" }), "1 stale");
+  await says(tile(page, "home/attic", "Open", "door/0"), /as of \d\d:\d\d/);
   assertQuiet(page, hub);
 });
 

@@ -64,18 +64,21 @@ test("pressure stands before altitude, whatever their order", () => {
   assert.equal(readings.take(frame("n/odd/1", { deep: { er: 1 } })).reading.quantities, null);
 });
 
-test("late is what is late for its own pace; a slow or unknown pace is never late", () => {
+test("a value is stale after three times the interval that the hub tells, and five seconds at least", () => {
   const readings = new Readings();
-  let reading;
-  for (const second of [0, 1, 2]) ({ reading } = readings.take(frame("n/thermometer/1", 20, second)));
-  assert.equal(reading.patience, null, "two gaps tell nothing");
-  readings.take(frame("n/thermometer/1", 20, 3));
-  assert.equal(reading.patience, 5000);
-  assert.deepEqual([8, 8.1].map((second) => reading.isStale(START + second * 1000)), [false, true]);
-  for (const second of [33, 63, 93, 123, 153]) readings.take(frame("n/thermometer/1", 20, second));
-  assert.equal(reading.patience, 90_000, "three times the median of the last gaps");
-  for (let second = 0; second < 9; second += 1) ({ reading } = readings.take(frame("node/1/thermometer/0:0/temperature", 20, second)));
-  assert.equal(reading.patience, 16 * 60_000, "a radio node may be silent for a quarter of an hour");
+  const said = (every, second) => {
+    const [{ topic, payload, options, line }] = [frame("n/thermometer/1", 20, second)];
+    return readings.take({ topic, payload, options: { ...options, ...every }, line }).reading;
+  };
+  assert.equal(said({}, 0).patience, null, "without an interval nothing is stale");
+  const cases = [[10, 30], [0.5, 5], [900, 2700]];
+  for (const [every, patience] of cases) {
+    const reading = said({ every }, 0);
+    assert.equal(reading.patience, patience * 1000);
+    assert.deepEqual([patience, patience + 0.1].map((second) => reading.isStale(START + second * 1000)), [false, true]);
+  }
+  assert.equal(said({}, 1).patience, null, "what the hub does not tell any more does not hold any more");
+  for (const every of [0, -1, null, "10"]) assert.ok(!said({ every }, 2).isStale(START + 4000));
 });
 
 test("a node that comes later gets its topics", () => {

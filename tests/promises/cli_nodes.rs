@@ -96,13 +96,14 @@ async fn nodes_are_listed_with_their_presence_and_values() {
     let url = format!("ws://clown:bigclown@{}", hub.address);
     let table = run(&["nodes", "--url", &url], "").succeeds();
     let words: Vec<_> = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()).collect();
-    assert_eq!(words[0], ["NODE", "STATE", "FOR", "TOPICS", "LAST", "VALUES"]);
+    assert_eq!(words[0], ["NODE", "STATE", "FOR", "TOPICS", "STALE", "LAST", "VALUES"]);
     assert_eq!(
         (&words[1][..2], &words[1][4..]),
-        (&["home/attic", "online"][..], &["1", "thermometer/0", "20.10"][..])
+        (&["home/attic", "online"][..], &["1", "0", "thermometer/0", "20.10"][..])
     );
     assert_eq!(&words[2][..2], ["home/cellar", "offline"]);
     let lines = run(&["nodes", "--format", "json", "--url", &url], "").succeeds();
     let node: serde_json::Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
     assert_eq!((&node["node"], &node["values"]["thermometer/0"]), (&"home/attic".into(), &20.1.into()));
+    assert_eq!(node["stale"], serde_json::json!({}));
 }

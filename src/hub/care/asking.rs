@@ -65,7 +65,7 @@ impl Session {
         refusal: &PublishRefused,
         now: Moment,
     ) -> Result<(Order, Option<Terms>), String> {
-        let Message { topic, payload, kind, retention, extras } = message;
+        let Message { topic, payload, kind, retention, extras, was_kept: _ } = message;
         if kind != Kind::Command {
             let reason =
                 "options confirm and lease are for commands, as relay/0/set: the message was not published";

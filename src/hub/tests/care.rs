@@ -135,8 +135,14 @@ fn a_command_comes_over_a_link_and_so_does_its_confirmation() {
     say(&mut phone, ON);
     assert_eq!(heard(&mut phone), Vec::<String>::new(), "a link may know a node");
     let topic = Topic::parse("n/relay/0", &Limits::default()).unwrap();
-    let said =
-        Forward { topic, payload: r#"{"state": true}"#, kind: Kind::Reading, retention: None, trail: None };
+    let said = Forward {
+        topic,
+        payload: r#"{"state": true}"#,
+        kind: Kind::Reading,
+        retention: None,
+        trail: None,
+        was_kept: false,
+    };
     link.forward(said, NOW).unwrap();
     assert!(answer(&mut phone).contains(r#""confirmed": {"state": true}"#));
 }

@@ -39,6 +39,7 @@ fn records(told: &[Told]) -> Vec<Record<'_>> {
                 user: *user,
                 payload: payload.into(),
                 rest: rest.clone(),
+                rhythm: Rhythm::default(),
             }),
         })
         .collect()
@@ -148,7 +149,8 @@ fn a_reading_of_a_house_takes_less_than_five_bytes() {
         for topic in 100..300 {
             let payload = format!("{{\"temperature\": [20.{:02}, \"℃\"]}}", (topic * 7 + seq * 3) % 40);
             let time = 1_795_856_400_000 + 1000 * seq - topic;
-            let value = Value { time, user: 3, payload: payload.into(), rest: None };
+            let value =
+                Value { time, user: 3, payload: payload.into(), rest: None, rhythm: Rhythm::default() };
             row.push(&Record { topic, value: Some(value) }, seq > 1, &mut bases);
         }
         row.finish().len()

@@ -148,7 +148,13 @@ mod tests {
     use super::*;
 
     fn said(tables: &mut Tables, seq: u64, payload: &str) {
-        let kept = Kept { time: 5, user: 1, payload: payload.into(), rest: None };
+        let kept = Kept {
+            time: 5,
+            user: 1,
+            payload: payload.into(),
+            rest: None,
+            rhythm: crate::hub::Rhythm::default(),
+        };
         let value = Unsettled { seq, value: Some(kept) };
         tables
             .write(false, |writing| {

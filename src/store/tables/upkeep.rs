@@ -216,7 +216,13 @@ mod tests {
     use super::*;
 
     fn settle(tables: &mut Tables, topic: u64, payload: Option<&str>) {
-        let kept = payload.map(|payload| Kept { time: 5, user: 1, payload: payload.into(), rest: None });
+        let kept = payload.map(|payload| Kept {
+            time: 5,
+            user: 1,
+            payload: payload.into(),
+            rest: None,
+            rhythm: crate::hub::Rhythm::default(),
+        });
         tables.write(true, |writing| writing.settle(topic, &Unsettled { seq: 3, value: kept })).unwrap();
     }
 

@@ -19,6 +19,7 @@ use crate::topic::{Limits, Topic};
 
 #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "small numbers")]
 mod past;
+mod rhythms;
 
 const TOPICS: usize = 60;
 const TURNS: usize = 40;
