@@ -29,6 +29,31 @@ impl LastValue {
         value
     }
 
+    /// One that comes back from a file.
+    pub(super) fn restored(
+        payload: Box<str>,
+        kind: Kind,
+        time: SystemTime,
+        from: Arc<str>,
+        extras: Extras,
+    ) -> Self {
+        let mut value = Self { payload, from, time: milliseconds(time), number: 0, rest: None };
+        if kind != Kind::Reading || !extras.are_none() {
+            value.rest = Some(Box::new((kind, extras)));
+        }
+        value
+    }
+
+    /// Who said it, and what.
+    pub(super) fn said(&self) -> (&str, &str) {
+        (&self.from, &self.payload)
+    }
+
+    /// Puts another payload in its place, of another time.
+    pub(super) fn correct(&mut self, payload: String, time: SystemTime) {
+        (self.payload, self.time) = (payload.into_boxed_str(), milliseconds(time));
+    }
+
     /// Takes the place of an older one, and its memory, as values of one topic are often of one length.
     pub(super) fn replace(&mut self, message: &Publication) {
         let mut payload = String::from(std::mem::take(&mut self.payload));
@@ -38,8 +63,7 @@ impl LastValue {
         if !Arc::ptr_eq(&self.from, &message.from) {
             self.from = Arc::clone(&message.from);
         }
-        let since = message.time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        self.time = since.as_secs().saturating_mul(1000).saturating_add(since.subsec_millis().into());
+        self.time = milliseconds(message.time);
         self.number = message.number;
         let is_usual = message.kind == Kind::Reading && message.extras().is_none();
         self.rest =
@@ -78,6 +102,12 @@ impl LastValue {
         let extras = self.rest.as_ref().map_or(0, |rest| rest.1.len());
         Publication::frame_len(topic, self.payload.len()) + extras
     }
+}
+
+/// Milliseconds since 1970.
+fn milliseconds(time: SystemTime) -> u64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    since.as_secs().saturating_mul(1000).saturating_add(since.subsec_millis().into())
 }
 
 #[cfg(test)]
