@@ -160,6 +160,32 @@ impl Channels {
         }
     }
 
+    /// As [`with`](Self::with), for a topic that has no channel yet, most likely.
+    pub(super) fn with_new<T>(&self, topic: Topic, act: impl FnOnce(&Arc<Channel>, &mut State) -> T) -> T {
+        self.make_room();
+        let channel = Arc::new(Channel::new(topic));
+        // Locked before anybody else can have it.
+        let mut state = channel.state.lock();
+        if let Entry::Vacant(free) = self.map.entry(ByTopic(Arc::clone(&channel))) {
+            free.insert(());
+            let result = act(&channel, &mut state);
+            self.idle.fetch_add(usize::from(state.last.is_none()), Ordering::Relaxed);
+            return result;
+        }
+        drop(state);
+        self.with(&channel.topic, act)
+    }
+
+    /// Makes memory for so many channels more, so that the map does not grow step by step while they come.
+    pub(super) fn reserve(&self, channels: usize) {
+        let shards = self.map.shards();
+        // They are not spread quite evenly.
+        let each = (channels + channels / 32) / shards.len();
+        for shard in shards {
+            shard.write().reserve(each, |(topic, _)| self.map.hash_usize(topic) as u64);
+        }
+    }
+
     /// How many receivers are remembered, counted one by one.
     #[cfg(test)]
     pub(super) fn receivers(&self) -> usize {
@@ -179,9 +205,7 @@ impl Channels {
         if let Some(channel) = self.map.get(topic.as_str()) {
             return Arc::clone(&channel.key().0);
         }
-        if self.idle.load(Ordering::Relaxed) >= self.most_idle {
-            self.sweep();
-        }
+        self.make_room();
         let channel = Arc::new(Channel::new(topic.clone()));
         match self.map.entry(ByTopic(Arc::clone(&channel))) {
             // Somebody else was first.
@@ -191,6 +215,12 @@ impl Channels {
                 free.insert(());
                 channel
             }
+        }
+    }
+
+    fn make_room(&self) {
+        if self.idle.load(Ordering::Relaxed) >= self.most_idle {
+            self.sweep();
         }
     }
 

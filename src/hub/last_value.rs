@@ -43,6 +43,35 @@ impl LastValue {
         value
     }
 
+    /// One that comes back from a file.
+    pub(super) fn restored(
+        payload: Box<str>,
+        kind: Kind,
+        time: SystemTime,
+        from: Arc<str>,
+        extras: Extras,
+        rhythm: Rhythm,
+    ) -> Self {
+        let (pace, gaps) = rhythm.parts();
+        let time_and_pace = milliseconds(time) << PACE_BITS | pace;
+        let mut value = Self { payload, from, time_and_pace, number_and_gaps: gaps, rest: None };
+        if kind != Kind::Reading || !extras.are_none() {
+            value.rest = Some(Box::new((kind, extras)));
+        }
+        value
+    }
+
+    /// Who said it, and what.
+    pub(super) fn said(&self) -> (&str, &str) {
+        (&self.from, &self.payload)
+    }
+
+    /// Puts another payload in its place, of another time.
+    pub(super) fn correct(&mut self, payload: String, time: SystemTime) {
+        self.payload = payload.into_boxed_str();
+        self.time_and_pace = milliseconds(time) << PACE_BITS | self.time_and_pace & PACE;
+    }
+
     /// Takes the place of an older one, and its memory, as values of one topic are often of one length.
     pub(super) fn replace(&mut self, message: &Publication) {
         let mut payload = String::from(std::mem::take(&mut self.payload));
@@ -52,8 +81,7 @@ impl LastValue {
         if !Arc::ptr_eq(&self.from, &message.from) {
             self.from = Arc::clone(&message.from);
         }
-        let since = message.time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let time = since.as_secs().saturating_mul(1000).saturating_add(since.subsec_millis().into());
+        let time = milliseconds(message.time);
         let (mut pace, mut gaps) = (self.time_and_pace & PACE, self.number_and_gaps & GAPS);
         // A value from before the start says when there was no hub, and not how often the topic speaks.
         let is_after_another = self.number_and_gaps > GAPS;
@@ -108,6 +136,12 @@ impl LastValue {
         let extras = self.rest.as_ref().map_or(0, |rest| rest.1.len());
         Publication::frame_len(topic, self.payload.len()) + extras
     }
+}
+
+/// Milliseconds since 1970.
+fn milliseconds(time: SystemTime) -> u64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    since.as_secs().saturating_mul(1000).saturating_add(since.subsec_millis().into())
 }
 
 #[cfg(test)]

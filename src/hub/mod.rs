@@ -344,26 +344,38 @@ impl Hub {
 
     fn has_room(&self, state: &State, message: &Publication) -> bool {
         let (topics, bytes) = (self.figures.retained.value(), self.figures.retained_bytes.value());
-        // A topic that is new may need a place in the index for each of its levels.
         let (old_topics, old_bytes, index) = match &state.last {
             Some(last) => (1, last.len_beside(message) as u64, 0),
-            None => (0, 0, VALUE_COST + message.topic.levels().count() as u64 * LEVEL_COST),
+            None => (0, 0, index_cost(&message.topic)),
         };
         topics - old_topics < self.settings.retained_topics as u64
             && bytes - old_bytes + message.len() as u64 + index <= self.settings.retained_bytes
+    }
+
+    /// Whether there is room for the first value of a topic, which counts for so many bytes.
+    fn has_room_for_first(&self, topic: &Topic, len: usize) -> bool {
+        let bytes = self.figures.retained_bytes.value() + len as u64 + index_cost(topic);
+        self.figures.retained.value() < self.settings.retained_topics as u64
+            && bytes <= self.settings.retained_bytes
     }
 
     fn remember(&self, channel: &Arc<Channel>, state: &mut State, message: &Publication) {
         if let Some(last) = &mut state.last {
             self.figures.retained_bytes.sub(last.len_beside(message) as u64);
             last.replace(message);
+            self.figures.retained_bytes.add(message.len() as u64);
         } else {
-            state.last = Some(LastValue::of(message));
-            self.figures.retained.add(1);
-            // Before the generation is read: a newcomer who misses this entry is in the route.
-            self.index(&channel.topic, Some(channel));
+            self.add(channel, state, LastValue::of(message), message.len());
         }
-        self.figures.retained_bytes.add(message.len() as u64);
+    }
+
+    /// Keeps the first value of a topic, which counts for so many bytes.
+    fn add(&self, channel: &Arc<Channel>, state: &mut State, value: LastValue, len: usize) {
+        state.last = Some(value);
+        self.figures.retained.add(1);
+        // Before the generation is read: a newcomer who misses this entry is in the route.
+        self.index(&channel.topic, Some(channel));
+        self.figures.retained_bytes.add(len as u64);
     }
 
     fn forget(&self, channel: &Arc<Channel>, state: &mut State) {
@@ -412,6 +424,11 @@ impl Hub {
         self.figures.retained_bytes.sub((before - index.nodes()) as u64 * LEVEL_COST);
         result
     }
+}
+
+/// What a topic that is new may cost in the index: it may need a place for each of its levels.
+fn index_cost(topic: &Topic) -> u64 {
+    VALUE_COST + topic.levels().count() as u64 * LEVEL_COST
 }
 
 /// Offers a message to all of these but its publisher. Returns to how many.

@@ -63,7 +63,7 @@ pub struct Extras {
 }
 
 impl Extras {
-    fn are_none(&self) -> bool {
+    pub(super) fn are_none(&self) -> bool {
         self.expires.is_none() && self.passed_on.is_empty() && self.trail.is_none()
     }
 

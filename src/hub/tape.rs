@@ -12,10 +12,11 @@ use std::time::SystemTime;
 use parking_lot::Mutex;
 
 use super::figures::Figures;
+use super::last_value::LastValue;
 use super::outbox::Outbox;
 use super::presence;
 use super::publication::{Extras, Publication};
-use super::{Hub, LastValue, Retention, Rhythm, State, StoreFull};
+use super::{Hub, Retention, Rhythm, State, StoreFull};
 use crate::talk::control::{PublishRefused, Published};
 use crate::talk::{Kind, Reply};
 use crate::topic::Topic;
@@ -220,30 +221,33 @@ impl Tape {
 
 /// A last value that comes back from the store.
 #[derive(Debug)]
-pub struct Restored<'p> {
-    /// The topic.
-    pub topic: Topic,
-    /// JSON text.
-    pub payload: &'p str,
-    /// Its shape.
-    pub kind: Kind,
-    /// When the hub took it.
-    pub time: SystemTime,
-    /// Who said it.
-    pub from: Arc<str>,
-    /// What few have.
-    pub extras: Extras,
-    /// How often the topic speaks.
-    pub rhythm: Rhythm,
+pub struct Restored {
+    topic: Topic,
+    value: LastValue,
+}
+
+impl Restored {
+    /// What `from` has said at a time, as JSON text, and how often the topic speaks.
+    pub fn new(
+        topic: Topic,
+        payload: Box<str>,
+        kind: Kind,
+        time: SystemTime,
+        from: Arc<str>,
+        extras: Extras,
+        rhythm: Rhythm,
+    ) -> Self {
+        Self { topic, value: LastValue::restored(payload, kind, time, from, extras, rhythm) }
+    }
 }
 
 /// What became of a value that came back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Restoring {
     /// It is the last value again.
     Kept,
-    /// A node was there when the hub ended, and is not any more: now the last value says so.
-    WentOffline,
+    /// A node was there when the hub ended, and is not any more: now the last value of this topic says so.
+    WentOffline(Topic),
     /// Something newer was said already.
     Older,
     /// There is no room for it.
@@ -289,39 +293,46 @@ impl Hub {
         })
     }
 
+    /// The last values of these topics are about to come back: makes memory for them at once. Topics of one branch should
+    /// stand side by side.
+    pub fn expect<'t>(&self, topics: impl Iterator<Item = &'t Topic>) {
+        let topics = topics.take(self.settings.retained_topics);
+        let count = self.last_values.lock().reserve(topics.map(Topic::as_str));
+        self.channels.reserve(count);
+    }
+
     /// Takes a value back that was the last one when the hub ended, at the moment `ended`. Where the file is found late
     /// there may be readers, and they hear of it.
-    pub fn restore(&self, restored: Restored<'_>, ended: SystemTime) -> Restoring {
-        let Restored { topic, payload, kind, time, from, extras, rhythm } = restored;
-        let offline = (&*from == "hub").then(|| presence::went_offline(&topic, payload, ended)).flatten();
-        let (payload, time) = match &offline {
-            Some(payload) => (&**payload, ended),
-            None => (payload, time),
-        };
-        let mut message = Publication::new(topic, payload, kind, from, time);
-        message.set_extras(extras);
-        (message.retention, message.rhythm) = (Retention::Keep, rhythm);
+    pub fn restore(&self, restored: Restored, ended: SystemTime) -> Restoring {
+        let Restored { topic, mut value } = restored;
+        let (from, payload) = value.said();
+        let offline = (from == "hub").then(|| presence::went_offline(&topic, payload, ended)).flatten();
+        let went_offline = offline.is_some();
+        if let Some(payload) = offline {
+            value.correct(payload, ended);
+        }
         let is_heard = self.figures.filters.value() > 0;
-        let topic = message.topic.clone();
-        self.channels.with(&topic, |channel, state| {
+        self.channels.with_new(topic, |channel, state| {
+            let topic = &channel.topic;
+            let len = value.len(topic);
             if state.last.is_some() {
-                Restoring::Older
-            } else if !self.has_room(state, &message) {
-                Restoring::NoRoom
+                return Restoring::Older;
+            }
+            if !self.has_room_for_first(topic, len) {
+                return Restoring::NoRoom;
+            }
+            let message = is_heard.then(|| Arc::new(value.message(topic)));
+            self.add(channel, state, value, len);
+            if let Some(message) = message {
+                self.refresh_route(channel, state);
+                state.last_generation = state.route.generation;
+                state.route.targets.all().iter().for_each(|target| target.offer(&message));
+            }
+            if went_offline {
+                self.note_went_offline(topic);
+                Restoring::WentOffline(topic.clone())
             } else {
-                self.remember(channel, state, &message);
-                if is_heard {
-                    self.refresh_route(channel, state);
-                    state.last_generation = state.route.generation;
-                    let message = Arc::new(message);
-                    state.route.targets.all().iter().for_each(|target| target.offer(&message));
-                }
-                if offline.is_some() {
-                    self.note_went_offline(&topic);
-                    Restoring::WentOffline
-                } else {
-                    Restoring::Kept
-                }
+                Restoring::Kept
             }
         })
     }

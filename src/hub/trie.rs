@@ -92,6 +92,23 @@ impl<L> Trie<L> {
         self.nodes.len()
     }
 
+    /// Makes room for the leaves of these paths, so that the tables do not grow step by step while they come. Paths of one
+    /// branch should stand side by side. Says how many they are.
+    pub fn reserve<'p>(&mut self, paths: impl Iterator<Item = &'p str>) -> usize {
+        let (mut count, mut nodes, mut before) = (0, 0, "");
+        for path in paths {
+            let shared =
+                before.split('/').zip(path.split('/')).take_while(|(one, other)| one == other).count();
+            count += 1;
+            nodes += path.split('/').count() - shared;
+            before = path;
+        }
+        let (all, hasher) = (&self.nodes, &self.hasher);
+        self.by_level.reserve(nodes, |id| place(hasher, &all[*id]));
+        self.levels.reserve(count);
+        count
+    }
+
     /// The leaf at exactly this path.
     pub fn get(&self, path: &str) -> Option<&L> {
         let mut node = None;
@@ -117,9 +134,13 @@ impl<L> Trie<L> {
     /// is called for as long as there is a leaf.
     pub fn change(&mut self, path: &str, change: impl FnOnce(Option<L>) -> Option<L>) -> Option<Id> {
         let mut parent = None;
-        for level in path.split('/') {
-            let child = self.levels.find(level).and_then(|level| self.child(parent, level));
-            parent = Some(child.unwrap_or_else(|| self.add(parent, level)));
+        for text in path.split('/') {
+            let level = self.levels.find(text);
+            // What was just added has no children.
+            let child = level
+                .filter(|_| self.family(parent).first.is_some())
+                .and_then(|level| self.child(parent, level));
+            parent = Some(child.unwrap_or_else(|| self.add(parent, level, text)));
         }
         // A path has a level, be it an empty one.
         parent.filter(|at| self.change_at(*at, change))
@@ -259,8 +280,9 @@ impl<L> Trie<L> {
         }
     }
 
-    fn add(&mut self, parent: Option<Id>, level: &str) -> Id {
-        let level = self.levels.hold(level);
+    /// Adds a node for a level; `known` is what the level is called, if it stands elsewhere.
+    fn add(&mut self, parent: Option<Id>, known: Option<Id>, level: &str) -> Id {
+        let level = self.levels.hold(known, level);
         let before = match level {
             HASH => None,
             PLUS => self.hash(parent),

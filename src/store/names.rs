@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
-use crate::topic::Topic;
+use crate::topic::{Limits, Topic};
 
 /// All names in the file.
 #[derive(Debug, Default)]
@@ -21,6 +21,24 @@ pub(super) struct Names {
     cleared: BTreeMap<u64, Option<Topic>>,
     /// Topics that nothing speaks of any more. A name that was damaged is not known.
     orphans: BTreeMap<u64, Option<Topic>>,
+}
+
+/// For names of the file: the limits of topics may be other ones now.
+pub(super) const NO_LIMITS: Limits = Limits { max_bytes: usize::MAX, max_levels: usize::MAX };
+
+/// Where a number stands in a list in the order of numbers, of which each thing has one. It is looked for at `next` first, as
+/// most that is read comes in this order.
+pub(super) fn place<T>(
+    list: &[T],
+    number: impl Fn(&T) -> u64,
+    wanted: u64,
+    next: &mut usize,
+) -> Option<usize> {
+    let is_it = |at: &usize| list.get(*at).is_some_and(|thing| number(thing) == wanted);
+    let near = [*next, next.saturating_sub(1)].into_iter().find(is_it);
+    let found = near.map_or_else(|| list.binary_search_by_key(&wanted, number), Ok);
+    *next = found.unwrap_or_else(|place| place) + 1;
+    found.ok()
 }
 
 /// The number of a name, and whether it is new to the file.
@@ -138,10 +156,21 @@ impl Names {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::topic::Limits;
 
     fn topic(text: &str) -> Topic {
         Topic::parse(text, &Limits::default()).unwrap()
+    }
+
+    #[test]
+    fn a_number_is_found_in_whatever_order_it_is_asked_for() {
+        let (list, mut next) = ([2, 3, 5, 8], 0);
+        let mut found = |wanted| place(&list, |number| *number, wanted, &mut next);
+        let asked = [2, 3, 3, 5, 4, 5, 9, 2, 8, 1, 3];
+        let places = asked.map(&mut found);
+        assert_eq!(
+            places,
+            [Some(0), Some(1), Some(1), Some(2), None, Some(2), None, Some(0), Some(3), None, Some(1)]
+        );
     }
 
     #[test]

@@ -9,14 +9,14 @@ use super::folder::{FileId, Folder};
 use super::head::{Head, Kept, Unsettled, said};
 use super::leases;
 use super::log::{self, Bases, Rest, milliseconds, moment};
-use super::names::Names;
+use super::names::{self, NO_LIMITS, Names};
 use super::queues;
-use super::restoring::{self, Back, Found, Given};
+use super::restoring::{self, Back, Given};
 use super::rows::Lease;
 use super::tables::{self, Checked, Fault, Numbers, Order, Tables};
 use super::web_sessions::Stored;
 use crate::backoff;
-use crate::hub::{Extras, Hub};
+use crate::hub::{Extras, Hub, Restored};
 use crate::moment::Moment;
 use crate::talk::Kind;
 use crate::topic::Topic;
@@ -26,6 +26,8 @@ pub(super) struct Opened {
     pub(super) tables: Tables,
     pub(super) id: FileId,
     pub(super) names: Names,
+    /// All topics in the order of their numbers, also those that are over the limits of today.
+    pub(super) topics: Vec<(u64, Topic)>,
     pub(super) head: Head,
     /// The newest row of the log.
     pub(super) seq: u64,
@@ -89,11 +91,11 @@ fn try_to_open(
     let was_stopped = life.as_ref().is_ok_and(|life| life.is_some_and(|life| life.clean));
     let account = Account { broken: life.err().map(|fault| fault.to_string()), ..Account::default() };
     let (reading, given) = restoring::give_back(hub, |back| {
-        let (topics, users) = (Vec::new(), HashMap::new());
-        let reading = Reading { hub, now, using, account, topics, next: 0, users, back };
+        let (topics, over, users) = (Vec::new(), Vec::new(), HashMap::new());
+        let reading = Reading { hub, now, using, account, topics, over, next: 0, users, back };
         reading.read(&tables)
     })?;
-    let (names, head, seq, mut account) = reading?;
+    let Read { names, topics, head, seq, mut account } = reading?;
     let Given { values, no_room, changed } = given;
     let mut sessions = if using == Use::GiveBack { Stored::read(&tables) } else { Stored::default() };
     let queues = match using {
@@ -112,8 +114,8 @@ fn try_to_open(
         head.go_on_with(tables.mark(), 1);
         // The new file has no revocations.
         sessions.revoked = 0;
-        let changed = Vec::new();
-        return Ok(Opened { tables, id, names, head, seq: 0, changed, sessions, was_replaced: true });
+        let (topics, changed) = (Vec::new(), Vec::new());
+        return Ok(Opened { tables, id, names, topics, head, seq: 0, changed, sessions, was_replaced: true });
     }
     let Account { damaged, expired, .. } = account;
     if damaged > 0 {
@@ -136,7 +138,7 @@ fn try_to_open(
         tracing::info!(file = %folder.file().display(), "the store is new");
     }
     tables.look_through();
-    Ok(Opened { tables, id, names, head, seq, changed, sessions, was_replaced: false })
+    Ok(Opened { tables, id, names, topics, head, seq, changed, sessions, was_replaced: false })
 }
 
 /// A mark for a new file.
@@ -211,14 +213,25 @@ struct Reading<'h> {
     account: Account,
     /// By their numbers, with whether they have a value; without a name where that is damaged.
     topics: Vec<(u64, Option<Topic>, bool)>,
+    /// Topics that are over the limits of today.
+    over: Vec<(u64, Topic)>,
     /// Where the next topic is looked for first, as values come in the order of topics.
     next: usize,
     users: HashMap<u64, Arc<str>>,
     back: &'h mut Back,
 }
 
+/// What was read.
+struct Read {
+    names: Names,
+    topics: Vec<(u64, Topic)>,
+    head: Head,
+    seq: u64,
+    account: Account,
+}
+
 impl Reading<'_> {
-    fn read(mut self, tables: &Tables) -> Result<(Names, Head, u64, Account), Fault> {
+    fn read(mut self, tables: &Tables) -> Result<Read, Fault> {
         self.read_names(tables);
         let (mut head, newest_row, newest_time) = self.read_log(tables)?;
         let life = tables.life().ok().flatten().unwrap_or_default();
@@ -273,10 +286,10 @@ impl Reading<'_> {
         for topic in forgotten {
             head.forget(topic);
         }
-        let names = self.names(tables, &head)?;
+        let (names, topics) = self.names(tables, &head)?;
         let seq = tables.highest(Numbers::Rows).unwrap_or_default();
         head.go_on_with(tables.mark(), seq + 1);
-        Ok((names, head, seq, self.account))
+        Ok(Read { names, topics, head, seq, account: self.account })
     }
 
     /// Gives the leases back to the hub, which lived until then or longer.
@@ -307,17 +320,26 @@ impl Reading<'_> {
 
     fn read_names(&mut self, tables: &Tables) {
         let (account, topics, users) = (&mut self.account, &mut self.topics, &mut self.users);
-        let mut damaged = 0;
+        let (mut damaged, over) = (0, &mut self.over);
         let limits = &self.hub.settings().topic;
         from_both_ends!(account, tables.topics, |id, name: Checked<&str>| {
             let topic = match name {
-                Checked::Good(name) => Topic::parse(name, limits).ok(),
+                Checked::Good(name) => {
+                    let topic = Topic::parse(name, limits).ok();
+                    if topic.is_none() {
+                        over.extend(Topic::parse(name, &NO_LIMITS).map(|topic| (id, topic)));
+                    }
+                    topic
+                }
                 Checked::Damaged => None,
             };
             damaged += u64::from(topic.is_none());
             topics.push((id, topic, false));
         });
         topics.sort_unstable_by_key(|(id, ..)| *id);
+        if self.using == Use::GiveBack {
+            self.hub.expect(topics.iter().filter_map(|(_, topic, _)| topic.as_ref()));
+        }
         from_both_ends!(account, tables.users, |id, name: Checked<&str>| match name {
             Checked::Good(name) => {
                 users.insert(id, Arc::from(name));
@@ -377,11 +399,8 @@ impl Reading<'_> {
 
     /// Gives one value back to the hub. Says whether the file is to keep it.
     fn give_back(&mut self, id: u64, kept: Kept, ended: SystemTime) -> bool {
-        let is_next = self.topics.get(self.next).is_some_and(|(next, ..)| *next == id);
-        let found =
-            if is_next { Ok(self.next) } else { self.topics.binary_search_by_key(&id, |(id, ..)| *id) };
-        self.next = found.unwrap_or_else(|place| place) + 1;
-        let topic = found.ok().and_then(|place| self.topics.get_mut(place));
+        let found = names::place(&self.topics, |(id, ..)| *id, id, &mut self.next);
+        let topic = found.and_then(|place| self.topics.get_mut(place));
         let (Some((_, Some(topic), has_value)), Some(user)) = (topic, self.users.get(&kept.user)) else {
             self.account.damaged += 1;
             return false;
@@ -405,21 +424,25 @@ impl Reading<'_> {
             None => (Kind::Reading, Extras::default()),
             Some(Rest { kind, passed_on, trail, .. }) => (kind, Extras { expires, passed_on, trail }),
         };
-        let (time, from, rhythm) = (moment(kept.time), Arc::clone(user), kept.rhythm);
-        self.back.give(Found { topic, payload: kept.payload, kind, time, from, extras, rhythm, ended });
+        let (time, from) = (moment(kept.time), Arc::clone(user));
+        self.back.give((Restored::new(topic, kept.payload, kind, time, from, extras, kept.rhythm), ended));
         true
     }
 
-    fn names(&mut self, tables: &Tables, head: &Head) -> Result<Names, Fault> {
+    fn names(&mut self, tables: &Tables, head: &Head) -> Result<(Names, Vec<(u64, Topic)>), Fault> {
         let highest = |numbers| if self.account.broken.is_some() { Ok(0) } else { tables.highest(numbers) };
         let mut names = Names::starting_at(highest(Numbers::Topics)?, highest(Numbers::Users)?);
         for (id, user) in self.users.drain() {
             names.put_user(user, id);
         }
         names.reserve(self.topics.len());
+        let mut topics = std::mem::take(&mut self.over);
+        topics.reserve(self.topics.len());
+        let is_over = !topics.is_empty();
         for (id, topic, has_value) in self.topics.drain(..) {
             if let Some(topic) = &topic {
                 names.put_topic(topic.clone(), id);
+                topics.push((id, topic.clone()));
             }
             match (has_value, head.get(id).is_some()) {
                 (true, _) => {}
@@ -427,6 +450,9 @@ impl Reading<'_> {
                 (false, false) => names.orphan(id, topic),
             }
         }
-        Ok(names)
+        if is_over {
+            topics.sort_unstable_by_key(|(id, _)| *id);
+        }
+        Ok((names, topics))
     }
 }

@@ -1,32 +1,19 @@
 //! Values go back to the hub in a thread of their own, beside that which reads the file: each takes about as long as the other.
 
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::SystemTime;
 
 use super::tables::Fault;
-use crate::hub::{Extras, Hub, Restored, Restoring, Rhythm};
-use crate::talk::Kind;
+use crate::hub::{Hub, Restored, Restoring};
 use crate::topic::Topic;
 
 /// Values that are handed over at once, and how often that may be ahead.
 const CHUNK: usize = 1000;
 const AHEAD: usize = 4;
 
-/// A value that was read.
-#[derive(Debug)]
-pub(super) struct Found {
-    pub(super) topic: Topic,
-    pub(super) payload: Box<str>,
-    pub(super) kind: Kind,
-    pub(super) time: SystemTime,
-    pub(super) from: Arc<str>,
-    pub(super) extras: Extras,
-    pub(super) rhythm: Rhythm,
-    /// When the hub ended that said it.
-    pub(super) ended: SystemTime,
-}
+/// A value that was read, and when the hub ended that said it.
+pub(super) type Found = (Restored, SystemTime);
 
 /// What became of the values.
 #[derive(Debug, Default)]
@@ -38,12 +25,10 @@ pub(super) struct Given {
 }
 
 impl Given {
-    fn give(&mut self, hub: &Hub, found: Found) {
-        let Found { topic, payload, kind, time, from, extras, rhythm, ended } = found;
-        let restored = Restored { topic: topic.clone(), payload: &payload, kind, time, from, extras, rhythm };
+    fn give(&mut self, hub: &Hub, (restored, ended): Found) {
         match hub.restore(restored, ended) {
             Restoring::Kept => self.values += 1,
-            Restoring::WentOffline => {
+            Restoring::WentOffline(topic) => {
                 self.values += 1;
                 self.changed.push(topic);
             }

@@ -135,13 +135,13 @@ impl Writer {
     }
 
     fn take_over(&mut self, opened: Opened) -> Result<(), Fault> {
-        let Opened { tables, id, names, head, seq, changed, sessions, was_replaced } = opened;
+        let Opened { tables, id, names, topics, head, seq, changed, sessions, was_replaced } = opened;
         if was_replaced {
             self.hub.stored_queues().all_again();
         }
         self.events.open(&tables, was_replaced);
         self.sessions.take_over(sessions, was_replaced);
-        self.history.load(&tables, was_replaced, wall())?;
+        self.history.load((&tables, &topics), was_replaced, wall())?;
         (self.tables, self.file, self.names, self.head, self.seq) =
             (Some(tables), Some(id), names, head, seq);
         let now_offline = changed.iter().filter_map(|topic| self.hub.last_value(topic));

@@ -40,9 +40,14 @@ impl Levels {
         }
     }
 
-    /// As [`find`](Self::find), for one more use, of which there may be none yet.
-    pub(super) fn hold(&mut self, text: &str) -> Id {
-        let found = self.find(text);
+    /// Makes room for so many words more.
+    pub(super) fn reserve(&mut self, words: usize) {
+        let (all, hasher) = (&self.words, &self.hasher);
+        self.by_text.reserve(words, |id| hasher.hash_one(&*all[*id].text));
+    }
+
+    /// What a word is called, for one more use; `found` is what [`find`](Self::find) says of it.
+    pub(super) fn hold(&mut self, found: Option<Id>, text: &str) -> Id {
         if let Some(id) = found {
             if !is_wildcard(id) {
                 self.words[id].uses += 1;

@@ -233,10 +233,15 @@ impl Keeper {
         }
     }
 
-    /// Reads everything anew from a file; `is_anew` says whether it is one in place of another that is lost.
-    pub(crate) fn load(&mut self, tables: &Tables, is_anew: bool, wall: u64) -> Result<(), Fault> {
+    /// Reads everything anew from a file with these topics; `is_anew` says whether it is one in place of another that is lost.
+    pub(crate) fn load(
+        &mut self,
+        (tables, topics): (&Tables, &[(u64, Topic)]),
+        is_anew: bool,
+        wall: u64,
+    ) -> Result<(), Fault> {
         let Loaded { mut live, doomed, unnamed, next_span, clock, lived, damaged } =
-            load(tables, &self.settings, wall)?;
+            load(tables, topics, &self.settings, wall)?;
         (self.sealing, self.rolling, self.thinning) = (None, None, None);
         (self.over, self.unnamed) = (Over::new(&self.settings.rules), unnamed);
         (self.doomed, self.next_span) = (doomed.into(), next_span);

@@ -1,9 +1,10 @@
 //! History from a file: what is sealed, and from the log what is not.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::super::log::{self, Bases};
+use super::super::names::{self, NO_LIMITS};
 use super::super::tables::{Checked, Fault, Order, Tables};
 use super::chunk;
 use super::clock::ClockRow;
@@ -13,10 +14,7 @@ use super::live::{Heard, Live};
 use super::settings::Settings;
 use super::spans::{Span, Spans, sealed_until};
 use crate::talk::Kind;
-use crate::topic::{Limits, Topic};
-
-/// The limits of topics may be other ones now.
-const NO_LIMITS: Limits = Limits { max_bytes: usize::MAX, max_levels: usize::MAX };
+use crate::topic::Topic;
 
 /// What was found.
 #[derive(Debug)]
@@ -34,8 +32,13 @@ pub(super) struct Loaded {
     pub(super) damaged: u64,
 }
 
-/// Reads all of it. It is `now`, by the clock on the wall.
-pub(super) fn load(tables: &Tables, settings: &Arc<Settings>, now: u64) -> Result<Loaded, Fault> {
+/// Reads all of it. `topics` are those of the file, in the order of their numbers. It is `now`, by the clock on the wall.
+pub(super) fn load(
+    tables: &Tables,
+    topics: &[(u64, Topic)],
+    settings: &Arc<Settings>,
+    now: u64,
+) -> Result<Loaded, Fault> {
     let mut live = Live::new(Arc::clone(settings));
     let (mut damaged, mut spans, mut broken, mut doomed) = (0, Spans::new(), BTreeSet::new(), Vec::new());
     let mut unread = Vec::new();
@@ -97,7 +100,7 @@ pub(super) fn load(tables: &Tables, settings: &Arc<Settings>, now: u64) -> Resul
     let until = sealed_until(&spans);
     live.put_spans(spans);
     live.mark = Some(tables.mark());
-    let lived = replay(tables, settings, until, now, &mut live)?;
+    let lived = replay(tables, topics, settings, until, now, &mut live)?;
     let lived = lived.max(tables.life()?.map(|life| life.at));
     Ok(Loaded { live, doomed, unnamed, next_span, clock: tables.clock()?, lived, damaged })
 }
@@ -153,22 +156,14 @@ fn without(spans: &Spans, id: u64, now: u64) -> Gap {
 /// What the log says and no span has. Gives the newest time that the log tells.
 fn replay(
     tables: &Tables,
+    topics: &[(u64, Topic)],
     settings: &Settings,
     until: u64,
     now: u64,
     live: &mut Live,
 ) -> Result<Option<u64>, Fault> {
-    let mut topics: HashMap<u64, Topic> = HashMap::new();
-    tables.topics(Order::Up, |id, name| {
-        if let Checked::Good(name) = name
-            && let Ok(topic) = Topic::parse(name, &NO_LIMITS)
-        {
-            topics.insert(id, topic);
-        }
-        true
-    })?;
     let mut bases = Bases::starting_at(tables.mark(), 0);
-    let (mut newest, mut before, mut broken) = (None, None, false);
+    let (mut newest, mut before, mut broken, mut next) = (None, None, false, 0);
     tables.log(Order::Up, |seq, bytes| {
         // What is wrong with a row has been told when the last values were read.
         let Ok(row) = log::read(seq, bytes, &mut bases) else {
@@ -187,7 +182,9 @@ fn replay(
         before = Some(row.time);
         let known: BTreeSet<_> = row.known.iter().copied().collect();
         for (at, record) in row.records.iter().enumerate() {
-            let (Some(value), Some(topic)) = (&record.value, topics.get(&record.topic)) else { continue };
+            let Some(value) = &record.value else { continue };
+            let place = names::place(topics, |(id, _)| *id, record.topic, &mut next);
+            let Some((_, topic)) = place.and_then(|place| topics.get(place)) else { continue };
             let kind = value.rest.as_ref().map_or(Kind::Reading, |rest| rest.kind);
             if kind == Kind::Reading && !known.contains(&at) && settings.rules.names(topic) {
                 let (time, payload) = (value.time, &*value.payload);

@@ -20,7 +20,7 @@ use crate::topic::{Limits, Topic};
 
 const DAY: u64 = 86_400_000;
 /// The beginning of a day.
-const START: u64 = 1_795_824_000_000;
+const START: u64 = 1_795_132_800_000;
 
 struct House {
     dir: tempfile::TempDir,
@@ -40,7 +40,7 @@ impl House {
         let tables = Tables::open(&dir.path().join("hub.db"), 1 << 30, 7).unwrap();
         let figures = Arc::<Figures>::default();
         let mut keeper = Keeper::new(settings.clone(), bytes, &figures, START);
-        keeper.load(&tables, false, START).unwrap();
+        keeper.load((&tables, &[]), false, START).unwrap();
         Self { dir, tables, keeper, figures, seq: 0, said: Vec::new(), settings, noise: 5000 }
     }
 
@@ -101,7 +101,7 @@ impl House {
     /// A start.
     fn begins_again(&mut self, wall: u64) {
         self.keeper = Keeper::new(self.settings.clone(), 1 << 30, &self.figures, wall);
-        self.keeper.load(&self.tables, false, wall).unwrap();
+        self.keeper.load((&self.tables, &[]), false, wall).unwrap();
     }
 
     fn spans(&self, tier: u64) -> usize {
@@ -503,7 +503,8 @@ fn payload_of(sensor: u64, second: u64, random: &mut u64) -> String {
     }
 }
 
-/// What is measured by hand: `cargo test --release --lib a_week_of_a_house -- --ignored --nocapture`.
+/// What is measured by hand: `cargo test --release --lib a_week_of_a_house -- --ignored --nocapture`. With `CLOWN_WEEK` the file
+/// is copied there, for `benches/store_query.py`.
 #[test]
 #[ignore = "measures"]
 fn a_week_of_a_house() {
@@ -564,6 +565,10 @@ fn a_week_of_a_house() {
         hearing.as_nanos() / u128::from(messages),
         sealing.as_nanos() / u128::from(messages)
     );
+    if let Some(copy) = std::env::var_os("CLOWN_WEEK") {
+        house.tables.checkpoint();
+        std::fs::copy(house.dir.path().join("hub.db"), copy).unwrap();
+    }
     let end = START + 7 * DAY;
     for (days, points) in [(1, 500), (7, 500), (7, 5000)] {
         let times = |is_warm: bool| {

@@ -52,7 +52,7 @@ impl Writer {
         let (tables, id) = opening::open_empty(folder, self.settings.bytes)?;
         (self.names, self.head, self.seq, self.lived) = (Names::default(), Head::default(), 0, None);
         self.head.go_on_with(tables.mark(), 1);
-        self.history.load(&tables, true, wall())?;
+        self.history.load((&tables, &[]), true, wall())?;
         self.events.open(&tables, true);
         (self.tables, self.file) = (Some(tables), Some(id));
         self.walk.want(0);
