@@ -137,6 +137,12 @@ async fn what_waits_when_the_hub_is_stopped_is_in_the_store_and_goes_out_after_t
     let house = house(&broker);
     let first = hub(house.path()).await;
     say(&first, 0..50).await;
+    in_time("the queue", async {
+        while figure(&first, "house", "queue_messages").await != 50 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
     first.signal("TERM");
     first.logs("what waited for the broker is in the store link=house stored=50").await;
     first.stopped().await;
