@@ -18,7 +18,8 @@ use tokio::net::TcpStream;
 use tokio::time::{Duration, sleep, timeout};
 use tower::ServiceExt;
 
-use super::answer::{not_recognised, refusal, unsupported};
+use super::answer::{not_recognised, refusal};
+use super::missing::unsupported;
 use super::place::Place;
 use super::{
     App, Door, diagnostics, door, events_api, gate, history_api, metrics, page, request, session_api,
