@@ -27,7 +27,7 @@ def start(args, store):
         "retained.topics": str(args.values + 1000),
         "retained.bytes": str(1 << 32),
         "limits.messages_per_second": "0",
-        "log.filter": "warn",
+        "log.filter": "error",
     }
     words = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
     began = time.monotonic()

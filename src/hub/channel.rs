@@ -307,4 +307,16 @@ mod tests {
         let again = channels.with(&topic("a"), |channel, _| Arc::clone(channel));
         assert!(!Arc::ptr_eq(&held, &again));
     }
+
+    #[test]
+    fn a_topic_that_is_taken_for_new_and_is_known_has_the_channel_that_it_had() {
+        let channels = Channels::new(10);
+        channels.reserve(1000);
+        for expected in [false, true] {
+            let was_heard = channels.with_new(topic("a"), |_, state| {
+                std::mem::replace(&mut state.last_generation, Generation::DROPPED) == Generation::DROPPED
+            });
+            assert_eq!((was_heard, channels.len()), (expected, 1));
+        }
+    }
 }

@@ -308,3 +308,16 @@ fn a_path_of_very_many_levels_needs_no_deep_stack() {
     trie.change(&deep, |_| None);
     assert_eq!(trie.nodes(), 0);
 }
+
+#[test]
+fn tables_that_were_made_at_once_do_not_grow_while_the_paths_come() {
+    let paths: Vec<_> = (0..5000).flat_map(|n| [format!("house/{n}/lux"), format!("house/{n}/on")]).collect();
+    let mut trie = Trie::default();
+    assert_eq!(trie.reserve(paths.iter().map(String::as_str)), 10_000);
+    let made = trie.by_level.capacity();
+    for path in &paths {
+        trie.change(path, |_| Some(1));
+    }
+    assert_eq!((trie.nodes(), trie.by_level.capacity()), (15_001, made));
+    assert!((15_001..40_000).contains(&made), "{made}: not more than they need");
+}
