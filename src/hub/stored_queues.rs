@@ -316,10 +316,10 @@ pub struct Ticket {
 }
 
 impl Ticket {
-    fn new(id: u64, queues: &Arc<StoredQueues>, queued: Arc<Queued>, figures: &Arc<LinkFigures>) -> Self {
+    fn new(id: u64, book: &Arc<StoredQueues>, queued: Arc<Queued>, figures: &Arc<LinkFigures>) -> Self {
         figures.stored.add(1);
-        let (queues, figures) = (Arc::clone(queues), Arc::clone(figures));
-        Self { id, queued, queues, figures, stays: AtomicBool::new(false) }
+        let (book, figures) = (Arc::clone(book), Arc::clone(figures));
+        Self { id, queued, queues: book, figures, stays: AtomicBool::new(false) }
     }
 
     /// The message.

@@ -185,7 +185,7 @@ impl Starter {
                 }
             }
             News::Gone(name) => {
-                self.orphans.drop_now(&self.hub, &name);
+                Orphans::drop_now(&self.hub, &name);
                 forget(&self.hub, &name);
             }
         }

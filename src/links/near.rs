@@ -250,7 +250,7 @@ impl Near {
     pub(super) fn pop(&mut self, now: Moment) -> Option<Entry> {
         loop {
             let entry = self.queue.pop()?;
-            if !self.shelf.may_go(&entry, &self.report, now) {
+            if !Shelf::may_go(&entry, &self.report, now) {
                 continue;
             }
             if !entry.relayed.message.has_expired(now) {

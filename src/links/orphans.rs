@@ -65,13 +65,13 @@ impl Orphans {
                 tracing::warn!(%link, waiting, "the store has messages for a link that has no file, or one with a mistake: they wait for \
                     a file of this name, for {hours} h at most");
             } else if !self.bad.contains(&link) {
-                self.drop_now(hub, &link);
+                Self::drop_now(hub, &link);
             }
         }
     }
 
     /// Drops what the store has for a link whose file is gone.
-    pub(super) fn drop_now(&self, hub: &Hub, link: &str) {
+    pub(super) fn drop_now(hub: &Hub, link: &str) {
         let lost = hub.stored_queues().drop_unclaimed(link, Moment::now());
         if lost > 0 {
             tracing::warn!(%link, lost, "link has no file any more, and what the store had for its broker is lost");

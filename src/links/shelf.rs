@@ -13,7 +13,7 @@ use crate::hub::{Hub, Relayed, StoredQueues, Ticket};
 use crate::moment::Moment;
 
 /// A clock that shows an earlier moment is not set: how long a message has waited by it is not known.
-const NOT_SET: Duration = Duration::from_secs(1_577_836_800);
+const NOT_SET: Duration = Duration::from_hours(438_288);
 /// What comes back for a link whose file does not want a stored queue any more may wait so long.
 const WITHOUT_KEY: Duration = Duration::from_hours(168);
 
@@ -74,7 +74,7 @@ impl Shelf {
     }
 
     /// Whether a message that has waited is to go out. One that is too old, or forgotten, is lost and counted.
-    pub(super) fn may_go(&self, entry: &Entry, report: &Report, now: Moment) -> bool {
+    pub(super) fn may_go(entry: &Entry, report: &Report, now: Moment) -> bool {
         let Some(stored) = &entry.stored else { return true };
         if stored.ticket.is_forgotten() {
             report.forgotten();

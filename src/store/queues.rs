@@ -49,12 +49,11 @@ pub(super) fn give_back(tables: &Tables, hub: &Hub, now: Moment) -> Account {
             Checked::Good(row) => read(&row, limits, now).ok(),
             Checked::Damaged => None,
         };
-        match again {
-            Some(again) => book.restore(id, again, now),
-            None => {
-                account.damaged += 1;
-                book.discard(id, now);
-            }
+        if let Some(again) = again {
+            book.restore(id, again, now);
+        } else {
+            account.damaged += 1;
+            book.discard(id, now);
         }
     };
     let up = tables.queued(Order::Up, |id, row| {

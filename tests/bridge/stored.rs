@@ -135,7 +135,7 @@ async fn a_hub_that_is_killed_while_its_queue_goes_out_repeats_what_went_last_an
 async fn what_waits_when_the_hub_is_stopped_is_in_the_store_and_goes_out_after_the_next_start() {
     let mut broker = away().await;
     let house = house(&broker);
-    let first = hub(house.path()).await;
+    let mut first = hub(house.path()).await;
     say(&first, 0..50).await;
     in_time("the queue", async {
         while figure(&first, "house", "queue_messages").await != 50 {
@@ -145,7 +145,8 @@ async fn what_waits_when_the_hub_is_stopped_is_in_the_store_and_goes_out_after_t
     .await;
     first.signal("TERM");
     first.logs("what waited for the broker is in the store link=house stored=50").await;
-    first.stopped().await;
+    assert!(first.ended().await.success());
+    first.logs("stopped").await;
     assert_eq!(in_file(house.path()), 50);
     let _second = hub(house.path()).await;
     broker.start().await;
