@@ -66,3 +66,18 @@ impl Fault {
         }
     }
 }
+
+/// What is wrong where the folder or the file cannot be written.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the kinds of I/O errors are not ours, and there are forty"
+)]
+pub(super) fn unwritable(error: &std::io::Error) -> Fault {
+    match error.kind() {
+        std::io::ErrorKind::StorageFull => Fault::Full,
+        std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
+            Fault::ReadOnly(error.to_string())
+        }
+        _ => Fault::Other(error.to_string()),
+    }
+}

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use super::fault::unwritable;
 use super::folder::{FileId, Folder};
 use super::head::{Head, Kept, Unsettled, said};
 use super::leases;
@@ -167,20 +168,6 @@ fn tell_clock(hub: &Hub, lived: SystemTime, now: SystemTime) {
             "the clock of the system is before the time at which the hub wrote last: it was set back, or is not set yet; last \
              values are as they were, and none expires by it"
         );
-    }
-}
-
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "the kinds of I/O errors are not ours, and there are forty"
-)]
-fn unwritable(error: &std::io::Error) -> Fault {
-    match error.kind() {
-        std::io::ErrorKind::StorageFull => Fault::Full,
-        std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
-            Fault::ReadOnly(error.to_string())
-        }
-        _ => Fault::Other(error.to_string()),
     }
 }
 

@@ -306,6 +306,9 @@ async fn who_signs_out_and_whose_sign_ins_the_operator_ends_is_recorded_whether_
     for _ in 0..2 {
         sign_in(&hub).await;
     }
+    // The command counts what is in the file.
+    let listed = || run(&["sessions", "--set", &store_at(dir.path())], "").succeeds().matches("jana").count();
+    in_time("both sign-ins to be on the disk", async { while listed() < 2 {} }).await;
     assert_eq!(revoke(), "sign-ins ended: 2 of jana; their sockets are closed\n");
     in_time("the hub to obey", async { while of_kind(&mut boss, "sign-out").await.len() < 2 {} }).await;
     let told = of_kind(&mut boss, "sign-out").await;
