@@ -220,7 +220,9 @@ impl Sessions {
                 }
             }
         }
-        ended_of.iter().for_each(|(user, count)| self.hub.note_revoked(user, *count));
+        for (user, count) in &ended_of {
+            self.hub.note_revoked(user, *count);
+        }
         if self.revoked > before {
             let ended: u64 = ended_of.values().sum();
             tracing::info!(ended, "sign-ins of pages were revoked by a command");

@@ -11,7 +11,7 @@ use crate::talk::control::{HistoryAnswer, MOST_POINTS, PastGap, PastSeries, Past
 /// What came in an answer.
 pub(super) enum Found {
     /// Readings of one series.
-    Readings(PastSeries),
+    Readings(Box<PastSeries>),
     /// Times of which readings may be missing.
     Gaps(Vec<PastGap>),
 }
@@ -101,7 +101,7 @@ impl Export {
                 self.series += 1;
                 take(Found::Gaps(std::mem::take(&mut series.gaps)))?;
                 match Told::of(&series) {
-                    Told::All => take(Found::Readings(series))?,
+                    Told::All => take(Found::Readings(Box::new(series)))?,
                     Told::Some | Told::Steps => self.in_pieces(series, &mut ask, &mut take).await?,
                 }
             }
@@ -124,13 +124,11 @@ impl Export {
         if let Told::Steps = Told::of(&newest) {
             // The last step may be that of the newest readings.
             let found = told(ask, &of, last, last + newest.step * 1000, 1).await?;
-            match found.filter(|found| matches!(Told::of(found), Told::All)) {
-                Some(found) => until = found.times.last().copied().unwrap_or(last),
-                None => {
-                    self.each_from = self.each_from.max(last + newest.step * 1000);
-                    return Ok(());
-                }
-            }
+            let Some(found) = found.filter(|found| matches!(Told::of(found), Told::All)) else {
+                self.each_from = self.each_from.max(last + newest.step * 1000);
+                return Ok(());
+            };
+            until = found.times.last().copied().unwrap_or(last);
             from = self.each_from(ask, &of, from, until).await?;
         }
         drop(newest);
@@ -162,7 +160,7 @@ impl Export {
                         if series.value.len() < MOST_POINTS / 4 {
                             width = width.saturating_mul(2);
                         }
-                        take(Found::Readings(series))?;
+                        take(Found::Readings(Box::new(series)))?;
                     }
                 }
             } else {

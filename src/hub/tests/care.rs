@@ -413,9 +413,9 @@ fn a_disk_that_takes_nothing_keeps_nobody_waiting() {
     hub.tend(at(0.1));
     assert_eq!(heard(&mut node).len(), 1);
     assert!(answer(&mut phone).contains(r#""stored": false"#));
-    let mut recorded = VecDeque::new();
-    recorder.take(&mut recorded, at(0.1));
-    let told: Vec<_> = recorded
+    let mut entries = VecDeque::new();
+    recorder.take(&mut entries, at(0.1));
+    let told: Vec<_> = entries
         .iter()
         .map(|entry| match entry {
             Entry::Event(event) => (event.kind, event.topic.as_deref(), event.result.as_deref()),

@@ -214,7 +214,12 @@ mod tests {
         assert_eq!(tables.compare_events(), damaged("some of its 3 events are not the newest ones"));
         tables.connection.execute_batch("DELETE FROM event WHERE id = 4").unwrap();
         assert_eq!(tables.compare_events(), damaged("it has 2 events, and 3 were counted"));
-        tables.write(false, |writing| writing.count_events_anew()).unwrap();
+        tables
+            .write(false, |writing| {
+                writing.count_events_anew()?;
+                Ok(())
+            })
+            .unwrap();
         assert_eq!(tables.compare_events(), Ok(()));
     }
 

@@ -88,7 +88,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut tables = Tables::open(&dir.path().join("hub.db"), 1 << 30, 7).unwrap();
         let put = |tables: &mut Tables, id| tables.write(false, |writing| writing.put_queued(id, &ROW));
-        [3, 1, 2].into_iter().for_each(|id| put(&mut tables, id).unwrap());
+        for id in [3, 1, 2] {
+            put(&mut tables, id).unwrap();
+        }
         assert_eq!(all(&tables), [(1, true), (2, true), (3, true)]);
         for change in ["link = 'other'", "topic = 'relay/1/set'", "at = 6", "data = x'00'", "id = 9"] {
             put(&mut tables, 3).unwrap();

@@ -49,11 +49,12 @@ async fn exported(readings: Vec<(u64, f64)>, thinned: u64) -> (Vec<(u64, f64)>, 
     let mut export = Export::new(&["t".to_owned()], "1970-01-01T00:00:00Z", "now", None);
     let mut found = Vec::new();
     let take = |one: Found| {
-        if let Found::Readings(PastSeries { times, value, .. }) = one {
+        if let Found::Readings(series) = one {
+            let PastSeries { times, value, .. } = *series;
             assert!(times.len() <= MOST_POINTS);
             found.extend(times.into_iter().zip(value).map(|(time, value)| match value {
                 PastValue::Number(number) => (time, number),
-                other => panic!("{other}"),
+                other @ (PastValue::Truth(_) | PastValue::Text(_)) => panic!("{other}"),
             }));
         }
         Ok(())
