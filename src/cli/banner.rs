@@ -81,7 +81,7 @@ pub(super) fn banner(facts: &Facts<'_>) -> String {
 }
 
 /// `HOST:PORT` for everybody who can reach it; the loopback address where no other is known.
-fn hosts(listen: SocketAddr, machine: &[IpAddr]) -> Vec<String> {
+pub(super) fn hosts(listen: SocketAddr, machine: &[IpAddr]) -> Vec<String> {
     let at = |ip: IpAddr| SocketAddr::new(ip, listen.port()).to_string();
     if !listen.ip().is_unspecified() {
         return vec![at(listen.ip())];

@@ -1,16 +1,33 @@
 //! The other side of TLS: whom a client of a hub trusts, and what to do if that is not enough.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
 
 use super::files::roots;
 use super::provider;
 
-/// A client that trusts the authorities of the system and those in a file. Waits for the disk. The sentence says what is
-/// wrong with the file.
-pub fn trusting(authorities: Option<&Path>) -> Result<ClientConfig, String> {
+/// Whom the process trusts: it asks once, as a thousand connections of `clown-hub sim` trust the same.
+static TRUSTED: Mutex<Option<(Option<PathBuf>, Arc<ClientConfig>)>> = Mutex::new(None);
+
+/// A client that trusts the authorities of the system and those in a file. Waits for the disk the first time. The sentence
+/// says what is wrong with the file.
+pub fn trusting(authorities: Option<&Path>) -> Result<Arc<ClientConfig>, String> {
+    let mut trusted = TRUSTED.lock();
+    if let Some((path, config)) = &*trusted
+        && path.as_deref() == authorities
+    {
+        return Ok(Arc::clone(config));
+    }
+    let config = Arc::new(read(authorities)?);
+    *trusted = Some((authorities.map(Path::to_owned), Arc::clone(&config)));
+    Ok(config)
+}
+
+fn read(authorities: Option<&Path>) -> Result<ClientConfig, String> {
     let mut all = RootCertStore::empty();
     // One that cannot be read is not trusted, and no more than that.
     all.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);

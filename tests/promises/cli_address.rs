@@ -69,7 +69,7 @@ fn a_password_that_others_can_read_is_worth_a_word_and_no_more() {
 /// URLs with a mistake, each with the password at another place.
 const WRONG: [&str; 12] = [
     "http://anna:s3cret@hub",
-    "wss://anna:s3cret@hub",
+    "https://anna:s3cret@hub",
     "anna:s3cret@hub",
     "//anna:s3cret@hub",
     "ws:/anna:s3cret@",

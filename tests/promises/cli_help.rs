@@ -30,6 +30,7 @@ fn the_commands_that_talk_to_a_hub() {
           --node          Connect as the node of the base: its readings are kept, and it is shown online
           --url <URL>     The hub: ws://USER:PASSWORD@HOST:PORT/BASE; without it CLOWN_HUB_URL, or url
                           in ~/.config/clown-hub/client.toml
+          --ca <FILE>     For wss://: a file of authorities to trust besides those of the system
       -h, --help          Print help
 
     Examples:
@@ -56,6 +57,7 @@ fn the_commands_that_talk_to_a_hub() {
           --reconnect         Reconnect when the connection to the hub is lost
           --url <URL>         The hub: ws://USER:PASSWORD@HOST:PORT/BASE; without it CLOWN_HUB_URL, or
                               url in ~/.config/clown-hub/client.toml
+          --ca <FILE>         For wss://: a file of authorities to trust besides those of the system
       -h, --help              Print help
 
     Examples:
@@ -77,6 +79,7 @@ fn the_commands_that_talk_to_a_hub() {
           --timeout <TIME>  How long to wait, as 500ms, 10s or 2m [default: 5s]
           --url <URL>       The hub: ws://USER:PASSWORD@HOST:PORT/BASE; without it CLOWN_HUB_URL, or url
                             in ~/.config/clown-hub/client.toml
+          --ca <FILE>       For wss://: a file of authorities to trust besides those of the system
       -h, --help            Print help
 
     What counts as the answer to a/b/set: a/b/ok, a/b/error, a/b/set/ok, a/b/set/error, or the state a/b
@@ -98,6 +101,7 @@ fn the_commands_that_talk_to_a_hub() {
                              values: table, json]
           --url <URL>        The hub: ws://USER:PASSWORD@HOST:PORT/BASE; without it CLOWN_HUB_URL, or
                              url in ~/.config/clown-hub/client.toml
+          --ca <FILE>        For wss://: a file of authorities to trust besides those of the system
       -h, --help             Print help
 
     Examples:

@@ -223,6 +223,7 @@ fn help_says_what_there_is() {
       events       Print who did what, from the hub's record
       sim          Run simulated nodes as clients of a hub
       bridge       Check the links to MQTT brokers
+      cert         Make certificates for TLS, with an authority of the house
       user         Manage the accounts
       sessions     List the pages that are signed in, or end their sign-ins
       access       Explain what an account may do
@@ -279,6 +280,7 @@ fn help_says_what_there_is() {
           --speed <FACTOR>  How fast time runs; at 60, an hour is simulated in a minute [default: 1]
           --url <URL>       The hub: ws://USER:PASSWORD@HOST:PORT/BASE; without it CLOWN_HUB_URL, or url
                             in ~/.config/clown-hub/client.toml
+          --ca <FILE>       For wss://: a file of authorities to trust besides those of the system
       -h, --help            Print help (see more with '--help')
 
     Example:
