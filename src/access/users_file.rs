@@ -104,7 +104,11 @@ impl Reader<'_> {
             subscribe: self.filters(table, "subscribe", own),
             retain: self.form.truth(table, "retain").unwrap_or(false),
         };
-        Some(Account { user: User { name: name?, rights: Arc::new(rights) }, hash: hash?, asks_for_certificate })
+        Some(Account {
+            user: User { name: name?, rights: Arc::new(rights) },
+            hash: hash?,
+            asks_for_certificate,
+        })
     }
 
     fn name(&mut self, table: &Table) -> Option<Arc<str>> {

@@ -112,7 +112,9 @@ fn renew(args: &RenewArgs) -> anyhow::Result<()> {
     }
     let authority = house.authority()?.ok_or_else(|| {
         let path = house.authority_key.display();
-        OperatorError::new(format!("{path} is not there; only with the key of the authority a certificate is made"))
+        OperatorError::new(format!(
+            "{path} is not there; only with the key of the authority a certificate is made"
+        ))
     })?;
     let mut names: Vec<_> = old.names.iter().filter_map(of_a_host).collect();
     names.extend(common.names.iter().cloned());
@@ -145,9 +147,12 @@ impl House {
             (Some(certificate), Some(key)) => Ok(Some(Pair { certificate, key })),
             (certificate, _) => {
                 let (there, missing) = (&self.authority, &self.authority_key);
-                let (there, missing) = if certificate.is_some() { (there, missing) } else { (missing, there) };
+                let (there, missing) =
+                    if certificate.is_some() { (there, missing) } else { (missing, there) };
                 let (there, missing) = (there.display(), missing.display());
-                Err(OperatorError::new(format!("{there} is there and {missing} is not; an authority is both")))
+                Err(OperatorError::new(format!(
+                    "{there} is there and {missing} is not; an authority is both"
+                )))
             }
         }
     }
@@ -292,8 +297,7 @@ fn write(path: &Path, text: &str, mode: u32) -> Result<(), OperatorError> {
     let beside = path.with_extension("new");
     let written = (|| {
         let _ = std::fs::remove_file(&beside);
-        let mut file =
-            std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(&beside)?;
+        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(&beside)?;
         file.set_permissions(std::fs::Permissions::from_mode(mode))?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;

@@ -263,7 +263,10 @@ async fn encrypt(address: &Address, url: &str, stream: TcpStream) -> Result<Stre
         .map_err(|_| nowhere(format!("{host} is no name that a certificate may have")))?;
     let connected = TlsConnector::from(config).connect(name, stream).await;
     let connected = connected.map_err(|error| {
-        Failure::Lost(format!("{url}: the hub and this program find no encryption together: {}", tls::advice(&error)))
+        Failure::Lost(format!(
+            "{url}: the hub and this program find no encryption together: {}",
+            tls::advice(&error)
+        ))
     })?;
     Ok(Stream::Tls(Box::new(connected.into())))
 }

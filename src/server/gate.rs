@@ -316,8 +316,9 @@ mod tests {
 
     #[test]
     fn the_names_of_this_machine_are_one_host() {
-        let comes =
-            |host: &str, origin: &str| origin_is_welcome(&headers(&[(HOST, host), (ORIGIN, origin)]), &[], false);
+        let comes = |host: &str, origin: &str| {
+            origin_is_welcome(&headers(&[(HOST, host), (ORIGIN, origin)]), &[], false)
+        };
         let names = ["localhost", "127.0.0.1", "[::1]"];
         for (name, other) in names.iter().flat_map(|name| names.map(|other| (*name, other))) {
             assert!(comes(&format!("{name}:8080"), &format!("http://{other}:8080")), "{name} {other}");

@@ -49,7 +49,8 @@ pub(super) fn turned_to_tls(
     let Some(there) = there else {
         return Some(refusal(StatusCode::BAD_REQUEST, "the hub is reached over TLS, at https://"));
     };
-    let mut response = refusal(StatusCode::PERMANENT_REDIRECT, &format!("the hub is reached over TLS: {there}"));
+    let mut response =
+        refusal(StatusCode::PERMANENT_REDIRECT, &format!("the hub is reached over TLS: {there}"));
     if let Ok(there) = HeaderValue::try_from(there) {
         response.headers_mut().insert(LOCATION, there);
     }

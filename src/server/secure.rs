@@ -173,7 +173,7 @@ fn reason(error: &io::Error) -> Cow<'static, str> {
         Some(rustls::Error::NoCertificatesPresented) => {
             "the client shows no certificate, which server.tls_client asks for".into()
         }
-        Some(rustls::Error::InvalidCertificate(Bad::UnknownIssuer)) => {
+        Some(rustls::Error::InvalidCertificate(Bad::UnknownIssuer | Bad::BadSignature)) => {
             "the certificate of the client is of an authority that is not in server.tls_client_ca".into()
         }
         Some(rustls::Error::InvalidCertificate(Bad::Expired | Bad::ExpiredContext { .. })) => {
@@ -235,6 +235,8 @@ fn tell_how_long(hub: &Hub, facts: &Facts, warned: &mut Option<i64>) {
     if days > 0 {
         tracing::warn!(days, "the certificate ends soon: renew it; the hub takes the new files by itself");
     } else {
-        tracing::error!("the certificate has expired, and clients refuse it: renew it; the hub takes the new files by itself");
+        tracing::error!(
+            "the certificate has expired, and clients refuse it: renew it; the hub takes the new files by itself"
+        );
     }
 }

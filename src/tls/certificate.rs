@@ -127,9 +127,8 @@ fn body(reader: &mut BERReaderSeq<'_, '_>) -> ASN1Result<Certificate> {
     reader.next().read_der()?;
     reader.next().read_der()?;
     let issuer = reader.next().read_der()?;
-    let (from, until) = reader
-        .next()
-        .read_sequence(|reader| Ok((moment(reader.next())?, moment(reader.next())?)))?;
+    let (from, until) =
+        reader.next().read_sequence(|reader| Ok((moment(reader.next())?, moment(reader.next())?)))?;
     let subject = reader.next().read_der()?;
     reader.next().read_der()?;
     let mut certificate = Certificate {
@@ -175,9 +174,8 @@ fn common_name(name: &[u8]) -> ASN1Result<Option<String>> {
     let pair = |reader: BERReader<'_, '_>| -> ASN1Result<(ObjectIdentifier, TaggedDerValue)> {
         reader.read_sequence(|reader| Ok((reader.next().read_oid()?, reader.next().read_tagged_der()?)))
     };
-    let parts = yasna::parse_der(name, |reader| {
-        reader.collect_sequence_of(|reader| reader.collect_set_of(pair))
-    })?;
+    let parts =
+        yasna::parse_der(name, |reader| reader.collect_sequence_of(|reader| reader.collect_set_of(pair)))?;
     let found = parts.iter().flatten().rfind(|(kind, _)| kind.components()[..] == COMMON_NAME);
     Ok(found.map(|(_, value)| String::from_utf8_lossy(value.value()).into_owned()))
 }
@@ -264,7 +262,8 @@ mod tests {
         // One is written as UTCTime, the other, which is after 2049, as GeneralizedTime.
         assert_eq!((read.from, read.until), (1_767_312_000, 2_840_227_200));
         let names: Vec<_> = read.all_names().collect();
-        let expected = ["hub.local", "192.168.1.20", "2001:db8::5", "urn:house:attic", "jana@house.example", "Jana"];
+        let expected =
+            ["hub.local", "192.168.1.20", "2001:db8::5", "urn:house:attic", "jana@house.example", "Jana"];
         assert_eq!(names, expected);
         let expected = vec!["hub.local", "attic", "jana@house.example"];
         assert_eq!(read.for_accounts(), (expected, Some("Jana")));

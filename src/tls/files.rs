@@ -104,8 +104,7 @@ fn unfit(error: &Error, certificate: &Path) -> String {
 /// The certificates in a file; the sentence goes behind its name. Waits for the disk.
 pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let bytes = small_file::read(path, small_file::MOST_BYTES).map_err(|why| why.to_string())?;
-    let found: Result<Vec<_>, _> =
-        CertificateDer::pem_slice_iter(&bytes).take(MOST_CERTIFICATES).collect();
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).take(MOST_CERTIFICATES).collect();
     let found = found.map_err(|error| format!("is not whole, or damaged: {error}"))?;
     if !found.is_empty() {
         return Ok(found);
@@ -138,7 +137,9 @@ fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, String> {
 pub(super) fn roots(path: &Path) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates(path)? {
-        roots.add(certificate).map_err(|error| format!("holds a certificate that is no authority's: {error}"))?;
+        roots
+            .add(certificate)
+            .map_err(|error| format!("holds a certificate that is no authority's: {error}"))?;
     }
     Ok(roots)
 }
@@ -198,8 +199,11 @@ mod tests {
         let text = std::fs::read_to_string(certificate).unwrap();
         write(path("none"), "hello").unwrap();
         write(path("half"), &text[..text.len() / 3]).unwrap();
-        write(path("secret"), "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMA==\n-----END ENCRYPTED PRIVATE KEY-----\n")
-            .unwrap();
+        write(
+            path("secret"),
+            "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMA==\n-----END ENCRYPTED PRIVATE KEY-----\n",
+        )
+        .unwrap();
         write(path("odd"), "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n").unwrap();
         for (told, key, words) in [
             (with(&path("nowhere"), key), "server.tls_certificate", "there is no such file"),

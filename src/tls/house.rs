@@ -46,7 +46,10 @@ pub fn authority(name: &str, now: i64) -> Result<Pair, NotMade> {
     let mut params = of_authority(name);
     (params.not_before, params.not_after) = times(now, AUTHORITY)?;
     let certificate = params.self_signed(&key)?;
-    Ok(Pair { certificate: pem("CERTIFICATE", certificate.der()), key: pem("PRIVATE KEY", key.serialized_der()) })
+    Ok(Pair {
+        certificate: pem("CERTIFICATE", certificate.der()),
+        key: pem("PRIVATE KEY", key.serialized_der()),
+    })
 }
 
 /// A new certificate, with a new key, for these names of hosts and addresses. The first one is what it is called.
@@ -72,7 +75,10 @@ pub fn leaf(authority: &Pair, names: &[String], now: i64) -> Result<Pair, NotMad
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
     let certificate = params.signed_by(&key, &issuer)?;
-    Ok(Pair { certificate: pem("CERTIFICATE", certificate.der()), key: pem("PRIVATE KEY", key.serialized_der()) })
+    Ok(Pair {
+        certificate: pem("CERTIFICATE", certificate.der()),
+        key: pem("PRIVATE KEY", key.serialized_der()),
+    })
 }
 
 /// What stands in every authority, but for the times.
@@ -106,7 +112,8 @@ fn pem(label: &str, der: &[u8]) -> String {
     let text = STANDARD.encode(der);
     let mut lines = format!("-----BEGIN {label}-----\n");
     let mut rest = text.as_str();
-    while let Some((line, next)) = rest.split_at_checked(LINE.min(rest.len())).filter(|(line, _)| !line.is_empty())
+    while let Some((line, next)) =
+        rest.split_at_checked(LINE.min(rest.len())).filter(|(line, _)| !line.is_empty())
     {
         lines.push_str(line);
         lines.push('\n');
@@ -136,7 +143,10 @@ mod tests {
         assert!(certificate.is_valid(NOW) && certificate.days_left(NOW) <= 397);
         assert!(read(&root.certificate).is_authority && !certificate.is_authority);
         let late = NOW + 3_600 * 86_400 / 1000 * 1000;
-        assert_eq!(read(&leaf(&root, &names, late).unwrap().certificate).until, read(&root.certificate).until);
+        assert_eq!(
+            read(&leaf(&root, &names, late).unwrap().certificate).until,
+            read(&root.certificate).until
+        );
         assert!(leaf(&root, &names, NOW + 3_700 * 86_400).is_err(), "the authority is over");
         assert!(leaf(&made, &names, NOW + 500 * 86_400).is_err());
     }
@@ -155,8 +165,9 @@ mod tests {
         let der = |pem: &str| CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
         let mut roots = RootCertStore::empty();
         roots.add(der(&root.certificate)).unwrap();
-        let verifier =
-            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), super::super::provider()).build().unwrap();
+        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), super::super::provider())
+            .build()
+            .unwrap();
         let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(NOW.unsigned_abs()));
         let trusts = |name: &str| {
             let name = ServerName::try_from(name.to_owned()).unwrap();

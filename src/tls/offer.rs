@@ -95,7 +95,8 @@ impl Offer {
         if new.from > now && old.is_valid(now) {
             return Err(unusable(&self.files, "is not valid yet; is the clock of this machine right?"));
         }
-        let roots = |authorities: &Option<Arc<RootCertStore>>| authorities.as_ref().map(|all| all.roots.clone());
+        let roots =
+            |authorities: &Option<Arc<RootCertStore>>| authorities.as_ref().map(|all| all.roots.clone());
         let is_same = roots(&current.authorities) == roots(&authorities(identity));
         let next = if is_same { Ok(current.memory) } else { Memory::new() };
         let next = next
@@ -112,10 +113,8 @@ impl Now {
         let mut http = config(identity, &memory)?;
         let lines = Arc::new(http.clone());
         http.alpn_protocols = vec![b"http/1.1".to_vec()];
-        let facts = Facts {
-            certificate: identity.certificate.clone(),
-            authority: authority_of(&identity.keys.cert),
-        };
+        let facts =
+            Facts { certificate: identity.certificate.clone(), authority: authority_of(&identity.keys.cert) };
         let authorities = authorities(identity);
         Ok(Self { http: Arc::new(http), lines, memory, authorities, facts: Arc::new(facts) })
     }

@@ -44,7 +44,7 @@ fn read(authorities: Option<&Path>) -> Result<ClientConfig, String> {
 pub fn advice(error: &io::Error) -> &'static str {
     use rustls::CertificateError as Certificate;
     match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-        Some(rustls::Error::InvalidCertificate(Certificate::UnknownIssuer)) => {
+        Some(rustls::Error::InvalidCertificate(Certificate::UnknownIssuer | Certificate::BadSignature)) => {
             "its certificate is of an authority that is not trusted here; name the file of the authority with --ca FILE"
         }
         Some(rustls::Error::InvalidCertificate(

@@ -136,7 +136,10 @@ impl Hub {
             .then(|| said(&mut says, "TCP lines", &log).parse().unwrap());
         // The host is the first name in the certificate, which nobody here can look up.
         let mut port_of = |key: &str, word| {
-            let said = settings.iter().any(|setting| setting.starts_with(key)).then(|| said(&mut says, word, &log))?;
+            let said = settings
+                .iter()
+                .any(|setting| setting.starts_with(key))
+                .then(|| said(&mut says, word, &log))?;
             let port = said.trim_start_matches("https://").split([':', '/']).nth(1)?.parse().ok()?;
             Some(SocketAddr::from(([127, 0, 0, 1], port)))
         };

@@ -94,10 +94,10 @@ pub struct Authority {
 }
 
 impl Authority {
-    pub fn new() -> Self {
+    pub fn new(name: &str) -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.distinguished_name.push(DnType::CommonName, "Clients");
+        params.distinguished_name.push(DnType::CommonName, name);
         Self { issuer: CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap() }
     }
 
@@ -142,8 +142,9 @@ impl Hub {
         let (line, more) = head.split_once('\n').unwrap_or((head, ""));
         let more: String = more.lines().map(|line| format!("{line}\r\n")).collect();
         let length = body.len();
-        let text =
-            format!("{line} HTTP/1.1\r\n{host}Connection: close\r\nContent-Length: {length}\r\n{more}\r\n{body}");
+        let text = format!(
+            "{line} HTTP/1.1\r\n{host}Connection: close\r\nContent-Length: {length}\r\n{more}\r\n{body}"
+        );
         stream.write_all(text.as_bytes()).await.unwrap();
         let mut bytes = Vec::new();
         let _ = in_time("the end of the answer", stream.read_to_end(&mut bytes)).await;

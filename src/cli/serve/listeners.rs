@@ -30,7 +30,8 @@ impl Listeners {
 
     /// Where they are.
     pub(super) fn addresses(&self) -> std::io::Result<Places> {
-        let some = |listener: &Option<TcpListener>| listener.as_ref().map(TcpListener::local_addr).transpose();
+        let some =
+            |listener: &Option<TcpListener>| listener.as_ref().map(TcpListener::local_addr).transpose();
         Ok(Places {
             http: self.http.local_addr()?,
             https: some(&self.https)?,
