@@ -234,9 +234,12 @@ impl App {
         password: &[u8],
     ) -> Result<SignedIn, LoginError> {
         let result = self.access.login(place.address.ip(), name, password).await;
-        let result = result.and_then(|signed_in| match self.has_the_certificate(&signed_in.user, place) {
-            true => Ok(signed_in),
-            false => Err(LoginError::NoCertificate),
+        let result = result.and_then(|signed_in| {
+            if self.has_the_certificate(&signed_in.user, place) {
+                Ok(signed_in)
+            } else {
+                Err(LoginError::NoCertificate)
+            }
         });
         if let Err(error) = result {
             self.hub.figures().logins_failed.add(1);

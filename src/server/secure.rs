@@ -227,7 +227,7 @@ fn tell_how_long(hub: &Hub, facts: &Facts, warned: &mut Option<i64>) {
     let days = facts.certificate.days_left(now());
     hub.figures().tls_days_left.set(u64::try_from(days).unwrap_or(0));
     hub.figures().tls_expires.set(u64::try_from(facts.certificate.until).unwrap_or(0));
-    let Some(step) = WARNED.into_iter().filter(|step| days <= *step).next_back() else { return };
+    let Some(step) = WARNED.into_iter().rfind(|step| days <= *step) else { return };
     if warned.is_some_and(|warned| warned <= step) {
         return;
     }

@@ -103,16 +103,16 @@ impl Certificate {
     /// What an account may be called so that this certificate is its sign-in: the names for hosts, URIs (what follows the
     /// last slash or colon) and mailboxes; apart from them the common name, which counts only if none of the others does.
     pub fn for_accounts(&self) -> (Vec<&str>, Option<&str>) {
-        let of_account = |name: &'_ Name| match name {
-            Name::Dns(_) | Name::Mail(_) | Name::Uri(_) => true,
-            Name::Ip(_) => false,
-        };
-        let text = |name| match name {
-            &Name::Dns(ref text) | &Name::Mail(ref text) => text.as_str(),
-            &Name::Uri(ref text) => text.rsplit(['/', ':']).next().unwrap_or_default(),
-            &Name::Ip(_) => "",
-        };
-        (self.names.iter().filter(|name| of_account(name)).map(text).collect(), self.common_name.as_deref())
+        (self.names.iter().filter_map(for_account).collect(), self.common_name.as_deref())
+    }
+}
+
+/// What an account may be called so that this name is its.
+fn for_account(name: &Name) -> Option<&str> {
+    match name {
+        Name::Dns(text) | Name::Mail(text) => Some(text),
+        Name::Uri(text) => text.rsplit(['/', ':']).next(),
+        Name::Ip(_) => None,
     }
 }
 

@@ -198,7 +198,7 @@ mod tests {
         let (certificate, key) = (&files.certificate, &files.key);
         let text = std::fs::read_to_string(certificate).unwrap();
         write(path("none"), "hello").unwrap();
-        write(path("half"), &text[..text.len() / 3]).unwrap();
+        write(path("half"), text.split_at(text.len() / 3).0).unwrap();
         write(
             path("secret"),
             "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMA==\n-----END ENCRYPTED PRIVATE KEY-----\n",

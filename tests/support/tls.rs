@@ -140,7 +140,7 @@ impl Hub {
         let mut stream = self.encrypted(client).await.unwrap();
         let host = if head.contains("Host: ") { String::new() } else { "Host: localhost\r\n".to_owned() };
         let (line, more) = head.split_once('\n').unwrap_or((head, ""));
-        let more: String = more.lines().map(|line| format!("{line}\r\n")).collect();
+        let more = if more.is_empty() { String::new() } else { more.replace('\n', "\r\n") + "\r\n" };
         let length = body.len();
         let text = format!(
             "{line} HTTP/1.1\r\n{host}Connection: close\r\nContent-Length: {length}\r\n{more}\r\n{body}"
