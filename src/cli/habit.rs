@@ -1,7 +1,7 @@
 //! What people type who know Mosquitto, NATS or a shell, and what to type here instead.
 
 use super::exit::OperatorError;
-use super::publish::json_of;
+use super::repair::json_of;
 use super::secrets::looks_secret;
 
 /// Refuses wildcards of other systems: such a filter would match nothing, without a message.

@@ -21,6 +21,7 @@ mod memory;
 mod nodes;
 mod output;
 mod publish;
+mod repair;
 mod request;
 mod secrets;
 mod serve;

@@ -3,7 +3,6 @@
 mod compose;
 mod flow;
 mod lines;
-mod repair;
 
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -16,7 +15,6 @@ use self::compose::{Batch, Composer, Shape};
 pub(super) use self::compose::{check_topic, check_typed};
 use self::flow::{Flow, Tally};
 use self::lines::Lines;
-pub(super) use self::repair::json_of;
 use super::duration::duration;
 use super::exit::{broken, help_end};
 use super::habit::{one_payload, shell};

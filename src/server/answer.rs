@@ -6,9 +6,7 @@ use axum::http::{HeaderValue, Response, StatusCode};
 use axum::response::IntoResponse;
 
 use super::App;
-use super::diagnostics::Endpoint;
 use super::gate::Stranger;
-use super::{page, request};
 use crate::access::LoginError;
 
 /// A status and a sentence.
@@ -55,29 +53,4 @@ pub(super) fn retry_after(error: LoginError) -> Option<u64> {
         LoginError::TooMany { retry_after } => Some(retry_after.as_secs() + 1),
         LoginError::Busy => Some(2),
     }
-}
-
-/// The answer to an unknown path: the paths that there are.
-pub(super) fn unsupported(app: &App, path: &str) -> Response<Body> {
-    let devices = if app.diagnostics.is_some() {
-        let paths = Endpoint::PATHS.join(", ");
-        format!("; to bring up a device at {} (a page) and {paths} (WebSocket)", page::DIAGNOSTICS)
-    } else {
-        String::new()
-    };
-    let meant = request::tidy_path(path).filter(|path| is_there(app, path));
-    let meant = meant.map(|path| format!("; leave out the slash too many: {path}")).unwrap_or_default();
-    let sentence = format!(
-        "Unsupported Request-URI{meant}; the hub answers at / (the page), /auth/clown-talk-server_BASE, \
-         /auth/clown-talk-client_BASE and /talk/BASE (WebSocket), /api/session, /api/history, /api/events, /healthz and /metrics{devices}"
-    );
-    refusal(StatusCode::NOT_FOUND, &sentence)
-}
-
-/// Whether there is something at a path that is no door.
-fn is_there(app: &App, path: &str) -> bool {
-    let is_device = Endpoint::PATHS.contains(&path) || path == page::DIAGNOSTICS;
-    matches!(path, "/api/session" | "/api/history" | "/api/events" | "/healthz" | "/metrics")
-        || (page::is_there(path) && path != page::DIAGNOSTICS)
-        || (is_device && app.diagnostics.is_some())
 }

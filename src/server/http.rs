@@ -19,7 +19,8 @@ use tokio::time::{Duration, sleep, timeout};
 use tokio_rustls::rustls::ServerConfig;
 use tower::ServiceExt;
 
-use super::answer::{not_recognised, refusal, unsupported};
+use super::answer::{not_recognised, refusal};
+use super::missing::unsupported;
 use super::place::Place;
 use super::{
     App, Door, diagnostics, door, events_api, gate, history_api, metrics, page, plain, request, secure,

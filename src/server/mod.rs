@@ -14,6 +14,7 @@ mod http;
 mod lines;
 mod listen;
 mod metrics;
+mod missing;
 mod page;
 mod place;
 mod plain;

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::tables::FILE_MODE;
-use super::upkeep::Trouble;
+use super::upkeep::ground::Trouble;
 
 /// What it is called.
 const NAME: &str = "hub.sock";

@@ -4,7 +4,7 @@
 //! reached over the network.
 
 mod backup;
-mod ground;
+pub(super) mod ground;
 mod looking;
 mod restore;
 

@@ -9,7 +9,7 @@ use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::rustls::{Error, InconsistentKeys, RootCertStore};
 
 use super::certificate::Certificate;
-use super::provider;
+use super::cryptography::provider;
 use crate::operator::{Mistake, small_file};
 
 /// Authorities in one file, and certificates in a chain.

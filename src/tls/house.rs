@@ -165,9 +165,12 @@ mod tests {
         let der = |pem: &str| CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
         let mut roots = RootCertStore::empty();
         roots.add(der(&root.certificate)).unwrap();
-        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), super::super::provider())
-            .build()
-            .unwrap();
+        let verifier = WebPkiServerVerifier::builder_with_provider(
+            Arc::new(roots),
+            super::super::cryptography::provider(),
+        )
+        .build()
+        .unwrap();
         let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(NOW.unsigned_abs()));
         let trusts = |name: &str| {
             let name = ServerName::try_from(name.to_owned()).unwrap();

@@ -10,6 +10,7 @@
 //! The cryptography is that of `ring`, for the whole program.
 
 mod certificate;
+mod cryptography;
 mod files;
 pub mod house;
 mod offer;
@@ -17,19 +18,10 @@ mod stream;
 mod trust;
 mod watch;
 
-use std::sync::{Arc, LazyLock};
-
-use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
-
 pub use self::certificate::{Certificate, Name};
+pub use self::cryptography::provider;
 pub use self::files::{Clients, Files, Identity, authority_of, certificates};
 pub use self::offer::{Facts, Offer};
 pub use self::stream::Stream;
 pub use self::trust::{advice, trusting};
 pub use self::watch::{News, Watch};
-
-/// The cryptography of the whole program.
-pub fn provider() -> Arc<CryptoProvider> {
-    static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| Arc::new(ring::default_provider()));
-    Arc::clone(&PROVIDER)
-}

@@ -13,8 +13,8 @@ use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
 use tokio_rustls::rustls::{self, RootCertStore, ServerConfig};
 
 use super::certificate::Certificate;
+use super::cryptography::provider;
 use super::files::{Files, Identity, authority_of};
-use super::provider;
 use crate::operator::Mistake;
 
 /// Sessions that can be resumed without a ticket, which old clients of TLS 1.2 do. Those with a ticket are kept by the

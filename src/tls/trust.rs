@@ -7,8 +7,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
 
+use super::cryptography::provider;
 use super::files::roots;
-use super::provider;
 
 /// Whom the process trusts: it asks once, as a thousand connections of `clown-hub sim` trust the same.
 static TRUSTED: Mutex<Option<(Option<PathBuf>, Arc<ClientConfig>)>> = Mutex::new(None);

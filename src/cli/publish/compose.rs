@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::super::habit::shell;
-use super::repair::json_of;
+use super::super::repair::json_of;
 use crate::talk::frame::encode;
 use crate::talk::{Frame, Frames};
 use crate::topic::{Limits, Topic};

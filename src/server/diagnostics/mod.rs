@@ -2,7 +2,7 @@
 //! (`docs/diagnostics.md`). They know nothing of the hub behind them and stand under the same limits.
 
 mod conversation;
-mod endpoint;
+pub(super) mod endpoint;
 mod memory;
 mod streaming;
 
@@ -20,6 +20,7 @@ use self::conversation::{Caller, Limits};
 pub(crate) use self::endpoint::Endpoint;
 use self::memory::Memory;
 use self::streaming::Streaming;
+use super::missing::unsupported;
 use super::place::Place;
 use super::{App, Door, answer, door as doors};
 use crate::connection::WebSocket;
@@ -54,7 +55,7 @@ pub(crate) async fn door(
 ) -> Response<Body> {
     let endpoint = Endpoint::at(request.uri().path(), request.uri().query());
     let Some((endpoint, diagnostics)) = endpoint.zip(app.diagnostics.as_ref()) else {
-        return answer::unsupported(&app, request.uri().path());
+        return unsupported(&app, request.uri().path());
     };
     if request.method() != Method::GET {
         return answer::turned_down(&app, StatusCode::METHOD_NOT_ALLOWED, "a WebSocket is opened with GET");

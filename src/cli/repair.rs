@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 /// The JSON that was probably meant; `None` if that is not clear.
-pub(in crate::cli) fn json_of(text: &str) -> Option<String> {
+pub(super) fn json_of(text: &str) -> Option<String> {
     let text = text.trim();
     let is_json = |text: &str| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
     if is_json(text) {
