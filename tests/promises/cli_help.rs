@@ -18,8 +18,7 @@ fn the_commands_that_talk_to_a_hub() {
     Usage: clown-hub pub [OPTIONS] [TOPIC] [PAYLOAD]
 
     Arguments:
-      [TOPIC]    The topic, relative to the base; without it each line of standard input is a frame,
-                 ["TOPIC", PAYLOAD]
+      [TOPIC]    The topic, relative to the base; without it each line of input is ["TOPIC", PAYLOAD]
       [PAYLOAD]  The payload, as JSON; without it each line of standard input is a payload
 
     Options:

@@ -54,7 +54,7 @@ fn every_mistake_in_the_accounts_is_told_with_its_line() {
     clown-hub: accounts
     USERS:4:14: user "anna", key subscribe: "a/#/b": '#' at byte 2 must be the last level
     USERS:5:12: user "anna", key publish: "x+": wildcard at byte 1 must be a whole level
-    USERS:6:1: user "anna", key colour: unknown key; there are name, password, publish, retain, subscribe
+    USERS:6:1: user "anna", key colour: unknown key; there are certificate, name, password, publish, retain, subscribe
     USERS:7:1: user "a/b", key password: is missing: run `clown-hub user hash`
     USERS:8:8: user "a/b", key name: must not contain '/'
     "#);
