@@ -19,7 +19,7 @@ const FILE_BYTES: u64 = 64 * 1024;
 /// The keys of `client.toml`.
 const KEYS: [&str; 3] = ["url", "password_file", "ca_file"];
 
-const URL_HELP: &str = "The hub: ws://USER:PASSWORD@HOST:PORT/BASE; without it CLOWN_HUB_URL, or url in ~/.config/clown-hub/client.toml";
+const URL_HELP: &str = "Hub: ws://USER:PASSWORD@HOST:PORT/BASE; else CLOWN_HUB_URL or client.toml";
 
 #[derive(Debug, Default, Args)]
 pub(super) struct HubArgs {

@@ -27,8 +27,7 @@ fn the_commands_that_talk_to_a_hub() {
           --lease <TIME>  Let the command hold for so long only, as 30s, 10m or 2h
           --safe <JSON>   The payload that the hub sends when the time of --lease is over
           --node          Connect as the node of the base: its readings are kept, and it is shown online
-          --url <URL>     The hub: ws://USER:PASSWORD@HOST:PORT/BASE; without it CLOWN_HUB_URL, or url
-                          in ~/.config/clown-hub/client.toml
+          --url <URL>     Hub: ws://USER:PASSWORD@HOST:PORT/BASE; else CLOWN_HUB_URL or client.toml
           --ca <FILE>     For wss://: a file of authorities to trust besides those of the system
       -h, --help          Print help
 
@@ -54,8 +53,7 @@ fn the_commands_that_talk_to_a_hub() {
           --retained <WHICH>  only: print the last values and end; no: leave the last values out
           --raw               Print everything as it came, without escapes; for pipes and files only
           --reconnect         Reconnect when the connection to the hub is lost
-          --url <URL>         The hub: ws://USER:PASSWORD@HOST:PORT/BASE; without it CLOWN_HUB_URL, or
-                              url in ~/.config/clown-hub/client.toml
+          --url <URL>         Hub: ws://USER:PASSWORD@HOST:PORT/BASE; else CLOWN_HUB_URL or client.toml
           --ca <FILE>         For wss://: a file of authorities to trust besides those of the system
       -h, --help              Print help
 
@@ -76,8 +74,7 @@ fn the_commands_that_talk_to_a_hub() {
 
     Options:
           --timeout <TIME>  How long to wait, as 500ms, 10s or 2m [default: 5s]
-          --url <URL>       The hub: ws://USER:PASSWORD@HOST:PORT/BASE; without it CLOWN_HUB_URL, or url
-                            in ~/.config/clown-hub/client.toml
+          --url <URL>       Hub: ws://USER:PASSWORD@HOST:PORT/BASE; else CLOWN_HUB_URL or client.toml
           --ca <FILE>       For wss://: a file of authorities to trust besides those of the system
       -h, --help            Print help
 
@@ -98,8 +95,7 @@ fn the_commands_that_talk_to_a_hub() {
     Options:
           --format <FORMAT>  A table, or one JSON object a line for each node [default: table] [possible
                              values: table, json]
-          --url <URL>        The hub: ws://USER:PASSWORD@HOST:PORT/BASE; without it CLOWN_HUB_URL, or
-                             url in ~/.config/clown-hub/client.toml
+          --url <URL>        Hub: ws://USER:PASSWORD@HOST:PORT/BASE; else CLOWN_HUB_URL or client.toml
           --ca <FILE>        For wss://: a file of authorities to trust besides those of the system
       -h, --help             Print help
 

@@ -278,8 +278,7 @@ fn help_says_what_there_is() {
           --seed <N>        Where the random readings begin; the same seed gives the same readings
                             [default: 1]
           --speed <FACTOR>  How fast time runs; at 60, an hour is simulated in a minute [default: 1]
-          --url <URL>       The hub: ws://USER:PASSWORD@HOST:PORT/BASE; without it CLOWN_HUB_URL, or url
-                            in ~/.config/clown-hub/client.toml
+          --url <URL>       Hub: ws://USER:PASSWORD@HOST:PORT/BASE; else CLOWN_HUB_URL or client.toml
           --ca <FILE>       For wss://: a file of authorities to trust besides those of the system
       -h, --help            Print help (see more with '--help')
 
