@@ -15,8 +15,8 @@ use super::certificate::Certificate;
 
 /// How long an authority is good for.
 const AUTHORITY: Duration = Duration::days(3650);
-/// How long a certificate is good for: browsers and phones refuse those of more than 398 days.
-const LEAF: Duration = Duration::days(397);
+/// How long a certificate is good for: phones refuse those of more than 398 days, and Mozilla advises less than 366.
+const LEAF: Duration = Duration::days(365);
 /// Clocks are not all right.
 const EARLIER: Duration = Duration::days(1);
 
@@ -140,7 +140,7 @@ mod tests {
         let certificate = read(&made.certificate);
         let told: Vec<_> = certificate.all_names().collect();
         assert_eq!(told, ["hub.local", "192.168.1.20", "::1", "hub.local"]);
-        assert!(certificate.is_valid(NOW) && certificate.days_left(NOW) <= 397);
+        assert!(certificate.is_valid(NOW) && certificate.days_left(NOW) <= 365);
         assert!(read(&root.certificate).is_authority && !certificate.is_authority);
         let late = NOW + 3_600 * 86_400 / 1000 * 1000;
         assert_eq!(

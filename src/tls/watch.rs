@@ -146,7 +146,7 @@ mod tests {
         std::fs::remove_file(house.files().certificate).unwrap();
         told("no such file").await;
         house.put("old", NOW - 500 * DAY);
-        told("has expired, 104 days ago").await;
+        told("has expired, 136 days ago").await;
         house.put("early", NOW + 20 * DAY);
         told("is not valid yet").await;
         write(house.files().certificate, &good.certificate).unwrap();
