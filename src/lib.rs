@@ -14,6 +14,7 @@
 //! * [`store`]: what survives a restart.
 //! * [`access`]: who may come in.
 //! * [`config`]: text to settings, all mistakes at once.
+//! * [`tls`]: certificates and their files, and what listeners and clients make of them.
 //! * [`simulator`]: nodes that are not there.
 //! * [`connection`]: one byte stream, one session.
 //! * [`server`]: listeners and doors.
@@ -42,4 +43,5 @@ pub mod shutdown;
 pub mod simulator;
 pub mod store;
 pub mod talk;
+pub mod tls;
 pub mod topic;

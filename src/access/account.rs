@@ -20,6 +20,8 @@ pub struct User {
 pub(super) struct Account {
     pub(super) user: User,
     pub(super) hash: Hash,
+    /// Whether it takes no password alone.
+    pub(super) asks_for_certificate: bool,
 }
 
 impl Account {
@@ -30,6 +32,8 @@ impl Account {
 
     /// Whether who has signed in with one of them is as good as signed in with the other.
     pub(super) fn is_same(&self, other: &Self) -> bool {
-        self.user == other.user && self.hash == other.hash
+        self.user == other.user
+            && self.hash == other.hash
+            && self.asks_for_certificate == other.asks_for_certificate
     }
 }

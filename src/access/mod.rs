@@ -139,6 +139,9 @@ pub enum LoginError {
     /// Too many logins wait for their turn: nothing was tried or counted. Also while the runtime shuts down.
     #[error("too many logins at once, try again in some seconds")]
     Busy,
+    /// The password is right, and the account asks for a certificate besides.
+    #[error("this account signs in with its certificate, over TLS")]
+    NoCertificate,
 }
 
 /// The door. One for the process, shared by reference; everything in it is bounded by [`Settings`], also where
@@ -266,6 +269,25 @@ impl Access {
             Ok(_) => told.await.unwrap_or(Err(LoginError::Busy)),
             Err(_) => Err(LoginError::Busy),
         }
+    }
+
+    /// The account that a certificate names: one of its names, or, if none of them is an account's, its common name. `None` if
+    /// they are the names of several accounts.
+    pub fn named(&self, names: &[&str], common_name: Option<&str>) -> Option<SignedIn> {
+        let entries = self.book.roll.now();
+        let mut found: Vec<_> = names.iter().filter_map(|name| Some(entries.find(name)?.1)).collect();
+        found.sort_unstable_by(|one, other| one.user.name.cmp(&other.user.name));
+        found.dedup_by(|one, other| one.user.name == other.user.name);
+        match &found[..] {
+            [] => Some(entries.find(common_name?)?.1),
+            [one] => Some(one.clone()),
+            _ => None,
+        }
+    }
+
+    /// Whether an account takes no password alone.
+    pub fn asks_for_certificate(&self, name: &str) -> bool {
+        self.book.roll.now().find(name).is_some_and(|(account, _)| account.asks_for_certificate)
     }
 
     /// Begins a session for a browser whose user has logged in, and maybe asked to stay signed in. Where there are too many,

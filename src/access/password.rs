@@ -16,6 +16,10 @@ pub(super) const DEMO_PASSWORD: &str = "bigclown";
 const DEMO_HASH: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$Y2xvd24taHViLWRlbW8$qfbBFnEyelc3MSZLYsz2savyn8ZjJ19QRwQiW2EYBFU";
 
+/// The text of a hash that was drawn and not computed, so that nobody knows a password to it.
+const HASH_OF_NOBODY: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$h+NixyO4gGPt8Sx0VBu9PA$HscoF+yQJiRdCDeYRGHdTkxVRsh13gNPgh0t8vxx50Q";
+
 pub(super) const MAX_PASSWORD_BYTES: usize = 1024;
 const MIN_MEMORY_KIB: u32 = 1024;
 const MAX_MEMORY_KIB: u32 = 1024 * 1024;
@@ -144,6 +148,12 @@ impl Hash {
     #[expect(clippy::expect_used, reason = "the text is a constant, and a test parses it")]
     pub(super) fn demo() -> Self {
         Self::parse(DEMO_HASH).expect("the demo hash is good")
+    }
+
+    /// A hash that no password has: for accounts that sign in with a certificate and have none.
+    #[expect(clippy::expect_used, reason = "the text is a constant, and a test parses it")]
+    pub(super) fn of_nobody() -> Self {
+        Self::parse(HASH_OF_NOBODY).expect("the hash of nobody is good")
     }
 
     /// Whether this is the hash of that password. Blocks for as long as a hash takes; the comparison of the results

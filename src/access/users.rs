@@ -25,7 +25,10 @@ impl Accounts {
     /// One user `clown` with the password `bigclown`, which everybody knows, and every right.
     pub fn demo() -> Self {
         let user = User { name: DEMO_NAME.into(), rights: Arc::new(Rights::everything()) };
-        Self { sorted: vec![Arc::new(Account { user, hash: Hash::demo() })], demo: true }
+        Self {
+            sorted: vec![Arc::new(Account { user, hash: Hash::demo(), asks_for_certificate: false })],
+            demo: true,
+        }
     }
 
     /// The accounts in the text of a `users.toml` (`config/users.toml.example` tells the format), or every mistake

@@ -12,7 +12,7 @@ use crate::topic::{Filter, Limits};
 
 const MAX_NAME_BYTES: usize = 64;
 const FILE_KEYS: &[&str] = &["user"];
-const USER_KEYS: &[&str] = &["name", "password", "publish", "retain", "subscribe"];
+const USER_KEYS: &[&str] = &["certificate", "name", "password", "publish", "retain", "subscribe"];
 
 /// The level of a rule that means the name of its user.
 const OWN_NAME: &str = "%u";
@@ -96,14 +96,19 @@ impl Reader<'_> {
         self.form.unknown(table, USER_KEYS, |_| None);
         // Each is read even if the others are wrong, so that all mistakes are reported.
         let name = self.name(table);
-        let hash = self.password(table);
+        let asks_for_certificate = self.form.truth(table, "certificate").unwrap_or(false);
+        let hash = self.password(table, asks_for_certificate);
         let own = name.as_deref().unwrap_or("x");
         let rights = Rights {
             publish: self.filters(table, "publish", own),
             subscribe: self.filters(table, "subscribe", own),
             retain: self.form.truth(table, "retain").unwrap_or(false),
         };
-        Some(Account { user: User { name: name?, rights: Arc::new(rights) }, hash: hash? })
+        Some(Account {
+            user: User { name: name?, rights: Arc::new(rights) },
+            hash: hash?,
+            asks_for_certificate,
+        })
     }
 
     fn name(&mut self, table: &Table) -> Option<Arc<str>> {
@@ -123,7 +128,10 @@ impl Reader<'_> {
         Some(name.into())
     }
 
-    fn password(&mut self, table: &Table) -> Option<Hash> {
+    fn password(&mut self, table: &Table, asks_for_certificate: bool) -> Option<Hash> {
+        if table.get("password").is_none() && asks_for_certificate {
+            return Some(Hash::of_nobody());
+        }
         if table.get("password").is_none() {
             self.form.refuse(table, "password", "is missing: run `clown-hub user hash`");
         }

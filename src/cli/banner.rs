@@ -6,10 +6,10 @@ use crate::topic::Base;
 
 /// The facts in the banner.
 pub(super) struct Facts<'a> {
-    /// Where HTTP and WebSocket are served.
-    pub(super) http: SocketAddr,
-    /// Where lines over TCP are served, if they are.
-    pub(super) lines: Option<SocketAddr>,
+    /// Where the listeners are.
+    pub(super) places: &'a Places,
+    /// The name or the address that the certificate is for.
+    pub(super) certified: Option<&'a str>,
     /// Addresses of this machine that others reach it by, for a hub that listens on all of them.
     pub(super) machine: &'a [IpAddr],
     /// The accounts, and the file that they are in; `None` for the demo.
@@ -20,9 +20,22 @@ pub(super) struct Facts<'a> {
     pub(super) simulated: &'a [Base],
 }
 
+/// Where the listeners are.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Places {
+    /// HTTP and WebSocket.
+    pub(super) http: SocketAddr,
+    /// The same with TLS.
+    pub(super) https: Option<SocketAddr>,
+    /// Lines over TCP.
+    pub(super) lines: Option<SocketAddr>,
+    /// The same with TLS.
+    pub(super) tls_lines: Option<SocketAddr>,
+}
+
 /// The lines of the banner.
 pub(super) fn banner(facts: &Facts<'_>) -> String {
-    let hosts = hosts(facts.http, facts.machine);
+    let hosts = hosts(facts.places.http, facts.machine);
     let main = hosts.first().cloned().unwrap_or_default();
     let (page_user, user) = match facts.accounts {
         None => ("clown:bigclown@", "clown:bigclown"),
@@ -39,9 +52,20 @@ pub(super) fn banner(facts: &Facts<'_>) -> String {
         Some((count, file)) => line("accounts", format!("{count} in {file}; the demo user is off")),
     }
     line("WebSocket", format!("ws://{user}@{main}/talk/{base}"));
-    if let Some(address) = facts.lines {
-        let hosts = self::hosts(address, facts.machine);
-        line("TCP lines", hosts.first().cloned().unwrap_or_default());
+    let first = |address| self::hosts(address, facts.machine).first().cloned().unwrap_or_default();
+    if let Some(address) = facts.places.lines {
+        line("TCP lines", first(address));
+    }
+    // A client takes the certificate only under a name that stands in it.
+    let certified = |address: SocketAddr| match facts.certified {
+        Some(name) => format!("{name}:{}", address.port()),
+        None => first(address),
+    };
+    if let Some(address) = facts.places.https {
+        line("with TLS", format!("https://{0}/, wss://{0}/talk/{base}", certified(address)));
+    }
+    if let Some(address) = facts.places.tls_lines {
+        line("TLS lines", certified(address));
     }
     if facts.boards {
         line("new board", format!("http://{page_user}{main}/diagnostics"));
@@ -57,7 +81,7 @@ pub(super) fn banner(facts: &Facts<'_>) -> String {
 }
 
 /// `HOST:PORT` for everybody who can reach it; the loopback address where no other is known.
-fn hosts(listen: SocketAddr, machine: &[IpAddr]) -> Vec<String> {
+pub(super) fn hosts(listen: SocketAddr, machine: &[IpAddr]) -> Vec<String> {
     let at = |ip: IpAddr| SocketAddr::new(ip, listen.port()).to_string();
     if !listen.ip().is_unspecified() {
         return vec![at(listen.ip())];
@@ -104,8 +128,13 @@ mod tests {
 
     fn facts(listen: &str) -> Facts<'static> {
         Facts {
-            http: listen.parse().unwrap(),
-            lines: None,
+            places: Box::leak(Box::new(Places {
+                http: listen.parse().unwrap(),
+                https: None,
+                lines: None,
+                tls_lines: None,
+            })),
+            certified: None,
             machine: &[],
             accounts: Some((2, "/etc/clown-hub/users.toml".to_owned())),
             boards: false,
@@ -120,8 +149,14 @@ mod tests {
     #[test]
     fn a_hub_that_listens_everywhere_tells_the_addresses_that_others_type() {
         let machine = ["192.168.1.20".parse().unwrap(), "2001:db8::5".parse().unwrap()];
-        let lines = Some("0.0.0.0:3000".parse().unwrap());
-        let facts = Facts { machine: &machine, lines, ..facts("[::]:8080") };
+        let places = Places {
+            http: "[::]:8080".parse().unwrap(),
+            https: Some("[::]:8443".parse().unwrap()),
+            lines: Some("0.0.0.0:3000".parse().unwrap()),
+            tls_lines: Some("0.0.0.0:3001".parse().unwrap()),
+        };
+        let certified = Some("hub.local");
+        let facts = Facts { machine: &machine, places: &places, certified, ..facts("[::]:8080") };
         assert_snapshot!(text(&facts), @r"
         Clown Hub VERSION
           page       http://192.168.1.20:8080/
@@ -129,6 +164,8 @@ mod tests {
           accounts   2 in /etc/clown-hub/users.toml; the demo user is off
           WebSocket  ws://USER:PASSWORD@192.168.1.20:8080/talk/nodes/bridge/0
           TCP lines  192.168.1.20:3000
+          with TLS   https://hub.local:8443/, wss://hub.local:8443/talk/nodes/bridge/0
+          TLS lines  hub.local:3001
         ");
         let v4_only = text(&Facts { machine: &machine, ..self::facts("0.0.0.0:80") });
         assert!(v4_only.contains("http://192.168.1.20:80/") && !v4_only.contains("2001"), "{v4_only}");

@@ -17,14 +17,17 @@ const FORM: &str = "ws://USER:PASSWORD@HOST:PORT/BASE";
 /// The most that is read of `client.toml` and of a password's file.
 const FILE_BYTES: u64 = 64 * 1024;
 /// The keys of `client.toml`.
-const KEYS: [&str; 2] = ["url", "password_file"];
+const KEYS: [&str; 3] = ["url", "password_file", "ca_file"];
 
-const URL_HELP: &str = "The hub: ws://USER:PASSWORD@HOST:PORT/BASE; without it CLOWN_HUB_URL, or url in ~/.config/clown-hub/client.toml";
+const URL_HELP: &str = "Hub: ws://USER:PASSWORD@HOST:PORT/BASE; else CLOWN_HUB_URL or client.toml";
 
 #[derive(Debug, Default, Args)]
 pub(super) struct HubArgs {
     #[arg(long, value_name = "URL", env = "CLOWN_HUB_URL", hide_env = true, help = URL_HELP)]
     url: Option<Secret>,
+    /// For wss://: a file of authorities to trust besides those of the system
+    #[arg(long, value_name = "FILE", env = "CLOWN_HUB_CA", hide_env = true)]
+    ca: Option<PathBuf>,
 }
 
 /// A text that Debug does not show.
@@ -52,6 +55,18 @@ impl fmt::Debug for Secret {
 
 impl HubArgs {
     pub(super) fn address(&self) -> anyhow::Result<Address> {
+        Ok(self.trusted(self.named()?))
+    }
+
+    /// An address that was found elsewhere, with the authorities of `--ca`.
+    pub(super) fn trusted(&self, mut address: Address) -> Address {
+        if let Some(file) = &self.ca {
+            address.trust(file.clone());
+        }
+        address
+    }
+
+    fn named(&self) -> anyhow::Result<Address> {
         if let Some(url) = &self.url {
             return Ok(url.address("--url or CLOWN_HUB_URL")?);
         }
@@ -87,7 +102,8 @@ fn from_file(path: &Path) -> Result<Address, OperatorError> {
     form.unknown(&table, &KEYS, |_| None);
     let url = form.text(&table, "url");
     let password_file = form.text(&table, "password_file");
-    let [url_place, file_place] = KEYS.map(|key| format!("{}: {key}", form.place(table.at(key))));
+    let ca_file = form.text(&table, "ca_file");
+    let [url_place, file_place, _] = KEYS.map(|key| format!("{}: {key}", form.place(table.at(key))));
     form.finish(()).map_err(told)?;
     let mut address = match url {
         Some(url) => parse(&url_place, url)?,
@@ -96,8 +112,12 @@ fn from_file(path: &Path) -> Result<Address, OperatorError> {
     if address.has_password() {
         warn_of_readers(path);
     }
+    let beside = |file: &str| path.parent().unwrap_or(path).join(from_home(file));
+    if let Some(file) = ca_file {
+        address.trust(beside(file));
+    }
     if let Some(file) = password_file {
-        let file = path.parent().unwrap_or(path).join(from_home(file));
+        let file = beside(file);
         add_password(&mut address, &file, &file_place)?;
     }
     Ok(address)

@@ -5,6 +5,7 @@ mod accounts_file;
 mod arguments;
 mod banner;
 mod bridge;
+mod cert;
 mod client_runtime;
 mod completions;
 mod configuration;
@@ -92,6 +93,9 @@ enum Command {
     /// Check the links to MQTT brokers
     #[command(subcommand, after_help = bridge::EXAMPLES)]
     Bridge(bridge::BridgeCommand),
+    /// Make certificates for TLS, with an authority of the house
+    #[command(subcommand, after_help = cert::EXAMPLES)]
+    Cert(cert::CertCommand),
     /// Manage the accounts
     #[command(subcommand)]
     User(user::UserCommand),
@@ -141,6 +145,7 @@ impl Cli {
             Some(Command::Events(args)) => events::events(&args),
             Some(Command::Sim(args)) => sim::sim(&args),
             Some(Command::Bridge(command)) => bridge::bridge(command),
+            Some(Command::Cert(command)) => cert::cert(&command),
             Some(Command::User(command)) => user::user(&command),
             Some(Command::Sessions(args)) => sessions::sessions(&args),
             Some(Command::Access(command)) => access::access(&command),

@@ -33,7 +33,7 @@ const AFTER_HELP: &str = help_end!(
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct PubArgs {
-    /// The topic, relative to the base; without it each line of standard input is a frame, ["TOPIC", PAYLOAD]
+    /// The topic, relative to the base; without it each line of input is ["TOPIC", PAYLOAD]
     #[arg(allow_hyphen_values = true, value_parser = typed_topic)]
     topic: Option<String>,
     /// The payload, as JSON; without it each line of standard input is a payload

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod arguments;
+mod certificate;
 mod demo;
 mod listeners;
 mod rooms;
@@ -13,9 +14,8 @@ use std::io::Write;
 use std::sync::Arc;
 
 use anyhow::Context;
-use tokio::net::TcpListener;
 
-use self::listeners::bind;
+use self::listeners::Listeners;
 use self::simulated::simulate;
 use super::banner::{Facts, addresses, banner};
 use super::exit::OperatorError;
@@ -85,11 +85,9 @@ fn open_store(
 
 async fn run(settings: Settings, accounts: Accounts) -> anyhow::Result<()> {
     let mut signals = Signals::listen().context("signals cannot be listened to")?;
-    let http = bind(settings.server.listen, "server.listen")?;
-    let lines = match settings.server.line_listen {
-        Some(address) => Some(bind(address, "server.line_listen")?),
-        None => None,
-    };
+    let offer = certificate::offer(rooms::tls(&settings))?;
+    let listeners = Listeners::bind(&settings.server)?;
+    let places = listeners.addresses()?;
     let (is_demo, count) = (accounts.is_demo(), accounts.iter().count());
     let shutdown = Shutdown::default();
     let hub = Hub::new(rooms::hub(&settings), Moment::now());
@@ -97,14 +95,11 @@ async fn run(settings: Settings, accounts: Accounts) -> anyhow::Result<()> {
     open_store(&hub, &access, &settings, &shutdown)?;
     // What ran out while there was no hub is over before anybody can come in.
     hub.tend(Moment::now());
-    let server = Server::new(Arc::clone(&hub), access, rooms::server(&settings, is_demo), shutdown.clone());
-
-    let address = http.local_addr()?;
-    let line_address = lines.as_ref().map(TcpListener::local_addr).transpose()?;
-    server.serve_http(http);
-    if let Some(lines) = lines {
-        server.serve_lines(lines);
-    }
+    let doors = rooms::server(&settings, is_demo, places.https.map(|address| address.port()));
+    let certified = offer.as_ref().and_then(|offer| offer.facts().certificate.host());
+    let server = Server::new(Arc::clone(&hub), access, doors, offer, shutdown.clone());
+    listeners.serve(&server);
+    server.watch_the_certificate();
     server.tend_the_hub();
     server.tell_figures();
     server.end_what_expires();
@@ -113,8 +108,8 @@ async fn run(settings: Settings, accounts: Accounts) -> anyhow::Result<()> {
     let simulated = simulate(&hub, &settings, is_demo, &shutdown);
     let boards = is_demo || settings.diagnostics.enabled;
     say_where(&Facts {
-        http: address,
-        lines: line_address,
+        places: &places,
+        certified: certified.as_deref(),
         machine: &addresses(),
         accounts: (!is_demo).then(|| {
             let file = std::path::absolute(&settings.users.file).unwrap_or(settings.users.file);

@@ -95,7 +95,7 @@ async fn run(addresses: Vec<Address>, args: &SimArgs) -> anyhow::Result<()> {
 /// One address per node.
 fn addresses(args: &SimArgs) -> anyhow::Result<Vec<Address>> {
     let address = match &args.place {
-        Some(url) => url.address("the URL")?,
+        Some(url) => args.hub.trusted(url.address("the URL")?),
         None => args.hub.address()?,
     };
     let url = address.without_user();

@@ -1,6 +1,7 @@
-//! Where a hub is, and as whom to go there: `ws://USER:PASSWORD@HOST:PORT/BASE`.
+//! Where a hub is, and as whom to go there: `ws://USER:PASSWORD@HOST:PORT/BASE`, or `wss://` for a hub with TLS.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -16,6 +17,8 @@ pub struct Address {
     url: Url,
     user: Vec<u8>,
     password: Option<Vec<u8>>,
+    /// Authorities to be trusted besides those of the system.
+    authorities: Option<PathBuf>,
 }
 
 /// Why a text is no address. Never repeats the text, which may hold a password.
@@ -24,13 +27,8 @@ pub enum AddressError {
     /// Not a URL.
     #[error("{0}; write {FORM}")]
     NotAUrl(String),
-    /// TLS.
-    #[error(
-        "wss:// needs TLS, which this program does not have; use ws:// in a network you trust, or a tunnel"
-    )]
-    Tls,
     /// `http` and the like.
-    #[error("the URL of a hub begins with ws://; write {FORM}")]
+    #[error("the URL of a hub begins with ws://, or with wss:// for TLS; write {FORM}")]
     Scheme,
     /// The same, where nothing in it can be a password, with what to write.
     #[error("the URL of a hub begins with ws://; write {0}")]
@@ -53,10 +51,8 @@ impl Address {
             return Err(AddressError::NoScheme(meant));
         }
         let mut url = Url::parse(text).map_err(|error| AddressError::NotAUrl(error.to_string()))?;
-        match url.scheme() {
-            "ws" => {}
-            "wss" => return Err(AddressError::Tls),
-            _ => return Err(AddressError::Scheme),
+        if !matches!(url.scheme(), "ws" | "wss") {
+            return Err(AddressError::Scheme);
         }
         if url.fragment().is_some() || url.query().is_some_and(|query| !query.starts_with("side=")) {
             return Err(AddressError::Query);
@@ -73,7 +69,7 @@ impl Address {
         // A URL of this scheme always has a host, and so a place for both.
         let _ = url.set_username("");
         let _ = url.set_password(None);
-        Ok(Self { url, user, password })
+        Ok(Self { url, user, password, authorities: None })
     }
 
     /// The URL as it was given, less user and password.
@@ -102,6 +98,21 @@ impl Address {
     /// With this password.
     pub fn set_password(&mut self, password: &[u8]) {
         self.password = Some(password.to_vec());
+    }
+
+    /// Trusts the authorities in this file, too.
+    pub fn trust(&mut self, authorities: PathBuf) {
+        self.authorities = Some(authorities);
+    }
+
+    /// The file of authorities to be trusted besides those of the system.
+    pub fn authorities(&self) -> Option<&Path> {
+        self.authorities.as_deref()
+    }
+
+    /// Whether the hub is reached over TLS.
+    pub fn is_encrypted(&self) -> bool {
+        self.url.scheme() == "wss"
     }
 
     /// Whether neither user nor password is given.
@@ -158,6 +169,7 @@ impl Address {
 
 /// The URL that was meant by `HOST:PORT` or by the URL of the page. `None` where it may hold a password.
 fn with_scheme(text: &str) -> Option<String> {
+    let (scheme, usual) = if text.starts_with("https://") { ("wss", "8443") } else { ("ws", "8080") };
     let rest = ["http://", "https://", "//", "mqtt://", "tcp://"]
         .iter()
         .find_map(|scheme| text.strip_prefix(scheme));
@@ -168,14 +180,14 @@ fn with_scheme(text: &str) -> Option<String> {
     let (authority, base) = rest.split_once('/').map_or((rest, ""), |(authority, base)| (authority, base));
     let (host, port) = match authority.rsplit_once(':') {
         Some((host, port)) if !authority.ends_with(']') => (host, port),
-        _ => (authority, "8080"),
+        _ => (authority, usual),
     };
     let is_name =
         |text: &str, more: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || more.contains(c));
     let is_host = !host.is_empty()
         && (is_name(host, "-.") || (host.starts_with('[') && host.ends_with(']') && is_name(host, "[]:")));
     (is_host && port.parse::<u16>().is_ok() && is_name(base, "-._/"))
-        .then(|| format!("ws://{host}:{port}/{base}").trim_end_matches('/').to_owned())
+        .then(|| format!("{scheme}://{host}:{port}/{base}").trim_end_matches('/').to_owned())
 }
 
 impl fmt::Display for Address {
@@ -201,6 +213,7 @@ mod tests {
     #[test]
     fn the_path_is_the_base_or_one_of_the_hubs_own() {
         assert_eq!(socket("ws://hub"), "ws://hub/talk");
+        assert_eq!(socket("wss://hub"), "wss://hub/talk");
         assert_eq!(socket("ws://hub:8080/"), "ws://hub:8080/talk");
         assert_eq!(socket("ws://hub/nodes/bridge/0"), "ws://hub/talk/nodes/bridge/0");
         assert_eq!(socket("ws://hub/talk/nodes"), "ws://hub/talk/nodes");
@@ -246,7 +259,7 @@ mod tests {
         for text in [
             "hub secret",
             "http://u:secret@hub",
-            "wss://u:secret@hub",
+            "https://u:secret@hub",
             "ws://u:secret@hub/?x=1",
             "ws://",
             "ws://u:80/secret@hub",
@@ -264,6 +277,8 @@ mod tests {
             ("house", "ws://house:8080"),
             ("http://house:80/", "ws://house:80"),
             ("[::1]:80", "ws://[::1]:80"),
+            ("https://house:443/a", "wss://house:443/a"),
+            ("https://house", "wss://house:8443"),
         ] {
             assert_eq!(meant(text), format!("the URL of a hub begins with ws://; write {right}"));
         }

@@ -1,11 +1,14 @@
 //! A WebSocket to a hub.
 
+use std::path::Path;
 use std::time::Duration;
 
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::http::header::AUTHORIZATION;
@@ -18,6 +21,7 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 use super::Address;
 use crate::talk::control::HubLimits;
 use crate::talk::{Frames, Reply, Request};
+use crate::tls::{self, Stream};
 
 /// How long the hub may take to let us in, and to answer the opening. Its own limit for the former is as long.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -42,7 +46,7 @@ pub enum Failure {
     Lost(String),
 }
 
-type Socket = WebSocketStream<TcpStream>;
+type Socket = WebSocketStream<Stream>;
 
 /// An open transmission.
 pub struct Connection {
@@ -213,6 +217,7 @@ async fn connect(address: &Address, url: &str) -> Result<Socket, Failure> {
         .max_message_size(Some(MESSAGE))
         .max_frame_size(Some(MESSAGE));
     let stream = reach(address, url).await?;
+    let stream = if address.is_encrypted() { encrypt(address, url, stream).await? } else { stream.into() };
     match client_async_with_config(request, stream, Some(config)).await {
         Ok((socket, _)) => Ok(socket),
         Err(Error::Http(answer)) => Err(turned_away(address, url, answer.status(), answer.body().as_deref())),
@@ -226,7 +231,7 @@ async fn reach(address: &Address, url: &str) -> Result<TcpStream, Failure> {
     let lost = |reason: String| Failure::Lost(format!("{url}: {reason}"));
     let parts = address.without_user();
     let host = parts.host_str().unwrap_or_default();
-    let port = parts.port_or_known_default().unwrap_or(80);
+    let port = parts.port_or_known_default().unwrap_or(if address.is_encrypted() { 443 } else { 80 });
     let found = lookup_host((host.trim_matches(['[', ']']), port)).await.map_err(|error| {
         lost(format!(
             "no address is known for the name {host} ({error}); check the name, or write the address instead"
@@ -243,6 +248,27 @@ async fn reach(address: &Address, url: &str) -> Result<TcpStream, Failure> {
     // Messages go out at once. A connection without this option works, too.
     let _ = stream.set_nodelay(true);
     Ok(stream)
+}
+
+/// Does the TLS handshake with the hub.
+async fn encrypt(address: &Address, url: &str, stream: TcpStream) -> Result<Stream, Failure> {
+    let nowhere = |reason: String| Failure::Address(format!("{url}: {reason}"));
+    let authorities = address.authorities().map(Path::to_owned);
+    // Certificates are files, and those of the system are many.
+    let config = tokio::task::spawn_blocking(move || tls::trusting(authorities.as_deref())).await;
+    let config = config.map_err(|error| nowhere(error.to_string()))?.map_err(nowhere)?;
+    let parts = address.without_user();
+    let host = parts.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+    let name = ServerName::try_from(host.clone())
+        .map_err(|_| nowhere(format!("{host} is no name that a certificate may have")))?;
+    let connected = TlsConnector::from(config).connect(name, stream).await;
+    let connected = connected.map_err(|error| {
+        Failure::Lost(format!(
+            "{url}: the hub and this program find no encryption together: {}",
+            tls::advice(&error)
+        ))
+    })?;
+    Ok(Stream::Tls(Box::new(connected.into())))
 }
 
 /// Something listens there and does not speak HTTP, or hangs up.

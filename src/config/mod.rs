@@ -19,6 +19,7 @@ mod history;
 mod layers;
 mod place;
 mod reader;
+mod server;
 mod settings;
 mod tables;
 #[cfg(test)]
@@ -33,9 +34,10 @@ pub use self::history::{History, HistoryRule};
 use self::layers::{Defaults, Layer};
 pub use self::place::Place;
 use self::reader::{Asked, Reader};
+pub use self::server::{Clients, Plain, Server, TlsFiles};
 pub use self::settings::{
-    Bridges, Durability, Figures, Limits, Log, LogFormat, Outbox, Retained, Routes, Run, Server, Settings,
-    Simulator, Store, Users,
+    Bridges, Durability, Figures, Limits, Log, LogFormat, Outbox, Retained, Routes, Run, Settings, Simulator,
+    Store, Users,
 };
 pub use self::web_origin::WebOrigin;
 use crate::operator::small_file::{self, Unreadable};

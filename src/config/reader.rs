@@ -154,6 +154,11 @@ impl Reader {
         self.text(key, "a path", parse).unwrap_or_default().into()
     }
 
+    pub(super) fn optional_path(&mut self, key: &'static str) -> Option<PathBuf> {
+        let parse = |text: &str| Ok((!text.is_empty()).then(|| PathBuf::from(text)));
+        self.text(key, "a path, or nothing", parse).flatten()
+    }
+
     /// A path, the word for the usual one, or none.
     pub(super) fn place(&mut self, key: &'static str) -> Place {
         let parse = |text: &str| {

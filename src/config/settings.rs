@@ -1,7 +1,6 @@
 //! The settings as types: a section of `config/hub.toml` is a struct, a key is a field of it. A time is a
 //! [`Duration`], so the unit that ends its key is not part of its name here.
 
-use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,7 +9,7 @@ use super::events::Events;
 use super::history::History;
 use super::place::Place;
 use super::reader::{Reader, Side};
-use super::web_origin::WebOrigin;
+use super::server::Server;
 use crate::operator::quoted;
 use crate::topic::{self, Base, Filter};
 
@@ -47,21 +46,6 @@ pub struct Settings {
     pub log: Log,
     /// Nodes that are not there.
     pub simulator: Simulator,
-}
-
-/// Section `[server]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Server {
-    /// Where HTTP and WebSocket are served; port 0 is any free port.
-    pub listen: SocketAddr,
-    /// Origins of web pages that may connect besides the hub's own.
-    pub origins: Vec<WebOrigin>,
-    /// Where lines over TCP are served, if anywhere.
-    pub line_listen: Option<SocketAddr>,
-    /// Threads that serve sockets; 1 to 64.
-    pub io_threads: usize,
-    /// How long a stopping hub goes on sending; 0 to 300 s.
-    pub drain: Duration,
 }
 
 /// Section `[limits]`. All are for one connection where nothing else is said.
@@ -321,22 +305,7 @@ impl Settings {
             let sentence = format!("{} is in retained.always too", quoted(filter.as_str()));
             reader.mistake("retained.never", sentence);
         }
-        if self.server.line_listen == Some(self.server.listen) && self.server.listen.port() != 0 {
-            let sentence = format!("{} is the address of server.listen too", self.server.listen);
-            reader.mistake("server.line_listen", sentence);
-        }
-    }
-}
-
-impl Server {
-    fn read(reader: &mut Reader) -> Self {
-        Self {
-            listen: reader.address("server.listen"),
-            origins: reader.web_origins("server.origins"),
-            line_listen: reader.optional_address("server.line_listen"),
-            io_threads: reader.count("server.io_threads", 1..=64, "threads"),
-            drain: reader.seconds("server.drain_seconds", 0..=300),
-        }
+        self.server.check_together(reader);
     }
 }
 

@@ -70,6 +70,18 @@ figures! {
     connections_turned_away "connections/turned_away" Only;
     /// Requests and first lines that were refused at the door for their form, their page, their base or the user's rights
     connections_refused "connections/refused" Only;
+    /// TLS handshakes that clients have finished
+    tls_handshakes "tls/handshakes" Only;
+    /// Of these, handshakes that resumed an earlier session, which costs little
+    tls_resumed "tls/resumed" Only;
+    /// TLS handshakes that failed or took too long
+    tls_failed "tls/failed" Only;
+    /// Days until the certificate of the hub ends; 0 if it has ended or there is none
+    tls_days_left "tls/days_left" AndShrinks;
+    /// When the certificate of the hub ends, in seconds since 1970; 0 if there is none
+    tls_expires "tls/expires" AndShrinks;
+    /// Whether the files of the certificate have changed and cannot be used, so that the one from before is served: 0 no, 1 yes
+    tls_refused "tls/refused" AndShrinks;
     /// Logins that failed: a wrong name or password, or too many of them
     logins_failed "logins/failed" Only;
     /// Filters that are held by clients

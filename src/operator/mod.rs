@@ -22,4 +22,4 @@ pub use self::mistake::{Mistake, Mistakes, escaped, key_name, plain, quoted};
 pub use self::near::nearest;
 pub use self::question::{Found, Tells};
 pub use self::value::{Entry, Kind, Table, Value};
-pub use self::watch::{Change, Watch};
+pub use self::watch::{Change, Mark, Watch};

@@ -26,10 +26,19 @@ type Load<T> = Arc<dyn Fn(&Path) -> Result<T, Mistakes> + Send + Sync>;
 
 /// What tells whether a file was changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Mark {
+pub struct Mark {
     modified: Option<SystemTime>,
     bytes: u64,
     inode: u64,
+}
+
+impl Mark {
+    /// That of the file at a path. Symbolic links are followed.
+    pub fn of(path: &Path) -> std::io::Result<Self> {
+        use std::os::unix::fs::MetadataExt;
+        let data = std::fs::metadata(path)?;
+        Ok(Self { modified: data.modified().ok(), bytes: data.len(), inode: data.ino() })
+    }
 }
 
 /// A file as it was last seen.
@@ -161,7 +170,6 @@ fn name(path: &Path) -> String {
 
 /// The files in a folder that are ours; `None` where it cannot be read. A folder that is not there has none.
 fn marks(directory: &Path, is_ours: fn(&Path) -> bool) -> Option<BTreeMap<PathBuf, Mark>> {
-    use std::os::unix::fs::MetadataExt;
     let entries = match std::fs::read_dir(directory) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Some(BTreeMap::new()),
@@ -177,9 +185,8 @@ fn marks(directory: &Path, is_ours: fn(&Path) -> bool) -> Option<BTreeMap<PathBu
     let mut marks = BTreeMap::new();
     // Always the same ones.
     for path in paths.into_iter().take(MOST_FILES) {
-        match std::fs::metadata(&path) {
-            Ok(data) => {
-                let mark = Mark { modified: data.modified().ok(), bytes: data.len(), inode: data.ino() };
+        match Mark::of(&path) {
+            Ok(mark) => {
                 marks.insert(path, mark);
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}

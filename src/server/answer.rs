@@ -29,6 +29,8 @@ pub(super) fn not_recognised(stranger: &Stranger) -> Response<Body> {
     };
     match wait {
         Some(wait) => response.headers_mut().insert(RETRY_AFTER, wait.into()),
+        // Another password would not help.
+        None if response.status() == StatusCode::FORBIDDEN => None,
         None => response.headers_mut().insert(WWW_AUTHENTICATE, CHALLENGE),
     };
     response
@@ -38,6 +40,7 @@ pub(super) fn not_recognised(stranger: &Stranger) -> Response<Body> {
 pub(super) fn status_of(error: LoginError) -> StatusCode {
     match error {
         LoginError::Wrong { .. } => StatusCode::UNAUTHORIZED,
+        LoginError::NoCertificate => StatusCode::FORBIDDEN,
         LoginError::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
         LoginError::Busy => StatusCode::SERVICE_UNAVAILABLE,
     }
@@ -46,7 +49,7 @@ pub(super) fn status_of(error: LoginError) -> StatusCode {
 /// Seconds to wait before the next try.
 pub(super) fn retry_after(error: LoginError) -> Option<u64> {
     match error {
-        LoginError::Wrong { .. } => None,
+        LoginError::Wrong { .. } | LoginError::NoCertificate => None,
         LoginError::TooMany { retry_after } => Some(retry_after.as_secs() + 1),
         LoginError::Busy => Some(2),
     }

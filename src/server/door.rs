@@ -13,7 +13,6 @@ use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
@@ -24,6 +23,7 @@ use super::{App, Door, SideWord, gate};
 use crate::access::SignedIn;
 use crate::connection::{self, WebSocket};
 use crate::hub::Side;
+use crate::tls::Stream;
 use crate::topic::{Base, TopicError};
 
 /// The protocol that a page may name in its handshake, and that is then confirmed.
@@ -176,11 +176,11 @@ fn upgrade(app: Arc<App>, place: Arc<Place>, who: SignedIn, base: Base, side: Si
 }
 
 /// The socket behind a handshake, and what came with it. What hyper read is copied, so that hyper's buffer goes.
-pub(super) async fn socket(app: &App, place: &Place, upgrade: OnUpgrade) -> Option<(TcpStream, Vec<u8>)> {
+pub(super) async fn socket(app: &App, place: &Place, upgrade: OnUpgrade) -> Option<(Stream, Vec<u8>)> {
     let Ok(Ok(upgraded)) = timeout(app.settings.handshake, upgrade).await else {
         tracing::debug!(address = %place.address, "client left during the handshake");
         return None;
     };
-    let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
+    let parts = upgraded.downcast::<TokioIo<Stream>>().ok()?;
     Some((parts.io.into_inner(), parts.read_buf.to_vec()))
 }

@@ -10,15 +10,18 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use super::place::Place;
-use super::{App, Door};
+use super::{App, Door, secure};
 use crate::access::{LoginError, SignedIn, User};
 use crate::config::WebOrigin;
 use crate::hub::Side;
 use crate::seldom::{Seldom, Times};
 use crate::topic::Base;
 
-/// The cookie of the page's sign-in.
-pub(super) const COOKIE_NAME: &str = "hub_session";
+/// The cookie of the page's sign-in. Over TLS it has a name that browsers protect: no page without TLS and no other host can
+/// set it. So one that was set without TLS counts for nothing there, and is in nobody's way.
+pub(super) fn cookie_name(place: &Place) -> &'static str {
+    if place.is_encrypted() { "__Host-hub_session" } else { "hub_session" }
+}
 
 /// Small boards leave out the padding.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -48,18 +51,48 @@ impl App {
             let (name, password) = basic(headers).map_err(Stranger::Unnamed)?;
             return self.login(place, door, &name, &password).await.map_err(Stranger::Refused);
         }
-        self.signed_in_page(headers).ok_or(Stranger::Unnamed("name and password are needed"))
+        let known = self.signed_in_page(headers, place).or_else(|| self.signed_in_by_certificate(place));
+        known.ok_or(Stranger::Unnamed(match place.certificate() {
+            None => "name and password are needed",
+            Some(_) => "name and password are needed: the certificate names no account",
+        }))
+    }
+
+    /// Whom the certificate of the client names, if it is still valid: a session of TLS that is resumed may be hours old.
+    pub(super) fn signed_in_by_certificate(&self, place: &Place) -> Option<SignedIn> {
+        static UNKNOWN: Seldom = Seldom::new();
+        let certificate = place.certificate().filter(|certificate| certificate.is_valid(secure::now()))?;
+        let (names, common_name) = certificate.for_accounts();
+        let found = self.access.named(&names, common_name);
+        if found.is_none()
+            && let Some(times) = UNKNOWN.again(&place.address.ip().to_string())
+        {
+            let names = certificate.all_names().collect::<Vec<_>>().join(", ");
+            let names: String = names.chars().take(128).collect();
+            tracing::warn!(
+                ?names, address = %place.address, %times,
+                "the certificate of the client names no account, or several: one of its names must be an account's"
+            );
+        }
+        found
+    }
+
+    /// Whether somebody may sign in here as far as certificates go: an account may ask for one.
+    pub(super) fn has_the_certificate(&self, user: &User, place: &Place) -> bool {
+        !self.access.asks_for_certificate(&user.name)
+            || self.signed_in_by_certificate(place).is_some_and(|named| named.user.name == user.name)
     }
 
     /// Who has signed in at the page that sent these headers. Another program on the same host name may have set a cookie
     /// of our name, too, so each of them is tried.
-    pub(super) fn signed_in_page(&self, headers: &HeaderMap) -> Option<SignedIn> {
-        cookies(headers).find_map(|token| self.access.web_session(token)).map(|page| page.signed_in)
+    pub(super) fn signed_in_page(&self, headers: &HeaderMap, place: &Place) -> Option<SignedIn> {
+        let page = cookies(headers, place).find_map(|token| self.access.web_session(token))?;
+        Some(page.signed_in).filter(|signed_in| self.has_the_certificate(&signed_in.user, place))
     }
 
     /// Whether a browser's page may use the hub; the sentence says why not, and what to do.
     pub(super) fn welcomes(&self, headers: &HeaderMap, place: &Place) -> Result<(), String> {
-        if !origin_is_welcome(headers, &self.settings.origins) {
+        if !origin_is_welcome(headers, &self.settings.origins, place.is_encrypted()) {
             static ORIGINS: Seldom = Seldom::new();
             let origin = text(headers, ORIGIN);
             if let Some(times) = self.counts_refused(&ORIGINS, &origin) {
@@ -109,14 +142,19 @@ pub(super) fn may_stand(user: &User, base: &Base, side: Side) -> Result<(), &'st
 const COOKIES: usize = 8;
 
 /// The tokens in the cookies of the page's sign-in.
-pub(super) fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+pub(super) fn cookies<'h>(headers: &'h HeaderMap, place: &Place) -> impl Iterator<Item = &'h str> + use<'h> {
+    let ours = cookie_name(place);
+    named(headers, ours)
+}
+
+fn named<'h>(headers: &'h HeaderMap, ours: &'static str) -> impl Iterator<Item = &'h str> + use<'h> {
     headers
         .get_all(COOKIE)
         .iter()
         .filter_map(|header| header.to_str().ok())
         .flat_map(|header| header.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
-        .filter(|(name, _)| *name == COOKIE_NAME)
+        .filter(move |(name, _)| *name == ours)
         .map(|(_, token)| token)
         .take(COOKIES)
 }
@@ -139,10 +177,14 @@ fn basic(headers: &HeaderMap) -> Result<(String, Vec<u8>), &'static str> {
 
 /// Whether the page that a browser runs may use the hub: the hub's own, or one that the configuration names. What
 /// names no origin is not a browser.
-fn origin_is_welcome(headers: &HeaderMap, named: &[WebOrigin]) -> bool {
+///
+/// Without TLS the hub's own page may have come over TLS all the same, from a proxy in front. With TLS it has not come
+/// without: such a page may be anybody's on the network.
+fn origin_is_welcome(headers: &HeaderMap, named: &[WebOrigin], is_encrypted: bool) -> bool {
     let Some(origin) = headers.get(ORIGIN) else { return true };
     let Ok(origin) = origin.to_str() else { return false };
-    let page = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+    let plain = origin.strip_prefix("http://").filter(|_| !is_encrypted);
+    let page = plain.or_else(|| origin.strip_prefix("https://"));
     let own = page.zip(host(headers)).is_some_and(|(page, host)| is_same_host(page, host));
     own || named.iter().any(|named| named.as_str() == origin) || is_a_devices(origin, headers)
 }
@@ -164,7 +206,7 @@ fn is_same_host(one: &str, other: &str) -> bool {
 }
 
 /// A host without its port, and the port with its colon.
-fn name_and_port(host: &str) -> (&str, &str) {
+pub(super) fn name_and_port(host: &str) -> (&str, &str) {
     let after_address = host.find(']').map_or(0, |at| at + 1);
     let rest = host.get(after_address..).unwrap_or_default();
     host.split_at_checked(after_address + rest.find(':').unwrap_or(rest.len())).unwrap_or((host, ""))
@@ -187,7 +229,7 @@ pub(super) fn port_on_this_machine(headers: &HeaderMap) -> Option<&str> {
     port.bytes().skip(1).all(|byte| byte.is_ascii_digit()).then_some(port)
 }
 
-fn host(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn host(headers: &HeaderMap) -> Option<&str> {
     headers.get(HOST)?.to_str().ok()
 }
 
@@ -247,15 +289,18 @@ mod tests {
     #[test]
     fn a_page_of_another_site_is_not_welcome() {
         let named = |config: &[WebOrigin], host: &str, origin: &str| {
-            origin_is_welcome(&headers(&[(HOST, host), (ORIGIN, origin)]), config)
+            origin_is_welcome(&headers(&[(HOST, host), (ORIGIN, origin)]), config, false)
         };
+        let with_tls =
+            |origin: &str| origin_is_welcome(&headers(&[(HOST, "hub.local"), (ORIGIN, origin)]), &[], true);
+        assert!(with_tls("https://hub.local") && !with_tls("http://hub.local"));
         assert!(named(&[], "hub.local:8080", "http://hub.local:8080"));
         assert!(named(&[], "hub.local", "https://hub.local"));
         assert!(!named(&[], "hub.local:8080", "http://hub.local:8081"));
         assert!(!named(&[], "hub.local", "null"));
         assert!(!named(&[], "hub.local:8080", "http://localhost:8080"));
         assert!(!named(&[], "hub.local", "http://hub.local.evil.example"));
-        assert!(origin_is_welcome(&headers(&[(HOST, "hub.local")]), &[]));
+        assert!(origin_is_welcome(&headers(&[(HOST, "hub.local")]), &[], false));
     }
 
     #[test]
@@ -271,8 +316,9 @@ mod tests {
 
     #[test]
     fn the_names_of_this_machine_are_one_host() {
-        let comes =
-            |host: &str, origin: &str| origin_is_welcome(&headers(&[(HOST, host), (ORIGIN, origin)]), &[]);
+        let comes = |host: &str, origin: &str| {
+            origin_is_welcome(&headers(&[(HOST, host), (ORIGIN, origin)]), &[], false)
+        };
         let names = ["localhost", "127.0.0.1", "[::1]"];
         for (name, other) in names.iter().flat_map(|name| names.map(|other| (*name, other))) {
             assert!(comes(&format!("{name}:8080"), &format!("http://{other}:8080")), "{name} {other}");
@@ -290,7 +336,7 @@ mod tests {
         let comes = |agents: &[&str], origin: &str| {
             let agents = agents.iter().map(|agent| (USER_AGENT, *agent));
             let all: Vec<_> = [(HOST, "hub.local"), (ORIGIN, origin)].into_iter().chain(agents).collect();
-            origin_is_welcome(&headers(&all), &[])
+            origin_is_welcome(&headers(&all), &[], false)
         };
         for agents in [&[][..], &["arduino-WebSocket-Client"], &[""]] {
             assert!(comes(agents, "file://"), "{agents:?}");
@@ -304,7 +350,10 @@ mod tests {
 
     #[test]
     fn every_cookie_of_our_name_is_found_among_others() {
-        let found = |text: &str| cookies(&headers(&[(COOKIE, text)])).map(str::to_owned).collect::<Vec<_>>();
+        let found = |text: &str| {
+            let headers = headers(&[(COOKIE, text)]);
+            named(&headers, "hub_session").map(str::to_owned).collect::<Vec<_>>()
+        };
         assert_eq!(found("a=b; hub_session=tok; c=d"), ["tok"]);
         assert_eq!(found("hub_session=bad; hub_session=tok"), ["bad", "tok"]);
         assert_eq!(found("not_hub_session=tok"), [""; 0]);

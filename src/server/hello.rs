@@ -23,8 +23,8 @@ const FIRST_LINE: &str =
 /// What the first line says.
 #[derive(Deserialize)]
 pub(super) struct Hello {
-    pub(super) user: String,
-    pub(super) password: String,
+    user: Option<String>,
+    password: Option<String>,
     #[serde(default)]
     pub(super) base: String,
     #[serde(default)]
@@ -106,11 +106,26 @@ fn complaint(error: &serde_json::Error) -> Cow<'static, str> {
     }
 }
 
+/// For a first line that names nobody.
+pub(super) fn nobody() -> Ending {
+    Ending::NotSignedIn(FIRST_LINE.into())
+}
+
 impl Hello {
+    /// Name and password; `None` if there is neither. A client with a certificate needs none.
+    pub(super) fn credentials(&self) -> Option<Credentials> {
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        (self.user.is_some() || self.password.is_some())
+            .then(|| Credentials { user: text(&self.user), password: text(&self.password) })
+    }
+
     pub(super) fn parse(line: &str) -> Result<Self, Ending> {
         match Frames::of(line).next() {
             Some(Ok(frame)) if frame.topic == Request::CONFIGURE => {
-                serde_json::from_str(frame.payload).map_err(|error| Ending::NotSignedIn(complaint(&error)))
+                let hello: Self = serde_json::from_str(frame.payload)
+                    .map_err(|error| Ending::NotSignedIn(complaint(&error)))?;
+                // Only half of a sign-in is none.
+                if hello.user.is_some() == hello.password.is_some() { Ok(hello) } else { Err(nobody()) }
             }
             _ => Err(Ending::NotSignedIn(FIRST_LINE.into())),
         }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Extension, Request, State};
-use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName};
+use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, STRICT_TRANSPORT_SECURITY};
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri};
-use axum::middleware::{Next, from_fn};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::IntoResponse;
 use axum::routing::{any, get};
 use hyper::body::Incoming;
@@ -16,15 +16,18 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 use tokio::time::{Duration, sleep, timeout};
+use tokio_rustls::rustls::ServerConfig;
 use tower::ServiceExt;
 
 use super::answer::{not_recognised, refusal};
 use super::missing::unsupported;
 use super::place::Place;
 use super::{
-    App, Door, diagnostics, door, events_api, gate, history_api, metrics, page, request, session_api,
+    App, Door, diagnostics, door, events_api, gate, history_api, metrics, page, plain, request, secure,
+    session_api,
 };
 use crate::hub::Rights;
+use crate::tls::Stream;
 use crate::topic::{Filter, Limits};
 
 /// The answer to a client for whom there is no place.
@@ -37,8 +40,35 @@ const HANDSHAKES_A_CONNECTION: u32 = 3;
 /// How long a request that has begun may still take once the hub is being stopped.
 const LAST_ANSWER: Duration = Duration::from_secs(1);
 
+/// Serves a connection that comes without TLS.
+pub(super) async fn serve_plain(app: Arc<App>, router: Router, stream: TcpStream, place: Place) {
+    let stream = tokio::select! {
+        stream = secure::without_tls(&app, stream, &place) => stream,
+        () = app.shutdown.drain().cancelled() => return,
+    };
+    if let Some(stream) = stream {
+        serve(app, router, stream.into(), place).await;
+    }
+}
+
+/// Serves a connection that comes with TLS.
+pub(super) async fn serve_tls(
+    app: Arc<App>,
+    router: Router,
+    config: Arc<ServerConfig>,
+    stream: TcpStream,
+    mut place: Place,
+) {
+    let answer = secure::HTTP_WITHOUT_TLS;
+    // In a box, so that no connection holds room for its handshake.
+    let encrypted = Box::pin(secure::encrypt(&app, config, stream, &mut place, answer)).await;
+    if let Some(stream) = encrypted {
+        serve(app, router, stream, place).await;
+    }
+}
+
 /// Answers the requests of one connection, until it is a socket or has ended.
-pub(super) async fn serve(app: Arc<App>, router: Router, stream: TcpStream, place: Place) {
+async fn serve(app: Arc<App>, router: Router, stream: Stream, place: Place) {
     let place = Arc::new(place);
     let service = {
         let (app, place) = (Arc::clone(&app), Arc::clone(&place));
@@ -78,6 +108,9 @@ async fn answer(
         app.hub.figures().connections_refused.add(1);
         return Ok(refused);
     }
+    if let Some(elsewhere) = plain::turned_to_tls(&app, &place, request.uri(), request.headers()) {
+        return Ok(elsewhere);
+    }
     request::tidy(request.uri_mut());
     request.extensions_mut().insert(place);
     router.oneshot(request).await
@@ -91,6 +124,7 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route("/api/session", any(session_api::session))
         .route("/api/history", any(history_api::history))
         .route("/api/events", any(events_api::events))
+        .route(plain::AUTHORITY, get(plain::authority))
         .route("/healthz", get(health))
         .route("/metrics", get(figures))
         .route("/echo", any(diagnostics::door))
@@ -99,19 +133,28 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route("/streaming", any(diagnostics::door))
         .route("/poke", any(diagnostics::door))
         .fallback(page_or_nothing)
-        .layer(from_fn(guarded))
+        .layer(from_fn_with_state(Arc::clone(&app), guarded))
         .with_state(app)
 }
 
 /// What every answer says to a browser about what it may do with it, where it does not say something else itself.
-async fn guarded(request: Request, next: Next) -> Response<Body> {
+async fn guarded(
+    State(app): State<Arc<App>>,
+    Extension(place): Extension<Arc<Place>>,
+    request: Request,
+    next: Next,
+) -> Response<Body> {
     const HEADERS: [(&str, &str); 3] = [
         ("x-content-type-options", "nosniff"),
         ("referrer-policy", "no-referrer"),
         ("cross-origin-resource-policy", "same-origin"),
     ];
-    let policy = policy(request.headers());
+    let policy = policy(request.headers(), &place);
+    let is_never_plain = plain::is_never_plain(&app, &place, request.headers());
     let mut response = next.run(request).await;
+    if is_never_plain {
+        response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, plain::NEVER_PLAIN);
+    }
     for (name, value) in HEADERS {
         let header = response.headers_mut().entry(HeaderName::from_static(name));
         header.or_insert(HeaderValue::from_static(value));
@@ -124,9 +167,11 @@ async fn guarded(request: Request, next: Next) -> Response<Body> {
 
 /// What a page may do. On this machine it may also connect to the hub by another of the machine's names. `[::1]` is none
 /// of them: this header has no form for it.
-fn policy(headers: &HeaderMap) -> Option<HeaderValue> {
+fn policy(headers: &HeaderMap, place: &Place) -> Option<HeaderValue> {
     let local = gate::port_on_this_machine(headers);
-    let local = local.map(|port| format!(" ws://localhost{port} ws://127.0.0.1{port}")).unwrap_or_default();
+    let scheme = if place.is_encrypted() { "wss" } else { "ws" };
+    let local = local.map(|port| format!(" {scheme}://localhost{port} {scheme}://127.0.0.1{port}"));
+    let local = local.unwrap_or_default();
     HeaderValue::try_from(format!(
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'{local}; \
          manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"

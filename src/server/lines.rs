@@ -7,26 +7,42 @@ use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_rustls::rustls::ServerConfig;
 use tokio_util::sync::CancellationToken;
 
 use super::hello::{self, FirstLine, Hello};
 use super::place::Place;
-use super::{App, Door, gate};
+use super::{App, Door, Plain, gate, secure};
 use crate::access::SignedIn;
 use crate::connection::{self, Ending, Lines, Patience, Wire};
 use crate::hub::Session;
 use crate::moment::Moment;
 use crate::talk::Reply;
+use crate::tls::Stream;
 use crate::topic::Base;
 
 /// The answer to a client for whom there is no place.
 pub(super) const FULL: &[u8] =
     b"[\"clown.talk/-/close\", {\"code\": 1013, \"reason\": \"too many connections, try again in a while\"}]\n";
 
-pub(super) async fn serve(app: Arc<App>, stream: TcpStream, place: Place) {
+/// Serves a connection that comes with TLS.
+pub(super) async fn serve_tls(app: Arc<App>, config: Arc<ServerConfig>, stream: TcpStream, mut place: Place) {
+    let answer = secure::LINE_WITHOUT_TLS;
+    // In a box, so that no connection holds room for its handshake.
+    let encrypted = Box::pin(secure::encrypt(&app, config, stream, &mut place, answer)).await;
+    if let Some(stream) = encrypted {
+        serve(app, stream, place).await;
+    }
+}
+
+pub(super) async fn serve(app: Arc<App>, stream: Stream, place: Place) {
     /// The kernel's keep-alive does the asking; the hub has no ping on a byte stream.
     const NEVER: Duration = Duration::from_hours(87600);
     let mut wire = Lines::new(stream, app.hub.settings().message_bytes);
+    if app.settings.plain != Plain::Serve && !place.is_encrypted() && !is_near(&place) {
+        let ending = counted(&app, refused("from other machines lines are taken over TLS only"));
+        return refuse(&mut wire, &ending).await;
+    }
     let greeted = tokio::select! {
         greeted = timeout(app.settings.handshake, greet(&app, &mut wire, &place)) => greeted,
         () = app.shutdown.drain().cancelled() => Ok(Err(Ending::ShuttingDown)),
@@ -42,8 +58,12 @@ pub(super) async fn serve(app: Arc<App>, stream: TcpStream, place: Place) {
     }
 }
 
+fn is_near(place: &Place) -> bool {
+    place.address.ip().to_canonical().is_loopback()
+}
+
 /// Tells a client who gave no good first line so, in the words of the protocol.
-async fn refuse(wire: &mut Lines<TcpStream>, ending: &Ending) {
+async fn refuse(wire: &mut Lines<Stream>, ending: &Ending) {
     let reply = Reply::ConfigError { reason: ending.cause().into_owned(), filters: vec![] };
     wire.frame(&[reply.text().as_bytes()]);
     wire.close(ending).await;
@@ -52,7 +72,7 @@ async fn refuse(wire: &mut Lines<TcpStream>, ending: &Ending) {
 /// Reads the first line, lets its sender in, and takes the line as the `config/set` that it is.
 async fn greet(
     app: &App,
-    wire: &mut Lines<TcpStream>,
+    wire: &mut Lines<Stream>,
     place: &Place,
 ) -> Result<(Session, CancellationToken), Ending> {
     let message_bytes = app.hub.settings().message_bytes;
@@ -60,14 +80,17 @@ async fn greet(
     let (line, hello, signed_in) = match hello::first_line(wire, message_bytes).await.map_err(of_its_form)? {
         FirstLine::Whole(line) => {
             let hello = Hello::parse(&line).map_err(of_its_form)?;
-            let signed_in = sign_in(app, place, &hello.user, &hello.password).await?;
+            let signed_in = match &hello.credentials() {
+                Some(named) => sign_in(app, place, &named.user, &named.password).await?,
+                None => app.signed_in_by_certificate(place).ok_or_else(|| of_its_form(hello::nobody()))?,
+            };
             (line, hello, signed_in)
         }
         FirstLine::Begun(begun) => {
             let signed_in = sign_in(app, place, &begun.user, &begun.password).await?;
             let line = hello::rest_of_first_line(wire, message_bytes).await.map_err(of_its_form)?;
             let hello = Hello::parse(&line).map_err(of_its_form)?;
-            if (&hello.user, &hello.password) != (&begun.user, &begun.password) {
+            if hello.credentials().as_ref() != Some(&begun) {
                 return Err(counted(app, refused("the first line names two users")));
             }
             (line, hello, signed_in)

@@ -17,7 +17,9 @@ mod metrics;
 mod missing;
 mod page;
 mod place;
+mod plain;
 mod request;
+mod secure;
 mod session_api;
 
 use std::borrow::Cow;
@@ -38,6 +40,7 @@ use crate::hub::{Client, Hub, Rates, Session, Side, SignIn};
 use crate::moment::Moment;
 use crate::seldom::Seldom;
 use crate::shutdown::{Shutdown, Stage};
+use crate::tls::Offer;
 use crate::topic::Base;
 
 /// What the edge allows.
@@ -57,8 +60,23 @@ pub struct Settings {
     pub patience: Patience,
     /// How often the hub's figures are published.
     pub figures_every: Duration,
+    /// The port of HTTP with TLS, where there is one.
+    pub tls_port: Option<u16>,
+    /// What the listeners without TLS do for other machines.
+    pub plain: Plain,
     /// Connections at one time to the diagnostic endpoints; `None` where there are no such endpoints.
     pub diagnostics: Option<usize>,
+}
+
+/// What the listeners without TLS do for other machines, once there is TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Plain {
+    /// They serve them.
+    Serve,
+    /// They send pages to the listener with TLS.
+    Redirect,
+    /// They refuse them.
+    Loopback,
 }
 
 /// What the doors need to know.
@@ -69,8 +87,13 @@ pub(crate) struct App {
     pub(crate) shutdown: Shutdown,
     /// The endpoints for bringing up a device, where they are on.
     pub(crate) diagnostics: Option<Diagnostics>,
+    /// What is served over TLS, where there is TLS.
+    offer: Option<Arc<Offer>>,
     places: Places,
 }
+
+/// The answer to a client of TLS for whom there is no place: whatever is sent before the handshake means nothing to it.
+const NOTHING: &[u8] = b"";
 
 /// The server: all listeners and their connections.
 pub struct Server {
@@ -79,10 +102,16 @@ pub struct Server {
 
 impl Server {
     /// A server without a listener.
-    pub fn new(hub: Arc<Hub>, access: Access, settings: Settings, shutdown: Shutdown) -> Self {
+    pub fn new(
+        hub: Arc<Hub>,
+        access: Access,
+        settings: Settings,
+        offer: Option<Arc<Offer>>,
+        shutdown: Shutdown,
+    ) -> Self {
         let places = Places::new(settings.connections, settings.handshakes);
         let diagnostics = settings.diagnostics.map(Diagnostics::new);
-        Self { app: Arc::new(App { hub, access, settings, shutdown, diagnostics, places }) }
+        Self { app: Arc::new(App { hub, access, settings, shutdown, diagnostics, offer, places }) }
     }
 
     /// Serves HTTP and WebSocket until the stop sign.
@@ -91,7 +120,21 @@ impl Server {
         let app = Arc::clone(&self.app);
         self.app.shutdown.spawn_in(Stage::Doors, async move {
             listen::accept(&app, listener, http::FULL, |stream, place| {
-                app.shutdown.spawn(http::serve(Arc::clone(&app), router.clone(), stream, place));
+                app.shutdown.spawn(http::serve_plain(Arc::clone(&app), router.clone(), stream, place));
+            })
+            .await;
+        });
+    }
+
+    /// Serves HTTP and WebSocket over TLS until the stop sign.
+    pub fn serve_https(&self, listener: TcpListener) {
+        let router = http::router(Arc::clone(&self.app));
+        let app = Arc::clone(&self.app);
+        self.app.shutdown.spawn_in(Stage::Doors, async move {
+            let Some(offer) = &app.offer else { return };
+            listen::accept(&app, listener, NOTHING, |stream, place| {
+                let served = http::serve_tls(Arc::clone(&app), router.clone(), offer.http(), stream, place);
+                app.shutdown.spawn(served);
             })
             .await;
         });
@@ -102,10 +145,29 @@ impl Server {
         let app = Arc::clone(&self.app);
         self.app.shutdown.spawn_in(Stage::Doors, async move {
             listen::accept(&app, listener, lines::FULL, |stream, place| {
-                app.shutdown.spawn(lines::serve(Arc::clone(&app), stream, place));
+                app.shutdown.spawn(lines::serve(Arc::clone(&app), stream.into(), place));
             })
             .await;
         });
+    }
+
+    /// Serves lines over TLS until the stop sign.
+    pub fn serve_tls_lines(&self, listener: TcpListener) {
+        let app = Arc::clone(&self.app);
+        self.app.shutdown.spawn_in(Stage::Doors, async move {
+            let Some(offer) = &app.offer else { return };
+            listen::accept(&app, listener, NOTHING, |stream, place| {
+                app.shutdown.spawn(lines::serve_tls(Arc::clone(&app), offer.lines(), stream, place));
+            })
+            .await;
+        });
+    }
+
+    /// Watches the files of the certificate, until the stop sign.
+    pub fn watch_the_certificate(&self) {
+        if let Some(offer) = &self.app.offer {
+            self.app.shutdown.spawn(secure::watch(Arc::clone(&self.app), Arc::clone(offer)));
+        }
     }
 
     /// Publishes the hub's figures now and then, until the stop sign.
@@ -173,6 +235,13 @@ impl App {
         password: &[u8],
     ) -> Result<SignedIn, LoginError> {
         let result = self.access.login(place.address.ip(), name, password).await;
+        let result = result.and_then(|signed_in| {
+            if self.has_the_certificate(&signed_in.user, place) {
+                Ok(signed_in)
+            } else {
+                Err(LoginError::NoCertificate)
+            }
+        });
         if let Err(error) = result {
             self.hub.figures().logins_failed.add(1);
             let known = self.access.accounts().rights(name).is_some();
@@ -180,6 +249,7 @@ impl App {
                 LoginError::Wrong { .. } => "wrong",
                 LoginError::TooMany { .. } => "locked",
                 LoginError::Busy => "busy",
+                LoginError::NoCertificate => "certificate",
             };
             let result = Err((word, error.to_string().into()));
             self.note_sign_in(place, door, known.then_some(name), None, result);

@@ -15,10 +15,10 @@ use tokio::time::timeout;
 
 use super::answer::{retry_after, status_of};
 use super::browser;
-use super::gate::{COOKIE_NAME, cookies};
+use super::gate::{cookie_name, cookies};
 use super::place::Place;
 use super::{App, Door};
-use crate::access::{LoginError, Visitor};
+use crate::access::{LoginError, SignedIn, Visitor};
 use crate::seldom::Seldom;
 
 /// Name and password fit into this.
@@ -44,8 +44,8 @@ pub(crate) async fn session(
     }
     let mut response = match *request.method() {
         Method::POST => sign_in(&app, &place, request).await,
-        Method::GET => who(&app, request.headers()),
-        Method::DELETE => sign_out(&app, &place, request.headers()).await,
+        Method::GET => who(&app, request.headers(), &place),
+        Method::DELETE => sign_out(&app, request.headers(), &place).await,
         _ => complaint(StatusCode::METHOD_NOT_ALLOWED, "method", "use POST, GET or DELETE"),
     };
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -74,7 +74,7 @@ async fn sign_in(app: &App, place: &Place, request: Request) -> Response<Body> {
         Ok(session) => {
             app.note_sign_in(place, Door::Page, Some(&signed_in.user.name), None, Ok(()));
             app.access.web_sessions_settled().await;
-            let cookie = cookie(&session.token, session.lasts);
+            let cookie = cookie(&session.token, session.lasts, place);
             (StatusCode::NO_CONTENT, [(SET_COOKIE, cookie)]).into_response()
         }
         Err(error) => {
@@ -99,23 +99,19 @@ fn refused(error: LoginError) -> Response<Body> {
     response
 }
 
-fn who(app: &App, headers: &HeaderMap) -> Response<Body> {
-    let page = cookies(headers).find_map(|token| Some((token, app.access.web_session(token)?)));
+fn who(app: &App, headers: &HeaderMap, place: &Place) -> Response<Body> {
+    let page = cookies(headers, place).find_map(|token| Some((token, app.access.web_session(token)?)));
+    let page = page.filter(|(_, page)| app.has_the_certificate(&page.signed_in.user, place));
     if let Some((token, page)) = page {
-        let mut response = answer(
-            StatusCode::OK,
-            &json!({
-                "name": &*page.signed_in.user.name,
-                "version": env!("CARGO_PKG_VERSION"),
-                "demo": app.access.accounts().is_demo(),
-            }),
-        );
+        let mut response = is(app, &page.signed_in);
         // The cookie is to last as long as the session behind it.
-        let cookie = page.lasts.and_then(|lasts| HeaderValue::try_from(cookie(token, lasts)).ok());
+        let cookie = page.lasts.and_then(|lasts| HeaderValue::try_from(cookie(token, lasts, place)).ok());
         if let Some(cookie) = cookie {
             response.headers_mut().insert(SET_COOKIE, cookie);
         }
         response
+    } else if let Some(signed_in) = app.signed_in_by_certificate(place) {
+        is(app, &signed_in)
     } else {
         let mut body = json!({ "error": "session", "message": "nobody is signed in" });
         if let (true, Some(body)) = (app.access.accounts().is_demo(), body.as_object_mut()) {
@@ -125,21 +121,33 @@ fn who(app: &App, headers: &HeaderMap) -> Response<Body> {
     }
 }
 
-async fn sign_out(app: &App, place: &Place, headers: &HeaderMap) -> Response<Body> {
+/// Who is at the page.
+fn is(app: &App, signed_in: &SignedIn) -> Response<Body> {
+    let body = json!({
+        "name": &*signed_in.user.name,
+        "version": env!("CARGO_PKG_VERSION"),
+        "demo": app.access.accounts().is_demo(),
+    });
+    answer(StatusCode::OK, &body)
+}
+
+async fn sign_out(app: &App, headers: &HeaderMap, place: &Place) -> Response<Body> {
     let mut has_ended = false;
-    for user in cookies(headers).filter_map(|token| app.access.end_web_session(token)) {
+    for user in cookies(headers, place).filter_map(|token| app.access.end_web_session(token)) {
         app.hub.note_sign_out(&user, place.address.ip(), Door::Page.name());
         has_ended = true;
     }
     if has_ended {
         app.access.web_session_ends_settled().await;
     }
-    (StatusCode::NO_CONTENT, [(SET_COOKIE, cookie("", Duration::ZERO))]).into_response()
+    (StatusCode::NO_CONTENT, [(SET_COOKIE, cookie("", Duration::ZERO, place))]).into_response()
 }
 
 /// With `Max-Age` it outlives the browser's window.
-fn cookie(token: &str, lasts: Duration) -> String {
-    format!("{COOKIE_NAME}={token}; Path=/; HttpOnly; SameSite=Strict; Max-Age={}", lasts.as_secs())
+fn cookie(token: &str, lasts: Duration, place: &Place) -> String {
+    let (name, seconds) = (cookie_name(place), lasts.as_secs());
+    let secure = if place.is_encrypted() { "; Secure" } else { "" };
+    format!("{name}={token}; Path=/; HttpOnly; SameSite=Strict{secure}; Max-Age={seconds}")
 }
 
 fn complaint(status: StatusCode, error: &str, message: &str) -> Response<Body> {

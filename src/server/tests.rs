@@ -19,9 +19,11 @@ fn server(connections: usize) -> Server {
         rates: Rates::UNLIMITED,
         patience: Patience { ping: 60 * SECOND, pong: SECOND, write: 60 * SECOND, vanished: 60 * SECOND },
         figures_every: 60 * SECOND,
+        tls_port: None,
+        plain: Plain::Serve,
         diagnostics: None,
     };
-    Server::new(hub, access.unwrap(), settings, shutdown)
+    Server::new(hub, access.unwrap(), settings, None, shutdown)
 }
 
 /// Sends this to a listener, all at once, and reads until the hub ends the connection. Returns what the hub said, and how

@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 import re
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -24,15 +25,21 @@ class Hub:
 
     def __enter__(self):
         self.dir = tempfile.TemporaryDirectory()
+        self.tls = os.path.join(self.dir.name, "tls")
+        subprocess.run([os.environ["HUB_BIN"], "cert", "make", "--directory", self.tls], check=True, capture_output=True)
         self.process = subprocess.Popen(
             [os.environ["HUB_BIN"], "--listen", "127.0.0.1:0", "--set", "simulator.speed=20",
-             "--set", "simulator.towers=0"],
+             "--set", "simulator.towers=0", "--set", "server.tls_listen=127.0.0.1:0",
+             "--set", f"server.tls_certificate={self.tls}/hub.pem", "--set", f"server.tls_key={self.tls}/hub.key"],
             cwd=self.dir.name, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         )
         for line in self.process.stdout:
             found = re.search(r"WebSocket +ws://[^@]*@([^/]+)/", line)
             if found:
                 self.address = found[1]
+            found = re.search(r"with TLS +https://[^:]*:(\d+)/", line)
+            if found:
+                self.tls_port = found[1]
                 return self
         raise RuntimeError("the hub did not start")
 
@@ -144,6 +151,19 @@ async def a_ping_is_answered(hub):
         await asyncio.wait_for(await socket.ping(b"clown"), PATIENCE)
 
 
+async def a_client_that_trusts_the_authority_comes_over_tls_and_another_one_does_not(hub):
+    url = f"wss://clown:bigclown@localhost:{hub.tls_port}{SEEN}"
+    trusting = ssl.create_default_context(cafile=f"{hub.tls}/authority.pem")
+    async with connect(url, ssl=trusting) as socket:
+        await opened(socket)
+        await heard(socket, "thermometer/i2c0-48")
+    try:
+        async with connect(url, ssl=ssl.create_default_context()):
+            raise AssertionError("a stranger was trusted")
+    except ssl.SSLCertVerificationError:
+        pass
+
+
 STEPS = [
     credentials_in_the_url_open_the_door_and_wrong_ones_do_not,
     the_subprotocol_is_confirmed,
@@ -154,6 +174,7 @@ STEPS = [
     a_wildcard_names_every_thermometer,
     a_binary_message_is_closed_with_1003,
     a_ping_is_answered,
+    a_client_that_trusts_the_authority_comes_over_tls_and_another_one_does_not,
 ]
 
 

@@ -41,9 +41,9 @@ fn a_mistake_in_client_toml_is_a_sentence_with_file_and_line() {
     assert_snapshot!(mistake("ws://anna:s3cret@hub\n"), @r#"clown-hub: HOME/.config/clown-hub/client.toml:1:3: invalid unquoted key, expected letters, numbers, `-`, `_`; write url = "ws://USER:PASSWORD@HOST:PORT/BASE""#);
     assert_snapshot!(mistake("url = ws://anna:s3cret@hub\n"), @r#"clown-hub: HOME/.config/clown-hub/client.toml:1:7: a text is in quotes; write url = "…""#);
     assert_snapshot!(mistake("\nurl = 5\n"), @r#"clown-hub: HOME/.config/clown-hub/client.toml:2:7: url: expected a text in quotes, found a number; write url = "ws://USER:PASSWORD@HOST:PORT/BASE""#);
-    assert_snapshot!(mistake("url = \"ws://hub\"\npasswd = \"s3cret\"\n"), @r#"clown-hub: HOME/.config/clown-hub/client.toml:2:1: passwd: unknown key; there are url, password_file"#);
-    assert_snapshot!(mistake("\n\nurl = \"http://anna:s3cret@hub\"\n"), @"clown-hub: HOME/.config/clown-hub/client.toml:3:7: url: the URL of a hub begins with ws://; write ws://USER:PASSWORD@HOST:PORT/BASE");
-    assert_snapshot!(mistake("url = \"anna:s3cret@hub\"\n"), @"clown-hub: HOME/.config/clown-hub/client.toml:1:7: url: the URL of a hub begins with ws://; write ws://USER:PASSWORD@HOST:PORT/BASE");
+    assert_snapshot!(mistake("url = \"ws://hub\"\npasswd = \"s3cret\"\n"), @r#"clown-hub: HOME/.config/clown-hub/client.toml:2:1: passwd: unknown key; there are url, password_file, ca_file"#);
+    assert_snapshot!(mistake("\n\nurl = \"http://anna:s3cret@hub\"\n"), @"clown-hub: HOME/.config/clown-hub/client.toml:3:7: url: the URL of a hub begins with ws://, or with wss:// for TLS; write ws://USER:PASSWORD@HOST:PORT/BASE");
+    assert_snapshot!(mistake("url = \"anna:s3cret@hub\"\n"), @"clown-hub: HOME/.config/clown-hub/client.toml:1:7: url: the URL of a hub begins with ws://, or with wss:// for TLS; write ws://USER:PASSWORD@HOST:PORT/BASE");
     assert_snapshot!(mistake("url = \"ws://anna:s3cret@hub\"\npassword_file = \"password\"\n"), @"clown-hub: HOME/.config/clown-hub/client.toml:2:17: password_file: goes with a url that has a user and no password, as ws://USER@HOST:PORT");
     assert_snapshot!(mistake("url = \"ws://anna@hub\"\npassword_file = \"nowhere\"\n"), @"clown-hub: HOME/.config/clown-hub/client.toml:2:17: password_file: there is no file HOME/.config/clown-hub/nowhere");
 }
@@ -69,7 +69,7 @@ fn a_password_that_others_can_read_is_worth_a_word_and_no_more() {
 /// URLs with a mistake, each with the password at another place.
 const WRONG: [&str; 12] = [
     "http://anna:s3cret@hub",
-    "wss://anna:s3cret@hub",
+    "https://anna:s3cret@hub",
     "anna:s3cret@hub",
     "//anna:s3cret@hub",
     "ws:/anna:s3cret@",

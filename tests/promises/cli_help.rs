@@ -18,8 +18,7 @@ fn the_commands_that_talk_to_a_hub() {
     Usage: clown-hub pub [OPTIONS] [TOPIC] [PAYLOAD]
 
     Arguments:
-      [TOPIC]    The topic, relative to the base; without it each line of standard input is a frame,
-                 ["TOPIC", PAYLOAD]
+      [TOPIC]    The topic, relative to the base; without it each line of input is ["TOPIC", PAYLOAD]
       [PAYLOAD]  The payload, as JSON; without it each line of standard input is a payload
 
     Options:
@@ -28,8 +27,8 @@ fn the_commands_that_talk_to_a_hub() {
           --lease <TIME>  Let the command hold for so long only, as 30s, 10m or 2h
           --safe <JSON>   The payload that the hub sends when the time of --lease is over
           --node          Connect as the node of the base: its readings are kept, and it is shown online
-          --url <URL>     The hub: ws://USER:PASSWORD@HOST:PORT/BASE; without it CLOWN_HUB_URL, or url
-                          in ~/.config/clown-hub/client.toml
+          --url <URL>     Hub: ws://USER:PASSWORD@HOST:PORT/BASE; else CLOWN_HUB_URL or client.toml
+          --ca <FILE>     For wss://: a file of authorities to trust besides those of the system
       -h, --help          Print help
 
     Examples:
@@ -54,8 +53,8 @@ fn the_commands_that_talk_to_a_hub() {
           --retained <WHICH>  only: print the last values and end; no: leave the last values out
           --raw               Print everything as it came, without escapes; for pipes and files only
           --reconnect         Reconnect when the connection to the hub is lost
-          --url <URL>         The hub: ws://USER:PASSWORD@HOST:PORT/BASE; without it CLOWN_HUB_URL, or
-                              url in ~/.config/clown-hub/client.toml
+          --url <URL>         Hub: ws://USER:PASSWORD@HOST:PORT/BASE; else CLOWN_HUB_URL or client.toml
+          --ca <FILE>         For wss://: a file of authorities to trust besides those of the system
       -h, --help              Print help
 
     Examples:
@@ -75,8 +74,8 @@ fn the_commands_that_talk_to_a_hub() {
 
     Options:
           --timeout <TIME>  How long to wait, as 500ms, 10s or 2m [default: 5s]
-          --url <URL>       The hub: ws://USER:PASSWORD@HOST:PORT/BASE; without it CLOWN_HUB_URL, or url
-                            in ~/.config/clown-hub/client.toml
+          --url <URL>       Hub: ws://USER:PASSWORD@HOST:PORT/BASE; else CLOWN_HUB_URL or client.toml
+          --ca <FILE>       For wss://: a file of authorities to trust besides those of the system
       -h, --help            Print help
 
     What counts as the answer to a/b/set: a/b/ok, a/b/error, a/b/set/ok, a/b/set/error, or the state a/b
@@ -96,8 +95,8 @@ fn the_commands_that_talk_to_a_hub() {
     Options:
           --format <FORMAT>  A table, or one JSON object a line for each node [default: table] [possible
                              values: table, json]
-          --url <URL>        The hub: ws://USER:PASSWORD@HOST:PORT/BASE; without it CLOWN_HUB_URL, or
-                             url in ~/.config/clown-hub/client.toml
+          --url <URL>        Hub: ws://USER:PASSWORD@HOST:PORT/BASE; else CLOWN_HUB_URL or client.toml
+          --ca <FILE>        For wss://: a file of authorities to trust besides those of the system
       -h, --help             Print help
 
     Examples:

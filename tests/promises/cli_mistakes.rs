@@ -180,7 +180,9 @@ fn an_address_without_its_beginning_is_answered_with_the_whole() {
     assert_eq!(said("127.0.0.1:22100"), format!("{origin} ws://127.0.0.1:22100"));
     assert_eq!(said("house"), format!("{origin} ws://house:8080"));
     assert_eq!(said("http://house:80/"), format!("{origin} ws://house:80"));
-    assert_eq!(said("mqtt://jana:s3cret@house"), format!("{origin} ws://USER:PASSWORD@HOST:PORT/BASE"));
+    assert_eq!(said("https://house/"), format!("{origin} wss://house:8443"));
+    let either = "--url or CLOWN_HUB_URL: the URL of a hub begins with ws://, or with wss:// for TLS; write";
+    assert_eq!(said("mqtt://jana:s3cret@house"), format!("{either} ws://USER:PASSWORD@HOST:PORT/BASE"));
 }
 
 #[test]

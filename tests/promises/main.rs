@@ -49,3 +49,4 @@ mod starting;
 mod stopping;
 mod store;
 mod subscriptions;
+mod tls;

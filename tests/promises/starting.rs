@@ -54,7 +54,7 @@ fn every_mistake_in_the_accounts_is_told_with_its_line() {
     clown-hub: accounts
     USERS:4:14: user "anna", key subscribe: "a/#/b": '#' at byte 2 must be the last level
     USERS:5:12: user "anna", key publish: "x+": wildcard at byte 1 must be a whole level
-    USERS:6:1: user "anna", key colour: unknown key; there are name, password, publish, retain, subscribe
+    USERS:6:1: user "anna", key colour: unknown key; there are certificate, name, password, publish, retain, subscribe
     USERS:7:1: user "a/b", key password: is missing: run `clown-hub user hash`
     USERS:8:8: user "a/b", key name: must not contain '/'
     "#);
@@ -224,6 +224,7 @@ fn help_says_what_there_is() {
       events       Print who did what, from the hub's record
       sim          Run simulated nodes as clients of a hub
       bridge       Check the links to MQTT brokers
+      cert         Make certificates for TLS, with an authority of the house
       user         Manage the accounts
       sessions     List the pages that are signed in, or end their sign-ins
       access       Explain what an account may do
@@ -278,8 +279,8 @@ fn help_says_what_there_is() {
           --seed <N>        Where the random readings begin; the same seed gives the same readings
                             [default: 1]
           --speed <FACTOR>  How fast time runs; at 60, an hour is simulated in a minute [default: 1]
-          --url <URL>       The hub: ws://USER:PASSWORD@HOST:PORT/BASE; without it CLOWN_HUB_URL, or url
-                            in ~/.config/clown-hub/client.toml
+          --url <URL>       Hub: ws://USER:PASSWORD@HOST:PORT/BASE; else CLOWN_HUB_URL or client.toml
+          --ca <FILE>       For wss://: a file of authorities to trust besides those of the system
       -h, --help            Print help (see more with '--help')
 
     Example:

@@ -2,6 +2,7 @@
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -9,9 +10,13 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::{Hub, PASSWORD, basic, in_time};
 
+/// What a WebSocket goes over.
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
 /// One WebSocket.
 pub struct Client {
-    socket: WebSocketStream<TcpStream>,
+    socket: WebSocketStream<Box<dyn Stream>>,
 }
 
 impl Client {
@@ -31,12 +36,22 @@ impl Client {
         path: &str,
         headers: &[(&'static str, &str)],
     ) -> Result<Self, Error> {
-        let mut request = format!("ws://{}{path}", hub.address).into_client_request()?;
+        let stream = TcpStream::connect(hub.address).await?;
+        stream.set_nodelay(true)?;
+        Self::over(Box::new(stream), &hub.address.to_string(), path, headers).await
+    }
+
+    /// Goes to a path of a host over a stream, with these headers, and says nothing.
+    pub async fn over(
+        stream: Box<dyn Stream>,
+        host: &str,
+        path: &str,
+        headers: &[(&'static str, &str)],
+    ) -> Result<Self, Error> {
+        let mut request = format!("ws://{host}{path}").into_client_request()?;
         for (name, value) in headers {
             request.headers_mut().insert(*name, value.parse().unwrap());
         }
-        let stream = TcpStream::connect(hub.address).await?;
-        stream.set_nodelay(true)?;
         let (socket, _) = in_time("the handshake", tokio_tungstenite::client_async(request, stream)).await?;
         Ok(Self { socket })
     }

@@ -23,6 +23,10 @@ pub struct Hub {
     pub address: SocketAddr,
     /// Where lines over TCP are served, if they are.
     pub lines: Option<SocketAddr>,
+    /// Where HTTP and WebSocket are served over TLS, if they are.
+    pub tls: Option<SocketAddr>,
+    /// Where lines are served over TLS, if they are.
+    pub tls_lines: Option<SocketAddr>,
     dir: TempDir,
 }
 
@@ -104,7 +108,7 @@ impl Hub {
         let dir = empty_dir();
         let mut child = launch(&dir, &["--listen", &address.to_string()], &[], output.into());
         let log = follow(child.stderr.take().unwrap());
-        let hub = Self { child, log, _unread: None, address, lines: None, dir };
+        let hub = Self { child, log, _unread: None, address, lines: None, tls: None, tls_lines: None, dir };
         in_time("the listener", async {
             while tokio::net::TcpStream::connect(address).await.is_err() {
                 tokio::time::sleep(std::time::Duration::from_millis(5)).await;
@@ -130,8 +134,19 @@ impl Hub {
             .iter()
             .any(|setting| setting.starts_with("server.line_listen="))
             .then(|| said(&mut says, "TCP lines", &log).parse().unwrap());
+        // The host is the first name in the certificate, which nobody here can look up.
+        let mut port_of = |key: &str, word| {
+            let said = settings
+                .iter()
+                .any(|setting| setting.starts_with(key))
+                .then(|| said(&mut says, word, &log))?;
+            let port = said.trim_start_matches("https://").split([':', '/']).nth(1)?.parse().ok()?;
+            Some(SocketAddr::from(([127, 0, 0, 1], port)))
+        };
+        let tls = port_of("server.tls_listen=", "with TLS");
+        let tls_lines = port_of("server.line_tls_listen=", "TLS lines");
         let unread = child.stderr.take();
-        Self { child, log, _unread: unread, address, lines, dir }
+        Self { child, log, _unread: unread, address, lines, tls, tls_lines, dir }
     }
 
     /// The demo on an address that is known, such as that of a hub that has ended.

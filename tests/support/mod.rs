@@ -7,11 +7,13 @@ mod client;
 mod http;
 mod hub;
 mod raw;
+mod tls;
 
 pub use client::{Bystander, Client};
 pub use http::{Answer, basic};
 pub use hub::{Hub, PASSWORD, Ran, binary, run, run_to_the_end, user};
 pub use raw::{Line, Opcode, Raw};
+pub use tls::{Authority, House};
 
 use std::time::Duration;
 

@@ -4,13 +4,62 @@ use std::net::SocketAddr;
 
 use tokio::net::{TcpListener, TcpSocket};
 
+use super::super::banner::Places;
 use super::super::exit::OperatorError;
+use crate::config;
+use crate::server::Server;
+
+/// All listeners, before anybody is let in.
+pub(super) struct Listeners {
+    http: TcpListener,
+    https: Option<TcpListener>,
+    lines: Option<TcpListener>,
+    tls_lines: Option<TcpListener>,
+}
+
+impl Listeners {
+    pub(super) fn bind(server: &config::Server) -> Result<Self, OperatorError> {
+        let some = |address: Option<SocketAddr>, key| address.map(|address| bind(address, key)).transpose();
+        Ok(Self {
+            http: bind(server.listen, "server.listen")?,
+            https: some(server.tls_listen, "server.tls_listen")?,
+            lines: some(server.line_listen, "server.line_listen")?,
+            tls_lines: some(server.line_tls_listen, "server.line_tls_listen")?,
+        })
+    }
+
+    /// Where they are.
+    pub(super) fn addresses(&self) -> std::io::Result<Places> {
+        let some =
+            |listener: &Option<TcpListener>| listener.as_ref().map(TcpListener::local_addr).transpose();
+        Ok(Places {
+            http: self.http.local_addr()?,
+            https: some(&self.https)?,
+            lines: some(&self.lines)?,
+            tls_lines: some(&self.tls_lines)?,
+        })
+    }
+
+    /// Lets everybody in.
+    pub(super) fn serve(self, server: &Server) {
+        server.serve_http(self.http);
+        if let Some(https) = self.https {
+            server.serve_https(https);
+        }
+        if let Some(lines) = self.lines {
+            server.serve_lines(lines);
+        }
+        if let Some(tls_lines) = self.tls_lines {
+            server.serve_tls_lines(tls_lines);
+        }
+    }
+}
 
 #[expect(
     clippy::wildcard_enum_match_arm,
     reason = "the kinds of I/O errors are not ours, and there are forty"
 )]
-pub(super) fn bind(address: SocketAddr, key: &str) -> Result<TcpListener, OperatorError> {
+fn bind(address: SocketAddr, key: &str) -> Result<TcpListener, OperatorError> {
     listen(address).map_err(|error| {
         let advice = match error.kind() {
             std::io::ErrorKind::AddrInUse => {

@@ -1,10 +1,10 @@
 //! What each room gets of the configuration. A room knows no file and no key; this is the one place that maps them.
 
 use super::super::memory;
-use crate::config::Settings;
+use crate::config::{Clients, Plain, Settings};
 use crate::connection::Patience;
 use crate::hub::{self, Bounds, Rates};
-use crate::{access, server};
+use crate::{access, server, tls};
 
 pub(super) fn hub(settings: &Settings) -> hub::Settings {
     hub::Settings {
@@ -43,7 +43,22 @@ pub(super) fn access(settings: &Settings) -> access::Settings {
     }
 }
 
-pub(super) fn server(settings: &Settings, is_demo: bool) -> server::Settings {
+/// The files of TLS, where there is a listener with TLS.
+pub(super) fn tls(settings: &Settings) -> Option<tls::Files> {
+    let server = &settings.server;
+    server.tls_listen.or(server.line_tls_listen)?;
+    // The configuration was checked: both are there.
+    let (certificate, key) = server.tls.certificate.clone().zip(server.tls.key.clone())?;
+    let clients = match server.tls.clients {
+        Clients::Off => None,
+        Clients::Optional | Clients::Required => server.tls.client_ca.clone(),
+    };
+    let are_all = server.tls.clients == Clients::Required;
+    let clients = clients.map(|authorities| tls::Clients { authorities, are_all });
+    Some(tls::Files { certificate, key, clients })
+}
+
+pub(super) fn server(settings: &Settings, is_demo: bool, tls_port: Option<u16>) -> server::Settings {
     let (limits, diagnostics) = (&settings.limits, &settings.diagnostics);
     server::Settings {
         origins: settings.server.origins.clone(),
@@ -61,6 +76,12 @@ pub(super) fn server(settings: &Settings, is_demo: bool) -> server::Settings {
             vanished: limits.vanished,
         },
         figures_every: settings.figures.every,
+        tls_port,
+        plain: match settings.server.plain {
+            Plain::Serve => server::Plain::Serve,
+            Plain::Redirect => server::Plain::Redirect,
+            Plain::Loopback => server::Plain::Loopback,
+        },
         diagnostics: (is_demo || diagnostics.enabled).then_some(diagnostics.connections),
     }
 }

@@ -9,8 +9,8 @@ const FLAGS = [
 ];
 
 /** Chromium with a new profile, which is thrown away. */
-export function startBrowser() {
-  return chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", headless: true, args: FLAGS });
+export function startBrowser(flags = []) {
+  return chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", headless: true, args: [...FLAGS, ...flags] });
 }
 
 /** A page that remembers everything a developer would not like to see. */

@@ -1,8 +1,9 @@
 // A hub of its own for each test that asks for one, on a port that is free.
 
 import { execFileSync, spawn } from "node:child_process";
+import { createHash, X509Certificate } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -29,6 +30,15 @@ export function folder(test) {
   return directory;
 }
 
+/** Makes an authority and a certificate in a folder. Gives the keys of the configuration, and the digest of the hub's public key. */
+export function certificate(directory) {
+  execFileSync(BINARY, ["cert", "make", "--directory", directory]);
+  const file = join(directory, "hub.pem");
+  const key = new X509Certificate(readFileSync(file)).publicKey.export({ type: "spki", format: "der" });
+  const settings = ["server.tls_listen=127.0.0.1:0", `server.tls_certificate=${file}`, `server.tls_key=${join(directory, "hub.key")}`];
+  return { settings, digest: createHash("sha256").update(key).digest("base64") };
+}
+
 /** What `clown-hub sessions …` prints about the hub with this store. */
 export function sessions(store, ...args) {
   return execFileSync(BINARY, ["sessions", ...args, "--set", `store.directory=${store}`]).toString();
@@ -41,7 +51,9 @@ export async function startHub(test, { port = 0, simulator = "on", users, settin
   const env = { ...process.env, CLOWN_HUB__STORE__DIRECTORY: store };
   const child = spawn(BINARY, flags, { cwd: NOWHERE, env, stdio: ["ignore", "pipe", "inherit"] });
   const ended = once(child, "exit");
-  const hub = { port: await portOf(child), stop, freeze: () => child.kill("SIGSTOP"), host: "" };
+  const withTls = settings.some((setting) => setting.startsWith("server.tls_listen="));
+  const { port: ours, tls } = await portsOf(child, withTls);
+  const hub = { port: ours, tls, stop, freeze: () => child.kill("SIGSTOP"), host: "" };
   hub.host = `127.0.0.1:${hub.port}`;
   hub.origin = `http://${hub.host}`;
   test.after(() => stop("SIGKILL"));
@@ -53,12 +65,14 @@ export async function startHub(test, { port = 0, simulator = "on", users, settin
   }
 }
 
-async function portOf(child) {
+async function portsOf(child, withTls) {
+  let port;
   for await (const line of createInterface(child.stdout)) {
-    const found = /page\s+http:\/\/(?:clown:bigclown@)?127\.0\.0\.1:(\d+)\//.exec(line);
-    if (found) {
+    port ??= /page\s+http:\/\/(?:clown:bigclown@)?127\.0\.0\.1:(\d+)\//.exec(line)?.[1];
+    const tls = /with TLS\s+https:\/\/[^/]*:(\d+)\//.exec(line)?.[1];
+    if (port && (tls || !withTls)) {
       child.stdout.resume();
-      return Number(found[1]);
+      return { port: Number(port), tls: Number(tls) };
     }
   }
   throw new Error("the hub ended before it said where it is");

@@ -1,0 +1,153 @@
+//! What listeners with TLS serve now. A renewed certificate takes its place for the next handshake; connections that are
+//! open keep what they began with.
+
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+use tokio_rustls::rustls::crypto::ring::Ticketer;
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::server::{
+    ProducesTickets, ServerSessionMemoryCache, StoresServerSessions, WebPkiClientVerifier,
+};
+use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
+use tokio_rustls::rustls::{self, RootCertStore, ServerConfig};
+
+use super::certificate::Certificate;
+use super::cryptography::provider;
+use super::files::{Files, Identity, authority_of};
+use crate::operator::Mistake;
+
+/// Sessions that can be resumed without a ticket, which old clients of TLS 1.2 do. Those with a ticket are kept by the
+/// clients.
+const RESUMED: usize = 1024;
+
+/// What is served now.
+pub struct Offer {
+    pub(super) files: Files,
+    now: RwLock<Now>,
+}
+
+#[derive(Clone)]
+struct Now {
+    http: Arc<ServerConfig>,
+    lines: Arc<ServerConfig>,
+    memory: Memory,
+    authorities: Option<Arc<RootCertStore>>,
+    facts: Arc<Facts>,
+}
+
+/// What can be known of the certificate that is served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// The certificate of the hub.
+    pub certificate: Certificate,
+    /// The root that signed it, where it stands in the file.
+    pub authority: Option<CertificateDer<'static>>,
+}
+
+/// What it takes to resume a session. It outlives a renewal, but not a change of the authorities of clients: who resumes is
+/// not asked for a certificate again.
+#[derive(Clone)]
+struct Memory {
+    tickets: Arc<dyn ProducesTickets>,
+    sessions: Arc<dyn StoresServerSessions>,
+}
+
+impl Memory {
+    fn new() -> Result<Self, rustls::Error> {
+        Ok(Self { tickets: Ticketer::new()?, sessions: ServerSessionMemoryCache::new(RESUMED) })
+    }
+}
+
+impl Offer {
+    /// Reads the files. Waits for the disk.
+    pub fn open(files: Files) -> Result<Self, Mistake> {
+        let identity = files.read()?;
+        let now = Memory::new()
+            .and_then(|memory| Now::new(&identity, memory))
+            .map_err(|error| unusable(&files, &error.to_string()))?;
+        Ok(Self { files, now: RwLock::new(now) })
+    }
+
+    /// For the next handshake of a client that speaks HTTP.
+    pub fn http(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.now.read().http)
+    }
+
+    /// For the next handshake of a client that speaks lines.
+    pub fn lines(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.now.read().lines)
+    }
+
+    /// What is known of the certificate.
+    pub fn facts(&self) -> Arc<Facts> {
+        Arc::clone(&self.now.read().facts)
+    }
+
+    /// Serves this from now on, unless what is served now is better.
+    pub(super) fn take(&self, identity: &Identity, now: i64) -> Result<Arc<Facts>, Mistake> {
+        let current = self.now.read().clone();
+        let (old, new) = (&current.facts.certificate, &identity.certificate);
+        if new.until < now && new.until <= old.until {
+            let days = -new.days_left(now);
+            return Err(unusable(&self.files, &format!("has expired, {days} days ago; renew it")));
+        }
+        if new.from > now && old.is_valid(now) {
+            return Err(unusable(&self.files, "is not valid yet; is the clock of this machine right?"));
+        }
+        let roots =
+            |authorities: &Option<Arc<RootCertStore>>| authorities.as_ref().map(|all| all.roots.clone());
+        let is_same = roots(&current.authorities) == roots(&authorities(identity));
+        let next = if is_same { Ok(current.memory) } else { Memory::new() };
+        let next = next
+            .and_then(|memory| Now::new(identity, memory))
+            .map_err(|error| unusable(&self.files, &error.to_string()))?;
+        let facts = Arc::clone(&next.facts);
+        *self.now.write() = next;
+        Ok(facts)
+    }
+}
+
+impl Now {
+    fn new(identity: &Identity, memory: Memory) -> Result<Self, rustls::Error> {
+        let mut http = config(identity, &memory)?;
+        let lines = Arc::new(http.clone());
+        http.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let facts =
+            Facts { certificate: identity.certificate.clone(), authority: authority_of(&identity.keys.cert) };
+        let authorities = authorities(identity);
+        Ok(Self { http: Arc::new(http), lines, memory, authorities, facts: Arc::new(facts) })
+    }
+}
+
+fn authorities(identity: &Identity) -> Option<Arc<RootCertStore>> {
+    identity.clients.as_ref().map(|(roots, _)| Arc::clone(roots))
+}
+
+fn config(identity: &Identity, memory: &Memory) -> Result<ServerConfig, rustls::Error> {
+    let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
+    let builder = match &identity.clients {
+        None => builder.with_no_client_auth(),
+        Some((roots, are_all)) => {
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::clone(roots), provider());
+            let verifier = if *are_all { verifier } else { verifier.allow_unauthenticated() };
+            let verifier = verifier.build().map_err(|error| rustls::Error::General(error.to_string()))?;
+            builder.with_client_cert_verifier(verifier)
+        }
+    };
+    let keys = CertifiedKey::clone(&identity.keys);
+    let mut config = builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(keys)));
+    config.ticketer = Arc::clone(&memory.tickets);
+    config.session_storage = Arc::clone(&memory.sessions);
+    // One is enough to come back once, and each takes bytes of every handshake.
+    config.send_tls13_tickets = 1;
+    Ok(config)
+}
+
+fn unusable(files: &Files, sentence: &str) -> Mistake {
+    Mistake {
+        place: files.certificate.display().to_string(),
+        key: Some("server.tls_certificate".to_owned()),
+        sentence: sentence.to_owned(),
+    }
+}
