@@ -178,18 +178,26 @@ impl Shutdown {
 
     /// Goes through the stages: gives each its sign, waits for its tasks, and cuts off those that take too long. Those before
     /// the store take no longer than `deadline` together, and a part of that is kept for each later one. `hurry` cuts them
-    /// off at once. The store comes when they are gone, and has a time of its own, which a second `hurry` ends.
+    /// off at once. The store comes when they are gone, and has a time of its own, which a second `hurry` ends, and never the
+    /// first one: it was meant for those who are gone.
     pub async fn finish(&self, deadline: Duration, mut hurry: impl AsyncFnMut()) -> Ended {
-        let mut cut_off = tokio::select! {
-            cut_off = self.in_order(deadline) => cut_off,
-            () = hurry() => self.at_once().await,
+        let (mut cut_off, mut is_hurried) = tokio::select! {
+            cut_off = self.in_order(deadline) => (cut_off, false),
+            () = hurry() => (self.at_once().await, true),
         };
         let Part { sign, tasks } = self.part(Stage::Store);
         sign.cancel();
-        tokio::select! {
-            () = tasks.wait() => {}
-            () = tokio::time::sleep(STORING) => cut_off += tasks.len(),
-            () = hurry() => cut_off += tasks.len(),
+        let end = Instant::now() + STORING;
+        loop {
+            let is_last = tokio::select! {
+                () = tasks.wait() => break,
+                () = tokio::time::sleep_until(end) => true,
+                () = hurry() => std::mem::replace(&mut is_hurried, true),
+            };
+            if is_last {
+                cut_off += tasks.len();
+                break;
+            }
         }
         if cut_off == 0 { Ended::Drained } else { Ended::CutOff(cut_off) }
     }
@@ -360,6 +368,20 @@ mod tests {
             assert!(log.lock().contains(&(Stage::Store, "told", told)), "{:?}", log.lock());
             let is_stored = log.lock().contains(&(Stage::Store, "gone", told + 9));
             assert_eq!((is_stored, ended), (hurry > 9, Ended::CutOff(if hurry > 9 { 1 } else { 2 })));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_second_signal_that_comes_while_the_store_writes_does_not_end_it_and_a_third_one_does() {
+        for (hurry, expected) in [(5, Ended::Drained), (4, Ended::CutOff(1))] {
+            let shutdown = Shutdown::default();
+            let _log = log_of(&shutdown, &[(Stage::Clients, 1), (Stage::Store, 9)]);
+            tokio::task::yield_now().await;
+            // The first span is over while the client, which takes a second, is gone and the store writes.
+            let ended = shutdown
+                .finish(Duration::from_secs(100), async || sleep(Duration::from_secs(hurry)).await)
+                .await;
+            assert_eq!(ended, expected, "{hurry}");
         }
     }
 

@@ -128,7 +128,9 @@ fn read(row: &QueuedRow<'_>, limits: &Limits, now: Moment) -> Result<QueuedAgain
     let expires = match reader.number()? {
         0 => None,
         until => {
-            let left = (until - 1).saturating_sub(milliseconds(now.wall()));
+            // Where the clock is not set yet, it has no more time than it had when it was queued.
+            let until = until - 1;
+            let left = until.saturating_sub(milliseconds(now.wall())).min(until.saturating_sub(row.at));
             Some(now.steady().after(Duration::from_millis(left)))
         }
     };
@@ -139,4 +141,29 @@ fn read(row: &QueuedRow<'_>, limits: &Limits, now: Moment) -> Result<QueuedAgain
     let topic = Topic::parse(row.topic, limits).map_err(|_| Misread::Damaged)?;
     let (link, at) = (row.link.into(), moment(row.at));
     Ok(QueuedAgain { link, topic, payload, kind, time, from, retention, expires, way, at })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+
+    #[test]
+    fn where_the_clock_is_not_set_a_message_has_no_more_time_than_when_it_was_queued() {
+        let then = Moment::now();
+        let at = milliseconds(then.wall());
+        let mut data = vec![VERSION, 1, 0];
+        put(at, &mut data);
+        put(at + 5000 + 1, &mut data);
+        [&b"jana"[..], b"true", b"way"].iter().for_each(|piece| put_bytes(piece, &mut data));
+        let row = QueuedRow { link: "house", topic: "relay/0/set", at, data: &data };
+        let later = |seconds| then.wall() + Duration::from_secs(seconds);
+        for (wall, expected) in [(SystemTime::UNIX_EPOCH, 5000), (later(2), 3000), (later(9), 0)] {
+            let now = then.with_wall(wall);
+            let again = read(&row, &Limits::default(), now).unwrap();
+            assert_eq!((&*again.payload, again.kind), ("true", Kind::Command));
+            assert_eq!(again.expires.unwrap().since(now.steady()).as_millis(), expected);
+        }
+    }
 }

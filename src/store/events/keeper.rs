@@ -54,6 +54,8 @@ impl Place {
 pub(in crate::store) struct Written {
     events: usize,
     has_outcomes: bool,
+    /// Whether events were counted anew.
+    is_counted: bool,
     grown: u64,
     gone: Option<Kept>,
 }
@@ -128,7 +130,9 @@ impl Keeper {
         };
         self.kept = kept;
         self.tell();
-        if let Err(Fault::Damaged(why)) = tables.compare_events() {
+        if self.is_on
+            && let Err(Fault::Damaged(why)) = tables.compare_events()
+        {
             self.is_short = true;
             self.figures.store_damaged.add(1);
             self.recorder
@@ -233,6 +237,7 @@ impl Keeper {
         let mut written = Written::default();
         if self.is_short {
             writing.count_events_anew()?;
+            written.is_counted = true;
         }
         for event in self.events.iter().take(SLICE) {
             written.events += 1;
@@ -259,9 +264,9 @@ impl Keeper {
 
     /// That is written.
     pub(in crate::store) fn written(&mut self, written: Written) {
-        let Written { events, has_outcomes, grown, gone } = written;
+        let Written { events, has_outcomes, is_counted, grown, gone } = written;
         self.kept.oldest = self.kept.oldest.or_else(|| self.events.front().map(|event| event.at));
-        self.is_short = false;
+        self.is_short &= !is_counted;
         self.kept.rows += events as u64;
         self.kept.bytes += grown;
         self.events.drain(..events.min(self.events.len()));
