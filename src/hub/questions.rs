@@ -158,7 +158,6 @@ impl Questions {
     /// The next one. Waits for it; none at the end.
     pub fn next(&self) -> Option<Question> {
         let mut inside = self.inside.lock();
-        inside.answering = None;
         loop {
             if inside.is_closed {
                 return None;
@@ -169,6 +168,11 @@ impl Questions {
             }
             self.bell.wait(&mut inside);
         }
+    }
+
+    /// The one that was taken is about to be answered: its asker may ask again.
+    pub fn done(&self) {
+        self.inside.lock().answering = None;
     }
 
     /// Takes no more, and wakes who waits.
@@ -240,14 +244,20 @@ mod tests {
         questions.ask(question(Some(1), &say));
         questions.ask(question(Some(1), &say));
         assert_eq!(said.recv().unwrap(), "one question at a time: the one before is not answered yet");
-        questions.next().unwrap().answer(Ok(HistoryAnswer::default()));
-        assert_eq!(said.recv().unwrap(), "ok");
+        let first = questions.next().unwrap();
         questions.ask(question(Some(1), &say));
         assert_eq!(
             said.recv().unwrap(),
             "one question at a time: the one before is not answered yet",
             "it is still being answered"
         );
+        questions.done();
+        first.answer(Ok(HistoryAnswer::default()));
+        assert_eq!(said.recv().unwrap(), "ok");
+        questions.ask(question(Some(1), &say));
+        questions.next().unwrap().answer(Ok(HistoryAnswer::default()));
+        assert_eq!(said.recv().unwrap(), "ok", "who has the answer may ask at once");
+        questions.done();
         for user in ["a", "b", "c"] {
             for asked in 0..=MOST_OF_USER {
                 let mut question = question(None, &say);

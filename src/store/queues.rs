@@ -156,7 +156,9 @@ mod tests {
         let mut data = vec![VERSION, 1, 0];
         put(at, &mut data);
         put(at + 5000 + 1, &mut data);
-        [&b"jana"[..], b"true", b"way"].iter().for_each(|piece| put_bytes(piece, &mut data));
+        for piece in [&b"jana"[..], b"true", b"way"] {
+            put_bytes(piece, &mut data);
+        }
         let row = QueuedRow { link: "house", topic: "relay/0/set", at, data: &data };
         let later = |seconds| then.wall() + Duration::from_secs(seconds);
         for (wall, expected) in [(SystemTime::UNIX_EPOCH, 5000), (later(2), 3000), (later(9), 0)] {

@@ -50,6 +50,7 @@ impl Library {
                 self.figures.history_questions.add(1);
                 let took = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
                 self.figures.history_microseconds.set(took);
+                questions.done();
                 question.answer(answer.unwrap_or_else(|_| {
                     tracing::error!(
                         "a question about history was ended by a fault of the hub; please report it"
