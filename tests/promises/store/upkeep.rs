@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::support::{COMMIT, figure, figure_is, filled, folder, last_values, times, under};
-use crate::support::{Client, Hub, Ran, in_time, run};
+use crate::support::{Client, Hub, Ran, in_time, run, until};
 
 /// Runs a command for the store in this folder.
 fn care(dir: &Path, command: &[&str]) -> Ran {
@@ -358,6 +358,7 @@ async fn of_what_is_forgotten_no_byte_is_left_in_the_files_while_the_hub_runs_on
     let mut operator = Client::open(&hub, "/talk/n", r#"{"filters": []}"#).await;
     operator.publish("bedroom/lamp/set", "\"whispered\"").await;
     operator.publish("kitchen/lamp/set", "\"spoken of\"").await;
+    until("the events to be written", || holds(dir.path(), "spoken of").is_some()).await;
     assert!(holds(dir.path(), "bedroom").is_some() && holds(dir.path(), "whispered").is_some());
     let mut reader = Client::open(&hub, "/talk", r#"{"filters": ["n/#"], "retained": false}"#).await;
     let said = care(dir.path(), &["store", "forget", "n/bedroom/#"]).succeeds();
