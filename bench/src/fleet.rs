@@ -15,6 +15,7 @@ use rustix::time::{
 
 use crate::clock;
 use crate::dialect::{Dialect, Frame, Guest, Side};
+use crate::stream::Stream;
 use crate::target::Door;
 
 /// How long a hub may take to answer before that is a failure.
@@ -37,7 +38,7 @@ pub(crate) struct Fleet {
 
 struct Client {
     dialect: Dialect,
-    stream: TcpStream,
+    stream: Stream<TcpStream>,
     /// The beginning of a frame whose end has not come.
     rest: Vec<u8>,
     out: Vec<u8>,
@@ -85,12 +86,26 @@ impl Fleet {
 
     fn enter(&self, guest: Guest<'_>) -> anyhow::Result<Client> {
         let (stream, rest) = self.dialect.enter(&self.door, guest).context("a client could not join")?;
-        stream.set_nonblocking(true)?;
-        let mut stream = TcpStream::from_std(stream);
+        stream.socket().set_nonblocking(true)?;
+        let mut stream = stream.map(TcpStream::from_std);
         let both = Interest::READABLE | Interest::WRITABLE;
-        self.poll.registry().register(&mut stream, Token(guest.number), both)?;
+        self.poll.registry().register(stream.socket_mut(), Token(guest.number), both)?;
         let out = Vec::new();
         Ok(Client { dialect: self.dialect, stream, rest, out, asleep: false, ended: None })
+    }
+
+    /// A client that comes and goes at once; true if it went on with a session of TLS that was there before.
+    pub(crate) fn visit(&self, base: &str, filters: &[&str]) -> anyhow::Result<bool> {
+        let guest = Guest { number: self.clients.len(), base, side: Side::Dashboard, filters };
+        let (stream, _) = self.dialect.enter(&self.door, guest).context("a client could not join")?;
+        Ok(stream.was_resumed())
+    }
+
+    /// Whether later clients go on with sessions of TLS that were there before.
+    pub(crate) fn resume_tls(&mut self, resume: bool) {
+        if let Some(tls) = &mut self.door.tls {
+            tls.resume(resume);
+        }
     }
 
     /// Has [`turn`](Self::turn) return at least this often.
@@ -126,7 +141,7 @@ impl Fleet {
 
     /// The port of this machine from which a client is connected.
     pub(crate) fn port(&self, client: usize) -> Option<u16> {
-        Some(self.clients.get(client)?.stream.local_addr().ok()?.port())
+        Some(self.clients.get(client)?.stream.socket().local_addr().ok()?.port())
     }
 
     pub(crate) fn flush(&mut self, client: usize) {
@@ -203,7 +218,6 @@ impl Client {
         }
     }
 
-    /// A read that does not fill the buffer has emptied the socket.
     fn read(&mut self, buffer: &mut [u8], take: &mut impl FnMut(&[u8], u64)) {
         while self.ended.is_none() {
             match self.stream.read(buffer) {
@@ -211,7 +225,7 @@ impl Client {
                 Ok(n) => {
                     let now = clock::now();
                     self.frames(buffer.get(..n).unwrap_or_default(), &mut |text| take(text, now));
-                    if n < buffer.len() {
+                    if n < buffer.len() && self.stream.is_emptied_by_a_short_read() {
                         return;
                     }
                 }
@@ -264,5 +278,10 @@ impl Client {
             }
         }
         self.out.drain(..written);
+        if let Err(error) = self.stream.push()
+            && error.kind() != ErrorKind::WouldBlock
+        {
+            self.ended = Some(error.to_string());
+        }
     }
 }

@@ -17,6 +17,7 @@ mod picture;
 mod recipe;
 mod report;
 mod scenario;
+mod stream;
 mod target;
 
 use std::io::IsTerminal;
@@ -39,7 +40,8 @@ fanout: 1 publisher, N readers, bursts of B     filters: F wildcard filters, M m
 fanin: N devices, wildcard readers, a rate      stall: one of N readers stops, the data do not
 roundtrip: operator, device, operator           mixed: a day of a house in so many seconds
 idle: N connections that do nothing             retained: V last values under N bases
-unmatched: F filters match nothing, M match all neighbour: one client beside a dear one"
+unmatched: F filters match nothing, M match all handshakes: clients come and go
+neighbour: one client beside a dear one"
     };
 }
 
@@ -77,7 +79,7 @@ struct Arguments {
     scenario: Scenario,
     #[command(flatten)]
     sizes: Sizes,
-    /// Runs of each target, in turns; medians are printed [default: 1, with --vs 3]
+    /// Runs of each target, in turns; medians are printed [default: 1, with two targets 3]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
     rounds: Option<u32>,
     /// Repeat it for several sizes, as in `--over readers=10,100,1000`, and print a table
@@ -101,6 +103,9 @@ struct Arguments {
     /// What to compare with
     #[arg(long, value_name = "URL_OR_COMMAND")]
     vs: Option<String>,
+    /// Measure the hub over TLS; beside it, if nothing else is named, without
+    #[arg(long, conflicts_with_all = ["url", "target"])]
+    tls: bool,
     /// Run a hub that is started here on this CPU only
     #[arg(long, hide_short_help = true, value_name = "CPU")]
     pin_server: Option<usize>,
@@ -142,7 +147,11 @@ fn bench(args: &Arguments) -> anyhow::Result<()> {
         return neighbour(args);
     }
     let mut recipes = vec![hub(args, &args.sizes)?];
-    recipes.extend(args.vs.as_deref().map(Recipe::parse).transpose()?);
+    match (&args.vs, recipes.as_slice()) {
+        (Some(vs), _) => recipes.push(Recipe::parse(vs)?),
+        (None, [Recipe::Own(own)]) if own.tls => recipes.push(Recipe::Own(Own { tls: false, ..own.clone() })),
+        _ => {}
+    }
     let Some(sweep) = &args.over else {
         let report = measure(args, &args.sizes, &recipes, "")?;
         report.print(args.json);
@@ -201,7 +210,7 @@ fn verdict(complaint: Option<String>) -> anyhow::Result<()> {
 
 /// All rounds of all targets, in turns.
 fn measure(args: &Arguments, sizes: &Sizes, recipes: &[Recipe], what: &str) -> anyhow::Result<Report> {
-    let rounds = args.rounds.unwrap_or(if args.vs.is_some() { 3 } else { 1 });
+    let rounds = args.rounds.unwrap_or(if recipes.len() > 1 { 3 } else { 1 });
     let mut outcomes: Vec<Vec<Outcome>> = recipes.iter().map(|_| Vec::new()).collect();
     for round in 1..=rounds {
         for ((recipe, outcomes), name) in recipes.iter().zip(&mut outcomes).zip(["hub", "vs"]) {
@@ -218,7 +227,8 @@ fn hub(args: &Arguments, sizes: &Sizes) -> anyhow::Result<Recipe> {
         (None, Some(url), Some(pid)) => Recipe::running(url, pid),
         _ => {
             let keys = [args.scenario.keys(sizes), args.sets.clone()].concat();
-            Ok(Recipe::Own(Own { program: args.hub.clone(), keys, accounts: args.scenario.accounts() }))
+            let (program, accounts) = (args.hub.clone(), args.scenario.accounts());
+            Ok(Recipe::Own(Own { program, keys, accounts, tls: args.tls }))
         }
     }
 }

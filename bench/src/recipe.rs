@@ -15,6 +15,7 @@ use url::Url;
 
 use crate::arguments::Mistake;
 use crate::clock;
+use crate::stream::Tls;
 use crate::target::{self, Target};
 
 /// How to come by a hub.
@@ -37,6 +38,8 @@ pub(crate) struct Own {
     pub(crate) keys: Vec<String>,
     /// Its accounts; without them it is the demo.
     pub(crate) accounts: Option<&'static str>,
+    /// Over TLS, with a certificate that the hub makes for it.
+    pub(crate) tls: bool,
 }
 
 impl Own {
@@ -60,10 +63,29 @@ impl Own {
     fn arguments(&self) -> Vec<OsString> {
         let listen = ["--listen", "127.0.0.1:0"].map(OsString::from);
         let users = self.accounts.map(|_| ["--users", USERS].map(OsString::from));
-        let keys = self.keys.iter().flat_map(|key| ["--set".into(), key.into()]);
-        listen.into_iter().chain(users.into_iter().flatten()).chain(keys).collect()
+        let tls = if self.tls { TLS.as_slice() } else { &[] };
+        let keys = tls.iter().map(OsString::from).chain(self.keys.iter().map(OsString::from));
+        let sets = keys.flat_map(|key| ["--set".into(), key]);
+        listen.into_iter().chain(users.into_iter().flatten()).chain(sets).collect()
+    }
+
+    /// Has the hub make an authority and a certificate in its folder, and trusts that authority.
+    fn make_certificate(&self, home: &Home) -> anyhow::Result<Tls> {
+        let mut command = Command::new(self.program()?);
+        let made = command.args(["cert", "make"]).current_dir(&home.0).stdin(Stdio::null()).output()?;
+        if !made.status.success() {
+            bail!("the hub made no certificate: {}", String::from_utf8_lossy(&made.stderr).trim_end());
+        }
+        Tls::new(&home.0.join("config/tls/authority.pem"))
     }
 }
+
+/// How a hub is told to serve with the certificate that it made.
+const TLS: [&str; 3] = [
+    "server.tls_listen=127.0.0.1:0",
+    "server.tls_certificate=config/tls/hub.pem",
+    "server.tls_key=config/tls/hub.key",
+];
 
 /// The file of accounts, in the folder that the hub runs in.
 const USERS: &str = "users.toml";
@@ -107,6 +129,7 @@ impl Recipe {
     /// What it is called beside others.
     pub(crate) fn name(&self) -> String {
         match self {
+            Self::Own(Own { tls: true, .. }) => "hub over TLS".to_owned(),
             Self::Own(_) => "hub".to_owned(),
             Self::Command(_, words) => {
                 let program = words.first().map(Path::new).and_then(Path::file_stem);
@@ -152,6 +175,10 @@ impl Recipe {
         if let Self::Own(Own { accounts: Some(accounts), .. }) = &recipe {
             home.keep_accounts(accounts)?;
         }
+        let tls = match &recipe {
+            Self::Own(own) if own.tls => Some(own.make_certificate(&home)?),
+            Self::Own(_) | Self::Command(..) | Self::Running(..) => None,
+        };
         let mut command = Command::new(&program);
         command.args(args).current_dir(&home.0).stdin(Stdio::null());
         if url.is_some() {
@@ -176,9 +203,16 @@ impl Recipe {
         let mut started = Started { child: child?, output: None, home };
         let url = match url {
             Some(url) => started.wait_until_it_listens(&url).map(|()| url),
-            None => started.url(),
+            None => started.url(|_| true),
         }?;
-        Target::new(&url, started.child.id(), Some(started))
+        let port = match &tls {
+            Some(_) => started.url(|url| url.scheme() == "https")?.port(),
+            None => None,
+        };
+        let mut target = Target::new(&url, started.child.id(), Some(started))?;
+        target.door.address.set_port(port.unwrap_or(target.door.address.port()));
+        target.door.tls = tls;
+        Ok(target)
     }
 }
 
@@ -246,12 +280,14 @@ pub(crate) struct Started {
 }
 
 impl Started {
-    fn url(&mut self) -> anyhow::Result<Url> {
-        let mut output = BufReader::new(self.child.stdout.take().context("its output is not there")?);
+    /// The next URL of this kind that it prints.
+    fn url(&mut self, fits: impl Fn(&Url) -> bool) -> anyhow::Result<Url> {
+        let output = self.output.take().or_else(|| self.child.stdout.take().map(BufReader::new));
+        let mut output = output.context("its output is not there")?;
         let mut line = String::new();
         while output.read_line(&mut line)? > 0 {
             let found = line.split_whitespace().find(|word| word.contains("://"));
-            if let Some(url) = found.and_then(|word| Url::parse(word).ok()) {
+            if let Some(url) = found.and_then(|word| Url::parse(word).ok()).filter(&fits) {
                 self.output = Some(output);
                 return Ok(url);
             }

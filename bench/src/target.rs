@@ -8,6 +8,7 @@ use url::Url;
 use crate::arguments::Mistake;
 use crate::dialect::Dialect;
 use crate::recipe::Started;
+use crate::stream::Tls;
 
 /// How to get in.
 #[derive(Clone)]
@@ -15,6 +16,8 @@ pub(crate) struct Door {
     pub(crate) address: SocketAddr,
     /// Name and password.
     pub(crate) credentials: Option<(Vec<u8>, Vec<u8>)>,
+    /// Over TLS, if at all.
+    pub(crate) tls: Option<Tls>,
 }
 
 /// A hub at work. If it was started for this, it ends with this value.
@@ -75,7 +78,7 @@ pub(crate) fn door(url: &Url) -> anyhow::Result<Door> {
     }
     let decode = |text: &str| -> Vec<u8> { percent_encoding::percent_decode_str(text).collect() };
     let pair = (decode(url.username()), decode(url.password().unwrap_or_default()));
-    Ok(Door { address, credentials: (!pair.0.is_empty()).then_some(pair) })
+    Ok(Door { address, credentials: (!pair.0.is_empty()).then_some(pair), tls: None })
 }
 
 /// What is spoken there.

@@ -334,3 +334,14 @@ fn the_help() {
     All options: clown-hub-bench --help
     "##);
 }
+
+#[test]
+fn a_hub_is_measured_over_tls_beside_itself_without() {
+    for args in ["fanout --readers 5 --burst 3 --tls --rounds 1", "roundtrip --tls --rounds 1"] {
+        let report = bench(args);
+        assert_eq!(report["vs"]["lost"], 0, "{report}");
+        assert!(report["vs"]["deliveries"].as_u64().unwrap() > 0, "{report}");
+    }
+    let report = bench("handshakes --tls --rounds 1");
+    assert_eq!((&report["hub"]["resumed_share"], &report["vs"]["resumed_share"]), (&1.0.into(), &0.0.into()));
+}

@@ -9,6 +9,7 @@ mod websocket;
 
 use std::net::TcpStream;
 
+use crate::stream::Stream;
 use crate::target::Door;
 
 /// The language of a hub; a URL names it by its scheme.
@@ -144,7 +145,7 @@ impl Dialect {
 
     /// Connects, signs in and asks for the filters, and waits until all of it is confirmed; returns what was read
     /// beyond as well.
-    pub(crate) fn enter(self, door: &Door, guest: Guest<'_>) -> anyhow::Result<(TcpStream, Vec<u8>)> {
+    pub(crate) fn enter(self, door: &Door, guest: Guest<'_>) -> anyhow::Result<(Stream<TcpStream>, Vec<u8>)> {
         match self {
             Self::Talk => talk::enter(door, guest),
             Self::Mqtt | Self::MqttOverWebSocket => mqtt::enter(self, door, guest),

@@ -7,6 +7,7 @@ use anyhow::bail;
 
 use super::opening::Opening;
 use super::{Dialect, Frame, Guest, Shape, websocket};
+use crate::stream::Stream;
 use crate::target::Door;
 
 const CONNECT: u8 = 0x10;
@@ -60,8 +61,12 @@ fn packet(bytes: &[u8]) -> Option<(&[u8], usize)> {
     None
 }
 
-pub(crate) fn enter(dialect: Dialect, door: &Door, guest: Guest<'_>) -> anyhow::Result<(TcpStream, Vec<u8>)> {
-    let mut opening = Opening::connect(door.address)?;
+pub(crate) fn enter(
+    dialect: Dialect,
+    door: &Door,
+    guest: Guest<'_>,
+) -> anyhow::Result<(Stream<TcpStream>, Vec<u8>)> {
+    let mut opening = Opening::connect(door)?;
     if dialect == Dialect::MqttOverWebSocket {
         opening.upgrade("/mqtt", "Sec-WebSocket-Protocol: mqtt\r\n")?;
     }

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::opening::Opening;
 use super::{Dialect, Frame, Guest, Shape};
+use crate::stream::Stream;
 use crate::target::Door;
 
 pub(crate) const PONG: &[u8] = b"PONG\r\n";
@@ -58,8 +59,8 @@ fn payload(line: &[u8]) -> usize {
     digits.fold((0, 1), |(sum, place), digit| (sum + place * usize::from(digit - b'0'), place * 10)).0
 }
 
-pub(crate) fn enter(door: &Door, guest: Guest<'_>) -> anyhow::Result<(TcpStream, Vec<u8>)> {
-    let mut opening = Opening::connect(door.address)?;
+pub(crate) fn enter(door: &Door, guest: Guest<'_>) -> anyhow::Result<(Stream<TcpStream>, Vec<u8>)> {
+    let mut opening = Opening::connect(door)?;
     opening.hear(|bytes| match first(bytes) {
         Some((Frame::Other, len)) if bytes.starts_with(b"INFO ") => Ok(Some(((), len))),
         Some((frame, _)) => bail!("the server begins with {frame:?}"),

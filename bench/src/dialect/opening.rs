@@ -1,24 +1,30 @@
 //! The first words with a hub, one step after the other.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 
 use anyhow::bail;
 
 use super::websocket;
 use crate::fleet::PATIENCE;
+use crate::stream::Stream;
+use crate::target::Door;
 
 pub(crate) struct Opening {
-    stream: TcpStream,
+    stream: Stream<TcpStream>,
     /// Read, and not yet looked at.
     bytes: Vec<u8>,
 }
 
 impl Opening {
-    pub(crate) fn connect(address: SocketAddr) -> anyhow::Result<Self> {
-        let stream = TcpStream::connect(address)?;
+    pub(crate) fn connect(door: &Door) -> anyhow::Result<Self> {
+        let stream = TcpStream::connect(door.address)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
+        let stream = match &door.tls {
+            Some(tls) => tls.over(stream, door.address.ip())?,
+            None => Stream::Plain(stream),
+        };
         Ok(Self { stream, bytes: Vec::new() })
     }
 
@@ -49,12 +55,13 @@ impl Opening {
 
     /// The handshake of RFC 6455; `headers` are lines with their ends.
     pub(crate) fn upgrade(&mut self, path: &str, headers: &str) -> anyhow::Result<()> {
-        let host = self.stream.peer_addr()?;
+        let host = self.stream.socket().peer_addr()?;
         self.say(websocket::request(path, host, headers).as_bytes())?;
         self.hear(websocket::accepted)
     }
 
-    pub(crate) fn done(self) -> (TcpStream, Vec<u8>) {
+    pub(crate) fn done(mut self) -> (Stream<TcpStream>, Vec<u8>) {
+        self.stream.take_rest(&mut self.bytes);
         (self.stream, self.bytes)
     }
 }

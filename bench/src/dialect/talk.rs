@@ -8,18 +8,19 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::opening::Opening;
 use super::{Frame, Guest, Shape, Side, websocket};
+use crate::stream::Stream;
 use crate::target::Door;
 
 pub(crate) fn shape() -> Shape {
     Shape { head: b"[\"".to_vec(), joint: b"\", ".to_vec(), hole: 0..0, end: b"]".to_vec() }
 }
 
-pub(crate) fn enter(door: &Door, guest: Guest<'_>) -> anyhow::Result<(TcpStream, Vec<u8>)> {
+pub(crate) fn enter(door: &Door, guest: Guest<'_>) -> anyhow::Result<(Stream<TcpStream>, Vec<u8>)> {
     let side = match guest.side {
         Side::Dashboard => "dashboard",
         Side::Node => "node",
     };
-    let mut opening = Opening::connect(door.address)?;
+    let mut opening = Opening::connect(door)?;
     opening.upgrade(&format!("/talk/{}?side={side}", guest.base), &authorization(door))?;
     let config = serde_json::json!({ "filters": guest.filters, "retained": false });
     let mut out = Vec::new();
@@ -50,7 +51,7 @@ mod tests {
     #[test]
     fn credentials_become_a_header() {
         let credentials = Some((b"clown".to_vec(), b"big:clown".to_vec()));
-        let door = Door { address: "127.0.0.1:80".parse().unwrap(), credentials };
+        let door = Door { address: "127.0.0.1:80".parse().unwrap(), credentials, tls: None };
         assert_eq!(authorization(&door), "Authorization: Basic Y2xvd246YmlnOmNsb3du\r\n");
     }
 }

@@ -3,6 +3,7 @@
 mod fanin;
 mod fanout;
 mod filters;
+mod handshakes;
 mod idle;
 mod mixed;
 mod neighbour;
@@ -44,6 +45,7 @@ pub(crate) enum Scenario {
     Fanin,
     Roundtrip,
     Idle,
+    Handshakes,
     Filters,
     Retained,
     Unmatched,
@@ -59,6 +61,7 @@ impl fmt::Display for Scenario {
             Self::Fanin => "fanin",
             Self::Roundtrip => "roundtrip",
             Self::Idle => "idle",
+            Self::Handshakes => "handshakes",
             Self::Filters => "filters",
             Self::Retained => "retained",
             Self::Unmatched => "unmatched",
@@ -89,6 +92,7 @@ impl Scenario {
             Self::Fanin => fanin::play(stage),
             Self::Roundtrip => roundtrip::play(stage),
             Self::Idle => idle::play(stage),
+            Self::Handshakes => handshakes::play(stage),
             Self::Filters => filters::play(stage),
             Self::Retained => retained::play(stage),
             Self::Unmatched => unmatched::play(stage),

@@ -224,7 +224,7 @@ impl Attack {
         let guest = Guest { number: self.turn, base: BASE, side: Side::Dashboard, filters: &[] };
         let came = Dialect::Talk.enter(&self.door, guest).and_then(|(stream, _)| {
             // Else the ports of this machine would be used up.
-            Ok(rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO))?)
+            Ok(rustix::net::sockopt::set_socket_linger(stream.socket(), Some(Duration::ZERO))?)
         });
         self.turn += 1;
         match came {
