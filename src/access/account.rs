@@ -1,9 +1,14 @@
-//! One account: a user, and what proves that it is them.
+//! One account: a user, what proves that it is them, and when and from where they may come.
 
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::SystemTime;
+
+use ipnet::IpNet;
 
 use super::keyed::{Digest, Purpose, lasting_digest};
 use super::password::Hash;
+use super::role::Role;
 use crate::hub::Rights;
 
 /// Somebody who proved who they are. Cloning counts two references.
@@ -16,24 +21,72 @@ pub struct User {
 }
 
 /// An account: a user and what proves it is them.
-#[derive(Debug)]
-pub(super) struct Account {
+#[derive(Debug, PartialEq, Eq)]
+pub struct Account {
     pub(super) user: User,
     pub(super) hash: Hash,
     /// Whether it takes no password alone.
     pub(super) asks_for_certificate: bool,
+    /// The rule set that it has besides its own filters, and from where on.
+    pub(super) role: Option<Role>,
+    /// Up to when it is good.
+    pub(super) valid_until: Option<SystemTime>,
+    /// The networks that it may come from; from everywhere where there are none.
+    pub(super) from: Vec<IpNet>,
+    /// What people have written down about it.
+    pub(super) note: Option<Box<str>>,
 }
 
 impl Account {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.user.name
+    }
+
+    /// What it may do: its own filters, and those of its role.
+    pub fn rights(&self) -> &Rights {
+        &self.user.rights
+    }
+
+    /// Its role, if it has one.
+    pub fn role(&self) -> Option<&Role> {
+        self.role.as_ref()
+    }
+
+    /// Up to when it is good.
+    pub fn valid_until(&self) -> Option<SystemTime> {
+        self.valid_until
+    }
+
+    /// The networks that it may come from; from everywhere where there are none.
+    pub fn from(&self) -> impl Iterator<Item = String> {
+        self.from.iter().map(IpNet::to_string)
+    }
+
+    /// What people have written down about it.
+    pub fn note(&self) -> Option<&str> {
+        self.note.as_deref()
+    }
+
     /// What is another one when the password is. It tells nothing of the password, as the hash has a random salt.
     pub(super) fn fingerprint(&self) -> Digest {
         lasting_digest(Purpose::Account, &[self.user.name.as_bytes(), self.hash.as_bytes()])
     }
 
-    /// Whether who has signed in with one of them is as good as signed in with the other.
-    pub(super) fn is_same(&self, other: &Self) -> bool {
-        self.user == other.user
-            && self.hash == other.hash
-            && self.asks_for_certificate == other.asks_for_certificate
+    /// Whether who has signed in with the other one would still come in with this one. What they may do, and from where, is
+    /// another question.
+    pub(super) fn keeps_sign_ins_of(&self, other: &Self) -> bool {
+        self.hash == other.hash && (other.asks_for_certificate || !self.asks_for_certificate)
+    }
+
+    /// Whether it may come from this address.
+    pub(super) fn may_come_from(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.from.is_empty() || self.from.iter().any(|network| network.contains(&address))
+    }
+
+    /// Whether its time is over.
+    pub(super) fn is_over(&self, wall: SystemTime) -> bool {
+        self.valid_until.is_some_and(|until| until <= wall)
     }
 }

@@ -60,6 +60,7 @@ pub(super) enum Purpose {
     Name,
     WebSession,
     Account,
+    Accounts,
 }
 
 /// A digest. Whether two are the same is found in constant time by [`Digest::is`]; `==` serves

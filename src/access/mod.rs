@@ -37,28 +37,32 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 mod account;
+mod admission;
 mod bounded;
 mod kept;
 mod keyed;
 mod lockout;
 mod password;
 mod remembered;
+mod role;
 mod roll;
 mod users;
 mod users_file;
+mod watch;
 mod web_session;
 
-pub use account::User;
+pub use account::{Account, User};
 pub use kept::{KeptWebSession, Visitor, WebSessionChanges};
 pub use keyed::NoRandomness;
 use password::MAX_PASSWORD_BYTES;
 pub use password::{HashError, PasswordError, hash_password};
-pub use roll::SignedIn;
-pub use users::Accounts;
+pub use role::{Role, RoleName};
+pub use roll::{Replaced, SignedIn, Standing};
+pub use users::{Accounts, Version};
 pub use users_file::NameError;
+pub use watch::{AccountsNews, AccountsWatch};
 pub use web_session::{Returning, WebSession, WebSessions};
 
-use account::Account;
 use keyed::{Digest, Key, Purpose};
 use lockout::{Attempt, Lockout, Network, Who};
 use remembered::Remembered;
@@ -142,6 +146,12 @@ pub enum LoginError {
     /// The password is right, and the account asks for a certificate besides.
     #[error("this account signs in with its certificate, over TLS")]
     NoCertificate,
+    /// The password is right, and the account may not come from this address.
+    #[error("this account does not sign in from this address")]
+    NotFromHere,
+    /// The password is right, and the time of the account is over.
+    #[error("the time of this account is over")]
+    Over,
 }
 
 /// The door. One for the process, shared by reference; everything in it is bounded by [`Settings`], also where
@@ -271,25 +281,6 @@ impl Access {
         }
     }
 
-    /// The account that a certificate names: one of its names, or, if none of them is an account's, its common name. `None` if
-    /// they are the names of several accounts.
-    pub fn named(&self, names: &[&str], common_name: Option<&str>) -> Option<SignedIn> {
-        let entries = self.book.roll.now();
-        let mut found: Vec<_> = names.iter().filter_map(|name| Some(entries.find(name)?.1)).collect();
-        found.sort_unstable_by(|one, other| one.user.name.cmp(&other.user.name));
-        found.dedup_by(|one, other| one.user.name == other.user.name);
-        match &found[..] {
-            [] => Some(entries.find(common_name?)?.1),
-            [one] => Some(one.clone()),
-            _ => None,
-        }
-    }
-
-    /// Whether an account takes no password alone.
-    pub fn asks_for_certificate(&self, name: &str) -> bool {
-        self.book.roll.now().find(name).is_some_and(|(account, _)| account.asks_for_certificate)
-    }
-
     /// Begins a session for a browser whose user has logged in, and maybe asked to stay signed in. Where there are too many,
     /// one ends that was not used for long, of this user or of the user who has the most.
     pub fn start_web_session(
@@ -340,18 +331,6 @@ impl Access {
     /// How many password hashes were computed for logins, right and wrong ones.
     pub fn hash_runs(&self) -> u64 {
         self.book.hash_runs.load(Ordering::Relaxed)
-    }
-
-    /// The accounts as they stand now.
-    pub fn accounts(&self) -> Arc<Accounts> {
-        Arc::clone(self.book.roll.now().accounts())
-    }
-
-    /// Puts other accounts in their place. What rests on an account that is gone, or that has another password or other
-    /// rights, ends: sockets and sessions of browsers. Everybody else notices nothing. Returns the names of those
-    /// accounts.
-    pub fn replace_accounts(&self, accounts: Accounts) -> Vec<Arc<str>> {
-        self.book.roll.replace(accounts)
     }
 }
 

@@ -1,13 +1,16 @@
-//! The accounts as they stand now, and the sign that ends what rests on one of them.
+//! The accounts as they stand now, and the signs that reach what rests on one of them.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use parking_lot::RwLock;
 use tokio_util::sync::CancellationToken;
 
 use super::account::{Account, User};
 use super::users::Accounts;
+use crate::hub::Rights;
 
 /// Somebody who has signed in, in whatever way.
 #[derive(Debug, Clone)]
@@ -15,8 +18,79 @@ pub struct SignedIn {
     /// Who.
     pub user: User,
     /// The one sign to wait for. It is given when the session of the page ends (where it is one), when the account is
-    /// changed or removed, and when the hub stops. Others wait for the same sign, so whoever has it only waits for it.
+    /// removed or gets another password, and when the hub stops. Others wait for the same sign, so whoever has it only
+    /// waits for it.
     pub ended: CancellationToken,
+    /// How the account stands from now on.
+    pub standing: Arc<Standing>,
+}
+
+/// How an account stands, as long as what rests on it lasts. The lock is a leaf.
+#[derive(Debug)]
+pub struct Standing {
+    /// Given when what rests on it ends, and when the hub stops.
+    ended: CancellationToken,
+    now: RwLock<Now>,
+}
+
+#[derive(Debug)]
+struct Now {
+    /// None once it is removed.
+    account: Option<Arc<Account>>,
+    /// Given when this is not how it stands any more.
+    changed: CancellationToken,
+}
+
+impl Standing {
+    fn new(account: Arc<Account>, drain: &CancellationToken) -> Arc<Self> {
+        let now = Now { account: Some(account), changed: CancellationToken::new() };
+        Arc::new(Self { ended: drain.child_token(), now: RwLock::new(now) })
+    }
+
+    /// What the account may do now: nothing once it is removed.
+    pub fn rights(&self) -> Arc<Rights> {
+        let now = self.now.read();
+        now.account.as_ref().map(|account| Arc::clone(&account.user.rights)).unwrap_or_default()
+    }
+
+    /// The sign that is given at the next change. To be taken before [`rights`](Self::rights) is asked, so that no change is missed.
+    pub fn changed(&self) -> CancellationToken {
+        self.now.read().changed.clone()
+    }
+
+    /// Whether the account may still come from an address.
+    pub fn may_come_from(&self, address: IpAddr) -> bool {
+        self.now.read().account.as_ref().is_some_and(|account| account.may_come_from(address))
+    }
+
+    /// Whether what rests on it has ended, by a change of the account or with the hub.
+    pub fn has_ended(&self) -> bool {
+        self.ended.is_cancelled()
+    }
+
+    pub(super) fn account(&self) -> Option<Arc<Account>> {
+        self.now.read().account.clone()
+    }
+
+    /// From now on it is like this.
+    fn becomes(&self, account: Option<Arc<Account>>) {
+        let next = Now { account, changed: CancellationToken::new() };
+        let before = std::mem::replace(&mut *self.now.write(), next);
+        before.changed.cancel();
+    }
+}
+
+/// What another file of accounts has changed, by their names, each sorted.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Replaced {
+    /// They are new.
+    pub added: Vec<Arc<str>>,
+    /// They are removed.
+    pub removed: Vec<Arc<str>>,
+    /// What they sign in with is another one.
+    pub renewed: Vec<Arc<str>>,
+    /// They may do something else, or come from elsewhere, or for another time.
+    pub changed: Vec<Arc<str>>,
 }
 
 /// Accounts that can be replaced. The lock is a leaf, and is held for a clone or an exchange of a reference.
@@ -25,17 +99,21 @@ pub(super) struct Roll {
     now: RwLock<Arc<Entries>>,
 }
 
-/// The accounts at one time, each with its sign.
+/// The accounts at one time, and how each stands.
+#[derive(Clone)]
 pub(super) struct Entries {
     accounts: Arc<Accounts>,
-    signs: HashMap<Arc<str>, CancellationToken>,
+    standings: HashMap<Arc<str>, Arc<Standing>>,
 }
 
 impl Roll {
     /// These accounts. Their signs are given when `drain` is.
     pub(super) fn new(accounts: Accounts, drain: CancellationToken) -> Self {
-        let signs = accounts.all().map(|account| (account.user.name.clone(), drain.child_token())).collect();
-        let entries = Entries { accounts: Arc::new(accounts), signs };
+        let standing = |account: &Arc<Account>| {
+            (Arc::clone(&account.user.name), Standing::new(Arc::clone(account), &drain))
+        };
+        let standings = accounts.all().map(standing).collect();
+        let entries = Entries { accounts: Arc::new(accounts), standings };
         Self { drain, now: RwLock::new(Arc::new(entries)) }
     }
 
@@ -49,30 +127,84 @@ impl Roll {
         self.drain.is_cancelled()
     }
 
-    /// Puts other accounts in their place. An account that is the same in both keeps its sign. What rests on one that is
-    /// gone, or that has another password or other rights, ends. Returns the names of those, sorted.
-    pub(super) fn replace(&self, accounts: Accounts) -> Vec<Arc<str>> {
+    /// Puts other accounts in their place. What rests on one that is gone, or that has another password, ends; what rests on
+    /// one that may do something else is told so. Nobody else notices anything.
+    pub(super) fn replace(&self, accounts: Accounts) -> Replaced {
         let mut now = self.now.write();
-        let (mut kept, mut ended) = (HashMap::new(), Vec::new());
+        let (mut standings, mut replaced) = (HashMap::new(), Replaced::default());
+        let (mut ended, mut changed) = (Vec::new(), Vec::new());
         for old in now.accounts.all() {
-            let Some((name, sign)) = now.signs.get_key_value(&old.user.name) else { continue };
-            match accounts.find(name) {
-                Some(new) if new.is_same(old) => drop(kept.insert(name.clone(), sign.clone())),
-                _ => ended.push((name.clone(), sign.clone())),
+            let Some((name, standing)) = now.standings.get_key_value(&old.user.name) else { continue };
+            let (name, standing) = (Arc::clone(name), Arc::clone(standing));
+            match accounts.find(&name) {
+                None => {
+                    ended.push((standing, None));
+                    replaced.removed.push(name);
+                }
+                Some(new) if !new.keeps_sign_ins_of(old) => {
+                    ended.push((standing, Some(Arc::clone(new))));
+                    replaced.renewed.push(name);
+                }
+                Some(new) => {
+                    if **new != **old {
+                        changed.push((Arc::clone(&standing), Arc::clone(new)));
+                        replaced.changed.push(Arc::clone(&name));
+                    }
+                    standings.insert(name, standing);
+                }
             }
         }
         for account in accounts.all() {
-            kept.entry(account.user.name.clone()).or_insert_with(|| self.drain.child_token());
+            let name = &account.user.name;
+            if now.accounts.find(name).is_none() {
+                replaced.added.push(Arc::clone(name));
+            }
+            let standing = || Standing::new(Arc::clone(account), &self.drain);
+            standings.entry(Arc::clone(name)).or_insert_with(standing);
         }
-        *now = Arc::new(Entries { accounts: Arc::new(accounts), signs: kept });
+        *now = Arc::new(Entries { accounts: Arc::new(accounts), standings });
         drop(now);
+        for (standing, account) in ended {
+            // In this order: who sees the end sees the rights that are left.
+            standing.becomes(account);
+            standing.ended.cancel();
+        }
+        for (standing, account) in changed {
+            standing.becomes(Some(account));
+        }
+        replaced
+    }
+
+    /// Ends what rests on accounts whose time is over. Returns their names. An account whose time is not over after all, as
+    /// the clock was set, can be used again.
+    pub(super) fn look_at_the_dates(&self, wall: SystemTime) -> Vec<Arc<str>> {
+        let is_due = |standing: &Standing, account: &Account| account.is_over(wall) != standing.has_ended();
+        if self.is_draining() {
+            return Vec::new();
+        }
+        let before = self.now();
+        let due = before.accounts.all().filter(|account| {
+            // Few have an end, and this is asked every second.
+            let dated = account.valid_until.is_some();
+            dated
+                && before.standings.get(&account.user.name).is_some_and(|standing| is_due(standing, account))
+        });
+        let due: Vec<_> = due.cloned().collect();
+        let mut ended = Vec::new();
+        for account in due {
+            let name = &account.user.name;
+            if account.is_over(wall) {
+                let Some(standing) = before.standings.get(name) else { continue };
+                standing.ended.cancel();
+                ended.push(Arc::clone(name));
+            } else {
+                let mut now = self.now.write();
+                let mut entries = Entries::clone(&now);
+                entries.standings.insert(Arc::clone(name), Standing::new(account, &self.drain));
+                *now = Arc::new(entries);
+            }
+        }
         ended
-            .into_iter()
-            .map(|(name, sign)| {
-                sign.cancel();
-                name
-            })
-            .collect()
     }
 }
 
@@ -85,13 +217,16 @@ impl Entries {
     /// The account of this name, and who has signed in once its password is right.
     pub(super) fn find(&self, name: &str) -> Option<(&Arc<Account>, SignedIn)> {
         let account = self.accounts.find(name)?;
-        let ended = self.signs.get(name)?.clone();
-        Some((account, SignedIn { user: account.user.clone(), ended }))
+        let standing = Arc::clone(self.standings.get(name)?);
+        let ended = standing.ended.clone();
+        Some((account, SignedIn { user: account.user.clone(), ended, standing }))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::super::password::cheap_hash;
     use super::*;
 
@@ -103,24 +238,36 @@ mod tests {
         Accounts::parse(&users.concat(), "users.toml").unwrap()
     }
 
+    fn names(names: &[Arc<str>]) -> Vec<&str> {
+        names.iter().map(|name| &**name).collect()
+    }
+
     #[test]
-    fn what_rests_on_an_account_ends_when_it_is_gone_or_changed_and_only_then() {
+    fn what_rests_on_an_account_ends_when_it_is_gone_or_has_another_password_and_only_then() {
         let (hash, other) = (cheap_hash("right"), cheap_hash("right"));
         let drain = CancellationToken::new();
-        let names = ["gone", "password", "rights", "same"];
-        let roll = Roll::new(accounts(&names.map(|name| user(name, &hash, ""))), drain.clone());
-        let before = names.map(|name| roll.now().find(name).unwrap().1);
-        let ended = roll.replace(accounts(&[
+        let all = ["gone", "password", "certificate", "rights", "same"];
+        let roll = Roll::new(accounts(&all.map(|name| user(name, &hash, ""))), drain.clone());
+        let before = all.map(|name| roll.now().find(name).unwrap().1);
+        let signs = before.each_ref().map(|signed_in| signed_in.standing.changed());
+        let replaced = roll.replace(accounts(&[
             user("same", &hash, ""),
             user("password", &other, ""),
+            user("certificate", &hash, "certificate = true"),
             user("rights", &hash, "subscribe = [\"a/#\"]"),
             user("new", &hash, ""),
         ]));
-        assert_eq!(ended.iter().map(|name| &**name).collect::<Vec<_>>(), ["gone", "password", "rights"]);
+        assert_eq!(names(&replaced.added), ["new"]);
+        assert_eq!(names(&replaced.removed), ["gone"]);
+        assert_eq!(names(&replaced.renewed), ["certificate", "password"]);
+        assert_eq!(names(&replaced.changed), ["rights"]);
         assert_eq!(
             before.each_ref().map(|signed_in| signed_in.ended.is_cancelled()),
-            [true, true, true, false]
+            [true, true, true, false, false]
         );
+        assert_eq!(signs.each_ref().map(CancellationToken::is_cancelled), [true, true, true, true, false]);
+        assert!(!before[3].standing.changed().is_cancelled(), "it waits for the next change");
+        assert_eq!(before[3].standing.rights().subscribe.len(), 1);
         assert!(roll.now().find("gone").is_none());
         let after = ["password", "rights", "new"].map(|name| roll.now().find(name).unwrap().1);
         assert!(after.iter().all(|signed_in| !signed_in.ended.is_cancelled()));
@@ -133,9 +280,29 @@ mod tests {
     #[test]
     fn who_was_let_in_while_the_account_was_replaced_is_ended_too() {
         let hash = cheap_hash("right");
-        let roll = Roll::new(accounts(&[user("jana", &hash, "")]), CancellationToken::new());
+        let roll =
+            Roll::new(accounts(&[user("jana", &hash, "subscribe = [\"#\"]")]), CancellationToken::new());
         let entries = roll.now();
         roll.replace(accounts(&[user("emil", &hash, "")]));
-        assert!(entries.find("jana").unwrap().1.ended.is_cancelled());
+        let late = entries.find("jana").unwrap().1;
+        assert!(late.ended.is_cancelled());
+        assert_eq!(*late.standing.rights(), Rights::default(), "and may do nothing meanwhile");
+    }
+
+    #[test]
+    fn what_rests_on_an_account_ends_at_its_date_and_a_clock_that_was_set_gives_it_back() {
+        let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        let hash = cheap_hash("right");
+        let dated = user("jana", &hash, "valid_until = 1970-01-01T00:01:00Z");
+        let roll = Roll::new(accounts(&[dated, user("emil", &hash, "")]), CancellationToken::new());
+        let signed_in = ["jana", "emil"].map(|name| roll.now().find(name).unwrap().1);
+        assert!(roll.look_at_the_dates(at(59)).is_empty());
+        assert_eq!(names(&roll.look_at_the_dates(at(60))), ["jana"]);
+        assert!(roll.look_at_the_dates(at(61)).is_empty(), "it is told once");
+        assert_eq!(signed_in.each_ref().map(|one| one.ended.is_cancelled()), [true, false]);
+        assert!(roll.now().find("jana").unwrap().0.is_over(at(61)));
+        assert!(roll.look_at_the_dates(at(30)).is_empty());
+        assert!(!roll.now().find("jana").unwrap().1.ended.is_cancelled());
+        assert_eq!(names(&roll.look_at_the_dates(at(60))), ["jana"]);
     }
 }

@@ -243,14 +243,15 @@ async fn every_sign_in_ends_with_its_account() {
     let page = access.start_web_session(&jana, Visitor::default(), false).unwrap();
     let cookie = access.web_session(&page.token).unwrap().signed_in;
     let hash = &emil_alone();
-    let ended = access.replace_accounts(Accounts::parse(hash, "users.toml").unwrap());
-    assert_eq!(ended.iter().map(|name| &**name).collect::<Vec<_>>(), ["emil", "jana"]);
+    let replaced = access.replace_accounts(Accounts::parse(hash, "users.toml").unwrap());
+    assert_eq!((&*replaced.removed[0], &*replaced.renewed[0]), ("jana", "emil"));
     assert!([&jana, &emil, &cookie].iter().all(|signed_in| signed_in.ended.is_cancelled()));
     assert!(access.web_session(&page.token).is_none());
     assert!(matches!(try_wrong(&access, HOME, "jana").await, LoginError::Wrong { .. }));
     assert!(access.login(HOME, "emil", b"right").await.is_err(), "the old password");
     let emil = access.login(HOME, "emil", b"changed").await.unwrap();
-    assert!(access.replace_accounts(Accounts::parse(hash, "users.toml").unwrap()).is_empty());
+    let again = access.replace_accounts(Accounts::parse(hash, "users.toml").unwrap());
+    assert_eq!(again, Replaced::default());
     assert!(!emil.ended.is_cancelled());
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::account::{Account, User};
+use super::keyed::{Purpose, lasting_digest};
 use super::password::{DEMO_PASSWORD, Hash};
 use super::users_file;
 use crate::hub::Rights;
@@ -19,16 +20,41 @@ pub struct Accounts {
     /// Sorted by name, each name once, never empty.
     sorted: Vec<Arc<Account>>,
     demo: bool,
+    version: Version,
+}
+
+/// Which text the accounts are of: another text has another version. It tells nothing of the text, as there are random salts in
+/// it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Version(String);
+
+impl Version {
+    /// That of a text.
+    pub fn of(text: &str) -> Self {
+        let digest = lasting_digest(Purpose::Accounts, &[text.as_bytes()]);
+        Self(digest.bytes().map(|byte| format!("{byte:02x}")).concat())
+    }
+
+    /// In 64 characters; empty for the accounts of the demo, which have no text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 impl Accounts {
     /// One user `clown` with the password `bigclown`, which everybody knows, and every right.
     pub fn demo() -> Self {
         let user = User { name: DEMO_NAME.into(), rights: Arc::new(Rights::everything()) };
-        Self {
-            sorted: vec![Arc::new(Account { user, hash: Hash::demo(), asks_for_certificate: false })],
-            demo: true,
-        }
+        let account = Account {
+            user,
+            hash: Hash::demo(),
+            asks_for_certificate: false,
+            role: None,
+            valid_until: None,
+            from: Vec::new(),
+            note: None,
+        };
+        Self { sorted: vec![Arc::new(account)], demo: true, version: Version::default() }
     }
 
     /// The accounts in the text of a `users.toml` (`config/users.toml.example` tells the format), or every mistake
@@ -37,7 +63,8 @@ impl Accounts {
     pub fn parse(text: &str, file: &str) -> Result<Self, Mistakes> {
         let mut accounts = users_file::read(text, file)?;
         accounts.sort_by(|one, other| one.user.name.cmp(&other.user.name));
-        Ok(Self { sorted: accounts.into_iter().map(Arc::new).collect(), demo: false })
+        let sorted = accounts.into_iter().map(Arc::new).collect();
+        Ok(Self { sorted, demo: false, version: Version::of(text) })
     }
 
     /// Whether these are the accounts of [`Accounts::demo`].
@@ -65,9 +92,19 @@ impl Accounts {
         self.find(name).map(|account| &*account.user.rights)
     }
 
-    /// All names with their rights, sorted by name.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &Rights)> {
-        self.sorted.iter().map(|account| (&*account.user.name, &*account.user.rights))
+    /// All of them, sorted by name.
+    pub fn iter(&self) -> impl Iterator<Item = &Account> {
+        self.sorted.iter().map(|account| &**account)
+    }
+
+    /// The account of this name.
+    pub fn get(&self, name: &str) -> Option<&Account> {
+        self.find(name).map(|account| &**account)
+    }
+
+    /// Which text they are of.
+    pub fn version(&self) -> &Version {
+        &self.version
     }
 
     /// All of them, sorted by name.

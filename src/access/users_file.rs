@@ -2,17 +2,43 @@
 //! format. What stands at the key `password` is never shown.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::SystemTime;
+
+use ipnet::IpNet;
+use time::format_description::well_known::Rfc3339;
+use time::macros::format_description;
+use time::{Date, OffsetDateTime, Time};
 
 use super::account::{Account, User};
 use super::password::Hash;
+use super::role::{Role, RoleName};
 use crate::hub::Rights;
 use crate::operator::{Form, Found, Kind, Mistakes, Table, Tells, Value};
-use crate::topic::{Filter, Limits};
+use crate::topic::{Base, Filter, Limits};
 
 const MAX_NAME_BYTES: usize = 64;
 const FILE_KEYS: &[&str] = &["user"];
-const USER_KEYS: &[&str] = &["certificate", "name", "password", "publish", "retain", "subscribe"];
+const USER_KEYS: &[&str] = &[
+    "admin",
+    "base",
+    "certificate",
+    "from",
+    "name",
+    "note",
+    "password",
+    "publish",
+    "retain",
+    "role",
+    "subscribe",
+    "valid_until",
+];
+
+/// The longest note, in characters.
+const NOTE_CHARACTERS: usize = 200;
+/// Networks that an account may come from: each sign-in is compared with all.
+const NETWORKS: usize = 100;
 
 /// The level of a rule that means the name of its user.
 const OWN_NAME: &str = "%u";
@@ -99,16 +125,116 @@ impl Reader<'_> {
         let asks_for_certificate = self.form.truth(table, "certificate").unwrap_or(false);
         let hash = self.password(table, asks_for_certificate);
         let own = name.as_deref().unwrap_or("x");
-        let rights = Rights {
-            publish: self.filters(table, "publish", own),
-            subscribe: self.filters(table, "subscribe", own),
-            retain: self.form.truth(table, "retain").unwrap_or(false),
-        };
+        let role = self.role(table, own);
+        let rights = self.rights(table, own, role.as_ref());
+        let (valid_until, from, note) = (self.valid_until(table), self.from(table), self.note(table));
         Some(Account {
             user: User { name: name?, rights: Arc::new(rights) },
             hash: hash?,
             asks_for_certificate,
+            role,
+            valid_until,
+            from,
+            note,
         })
+    }
+
+    /// The rule set of a role, from the base on that it is given.
+    fn role(&mut self, table: &Table, own: &str) -> Option<Role> {
+        let base = self.form.text(table, "base").map(|text| base_of(text, own));
+        let base = match base.transpose() {
+            Ok(base) => base,
+            Err(error) => {
+                self.form.refuse(table, "base", error);
+                None
+            }
+        };
+        let name = self.form.choice(table, "role", &RoleName::ALL);
+        if table.get("base").is_some() && table.get("role").is_none() {
+            self.form.refuse(table, "base", "is where a role begins, and there is no role");
+        }
+        if table.get("base").is_some() && name == Some(RoleName::Admin) {
+            self.form.refuse(table, "base", "is nothing for an admin, who may do everything");
+        }
+        name.map(|name| Role::new(name, base.unwrap_or(Base::ROOT)))
+    }
+
+    /// The filters of the account, and those of its role.
+    fn rights(&mut self, table: &Table, own: &str, role: Option<&Role>) -> Rights {
+        let mut rights = Rights {
+            publish: self.filters(table, "publish", own),
+            subscribe: self.filters(table, "subscribe", own),
+            retain: self.form.truth(table, "retain").unwrap_or(false),
+            admin: self.form.truth(table, "admin").unwrap_or(false),
+        };
+        if rights.admin {
+            // What it takes to read the hub's own figures.
+            rights.subscribe.extend(Filter::parse("$SYS/#", &Limits::default()).ok());
+        }
+        if let Some(role) = role {
+            let of_role = role.rights();
+            rights.publish.extend_from_slice(&of_role.publish);
+            rights.subscribe.extend_from_slice(&of_role.subscribe);
+            rights.retain |= of_role.retain;
+            rights.admin |= of_role.admin;
+        }
+        rights
+    }
+
+    fn valid_until(&mut self, table: &Table) -> Option<SystemTime> {
+        let value = table.get("valid_until")?;
+        let found = match &value.kind {
+            Kind::Moment(text) | Kind::Text(text) => moment(text),
+            Kind::Whole(_)
+            | Kind::Vast(_)
+            | Kind::Fraction(_)
+            | Kind::Truth(_)
+            | Kind::List(_)
+            | Kind::Table(_) => None,
+        };
+        if found.is_none() {
+            let sentence = "must be a day, as 2026-12-31, which is included (UTC), or a moment with its offset, as \
+                            2026-12-31T18:00:00Z or 2026-12-31T18:00:00+01:00";
+            self.form.refuse(table, "valid_until", sentence);
+        }
+        found
+    }
+
+    fn from(&mut self, table: &Table) -> Vec<IpNet> {
+        let Some(values) = self.form.list(table, "from", "networks") else { return Vec::new() };
+        if values.is_empty() || values.len() > NETWORKS {
+            let sentence = if values.is_empty() {
+                "names no network, so nobody could sign in: leave the key out to allow all addresses"
+                    .to_owned()
+            } else {
+                format!("has {} networks, the limit is {NETWORKS}", values.len())
+            };
+            self.form.refuse(table, "from", sentence);
+        }
+        let mut networks = Vec::new();
+        for value in values.iter().take(NETWORKS) {
+            let Some(text) = self.form.text_of(value, "from") else { continue };
+            match network(text) {
+                Ok(network) => networks.push(network),
+                Err(sentence) => self.form.say(value.at, "from", sentence),
+            }
+        }
+        networks
+    }
+
+    fn note(&mut self, table: &Table) -> Option<Box<str>> {
+        let note = self.form.text(table, "note")?;
+        let characters = note.chars().count();
+        if characters > NOTE_CHARACTERS {
+            let sentence = format!("has {characters} characters, the limit is {NOTE_CHARACTERS}");
+            self.form.refuse(table, "note", sentence);
+            return None;
+        }
+        if note.chars().any(char::is_control) {
+            self.form.refuse(table, "note", "must not contain control characters: it is one line");
+            return None;
+        }
+        Some(note.into())
     }
 
     fn name(&mut self, table: &Table) -> Option<Arc<str>> {
@@ -173,6 +299,37 @@ fn check_name(name: &str) -> Result<(), NameError> {
         return Err(NameError::Blank);
     }
     Ok(())
+}
+
+/// The last moment of a day, or a moment.
+fn moment(text: &str) -> Option<SystemTime> {
+    let moment = match Date::parse(text, format_description!("[year]-[month]-[day]")) {
+        Ok(day) => day.next_day()?.with_time(Time::MIDNIGHT).assume_utc(),
+        Err(_) => OffsetDateTime::parse(text, &Rfc3339).ok()?,
+    };
+    Some(moment.into())
+}
+
+/// A network, or one address.
+fn network(text: &str) -> Result<IpNet, String> {
+    if let Ok(address) = text.parse::<IpAddr>() {
+        return Ok(address.to_canonical().into());
+    }
+    let network: IpNet = text.parse().map_err(|_| {
+        format!("{:?} is no network: write 192.168.1.0/24, fd00::/8 or an address", shortened(text))
+    })?;
+    if network.trunc() == network {
+        return Ok(network);
+    }
+    Err(format!("{network} is an address and a network: write {} for the network", network.trunc()))
+}
+
+/// The base of a role, with the user's name in place of `%u`.
+fn base_of(text: &str, own: &str) -> Result<Base, String> {
+    let levels: Vec<&str> =
+        text.split('/').map(|level| if level == OWN_NAME { own } else { level }).collect();
+    Base::parse(&levels.join("/"), &Limits::default())
+        .map_err(|error| format!("{:?}: {error}", shortened(text)))
 }
 
 /// The filter of a rule, with the user's name in place of `%u`.

@@ -24,7 +24,7 @@ use super::account::User;
 use super::bounded::{Bounded, Expires, lowest};
 use super::kept::{Changes, KeptWebSession, Visitor};
 use super::keyed::{self, Digest, NoRandomness, Purpose, lasting_digest};
-use super::roll::{Roll, SignedIn};
+use super::roll::{Roll, SignedIn, Standing};
 use crate::moment::Moment;
 
 mod stored;
@@ -98,7 +98,9 @@ impl Book {
 /// A session in the map. Dropping it ends it.
 struct Held {
     digest: Digest,
-    user: User,
+    user: Arc<str>,
+    /// How the account stands.
+    standing: Arc<Standing>,
     account: Digest,
     created: SystemTime,
     used: SystemTime,
@@ -130,10 +132,16 @@ impl Expires for Held {
 }
 
 impl Held {
+    /// Who it is, with the rights that the account has now.
+    fn signed_in(&self) -> SignedIn {
+        let user = User { name: Arc::clone(&self.user), rights: self.standing.rights() };
+        SignedIn { user, ended: self.ended.clone(), standing: Arc::clone(&self.standing) }
+    }
+
     fn kept(&self, now: Instant, wall: SystemTime) -> KeptWebSession {
         KeptWebSession {
             digest: self.digest.bytes(),
-            user: Arc::clone(&self.user.name),
+            user: Arc::clone(&self.user),
             account: self.account.bytes(),
             created: self.created,
             used: self.used,
@@ -178,7 +186,8 @@ impl WebSessions {
         let wall = Moment::now().wall();
         let mut held = Held {
             digest,
-            user: who.user.clone(),
+            user: Arc::clone(&who.user.name),
+            standing: Arc::clone(&who.standing),
             account: account.unwrap_or(digest),
             created: wall,
             used: wall,
@@ -216,7 +225,7 @@ impl WebSessions {
                     held.noted = now;
                     changes.note(digest);
                 }
-                let signed_in = SignedIn { user: held.user.clone(), ended: held.ended.clone() };
+                let signed_in = held.signed_in();
                 return Some(Returning { signed_in, lasts });
             }
             let over = sessions.remove(&digest).into_iter().collect();
@@ -247,10 +256,10 @@ impl WebSessions {
     /// Puts a session in. Gives back those that had to leave for it: they wake their sockets when they are dropped, which
     /// is to be after the lock.
     fn put(&self, book: &mut Book, held: Held, now: Instant) -> Vec<Held> {
-        let (digest, user) = (held.digest, Arc::clone(&held.user.name));
+        let (digest, user) = (held.digest, Arc::clone(&held.user));
         let mut left = Vec::new();
         if book.of_user.get(&user).is_some_and(|count| *count >= self.terms.most_of_user) {
-            let oldest = book.sessions.lowest(|other| (other.user.name == user).then_some(other.last_use));
+            let oldest = book.sessions.lowest(|other| (other.user == user).then_some(other.last_use));
             left.extend(oldest.and_then(|oldest| book.sessions.remove(&oldest)));
         }
         let Book { sessions, of_user, .. } = &mut *book;
@@ -276,10 +285,10 @@ impl WebSessions {
                 Leaving::IsOver(_) => book.changes.note(held.digest),
                 Leaving::Ended => book.changes.note_end(held.digest),
             }
-            if let Some(count) = book.of_user.get_mut(&held.user.name) {
+            if let Some(count) = book.of_user.get_mut(&held.user) {
                 *count -= 1;
                 if *count == 0 {
-                    book.of_user.remove(&held.user.name);
+                    book.of_user.remove(&held.user);
                 }
             }
             ended.push(held);
@@ -297,12 +306,12 @@ impl WebSessions {
             }
             let taken = match chosen {
                 Chosen::One(digest) => sessions.remove(&digest).into_iter().collect(),
-                Chosen::OfUser(name) => sessions.take_where(|held| &*held.user.name == name),
+                Chosen::OfUser(name) => sessions.take_where(|held| &*held.user == name),
             };
             self.left(&mut book, taken, Leaving::Ended)
         };
         let were_good = ended.iter().filter(|held| !held.is_over(now));
-        were_good.map(|held| Arc::clone(&held.user.name)).collect()
+        were_good.map(|held| Arc::clone(&held.user)).collect()
     }
 }
 
@@ -345,7 +354,7 @@ fn oldest_of_who_has_most(
     sessions: &HashMap<Digest, Held>,
     of_user: &HashMap<Arc<str>, usize>,
 ) -> Option<Digest> {
-    lowest(sessions, |held| Some((Reverse(of_user.get(&held.user.name).copied()), held.last_use)))
+    lowest(sessions, |held| Some((Reverse(of_user.get(&held.user).copied()), held.last_use)))
 }
 
 #[cfg(test)]

@@ -9,8 +9,22 @@ use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, value};
 
 use super::OperatorError;
 use super::serve::DEMO_WITHOUT;
-use crate::access::{ACCOUNTS_BYTES, Accounts};
+use crate::access::{ACCOUNTS_BYTES, Accounts, Version};
 use crate::operator::small_file::{self, Unreadable};
+
+/// What is written of a new account.
+pub(super) struct NewAccount<'a> {
+    pub(super) name: &'a str,
+    pub(super) hash: &'a str,
+    pub(super) role: Option<&'a str>,
+    pub(super) base: Option<&'a str>,
+    pub(super) subscribe: &'a [String],
+    pub(super) publish: &'a [String],
+    pub(super) retain: bool,
+    pub(super) from: &'a [String],
+    pub(super) valid_until: Option<&'a str>,
+    pub(super) note: Option<&'a str>,
+}
 
 /// The text of the accounts, to be changed and written back as a whole.
 pub(super) struct AccountsFile {
@@ -42,20 +56,29 @@ impl AccountsFile {
         self.users().map_or(0, ArrayOfTables::len)
     }
 
-    pub(super) fn add(
-        &mut self,
-        name: &str,
-        hash: &str,
-        publish: &[String],
-        subscribe: &[String],
-        retain: bool,
-    ) {
+    /// Adds an account with the keys that it is given.
+    pub(super) fn add(&mut self, account: &NewAccount<'_>) {
         let mut user = Table::new();
-        user.insert("name", value(name));
-        user.insert("password", value(hash));
-        user.insert("subscribe", value(subscribe.iter().collect::<Array>()));
-        user.insert("publish", value(publish.iter().collect::<Array>()));
-        if retain {
+        user.insert("name", value(account.name));
+        user.insert("password", value(account.hash));
+        let texts = [("role", account.role), ("base", account.base), ("note", account.note)];
+        for (key, text) in texts {
+            if let Some(text) = text.filter(|text| !text.is_empty()) {
+                user.insert(key, value(text));
+            }
+        }
+        if let Some(until) = account.valid_until {
+            // A moment of TOML, and else a text, about which the check has something to say.
+            let moment = until.parse::<toml_edit::Datetime>();
+            user.insert("valid_until", moment.map_or_else(|_| value(until), value));
+        }
+        let lists = [("subscribe", account.subscribe), ("publish", account.publish), ("from", account.from)];
+        for (key, list) in lists {
+            if !list.is_empty() || (account.role.is_none() && key != "from") {
+                user.insert(key, value(list.iter().collect::<Array>()));
+            }
+        }
+        if account.retain {
             user.insert("retain", value(true));
         }
         if self.len() > 0 {
@@ -85,8 +108,13 @@ impl AccountsFile {
         }
     }
 
-    /// Puts the new text in the place of the old one, in one step, readable for its owner alone.
-    pub(super) fn save(&self) -> anyhow::Result<()> {
+    /// Whether the hub would take it as it is.
+    pub(super) fn check(&self) -> Result<(), OperatorError> {
+        check(&self.document.to_string(), &self.path)
+    }
+
+    /// Puts the new text in the place of the old one, in one step, readable for its owner alone. Returns which version that is.
+    pub(super) fn save(&self) -> anyhow::Result<Version> {
         let text = self.document.to_string();
         check(&text, &self.path)?;
         self.make_the_usual_folder()?;
@@ -99,7 +127,8 @@ impl AccountsFile {
         if written.is_err() {
             let _ = std::fs::remove_file(&beside);
         }
-        written.with_context(|| format!("{} could not be written", self.path.display()))
+        written.with_context(|| format!("{} could not be written", self.path.display()))?;
+        Ok(Version::of(&text))
     }
 
     /// The first account of a hub that was started in an empty folder. A folder that was named has to be there.

@@ -17,6 +17,7 @@ mod export;
 mod habit;
 mod history;
 mod hub_args;
+mod in_force;
 mod logging;
 mod memory;
 mod nodes;

@@ -100,12 +100,15 @@ async fn run(settings: Settings, accounts: Accounts) -> anyhow::Result<()> {
     let server = Server::new(Arc::clone(&hub), access, doors, offer, shutdown.clone());
     listeners.serve(&server);
     server.watch_the_certificate();
+    // What is there for the demo ends when there are accounts.
+    let demo = shutdown.drain().child_token();
+    server.watch_the_accounts(accounts::watch(&settings), demo.clone());
     server.tend_the_hub();
     server.tell_figures();
     server.end_what_expires();
     let (folder, every) = (settings.bridges.directory.clone(), settings.figures.every);
     shutdown.spawn_in(Stage::Links, links::run(Arc::clone(&hub), folder, every, shutdown.clone()));
-    let simulated = simulate(&hub, &settings, is_demo, &shutdown);
+    let simulated = simulate(&hub, &settings, is_demo, &shutdown, &demo);
     let boards = is_demo || settings.diagnostics.enabled;
     say_where(&Facts {
         places: &places,

@@ -5,11 +5,13 @@ use std::io::IsTerminal;
 use anyhow::Context;
 use clap::{Args, Subcommand};
 
-use super::accounts_file::AccountsFile;
+use super::accounts_file::{AccountsFile, NewAccount};
 use super::exit::help_end;
 use super::serve::ConfigArgs;
-use super::{OperatorError, habit, output};
-use crate::access::{Accounts, hash_password};
+use super::{OperatorError, escape, habit, in_force, output};
+use crate::access::{Account, Accounts, RoleName, hash_password};
+use crate::config::Settings;
+use crate::talk::timestamp;
 use crate::topic::Filter;
 
 #[derive(Debug, Subcommand)]
@@ -24,16 +26,23 @@ pub(super) enum UserCommand {
     Remove(NameArgs),
     /// Ask for a password and print its hash, for `password` in users.toml
     #[command(after_help = "Example:\n  echo 'correct horse battery' | clown-hub user hash")]
-    Hash,
+    Hash(HashArgs),
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = help_end!("Examples:
-  clown-hub user add jana --subscribe 'nodes/#' --publish 'nodes/+/+/relay/+/set'
+#[command(after_help = help_end!("The first account of a hub is an admin.
+
+Examples:
+  clown-hub user add jana --admin
+  clown-hub user add kitchen --node nodes/kitchen/0
+  clown-hub user add tablet --dashboard nodes --note 'on the wall of the hall'
+  clown-hub user add guest --operator nodes/guestroom --valid-until 2026-12-31 --from 192.168.1.0/24
   pwgen 24 1 | tee gateway.pw | clown-hub user add gateway --publish 'nodes/#' --subscribe 'nodes/#'"))]
 pub(super) struct AddArgs {
     /// The name of the account
     name: String,
+    #[command(flatten)]
+    role: RoleArgs,
     /// Topics that the user may publish to; may be given several times
     #[arg(long, value_name = "FILTER")]
     publish: Vec<String>,
@@ -43,6 +52,52 @@ pub(super) struct AddArgs {
     /// The user may have any message kept as a last value (`pub --retain`)
     #[arg(long)]
     retain: bool,
+    /// Networks or addresses that the user may come from; may be given several times
+    #[arg(long, value_name = "NETWORK")]
+    from: Vec<String>,
+    /// The last day of the account (UTC), or the moment at which it ends, as 2026-12-31T18:00:00Z
+    #[arg(long, value_name = "DATE")]
+    valid_until: Option<String>,
+    /// What to remember about the account
+    #[arg(long, value_name = "TEXT")]
+    note: Option<String>,
+    #[command(flatten)]
+    config: ConfigArgs,
+}
+
+/// A word for the rules that most accounts need.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+struct RoleArgs {
+    /// May do everything, reads the hub's own figures, and opens the operator's pages
+    #[arg(long)]
+    admin: bool,
+    /// Is a node or a gateway: reads, publishes and keeps everything under this base
+    #[arg(long, value_name = "BASE")]
+    node: Option<String>,
+    /// Reads everything under this base; "" is the root
+    #[arg(long, value_name = "BASE")]
+    dashboard: Option<String>,
+    /// Reads everything under this base, and gives the commands set and get there
+    #[arg(long, value_name = "BASE")]
+    operator: Option<String>,
+}
+
+impl RoleArgs {
+    /// The role and its base.
+    fn chosen(&self) -> Option<(RoleName, Option<&str>)> {
+        let based = [
+            (RoleName::Node, &self.node),
+            (RoleName::Dashboard, &self.dashboard),
+            (RoleName::Operator, &self.operator),
+        ];
+        let based = based.into_iter().find_map(|(name, base)| Some((name, Some(base.as_deref()?))));
+        based.or_else(|| self.admin.then_some((RoleName::Admin, None)))
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct HashArgs {
     #[command(flatten)]
     config: ConfigArgs,
 }
@@ -69,79 +124,173 @@ pub(super) fn user(command: &UserCommand) -> anyhow::Result<()> {
         UserCommand::Passwd(args) => passwd(args),
         UserCommand::List(args) => list(args),
         UserCommand::Remove(args) => remove(args),
-        UserCommand::Hash => output::print(&format!("{}\n", hash()?)),
+        UserCommand::Hash(args) => {
+            let settings = args.config.settings()?;
+            output::print(&format!("{}\n", hash("Password", &settings)?))
+        }
     }
 }
 
 fn add(args: &AddArgs) -> anyhow::Result<()> {
-    let (mut file, shown) = open(&args.config)?;
-    if file.has(&args.name) {
+    let mut accounts = open(&args.config)?;
+    let shown = &accounts.shown;
+    if accounts.file.has(&args.name) {
         let sentence =
             format!("{shown} has an account {:?}; `clown-hub user passwd` changes its password", args.name);
         return Err(OperatorError::new(sentence).into());
     }
-    if args.publish.is_empty() && args.subscribe.is_empty() {
-        let sentence =
-            "the account has no rights; give --subscribe or --publish a filter, as in --subscribe 'nodes/#'";
+    let role = args.role.chosen();
+    if role.is_none() && args.publish.is_empty() && args.subscribe.is_empty() {
+        let sentence = "the account has no rights; give it a role, as --node nodes/kitchen/0, --dashboard nodes or --admin, or \
+                        filters, as in --subscribe 'nodes/#'";
         return Err(OperatorError::new(sentence).into());
     }
     for filter in args.publish.iter().chain(&args.subscribe) {
         habit::wildcards(filter).map_err(OperatorError::new)?;
     }
-    file.add(&args.name, &hash()?, &args.publish, &args.subscribe, args.retain);
-    file.save()?;
-    said(&format!("{} is in {shown} now", args.name))
+    if accounts.file.len() == 0 && !args.role.admin {
+        add_an_admin(&mut accounts)?;
+    }
+    let (role, base) = role.map_or((None, None), |(name, base)| (Some(name.word()), base));
+    let mut account = NewAccount {
+        name: &args.name,
+        // So that what is wrong is said before anybody has typed a password.
+        hash: UNUSABLE,
+        role,
+        base,
+        subscribe: &args.subscribe,
+        publish: &args.publish,
+        retain: args.retain,
+        from: &args.from,
+        valid_until: args.valid_until.as_deref(),
+        note: args.note.as_deref(),
+    };
+    accounts.file.add(&account);
+    accounts.file.check()?;
+    accounts.file.remove(&args.name);
+    let hash = hash(&format!("Password of {}", args.name), &accounts.settings)?;
+    account.hash = &hash;
+    accounts.file.add(&account);
+    accounts.save(&format!("{} is in {}", args.name, accounts.shown))
+}
+
+/// A hash that no password has.
+const UNUSABLE: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$h+NixyO4gGPt8Sx0VBu9PA$HscoF+yQJiRdCDeYRGHdTkxVRsh13gNPgh0t8vxx50Q";
+
+/// With the first account the demo ends, and who runs the hub would be shut out of it.
+fn add_an_admin(accounts: &mut Opened) -> anyhow::Result<()> {
+    if !std::io::stdin().is_terminal() {
+        let sentence = "the first account is an admin, so that somebody may see and do everything: run \
+                        `clown-hub user add NAME --admin` first";
+        return Err(OperatorError::new(sentence).into());
+    }
+    output::print(
+        "There are no accounts yet. The first one is an admin, who may see and do everything.\nName of the admin: ",
+    )?;
+    let mut name = String::new();
+    std::io::stdin().read_line(&mut name).context("no name on standard input")?;
+    let name = name.trim();
+    let hash = hash(&format!("Password of {name}"), &accounts.settings)?;
+    let admin = NewAccount {
+        name,
+        hash: &hash,
+        role: Some(RoleName::Admin.word()),
+        base: None,
+        subscribe: &[],
+        publish: &[],
+        retain: false,
+        from: &[],
+        valid_until: None,
+        note: None,
+    };
+    accounts.file.add(&admin);
+    Ok(accounts.file.check()?)
 }
 
 fn passwd(args: &NameArgs) -> anyhow::Result<()> {
-    let (mut file, shown) = open(&args.config)?;
-    known(&file, &args.name, &shown)?;
-    file.set_password(&args.name, &hash()?);
-    file.save()?;
-    said(&format!("{} has another password in {shown} now", args.name))
+    let mut accounts = open(&args.config)?;
+    known(&accounts.file, &args.name, &accounts.shown)?;
+    let hash = hash("Password", &accounts.settings)?;
+    accounts.file.set_password(&args.name, &hash);
+    accounts.save(&format!("{} has another password in {}", args.name, accounts.shown))
 }
 
 fn remove(args: &NameArgs) -> anyhow::Result<()> {
-    let (mut file, shown) = open(&args.config)?;
-    known(&file, &args.name, &shown)?;
-    if file.len() == 1 {
+    let mut accounts = open(&args.config)?;
+    let shown = &accounts.shown;
+    known(&accounts.file, &args.name, shown)?;
+    if accounts.file.len() == 1 {
         let sentence = format!(
-            "{} is the only account, and a hub needs one at least; to go back to the demo, delete {shown}",
+            "{} is the only account, and a hub needs one at least; to go back to the demo, stop the hub and delete {shown}",
             args.name
         );
         return Err(OperatorError::new(sentence).into());
     }
-    file.remove(&args.name);
-    file.save()?;
-    said(&format!("{} is not in {shown} any more", args.name))
+    accounts.file.remove(&args.name);
+    accounts.save(&format!("{} is not in {} any more", args.name, accounts.shown))
 }
 
 fn list(args: &ListArgs) -> anyhow::Result<()> {
     let path = args.config.settings()?.users.file;
     let accounts: Accounts = super::serve::accounts(&path)?;
-    let is_demo = accounts.is_demo();
-    let listed = |filters: &[Filter]| {
-        let names: Vec<_> = filters.iter().map(Filter::as_str).collect();
-        if names.is_empty() { "nothing".to_owned() } else { names.join(" ") }
-    };
-    let accounts = accounts.iter().map(|(name, rights)| {
-        let (subscribe, publish) = (listed(&rights.subscribe), listed(&rights.publish));
-        let retain = if rights.retain { "; may retain" } else { "" };
-        format!("{name}\n  subscribe  {subscribe}\n  publish    {publish}{retain}\n")
-    });
-    let about = if is_demo {
+    let about = if accounts.is_demo() {
         "no accounts yet; until the first `clown-hub user add` there is the demo user:\n"
     } else {
         ""
     };
-    output::print(&(about.to_owned() + &accounts.collect::<String>()))
+    output::print(
+        &(about.to_owned() + &accounts.iter().map(|account| described(account, false)).collect::<String>()),
+    )
 }
 
-fn open(config: &ConfigArgs) -> anyhow::Result<(AccountsFile, String)> {
-    let path = config.settings()?.users.file;
-    // Whole, as the hub may be started in another folder and look for its accounts there.
-    let shown = std::path::absolute(&path).unwrap_or_else(|_| path.clone());
-    Ok((AccountsFile::open(&path)?, shown.display().to_string()))
+/// An account in some lines, with the filters of its role if all are wanted.
+pub(super) fn described(account: &Account, all: bool) -> String {
+    let (rights, role) = (account.rights(), account.role());
+    let listed = |filters: &[Filter], of_role: &[Filter]| {
+        let own = filters.iter().filter(|filter| all || !of_role.contains(filter));
+        let names: Vec<_> = own.map(|filter| escape::escaped(filter.as_str()).into_owned()).collect();
+        if names.is_empty() { None } else { Some(names.join(" ")) }
+    };
+    let of_role = role.map(|role| role.rights().clone()).unwrap_or_default();
+    let nothing = || role.is_none().then(|| "nothing".to_owned());
+    let retain = if rights.retain && (all || !of_role.retain) { "; may retain" } else { "" };
+    let publish = listed(&rights.publish, &of_role.publish).or_else(nothing);
+    let lines = [
+        ("role", role.map(ToString::to_string)),
+        ("subscribe", listed(&rights.subscribe, &of_role.subscribe).or_else(nothing)),
+        ("publish", publish.map(|publish| publish + retain)),
+        ("admin", (rights.admin && (all || !of_role.admin)).then(|| "yes".to_owned())),
+        ("from", Some(account.from().collect::<Vec<_>>().join(" ")).filter(|from| !from.is_empty())),
+        ("valid until", account.valid_until().map(timestamp::seconds)),
+        ("note", account.note().map(|note| escape::escaped(note).into_owned())),
+    ];
+    let lines = lines.into_iter().filter_map(|(key, text)| Some(format!("  {key:<11}  {}\n", text?)));
+    format!("{}\n{}", account.name(), lines.collect::<String>())
+}
+
+/// The file of the accounts, to be changed.
+struct Opened {
+    file: AccountsFile,
+    settings: Settings,
+    /// Whole, as the hub may be started in another folder and look for its accounts there.
+    shown: String,
+}
+
+impl Opened {
+    /// Writes the file, and says what was done and whether that is in effect.
+    fn save(&self, what: &str) -> anyhow::Result<()> {
+        let version = self.file.save()?;
+        let becomes = in_force::wait_for(self.settings.server.listen, &version);
+        output::print(&format!("{what}; {becomes}\n"))
+    }
+}
+
+fn open(config: &ConfigArgs) -> anyhow::Result<Opened> {
+    let settings = config.settings()?;
+    let path = &settings.users.file;
+    let shown = std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string();
+    Ok(Opened { file: AccountsFile::open(path)?, settings, shown })
 }
 
 fn known(file: &AccountsFile, name: &str, shown: &str) -> Result<(), OperatorError> {
@@ -151,32 +300,29 @@ fn known(file: &AccountsFile, name: &str, shown: &str) -> Result<(), OperatorErr
     Err(OperatorError::new(format!("{shown} has no account {name:?}; `clown-hub user list` shows them")))
 }
 
-/// The running hub reads its accounts when it starts.
-fn said(what: &str) -> anyhow::Result<()> {
-    output::print(&format!("{what}; restart the hub, as it reads this file when it starts\n"))
-}
-
-fn hash() -> anyhow::Result<String> {
+/// A new password, asked for under this name, and hashed.
+fn hash(prompt: &str, settings: &Settings) -> anyhow::Result<String> {
     // Shorter ones are guessed, in spite of the lockout.
-    const LEAST: usize = 8;
-    let password = password()?;
+    let least = settings.users.shortest_password;
+    let password = password(prompt)?;
     let count = password.chars().count();
-    if count < LEAST {
+    if count < least {
         let characters = if count == 1 { "character" } else { "characters" };
-        let sentence = format!("the password has {count} {characters}; choose one of {LEAST} or more");
+        let sentence = format!("the password has {count} {characters}; choose one of {least} or more");
         return Err(OperatorError::new(sentence).into());
     }
     Ok(hash_password(&password).map_err(OperatorError::new)?)
 }
 
 /// Asked for twice on a terminal; a line of standard input otherwise.
-fn password() -> anyhow::Result<String> {
+fn password(prompt: &str) -> anyhow::Result<String> {
     if !std::io::stdin().is_terminal() {
         let mut line = String::new();
         std::io::stdin().read_line(&mut line).context("no password on standard input")?;
         return Ok(line.trim_end_matches(['\r', '\n']).to_owned());
     }
-    let password = rpassword::prompt_password("Password: ").context("the password could not be read")?;
-    let again = rpassword::prompt_password("Once more: ").context("the password could not be read")?;
+    let ask = |prompt: &str| rpassword::prompt_password(prompt).context("the password could not be read");
+    let password = ask(&format!("{prompt}: "))?;
+    let again = ask("Once more: ")?;
     if password == again { Ok(password) } else { Err(OperatorError::new("the two passwords differ").into()) }
 }

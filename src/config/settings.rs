@@ -170,6 +170,8 @@ pub struct Users {
     pub hashing_at_once: usize,
     /// Logins that wait for their turn to be hashed.
     pub waiting_logins: usize,
+    /// Characters that a new password has at least.
+    pub shortest_password: usize,
 }
 
 /// Section `[bridges]`.
@@ -398,6 +400,7 @@ impl Users {
             tracked_failures: reader.count("users.tracked_failures", 1..=1_000_000, "entries"),
             hashing_at_once: reader.count("users.hashing_at_once", 1..=64, "hashes"),
             waiting_logins: reader.count("users.waiting_logins", 1..=100_000, "logins"),
+            shortest_password: reader.count("users.shortest_password", 1..=64, "characters"),
         }
     }
 }

@@ -39,6 +39,8 @@ pub(crate) enum Ending {
     Stuck,
     /// The client's sign-in was ended.
     SignedOut,
+    /// The account was removed, or it has another password, or it may not do any more what the connection is for.
+    AccountChanged,
     /// The client did not sign in, in the time for it or with the right words; the sentence says which.
     NotSignedIn(Cow<'static, str>),
     /// The hub is being stopped.
@@ -68,6 +70,7 @@ impl Ending {
             ),
             Self::Stuck => (1013, "slow consumer: a write made no progress".into()),
             Self::SignedOut => (1008, "session ended".into()),
+            Self::AccountChanged => (1008, "account changed".into()),
             Self::NotSignedIn(why) => (1008, why.clone()),
             Self::ShuttingDown => (1012, "hub is restarting".into()),
         };
@@ -90,6 +93,7 @@ impl Ending {
             | Self::CutOff { .. }
             | Self::Stuck
             | Self::SignedOut
+            | Self::AccountChanged
             | Self::NotSignedIn(_)
             | Self::ShuttingDown => false,
         }

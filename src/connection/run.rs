@@ -40,8 +40,8 @@ pub(crate) fn run<W: Wire + Send>(
     signs: Signs,
 ) -> impl Future<Output = ()> + Send {
     // Outside of the future, which would hold twice what it is given.
-    let (ended, drain) = signs.apart();
-    let mut connection = Connection::new(wire, Stay::new(session, drain), patience);
+    let (ended, background) = signs.apart();
+    let mut connection = Connection::new(wire, Stay::new(session, background), patience);
     async move {
         let ending = connection.until_the_end(&ended).await;
         let ending = if ending == Ending::Vanished { Box::pin(connection.last_word()).await } else { ending };
@@ -141,8 +141,8 @@ impl<W: Wire> Connection<W> {
     async fn until_the_end(&mut self, ended: &CancellationToken) -> Ending {
         let (ended, clock) = (ended.cancelled(), sleep_until(self.next_check()));
         let ended = std::pin::pin!(ended);
-        let clock = std::pin::pin!(clock);
-        let mut watch = Watch::new(ended, clock);
+        let (changed, clock) = (std::pin::pin!(None), std::pin::pin!(clock));
+        let mut watch = Watch::new(ended, changed, clock);
         let mut task = Waker::noop().clone();
         let ending = poll_fn(|cx| {
             if !task.will_wake(cx.waker()) {
@@ -165,6 +165,10 @@ impl<W: Wire> Connection<W> {
         let has_rung = watch.has_rung();
         if has_rung && watch.is_the_end() {
             return Err(self.session.ending());
+        }
+        // Before anything more is taken from the client, or sent to it.
+        if has_rung && watch.has_changed(self.session.background()) {
+            self.session.look_at_the_account()?;
         }
         if self.pauses && !has_rung {
             return Ok(());

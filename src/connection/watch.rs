@@ -2,14 +2,16 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use tokio::time::{Instant, Sleep};
-use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFuture, WaitForCancellationFutureOwned};
 
 use super::bell::Bell;
 use super::ending::Ending;
+use crate::access::Standing;
 
 /// How long a connection waits for what.
 #[derive(Debug, Clone, Copy)]
@@ -32,12 +34,18 @@ pub(crate) struct Signs {
     ended: CancellationToken,
     /// The end of the hub.
     drain: CancellationToken,
+    /// How the account stands that it rests on.
+    standing: Option<Arc<Standing>>,
 }
 
 impl Signs {
-    /// For a connection that rests on a sign-in. `signed_out` must be a child of `drain`.
-    pub(crate) fn with(drain: &CancellationToken, signed_out: Option<CancellationToken>) -> Self {
-        Self { ended: signed_out.unwrap_or_else(|| drain.clone()), drain: drain.clone() }
+    /// For a connection that rests on a sign-in. Its sign must be a child of `drain`.
+    pub(crate) fn with(
+        drain: &CancellationToken,
+        signed_in: Option<(CancellationToken, Arc<Standing>)>,
+    ) -> Self {
+        let (ended, standing) = signed_in.unzip();
+        Self { ended: ended.unwrap_or_else(|| drain.clone()), drain: drain.clone(), standing }
     }
 
     /// The one sign to wait for.
@@ -45,20 +53,45 @@ impl Signs {
         &self.ended
     }
 
-    /// The end of the connection, and the end of the hub.
-    pub(super) fn apart(self) -> (CancellationToken, CancellationToken) {
-        (self.ended, self.drain)
+    /// The end of the connection, and what it takes to know why that was.
+    pub(super) fn apart(self) -> (CancellationToken, Background) {
+        (self.ended, Background { drain: self.drain, standing: self.standing })
     }
 
     /// Why it was given.
     pub(crate) fn reason(&self) -> Ending {
-        why(&self.drain)
+        why(&self.drain, self.standing.as_deref())
+    }
+}
+
+/// What a connection rests on.
+#[derive(Debug)]
+pub(super) struct Background {
+    /// The end of the hub.
+    pub(super) drain: CancellationToken,
+    /// How the account stands.
+    pub(super) standing: Option<Arc<Standing>>,
+}
+
+impl Background {
+    /// Why the sign was given that ends the connection.
+    pub(super) fn ending(&self) -> Ending {
+        why(&self.drain, self.standing.as_deref())
+    }
+
+    /// The sign that is given when the account stands otherwise.
+    fn changed(&self) -> Option<WaitForCancellationFutureOwned> {
+        self.standing.as_ref().map(|standing| standing.changed().cancelled_owned())
     }
 }
 
 /// Why a connection was ended from outside.
-pub(super) fn why(drain: &CancellationToken) -> Ending {
-    if drain.is_cancelled() { Ending::ShuttingDown } else { Ending::SignedOut }
+fn why(drain: &CancellationToken, standing: Option<&Standing>) -> Ending {
+    match standing {
+        _ if drain.is_cancelled() => Ending::ShuttingDown,
+        Some(standing) if standing.has_ended() => Ending::AccountChanged,
+        _ => Ending::SignedOut,
+    }
 }
 
 /// These are looked at only when their bell has rung: mostly
@@ -66,12 +99,17 @@ pub(super) fn why(drain: &CancellationToken) -> Ending {
 pub(super) struct Watch<'w, 's> {
     bell: Bell,
     ended: Pin<&'w mut WaitForCancellationFuture<'s>>,
+    changed: Pin<&'w mut Option<WaitForCancellationFutureOwned>>,
     clock: Pin<&'w mut Sleep>,
 }
 
 impl<'w, 's> Watch<'w, 's> {
-    pub(super) fn new(ended: Pin<&'w mut WaitForCancellationFuture<'s>>, clock: Pin<&'w mut Sleep>) -> Self {
-        Self { bell: Bell::new(), ended, clock }
+    pub(super) fn new(
+        ended: Pin<&'w mut WaitForCancellationFuture<'s>>,
+        changed: Pin<&'w mut Option<WaitForCancellationFutureOwned>>,
+        clock: Pin<&'w mut Sleep>,
+    ) -> Self {
+        Self { bell: Bell::new(), ended, changed, clock }
     }
 
     /// Says which task the bell wakes.
@@ -87,6 +125,26 @@ impl<'w, 's> Watch<'w, 's> {
     /// Whether the sign was given.
     pub(super) fn is_the_end(&mut self) -> bool {
         self.ended.as_mut().poll(&mut self.bell.context()).is_ready()
+    }
+
+    /// Whether the account stands otherwise than it did at the last look; then it waits for the next change. The first look
+    /// finds a change, too, as there may have been one before anybody waited for it.
+    pub(super) fn has_changed(&mut self, background: &Background) -> bool {
+        let mut has_changed = false;
+        loop {
+            let Some(changed) = self.changed.as_mut().as_pin_mut() else {
+                if background.standing.is_none() {
+                    return false;
+                }
+                self.changed.set(background.changed());
+                has_changed = true;
+                continue;
+            };
+            if changed.poll(&mut self.bell.context()).is_pending() {
+                return has_changed;
+            }
+            self.changed.set(None);
+        }
     }
 
     /// Has the bell ring when the others have had their turn.

@@ -1,6 +1,5 @@
 //! Commands that somebody takes care of: those whose publishers wait for the node (`confirm`), and those that hold for a
 //! time only (`lease`). Here they meet the hub: what is routed is looked at, and what is due is done.
-//!
 //! Behind the lock of a channel the book is a leaf; whoever is to be answered is answered when it is let go of.
 
 use std::sync::Arc;
@@ -25,6 +24,7 @@ use crate::talk::{Kind, Reply};
 use crate::topic::Topic;
 
 mod asking;
+mod withdrawing;
 pub(super) use asking::Wants;
 
 /// How often it is looked who reads the safe commands that nobody has heard yet, at most.

@@ -148,7 +148,7 @@ impl Session {
     }
 
     /// Does the next step of the request.
-    fn go_on(&mut self) {
+    pub(super) fn go_on(&mut self) {
         let Some(pending) = self.pending.take() else { return };
         let Pending { next, work } = *pending;
         self.add_to_turn(work);

@@ -84,6 +84,12 @@ figures! {
     tls_refused "tls/refused" AndShrinks;
     /// Logins that failed: a wrong name or password, or too many of them
     logins_failed "logins/failed" Only;
+    /// Accounts that may sign in
+    accounts "accounts/count" AndShrinks;
+    /// How often another file of accounts was taken
+    accounts_taken "accounts/taken" Only;
+    /// Mistakes in the file of accounts, which therefore is not in force: those from before are
+    accounts_mistakes "accounts/mistakes" AndShrinks;
     /// Filters that are held by clients
     filters "subscriptions/count" AndShrinks;
     /// Frames that came in, good and bad
@@ -104,6 +110,8 @@ figures! {
     conflated "messages/conflated" Only;
     /// Messages lost with a connection that ended before they were sent
     lost "messages/lost" Only;
+    /// Messages that waited for a reader who lost the right to read them
+    withheld "messages/withheld" Only;
     /// Messages not delivered because they were older than their sender allowed
     expired "messages/expired" Only;
     /// Connections ended because they read too slowly

@@ -200,6 +200,24 @@ impl<O> Leases<O> {
         ended.len()
     }
 
+    /// Ends the leases of commands that their users may not give any more. Returns how many, and the commands that were not
+    /// routed yet.
+    pub(super) fn withdraw(&mut self, may: impl Fn(&str, &Topic) -> bool, now: Moment) -> (usize, Vec<O>) {
+        let is_over = |(topic, lease): &(&Topic, &Lease<O>)| {
+            matches!(lease.phase, Phase::Held) && !may(&lease.user, topic)
+        };
+        let topics: Vec<Topic> = self.all.iter().filter(is_over).map(|(topic, _)| topic.clone()).collect();
+        let mut refused = Vec::new();
+        for topic in &topics {
+            if self.all.get(topic).is_some_and(|lease| lease.waits.is_some()) {
+                refused.extend(self.commanded(topic));
+            } else {
+                self.owe(topic, now.steady());
+            }
+        }
+        (topics.len(), refused)
+    }
+
     /// Ends all of them: the hub ends, and nobody would after it.
     pub(super) fn end_all(&mut self, now: Moment) {
         let held = self.all.iter().filter(|(_, lease)| matches!(lease.phase, Phase::Held));

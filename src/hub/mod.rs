@@ -46,6 +46,7 @@ mod tests;
 pub mod trie;
 mod waiting;
 mod wish;
+mod withdrawn;
 
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};

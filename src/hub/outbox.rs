@@ -43,7 +43,7 @@ pub struct Outbox {
     pub(super) unconfirmed: AtomicU32,
     pub(super) part: super::care::Part,
     inside: Mutex<Inside>,
-    figures: Arc<Figures>,
+    pub(super) figures: Arc<Figures>,
     budget: Arc<Budget>,
     myself: Weak<Outbox>,
 }
@@ -203,7 +203,7 @@ impl Outbox {
 
     /// Tells the budget what is held.
     #[cold]
-    fn settle(&self, inside: &mut Inside) {
+    pub(super) fn settle(&self, inside: &mut Inside) {
         let bytes = inside.queue.bytes();
         inside.weigh_at = bytes + held::STEP.max(bytes / 8);
         let beside = inside.queue.places() + inside.first.iter().map(String::len).sum::<usize>();

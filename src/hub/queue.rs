@@ -207,6 +207,16 @@ impl Queue {
         }
     }
 
+    /// Takes out the messages whose topics are not wanted; returns how many.
+    pub(super) fn withhold(&mut self, is_wanted: impl Fn(&Topic) -> bool) -> u64 {
+        let before = self.waiting.len();
+        self.waiting.retain(|item| Waits::topic(item).is_none_or(&is_wanted));
+        let gone = before - self.waiting.len();
+        self.messages -= gone;
+        self.rest_if_empty();
+        gone as u64
+    }
+
     /// The topic of the first message that waits.
     pub(super) fn first_topic(&self) -> Option<&Topic> {
         self.waiting.iter().find_map(Waits::topic)

@@ -1,5 +1,6 @@
 //! What a session may do, as filters relative to the root. Where the rights come from is the business of `access`.
 
+use super::session::Side;
 use crate::topic::{Base, Filter, Limits, Topic};
 
 /// The rights of one user, with their name already put in place of `%u`.
@@ -14,6 +15,8 @@ pub struct Rights {
     pub subscribe: Vec<Filter>,
     /// Whether the option `retain` of a single message is obeyed (`docs/protocol.md`, clause 5.3).
     pub retain: bool,
+    /// Whether the user runs the hub: may have history forgotten over the wire. What an admin may read stands in the filters.
+    pub admin: bool,
 }
 
 impl Rights {
@@ -24,6 +27,7 @@ impl Rights {
             publish: filter("#").into_iter().collect(),
             subscribe: [filter("#"), filter("$SYS/#")].into_iter().flatten().collect(),
             retain: true,
+            admin: true,
         }
     }
 
@@ -44,6 +48,17 @@ impl Rights {
             return false;
         };
         self.publish.iter().chain(&self.subscribe).any(|filter| filter.overlaps(&under))
+    }
+
+    /// Whether the user may stand at a base, on one side of it; the sentence says why not.
+    pub fn may_stand(&self, base: &Base, side: Side) -> Result<(), &'static str> {
+        if !self.may_use(base) {
+            return Err("this user may not use this base: no filter of the account reaches it");
+        }
+        if side == Side::Node && !self.may_be_node(base) {
+            return Err("this user may not be the node of this base: it may not publish its presence");
+        }
+        Ok(())
     }
 
     /// Whether the user may stand at a base as its node: who may say `presence` there may be it.

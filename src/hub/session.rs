@@ -177,6 +177,11 @@ impl Session {
         self.outbox.relieve();
     }
 
+    /// The address that the client comes from, where there is one.
+    pub fn address(&self) -> Option<IpAddr> {
+        self.outbox.stand.address()
+    }
+
     /// Where the client stands.
     pub fn base(&self) -> &Base {
         &self.client.base
@@ -262,7 +267,10 @@ impl Drop for Session {
         if self.outbox.part.takes_care.load(Ordering::Relaxed) {
             self.hub.end_care(self.outbox.id, self.end, now);
         }
-        if let Some(will) = self.will.take() {
+        if let Some(will) = self.will.take()
+            // Asked again: the account may have been changed since.
+            && self.check_rights(&will.topic, false).is_ok()
+        {
             let retention = self.usual_retention(&will.topic, will.kind);
             let from = Arc::clone(&self.client.user);
             let message = Publication::new(will.topic, &will.payload, will.kind, from, now.wall());

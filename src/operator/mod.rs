@@ -3,6 +3,7 @@
 //!
 //! * [`small_file`]: a file of a bounded size, read without waiting; a pipe or a device is refused.
 //! * [`Watch`]: what became of the files of a folder, a half-written one excepted.
+//! * [`Settled`]: files that are read again when they have changed, once they are whole.
 //! * [`Form`]: TOML to types. Each question states what is allowed; a wrong answer is noted and reading goes on, so
 //!   that all mistakes are found at once. The only place that knows the crate `toml`.
 //! * [`question`]: the questions themselves, for values from wherever they come.
@@ -12,6 +13,7 @@ mod form;
 mod mistake;
 mod near;
 pub mod question;
+mod settled;
 pub mod small_file;
 mod syntax;
 mod value;
@@ -21,5 +23,6 @@ pub use self::form::Form;
 pub use self::mistake::{Mistake, Mistakes, escaped, key_name, plain, quoted};
 pub use self::near::nearest;
 pub use self::question::{Found, Tells};
+pub use self::settled::Settled;
 pub use self::value::{Entry, Kind, Table, Value};
 pub use self::watch::{Change, Mark, Watch};

@@ -171,7 +171,7 @@ fn upgrade(app: Arc<App>, place: Arc<Place>, who: SignedIn, base: Base, side: Si
         place.is_signed_in();
         let wire = WebSocket::new(stream, already_read, app.hub.settings().message_bytes);
         let session = app.session(&who.user, &place, Door::WebSocket, base, side);
-        connection::run(wire, session, app.settings.patience, app.signs(Some(who.ended))).await;
+        connection::run(wire, session, app.settings.patience, app.signs(Some(&who))).await;
     });
 }
 

@@ -51,7 +51,9 @@ impl App {
             let (name, password) = basic(headers).map_err(Stranger::Unnamed)?;
             return self.login(place, door, &name, &password).await.map_err(Stranger::Refused);
         }
-        let known = self.signed_in_page(headers, place).or_else(|| self.signed_in_by_certificate(place));
+        let by_certificate =
+            || self.signed_in_by_certificate(place).filter(|named| self.admits(named, place).is_ok());
+        let known = self.signed_in_page(headers, place).or_else(by_certificate);
         known.ok_or(Stranger::Unnamed(match place.certificate() {
             None => "name and password are needed",
             Some(_) => "name and password are needed: the certificate names no account",
@@ -78,16 +80,37 @@ impl App {
     }
 
     /// Whether somebody may sign in here as far as certificates go: an account may ask for one.
-    pub(super) fn has_the_certificate(&self, user: &User, place: &Place) -> bool {
+    fn has_the_certificate(&self, user: &User, place: &Place) -> bool {
         !self.access.asks_for_certificate(&user.name)
             || self.signed_in_by_certificate(place).is_some_and(|named| named.user.name == user.name)
+    }
+
+    /// Whether somebody who has proved who they are may come in here: with this certificate, from this address, at this time.
+    /// Every sign-in comes by here, in whatever way.
+    pub(super) fn admits(&self, who: &SignedIn, place: &Place) -> Result<(), LoginError> {
+        static NOT_FROM_THERE: Seldom = Seldom::new();
+        if !self.has_the_certificate(&who.user, place) {
+            return Err(LoginError::NoCertificate);
+        }
+        let address = place.address.ip();
+        let admitted = self.access.admits(who, address);
+        if admitted == Err(LoginError::NotFromHere)
+            && let Some(times) = NOT_FROM_THERE.again(&who.user.name)
+        {
+            let user = &who.user.name;
+            tracing::warn!(
+                ?user, %address, %times,
+                "sign-in refused: the account is for other addresses; if it may come from this one, add it to `from`"
+            );
+        }
+        admitted
     }
 
     /// Who has signed in at the page that sent these headers. Another program on the same host name may have set a cookie
     /// of our name, too, so each of them is tried.
     pub(super) fn signed_in_page(&self, headers: &HeaderMap, place: &Place) -> Option<SignedIn> {
         let page = cookies(headers, place).find_map(|token| self.access.web_session(token))?;
-        Some(page.signed_in).filter(|signed_in| self.has_the_certificate(&signed_in.user, place))
+        Some(page.signed_in).filter(|signed_in| self.admits(signed_in, place).is_ok())
     }
 
     /// Whether a browser's page may use the hub; the sentence says why not, and what to do.
@@ -129,13 +152,7 @@ impl App {
 
 /// Whether a user may stand at a base; the sentence says why not.
 pub(super) fn may_stand(user: &User, base: &Base, side: Side) -> Result<(), &'static str> {
-    if !user.rights.may_use(base) {
-        return Err("this user may not use this base: no filter of the account reaches it");
-    }
-    if side == Side::Node && !user.rights.may_be_node(base) {
-        return Err("this user may not be the node of this base: it may not publish its presence");
-    }
-    Ok(())
+    user.rights.may_stand(base, side)
 }
 
 /// So many cookies of our name are looked at. Each is some work, and anybody can send them.

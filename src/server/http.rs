@@ -23,8 +23,8 @@ use super::answer::{not_recognised, refusal};
 use super::missing::unsupported;
 use super::place::Place;
 use super::{
-    App, Door, diagnostics, door, events_api, gate, history_api, metrics, page, plain, request, secure,
-    session_api,
+    App, Door, accounts, diagnostics, door, events_api, gate, history_api, metrics, page, plain, request,
+    secure, session_api,
 };
 use crate::hub::Rights;
 use crate::tls::Stream;
@@ -124,6 +124,7 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route("/api/session", any(session_api::session))
         .route("/api/history", any(history_api::history))
         .route("/api/events", any(events_api::events))
+        .route(accounts::PATH, get(accounts::versions))
         .route(plain::AUTHORITY, get(plain::authority))
         .route("/healthz", get(health))
         .route("/metrics", get(figures))
@@ -210,7 +211,7 @@ async fn page_or_nothing(
     uri: Uri,
     headers: HeaderMap,
 ) -> Response<Body> {
-    if uri.path() == page::DIAGNOSTICS && app.diagnostics.is_none() {
+    if uri.path() == page::DIAGNOSTICS && app.diagnostics().is_none() {
         return unsupported(&app, uri.path());
     }
     match page::file(uri.path(), &headers) {

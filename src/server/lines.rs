@@ -8,7 +8,6 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::rustls::ServerConfig;
-use tokio_util::sync::CancellationToken;
 
 use super::hello::{self, FirstLine, Hello};
 use super::place::Place;
@@ -48,10 +47,10 @@ pub(super) async fn serve(app: Arc<App>, stream: Stream, place: Place) {
         () = app.shutdown.drain().cancelled() => Ok(Err(Ending::ShuttingDown)),
     };
     match greeted {
-        Ok(Ok((session, ended))) => {
+        Ok(Ok((session, signed_in))) => {
             place.is_signed_in();
             let patience = Patience { ping: NEVER, ..app.settings.patience };
-            connection::run(wire, session, patience, app.signs(Some(ended))).await;
+            connection::run(wire, session, patience, app.signs(Some(&signed_in))).await;
         }
         Ok(Err(ending)) => refuse(&mut wire, &ending).await,
         Err(_) => refuse(&mut wire, &counted(&app, refused("no first line in time"))).await,
@@ -70,11 +69,7 @@ async fn refuse(wire: &mut Lines<Stream>, ending: &Ending) {
 }
 
 /// Reads the first line, lets its sender in, and takes the line as the `config/set` that it is.
-async fn greet(
-    app: &App,
-    wire: &mut Lines<Stream>,
-    place: &Place,
-) -> Result<(Session, CancellationToken), Ending> {
+async fn greet(app: &App, wire: &mut Lines<Stream>, place: &Place) -> Result<(Session, SignedIn), Ending> {
     let message_bytes = app.hub.settings().message_bytes;
     let of_its_form = |ending| counted(app, ending);
     let (line, hello, signed_in) = match hello::first_line(wire, message_bytes).await.map_err(of_its_form)? {
@@ -82,7 +77,12 @@ async fn greet(
             let hello = Hello::parse(&line).map_err(of_its_form)?;
             let signed_in = match &hello.credentials() {
                 Some(named) => sign_in(app, place, &named.user, &named.password).await?,
-                None => app.signed_in_by_certificate(place).ok_or_else(|| of_its_form(hello::nobody()))?,
+                None => {
+                    let named = app.signed_in_by_certificate(place);
+                    let named = named.ok_or_else(|| of_its_form(hello::nobody()))?;
+                    app.admits(&named, place).map_err(|error| counted(app, refused(error.to_string())))?;
+                    named
+                }
             };
             (line, hello, signed_in)
         }
@@ -110,7 +110,7 @@ async fn greet(
         session.drain(usize::MAX, Moment::now(), &mut |pieces| wire.frame(pieces));
         return Err(counted(app, refused("the first line is not a valid config/set")));
     }
-    Ok((session, signed_in.ended))
+    Ok((session, signed_in))
 }
 
 async fn sign_in(app: &App, place: &Place, user: &str, password: &str) -> Result<SignedIn, Ending> {

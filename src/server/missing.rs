@@ -10,7 +10,7 @@ use super::{App, page};
 
 /// Names the paths that there are, and the one that was perhaps meant.
 pub(super) fn unsupported(app: &App, path: &str) -> Response<Body> {
-    let devices = if app.diagnostics.is_some() {
+    let devices = if app.diagnostics().is_some() {
         let paths = Endpoint::PATHS.join(", ");
         format!("; to bring up a device at {} (a page) and {paths} (WebSocket)", page::DIAGNOSTICS)
     } else {
@@ -30,5 +30,5 @@ fn is_there(app: &App, path: &str) -> bool {
     let is_device = Endpoint::PATHS.contains(&path) || path == page::DIAGNOSTICS;
     matches!(path, "/api/session" | "/api/history" | "/api/events" | "/healthz" | "/metrics")
         || (page::is_there(path) && path != page::DIAGNOSTICS)
-        || (is_device && app.diagnostics.is_some())
+        || (is_device && app.diagnostics().is_some())
 }

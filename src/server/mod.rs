@@ -1,6 +1,7 @@
 //! The edge towards the network: listeners, doors and limits. Floor 2: knows the hub, Clown.Talk, topics,
 //! access and shutdown, the type of a web origin from the configuration, and no other edge.
 
+mod accounts;
 mod answer;
 mod browser;
 mod clock;
@@ -33,7 +34,7 @@ use tokio_util::sync::CancellationToken;
 use diagnostics::Diagnostics;
 use place::{Place, Places};
 
-use crate::access::{Access, LoginError, SignedIn, User};
+use crate::access::{Access, AccountsWatch, LoginError, SignedIn, User};
 use crate::config::WebOrigin;
 use crate::connection::{Patience, Signs, network_of};
 use crate::hub::{Client, Hub, Rates, Session, Side, SignIn};
@@ -66,6 +67,8 @@ pub struct Settings {
     pub plain: Plain,
     /// Connections at one time to the diagnostic endpoints; `None` where there are no such endpoints.
     pub diagnostics: Option<usize>,
+    /// Whether these are there for the demo only.
+    pub diagnostics_of_demo: bool,
 }
 
 /// What the listeners without TLS do for other machines, once there is TLS.
@@ -86,10 +89,12 @@ pub(crate) struct App {
     pub(crate) settings: Settings,
     pub(crate) shutdown: Shutdown,
     /// The endpoints for bringing up a device, where they are on.
-    pub(crate) diagnostics: Option<Diagnostics>,
+    diagnostics: Option<Diagnostics>,
     /// What is served over TLS, where there is TLS.
     offer: Option<Arc<Offer>>,
     places: Places,
+    /// The file of accounts that was refused last, if it still is.
+    refused: accounts::RefusedFile,
 }
 
 /// The answer to a client of TLS for whom there is no place: whatever is sent before the handshake means nothing to it.
@@ -111,7 +116,9 @@ impl Server {
     ) -> Self {
         let places = Places::new(settings.connections, settings.handshakes);
         let diagnostics = settings.diagnostics.map(Diagnostics::new);
-        Self { app: Arc::new(App { hub, access, settings, shutdown, diagnostics, offer, places }) }
+        let refused = accounts::RefusedFile::default();
+        let app = App { hub, access, settings, shutdown, diagnostics, offer, places, refused };
+        Self { app: Arc::new(app) }
     }
 
     /// Serves HTTP and WebSocket until the stop sign.
@@ -170,6 +177,12 @@ impl Server {
         }
     }
 
+    /// Watches the file of the accounts and their dates, until the stop sign. What the demo is for ends with `demo`, once there
+    /// are accounts.
+    pub fn watch_the_accounts(&self, watch: AccountsWatch, demo: CancellationToken) {
+        self.app.shutdown.spawn(accounts::watch(Arc::clone(&self.app), watch, demo));
+    }
+
     /// Publishes the hub's figures now and then, until the stop sign.
     pub fn tell_figures(&self) {
         self.app.shutdown.spawn(clock::tell_by_the_clock(Arc::clone(&self.app)));
@@ -226,6 +239,12 @@ impl Door {
 
 /// What all doors do in the same way, for every protocol.
 impl App {
+    /// The endpoints for bringing up a device, where they are on. Those of the demo end with it.
+    fn diagnostics(&self) -> Option<&Diagnostics> {
+        let are_on = !self.settings.diagnostics_of_demo || self.access.accounts().is_demo();
+        self.diagnostics.as_ref().filter(|_| are_on)
+    }
+
     /// Asks the access, and counts and records who does not come in.
     async fn login(
         &self,
@@ -235,13 +254,7 @@ impl App {
         password: &[u8],
     ) -> Result<SignedIn, LoginError> {
         let result = self.access.login(place.address.ip(), name, password).await;
-        let result = result.and_then(|signed_in| {
-            if self.has_the_certificate(&signed_in.user, place) {
-                Ok(signed_in)
-            } else {
-                Err(LoginError::NoCertificate)
-            }
-        });
+        let result = result.and_then(|signed_in| self.admits(&signed_in, place).map(|()| signed_in));
         if let Err(error) = result {
             self.hub.figures().logins_failed.add(1);
             let known = self.access.accounts().rights(name).is_some();
@@ -250,6 +263,8 @@ impl App {
                 LoginError::TooMany { .. } => "locked",
                 LoginError::Busy => "busy",
                 LoginError::NoCertificate => "certificate",
+                LoginError::NotFromHere => "address",
+                LoginError::Over => "over",
             };
             let result = Err((word, error.to_string().into()));
             self.note_sign_in(place, door, known.then_some(name), None, result);
@@ -311,8 +326,9 @@ impl App {
     }
 
     /// The sign that ends a connection from outside. Without a sign-in it is the stop sign.
-    fn signs(&self, ended: Option<CancellationToken>) -> Signs {
-        Signs::with(self.shutdown.drain(), ended)
+    fn signs(&self, signed_in: Option<&SignedIn>) -> Signs {
+        let rests_on = signed_in.map(|who| (who.ended.clone(), Arc::clone(&who.standing)));
+        Signs::with(self.shutdown.drain(), rests_on)
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) const AUTHORITY: &str = "/authority.crt";
 pub(super) const NEVER_PLAIN: HeaderValue = HeaderValue::from_static("max-age=15552000");
 
 /// What other programs of this machine may ask for without TLS, whatever is set: nothing of it is a secret.
-const OF_THE_MACHINE: [&str; 2] = ["/healthz", "/metrics"];
+const OF_THE_MACHINE: [&str; 3] = ["/healthz", "/metrics", "/api/accounts"];
 
 /// The answer to a request that has to come over TLS; `None` where it may come as it does.
 pub(super) fn turned_to_tls(

@@ -101,7 +101,7 @@ fn refused(error: LoginError) -> Response<Body> {
 
 fn who(app: &App, headers: &HeaderMap, place: &Place) -> Response<Body> {
     let page = cookies(headers, place).find_map(|token| Some((token, app.access.web_session(token)?)));
-    let page = page.filter(|(_, page)| app.has_the_certificate(&page.signed_in.user, place));
+    let page = page.filter(|(_, page)| app.admits(&page.signed_in, place).is_ok());
     if let Some((token, page)) = page {
         let mut response = is(app, &page.signed_in);
         // The cookie is to last as long as the session behind it.
@@ -110,7 +110,9 @@ fn who(app: &App, headers: &HeaderMap, place: &Place) -> Response<Body> {
             response.headers_mut().insert(SET_COOKIE, cookie);
         }
         response
-    } else if let Some(signed_in) = app.signed_in_by_certificate(place) {
+    } else if let Some(signed_in) =
+        app.signed_in_by_certificate(place).filter(|named| app.admits(named, place).is_ok())
+    {
         is(app, &signed_in)
     } else {
         let mut body = json!({ "error": "session", "message": "nobody is signed in" });

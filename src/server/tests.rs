@@ -22,6 +22,7 @@ fn server(connections: usize) -> Server {
         tls_port: None,
         plain: Plain::Serve,
         diagnostics: None,
+        diagnostics_of_demo: false,
     };
     Server::new(hub, access.unwrap(), settings, None, shutdown)
 }

@@ -1,13 +1,10 @@
 //! The files of a certificate, watched: a renewed one is taken, and a bad one is told once while the old one stays.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use super::files::Files;
 use super::offer::{Facts, Offer};
-use crate::operator::{Mark, Mistake};
-
-/// So many looks in a row find the files bad before that is told: a program that renews them writes one after the other.
-const PATIENCE: u32 = 2;
+use crate::operator::{Mistake, Settled};
 
 /// What a look has found.
 #[derive(Debug)]
@@ -21,56 +18,30 @@ pub enum News {
 /// The files, as they were seen last. To be looked at every second.
 pub struct Watch {
     offer: Arc<Offer>,
-    seen: Vec<Option<Mark>>,
-    /// How often what is there was tried; `None` where it was taken, or told to be bad.
-    tries: Option<u32>,
+    files: Settled,
 }
 
 impl Watch {
     /// Watches the files of an offer, which has just read them.
     pub fn new(offer: Arc<Offer>) -> Self {
-        let seen = marks(&offer.files);
-        Self { offer, seen, tries: None }
+        let paths = offer.files.paths().map(Path::to_path_buf).collect();
+        Self { offer, files: Settled::read(paths) }
     }
 
     /// Looks at the files, away from the threads that serve sockets; `now` is in seconds since 1970. They are read when two
     /// looks in a row found them the same.
     pub async fn look(&mut self, now: i64) -> Option<News> {
-        let files = self.offer.files.clone();
-        let marks = tokio::task::spawn_blocking(move || marks(&files)).await.ok()?;
-        if marks != self.seen {
-            (self.seen, self.tries) = (marks, Some(0));
-            return None;
-        }
-        let tries = self.tries?;
-        let files = self.offer.files.clone();
-        let read = tokio::task::spawn_blocking(move || files.read()).await.ok()?;
-        match read.and_then(|identity| self.offer.take(&identity, now)) {
-            Ok(facts) => {
-                self.tries = None;
-                Some(News::Taken(facts))
-            }
-            Err(_) if tries + 1 < PATIENCE => {
-                self.tries = Some(tries + 1);
-                None
-            }
-            Err(mistake) => {
-                self.tries = None;
-                Some(News::Refused(mistake))
-            }
-        }
+        let offer = Arc::clone(&self.offer);
+        let load = move || offer.files.read().and_then(|identity| offer.take(&identity, now));
+        Some(self.files.look(load).await?.map_or_else(News::Refused, News::Taken))
     }
-}
-
-/// What tells that a file was changed; `None` where it is not there.
-fn marks(files: &Files) -> Vec<Option<Mark>> {
-    files.paths().map(|path| Mark::of(path).ok()).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs::write;
 
+    use super::super::files::Files;
     use super::super::house::{Pair, authority, leaf};
     use super::*;
 

@@ -91,9 +91,22 @@ impl WebSessions {
             count += 1;
             let KeptWebSession { created, used, stays, visitor, .. } = kept;
             let (account, until, noted) = (account.fingerprint(), steady + left, steady);
-            let (user, ended) = (signed_in.user, signed_in.ended.child_token());
-            let held =
-                Held { digest, user, account, created, used, last_use, until, stays, visitor, noted, ended };
+            let (user, ended) = (signed_in.user.name, signed_in.ended.child_token());
+            let standing = signed_in.standing;
+            let held = Held {
+                digest,
+                user,
+                standing,
+                account,
+                created,
+                used,
+                last_use,
+                until,
+                stays,
+                visitor,
+                noted,
+                ended,
+            };
             let gave_way = self.put(&mut book, held, steady);
             // Their sockets wake up after the lock.
             drop(book);

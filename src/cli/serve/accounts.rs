@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use super::super::exit::OperatorError;
-use crate::access::{ACCOUNTS_BYTES, Accounts};
+use super::demo::{never_given_a_password, refuse_demo_elsewhere};
+use crate::access::{ACCOUNTS_BYTES, Accounts, AccountsWatch};
+use crate::config::Settings;
+use crate::operator::Mistake;
 use crate::operator::small_file::{self, Unreadable};
 
 /// Where accounts are looked for if nothing else is said, and the demo begins if they are not there. A file that was
@@ -23,4 +26,17 @@ pub(in crate::cli) fn accounts(file: &Path) -> Result<Accounts, OperatorError> {
         ))),
         Err(why) => Err(OperatorError::new(format!("{shown}: the file of the accounts {why}"))),
     }
+}
+
+/// Watches that file. What the hub refuses at its start it refuses later, too.
+pub(super) fn watch(settings: &Settings) -> AccountsWatch {
+    let settings = settings.clone();
+    AccountsWatch::new(settings.users.file.clone(), move |accounts| {
+        refuse_demo_elsewhere(accounts, &settings)
+            .map_err(|refused| Mistake::at(settings.users.file.display().to_string(), refused))?;
+        for sentence in never_given_a_password(accounts, &settings.users.file) {
+            tracing::warn!("{sentence}");
+        }
+        Ok(())
+    })
 }

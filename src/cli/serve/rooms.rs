@@ -83,5 +83,6 @@ pub(super) fn server(settings: &Settings, is_demo: bool, tls_port: Option<u16>) 
             Plain::Loopback => server::Plain::Loopback,
         },
         diagnostics: (is_demo || diagnostics.enabled).then_some(diagnostics.connections),
+        diagnostics_of_demo: !diagnostics.enabled,
     }
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
+
 use crate::config::{Run, Settings};
 use crate::hub::{Client, Hub, Rates, Rights, Side};
 use crate::shutdown::Shutdown;
@@ -9,8 +11,14 @@ use crate::simulator::Kit;
 use crate::simulator::run::{Pace, in_hub};
 use crate::topic::Base;
 
-/// Starts the simulated nodes; returns where they stand.
-pub(super) fn simulate(hub: &Arc<Hub>, settings: &Settings, is_demo: bool, shutdown: &Shutdown) -> Vec<Base> {
+/// Starts the simulated nodes; returns where they stand. Those of the demo end with `demo`.
+pub(super) fn simulate(
+    hub: &Arc<Hub>,
+    settings: &Settings,
+    is_demo: bool,
+    shutdown: &Shutdown,
+    demo: &CancellationToken,
+) -> Vec<Base> {
     let simulator = &settings.simulator;
     let runs = match simulator.run {
         Run::On => true,
@@ -20,6 +28,7 @@ pub(super) fn simulate(hub: &Arc<Hub>, settings: &Settings, is_demo: bool, shutd
     if !runs {
         return Vec::new();
     }
+    let until = if simulator.run == Run::Demo { demo } else { shutdown.drain() };
     let pace = Pace::starting_now(simulator.speed);
     let kits = [
         (Kit::Bridge, &simulator.base, simulator.bridges),
@@ -36,7 +45,7 @@ pub(super) fn simulate(hub: &Arc<Hub>, settings: &Settings, is_demo: bool, shutd
                 rates: Rates::UNLIMITED,
             };
             let seed = u64::from(simulator.seed) + number as u64;
-            shutdown.spawn(in_hub(Arc::clone(hub), client, kit, seed, pace, shutdown.drain().clone()));
+            shutdown.spawn(in_hub(Arc::clone(hub), client, kit, seed, pace, until.clone()));
             bases.push(base);
         }
     }

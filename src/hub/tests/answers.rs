@@ -112,7 +112,7 @@ fn whatever_a_client_says_the_log_grows_by_a_few_lines_of_bounded_length() {
         settings.retained_topics = 1;
     });
     let may = |text| Filter::parse(text, &Limits::default()).unwrap();
-    let rights = Rights { publish: vec![may("x/#")], subscribe: vec![may("x/#")], retain: false };
+    let rights = Rights { publish: vec![may("x/#")], subscribe: vec![may("x/#")], ..Rights::default() };
     let (rights, base) = (Arc::new(rights), Base::ROOT);
     let mut hostile = hub.connect(
         Client { user: "hostile".into(), rights, base, side: Side::Node, rates: Rates::UNLIMITED },

@@ -14,7 +14,6 @@ use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderMap, Method, Response, StatusCode};
 use hyper::upgrade::OnUpgrade;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_util::sync::CancellationToken;
 
 use self::conversation::{Caller, Limits};
 pub(crate) use self::endpoint::Endpoint;
@@ -23,6 +22,7 @@ use self::streaming::Streaming;
 use super::missing::unsupported;
 use super::place::Place;
 use super::{App, Door, answer, door as doors};
+use crate::access::SignedIn;
 use crate::connection::WebSocket;
 use crate::seldom::Seldom;
 
@@ -54,7 +54,7 @@ pub(crate) async fn door(
     mut request: Request,
 ) -> Response<Body> {
     let endpoint = Endpoint::at(request.uri().path(), request.uri().query());
-    let Some((endpoint, diagnostics)) = endpoint.zip(app.diagnostics.as_ref()) else {
+    let Some((endpoint, diagnostics)) = endpoint.zip(app.diagnostics()) else {
         return unsupported(&app, request.uri().path());
     };
     if request.method() != Method::GET {
@@ -63,7 +63,7 @@ pub(crate) async fn door(
     if let Err(refused) = app.welcomes(request.headers(), &place) {
         return answer::refusal(StatusCode::FORBIDDEN, &refused);
     }
-    let (user, ended) = match who(&app, &place, request.headers()).await {
+    let (user, signed_in) = match who(&app, &place, request.headers()).await {
         Ok(known) => known,
         Err(refused) => return *refused,
     };
@@ -88,7 +88,7 @@ pub(crate) async fn door(
     let caller = Caller { endpoint, user, address: place.address };
     let upgrade = hyper::upgrade::on(&mut request);
     let shutdown = app.shutdown.clone();
-    shutdown.spawn(converse(app, place, upgrade, caller, ended, share));
+    shutdown.spawn(converse(app, place, upgrade, caller, signed_in, share));
     doors::switching(&accept, false)
 }
 
@@ -98,12 +98,13 @@ async fn who(
     app: &App,
     place: &Place,
     headers: &HeaderMap,
-) -> Result<(Arc<str>, Option<CancellationToken>), Box<Response<Body>>> {
+) -> Result<(Arc<str>, Option<SignedIn>), Box<Response<Body>>> {
     if app.access.accounts().is_demo() {
-        return Ok(("-".into(), None));
+        // They end with the demo.
+        return Ok(("-".into(), app.access.the_demo()));
     }
     match app.recognise(headers, place, Door::Http).await {
-        Ok(signed_in) => Ok((signed_in.user.name, Some(signed_in.ended))),
+        Ok(signed_in) => Ok((Arc::clone(&signed_in.user.name), Some(signed_in))),
         Err(stranger) => Err(Box::new(answer::not_recognised(&stranger))),
     }
 }
@@ -113,12 +114,12 @@ async fn converse(
     place: Arc<Place>,
     upgrade: OnUpgrade,
     caller: Caller,
-    ended: Option<CancellationToken>,
+    signed_in: Option<SignedIn>,
     _share: OwnedSemaphorePermit,
 ) {
     let Some((stream, already_read)) = doors::socket(&app, &place, upgrade).await else { return };
     place.is_signed_in();
-    let Some(diagnostics) = &app.diagnostics else { return };
+    let Some(diagnostics) = app.diagnostics() else { return };
     let ticks = (caller.endpoint == Endpoint::Streaming).then(|| diagnostics.streaming.listen(&app.shutdown));
     let message_bytes = match caller.endpoint {
         Endpoint::Echo => ECHOED_BYTES,
@@ -129,5 +130,5 @@ async fn converse(
     let socket = WebSocket::new(stream, already_read, message_bytes);
     let (rates, patience, held) = (app.settings.rates, app.settings.patience, diagnostics.memory.held());
     let limits = Limits { rates, patience, held };
-    conversation::hold(socket, caller, limits, ticks, app.signs(ended)).await;
+    conversation::hold(socket, caller, limits, ticks, app.signs(signed_in.as_ref())).await;
 }

@@ -1,0 +1,73 @@
+//! Who may come in besides their password: who a certificate names, from where and until when; and what becomes of the accounts
+//! while the hub runs.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use tokio::time::Instant;
+
+use super::{Access, Accounts, LoginError, Replaced, SignedIn};
+use crate::moment::Moment;
+
+impl Access {
+    /// The account that a certificate names: one of its names, or, if none of them is an account's, its common name. `None` if
+    /// they are the names of several accounts.
+    pub fn named(&self, names: &[&str], common_name: Option<&str>) -> Option<SignedIn> {
+        let entries = self.book.roll.now();
+        let mut found: Vec<_> = names.iter().filter_map(|name| Some(entries.find(name)?.1)).collect();
+        found.sort_unstable_by(|one, other| one.user.name.cmp(&other.user.name));
+        found.dedup_by(|one, other| one.user.name == other.user.name);
+        match &found[..] {
+            [] => Some(entries.find(common_name?)?.1),
+            [one] => Some(one.clone()),
+            _ => None,
+        }
+    }
+
+    /// The user of the demo, for what everybody may do there.
+    pub fn the_demo(&self) -> Option<SignedIn> {
+        let entries = self.book.roll.now();
+        let account = entries.accounts().all().next().filter(|_| entries.accounts().is_demo())?;
+        Some(entries.find(&account.user.name)?.1)
+    }
+
+    /// Whether an account takes no password alone.
+    pub fn asks_for_certificate(&self, name: &str) -> bool {
+        self.book.roll.now().find(name).is_some_and(|(account, _)| account.asks_for_certificate)
+    }
+
+    /// The accounts as they stand now.
+    pub fn accounts(&self) -> Arc<Accounts> {
+        Arc::clone(self.book.roll.now().accounts())
+    }
+
+    /// Puts other accounts in their place. What rests on an account that is gone, or that has another password, ends: sockets
+    /// and sessions of browsers. What rests on one that may do something else goes on and [looks](Standing) anew. Everybody
+    /// else notices nothing.
+    pub fn replace_accounts(&self, accounts: Accounts) -> Replaced {
+        let replaced = self.book.roll.replace(accounts);
+        // So that the store hears of the sessions of browsers that have ended.
+        self.web_sessions.sweep(Instant::now());
+        replaced
+    }
+
+    /// Ends what rests on accounts whose time is over by the clock on the wall, and says whose. To be asked every second.
+    pub fn look_at_the_dates(&self, wall: SystemTime) -> Vec<Arc<str>> {
+        let ended = self.book.roll.look_at_the_dates(wall);
+        if !ended.is_empty() {
+            self.web_sessions.sweep(Instant::now());
+        }
+        ended
+    }
+
+    /// Whether somebody who has proved who they are may come from this address at this time.
+    pub fn admits(&self, who: &SignedIn, address: IpAddr) -> Result<(), LoginError> {
+        // Without an account it has ended already, and whatever is opened by it ends, too.
+        let Some(account) = who.standing.account() else { return Ok(()) };
+        if account.is_over(Moment::now().wall()) {
+            return Err(LoginError::Over);
+        }
+        if account.may_come_from(address) { Ok(()) } else { Err(LoginError::NotFromHere) }
+    }
+}

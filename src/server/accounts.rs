@@ -1,0 +1,152 @@
+//! The file of the accounts while the hub runs: what is taken of it, what becomes of those whom it concerns, and what is told
+//! of it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Extension, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderMap, Response, StatusCode};
+use axum::response::IntoResponse;
+use foldhash::fast::RandomState;
+use parking_lot::Mutex;
+use serde_json::json;
+use tokio::time::{Duration, interval};
+use tokio_util::sync::CancellationToken;
+
+use super::answer::{not_recognised, refusal};
+use super::place::Place;
+use super::{App, Door};
+use crate::access::{AccountsNews, AccountsWatch, Replaced, Version};
+use crate::moment::Moment;
+use crate::operator::Mistakes;
+
+/// How often the file is looked at. What has changed is taken at the second look.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Where commands of this machine ask which version of the file is in force.
+pub(super) const PATH: &str = "/api/accounts";
+
+/// Under this name of the hub's topics its admins read what is wrong with the file.
+const MISTAKES: &str = "accounts/refused";
+
+/// Names that a line of the log repeats.
+const SHOWN: usize = 10;
+
+/// The file that was refused last, if it still is: its version, if it had one.
+#[derive(Debug, Default)]
+pub(super) struct RefusedFile(Mutex<Option<Version>>);
+
+/// Watches the file until the stop sign.
+pub(super) async fn watch(app: Arc<App>, mut watch: AccountsWatch, demo: CancellationToken) {
+    let mut clock = interval(LOOK);
+    let count = |app: &App| {
+        let count = app.access.accounts().iter().count();
+        app.hub.figures().accounts.set(count as u64);
+    };
+    count(&app);
+    loop {
+        tokio::select! {
+            () = app.shutdown.drain().cancelled() => return,
+            _ = clock.tick() => {}
+        }
+        let news = tokio::select! {
+            // A drive that hangs holds nothing up.
+            () = app.shutdown.drain().cancelled() => return,
+            news = watch.look(&app.access) => news,
+        };
+        match news {
+            None => {}
+            Some(AccountsNews::Taken(replaced)) => {
+                taken(&app, &replaced);
+                count(&app);
+                if !app.access.accounts().is_demo() {
+                    demo.cancel();
+                }
+            }
+            Some(AccountsNews::Refused(version, mistakes)) => refused(&app, version, &mistakes),
+        }
+        let over = app.access.look_at_the_dates(Moment::now().wall());
+        if !over.is_empty() {
+            tracing::info!(accounts = ?shown(&over), "the time of accounts is over: their connections end");
+            withdraw(&app, &over);
+        }
+    }
+}
+
+fn taken(app: &App, replaced: &Replaced) {
+    let figures = app.hub.figures();
+    if figures.accounts_mistakes.value() > 0 {
+        figures.accounts_mistakes.set(0);
+        app.hub.untell(MISTAKES, Moment::now());
+        tracing::info!("the file of the accounts is good again");
+    }
+    *app.refused.0.lock() = None;
+    if *replaced == Replaced::default() {
+        return;
+    }
+    figures.accounts_taken.add(1);
+    let Replaced { added, removed, renewed, changed } = replaced;
+    tracing::info!(
+        added = ?shown(added), removed = ?shown(removed), new_password = ?shown(renewed), changed = ?shown(changed),
+        "the file of the accounts has changed, and is in force; nobody else notices"
+    );
+    withdraw(app, removed.iter().chain(renewed).chain(changed));
+}
+
+/// Ends what leases these accounts have on what they may not command any more.
+fn withdraw<'n>(app: &App, names: impl IntoIterator<Item = &'n Arc<str>>) {
+    let (accounts, wall) = (app.access.accounts(), Moment::now().wall());
+    let rights = |name: &Arc<str>| {
+        let account =
+            accounts.get(name).filter(|account| account.valid_until().is_none_or(|until| until > wall));
+        account.map(|account| Arc::new(account.rights().clone())).unwrap_or_default()
+    };
+    let users: HashMap<_, _, RandomState> =
+        names.into_iter().map(|name| (Arc::clone(name), rights(name))).collect();
+    app.hub.withdraw_leases(&users, Moment::now());
+}
+
+/// Tells all mistakes: to the log, to the figures, and to those who may read the hub's topics.
+fn refused(app: &App, version: Option<Version>, mistakes: &Mistakes) {
+    for mistake in mistakes {
+        tracing::error!("{mistake}");
+    }
+    let count = mistakes.iter().count();
+    tracing::error!(
+        count,
+        "the file of the accounts is not taken: the accounts from before are still in force"
+    );
+    app.hub.figures().accounts_mistakes.set(count as u64);
+    *app.refused.0.lock() = version;
+    let told: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
+    app.hub.tell(MISTAKES, &json!(told).to_string(), Moment::now());
+}
+
+fn shown(names: &[Arc<str>]) -> Vec<&str> {
+    names.iter().take(SHOWN).map(|name| &**name).collect()
+}
+
+/// Which version of the file is in force, and which was refused, for commands of this machine and for admins. A version tells
+/// nothing of its text.
+pub(super) async fn versions(
+    State(app): State<Arc<App>>,
+    Extension(place): Extension<Arc<Place>>,
+    headers: HeaderMap,
+) -> Response<Body> {
+    if !place.address.ip().to_canonical().is_loopback() {
+        match app.recognise(&headers, &place, Door::Http).await {
+            Ok(signed_in) if signed_in.user.rights.admin => {}
+            Ok(_) => return refusal(StatusCode::FORBIDDEN, "this is for admins"),
+            Err(stranger) => return not_recognised(&stranger),
+        }
+    }
+    let refused = app.refused.0.lock().clone();
+    let body = json!({
+        "in_force": app.access.accounts().version().as_str(),
+        "refused": refused.as_ref().map(Version::as_str),
+    });
+    let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")];
+    (headers, format!("{body}\n")).into_response()
+}
