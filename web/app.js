@@ -4,7 +4,7 @@ import { Commands } from "./commands.js";
 import { Hub } from "./hub.js";
 import { Past } from "./past.js";
 import { Readings, TOPICS_AT_MOST } from "./readings.js";
-import { signOut, whoAmI } from "./session.js";
+import { HUB, signOut, whoAmI } from "./session.js";
 import { SignIn } from "./signin.js";
 import { Wall } from "./wall.js";
 import { write } from "./element.js";
@@ -36,7 +36,7 @@ start();
 
 async function start() {
   part("sign-out").onclick = leave;
-  part("try-address").textContent = `${location.origin.replace(/^http/, "ws")}/talk/home/attic?side=node`;
+  part("try-address").textContent = `${HUB.replace(/^http/, "ws")}talk/home/attic?side=node`;
   setInterval(second, 1000);
   setInterval(() => hub.isLive && whoAmI(), IN_USE);
   if (!(await signInForm.fromAddress())) hub.open();

@@ -18,6 +18,7 @@ let dropped = 0;
 scheme.value = location.protocol === "https:" ? "wss" : "ws";
 host.value = location.hostname;
 port.value = location.port;
+path.value = `${new URL(".", import.meta.url).pathname}echo`;
 show("closed");
 
 where.addEventListener("submit", (event) => {

@@ -1,7 +1,7 @@
 // The connection: opened, watched, lost and taken up again. It knows frames and nothing of what they mean.
 
 import { frames } from "./frame.js";
-import { whoAmI } from "./session.js";
+import { HUB, whoAmI } from "./session.js";
 
 /** Seconds to wait before the next attempt. */
 const PAUSES = [0.5, 1, 2, 4, 8, 15, 30];
@@ -81,7 +81,7 @@ export class Hub {
   #connect(who) {
     if (this.#version && this.#version !== who.version) this.#told.updated();
     this.#version ??= who.version;
-    const socket = new WebSocket(`${location.origin.replace(/^http/, "ws")}/talk/`);
+    const socket = new WebSocket(`${HUB.replace(/^http/, "ws")}talk/`);
     this.#socket = socket;
     this.#expect(HELLO, "The hub did not answer.");
     socket.onopen = () => socket.send(JSON.stringify([CONFIGURE, SETTINGS]));

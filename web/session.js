@@ -1,7 +1,10 @@
 // Who is signed in. Every address is built from the origin: in a page opened as http://name:password@host/ the
 // browser refuses relative ones, because they would carry the password.
 
-const SESSION = `${location.origin}/api/session`;
+/** Where the hub is: in front of its paths a proxy may leave a prefix. This file lies at the top. */
+export const HUB = location.origin + new URL(".", import.meta.url).pathname;
+
+const SESSION = `${HUB}api/session`;
 const PATIENCE = 5000;
 
 /** Asks the hub who this is. Never throws: no answer is an answer too. */

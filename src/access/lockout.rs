@@ -2,7 +2,8 @@
 //!
 //! A count starts with its first failure and ends 60 seconds later, whatever happens in between. At the limit, the
 //! rest of that minute is a lock: nothing is tried and nothing counted, so that strangers cannot make it longer. Two
-//! counts may follow each other, so that any 60 seconds see less than twice the limit.
+//! counts may follow each other, so that any 60 seconds see less than twice the limit. A network is not locked, as others are
+//! behind it, too: it goes on in a narrow [`Lane`].
 //!
 //! Memory is bounded, and being full never ends a lock:
 //!
@@ -92,6 +93,15 @@ impl Expires for Window {
     }
 }
 
+/// How a login is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lane {
+    /// In its turn.
+    Usual,
+    /// From a network at its limit.
+    Narrow,
+}
+
 /// A login under way, counted as a failure until it is forgiven.
 #[derive(Debug)]
 #[must_use = "a login that succeeded is forgiven"]
@@ -138,22 +148,31 @@ impl Lockout {
         Self { limit: limit.max(1), counts: Mutex::new(counts) }
     }
 
-    /// Whether a login may be tried; the error is how long to wait, at most a minute.
-    pub(super) fn check(&self, who: &Who, network: Network, now: Instant) -> Result<(), Duration> {
-        self.counts.lock().check(who, network, self.limit, now)
+    /// Whether and how a login may be tried; the error is how long to wait, at most a minute.
+    pub(super) fn check(&self, who: &Who, network: Network, now: Instant) -> Result<Lane, Duration> {
+        self.counts.lock().check(who, network, self.limit, now).map(|(lane, _)| lane)
     }
 
-    /// Checks and counts in one step, so that of many at once no more than the limit are tried.
-    pub(super) fn begin(&self, who: Who, network: Network, now: Instant) -> Result<Attempt, Duration> {
+    /// Checks and counts in one step, so that of many at once no more than the limit are tried. `None` where the network has
+    /// come to its limit meanwhile: nothing was counted.
+    pub(super) fn begin(&self, who: Who, network: Network, now: Instant) -> Result<Option<Attempt>, Duration> {
         let mut counts = self.counts.lock();
-        counts.check(&who, network, self.limit, now)?;
-        let of_name = match &who {
-            Who::Account(name) => counts.accounts.add(name, self.limit, now),
-            Who::Stranger(digest) => counts.strangers.add(digest, self.limit, now),
-        };
-        let of_network = counts.networks.add(&network, self.limit, now);
-        let tries_left = self.limit.saturating_sub(of_name.max(of_network));
-        Ok(Attempt { who, network, at: now, tries_left })
+        match counts.check(&who, network, self.limit, now)? {
+            (Lane::Usual, _) => Ok(Some(counts.add(who, network, self.limit, now))),
+            (Lane::Narrow, _) => Ok(None),
+        }
+    }
+
+    /// The same in the narrow lane, and how long it is for.
+    pub(super) fn begin_narrow(
+        &self,
+        who: Who,
+        network: Network,
+        now: Instant,
+    ) -> Result<(Attempt, Duration), Duration> {
+        let mut counts = self.counts.lock();
+        let (_, wait) = counts.check(&who, network, self.limit, now)?;
+        Ok((counts.add(who, network, self.limit, now), wait))
     }
 
     /// The login succeeded. Earlier failures stay: else an owner's logins would give an attacker new tries.
@@ -176,15 +195,35 @@ impl Lockout {
 }
 
 impl Counts {
-    fn check(&self, who: &Who, network: Network, limit: u32, now: Instant) -> Result<(), Duration> {
-        let name = match who {
-            Who::Account(name) => self.accounts.locked_for(name, limit, now),
-            Who::Stranger(digest) => self.strangers.locked_for(digest, limit, now),
+    /// The lane, and how long it is for if it is the narrow one.
+    fn check(
+        &self,
+        who: &Who,
+        network: Network,
+        limit: u32,
+        now: Instant,
+    ) -> Result<(Lane, Duration), Duration> {
+        let of_network = self.networks.locked_for(&network, limit, now);
+        let tries = if of_network.is_some() { limit.div_ceil(2) } else { limit };
+        let of_name = match who {
+            Who::Account(name) => self.accounts.locked_for(name, tries, now),
+            Who::Stranger(digest) => self.strangers.locked_for(digest, tries, now),
         };
-        match name.max(self.networks.locked_for(&network, limit, now)) {
-            Some(wait) => Err(wait),
-            None => Ok(()),
+        match (of_name, of_network) {
+            (Some(_), _) => Err(of_name.max(of_network).unwrap_or_default()),
+            (None, Some(wait)) => Ok((Lane::Narrow, wait)),
+            (None, None) => Ok((Lane::Usual, Duration::ZERO)),
         }
+    }
+
+    fn add(&mut self, who: Who, network: Network, limit: u32, now: Instant) -> Attempt {
+        let of_name = match &who {
+            Who::Account(name) => self.accounts.add(name, limit, now),
+            Who::Stranger(digest) => self.strangers.add(digest, limit, now),
+        };
+        let of_network = self.networks.add(&network, limit, now);
+        let tries_left = limit.saturating_sub(of_name.max(of_network));
+        Attempt { who, network, at: now, tries_left }
     }
 }
 
@@ -247,7 +286,8 @@ mod tests {
     }
 
     fn fail(lockout: &Lockout, who: Who, from: Network) -> Result<u32, Duration> {
-        lockout.begin(who, from, Instant::now()).map(|attempt| attempt.tries_left())
+        let attempt = lockout.begin(who, from, Instant::now())?;
+        Ok(attempt.map_or(u32::MAX, |attempt| attempt.tries_left()))
     }
 
     #[tokio::test(start_paused = true)]
@@ -268,7 +308,7 @@ mod tests {
     async fn a_success_takes_back_itself_and_nothing_else() {
         let lockout = Lockout::new(3, 10);
         assert_eq!(fail(&lockout, jana(), HOME), Ok(2));
-        let success = lockout.begin(jana(), HOME, Instant::now()).unwrap();
+        let success = lockout.begin(jana(), HOME, Instant::now()).unwrap().unwrap();
         lockout.forgive(&success);
         assert_eq!(fail(&lockout, jana(), HOME), Ok(1));
 
@@ -298,8 +338,9 @@ mod tests {
         }
         let now = Instant::now();
         assert!(lockout.check(&jana(), network(9999), now).is_err(), "the name");
-        assert!(lockout.check(&Who::Account("emil".into()), HOME, now).is_err(), "the network");
-        assert!(lockout.check(&Who::Account("emil".into()), network(1), now).is_ok());
+        let at_home = lockout.check(&Who::Account("emil".into()), HOME, now);
+        assert_eq!(at_home, Ok(Lane::Narrow), "the network");
+        assert!(lockout.check(&Who::Account("emil".into()), network(1), now) == Ok(Lane::Usual));
     }
 
     #[tokio::test(start_paused = true)]
@@ -309,11 +350,13 @@ mod tests {
             assert_eq!(fail(&lockout, Who::Account(number.to_string().into()), network(number)), Ok(0));
         }
         assert_eq!(fail(&lockout, jana(), network(7)), Ok(0));
-        assert!(lockout.check(&Who::Account("emil".into()), network(7), Instant::now()).is_ok());
-        assert!(lockout.check(&Who::Account("emil".into()), network(1), Instant::now()).is_err());
+        let emil_from =
+            |number| lockout.check(&Who::Account("emil".into()), network(number), Instant::now());
+        assert_eq!(emil_from(7), Ok(Lane::Usual));
+        assert_eq!(emil_from(1), Ok(Lane::Narrow));
         tokio::time::advance(MINUTE).await;
         assert_eq!(fail(&lockout, jana(), network(7)), Ok(0));
-        assert!(lockout.check(&Who::Account("emil".into()), network(7), Instant::now()).is_err());
+        assert_eq!(emil_from(7), Ok(Lane::Narrow));
     }
 
     #[tokio::test(start_paused = true)]

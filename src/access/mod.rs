@@ -3,7 +3,7 @@
 //! A login is asked, in this order:
 //!
 //! 1. Is it remembered, and has the name logged in from this network? Then it passes, whatever others do.
-//! 2. Has its network or its name failed too often this minute? Then it waits.
+//! 2. Has its name failed too often this minute? Then it waits. Has its network? Then it goes through [`narrow`].
 //! 3. Its turn comes. From here it counts as a failure until it passes.
 //! 4. Is it remembered from elsewhere, or since it began to wait? Then it passes without a hash.
 //! 5. Its password is hashed and compared. A name without an account costs the same.
@@ -42,6 +42,7 @@ mod bounded;
 mod kept;
 mod keyed;
 mod lockout;
+mod narrow;
 mod password;
 mod remembered;
 mod role;
@@ -64,7 +65,7 @@ pub use watch::{AccountsNews, AccountsWatch};
 pub use web_session::{Returning, WebSession, WebSessions};
 
 use keyed::{Digest, Key, Purpose};
-use lockout::{Attempt, Lockout, Network, Who};
+use lockout::{Attempt, Lane, Lockout, Network, Who};
 use remembered::Remembered;
 use roll::Roll;
 use web_session::Terms;
@@ -85,8 +86,8 @@ const SWEEP: Duration = Duration::from_mins(1);
 /// The bounds of who comes in.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Failed logins in a minute of one name or one network (an IPv4 address, an IPv6 /64) before both are refused
-    /// for the rest of that minute; 20 by default, 1 at least. Logins that are being hashed count until they pass.
+    /// Failed logins in a minute of one name or one network (an IPv4 address, an IPv6 /64) before the name is refused for
+    /// the rest of that minute, and the network has half as many for each name; 20 by default, 1 at least. Logins that are being hashed count until they pass.
     pub failures_per_minute: u32,
     /// Names remembered, and networks they came from; 10,000 of each by default; with 0 every login is hashed.
     pub remembered_logins: usize,
@@ -160,6 +161,8 @@ pub struct Access {
     book: Arc<Book>,
     waiting: Arc<Semaphore>,
     hashing: Arc<Semaphore>,
+    /// One turn for all networks that have failed too often.
+    narrow: Arc<Semaphore>,
     web_sessions: Arc<WebSessions>,
     /// Lines of the log on failed logins. There is one door in the process, so this is as good as a `static`.
     failures: Seldom,
@@ -207,6 +210,7 @@ impl Access {
             }),
             waiting: semaphore(settings.waiting_logins),
             hashing: semaphore(settings.hashing_at_once),
+            narrow: semaphore(1),
             failures: Seldom::new(),
         })
     }
@@ -224,9 +228,15 @@ impl Access {
         if let Some(signed_in) = self.book.passes_at_once(&login) {
             return Ok(signed_in);
         }
-        self.book.lockout.check(&login.who, from, Instant::now()).map_err(too_many)?;
+        if self.book.lockout.check(&login.who, from, Instant::now()).map_err(too_many)? == Lane::Narrow {
+            return self.login_narrow(login, (address, name), password).await;
+        }
         let turn = self.turn().await?;
-        let attempt = self.book.lockout.begin(login.who.clone(), from, Instant::now()).map_err(too_many)?;
+        let began = self.book.lockout.begin(login.who.clone(), from, Instant::now()).map_err(too_many)?;
+        let Some(attempt) = began else {
+            drop(turn);
+            return self.login_narrow(login, (address, name), password).await;
+        };
         if let Some(signed_in) = self.book.passes_in_turn(&login, &attempt) {
             return Ok(signed_in);
         }
@@ -263,7 +273,7 @@ impl Access {
         login: Login,
         attempt: Attempt,
         password: Vec<u8>,
-        turn: OwnedSemaphorePermit,
+        turn: impl Send + 'static,
     ) -> Result<SignedIn, LoginError> {
         let book = self.book.clone();
         let (tell, told) = oneshot::channel();

@@ -13,7 +13,7 @@ fn accounts() -> Accounts {
     Accounts::parse(&(user("jana") + &user("emil")), "users.toml").unwrap()
 }
 
-fn access(settings: &Settings) -> Access {
+pub(super) fn access(settings: &Settings) -> Access {
     Access::new(accounts(), settings, CancellationToken::new()).unwrap()
 }
 
@@ -21,7 +21,7 @@ fn wrong(tries_left: u32) -> LoginError {
     LoginError::Wrong { tries_left }
 }
 
-async fn try_wrong(access: &Access, address: IpAddr, name: &str) -> LoginError {
+pub(super) async fn try_wrong(access: &Access, address: IpAddr, name: &str) -> LoginError {
     access.login(address, name, b"wrong").await.unwrap_err()
 }
 

@@ -9,6 +9,7 @@ mod listeners;
 mod rooms;
 mod simulated;
 mod store;
+mod systemd;
 
 use std::io::Write;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use anyhow::Context;
 
 use self::listeners::Listeners;
 use self::simulated::simulate;
+use self::systemd::Systemd;
 use super::banner::{Facts, addresses, banner};
 use super::exit::OperatorError;
 use super::logging;
@@ -122,10 +124,14 @@ async fn run(settings: Settings, accounts: Accounts) -> anyhow::Result<()> {
         simulated: &simulated,
     });
 
-    signals.next().await;
+    let mut systemd = Systemd::new();
+    systemd.ready(&hub);
+    systemd.alive_until(&hub, signals.next()).await;
+    systemd.stopping();
     tracing::info!("draining: no new connections, clients get what is queued; a second signal cuts them off");
     hub.end_leases_that_are_not_stored(Moment::now());
-    match shutdown.finish(settings.server.drain, async || signals.next().await).await {
+    let ended = shutdown.finish(settings.server.drain, async || signals.next().await);
+    match systemd.alive_until(&hub, ended).await {
         Ended::Drained => tracing::info!("stopped"),
         Ended::CutOff(left) => tracing::warn!(left, "stopped before everything was sent"),
     }

@@ -34,7 +34,7 @@ pub use self::history::{History, HistoryRule};
 use self::layers::{Defaults, Layer};
 pub use self::place::Place;
 use self::reader::{Asked, Reader};
-pub use self::server::{Clients, Plain, Server, TlsFiles};
+pub use self::server::{Clients, Plain, ProxyProtocol, Server, TlsFiles};
 pub use self::settings::{
     Bridges, Durability, Figures, Limits, Log, LogFormat, Outbox, Retained, Routes, Run, Settings, Simulator,
     Store, Users,

@@ -2,12 +2,13 @@
 //! harmless is returned, and reading goes on, so that all mistakes are found at once.
 
 use std::ffi::OsString;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use config::{Value, ValueKind};
+use ipnet::IpNet;
 
 use super::place::Place;
 use super::web_origin::WebOrigin;
@@ -208,6 +209,14 @@ impl Reader {
         self.list(key, "web origins", WebOrigin::parse)
     }
 
+    pub(super) fn networks(&mut self, key: &'static str) -> Vec<IpNet> {
+        self.list(key, "addresses and networks", parse_network)
+    }
+
+    pub(super) fn path_prefix(&mut self, key: &'static str) -> String {
+        self.text(key, "a path prefix, or nothing", parse_path_prefix).unwrap_or_default()
+    }
+
     /// Whether something is wrong with the value of a key.
     pub(super) fn is_wrong(&self, key: &str) -> bool {
         self.mistakes.iter().any(|mistake| mistake.key.as_deref() == Some(key))
@@ -325,6 +334,30 @@ fn parse_address(text: &str) -> Result<SocketAddr, String> {
         }
         format!("expected an address and a port such as 127.0.0.1:8080 or [::]:8080, found {}", quoted(text))
     })
+}
+
+/// An address, or a network as its address and the number of its bits. Bits beyond these are left out.
+fn parse_network(text: &str) -> Result<IpNet, String> {
+    let network = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).map_err(|_| {
+        format!("expected an address such as 127.0.0.1, or a network such as 10.0.0.0/8, found {}", quoted(text))
+    })?;
+    if network.prefix_len() == 0 {
+        return Err(format!("{} is everybody: name the addresses of the proxies alone", quoted(text)));
+    }
+    Ok(network.trunc())
+}
+
+fn parse_path_prefix(text: &str) -> Result<String, String> {
+    let is_of_a_level = |char: char| char.is_ascii_alphanumeric() || "-._~".contains(char);
+    let is_a_level = |level: &str| !matches!(level, "" | "." | "..") && level.chars().all(is_of_a_level);
+    let levels = text.strip_prefix('/').map(|levels| levels.split('/').all(is_a_level));
+    if text.is_empty() || levels == Some(true) {
+        return Ok(text.to_owned());
+    }
+    Err(format!(
+        "expected a path of letters, digits and -._~ such as /hub, without a slash at its end, found {}",
+        quoted(text)
+    ))
 }
 
 /// The items of a list that are good, and what is wrong with the others, each with its origin.

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use super::reader::Reader;
 use super::web_origin::WebOrigin;
 
@@ -24,6 +26,12 @@ pub struct Server {
     pub tls: TlsFiles,
     /// What the listeners without TLS do for other machines.
     pub plain: Plain,
+    /// Proxies that are believed when they say whom they speak for.
+    pub trusted_proxies: Vec<IpNet>,
+    /// On which listeners these begin their connections with a PROXY header.
+    pub proxy_protocol: ProxyProtocol,
+    /// What a proxy leaves in front of every path, as `/hub`; empty is nothing.
+    pub path_prefix: String,
     /// Threads that serve sockets; 1 to 64.
     pub io_threads: usize,
     /// How long a stopping hub goes on sending; 0 to 300 s.
@@ -67,6 +75,18 @@ pub enum Plain {
     Loopback,
 }
 
+/// On which listeners connections of trusted proxies begin with a PROXY header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ProxyProtocol {
+    /// On none.
+    #[default]
+    Off,
+    /// On those for lines.
+    Lines,
+    /// On all.
+    All,
+}
+
 impl Server {
     pub(super) fn read(reader: &mut Reader) -> Self {
         let (clients, plain) = (Clients::Off, Plain::Serve);
@@ -93,6 +113,18 @@ impl Server {
                     [("serve", plain), ("redirect", Plain::Redirect), ("loopback", Plain::Loopback)],
                 )
                 .unwrap_or_default(),
+            trusted_proxies: reader.networks("server.trusted_proxies"),
+            proxy_protocol: reader
+                .choice(
+                    "server.proxy_protocol",
+                    [
+                        ("off", ProxyProtocol::Off),
+                        ("lines", ProxyProtocol::Lines),
+                        ("all", ProxyProtocol::All),
+                    ],
+                )
+                .unwrap_or_default(),
+            path_prefix: reader.path_prefix("server.path_prefix"),
             io_threads: reader.count("server.io_threads", 1..=64, "threads"),
             drain: reader.seconds("server.drain_seconds", 0..=300),
         }
@@ -133,9 +165,14 @@ impl Server {
             "is off, so server.tls_client_ca would not be used; write \"optional\" or \"required\"",
         );
         mistake(
-            self.plain != Plain::Serve && self.tls_listen.is_none(),
+            self.plain != Plain::Serve && self.tls_listen.is_none() && self.trusted_proxies.is_empty(),
             "server.plain",
-            "takes a listener with TLS: set server.tls_listen",
+            "takes a listener with TLS, or a proxy with TLS: set server.tls_listen or server.trusted_proxies",
+        );
+        mistake(
+            self.proxy_protocol != ProxyProtocol::Off && self.trusted_proxies.is_empty(),
+            "server.proxy_protocol",
+            "takes proxies that are believed: set server.trusted_proxies",
         );
     }
 

@@ -61,6 +61,10 @@ pub struct Limits {
     pub connections: usize,
     /// Connections of all peers together that are not yet signed in.
     pub handshakes: usize,
+    /// Connections of one network; `None` is no limit (key: 0).
+    pub connections_per_network: Option<usize>,
+    /// Connections of one network that are not yet signed in; `None` is no limit (key: 0).
+    pub handshakes_per_network: Option<usize>,
     /// How long signing in may take.
     pub handshake: Duration,
     /// Messages sent in a second, on the average; the burst is twice that. `None` is no limit (key: 0).
@@ -322,6 +326,18 @@ impl Limits {
             filters: reader.count("limits.filters", 1..=100_000, "filters"),
             connections: reader.count("limits.connections", 1..=1_000_000, "connections"),
             handshakes: reader.count("limits.handshakes", 1..=100_000, "connections"),
+            connections_per_network: Some(reader.count(
+                "limits.connections_per_network",
+                0..=1_000_000,
+                "connections",
+            ))
+            .filter(|most| *most > 0),
+            handshakes_per_network: Some(reader.count(
+                "limits.handshakes_per_network",
+                0..=100_000,
+                "connections",
+            ))
+            .filter(|most| *most > 0),
             handshake: reader.seconds("limits.handshake_seconds", 1..=300),
             messages_per_second: NonZeroU32::new(reader.small(
                 "limits.messages_per_second",

@@ -16,7 +16,7 @@ use tokio::time::{Duration, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::answer::{not_recognised, refusal};
-use super::place::Place;
+use super::peer::Peer;
 use super::{App, Door};
 use crate::access::{AccountsNews, AccountsWatch, Replaced, Version};
 use crate::moment::Moment;
@@ -132,11 +132,11 @@ fn shown(names: &[Arc<str>]) -> Vec<&str> {
 /// nothing of its text.
 pub(super) async fn versions(
     State(app): State<Arc<App>>,
-    Extension(place): Extension<Arc<Place>>,
+    Extension(peer): Extension<Arc<Peer>>,
     headers: HeaderMap,
 ) -> Response<Body> {
-    if !place.address.ip().to_canonical().is_loopback() {
-        match app.recognise(&headers, &place, Door::Http).await {
+    if !peer.is_near() {
+        match app.recognise(&headers, &peer, Door::Http).await {
             Ok(signed_in) if signed_in.user.rights.admin => {}
             Ok(_) => return refusal(StatusCode::FORBIDDEN, "this is for admins"),
             Err(stranger) => return not_recognised(&stranger),

@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::answer::{not_recognised, refusal, turned_down};
-use super::place::Place;
+use super::peer::Peer;
 use super::request::{lists, tidy_path};
 use super::{App, Door, SideWord, gate};
 use crate::access::SignedIn;
@@ -31,7 +31,7 @@ const SUBPROTOCOL: &str = "clown.talk";
 
 pub(super) async fn auth(
     State(app): State<Arc<App>>,
-    Extension(place): Extension<Arc<Place>>,
+    Extension(peer): Extension<Arc<Peer>>,
     endpoint: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Response<Body> {
@@ -49,7 +49,7 @@ pub(super) async fn auth(
             );
         }
     };
-    enter(app, place, &base.replace('_', "/"), side, request).await
+    enter(app, peer, &base.replace('_', "/"), side, request).await
 }
 
 #[derive(Deserialize)]
@@ -60,29 +60,29 @@ pub(super) struct TalkQuery {
 
 pub(super) async fn talk_at_the_root(
     state: State<Arc<App>>,
-    place: Extension<Arc<Place>>,
+    peer: Extension<Arc<Peer>>,
     query: Result<Query<TalkQuery>, QueryRejection>,
     request: Request,
 ) -> Response<Body> {
-    talk(state, place, Ok(Path(String::new())), query, request).await
+    talk(state, peer, Ok(Path(String::new())), query, request).await
 }
 
 pub(super) async fn talk(
     State(app): State<Arc<App>>,
-    Extension(place): Extension<Arc<Place>>,
+    Extension(peer): Extension<Arc<Peer>>,
     base: Result<Path<String>, PathRejection>,
     query: Result<Query<TalkQuery>, QueryRejection>,
     request: Request,
 ) -> Response<Body> {
     let Ok(Path(base)) = base else { return not_utf8(&app) };
     match query {
-        Ok(Query(TalkQuery { side })) => enter(app, place, &base, side.into(), request).await,
+        Ok(Query(TalkQuery { side })) => enter(app, peer, &base, side.into(), request).await,
         Err(_) => turned_down(&app, StatusCode::BAD_REQUEST, "side is either node or dashboard"),
     }
 }
 
 /// The one way in for every socket.
-async fn enter(app: Arc<App>, place: Arc<Place>, base: &str, side: Side, request: Request) -> Response<Body> {
+async fn enter(app: Arc<App>, peer: Arc<Peer>, base: &str, side: Side, request: Request) -> Response<Body> {
     let base = match Base::parse(base, &app.hub.settings().topic) {
         Ok(base) => base,
         Err(error) => return no_such_base(&app, &error, request.uri().path()),
@@ -90,15 +90,15 @@ async fn enter(app: Arc<App>, place: Arc<Place>, base: &str, side: Side, request
     if request.method() != Method::GET {
         return turned_down(&app, StatusCode::METHOD_NOT_ALLOWED, "a WebSocket is opened with GET");
     }
-    if let Err(why) = app.welcomes(request.headers(), &place) {
+    if let Err(why) = app.welcomes(request.headers(), &peer) {
         return refusal(StatusCode::FORBIDDEN, &why);
     }
-    let signed_in = match app.recognise(request.headers(), &place, Door::WebSocket).await {
+    let signed_in = match app.recognise(request.headers(), &peer, Door::WebSocket).await {
         Ok(signed_in) => signed_in,
         Err(stranger) => return not_recognised(&stranger),
     };
     if let Err(why) = gate::may_stand(&signed_in.user, &base, side) {
-        app.log_forbidden(&place, Door::WebSocket, &signed_in.user, (&base, side), why);
+        app.log_forbidden(&peer, Door::WebSocket, &signed_in.user, (&base, side), why);
         return refusal(StatusCode::FORBIDDEN, why);
     }
     let accept = match accept_key(&app, request.headers()) {
@@ -106,7 +106,7 @@ async fn enter(app: Arc<App>, place: Arc<Place>, base: &str, side: Side, request
         Err(response) => return response,
     };
     let confirmed = offers_subprotocol(request.headers());
-    upgrade(app, place, signed_in, base, side, request);
+    upgrade(app, peer, signed_in, base, side, request);
     switching(&accept, confirmed)
 }
 
@@ -163,22 +163,22 @@ pub(super) fn switching(accept: &str, confirm_subprotocol: bool) -> Response<Bod
 }
 
 /// Waits for the socket in a task of its own, which is then the connection.
-fn upgrade(app: Arc<App>, place: Arc<Place>, who: SignedIn, base: Base, side: Side, mut request: Request) {
+fn upgrade(app: Arc<App>, peer: Arc<Peer>, who: SignedIn, base: Base, side: Side, mut request: Request) {
     let upgrade = hyper::upgrade::on(&mut request);
     let shutdown = app.shutdown.clone();
     shutdown.spawn(async move {
-        let Some((stream, already_read)) = socket(&app, &place, upgrade).await else { return };
-        place.is_signed_in();
+        let Some((stream, already_read)) = socket(&app, &peer, upgrade).await else { return };
+        peer.is_signed_in();
         let wire = WebSocket::new(stream, already_read, app.hub.settings().message_bytes);
-        let session = app.session(&who.user, &place, Door::WebSocket, base, side);
+        let session = app.session(&who.user, &peer, Door::WebSocket, base, side);
         connection::run(wire, session, app.settings.patience, app.signs(Some(&who))).await;
     });
 }
 
 /// The socket behind a handshake, and what came with it. What hyper read is copied, so that hyper's buffer goes.
-pub(super) async fn socket(app: &App, place: &Place, upgrade: OnUpgrade) -> Option<(Stream, Vec<u8>)> {
+pub(super) async fn socket(app: &App, peer: &Peer, upgrade: OnUpgrade) -> Option<(Stream, Vec<u8>)> {
     let Ok(Ok(upgraded)) = timeout(app.settings.handshake, upgrade).await else {
-        tracing::debug!(address = %place.address, "client left during the handshake");
+        tracing::debug!(address = %peer, "client left during the handshake");
         return None;
     };
     let parts = upgraded.downcast::<TokioIo<Stream>>().ok()?;

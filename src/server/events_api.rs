@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::answer::{not_recognised, refusal};
-use super::place::Place;
+use super::peer::Peer;
 use super::{App, Door};
 use crate::access::User;
 use crate::hub::{EVENTS_ARE_OFF, EventQuestion, EventReader};
@@ -30,7 +30,7 @@ const PARTS: usize = 200;
 
 pub(super) async fn events(
     State(app): State<Arc<App>>,
-    Extension(place): Extension<Arc<Place>>,
+    Extension(peer): Extension<Arc<Peer>>,
     method: Method,
     headers: HeaderMap,
     query: Query<Vec<(String, String)>>,
@@ -38,10 +38,10 @@ pub(super) async fn events(
     if method != Method::GET && method != Method::HEAD {
         return refusal(StatusCode::METHOD_NOT_ALLOWED, "this path answers to GET");
     }
-    if let Err(why) = app.welcomes(&headers, &place) {
+    if let Err(why) = app.welcomes(&headers, &peer) {
         return refusal(StatusCode::FORBIDDEN, &why);
     }
-    let user = match app.recognise(&headers, &place, Door::Http).await {
+    let user = match app.recognise(&headers, &peer, Door::Http).await {
         Ok(signed_in) => signed_in.user,
         Err(stranger) => return not_recognised(&stranger),
     };

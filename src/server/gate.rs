@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
-use super::place::Place;
+use super::peer::Peer;
 use super::{App, Door, secure};
 use crate::access::{LoginError, SignedIn, User};
 use crate::config::WebOrigin;
@@ -19,8 +19,11 @@ use crate::topic::Base;
 
 /// The cookie of the page's sign-in. Over TLS it has a name that browsers protect: no page without TLS and no other host can
 /// set it. So one that was set without TLS counts for nothing there, and is in nobody's way.
-pub(super) fn cookie_name(place: &Place) -> &'static str {
-    if place.is_encrypted() { "__Host-hub_session" } else { "hub_session" }
+///
+/// Behind a proxy other hubs may have the same host name, each with a path prefix of its own. So the prefix is part of the name.
+pub(super) fn cookie_name(app: &App, peer: &Peer) -> String {
+    let name = if peer.is_encrypted() { "__Host-hub_session" } else { "hub_session" };
+    format!("{name}{}", app.settings.path_prefix.replace('/', "-"))
 }
 
 /// Small boards leave out the padding.
@@ -44,35 +47,35 @@ impl App {
     pub(super) async fn recognise(
         &self,
         headers: &HeaderMap,
-        place: &Place,
+        peer: &Peer,
         door: Door,
     ) -> Result<SignedIn, Stranger> {
         if headers.contains_key(AUTHORIZATION) {
             let (name, password) = basic(headers).map_err(Stranger::Unnamed)?;
-            return self.login(place, door, &name, &password).await.map_err(Stranger::Refused);
+            return self.login(peer, door, &name, &password).await.map_err(Stranger::Refused);
         }
         let by_certificate =
-            || self.signed_in_by_certificate(place).filter(|named| self.admits(named, place).is_ok());
-        let known = self.signed_in_page(headers, place).or_else(by_certificate);
-        known.ok_or(Stranger::Unnamed(match place.certificate() {
+            || self.signed_in_by_certificate(peer).filter(|named| self.admits(named, peer).is_ok());
+        let known = self.signed_in_page(headers, peer).or_else(by_certificate);
+        known.ok_or(Stranger::Unnamed(match peer.certificate() {
             None => "name and password are needed",
             Some(_) => "name and password are needed: the certificate names no account",
         }))
     }
 
     /// Whom the certificate of the client names, if it is still valid: a session of TLS that is resumed may be hours old.
-    pub(super) fn signed_in_by_certificate(&self, place: &Place) -> Option<SignedIn> {
+    pub(super) fn signed_in_by_certificate(&self, peer: &Peer) -> Option<SignedIn> {
         static UNKNOWN: Seldom = Seldom::new();
-        let certificate = place.certificate().filter(|certificate| certificate.is_valid(secure::now()))?;
+        let certificate = peer.certificate().filter(|certificate| certificate.is_valid(secure::now()))?;
         let (names, common_name) = certificate.for_accounts();
         let found = self.access.named(&names, common_name);
         if found.is_none()
-            && let Some(times) = UNKNOWN.again(&place.address.ip().to_string())
+            && let Some(times) = UNKNOWN.again(&peer.address().to_string())
         {
             let names = certificate.all_names().collect::<Vec<_>>().join(", ");
             let names: String = names.chars().take(128).collect();
             tracing::warn!(
-                ?names, address = %place.address, %times,
+                ?names, address = %peer, %times,
                 "the certificate of the client names no account, or several: one of its names must be an account's"
             );
         }
@@ -80,19 +83,19 @@ impl App {
     }
 
     /// Whether somebody may sign in here as far as certificates go: an account may ask for one.
-    fn has_the_certificate(&self, user: &User, place: &Place) -> bool {
+    fn has_the_certificate(&self, user: &User, peer: &Peer) -> bool {
         !self.access.asks_for_certificate(&user.name)
-            || self.signed_in_by_certificate(place).is_some_and(|named| named.user.name == user.name)
+            || self.signed_in_by_certificate(peer).is_some_and(|named| named.user.name == user.name)
     }
 
     /// Whether somebody who has proved who they are may come in here: with this certificate, from this address, at this time.
     /// Every sign-in comes by here, in whatever way.
-    pub(super) fn admits(&self, who: &SignedIn, place: &Place) -> Result<(), LoginError> {
+    pub(super) fn admits(&self, who: &SignedIn, peer: &Peer) -> Result<(), LoginError> {
         static NOT_FROM_THERE: Seldom = Seldom::new();
-        if !self.has_the_certificate(&who.user, place) {
+        if !self.has_the_certificate(&who.user, peer) {
             return Err(LoginError::NoCertificate);
         }
-        let address = place.address.ip();
+        let address = peer.address();
         let admitted = self.access.admits(who, address);
         if admitted == Err(LoginError::NotFromHere)
             && let Some(times) = NOT_FROM_THERE.again(&who.user.name)
@@ -108,19 +111,19 @@ impl App {
 
     /// Who has signed in at the page that sent these headers. Another program on the same host name may have set a cookie
     /// of our name, too, so each of them is tried.
-    pub(super) fn signed_in_page(&self, headers: &HeaderMap, place: &Place) -> Option<SignedIn> {
-        let page = cookies(headers, place).find_map(|token| self.access.web_session(token))?;
-        Some(page.signed_in).filter(|signed_in| self.admits(signed_in, place).is_ok())
+    pub(super) fn signed_in_page(&self, headers: &HeaderMap, peer: &Peer) -> Option<SignedIn> {
+        let page = cookies(self, headers, peer).find_map(|token| self.access.web_session(token))?;
+        Some(page.signed_in).filter(|signed_in| self.admits(signed_in, peer).is_ok())
     }
 
     /// Whether a browser's page may use the hub; the sentence says why not, and what to do.
-    pub(super) fn welcomes(&self, headers: &HeaderMap, place: &Place) -> Result<(), String> {
-        if !origin_is_welcome(headers, &self.settings.origins, place.is_encrypted()) {
+    pub(super) fn welcomes(&self, headers: &HeaderMap, peer: &Peer) -> Result<(), String> {
+        if !origin_is_welcome(headers, peer.host(), &self.settings.origins, peer.is_encrypted()) {
             static ORIGINS: Seldom = Seldom::new();
             let origin = text(headers, ORIGIN);
             if let Some(times) = self.counts_refused(&ORIGINS, &origin) {
                 tracing::warn!(
-                    ?origin, address = %place.address, %times,
+                    ?origin, address = %peer, %times,
                     "page refused: if pages of this origin may use the hub, add it to server.origins"
                 );
             }
@@ -128,12 +131,14 @@ impl App {
                 "pages of the origin {origin:?} may not use the hub; if they may, add it to server.origins"
             ));
         }
-        if self.access.accounts().is_demo() && !calls_this_machine(headers) {
+        // A page of another site may write the headers of a proxy, but not the header `Host`.
+        let is_local = calls_this_machine(peer.host()) && calls_this_machine(host(headers)) && peer.is_near();
+        if self.access.accounts().is_demo() && !is_local {
             static HOSTS: Seldom = Seldom::new();
-            let host = text(headers, HOST);
+            let host = peer.host().unwrap_or_default().chars().take(128).collect::<String>();
             if let Some(times) = self.counts_refused(&HOSTS, &host) {
                 tracing::warn!(
-                    ?host, address = %place.address, %times,
+                    ?host, address = %peer, %times,
                     "connection refused: the demo user is for this machine only; make accounts in users.file"
                 );
             }
@@ -159,12 +164,15 @@ pub(super) fn may_stand(user: &User, base: &Base, side: Side) -> Result<(), &'st
 const COOKIES: usize = 8;
 
 /// The tokens in the cookies of the page's sign-in.
-pub(super) fn cookies<'h>(headers: &'h HeaderMap, place: &Place) -> impl Iterator<Item = &'h str> + use<'h> {
-    let ours = cookie_name(place);
-    named(headers, ours)
+pub(super) fn cookies<'h>(
+    app: &App,
+    headers: &'h HeaderMap,
+    peer: &Peer,
+) -> impl Iterator<Item = &'h str> + use<'h> {
+    named(headers, cookie_name(app, peer))
 }
 
-fn named<'h>(headers: &'h HeaderMap, ours: &'static str) -> impl Iterator<Item = &'h str> + use<'h> {
+fn named<'h>(headers: &'h HeaderMap, ours: String) -> impl Iterator<Item = &'h str> + use<'h> {
     headers
         .get_all(COOKIE)
         .iter()
@@ -197,12 +205,17 @@ fn basic(headers: &HeaderMap) -> Result<(String, Vec<u8>), &'static str> {
 ///
 /// Without TLS the hub's own page may have come over TLS all the same, from a proxy in front. With TLS it has not come
 /// without: such a page may be anybody's on the network.
-fn origin_is_welcome(headers: &HeaderMap, named: &[WebOrigin], is_encrypted: bool) -> bool {
+fn origin_is_welcome(
+    headers: &HeaderMap,
+    host: Option<&str>,
+    named: &[WebOrigin],
+    is_encrypted: bool,
+) -> bool {
     let Some(origin) = headers.get(ORIGIN) else { return true };
     let Ok(origin) = origin.to_str() else { return false };
     let plain = origin.strip_prefix("http://").filter(|_| !is_encrypted);
     let page = plain.or_else(|| origin.strip_prefix("https://"));
-    let own = page.zip(host(headers)).is_some_and(|(page, host)| is_same_host(page, host));
+    let own = page.zip(host).is_some_and(|(page, host)| is_same_host(page, host));
     own || named.iter().any(|named| named.as_str() == origin) || is_a_devices(origin, headers)
 }
 
@@ -231,8 +244,8 @@ pub(super) fn name_and_port(host: &str) -> (&str, &str) {
 
 /// Whether the client calls the hub by a name that only this machine can mean. A page of another site that has its
 /// own name resolve to 127.0.0.1 does not.
-pub(super) fn calls_this_machine(headers: &HeaderMap) -> bool {
-    let Some(host) = host(headers) else { return false };
+pub(super) fn calls_this_machine(host: Option<&str>) -> bool {
+    let Some(host) = host else { return false };
     let (name, _) = name_and_port(host);
     let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
     name.eq_ignore_ascii_case("localhost")
@@ -240,13 +253,13 @@ pub(super) fn calls_this_machine(headers: &HeaderMap) -> bool {
 }
 
 /// The port with its colon, where the hub is called by a name of this machine.
-pub(super) fn port_on_this_machine(headers: &HeaderMap) -> Option<&str> {
-    let host = host(headers).filter(|_| calls_this_machine(headers))?;
+pub(super) fn port_on_this_machine(host: Option<&str>) -> Option<&str> {
+    let host = host.filter(|_| calls_this_machine(host))?;
     let (_, port) = name_and_port(host);
     port.bytes().skip(1).all(|byte| byte.is_ascii_digit()).then_some(port)
 }
 
-pub(super) fn host(headers: &HeaderMap) -> Option<&str> {
+fn host(headers: &HeaderMap) -> Option<&str> {
     headers.get(HOST)?.to_str().ok()
 }
 
@@ -306,10 +319,10 @@ mod tests {
     #[test]
     fn a_page_of_another_site_is_not_welcome() {
         let named = |config: &[WebOrigin], host: &str, origin: &str| {
-            origin_is_welcome(&headers(&[(HOST, host), (ORIGIN, origin)]), config, false)
+            origin_is_welcome(&headers(&[(ORIGIN, origin)]), Some(host), config, false)
         };
         let with_tls =
-            |origin: &str| origin_is_welcome(&headers(&[(HOST, "hub.local"), (ORIGIN, origin)]), &[], true);
+            |origin: &str| origin_is_welcome(&headers(&[(ORIGIN, origin)]), Some("hub.local"), &[], true);
         assert!(with_tls("https://hub.local") && !with_tls("http://hub.local"));
         assert!(named(&[], "hub.local:8080", "http://hub.local:8080"));
         assert!(named(&[], "hub.local", "https://hub.local"));
@@ -317,12 +330,12 @@ mod tests {
         assert!(!named(&[], "hub.local", "null"));
         assert!(!named(&[], "hub.local:8080", "http://localhost:8080"));
         assert!(!named(&[], "hub.local", "http://hub.local.evil.example"));
-        assert!(origin_is_welcome(&headers(&[(HOST, "hub.local")]), &[], false));
+        assert!(origin_is_welcome(&headers(&[]), Some("hub.local"), &[], false));
     }
 
     #[test]
     fn only_names_of_this_machine_mean_this_machine() {
-        let calls = |host: &str| calls_this_machine(&headers(&[(HOST, host)]));
+        let calls = |host: &str| calls_this_machine(Some(host));
         for name in ["localhost", "localhost:8080", "127.0.0.1:8080", "[::1]:8080", "LOCALHOST"] {
             assert!(calls(name), "{name}");
         }
@@ -334,7 +347,7 @@ mod tests {
     #[test]
     fn the_names_of_this_machine_are_one_host() {
         let comes = |host: &str, origin: &str| {
-            origin_is_welcome(&headers(&[(HOST, host), (ORIGIN, origin)]), &[], false)
+            origin_is_welcome(&headers(&[(ORIGIN, origin)]), Some(host), &[], false)
         };
         let names = ["localhost", "127.0.0.1", "[::1]"];
         for (name, other) in names.iter().flat_map(|name| names.map(|other| (*name, other))) {
@@ -352,8 +365,8 @@ mod tests {
         const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
         let comes = |agents: &[&str], origin: &str| {
             let agents = agents.iter().map(|agent| (USER_AGENT, *agent));
-            let all: Vec<_> = [(HOST, "hub.local"), (ORIGIN, origin)].into_iter().chain(agents).collect();
-            origin_is_welcome(&headers(&all), &[], false)
+            let all: Vec<_> = [(ORIGIN, origin)].into_iter().chain(agents).collect();
+            origin_is_welcome(&headers(&all), Some("hub.local"), &[], false)
         };
         for agents in [&[][..], &["arduino-WebSocket-Client"], &[""]] {
             assert!(comes(agents, "file://"), "{agents:?}");
@@ -369,7 +382,7 @@ mod tests {
     fn every_cookie_of_our_name_is_found_among_others() {
         let found = |text: &str| {
             let headers = headers(&[(COOKIE, text)]);
-            named(&headers, "hub_session").map(str::to_owned).collect::<Vec<_>>()
+            named(&headers, "hub_session".to_owned()).map(str::to_owned).collect::<Vec<_>>()
         };
         assert_eq!(found("a=b; hub_session=tok; c=d"), ["tok"]);
         assert_eq!(found("hub_session=bad; hub_session=tok"), ["bad", "tok"]);

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use super::answer::not_recognised;
 use super::gate::Stranger;
-use super::place::Place;
+use super::peer::Peer;
 use super::{App, Door};
 use crate::access::User;
 use crate::hub::{NO_HISTORY, Question, Questions};
@@ -41,18 +41,18 @@ fn bad(sentence: impl Into<String>) -> No {
 
 pub(super) async fn history(
     State(app): State<Arc<App>>,
-    Extension(place): Extension<Arc<Place>>,
+    Extension(peer): Extension<Arc<Peer>>,
     query: Result<Query<Vec<(String, String)>>, QueryRejection>,
     request: Request,
 ) -> Response<Body> {
     let headers = request.headers();
-    if let Err(refused) = app.welcomes(headers, &place) {
+    if let Err(refused) = app.welcomes(headers, &peer) {
         return complaint(No(StatusCode::FORBIDDEN, "origin", refused));
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return complaint(No(StatusCode::METHOD_NOT_ALLOWED, "method", "use GET".to_owned()));
     }
-    let user = match app.recognise(headers, &place, Door::Http).await {
+    let user = match app.recognise(headers, &peer, Door::Http).await {
         Ok(signed_in) => signed_in.user,
         // A page asks for the sign-in itself: a challenge would have the browser cover it with a dialog.
         Err(Stranger::Unnamed(_)) if !headers.contains_key(AUTHORIZATION) => {

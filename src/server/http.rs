@@ -6,7 +6,9 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Extension, Request, State};
-use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, STRICT_TRANSPORT_SECURITY};
+use axum::http::header::{
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, LOCATION, RETRY_AFTER, STRICT_TRANSPORT_SECURITY,
+};
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::IntoResponse;
@@ -21,18 +23,31 @@ use tower::ServiceExt;
 
 use super::answer::{not_recognised, refusal};
 use super::missing::unsupported;
+use super::introduction::{Language, introduced};
+use super::peer::Peer;
 use super::place::Place;
 use super::{
-    App, Door, accounts, diagnostics, door, events_api, gate, history_api, metrics, page, plain, request,
+    App, Door, accounts, diagnostics, door, events_api, gate, history_api, listen, metrics, page, plain, request,
     secure, session_api,
 };
 use crate::hub::Rights;
+use crate::seldom::Seldom;
 use crate::tls::Stream;
 use crate::topic::{Filter, Limits};
 
 /// The answer to a client for whom there is no place.
 pub(super) const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\n\
     Content-Length: 43\r\n\r\ntoo many connections, try again in a while\n";
+
+/// The answer to a connection that is refused before it has sent a request.
+pub(super) fn bad_request(sentence: &str) -> Vec<u8> {
+    let length = sentence.len() + 1;
+    format!(
+        "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n\
+         Content-Length: {length}\r\n\r\n{sentence}\n"
+    )
+    .into_bytes()
+}
 
 /// How long an HTTP connection may live, in times of what a handshake may take: enough for a page and its sign-in.
 const HANDSHAKES_A_CONNECTION: u32 = 3;
@@ -41,7 +56,14 @@ const HANDSHAKES_A_CONNECTION: u32 = 3;
 const LAST_ANSWER: Duration = Duration::from_secs(1);
 
 /// Serves a connection that comes without TLS.
-pub(super) async fn serve_plain(app: Arc<App>, router: Router, stream: TcpStream, place: Place) {
+pub(super) async fn serve_plain(app: Arc<App>, router: Router, mut stream: TcpStream, mut place: Place) {
+    let is_introduced = tokio::select! {
+        is_introduced = introduced(&app, &mut stream, &mut place, Language::Http) => is_introduced,
+        () = app.shutdown.drain().cancelled() => return,
+    };
+    if !is_introduced {
+        return;
+    }
     let stream = tokio::select! {
         stream = secure::without_tls(&app, stream, &place) => stream,
         () = app.shutdown.drain().cancelled() => return,
@@ -56,10 +78,17 @@ pub(super) async fn serve_tls(
     app: Arc<App>,
     router: Router,
     config: Arc<ServerConfig>,
-    stream: TcpStream,
+    mut stream: TcpStream,
     mut place: Place,
 ) {
     let answer = secure::HTTP_WITHOUT_TLS;
+    let is_introduced = tokio::select! {
+        is_introduced = introduced(&app, &mut stream, &mut place, Language::Tls { of_lines: false }) => is_introduced,
+        () = app.shutdown.drain().cancelled() => return,
+    };
+    if !is_introduced {
+        return;
+    }
     // In a box, so that no connection holds room for its handshake.
     let encrypted = Box::pin(secure::encrypt(&app, config, stream, &mut place, answer)).await;
     if let Some(stream) = encrypted {
@@ -87,7 +116,7 @@ async fn serve(app: Arc<App>, router: Router, stream: Stream, place: Place) {
     // A WebSocket leaves this connection. A client that stays may load a page, but must not keep its place.
     let too_long = sleep(app.settings.handshake * HANDSHAKES_A_CONNECTION);
     tokio::select! {
-        () = too_long => tracing::debug!(address = %place.address, "HTTP connection did not become a WebSocket in time"),
+        () = too_long => tracing::debug!(address = %place.client(), "HTTP connection did not become a WebSocket in time"),
         _ = connection.as_mut() => {}
         () = app.shutdown.drain().cancelled() => {
             connection.as_mut().graceful_shutdown();
@@ -108,12 +137,53 @@ async fn answer(
         app.hub.figures().connections_refused.add(1);
         return Ok(refused);
     }
-    if let Some(elsewhere) = plain::turned_to_tls(&app, &place, request.uri(), request.headers()) {
+    let peer = match peer(&app, &place, request.headers()) {
+        Ok(peer) => peer,
+        Err(refused) => return Ok(*refused),
+    };
+    if let Some(elsewhere) = plain::turned_to_tls(&app, &peer, request.uri()) {
         return Ok(elsewhere);
     }
+    let prefix = &app.settings.path_prefix;
+    if !prefix.is_empty() && request.uri().path() == prefix {
+        return Ok(with_a_slash(request.uri()));
+    }
+    request::strip_prefix(request.uri_mut(), prefix);
     request::tidy(request.uri_mut());
-    request.extensions_mut().insert(place);
+    request.extensions_mut().insert(Arc::new(peer));
     router.oneshot(request).await
+}
+
+/// Who has sent a request, if there is a place for one more client of that network.
+fn peer(app: &App, place: &Arc<Place>, headers: &HeaderMap) -> Result<Peer, Box<Response<Body>>> {
+    static MIXED_UP: Seldom = Seldom::new();
+    let proxies = &app.settings.trusted_proxies;
+    let peer = Peer::of_request(proxies, place, headers).map_err(|wrong| {
+        app.hub.figures().connections_refused.add(1);
+        if let Some(times) = MIXED_UP.again(&place.address.ip().to_string()) {
+            tracing::warn!(proxy = %place.address, %times, "request refused: {wrong}");
+        }
+        Box::new(refusal(StatusCode::BAD_REQUEST, wrong))
+    })?;
+    if let Err(full) = peer.take_a_share(&app.places) {
+        listen::log_turned_away(app, &peer, peer.address(), full);
+        let sentence = "too many connections, try again in a while";
+        let mut refused = refusal(StatusCode::SERVICE_UNAVAILABLE, sentence);
+        refused.headers_mut().insert(RETRY_AFTER, 5.into());
+        return Err(Box::new(refused));
+    }
+    Ok(peer)
+}
+
+/// The page's own addresses are relative, so its path has to end with a slash.
+fn with_a_slash(uri: &Uri) -> Response<Body> {
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let there = format!("{}/{query}", uri.path());
+    let mut response = refusal(StatusCode::PERMANENT_REDIRECT, &there);
+    if let Ok(there) = HeaderValue::try_from(there) {
+        response.headers_mut().insert(LOCATION, there);
+    }
+    response
 }
 
 pub(super) fn router(app: Arc<App>) -> Router {
@@ -141,7 +211,7 @@ pub(super) fn router(app: Arc<App>) -> Router {
 /// What every answer says to a browser about what it may do with it, where it does not say something else itself.
 async fn guarded(
     State(app): State<Arc<App>>,
-    Extension(place): Extension<Arc<Place>>,
+    Extension(peer): Extension<Arc<Peer>>,
     request: Request,
     next: Next,
 ) -> Response<Body> {
@@ -150,8 +220,8 @@ async fn guarded(
         ("referrer-policy", "no-referrer"),
         ("cross-origin-resource-policy", "same-origin"),
     ];
-    let policy = policy(request.headers(), &place);
-    let is_never_plain = plain::is_never_plain(&app, &place, request.headers());
+    let policy = policy(&peer);
+    let is_never_plain = plain::is_never_plain(&app, &peer);
     let mut response = next.run(request).await;
     if is_never_plain {
         response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, plain::NEVER_PLAIN);
@@ -168,9 +238,9 @@ async fn guarded(
 
 /// What a page may do. On this machine it may also connect to the hub by another of the machine's names. `[::1]` is none
 /// of them: this header has no form for it.
-fn policy(headers: &HeaderMap, place: &Place) -> Option<HeaderValue> {
-    let local = gate::port_on_this_machine(headers);
-    let scheme = if place.is_encrypted() { "wss" } else { "ws" };
+fn policy(peer: &Peer) -> Option<HeaderValue> {
+    let local = gate::port_on_this_machine(peer.host());
+    let scheme = if peer.is_encrypted() { "wss" } else { "ws" };
     let local = local.map(|port| format!(" {scheme}://localhost{port} {scheme}://127.0.0.1{port}"));
     let local = local.unwrap_or_default();
     HeaderValue::try_from(format!(
@@ -188,11 +258,11 @@ async fn health() -> Response<Body> {
 /// Open to this machine; elsewhere to users who may read the figures.
 async fn figures(
     State(app): State<Arc<App>>,
-    Extension(place): Extension<Arc<Place>>,
+    Extension(peer): Extension<Arc<Peer>>,
     headers: HeaderMap,
 ) -> Response<Body> {
-    if !place.address.ip().is_loopback() {
-        match app.recognise(&headers, &place, Door::Http).await {
+    if !peer.is_near() {
+        match app.recognise(&headers, &peer, Door::Http).await {
             Ok(signed_in) if may_read_figures(&signed_in.user.rights) => {}
             Ok(_) => return refusal(StatusCode::FORBIDDEN, "this user may not read $SYS/hub/#"),
             Err(stranger) => return not_recognised(&stranger),

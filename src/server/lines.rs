@@ -10,6 +10,8 @@ use tokio::time::timeout;
 use tokio_rustls::rustls::ServerConfig;
 
 use super::hello::{self, FirstLine, Hello};
+use super::introduction::{Language, introduced};
+use super::peer::Peer;
 use super::place::Place;
 use super::{App, Door, Plain, gate, secure};
 use crate::access::SignedIn;
@@ -24,9 +26,38 @@ use crate::topic::Base;
 pub(super) const FULL: &[u8] =
     b"[\"clown.talk/-/close\", {\"code\": 1013, \"reason\": \"too many connections, try again in a while\"}]\n";
 
+/// What a connection hears that is refused before it says anything.
+pub(super) fn closes(reason: &str) -> Vec<u8> {
+    let reason = serde_json::Value::from(reason);
+    format!("[\"clown.talk/-/close\", {{\"code\": 1002, \"reason\": {reason}}}]\n").into_bytes()
+}
+
+/// Serves a connection that comes without TLS.
+pub(super) async fn serve_plain(app: Arc<App>, mut stream: TcpStream, mut place: Place) {
+    let is_introduced = tokio::select! {
+        is_introduced = introduced(&app, &mut stream, &mut place, Language::Lines) => is_introduced,
+        () = app.shutdown.drain().cancelled() => return,
+    };
+    if is_introduced {
+        serve(app, stream.into(), place).await;
+    }
+}
+
 /// Serves a connection that comes with TLS.
-pub(super) async fn serve_tls(app: Arc<App>, config: Arc<ServerConfig>, stream: TcpStream, mut place: Place) {
+pub(super) async fn serve_tls(
+    app: Arc<App>,
+    config: Arc<ServerConfig>,
+    mut stream: TcpStream,
+    mut place: Place,
+) {
     let answer = secure::LINE_WITHOUT_TLS;
+    let is_introduced = tokio::select! {
+        is_introduced = introduced(&app, &mut stream, &mut place, Language::Tls { of_lines: true }) => is_introduced,
+        () = app.shutdown.drain().cancelled() => return,
+    };
+    if !is_introduced {
+        return;
+    }
     // In a box, so that no connection holds room for its handshake.
     let encrypted = Box::pin(secure::encrypt(&app, config, stream, &mut place, answer)).await;
     if let Some(stream) = encrypted {
@@ -34,31 +65,32 @@ pub(super) async fn serve_tls(app: Arc<App>, config: Arc<ServerConfig>, stream: 
     }
 }
 
-pub(super) async fn serve(app: Arc<App>, stream: Stream, place: Place) {
+async fn serve(app: Arc<App>, stream: Stream, place: Place) {
     /// The kernel's keep-alive does the asking; the hub has no ping on a byte stream.
     const NEVER: Duration = Duration::from_hours(87600);
     let mut wire = Lines::new(stream, app.hub.settings().message_bytes);
-    if app.settings.plain != Plain::Serve && !place.is_encrypted() && !is_near(&place) {
+    let peer = Peer::of_connection(Arc::new(place));
+    if app.settings.plain != Plain::Serve && !peer.is_encrypted() && !peer.is_near() {
         let ending = counted(&app, refused("from other machines lines are taken over TLS only"));
         return refuse(&mut wire, &ending).await;
     }
+    if app.access.accounts().is_demo() && !peer.is_near() {
+        let ending = counted(&app, refused("the demo user is for this machine alone: set up accounts"));
+        return refuse(&mut wire, &ending).await;
+    }
     let greeted = tokio::select! {
-        greeted = timeout(app.settings.handshake, greet(&app, &mut wire, &place)) => greeted,
+        greeted = timeout(app.settings.handshake, greet(&app, &mut wire, &peer)) => greeted,
         () = app.shutdown.drain().cancelled() => Ok(Err(Ending::ShuttingDown)),
     };
     match greeted {
         Ok(Ok((session, signed_in))) => {
-            place.is_signed_in();
+            peer.is_signed_in();
             let patience = Patience { ping: NEVER, ..app.settings.patience };
             connection::run(wire, session, patience, app.signs(Some(&signed_in))).await;
         }
         Ok(Err(ending)) => refuse(&mut wire, &ending).await,
         Err(_) => refuse(&mut wire, &counted(&app, refused("no first line in time"))).await,
     }
-}
-
-fn is_near(place: &Place) -> bool {
-    place.address.ip().to_canonical().is_loopback()
 }
 
 /// Tells a client who gave no good first line so, in the words of the protocol.
@@ -69,25 +101,25 @@ async fn refuse(wire: &mut Lines<Stream>, ending: &Ending) {
 }
 
 /// Reads the first line, lets its sender in, and takes the line as the `config/set` that it is.
-async fn greet(app: &App, wire: &mut Lines<Stream>, place: &Place) -> Result<(Session, SignedIn), Ending> {
+async fn greet(app: &App, wire: &mut Lines<Stream>, peer: &Peer) -> Result<(Session, SignedIn), Ending> {
     let message_bytes = app.hub.settings().message_bytes;
     let of_its_form = |ending| counted(app, ending);
     let (line, hello, signed_in) = match hello::first_line(wire, message_bytes).await.map_err(of_its_form)? {
         FirstLine::Whole(line) => {
             let hello = Hello::parse(&line).map_err(of_its_form)?;
             let signed_in = match &hello.credentials() {
-                Some(named) => sign_in(app, place, &named.user, &named.password).await?,
+                Some(named) => sign_in(app, peer, &named.user, &named.password).await?,
                 None => {
-                    let named = app.signed_in_by_certificate(place);
+                    let named = app.signed_in_by_certificate(peer);
                     let named = named.ok_or_else(|| of_its_form(hello::nobody()))?;
-                    app.admits(&named, place).map_err(|error| counted(app, refused(error.to_string())))?;
+                    app.admits(&named, peer).map_err(|error| counted(app, refused(error.to_string())))?;
                     named
                 }
             };
             (line, hello, signed_in)
         }
         FirstLine::Begun(begun) => {
-            let signed_in = sign_in(app, place, &begun.user, &begun.password).await?;
+            let signed_in = sign_in(app, peer, &begun.user, &begun.password).await?;
             let line = hello::rest_of_first_line(wire, message_bytes).await.map_err(of_its_form)?;
             let hello = Hello::parse(&line).map_err(of_its_form)?;
             if hello.credentials().as_ref() != Some(&begun) {
@@ -101,10 +133,10 @@ async fn greet(app: &App, wire: &mut Lines<Stream>, place: &Place) -> Result<(Se
         .map_err(|error| counted(app, refused(format!("no such base: {error}"))))?;
     let side = hello.side.into();
     if let Err(why) = gate::may_stand(&signed_in.user, &base, side) {
-        app.log_forbidden(place, Door::Lines, &signed_in.user, (&base, side), why);
+        app.log_forbidden(peer, Door::Lines, &signed_in.user, (&base, side), why);
         return Err(refused(why));
     }
-    let mut session = app.session(&signed_in.user, place, Door::Lines, base, side);
+    let mut session = app.session(&signed_in.user, peer, Door::Lines, base, side);
     session.receive(&line, Moment::now()).map_err(Ending::TooMuch)?;
     if !session.is_open() {
         session.drain(usize::MAX, Moment::now(), &mut |pieces| wire.frame(pieces));
@@ -113,8 +145,8 @@ async fn greet(app: &App, wire: &mut Lines<Stream>, place: &Place) -> Result<(Se
     Ok((session, signed_in))
 }
 
-async fn sign_in(app: &App, place: &Place, user: &str, password: &str) -> Result<SignedIn, Ending> {
-    let login = app.login(place, Door::Lines, user, password.as_bytes()).await;
+async fn sign_in(app: &App, peer: &Peer, user: &str, password: &str) -> Result<SignedIn, Ending> {
+    let login = app.login(peer, Door::Lines, user, password.as_bytes()).await;
     login.map_err(|error| refused(error.to_string()))
 }
 

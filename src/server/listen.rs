@@ -1,7 +1,8 @@
 //! Listeners: connections are accepted, prepared and given a place, or turned away.
 
+use std::fmt::Display;
 use std::io;
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -10,7 +11,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
 
 use super::App;
-use super::place::Place;
+use super::peer::is_trusted;
+use super::place::{Full, Place};
 use crate::backoff::Backoff;
 use crate::connection::Patience;
 use crate::seldom::Seldom;
@@ -40,12 +42,16 @@ pub(super) async fn accept(
         match accepted {
             Ok((stream, address)) => {
                 backoff.reset();
-                match app.places.take(address) {
-                    Some(place) => {
+                let is_a_proxy = is_trusted(&app.settings.trusted_proxies, address.ip());
+                match app.places.take(address, !is_a_proxy) {
+                    Ok(place) => {
                         prepare(&stream, app.settings.patience);
                         serve(stream, place);
                     }
-                    None => turn_away(app, &stream, address, full),
+                    Err(why) => {
+                        log_turned_away(app, &address, address.ip(), why);
+                        let _ = stream.try_write(full);
+                    }
                 }
                 taken = taken.wrapping_add(1);
                 if taken.is_multiple_of(A_TURN) {
@@ -75,16 +81,22 @@ fn log_error(error: &io::Error) {
     }
 }
 
-fn turn_away(app: &App, stream: &TcpStream, address: SocketAddr, full: &[u8]) {
+/// Counts and logs that there is no place for a client.
+pub(super) fn log_turned_away(app: &App, who: &dyn Display, address: IpAddr, full: Full) {
     static TURNED_AWAY: Seldom = Seldom::new();
-    app.hub.figures().connections_turned_away.add(1);
-    if let Some(times) = TURNED_AWAY.again(&address.ip().to_string()) {
-        tracing::warn!(
-            %address, %times,
-            "connection turned away: there is no place; limits.connections or limits.handshakes is reached"
-        );
+    let figures = app.hub.figures();
+    figures.connections_turned_away.add(1);
+    let reached = match full {
+        Full::All => "limits.connections or limits.handshakes is reached",
+        Full::Network => {
+            figures.connections_over_share.add(1);
+            "its network has limits.connections_per_network or limits.handshakes_per_network; if many clients share this \
+             address, raise them, or name the proxy in server.trusted_proxies"
+        }
+    };
+    if let Some(times) = TURNED_AWAY.again(&address.to_string()) {
+        tracing::warn!(address = %who, %times, "connection turned away: there is no place; {reached}");
     }
-    let _ = stream.try_write(full);
 }
 
 /// How many sockets were prepared.

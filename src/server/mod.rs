@@ -8,17 +8,22 @@ mod clock;
 mod diagnostics;
 mod door;
 mod events_api;
+mod forwarded;
 mod gate;
 mod hello;
 mod history_api;
 mod http;
+mod introduction;
 mod lines;
 mod listen;
 mod metrics;
 mod missing;
+mod networks;
 mod page;
+mod peer;
 mod place;
 mod plain;
+mod proxy_protocol;
 mod request;
 mod secure;
 mod session_api;
@@ -27,12 +32,14 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use serde::Deserialize;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use diagnostics::Diagnostics;
-use place::{Place, Places};
+use peer::Peer;
+use place::Places;
 
 use crate::access::{Access, AccountsWatch, LoginError, SignedIn, User};
 use crate::config::WebOrigin;
@@ -44,6 +51,9 @@ use crate::shutdown::{Shutdown, Stage};
 use crate::tls::Offer;
 use crate::topic::Base;
 
+pub use introduction::ProxyProtocol;
+pub use networks::PerNetwork;
+
 /// What the edge allows.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -53,6 +63,14 @@ pub struct Settings {
     pub connections: usize,
     /// Connections at one time that are not signed in.
     pub handshakes: usize,
+    /// Connections at one time of one network.
+    pub per_network: PerNetwork,
+    /// Proxies that are believed when they say whom they speak for.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Where these begin their connections with a PROXY header.
+    pub proxy_protocol: ProxyProtocol,
+    /// What a proxy leaves in front of every path.
+    pub path_prefix: String,
     /// How long signing in may take.
     pub handshake: Duration,
     /// What one connection may send.
@@ -114,7 +132,7 @@ impl Server {
         offer: Option<Arc<Offer>>,
         shutdown: Shutdown,
     ) -> Self {
-        let places = Places::new(settings.connections, settings.handshakes);
+        let places = Places::new(settings.connections, settings.handshakes, settings.per_network);
         let diagnostics = settings.diagnostics.map(Diagnostics::new);
         let refused = accounts::RefusedFile::default();
         let app = App { hub, access, settings, shutdown, diagnostics, offer, places, refused };
@@ -152,7 +170,7 @@ impl Server {
         let app = Arc::clone(&self.app);
         self.app.shutdown.spawn_in(Stage::Doors, async move {
             listen::accept(&app, listener, lines::FULL, |stream, place| {
-                app.shutdown.spawn(lines::serve(Arc::clone(&app), stream.into(), place));
+                app.shutdown.spawn(lines::serve_plain(Arc::clone(&app), stream, place));
             })
             .await;
         });
@@ -248,13 +266,13 @@ impl App {
     /// Asks the access, and counts and records who does not come in.
     async fn login(
         &self,
-        place: &Place,
+        peer: &Peer,
         door: Door,
         name: &str,
         password: &[u8],
     ) -> Result<SignedIn, LoginError> {
-        let result = self.access.login(place.address.ip(), name, password).await;
-        let result = result.and_then(|signed_in| self.admits(&signed_in, place).map(|()| signed_in));
+        let result = self.access.login(peer.address(), name, password).await;
+        let result = result.and_then(|signed_in| self.admits(&signed_in, peer).map(|()| signed_in));
         if let Err(error) = result {
             self.hub.figures().logins_failed.add(1);
             let known = self.access.accounts().rights(name).is_some();
@@ -267,7 +285,7 @@ impl App {
                 LoginError::Over => "over",
             };
             let result = Err((word, error.to_string().into()));
-            self.note_sign_in(place, door, known.then_some(name), None, result);
+            self.note_sign_in(peer, door, known.then_some(name), None, result);
         }
         result
     }
@@ -275,20 +293,20 @@ impl App {
     /// Records that somebody has come in, or has not.
     fn note_sign_in(
         &self,
-        place: &Place,
+        peer: &Peer,
         door: Door,
         user: Option<&str>,
         base: Option<(&Base, Side)>,
         result: Result<(), (&'static str, Cow<'static, str>)>,
     ) {
-        let (address, door) = (place.address.ip(), door.name());
+        let (address, door) = (peer.address(), door.name());
         self.hub.note_sign_in(SignIn { user, address, door, base, result });
     }
 
     /// Begins the session of somebody who was let in.
-    fn session(&self, user: &User, place: &Place, door: Door, base: Base, side: Side) -> Session {
+    fn session(&self, user: &User, peer: &Peer, door: Door, base: Base, side: Side) -> Session {
         static CONNECTED: Seldom = Seldom::new();
-        self.note_sign_in(place, door, Some(&user.name), Some((&base, side)), Ok(()));
+        self.note_sign_in(peer, door, Some(&user.name), Some((&base, side)), Ok(()));
         let client = Client {
             user: Arc::clone(&user.name),
             rights: Arc::clone(&user.rights),
@@ -296,12 +314,12 @@ impl App {
             side,
             rates: self.settings.rates,
         };
-        let session = self.hub.connect_from(client, Some(place.address.ip()), Moment::now());
-        session.outbox().comes_from(network_of(place.address.ip()));
+        let session = self.hub.connect_from(client, Some(peer.address()), Moment::now());
+        session.outbox().comes_from(network_of(peer.address()));
         if let Some(times) = CONNECTED.each() {
             let (client, base, left_out) = (session.name(), session.base(), times.left_out);
-            let (user, address) = (&user.name, place.address);
-            tracing::info!(?client, ?user, %address, ?base, ?side, left_out, "connected");
+            let user = &user.name;
+            tracing::info!(?client, ?user, address = %peer, ?base, ?side, left_out, "connected");
         }
         session
     }
@@ -309,7 +327,7 @@ impl App {
     /// Counts, logs and records that somebody may not stand at a base.
     fn log_forbidden(
         &self,
-        place: &Place,
+        peer: &Peer,
         door: Door,
         user: &User,
         (base, side): (&Base, Side),
@@ -317,11 +335,11 @@ impl App {
     ) {
         static FORBIDDEN: Seldom = Seldom::new();
         let result = Err(("forbidden", reason.into()));
-        self.note_sign_in(place, door, Some(&user.name), Some((base, side)), result);
+        self.note_sign_in(peer, door, Some(&user.name), Some((base, side)), result);
         self.hub.figures().connections_refused.add(1);
         if let Some(times) = FORBIDDEN.again(&user.name) {
-            let (user, address) = (&user.name, place.address);
-            tracing::warn!(?user, %address, ?base, ?side, reason, %times, "connection refused");
+            let user = &user.name;
+            tracing::warn!(?user, address = %peer, ?base, ?side, reason, %times, "connection refused");
         }
     }
 

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::{CONTENT_TYPE, LOCATION};
-use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, Uri};
+use axum::http::{HeaderValue, Response, StatusCode, Uri};
 use axum::response::IntoResponse;
 
 use super::answer::refusal;
-use super::place::Place;
+use super::peer::Peer;
+use super::request::without_prefix;
 use super::{App, Plain, gate};
 
 /// Where the certificate of the authority is, for devices that are to trust it. It is no secret, and they need it before they
@@ -26,20 +27,19 @@ const OF_THE_MACHINE: [&str; 3] = ["/healthz", "/metrics", "/api/accounts"];
 /// The answer to a request that has to come over TLS; `None` where it may come as it does.
 pub(super) fn turned_to_tls(
     app: &App,
-    place: &Place,
+    peer: &Peer,
     uri: &Uri,
-    headers: &HeaderMap,
 ) -> Option<Response<Body>> {
-    let is_near = place.address.ip().to_canonical().is_loopback();
+    let path = without_prefix(uri.path(), &app.settings.path_prefix).unwrap_or(uri.path());
     let may = match app.settings.plain {
         Plain::Serve => true,
-        Plain::Redirect => is_near && OF_THE_MACHINE.contains(&uri.path()),
-        Plain::Loopback => is_near,
+        Plain::Redirect => peer.is_near() && OF_THE_MACHINE.contains(&path),
+        Plain::Loopback => peer.is_near(),
     };
-    if may || place.is_encrypted() || uri.path() == AUTHORITY {
+    if may || peer.is_encrypted() || path == AUTHORITY {
         return None;
     }
-    let there = address(app, uri, headers);
+    let there = address(app, peer, uri);
     if app.settings.plain == Plain::Loopback {
         app.hub.figures().connections_refused.add(1);
         let there = there.map(|there| format!(": {there}")).unwrap_or_default();
@@ -58,11 +58,14 @@ pub(super) fn turned_to_tls(
 }
 
 /// The same address with TLS.
-fn address(app: &App, uri: &Uri, headers: &HeaderMap) -> Option<String> {
-    let (name, _) = gate::name_and_port(gate::host(headers)?);
+fn address(app: &App, peer: &Peer, uri: &Uri) -> Option<String> {
+    const USUAL: u16 = 443;
+    let (name, _) = gate::name_and_port(peer.host()?);
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
-    match app.settings.tls_port? {
-        443 => Some(format!("https://{name}{path}")),
+    // Where a proxy is in front, TLS is the proxy's.
+    let port = if peer.is_forwarded() { Some(USUAL) } else { app.settings.tls_port };
+    match port? {
+        USUAL => Some(format!("https://{name}{path}")),
         port => Some(format!("https://{name}:{port}{path}")),
     }
 }
@@ -70,15 +73,15 @@ fn address(app: &App, uri: &Uri, headers: &HeaderMap) -> Option<String> {
 /// Whether a browser may be told to come with TLS only, from now on. It then does so for every port of that name, so this is
 /// told only where the hub has the usual port, and sends all others there. An address is not told: the next network may
 /// give it to another machine.
-pub(super) fn is_never_plain(app: &App, place: &Place, headers: &HeaderMap) -> bool {
+pub(super) fn is_never_plain(app: &App, peer: &Peer) -> bool {
     let is_a_name = |host: &str| {
         let (name, port) = gate::name_and_port(host);
         port.is_empty() && !name.starts_with('[') && name.parse::<IpAddr>().is_err()
     };
     app.settings.plain == Plain::Redirect
-        && place.is_encrypted()
-        && !gate::calls_this_machine(headers)
-        && gate::host(headers).is_some_and(is_a_name)
+        && peer.is_encrypted()
+        && !gate::calls_this_machine(peer.host())
+        && peer.host().is_some_and(is_a_name)
 }
 
 /// The certificate of the authority, where it stands in the file of the hub's certificate.

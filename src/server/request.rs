@@ -35,13 +35,17 @@ fn wrong_host(version: Version, uri: &Uri, host: Option<&HeaderValue>) -> Option
     let Some(host) = host else {
         return (version == Version::HTTP_11).then_some("HTTP/1.1 needs the header Host");
     };
-    let is_not_of_a_host = |byte: &u8| !byte.is_ascii_graphic() || b",/\\@?#\"<>".contains(byte);
-    if host.as_bytes().iter().any(is_not_of_a_host) {
+    if !is_of_a_host(host.as_bytes()) {
         return Some("the header Host must be one name or address, perhaps with a port");
     }
     let is_another = |named: &str| !named.as_bytes().eq_ignore_ascii_case(host.as_bytes());
     let named = uri.authority().filter(|named| is_another(named.as_str()));
     named.map(|_| "the request line names another host than the header Host")
+}
+
+/// Whether a host may be written like this, perhaps with a port.
+pub(super) fn is_of_a_host(text: &[u8]) -> bool {
+    text.iter().all(|byte| byte.is_ascii_graphic() && !b",/\\@?#\"<>".contains(byte))
 }
 
 fn has_body(headers: &HeaderMap) -> bool {
@@ -79,6 +83,22 @@ pub(super) fn tidy(uri: &mut Uri) {
     }
 }
 
+/// A path without the prefix that a proxy leaves in front of all; `None` where it does not begin with it.
+pub(super) fn without_prefix<'p>(path: &'p str, prefix: &str) -> Option<&'p str> {
+    let rest = path.strip_prefix(prefix).filter(|_| !prefix.is_empty())?;
+    (rest.is_empty() || rest.starts_with('/')).then_some(rest)
+}
+
+/// Takes that prefix away.
+pub(super) fn strip_prefix(uri: &mut Uri, prefix: &str) {
+    let Some(rest) = without_prefix(uri.path(), prefix) else { return };
+    let rest = if rest.is_empty() { "/" } else { rest };
+    let text = uri.query().map_or_else(|| rest.to_owned(), |query| format!("{rest}?{query}"));
+    if let Ok(path_and_query) = PathAndQuery::try_from(text) {
+        *uri = Uri::from(path_and_query);
+    }
+}
+
 /// A path without the slashes too many; `None` where there are none.
 pub(super) fn tidy_path(path: &str) -> Option<String> {
     if path == "/" || !(path.contains("//") || path.ends_with('/')) {
@@ -91,6 +111,23 @@ pub(super) fn tidy_path(path: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_prefix_is_taken_away_where_it_is_there_and_ends_at_a_slash() {
+        let stripped = |text: &str| {
+            let mut uri = Uri::try_from(text).unwrap();
+            strip_prefix(&mut uri, "/hub");
+            uri.to_string()
+        };
+        assert_eq!(stripped("/hub/talk/a?side=node"), "/talk/a?side=node");
+        assert_eq!(stripped("/hub/"), "/");
+        assert_eq!(stripped("/hub?x"), "/?x");
+        assert_eq!(stripped("/hub/hub/a"), "/hub/a");
+        for stays in ["/hubs", "/talk/hub", "/", "/hubs/hub"] {
+            assert_eq!(stripped(stays), stays);
+        }
+        assert_eq!(without_prefix("/talk", ""), None);
+    }
 
     #[test]
     fn slashes_too_many_are_taken_out_of_the_doors_for_sockets_alone() {

@@ -87,14 +87,14 @@ pub(super) async fn encrypt(
             }
             handshake.finish(place, encryption).then_some(Stream::Tls(stream))
         }
-        Ok(Begun::Plain(stream)) => {
-            failed(app, place.address.ip(), "the client does not speak TLS");
-            tell(stream, without_tls).await;
+        Ok(Begun::Plain(mut stream)) => {
+            failed(app, place.client().ip(), "the client does not speak TLS");
+            tell(&mut stream, without_tls).await;
             None
         }
         Ok(Begun::Gone) => None,
         Err(error) => {
-            failed(app, place.address.ip(), &reason(&error));
+            failed(app, place.client().ip(), &reason(&error));
             None
         }
     }
@@ -113,7 +113,7 @@ async fn begin(config: Arc<ServerConfig>, stream: TcpStream) -> io::Result<Begun
 }
 
 /// Looks whether a client speaks TLS to a listener without. `None` if it does, or is gone, or says nothing in time.
-pub(super) async fn without_tls(app: &App, stream: TcpStream, place: &Place) -> Option<TcpStream> {
+pub(super) async fn without_tls(app: &App, mut stream: TcpStream, place: &Place) -> Option<TcpStream> {
     static MIXED_UP: Seldom = Seldom::new();
     match timeout(app.settings.handshake, first_byte(&stream)).await {
         Ok(Ok(Some(HANDSHAKE_RECORD))) => {}
@@ -121,15 +121,15 @@ pub(super) async fn without_tls(app: &App, stream: TcpStream, place: &Place) -> 
         Ok(Ok(None) | Err(_)) | Err(_) => return None,
     }
     app.hub.figures().connections_refused.add(1);
-    if let Some(times) = MIXED_UP.again(&place.address.ip().to_string()) {
-        let address = place.address;
+    if let Some(times) = MIXED_UP.again(&place.client().ip().to_string()) {
+        let address = place.client();
         let advice = match app.settings.tls_port {
             Some(port) => format!("https:// and wss:// go to port {port}"),
             None => "write http:// or ws://, or set server.tls_listen".to_owned(),
         };
         tracing::warn!(%address, %times, "a client speaks TLS to a port without TLS: {advice}");
     }
-    tell(stream, &ALERT).await;
+    tell(&mut stream, &ALERT).await;
     None
 }
 
@@ -140,7 +140,7 @@ async fn first_byte(stream: &TcpStream) -> io::Result<Option<u8>> {
 }
 
 /// Says something to a client that is not served, and gives it a moment to read it.
-pub(super) async fn tell(mut stream: TcpStream, answer: &[u8]) {
+pub(super) async fn tell(stream: &mut TcpStream, answer: &[u8]) {
     let _ = timeout(GOOD_BYE, async {
         stream.write_all(answer).await?;
         stream.shutdown().await?;

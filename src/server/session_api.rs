@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use super::answer::{retry_after, status_of};
 use super::browser;
 use super::gate::{cookie_name, cookies};
-use super::place::Place;
+use super::peer::Peer;
 use super::{App, Door};
 use crate::access::{LoginError, SignedIn, Visitor};
 use crate::seldom::Seldom;
@@ -36,25 +36,25 @@ struct SignIn {
 
 pub(crate) async fn session(
     State(app): State<Arc<App>>,
-    Extension(place): Extension<Arc<Place>>,
+    Extension(peer): Extension<Arc<Peer>>,
     request: Request,
 ) -> Response<Body> {
-    if let Err(refused) = app.welcomes(request.headers(), &place) {
+    if let Err(refused) = app.welcomes(request.headers(), &peer) {
         return complaint(StatusCode::FORBIDDEN, "origin", &refused);
     }
     let mut response = match *request.method() {
-        Method::POST => sign_in(&app, &place, request).await,
-        Method::GET => who(&app, request.headers(), &place),
-        Method::DELETE => sign_out(&app, request.headers(), &place).await,
+        Method::POST => sign_in(&app, &peer, request).await,
+        Method::GET => who(&app, request.headers(), &peer),
+        Method::DELETE => sign_out(&app, request.headers(), &peer).await,
         _ => complaint(StatusCode::METHOD_NOT_ALLOWED, "method", "use POST, GET or DELETE"),
     };
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
-async fn sign_in(app: &App, place: &Place, request: Request) -> Response<Body> {
+async fn sign_in(app: &App, peer: &Peer, request: Request) -> Response<Body> {
     let visitor =
-        Visitor { address: place.address.ip().to_string().into(), browser: browser::of(request.headers()) };
+        Visitor { address: peer.address().to_string().into(), browser: browser::of(request.headers()) };
     let body = timeout(app.settings.handshake, to_bytes(request.into_body(), BODY)).await;
     let Ok(Ok(body)) = body else {
         return complaint(StatusCode::BAD_REQUEST, "body", "the body did not arrive, or is over 4096 bytes");
@@ -66,15 +66,15 @@ async fn sign_in(app: &App, place: &Place, request: Request) -> Response<Body> {
             "the body must be {\"name\": \"…\", \"password\": \"…\"}, and \"stay\": true to stay signed in",
         );
     };
-    let signed_in = match app.login(place, Door::Page, &name, password.as_bytes()).await {
+    let signed_in = match app.login(peer, Door::Page, &name, password.as_bytes()).await {
         Ok(signed_in) => signed_in,
         Err(error) => return refused(error),
     };
     match app.access.start_web_session(&signed_in, visitor, stay) {
         Ok(session) => {
-            app.note_sign_in(place, Door::Page, Some(&signed_in.user.name), None, Ok(()));
+            app.note_sign_in(peer, Door::Page, Some(&signed_in.user.name), None, Ok(()));
             app.access.web_sessions_settled().await;
-            let cookie = cookie(&session.token, session.lasts, place);
+            let cookie = cookie(app, &session.token, session.lasts, peer);
             (StatusCode::NO_CONTENT, [(SET_COOKIE, cookie)]).into_response()
         }
         Err(error) => {
@@ -99,19 +99,19 @@ fn refused(error: LoginError) -> Response<Body> {
     response
 }
 
-fn who(app: &App, headers: &HeaderMap, place: &Place) -> Response<Body> {
-    let page = cookies(headers, place).find_map(|token| Some((token, app.access.web_session(token)?)));
-    let page = page.filter(|(_, page)| app.admits(&page.signed_in, place).is_ok());
+fn who(app: &App, headers: &HeaderMap, peer: &Peer) -> Response<Body> {
+    let page = cookies(app, headers, peer).find_map(|token| Some((token, app.access.web_session(token)?)));
+    let page = page.filter(|(_, page)| app.admits(&page.signed_in, peer).is_ok());
     if let Some((token, page)) = page {
         let mut response = is(app, &page.signed_in);
         // The cookie is to last as long as the session behind it.
-        let cookie = page.lasts.and_then(|lasts| HeaderValue::try_from(cookie(token, lasts, place)).ok());
+        let cookie = page.lasts.and_then(|lasts| HeaderValue::try_from(cookie(app, token, lasts, peer)).ok());
         if let Some(cookie) = cookie {
             response.headers_mut().insert(SET_COOKIE, cookie);
         }
         response
     } else if let Some(signed_in) =
-        app.signed_in_by_certificate(place).filter(|named| app.admits(named, place).is_ok())
+        app.signed_in_by_certificate(peer).filter(|named| app.admits(named, peer).is_ok())
     {
         is(app, &signed_in)
     } else {
@@ -133,22 +133,22 @@ fn is(app: &App, signed_in: &SignedIn) -> Response<Body> {
     answer(StatusCode::OK, &body)
 }
 
-async fn sign_out(app: &App, headers: &HeaderMap, place: &Place) -> Response<Body> {
+async fn sign_out(app: &App, headers: &HeaderMap, peer: &Peer) -> Response<Body> {
     let mut has_ended = false;
-    for user in cookies(headers, place).filter_map(|token| app.access.end_web_session(token)) {
-        app.hub.note_sign_out(&user, place.address.ip(), Door::Page.name());
+    for user in cookies(app, headers, peer).filter_map(|token| app.access.end_web_session(token)) {
+        app.hub.note_sign_out(&user, peer.address(), Door::Page.name());
         has_ended = true;
     }
     if has_ended {
         app.access.web_session_ends_settled().await;
     }
-    (StatusCode::NO_CONTENT, [(SET_COOKIE, cookie("", Duration::ZERO, place))]).into_response()
+    (StatusCode::NO_CONTENT, [(SET_COOKIE, cookie(app, "", Duration::ZERO, peer))]).into_response()
 }
 
 /// With `Max-Age` it outlives the browser's window.
-fn cookie(token: &str, lasts: Duration, place: &Place) -> String {
-    let (name, seconds) = (cookie_name(place), lasts.as_secs());
-    let secure = if place.is_encrypted() { "; Secure" } else { "" };
+fn cookie(app: &App, token: &str, lasts: Duration, peer: &Peer) -> String {
+    let (name, seconds) = (cookie_name(app, peer), lasts.as_secs());
+    let secure = if peer.is_encrypted() { "; Secure" } else { "" };
     format!("{name}={token}; Path=/; HttpOnly; SameSite=Strict{secure}; Max-Age={seconds}")
 }
 

@@ -13,7 +13,7 @@ pub use client::{Bystander, Client};
 pub use http::{Answer, basic};
 pub use hub::{Hub, PASSWORD, Ran, binary, run, run_to_the_end, user};
 pub use raw::{Line, Opcode, Raw};
-pub use tls::{Authority, House};
+pub use tls::{Authority, House, shake};
 
 use std::time::Duration;
 

@@ -152,7 +152,8 @@ impl Hub {
     }
 }
 
-async fn shake(stream: TcpStream, client: &Arc<ClientConfig>) -> std::io::Result<TlsStream<TcpStream>> {
+/// A TLS handshake over this stream.
+pub async fn shake(stream: TcpStream, client: &Arc<ClientConfig>) -> std::io::Result<TlsStream<TcpStream>> {
     stream.set_nodelay(true)?;
     let name = ServerName::try_from("localhost").unwrap();
     in_time("the TLS handshake", TlsConnector::from(Arc::clone(client)).connect(name, stream)).await

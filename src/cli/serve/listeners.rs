@@ -6,6 +6,7 @@ use tokio::net::{TcpListener, TcpSocket};
 
 use super::super::banner::Places;
 use super::super::exit::OperatorError;
+use super::systemd::Passed;
 use crate::config;
 use crate::server::Server;
 
@@ -19,13 +20,22 @@ pub(super) struct Listeners {
 
 impl Listeners {
     pub(super) fn bind(server: &config::Server) -> Result<Self, OperatorError> {
-        let some = |address: Option<SocketAddr>, key| address.map(|address| bind(address, key)).transpose();
-        Ok(Self {
-            http: bind(server.listen, "server.listen")?,
+        let mut passed = Passed::take()?;
+        let mut one = |address: SocketAddr, key| match passed.for_address(address) {
+            Some(listener) => TcpListener::from_std(listener)
+                .map_err(|error| OperatorError::new(format!("the socket of systemd for {key}: {error}"))),
+            None => bind(address, key),
+        };
+        let http = one(server.listen, "server.listen")?;
+        let mut some = |address: Option<SocketAddr>, key| address.map(|address| one(address, key)).transpose();
+        let listeners = Self {
+            http,
             https: some(server.tls_listen, "server.tls_listen")?,
             lines: some(server.line_listen, "server.line_listen")?,
             tls_lines: some(server.line_tls_listen, "server.line_tls_listen")?,
-        })
+        };
+        passed.nothing_is_left()?;
+        Ok(listeners)
     }
 
     /// Where they are.

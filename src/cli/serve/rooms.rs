@@ -1,9 +1,10 @@
 //! What each room gets of the configuration. A room knows no file and no key; this is the one place that maps them.
 
 use super::super::memory;
-use crate::config::{Clients, Plain, Settings};
+use crate::config::{Clients, Plain, ProxyProtocol, Settings};
 use crate::connection::Patience;
 use crate::hub::{self, Bounds, Rates};
+use crate::server::PerNetwork;
 use crate::{access, server, tls};
 
 pub(super) fn hub(settings: &Settings) -> hub::Settings {
@@ -64,6 +65,17 @@ pub(super) fn server(settings: &Settings, is_demo: bool, tls_port: Option<u16>) 
         origins: settings.server.origins.clone(),
         connections: limits.connections,
         handshakes: limits.handshakes,
+        per_network: PerNetwork {
+            connections: limits.connections_per_network,
+            not_signed_in: limits.handshakes_per_network,
+        },
+        trusted_proxies: settings.server.trusted_proxies.clone(),
+        proxy_protocol: match settings.server.proxy_protocol {
+            ProxyProtocol::Off => server::ProxyProtocol::Off,
+            ProxyProtocol::Lines => server::ProxyProtocol::Lines,
+            ProxyProtocol::All => server::ProxyProtocol::All,
+        },
+        path_prefix: settings.server.path_prefix.clone(),
         handshake: limits.handshake,
         rates: Rates {
             frames_per_second: limits.messages_per_second.map(std::num::NonZero::get),

@@ -5,7 +5,7 @@
 
 use std::convert::Infallible;
 use std::future::poll_fn;
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -27,7 +27,7 @@ const LOGGED: u64 = 100;
 pub(super) struct Caller {
     pub(super) endpoint: Endpoint,
     pub(super) user: Arc<str>,
-    pub(super) address: SocketAddr,
+    pub(super) address: IpAddr,
 }
 
 /// What holds for one connection.

@@ -20,7 +20,7 @@ pub(crate) use self::endpoint::Endpoint;
 use self::memory::Memory;
 use self::streaming::Streaming;
 use super::missing::unsupported;
-use super::place::Place;
+use super::peer::Peer;
 use super::{App, Door, answer, door as doors};
 use crate::access::SignedIn;
 use crate::connection::WebSocket;
@@ -50,7 +50,7 @@ impl Diagnostics {
 /// The door of every endpoint: the questions of the other doors, in their order.
 pub(crate) async fn door(
     State(app): State<Arc<App>>,
-    Extension(place): Extension<Arc<Place>>,
+    Extension(peer): Extension<Arc<Peer>>,
     mut request: Request,
 ) -> Response<Body> {
     let endpoint = Endpoint::at(request.uri().path(), request.uri().query());
@@ -60,10 +60,10 @@ pub(crate) async fn door(
     if request.method() != Method::GET {
         return answer::turned_down(&app, StatusCode::METHOD_NOT_ALLOWED, "a WebSocket is opened with GET");
     }
-    if let Err(refused) = app.welcomes(request.headers(), &place) {
+    if let Err(refused) = app.welcomes(request.headers(), &peer) {
         return answer::refusal(StatusCode::FORBIDDEN, &refused);
     }
-    let (user, signed_in) = match who(&app, &place, request.headers()).await {
+    let (user, signed_in) = match who(&app, &peer, request.headers()).await {
         Ok(known) => known,
         Err(refused) => return *refused,
     };
@@ -74,9 +74,9 @@ pub(crate) async fn door(
     let Ok(share) = Arc::clone(&diagnostics.places).try_acquire_owned() else {
         static FULL: Seldom = Seldom::new();
         app.hub.figures().connections_turned_away.add(1);
-        if let Some(times) = FULL.again(&place.address.ip().to_string()) {
+        if let Some(times) = FULL.again(&peer.address().to_string()) {
             tracing::warn!(
-                address = %place.address, %times,
+                address = %peer, %times,
                 "connection turned away: diagnostics.connections is reached"
             );
         }
@@ -85,10 +85,10 @@ pub(crate) async fn door(
         refused.headers_mut().insert(RETRY_AFTER, 5.into());
         return refused;
     };
-    let caller = Caller { endpoint, user, address: place.address };
+    let caller = Caller { endpoint, user, address: peer.address() };
     let upgrade = hyper::upgrade::on(&mut request);
     let shutdown = app.shutdown.clone();
-    shutdown.spawn(converse(app, place, upgrade, caller, signed_in, share));
+    shutdown.spawn(converse(app, peer, upgrade, caller, signed_in, share));
     doors::switching(&accept, false)
 }
 
@@ -96,14 +96,14 @@ pub(crate) async fn door(
 /// are for mostly cannot sign in.
 async fn who(
     app: &App,
-    place: &Place,
+    peer: &Peer,
     headers: &HeaderMap,
 ) -> Result<(Arc<str>, Option<SignedIn>), Box<Response<Body>>> {
     if app.access.accounts().is_demo() {
         // They end with the demo.
         return Ok(("-".into(), app.access.the_demo()));
     }
-    match app.recognise(headers, place, Door::Http).await {
+    match app.recognise(headers, peer, Door::Http).await {
         Ok(signed_in) => Ok((Arc::clone(&signed_in.user.name), Some(signed_in))),
         Err(stranger) => Err(Box::new(answer::not_recognised(&stranger))),
     }
@@ -111,14 +111,14 @@ async fn who(
 
 async fn converse(
     app: Arc<App>,
-    place: Arc<Place>,
+    peer: Arc<Peer>,
     upgrade: OnUpgrade,
     caller: Caller,
     signed_in: Option<SignedIn>,
     _share: OwnedSemaphorePermit,
 ) {
-    let Some((stream, already_read)) = doors::socket(&app, &place, upgrade).await else { return };
-    place.is_signed_in();
+    let Some((stream, already_read)) = doors::socket(&app, &peer, upgrade).await else { return };
+    peer.is_signed_in();
     let Some(diagnostics) = app.diagnostics() else { return };
     let ticks = (caller.endpoint == Endpoint::Streaming).then(|| diagnostics.streaming.listen(&app.shutdown));
     let message_bytes = match caller.endpoint {

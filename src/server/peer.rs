@@ -1,0 +1,143 @@
+//! Who is at the other end: the client itself, or whoever a trusted proxy speaks for. Made at one place, for every request and
+//! every stream of lines; what asks for the address of a client, for its host, or whether others can read along, asks this.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::http::HeaderMap;
+use axum::http::header::HOST;
+use ipnet::IpNet;
+use parking_lot::Mutex;
+
+use super::forwarded::{self, Forwarded};
+use super::networks::Share;
+use super::place::{Full, Place, Places};
+use crate::connection::network_of;
+use crate::tls::Certificate;
+
+/// Who is at the other end of a connection, as far as it can be known.
+pub(crate) struct Peer {
+    place: Arc<Place>,
+    address: IpAddr,
+    is_near: bool,
+    is_encrypted: bool,
+    host: Option<Box<str>>,
+    /// Whether a proxy has said so in headers.
+    is_forwarded: bool,
+    /// What it takes of the share of its network, where the connection is a proxy's.
+    share: Mutex<Option<Share>>,
+}
+
+/// Whether an address is one of the proxies that are believed.
+pub(super) fn is_trusted(proxies: &[IpNet], address: IpAddr) -> bool {
+    let address = address.to_canonical();
+    proxies.iter().any(|network| network.contains(&address))
+}
+
+impl Peer {
+    /// Who is at the other end of a connection, before it says anything.
+    pub(super) fn of_connection(place: Arc<Place>) -> Self {
+        let (mut address, mut is_known, mut is_encrypted) = (place.address, true, place.is_encrypted());
+        if let Some(proxied) = place.proxied {
+            is_known = proxied.client.is_some();
+            address = proxied.client.unwrap_or(address);
+            is_encrypted |= proxied.over_tls;
+        }
+        let all_near = place.address.ip().to_canonical().is_loopback();
+        let address = address.ip().to_canonical();
+        Self {
+            is_near: is_known && all_near && address.is_loopback(),
+            place,
+            address,
+            is_encrypted,
+            host: None,
+            is_forwarded: false,
+            share: Mutex::new(None),
+        }
+    }
+
+    /// Who has sent a request with these headers. They are believed if the connection is one of a trusted proxy; the error
+    /// says what is wrong with them.
+    pub(super) fn of_request(
+        proxies: &[IpNet],
+        place: &Arc<Place>,
+        headers: &HeaderMap,
+    ) -> Result<Self, &'static str> {
+        let mut peer = Self::of_connection(Arc::clone(place));
+        let own_host = headers.get(HOST).and_then(|host| host.to_str().ok()).map(Box::from);
+        let forwarded = if is_trusted(proxies, peer.address) {
+            forwarded::read(peer.address, headers, |address| is_trusted(proxies, address))?
+        } else {
+            None
+        };
+        let Some(Forwarded { client, is_known, all_near, over_tls, host }) = forwarded else {
+            peer.host = own_host;
+            return Ok(peer);
+        };
+        peer.address = client;
+        peer.is_near &= is_known && all_near;
+        peer.is_encrypted = over_tls.unwrap_or(peer.is_encrypted);
+        peer.host = host.or(own_host);
+        peer.is_forwarded = true;
+        Ok(peer)
+    }
+
+    /// Takes what a client needs that comes through a proxy: a place in the share of its own network.
+    pub(super) fn take_a_share(&self, places: &Places) -> Result<(), Full> {
+        if self.is_forwarded && !self.is_near {
+            let share = places.networks.share(network_of(self.address)).ok_or(Full::Network)?;
+            *self.share.lock() = Some(share);
+        }
+        Ok(())
+    }
+
+    /// The address of the client.
+    pub(crate) fn address(&self) -> IpAddr {
+        self.address
+    }
+
+    /// Whether it is a program of this machine: it and everybody in between.
+    pub(super) fn is_near(&self) -> bool {
+        self.is_near
+    }
+
+    /// Whether nobody on the network can read along.
+    pub(super) fn is_encrypted(&self) -> bool {
+        self.is_encrypted
+    }
+
+    /// What the client calls the hub: a name or an address, perhaps with a port.
+    pub(super) fn host(&self) -> Option<&str> {
+        self.host.as_deref()
+    }
+
+    /// Whether a proxy with TLS of its own stands in front.
+    pub(super) fn is_forwarded(&self) -> bool {
+        self.is_forwarded
+    }
+
+    /// The certificate that the client has shown. One that a proxy has shown is not the client's.
+    pub(super) fn certificate(&self) -> Option<&Certificate> {
+        if self.is_forwarded { None } else { self.place.certificate() }
+    }
+
+    /// From now on this is the place of somebody who has signed in.
+    pub(super) fn is_signed_in(&self) {
+        self.place.is_signed_in();
+        let mut share = self.share.lock();
+        *share = share.take().map(Share::signed_in);
+    }
+}
+
+/// As a line of the log names it.
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let direct = self.place.address;
+        if direct.ip().to_canonical() == self.address && !self.is_forwarded {
+            write!(f, "{direct}")
+        } else {
+            write!(f, "{} (through {direct})", self.address)
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! What the hub believes of a proxy, asked by somebody who writes the headers by hand: as a trusted proxy, and as a stranger who
+//! would like to be one.
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::support::{Bystander, Client, Hub, PASSWORD, basic, in_time, user};
+
+const TRUSTED: &str = "server.trusted_proxies=127.0.0.1";
+
+fn users() -> [String; 2] {
+    ["anna", "bystander"].map(|name| user(name, &["#"], &["#"], false))
+}
+
+/// Sends these bytes, and reads until the hub ends the connection.
+async fn answer(address: std::net::SocketAddr, bytes: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(bytes).await.unwrap();
+    let mut answer = Vec::new();
+    let _ = in_time("the end of the answer", stream.read_to_end(&mut answer)).await;
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[tokio::test]
+async fn headers_of_who_is_no_trusted_proxy_are_not_looked_at() {
+    let hub = Hub::with_users(&users(), &["server.trusted_proxies=10.0.0.0/8", "users.failures_per_minute=5"]);
+    for number in 0..5 {
+        let address = format!("203.0.113.{number}");
+        let wrong = basic(&format!("made-up {number}"), "wrong");
+        let headers = [("Authorization", &*wrong), ("X-Forwarded-For", &address), ("Forwarded", "for=1.1.1.1")];
+        assert_eq!(hub.knocks("/talk", &headers).await.status(), 401);
+    }
+    let wrong = basic("somebody", "wrong");
+    let headers = [("Authorization", &*wrong), ("X-Forwarded-For", "203.0.113.99")];
+    assert_eq!(hub.knocks("/talk", &headers).await.status(), 429, "all of them came from one address");
+    let page = [("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "evil.example"), ("Origin", "https://evil.example")];
+    let body = format!(r#"{{"name": "anna", "password": "{PASSWORD}"}}"#);
+    assert_eq!(hub.request("POST", "/api/session", &page, &body).await.status(), 403);
+    let set = hub.request("POST", "/api/session", &page[..1], &body).await;
+    assert!(!set.header("set-cookie").unwrap().contains("Secure"), "{}", set.text);
+}
+
+#[tokio::test]
+async fn a_trusted_proxy_says_who_is_there_under_which_name_and_whether_over_tls() {
+    let hub = Hub::with_users(&users(), &[TRUSTED, "server.plain=redirect"]);
+    let from = ("X-Forwarded-For", "1.1.1.1, 203.0.113.9");
+    let (proto, host) = (("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "hub.example"));
+    let body = format!(r#"{{"name": "anna", "password": "{PASSWORD}"}}"#);
+    let origin = ("Origin", "https://hub.example");
+    let answer = hub.request("POST", "/api/session", &[from, proto, host, origin], &body).await;
+    let set = answer.header("set-cookie").unwrap_or_else(|| panic!("{}", answer.text));
+    assert!(set.starts_with("__Host-hub_session=") && set.contains("; Secure"), "{set}");
+    assert!(answer.header("strict-transport-security").is_some(), "{}", answer.text);
+    let standard = ("Forwarded", "for=203.0.113.9;proto=https;host=hub.example");
+    let answer = hub.request("POST", "/api/session", &[standard, origin], &body).await;
+    assert!(answer.header("set-cookie").is_some_and(|set| set.contains("; Secure")), "{}", answer.text);
+    let foreign = ("Origin", "https://evil.example");
+    assert_eq!(hub.request("POST", "/api/session", &[standard, foreign], &body).await.status(), 403);
+    let plain = hub.request("GET", "/x?y", &[from, host], "").await;
+    assert_eq!((plain.status(), plain.header("location")), (308, Some("https://hub.example/x?y")), "{}", plain.text);
+    let figures = hub.request("GET", "/metrics", &[from, proto, host], "").await;
+    assert_eq!(figures.status(), 401, "the client is not on this machine: {}", figures.text);
+    assert_eq!(hub.request("GET", "/metrics", &[], "").await.status(), 200, "the machine itself");
+    let two = hub.request("GET", "/", &[from, ("Forwarded", "for=127.0.0.1")], "").await;
+    assert!(two.status() == 400 && two.body().contains("name two clients"), "{}", two.text);
+    hub.logs("the proxy must remove the one that it does not write").await;
+}
+
+#[tokio::test]
+async fn the_demo_stays_on_this_machine_behind_a_proxy_too() {
+    let hub = Hub::with(&[TRUSTED, "server.line_listen=127.0.0.1:0", "server.proxy_protocol=lines"]);
+    let demo = basic("clown", "bigclown");
+    let headers = |from| [("Authorization", &*demo), ("X-Forwarded-For", from)];
+    assert_eq!(hub.knocks("/talk", &headers("203.0.113.9")).await.status(), 403);
+    assert_eq!(hub.knocks("/talk", &headers("127.0.0.1")).await.status(), 101);
+    let line = r#"["clown.talk/-/config/set", {"user": "clown", "password": "bigclown"}]"#;
+    let text = format!("PROXY TCP4 203.0.113.9 10.0.0.1 4711 80\r\n{line}\n");
+    let refused = answer(hub.lines.unwrap(), text.as_bytes()).await;
+    assert!(refused.contains("the demo user is for this machine alone"), "{refused}");
+}
+
+#[tokio::test]
+async fn one_network_takes_no_more_than_its_share_and_others_come_in() {
+    let settings = [TRUSTED, "limits.connections_per_network=3", "limits.handshakes_per_network=2"];
+    let hub = Hub::with_users(&users(), &settings);
+    let anna = basic("anna", PASSWORD);
+    let from = |address| [("authorization", &*anna), ("x-forwarded-for", address)];
+    let mut of_one = Vec::new();
+    for address in ["2001:db8::1", "2001:db8::2", "2001:db8::3"] {
+        of_one.push(Client::connect_with(&hub, "/talk", &from(address)).await.unwrap());
+    }
+    let refused = hub.knocks("/talk", &from("2001:db8::4")).await;
+    assert_eq!((refused.status(), refused.header("retry-after")), (503, Some("5")), "{}", refused.text);
+    assert_eq!(hub.figure("connections_over_share").await, 1);
+    hub.logs("limits.connections_per_network").await;
+    for (address, status) in [("2001:db8:0:1::1", 101), ("203.0.113.9", 101), ("127.0.0.1", 101)] {
+        assert_eq!(hub.knocks("/talk", &from(address)).await.status(), status, "{address}");
+    }
+    of_one.pop().unwrap().leave().await;
+    in_time("the place of who has left", async {
+        while hub.knocks("/talk", &from("2001:db8::4")).await.status() != 101 {}
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_proxy_header_says_who_is_there_and_one_that_lies_ends_its_connection_alone() {
+    let settings = [TRUSTED, "server.proxy_protocol=all", "limits.connections_per_network=2"];
+    let hub = Hub::with_users(&users(), &settings);
+    let request = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    let from = |header: &str| format!("{header}\r\n{request}");
+    let far = answer(hub.address, from("PROXY TCP4 203.0.113.9 10.0.0.1 4711 80").as_bytes()).await;
+    assert!(far.starts_with("HTTP/1.1 401"), "{far}");
+    let near = answer(hub.address, from("PROXY TCP4 127.0.0.1 127.0.0.1 4711 80").as_bytes()).await;
+    assert!(near.starts_with("HTTP/1.1 200"), "{near}");
+    let nobody = answer(hub.address, from("PROXY UNKNOWN").as_bytes()).await;
+    assert!(nobody.starts_with("HTTP/1.1 401"), "who is not known is not this machine: {nobody}");
+
+    let mut long = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\xff\xff".to_vec();
+    long.extend_from_slice(request.as_bytes());
+    let mut swallows = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x20\xcb\0\x71\x09\x0a\0\0\x01\x12\x67\0\x50".to_vec();
+    swallows.extend_from_slice(request.as_bytes());
+    let no_end = format!("PROXY TCP4 {}", "1".repeat(200));
+    for (bytes, word) in [
+        (request.as_bytes(), "without a PROXY header"),
+        (&long, "65535 bytes follow"),
+        (&swallows, "its length does not fit"),
+        (no_end.as_bytes(), "at most 107 bytes"),
+        (b"PROXY TCP4 203.0.113.9 10.0.0.1 80\r\n", "two ports"),
+    ] {
+        let refused = answer(hub.address, bytes).await;
+        assert!(refused.starts_with("HTTP/1.1 400") && refused.contains(word), "{refused}");
+    }
+    // One that never comes whole.
+    let refused = answer(hub.address, b"PROXY TCP4 203.0").await;
+    assert!(refused.contains("it took more than 5 s"), "{refused}");
+    hub.logs("the PROXY header did not come whole").await;
+}
+
+#[tokio::test]
+async fn a_proxy_that_lies_disturbs_nobody() {
+    let hub = Hub::with_users(&users(), &[TRUSTED]);
+    let mut bystander = Bystander::as_user(&hub, "bystander").await;
+    for (name, value) in [
+        ("X-Forwarded-For", "x".repeat(8000)),
+        ("X-Forwarded-For", ",".repeat(8000)),
+        ("Forwarded", "for=".repeat(2000)),
+        ("Forwarded", format!("for=\"{}", "\\".repeat(4000))),
+        ("X-Forwarded-Host", "a b".to_owned()),
+        ("X-Forwarded-Proto", "\u{1}".repeat(3)),
+    ] {
+        let status = hub.request("GET", "/healthz", &[(name, &value)], "").await.status();
+        assert!(matches!(status, 200 | 400), "{name}: {status}");
+    }
+    bystander.is_undisturbed().await;
+}
