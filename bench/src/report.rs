@@ -68,7 +68,7 @@ impl Report {
         }
         for (name, values) in &self.lines {
             let ratio = match values.as_slice() {
-                [hub, vs] => Some(format!("{:.2}", hub / vs)),
+                [hub, vs] if *vs > 0.0 => Some(format!("{:.2}", hub / vs)),
                 _ => None,
             };
             lines.push(line(name, values.iter().copied().map(shown).chain(ratio)));
@@ -97,7 +97,7 @@ impl Report {
             json!({ "scenario": self.scenario.to_string(), "rounds": self.rounds, "hub": target(0) });
         if let (2, Some(report)) = (self.checks.len(), report.as_object_mut()) {
             let ratio = |(name, values): &(&'static str, Vec<f64>)| match values.as_slice() {
-                [hub, vs] => Some(((*name).to_owned(), Value::from(hub / vs))),
+                [hub, vs] if *vs > 0.0 => Some(((*name).to_owned(), Value::from(hub / vs))),
                 _ => None,
             };
             report.insert("vs".to_owned(), target(1));

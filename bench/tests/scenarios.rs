@@ -315,11 +315,12 @@ fn the_help() {
                                  neighbour, of each: 1000]
           --seconds <SECONDS>    How long is measured [mixed: 20, neighbour: 10, else 3]
           --rounds <N>           Runs of each target, in turns; medians are printed [default: 1, with
-                                 --vs 3]
+                                 two targets 3]
           --hub <FILE>           The program of the hub; without it the clown-hub beside this program
           --url <URL>            A hub that runs already
           --pid <PID>            The process of that hub
           --vs <URL_OR_COMMAND>  What to compare with
+          --tls                  Measure the hub over TLS; beside it, if nothing else is named, without
           --json                 Print one JSON object
       -h, --help                 Print help (see more with '--help')
       -V, --version              Print version
@@ -328,7 +329,8 @@ fn the_help() {
     fanin: N devices, wildcard readers, a rate      stall: one of N readers stops, the data do not
     roundtrip: operator, device, operator           mixed: a day of a house in so many seconds
     idle: N connections that do nothing             retained: V last values under N bases
-    unmatched: F filters match nothing, M match all neighbour: one client beside a dear one
+    unmatched: F filters match nothing, M match all handshakes: clients come and go
+    neighbour: one client beside a dear one
 
     Example: clown-hub-bench fanout --readers 100 --burst 32 --vs target/release/floor
     All options: clown-hub-bench --help
