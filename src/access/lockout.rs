@@ -155,7 +155,12 @@ impl Lockout {
 
     /// Checks and counts in one step, so that of many at once no more than the limit are tried. `None` where the network has
     /// come to its limit meanwhile: nothing was counted.
-    pub(super) fn begin(&self, who: Who, network: Network, now: Instant) -> Result<Option<Attempt>, Duration> {
+    pub(super) fn begin(
+        &self,
+        who: Who,
+        network: Network,
+        now: Instant,
+    ) -> Result<Option<Attempt>, Duration> {
         let mut counts = self.counts.lock();
         match counts.check(&who, network, self.limit, now)? {
             (Lane::Usual, _) => Ok(Some(counts.add(who, network, self.limit, now))),
@@ -350,8 +355,7 @@ mod tests {
             assert_eq!(fail(&lockout, Who::Account(number.to_string().into()), network(number)), Ok(0));
         }
         assert_eq!(fail(&lockout, jana(), network(7)), Ok(0));
-        let emil_from =
-            |number| lockout.check(&Who::Account("emil".into()), network(number), Instant::now());
+        let emil_from = |number| lockout.check(&Who::Account("emil".into()), network(number), Instant::now());
         assert_eq!(emil_from(7), Ok(Lane::Usual));
         assert_eq!(emil_from(1), Ok(Lane::Narrow));
         tokio::time::advance(MINUTE).await;

@@ -26,7 +26,8 @@ impl Access {
     ) -> Result<SignedIn, LoginError> {
         let now = Instant::now();
         let answered = now + ANSWERED_AFTER;
-        let (attempt, wait) = self.book.lockout.begin_narrow(login.who.clone(), login.from, now).map_err(too_many)?;
+        let (attempt, wait) =
+            self.book.lockout.begin_narrow(login.who.clone(), login.from, now).map_err(too_many)?;
         if let Some(signed_in) = self.book.passes_in_turn(&login, &attempt) {
             return Ok(signed_in);
         }
@@ -95,7 +96,10 @@ mod tests {
         let test = async {
             office(&access).await;
             for name in ["jana", "emil"] {
-                access.login(OFFICE, name, b"right").await.expect("for the first time, and from that address");
+                access
+                    .login(OFFICE, name, b"right")
+                    .await
+                    .expect("for the first time, and from that address");
             }
         };
         paused(&access, test).await;
@@ -119,9 +123,11 @@ mod tests {
             answers
         };
         let answers = paused(&access, test).await;
-        let refused = |answer: &(Option<LoginError>, Duration)| matches!(answer.0, Some(LoginError::TooMany { .. }));
+        let refused =
+            |answer: &(Option<LoginError>, Duration)| matches!(answer.0, Some(LoginError::TooMany { .. }));
         assert!(answers.iter().flatten().all(refused), "{answers:?}");
-        let times = |of_name: &[(_, Duration)]| of_name.iter().map(|(_, took)| took.as_secs()).collect::<Vec<_>>();
+        let times =
+            |of_name: &[(_, Duration)]| of_name.iter().map(|(_, took)| took.as_secs()).collect::<Vec<_>>();
         let expected = [vec![1; 10], vec![0; 2]].concat();
         assert_eq!(times(&answers[0]), expected, "half of the tries of a name");
         assert_eq!(times(&answers[1]), expected);
@@ -138,7 +144,10 @@ mod tests {
             }
             access.login(ELSEWHERE, "jana", b"right").await.expect("from elsewhere, for the first time");
             access.login(ANOTHER_OFFICE, "jana", b"right").await.expect("from anywhere");
-            access.login(OFFICE, "jana", b"right").await.expect_err("that name was guessed at too often there");
+            access
+                .login(OFFICE, "jana", b"right")
+                .await
+                .expect_err("that name was guessed at too often there");
             access.login(OFFICE, "emil", b"right").await.expect("another name from there");
         };
         paused(&access, test).await;

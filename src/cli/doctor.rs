@@ -89,7 +89,9 @@ fn accounts(settings: &Settings) -> Vec<Finding> {
     }
     let shown = file.display();
     findings.push(match is_open(file) {
-        true => Warning(format!("accounts: everybody on this machine can read {shown}; run chmod 600 {shown}")),
+        true => {
+            Warning(format!("accounts: everybody on this machine can read {shown}; run chmod 600 {shown}"))
+        }
         false => Good(format!("accounts: {} in {shown}", accounts.iter().count())),
     });
     findings
@@ -183,7 +185,9 @@ fn clock() -> Finding {
     }
     let timesyncd = Path::new("/run/systemd/timesync");
     if timesyncd.exists() && !timesyncd.join("synchronized").exists() {
-        return Warning("clock: it is not set by the network yet; see timedatectl timesync-status".to_owned());
+        return Warning(
+            "clock: it is not set by the network yet; see timedatectl timesync-status".to_owned(),
+        );
     }
     Good("clock: plausible".to_owned())
 }
@@ -204,7 +208,8 @@ fn store(settings: &Settings) -> Vec<Finding> {
     let Some(folder) = serve::store_directory(&settings.store) else {
         return vec![match settings.store.directory {
             Place::Auto | Place::Named(_) => Warning(
-                "store: none, so last values are lost with a restart; name a folder in store.directory".to_owned(),
+                "store: none, so last values are lost with a restart; name a folder in store.directory"
+                    .to_owned(),
             ),
             Place::Off => Good("store: off".to_owned()),
         }];

@@ -338,9 +338,13 @@ fn parse_address(text: &str) -> Result<SocketAddr, String> {
 
 /// An address, or a network as its address and the number of its bits. Bits beyond these are left out.
 fn parse_network(text: &str) -> Result<IpNet, String> {
-    let network = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).map_err(|_| {
-        format!("expected an address such as 127.0.0.1, or a network such as 10.0.0.0/8, found {}", quoted(text))
-    })?;
+    let network =
+        text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).map_err(|_| {
+            format!(
+                "expected an address such as 127.0.0.1, or a network such as 10.0.0.0/8, found {}",
+                quoted(text)
+            )
+        })?;
     if network.prefix_len() == 0 {
         return Err(format!("{} is everybody: name the addresses of the proxies alone", quoted(text)));
     }

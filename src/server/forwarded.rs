@@ -66,7 +66,9 @@ pub(super) fn read(
         && one.client != other.client
     {
         // The proxy writes one of the two, and passes on what the client wrote into the other.
-        return Err("Forwarded and X-Forwarded-For name two clients: the proxy must remove the one that it does not write");
+        return Err(
+            "Forwarded and X-Forwarded-For name two clients: the proxy must remove the one that it does not write",
+        );
     }
     let nobody = Found { client: proxy, is_known: false, all_near: false, hop: None };
     let found = by_usual.or(by_standard).unwrap_or(nobody);
@@ -105,7 +107,8 @@ fn usual_hops(headers: &HeaderMap) -> Option<Vec<Hop>> {
     headers.contains_key(FOR).then(|| {
         let values = headers.get_all(FOR).iter().map(HeaderValue::as_bytes);
         let hops = values.flat_map(|value| value.split(|byte| *byte == b','));
-        hops.map(|hop| Hop { address: str::from_utf8(hop).ok().and_then(address), ..Hop::default() }).collect()
+        hops.map(|hop| Hop { address: str::from_utf8(hop).ok().and_then(address), ..Hop::default() })
+            .collect()
     })
 }
 
@@ -210,7 +213,8 @@ mod tests {
             let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
             headers.append(name, HeaderValue::from_str(value).unwrap());
         }
-        let is_trusted = |address: IpAddr| address.is_loopback() || address.to_string().starts_with("10.0.0.");
+        let is_trusted =
+            |address: IpAddr| address.is_loopback() || address.to_string().starts_with("10.0.0.");
         read(PROXY.parse().unwrap(), &headers, is_trusted)
     }
 

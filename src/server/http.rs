@@ -22,13 +22,13 @@ use tokio_rustls::rustls::ServerConfig;
 use tower::ServiceExt;
 
 use super::answer::{not_recognised, refusal};
-use super::missing::unsupported;
 use super::introduction::{Language, introduced};
+use super::missing::unsupported;
 use super::peer::Peer;
 use super::place::Place;
 use super::{
-    App, Door, diagnostics, door, events_api, gate, history_api, listen, metrics, page, plain, request, secure,
-    session_api,
+    App, Door, diagnostics, door, events_api, gate, history_api, listen, metrics, page, plain, request,
+    secure, session_api,
 };
 use crate::hub::Rights;
 use crate::seldom::Seldom;

@@ -33,7 +33,9 @@ pub(super) enum Language {
     Http,
     Lines,
     /// Neither means anything before the handshake is done.
-    Tls { of_lines: bool },
+    Tls {
+        of_lines: bool,
+    },
 }
 
 /// Reads the PROXY header of a connection where one is due, and notes whom the proxy speaks for. False if the connection has

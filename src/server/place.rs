@@ -146,7 +146,8 @@ impl Places {
     /// Ends the oldest handshake of a network that is not finished, and takes its place in the share of the network.
     fn cut_the_oldest_of(&self, network: Network) -> Option<NotSignedIn> {
         let mut handshakes = self.handshakes.lock();
-        let is_its = |waiting: &Waiting| waiting.of_network.as_ref().is_some_and(|of| of.network() == network);
+        let is_its =
+            |waiting: &Waiting| waiting.of_network.as_ref().is_some_and(|of| of.network() == network);
         let (number, _) = handshakes.all.iter().find(|(_, (waiting, _))| is_its(waiting))?;
         let number = *number;
         let (waiting, cut) = handshakes.all.remove(&number)?;
@@ -257,7 +258,8 @@ mod tests {
         let stranger = taken(&places, one);
         assert_eq!(places.take(one, true).err(), Some(Full::Network), "one may be there without a sign-in");
         let others = taken(&places, other);
-        let (of_stranger, of_other) = (places.handshake(&stranger).unwrap(), places.handshake(&others).unwrap());
+        let (of_stranger, of_other) =
+            (places.handshake(&stranger).unwrap(), places.handshake(&others).unwrap());
         let newcomer = taken(&places, one);
         assert!(of_stranger.cut.is_cancelled() && !of_other.cut.is_cancelled());
         newcomer.is_signed_in();

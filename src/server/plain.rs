@@ -25,11 +25,7 @@ pub(super) const NEVER_PLAIN: HeaderValue = HeaderValue::from_static("max-age=15
 const OF_THE_MACHINE: [&str; 2] = ["/healthz", "/metrics"];
 
 /// The answer to a request that has to come over TLS; `None` where it may come as it does.
-pub(super) fn turned_to_tls(
-    app: &App,
-    peer: &Peer,
-    uri: &Uri,
-) -> Option<Response<Body>> {
+pub(super) fn turned_to_tls(app: &App, peer: &Peer, uri: &Uri) -> Option<Response<Body>> {
     let path = without_prefix(uri.path(), &app.settings.path_prefix).unwrap_or(uri.path());
     let may = match app.settings.plain {
         Plain::Serve => true,

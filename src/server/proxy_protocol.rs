@@ -22,7 +22,9 @@ const LONGEST: usize = 2048;
 /// What is wrong with a header.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Wrong {
-    #[error("a trusted proxy has begun a connection without a PROXY header, which server.proxy_protocol asks for")]
+    #[error(
+        "a trusted proxy has begun a connection without a PROXY header, which server.proxy_protocol asks for"
+    )]
     Missing,
     #[error("the PROXY header is not readable: {0}")]
     Unreadable(&'static str),
@@ -162,7 +164,8 @@ mod tests {
     #[tokio::test]
     async fn a_header_is_read_to_its_end_and_not_beyond() {
         let nobody = Ok(Proxied { client: None, over_tls: false });
-        let ipv6 = [&[0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1][..], &[0; 16], &[0x12, 0x67, 0, 80]];
+        let ipv6 =
+            [&[0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1][..], &[0; 16], &[0x12, 0x67, 0, 80]];
         let tls = [&IPV4[..], &[0x20, 0, 5, 1, 0, 0, 0, 0], &[4, 0, 1, 0]].concat();
         for (header, expected) in [
             (b"PROXY TCP4 203.0.113.9 10.0.0.1 4711 80\r\n".to_vec(), of("203.0.113.9:4711", false)),

@@ -48,7 +48,8 @@ fn free() -> SocketAddr {
 fn file(name: &str, replaced: &[(&str, String)]) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/proxies").join(name);
     let text = std::fs::read_to_string(path).unwrap();
-    let in_use = text.lines().filter(|line| !line.trim_start().starts_with('#')).collect::<Vec<_>>().join("\n");
+    let in_use =
+        text.lines().filter(|line| !line.trim_start().starts_with('#')).collect::<Vec<_>>().join("\n");
     replaced.iter().fold(in_use, |text, (old, new)| {
         assert!(text.contains(old), "{old} is not in {name}");
         text.replace(old, new)
@@ -67,7 +68,12 @@ impl Proxy {
         let text = match program {
             "caddy" => {
                 command.args(["run", "--adapter", "caddyfile", "--config"]).arg(&config);
-                let site = format!("https://localhost:{} {{\ntls {} {}", address.port(), shown("hub.pem"), shown("hub.key"));
+                let site = format!(
+                    "https://localhost:{} {{\ntls {} {}",
+                    address.port(),
+                    shown("hub.pem"),
+                    shown("hub.key")
+                );
                 let rest = file("Caddyfile", &[to_hub, ("https://hub.example {", site)]);
                 format!("{{\nadmin off\nauto_https disable_redirects\n}}\n{rest}")
             }
@@ -90,7 +96,8 @@ impl Proxy {
             "haproxy" => {
                 command.args(["-db", "-f"]).arg(&config);
                 let both = own.join("hub-and-key.pem");
-                let files = ["hub.pem", "hub.key"].map(|name| std::fs::read_to_string(house.path(name)).unwrap());
+                let files =
+                    ["hub.pem", "hub.key"].map(|name| std::fs::read_to_string(house.path(name)).unwrap());
                 std::fs::write(&both, files.concat()).unwrap();
                 file(
                     "haproxy.cfg",
@@ -206,7 +213,11 @@ async fn serves_page_sockets_and_prefix_and_locks_out_by_the_address_of_the_clie
     let forged_lists = [
         vec![],
         vec![("X-Forwarded-For", "203.0.113.9")],
-        vec![("X-Forwarded-For", "127.0.0.3"), ("X-Forwarded-Proto", "http"), ("X-Forwarded-Host", "evil.example")],
+        vec![
+            ("X-Forwarded-For", "127.0.0.3"),
+            ("X-Forwarded-Proto", "http"),
+            ("X-Forwarded-Host", "evil.example"),
+        ],
         vec![("Forwarded", "for=203.0.113.9;proto=http;host=evil.example")],
         vec![("Forwarded", "for=unknown"), ("X-Forwarded-For", "unknown"), ("X-Real-IP", "203.0.113.9")],
     ];
@@ -219,8 +230,16 @@ async fn serves_page_sockets_and_prefix_and_locks_out_by_the_address_of_the_clie
     }
     assert_eq!(proxy.tries(NEIGHBOUR, "somebody else", "wrong", &[]).await, 401, "another address");
     let to_be_it = [("X-Forwarded-For", &*own)];
-    assert_eq!(proxy.tries(NEIGHBOUR, "a third", "wrong", &to_be_it).await, 401, "nobody is locked out by a header");
-    assert_eq!(proxy.tries(GUESSER, "anna", PASSWORD, &[]).await, 204, "the right password, from the same address");
+    assert_eq!(
+        proxy.tries(NEIGHBOUR, "a third", "wrong", &to_be_it).await,
+        401,
+        "nobody is locked out by a header"
+    );
+    assert_eq!(
+        proxy.tries(GUESSER, "anna", PASSWORD, &[]).await,
+        204,
+        "the right password, from the same address"
+    );
 
     // The hub ends, and everybody hears that it comes again.
     let stopped = hub.stopped();

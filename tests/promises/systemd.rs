@@ -24,7 +24,11 @@ async fn the_hub_says_that_it_serves_lives_and_stops() {
         String::from_utf8(buffer[..length].to_vec()).unwrap().lines().map(str::to_owned).collect::<Vec<_>>()
     };
     let first = next().await;
-    assert!(first.contains(&"READY=1".to_owned()) && first.contains(&"STATUS=0 clients, 0 last values".to_owned()), "{first:?}");
+    assert!(
+        first.contains(&"READY=1".to_owned())
+            && first.contains(&"STATUS=0 clients, 0 last values".to_owned()),
+        "{first:?}"
+    );
     while !told.contains("WATCHDOG=1") {
         told.extend(next().await);
     }
@@ -76,7 +80,7 @@ async fn a_restart_with_a_socket_of_systemd_loses_no_attempt_to_connect() {
         // They come before there is a hub.
         let early: Vec<_> = (0..20).map(|_| asks()).collect();
         let serves = async {
-            let mut hub = activated(&listener, &address.to_string());
+            let hub = activated(&listener, &address.to_string());
             asks().await;
             hub
         };
@@ -103,7 +107,8 @@ fn the_unit_is_as_closed_as_it_can_be() {
     let text = std::fs::read_to_string(unit).unwrap();
     assert!(text.contains("Type=notify") && text.contains("WatchdogSec="));
     // Where systemd is not installed, there is nobody to ask.
-    let Ok(asked) = Command::new("systemd-analyze").args(["security", "--offline=true", "--threshold=15", unit]).output()
+    let Ok(asked) =
+        Command::new("systemd-analyze").args(["security", "--offline=true", "--threshold=15", unit]).output()
     else {
         return;
     };

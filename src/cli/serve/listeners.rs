@@ -27,7 +27,8 @@ impl Listeners {
             None => bind(address, key),
         };
         let http = one(server.listen, "server.listen")?;
-        let mut some = |address: Option<SocketAddr>, key| address.map(|address| one(address, key)).transpose();
+        let mut some =
+            |address: Option<SocketAddr>, key| address.map(|address| one(address, key)).transpose();
         let listeners = Self {
             http,
             https: some(server.tls_listen, "server.tls_listen")?,
