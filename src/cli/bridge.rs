@@ -68,7 +68,7 @@ fn check(args: CheckArgs) -> anyhow::Result<()> {
 }
 
 /// An example may be looked at, too.
-fn load(path: &Path, limits: &Limits) -> Result<Plan, Mistakes> {
+pub(super) fn load(path: &Path, limits: &Limits) -> Result<Plan, Mistakes> {
     let Some(name) = path.file_name().and_then(|name| name.to_str()?.strip_suffix(".toml.example")) else {
         return file::load(path, limits);
     };
@@ -78,7 +78,7 @@ fn load(path: &Path, limits: &Limits) -> Result<Plan, Mistakes> {
     file::parse(name, &shown, &text, limits)
 }
 
-fn files(directory: &Path) -> anyhow::Result<Vec<PathBuf>> {
+pub(super) fn files(directory: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let entries = match std::fs::read_dir(directory) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),

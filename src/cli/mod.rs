@@ -9,6 +9,7 @@ mod cert;
 mod client_runtime;
 mod completions;
 mod configuration;
+mod doctor;
 mod duration;
 mod escape;
 mod events;
@@ -112,6 +113,8 @@ enum Command {
     /// Care for the store: look through it, make it smaller, forget topics
     #[command(subcommand, after_help = store::EXAMPLES)]
     Store(store::StoreCommand),
+    /// Look at all that the hub needs on this machine, and say what to do
+    Doctor(doctor::DoctorArgs),
     /// Check or print the configuration
     #[command(subcommand)]
     Config(configuration::ConfigCommand),
@@ -153,6 +156,7 @@ impl Cli {
             Some(Command::Backup(args)) => store::backup(&args),
             Some(Command::Restore(args)) => store::restore(&args),
             Some(Command::Store(command)) => store::store(&command),
+            Some(Command::Doctor(args)) => doctor::doctor(&args),
             Some(Command::Config(command)) => configuration::config(&command),
             Some(Command::Completions(args)) => completions::completions(&args, &mut Self::command()),
         };

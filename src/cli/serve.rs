@@ -35,6 +35,8 @@ use crate::store::Store;
 pub(super) use self::accounts::{DEMO_WITHOUT, accounts};
 pub(super) use self::arguments::{ConfigArgs, ServeArgs};
 pub(super) use self::demo::{never_given_a_password, refuse_demo_elsewhere};
+pub(super) use self::listeners::cannot_listen;
+pub(super) use self::rooms::tls as tls_files;
 pub(super) use self::store::directory as store_directory;
 
 pub(super) fn serve(args: ServeArgs) -> anyhow::Result<()> {

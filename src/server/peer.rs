@@ -66,7 +66,9 @@ impl Peer {
     ) -> Result<Self, &'static str> {
         let mut peer = Self::of_connection(Arc::clone(place));
         let own_host = headers.get(HOST).and_then(|host| host.to_str().ok()).map(Box::from);
-        let forwarded = if is_trusted(proxies, peer.address) {
+        // Where a PROXY header names no client, the headers may be those of anybody.
+        let is_somebody = place.proxied.is_none_or(|proxied| proxied.client.is_some());
+        let forwarded = if is_somebody && is_trusted(proxies, peer.address) {
             forwarded::read(peer.address, headers, |address| is_trusted(proxies, address))?
         } else {
             None

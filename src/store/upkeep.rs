@@ -51,3 +51,9 @@ pub fn compact(directory: &Path) -> Result<Compacted, Trouble> {
 pub fn forget(directory: &Path, filters: &[String], what: Forget) -> Result<String, Trouble> {
     errand::ask(directory, filters, what)
 }
+
+/// Bytes that are free for programs which are not the system's own, on the disk of a file or a folder; `None` if that cannot be
+/// told.
+pub fn free_bytes(path: &std::path::Path) -> Option<u64> {
+    super::folder::free(path)
+}

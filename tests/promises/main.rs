@@ -20,6 +20,7 @@ mod bad_input;
 mod cli_accounts;
 mod cli_address;
 mod cli_docs;
+mod cli_doctor;
 mod cli_help;
 mod cli_mistakes;
 mod cli_nodes;

@@ -124,6 +124,9 @@ async fn a_proxy_header_says_who_is_there_and_one_that_lies_ends_its_connection_
     assert!(far.starts_with("HTTP/1.1 401"), "{far}");
     let near = answer(hub.address, from("PROXY TCP4 127.0.0.1 127.0.0.1 4711 80").as_bytes()).await;
     assert!(near.starts_with("HTTP/1.1 200"), "{near}");
+    let forged = request.replace("Connection", "X-Forwarded-For: 127.0.0.1\r\nConnection");
+    let forged = answer(hub.address, format!("PROXY UNKNOWN\r\n{forged}").as_bytes()).await;
+    assert!(forged.starts_with("HTTP/1.1 401"), "who is not known is not believed: {forged}");
     let nobody = answer(hub.address, from("PROXY UNKNOWN").as_bytes()).await;
     assert!(nobody.starts_with("HTTP/1.1 401"), "who is not known is not this machine: {nobody}");
 
@@ -145,7 +148,7 @@ async fn a_proxy_header_says_who_is_there_and_one_that_lies_ends_its_connection_
     // One that never comes whole.
     let refused = answer(hub.address, b"PROXY TCP4 203.0").await;
     assert!(refused.contains("it took more than 5 s"), "{refused}");
-    hub.logs("the PROXY header did not come whole").await;
+    hub.logs("the PROXY header says that 65535 bytes follow").await;
 }
 
 #[tokio::test]

@@ -231,6 +231,7 @@ fn help_says_what_there_is() {
       backup       Copy the store into a file, while the hub runs
       restore      Put a copy in the place of the store
       store        Care for the store: look through it, make it smaller, forget topics
+      doctor       Look at all that the hub needs on this machine, and say what to do
       config       Check or print the configuration
       completions  Print the completion script of a shell
       help         Print this message or the help of the given subcommand(s)

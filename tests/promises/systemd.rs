@@ -80,7 +80,7 @@ async fn a_restart_with_a_socket_of_systemd_loses_no_attempt_to_connect() {
         // They come before there is a hub.
         let early: Vec<_> = (0..20).map(|_| asks()).collect();
         let serves = async {
-            let mut hub = activated(&listener, &address.to_string());
+            let hub = activated(&listener, &address.to_string());
             asks().await;
             hub
         };

@@ -66,22 +66,25 @@ impl Listeners {
     }
 }
 
+fn bind(address: SocketAddr, key: &str) -> Result<TcpListener, OperatorError> {
+    listen(address).map_err(|error| OperatorError::new(cannot_listen(address, key, &error)))
+}
+
+/// Why an address cannot be listened on, and what to do.
 #[expect(
     clippy::wildcard_enum_match_arm,
     reason = "the kinds of I/O errors are not ours, and there are forty"
 )]
-fn bind(address: SocketAddr, key: &str) -> Result<TcpListener, OperatorError> {
-    listen(address).map_err(|error| {
-        let advice = match error.kind() {
-            std::io::ErrorKind::AddrInUse => {
-                "another program listens there, perhaps a second hub; stop it, or choose another port"
-            }
-            std::io::ErrorKind::PermissionDenied => "ports below 1024 need a privilege; choose one above",
-            std::io::ErrorKind::AddrNotAvailable => "this machine does not have that address",
-            _ => "choose another address",
-        };
-        OperatorError::new(format!("cannot listen on {address} ({key}): {error}; {advice}"))
-    })
+pub(in crate::cli) fn cannot_listen(address: SocketAddr, key: &str, error: &std::io::Error) -> String {
+    let advice = match error.kind() {
+        std::io::ErrorKind::AddrInUse => {
+            "another program listens there, perhaps a second hub; stop it, or choose another port"
+        }
+        std::io::ErrorKind::PermissionDenied => "ports below 1024 need a privilege; choose one above",
+        std::io::ErrorKind::AddrNotAvailable => "this machine does not have that address",
+        _ => "choose another address",
+    };
+    format!("cannot listen on {address} ({key}): {error}; {advice}")
 }
 
 /// Listens with room for a storm of connections: what does not fit is tried again by the clients' kernels only after a

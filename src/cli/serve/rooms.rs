@@ -45,7 +45,7 @@ pub(super) fn access(settings: &Settings) -> access::Settings {
 }
 
 /// The files of TLS, where there is a listener with TLS.
-pub(super) fn tls(settings: &Settings) -> Option<tls::Files> {
+pub(in crate::cli) fn tls(settings: &Settings) -> Option<tls::Files> {
     let server = &settings.server;
     server.tls_listen.or(server.line_tls_listen)?;
     // The configuration was checked: both are there.
