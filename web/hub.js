@@ -128,6 +128,8 @@ export class Hub {
       this.#since ??= Date.now();
       return this.#change({ name: "out", why: ENDED, demo: this.#isDemo });
     }
+    // Whether somebody is still signed in is asked when the page connects again.
+    if (code === 1008 && reason === "account changed") return this.#lost("Your account was changed.", 0.2);
     if (code === 1012) return this.#lost("Hub is restarting.", RESTART_PAUSE);
     this.#lost(reason ? `The hub closed the connection: ${reason}.` : "Connection lost.");
   }

@@ -42,7 +42,7 @@ pub(super) fn wait_for(listen: SocketAddr, version: &Version) -> String {
                 );
             }
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                return format!("no hub answers at {address}; one that starts reads it");
+                return format!("no hub answers at {address}: one that starts reads it");
             }
             Err(error) => {
                 return format!(

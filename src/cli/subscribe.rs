@@ -259,6 +259,11 @@ impl Printer {
                         "{count} readings were skipped: newer ones came before they could be printed"
                     ));
                 }
+                // What was asked for at first is answered by a config/error. This comes when the account is changed.
+                Some(Ok(Reply::SubscriptionError { reason, filters })) => {
+                    let filters = filters.join(" ");
+                    notice(&format!("{reason}; nothing more comes of {filters}"));
+                }
                 Some(_) => {}
             }
         }

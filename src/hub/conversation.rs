@@ -108,6 +108,10 @@ impl Session {
                 self.add_to_turn(work);
                 self.ask_history(&payload, now);
             }
+            Ok(Request::Forget(payload)) => {
+                self.count_request(payload.len(), 0, now)?;
+                self.ask_to_forget(&payload);
+            }
             Ok(Request::Leases(asked)) => {
                 self.count_request(frame.payload.len(), asked.len(), now)?;
                 let reply = match self.filters(&asked) {

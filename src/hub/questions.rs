@@ -9,6 +9,7 @@ use std::time::SystemTime;
 use parking_lot::{Condvar, Mutex};
 
 use super::Hub;
+use super::forgetting::{Forgetting, ToForget};
 use super::outbox::{Outbox, SessionId};
 use super::session::Session;
 use crate::moment::Moment;
@@ -30,6 +31,8 @@ pub const NO_HISTORY: &str = "history is off: the hub has no store, or history.r
 pub struct Questions {
     inside: Mutex<Inside>,
     bell: Condvar,
+    /// What is to be forgotten.
+    pub(super) forgetting: Forgetting,
 }
 
 #[derive(Debug, Default)]
@@ -173,6 +176,11 @@ impl Questions {
     /// The one that was taken is about to be answered: its asker may ask again.
     pub fn done(&self) {
         self.inside.lock().answering = None;
+    }
+
+    /// What an admin wants forgotten next, if anything.
+    pub fn next_to_forget(&self) -> Option<ToForget> {
+        self.forgetting.next()
     }
 
     /// Takes no more, and wakes who waits.

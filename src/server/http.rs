@@ -264,7 +264,7 @@ async fn figures(
     if !peer.is_near() {
         match app.recognise(&headers, &peer, Door::Http).await {
             Ok(signed_in) if may_read_figures(&signed_in.user.rights) => {}
-            Ok(_) => return refusal(StatusCode::FORBIDDEN, "this user may not read $SYS/hub/#"),
+            Ok(_) => return refusal(StatusCode::FORBIDDEN, "forbidden: this takes the right subscribe for $SYS/hub/#, or admin = true"),
             Err(stranger) => return not_recognised(&stranger),
         }
     }

@@ -20,7 +20,7 @@ mod wire;
 
 pub use events::{Event, EventKind, EventsAnswer, EventsGet, MOST_EVENTS, Refused};
 pub use excerpt::shown;
-pub use history::{HistoryGet, MOST_POINTS, NoQuestion};
+pub use history::{HistoryForget, HistoryGet, MOST_POINTS, NoQuestion};
 use keys::Keys;
 pub use moments::read_moment;
 pub use past::{COLUMNS, HistoryAnswer, PastGap, PastSeries, PastValue, shown_moment};
@@ -43,6 +43,8 @@ pub enum Request {
     Show,
     /// `clown.talk/-/history/get`, with its payload: when it is read, it has to be known what time it is.
     History(String),
+    /// `clown.talk/-/history/forget`, with its payload: for admins.
+    Forget(String),
     /// `clown.talk/-/lease/get`: which leases are there on what these filters name?
     Leases(Vec<String>),
     /// `clown.talk/-/events/get`, with its payload: when it is read, it has to be known what time it is.
@@ -90,6 +92,8 @@ impl Request {
     pub const SHOW: &str = "clown.talk/-/subscription/get";
     /// The topic of [`History`](Self::History).
     pub const HISTORY: &str = "clown.talk/-/history/get";
+    /// The topic of [`Forget`](Self::Forget).
+    pub const FORGET: &str = "clown.talk/-/history/forget";
     /// The topic of [`Leases`](Self::Leases).
     pub const LEASES: &str = "clown.talk/-/lease/get";
     /// The topic of [`Events`](Self::Events).
@@ -109,6 +113,7 @@ impl Request {
             "clown.talk/-/subscription/remove" => subscription(payload).map(Self::Remove),
             Self::SHOW => Ok(Self::Show),
             Self::HISTORY => Ok(Self::History(payload.to_owned())),
+            Self::FORGET => Ok(Self::Forget(payload.to_owned())),
             Self::LEASES => filters(payload).map(Self::Leases).map_err(RequestError::Lease),
             Self::EVENTS => Ok(Self::Events(payload.to_owned())),
             _ => Err(RequestError::UnknownTopic),
@@ -211,6 +216,16 @@ pub enum Reply {
     /// What was said.
     #[serde(rename = "clown.talk/-/history/ok")]
     HistoryOk(HistoryAnswer),
+    /// What was said is forgotten.
+    #[serde(rename = "clown.talk/-/history/forgotten")]
+    HistoryForgotten {
+        /// The JSON text of the asker's `id`.
+        #[serde(default, skip_serializing_if = "Option::is_none", with = "wire::json_text_if_any")]
+        id: Option<String>,
+        /// How much that was, in a sentence.
+        #[serde(default)]
+        result: String,
+    },
     /// Nothing is told.
     #[serde(rename = "clown.talk/-/history/error")]
     HistoryError {

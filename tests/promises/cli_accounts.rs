@@ -23,7 +23,9 @@ impl Accounts {
     }
 
     fn run(&self, args: &[&str], input: &str) -> Ran {
-        let ran = run(&[args, &["--users", &self.file]].concat(), input);
+        // No hub of this machine is asked what became of it.
+        let ran =
+            run(&[args, &["--users", &self.file, "--set", "server.listen=127.0.0.1:1"]].concat(), input);
         Ran {
             stderr: ran.stderr.replace(&self.file, "USERS"),
             stdout: ran.stdout.replace(&self.file, "USERS"),
@@ -39,7 +41,7 @@ impl Accounts {
 #[test]
 fn the_first_account_may_be_made_in_an_empty_folder() {
     let home = tempfile::tempdir().unwrap();
-    let script = "echo 'another horse battery' | \"$0\" user add jana --subscribe a && \"$0\" user list";
+    let script = "echo 'another horse battery' | \"$0\" user add jana --admin && \"$0\" user list";
     let ran = std::process::Command::new("sh")
         .args(["-c", script, env!("CARGO_BIN_EXE_clown-hub")])
         .env_clear()
@@ -51,8 +53,8 @@ fn the_first_account_may_be_made_in_an_empty_folder() {
     assert!(said.contains("\njana\n"), "{said}");
     // The whole path: a hub that is started elsewhere does not look there.
     let file = home.path().join("config/users.toml");
-    assert!(said.starts_with(&format!("jana is in {} now;", file.display())), "{said}");
-    let ran = run(&["user", "add", "jana", "--subscribe", "a", "--users", "nowhere/users.toml"], NEW);
+    assert!(said.starts_with(&format!("jana is in {};", file.display())), "{said}");
+    let ran = run(&["user", "add", "jana", "--admin", "--users", "nowhere/users.toml"], NEW);
     assert_eq!(ran.code, Some(2));
     assert_snapshot!(ran.stderr, @"clown-hub: there is no folder nowhere; make it first");
 }
@@ -66,16 +68,16 @@ fn an_account_is_added_changed_and_removed_and_the_rest_of_the_file_stays() {
     let first = first.replace("subscribe =", "# what she reads\nsubscribe  =");
     let accounts = Accounts::with(&first);
     let added = accounts.run(&["user", "add", "emil", "--publish", "b/%u/#", "--retain"], NEW).succeeds();
-    assert_snapshot!(added, @"emil is in USERS now; restart the hub, as it reads this file when it starts");
+    assert_snapshot!(added, @"emil is in USERS; no hub answers at 127.0.0.1:1: one that starts reads it");
     assert!(accounts.text().starts_with(&first), "{}", accounts.text());
     assert_eq!(std::fs::metadata(&accounts.file).unwrap().permissions().mode() & 0o777, 0o600);
     assert_snapshot!(accounts.run(&["user", "list"], "").succeeds(), @r"
     anna
-      subscribe  a/#
-      publish    nothing
+      subscribe    a/#
+      publish      nothing
     emil
-      subscribe  nothing
-      publish    b/emil/#; may retain
+      subscribe    nothing
+      publish      b/emil/#; may retain
     ");
     accounts.run(&["user", "passwd", "anna"], NEW).succeeds();
     let hash = |text: &str| text.lines().find(|line| line.starts_with("password")).unwrap().to_owned();
@@ -89,7 +91,9 @@ fn an_account_is_added_changed_and_removed_and_the_rest_of_the_file_stays() {
 #[test]
 fn a_file_that_is_not_there_is_begun() {
     let accounts = Accounts::with("");
-    accounts.run(&["user", "add", "anna", "--subscribe", "#"], NEW).succeeds();
+    let first = accounts.run(&["user", "add", "anna", "--subscribe", "#"], NEW);
+    assert_snapshot!(first.stderr, @"clown-hub: the first account is an admin, so that somebody may see and do everything: run `clown-hub user add NAME --admin` first");
+    accounts.run(&["user", "add", "anna", "--admin"], NEW).succeeds();
     accounts.run(&["config", "check"], "").succeeds();
 }
 
@@ -103,9 +107,9 @@ fn what_makes_no_sense_changes_nothing() {
         ran.stderr
     };
     assert_snapshot!(mistake(&["user", "add", "anna", "--publish", "#"]), @r#"clown-hub: USERS has an account "anna"; `clown-hub user passwd` changes its password"#);
-    assert_snapshot!(mistake(&["user", "add", "emil"]), @"clown-hub: the account has no rights; give --subscribe or --publish a filter, as in --subscribe 'nodes/#'");
+    assert_snapshot!(mistake(&["user", "add", "emil"]), @"clown-hub: the account has no rights; give it a role, as --node nodes/kitchen/0, --dashboard nodes or --admin, or filters, as in --subscribe 'nodes/#'");
     assert_snapshot!(mistake(&["user", "passwd", "emil"]), @r#"clown-hub: USERS has no account "emil"; `clown-hub user list` shows them"#);
-    assert_snapshot!(mistake(&["user", "remove", "anna"]), @"clown-hub: anna is the only account, and a hub needs one at least; to go back to the demo, delete USERS");
+    assert_snapshot!(mistake(&["user", "remove", "anna"]), @"clown-hub: anna is the only account, and a hub needs one at least; to go back to the demo, stop the hub and delete USERS");
     assert!(
         mistake(&["user", "add", "emil", "--publish", "a+"])
             .contains("wildcard at byte 1 must be a whole level")
@@ -125,9 +129,9 @@ fn rights_are_explained_by_the_filter_that_decides() {
     assert_snapshot!(text, @r#"yes: anna may publish to a/lamp/set, by publish = ["a/+/set"]; but not with the option retain, as the account lacks retain = true"#);
     let (code, text) = explained(&["anna", "publish", "b/lamp/set"]);
     assert_eq!(code, Some(3));
-    assert_snapshot!(text, @r#"clown-hub: no: anna may not publish to b/lamp/set: none of its filters matches: publish = ["a/+/set"]"#);
+    assert_snapshot!(text, @r#"clown-hub: no: anna may not publish to b/lamp/set: this takes the right publish, and none of its filters matches: publish = ["a/+/set"]"#);
     let (_, text) = explained(&["anna", "subscribe", "b/#"]);
-    assert_snapshot!(text, @r#"clown-hub: no: anna may not subscribe to b/#: one filter of the account must cover it whole, and these cover only a part: "b/c""#);
+    assert_snapshot!(text, @r#"clown-hub: no: anna may not subscribe to b/#: this takes the right subscribe, and one filter of the account must cover it whole, and these cover only a part: "b/c""#);
     let (code, text) = explained(&["anna", "subscribe", "a/b/#"]);
     assert_eq!(
         (code, text.as_str()),

@@ -522,3 +522,43 @@ async fn the_file_of_an_export_is_there_when_it_is_whole_and_no_file_is_lost_by_
     assert!(ran.code == Some(0) && ran.stderr.contains("nothing was said there"), "{}", ran.stderr);
     assert_eq!(std::fs::read_dir(out.path()).unwrap().count(), 1);
 }
+
+#[tokio::test]
+async fn an_admin_has_history_forgotten_over_the_wire_and_nobody_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let directory = format!("store.directory={}", dir.path().display());
+    let root = format!("{}role = \"admin\"\n", user("root", &[], &[], false));
+    let users = [user("jana", &["#", "$SYS/#"], &["#"], true), root];
+    let hub = Hub::with_users(&users, &[AT_ONCE, SEALED, &directory]);
+    let node = r#"{"filters": [], "retained": false}"#;
+    let mut jana = Client::open_as(&hub, "jana", "/talk?side=node", node).await;
+    let mut root = Client::open_as(&hub, "root", "/talk/attic", node).await;
+    for celsius in 0..5 {
+        jana.publish("attic/celsius", &celsius.to_string()).await;
+        jana.publish("cellar/celsius", &celsius.to_string()).await;
+    }
+    readings(&mut jana, "attic/celsius", 5).await;
+    readings(&mut jana, "cellar/celsius", 5).await;
+    let refused = jana
+        .asks(r#"["clown.talk/-/history/forget", {"id": 1, "filters": ["attic/#"]}]"#, "history/error")
+        .await;
+    assert_eq!(refused, json!({"id": 1, "reason": "forbidden: this takes the right admin"}));
+    let nothing = root.asks(r#"["clown.talk/-/history/forget", {"id": 2}]"#, "history/error").await;
+    assert_eq!(nothing["reason"], "key filters has to be an array of 1 to 100 strings");
+    readings(&mut jana, "attic/celsius", 5).await;
+    let done = root
+        .asks(r##"["clown.talk/-/history/forget", {"id": 3, "filters": ["#"]}]"##, "history/forgotten")
+        .await;
+    assert_eq!(
+        done,
+        json!({"id": 3, "result": "series of history forgotten: 1; last values and events stay"}),
+        "relative to the base"
+    );
+    assert_eq!(series(&mut jana, &json!({"filters": ["attic/#"]})).await, Vec::<Value>::new());
+    readings(&mut jana, "cellar/celsius", 5).await;
+    hub.logs("was forgotten, as an admin has asked for it").await;
+    let memory = Hub::demo();
+    let mut clown = Client::open(&memory, "/talk", node).await;
+    let refused = clown.asks(r#"["clown.talk/-/history/forget", {"filters": ["a"]}]"#, "history/error").await;
+    assert!(refused["reason"].as_str().unwrap().starts_with("history is off"), "{refused}");
+}

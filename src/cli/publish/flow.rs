@@ -213,6 +213,7 @@ impl Flow {
                 | Reply::ConfigError { .. }
                 | Reply::SubscriptionError { .. }
                 | Reply::HistoryOk(_)
+                | Reply::HistoryForgotten { .. }
                 | Reply::HistoryError { .. }
                 | Reply::LeaseOk { .. }
                 | Reply::LeaseError { .. }

@@ -21,7 +21,7 @@ pub(in crate::cli) fn accounts(file: &Path) -> Result<Accounts, OperatorError> {
             .map_err(|mistakes| OperatorError::list("accounts", &mistakes)),
         Err(Unreadable::Missing) if file == Path::new(DEMO_WITHOUT) => Ok(Accounts::demo()),
         Err(Unreadable::Missing) => Err(OperatorError::new(format!(
-            "{shown}: there is no such file; `clown-hub user add NAME --subscribe '#' --publish '#' --users {shown}` \
+            "{shown}: there is no such file; `clown-hub user add NAME --admin --users {shown}` \
              creates it, or leave users.file out to try the hub with the demo user"
         ))),
         Err(why) => Err(OperatorError::new(format!("{shown}: the file of the accounts {why}"))),

@@ -17,7 +17,7 @@ pub(in crate::cli) fn refuse_demo_elsewhere(accounts: &Accounts, settings: &Sett
         let file = settings.users.file.display();
         return Err(OperatorError::new(format!(
             "refusing to listen on {open} with the demo user clown, whose password everybody knows: \
-             make an account in {file} with `clown-hub user add NAME --subscribe '#' --publish '#'`, \
+             make an account in {file} with `clown-hub user add NAME --admin`, \
              or listen on 127.0.0.1"
         ))
         .into());

@@ -34,6 +34,19 @@ impl Writer {
             }
             errand.answer(&done);
         }
+        while let Some(asked) = self.hub.questions().and_then(|questions| questions.next_to_forget()) {
+            let done = self.forget_history_only(&asked.filters);
+            let user = &asked.user;
+            match &done {
+                Ok(_) => {
+                    tracing::info!(%user, "the history of topics was forgotten, as an admin has asked for it")
+                }
+                Err(why) => {
+                    tracing::warn!(%user, %why, "an admin has asked to forget history, and it is not all gone")
+                }
+            }
+            asked.answer(done);
+        }
     }
 
     fn filters(&self, asked: &[String]) -> Result<Vec<Filter>, String> {

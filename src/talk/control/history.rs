@@ -44,6 +44,34 @@ pub struct NoQuestion {
     pub reason: String,
 }
 
+/// The payload of `clown.talk/-/history/forget`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryForget {
+    /// The JSON text of the asker's `id`.
+    pub id: Option<String>,
+    /// Of which topics.
+    pub filters: Vec<String>,
+}
+
+impl HistoryForget {
+    /// Reads it.
+    pub fn parse(payload: &str) -> Result<Self, NoQuestion> {
+        let keys = Keys::parse(payload).map_err(|reason| NoQuestion { id: None, reason })?;
+        let id = keys.raw("id").map(|id| id.get().to_owned());
+        let filters = keys.typed::<Vec<String>>("filters", "an array of strings");
+        match filters {
+            Ok(Some(filters)) if !filters.is_empty() && filters.len() <= MOST_FILTERS => {
+                Ok(Self { id, filters })
+            }
+            Ok(_) => {
+                let reason = format!("key filters has to be an array of 1 to {MOST_FILTERS} strings");
+                Err(NoQuestion { id, reason })
+            }
+            Err(reason) => Err(NoQuestion { id, reason }),
+        }
+    }
+}
+
 impl HistoryGet {
     /// Reads it, at this moment in milliseconds since 1970.
     pub fn parse(payload: &str, now: u64) -> Result<Self, NoQuestion> {
