@@ -61,6 +61,13 @@ impl Writing<'_> {
     }
 }
 
+impl Tables {
+    /// Deletes all messages that wait. Says how many they were.
+    pub(in crate::store) fn forget_all_queued(&mut self) -> Result<usize, Fault> {
+        Ok(self.connection.execute("DELETE FROM queued", [])?)
+    }
+}
+
 fn queued<'r>(mark: u64, id: u64, row: &'r Row<'_>) -> Option<QueuedRow<'r>> {
     let (link, topic) = (text(row, 1)?, text(row, 2)?);
     let queued = QueuedRow { link, topic, at: whole(row, 3)?, data: blob(row, 4)? };
