@@ -32,6 +32,17 @@ pub enum Side {
     Link,
 }
 
+impl Side {
+    /// What users call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Dashboard => "dashboard",
+            Self::Node => "node",
+            Self::Link => "link",
+        }
+    }
+}
+
 /// On which side, and from which address, where there is one. Each connection has it, so it is small.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Stand {

@@ -285,8 +285,8 @@ impl App {
         session.outbox().comes_from(network_of(place.address.ip()));
         if let Some(times) = CONNECTED.each() {
             let (client, base, left_out) = (session.name(), session.base(), times.left_out);
-            let (user, address) = (&user.name, place.address);
-            tracing::info!(?client, ?user, %address, ?base, ?side, left_out, "connected");
+            let (user, address, side) = (&user.name, place.address, side.name());
+            tracing::info!(?client, ?user, %address, ?base, side, left_out, "connected");
         }
         session
     }
@@ -305,8 +305,8 @@ impl App {
         self.note_sign_in(place, door, Some(&user.name), Some((base, side)), result);
         self.hub.figures().connections_refused.add(1);
         if let Some(times) = FORBIDDEN.again(&user.name) {
-            let (user, address) = (&user.name, place.address);
-            tracing::warn!(?user, %address, ?base, ?side, reason, %times, "connection refused");
+            let (user, address, side) = (&user.name, place.address, side.name());
+            tracing::warn!(?user, %address, ?base, side, reason, %times, "connection refused");
         }
     }
 
