@@ -66,6 +66,7 @@ pub use events::{EVENTS_ARE_OFF, EventQuestion, EventQuestions, EventReader, Sig
 pub use figures::{Figure, Figures, Grows};
 use generation::Generation;
 use last_value::LastValue;
+pub use last_value::SaidBefore;
 pub use lease::{LeaseChanges, LeaseRow};
 pub use links::{LinkFigures, Links};
 pub use outbox::{Outbox, SessionId};

@@ -50,6 +50,33 @@ struct Node<L> {
     leaf: Option<L>,
 }
 
+/// Nodes that are moved at most to make room.
+const MOVED: usize = 4096;
+
+/// What paths take that are to come.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Needs {
+    /// How many they are.
+    pub paths: usize,
+    /// The nodes that they have.
+    pub nodes: usize,
+}
+
+impl Needs {
+    /// Of these paths. Those of one branch should stand side by side.
+    pub fn of<'p>(paths: impl Iterator<Item = &'p str>) -> Self {
+        let (mut needs, mut before) = (Self::default(), "");
+        for path in paths {
+            let shared =
+                before.split('/').zip(path.split('/')).take_while(|(one, other)| one == other).count();
+            needs.paths += 1;
+            needs.nodes += path.split('/').count() - shared;
+            before = path;
+        }
+        needs
+    }
+}
+
 /// Children in any order, but that `#` comes first and `+` before all others: these two are wanted for every topic.
 #[derive(Debug, Default, Clone, Copy)]
 struct Children {
@@ -92,21 +119,15 @@ impl<L> Trie<L> {
         self.nodes.len()
     }
 
-    /// Makes room for the leaves of these paths, so that the tables do not grow step by step while they come. Paths of one
-    /// branch should stand side by side. Says how many they are.
-    pub fn reserve<'p>(&mut self, paths: impl Iterator<Item = &'p str>) -> usize {
-        let (mut count, mut nodes, mut before) = (0, 0, "");
-        for path in paths {
-            let shared =
-                before.split('/').zip(path.split('/')).take_while(|(one, other)| one == other).count();
-            count += 1;
-            nodes += path.split('/').count() - shared;
-            before = path;
+    /// Makes room for paths that take so much, so that the tables do not grow step by step while they come. Tables in which
+    /// there is much already stay as they are: all of it would be moved at once.
+    pub fn reserve(&mut self, needs: Needs) {
+        if self.nodes() > MOVED {
+            return;
         }
         let (all, hasher) = (&self.nodes, &self.hasher);
-        self.by_level.reserve(nodes, |id| place(hasher, &all[*id]));
-        self.levels.reserve(count);
-        count
+        self.by_level.reserve(needs.nodes, |id| place(hasher, &all[*id]));
+        self.levels.reserve(needs.paths);
     }
 
     /// The leaf at exactly this path.
