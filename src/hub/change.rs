@@ -233,15 +233,13 @@ impl Session {
         change.places = std::collections::HashMap::default();
         self.count_filters(change.filters.len())?;
         let most = self.hub.settings.filters.saturating_mul(REMEMBERED);
-        match &self.look_ups {
-            Some(look_ups)
-                if change.last_values == LastValues::New
-                    && look_ups.stretches() + change.new.len() > most =>
-            {
-                Err(TooMany::Changes(look_ups.stretches()).into())
-            }
-            _ => Ok(()),
+        if change.last_values == LastValues::New
+            && let Some(look_ups) = &self.look_ups
+            && look_ups.stretches() + change.new.len() > most
+        {
+            return Err(TooMany::Changes(look_ups.stretches()).into());
         }
+        Ok(())
     }
 
     fn reserve(&mut self, change: &mut Change) -> Result<usize, Complaint> {
@@ -320,31 +318,26 @@ impl Session {
     fn note_for_look_ups(&mut self, change: &mut Change) -> usize {
         let look_ups = self.look_ups.get_or_insert_default();
         let generation = change.generation.unwrap_or_default();
-        match change.step {
-            Step::NoteHeld => {
-                let piece = change.piece(change.held.len(), Step::NoteGone);
-                look_ups.hold(change.held.get(piece.clone()).unwrap_or_default(), Generation::NEVER);
-                piece.len()
-            }
-            Step::NoteGone => {
-                let piece = change.piece(change.gone.len(), Step::NoteNew);
-                let gone = change.gone.get(piece.clone()).unwrap_or_default();
-                look_ups.end(gone.iter().map(|(filter, _)| filter), generation);
-                piece.len()
-            }
-            _ => {
-                let all = change.last_values == LastValues::All;
-                let new = if all { &change.filters } else { &change.new };
-                let len = new.len();
-                let piece = change.piece(len, Step::LetGo);
-                let new = if all { &change.filters } else { &change.new };
-                look_ups.hold(new.get(piece.clone()).unwrap_or_default(), generation);
-                if change.step == Step::LetGo {
-                    look_ups.changed(generation, len > 0);
-                }
-                piece.len()
-            }
+        if change.step == Step::NoteHeld {
+            let piece = change.piece(change.held.len(), Step::NoteGone);
+            look_ups.hold(change.held.get(piece.clone()).unwrap_or_default(), Generation::NEVER);
+            return piece.len();
         }
+        if change.step == Step::NoteGone {
+            let piece = change.piece(change.gone.len(), Step::NoteNew);
+            let gone = change.gone.get(piece.clone()).unwrap_or_default();
+            look_ups.end(gone.iter().map(|(filter, _)| filter), generation);
+            return piece.len();
+        }
+        let is_all = change.last_values == LastValues::All;
+        let len = if is_all { change.filters.len() } else { change.new.len() };
+        let piece = change.piece(len, Step::LetGo);
+        let new = if is_all { &change.filters } else { &change.new };
+        look_ups.hold(new.get(piece.clone()).unwrap_or_default(), generation);
+        if change.step == Step::LetGo {
+            look_ups.changed(generation, len > 0);
+        }
+        piece.len()
     }
 
     /// Gives up the places of some of those that went, and holds some of the new ones by what is at them alone. Says whether

@@ -111,6 +111,16 @@ mod tests {
     }
 
     #[test]
+    fn all_messages_that_wait_can_be_left_out_and_the_file_is_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut tables = Tables::open(&dir.path().join("hub.db"), 1 << 30, 7).unwrap();
+        tables.write(false, |writing| (1..4).try_for_each(|id| writing.put_queued(id, &ROW))).unwrap();
+        assert_eq!(tables.forget_all_queued(), Ok(3));
+        assert_eq!(all(&tables), [], "and none is missing");
+        assert_eq!(tables.forget_all_queued(), Ok(0));
+    }
+
+    #[test]
     fn a_message_that_is_missing_or_as_it_was_before_is_known() {
         let dir = tempfile::tempdir().unwrap();
         let mut tables = Tables::open(&dir.path().join("hub.db"), 1 << 30, 7).unwrap();
