@@ -83,7 +83,8 @@ fn revoke(args: &RevokeArgs) -> anyhow::Result<()> {
     let sessions = beside.web_sessions().map_err(OperatorError::new)?;
     let (asked, what) = if let Some(user) = &args.user {
         let count = sessions.iter().filter(|kept| *kept.user == **user).count();
-        (beside.revoke_user(user), format!("{count} of {user}"))
+        // One that began a moment ago is in the memory of the hub only, and ends as well.
+        (beside.revoke_user(user), format!("all of {user}, of which the store had {count}"))
     } else {
         let find = |id: &String| {
             let found = sessions.iter().find(|kept| kept.id() == *id).cloned();

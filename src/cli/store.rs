@@ -35,10 +35,13 @@ pub(super) struct BackupArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = help_end!("Example:\n  clown-hub restore /mnt/stick/hub-2026-11-28.db"))]
+#[command(after_help = help_end!("Examples:\n  clown-hub restore /mnt/stick/hub-2026-11-28.db\n  clown-hub restore --drop-queued /mnt/stick/hub-2026-11-28.db"))]
 pub(super) struct RestoreArgs {
     /// A copy that `clown-hub backup` has made
     file: PathBuf,
+    /// Leave out what waited for brokers when the copy was made: they may have had it since
+    #[arg(long)]
+    drop_queued: bool,
     #[command(flatten)]
     config: ConfigArgs,
 }
@@ -105,13 +108,21 @@ pub(super) fn backup(args: &BackupArgs) -> anyhow::Result<()> {
 }
 
 pub(super) fn restore(args: &RestoreArgs) -> anyhow::Result<()> {
-    let restored = upkeep::restore(&directory(&args.config)?, &args.file).map_err(told)?;
+    let restored = upkeep::restore(&directory(&args.config)?, &args.file, args.drop_queued).map_err(told)?;
     let (report, copy) = (&restored.report, args.file.display());
     let mut lines = vec![format!("{} is now what {copy} is: {}", report.file.display(), content(report))];
     if report.leases > 0 {
         lines.push(
             "commands that held for a time only are ended by the hub when it starts, if their time is over: devices are \
              switched then"
+                .to_owned(),
+        );
+    }
+    if restored.dropped > 0 {
+        lines.push(format!("messages for brokers that were left out: {}", restored.dropped));
+    } else if report.queued > 0 {
+        lines.push(
+            "what waited for brokers goes out again when the hub starts, also what they have had since; --drop-queued leaves it out"
                 .to_owned(),
         );
     }

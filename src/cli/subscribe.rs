@@ -79,6 +79,12 @@ pub(super) fn subscribe(args: &SubArgs) -> anyhow::Result<()> {
     }
     for filter in &args.filters {
         habit::wildcards(filter).map_err(OperatorError::new)?;
+        if let Some(meant) = filter.strip_prefix('/') {
+            // It is a filter like any other, and mostly nobody ever says anything there.
+            notice(&format!(
+                "filter {filter:?} begins with a slash, which is a level of its own: it names no topic that {meant:?} names"
+            ));
+        }
     }
     let address = args.hub.address()?;
     block_on(async {

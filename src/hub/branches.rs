@@ -68,7 +68,7 @@ impl Branches {
     }
 
     /// Adds filters, all of them or none; where the bound does not hold, all of them.
-    pub(super) fn add(&mut self, filters: &[&Filter], is_bounded: bool) -> Result<(), TooMany> {
+    pub(super) fn add(&mut self, filters: &[Filter], is_bounded: bool) -> Result<(), TooMany> {
         for (number, filter) in filters.iter().enumerate() {
             let Some((first, branch)) = branch(filter.as_str()) else { continue };
             let branches = self.by_first.entry(first.into()).or_default();
@@ -76,7 +76,7 @@ impl Branches {
             let ways = branches.nodes();
             if is_bounded && ways > BRANCHES_A_FIRST_LEVEL {
                 let first = first.to_owned();
-                self.remove(filters.iter().take(number + 1).map(|filter| filter.as_str()));
+                self.remove(filters.iter().take(number + 1).map(Filter::as_str));
                 return Err(TooMany::InAll { first, ways });
             }
         }
@@ -94,21 +94,30 @@ impl Branches {
         }
     }
 
-    /// Whether the filters of one connection are within its bound.
-    pub(super) fn check<'f>(filters: impl Iterator<Item = &'f Filter>) -> Result<(), TooMany> {
-        let mut branches = Trie::default();
-        for (_, branch) in filters.filter_map(|filter| branch(filter.as_str())) {
-            branches.change(&branch, |_| Some(()));
-        }
-        match branches.nodes() {
-            ways if ways > BRANCHES_A_CONNECTION => Err(TooMany::InConnection(ways)),
-            _ => Ok(()),
-        }
-    }
-
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
         self.by_first.is_empty()
+    }
+}
+
+/// The branches of one connection, counted one filter after the other.
+#[derive(Debug, Default)]
+pub(super) struct Ways(Trie<()>);
+
+impl Ways {
+    /// Counts a filter in.
+    pub(super) fn add(&mut self, filter: &Filter) {
+        if let Some((_, branch)) = branch(filter.as_str()) {
+            self.0.change(&branch, |_| Some(()));
+        }
+    }
+
+    /// Whether they are within the bound.
+    pub(super) fn check(&self) -> Result<(), TooMany> {
+        match self.0.nodes() {
+            ways if ways > BRANCHES_A_CONNECTION => Err(TooMany::InConnection(ways)),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use super::care::Wants;
 use super::doors::{Message, NotSubscribed, Refusal};
 use super::publication::Extras;
 use super::session::{Session, Side, Wishes};
-use super::step::{Answer, Change, LastValues, Pending, Step, Will};
+use super::step::{Change, Edit, LastValues, Occasion, Will};
 use super::tape::Promise;
 use crate::moment::Moment;
 use crate::seldom::Seldom;
@@ -86,18 +86,11 @@ impl Session {
     fn request(&mut self, frame: &Frame<'_>, now: Moment) -> Result<(), Excess> {
         match Request::parse(&frame.topic, frame.payload) {
             Ok(Request::Configure(configure)) => {
-                let filters = configure.filters.as_ref().map_or(0, Vec::len);
-                self.begin(frame, filters, Step::Check(Box::new(configure)), now)?;
+                self.begin(frame, self.configuration(configure), now)?;
             }
-            Ok(Request::Replace(asked)) => {
-                self.begin(frame, asked.len(), Step::Read { asked, edit: |_, asked| asked }, now)?;
-            }
-            Ok(Request::Add(asked)) => {
-                self.begin(frame, asked.len(), Step::Read { asked, edit: added }, now)?;
-            }
-            Ok(Request::Remove(asked)) => {
-                self.begin(frame, asked.len(), Step::Read { asked, edit: removed }, now)?;
-            }
+            Ok(Request::Replace(asked)) => self.begin(frame, subscription(Edit::Replace, asked), now)?,
+            Ok(Request::Add(asked)) => self.begin(frame, subscription(Edit::Add, asked), now)?,
+            Ok(Request::Remove(asked)) => self.begin(frame, subscription(Edit::Remove, asked), now)?,
             Ok(Request::Show) => {
                 self.count_request(frame.payload.len(), 0, now)?;
                 let filters = self.held_names();
@@ -141,69 +134,29 @@ impl Session {
         Ok(())
     }
 
-    /// Begins with a request that names so many filters. One that is little work is done at once.
-    fn begin(&mut self, frame: &Frame<'_>, filters: usize, next: Step, now: Moment) -> Result<(), Excess> {
-        let work = self.count_request(frame.payload.len(), filters, now)?;
-        self.pending = Some(Box::new(Pending { next, work }));
+    /// Begins with a request that changes the subscription. One that is little work is done at once.
+    fn begin(&mut self, frame: &Frame<'_>, change: Change, now: Moment) -> Result<(), Excess> {
+        self.count_request(frame.payload.len(), change.asked.len(), now)?;
+        self.pending = Some(Box::new(change));
         while self.pending.is_some() && !self.is_turn_over() {
             self.go_on();
         }
         Ok(())
     }
 
-    /// Does the next step of the request.
+    /// Does the next piece of the request.
     pub(super) fn go_on(&mut self) {
-        let Some(pending) = self.pending.take() else { return };
-        let Pending { next, work } = *pending;
-        self.add_to_turn(work);
-        self.pending = self.advance(next).map(|next| Box::new(Pending { next, work }));
-    }
-
-    /// Does a step; what comes after it, if anything does.
-    fn advance(&mut self, step: Step) -> Option<Step> {
-        let done = match step {
-            Step::Read { asked, edit } => match self.filters(&asked) {
-                Ok(filters) => return Some(Step::Edit { asked, filters, edit }),
-                Err(complaint) => Err(complaint),
+        let Some(mut change) = self.pending.take() else { return };
+        match self.go_on_with(&mut change) {
+            Ok(true) => {}
+            Ok(false) => self.pending = Some(change),
+            Err((reason, filters)) => match change.occasion {
+                Occasion::Settings(..) => self.refuse_config(reason, filters),
+                Occasion::Subscription | Occasion::Withdrawn | Occasion::Inside => {
+                    self.answer(&Reply::SubscriptionError { reason, filters });
+                }
             },
-            Step::Edit { asked, filters, edit } => {
-                let held = self.held();
-                let filters = edit(&held, filters);
-                return Some(Step::Plan { asked, held, filters });
-            }
-            Step::Plan { asked, held, filters } => {
-                let counted = self.count_filters(filters.len());
-                let planned = counted.and_then(|()| Ok(self.plan(held, filters, LastValues::New)?));
-                match planned {
-                    Ok(change) => return Some(Step::Answer(change)),
-                    Err(refused) => Err(complaint(&refused, &asked)),
-                }
-            }
-            Step::Answer(change) => {
-                let reply = self.subscription(&change.filters).text();
-                self.count_answer(&reply);
-                return Some(Step::CarryOut(change, reply));
-            }
-            Step::CarryOut(change, reply) => {
-                self.carry_out(change, Answer::InLine(reply));
-                Ok(())
-            }
-            Step::Check(configure) => {
-                match self.check(&configure) {
-                    Ok((change, will)) => return Some(Step::Apply(configure, change, will)),
-                    Err((reason, filters)) => self.refuse_config(reason, filters),
-                }
-                Ok(())
-            }
-            Step::Apply(configure, change, will) => {
-                self.apply(*configure, change, will);
-                Ok(())
-            }
-        };
-        if let Err((reason, filters)) = done {
-            self.answer(&Reply::SubscriptionError { reason, filters });
         }
-        None
     }
 
     /// A client whose first words were not understood is told at once, as it waits for nothing else.
@@ -221,23 +174,26 @@ impl Session {
         self.outbox.wake();
     }
 
-    fn check(&self, configure: &Configure) -> Result<(Change, Option<Will>), Complaint> {
+    fn configuration(&self, mut configure: Configure) -> Change {
+        let last_values = if configure.retained.unwrap_or(true) { LastValues::All } else { LastValues::None };
+        let asked = configure.filters.take();
+        let wanted = if asked.is_none() { self.usual_filters() } else { Vec::new() };
+        let occasion = Occasion::Settings(Box::new(configure), None);
+        let mut change = Change::new(Edit::Replace, asked.unwrap_or_default(), occasion, last_values);
+        change.wanted = wanted;
+        change
+    }
+
+    /// What of the settings is wrong before any filter is looked at.
+    pub(super) fn check_settings(&self, configure: &Configure) -> Result<(), Complaint> {
         let longest = self.hub.settings().longest_batch;
         if configure.batch.is_some_and(|batch| batch > longest) {
             return Err((format!("key batch is at most {} milliseconds", longest.as_millis()), vec![]));
         }
-        let filters = match &configure.filters {
-            Some(asked) => self.filters(asked)?,
-            None => self.usual_filters(),
-        };
-        let will = configure.will.as_ref().map(|(topic, payload)| self.will(topic, payload)).transpose()?;
-        let last_values = if configure.retained.unwrap_or(true) { LastValues::All } else { LastValues::None };
-        let change =
-            self.plan(self.held(), filters, last_values).map_err(|reason| (reason.to_string(), vec![]))?;
-        Ok((change, will))
+        Ok(())
     }
 
-    fn will(&self, topic: &str, payload: &str) -> Result<Will, Complaint> {
+    pub(super) fn will(&self, topic: &str, payload: &str) -> Result<Will, Complaint> {
         let settings = self.hub.settings();
         let whole = self.client.base.topic(topic, &settings.topic);
         let whole = whole.map_err(|error| (format!("key will: {error}"), vec![]))?;
@@ -253,7 +209,8 @@ impl Session {
         Kind::of(if self.client.side == Side::Dashboard { whole.as_str() } else { relative })
     }
 
-    fn apply(&mut self, configure: Configure, change: Change, will: Option<Will>) {
+    /// Takes the settings of a transmission. Returns the answer.
+    pub(super) fn apply(&mut self, configure: Configure, will: Option<Will>) -> String {
         self.set_will(will);
         self.wishes = Wishes {
             options: configure.options.unwrap_or(false),
@@ -273,10 +230,8 @@ impl Session {
             inside.untold += conflated;
             self.hub.figures().conflated.add(conflated);
         }
-        let is_opening = !std::mem::replace(&mut self.opened, true);
-        let welcome = Reply::ConfigOk(self.welcome()).text();
-        let answer = if is_opening { Answer::First(welcome) } else { Answer::InLine(welcome) };
-        self.carry_out(change, answer);
+        self.opened = true;
+        Reply::ConfigOk(self.welcome()).text()
     }
 
     fn welcome(&self) -> Welcome {
@@ -310,11 +265,6 @@ impl Session {
             }
         }
         distinct(filters)
-    }
-
-    fn subscription(&self, filters: &[Filter]) -> Reply {
-        let names = filters.iter().filter_map(|filter| self.client.base.relative(filter.as_str()));
-        Reply::SubscriptionOk { filters: names.map(str::to_owned).collect() }
     }
 
     /// All or nothing: one bad filter, and none is taken.
@@ -383,8 +333,12 @@ impl Session {
     }
 }
 
+fn subscription(edit: Edit, asked: Vec<String>) -> Change {
+    Change::new(edit, asked, Occasion::Subscription, LastValues::New)
+}
+
 /// What is wrong with a subscription, as an answer tells it.
-fn complaint(refused: &NotSubscribed, asked: &[String]) -> Complaint {
+pub(super) fn complaint(refused: &NotSubscribed, asked: &[String]) -> Complaint {
     let forbidden = match refused {
         NotSubscribed::Forbidden(which) => {
             which.iter().filter_map(|number| asked.get(*number).cloned()).collect()
@@ -397,15 +351,6 @@ fn complaint(refused: &NotSubscribed, asked: &[String]) -> Complaint {
 /// A reason, and the filters at fault.
 pub(super) type Complaint = (String, Vec<String>);
 
-fn added(held: &[Filter], asked: Vec<Filter>) -> Vec<Filter> {
-    distinct(held.iter().cloned().chain(asked).collect())
-}
-
-fn removed(held: &[Filter], asked: Vec<Filter>) -> Vec<Filter> {
-    let asked: HashSet<Filter, RandomState> = asked.into_iter().collect();
-    held.iter().filter(|filter| !asked.contains(*filter)).cloned().collect()
-}
-
 /// Each filter once, in the order in which they were first named.
 fn distinct(mut filters: Vec<Filter>) -> Vec<Filter> {
     let mut seen = HashSet::<Filter, RandomState>::default();
@@ -413,6 +358,6 @@ fn distinct(mut filters: Vec<Filter>) -> Vec<Filter> {
     filters
 }
 
-fn in_filter(error: TopicError) -> String {
+pub(super) fn in_filter(error: TopicError) -> String {
     error.to_string().replacen("topic", "filter", 1)
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use super::branches::TooMany;
 use super::publication::{Extras, Publication, Source};
 use super::session::{Session, Side};
-use super::step::{Answer, LastValues};
+use super::step::{Change, Edit, LastValues, Occasion};
 use super::tape::{Ask, Promise, UNCONFIRMED};
 use super::{Retention, StoreFull};
 use crate::moment::Moment;
@@ -154,12 +154,12 @@ impl Session {
 
     /// Takes these filters in place of the ones held, and brings the last values of all that they name, if they are
     /// wanted. Nobody is answered.
-    pub fn subscribe(&mut self, filters: Vec<Filter>, last_values: bool) -> Result<(), NotSubscribed> {
-        self.count_filters(filters.len())?;
-        self.check_filters(&filters)?;
+    pub fn subscribe(&mut self, filters: Vec<Filter>, last_values: bool) -> Result<(), String> {
+        self.check_filters(&filters).map_err(|refused| refused.to_string())?;
         let last_values = if last_values { LastValues::All } else { LastValues::None };
-        let change = self.plan(self.held(), filters, last_values)?;
-        self.carry_out(change, Answer::None);
+        let mut change = Change::new(Edit::Replace, Vec::new(), Occasion::Inside, last_values);
+        change.wanted = filters;
+        while !self.go_on_with(&mut change).map_err(|(reason, _)| reason)? {}
         Ok(())
     }
 
@@ -178,15 +178,25 @@ impl Session {
         if forbidden.is_empty() {
             return Ok(());
         }
+        let filters = forbidden.iter().map(|(_, filter)| (*filter).clone());
+        Err(self.refuse_filters(filters, forbidden.iter().map(|(number, _)| *number).collect()))
+    }
+
+    /// Records that these filters, which have these numbers, are forbidden.
+    pub(super) fn refuse_filters(
+        &self,
+        forbidden: impl Iterator<Item = Filter>,
+        numbers: Vec<usize>,
+    ) -> NotSubscribed {
         self.hub.figures.forbidden.add(1);
-        let first: Vec<_> =
-            forbidden.iter().take(SHOWN_FILTERS).map(|(_, filter)| shown(filter.as_str())).collect();
+        let first: Vec<_> = forbidden.take(SHOWN_FILTERS).collect();
+        let first: Vec<_> = first.iter().map(|filter| shown(filter.as_str())).collect();
         self.hub.note_refused_filters(&self.outbox, &first);
         if let Some(times) = NOT_SUBSCRIBED.again(&self.client.user) {
-            let (client, user, filters) = (self.name(), &self.client.user, forbidden.len());
+            let (client, user, filters) = (self.name(), &self.client.user, numbers.len());
             tracing::info!(%client, %user, filters, forbidden = ?first, %times, "subscription is not allowed");
         }
-        Err(NotSubscribed::Forbidden(forbidden.into_iter().map(|(number, _)| number).collect()))
+        NotSubscribed::Forbidden(numbers)
     }
 }
 

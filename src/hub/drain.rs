@@ -114,6 +114,10 @@ impl Session {
     /// The next of the last values whose turn it is. It is looked up in steps that are counted, less those that were
     /// delivered live.
     pub(super) fn next_value(&mut self, generation: Generation, now: Moment) -> NextValue {
+        if self.pending.as_ref().is_some_and(|change| change.is_being_noted()) {
+            self.let_others_come();
+            return NextValue::Later(Duration::ZERO);
+        }
         loop {
             let Some(look_ups) = &mut self.look_ups else {
                 self.outbox.last_values_done();

@@ -201,7 +201,7 @@ impl Hub {
             address: Some(address.to_string().into()),
             door: Some(door.into()),
             base: base.map(|(base, _)| base.as_str().into()),
-            side: base.map(|(_, side)| side_name(side).into()),
+            side: base.map(|(_, side)| side.name().into()),
             ..Event::default()
         };
         let network = network(address);
@@ -228,16 +228,8 @@ fn tell_who(event: &mut Event, outbox: &Outbox) {
     let (side, address) = (outbox.stand.side, outbox.stand.address());
     event.user = Some((*outbox.user).into());
     event.client = Some((*outbox.name()).into());
-    event.side = Some(side_name(side).into());
+    event.side = Some(side.name().into());
     event.address = address.map(|address| address.to_string().into());
-}
-
-fn side_name(side: Side) -> &'static str {
-    match side {
-        Side::Dashboard => "dashboard",
-        Side::Node => "node",
-        Side::Link => "link",
-    }
 }
 
 /// What may be one machine, by its address: that of IPv4, the first 64 bits of IPv6.

@@ -29,6 +29,23 @@ pub(super) struct LastValue {
     rest: Option<Box<(Kind, Extras)>>,
 }
 
+/// What was said before the hub ended, as a file has it.
+#[derive(Debug)]
+pub struct SaidBefore {
+    /// JSON text.
+    pub payload: Box<str>,
+    /// Its shape.
+    pub kind: Kind,
+    /// When it was said.
+    pub time: SystemTime,
+    /// Who said it.
+    pub from: Arc<str>,
+    /// What few messages have.
+    pub extras: Extras,
+    /// How often the topic speaks.
+    pub rhythm: Rhythm,
+}
+
 impl LastValue {
     pub(super) fn of(message: &Publication) -> Self {
         let (pace, gaps) = message.rhythm.parts();
@@ -44,14 +61,8 @@ impl LastValue {
     }
 
     /// One that comes back from a file.
-    pub(super) fn restored(
-        payload: Box<str>,
-        kind: Kind,
-        time: SystemTime,
-        from: Arc<str>,
-        extras: Extras,
-        rhythm: Rhythm,
-    ) -> Self {
+    pub(super) fn restored(said: SaidBefore) -> Self {
+        let SaidBefore { payload, kind, time, from, extras, rhythm } = said;
         let (pace, gaps) = rhythm.parts();
         let time_and_pace = milliseconds(time) << PACE_BITS | pace;
         let mut value = Self { payload, from, time_and_pace, number_and_gaps: gaps, rest: None };

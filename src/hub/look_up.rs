@@ -60,13 +60,6 @@ struct Stretch {
 }
 
 impl LookUps {
-    /// None yet, by a session that holds these filters, of which the last values have been sent.
-    pub(super) fn of(held: &[Filter]) -> Self {
-        let mut look_ups = Self::default();
-        look_ups.hold(held.iter(), Generation::NEVER);
-        look_ups
-    }
-
     /// Whether everything was looked up.
     pub(super) fn are_done(&self) -> bool {
         self.pending.is_empty()
@@ -82,14 +75,8 @@ impl LookUps {
         self.stretches
     }
 
-    /// The filters have changed, which made this generation: from now on the last values of what is named for the first
-    /// time are wanted, too. Returns whether there is anything to look up.
-    pub(super) fn change<'f>(
-        &mut self,
-        gone: impl Iterator<Item = &'f Filter>,
-        new: impl Iterator<Item = &'f Filter>,
-        generation: Generation,
-    ) -> bool {
+    /// These filters are not held any more, since the change that made this generation.
+    pub(super) fn end<'f>(&mut self, gone: impl Iterator<Item = &'f Filter>, generation: Generation) {
         for filter in gone {
             self.filters.change(filter.as_str(), |held| {
                 let mut held = held?;
@@ -97,18 +84,21 @@ impl LookUps {
                 Some(held)
             });
         }
+    }
+
+    /// All is known of the change that made this generation: from now on the last values of what is named for the first
+    /// time are wanted, too, if any filter is new.
+    pub(super) fn changed(&mut self, generation: Generation, has_new: bool) {
         self.is_to_be_checked = true;
-        let before = self.stretches;
-        self.hold(new, generation);
-        let has_new = self.stretches > before;
         if has_new {
             self.pending.push_back(generation);
             self.has_new_filters = true;
         }
-        has_new
     }
 
-    fn hold<'f>(&mut self, filters: impl Iterator<Item = &'f Filter>, since: Generation) {
+    /// These filters are held since the change that made this generation. Where they are held since before the look-ups
+    /// began, their last values have been sent.
+    pub(super) fn hold(&mut self, filters: &[Filter], since: Generation) {
         for filter in filters {
             let stretch = Stretch { since, until: None };
             self.filters.change(filter.as_str(), |held| match held {

@@ -69,6 +69,7 @@ pub use figures::{Figure, Figures, Grows};
 pub use forgetting::ToForget;
 use generation::Generation;
 use last_value::LastValue;
+pub use last_value::SaidBefore;
 pub use lease::{LeaseChanges, LeaseRow};
 pub use links::{LinkFigures, Links};
 pub use outbox::{Outbox, SessionId};
@@ -408,9 +409,14 @@ impl Hub {
         }
     }
 
-    /// Takes filters away from a session and gives it others, for which there is room, in one step; returns the
-    /// generation that this made, and by which ids it holds the new ones.
-    fn resubscribe(&self, outbox: &Arc<Outbox>, gone: &[Id], new: &[&Filter]) -> (Generation, Vec<Id>) {
+    /// Takes filters away from a session and gives it others, for which there is room and which have a place, in one step;
+    /// returns the generation that this made.
+    fn resubscribe(
+        &self,
+        outbox: &Arc<Outbox>,
+        gone: impl ExactSizeIterator<Item = Id>,
+        new: &[Id],
+    ) -> Generation {
         self.figures.filters.sub(gone.len() as u64);
         self.figures.filters.add(new.len() as u64);
         let changed = self.subscriptions.change(outbox, gone, new);

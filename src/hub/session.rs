@@ -14,7 +14,7 @@ use super::presence;
 use super::publication::{Publication, View};
 use super::queue::Item;
 use super::rights::Rights;
-use super::step::{Pending, Will};
+use super::step::{Change, Will};
 use super::trie::Id;
 use super::{Hub, Retention};
 use crate::moment::Moment;
@@ -30,6 +30,17 @@ pub enum Side {
     Node,
     /// A link to another system: what comes over it is kept like the word of a node, but nobody is at home there.
     Link,
+}
+
+impl Side {
+    /// What users call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Dashboard => "dashboard",
+            Self::Node => "node",
+            Self::Link => "link",
+        }
+    }
 }
 
 /// On which side, and from which address, where there is one. Each connection has it, so it is small.
@@ -90,7 +101,7 @@ pub struct Session {
     /// The last values that are still to be looked up.
     pub(super) look_ups: Option<Box<LookUps>>,
     /// What is still to be done of the client's last request.
-    pub(super) pending: Option<Box<Pending>>,
+    pub(super) pending: Option<Box<Change>>,
     /// Steps that were taken since others had their turn.
     pub(super) turn: u32,
     pub(super) wishes: Wishes,
@@ -259,10 +270,12 @@ impl Drop for Session {
     fn drop(&mut self) {
         let now = Moment::now();
         self.abandon_look_ups();
-        if let Some(change) = self.pending.as_ref().and_then(|pending| pending.next.planned()) {
-            self.hub.subscriptions.give_back(change.added());
+        if let Some(mut change) = self.pending.take() {
+            self.give_up(&mut change);
         }
-        self.hub.resubscribe(&self.outbox, &self.filters, &[]);
+        self.hub.figures.filters.sub(self.filters.len() as u64);
+        self.hub.subscriptions.leave(&self.outbox, &self.filters);
+        self.hub.care.has_new_readers();
         self.outbox.close();
         if self.outbox.part.takes_care.load(Ordering::Relaxed) {
             self.hub.end_care(self.outbox.id, self.end, now);

@@ -1,82 +1,78 @@
-//! A request about the subscription, in the steps in which it is done. Where there is much to do, others have their turn
-//! between two steps.
+//! A request about the subscription, in the pieces in which it is done. Where there is much to do, others have their turn
+//! between two pieces.
 
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+
+use foldhash::fast::RandomState;
+
+use super::branches::Ways;
+use super::generation::Generation;
 use super::trie::Id;
 use crate::talk::Kind;
 use crate::talk::control::Configure;
-use crate::topic::{Filter, Topic};
+use crate::topic::{Filter, Topic, TopicError};
 
-/// What is still to be done of a request.
-#[derive(Debug)]
-pub(super) struct Pending {
-    pub(super) next: Step,
-    /// The work that each step is, at most.
-    pub(super) work: usize,
-}
+/// Filters that are handled in one piece: a turn's worth of them.
+pub(super) const PIECE: usize = 256;
 
-/// What comes next.
-#[derive(Debug)]
+/// What comes next. Each is done in pieces, but for `Write` and `Switch`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
-    /// The filters that were asked for are to be read and checked.
-    Read { asked: Vec<String>, edit: Edit },
-    /// What is to be held is to be found out.
-    Edit { asked: Vec<String>, filters: Vec<Filter>, edit: Edit },
-    /// There is to be room for it.
-    Plan { asked: Vec<String>, held: Vec<Filter>, filters: Vec<Filter> },
-    /// There is room for the change, and its answer is to be written.
-    Answer(Change),
-    /// The change is to be carried out, with this answer.
-    CarryOut(Change, String),
-    /// The settings are to be read and checked, and there is to be room for the filters.
-    Check(Box<Configure>),
-    /// The settings are to be taken, and the change is to be carried out.
-    Apply(Box<Configure>, Change, Option<Will>),
+    /// The filters that were asked for are read and checked.
+    Read,
+    /// Those that are held are read.
+    Held,
+    /// Which of them stay or go, and which are new?
+    Compare,
+    /// What is held in the end is put together.
+    Sum,
+    /// In how many ways does that branch?
+    Ways,
+    /// Room is made for the new ones.
+    Reserve,
+    /// What the answer names is put together.
+    Name,
+    /// The answer is written.
+    Write,
+    /// The new ones get their places among all filters, with nothing at them yet.
+    Place,
+    /// The places of those that go are held, so that they are still there when nothing is at them.
+    Keep,
+    /// All changes at once, for whoever publishes. No place comes or goes here, so it is short.
+    Switch,
+    /// The look-up of last values learns what was held before,
+    NoteHeld,
+    /// what went,
+    NoteGone,
+    /// and what came.
+    NoteNew,
+    /// The places of those that went are given up.
+    LetGo,
 }
 
-/// What becomes of the filters that are held: of these, and those that were asked for, comes what is to be held.
-pub(super) type Edit = fn(&[Filter], Vec<Filter>) -> Vec<Filter>;
-
-impl Step {
-    /// The change for which room was made.
-    pub(super) fn planned(&self) -> Option<&Change> {
-        match self {
-            Self::Answer(change) | Self::CarryOut(change, _) | Self::Apply(_, change, _) => Some(change),
-            Self::Read { .. } | Self::Edit { .. } | Self::Plan { .. } | Self::Check(_) => None,
-        }
-    }
+/// How the filters that are asked for change those that are held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Edit {
+    /// They take their place.
+    Replace,
+    /// They come to them.
+    Add,
+    /// They go.
+    Remove,
 }
 
-/// A change of the subscription for which there is room.
+/// What a change belongs to, and so how it is answered.
 #[derive(Debug)]
-pub(super) struct Change {
-    pub(super) held: Vec<Filter>,
-    /// Which of the held ones go, and what they are called.
-    pub(super) gone: Vec<(usize, Id)>,
-    pub(super) filters: Vec<Filter>,
-    /// What those are called that are held already.
-    pub(super) stays: Vec<Option<Id>>,
-    pub(super) last_values: LastValues,
-}
-
-impl Change {
-    pub(super) fn added(&self) -> impl Iterator<Item = &Filter> {
-        self.filters.iter().zip(&self.stays).filter(|(_, stays)| stays.is_none()).map(|(filter, _)| filter)
-    }
-
-    pub(super) fn gone(&self) -> impl Iterator<Item = &Filter> {
-        self.gone.iter().filter_map(|(at, _)| self.held.get(*at))
-    }
-}
-
-/// Where an answer to a subscription stands among what waits.
-#[derive(Debug)]
-pub(super) enum Answer {
-    /// Before everything.
-    First(String),
-    /// After what waits already.
-    InLine(String),
-    /// Nowhere: nobody asked.
-    None,
+pub(super) enum Occasion {
+    /// A request about the subscription alone.
+    Subscription,
+    /// The settings of a transmission, and the will once it was checked.
+    Settings(Box<Configure>, Option<Will>),
+    /// The user may no longer read what goes: the client is told, though nobody asked.
+    Withdrawn,
+    /// A function of the hub: nobody is answered.
+    Inside,
 }
 
 /// Which last values a change of the subscription brings.
@@ -88,6 +84,101 @@ pub(super) enum LastValues {
     All,
     /// Those of the topics that were not named before.
     New,
+}
+
+/// A change of the subscription, as far as it has come.
+#[derive(Debug)]
+pub(super) struct Change {
+    pub(super) step: Step,
+    /// Up to here the step is done.
+    at: usize,
+    pub(super) edit: Edit,
+    pub(super) occasion: Occasion,
+    pub(super) last_values: LastValues,
+    pub(super) asked: Vec<String>,
+    /// Which of them are no filters, and why the first of them is none.
+    pub(super) bad: Vec<usize>,
+    pub(super) error: Option<TopicError>,
+    pub(super) forbidden: Vec<usize>,
+    /// What was asked for, each once.
+    pub(super) wanted: Vec<Filter>,
+    pub(super) seen: HashSet<Filter, RandomState>,
+    /// What is held, by its place in the session.
+    pub(super) held: Vec<Filter>,
+    pub(super) places: HashMap<Filter, usize, RandomState>,
+    /// Which of the held ones go.
+    pub(super) goes: Vec<bool>,
+    pub(super) gone: Vec<(Filter, Id)>,
+    /// What comes, and whether it may need [`ways`](Self::ways).
+    pub(super) new: Vec<Filter>,
+    pub(super) is_branching: bool,
+    pub(super) ways: Ways,
+    /// What is held in the end, and what that is called which is held already.
+    pub(super) filters: Vec<Filter>,
+    pub(super) stays: Vec<Option<Id>>,
+    /// For how many of the new ones there is room.
+    pub(super) reserved: usize,
+    pub(super) names: Vec<String>,
+    pub(super) answer: String,
+    /// The places of the new ones, as far as they have any.
+    pub(super) placed: Vec<Id>,
+    /// How many of those that go are kept in place.
+    pub(super) kept: usize,
+    /// What the switch made.
+    pub(super) generation: Option<Generation>,
+}
+
+impl Change {
+    pub(super) fn new(edit: Edit, asked: Vec<String>, occasion: Occasion, last_values: LastValues) -> Self {
+        Self {
+            step: Step::Read,
+            at: 0,
+            edit,
+            occasion,
+            last_values,
+            asked,
+            bad: Vec::new(),
+            error: None,
+            forbidden: Vec::new(),
+            wanted: Vec::new(),
+            seen: HashSet::default(),
+            held: Vec::new(),
+            places: HashMap::default(),
+            goes: Vec::new(),
+            gone: Vec::new(),
+            new: Vec::new(),
+            is_branching: false,
+            ways: Ways::default(),
+            filters: Vec::new(),
+            stays: Vec::new(),
+            reserved: 0,
+            names: Vec::new(),
+            answer: String::new(),
+            placed: Vec::new(),
+            kept: 0,
+            generation: None,
+        }
+    }
+
+    /// The next piece of a step that goes over so many. After the last one comes the step `next`.
+    pub(super) fn piece(&mut self, len: usize, next: Step) -> Range<usize> {
+        let piece = self.at.min(len)..len.min(self.at + PIECE);
+        self.at = piece.end;
+        if piece.end == len {
+            (self.step, self.at) = (next, 0);
+        }
+        piece
+    }
+
+    /// Whether the subscription has changed, and its last values are not to be looked up before the look-up knows that.
+    pub(super) fn is_being_noted(&self) -> bool {
+        matches!(self.step, Step::NoteHeld | Step::NoteGone | Step::NoteNew)
+    }
+
+    /// Whether the subscription has changed.
+    pub(super) fn is_switched(&self) -> bool {
+        self.generation.is_some()
+    }
 }
 
 /// A message to be published if the client vanishes.

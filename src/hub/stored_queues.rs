@@ -108,6 +108,9 @@ struct Held {
 /// What a message counts beside its own bytes: its entry here and its row in the file.
 const A_ROW: u64 = 200;
 
+/// So many messages are handled with one lock where all of them are gone through.
+const PIECE: usize = 256;
+
 fn bytes(queued: &Queued) -> u64 {
     A_ROW + (queued.message.len() + queued.way.len()) as u64
 }
@@ -179,8 +182,9 @@ impl StoredQueues {
         Some(Ticket::new(id, self, queued, figures))
     }
 
-    /// Takes a message into the book that the file has.
-    pub fn restore(&self, id: u64, again: QueuedAgain, now: Moment) {
+    /// Takes a message into the book that the file has. Says whether its number was another's, as it may be in a file that
+    /// was written while the clock was wrong: then it has a new one, and both are written again.
+    pub fn restore(&self, id: u64, again: QueuedAgain, now: Moment) -> bool {
         let QueuedAgain { link, topic, payload, kind, time, from, retention, expires, way, at } = again;
         let mut message = Publication::new(topic, &payload, kind, from, time);
         message.retention = retention;
@@ -188,12 +192,22 @@ impl StoredQueues {
         let is_forgotten = AtomicBool::new(false);
         let queued = Arc::new(Queued { link, message: Arc::new(message), way, at, is_forgotten });
         let mut inside = self.0.lock();
-        if inside.held.contains_key(&id) {
-            return;
+        let inside = &mut *inside;
+        let (mut free, mut is_in_file) = (id, true);
+        if let Some(held) = inside.held.get_mut(&id) {
+            if is_same(&held.queued, &queued) {
+                return false;
+            }
+            // The row is the other's as soon as that is written.
+            held.is_in_file = true;
+            inside.unwritten.insert(id);
+            (free, is_in_file) = (inside.next, false);
+            inside.unwritten.insert(free);
         }
-        inside.next = inside.next.max(id.saturating_add(1));
+        inside.next = inside.next.max(free.saturating_add(1));
         inside.bytes += bytes(&queued);
-        inside.held.insert(id, Held { queued, since: now.steady(), is_in_file: true, is_claimed: false });
+        inside.held.insert(free, Held { queued, since: now.steady(), is_in_file, is_claimed: false });
+        free != id
     }
 
     /// The file has a row of this number that nobody can read: it is to go.
@@ -204,22 +218,40 @@ impl StoredQueues {
     /// What waits for a link of this name and is in no queue, in its order. From now on it is that link's.
     pub fn claim(self: &Arc<Self>, link: &str, figures: &Arc<LinkFigures>) -> Vec<Ticket> {
         let mut claimed = Vec::new();
-        for (id, held) in &mut self.0.lock().held {
-            if !held.is_claimed && &*held.queued.link == link {
-                held.is_claimed = true;
-                claimed.push((*id, Arc::clone(&held.queued)));
+        self.in_pieces(|inside, ids| {
+            for id in ids {
+                let Some(held) = inside.held.get_mut(id) else { continue };
+                if !held.is_claimed && &*held.queued.link == link {
+                    held.is_claimed = true;
+                    claimed.push((*id, Arc::clone(&held.queued)));
+                }
             }
-        }
+        });
         claimed.into_iter().map(|(id, queued)| Ticket::new(id, self, queued, figures)).collect()
     }
 
     /// Names of links for which messages wait that no link has in its queue, with how many these are.
     pub fn unclaimed(&self) -> BTreeMap<Arc<str>, u64> {
         let mut found = BTreeMap::new();
-        for held in self.0.lock().held.values().filter(|held| !held.is_claimed) {
-            *found.entry(Arc::clone(&held.queued.link)).or_default() += 1;
-        }
+        self.in_pieces(|inside, ids| {
+            for held in ids.iter().filter_map(|id| inside.held.get(id)).filter(|held| !held.is_claimed) {
+                *found.entry(Arc::clone(&held.queued.link)).or_default() += 1;
+            }
+        });
         found
+    }
+
+    /// Goes through all that is in the book now, a piece at a time: between two pieces others may use it. What comes meanwhile
+    /// has higher numbers.
+    fn in_pieces(&self, mut handle: impl FnMut(&mut Inside, &[u64])) {
+        let (mut from, until) = (0, self.0.lock().next);
+        loop {
+            let mut inside = self.0.lock();
+            let ids: Vec<u64> = inside.held.range(from..until).take(PIECE).map(|(id, _)| *id).collect();
+            let Some(last) = ids.last() else { return };
+            from = last + 1;
+            handle(&mut inside, &ids);
+        }
     }
 
     /// Drops what waits for a link of this name and is in no queue. Says how many messages that were.
@@ -239,12 +271,16 @@ impl StoredQueues {
     }
 
     fn drop_where(&self, now: Moment, goes: impl Fn(&Held) -> bool) -> u64 {
-        let mut inside = self.0.lock();
-        let ids: Vec<u64> = inside.held.iter().filter(|(_, held)| goes(held)).map(|(id, _)| *id).collect();
-        for id in &ids {
-            inside.remove(*id, now.steady());
-        }
-        ids.len() as u64
+        let mut dropped = 0;
+        self.in_pieces(|inside, ids| {
+            for id in ids {
+                if inside.held.get(id).is_some_and(&goes) {
+                    inside.remove(*id, now.steady());
+                    dropped += 1;
+                }
+            }
+        });
+        dropped
     }
 
     /// What the store is to write now, at most so many of each: nothing as long as all of it is younger than `age`. Whoever
@@ -289,9 +325,18 @@ impl StoredQueues {
 
     /// What the file has is not known any more, or it is a new one: all of it is to be written again.
     pub fn all_again(&self) {
-        let mut inside = self.0.lock();
-        inside.unwritten = inside.held.keys().copied().collect();
+        self.in_pieces(|inside, ids| inside.unwritten.extend(ids));
     }
+}
+
+/// Whether both are one message, which was read twice.
+fn is_same(one: &Queued, other: &Queued) -> bool {
+    let said = |queued: &Queued| (queued.at, queued.message.time);
+    one.link == other.link
+        && said(one) == said(other)
+        && one.way == other.way
+        && one.message.topic == other.message.topic
+        && one.message.payload() == other.message.payload()
 }
 
 fn since_1970(time: SystemTime) -> Duration {

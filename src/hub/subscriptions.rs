@@ -9,6 +9,7 @@ use super::branches::{Branches, TooMany};
 use super::channel::Route;
 use super::generation::Generation;
 use super::outbox::{Outbox, SessionId};
+use super::step::PIECE;
 use super::trie::{Id, Trie};
 use crate::topic::{Filter, Limits, Topic};
 
@@ -50,7 +51,7 @@ impl Subscriptions {
 
     /// Makes room for filters that a session is going to hold, all of them or none. Where it is not bounded there
     /// always is.
-    pub(super) fn reserve(&self, new: &[&Filter], is_bounded: bool) -> Result<(), TooMany> {
+    pub(super) fn reserve(&self, new: &[Filter], is_bounded: bool) -> Result<(), TooMany> {
         if new.iter().any(|filter| Branches::concern(filter.as_str())) {
             self.branches.lock().add(new, is_bounded)?;
         }
@@ -65,29 +66,62 @@ impl Subscriptions {
         }
     }
 
-    /// Takes filters away from a reader and gives it others, for which there is [room](Self::reserve), in one step.
-    /// Returns the generation that this made, and by which ids the new ones are held until they are given back. Where
-    /// nothing changes there is none: everybody's routes would be looked for again.
-    pub(super) fn change(&self, outbox: &Arc<Outbox>, gone: &[Id], new: &[&Filter]) -> (Generation, Vec<Id>) {
-        if gone.is_empty() && new.is_empty() {
-            return (self.generation(), Vec::new());
+    /// Holds places for filters, with nothing at them that was not there before. Each is to be [let go](Self::let_go) of once.
+    pub(super) fn place(&self, new: &[Filter], placed: &mut Vec<Id>) {
+        let mut filters = self.filters.write();
+        placed.extend(new.iter().map(|filter| filters.hold(filter.as_str())));
+    }
+
+    /// Holds places at which there is something, as [`place`](Self::place) does.
+    pub(super) fn keep(&self, ids: impl Iterator<Item = Id>) {
+        let mut filters = self.filters.write();
+        ids.for_each(|id| filters.rest(id));
+    }
+
+    /// Lets go of places that were held, which stay if there is something at them.
+    pub(super) fn let_go(&self, ids: impl Iterator<Item = Id>) {
+        let mut filters = self.filters.write();
+        ids.for_each(|id| filters.leave(id));
+    }
+
+    /// Takes filters away from a reader and gives it others, in one step. There is [room](Self::reserve) for the new ones,
+    /// and the places of all of them are held. Returns the generation that this made. Where nothing changes there is none:
+    /// everybody's routes would be looked for again.
+    pub(super) fn change(
+        &self,
+        outbox: &Arc<Outbox>,
+        gone: impl Iterator<Item = Id>,
+        new: &[Id],
+    ) -> Generation {
+        let mut gone = gone.peekable();
+        if gone.peek().is_none() && new.is_empty() {
+            return self.generation();
         }
         let mut filters = self.filters.write();
-        let branching = gone.iter().filter(|id| filters.has_plus(**id)).map(|id| filters.path(*id));
-        let branching: Vec<_> = branching.collect();
         for id in gone {
-            filters.change_at(*id, |receivers| receivers.unwrap_or_default().without(outbox.id));
+            filters.change_at(id, |receivers| receivers.unwrap_or_default().without(outbox.id));
         }
-        let held = new.iter().filter_map(|filter| {
-            filters.change(filter.as_str(), |receivers| Some(receivers.unwrap_or_default().with(outbox)))
-        });
-        let held = held.collect();
-        let generation = self.next_generation();
-        drop(filters);
-        if !branching.is_empty() {
-            self.branches.lock().remove(branching.iter().map(String::as_str));
+        for id in new {
+            filters.change_at(*id, |receivers| Some(receivers.unwrap_or_default().with(outbox)));
         }
-        (generation, held)
+        self.next_generation()
+    }
+
+    /// Takes filters away from a reader, a few at a time, and gives back the room for them.
+    pub(super) fn leave(&self, outbox: &Outbox, gone: &[Id]) {
+        for piece in gone.chunks(PIECE) {
+            let mut filters = self.filters.write();
+            let branching = piece.iter().filter(|id| filters.has_plus(**id)).map(|id| filters.path(*id));
+            let branching: Vec<_> = branching.collect();
+            for id in piece {
+                filters.change_at(*id, |receivers| receivers.unwrap_or_default().without(outbox.id));
+            }
+            self.next_generation();
+            drop(filters);
+            if !branching.is_empty() {
+                self.branches.lock().remove(branching.iter().map(String::as_str));
+            }
+        }
     }
 
     /// A generation for somebody who wants the last values again of what it holds already.
@@ -124,10 +158,10 @@ impl Subscriptions {
         Route { generation, targets: Receivers::from(found) }
     }
 
-    /// Whether nobody holds anything.
+    /// Whether nobody holds anything, not even a place.
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
-        self.filters.read().is_empty() && self.branches.lock().is_empty()
+        self.filters.read().nodes() == 0 && self.branches.lock().is_empty()
     }
 
     /// How many nodes the walk goes through that finds who gets a message.

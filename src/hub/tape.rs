@@ -12,10 +12,11 @@ use std::time::SystemTime;
 use parking_lot::Mutex;
 
 use super::figures::Figures;
-use super::last_value::LastValue;
+use super::last_value::{LastValue, SaidBefore};
 use super::outbox::Outbox;
 use super::presence;
-use super::publication::{Extras, Publication};
+use super::publication::Publication;
+use super::trie::Needs;
 use super::{Hub, Retention, Rhythm, State, StoreFull};
 use crate::talk::control::{PublishRefused, Published};
 use crate::talk::{Kind, Reply};
@@ -227,17 +228,9 @@ pub struct Restored {
 }
 
 impl Restored {
-    /// What `from` has said at a time, as JSON text, and how often the topic speaks.
-    pub fn new(
-        topic: Topic,
-        payload: Box<str>,
-        kind: Kind,
-        time: SystemTime,
-        from: Arc<str>,
-        extras: Extras,
-        rhythm: Rhythm,
-    ) -> Self {
-        Self { topic, value: LastValue::restored(payload, kind, time, from, extras, rhythm) }
+    /// What was said under this topic.
+    pub fn new(topic: Topic, said: SaidBefore) -> Self {
+        Self { topic, value: LastValue::restored(said) }
     }
 }
 
@@ -296,9 +289,10 @@ impl Hub {
     /// The last values of these topics are about to come back: makes memory for them at once. Topics of one branch should
     /// stand side by side.
     pub fn expect<'t>(&self, topics: impl Iterator<Item = &'t Topic>) {
-        let topics = topics.take(self.settings.retained_topics);
-        let count = self.last_values.lock().reserve(topics.map(Topic::as_str));
-        self.channels.reserve(count);
+        // Counted before anything is locked: where the file is found late, others publish meanwhile.
+        let needs = Needs::of(topics.take(self.settings.retained_topics).map(Topic::as_str));
+        self.last_values.lock().reserve(needs);
+        self.channels.reserve(needs.paths);
     }
 
     /// Takes a value back that was the last one when the hub ended, at the moment `ended`. Where the file is found late

@@ -35,7 +35,7 @@ pub struct Trie<L> {
     by_level: HashTable<Id>,
     levels: Levels,
     leaves: usize,
-    /// Nodes at which walks rest, and how many do. They stay, even with nothing at or below them.
+    /// Nodes at which walks rest, or which somebody holds, and how many do. They stay, even with nothing at or below them.
     rests: HashMap<Id, u32, RandomState>,
     hasher: RandomState,
 }
@@ -48,6 +48,33 @@ struct Node<L> {
     after: Option<Id>,
     children: Children,
     leaf: Option<L>,
+}
+
+/// Nodes that are moved at most to make room.
+const MOVED: usize = 4096;
+
+/// What paths take that are to come.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Needs {
+    /// How many they are.
+    pub paths: usize,
+    /// The nodes that they have.
+    pub nodes: usize,
+}
+
+impl Needs {
+    /// Of these paths. Those of one branch should stand side by side.
+    pub fn of<'p>(paths: impl Iterator<Item = &'p str>) -> Self {
+        let (mut needs, mut before) = (Self::default(), "");
+        for path in paths {
+            let shared =
+                before.split('/').zip(path.split('/')).take_while(|(one, other)| one == other).count();
+            needs.paths += 1;
+            needs.nodes += path.split('/').count() - shared;
+            before = path;
+        }
+        needs
+    }
 }
 
 /// Children in any order, but that `#` comes first and `+` before all others: these two are wanted for every topic.
@@ -92,21 +119,15 @@ impl<L> Trie<L> {
         self.nodes.len()
     }
 
-    /// Makes room for the leaves of these paths, so that the tables do not grow step by step while they come. Paths of one
-    /// branch should stand side by side. Says how many they are.
-    pub fn reserve<'p>(&mut self, paths: impl Iterator<Item = &'p str>) -> usize {
-        let (mut count, mut nodes, mut before) = (0, 0, "");
-        for path in paths {
-            let shared =
-                before.split('/').zip(path.split('/')).take_while(|(one, other)| one == other).count();
-            count += 1;
-            nodes += path.split('/').count() - shared;
-            before = path;
+    /// Makes room for paths that take so much, so that the tables do not grow step by step while they come. Tables in which
+    /// there is much already stay as they are: all of it would be moved at once.
+    pub fn reserve(&mut self, needs: Needs) {
+        if self.nodes() > MOVED {
+            return;
         }
         let (all, hasher) = (&self.nodes, &self.hasher);
-        self.by_level.reserve(nodes, |id| place(hasher, &all[*id]));
-        self.levels.reserve(count);
-        count
+        self.by_level.reserve(needs.nodes, |id| place(hasher, &all[*id]));
+        self.levels.reserve(needs.paths);
     }
 
     /// The leaf at exactly this path.
@@ -133,17 +154,30 @@ impl<L> Trie<L> {
     /// Changes the leaf at exactly this path: gets what is there, leaves what `change` returns. Returns what the place
     /// is called for as long as there is a leaf.
     pub fn change(&mut self, path: &str, change: impl FnOnce(Option<L>) -> Option<L>) -> Option<Id> {
+        // A path has a level, be it an empty one.
+        self.reach(path).filter(|at| self.change_at(*at, change))
+    }
+
+    /// The place of a path, which is made if it is not there.
+    fn reach(&mut self, path: &str) -> Option<Id> {
         let mut parent = None;
         for text in path.split('/') {
             let level = self.levels.find(text);
             // What was just added has no children.
             let child = level
-                .filter(|_| self.family(parent).first.is_some())
+                .filter(|_| self.children_of(parent).first.is_some())
                 .and_then(|level| self.child(parent, level));
             parent = Some(child.unwrap_or_else(|| self.add(parent, level, text)));
         }
-        // A path has a level, be it an empty one.
-        parent.filter(|at| self.change_at(*at, change))
+        parent
+    }
+
+    /// Holds the place of a path, also if there is no leaf, until it is [left](Self::leave).
+    #[expect(clippy::expect_used, reason = "a path has a level, be it an empty one")]
+    pub fn hold(&mut self, path: &str) -> Id {
+        let at = self.reach(path).expect("a path has a level");
+        self.rest(at);
+        at
     }
 
     /// As [`change`](Self::change), at a place where there is a leaf. Returns whether there still is one.
@@ -220,13 +254,13 @@ impl<L> Trie<L> {
         steps
     }
 
-    /// A walk rests at this node, which stays until the walk goes on.
-    fn rest(&mut self, at: Id) {
+    /// A walk rests at this place, or somebody holds it: it stays until it is [left](Self::leave).
+    pub fn rest(&mut self, at: Id) {
         *self.rests.entry(at).or_default() += 1;
     }
 
-    /// A walk rests here no longer.
-    fn leave(&mut self, at: Id) {
+    /// Who rested at this place, or held it, does so no longer.
+    pub fn leave(&mut self, at: Id) {
         if let Some(others) = self.rests.get_mut(&at).filter(|count| **count > 1) {
             *others -= 1;
             return;
@@ -238,11 +272,11 @@ impl<L> Trie<L> {
         self.prune(at);
     }
 
-    fn family(&self, parent: Option<Id>) -> Children {
+    fn children_of(&self, parent: Option<Id>) -> Children {
         parent.map_or(self.roots, |parent| self.nodes[parent].children)
     }
 
-    fn family_mut(&mut self, parent: Option<Id>) -> &mut Children {
+    fn children_of_mut(&mut self, parent: Option<Id>) -> &mut Children {
         match parent {
             None => &mut self.roots,
             Some(parent) => &mut self.nodes[parent].children,
@@ -250,16 +284,16 @@ impl<L> Trie<L> {
     }
 
     fn children(&self, parent: Option<Id>) -> impl Iterator<Item = Id> {
-        std::iter::successors(self.family(parent).first, |child| self.nodes[*child].after)
+        std::iter::successors(self.children_of(parent).first, |child| self.nodes[*child].after)
     }
 
     fn hash(&self, parent: Option<Id>) -> Option<Id> {
-        let children = self.family(parent);
+        let children = self.children_of(parent);
         children.first.filter(|_| children.hash)
     }
 
     fn plus(&self, parent: Option<Id>) -> Option<Id> {
-        let children = self.family(parent);
+        let children = self.children_of(parent);
         match children.first.filter(|_| children.plus)? {
             hash if children.hash => self.nodes[hash].after,
             plus => Some(plus),
@@ -288,7 +322,7 @@ impl<L> Trie<L> {
             PLUS => self.hash(parent),
             _ => self.plus(parent).or_else(|| self.hash(parent)),
         };
-        let after = before.map_or(self.family(parent).first, |before| self.nodes[before].after);
+        let after = before.map_or(self.children_of(parent).first, |before| self.nodes[before].after);
         let id =
             self.nodes.put(Node { parent, level, before, after, children: Children::default(), leaf: None });
         self.link(parent, before, Some(id));
@@ -296,8 +330,8 @@ impl<L> Trie<L> {
             self.nodes[after].before = Some(id);
         }
         match level {
-            HASH => self.family_mut(parent).hash = true,
-            PLUS => self.family_mut(parent).plus = true,
+            HASH => self.children_of_mut(parent).hash = true,
+            PLUS => self.children_of_mut(parent).plus = true,
             level => {
                 let (nodes, hasher) = (&self.nodes, &self.hasher);
                 self.by_level
@@ -327,8 +361,8 @@ impl<L> Trie<L> {
             self.nodes[after].before = before;
         }
         match level {
-            HASH => self.family_mut(parent).hash = false,
-            PLUS => self.family_mut(parent).plus = false,
+            HASH => self.children_of_mut(parent).hash = false,
+            PLUS => self.children_of_mut(parent).plus = false,
             level => {
                 let hash = branch(&self.hasher, parent, level);
                 if let Ok(entry) = self.by_level.find_entry(hash, |id| *id == at) {
@@ -346,7 +380,7 @@ impl<L> Trie<L> {
     fn link(&mut self, parent: Option<Id>, before: Option<Id>, child: Option<Id>) {
         match before {
             Some(before) => self.nodes[before].after = child,
-            None => self.family_mut(parent).first = child,
+            None => self.children_of_mut(parent).first = child,
         }
     }
 }

@@ -5,17 +5,20 @@ use std::sync::Arc;
 use super::outbox::Outbox;
 use super::rights::Rights;
 use super::session::Session;
-use super::step::{Answer, Change, LastValues};
+use super::step::{Change, Edit, LastValues, Occasion};
 use crate::seldom::Seldom;
 use crate::talk::Reply;
 use crate::talk::control::shown;
-use crate::topic::Topic;
+use crate::topic::{Filter, Topic};
 
 /// Filters that a line of the log repeats.
 const SHOWN_FILTERS: usize = 4;
 
 /// What a client hears whose subscription has ended.
 const MAY_NOT_SUBSCRIBE: &str = "forbidden: the account was changed, and this takes the right subscribe";
+
+/// Why a session ends whose subscription cannot be made smaller.
+const NOT_ENDED: &str = "the account was changed, and too many changes of the subscription are under way";
 
 static ENDED: Seldom = Seldom::new();
 
@@ -33,10 +36,8 @@ impl Session {
         }
         self.client.rights = rights;
         self.client.rights.may_stand(&self.client.base, self.client.side)?;
-        if let Some(change) = self.withdrawn() {
-            self.withdraw(change);
-        }
-        Ok(())
+        let gone = self.withdrawn();
+        if gone.is_empty() { Ok(()) } else { self.withdraw(gone) }
     }
 
     /// The user may do this, and the session ends: only its will is still asked.
@@ -44,36 +45,30 @@ impl Session {
         self.client.rights = rights;
     }
 
-    /// The change that ends what is not allowed; none where all is.
-    fn withdrawn(&self) -> Option<Change> {
-        let held = self.held();
-        let (mut gone, mut filters, mut stays) = (Vec::new(), Vec::new(), Vec::new());
-        for (at, (filter, id)) in held.iter().zip(self.filters.iter().copied()).enumerate() {
-            if self.client.rights.may_subscribe(filter) {
-                filters.push(filter.clone());
-                stays.push(Some(id));
-            } else {
-                gone.push((at, id));
-            }
-        }
-        (!gone.is_empty()).then_some(Change { held, gone, filters, stays, last_values: LastValues::New })
+    /// The filters that are held and not allowed any more.
+    fn withdrawn(&self) -> Vec<Filter> {
+        let held = self.held().into_iter();
+        held.filter(|filter| !self.client.rights.may_subscribe(filter)).collect()
     }
 
-    fn withdraw(&mut self, change: Change) {
+    fn withdraw(&mut self, gone: Vec<Filter>) -> Result<(), &'static str> {
         let base = &self.client.base;
-        let names = change.gone().filter_map(|filter| base.relative(filter.as_str()));
+        let names = gone.iter().filter_map(|filter| base.relative(filter.as_str()));
         let filters: Vec<_> = names.map(str::to_owned).collect();
-        let first: Vec<_> = change.gone().take(SHOWN_FILTERS).map(|filter| shown(filter.as_str())).collect();
+        let first: Vec<_> = gone.iter().take(SHOWN_FILTERS).map(|filter| shown(filter.as_str())).collect();
         self.hub.note_refused_filters(&self.outbox, &first);
         if let Some(times) = ENDED.again(&self.client.user) {
             let (client, user, filters) = (self.name(), &self.client.user, filters.len());
             tracing::info!(%client, %user, filters, ended = ?first, %times, "the account was changed: subscriptions have ended");
         }
-        let reply = Reply::SubscriptionError { reason: MAY_NOT_SUBSCRIBE.to_owned(), filters }.text();
-        self.count_answer(&reply);
-        self.carry_out(change, Answer::InLine(reply));
+        let mut change = Change::new(Edit::Remove, Vec::new(), Occasion::Withdrawn, LastValues::New);
+        change.wanted = gone;
+        change.answer = Reply::SubscriptionError { reason: MAY_NOT_SUBSCRIBE.to_owned(), filters }.text();
+        self.count_answer(&change.answer);
+        while !self.go_on_with(&mut change).map_err(|_| NOT_ENDED)? {}
         let rights = Arc::clone(&self.client.rights);
         self.outbox.withhold(|topic| rights.subscribe.iter().any(|filter| filter.matches(topic)));
+        Ok(())
     }
 }
 

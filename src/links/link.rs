@@ -61,7 +61,6 @@ impl<F: Far> Link<F> {
                 break;
             }
         }
-        self.near.gather(usize::MAX);
         let estate = self.estate();
         self.near.measure(self.far.on_the_way());
         tracing::info!(%link, waiting = estate.len(), "link is off");
@@ -210,6 +209,7 @@ impl<F: Far> Link<F> {
     }
 
     fn estate(&mut self) -> Estate {
+        self.near.gather_all();
         let on_the_way = self.far.give_back(&self.near.report);
         self.near.estate(on_the_way)
     }
@@ -217,8 +217,10 @@ impl<F: Far> Link<F> {
 
 impl<F: Far> Drop for Link<F> {
     fn drop(&mut self) {
-        // Nothing is left but where the link broke, or was cut off in the end.
-        drop(self.estate());
+        // Nothing is left but where the link broke, or was cut off in the end. Where it broke, nothing more is asked of it.
+        if !std::thread::panicking() {
+            drop(self.estate());
+        }
         self.near.report.disconnected();
     }
 }

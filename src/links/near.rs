@@ -15,7 +15,7 @@ use super::rules::{Retain, Rule};
 use super::settings::LinkSettings;
 use super::shelf::Shelf;
 use crate::connection::Turn;
-use crate::hub::{Client, Drained, Found, Hub, Outbox, Rates, Relayed, Rights, Session, Side};
+use crate::hub::{Client, Drained, Found, Hub, Outbox, Rates, Relayed, Rights, Session, Side, Until};
 use crate::moment::Moment;
 use crate::topic::{Base, Filter};
 
@@ -98,7 +98,7 @@ impl Near {
     pub(super) fn hear(&mut self, found: Found) {
         match found {
             Found::Overflow => self.begin_anew(),
-            Found::Something | Found::Urgent => self.gather(CHUNK),
+            Found::Something | Found::Urgent => _ = self.gather(CHUNK),
         }
     }
 
@@ -188,10 +188,19 @@ impl Near {
         self.settings.queue_messages.min(LAST_VALUES).saturating_sub(self.queue.len())
     }
 
-    /// Takes what the hub has for the far side, about so many bytes of it.
-    pub(super) fn gather(&mut self, bytes: usize) {
+    /// Takes all that the hub has for the far side. For the end of the link, after which nobody would take it.
+    pub(super) fn gather_all(&mut self) {
+        self.is_connected = false;
+        if matches!(self.session.outbox().look(Until::Overflow), Some(Found::Overflow)) {
+            self.begin_anew();
+        }
+        while self.gather(usize::MAX) != Drained::Everything {}
+    }
+
+    /// Takes what the hub has for the far side, about so many bytes of it. Says whether there is more.
+    pub(super) fn gather(&mut self, bytes: usize) -> Drained {
         let (now, mut heard, mut sum) = (Moment::now(), std::mem::take(&mut self.heard), 0);
-        loop {
+        let drained = loop {
             let remains = self.session.take(bytes.saturating_sub(sum), now, &mut |relayed: Relayed| {
                 sum += relayed.message.len();
                 heard.push(relayed);
@@ -201,15 +210,15 @@ impl Near {
                 if self.recall == Recall::Coming && self.is_connected {
                     self.recall = Recall::Done;
                 }
-                break;
+                break remains.drained;
             }
             if sum >= bytes
                 || matches!(remains.drained, Drained::Later(_))
                 || (self.is_connected && self.recall == Recall::Coming && heard.len() >= self.room())
             {
-                break;
+                break remains.drained;
             }
-        }
+        };
         self.turn.read(sum);
         for relayed in heard.drain(..) {
             if let Some(entry) = self.for_far(relayed) {
@@ -219,6 +228,7 @@ impl Near {
         if heard.capacity() <= KEPT {
             self.heard = heard;
         }
+        drained
     }
 
     fn offer(&mut self, mut entry: Entry) {

@@ -131,9 +131,11 @@ impl Report {
         self.figures.lost.add(lost);
         let link = &self.settings.name;
         if lost > 0 {
-            tracing::warn!(%link, lost, "messages of the stored queue are lost, as this version of the hub cannot read them");
+            tracing::warn!(%link, lost, "messages of the stored queue are lost: another version of the hub has written them, and this one cannot read them");
         }
-        tracing::info!(%link, waiting, "the queue of the link is back from the store");
+        if waiting > 0 {
+            tracing::info!(%link, waiting, "the queue of the link is back from the store");
+        }
     }
 
     /// A message waits in memory only.

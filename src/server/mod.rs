@@ -318,8 +318,8 @@ impl App {
         session.outbox().comes_from(network_of(peer.address()));
         if let Some(times) = CONNECTED.each() {
             let (client, base, left_out) = (session.name(), session.base(), times.left_out);
-            let user = &user.name;
-            tracing::info!(?client, ?user, address = %peer, ?base, ?side, left_out, "connected");
+            let (user, side) = (&user.name, side.name());
+            tracing::info!(?client, ?user, address = %peer, ?base, side, left_out, "connected");
         }
         session
     }
@@ -338,8 +338,8 @@ impl App {
         self.note_sign_in(peer, door, Some(&user.name), Some((base, side)), result);
         self.hub.figures().connections_refused.add(1);
         if let Some(times) = FORBIDDEN.again(&user.name) {
-            let user = &user.name;
-            tracing::warn!(?user, address = %peer, ?base, ?side, reason, %times, "connection refused");
+            let (user, side) = (&user.name, side.name());
+            tracing::warn!(?user, address = %peer, ?base, side, reason, %times, "connection refused");
         }
     }
 

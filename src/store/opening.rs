@@ -17,7 +17,7 @@ use super::rows::Lease;
 use super::tables::{self, Checked, Fault, Numbers, Order, Tables};
 use super::web_sessions::Stored;
 use crate::backoff;
-use crate::hub::{Extras, Hub, Restored};
+use crate::hub::{Extras, Hub, Restored, SaidBefore};
 use crate::moment::Moment;
 use crate::talk::Kind;
 use crate::topic::Topic;
@@ -412,7 +412,8 @@ impl Reading<'_> {
             Some(Rest { kind, passed_on, trail, .. }) => (kind, Extras { expires, passed_on, trail }),
         };
         let (time, from) = (moment(kept.time), Arc::clone(user));
-        self.back.give((Restored::new(topic, kept.payload, kind, time, from, extras, kept.rhythm), ended));
+        let said = SaidBefore { payload: kept.payload, kind, time, from, extras, rhythm: kept.rhythm };
+        self.back.give((Restored::new(topic, said), ended));
         true
     }
 

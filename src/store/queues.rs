@@ -36,6 +36,8 @@ impl Writing<'_> {
 pub(super) struct Account {
     /// Rows that were not what had been written.
     pub(super) damaged: u64,
+    /// Messages with a number that another one had: they have a new one.
+    pub(super) renumbered: u64,
     /// Why reading came to an end before the end.
     pub(super) broken: Option<String>,
 }
@@ -50,7 +52,7 @@ pub(super) fn give_back(tables: &Tables, hub: &Hub, now: Moment) -> Account {
             Checked::Damaged => None,
         };
         if let Some(again) = again {
-            book.restore(id, again, now);
+            account.renumbered += u64::from(book.restore(id, again, now));
         } else {
             account.damaged += 1;
             book.discard(id, now);
@@ -70,6 +72,13 @@ pub(super) fn give_back(tables: &Tables, hub: &Hub, now: Moment) -> Account {
             is_new
         });
         account.broken = Some(fault.to_string());
+    }
+    if account.renumbered > 0 {
+        let messages = account.renumbered;
+        tracing::warn!(
+            messages,
+            "the store has messages for brokers with numbers that others have: they go out, perhaps not in their order"
+        );
     }
     if account.damaged > 0 {
         let lost = account.damaged;

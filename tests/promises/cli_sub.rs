@@ -171,3 +171,20 @@ async fn what_is_printed_as_json_can_be_published_again() {
     };
     assert_eq!(sorted(&here), sorted(&there));
 }
+
+#[tokio::test]
+async fn a_filter_that_begins_with_a_slash_hears_of_such_topics_only_and_sub_says_so() {
+    let hub = with_values().await;
+    let ran = subscribe(&hub, &["/home/#", "--retained", "only"]);
+    assert_eq!((ran.code, &*ran.stdout), (Some(0), ""));
+    assert_snapshot!(ran.stderr, @r#"clown-hub: filter "/home/#" begins with a slash, which is a level of its own: it names no topic that "home/#" names"#);
+    let mut reader = Client::open(&hub, "/talk", r#"{"filters": []}"#).await;
+    let answer = reader
+        .asks(r#"["clown.talk/-/subscription/add", {"filters": ["/home/#"]}]"#, "subscription/ok")
+        .await;
+    assert_eq!(answer["filters"], serde_json::json!(["/home/#"]), "the hub answers it as any other filter");
+    let mut speaker = Client::open(&hub, "/talk", r#"{"filters": []}"#).await;
+    speaker.publish("home/a", "1").await;
+    speaker.publish("/home/a", "2").await;
+    assert_eq!(reader.hear().await, r#"["/home/a", 2]"#);
+}

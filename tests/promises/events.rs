@@ -309,7 +309,7 @@ async fn who_signs_out_and_whose_sign_ins_the_operator_ends_is_recorded_whether_
     // The command counts what is in the file.
     let listed = || run(&["sessions", "--set", &store_at(dir.path())], "").succeeds().matches("jana").count();
     in_time("both sign-ins to be on the disk", async { while listed() < 2 {} }).await;
-    assert_eq!(revoke(), "sign-ins ended: 2 of jana; their sockets are closed\n");
+    assert_eq!(revoke(), "sign-ins ended: all of jana, of which the store had 2; their sockets are closed\n");
     in_time("the hub to obey", async { while of_kind(&mut boss, "sign-out").await.len() < 2 {} }).await;
     let told = of_kind(&mut boss, "sign-out").await;
     let of = |event: &Value| ["user", "result", "door", "address", "count"].map(|key| event[key].clone());

@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStderr, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -214,6 +215,10 @@ impl Drop for Hub {
     }
 }
 
+/// A command that has not ended by then hangs, and is killed. Some handle a hundred thousand messages, which takes a machine
+/// that is busy with other work much longer than one answer does.
+const LONGEST_RUN: Duration = Duration::from_mins(10);
+
 /// Runs the binary with these arguments in an empty directory until it ends by itself, and feeds it `input`.
 pub fn run_to_the_end(args: &[&str], input: &str) -> Output {
     let dir = empty_dir();
@@ -230,7 +235,7 @@ pub fn run_to_the_end(args: &[&str], input: &str) -> Output {
     let ended = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
     let (seen, id) = (Arc::clone(&ended), child.id().to_string());
     std::thread::spawn(move || {
-        std::thread::sleep(super::PATIENCE);
+        std::thread::sleep(LONGEST_RUN);
         if !seen.load(std::sync::atomic::Ordering::Relaxed) {
             let _ = Command::new("kill").args(["-KILL", &id]).status();
         }

@@ -103,3 +103,54 @@ fn what_waits_for_a_link_that_is_not_there_is_dropped_on_demand_only() {
     drop(ticket);
     assert_eq!((book.drop_unclaimed("other", moment(0)), book.drop_unclaimed("house", moment(0))), (0, 1));
 }
+
+#[test]
+fn nobody_waits_for_the_book_longer_than_for_a_piece_of_it() {
+    let (book, link, figures) = book();
+    let put =
+        |n: u64| book.put((&link, &figures), &message(&format!("{n}/set")), [].into(), moment(0)).unwrap();
+    let tickets: Vec<_> = (0..1_000).map(put).collect();
+    let mut pieces = Vec::new();
+    book.in_pieces(|_, ids| pieces.push(ids.len()));
+    assert_eq!(pieces, [256, 256, 256, 232]);
+    assert_eq!(book.changes(moment(9), NOW, usize::MAX).rows.len(), 1_000);
+    book.all_again();
+    assert_eq!(book.changes(moment(9), NOW, usize::MAX).rows.len(), 1_000);
+    tickets.iter().for_each(Ticket::stay);
+    drop(tickets);
+    assert_eq!(book.unclaimed()["house"], 1_000);
+    let again = book.claim("house", &figures);
+    let numbers = again.iter().map(|ticket| ticket.queued().message.topic.as_str());
+    assert!(numbers.eq((0..1_000).map(|n| format!("{n}/set"))), "in their order");
+    let is_odd = |topic: &Topic| topic.as_str().starts_with(|first| "13579".contains(first));
+    let odd = again.iter().filter(|ticket| is_odd(&ticket.queued().message.topic)).count();
+    assert_eq!(book.forget(moment(9), is_odd), odd as u64);
+    assert_eq!(book.0.lock().held.len(), 1_000 - odd);
+}
+
+fn again(topic: &str, at: u64) -> QueuedAgain {
+    QueuedAgain {
+        link: "house".into(),
+        topic: Topic::parse(topic, &Limits::default()).unwrap(),
+        payload: "1".into(),
+        kind: Kind::Command,
+        time: moment(at).wall(),
+        from: "u".into(),
+        retention: Retention::Pass,
+        expires: None,
+        way: [].into(),
+        at: moment(at).wall(),
+    }
+}
+
+#[test]
+fn of_two_messages_with_one_number_none_is_lost_and_one_that_is_read_twice_waits_once() {
+    let (book, _, figures) = book();
+    assert!(!book.restore(7, again("1/set", 1), moment(9)));
+    assert!(!book.restore(7, again("1/set", 1), moment(9)), "the same once more");
+    assert!(book.restore(7, again("2/set", 2), moment(9)));
+    let changes = book.changes(moment(9), NOW, 100);
+    let rows = changes.rows.iter().map(|(id, queued)| (*id, queued.message.topic.as_str()));
+    assert_eq!(rows.collect::<Vec<_>>(), [(7, "1/set"), (8, "2/set")]);
+    assert_eq!(book.claim("house", &figures).len(), 2);
+}

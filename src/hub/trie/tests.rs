@@ -313,11 +313,15 @@ fn a_path_of_very_many_levels_needs_no_deep_stack() {
 fn tables_that_were_made_at_once_do_not_grow_while_the_paths_come() {
     let paths: Vec<_> = (0..5000).flat_map(|n| [format!("house/{n}/lux"), format!("house/{n}/on")]).collect();
     let mut trie = Trie::default();
-    assert_eq!(trie.reserve(paths.iter().map(String::as_str)), 10_000);
+    let needs = Needs::of(paths.iter().map(String::as_str));
+    assert_eq!(needs, Needs { paths: 10_000, nodes: 15_001 });
+    trie.reserve(needs);
     let made = trie.by_level.capacity();
     for path in &paths {
         trie.change(path, |_| Some(1));
     }
     assert_eq!((trie.nodes(), trie.by_level.capacity()), (15_001, made));
     assert!((15_001..40_000).contains(&made), "{made}: not more than they need");
+    trie.reserve(Needs { paths: 1_000_000, nodes: 1_000_000 });
+    assert_eq!(trie.by_level.capacity(), made, "what is there already is not moved at once");
 }

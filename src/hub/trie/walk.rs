@@ -162,7 +162,7 @@ impl Walk {
         if states.is_empty() && self.hashes.is_empty() {
             return None;
         }
-        let first = topics.family(place.at).first?;
+        let first = topics.children_of(place.at).first?;
         let walks_all = !self.hashes.is_empty()
             || states.iter().any(|state| filters.plus(*state).or(filters.hash(*state)).is_some())
             || topics.children(place.at).nth(FEW).is_none();

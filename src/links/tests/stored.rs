@@ -75,6 +75,21 @@ async fn what_waits_when_a_link_ends_or_is_killed_goes_out_in_order_over_the_nex
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_the_hub_still_had_for_a_link_that_is_cut_off_is_in_the_store_too() {
+    let (broker, mut house) = with_store();
+    broker.go(false);
+    house.link(&broker, "broker", STORED, OUT);
+    quiet().await;
+    // The link is not run in between: all of this is in its outbox when it is cut off.
+    for n in 0..50 {
+        house.say("x/a/set", &n.to_string());
+    }
+    house.ends(true).await;
+    assert_eq!(house.hub.stored_queues().unclaimed()["link0"], 50);
+    assert_eq!(house.unwritten(), (50, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_broker_that_is_there_and_keeps_up_costs_no_writing() {
     let (broker, mut house) = with_store();
     house.link(&broker, "broker", STORED, OUT);

@@ -84,16 +84,18 @@ impl Over {
     }
 
     /// Bytes have run out: one span more is over for one class. Raw readings but the newest hour's go first, then minutes, then
-    /// quarters; of a grain those go that have had the most of their time. `has_series` says of a class whether it has any.
+    /// quarters; of a grain those go that have had the most of their time. Minutes that are not in quarters yet stay, as nothing
+    /// would be left of their time. `has_series` says of a class whether it has any.
     pub(super) fn make_room(&mut self, spans: &Spans, has_series: &impl Fn(usize) -> bool, now: u64) -> bool {
         let Some(hour) = newest_hour(spans) else { return false };
+        let rolled = rolled(spans);
         for tier in TIERS {
             let mut next: Option<(u64, usize, u64)> = None;
             for (at, class) in self.with_series(has_series) {
                 let Some((id, span)) = of_tier(spans, gone_of(&class.over, tier) + 1.., tier).next() else {
                     continue;
                 };
-                if tier == RAW && span.sealed >= hour {
+                if (tier == RAW && span.sealed >= hour) || (tier == MINUTES && Some(span.from) > rolled) {
                     continue;
                 }
                 let age = now.saturating_sub(span.sealed);
@@ -226,5 +228,29 @@ mod tests {
             went.push(over.classes.iter().map(|class| class.over[0]).collect::<Vec<_>>());
         }
         assert_eq!(went, [[1, 0], [2, 0], [2, 1], [2, 2]]);
+    }
+
+    #[test]
+    fn minutes_that_are_not_in_quarters_yet_do_not_make_room() {
+        let mut over = over(&[20]);
+        let span = |tier, id: u64, to: u64| {
+            let (first, last) = (id * DAY, id * DAY + 1);
+            (id, Span { tier, first, last, sealed: last, from: id.min(to), to, until: id, readings: 1 })
+        };
+        // The quarters are of the first two pieces.
+        let mut quarters = span(QUARTERS, 3, 3);
+        (quarters.1.from, quarters.1.to) = (1, 2);
+        let spans: Spans =
+            [span(MINUTES, 1, 1), span(MINUTES, 2, 2), quarters, span(MINUTES, 4, 4), span(RAW, 5, 5)].into();
+        let mut went = Vec::new();
+        while over.make_room(&spans, &|_| true, 9 * DAY) {
+            went.push(over.classes[0].over);
+        }
+        let went: Vec<_> = went.iter().map(|gone| TIERS.map(|tier| gone_of(gone, tier))).collect();
+        assert_eq!(
+            went,
+            [[0, 1, 0], [0, 2, 0], [0, 2, 3]],
+            "the quarters go before minutes that are nowhere else"
+        );
     }
 }

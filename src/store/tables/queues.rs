@@ -61,6 +61,13 @@ impl Writing<'_> {
     }
 }
 
+impl Tables {
+    /// Deletes all messages that wait. Says how many they were.
+    pub(in crate::store) fn forget_all_queued(&mut self) -> Result<usize, Fault> {
+        Ok(self.connection.execute("DELETE FROM queued", [])?)
+    }
+}
+
 fn queued<'r>(mark: u64, id: u64, row: &'r Row<'_>) -> Option<QueuedRow<'r>> {
     let (link, topic) = (text(row, 1)?, text(row, 2)?);
     let queued = QueuedRow { link, topic, at: whole(row, 3)?, data: blob(row, 4)? };
@@ -101,6 +108,16 @@ mod tests {
             .write(false, |writing| [1, 2, 3, 9].iter().try_for_each(|id| writing.forget_queued(*id)))
             .unwrap();
         assert_eq!(all(&tables), []);
+    }
+
+    #[test]
+    fn all_messages_that_wait_can_be_left_out_and_the_file_is_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut tables = Tables::open(&dir.path().join("hub.db"), 1 << 30, 7).unwrap();
+        tables.write(false, |writing| (1..4).try_for_each(|id| writing.put_queued(id, &ROW))).unwrap();
+        assert_eq!(tables.forget_all_queued(), Ok(3));
+        assert_eq!(all(&tables), [], "and none is missing");
+        assert_eq!(tables.forget_all_queued(), Ok(0));
     }
 
     #[test]

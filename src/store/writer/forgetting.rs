@@ -62,21 +62,22 @@ impl Writer {
         let topics = self.topics(filters);
         let forgotten = topics.iter().filter(|topic| self.hub.forget_value(topic)).count();
         self.settle_and_seal(topics.first());
-        self.forget_history(filters).map_err(|why| {
-            format!("topics forgotten: {forgotten}, but not their history: {why}; ask again")
-        })?;
-        self.forget_events(filters).map_err(|why| {
-            format!("topics forgotten: {forgotten}, but not their events: {why}; ask again")
-        })?;
+        // What fails keeps nothing else from being forgotten.
+        let mut failed = Vec::new();
+        let history = self.forget_history(filters).map(drop);
+        failed.extend(history.map_err(|why| format!("not their history: {why}")).err());
+        let events = self.forget_events(filters);
+        failed.extend(events.map_err(|why| format!("not their events: {why}")).err());
         let now = Moment::now();
         let is_named = |topic: &Topic| filters.iter().any(|filter| filter.matches(topic));
         self.hub.stored_queues().forget(now, is_named);
         self.write_queues();
-        self.write_anew().map_err(|why| {
-            format!(
-                "topics forgotten: {forgotten}, but their bytes may still be in the file: {why}; ask again"
-            )
-        })?;
+        let bytes = self.write_anew();
+        failed.extend(bytes.map_err(|why| format!("their bytes may still be in the file: {why}")).err());
+        if !failed.is_empty() {
+            let failed = failed.join(", and ");
+            return Err(format!("topics forgotten: {forgotten}, but {failed}; ask again"));
+        }
         Ok(format!("topics forgotten: {forgotten}{}", self.what_is_left(filters, HOLDERS)))
     }
 
