@@ -38,6 +38,29 @@ pub struct Trie<L> {
     /// Nodes at which walks rest, and how many do. They stay, even with nothing at or below them.
     rests: HashMap<Id, u32, RandomState>,
     hasher: RandomState,
+    /// Nodes that were removed so far.
+    removals: u64,
+}
+
+/// Where a path was changed, so that the next one of its branch is not looked for from the top.
+#[derive(Debug, Default)]
+pub struct Near {
+    path: String,
+    /// The node of each of its levels, as long as no node has been removed since.
+    nodes: Vec<Id>,
+    removals: u64,
+}
+
+impl Near {
+    /// How many whole levels another path begins with as this one does, and at which byte the others begin.
+    fn shared(&self, path: &str) -> (usize, usize) {
+        let (mut levels, mut bytes) = (0, 0);
+        let same = self.path.bytes().zip(path.bytes()).take_while(|(one, other)| one == other);
+        for (at, _) in same.enumerate().filter(|(_, (byte, _))| *byte == b'/') {
+            (levels, bytes) = (levels + 1, at + 1);
+        }
+        (levels, bytes)
+    }
 }
 
 #[derive(Debug)]
@@ -72,6 +95,7 @@ impl<L> Default for Trie<L> {
             leaves: 0,
             rests: HashMap::default(),
             hasher: RandomState::default(),
+            removals: 0,
         }
     }
 }
@@ -92,11 +116,11 @@ impl<L> Trie<L> {
         self.nodes.len()
     }
 
-    /// Makes room for the leaves of these paths, so that the tables do not grow step by step while they come. Paths of one
-    /// branch should stand side by side. Says how many they are.
-    pub fn reserve<'p>(&mut self, paths: impl Iterator<Item = &'p str>) -> usize {
+    /// Makes room for so many leaves more, so that the tables do not grow step by step while they come. They are thought to
+    /// branch as these few paths do, of which those of one branch should stand side by side.
+    pub fn reserve<'p>(&mut self, leaves: usize, some: impl Iterator<Item = &'p str>) {
         let (mut count, mut nodes, mut before) = (0, 0, "");
-        for path in paths {
+        for path in some {
             let shared =
                 before.split('/').zip(path.split('/')).take_while(|(one, other)| one == other).count();
             count += 1;
@@ -104,9 +128,9 @@ impl<L> Trie<L> {
             before = path;
         }
         let (all, hasher) = (&self.nodes, &self.hasher);
+        let nodes = nodes.saturating_mul(leaves) / count.max(1);
         self.by_level.reserve(nodes, |id| place(hasher, &all[*id]));
-        self.levels.reserve(count);
-        count
+        self.levels.reserve(leaves);
     }
 
     /// The leaf at exactly this path.
@@ -133,17 +157,44 @@ impl<L> Trie<L> {
     /// Changes the leaf at exactly this path: gets what is there, leaves what `change` returns. Returns what the place
     /// is called for as long as there is a leaf.
     pub fn change(&mut self, path: &str, change: impl FnOnce(Option<L>) -> Option<L>) -> Option<Id> {
-        let mut parent = None;
+        let at = self.grow(None, path, |_| ());
+        // A path has a level, be it an empty one.
+        at.filter(|at| self.change_at(*at, change))
+    }
+
+    /// As [`change`](Self::change), near to where a path was changed before.
+    pub fn change_near(
+        &mut self,
+        near: &mut Near,
+        path: &str,
+        change: impl FnOnce(Option<L>) -> Option<L>,
+    ) -> Option<Id> {
+        if near.removals != self.removals {
+            *near = Near { removals: self.removals, ..Near::default() };
+        }
+        let (levels, bytes) = near.shared(path);
+        let rest = path.get(bytes..).unwrap_or_default();
+        near.nodes.truncate(levels);
+        near.path.truncate(bytes);
+        near.path.push_str(rest);
+        let at = self.grow(near.nodes.last().copied(), rest, |node| near.nodes.push(node));
+        at.filter(|at| self.change_at(*at, change))
+    }
+
+    /// Sees to it that there are nodes for these levels below a node, and visits them.
+    fn grow(&mut self, below: Option<Id>, path: &str, mut visit: impl FnMut(Id)) -> Option<Id> {
+        let mut parent = below;
         for text in path.split('/') {
             let level = self.levels.find(text);
             // What was just added has no children.
             let child = level
                 .filter(|_| self.family(parent).first.is_some())
                 .and_then(|level| self.child(parent, level));
-            parent = Some(child.unwrap_or_else(|| self.add(parent, level, text)));
+            let node = child.unwrap_or_else(|| self.add(parent, level, text));
+            visit(node);
+            parent = Some(node);
         }
-        // A path has a level, be it an empty one.
-        parent.filter(|at| self.change_at(*at, change))
+        parent
     }
 
     /// As [`change`](Self::change), at a place where there is a leaf. Returns whether there still is one.
@@ -337,6 +388,7 @@ impl<L> Trie<L> {
             }
         }
         self.nodes.take(at);
+        self.removals += 1;
         self.levels.let_go(level);
         let (nodes, hasher) = (&self.nodes, &self.hasher);
         shrink(&mut self.by_level, |id| place(hasher, &nodes[*id]));

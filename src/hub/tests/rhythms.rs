@@ -106,7 +106,7 @@ fn what_came_back_from_the_store_is_known_and_the_time_without_a_hub_is_no_gap()
     let rhythm = (0..20).fold(Rhythm::default(), |rhythm, _| rhythm.and(10_000));
     let (kind, extras) = (Kind::Reading, Extras::default());
     let restored = Restored::new(topic, "1".into(), kind, at(0), "u".into(), extras, rhythm);
-    assert_eq!(hub.restore(restored, at(0)), Restoring::Kept);
+    assert_eq!(hub.restorer().restore(restored, at(0)), Restoring::Kept);
     let mut node = node(&hub);
     for (after, readings) in [(9 * 3_600_000, 1), (9 * 3_600_000 + 10_000, 3)] {
         let [kept] = options(&mut curious(&hub), "n/t").try_into().unwrap();

@@ -43,14 +43,20 @@ fn grow(steps: &[Step]) -> (Trie<u32>, BTreeMap<String, u32>) {
 }
 
 fn take_steps(steps: &[Step], trie: &mut Trie<u32>, twin: &mut BTreeMap<String, u32>) {
-    for step in steps {
+    // Half of the changes are made near to one that was made before.
+    let mut near = Near::default();
+    for (at, step) in steps.iter().enumerate() {
+        let mut change = |path: &str, leaf: Option<u32>| match at % 2 {
+            0 => trie.change(path, |_| leaf),
+            _ => trie.change_near(&mut near, path, |_| leaf),
+        };
         match step {
             Step::Set(path, leaf) => {
-                trie.change(path, |_| Some(*leaf));
+                change(path, Some(*leaf));
                 twin.insert(path.clone(), *leaf);
             }
             Step::Remove(path) => {
-                trie.change(path, |_| None);
+                change(path, None);
                 twin.remove(path);
             }
         }
@@ -313,10 +319,10 @@ fn a_path_of_very_many_levels_needs_no_deep_stack() {
 fn tables_that_were_made_at_once_do_not_grow_while_the_paths_come() {
     let paths: Vec<_> = (0..5000).flat_map(|n| [format!("house/{n}/lux"), format!("house/{n}/on")]).collect();
     let mut trie = Trie::default();
-    assert_eq!(trie.reserve(paths.iter().map(String::as_str)), 10_000);
-    let made = trie.by_level.capacity();
+    trie.reserve(paths.len(), paths.iter().take(1000).map(String::as_str));
+    let (made, mut near) = (trie.by_level.capacity(), Near::default());
     for path in &paths {
-        trie.change(path, |_| Some(1));
+        trie.change_near(&mut near, path, |_| Some(1));
     }
     assert_eq!((trie.nodes(), trie.by_level.capacity()), (15_001, made));
     assert!((15_001..40_000).contains(&made), "{made}: not more than they need");

@@ -11,6 +11,7 @@ impl Writer {
     /// Everything to the medium, and a note that this was the end.
     pub(super) fn finish(&mut self) {
         let began = Instant::now();
+        self.get_ready();
         self.take();
         if self.tables.is_some() {
             // What is written into a file that nobody finds any more is lost.
