@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
-use super::head::{Head, Said, said};
+use super::head::{Head, Said, said as what_is_said};
 use super::history::Heard;
 use super::log::{Record, Rest, RowWriter, Value, milliseconds};
 use super::names::Names;
@@ -195,36 +195,37 @@ impl Batch {
         head: &mut Head,
         knows: impl Fn(&Heard<'_>) -> bool,
     ) -> Plan {
-        let mut new = New::default();
-        let mut cleared = Vec::new();
-        let mut records = Vec::with_capacity(self.changes.len() + self.earlier.len());
-        records.extend(self.earlier.iter().map(|told| new.told(told, names, &knows)));
+        let (mut new, mut cleared) = (New::default(), Vec::new());
+        let mut told = Vec::with_capacity(self.changes.len() + self.earlier.len());
+        told.extend(self.earlier.iter().map(|told| (new.topic(&told.message.topic, names), Some(told))));
         for (topic, change) in &self.changes {
             match change {
                 Change::Forget => {
                     // What the file does not know, it need not forget.
                     if let Some(id) = names.topic(topic).or_else(|| new.ids.get(topic).copied()) {
-                        records.push((Record { topic: id, value: None }, false));
+                        told.push((id, None));
                         cleared.push((id, topic.clone()));
                     }
                 }
-                Change::Keep(told) => records.push(new.told(told, names, &knows)),
+                Change::Keep(newest) => told.push((new.topic(topic, names), Some(newest))),
             }
         }
-        // Takes the least room.
-        records.sort_by_key(|(record, _)| record.topic);
+        // Takes the least room. What was said earlier of a topic stays in front.
+        told.sort_by_key(|(topic, _)| *topic);
         let mut row = RowWriter::new(seq, time, head.bases());
-        let mut before = None;
-        for (record, is_known) in &records {
-            if *is_known {
+        let (mut said, mut before) = (Vec::with_capacity(self.changes.len()), None);
+        for (at, (topic, told_now)) in told.iter().enumerate() {
+            if told_now.is_some_and(|told| new.is_known(told, &knows)) {
                 row.known();
             }
-            let again = head.has_spoken(record.topic) || before == Some(record.topic);
-            before = Some(record.topic);
-            row.push(record, again, head.bases());
+            let record = Record { topic: *topic, value: told_now.map(|told| new.value(told, names)) };
+            head.tell(&record, before == Some(*topic), &mut row);
+            before = Some(*topic);
+            if told.get(at + 1).is_none_or(|(next, _)| next != topic) {
+                said.push(what_is_said(record));
+            }
         }
         let row = (!row.is_empty()).then(|| row.finish());
-        let said = records.into_iter().map(|(record, _)| said(record)).collect();
         let New { topics: new_topics, users: new_users, known, .. } = new;
         Plan { seq, row, said, new_topics, new_users, cleared, known }
     }
@@ -241,33 +242,32 @@ struct New {
 }
 
 impl New {
-    /// A record, and whether history has it already.
-    fn told<'m>(
-        &mut self,
-        told: &'m Told,
-        names: &mut Names,
-        knows: &impl Fn(&Heard<'_>) -> bool,
-    ) -> (Record<'m>, bool) {
+    /// Whether history has a message already.
+    fn is_known(&mut self, told: &Told, knows: &impl Fn(&Heard<'_>) -> bool) -> bool {
         let is_known = told.heard().is_some_and(|heard| knows(&heard));
         if is_known {
             self.known.insert(told.message.number);
         }
-        (self.record(told, names), is_known)
+        is_known
     }
 
-    fn record<'m>(&mut self, told: &'m Told, names: &mut Names) -> Record<'m> {
-        let Told { message, rhythm, .. } = told;
-        let topic = self.ids.get(&message.topic).copied().unwrap_or_else(|| {
-            let number = names.topic_or_new(&message.topic, self.topics.len());
+    /// The number of a topic that has a value.
+    fn topic(&mut self, topic: &Topic, names: &mut Names) -> u64 {
+        self.ids.get(topic).copied().unwrap_or_else(|| {
+            let number = names.topic_or_new(topic, self.topics.len());
             if number.is_new {
-                self.topics.push((number.id, message.topic.clone()));
-                self.ids.insert(message.topic.clone(), number.id);
+                self.topics.push((number.id, topic.clone()));
+                self.ids.insert(topic.clone(), number.id);
             }
             number.id
-        });
+        })
+    }
+
+    fn value<'m>(&mut self, told: &'m Told, names: &Names) -> Value<'m> {
+        let Told { message, rhythm, .. } = told;
         let user = user(&message.from, names, &mut self.users);
         let (time, payload) = (milliseconds(message.time), message.payload().into());
-        Record { topic, value: Some(Value { time, user, payload, rest: rest(message), rhythm: *rhythm }) }
+        Value { time, user, payload, rest: rest(message), rhythm: *rhythm }
     }
 }
 
