@@ -11,6 +11,7 @@ use std::time::SystemTime;
 
 use parking_lot::Mutex;
 
+use super::channel::Channel;
 use super::figures::Figures;
 use super::last_value::LastValue;
 use super::outbox::Outbox;
@@ -223,8 +224,10 @@ impl Tape {
 /// A last value that comes back from the store.
 #[derive(Debug)]
 pub struct Restored {
-    topic: Topic,
+    /// Made here, so that who takes it back has less to do: it is the slower one of the two.
+    channel: Arc<Channel>,
     value: LastValue,
+    len: usize,
 }
 
 impl Restored {
@@ -238,7 +241,9 @@ impl Restored {
         extras: Extras,
         rhythm: Rhythm,
     ) -> Self {
-        Self { topic, value: LastValue::restored(payload, kind, time, from, extras, rhythm) }
+        let value = LastValue::restored(payload, kind, time, from, extras, rhythm);
+        let len = value.len(&topic);
+        Self { channel: Arc::new(Channel::new(topic)), value, len }
     }
 }
 
@@ -266,7 +271,7 @@ impl Restorer<'_> {
     /// About so many are to come, of which these are the first: makes memory for them at once.
     pub fn expect<'r>(&self, count: usize, first: impl Iterator<Item = &'r Restored>) {
         let count = count.min(self.hub.settings.retained_topics);
-        self.hub.last_values.lock().reserve(count, first.map(|restored| restored.topic.as_str()));
+        self.hub.last_values.lock().reserve(count, first.map(|restored| restored.channel.topic.as_str()));
         self.hub.channels.reserve(count);
     }
 
@@ -274,17 +279,18 @@ impl Restorer<'_> {
     /// there may be readers, and they hear of it.
     pub fn restore(&mut self, restored: Restored, ended: SystemTime) -> Restoring {
         let Self { hub, near } = self;
-        let Restored { topic, mut value } = restored;
+        let Restored { channel, mut value, mut len } = restored;
         let (from, payload) = value.said();
-        let offline = (from == "hub").then(|| presence::went_offline(&topic, payload, ended)).flatten();
+        let offline =
+            (from == "hub").then(|| presence::went_offline(&channel.topic, payload, ended)).flatten();
         let went_offline = offline.is_some();
         if let Some(payload) = offline {
             value.correct(payload, ended);
+            len = value.len(&channel.topic);
         }
         let is_heard = hub.figures.filters.value() > 0;
-        hub.channels.with_new(topic, |channel, state| {
+        hub.channels.with_new(channel, |channel, state| {
             let topic = &channel.topic;
-            let len = value.len(topic);
             if state.last.is_some() {
                 return Restoring::Older;
             }

@@ -20,7 +20,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use smallvec::{SmallVec, smallvec};
 
-use levels::{HASH, Levels, PLUS, shrink};
+use levels::{HASH, Levels, PLUS, is_wildcard, shrink};
 pub use slots::Id;
 use slots::Slots;
 pub use walk::{Found, Walk, Walked};
@@ -31,7 +31,7 @@ pub struct Trie<L> {
     nodes: Slots<Node<L>>,
     /// The children of no node: what paths begin with.
     roots: Children,
-    /// Each node but the wildcards, by its parent and its level.
+    /// By its parent and its level, each node but the wildcards, and but an only child.
     by_level: HashTable<Id>,
     levels: Levels,
     leaves: usize,
@@ -79,6 +79,9 @@ struct Children {
     first: Option<Id>,
     hash: bool,
     plus: bool,
+    /// Whether the others stand in the table of all branches. One alone does not: most nodes of a large tree have one child,
+    /// and it is nearer than its place in the table.
+    many: bool,
 }
 
 /// The nodes that a walk has come to, side by side; none is where it begins. Mostly few, which need no memory of the
@@ -119,17 +122,23 @@ impl<L> Trie<L> {
     /// Makes room for so many leaves more, so that the tables do not grow step by step while they come. They are thought to
     /// branch as these few paths do, of which those of one branch should stand side by side.
     pub fn reserve<'p>(&mut self, leaves: usize, some: impl Iterator<Item = &'p str>) {
-        let (mut count, mut nodes, mut before) = (0, 0, "");
+        let (mut count, mut entries, mut before) = (0, 0, "");
+        // Of the nodes of the path before, whether they have several children.
+        let mut many = Vec::new();
         for path in some {
             let shared =
                 before.split('/').zip(path.split('/')).take_while(|(one, other)| one == other).count();
+            if let Some(many) = many.get_mut(shared) {
+                entries += if std::mem::replace(many, true) { 1 } else { 2 };
+            }
+            many.resize(shared + 1, false);
+            many.resize(path.split('/').count(), false);
             count += 1;
-            nodes += path.split('/').count() - shared;
             before = path;
         }
         let (all, hasher) = (&self.nodes, &self.hasher);
-        let nodes = nodes.saturating_mul(leaves) / count.max(1);
-        self.by_level.reserve(nodes, |id| place(hasher, &all[*id]));
+        let entries = usize::saturating_mul(entries, leaves) / count.max(1);
+        self.by_level.reserve(entries, |id| place(hasher, &all[*id]));
         self.levels.reserve(leaves);
     }
 
@@ -322,6 +331,10 @@ impl<L> Trie<L> {
             HASH => self.hash(parent),
             PLUS => self.plus(parent),
             level => {
+                let children = self.family(parent);
+                if !children.many {
+                    return self.plain(children).filter(|only| self.nodes[*only].level == level);
+                }
                 let is_it = |id: &Id| {
                     let node = &self.nodes[*id];
                     node.parent == parent && node.level == level
@@ -331,9 +344,25 @@ impl<L> Trie<L> {
         }
     }
 
+    /// The first child that is no wildcard.
+    fn plain(&self, children: Children) -> Option<Id> {
+        let mut first = children.first;
+        for _ in 0..u8::from(children.hash) + u8::from(children.plus) {
+            first = first.and_then(|child| self.nodes[child].after);
+        }
+        first
+    }
+
+    /// Puts a node into the table of all branches.
+    fn enter(&mut self, id: Id) {
+        let (nodes, hasher) = (&self.nodes, &self.hasher);
+        self.by_level.insert_unique(place(hasher, &nodes[id]), id, |id| place(hasher, &nodes[*id]));
+    }
+
     /// Adds a node for a level; `known` is what the level is called, if it stands elsewhere.
     fn add(&mut self, parent: Option<Id>, known: Option<Id>, level: &str) -> Id {
         let level = self.levels.hold(known, level);
+        let only = if is_wildcard(level) { None } else { self.plain(self.family(parent)) };
         let before = match level {
             HASH => None,
             PLUS => self.hash(parent),
@@ -349,10 +378,13 @@ impl<L> Trie<L> {
         match level {
             HASH => self.family_mut(parent).hash = true,
             PLUS => self.family_mut(parent).plus = true,
-            level => {
-                let (nodes, hasher) = (&self.nodes, &self.hasher);
-                self.by_level
-                    .insert_unique(branch(hasher, parent, level), id, |id| place(hasher, &nodes[*id]));
+            _ => {
+                if let Some(only) = only {
+                    if !std::mem::replace(&mut self.family_mut(parent).many, true) {
+                        self.enter(only);
+                    }
+                    self.enter(id);
+                }
             }
         }
         id
@@ -381,9 +413,14 @@ impl<L> Trie<L> {
             HASH => self.family_mut(parent).hash = false,
             PLUS => self.family_mut(parent).plus = false,
             level => {
-                let hash = branch(&self.hasher, parent, level);
-                if let Ok(entry) = self.by_level.find_entry(hash, |id| *id == at) {
-                    entry.remove();
+                if self.family(parent).many {
+                    let hash = branch(&self.hasher, parent, level);
+                    if let Ok(entry) = self.by_level.find_entry(hash, |id| *id == at) {
+                        entry.remove();
+                    }
+                }
+                if self.plain(self.family(parent)).is_none() {
+                    self.family_mut(parent).many = false;
                 }
             }
         }

@@ -9,6 +9,7 @@ use super::head::{Head, Said, said as what_is_said};
 use super::history::Heard;
 use super::log::{Record, Rest, RowWriter, Value, milliseconds};
 use super::names::Names;
+use super::pace::MESSAGE;
 use super::tables::{Fault, Writing};
 use crate::hub::{Ask, Extras, Publication, Rhythm, Taped};
 use crate::moment::Moment;
@@ -98,7 +99,7 @@ impl Batch {
     fn put(&mut self, told: Told, forgets: bool, has_history: impl Fn(&Topic) -> bool) {
         let message = &told.message;
         self.least = Some(self.least.unwrap_or(u64::MAX).min(message.number));
-        self.bytes += message.len();
+        self.bytes += message.len() + MESSAGE;
         let (topic, number) = (message.topic.clone(), message.number);
         let change = if forgets { Change::Forget } else { Change::Keep(told) };
         let earlier = self.changes.insert(topic, change);
@@ -178,10 +179,12 @@ impl Batch {
     }
 
     fn clear(&mut self) -> Vec<Ask> {
+        // The next write is about as large, most likely.
+        let (changes, earlier) = (self.changes.len().max(1024), self.earlier.len().max(1024));
         self.changes.clear();
-        self.changes.shrink_to(1024);
+        self.changes.shrink_to(changes);
         self.earlier.clear();
-        self.earlier.shrink_to(1024);
+        self.earlier.shrink_to(earlier);
         (self.bytes, self.messages, self.least) = (0, 0, None);
         std::mem::take(&mut self.asks)
     }

@@ -82,6 +82,8 @@ pub(super) struct Tables {
     check: Check,
     pub(super) connection: Connection,
     pub(super) mark: u64,
+    /// Whether a write waits for the medium, as it was set last.
+    sync: Option<bool>,
 }
 
 impl Tables {
@@ -107,7 +109,7 @@ impl Tables {
             i64::try_from(most_bytes / PAGE).unwrap_or(i64::MAX),
         )?;
         let check = if version == 0 { Check::Over } else { Check::Wanted };
-        let mut tables = Self { check, connection, mark };
+        let mut tables = Self { check, connection, mark, sync: None };
         tables.migrate(STEPS, path)?;
         tables.mark = match tables.found_mark()? {
             Some(found) => found,
@@ -267,8 +269,11 @@ impl Tables {
         act: impl FnOnce(&Writing<'_>) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         self.check.outcome(&self.connection)?;
-        let synchronous = if sync { "FULL" } else { "NORMAL" };
-        self.connection.pragma_update(None, "synchronous", synchronous)?;
+        if self.sync != Some(sync) {
+            let synchronous = if sync { "FULL" } else { "NORMAL" };
+            self.connection.pragma_update(None, "synchronous", synchronous)?;
+            self.sync = Some(sync);
+        }
         let mark = self.mark;
         let writing = Writing { transaction: self.connection.transaction()?, mark };
         let done = act(&writing)?;
@@ -482,7 +487,12 @@ mod tests {
     fn a_file_of_the_first_version_is_taken_over_with_all_that_is_in_it() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("hub.db");
-        let mut tables = Tables { check: Check::Over, connection: Connection::open(&path).unwrap(), mark: 7 };
+        let mut tables = Tables {
+            check: Check::Over,
+            connection: Connection::open(&path).unwrap(),
+            mark: 7,
+            sync: None,
+        };
         tables.migrate(&STEPS[..1], &path).unwrap();
         tables.write(true, |writing| writing.settle(1, &value("1"))).unwrap();
         drop(tables);

@@ -167,10 +167,13 @@ impl Writer {
         self.events.take();
         let missing = self.tape.take(&mut self.taken);
         self.tell_queue();
+        // After a peak its memory goes back.
+        let most = self.taken.len().max(1024) * 4;
         for taped in self.taken.drain(..) {
             self.history.sees(taped.message.number);
             self.batch.add(taped, |topic| self.history.names(topic));
         }
+        self.taken.shrink_to(most);
         if let Some(skipped) = missing {
             static BEHIND: Seldom = Seldom::new();
             self.history.miss(&skipped);

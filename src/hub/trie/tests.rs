@@ -265,19 +265,25 @@ fn check(trie: &Trie<u32>, twin: &BTreeMap<String, u32>) {
     let plain = |level: &str| !matches!(level, "+" | "#");
     assert_eq!(trie.nodes(), nodes.len());
     assert_eq!(trie.levels.len(), words.iter().filter(|word| plain(word)).count());
-    assert_eq!(
-        trie.by_level.len(),
-        nodes.iter().filter(|path| plain(path.rsplit('/').next().unwrap())).count()
-    );
     let leaves: Vec<_> = trie.nodes.iter().filter_map(|node| node.leaf).collect();
     assert_eq!(sorted(leaves), sorted(twin.values().copied().collect()));
-    let mut below = 0;
-    let mut here: Vec<_> = trie.children(None).collect();
-    while let Some(node) = here.pop() {
-        below += 1;
-        here.extend(trie.children(Some(node)));
+    let (mut below, mut entries, mut here) = (0, 0, vec![None]);
+    while let Some(parent) = here.pop() {
+        let children: Vec<_> = trie.children(parent).collect();
+        let several = children.iter().filter(|child| plain(trie.levels.text(trie.nodes[**child].level)));
+        let several = several.count();
+        if trie.family(parent).many {
+            entries += several;
+        } else {
+            assert!(several <= 1, "one alone needs no place in the table");
+        }
+        for child in &children {
+            assert_eq!(trie.child(parent, trie.nodes[*child].level), Some(*child));
+        }
+        below += children.len();
+        here.extend(children.into_iter().map(Some));
     }
-    assert_eq!(below, nodes.len());
+    assert_eq!((below, entries), (nodes.len(), trie.by_level.len()));
 }
 
 #[test]
