@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use super::Hub;
 use super::channel::{Channel, State};
 use super::last_value::LastValue;
 use super::trie::{Near, Trie};
-use super::Hub;
 use crate::topic::Topic;
 
 /// What a last value costs beside its frame, in bytes: its channel, and the place in the map of channels. Measured on a

@@ -208,7 +208,8 @@ impl Base {
         into.clear();
         for (base, number) in self.numbers.iter().zip(&parts.numbers) {
             let aligned = Aligned::of(*number, base.decimals);
-            let told = aligned.and_then(|told| Some((told.mantissa.checked_sub(base.mantissa)?, told.untold)));
+            let told =
+                aligned.and_then(|told| Some((told.mantissa.checked_sub(base.mantissa)?, told.untold)));
             match told {
                 // Twice the value and a mark have to fit into what is written.
                 Some(told) if told.0.unsigned_abs() < 1 << 61 => into.push(told),
@@ -258,8 +259,9 @@ mod tests {
     fn all_bases_together_have_a_bound() {
         let mut bases = Bases::starting_at(0, 1);
         let large = format!("{}1", " ".repeat(LONGEST_SKELETON - 1));
-        let count =
-            (0..u64::MAX).take_while(|topic| is_new(&bases.tell(*topic, 1, &large, || true)).is_some()).count();
+        let count = (0..u64::MAX)
+            .take_while(|topic| is_new(&bases.tell(*topic, 1, &large, || true)).is_some())
+            .count();
         assert!((MOST_BYTES / 1100..=MOST_BYTES / 1000).contains(&count), "{count}");
         assert!(matches!(bases.tell(u64::MAX, 1, &format!(" {large}"), || true), Telling::Whole));
         let mut bases = Bases::starting_at(0, 1);

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 
 use super::head::{Head, Said, said as what_is_said};
-use super::history::Heard;
+use super::history::{Heard, Which};
 use super::log::{Record, Rest, RowWriter, Value, milliseconds};
 use super::names::Names;
-use super::pace::MESSAGE;
+use super::pace::{LARGE, MANY};
 use super::tables::{Fault, Writing};
 use crate::hub::{Ask, Extras, Publication, Rhythm, Taped};
 use crate::moment::Moment;
@@ -38,12 +38,21 @@ impl Told {
         Self { rhythm: message.rhythm, message: Arc::new(message), is_walked }
     }
 
-    /// As history hears it, which is for readings alone.
-    fn heard(&self) -> Option<Heard<'_>> {
+    /// History is for readings alone.
+    fn is_reading(&self) -> bool {
+        self.message.kind == Kind::Reading
+    }
+
+    /// As history hears it.
+    fn heard(&self) -> Heard<'_> {
         let (message, is_walked) = (&self.message, self.is_walked);
         let (topic, time, number) = (&message.topic, milliseconds(message.time), message.number);
-        let heard = Heard { topic, time, payload: message.payload(), number, is_walked };
-        (message.kind == Kind::Reading).then_some(heard)
+        Heard { topic, time, payload: message.payload(), number, is_walked }
+    }
+
+    /// Which message it is.
+    fn which(&self) -> Which<'_> {
+        Which { topic: &self.message.topic, number: self.message.number, is_walked: self.is_walked }
     }
 }
 
@@ -99,7 +108,7 @@ impl Batch {
     fn put(&mut self, told: Told, forgets: bool, has_history: impl Fn(&Topic) -> bool) {
         let message = &told.message;
         self.least = Some(self.least.unwrap_or(u64::MAX).min(message.number));
-        self.bytes += message.len() + MESSAGE;
+        self.bytes += message.len();
         let (topic, number) = (message.topic.clone(), message.number);
         let change = if forgets { Change::Forget } else { Change::Keep(told) };
         let earlier = self.changes.insert(topic, change);
@@ -120,11 +129,15 @@ impl Batch {
 
     /// All readings in here, those of each topic in their order.
     pub(super) fn readings(&self) -> impl Iterator<Item = Heard<'_>> {
+        self.told().map(Told::heard)
+    }
+
+    fn told(&self) -> impl Iterator<Item = &Told> {
         let newest = self.changes.values().filter_map(|change| match change {
             Change::Keep(told) => Some(told),
             Change::Forget => None,
         });
-        self.earlier.iter().chain(newest).filter_map(Told::heard)
+        self.earlier.iter().chain(newest).filter(|told| told.is_reading())
     }
 
     /// What of it is new to history, as the plan of a write has found.
@@ -132,7 +145,8 @@ impl Batch {
         &'b self,
         known: &'b HashSet<u64, RandomState>,
     ) -> impl Iterator<Item = Heard<'b>> {
-        self.readings().filter(|heard| !known.contains(&heard.number) || is_of_the_start(heard))
+        let is_new = |told: &&Told| !known.contains(&told.message.number) || is_of_the_start(told);
+        self.told().filter(is_new).map(Told::heard)
     }
 
     /// Adds a value as the hub has it, as all last values are gone through.
@@ -156,8 +170,9 @@ impl Batch {
         self.changes.is_empty()
     }
 
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
+    /// Whether it is so much that it is written before its time.
+    pub(super) fn is_large(&self) -> bool {
+        self.bytes >= LARGE || self.changes.len() + self.earlier.len() >= MANY
     }
 
     /// Whether somebody waits for it to be written.
@@ -196,7 +211,7 @@ impl Batch {
         time: u64,
         names: &mut Names,
         head: &mut Head,
-        knows: impl Fn(&Heard<'_>) -> bool,
+        knows: impl Fn(Which<'_>) -> bool,
     ) -> Plan {
         let (mut new, mut cleared) = (New::default(), Vec::new());
         let mut told = Vec::with_capacity(self.changes.len() + self.earlier.len());
@@ -246,8 +261,8 @@ struct New {
 
 impl New {
     /// Whether history has a message already.
-    fn is_known(&mut self, told: &Told, knows: &impl Fn(&Heard<'_>) -> bool) -> bool {
-        let is_known = told.heard().is_some_and(|heard| knows(&heard));
+    fn is_known(&mut self, told: &Told, knows: &impl Fn(Which<'_>) -> bool) -> bool {
+        let is_known = told.is_reading() && knows(told.which());
         if is_known {
             self.known.insert(told.message.number);
         }
@@ -275,8 +290,8 @@ impl New {
 }
 
 /// What came back from the file has no number of its own. It is said by the hub itself, once.
-fn is_of_the_start(heard: &Heard<'_>) -> bool {
-    heard.number == 0 && !heard.is_walked
+fn is_of_the_start(told: &Told) -> bool {
+    told.message.number == 0 && !told.is_walked
 }
 
 /// The number of a user.

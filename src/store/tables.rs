@@ -487,12 +487,8 @@ mod tests {
     fn a_file_of_the_first_version_is_taken_over_with_all_that_is_in_it() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("hub.db");
-        let mut tables = Tables {
-            check: Check::Over,
-            connection: Connection::open(&path).unwrap(),
-            mark: 7,
-            sync: None,
-        };
+        let mut tables =
+            Tables { check: Check::Over, connection: Connection::open(&path).unwrap(), mark: 7, sync: None };
         tables.migrate(&STEPS[..1], &path).unwrap();
         tables.write(true, |writing| writing.settle(1, &value("1"))).unwrap();
         drop(tables);

@@ -27,7 +27,7 @@ use super::log::milliseconds;
 use super::names::{Found, Names};
 use super::opening::{self, Use};
 use super::outage::Outage;
-use super::pace::{LARGE, LIFE, LOG_BYTES, LOOK, SLICE, SLICE_OF_LOG, TICK, TICK_OF_COMMIT, TICK_OF_DUTY};
+use super::pace::{LIFE, LOG_BYTES, LOOK, SLICE, SLICE_OF_LOG, TICK, TICK_OF_COMMIT, TICK_OF_DUTY};
 use super::settings::{Durability, Settings};
 use super::tables::{Fault, Life, Tables};
 use super::walk::Walk;
@@ -192,7 +192,7 @@ impl Writer {
     }
 
     fn go_on(&mut self, now: Instant) {
-        if self.batch.bytes() < LARGE {
+        if !self.batch.is_large() {
             self.walk.go_on(&self.hub, &self.names, &mut self.batch, |topic| self.history.names(topic));
         }
         let time = wall();
@@ -205,7 +205,7 @@ impl Writer {
         let is_promised = self.settings.durability == Durability::Commit && !queued.is_empty();
         let is_asked_for = self.batch.is_asked_for() || self.sessions.is_asked_for() || is_promised;
         let has_news = !self.batch.is_empty() || self.sessions.is_due();
-        let is_due = is_asked_for || self.batch.bytes() >= LARGE || (is_time && has_news);
+        let is_due = is_asked_for || self.batch.is_large() || (is_time && has_news);
         let is_due = is_due || self.events.is_due(is_time);
         let step = self.tables.as_ref().map_or(Ok(None), |tables| self.history.step(tables));
         let step = match step {

@@ -22,7 +22,7 @@ use super::clock::{Clock, Jump};
 use super::gap::{Gap, GapChanges, Why};
 use super::grain::{QUARTER, RAW};
 use super::library::Library;
-use super::live::{Heard, Live};
+use super::live::{Heard, Live, Which};
 use super::load::{Loaded, load};
 use super::over::{Over, Thinning};
 use super::rules::Named;
@@ -148,7 +148,7 @@ impl Keeper {
     }
 
     /// Says of messages whether history has them already.
-    pub(crate) fn knows(&self) -> impl Fn(&Heard<'_>) -> bool {
+    pub(crate) fn knows(&self) -> impl Fn(Which<'_>) -> bool {
         let (live, seen) = (self.live.lock(), self.seen);
         move |message| live.knows(message, seen)
     }

@@ -111,6 +111,14 @@ pub(crate) struct Heard<'m> {
     pub(crate) is_walked: bool,
 }
 
+/// Which message it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Which<'m> {
+    pub(crate) topic: &'m Topic,
+    pub(crate) number: u64,
+    pub(crate) is_walked: bool,
+}
+
 #[derive(Debug)]
 struct Place {
     id: u32,
@@ -153,13 +161,7 @@ struct Open {
 
 impl Open {
     /// Adds a reading to a series, unless there is no room for it.
-    fn put(
-        &mut self,
-        series: &mut Series,
-        time: u64,
-        unit: Option<&str>,
-        found: Found<'_>,
-    ) -> bool {
+    fn put(&mut self, series: &mut Series, time: u64, unit: Option<&str>, found: Found<'_>) -> bool {
         if let Found::State(state) = found
             && series.open.last_state() == Some(state)
         {
@@ -196,7 +198,7 @@ impl Live {
     }
 
     /// Whether history has this message already, or gets it from the tape, where messages up to `seen` were.
-    pub(super) fn knows(&self, message: &Heard<'_>, seen: u64) -> bool {
+    pub(super) fn knows(&self, message: Which<'_>, seen: u64) -> bool {
         if !message.is_walked && !self.has_walked {
             return false;
         }

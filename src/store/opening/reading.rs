@@ -41,7 +41,6 @@ fn tell_clock(hub: &Hub, lived: SystemTime, now: SystemTime) {
     }
 }
 
-
 /// Reads a table from its start, and, where a page of it is damaged, from its end as well, down to where that was met.
 macro_rules! from_both_ends {
     ($account:expr, $tables:ident.$table:ident, $take:expr) => {{
@@ -251,7 +250,8 @@ impl Reading<'_> {
     /// Gives one value back to the hub. Says whether the file is to keep it.
     fn give_back(&mut self, id: u64, kept: Kept, ended: SystemTime) -> bool {
         let known = self.topics.get(id);
-        let (Some(Known { topic: Some(topic), has_value, .. }), Some(user)) = (known, self.users.get(&kept.user))
+        let (Some(Known { topic: Some(topic), has_value, .. }), Some(user)) =
+            (known, self.users.get(&kept.user))
         else {
             self.account.damaged += 1;
             return false;

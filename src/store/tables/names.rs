@@ -84,5 +84,4 @@ impl Tables {
         let sql = format!("SELECT id, name, sum FROM {table} ORDER BY id {}", order.sql());
         Ok(Names { tables: self, table, counted, statement: self.connection.prepare(&sql)? })
     }
-
 }

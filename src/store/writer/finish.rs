@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 
 use super::super::outage;
-use super::super::pace::{LARGE, LAST_WALK};
+use super::super::pace::LAST_WALK;
 use super::super::tables::Tables;
 use super::{Duties, Writer};
 
@@ -29,7 +29,7 @@ impl Writer {
         }
         while self.tables.is_some() && self.walk.is_wanted() && began.elapsed() < LAST_WALK {
             self.walk.go_on(&self.hub, &self.names, &mut self.batch, |topic| self.history.names(topic));
-            if self.batch.bytes() >= LARGE {
+            if self.batch.is_large() {
                 self.write(Instant::now(), true, false, false, Duties::default());
             }
         }
