@@ -249,7 +249,10 @@ impl Session {
         };
         let piece = change.piece(change.new.len(), next);
         let new = change.new.get(piece.clone()).unwrap_or_default();
-        self.hub.subscriptions.reserve(new, self.client.side != Side::Link).map_err(too_dear)?;
+        self.hub
+            .subscriptions
+            .reserve(new, self.client.side != Side::Link)
+            .map_err(|refused| too_dear(&refused))?;
         change.reserved = piece.end;
         Ok(piece.len())
     }
@@ -271,7 +274,9 @@ impl Session {
             LastValues::New => !change.new.is_empty(),
         };
         let answer = match std::mem::replace(&mut change.occasion, Occasion::Inside) {
-            Occasion::Subscription | Occasion::Withdrawn => Answer::InLine(std::mem::take(&mut change.answer)),
+            Occasion::Subscription | Occasion::Withdrawn => {
+                Answer::InLine(std::mem::take(&mut change.answer))
+            }
             Occasion::Settings(configure, will) => {
                 let is_opening = !self.opened;
                 let welcome = self.apply(*configure, will);
@@ -377,10 +382,10 @@ fn check_ways(change: &mut Change) -> Result<usize, Complaint> {
     for filter in change.filters.get(piece.clone()).unwrap_or_default() {
         change.ways.add(filter);
     }
-    change.ways.check().map_err(too_dear)?;
+    change.ways.check().map_err(|refused| too_dear(&refused))?;
     Ok(piece.len())
 }
 
-fn too_dear(refused: TooMany) -> Complaint {
+fn too_dear(refused: &TooMany) -> Complaint {
     (refused.to_string(), Vec::new())
 }

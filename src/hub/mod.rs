@@ -23,6 +23,7 @@ mod figures;
 mod forgetting;
 mod generation;
 mod held;
+mod index;
 mod last_value;
 mod lease;
 mod links;
@@ -68,6 +69,7 @@ pub use events::{EVENTS_ARE_OFF, EventQuestion, EventQuestions, EventReader, Sig
 pub use figures::{Figure, Figures, Grows};
 pub use forgetting::ToForget;
 use generation::Generation;
+use index::index_cost;
 use last_value::LastValue;
 pub use last_value::SaidBefore;
 pub use lease::{LeaseChanges, LeaseRow};
@@ -87,7 +89,7 @@ pub use session::{Client, Session, Side};
 pub use stored_queues::{QueueChanges, Queued, QueuedAgain, StoredQueues, Ticket};
 use subscriptions::Subscriptions;
 use tape::Promise;
-pub use tape::{Ask, Restored, Restoring, Skipped, Tape, TapeBounds, Taped};
+pub use tape::{Ask, Restored, Restorer, Restoring, Skipped, Tape, TapeBounds, Taped};
 use trie::{Id, Trie};
 pub use waiting::{Found, Until};
 
@@ -140,14 +142,6 @@ impl Default for Settings {
         }
     }
 }
-
-/// What a last value costs beside its frame, in bytes: its channel, and the place in the map of channels. Measured on a
-/// process with 50,000 of them, with the allocator's overhead; it counts against the bound of the store.
-const VALUE_COST: u64 = 200;
-
-/// What a level of a topic costs that no other topic shares, in the index of last values: 45 bytes if its word stands in
-/// other topics, 115 if that is new, too. Measured and counted as above.
-const LEVEL_COST: u64 = 120;
 
 static FULL: Seldom = Seldom::new();
 
@@ -373,35 +367,6 @@ impl Hub {
         }
     }
 
-    /// Keeps the first value of a topic, which counts for so many bytes.
-    fn add(&self, channel: &Arc<Channel>, state: &mut State, value: LastValue, len: usize) {
-        state.last = Some(value);
-        self.figures.retained.add(1);
-        // Before the generation is read: a newcomer who misses this entry is in the route.
-        self.index(&channel.topic, Some(channel));
-        self.figures.retained_bytes.add(len as u64);
-    }
-
-    fn forget(&self, channel: &Arc<Channel>, state: &mut State) {
-        if let Some(older) = state.last.take() {
-            self.figures.retained.sub(1);
-            self.figures.retained_bytes.sub(older.len(&channel.topic) as u64);
-            self.index(&channel.topic, None);
-        }
-    }
-
-    /// Puts a topic into the index of last values or takes it out, and counts what that costs.
-    fn index(&self, topic: &Topic, channel: Option<&Arc<Channel>>) {
-        let mut index = self.last_values.lock();
-        let before = index.nodes();
-        index.change(topic.as_str(), |_| channel.cloned());
-        let changed = index.nodes().abs_diff(before) as u64 * LEVEL_COST + VALUE_COST;
-        match channel {
-            Some(_) => self.figures.retained_bytes.add(changed),
-            None => self.figures.retained_bytes.sub(changed),
-        }
-    }
-
     /// Sees to it that who gets the messages of a topic is remembered as things stand.
     fn refresh_route(&self, channel: &Channel, state: &mut State) {
         if state.route.generation != self.subscriptions.generation() {
@@ -423,21 +388,6 @@ impl Hub {
         self.care.has_new_readers();
         changed
     }
-
-    /// Goes through the index of last values with `walk`, which must be short. A walk that rested there may let go of
-    /// nodes, which are then no longer paid for.
-    fn with_index<T>(&self, walk: impl FnOnce(&mut Trie<Arc<Channel>>) -> T) -> T {
-        let mut index = self.last_values.lock();
-        let before = index.nodes();
-        let result = walk(&mut index);
-        self.figures.retained_bytes.sub((before - index.nodes()) as u64 * LEVEL_COST);
-        result
-    }
-}
-
-/// What a topic that is new may cost in the index: it may need a place for each of its levels.
-fn index_cost(topic: &Topic) -> u64 {
-    VALUE_COST + topic.levels().count() as u64 * LEVEL_COST
 }
 
 /// Offers a message to all of these but its publisher. Returns to how many.

@@ -11,12 +11,13 @@ use std::time::SystemTime;
 
 use parking_lot::Mutex;
 
+use super::channel::Channel;
 use super::figures::Figures;
 use super::last_value::{LastValue, SaidBefore};
 use super::outbox::Outbox;
 use super::presence;
 use super::publication::Publication;
-use super::trie::Needs;
+use super::trie::{Near, Needs};
 use super::{Hub, Retention, Rhythm, State, StoreFull};
 use crate::talk::control::{PublishRefused, Published};
 use crate::talk::{Kind, Reply};
@@ -223,14 +224,18 @@ impl Tape {
 /// A last value that comes back from the store.
 #[derive(Debug)]
 pub struct Restored {
-    topic: Topic,
+    /// Made here, so that who takes it back has less to do: it is the slower one of the two.
+    channel: Arc<Channel>,
     value: LastValue,
+    len: usize,
 }
 
 impl Restored {
     /// What was said under this topic.
     pub fn new(topic: Topic, said: SaidBefore) -> Self {
-        Self { topic, value: LastValue::restored(said) }
+        let value = LastValue::restored(said);
+        let len = value.len(&topic);
+        Self { channel: Arc::new(Channel::new(topic)), value, len }
     }
 }
 
@@ -245,6 +250,62 @@ pub enum Restoring {
     Older,
     /// There is no room for it.
     NoRoom,
+}
+
+/// Takes last values back, one after the other. Those of one branch should come side by side.
+#[derive(Debug)]
+pub struct Restorer<'h> {
+    hub: &'h Hub,
+    near: Near,
+}
+
+impl Restorer<'_> {
+    /// About so many are to come, of which these are the first: makes memory for them at once.
+    pub fn expect<'r>(&self, count: usize, first: impl Iterator<Item = &'r Restored>) {
+        let count = count.min(self.hub.settings.retained_topics);
+        // Counted before anything is locked: where the file is found late, others publish meanwhile.
+        let needs = Needs::of(count, first.map(|restored| restored.channel.topic.as_str()));
+        self.hub.last_values.lock().reserve(needs);
+        self.hub.channels.reserve(count);
+    }
+
+    /// Takes a value back that was the last one when the hub ended, at the moment `ended`. Where the file is found late
+    /// there may be readers, and they hear of it.
+    pub fn restore(&mut self, restored: Restored, ended: SystemTime) -> Restoring {
+        let Self { hub, near } = self;
+        let Restored { channel, mut value, mut len } = restored;
+        let (from, payload) = value.said();
+        let offline =
+            (from == "hub").then(|| presence::went_offline(&channel.topic, payload, ended)).flatten();
+        let went_offline = offline.is_some();
+        if let Some(payload) = offline {
+            value.correct(payload, ended);
+            len = value.len(&channel.topic);
+        }
+        let is_heard = hub.figures.filters.value() > 0;
+        hub.channels.with_new(&channel, |channel, state| {
+            let topic = &channel.topic;
+            if state.last.is_some() {
+                return Restoring::Older;
+            }
+            if !hub.has_room_for_first(topic, len) {
+                return Restoring::NoRoom;
+            }
+            let message = is_heard.then(|| Arc::new(value.message(topic)));
+            hub.add_near(Some(near), channel, state, value, len);
+            if let Some(message) = message {
+                hub.refresh_route(channel, state);
+                state.last_generation = state.route.generation;
+                state.route.targets.all().iter().for_each(|target| target.offer(&message));
+            }
+            if went_offline {
+                hub.note_went_offline(topic);
+                Restoring::WentOffline(topic.clone())
+            } else {
+                Restoring::Kept
+            }
+        })
+    }
 }
 
 impl Hub {
@@ -286,49 +347,9 @@ impl Hub {
         })
     }
 
-    /// The last values of these topics are about to come back: makes memory for them at once. Topics of one branch should
-    /// stand side by side.
-    pub fn expect<'t>(&self, topics: impl Iterator<Item = &'t Topic>) {
-        // Counted before anything is locked: where the file is found late, others publish meanwhile.
-        let needs = Needs::of(topics.take(self.settings.retained_topics).map(Topic::as_str));
-        self.last_values.lock().reserve(needs);
-        self.channels.reserve(needs.paths);
-    }
-
-    /// Takes a value back that was the last one when the hub ended, at the moment `ended`. Where the file is found late
-    /// there may be readers, and they hear of it.
-    pub fn restore(&self, restored: Restored, ended: SystemTime) -> Restoring {
-        let Restored { topic, mut value } = restored;
-        let (from, payload) = value.said();
-        let offline = (from == "hub").then(|| presence::went_offline(&topic, payload, ended)).flatten();
-        let went_offline = offline.is_some();
-        if let Some(payload) = offline {
-            value.correct(payload, ended);
-        }
-        let is_heard = self.figures.filters.value() > 0;
-        self.channels.with_new(topic, |channel, state| {
-            let topic = &channel.topic;
-            let len = value.len(topic);
-            if state.last.is_some() {
-                return Restoring::Older;
-            }
-            if !self.has_room_for_first(topic, len) {
-                return Restoring::NoRoom;
-            }
-            let message = is_heard.then(|| Arc::new(value.message(topic)));
-            self.add(channel, state, value, len);
-            if let Some(message) = message {
-                self.refresh_route(channel, state);
-                state.last_generation = state.route.generation;
-                state.route.targets.all().iter().for_each(|target| target.offer(&message));
-            }
-            if went_offline {
-                self.note_went_offline(topic);
-                Restoring::WentOffline(topic.clone())
-            } else {
-                Restoring::Kept
-            }
-        })
+    /// Takes last values back.
+    pub fn restorer(&self) -> Restorer<'_> {
+        Restorer { hub: self, near: Near::default() }
     }
 
     /// Forgets the last value of a topic, and nobody is told. Whether there was one. What says that a node is connected

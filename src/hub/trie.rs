@@ -20,7 +20,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use smallvec::{SmallVec, smallvec};
 
-use levels::{HASH, Levels, PLUS, shrink};
+use levels::{HASH, Levels, PLUS, is_wildcard, shrink};
 pub use slots::Id;
 use slots::Slots;
 pub use walk::{Found, Walk, Walked};
@@ -31,13 +31,36 @@ pub struct Trie<L> {
     nodes: Slots<Node<L>>,
     /// The children of no node: what paths begin with.
     roots: Children,
-    /// Each node but the wildcards, by its parent and its level.
+    /// By its parent and its level, each node but the wildcards, and but an only child.
     by_level: HashTable<Id>,
     levels: Levels,
     leaves: usize,
     /// Nodes at which walks rest, or which somebody holds, and how many do. They stay, even with nothing at or below them.
     rests: HashMap<Id, u32, RandomState>,
     hasher: RandomState,
+    /// Nodes that were removed so far.
+    removals: u64,
+}
+
+/// Where a path was changed, so that the next one of its branch is not looked for from the top.
+#[derive(Debug, Default)]
+pub struct Near {
+    path: String,
+    /// The node of each of its levels, as long as no node has been removed since.
+    nodes: Vec<Id>,
+    removals: u64,
+}
+
+impl Near {
+    /// How many whole levels another path begins with as this one does, and at which byte the others begin.
+    fn shared(&self, path: &str) -> (usize, usize) {
+        let (mut levels, mut bytes) = (0, 0);
+        let same = self.path.bytes().zip(path.bytes()).take_while(|(one, other)| one == other);
+        for (at, _) in same.enumerate().filter(|(_, (byte, _))| *byte == b'/') {
+            (levels, bytes) = (levels + 1, at + 1);
+        }
+        (levels, bytes)
+    }
 }
 
 #[derive(Debug)]
@@ -58,22 +81,28 @@ const MOVED: usize = 4096;
 pub struct Needs {
     /// How many they are.
     pub paths: usize,
-    /// The nodes that they have.
-    pub nodes: usize,
+    /// The places that they take in the table of branches.
+    pub entries: usize,
 }
 
 impl Needs {
-    /// Of these paths. Those of one branch should stand side by side.
-    pub fn of<'p>(paths: impl Iterator<Item = &'p str>) -> Self {
-        let (mut needs, mut before) = (Self::default(), "");
-        for path in paths {
+    /// Of so many paths, which are thought to branch as these few of them do. Those of one branch should stand side by side.
+    pub fn of<'p>(paths: usize, some: impl Iterator<Item = &'p str>) -> Self {
+        let (mut count, mut entries, mut before) = (0, 0, "");
+        // Of the nodes of the path before, whether they have several children.
+        let mut many = Vec::new();
+        for path in some {
             let shared =
                 before.split('/').zip(path.split('/')).take_while(|(one, other)| one == other).count();
-            needs.paths += 1;
-            needs.nodes += path.split('/').count() - shared;
+            if let Some(many) = many.get_mut(shared) {
+                entries += if std::mem::replace(many, true) { 1 } else { 2 };
+            }
+            many.resize(shared + 1, false);
+            many.resize(path.split('/').count(), false);
+            count += 1;
             before = path;
         }
-        needs
+        Self { paths, entries: usize::saturating_mul(entries, paths) / count.max(1) }
     }
 }
 
@@ -83,6 +112,9 @@ struct Children {
     first: Option<Id>,
     hash: bool,
     plus: bool,
+    /// Whether the others stand in the table of all branches. One alone does not: most nodes of a large tree have one child,
+    /// and it is nearer than its place in the table.
+    many: bool,
 }
 
 /// The nodes that a walk has come to, side by side; none is where it begins. Mostly few, which need no memory of the
@@ -99,6 +131,7 @@ impl<L> Default for Trie<L> {
             leaves: 0,
             rests: HashMap::default(),
             hasher: RandomState::default(),
+            removals: 0,
         }
     }
 }
@@ -126,7 +159,7 @@ impl<L> Trie<L> {
             return;
         }
         let (all, hasher) = (&self.nodes, &self.hasher);
-        self.by_level.reserve(needs.nodes, |id| place(hasher, &all[*id]));
+        self.by_level.reserve(needs.entries, |id| place(hasher, &all[*id]));
         self.levels.reserve(needs.paths);
     }
 
@@ -155,19 +188,40 @@ impl<L> Trie<L> {
     /// is called for as long as there is a leaf.
     pub fn change(&mut self, path: &str, change: impl FnOnce(Option<L>) -> Option<L>) -> Option<Id> {
         // A path has a level, be it an empty one.
-        self.reach(path).filter(|at| self.change_at(*at, change))
+        self.grow(None, path, |_| ()).filter(|at| self.change_at(*at, change))
     }
 
-    /// The place of a path, which is made if it is not there.
-    fn reach(&mut self, path: &str) -> Option<Id> {
-        let mut parent = None;
+    /// As [`change`](Self::change), near to where a path was changed before.
+    pub fn change_near(
+        &mut self,
+        near: &mut Near,
+        path: &str,
+        change: impl FnOnce(Option<L>) -> Option<L>,
+    ) -> Option<Id> {
+        if near.removals != self.removals {
+            *near = Near { removals: self.removals, ..Near::default() };
+        }
+        let (levels, bytes) = near.shared(path);
+        let rest = path.get(bytes..).unwrap_or_default();
+        near.nodes.truncate(levels);
+        near.path.truncate(bytes);
+        near.path.push_str(rest);
+        let at = self.grow(near.nodes.last().copied(), rest, |node| near.nodes.push(node));
+        at.filter(|at| self.change_at(*at, change))
+    }
+
+    /// Sees to it that there are nodes for these levels below a node, and visits them.
+    fn grow(&mut self, below: Option<Id>, path: &str, mut visit: impl FnMut(Id)) -> Option<Id> {
+        let mut parent = below;
         for text in path.split('/') {
             let level = self.levels.find(text);
             // What was just added has no children.
             let child = level
                 .filter(|_| self.children_of(parent).first.is_some())
                 .and_then(|level| self.child(parent, level));
-            parent = Some(child.unwrap_or_else(|| self.add(parent, level, text)));
+            let node = child.unwrap_or_else(|| self.add(parent, level, text));
+            visit(node);
+            parent = Some(node);
         }
         parent
     }
@@ -175,7 +229,7 @@ impl<L> Trie<L> {
     /// Holds the place of a path, also if there is no leaf, until it is [left](Self::leave).
     #[expect(clippy::expect_used, reason = "a path has a level, be it an empty one")]
     pub fn hold(&mut self, path: &str) -> Id {
-        let at = self.reach(path).expect("a path has a level");
+        let at = self.grow(None, path, |_| ()).expect("a path has a level");
         self.rest(at);
         at
     }
@@ -305,6 +359,10 @@ impl<L> Trie<L> {
             HASH => self.hash(parent),
             PLUS => self.plus(parent),
             level => {
+                let children = self.children_of(parent);
+                if !children.many {
+                    return self.plain(children).filter(|only| self.nodes[*only].level == level);
+                }
                 let is_it = |id: &Id| {
                     let node = &self.nodes[*id];
                     node.parent == parent && node.level == level
@@ -314,9 +372,25 @@ impl<L> Trie<L> {
         }
     }
 
+    /// The first child that is no wildcard.
+    fn plain(&self, children: Children) -> Option<Id> {
+        let mut first = children.first;
+        for _ in 0..u8::from(children.hash) + u8::from(children.plus) {
+            first = first.and_then(|child| self.nodes[child].after);
+        }
+        first
+    }
+
+    /// Puts a node into the table of all branches.
+    fn enter(&mut self, id: Id) {
+        let (nodes, hasher) = (&self.nodes, &self.hasher);
+        self.by_level.insert_unique(place(hasher, &nodes[id]), id, |id| place(hasher, &nodes[*id]));
+    }
+
     /// Adds a node for a level; `known` is what the level is called, if it stands elsewhere.
     fn add(&mut self, parent: Option<Id>, known: Option<Id>, level: &str) -> Id {
         let level = self.levels.hold(known, level);
+        let only = if is_wildcard(level) { None } else { self.plain(self.children_of(parent)) };
         let before = match level {
             HASH => None,
             PLUS => self.hash(parent),
@@ -332,10 +406,13 @@ impl<L> Trie<L> {
         match level {
             HASH => self.children_of_mut(parent).hash = true,
             PLUS => self.children_of_mut(parent).plus = true,
-            level => {
-                let (nodes, hasher) = (&self.nodes, &self.hasher);
-                self.by_level
-                    .insert_unique(branch(hasher, parent, level), id, |id| place(hasher, &nodes[*id]));
+            _ => {
+                if let Some(only) = only {
+                    if !std::mem::replace(&mut self.children_of_mut(parent).many, true) {
+                        self.enter(only);
+                    }
+                    self.enter(id);
+                }
             }
         }
         id
@@ -364,13 +441,19 @@ impl<L> Trie<L> {
             HASH => self.children_of_mut(parent).hash = false,
             PLUS => self.children_of_mut(parent).plus = false,
             level => {
-                let hash = branch(&self.hasher, parent, level);
-                if let Ok(entry) = self.by_level.find_entry(hash, |id| *id == at) {
-                    entry.remove();
+                if self.children_of(parent).many {
+                    let hash = branch(&self.hasher, parent, level);
+                    if let Ok(entry) = self.by_level.find_entry(hash, |id| *id == at) {
+                        entry.remove();
+                    }
+                }
+                if self.plain(self.children_of(parent)).is_none() {
+                    self.children_of_mut(parent).many = false;
                 }
             }
         }
         self.nodes.take(at);
+        self.removals += 1;
         self.levels.let_go(level);
         let (nodes, hasher) = (&self.nodes, &self.hasher);
         shrink(&mut self.by_level, |id| place(hasher, &nodes[*id]));

@@ -150,6 +150,7 @@ mod tests {
         (read, stream.to_vec())
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "what `reads` returns")]
     fn of(address: &str, over_tls: bool) -> Result<Proxied, String> {
         Ok(Proxied { client: Some(address.parse().unwrap()), over_tls })
     }

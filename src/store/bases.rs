@@ -38,6 +38,9 @@ pub struct Bases {
     lost: u64,
     by_topic: HashMap<u64, Base, RandomState>,
     bytes: usize,
+    /// What was looked at last, and its differences: their memory is used again.
+    parts: Parts,
+    differences: Vec<(i64, u32)>,
 }
 
 /// What values of a topic are told from.
@@ -86,7 +89,7 @@ pub(super) enum Telling<'b> {
     /// As a new base.
     Anew(&'b Base),
     /// By the differences to a base, and decimals that are not told.
-    From(u8, Vec<(i64, u32)>),
+    From(u8, &'b [(i64, u32)]),
 }
 
 impl Bases {
@@ -113,17 +116,24 @@ impl Bases {
     }
 
     /// How a payload is to be told; `again` says whether its topic has spoken before in this span.
-    pub(super) fn tell(&mut self, topic: u64, user: u64, payload: &str, again: bool) -> Telling<'_> {
-        let Some(parts) = shape::split(payload) else { return Telling::Whole };
-        let base = self.by_topic.get_mut(&topic);
+    pub(super) fn tell(
+        &mut self,
+        topic: u64,
+        user: u64,
+        payload: &str,
+        again: impl FnOnce() -> bool,
+    ) -> Telling<'_> {
+        if !shape::split_into(payload, &mut self.parts) {
+            return Telling::Whole;
+        }
         let mut decimals = None;
-        if let Some(base) = base {
-            let fits = base.user == user && *base.skeleton == *parts.skeleton;
-            let differences = if fits && base.told < LONGEST { base.differences(&parts) } else { None };
-            if let Some(differences) = differences {
+        if let Some(base) = self.by_topic.get_mut(&topic) {
+            let fits = base.user == user && *base.skeleton == *self.parts.skeleton;
+            let tells = fits && base.told < LONGEST;
+            if tells && base.differences(&self.parts, &mut self.differences) {
                 base.told += 1;
                 base.misfits = 0;
-                return Telling::From(base.generation, differences);
+                return Telling::From(base.generation, &self.differences);
             }
             base.misfits = base.misfits.saturating_add(1);
             if !fits && base.misfits < MISFITS {
@@ -131,31 +141,32 @@ impl Bases {
             }
             decimals = fits.then(|| base.numbers.iter().map(|number| number.decimals).collect::<Vec<_>>());
         }
-        self.renew(topic, user, parts, decimals.as_deref(), again)
+        self.renew(topic, user, decimals.as_deref(), again)
     }
 
     fn renew(
         &mut self,
         topic: u64,
         user: u64,
-        parts: Parts,
         decimals: Option<&[u32]>,
-        again: bool,
+        again: impl FnOnce() -> bool,
     ) -> Telling<'_> {
         let mut known = decimals.unwrap_or_default().iter();
         let align = |number: &Number| {
             let decimals = known.next().map_or(number.decimals, |known| number.decimals.max(*known));
             Aligned::of(*number, decimals).or_else(|| Aligned::of(*number, number.decimals))
         };
-        let numbers: Option<Box<[_]>> = parts.numbers.iter().map(align).collect();
+        let Parts { skeleton, numbers } = &self.parts;
+        let numbers: Option<Box<[_]>> = numbers.iter().map(align).collect();
         let old = self.by_topic.get(&topic);
         let (generation, is_known) = (old.map_or(0, |old| (old.generation + 1) % GENERATIONS), old.is_some());
         let has_room = is_known || (self.by_topic.len() < MOST && self.bytes < MOST_BYTES);
-        let Some(numbers) = numbers.filter(|_| again && has_room && parts.skeleton.len() <= LONGEST_SKELETON)
+        let Some(numbers) = numbers.filter(|_| has_room && skeleton.len() <= LONGEST_SKELETON && again())
         else {
             return Telling::Whole;
         };
-        self.put(topic, generation, user, parts.skeleton.into(), numbers);
+        let skeleton = skeleton.as_slice().into();
+        self.put(topic, generation, user, skeleton, numbers);
         self.by_topic.get(&topic).map_or(Telling::Whole, Telling::Anew)
     }
 
@@ -192,14 +203,20 @@ impl Base {
         self.skeleton.len() + size_of_val(&*self.numbers)
     }
 
-    fn differences(&self, parts: &Parts) -> Option<Vec<(i64, u32)>> {
-        let one = |(base, number): (&Aligned, &Number)| {
-            let aligned = Aligned::of(*number, base.decimals)?;
-            let difference = aligned.mantissa.checked_sub(base.mantissa)?;
-            // Twice the value and a mark have to fit into what is written.
-            (difference.unsigned_abs() < 1 << 61).then_some((difference, aligned.untold))
-        };
-        self.numbers.iter().zip(&parts.numbers).map(one).collect()
+    /// The differences of a payload that fits; `false` if there are none that could be written.
+    fn differences(&self, parts: &Parts, into: &mut Vec<(i64, u32)>) -> bool {
+        into.clear();
+        for (base, number) in self.numbers.iter().zip(&parts.numbers) {
+            let aligned = Aligned::of(*number, base.decimals);
+            let told =
+                aligned.and_then(|told| Some((told.mantissa.checked_sub(base.mantissa)?, told.untold)));
+            match told {
+                // Twice the value and a mark have to fit into what is written.
+                Some(told) if told.0.unsigned_abs() < 1 << 61 => into.push(told),
+                _ => return false,
+            }
+        }
+        true
     }
 }
 
@@ -217,38 +234,39 @@ mod tests {
     #[test]
     fn a_topic_that_speaks_again_gets_a_base_and_a_new_one_now_and_then() {
         let mut bases = Bases::starting_at(0, 1);
-        assert!(matches!(bases.tell(1, 1, "20.01", false), Telling::Whole));
-        assert_eq!(is_new(&bases.tell(1, 1, "20.1", true)), Some(0));
+        assert!(matches!(bases.tell(1, 1, "20.01", || false), Telling::Whole));
+        assert_eq!(is_new(&bases.tell(1, 1, "20.1", || true)), Some(0));
         // More decimals than it has need a new one, fewer do not.
-        assert_eq!(is_new(&bases.tell(1, 1, "20.01", true)), Some(1));
+        assert_eq!(is_new(&bases.tell(1, 1, "20.01", || true)), Some(1));
         assert!(
-            matches!(bases.tell(1, 1, "20.1", true), Telling::From(1, differences) if differences == [(9, 1)])
+            matches!(bases.tell(1, 1, "20.1", || true), Telling::From(1, differences) if *differences == [(9, 1)])
         );
         for n in 1..LONGEST {
-            assert!(matches!(bases.tell(1, 1, &n.to_string(), true), Telling::From(1, _)), "{n}");
+            assert!(matches!(bases.tell(1, 1, &n.to_string(), || true), Telling::From(1, _)), "{n}");
         }
-        assert_eq!(is_new(&bases.tell(1, 1, "20", true)), Some(2));
-        assert!(matches!(bases.tell(1, 1, "20.01", true), Telling::From(2, _)), "decimals are remembered");
+        assert_eq!(is_new(&bases.tell(1, 1, "20", || true)), Some(2));
+        assert!(matches!(bases.tell(1, 1, "20.01", || true), Telling::From(2, _)), "decimals are remembered");
         // Another user, or another shape, is told as it is until it is usual.
         for n in 1..MISFITS {
-            assert!(matches!(bases.tell(1, 2, "7", true), Telling::Whole), "{n}");
+            assert!(matches!(bases.tell(1, 2, "7", || true), Telling::Whole), "{n}");
         }
-        assert_eq!(is_new(&bases.tell(1, 2, "7", true)), Some(3));
-        assert!(matches!(bases.tell(1, 2, r#""on""#, true), Telling::Whole));
-        assert!(matches!(bases.tell(1, 2, "8", true), Telling::From(3, _)));
+        assert_eq!(is_new(&bases.tell(1, 2, "7", || true)), Some(3));
+        assert!(matches!(bases.tell(1, 2, r#""on""#, || true), Telling::Whole));
+        assert!(matches!(bases.tell(1, 2, "8", || true), Telling::From(3, _)));
     }
 
     #[test]
     fn all_bases_together_have_a_bound() {
         let mut bases = Bases::starting_at(0, 1);
         let large = format!("{}1", " ".repeat(LONGEST_SKELETON - 1));
-        let count =
-            (0..u64::MAX).take_while(|topic| is_new(&bases.tell(*topic, 1, &large, true)).is_some()).count();
+        let count = (0..u64::MAX)
+            .take_while(|topic| is_new(&bases.tell(*topic, 1, &large, || true)).is_some())
+            .count();
         assert!((MOST_BYTES / 1100..=MOST_BYTES / 1000).contains(&count), "{count}");
-        assert!(matches!(bases.tell(u64::MAX, 1, &format!(" {large}"), true), Telling::Whole));
+        assert!(matches!(bases.tell(u64::MAX, 1, &format!(" {large}"), || true), Telling::Whole));
         let mut bases = Bases::starting_at(0, 1);
         let count =
-            (0..u64::MAX).take_while(|topic| is_new(&bases.tell(*topic, 1, "1", true)).is_some()).count();
+            (0..u64::MAX).take_while(|topic| is_new(&bases.tell(*topic, 1, "1", || true)).is_some()).count();
         assert_eq!(count, MOST);
     }
 

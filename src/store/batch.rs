@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
-use super::head::{Head, Said, said};
-use super::history::Heard;
+use super::head::{Head, Said, said as what_is_said};
+use super::history::{Heard, Which};
 use super::log::{Record, Rest, RowWriter, Value, milliseconds};
 use super::names::Names;
+use super::pace::{LARGE, MANY};
 use super::tables::{Fault, Writing};
 use crate::hub::{Ask, Extras, Publication, Rhythm, Taped};
 use crate::moment::Moment;
@@ -37,12 +38,21 @@ impl Told {
         Self { rhythm: message.rhythm, message: Arc::new(message), is_walked }
     }
 
-    /// As history hears it, which is for readings alone.
-    fn heard(&self) -> Option<Heard<'_>> {
+    /// History is for readings alone.
+    fn is_reading(&self) -> bool {
+        self.message.kind == Kind::Reading
+    }
+
+    /// As history hears it.
+    fn heard(&self) -> Heard<'_> {
         let (message, is_walked) = (&self.message, self.is_walked);
         let (topic, time, number) = (&message.topic, milliseconds(message.time), message.number);
-        let heard = Heard { topic, time, payload: message.payload(), number, is_walked };
-        (message.kind == Kind::Reading).then_some(heard)
+        Heard { topic, time, payload: message.payload(), number, is_walked }
+    }
+
+    /// Which message it is.
+    fn which(&self) -> Which<'_> {
+        Which { topic: &self.message.topic, number: self.message.number, is_walked: self.is_walked }
     }
 }
 
@@ -119,11 +129,15 @@ impl Batch {
 
     /// All readings in here, those of each topic in their order.
     pub(super) fn readings(&self) -> impl Iterator<Item = Heard<'_>> {
+        self.told().map(Told::heard)
+    }
+
+    fn told(&self) -> impl Iterator<Item = &Told> {
         let newest = self.changes.values().filter_map(|change| match change {
             Change::Keep(told) => Some(told),
             Change::Forget => None,
         });
-        self.earlier.iter().chain(newest).filter_map(Told::heard)
+        self.earlier.iter().chain(newest).filter(|told| told.is_reading())
     }
 
     /// What of it is new to history, as the plan of a write has found.
@@ -131,7 +145,8 @@ impl Batch {
         &'b self,
         known: &'b HashSet<u64, RandomState>,
     ) -> impl Iterator<Item = Heard<'b>> {
-        self.readings().filter(|heard| !known.contains(&heard.number) || is_of_the_start(heard))
+        let is_new = |told: &&Told| !known.contains(&told.message.number) || is_of_the_start(told);
+        self.told().filter(is_new).map(Told::heard)
     }
 
     /// Adds a value as the hub has it, as all last values are gone through.
@@ -155,8 +170,9 @@ impl Batch {
         self.changes.is_empty()
     }
 
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
+    /// Whether it is so much that it is written before its time.
+    pub(super) fn is_large(&self) -> bool {
+        self.bytes >= LARGE || self.changes.len() + self.earlier.len() >= MANY
     }
 
     /// Whether somebody waits for it to be written.
@@ -178,10 +194,12 @@ impl Batch {
     }
 
     fn clear(&mut self) -> Vec<Ask> {
+        // The next write is about as large, most likely.
+        let (changes, earlier) = (self.changes.len().max(1024), self.earlier.len().max(1024));
         self.changes.clear();
-        self.changes.shrink_to(1024);
+        self.changes.shrink_to(changes);
         self.earlier.clear();
-        self.earlier.shrink_to(1024);
+        self.earlier.shrink_to(earlier);
         (self.bytes, self.messages, self.least) = (0, 0, None);
         std::mem::take(&mut self.asks)
     }
@@ -193,38 +211,39 @@ impl Batch {
         time: u64,
         names: &mut Names,
         head: &mut Head,
-        knows: impl Fn(&Heard<'_>) -> bool,
+        knows: impl Fn(Which<'_>) -> bool,
     ) -> Plan {
-        let mut new = New::default();
-        let mut cleared = Vec::new();
-        let mut records = Vec::with_capacity(self.changes.len() + self.earlier.len());
-        records.extend(self.earlier.iter().map(|told| new.told(told, names, &knows)));
+        let (mut new, mut cleared) = (New::default(), Vec::new());
+        let mut told = Vec::with_capacity(self.changes.len() + self.earlier.len());
+        told.extend(self.earlier.iter().map(|told| (new.topic(&told.message.topic, names), Some(told))));
         for (topic, change) in &self.changes {
             match change {
                 Change::Forget => {
                     // What the file does not know, it need not forget.
                     if let Some(id) = names.topic(topic).or_else(|| new.ids.get(topic).copied()) {
-                        records.push((Record { topic: id, value: None }, false));
+                        told.push((id, None));
                         cleared.push((id, topic.clone()));
                     }
                 }
-                Change::Keep(told) => records.push(new.told(told, names, &knows)),
+                Change::Keep(newest) => told.push((new.topic(topic, names), Some(newest))),
             }
         }
-        // Takes the least room.
-        records.sort_by_key(|(record, _)| record.topic);
+        // Takes the least room. What was said earlier of a topic stays in front.
+        told.sort_by_key(|(topic, _)| *topic);
         let mut row = RowWriter::new(seq, time, head.bases());
-        let mut before = None;
-        for (record, is_known) in &records {
-            if *is_known {
+        let (mut said, mut before) = (Vec::with_capacity(self.changes.len()), None);
+        for (at, (topic, told_now)) in told.iter().enumerate() {
+            if told_now.is_some_and(|told| new.is_known(told, &knows)) {
                 row.known();
             }
-            let again = head.has_spoken(record.topic) || before == Some(record.topic);
-            before = Some(record.topic);
-            row.push(record, again, head.bases());
+            let record = Record { topic: *topic, value: told_now.map(|told| new.value(told, names)) };
+            head.tell(&record, before == Some(*topic), &mut row);
+            before = Some(*topic);
+            if told.get(at + 1).is_none_or(|(next, _)| next != topic) {
+                said.push(what_is_said(record));
+            }
         }
         let row = (!row.is_empty()).then(|| row.finish());
-        let said = records.into_iter().map(|(record, _)| said(record)).collect();
         let New { topics: new_topics, users: new_users, known, .. } = new;
         Plan { seq, row, said, new_topics, new_users, cleared, known }
     }
@@ -241,39 +260,38 @@ struct New {
 }
 
 impl New {
-    /// A record, and whether history has it already.
-    fn told<'m>(
-        &mut self,
-        told: &'m Told,
-        names: &mut Names,
-        knows: &impl Fn(&Heard<'_>) -> bool,
-    ) -> (Record<'m>, bool) {
-        let is_known = told.heard().is_some_and(|heard| knows(&heard));
+    /// Whether history has a message already.
+    fn is_known(&mut self, told: &Told, knows: &impl Fn(Which<'_>) -> bool) -> bool {
+        let is_known = told.is_reading() && knows(told.which());
         if is_known {
             self.known.insert(told.message.number);
         }
-        (self.record(told, names), is_known)
+        is_known
     }
 
-    fn record<'m>(&mut self, told: &'m Told, names: &mut Names) -> Record<'m> {
-        let Told { message, rhythm, .. } = told;
-        let topic = self.ids.get(&message.topic).copied().unwrap_or_else(|| {
-            let number = names.topic_or_new(&message.topic, self.topics.len());
+    /// The number of a topic that has a value.
+    fn topic(&mut self, topic: &Topic, names: &mut Names) -> u64 {
+        self.ids.get(topic).copied().unwrap_or_else(|| {
+            let number = names.topic_or_new(topic, self.topics.len());
             if number.is_new {
-                self.topics.push((number.id, message.topic.clone()));
-                self.ids.insert(message.topic.clone(), number.id);
+                self.topics.push((number.id, topic.clone()));
+                self.ids.insert(topic.clone(), number.id);
             }
             number.id
-        });
+        })
+    }
+
+    fn value<'m>(&mut self, told: &'m Told, names: &Names) -> Value<'m> {
+        let Told { message, rhythm, .. } = told;
         let user = user(&message.from, names, &mut self.users);
         let (time, payload) = (milliseconds(message.time), message.payload().into());
-        Record { topic, value: Some(Value { time, user, payload, rest: rest(message), rhythm: *rhythm }) }
+        Value { time, user, payload, rest: rest(message), rhythm: *rhythm }
     }
 }
 
 /// What came back from the file has no number of its own. It is said by the hub itself, once.
-fn is_of_the_start(heard: &Heard<'_>) -> bool {
-    heard.number == 0 && !heard.is_walked
+fn is_of_the_start(told: &Told) -> bool {
+    told.message.number == 0 && !told.is_walked
 }
 
 /// The number of a user.

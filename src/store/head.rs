@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use super::log::{Bases, Record, Rest, Value};
+use super::log::{Bases, Record, Rest, RowWriter, Value};
 use crate::hub::Rhythm;
 use crate::talk::Kind;
 
@@ -107,9 +107,10 @@ impl Head {
         self.bases = Bases::starting_at(mark, seq);
     }
 
-    /// Whether a topic has spoken since settling began the last time.
-    pub(super) fn has_spoken(&self, topic: u64) -> bool {
-        self.open.contains_key(&topic)
+    /// Adds to the next row what was said; `again` says whether the row speaks of the topic already.
+    pub(super) fn tell(&mut self, record: &Record<'_>, again: bool, row: &mut RowWriter) {
+        let Self { open, bases, .. } = self;
+        row.put(record, || again || open.contains_key(&record.topic), bases);
     }
 
     /// What the next rows tell differences from. What is told counts as written: after a write that failed, the head is made
@@ -189,7 +190,7 @@ impl Head {
 
 #[cfg(test)]
 mod tests {
-    use super::super::log::{self, RowWriter};
+    use super::super::log;
     use super::*;
     use proptest::prelude::*;
     use std::collections::HashMap;
@@ -267,8 +268,7 @@ mod tests {
                         }).collect();
                         let mut row = RowWriter::new(seq, seq, head.bases());
                         for record in &records {
-                            let again = head.has_spoken(record.topic);
-                            row.push(record, again, head.bases());
+                            head.tell(record, false, &mut row);
                         }
                         let bytes = row.finish();
                         head.apply(seq, bytes.len(), records.iter().cloned().map(super::said));

@@ -124,6 +124,11 @@ impl RowWriter {
     /// Adds what was said; `again` says whether the topic has spoken before in the span. Topics in the order of their
     /// numbers take the least room.
     pub fn push(&mut self, record: &Record<'_>, again: bool, bases: &mut Bases) {
+        self.put(record, || again, bases);
+    }
+
+    /// As [`push`](Self::push); it is seldom asked for `again`.
+    pub(super) fn put(&mut self, record: &Record<'_>, again: impl FnOnce() -> bool, bases: &mut Bases) {
         let topic = record.topic;
         let Some(value) = &record.value else { return self.begin(topic, 0, CLEARED) };
         if let Some(rest) = &value.rest {
@@ -141,9 +146,9 @@ impl RowWriter {
                     put(differences.len() as u64, &mut self.bytes);
                 }
                 for (difference, untold) in differences {
-                    put(zigzag(difference) << 1 | u64::from(untold > 0), &mut self.bytes);
-                    if untold > 0 {
-                        put(untold.into(), &mut self.bytes);
+                    put(zigzag(*difference) << 1 | u64::from(*untold > 0), &mut self.bytes);
+                    if *untold > 0 {
+                        put((*untold).into(), &mut self.bytes);
                     }
                 }
             }

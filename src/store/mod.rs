@@ -38,6 +38,7 @@ mod writer;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::SyncSender;
 use std::thread::Thread;
 
 use tokio::sync::oneshot;
@@ -115,8 +116,10 @@ impl Store {
         if settings.history.is_on() {
             hub.ask_history_of(Arc::clone(&questions));
         }
-        let started =
-            library.answer(Arc::clone(&questions)).and_then(|()| Self::run(writer, tape, hub, questions));
+        let (has_history, history_is_there) = std::sync::mpsc::sync_channel(0);
+        let started = library
+            .answer(Arc::clone(&questions), history_is_there)
+            .and_then(|()| Self::run(writer, tape, hub, (questions, has_history)));
         started.map_err(|error| refused(&error, "no thread could be started"))
     }
 
@@ -124,12 +127,17 @@ impl Store {
         mut writer: Writer,
         tape: Arc<Tape>,
         hub: &Arc<Hub>,
-        questions: Arc<Questions>,
+        (questions, has_history): (Arc<Questions>, SyncSender<()>),
     ) -> std::io::Result<Self> {
         let (end, (tell, ended)) = (Arc::new(AtomicBool::new(false)), oneshot::channel());
         let (seen, hub) = (Arc::clone(&end), Arc::clone(hub));
         let run = move || {
-            let ran = catch_unwind(AssertUnwindSafe(|| writer.run(&seen)));
+            let ran = catch_unwind(AssertUnwindSafe(|| {
+                writer.get_ready();
+                // Whatever has come of it: nobody waits any longer.
+                drop(has_history);
+                writer.run(&seen);
+            }));
             if ran.is_err() {
                 tracing::error!(
                     "the store has ended by a fault of the hub: last values are kept in memory only; please report it"

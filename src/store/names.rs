@@ -23,6 +23,57 @@ pub(super) struct Names {
     orphans: BTreeMap<u64, Option<Topic>>,
 }
 
+/// A topic of the file.
+#[derive(Debug)]
+pub(super) struct Known {
+    pub(super) id: u64,
+    /// None where the name is damaged, or over the limits of today.
+    pub(super) topic: Option<Topic>,
+    pub(super) has_value: bool,
+}
+
+/// The names that a start has found. To make [`Names`] of them takes a while, which nobody has to wait for.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// By their numbers.
+    pub(super) topics: Vec<Known>,
+    /// Topics that are over the limits of today.
+    pub(super) over: Vec<(u64, Topic)>,
+    pub(super) users: Vec<(u64, Arc<str>)>,
+    /// The highest numbers that the file has given, to a topic and to a user.
+    pub(super) highest: (u64, u64),
+    /// How many last values went back to the hub.
+    pub(super) values: u64,
+}
+
+impl Found {
+    /// All names, and all topics in the order of their numbers, also those that are over the limits; `is_spoken_of` says which
+    /// topics the log speaks of.
+    pub(super) fn names(self, is_spoken_of: impl Fn(u64) -> bool) -> (Names, Vec<(u64, Topic)>) {
+        let Self { topics: found, over: mut topics, users, highest, .. } = self;
+        let mut names = Names { highest_topic: highest.0, highest_user: highest.1, ..Names::default() };
+        names.topics.reserve(found.len());
+        topics.reserve(found.len());
+        let is_over = !topics.is_empty();
+        names.put_all(Vec::new(), users);
+        for Known { id, topic, has_value } in found {
+            if let Some(topic) = &topic {
+                names.put_topic(topic.clone(), id);
+                topics.push((id, topic.clone()));
+            }
+            match (has_value, is_spoken_of(id)) {
+                (true, _) => {}
+                (false, true) => names.clear(id, topic),
+                (false, false) => names.orphan(id, topic),
+            }
+        }
+        if is_over {
+            topics.sort_unstable_by_key(|(id, _)| *id);
+        }
+        (names, topics)
+    }
+}
+
 /// For names of the file: the limits of topics may be other ones now.
 pub(super) const NO_LIMITS: Limits = Limits { max_bytes: usize::MAX, max_levels: usize::MAX };
 
@@ -50,7 +101,8 @@ pub(super) struct Number {
 
 impl Names {
     /// The highest numbers that the file has given.
-    pub(super) fn starting_at(highest_topic: u64, highest_user: u64) -> Self {
+    #[cfg(test)]
+    fn starting_at(highest_topic: u64, highest_user: u64) -> Self {
         Self { highest_topic, highest_user, ..Self::default() }
     }
 
@@ -121,11 +173,6 @@ impl Names {
     /// Whether there are topics that nothing speaks of.
     pub(super) fn has_orphans(&self) -> bool {
         !self.orphans.is_empty()
-    }
-
-    /// Makes room for so many topics more.
-    pub(super) fn reserve(&mut self, topics: usize) {
-        self.topics.reserve(topics);
     }
 
     /// The next orphans.

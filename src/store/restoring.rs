@@ -5,7 +5,7 @@ use std::thread;
 use std::time::SystemTime;
 
 use super::tables::Fault;
-use crate::hub::{Hub, Restored, Restoring};
+use crate::hub::{Hub, Restored, Restorer, Restoring};
 use crate::topic::Topic;
 
 /// Values that are handed over at once, and how often that may be ahead.
@@ -25,7 +25,7 @@ pub(super) struct Given {
 }
 
 impl Given {
-    fn give(&mut self, hub: &Hub, (restored, ended): Found) {
+    fn give(&mut self, hub: &mut Restorer<'_>, (restored, ended): Found) {
         match hub.restore(restored, ended) {
             Restoring::Kept => self.values += 1,
             Restoring::WentOffline(topic) => {
@@ -37,9 +37,16 @@ impl Given {
         }
     }
 
-    fn give_all(hub: &Hub, found: &Receiver<Vec<Found>>) -> Self {
-        let mut given = Self::default();
-        found.iter().flatten().for_each(|found| given.give(hub, found));
+    fn give_all(hub: &Hub, expected: usize, found: &Receiver<Vec<Found>>) -> Self {
+        let (mut given, mut hub) = (Self::default(), hub.restorer());
+        for (at, chunk) in found.iter().enumerate() {
+            if at == 0 {
+                hub.expect(expected, chunk.iter().map(|(restored, _)| restored));
+            }
+            for found in chunk {
+                given.give(&mut hub, found);
+            }
+        }
         given
     }
 }
@@ -66,12 +73,16 @@ impl Back {
     }
 }
 
-/// Reads, and gives back what is found. Returns when all of it is with the hub.
-pub(super) fn give_back<T>(hub: &Hub, read: impl FnOnce(&mut Back) -> T) -> Result<(T, Given), Fault> {
+/// Reads, and gives back what is found; `expected` says about how much that is. Returns when all of it is with the hub.
+pub(super) fn give_back<T>(
+    hub: &Hub,
+    expected: usize,
+    read: impl FnOnce(&mut Back) -> T,
+) -> Result<(T, Given), Fault> {
     thread::scope(|scope| {
         let (to, found) = sync_channel(AHEAD);
         let giving = thread::Builder::new().name("restore".to_owned());
-        let giving = giving.spawn_scoped(scope, move || Given::give_all(hub, &found));
+        let giving = giving.spawn_scoped(scope, move || Given::give_all(hub, expected, &found));
         let giving = giving.map_err(|error| Fault::Other(error.to_string()))?;
         let mut back = Back { chunk: Vec::new(), to };
         let read = read(&mut back);

@@ -44,7 +44,7 @@ impl Number {
 }
 
 /// A payload that was taken apart.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Parts {
     /// Where a number was there is a hole.
     pub skeleton: Vec<u8>,
@@ -54,31 +54,43 @@ pub struct Parts {
 
 /// Takes a payload apart; none if it has no numbers, or too many.
 pub fn split(payload: &str) -> Option<Parts> {
-    let mut parts = Parts { skeleton: Vec::with_capacity(payload.len()), numbers: Vec::new() };
+    let mut parts = Parts::default();
+    split_into(payload, &mut parts).then_some(parts)
+}
+
+/// As [`split`], into parts whose memory is used again. Where it says no, they mean nothing.
+pub fn split_into(payload: &str, parts: &mut Parts) -> bool {
+    let Parts { skeleton, numbers } = parts;
+    skeleton.clear();
+    numbers.clear();
+    skeleton.reserve(payload.len());
     let mut rest = payload.as_bytes();
-    while let [first, behind @ ..] = rest {
+    loop {
+        let is_special = |byte: &u8| byte.is_ascii_digit() || matches!(*byte, b'-' | HOLE);
+        let plain = rest.iter().position(is_special).unwrap_or(rest.len());
+        let (text, special) = rest.split_at_checked(plain).unwrap_or((rest, &[]));
+        skeleton.extend_from_slice(text);
+        let [first, behind @ ..] = special else { return !numbers.is_empty() };
         if *first == HOLE {
-            return None;
+            return false;
         }
-        let is_in_a_word = parts.skeleton.last().is_some_and(u8::is_ascii_alphanumeric);
-        if is_in_a_word || !(first.is_ascii_digit() || *first == b'-') {
-            parts.skeleton.push(*first);
+        if skeleton.last().is_some_and(u8::is_ascii_alphanumeric) {
+            skeleton.push(*first);
             rest = behind;
             continue;
         }
-        let (number, len) = leading(rest);
-        let (text, behind) = rest.split_at_checked(len)?;
+        let (number, len) = leading(special);
+        let (text, behind) = special.split_at_checked(len).unwrap_or((special, &[]));
         match number {
-            Some(_) if parts.numbers.len() == MOST_NUMBERS => return None,
+            Some(_) if numbers.len() == MOST_NUMBERS => return false,
             Some(number) => {
-                parts.skeleton.push(HOLE);
-                parts.numbers.push(number);
+                skeleton.push(HOLE);
+                numbers.push(number);
             }
-            None => parts.skeleton.extend_from_slice(text),
+            None => skeleton.extend_from_slice(text),
         }
         rest = behind;
     }
-    (!parts.numbers.is_empty()).then_some(parts)
 }
 
 /// What begins like a number, and how many bytes that takes; at least one.

@@ -8,6 +8,7 @@
 mod check;
 mod events;
 mod leases;
+mod names;
 mod queues;
 mod steps;
 mod tally;
@@ -25,13 +26,14 @@ use steps::STEPS;
 use tally::{Counted, Sequence, Tally};
 
 pub(super) use events::{EventRow, Kept};
+pub(super) use names::{NameRows, Names};
 pub(super) use queues::QueuedRow;
 pub(super) use web_sessions::Revocation;
 
 pub(super) use super::fault::Fault;
 use super::head::Unsettled;
 use super::log;
-use super::rows::{blob, last_sum, last_value, life_sum, mark_sum, name_sum, text, whole};
+use super::rows::{blob, last_sum, last_value, life_sum, mark_sum, name_sum, whole};
 pub(super) use upkeep::{HOLDERS, Holder};
 
 /// What says that the file is the hub's: `Clow`.
@@ -40,6 +42,8 @@ pub(super) const APPLICATION: u32 = 0x436C_6F77;
 pub(super) const FILE_MODE: u32 = 0o600;
 /// One page. Rows of the log are small, and a page is what a write costs at least.
 const PAGE: u64 = 1024;
+/// A last value takes no fewer bytes.
+const LEAST_ROW: u64 = 16;
 
 /// A row that was read, and whether it is what was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +82,8 @@ pub(super) struct Tables {
     check: Check,
     pub(super) connection: Connection,
     pub(super) mark: u64,
+    /// Whether a write waits for the medium, as it was set last.
+    sync: Option<bool>,
 }
 
 impl Tables {
@@ -103,7 +109,7 @@ impl Tables {
             i64::try_from(most_bytes / PAGE).unwrap_or(i64::MAX),
         )?;
         let check = if version == 0 { Check::Over } else { Check::Wanted };
-        let mut tables = Self { check, connection, mark };
+        let mut tables = Self { check, connection, mark, sync: None };
         tables.migrate(STEPS, path)?;
         tables.mark = match tables.found_mark()? {
             Some(found) => found,
@@ -179,47 +185,6 @@ impl Tables {
         }))
     }
 
-    /// All topics with their numbers.
-    pub(super) fn topics(
-        &self,
-        order: Order,
-        take: impl FnMut(u64, Checked<&str>) -> bool,
-    ) -> Result<(), Fault> {
-        self.names("topic", Counted::Topics, order, take)
-    }
-
-    /// All users with their numbers.
-    pub(super) fn users(
-        &self,
-        order: Order,
-        take: impl FnMut(u64, Checked<&str>) -> bool,
-    ) -> Result<(), Fault> {
-        self.names("user", Counted::Users, order, take)
-    }
-
-    /// `take` says whether to go on; here and below.
-    fn names(
-        &self,
-        table: &str,
-        counted: Counted,
-        order: Order,
-        mut take: impl FnMut(u64, Checked<&str>) -> bool,
-    ) -> Result<(), Fault> {
-        let sql = format!("SELECT id, name, sum FROM {table} ORDER BY id {}", order.sql());
-        let mut statement = self.connection.prepare(&sql)?;
-        let (mut rows, mut tally) = (statement.query([])?, Tally::default());
-        while let Some(row) = rows.next()? {
-            let Some(id) = whole(row, 0) else { continue };
-            let sum = whole(row, 2);
-            tally.add(sum);
-            let name = text(row, 1).filter(|name| sum == Some(name_sum(self.mark, table, id, name).into()));
-            if !take(id, name.map_or(Checked::Damaged, Checked::Good)) {
-                return Ok(());
-            }
-        }
-        tally.compare(&self.connection, counted)
-    }
-
     /// All rows of the log.
     pub(super) fn log(&self, order: Order, mut take: impl FnMut(u64, &[u8]) -> bool) -> Result<(), Fault> {
         let sql = format!("SELECT seq, data FROM log ORDER BY seq {}", order.sql());
@@ -239,6 +204,14 @@ impl Tables {
             }
         }
         sequence.map_or(Ok(()), |sequence| sequence.compare())
+    }
+
+    /// About how many last values are settled: what was counted, as far as the file has room for it.
+    pub(super) fn about_last_values(&self) -> usize {
+        let one = |sql: &str| self.connection.query_row(sql, [], |row| Ok(whole(row, 0))).ok().flatten();
+        let counted = one("SELECT entries FROM tally WHERE id = 3").unwrap_or_default();
+        let room = one("PRAGMA page_count").unwrap_or_default().saturating_mul(PAGE / LEAST_ROW);
+        usize::try_from(counted.min(room)).unwrap_or_default()
     }
 
     /// All last values that are settled, by their topics.
@@ -296,8 +269,11 @@ impl Tables {
         act: impl FnOnce(&Writing<'_>) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         self.check.outcome(&self.connection)?;
-        let synchronous = if sync { "FULL" } else { "NORMAL" };
-        self.connection.pragma_update(None, "synchronous", synchronous)?;
+        if self.sync != Some(sync) {
+            let synchronous = if sync { "FULL" } else { "NORMAL" };
+            self.connection.pragma_update(None, "synchronous", synchronous)?;
+            self.sync = Some(sync);
+        }
         let mark = self.mark;
         let writing = Writing { transaction: self.connection.transaction()?, mark };
         let done = act(&writing)?;
@@ -511,7 +487,8 @@ mod tests {
     fn a_file_of_the_first_version_is_taken_over_with_all_that_is_in_it() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("hub.db");
-        let mut tables = Tables { check: Check::Over, connection: Connection::open(&path).unwrap(), mark: 7 };
+        let mut tables =
+            Tables { check: Check::Over, connection: Connection::open(&path).unwrap(), mark: 7, sync: None };
         tables.migrate(&STEPS[..1], &path).unwrap();
         tables.write(true, |writing| writing.settle(1, &value("1"))).unwrap();
         drop(tables);

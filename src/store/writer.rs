@@ -24,10 +24,10 @@ use super::folder::{Closed, FileId, Folder};
 use super::head::Head;
 use super::history::{Keeper, Step};
 use super::log::milliseconds;
-use super::names::Names;
-use super::opening::{self, Opened, Use};
+use super::names::{Found, Names};
+use super::opening::{self, Use};
 use super::outage::Outage;
-use super::pace::{LARGE, LIFE, LOG_BYTES, LOOK, SLICE, SLICE_OF_LOG, TICK, TICK_OF_COMMIT, TICK_OF_DUTY};
+use super::pace::{LIFE, LOG_BYTES, LOOK, SLICE, SLICE_OF_LOG, TICK, TICK_OF_COMMIT, TICK_OF_DUTY};
 use super::settings::{Durability, Settings};
 use super::tables::{Fault, Life, Tables};
 use super::walk::Walk;
@@ -46,6 +46,8 @@ pub(super) struct Writer {
     tables: Option<Tables>,
     /// Which file it is, or was before it could not be written any more.
     file: Option<FileId>,
+    /// What was found in the file and whether it is in place of a damaged one, as long as nothing was made of that.
+    found: Option<(Found, bool)>,
     names: Names,
     head: Head,
     history: Keeper,
@@ -89,6 +91,7 @@ impl Writer {
             folder: None,
             tables: None,
             file: None,
+            found: None,
             names: Names::default(),
             head: Head::default(),
             history,
@@ -115,11 +118,7 @@ impl Writer {
         self.errands.open(folder.path());
         self.folder = Some(folder);
         match opened {
-            Ok(opened) => {
-                if let Err(fault) = self.take_over(opened) {
-                    self.fail(&fault);
-                }
-            }
+            Ok(opened) => self.take_over(opened),
             Err(fault @ (Fault::Newer { .. } | Fault::Foreign)) => return Err(fault),
             Err(fault @ Fault::ReadOnly(_)) if self.settings.is_named => return Err(fault),
             Err(fault) => self.go_away(&fault),
@@ -132,25 +131,6 @@ impl Writer {
     pub(super) fn begin_away(&mut self, why: &Closed) {
         self.go_away(&Fault::ReadOnly(why.to_string()));
         self.tell_state();
-    }
-
-    fn take_over(&mut self, opened: Opened) -> Result<(), Fault> {
-        let Opened { tables, id, names, topics, head, seq, changed, sessions, was_replaced } = opened;
-        if was_replaced {
-            self.hub.stored_queues().all_again();
-        }
-        self.events.open(&tables, was_replaced);
-        self.sessions.take_over(sessions, was_replaced);
-        self.history.load((&tables, &topics), was_replaced, wall())?;
-        (self.tables, self.file, self.names, self.head, self.seq) =
-            (Some(tables), Some(id), names, head, seq);
-        let now_offline = changed.iter().filter_map(|topic| self.hub.last_value(topic));
-        now_offline.for_each(|message| self.batch.say(message));
-        if was_replaced {
-            self.was_replaced = true;
-            self.walk.want(0);
-        }
-        Ok(())
     }
 
     /// Comes by until the end, and then once more.
@@ -167,6 +147,7 @@ impl Writer {
     }
 
     fn come_by(&mut self, now: Instant) {
+        self.get_ready();
         self.history.look(wall());
         self.take();
         if self.tables.is_none() {
@@ -186,10 +167,13 @@ impl Writer {
         self.events.take();
         let missing = self.tape.take(&mut self.taken);
         self.tell_queue();
+        // After a peak its memory goes back.
+        let most = self.taken.len().max(1024) * 4;
         for taped in self.taken.drain(..) {
             self.history.sees(taped.message.number);
             self.batch.add(taped, |topic| self.history.names(topic));
         }
+        self.taken.shrink_to(most);
         if let Some(skipped) = missing {
             static BEHIND: Seldom = Seldom::new();
             self.history.miss(&skipped);
@@ -208,7 +192,7 @@ impl Writer {
     }
 
     fn go_on(&mut self, now: Instant) {
-        if self.batch.bytes() < LARGE {
+        if !self.batch.is_large() {
             self.walk.go_on(&self.hub, &self.names, &mut self.batch, |topic| self.history.names(topic));
         }
         let time = wall();
@@ -221,7 +205,7 @@ impl Writer {
         let is_promised = self.settings.durability == Durability::Commit && !queued.is_empty();
         let is_asked_for = self.batch.is_asked_for() || self.sessions.is_asked_for() || is_promised;
         let has_news = !self.batch.is_empty() || self.sessions.is_due();
-        let is_due = is_asked_for || self.batch.bytes() >= LARGE || (is_time && has_news);
+        let is_due = is_asked_for || self.batch.is_large() || (is_time && has_news);
         let is_due = is_due || self.events.is_due(is_time);
         let step = self.tables.as_ref().map_or(Ok(None), |tables| self.history.step(tables));
         let step = match step {

@@ -107,7 +107,7 @@ fn what_came_back_from_the_store_is_known_and_the_time_without_a_hub_is_no_gap()
     let (kind, extras) = (Kind::Reading, Extras::default());
     let said = SaidBefore { payload: "1".into(), kind, time: at(0), from: "u".into(), extras, rhythm };
     let restored = Restored::new(topic, said);
-    assert_eq!(hub.restore(restored, at(0)), Restoring::Kept);
+    assert_eq!(hub.restorer().restore(restored, at(0)), Restoring::Kept);
     let mut node = node(&hub);
     for (after, readings) in [(9 * 3_600_000, 1), (9 * 3_600_000 + 10_000, 3)] {
         let [kept] = options(&mut curious(&hub), "n/t").try_into().unwrap();

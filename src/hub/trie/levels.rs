@@ -88,7 +88,7 @@ impl Levels {
     }
 }
 
-fn is_wildcard(id: Id) -> bool {
+pub(super) fn is_wildcard(id: Id) -> bool {
     id == PLUS || id == HASH
 }
 

@@ -43,14 +43,20 @@ fn grow(steps: &[Step]) -> (Trie<u32>, BTreeMap<String, u32>) {
 }
 
 fn take_steps(steps: &[Step], trie: &mut Trie<u32>, twin: &mut BTreeMap<String, u32>) {
-    for step in steps {
+    // Half of the changes are made near to one that was made before.
+    let mut near = Near::default();
+    for (at, step) in steps.iter().enumerate() {
+        let mut change = |path: &str, leaf: Option<u32>| match at % 2 {
+            0 => trie.change(path, |_| leaf),
+            _ => trie.change_near(&mut near, path, |_| leaf),
+        };
         match step {
             Step::Set(path, leaf) => {
-                trie.change(path, |_| Some(*leaf));
+                change(path, Some(*leaf));
                 twin.insert(path.clone(), *leaf);
             }
             Step::Remove(path) => {
-                trie.change(path, |_| None);
+                change(path, None);
                 twin.remove(path);
             }
         }
@@ -259,19 +265,25 @@ fn check(trie: &Trie<u32>, twin: &BTreeMap<String, u32>) {
     let plain = |level: &str| !matches!(level, "+" | "#");
     assert_eq!(trie.nodes(), nodes.len());
     assert_eq!(trie.levels.len(), words.iter().filter(|word| plain(word)).count());
-    assert_eq!(
-        trie.by_level.len(),
-        nodes.iter().filter(|path| plain(path.rsplit('/').next().unwrap())).count()
-    );
     let leaves: Vec<_> = trie.nodes.iter().filter_map(|node| node.leaf).collect();
     assert_eq!(sorted(leaves), sorted(twin.values().copied().collect()));
-    let mut below = 0;
-    let mut here: Vec<_> = trie.children(None).collect();
-    while let Some(node) = here.pop() {
-        below += 1;
-        here.extend(trie.children(Some(node)));
+    let (mut below, mut entries, mut here) = (0, 0, vec![None]);
+    while let Some(parent) = here.pop() {
+        let children: Vec<_> = trie.children(parent).collect();
+        let several = children.iter().filter(|child| plain(trie.levels.text(trie.nodes[**child].level)));
+        let several = several.count();
+        if trie.children_of(parent).many {
+            entries += several;
+        } else {
+            assert!(several <= 1, "one alone needs no place in the table");
+        }
+        for child in &children {
+            assert_eq!(trie.child(parent, trie.nodes[*child].level), Some(*child));
+        }
+        below += children.len();
+        here.extend(children.into_iter().map(Some));
     }
-    assert_eq!(below, nodes.len());
+    assert_eq!((below, entries), (nodes.len(), trie.by_level.len()));
 }
 
 #[test]
@@ -313,15 +325,13 @@ fn a_path_of_very_many_levels_needs_no_deep_stack() {
 fn tables_that_were_made_at_once_do_not_grow_while_the_paths_come() {
     let paths: Vec<_> = (0..5000).flat_map(|n| [format!("house/{n}/lux"), format!("house/{n}/on")]).collect();
     let mut trie = Trie::default();
-    let needs = Needs::of(paths.iter().map(String::as_str));
-    assert_eq!(needs, Needs { paths: 10_000, nodes: 15_001 });
-    trie.reserve(needs);
-    let made = trie.by_level.capacity();
+    trie.reserve(Needs::of(paths.len(), paths.iter().take(1000).map(String::as_str)));
+    let (made, mut near) = (trie.by_level.capacity(), Near::default());
     for path in &paths {
-        trie.change(path, |_| Some(1));
+        trie.change_near(&mut near, path, |_| Some(1));
     }
     assert_eq!((trie.nodes(), trie.by_level.capacity()), (15_001, made));
     assert!((15_001..40_000).contains(&made), "{made}: not more than they need");
-    trie.reserve(Needs { paths: 1_000_000, nodes: 1_000_000 });
+    trie.reserve(Needs { paths: 1_000_000, entries: 1_000_000 });
     assert_eq!(trie.by_level.capacity(), made, "what is there already is not moved at once");
 }

@@ -22,9 +22,10 @@ use super::clock::{Clock, Jump};
 use super::gap::{Gap, GapChanges, Why};
 use super::grain::{QUARTER, RAW};
 use super::library::Library;
-use super::live::{Heard, Live};
+use super::live::{Heard, Live, Which};
 use super::load::{Loaded, load};
 use super::over::{Over, Thinning};
+use super::rules::Named;
 use super::run::Run;
 use super::settings::Settings;
 use super::spans::{self, Span};
@@ -50,6 +51,7 @@ const LOOK: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct Keeper {
     settings: Arc<Settings>,
+    named: Named,
     live: Arc<Mutex<Live>>,
     figures: Arc<Figures>,
     /// The file may have so many bytes before history has to make room.
@@ -105,6 +107,7 @@ impl Keeper {
         let live = Arc::new(Mutex::new(Live::new(Arc::clone(&settings))));
         Self {
             settings,
+            named: Named::default(),
             live,
             figures: Arc::clone(figures),
             most_bytes: most_bytes - most_bytes / 8,
@@ -136,7 +139,7 @@ impl Keeper {
 
     /// Whether a topic has history.
     pub(crate) fn names(&self, topic: &Topic) -> bool {
-        self.settings.rules.names(topic)
+        self.named.names(&self.settings.rules, topic)
     }
 
     /// A message with this number was on the tape, or did not fit into it.
@@ -145,7 +148,7 @@ impl Keeper {
     }
 
     /// Says of messages whether history has them already.
-    pub(crate) fn knows(&self) -> impl Fn(&Heard<'_>) -> bool {
+    pub(crate) fn knows(&self) -> impl Fn(Which<'_>) -> bool {
         let (live, seen) = (self.live.lock(), self.seen);
         move |message| live.knows(message, seen)
     }
@@ -156,7 +159,7 @@ impl Keeper {
             return;
         }
         let mut live = self.live.lock();
-        for message in said.filter(|message| self.settings.rules.names(message.topic)) {
+        for message in said.filter(|message| self.names(message.topic)) {
             let refused = live.say(&message);
             self.refuse(message.topic, refused);
         }
@@ -165,7 +168,7 @@ impl Keeper {
 
     /// These messages could not be written.
     pub(crate) fn lose<'m>(&self, said: impl Iterator<Item = Heard<'m>>) {
-        let said = said.filter(|message| !message.is_walked && self.settings.rules.names(message.topic));
+        let said = said.filter(|message| !message.is_walked && self.names(message.topic));
         let lost = said.map(|message| Gap { lost: 1, ..Gap::new(message.time, message.time, Why::Away) });
         if let Some(all) = lost.reduce(|one, next| one.join(&next)) {
             self.live.lock().gaps.add(all);

@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -41,9 +42,10 @@ impl Library {
         Self { live, file, figures }
     }
 
-    /// Answers until the questions are closed.
-    pub(crate) fn answer(self, questions: Arc<Questions>) -> std::io::Result<()> {
+    /// Answers until the questions are closed, once history was read from the file: then the other end of `begins` goes.
+    pub(crate) fn answer(self, questions: Arc<Questions>, begins: Receiver<()>) -> std::io::Result<()> {
         let run = move || {
+            let _ = begins.recv();
             while let Some(question) = questions.next() {
                 let began = Instant::now();
                 let answer = catch_unwind(AssertUnwindSafe(|| self.look_up(&question, began)));

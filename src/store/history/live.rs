@@ -35,6 +35,10 @@ impl Kind {
         }
     }
 
+    fn of_found(found: Found<'_>) -> Self {
+        if matches!(found, Found::State(_)) { Self::States } else { Self::Numbers }
+    }
+
     fn of(code: u64) -> Option<Self> {
         [Self::Numbers, Self::States].into_iter().find(|kind| kind.code() == code)
     }
@@ -80,6 +84,20 @@ struct Spoken {
     series: Vec<Place>,
 }
 
+impl Spoken {
+    fn find(&self, path: &str, kind: Kind) -> Option<u32> {
+        let is_it = |place: &&Place| place.kind == kind && *place.path == *path;
+        self.series.iter().find(is_it).map(|place| place.id)
+    }
+
+    fn hears(&mut self, number: u64, is_walked: bool) {
+        self.heard = self.heard.max(number);
+        if is_walked {
+            self.walked = number;
+        }
+    }
+}
+
 /// A message as history hears it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Heard<'m> {
@@ -90,6 +108,14 @@ pub(crate) struct Heard<'m> {
     /// The number that this hub has given it; 0 if it came back from the file.
     pub(crate) number: u64,
     /// Whether it was found when all last values were gone through, rather than on the tape.
+    pub(crate) is_walked: bool,
+}
+
+/// Which message it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Which<'m> {
+    pub(crate) topic: &'m Topic,
+    pub(crate) number: u64,
     pub(crate) is_walked: bool,
 }
 
@@ -105,7 +131,8 @@ struct Place {
 pub(super) struct Live {
     settings: Arc<Settings>,
     topics: HashMap<Topic, Spoken, RandomState>,
-    series: BTreeMap<u32, Series>,
+    /// Apart from the tree, which is small and near then.
+    series: BTreeMap<u32, Box<Series>>,
     /// The series of each class of topics.
     classes: Vec<BTreeSet<u32>>,
     /// Series that cannot be read any more: the topic if it is known, and when something was said there.
@@ -115,11 +142,41 @@ pub(super) struct Live {
     pub(super) gaps: Gaps,
     /// What the sums of the file begin with; none while there is no file.
     pub(super) mark: Option<u64>,
-    /// Bytes and readings of what is open, and when its first one was said.
-    open_bytes: usize,
-    open_since: Option<u64>,
+    open: Open,
+    /// Whether something was heard when all last values were gone through.
+    has_walked: bool,
+    /// Memory that is used again.
+    path: String,
+}
+
+/// What is open of all series together.
+#[derive(Debug, Default)]
+struct Open {
+    bytes: usize,
+    /// When its first reading was said.
+    since: Option<u64>,
     /// Whether the readings of one series are so many that they should be sealed.
     is_long: bool,
+}
+
+impl Open {
+    /// Adds a reading to a series, unless there is no room for it.
+    fn put(&mut self, series: &mut Series, time: u64, unit: Option<&str>, found: Found<'_>) -> bool {
+        if let Found::State(state) = found
+            && series.open.last_state() == Some(state)
+        {
+            return true;
+        }
+        if let Some(unit) = unit.filter(|unit| unit.len() <= LONGEST_UNIT && **unit != *series.unit) {
+            series.unit = unit.into();
+        }
+        let before = series.open.bytes();
+        let is_taken = series.open.push(time, found);
+        self.bytes += series.open.bytes() - before;
+        self.since.get_or_insert(time);
+        self.is_long |= series.open.len() >= LONG;
+        is_taken
+    }
 }
 
 impl Live {
@@ -134,14 +191,17 @@ impl Live {
             spans: Arc::default(),
             gaps: Gaps::default(),
             mark: None,
-            open_bytes: 0,
-            open_since: None,
-            is_long: false,
+            open: Open::default(),
+            has_walked: false,
+            path: String::new(),
         }
     }
 
     /// Whether history has this message already, or gets it from the tape, where messages up to `seen` were.
-    pub(super) fn knows(&self, message: &Heard<'_>, seen: u64) -> bool {
+    pub(super) fn knows(&self, message: Which<'_>, seen: u64) -> bool {
+        if !message.is_walked && !self.has_walked {
+            return false;
+        }
         let (heard, walked) =
             self.topics.get(message.topic).map_or((0, 0), |spoken| (spoken.heard, spoken.walked));
         if message.is_walked {
@@ -154,22 +214,40 @@ impl Live {
     /// A topic said this. Returns how many of its readings were refused.
     pub(super) fn say(&mut self, message: &Heard<'_>) -> u64 {
         let Heard { topic, time, payload, number, is_walked } = *message;
-        let (mut refused, mut told) = (0, 0);
+        let mut path = std::mem::take(&mut self.path);
+        let (mut refused, mut told, mut is_new) = (0, 0, true);
         let most = self.settings.series_per_topic;
-        payload::readings(payload, &mut |path, unit, found| {
-            told += 1;
-            if told > most || !self.put(topic, time, path, unit, found) {
-                refused += 1;
-            }
-            // The others are not looked at. They are not counted one by one either.
-            told <= most
-        });
-        if let Some(spoken) = self.topics.get_mut(topic) {
-            spoken.heard = spoken.heard.max(number);
-            if is_walked {
-                spoken.walked = number;
+        let Self { topics, series, open, .. } = self;
+        if let Some(spoken) = topics.get_mut(topic) {
+            spoken.hears(number, is_walked);
+            is_new = false;
+            payload::readings(payload, &mut path, &mut |path, unit, found| {
+                let known = spoken.find(path, Kind::of_found(found));
+                let Some(series) = known.and_then(|id| series.get_mut(&id)) else {
+                    is_new = true;
+                    return false;
+                };
+                told += 1;
+                refused += u64::from(told > most || !open.put(series, time, unit, found));
+                // The others are not looked at. They are not counted one by one either.
+                told <= most
+            });
+        }
+        if is_new {
+            let known = std::mem::take(&mut told);
+            payload::readings(payload, &mut path, &mut |path, unit, found| {
+                told += 1;
+                if told > known {
+                    refused += u64::from(told > most || !self.put(topic, time, path, unit, found));
+                }
+                told <= most
+            });
+            if let Some(spoken) = self.topics.get_mut(topic) {
+                spoken.hears(number, is_walked);
             }
         }
+        self.has_walked |= is_walked;
+        self.path = path;
         refused
     }
 
@@ -180,31 +258,15 @@ impl Live {
                 (spoken.heard, spoken.walked) = (before.heard, before.walked);
             }
         }
+        self.has_walked = before.has_walked;
     }
 
     fn put(&mut self, topic: &Topic, time: u64, path: &str, unit: Option<&str>, found: Found<'_>) -> bool {
-        let kind = if matches!(found, Found::State(_)) { Kind::States } else { Kind::Numbers };
-        let known = self.topics.get(topic);
-        let places = known.map_or(&[][..], |spoken| &*spoken.series);
-        let mut of_path = places.iter().filter(|place| *place.path == *path);
-        let id = of_path.find(|place| place.kind == kind).map(|place| place.id);
-        let Some(id) = id.or_else(|| self.add(topic, path, kind)) else { return false };
+        let kind = Kind::of_found(found);
+        let known = self.topics.get(topic).and_then(|spoken| spoken.find(path, kind));
+        let Some(id) = known.or_else(|| self.add(topic, path, kind)) else { return false };
         let Some(series) = self.series.get_mut(&id) else { return false };
-        if let Found::State(state) = found {
-            let last = series.open.last_state();
-            if last == Some(state) {
-                return true;
-            }
-        }
-        if let Some(unit) = unit.filter(|unit| unit.len() <= LONGEST_UNIT && **unit != *series.unit) {
-            series.unit = unit.into();
-        }
-        let before = series.open.bytes();
-        let is_taken = series.open.push(time, found);
-        self.open_bytes += series.open.bytes() - before;
-        self.open_since.get_or_insert(time);
-        self.is_long |= series.open.len() >= LONG;
-        is_taken
+        self.open.put(series, time, unit, found)
     }
 
     fn add(&mut self, topic: &Topic, path: &str, kind: Kind) -> Option<u32> {
@@ -236,6 +298,8 @@ impl Live {
     fn insert(&mut self, id: u32, series: Series) {
         self.highest = self.highest.max(id);
         let spoken = self.topics.entry(series.topic.clone()).or_default();
+        // Most topics have one.
+        spoken.series.reserve_exact(1);
         spoken.series.push(Place { id, kind: series.kind, path: series.path.clone() });
         if self.classes.len() <= series.class {
             self.classes.resize_with(series.class + 1, BTreeSet::new);
@@ -243,7 +307,7 @@ impl Live {
         if let Some(class) = self.classes.get_mut(series.class) {
             class.insert(id);
         }
-        self.series.insert(id, series);
+        self.series.insert(id, Box::new(series));
     }
 
     /// Takes a series of the file.
@@ -307,12 +371,12 @@ impl Live {
         self.highest = self.highest.max(id);
     }
 
-    pub(super) fn series(&self) -> &BTreeMap<u32, Series> {
+    pub(super) fn series(&self) -> &BTreeMap<u32, Box<Series>> {
         &self.series
     }
 
     pub(super) fn get(&self, id: u32) -> Option<&Series> {
-        self.series.get(&id)
+        self.series.get(&id).map(|series| &**series)
     }
 
     pub(super) fn spans(&self) -> &Arc<Spans> {
@@ -320,16 +384,16 @@ impl Live {
     }
 
     pub(super) fn open_bytes(&self) -> usize {
-        self.open_bytes
+        self.open.bytes
     }
 
     pub(super) fn open_since(&self) -> Option<u64> {
-        self.open_since
+        self.open.since
     }
 
     /// Whether the readings of one series are so many that they should be sealed.
     pub(super) fn is_long(&self) -> bool {
-        self.is_long
+        self.open.is_long
     }
 
     /// What is open is to be sealed from now on. Says which series that are, and how many parts the longest has.
@@ -342,7 +406,7 @@ impl Live {
                 all.push(*id);
             }
         }
-        (self.open_bytes, self.open_since, self.is_long) = (0, None, false);
+        self.open = Open::default();
         (all, parts)
     }
 

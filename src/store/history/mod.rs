@@ -28,7 +28,7 @@ mod tables;
 pub(super) use keeper::Keeper;
 #[cfg(test)]
 pub(super) use library::Library;
-pub(super) use live::Heard;
+pub(super) use live::{Heard, Which};
 pub use rules::{Ages, Rule, Rules};
 pub use settings::Settings;
 pub(super) use steps::Step;

@@ -28,17 +28,20 @@ pub(crate) enum Found<'p> {
 }
 
 /// Hands out all readings of a payload: path, unit and value. Ends at once where the payload is no JSON, or `take` says no.
+/// `path` is memory that is used again.
 pub(crate) fn readings<'p>(
     payload: &'p str,
+    path: &mut String,
     take: &mut impl FnMut(&str, Option<&'p str>, Found<'p>) -> bool,
 ) {
-    let mut walk = Walk { rest: payload, path: String::new(), take };
+    path.clear();
+    let mut walk = Walk { rest: payload, path, take };
     let _ = walk.value(0, None);
 }
 
 struct Walk<'p, 't, T> {
     rest: &'p str,
-    path: String,
+    path: &'t mut String,
     take: &'t mut T,
 }
 
@@ -71,7 +74,7 @@ impl<'p, T: FnMut(&str, Option<&'p str>, Found<'p>) -> bool> Walk<'p, '_, T> {
     }
 
     fn tell(&mut self, unit: Option<&'p str>, found: Option<Found<'p>>) -> Option<()> {
-        let goes_on = found.is_none_or(|found| (self.take)(&self.path, unit, found));
+        let goes_on = found.is_none_or(|found| (self.take)(self.path, unit, found));
         goes_on.then_some(())
     }
 
@@ -82,7 +85,7 @@ impl<'p, T: FnMut(&str, Option<&'p str>, Found<'p>) -> bool> Walk<'p, '_, T> {
             self.rest = spaceless(self.rest).strip_prefix(':')?;
             let (len, key) = (self.path.len(), key.get(1..key.len().checked_sub(1)?)?);
             if len + key.len() < LONGEST_PATH {
-                push_key(key, &mut self.path)?;
+                push_key(key, self.path)?;
                 self.value(depth + 1, None)?;
                 self.path.truncate(len);
             } else {
@@ -233,7 +236,7 @@ mod tests {
 
     fn all(payload: &str) -> Vec<String> {
         let mut all = Vec::new();
-        readings(payload, &mut |path, unit, found| {
+        readings(payload, &mut String::new(), &mut |path, unit, found| {
             let value = match found {
                 Found::Exact(Number { mantissa, decimals }) => format!("{mantissa}e-{decimals}"),
                 Found::Near(near) => format!("~{near}"),
@@ -284,7 +287,7 @@ mod tests {
         fn the_numbers_are_those_of_serde(numbers in prop::collection::vec(any::<f64>().prop_filter("finite", |n| n.is_finite()), 0..8)) {
             let text = serde_json::to_string(&numbers).unwrap();
             let mut found = Vec::new();
-            readings(&text, &mut |_, _, value| {
+            readings(&text, &mut String::new(), &mut |_, _, value| {
                 found.push(match value {
                     Found::Exact(number) => super::super::readings::float(number),
                     Found::Near(near) => near,

@@ -1,6 +1,10 @@
 //! Which topics have history, and for how long. Pure.
 
+use std::collections::HashMap;
 use std::time::Duration;
+
+use foldhash::fast::RandomState;
+use parking_lot::Mutex;
 
 use super::grain::{MINUTES, RAW};
 use crate::topic::{Filter, Topic};
@@ -75,6 +79,32 @@ impl Rules {
     }
 }
 
+/// Topics that are remembered; where there are more, all are looked up again.
+const MOST_NAMED: usize = 20_000;
+
+/// Which topics have history, as the rules say: they may be many, and are gone through once for each topic.
+#[derive(Debug, Default)]
+pub(super) struct Named(Mutex<HashMap<Topic, bool, RandomState>>);
+
+impl Named {
+    /// Whether a topic has history.
+    pub(super) fn names(&self, rules: &Rules, topic: &Topic) -> bool {
+        if rules.rules.is_empty() {
+            return true;
+        }
+        let mut known = self.0.lock();
+        if let Some(is_named) = known.get(topic) {
+            return *is_named;
+        }
+        if known.len() >= MOST_NAMED {
+            known.clear();
+        }
+        let is_named = rules.names(topic);
+        known.insert(topic.clone(), is_named);
+        is_named
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,6 +127,19 @@ mod tests {
             (rules.names(&topic), rules.class(&topic))
         };
         assert_eq!(["a/b", "a/c", "x/b", "x"].map(found), [(true, 1), (false, 0), (true, 3), (true, 0)]);
+    }
+
+    #[test]
+    fn what_is_remembered_of_a_topic_is_what_the_rules_say_and_not_more_than_so_much() {
+        let (rules, named) = (rules(&[("a/#", false)]), Named::default());
+        for round in 0..2 {
+            for number in 0..MOST_NAMED + 10 {
+                let text = format!("{}/{number}", ["a", "b"][number % 2]);
+                let topic = Topic::parse(&text, &Limits::default()).unwrap();
+                assert_eq!(named.names(&rules, &topic), number % 2 == 1, "{text}, round {round}");
+            }
+            assert!(named.0.lock().len() <= MOST_NAMED);
+        }
     }
 
     #[test]

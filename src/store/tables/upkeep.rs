@@ -82,7 +82,7 @@ impl Tables {
         let connection = Connection::open_with_flags(path, how | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         connection.busy_timeout(BUSY)?;
         connection.execute_batch(TO_READ)?;
-        let mut tables = Self { check: Check::Over, connection, mark: 0 };
+        let mut tables = Self { check: Check::Over, connection, mark: 0, sync: None };
         let application: u32 = tables.connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
         let version = u32::try_from(tables.version()?).unwrap_or(u32::MAX);
         check_owner(application, version, true)?;

@@ -29,7 +29,7 @@ impl Tables {
         if u64::from(version) < STEPS.len() as u64 {
             return Err(Fault::Older { found: version.into(), known: STEPS.len() });
         }
-        let mut tables = Self { check: Check::Over, connection, mark: 0 };
+        let mut tables = Self { check: Check::Over, connection, mark: 0, sync: None };
         let mark = tables.found_mark()?;
         tables.mark = mark.ok_or_else(|| Fault::Damaged("its mark cannot be read".to_owned()))?;
         Ok(tables)
@@ -266,7 +266,8 @@ mod tests {
     fn a_file_of_the_first_version_gets_the_tables_and_until_then_no_command_touches_it() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("hub.db");
-        let mut first = Tables { check: Check::Over, connection: Connection::open(&path).unwrap(), mark: 7 };
+        let connection = Connection::open(&path).unwrap();
+        let mut first = Tables { check: Check::Over, connection, mark: 7, sync: None };
         first.migrate(&STEPS[..1], &path).unwrap();
         drop(first);
         let refused = Tables::open_beside(&path).unwrap_err();

@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 
 use super::super::outage;
-use super::super::pace::{LARGE, LAST_WALK};
+use super::super::pace::LAST_WALK;
 use super::super::tables::Tables;
 use super::{Duties, Writer};
 
@@ -11,6 +11,7 @@ impl Writer {
     /// Everything to the medium, and a note that this was the end.
     pub(super) fn finish(&mut self) {
         let began = Instant::now();
+        self.get_ready();
         self.take();
         if self.tables.is_some() {
             // What is written into a file that nobody finds any more is lost.
@@ -28,7 +29,7 @@ impl Writer {
         }
         while self.tables.is_some() && self.walk.is_wanted() && began.elapsed() < LAST_WALK {
             self.walk.go_on(&self.hub, &self.names, &mut self.batch, |topic| self.history.names(topic));
-            if self.batch.bytes() >= LARGE {
+            if self.batch.is_large() {
                 self.write(Instant::now(), true, false, false, Duties::default());
             }
         }

@@ -44,6 +44,8 @@ impl Writer {
         };
         figures.store_state.set(state);
         figures.store_log_bytes.set(self.head.gathered());
-        figures.store_values.set(self.names.values() as u64);
+        let values =
+            self.found.as_ref().map_or_else(|| self.names.values() as u64, |(found, _)| found.values);
+        figures.store_values.set(values);
     }
 }

@@ -109,6 +109,7 @@ fn with(path: &Path, queue: TapeBounds) -> (Arc<Hub>, Access, Writer) {
     let events = events::record(&hub, &settings.events, path.join("hub.db")).unwrap();
     let mut writer = Writer::new(Arc::clone(&hub), tape, settings, (sessions, keeper, events));
     writer.begin(Folder::take(path).unwrap()).unwrap();
+    writer.get_ready();
     (hub, access, writer)
 }
 
