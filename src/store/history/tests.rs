@@ -10,7 +10,7 @@ use super::answer::{Past, Told, Wanted};
 use super::gap::Why;
 use super::grain::{MINUTES, QUARTERS, RAW};
 use super::keeper::Keeper;
-use super::live::Heard;
+use super::heard::Heard;
 use super::settings::Settings;
 use super::tables::Chunks;
 use crate::hub::Figures;
