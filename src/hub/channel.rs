@@ -164,15 +164,15 @@ impl Channels {
     /// As [`with`](Self::with), for a topic that has no channel yet, most likely: it gets this one then.
     pub(super) fn with_new<T>(
         &self,
-        channel: Arc<Channel>,
+        channel: &Arc<Channel>,
         act: impl FnOnce(&Arc<Channel>, &mut State) -> T,
     ) -> T {
         self.make_room();
         // Locked before anybody else can have it.
         let mut state = channel.state.lock();
-        if let Entry::Vacant(free) = self.map.entry(ByTopic(Arc::clone(&channel))) {
+        if let Entry::Vacant(free) = self.map.entry(ByTopic(Arc::clone(channel))) {
             free.insert(());
-            let result = act(&channel, &mut state);
+            let result = act(channel, &mut state);
             self.idle.fetch_add(usize::from(state.last.is_none()), Ordering::Relaxed);
             return result;
         }
@@ -317,7 +317,7 @@ mod tests {
         let channels = Channels::new(10);
         channels.reserve(1000);
         for expected in [false, true] {
-            let was_heard = channels.with_new(Arc::new(Channel::new(topic("a"))), |_, state| {
+            let was_heard = channels.with_new(&Arc::new(Channel::new(topic("a"))), |_, state| {
                 std::mem::replace(&mut state.last_generation, Generation::DROPPED) == Generation::DROPPED
             });
             assert_eq!((was_heard, channels.len()), (expected, 1));

@@ -289,7 +289,7 @@ impl Restorer<'_> {
             len = value.len(&channel.topic);
         }
         let is_heard = hub.figures.filters.value() > 0;
-        hub.channels.with_new(channel, |channel, state| {
+        hub.channels.with_new(&channel, |channel, state| {
             let topic = &channel.topic;
             if state.last.is_some() {
                 return Restoring::Older;

@@ -38,7 +38,7 @@ mod writer;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::Thread;
 
 use tokio::sync::oneshot;
@@ -116,7 +116,7 @@ impl Store {
         if settings.history.is_on() {
             hub.ask_history_of(Arc::clone(&questions));
         }
-        let (has_history, history_is_there) = std::sync::mpsc::channel();
+        let (has_history, history_is_there) = sync_channel(1);
         let started = library
             .answer(Arc::clone(&questions), history_is_there)
             .and_then(|()| Self::run(writer, tape, hub, (questions, has_history)));
@@ -127,7 +127,7 @@ impl Store {
         mut writer: Writer,
         tape: Arc<Tape>,
         hub: &Arc<Hub>,
-        (questions, has_history): (Arc<Questions>, Sender<()>),
+        (questions, has_history): (Arc<Questions>, SyncSender<()>),
     ) -> std::io::Result<Self> {
         let (end, (tell, ended)) = (Arc::new(AtomicBool::new(false)), oneshot::channel());
         let (seen, hub) = (Arc::clone(&end), Arc::clone(hub));

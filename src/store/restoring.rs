@@ -52,7 +52,9 @@ impl Given {
             if at == 0 {
                 hub.expect(expected, chunk.iter().map(|(restored, _)| restored));
             }
-            chunk.into_iter().for_each(|found| given.give(&mut hub, found));
+            for found in chunk {
+                given.give(&mut hub, found);
+            }
         }
         given
     }

@@ -61,7 +61,8 @@ pub fn split(payload: &str) -> Option<Parts> {
 /// As [`split`], into parts whose memory is used again. Where it says no, they mean nothing.
 pub fn split_into(payload: &str, parts: &mut Parts) -> bool {
     let Parts { skeleton, numbers } = parts;
-    (skeleton.clear(), numbers.clear());
+    skeleton.clear();
+    numbers.clear();
     skeleton.reserve(payload.len());
     let mut rest = payload.as_bytes();
     loop {

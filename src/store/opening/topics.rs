@@ -28,7 +28,7 @@ struct Read {
 }
 
 impl Read {
-    fn take(&mut self, id: u64, name: Checked<&str>, limits: &Limits) {
+    fn take(&mut self, id: u64, name: &Checked<&str>, limits: &Limits) {
         let topic = match name {
             Checked::Good(name) => {
                 let topic = Topic::parse(name, limits).ok();
@@ -71,7 +71,7 @@ impl<'t> Topics<'t> {
     fn read_one(&mut self) -> bool {
         let Some(rows) = &mut self.rest else { return false };
         let (read, limits) = (&mut self.read, self.limits);
-        match rows.next(|id, name| read.take(id, name, limits)) {
+        match rows.next(|id, name| read.take(id, &name, limits)) {
             Ok(true) => true,
             Ok(false) => {
                 self.rest = None;
@@ -93,7 +93,7 @@ impl<'t> Topics<'t> {
         let _ = self.tables.topics(Order::Down, |id, name| {
             let is_new = Some(id) > reached;
             if is_new {
-                read.take(id, name, limits);
+                read.take(id, &name, limits);
             }
             is_new
         });
