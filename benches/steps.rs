@@ -146,35 +146,6 @@ mod fan_out {
     }
 }
 
-/// What a store costs who publishes: a thousand readings that are kept and that nobody hears, without a store and with the
-/// queue of one. An item is a message. What the store does with it then is not in here.
-mod store {
-    use std::collections::VecDeque;
-    use std::sync::Arc;
-
-    use clown_hub::hub::{Tape, TapeBounds};
-
-    use super::{Bencher, ItemsCount, Side, scene};
-
-    const READINGS: usize = 1_000;
-
-    #[divan::bench(args = [false, true], sample_size = 1, sample_count = 1000)]
-    fn kept(bencher: Bencher<'_, '_>, has_store: bool) {
-        let hub = scene::hub();
-        let tape = Tape::new(TapeBounds { messages: 1 << 20, bytes: 1 << 30 }, false, hub.figures());
-        if has_store {
-            hub.record_on(Arc::clone(&tape));
-        }
-        let mut node = scene::client(&hub, "house", Side::Node);
-        let said: Vec<_> = (0..READINGS).map(|n| format!(r#"["floor/room/lamp/{n:06}", 21.5]"#)).collect();
-        bencher
-            .counter(ItemsCount::new(READINGS))
-            // What waits is taken as the store takes it, and let go of.
-            .with_inputs(|| drop(tape.take(&mut VecDeque::new())))
-            .bench_local_values(|()| said.iter().for_each(|said| scene::say(&mut node, said)));
-    }
-}
-
 /// A dashboard comes, hears all that is known under its base, and goes. There are 10,000 bases.
 mod snapshot {
     use super::{Bencher, ItemsCount, Side, scene};

@@ -38,7 +38,7 @@ mod writer;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::SyncSender;
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::Thread;
 
 use tokio::sync::oneshot;
@@ -116,7 +116,7 @@ impl Store {
         if settings.history.is_on() {
             hub.ask_history_of(Arc::clone(&questions));
         }
-        let (has_history, history_is_there) = std::sync::mpsc::sync_channel(0);
+        let (has_history, history_is_there) = sync_channel(1);
         let started = library
             .answer(Arc::clone(&questions), history_is_there)
             .and_then(|()| Self::run(writer, tape, hub, (questions, has_history)));

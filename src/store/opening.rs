@@ -10,6 +10,7 @@ use super::head::Head;
 use super::log::milliseconds;
 use super::names;
 use super::queues;
+pub(super) use super::restoring::Use;
 use super::restoring::{self, Given};
 use super::tables::{Fault, Tables};
 use super::web_sessions::Stored;
@@ -34,15 +35,6 @@ pub(super) struct Opened {
     pub(super) sessions: Stored,
     /// Whether a damaged file was set aside, so that this one is empty.
     pub(super) was_replaced: bool,
-}
-
-/// What the file's last values are to the hub.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Use {
-    /// They come back. Values that the hub has already stay.
-    GiveBack,
-    /// The hub has had them, and knows better.
-    LookOnly,
 }
 
 /// Opens the file of a folder.

@@ -12,6 +12,15 @@ use crate::topic::Topic;
 const CHUNK: usize = 1000;
 const AHEAD: usize = 4;
 
+/// What the file's last values are to the hub.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Use {
+    /// They come back. Values that the hub has already stay.
+    GiveBack,
+    /// The hub has had them, and knows better.
+    LookOnly,
+}
+
 /// A value that was read, and when the hub ended that said it.
 pub(super) type Found = (Restored, SystemTime);
 

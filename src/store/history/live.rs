@@ -8,6 +8,7 @@ use foldhash::fast::RandomState;
 
 use super::chunk::MOST_SERIES;
 use super::gap::{Gap, Gaps, few};
+use super::heard::{Heard, Which};
 use super::payload::{self, Found};
 use super::run::{LONG, Run};
 use super::settings::Settings;
@@ -96,27 +97,6 @@ impl Spoken {
             self.walked = number;
         }
     }
-}
-
-/// A message as history hears it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Heard<'m> {
-    pub(crate) topic: &'m Topic,
-    /// In milliseconds since 1970.
-    pub(crate) time: u64,
-    pub(crate) payload: &'m str,
-    /// The number that this hub has given it; 0 if it came back from the file.
-    pub(crate) number: u64,
-    /// Whether it was found when all last values were gone through, rather than on the tape.
-    pub(crate) is_walked: bool,
-}
-
-/// Which message it is.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Which<'m> {
-    pub(crate) topic: &'m Topic,
-    pub(crate) number: u64,
-    pub(crate) is_walked: bool,
 }
 
 #[derive(Debug)]

@@ -10,6 +10,7 @@ pub mod chunk;
 mod clock;
 mod gap;
 mod grain;
+mod heard;
 mod keeper;
 mod library;
 mod live;
@@ -25,10 +26,10 @@ mod spans;
 mod steps;
 mod tables;
 
+pub(super) use heard::{Heard, Which};
 pub(super) use keeper::Keeper;
 #[cfg(test)]
 pub(super) use library::Library;
-pub(super) use live::{Heard, Which};
 pub use rules::{Ages, Rule, Rules};
 pub use settings::Settings;
 pub(super) use steps::Step;

@@ -29,7 +29,7 @@ struct Read {
 
 impl Read {
     fn take(&mut self, id: u64, name: &Checked<&str>, limits: &Limits) {
-        let topic = match *name {
+        let topic = match name {
             Checked::Good(name) => {
                 let topic = Topic::parse(name, limits).ok();
                 if topic.is_none() {
