@@ -1,11 +1,10 @@
 //! Who did what, and who may know of it (`docs/protocol.md`, clause 7.6).
 
+mod command_line;
+mod sign_ins;
+
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Stdio};
-use std::sync::mpsc::{Receiver, sync_channel};
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -222,140 +221,6 @@ async fn who_may_not_read_a_topic_sees_no_event_of_it() {
 }
 
 #[tokio::test]
-async fn everybody_who_comes_in_by_any_door_is_recorded_and_everybody_who_does_not_and_no_password_is() {
-    const WRONG: &str = "a wrong password";
-    const TYPED_AS_NAME: &str = "the password typed as the name";
-    let dir = tempfile::tempdir().unwrap();
-    let users = [user("jana", &["n/#"], &["n/#"], false), user("boss", &["#", "$SYS/#"], &["#"], false)];
-    let hub = Hub::with_users(&users, &[&store_at(dir.path()), "server.line_listen=127.0.0.1:0"]);
-    let mut boss = Client::open_as(&hub, "boss", "/talk", r#"{"filters": []}"#).await;
-    let page = async |name: &str, password: &str| {
-        let body = json!({"name": name, "password": password}).to_string();
-        hub.request("POST", "/api/session", &[("Content-Type", "application/json")], &body).await
-    };
-    assert_eq!(page("jana", PASSWORD).await.status(), 204);
-    assert_eq!(page(TYPED_AS_NAME, WRONG).await.status(), 401);
-    Client::open_as(&hub, "jana", "/talk/n", "{}").await.leave().await;
-    assert_eq!(hub.knocks("/talk/n", &[("Authorization", &basic("jana", WRONG))]).await.status(), 401);
-    assert_eq!(hub.knocks("/talk/m", &[("Authorization", &basic("jana", PASSWORD))]).await.status(), 403);
-    for password in [PASSWORD, WRONG] {
-        let mut line = Line::connect(&hub).await;
-        line.write(
-            format!(
-                "[\"clown.talk/-/config/set\", {{\"user\": \"jana\", \"password\": \"{password}\", \"base\": \"n\"}}]\n"
-            )
-            .as_bytes(),
-        )
-        .await;
-        line.hear().await.unwrap();
-    }
-    let told: Vec<_> = of_kind(&mut boss, "sign-in").await;
-    let shown: Vec<_> = told
-        .iter()
-        .map(|event| {
-            (event["door"].as_str().unwrap(), event["result"].as_str().unwrap(), event["user"].clone())
-        })
-        .collect();
-    let jana = json!("jana");
-    let expected = [
-        ("lines", "wrong", jana.clone()),
-        ("lines", "ok", jana.clone()),
-        ("websocket", "forbidden", jana.clone()),
-        ("websocket", "wrong", jana.clone()),
-        ("websocket", "ok", jana.clone()),
-        ("page", "wrong", Value::Null),
-        ("page", "ok", jana),
-        ("websocket", "ok", json!("boss")),
-    ];
-    assert_eq!(shown, expected);
-    assert!(told.iter().all(|event| event["address"] == "127.0.0.1"));
-    assert_eq!((&told[4]["base"], &told[4]["side"]), (&json!("n"), &json!("dashboard")));
-    hub.stopped().await;
-    for file in fs::read_dir(dir.path()).unwrap() {
-        let bytes = fs::read(file.unwrap().path()).unwrap_or_default();
-        for secret in [PASSWORD, WRONG, TYPED_AS_NAME] {
-            let is_there = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
-            assert!(!is_there, "{secret} is in the store");
-        }
-    }
-}
-
-#[tokio::test]
-async fn who_signs_out_and_whose_sign_ins_the_operator_ends_is_recorded_whether_the_hub_runs_or_not() {
-    let dir = tempfile::tempdir().unwrap();
-    let users = [user("jana", &["n/#"], &["n/#"], false), user("boss", &["#", "$SYS/#"], &["#"], false)];
-    let settings = [&*store_at(dir.path()), "store.write_milliseconds=50"];
-    let hub = Hub::with_users(&users, &settings);
-    let sign_in = async |hub: &Hub| {
-        let body = json!({"name": "jana", "password": PASSWORD}).to_string();
-        let answer =
-            hub.request("POST", "/api/session", &[("Content-Type", "application/json")], &body).await;
-        answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned()
-    };
-    let sign_out = async |cookie: &str| {
-        assert_eq!(hub.request("DELETE", "/api/session", &[("Cookie", cookie)], "").await.status(), 204);
-    };
-    let first = sign_in(&hub).await;
-    sign_out(&first).await;
-    sign_out(&first).await;
-    let revoke = || {
-        let store = store_at(dir.path());
-        run(&["sessions", "revoke", "--user", "jana", "--set", &store], "").succeeds()
-    };
-    let mut boss = Client::open_as(&hub, "boss", "/talk", r#"{"filters": []}"#).await;
-    for _ in 0..2 {
-        sign_in(&hub).await;
-    }
-    // The command counts what is in the file.
-    let listed = || run(&["sessions", "--set", &store_at(dir.path())], "").succeeds().matches("jana").count();
-    in_time("both sign-ins to be on the disk", async { while listed() < 2 {} }).await;
-    assert_eq!(revoke(), "sign-ins ended: all of jana, of which the store had 2; their sockets are closed\n");
-    in_time("the hub to obey", async { while of_kind(&mut boss, "sign-out").await.len() < 2 {} }).await;
-    let told = of_kind(&mut boss, "sign-out").await;
-    let of = |event: &Value| ["user", "result", "door", "address", "count"].map(|key| event[key].clone());
-    let null = Value::Null;
-    assert_eq!(
-        told.iter().map(of).collect::<Vec<_>>(),
-        [
-            [json!("jana"), json!("revoked"), null.clone(), null.clone(), json!(2)],
-            [json!("jana"), null.clone(), json!("page"), json!("127.0.0.1"), null.clone()],
-        ],
-        "who had signed out before did not do it again"
-    );
-    let by_name = events(&mut boss, &json!({"filters": ["$SYS/events/sign-out"]})).await;
-    assert_eq!(by_name, told);
-    let mut jana = Client::open_as(&hub, "jana", "/talk", r#"{"filters": []}"#).await;
-    assert_eq!(of_kind(&mut jana, "sign-out").await, told, "it is hers");
-    sign_in(&hub).await;
-    hub.stopped().await;
-    revoke();
-    let hub = Hub::with_users(&users, &settings);
-    let mut boss = Client::open_as(&hub, "boss", "/talk", r#"{"filters": []}"#).await;
-    let told = of_kind(&mut boss, "sign-out").await;
-    assert_eq!(
-        (told.len(), of(&told[0])[1].clone(), of(&told[0])[4].clone()),
-        (3, json!("revoked"), json!(1))
-    );
-}
-
-#[tokio::test]
-async fn a_stranger_who_guesses_does_not_fill_the_record_and_all_of_it_is_counted() {
-    let dir = tempfile::tempdir().unwrap();
-    let hub = Hub::with_store(dir.path(), &["users.failures_per_minute=100000"]);
-    for n in 0..50 {
-        let header = basic("clown", &format!("guess {n}"));
-        assert_eq!(hub.knocks("/talk", &[("Authorization", &header)]).await.status(), 401);
-    }
-    let mut asker = asker(&hub).await;
-    let all = of_kind(&mut asker, "sign-in").await;
-    let refused = all.iter().filter(|event| event["result"] == "wrong").count() as u64;
-    assert!((5..=7).contains(&refused), "{refused}");
-    let more: u64 = all.iter().filter_map(|event| event["left_out"].as_u64()).sum();
-    let left_out = hub.figure("events_left_out").await;
-    assert!(refused + left_out == 50 && more <= left_out, "{refused} and {left_out}");
-}
-
-#[tokio::test]
 async fn payloads_of_secret_topics_are_left_out_and_large_ones_are_cut() {
     let dir = tempfile::tempdir().unwrap();
     let settings = ["events.never=n/+/password/set/#", "events.ignore=n/clock/#", "store.sync_seconds=1"];
@@ -551,65 +416,4 @@ async fn a_node_that_comes_and_goes_is_recorded() {
     let of = |result| (json!("presence"), json!(result), json!("node"));
     let expected = [of("offline"), of("online")];
     assert_eq!(told, expected.each_ref().map(|(topic, result, side)| (topic, result, side)));
-}
-
-#[tokio::test]
-async fn the_command_line_tells_who_did_what_and_follows() {
-    let dir = tempfile::tempdir().unwrap();
-    let hub = Hub::with_store(dir.path(), &[]);
-    let url = format!("ws://clown:bigclown@{}", hub.address);
-    let mut phone = Client::open(&hub, "/talk", r#"{"filters": [], "name": "phone"}"#).await;
-    phone.say(ON).await;
-    phone.hears_nothing().await;
-    let plain = run(&["events", "n/pump/#", "--since", "1h", "--url", &url], "").succeeds();
-    let line = " command n/pump/0/set {\"state\": true} by clown (phone, dashboard, 127.0.0.1): to 0\n";
-    assert!(plain.ends_with(line) && plain.lines().count() == 1, "{plain}");
-    let json = run(&["events", "n/pump/#", "--json", "--url", &url], "").succeeds();
-    let event: Value = serde_json::from_str(&json).unwrap();
-    assert_eq!((&event["kind"], &event["user"]), (&json!("command"), &json!("clown")));
-    let csv = run(&["events", "n/pump/#", "--csv", "--by", "clown", "--url", &url], "").succeeds();
-    assert!(
-        csv.starts_with("time,kind,user,client,") && csv.contains(",command,clown,phone,dashboard,"),
-        "{csv}"
-    );
-    let none = run(&["events", "m/#", "--url", &url], "");
-    assert!(none.code == Some(0) && none.stdout.is_empty() && none.stderr.contains("nothing like that"));
-
-    let follows = Follows::start(&url);
-    let line = in_time("a line", async {
-        loop {
-            phone.say(r#"["n/pump/0/set", "followed"]"#).await;
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            if let Ok(line) = follows.lines.try_recv() {
-                return line;
-            }
-        }
-    })
-    .await;
-    assert!(line.contains("n/pump/0/set \"followed\" by clown"), "{line}");
-}
-
-/// `clown-hub events --follow`, and what it prints.
-struct Follows {
-    child: Child,
-    lines: Receiver<String>,
-}
-
-impl Follows {
-    fn start(url: &str) -> Self {
-        let mut command = binary();
-        command.args(["events", "n/#", "--follow", "--url", url]).stdout(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let printed = BufReader::new(child.stdout.take().unwrap());
-        let (say, lines) = sync_channel(1000);
-        std::thread::spawn(move || printed.lines().map_while(Result::ok).try_for_each(|line| say.send(line)));
-        Self { child, lines }
-    }
-}
-
-impl Drop for Follows {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
