@@ -88,11 +88,10 @@ fn accounts(settings: &Settings) -> Vec<Finding> {
         return findings;
     }
     let shown = file.display();
-    findings.push(match is_open(file) {
-        true => {
-            Warning(format!("accounts: everybody on this machine can read {shown}; run chmod 600 {shown}"))
-        }
-        false => Good(format!("accounts: {} in {shown}", accounts.iter().count())),
+    findings.push(if is_open(file) {
+        Warning(format!("accounts: everybody on this machine can read {shown}; run chmod 600 {shown}"))
+    } else {
+        Good(format!("accounts: {} in {shown}", accounts.iter().count()))
     });
     findings
 }

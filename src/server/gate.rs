@@ -155,7 +155,7 @@ pub(super) fn cookies<'h>(
     named(headers, cookie_name(app, peer))
 }
 
-fn named<'h>(headers: &'h HeaderMap, ours: String) -> impl Iterator<Item = &'h str> + use<'h> {
+fn named(headers: &HeaderMap, ours: String) -> impl Iterator<Item = &str> + use<'_> {
     headers
         .get_all(COOKIE)
         .iter()

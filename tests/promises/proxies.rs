@@ -1,4 +1,4 @@
-//! The hub behind Caddy, nginx and HAProxy, with the files of `config/proxies`: the page, sockets, lines, a path prefix, and
+//! The hub behind Caddy, nginx and `HAProxy`, with the files of `config/proxies`: the page, sockets, lines, a path prefix, and
 //! lockouts by the address of the client. What a client writes into the headers of a proxy changes nothing.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
