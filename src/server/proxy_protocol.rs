@@ -150,9 +150,8 @@ mod tests {
         (read, stream.to_vec())
     }
 
-    #[expect(clippy::unnecessary_wraps, reason = "what `reads` returns")]
-    fn of(address: &str, over_tls: bool) -> Result<Proxied, String> {
-        Ok(Proxied { client: Some(address.parse().unwrap()), over_tls })
+    fn of(address: &str, over_tls: bool) -> Proxied {
+        Proxied { client: Some(address.parse().unwrap()), over_tls }
     }
 
     fn second(command: u8, family: u8, rest: &[u8]) -> Vec<u8> {
@@ -164,24 +163,24 @@ mod tests {
 
     #[tokio::test]
     async fn a_header_is_read_to_its_end_and_not_beyond() {
-        let nobody = Ok(Proxied { client: None, over_tls: false });
+        let nobody = Proxied { client: None, over_tls: false };
         let ipv6 =
             [&[0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1][..], &[0; 16], &[0x12, 0x67, 0, 80]];
         let tls = [&IPV4[..], &[0x20, 0, 5, 1, 0, 0, 0, 0], &[4, 0, 1, 0]].concat();
         for (header, expected) in [
             (b"PROXY TCP4 203.0.113.9 10.0.0.1 4711 80\r\n".to_vec(), of("203.0.113.9:4711", false)),
             (b"PROXY TCP6 2001:db8::1 ::1 4711 80\r\n".to_vec(), of("[2001:db8::1]:4711", false)),
-            (b"PROXY UNKNOWN\r\n".to_vec(), nobody.clone()),
-            (b"PROXY UNKNOWN ffff::1 ffff::2 1 2\r\n".to_vec(), nobody.clone()),
+            (b"PROXY UNKNOWN\r\n".to_vec(), nobody),
+            (b"PROXY UNKNOWN ffff::1 ffff::2 1 2\r\n".to_vec(), nobody),
             (second(1, 0x11, &IPV4), of("203.0.113.9:4711", false)),
             (second(1, 0x21, &ipv6.concat()), of("[2001:db8::1]:4711", false)),
             (second(1, 0x11, &tls), of("203.0.113.9:4711", true)),
-            (second(0, 0, &[]), nobody.clone()),
+            (second(0, 0, &[]), nobody),
             (second(1, 0, b"what is here is not looked at"), nobody),
         ] {
             let follows = b"GET / HTTP/1.1\r\n";
             let (read, left) = reads(&[&header[..], follows].concat()).await;
-            assert_eq!(read, expected, "{header:?}");
+            assert_eq!(read, Ok(expected), "{header:?}");
             assert_eq!(left, follows, "{header:?}");
         }
     }

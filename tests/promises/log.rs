@@ -117,8 +117,9 @@ impl Kind {
                 requests(hub, |n| get(&format!("/talk/b{n}"), format!("Authorization: {mallory}"))).await;
             }
             Self::FailedLogins => {
+                // With more names each would have tries that are answered after a second.
                 requests(hub, |n| {
-                    get("/talk", format!("Authorization: {}", basic(&format!("name-{n}"), "x")))
+                    get("/talk", format!("Authorization: {}", basic(&format!("name-{}", n % 2), "x")))
                 })
                 .await;
             }
@@ -126,7 +127,7 @@ impl Kind {
                 for n in 0..CONNECTIONS {
                     let mut line = Line::connect(hub).await;
                     line.say(&format!(
-                        r#"["clown.talk/-/config/set", {{"user": "u{n}", "password": "x", "base": "b{n}"}}]"#
+                        r#"["clown.talk/-/config/set", {{"user": "u", "password": "x", "base": "b{n}"}}]"#
                     ))
                     .await;
                     while line.hear().await.is_some() {}
