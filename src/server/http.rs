@@ -194,7 +194,12 @@ async fn figures(
     if !place.address.ip().is_loopback() {
         match app.recognise(&headers, &place, Door::Http).await {
             Ok(signed_in) if may_read_figures(&signed_in.user.rights) => {}
-            Ok(_) => return refusal(StatusCode::FORBIDDEN, "forbidden: this takes the right subscribe for $SYS/hub/#, or admin = true"),
+            Ok(_) => {
+                return refusal(
+                    StatusCode::FORBIDDEN,
+                    "forbidden: this takes the right subscribe for $SYS/hub/#, or admin = true",
+                );
+            }
             Err(stranger) => return not_recognised(&stranger),
         }
     }

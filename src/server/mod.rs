@@ -22,6 +22,7 @@ mod plain;
 mod request;
 mod secure;
 mod session_api;
+mod token;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -69,6 +70,8 @@ pub struct Settings {
     pub diagnostics: Option<usize>,
     /// Whether these are there for the demo only.
     pub diagnostics_of_demo: bool,
+    /// Whether a token may stand in the URL of a socket.
+    pub token_in_url: bool,
 }
 
 /// What the listeners without TLS do for other machines, once there is TLS.

@@ -223,12 +223,9 @@ fn a_text_without_quotes_in_a_file_is_answered_with_the_line_to_write() {
 #[test]
 fn refusals_at_the_start_name_the_command_that_makes_an_account() {
     let refused = said(2, &["--listen", "0.0.0.0:0"]);
-    assert!(refused.contains("`clown-hub user add NAME --subscribe '#' --publish '#'`"), "{refused}");
+    assert!(refused.contains("`clown-hub user add NAME --admin`"), "{refused}");
     let missing = said(2, &["--users", "accounts.toml"]);
-    assert!(
-        missing.contains("`clown-hub user add NAME --subscribe '#' --publish '#' --users accounts.toml`"),
-        "{missing}"
-    );
+    assert!(missing.contains("`clown-hub user add NAME --admin --users accounts.toml`"), "{missing}");
 }
 
 #[tokio::test]

@@ -51,3 +51,4 @@ mod stopping;
 mod store;
 mod subscriptions;
 mod tls;
+mod tokens;
