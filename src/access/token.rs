@@ -10,12 +10,11 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::keyed::{self, Digest, NoRandomness, Purpose, lasting_digest};
-use super::{Access, SignedIn};
 
 /// What a token begins with, so that people and programs that look for secrets know one.
 const MARK: &str = "cht_";
 /// The mark, and 32 bytes in base64url.
-const CHARACTERS: usize = MARK.len() + 43;
+pub(super) const CHARACTERS: usize = MARK.len() + 43;
 /// What stands before the digest in the file.
 const SCHEME: &str = "sha256$";
 
@@ -53,18 +52,6 @@ pub(super) fn stored(text: &str) -> Option<Digest> {
         *byte = u8::from_str_radix(hex.get(2 * at..2 * at + 2)?, 16).ok()?;
     }
     Some(Digest::of_bytes(bytes))
-}
-
-impl Access {
-    /// Whom a token lets in. Wrong ones are not counted: 256 random bits are not guessed.
-    pub fn token(&self, token: &str) -> Option<SignedIn> {
-        if token.len() != CHARACTERS {
-            return None;
-        }
-        let entries = self.book.roll.now();
-        let name = entries.accounts().of_token(&digest(token.as_bytes()))?;
-        Some(entries.find(name)?.1)
-    }
 }
 
 #[cfg(test)]

@@ -37,13 +37,13 @@ pub(super) enum TokenCommand {
 pub(super) struct AddArgs {
     /// The name of the token: readers see it in `from`
     name: String,
-    /// For a node or a gateway: reads, publishes and keeps everything under this base
+    /// A node or a gateway: reads and publishes everything under this base
     #[arg(long, value_name = "BASE", group = "role")]
     node: Option<String>,
     /// Reads everything under this base; "" is the root
     #[arg(long, value_name = "BASE", group = "role")]
     dashboard: Option<String>,
-    /// Reads everything under this base, and gives the commands set and get there
+    /// Reads everything under this base, and sends set and get
     #[arg(long, value_name = "BASE", group = "role")]
     operator: Option<String>,
     /// Topics to publish to; may be given several times

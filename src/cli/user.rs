@@ -72,16 +72,16 @@ pub(super) struct AddArgs {
 #[derive(Debug, Args)]
 #[group(multiple = false)]
 struct RoleArgs {
-    /// May do everything, reads the hub's own figures, and opens the operator's pages
+    /// May do everything, and reads the hub's own figures
     #[arg(long)]
     admin: bool,
-    /// Is a node or a gateway: reads, publishes and keeps everything under this base
+    /// A node or a gateway: reads and publishes everything under this base
     #[arg(long, value_name = "BASE")]
     node: Option<String>,
     /// Reads everything under this base; "" is the root
     #[arg(long, value_name = "BASE")]
     dashboard: Option<String>,
-    /// Reads everything under this base, and gives the commands set and get there
+    /// Reads everything under this base, and sends set and get
     #[arg(long, value_name = "BASE")]
     operator: Option<String>,
 }

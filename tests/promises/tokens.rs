@@ -56,7 +56,7 @@ async fn a_token_comes_in_by_every_door_and_goes_no_further_than_its_scope() {
     }
     let mut line = Line::connect(&hub).await;
     line.say(&format!(
-        r#"["clown.talk/-/config/set", {{"user": "porch", "password": "{token}", "base": "nodes/porch"}}]"#
+        r#"["clown.talk/-/config/set", {{"user": "porch", "password": "{token}", "base": "nodes/porch", "filters": []}}]"#
     ))
     .await;
     assert!(line.hear().await.unwrap().contains("config/ok"));
