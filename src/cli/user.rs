@@ -17,7 +17,7 @@ use crate::topic::Filter;
 #[derive(Debug, Subcommand)]
 pub(super) enum UserCommand {
     /// Add an account; asks for the password, or takes a line of standard input
-    Add(AddArgs),
+    Add(Box<AddArgs>),
     /// Change the password of an account
     Passwd(NameArgs),
     /// List the accounts and what they may do

@@ -75,14 +75,13 @@ async fn greet(app: &App, wire: &mut Lines<Stream>, place: &Place) -> Result<(Se
     let (line, hello, signed_in) = match hello::first_line(wire, message_bytes).await.map_err(of_its_form)? {
         FirstLine::Whole(line) => {
             let hello = Hello::parse(&line).map_err(of_its_form)?;
-            let signed_in = match &hello.credentials() {
-                Some(named) => sign_in(app, place, &named.user, &named.password).await?,
-                None => {
-                    let named = app.signed_in_by_certificate(place);
-                    let named = named.ok_or_else(|| of_its_form(hello::nobody()))?;
-                    app.admits(&named, place).map_err(|error| counted(app, refused(error.to_string())))?;
-                    named
-                }
+            let signed_in = if let Some(named) = &hello.credentials() {
+                sign_in(app, place, &named.user, &named.password).await?
+            } else {
+                let named = app.signed_in_by_certificate(place);
+                let named = named.ok_or_else(|| of_its_form(hello::nobody()))?;
+                app.admits(&named, place).map_err(|error| counted(app, refused(error.to_string())))?;
+                named
             };
             (line, hello, signed_in)
         }

@@ -171,6 +171,10 @@ fn the_commands_that_work_on_files() {
 
     Exit codes: 0 done, 1 something broke, 2 wrong input, 3 refused, 4 no answer in time
     "##);
+}
+
+#[test]
+fn the_commands_that_look_into_files() {
     assert_snapshot!(help("access explain"), @r##"
     Say whether an account may do something, and by which filter
 

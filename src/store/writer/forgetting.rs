@@ -39,10 +39,10 @@ impl Writer {
             let user = &asked.user;
             match &done {
                 Ok(_) => {
-                    tracing::info!(%user, "the history of topics was forgotten, as an admin has asked for it")
+                    tracing::info!(%user, "the history of topics was forgotten, as an admin has asked for it");
                 }
                 Err(why) => {
-                    tracing::warn!(%user, %why, "an admin has asked to forget history, and it is not all gone")
+                    tracing::warn!(%user, %why, "an admin has asked to forget history, and it is not all gone");
                 }
             }
             asked.answer(done);
