@@ -48,6 +48,11 @@ impl Account {
         &self.user.rights
     }
 
+    /// Whether it is a token.
+    pub fn is_token(&self) -> bool {
+        self.hash.token().is_some()
+    }
+
     /// Its role, if it has one.
     pub fn role(&self) -> Option<&Role> {
         self.role.as_ref()

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use tokio::time::Instant;
 
-use super::{Access, Accounts, LoginError, Replaced, SignedIn};
+use super::{Access, Accounts, LoginError, Replaced, SignedIn, token};
 use crate::moment::Moment;
 
 impl Access {
@@ -23,6 +23,16 @@ impl Access {
             [one] => Some(one.clone()),
             _ => None,
         }
+    }
+
+    /// Whom a token lets in. Wrong ones are not counted: 256 random bits are not guessed.
+    pub fn token(&self, token: &str) -> Option<SignedIn> {
+        if token.len() != token::CHARACTERS {
+            return None;
+        }
+        let entries = self.book.roll.now();
+        let name = entries.accounts().of_token(&token::digest(token.as_bytes()))?;
+        Some(entries.find(name)?.1)
     }
 
     /// The user of the demo, for what everybody may do there.

@@ -61,6 +61,7 @@ pub(super) enum Purpose {
     WebSession,
     Account,
     Accounts,
+    Token,
 }
 
 /// A digest. Whether two are the same is found in constant time by [`Digest::is`]; `==` serves

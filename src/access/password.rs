@@ -7,7 +7,8 @@ use argon2::password_hash::errors::InvalidValue;
 use argon2::password_hash::{Error as PhcError, PasswordHash as Phc, PasswordHasher, SaltString};
 use argon2::{Algorithm, Argon2, Params, PasswordVerifier, Version};
 
-use super::keyed::{self, NoRandomness};
+use super::keyed::{self, Digest, NoRandomness};
+use super::token;
 
 /// The password of the account everybody knows.
 pub(super) const DEMO_PASSWORD: &str = "bigclown";
@@ -144,6 +145,16 @@ impl Hash {
         Ok(Self(text.into()))
     }
 
+    /// What is kept of a token, in place of a password.
+    pub(super) fn of_token(text: &str) -> Option<Self> {
+        token::stored(text).map(|_| Self(text.into()))
+    }
+
+    /// The digest of the token, if it is one's.
+    pub(super) fn token(&self) -> Option<Digest> {
+        token::stored(&self.0)
+    }
+
     /// The hash of the demo password.
     #[expect(clippy::expect_used, reason = "the text is a constant, and a test parses it")]
     pub(super) fn demo() -> Self {
@@ -159,6 +170,9 @@ impl Hash {
     /// Whether this is the hash of that password. Blocks for as long as a hash takes; the comparison of the results
     /// is in constant time (`password_hash::Output`).
     pub(super) fn verifies(&self, password: &[u8]) -> bool {
+        if let Some(stored) = self.token() {
+            return stored.is(&token::digest(password));
+        }
         Phc::new(&self.0).is_ok_and(|phc| Argon2::default().verify_password(password, &phc).is_ok())
     }
 

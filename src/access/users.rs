@@ -1,10 +1,11 @@
 //! The accounts: names, their password hashes and their rights.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
 use super::account::{Account, User};
-use super::keyed::{Purpose, lasting_digest};
+use super::keyed::{Digest, Purpose, lasting_digest};
 use super::password::{DEMO_PASSWORD, Hash};
 use super::users_file;
 use crate::hub::Rights;
@@ -19,6 +20,8 @@ const EXAMPLE: &str = include_str!("../../config/users.toml.example");
 pub struct Accounts {
     /// Sorted by name, each name once, never empty.
     sorted: Vec<Arc<Account>>,
+    /// Which of them is let in by which token.
+    tokens: HashMap<Digest, Arc<str>>,
     demo: bool,
     version: Version,
 }
@@ -54,7 +57,8 @@ impl Accounts {
             from: Vec::new(),
             note: None,
         };
-        Self { sorted: vec![Arc::new(account)], demo: true, version: Version::default() }
+        let (sorted, tokens) = (vec![Arc::new(account)], HashMap::new());
+        Self { sorted, tokens, demo: true, version: Version::default() }
     }
 
     /// The accounts in the text of a `users.toml` (`config/users.toml.example` tells the format), or every mistake
@@ -63,8 +67,10 @@ impl Accounts {
     pub fn parse(text: &str, file: &str) -> Result<Self, Mistakes> {
         let mut accounts = users_file::read(text, file)?;
         accounts.sort_by(|one, other| one.user.name.cmp(&other.user.name));
+        let token = |account: &Account| Some((account.hash.token()?, Arc::clone(&account.user.name)));
+        let tokens = accounts.iter().filter_map(token).collect();
         let sorted = accounts.into_iter().map(Arc::new).collect();
-        Ok(Self { sorted, demo: false, version: Version::of(text) })
+        Ok(Self { sorted, tokens, demo: false, version: Version::of(text) })
     }
 
     /// Whether these are the accounts of [`Accounts::demo`].
@@ -100,6 +106,11 @@ impl Accounts {
     /// The account of this name.
     pub fn get(&self, name: &str) -> Option<&Account> {
         self.find(name).map(|account| &**account)
+    }
+
+    /// The name of the account that a token of this digest lets in.
+    pub(super) fn of_token(&self, digest: &Digest) -> Option<&str> {
+        self.tokens.get(digest).map(|name| &**name)
     }
 
     /// Which text they are of.

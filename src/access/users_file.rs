@@ -19,7 +19,9 @@ use crate::operator::{Form, Found, Kind, Mistakes, Table, Tells, Value};
 use crate::topic::{Base, Filter, Limits};
 
 const MAX_NAME_BYTES: usize = 64;
-const FILE_KEYS: &[&str] = &["user"];
+const FILE_KEYS: &[&str] = &["token", "user"];
+const TOKEN_KEYS: &[&str] =
+    &["base", "from", "hash", "name", "note", "publish", "retain", "role", "subscribe", "valid_until"];
 const USER_KEYS: &[&str] = &[
     "admin",
     "base",
@@ -76,10 +78,27 @@ pub enum NameError {
 /// The accounts in order of the file, each name once, one at least; or all mistakes in order of the file.
 pub(super) fn read(text: &str, file: &str) -> Result<Vec<Account>, Mistakes> {
     let mut reader = Reader { form: Form::new(file, text, Tells::Kinds), lines: HashMap::new() };
-    let is_key = |name: &str| FILE_KEYS.contains(&name) || USER_KEYS.contains(&name);
+    let keys = [FILE_KEYS, USER_KEYS, TOKEN_KEYS];
+    let is_key = |name: &str| keys.iter().any(|keys| keys.contains(&name));
     let table = reader.form.table(is_key);
     let accounts = table.map(|table| reader.accounts(&table)).unwrap_or_default();
     reader.form.finish(accounts)
+}
+
+/// What a table of the file is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sort {
+    User,
+    Token,
+}
+
+impl Sort {
+    fn word(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Token => "token",
+        }
+    }
 }
 
 /// The form, and what has to be known of the accounts that were read before.
@@ -93,39 +112,58 @@ impl Reader<'_> {
     fn accounts(&mut self, root: &Table) -> Vec<Account> {
         self.form.within("key ");
         self.form.unknown(root, FILE_KEYS, |_| None);
-        let users = match root.get("user").map(|value| (value, &value.kind)) {
-            None => &[][..],
-            Some((_, Kind::List(users))) => users,
-            Some((value, kind)) => {
-                let expected = "a list of tables, each as [[user]]";
-                self.form.say(value.at, "user", Found::from(kind).mismatch(expected, Tells::Kinds));
-                return Vec::new();
-            }
+        let (Some(users), Some(tokens)) = (self.tables(root, Sort::User), self.tables(root, Sort::Token))
+        else {
+            return Vec::new();
         };
         if users.is_empty() {
             self.form.say_alone(0, "no user in this file: add [[user]] with a name and a password");
         }
-        users.iter().enumerate().filter_map(|(index, user)| self.account(index + 1, user)).collect()
+        let numbered = |(index, value)| (index + 1, value);
+        let users = users.iter().enumerate().map(numbered).map(|(number, value)| (Sort::User, number, value));
+        let tokens =
+            tokens.iter().enumerate().map(numbered).map(|(number, value)| (Sort::Token, number, value));
+        users.chain(tokens).filter_map(|(sort, number, value)| self.account(sort, number, value)).collect()
     }
 
-    fn account(&mut self, number: usize, value: &Value) -> Option<Account> {
-        self.form.within(format!("user number {number}, key "));
+    fn tables<'v>(&mut self, root: &'v Table, sort: Sort) -> Option<&'v [Value]> {
+        let word = sort.word();
+        match root.get(word).map(|value| (value, &value.kind)) {
+            None => Some(&[]),
+            Some((_, Kind::List(tables))) => Some(tables),
+            Some((value, kind)) => {
+                let expected = format!("a list of tables, each as [[{word}]]");
+                self.form.say(value.at, word, Found::from(kind).mismatch(&expected, Tells::Kinds));
+                None
+            }
+        }
+    }
+
+    fn account(&mut self, sort: Sort, number: usize, value: &Value) -> Option<Account> {
+        let word = sort.word();
+        self.form.within(format!("{word} number {number}, key "));
         let Kind::Table(table) = &value.kind else {
-            self.form.say(value.at, "user", Found::from(&value.kind).mismatch("a table", Tells::Kinds));
+            self.form.say(value.at, word, Found::from(&value.kind).mismatch("a table", Tells::Kinds));
             return None;
         };
         if let Some(Value { kind: Kind::Text(name), .. }) = table.get("name")
             && !name.is_empty()
         {
-            self.form.within(format!("user {:?}, key ", shortened(name)));
+            self.form.within(format!("{word} {:?}, key ", shortened(name)));
         }
-        self.form.unknown(table, USER_KEYS, |_| None);
+        self.form.unknown(table, if sort == Sort::User { USER_KEYS } else { TOKEN_KEYS }, |_| None);
         // Each is read even if the others are wrong, so that all mistakes are reported.
         let name = self.name(table);
         let asks_for_certificate = self.form.truth(table, "certificate").unwrap_or(false);
-        let hash = self.password(table, asks_for_certificate);
+        let hash = match sort {
+            Sort::User => self.password(table, asks_for_certificate),
+            Sort::Token => self.token(table),
+        };
         let own = name.as_deref().unwrap_or("x");
         let role = self.role(table, own);
+        if sort == Sort::Token && role.as_ref().is_some_and(|role| role.name() == RoleName::Admin) {
+            self.form.refuse(table, "role", "must not be admin: a token is carried around");
+        }
         let rights = self.rights(table, own, role.as_ref());
         let (valid_until, from, note) = (self.valid_until(table), self.from(table), self.note(table));
         Some(Account {
@@ -263,6 +301,15 @@ impl Reader<'_> {
         }
         let text = self.form.text(table, "password")?;
         Hash::parse(text).map_err(|error| self.form.refuse(table, "password", error.to_string())).ok()
+    }
+
+    fn token(&mut self, table: &Table) -> Option<Hash> {
+        const NO_TOKEN: &str = "is no hash of a token: run `clown-hub token add`";
+        let hash = self.form.text(table, "hash").and_then(Hash::of_token);
+        if hash.is_none() {
+            self.form.refuse(table, "hash", NO_TOKEN);
+        }
+        hash
     }
 
     fn filters(&mut self, table: &Table, key: &'static str, own: &str) -> Vec<Filter> {

@@ -29,7 +29,7 @@ pub(super) enum AccessCommand {
 pub(super) struct ExplainArgs {
     /// The account
     user: String,
-    /// The right in question; without it all that the account may do, the rules of its role included
+    /// The right in question; without it all rights are listed
     #[arg(value_enum, value_name = "RIGHT", requires = "topic")]
     right: Option<Right>,
     /// The topic to publish to, or the filter to subscribe to

@@ -12,8 +12,14 @@ use super::serve::DEMO_WITHOUT;
 use crate::access::{ACCOUNTS_BYTES, Accounts, Version};
 use crate::operator::small_file::{self, Unreadable};
 
+/// The tables of accounts with passwords, and of tokens.
+pub(super) const USER: &str = "user";
+pub(super) const TOKEN: &str = "token";
+
 /// What is written of a new account.
 pub(super) struct NewAccount<'a> {
+    /// [`USER`] or [`TOKEN`].
+    pub(super) sort: &'static str,
     pub(super) name: &'a str,
     pub(super) hash: &'a str,
     pub(super) role: Option<&'a str>,
@@ -49,18 +55,23 @@ impl AccountsFile {
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
-        self.users().is_some_and(|users| users.iter().any(|user| is(user, name)))
+        [USER, TOKEN].iter().any(|sort| self.has_in(sort, name))
+    }
+
+    /// Whether there is a table of this sort with the name.
+    pub(super) fn has_in(&self, sort: &str, name: &str) -> bool {
+        self.tables(sort).is_some_and(|users| users.iter().any(|user| is(user, name)))
     }
 
     pub(super) fn len(&self) -> usize {
-        self.users().map_or(0, ArrayOfTables::len)
+        self.tables(USER).map_or(0, ArrayOfTables::len)
     }
 
     /// Adds an account with the keys that it is given.
     pub(super) fn add(&mut self, account: &NewAccount<'_>) {
         let mut user = Table::new();
         user.insert("name", value(account.name));
-        user.insert("password", value(account.hash));
+        user.insert(if account.sort == USER { "password" } else { "hash" }, value(account.hash));
         let texts = [("role", account.role), ("base", account.base), ("note", account.note)];
         for (key, text) in texts {
             if let Some(text) = text.filter(|text| !text.is_empty()) {
@@ -84,7 +95,7 @@ impl AccountsFile {
         if self.len() > 0 {
             user.decor_mut().set_prefix("\n");
         }
-        let users = self.document.entry("user").or_insert(Item::ArrayOfTables(ArrayOfTables::new()));
+        let users = self.document.entry(account.sort).or_insert(Item::ArrayOfTables(ArrayOfTables::new()));
         if let Some(users) = users.as_array_of_tables_mut() {
             users.push(user);
         }
@@ -102,9 +113,12 @@ impl AccountsFile {
         }
     }
 
-    pub(super) fn remove(&mut self, name: &str) {
-        if let Some(users) = self.document.get_mut("user").and_then(Item::as_array_of_tables_mut) {
+    pub(super) fn remove(&mut self, sort: &str, name: &str) {
+        if let Some(users) = self.document.get_mut(sort).and_then(Item::as_array_of_tables_mut) {
             users.retain(|user| !is(user, name));
+            if users.is_empty() {
+                self.document.remove(sort);
+            }
         }
     }
 
@@ -146,8 +160,8 @@ impl AccountsFile {
         std::fs::create_dir(folder).with_context(|| format!("the folder {shown} could not be made"))
     }
 
-    fn users(&self) -> Option<&ArrayOfTables> {
-        self.document.get("user")?.as_array_of_tables()
+    fn tables(&self, sort: &str) -> Option<&ArrayOfTables> {
+        self.document.get(sort)?.as_array_of_tables()
     }
 }
 

@@ -48,7 +48,7 @@ fn unknown_flag(error: &clap::Error) -> Option<&'static str> {
             "there is no such flag: the address and the port go together, as in --listen 127.0.0.1:9090"
         }
         "--admin" if is_for_an_account => {
-            "there is no such flag: an account for everything is made with --subscribe '#' --publish '#' --retain"
+            "there is no such flag here: an account for everything is made with `clown-hub user add NAME --admin`"
         }
         value
             if is_for_an_account

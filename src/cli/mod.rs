@@ -32,6 +32,7 @@ mod sessions;
 mod sim;
 mod store;
 mod subscribe;
+mod token;
 mod user;
 
 use std::process::ExitCode;
@@ -101,6 +102,9 @@ enum Command {
     /// Manage the accounts
     #[command(subcommand)]
     User(user::UserCommand),
+    /// Manage the tokens: secrets for devices and for those who are shown something
+    #[command(subcommand, after_help = token::EXAMPLES)]
+    Token(token::TokenCommand),
     /// List the pages that are signed in, or end their sign-ins
     Sessions(sessions::SessionsArgs),
     /// Explain what an account may do
@@ -151,6 +155,7 @@ impl Cli {
             Some(Command::Bridge(command)) => bridge::bridge(command),
             Some(Command::Cert(command)) => cert::cert(&command),
             Some(Command::User(command)) => user::user(&command),
+            Some(Command::Token(command)) => token::token(&command),
             Some(Command::Sessions(args)) => sessions::sessions(&args),
             Some(Command::Access(command)) => access::access(&command),
             Some(Command::Backup(args)) => store::backup(&args),

@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use anyhow::Context;
 use clap::{Args, Subcommand};
 
-use super::accounts_file::{AccountsFile, NewAccount};
+use super::accounts_file::{AccountsFile, NewAccount, USER};
 use super::exit::help_end;
 use super::serve::ConfigArgs;
 use super::{OperatorError, escape, habit, in_force, output};
@@ -30,7 +30,10 @@ pub(super) enum UserCommand {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = help_end!("The first account of a hub is an admin.
+#[command(after_help = help_end!("Examples:
+  clown-hub user add jana --admin
+  clown-hub user add kitchen --node nodes/kitchen/0"),
+after_long_help = help_end!("The first account of a hub is an admin.
 
 Examples:
   clown-hub user add jana --admin
@@ -50,16 +53,16 @@ pub(super) struct AddArgs {
     #[arg(long, value_name = "FILTER")]
     subscribe: Vec<String>,
     /// The user may have any message kept as a last value (`pub --retain`)
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     retain: bool,
     /// Networks or addresses that the user may come from; may be given several times
-    #[arg(long, value_name = "NETWORK")]
+    #[arg(long, value_name = "NETWORK", hide_short_help = true)]
     from: Vec<String>,
     /// The last day of the account (UTC), or the moment at which it ends, as 2026-12-31T18:00:00Z
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", hide_short_help = true)]
     valid_until: Option<String>,
     /// What to remember about the account
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", hide_short_help = true)]
     note: Option<String>,
     #[command(flatten)]
     config: ConfigArgs,
@@ -69,16 +72,16 @@ pub(super) struct AddArgs {
 #[derive(Debug, Args)]
 #[group(multiple = false)]
 struct RoleArgs {
-    /// May do everything, reads the hub's own figures, and opens the operator's pages
+    /// May do everything, and reads the hub's own figures
     #[arg(long)]
     admin: bool,
-    /// Is a node or a gateway: reads, publishes and keeps everything under this base
+    /// A node or a gateway: reads and publishes everything under this base
     #[arg(long, value_name = "BASE")]
     node: Option<String>,
     /// Reads everything under this base; "" is the root
     #[arg(long, value_name = "BASE")]
     dashboard: Option<String>,
-    /// Reads everything under this base, and gives the commands set and get there
+    /// Reads everything under this base, and sends set and get
     #[arg(long, value_name = "BASE")]
     operator: Option<String>,
 }
@@ -153,6 +156,7 @@ fn add(args: &AddArgs) -> anyhow::Result<()> {
     }
     let (role, base) = role.map_or((None, None), |(name, base)| (Some(name.word()), base));
     let mut account = NewAccount {
+        sort: USER,
         name: &args.name,
         // So that what is wrong is said before anybody has typed a password.
         hash: UNUSABLE,
@@ -167,7 +171,7 @@ fn add(args: &AddArgs) -> anyhow::Result<()> {
     };
     accounts.file.add(&account);
     accounts.file.check()?;
-    accounts.file.remove(&args.name);
+    accounts.file.remove(USER, &args.name);
     let hash = hash(&format!("Password of {}", args.name), &accounts.settings)?;
     account.hash = &hash;
     accounts.file.add(&account);
@@ -193,6 +197,7 @@ fn add_an_admin(accounts: &mut Opened) -> anyhow::Result<()> {
     let name = name.trim();
     let hash = hash(&format!("Password of {name}"), &accounts.settings)?;
     let admin = NewAccount {
+        sort: USER,
         name,
         hash: &hash,
         role: Some(RoleName::Admin.word()),
@@ -227,7 +232,7 @@ fn remove(args: &NameArgs) -> anyhow::Result<()> {
         );
         return Err(OperatorError::new(sentence).into());
     }
-    accounts.file.remove(&args.name);
+    accounts.file.remove(USER, &args.name);
     accounts.save(&format!("{} is not in {} any more", args.name, accounts.shown))
 }
 
@@ -239,9 +244,8 @@ fn list(args: &ListArgs) -> anyhow::Result<()> {
     } else {
         ""
     };
-    output::print(
-        &(about.to_owned() + &accounts.iter().map(|account| described(account, false)).collect::<String>()),
-    )
+    let users = accounts.iter().filter(|account| !account.is_token());
+    output::print(&(about.to_owned() + &users.map(|account| described(account, false)).collect::<String>()))
 }
 
 /// An account in some lines, with the filters of its role if all are wanted.
@@ -270,23 +274,27 @@ pub(super) fn described(account: &Account, all: bool) -> String {
 }
 
 /// The file of the accounts, to be changed.
-struct Opened {
-    file: AccountsFile,
+pub(super) struct Opened {
+    pub(super) file: AccountsFile,
     settings: Settings,
     /// Whole, as the hub may be started in another folder and look for its accounts there.
-    shown: String,
+    pub(super) shown: String,
 }
 
 impl Opened {
     /// Writes the file, and says what was done and whether that is in effect.
     fn save(&self, what: &str) -> anyhow::Result<()> {
+        output::print(&format!("{what}; {}\n", self.written()?))
+    }
+
+    /// Writes the file, and says whether that is in effect.
+    pub(super) fn written(&self) -> anyhow::Result<String> {
         let version = self.file.save()?;
-        let becomes = in_force::wait_for(self.settings.server.listen, &version);
-        output::print(&format!("{what}; {becomes}\n"))
+        Ok(in_force::wait_for(self.settings.server.listen, &version))
     }
 }
 
-fn open(config: &ConfigArgs) -> anyhow::Result<Opened> {
+pub(super) fn open(config: &ConfigArgs) -> anyhow::Result<Opened> {
     let settings = config.settings()?;
     let path = &settings.users.file;
     let shown = std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string();
@@ -294,7 +302,7 @@ fn open(config: &ConfigArgs) -> anyhow::Result<Opened> {
 }
 
 fn known(file: &AccountsFile, name: &str, shown: &str) -> Result<(), OperatorError> {
-    if file.has(name) {
+    if file.has_in(USER, name) {
         return Ok(());
     }
     Err(OperatorError::new(format!("{shown} has no account {name:?}; `clown-hub user list` shows them")))

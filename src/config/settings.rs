@@ -176,6 +176,8 @@ pub struct Users {
     pub waiting_logins: usize,
     /// Characters that a new password has at least.
     pub shortest_password: usize,
+    /// Whether a token may stand in the URL of a socket.
+    pub token_in_url: bool,
 }
 
 /// Section `[bridges]`.
@@ -417,6 +419,7 @@ impl Users {
             hashing_at_once: reader.count("users.hashing_at_once", 1..=64, "hashes"),
             waiting_logins: reader.count("users.waiting_logins", 1..=100_000, "logins"),
             shortest_password: reader.count("users.shortest_password", 1..=64, "characters"),
+            token_in_url: reader.truth("users.token_in_url"),
         }
     }
 }

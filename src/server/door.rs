@@ -19,7 +19,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use super::answer::{not_recognised, refusal, turned_down};
 use super::peer::Peer;
 use super::request::{lists, tidy_path};
-use super::{App, Door, SideWord, gate};
+use super::{App, Door, SideWord, gate, token};
 use crate::access::SignedIn;
 use crate::connection::{self, WebSocket};
 use crate::hub::Side;
@@ -93,7 +93,12 @@ async fn enter(app: Arc<App>, peer: Arc<Peer>, base: &str, side: Side, request: 
     if let Err(why) = app.welcomes(request.headers(), &peer) {
         return refusal(StatusCode::FORBIDDEN, &why);
     }
-    let signed_in = match app.recognise(request.headers(), &peer, Door::WebSocket).await {
+    let token = token::of_socket(request.headers(), request.uri(), app.settings.token_in_url);
+    let recognised = match token {
+        Some(token) => app.sign_in_with_token(&peer, Door::WebSocket, &token),
+        None => app.recognise(request.headers(), &peer, Door::WebSocket).await,
+    };
+    let signed_in = match recognised {
         Ok(signed_in) => signed_in,
         Err(stranger) => return not_recognised(&stranger),
     };

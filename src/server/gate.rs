@@ -10,7 +10,7 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use super::peer::Peer;
-use super::{App, Door, secure};
+use super::{App, Door, secure, token};
 use crate::access::{LoginError, SignedIn, User};
 use crate::config::WebOrigin;
 use crate::hub::Side;
@@ -50,6 +50,9 @@ impl App {
         peer: &Peer,
         door: Door,
     ) -> Result<SignedIn, Stranger> {
+        if let Some(token) = token::bearer(headers) {
+            return self.sign_in_with_token(peer, door, token);
+        }
         if headers.contains_key(AUTHORIZATION) {
             let (name, password) = basic(headers).map_err(Stranger::Unnamed)?;
             return self.login(peer, door, &name, &password).await.map_err(Stranger::Refused);
@@ -186,7 +189,8 @@ fn named(headers: &HeaderMap, ours: String) -> impl Iterator<Item = &str> + use<
 
 /// Name and password (RFC 7617): split at the first colon, the name in UTF-8. The sentence says what is wrong.
 fn basic(headers: &HeaderMap) -> Result<(String, Vec<u8>), &'static str> {
-    const SCHEME: &str = "the header Authorization must be Basic and name:password in base64";
+    const SCHEME: &str =
+        "the header Authorization must be Basic and name:password in base64, or Bearer and a token";
     let header = headers.get(AUTHORIZATION).and_then(|header| header.to_str().ok()).ok_or(SCHEME)?;
     let (scheme, encoded) = header.split_once(' ').ok_or(SCHEME)?;
     if !scheme.eq_ignore_ascii_case("basic") {

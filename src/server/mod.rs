@@ -27,6 +27,7 @@ mod proxy_protocol;
 mod request;
 mod secure;
 mod session_api;
+mod token;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -87,6 +88,8 @@ pub struct Settings {
     pub diagnostics: Option<usize>,
     /// Whether these are there for the demo only.
     pub diagnostics_of_demo: bool,
+    /// Whether a token may stand in the URL of a socket.
+    pub token_in_url: bool,
 }
 
 /// What the listeners without TLS do for other machines, once there is TLS.

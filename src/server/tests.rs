@@ -27,6 +27,7 @@ fn server(connections: usize) -> Server {
         plain: Plain::Serve,
         diagnostics: None,
         diagnostics_of_demo: false,
+        token_in_url: false,
     };
     Server::new(hub, access.unwrap(), settings, None, shutdown)
 }

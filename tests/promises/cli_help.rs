@@ -118,17 +118,20 @@ fn the_commands_that_work_on_files() {
       <NAME>  The name of the account
 
     Options:
+          --admin               May do everything, and reads the hub's own figures
+          --node <BASE>         A node or a gateway: reads and publishes everything under this base
+          --dashboard <BASE>    Reads everything under this base; "" is the root
+          --operator <BASE>     Reads everything under this base, and sends set and get
           --publish <FILTER>    Topics that the user may publish to; may be given several times
           --subscribe <FILTER>  Topics that the user may read; may be given several times
-          --retain              The user may have any message kept as a last value (`pub --retain`)
           --config <FILE>       The configuration file; without it config/hub.toml, if that exists
           --users <FILE>        The file of the accounts: the key users.file
           --set <KEY=VALUE>     Set any key, as in --set limits.filters=50
-      -h, --help                Print help
+      -h, --help                Print help (see more with '--help')
 
     Examples:
-      clown-hub user add jana --subscribe 'nodes/#' --publish 'nodes/+/+/relay/+/set'
-      pwgen 24 1 | tee gateway.pw | clown-hub user add gateway --publish 'nodes/#' --subscribe 'nodes/#'
+      clown-hub user add jana --admin
+      clown-hub user add kitchen --node nodes/kitchen/0
 
     Exit codes: 0 done, 1 something broke, 2 wrong input, 3 refused, 4 no answer in time
     "##);
@@ -168,15 +171,20 @@ fn the_commands_that_work_on_files() {
 
     Exit codes: 0 done, 1 something broke, 2 wrong input, 3 refused, 4 no answer in time
     "##);
+}
+
+#[test]
+fn the_commands_that_look_into_files() {
     assert_snapshot!(help("access explain"), @r##"
     Say whether an account may do something, and by which filter
 
-    Usage: clown-hub access explain [OPTIONS] <USER> <RIGHT> <TOPIC>
+    Usage: clown-hub access explain [OPTIONS] <USER> [RIGHT] [TOPIC]
 
     Arguments:
       <USER>   The account
-      <RIGHT>  The right in question [possible values: publish, retain, subscribe]
-      <TOPIC>  The topic to publish to, or the filter to subscribe to
+      [RIGHT]  The right in question; without it all rights are listed [possible values: publish,
+               retain, subscribe]
+      [TOPIC]  The topic to publish to, or the filter to subscribe to
 
     Options:
           --config <FILE>    The configuration file; without it config/hub.toml, if that exists
@@ -187,6 +195,7 @@ fn the_commands_that_work_on_files() {
     Write topics and filters in full, with the base in front, as in users.toml.
 
     Examples:
+      clown-hub access explain jana
       clown-hub access explain jana publish nodes/bridge/0/relay/i2c0-3b/set
       clown-hub access explain display subscribe 'nodes/#' --users /etc/clown-hub/users.toml
 
@@ -267,10 +276,13 @@ fn the_commands_that_run_or_measure_a_hub_and_the_small_ones() {
     assert_snapshot!(help("user hash"), @r##"
     Ask for a password and print its hash, for `password` in users.toml
 
-    Usage: clown-hub user hash
+    Usage: clown-hub user hash [OPTIONS]
 
     Options:
-      -h, --help  Print help
+          --config <FILE>    The configuration file; without it config/hub.toml, if that exists
+          --users <FILE>     The file of the accounts: the key users.file
+          --set <KEY=VALUE>  Set any key, as in --set limits.filters=50
+      -h, --help             Print help
 
     Example:
       echo 'correct horse battery' | clown-hub user hash

@@ -55,3 +55,4 @@ mod store;
 mod subscriptions;
 mod systemd;
 mod tls;
+mod tokens;
