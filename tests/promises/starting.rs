@@ -54,7 +54,7 @@ fn every_mistake_in_the_accounts_is_told_with_its_line() {
     clown-hub: accounts
     USERS:4:14: user "anna", key subscribe: "a/#/b": '#' at byte 2 must be the last level
     USERS:5:12: user "anna", key publish: "x+": wildcard at byte 1 must be a whole level
-    USERS:6:1: user "anna", key colour: unknown key; there are certificate, name, password, publish, retain, subscribe
+    USERS:6:1: user "anna", key colour: unknown key; there are admin, base, certificate, from, name, note, password, publish, retain, role, subscribe, valid_until
     USERS:7:1: user "a/b", key password: is missing: run `clown-hub user hash`
     USERS:8:8: user "a/b", key name: must not contain '/'
     "#);
@@ -85,7 +85,7 @@ fn every_mistake_in_the_configuration_is_told_at_once() {
 
 #[test]
 fn the_demo_user_is_for_this_machine_alone() {
-    assert_snapshot!(mistake(&["--listen", "0.0.0.0:0"]), @"clown-hub: refusing to listen on 0.0.0.0:0 with the demo user clown, whose password everybody knows: make an account in config/users.toml with `clown-hub user add NAME --subscribe '#' --publish '#'`, or listen on 127.0.0.1");
+    assert_snapshot!(mistake(&["--listen", "0.0.0.0:0"]), @"clown-hub: refusing to listen on 0.0.0.0:0 with the demo user clown, whose password everybody knows: make an account in config/users.toml with `clown-hub user add NAME --admin`, or listen on 127.0.0.1");
     let lines = ["--listen", "127.0.0.1:0", "--set", "server.line_listen=[::]:0"];
     assert!(mistake(&lines).starts_with("clown-hub: refusing to listen on [::]:0 with the demo user clown"));
 }
@@ -226,6 +226,7 @@ fn help_says_what_there_is() {
       bridge       Check the links to MQTT brokers
       cert         Make certificates for TLS, with an authority of the house
       user         Manage the accounts
+      token        Manage the tokens: secrets for devices and for those who are shown something
       sessions     List the pages that are signed in, or end their sign-ins
       access       Explain what an account may do
       backup       Copy the store into a file, while the hub runs

@@ -70,7 +70,7 @@ publish = ["home-%u", ""]
 "#;
     assert_eq!(
         refused(text),
-        r#"users.toml:2:1: key title: unknown key; there is user
+        r#"users.toml:2:1: key title: unknown key; there are token, user
 users.toml:3:1: user "jana", key password: is missing: run `clown-hub user hash`
 users.toml:5:1: user "jana", key pasword: unknown key; did you mean password?
 users.toml:6:14: user "jana", key subscribe: "a/#/b": '#' at byte 2 must be the last level
