@@ -22,6 +22,7 @@ use hashbrown::HashTable;
 use smallvec::{SmallVec, smallvec};
 
 use levels::{HASH, Levels, PLUS, is_wildcard, shrink};
+pub use many::{Near, Needs};
 pub use slots::Id;
 use slots::Slots;
 pub use walk::{Found, Walk, Walked};

@@ -173,10 +173,13 @@ fn upgrade(app: Arc<App>, peer: Arc<Peer>, who: SignedIn, base: Base, side: Side
     let shutdown = app.shutdown.clone();
     shutdown.spawn(async move {
         let Some((stream, already_read)) = socket(&app, &peer, upgrade).await else { return };
-        peer.is_signed_in();
+        let _held = peer.sign_in();
         let wire = WebSocket::new(stream, already_read, app.hub.settings().message_bytes);
         let session = app.session(&who.user, &peer, Door::WebSocket, base, side);
-        connection::run(wire, session, app.settings.patience, app.signs(Some(&who))).await;
+        let signs = app.signs(Some(&who));
+        // There are very many connections, and each lasts long.
+        drop((peer, who));
+        connection::run(wire, session, app.settings.patience, signs).await;
     });
 }
 

@@ -124,12 +124,20 @@ impl Peer {
         if self.is_forwarded { None } else { self.place.certificate() }
     }
 
-    /// From now on this is the place of somebody who has signed in.
-    pub(super) fn is_signed_in(&self) {
+    /// From now on this is the place of somebody who has signed in. Returns what is held as long as the connection is there;
+    /// who is at its other end is no longer asked.
+    pub(super) fn sign_in(&self) -> Held {
         self.place.is_signed_in();
-        let mut share = self.share.lock();
-        *share = share.take().map(Share::signed_in);
+        let share = self.share.lock().take().map(Share::signed_in);
+        Held { _place: Arc::clone(&self.place), _share: share.map(Box::new) }
     }
+}
+
+/// The places that a connection takes. Dropping it gives them back.
+pub(super) struct Held {
+    _place: Arc<Place>,
+    /// Rare, and so not in the connection itself.
+    _share: Option<Box<Share>>,
 }
 
 /// As a line of the log names it.

@@ -193,7 +193,7 @@ async fn an_operator_sees_who_is_signed_in_and_ends_it_while_the_hub_runs() {
     // Before the store has it: the hub knows, and all of a user is all.
     let new = sign_in(&first, "jana", true).await;
     let said = revoke(store.path(), &["--user", "jana"]);
-    assert!(said.contains("of jana; their sockets are closed"), "{said}");
+    assert!(said.contains("all of jana, of which the store had 3; their sockets are closed"), "{said}");
     for set in [&others[1], &others[2], &new] {
         assert_eq!(status(&first, set).await, 401);
     }
@@ -234,7 +234,10 @@ async fn who_has_signed_out_or_was_revoked_stays_so_if_the_hub_is_killed_at_once
     let answer = second.request("DELETE", "/api/session", &[("Cookie", cookie(&left))], "").await;
     assert_eq!(answer.status(), 204);
     let said = revoke(store.path(), &["--user", "emil"]);
-    assert!(said.contains("ended: 1 of emil; their sockets are closed"), "{said}");
+    assert!(
+        said.contains("ended: all of emil, of which the store had 1; their sockets are closed"),
+        "{said}"
+    );
     second.killed().await;
     let third = hub(&users, store.path(), &[]);
     let mut found = Vec::new();
