@@ -79,7 +79,7 @@ struct Arguments {
     scenario: Scenario,
     #[command(flatten)]
     sizes: Sizes,
-    /// Runs of each target, in turns; medians are printed [default: 1, with two targets 3]
+    /// Runs of each target, in turns; prints medians [default: 1, of two 3]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
     rounds: Option<u32>,
     /// Repeat it for several sizes, as in `--over readers=10,100,1000`, and print a table

@@ -314,8 +314,7 @@ fn the_help() {
           --filters <F>          Filters of all readers together [filters and unmatched: 100000;
                                  neighbour, of each: 1000]
           --seconds <SECONDS>    How long is measured [mixed: 20, neighbour: 10, else 3]
-          --rounds <N>           Runs of each target, in turns; medians are printed [default: 1, with
-                                 two targets 3]
+          --rounds <N>           Runs of each target, in turns; prints medians [default: 1, of two 3]
           --hub <FILE>           The program of the hub; without it the clown-hub beside this program
           --url <URL>            A hub that runs already
           --pid <PID>            The process of that hub
