@@ -73,10 +73,13 @@ impl Access {
 
     /// Whether somebody who has proved who they are may come from this address at this time.
     pub fn admits(&self, who: &SignedIn, address: IpAddr) -> Result<(), LoginError> {
-        // Without an account it has ended already, and whatever is opened by it ends, too.
-        let Some(account) = who.standing.account() else { return Ok(()) };
+        let Some(account) = who.standing.account() else { return Err(LoginError::Changed) };
         if account.is_over(Moment::now().wall()) {
             return Err(LoginError::Over);
+        }
+        // The password was that of the account as it was before.
+        if who.standing.has_ended() && !self.book.roll.is_draining() {
+            return Err(LoginError::Changed);
         }
         if account.may_come_from(address) { Ok(()) } else { Err(LoginError::NotFromHere) }
     }

@@ -155,6 +155,9 @@ pub enum LoginError {
     /// The password is right, and the time of the account is over.
     #[error("the time of this account is over")]
     Over,
+    /// The account was removed, or got another password, while this was looked at.
+    #[error("the account was changed meanwhile, sign in again")]
+    Changed,
 }
 
 /// The door. One for the process, shared by reference; everything in it is bounded by [`Settings`], also where

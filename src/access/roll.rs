@@ -184,10 +184,7 @@ impl Roll {
         }
         let before = self.now();
         let due = before.accounts.all().filter(|account| {
-            // Few have an end, and this is asked every second.
-            let dated = account.valid_until.is_some();
-            dated
-                && before.standings.get(&account.user.name).is_some_and(|standing| is_due(standing, account))
+            before.standings.get(&account.user.name).is_some_and(|standing| is_due(standing, account))
         });
         let due: Vec<_> = due.cloned().collect();
         let mut ended = Vec::new();

@@ -12,6 +12,7 @@ use time::macros::format_description;
 use time::{Date, OffsetDateTime, Time};
 
 use super::account::{Account, User};
+use super::keyed::Digest;
 use super::password::Hash;
 use super::role::{Role, RoleName};
 use crate::hub::Rights;
@@ -77,7 +78,8 @@ pub enum NameError {
 
 /// The accounts in order of the file, each name once, one at least; or all mistakes in order of the file.
 pub(super) fn read(text: &str, file: &str) -> Result<Vec<Account>, Mistakes> {
-    let mut reader = Reader { form: Form::new(file, text, Tells::Kinds), lines: HashMap::new() };
+    let mut reader =
+        Reader { form: Form::new(file, text, Tells::Kinds), lines: HashMap::new(), digests: HashMap::new() };
     let keys = [FILE_KEYS, USER_KEYS, TOKEN_KEYS];
     let is_key = |name: &str| keys.iter().any(|keys| keys.contains(&name));
     let table = reader.form.table(is_key);
@@ -106,6 +108,8 @@ struct Reader<'t> {
     form: Form<'t>,
     /// In which line which name was given.
     lines: HashMap<String, usize>,
+    /// In which line which token was given.
+    digests: HashMap<Digest, usize>,
 }
 
 impl Reader<'_> {
@@ -308,6 +312,15 @@ impl Reader<'_> {
         let hash = self.form.text(table, "hash").and_then(Hash::of_token);
         if hash.is_none() {
             self.form.refuse(table, "hash", NO_TOKEN);
+        }
+        let line = self.form.line(table.at("hash"));
+        if let Some(digest) = hash.as_ref().and_then(Hash::token)
+            && let Some(first) = self.digests.insert(digest, line)
+        {
+            let sentence =
+                format!("is that of the token in line {first}: each token has a secret of its own");
+            self.form.refuse(table, "hash", sentence);
+            return None;
         }
         hash
     }

@@ -1,7 +1,7 @@
 //! Changing `users.toml` without touching what stands around the change: comments, order and blank lines stay.
 
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -35,6 +35,8 @@ pub(super) struct NewAccount<'a> {
 /// The text of the accounts, to be changed and written back as a whole.
 pub(super) struct AccountsFile {
     path: PathBuf,
+    /// As it was read.
+    text: String,
     document: DocumentMut,
 }
 
@@ -42,16 +44,22 @@ impl AccountsFile {
     /// Reads the file; one that is not there is empty. A file with mistakes is not changed.
     pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
         let shown = path.display();
-        let text = match small_file::text(path, ACCOUNTS_BYTES) {
-            Ok(text) => text,
-            Err(Unreadable::Missing) => String::new(),
-            Err(why) => return Err(OperatorError::new(format!("{shown}: {why}")).into()),
-        };
+        let text = read(path)?;
         if !text.trim().is_empty() {
             check(&text, path)?;
         }
-        let document = text.parse().map_err(|error| OperatorError::new(format!("{shown}: {error}")))?;
-        Ok(Self { path: path.to_path_buf(), document })
+        let document: DocumentMut =
+            text.parse().map_err(|error| OperatorError::new(format!("{shown}: {error}")))?;
+        for sort in [USER, TOKEN] {
+            if document.get(sort).is_some_and(|item| !item.is_array_of_tables()) {
+                let sentence = format!(
+                    "{shown}: {sort} is written as a list in one piece, which this command does not change; write each of them \
+                     under a line [[{sort}]]"
+                );
+                return Err(OperatorError::new(sentence).into());
+            }
+        }
+        Ok(Self { path: path.to_path_buf(), text, document })
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
@@ -109,6 +117,9 @@ impl AccountsFile {
                 let decor = password.decor().clone();
                 *password = hash.into();
                 *password.decor_mut() = decor;
+            } else {
+                // One that signed in with a certificate alone.
+                user.insert("password", value(hash));
             }
         }
     }
@@ -127,21 +138,32 @@ impl AccountsFile {
         check(&self.document.to_string(), &self.path)
     }
 
-    /// Puts the new text in the place of the old one, in one step, readable for its owner alone. Returns which version that is.
+    /// Puts the new text in the place of the old one, in one step. The file keeps its owner and who may read it; a new one is
+    /// for its owner alone. Returns which version that is.
     pub(super) fn save(&self) -> anyhow::Result<Version> {
         let text = self.document.to_string();
         check(&text, &self.path)?;
+        let shown = self.path.display();
+        if read(&self.path)? != self.text {
+            let sentence = format!(
+                "{shown} was changed by somebody else meanwhile: nothing was written; run the command again"
+            );
+            return Err(OperatorError::new(sentence).into());
+        }
         self.make_the_usual_folder()?;
         // If the path is a symbolic link, its target is replaced, not the link.
         let path = std::fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
         let mut beside = path.clone().into_os_string();
         beside.push(format!(".{}.new", std::process::id()));
         let beside = PathBuf::from(beside);
-        let written = write(&beside, &text).and_then(|()| std::fs::rename(&beside, &path));
+        let written = write(&beside, &text, &path).and_then(|()| std::fs::rename(&beside, &path));
         if written.is_err() {
             let _ = std::fs::remove_file(&beside);
         }
-        written.with_context(|| format!("{} could not be written", self.path.display()))?;
+        written.with_context(|| format!("{shown} could not be written"))?;
+        // The new name is on the disk, too, before anybody hears that it is. Where a file system cannot do that, it is not less.
+        let _ =
+            path.parent().and_then(|folder| std::fs::File::open(folder).ok()).map(|folder| folder.sync_all());
         Ok(Version::of(&text))
     }
 
@@ -169,8 +191,29 @@ fn is(user: &Table, name: &str) -> bool {
     user.get("name").and_then(Item::as_str) == Some(name)
 }
 
-fn write(path: &Path, text: &str) -> std::io::Result<()> {
+/// The text of the file; one that is not there is empty.
+fn read(path: &Path) -> Result<String, OperatorError> {
+    match small_file::text(path, ACCOUNTS_BYTES) {
+        Ok(text) => Ok(text),
+        Err(Unreadable::Missing) => Ok(String::new()),
+        Err(why) => Err(OperatorError::new(format!("{}: {why}", path.display()))),
+    }
+}
+
+/// Writes a file that is to take the place of another one, which may be there: a hub that runs as another user must be able to
+/// read it as before.
+fn write(path: &Path, text: &str, before: &Path) -> std::io::Result<()> {
     let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    if let Ok(before) = before.metadata() {
+        let (owner, new) = ((before.uid(), before.gid()), file.metadata()?);
+        if owner != (new.uid(), new.gid()) {
+            fchown(&file, Some(owner.0), Some(owner.1)).map_err(|error| {
+                let sentence = "it belongs to another user, and would not any more; run the command as that user or as root";
+                std::io::Error::new(error.kind(), format!("{sentence}: {error}"))
+            })?;
+        }
+        file.set_permissions(std::fs::Permissions::from_mode(before.mode() & 0o777))?;
+    }
     file.write_all(text.as_bytes())?;
     file.sync_all()
 }

@@ -82,8 +82,7 @@ fn accounts(settings: &Settings) -> Vec<Finding> {
     let mut findings: Vec<_> =
         serve::never_given_a_password(&accounts, file).into_iter().map(Warning).collect();
     if accounts.is_demo() {
-        let text = "accounts: there is only the demo user, on this machine; `clown-hub user add NAME --subscribe '#' --publish '#'` \
-                    makes an account";
+        let text = "accounts: there is only the demo user, on this machine; `clown-hub user add NAME --admin` makes an account";
         findings.push(Warning(text.to_owned()));
         return findings;
     }

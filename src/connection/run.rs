@@ -141,8 +141,8 @@ impl<W: Wire> Connection<W> {
     async fn until_the_end(&mut self, ended: &CancellationToken) -> Ending {
         let (ended, clock) = (ended.cancelled(), sleep_until(self.next_check()));
         let ended = std::pin::pin!(ended);
-        let (changed, clock) = (std::pin::pin!(None), std::pin::pin!(clock));
-        let mut watch = Watch::new(ended, changed, clock);
+        let clock = std::pin::pin!(clock);
+        let mut watch = Watch::new(ended, clock);
         let mut task = Waker::noop().clone();
         let ending = poll_fn(|cx| {
             if !task.will_wake(cx.waker()) {

@@ -99,17 +99,14 @@ fn why(drain: &CancellationToken, standing: Option<&Standing>) -> Ending {
 pub(super) struct Watch<'w, 's> {
     bell: Bell,
     ended: Pin<&'w mut WaitForCancellationFuture<'s>>,
-    changed: Pin<&'w mut Option<WaitForCancellationFutureOwned>>,
+    /// In a box: it takes as much room as all that a connection waits with besides, and its box fits into a smaller place.
+    changed: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     clock: Pin<&'w mut Sleep>,
 }
 
 impl<'w, 's> Watch<'w, 's> {
-    pub(super) fn new(
-        ended: Pin<&'w mut WaitForCancellationFuture<'s>>,
-        changed: Pin<&'w mut Option<WaitForCancellationFutureOwned>>,
-        clock: Pin<&'w mut Sleep>,
-    ) -> Self {
-        Self { bell: Bell::new(), ended, changed, clock }
+    pub(super) fn new(ended: Pin<&'w mut WaitForCancellationFuture<'s>>, clock: Pin<&'w mut Sleep>) -> Self {
+        Self { bell: Bell::new(), ended, changed: None, clock }
     }
 
     /// Says which task the bell wakes.
@@ -132,18 +129,16 @@ impl<'w, 's> Watch<'w, 's> {
     pub(super) fn has_changed(&mut self, background: &Background) -> bool {
         let mut has_changed = false;
         loop {
-            let Some(changed) = self.changed.as_mut().as_pin_mut() else {
-                if background.standing.is_none() {
-                    return false;
-                }
-                self.changed.set(background.changed());
+            let Some(changed) = &mut self.changed else {
+                let Some(changed) = background.changed() else { return false };
+                self.changed = Some(Box::pin(changed));
                 has_changed = true;
                 continue;
             };
-            if changed.poll(&mut self.bell.context()).is_pending() {
+            if changed.as_mut().poll(&mut self.bell.context()).is_pending() {
                 return has_changed;
             }
-            self.changed.set(None);
+            self.changed = None;
         }
     }
 

@@ -1,8 +1,11 @@
 //! What a session may do at the hub, as functions with types: publish and subscribe, within the client's rights and the
 //! hub's bounds; to read is in `pages`. Clown.Talk's text around them is in `conversation`; links use them as they are.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+
+use foldhash::fast::RandomState;
 
 use super::branches::TooMany;
 use super::publication::{Extras, Publication, Source};
@@ -158,7 +161,8 @@ impl Session {
         self.check_filters(&filters).map_err(|refused| refused.to_string())?;
         let last_values = if last_values { LastValues::All } else { LastValues::None };
         let mut change = Change::new(Edit::Replace, Vec::new(), Occasion::Inside, last_values);
-        change.wanted = filters;
+        let mut seen = HashSet::with_hasher(RandomState::default());
+        change.wanted = filters.into_iter().filter(|filter| seen.insert(filter.clone())).collect();
         while !self.go_on_with(&mut change).map_err(|(reason, _)| reason)? {}
         Ok(())
     }

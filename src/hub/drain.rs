@@ -115,6 +115,8 @@ impl Session {
     /// delivered live.
     pub(super) fn next_value(&mut self, generation: Generation, now: Moment) -> NextValue {
         if self.pending.as_ref().is_some_and(|change| change.is_being_noted()) {
+            // Here, too, as nothing may be taken from the client any more.
+            self.go_on();
             self.let_others_come();
             return NextValue::Later(Duration::ZERO);
         }

@@ -191,6 +191,7 @@ impl Questions {
             std::mem::take(&mut inside.waiting)
         };
         self.bell.notify_all();
+        self.forgetting.close();
         // Outside of the lock: each one that is dropped is answered.
         drop(left);
     }

@@ -259,7 +259,8 @@ impl Session {
         }
     }
 
-    pub(super) fn abandon_look_ups(&mut self) {
+    /// Looks for no more of the last values that are on their way to the client.
+    pub fn abandon_look_ups(&mut self) {
         if let Some(mut look_ups) = self.look_ups.take() {
             self.hub.with_index(|index| look_ups.abandon(index));
         }
@@ -269,6 +270,9 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         let now = Moment::now();
+        if self.client.rights.admin {
+            self.withdraw_what_is_to_be_forgotten();
+        }
         self.abandon_look_ups();
         if let Some(mut change) = self.pending.take() {
             self.give_up(&mut change);

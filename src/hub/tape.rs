@@ -282,7 +282,6 @@ impl Restorer<'_> {
             value.correct(payload, ended);
             len = value.len(&channel.topic);
         }
-        let is_heard = hub.figures.filters.value() > 0;
         hub.channels.with_new(&channel, |channel, state| {
             let topic = &channel.topic;
             if state.last.is_some() {
@@ -291,9 +290,11 @@ impl Restorer<'_> {
             if !hub.has_room_for_first(topic, len) {
                 return Restoring::NoRoom;
             }
-            let message = is_heard.then(|| Arc::new(value.message(topic)));
             hub.add_near(Some(near), channel, state, value, len);
-            if let Some(message) = message {
+            // Asked when the value is in the index: who is not counted yet finds it there.
+            let is_heard = hub.figures.filters.value() > 0;
+            if let Some(value) = state.last.as_ref().filter(|_| is_heard) {
+                let message = Arc::new(value.message(topic));
                 hub.refresh_route(channel, state);
                 state.last_generation = state.route.generation;
                 state.route.targets.all().iter().for_each(|target| target.offer(&message));

@@ -35,6 +35,9 @@ impl Session {
             self.go_on();
         }
         self.client.rights = rights;
+        if !self.client.rights.admin {
+            self.withdraw_what_is_to_be_forgotten();
+        }
         self.client.rights.may_stand(&self.client.base, self.client.side)?;
         let gone = self.withdrawn();
         if gone.is_empty() { Ok(()) } else { self.withdraw(gone) }

@@ -210,6 +210,11 @@ impl<F: Far> Link<F> {
 
     fn estate(&mut self) -> Estate {
         self.near.gather_all();
+        self.at_hand()
+    }
+
+    /// What the link has itself.
+    fn at_hand(&mut self) -> Estate {
         let on_the_way = self.far.give_back(&self.near.report);
         self.near.estate(on_the_way)
     }
@@ -217,10 +222,9 @@ impl<F: Far> Link<F> {
 
 impl<F: Far> Drop for Link<F> {
     fn drop(&mut self) {
-        // Nothing is left but where the link broke, or was cut off in the end. Where it broke, nothing more is asked of it.
-        if !std::thread::panicking() {
-            drop(self.estate());
-        }
+        // Nothing is left but where the link broke, or was cut off in the end. Where it broke, the hub is asked for nothing more;
+        // what the link has stays in the store all the same.
+        drop(if std::thread::panicking() { self.at_hand() } else { self.estate() });
         self.near.report.disconnected();
     }
 }

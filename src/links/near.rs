@@ -194,6 +194,8 @@ impl Near {
         if matches!(self.session.outbox().look(Until::Overflow), Some(Found::Overflow)) {
             self.begin_anew();
         }
+        // Who connects next asks for last values anew.
+        self.session.abandon_look_ups();
         while self.gather(usize::MAX) != Drained::Everything {}
     }
 

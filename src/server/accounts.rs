@@ -38,14 +38,34 @@ const SHOWN: usize = 10;
 #[derive(Debug, Default)]
 pub(super) struct RefusedFile(Mutex<Option<Version>>);
 
-/// Watches the file until the stop sign.
-pub(super) async fn watch(app: Arc<App>, mut watch: AccountsWatch, demo: CancellationToken) {
+/// Watches the file and the dates in it until the stop sign.
+pub(super) async fn watch(app: Arc<App>, file: AccountsWatch, demo: CancellationToken) {
+    // Side by side: a drive that hangs lets nobody stay longer.
+    tokio::join!(watch_the_dates(&app), watch_the_file(&app, file, demo));
+}
+
+async fn watch_the_dates(app: &App) {
+    let mut clock = interval(LOOK);
+    loop {
+        tokio::select! {
+            () = app.shutdown.drain().cancelled() => return,
+            _ = clock.tick() => {}
+        }
+        let over = app.access.look_at_the_dates(Moment::now().wall());
+        if !over.is_empty() {
+            tracing::info!(accounts = ?shown(&over), "the time of accounts is over: their connections end");
+            withdraw(app, &over);
+        }
+    }
+}
+
+async fn watch_the_file(app: &App, mut watch: AccountsWatch, demo: CancellationToken) {
     let mut clock = interval(LOOK);
     let count = |app: &App| {
         let count = app.access.accounts().iter().count();
         app.hub.figures().accounts.set(count as u64);
     };
-    count(&app);
+    count(app);
     loop {
         tokio::select! {
             () = app.shutdown.drain().cancelled() => return,
@@ -59,18 +79,13 @@ pub(super) async fn watch(app: Arc<App>, mut watch: AccountsWatch, demo: Cancell
         match news {
             None => {}
             Some(AccountsNews::Taken(replaced)) => {
-                taken(&app, &replaced);
-                count(&app);
+                taken(app, &replaced);
+                count(app);
                 if !app.access.accounts().is_demo() {
                     demo.cancel();
                 }
             }
-            Some(AccountsNews::Refused(version, mistakes)) => refused(&app, version, &mistakes),
-        }
-        let over = app.access.look_at_the_dates(Moment::now().wall());
-        if !over.is_empty() {
-            tracing::info!(accounts = ?shown(&over), "the time of accounts is over: their connections end");
-            withdraw(&app, &over);
+            Some(AccountsNews::Refused(version, mistakes)) => refused(app, version, &mistakes),
         }
     }
 }

@@ -40,7 +40,9 @@ pub(super) fn not_recognised(stranger: &Stranger) -> Response<Body> {
 pub(super) fn status_of(error: LoginError) -> StatusCode {
     match error {
         LoginError::Wrong { .. } => StatusCode::UNAUTHORIZED,
-        LoginError::NoCertificate | LoginError::NotFromHere | LoginError::Over => StatusCode::FORBIDDEN,
+        LoginError::NoCertificate | LoginError::NotFromHere | LoginError::Over | LoginError::Changed => {
+            StatusCode::FORBIDDEN
+        }
         LoginError::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
         LoginError::Busy => StatusCode::SERVICE_UNAVAILABLE,
     }
@@ -49,9 +51,11 @@ pub(super) fn status_of(error: LoginError) -> StatusCode {
 /// Seconds to wait before the next try.
 pub(super) fn retry_after(error: LoginError) -> Option<u64> {
     match error {
-        LoginError::Wrong { .. } | LoginError::NoCertificate | LoginError::NotFromHere | LoginError::Over => {
-            None
-        }
+        LoginError::Wrong { .. }
+        | LoginError::NoCertificate
+        | LoginError::NotFromHere
+        | LoginError::Over
+        | LoginError::Changed => None,
         LoginError::TooMany { retry_after } => Some(retry_after.as_secs() + 1),
         LoginError::Busy => Some(2),
     }

@@ -10,6 +10,7 @@ use axum::http::header::{
     UPGRADE,
 };
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use futures_util::FutureExt;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
@@ -167,20 +168,20 @@ pub(super) fn switching(accept: &str, confirm_subprotocol: bool) -> Response<Bod
     response.body(Body::empty()).unwrap_or_default()
 }
 
-/// Waits for the socket in a task of its own, which is then the connection.
+/// Waits for the socket in a task of its own, and runs the connection in another one: there are very many of them, each lasts
+/// long, and a task holds room for all that it was ever given.
 fn upgrade(app: Arc<App>, peer: Arc<Peer>, who: SignedIn, base: Base, side: Side, mut request: Request) {
     let upgrade = hyper::upgrade::on(&mut request);
     let shutdown = app.shutdown.clone();
-    shutdown.spawn(async move {
+    let wait = async move {
         let Some((stream, already_read)) = socket(&app, &peer, upgrade).await else { return };
-        let _held = peer.sign_in();
+        let held = peer.sign_in();
         let wire = WebSocket::new(stream, already_read, app.hub.settings().message_bytes);
         let session = app.session(&who.user, &peer, Door::WebSocket, base, side);
-        let signs = app.signs(Some(&who));
-        // There are very many connections, and each lasts long.
-        drop((peer, who));
-        connection::run(wire, session, app.settings.patience, signs).await;
-    });
+        let run = connection::run(wire, session, app.settings.patience, app.signs(Some(&who)));
+        app.shutdown.spawn(run.map(move |()| drop(held)));
+    };
+    shutdown.spawn(wait);
 }
 
 /// The socket behind a handshake, and what came with it. What hyper read is copied, so that hyper's buffer goes.

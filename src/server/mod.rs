@@ -286,6 +286,7 @@ impl App {
                 LoginError::NoCertificate => "certificate",
                 LoginError::NotFromHere => "address",
                 LoginError::Over => "over",
+                LoginError::Changed => "changed",
             };
             let result = Err((word, error.to_string().into()));
             self.note_sign_in(peer, door, known.then_some(name), None, result);

@@ -119,9 +119,10 @@ impl Peer {
         self.is_forwarded
     }
 
-    /// The certificate that the client has shown. One that a proxy has shown is not the client's.
+    /// The certificate that the client has shown. One that a proxy has shown, where TLS of the client ended, is not the client's.
     pub(super) fn certificate(&self) -> Option<&Certificate> {
-        if self.is_forwarded { None } else { self.place.certificate() }
+        let ended_there = self.place.proxied.is_some_and(|proxied| proxied.over_tls);
+        if self.is_forwarded || ended_there { None } else { self.place.certificate() }
     }
 
     /// From now on this is the place of somebody who has signed in. Returns what is held as long as the connection is there;

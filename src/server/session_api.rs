@@ -71,6 +71,12 @@ async fn sign_in(app: &App, peer: &Peer, request: Request) -> Response<Body> {
         Err(error) => return refused(error),
     };
     match app.access.start_web_session(&signed_in, visitor, stay) {
+        // The account was changed while the password was looked at: what has just begun is over, also in the store.
+        Ok(session) if signed_in.ended.is_cancelled() => {
+            app.access.end_web_session(&session.token);
+            app.access.web_sessions_settled().await;
+            refused(LoginError::Changed)
+        }
         Ok(session) => {
             app.note_sign_in(peer, Door::Page, Some(&signed_in.user.name), None, Ok(()));
             app.access.web_sessions_settled().await;

@@ -152,6 +152,7 @@ impl Writer {
         self.take();
         if self.tables.is_none() {
             self.try_again(now);
+            self.refuse_to_forget();
         } else if self.looked.is_none_or(|looked| now.duration_since(looked) >= LOOK) {
             self.looked = Some(now);
             self.look_at_the_disk(now);

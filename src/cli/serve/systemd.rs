@@ -102,13 +102,16 @@ impl Passed {
         Ok(Self(all))
     }
 
-    /// The one for a listener of the configuration: with its address, or else with its port.
+    /// The one for a listener of the configuration: with its address. Where that is all addresses, a socket with its port that
+    /// listens on all of them, be it IPv4 or IPv6. Never one that lets in more than the key says.
     pub(super) fn for_address(&mut self, address: SocketAddr) -> Option<TcpListener> {
         let has = |same: fn(&SocketAddr, &SocketAddr) -> bool| {
             self.0.iter().position(|(passed, _)| same(passed, &address))
         };
+        let is_all =
+            |one: &SocketAddr, other: &SocketAddr| one.port() == other.port() && one.ip().is_unspecified();
         let found = has(|one, other| one == other)
-            .or_else(|| has(|one, other| one.port() == other.port() && one.ip().is_unspecified()));
+            .or_else(|| address.ip().is_unspecified().then(|| has(is_all)).flatten());
         found.map(|number| self.0.swap_remove(number).1)
     }
 
@@ -116,8 +119,8 @@ impl Passed {
     pub(super) fn nothing_is_left(&self) -> Result<(), OperatorError> {
         let Some((address, _)) = self.0.first() else { return Ok(()) };
         Err(OperatorError::new(format!(
-            "systemd passes a socket for {address}, and no key of the configuration has that port; write it into server.listen, \
-             or take its ListenStream= out of the .socket unit"
+            "systemd passes a socket for {address}, and no key of the configuration has that address; write it into \
+             server.listen, or take its ListenStream= out of the .socket unit"
         )))
     }
 }

@@ -34,7 +34,8 @@ impl Writer {
             }
             errand.answer(&done);
         }
-        while let Some(asked) = self.hub.questions().and_then(|questions| questions.next_to_forget()) {
+        // One at a time: between two of them the writer has other things to do.
+        if let Some(asked) = self.hub.questions().and_then(|questions| questions.next_to_forget()) {
             let done = self.forget_history_only(&asked.filters);
             let user = &asked.user;
             match &done {
@@ -46,6 +47,15 @@ impl Writer {
                 }
             }
             asked.answer(done);
+        }
+    }
+
+    /// There is no file now: whoever waits hears it.
+    pub(super) fn refuse_to_forget(&self) {
+        while let Some(asked) = self.hub.questions().and_then(|questions| questions.next_to_forget()) {
+            asked.answer(Err(
+                "the history is not forgotten: the store cannot be written now; ask again later".to_owned(),
+            ));
         }
     }
 
