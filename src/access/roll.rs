@@ -147,8 +147,12 @@ impl Roll {
                 }
                 Some(new) => {
                     if **new != **old {
-                        changed.push((Arc::clone(&standing), Arc::clone(new)));
                         replaced.changed.push(Arc::clone(&name));
+                        if standing.has_ended() && !self.is_draining() {
+                            // Its time was over. Whether it still is, is looked at anew.
+                            continue;
+                        }
+                        changed.push((Arc::clone(&standing), Arc::clone(new)));
                     }
                     standings.insert(name, standing);
                 }
@@ -301,5 +305,11 @@ mod tests {
         assert!(roll.look_at_the_dates(at(30)).is_empty());
         assert!(!roll.now().find("jana").unwrap().1.ended.is_cancelled());
         assert_eq!(names(&roll.look_at_the_dates(at(60))), ["jana"]);
+
+        // The operator takes the date away: she comes in again.
+        roll.replace(accounts(&[user("jana", &hash, ""), user("emil", &hash, "")]));
+        assert!(roll.look_at_the_dates(at(61)).is_empty());
+        assert!(!roll.now().find("jana").unwrap().1.ended.is_cancelled());
+        assert!(!signed_in[1].ended.is_cancelled());
     }
 }

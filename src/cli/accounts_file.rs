@@ -138,8 +138,8 @@ impl AccountsFile {
         check(&self.document.to_string(), &self.path)
     }
 
-    /// Puts the new text in the place of the old one, in one step. The file keeps its owner and who may read it; a new one is
-    /// for its owner alone. Returns which version that is.
+    /// Puts the new text in the place of the old one, in one step. The file keeps its owner, and its group may read it as before;
+    /// nobody else may. A new one is for its owner alone. Returns which version that is.
     pub(super) fn save(&self) -> anyhow::Result<Version> {
         let text = self.document.to_string();
         check(&text, &self.path)?;
@@ -212,7 +212,7 @@ fn write(path: &Path, text: &str, before: &Path) -> std::io::Result<()> {
                 std::io::Error::new(error.kind(), format!("{sentence}: {error}"))
             })?;
         }
-        file.set_permissions(std::fs::Permissions::from_mode(before.mode() & 0o777))?;
+        file.set_permissions(std::fs::Permissions::from_mode(before.mode() & 0o770))?;
     }
     file.write_all(text.as_bytes())?;
     file.sync_all()
@@ -226,4 +226,24 @@ fn check(text: &str, path: &Path) -> Result<(), OperatorError> {
     }
     let parsed = Accounts::parse(text, &shown.to_string());
     parsed.map(drop).map_err(|mistakes| OperatorError::list("accounts", mistakes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_somebody_else_has_changed_meanwhile_is_not_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("users.toml");
+        let example = include_str!("../../config/users.toml.example");
+        std::fs::write(&path, example).unwrap();
+        let file = AccountsFile::open(&path).unwrap();
+        let other = format!("# by somebody else\n{example}");
+        std::fs::write(&path, &other).unwrap();
+        let error = file.save().unwrap_err().to_string();
+        assert!(error.ends_with("nothing was written; run the command again"), "{error}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), other);
+        assert!(AccountsFile::open(&path).unwrap().save().is_ok());
+    }
 }

@@ -33,6 +33,8 @@ struct Inside {
     is_up: bool,
     /// Whether it acknowledges what it takes.
     acknowledges: bool,
+    /// Whether the client of it has a fault, and panics where it is welcomed.
+    is_faulty: bool,
     /// Connections so far; those below `broken` are no more.
     connections: u64,
     broken: u64,
@@ -62,6 +64,7 @@ impl Broker {
             repeats,
             is_up: true,
             acknowledges: true,
+            is_faulty: false,
             connections: 0,
             broken: 0,
             retained: BTreeMap::new(),
@@ -100,6 +103,11 @@ impl Broker {
 
     pub(super) fn acknowledges(&self, yes: bool) {
         self.0.lock().acknowledges = yes;
+    }
+
+    /// From now on a link that connects meets a fault of the hub.
+    pub(super) fn is_faulty(&self) {
+        self.0.lock().is_faulty = true;
     }
 
     /// Somebody who is no hub publishes.
@@ -231,6 +239,8 @@ impl Far for End {
     }
 
     fn welcome(&mut self, connection: &mut Connection, near: &mut Near) -> Welcomed {
+        let is_faulty = self.broker.0.lock().is_faulty;
+        assert!(!is_faulty, "a fault of the hub");
         if connection.resumed {
             for (number, entry) in self.on_the_way.clone() {
                 self.say(connection, near, number, &entry);

@@ -63,7 +63,7 @@ async fn introduce(app: &App, stream: &mut TcpStream, place: &mut Place, languag
     let read = timeout(PATIENCE, proxy_protocol::read(stream)).await.unwrap_or_else(|_| Err(late()));
     let answer = match read {
         Ok(proxied) => {
-            place.proxied = Some(proxied);
+            place.proxied = Some(Box::new(proxied));
             let counted = proxied.client.map_or(Ok(()), |client| app.places.count(place, client.ip()));
             let Err(full) = counted else { return true };
             let client = proxied.client.unwrap_or(place.address);

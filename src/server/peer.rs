@@ -39,7 +39,7 @@ impl Peer {
     /// Who is at the other end of a connection, before it says anything.
     pub(super) fn of_connection(place: Arc<Place>) -> Self {
         let (mut address, mut is_known, mut is_encrypted) = (place.address, true, place.is_encrypted());
-        if let Some(proxied) = place.proxied {
+        if let Some(proxied) = &place.proxied {
             is_known = proxied.client.is_some();
             address = proxied.client.unwrap_or(address);
             is_encrypted |= proxied.over_tls;
@@ -67,7 +67,7 @@ impl Peer {
         let mut peer = Self::of_connection(Arc::clone(place));
         let own_host = headers.get(HOST).and_then(|host| host.to_str().ok()).map(Box::from);
         // Where a PROXY header names no client, the headers may be those of anybody.
-        let is_somebody = place.proxied.is_none_or(|proxied| proxied.client.is_some());
+        let is_somebody = place.proxied.as_ref().is_none_or(|proxied| proxied.client.is_some());
         let forwarded = if is_somebody && is_trusted(proxies, peer.address) {
             forwarded::read(peer.address, headers, |address| is_trusted(proxies, address))?
         } else {
@@ -121,7 +121,7 @@ impl Peer {
 
     /// The certificate that the client has shown. One that a proxy has shown, where TLS of the client ended, is not the client's.
     pub(super) fn certificate(&self) -> Option<&Certificate> {
-        let ended_there = self.place.proxied.is_some_and(|proxied| proxied.over_tls);
+        let ended_there = self.place.proxied.as_ref().is_some_and(|proxied| proxied.over_tls);
         if self.is_forwarded || ended_there { None } else { self.place.certificate() }
     }
 

@@ -52,10 +52,12 @@ pub(crate) struct Place {
     /// Where the connection comes from: a client, or a proxy that says in a PROXY header whom it speaks for.
     pub(super) address: SocketAddr,
     /// What the PROXY header has said.
-    pub(super) proxied: Option<Proxied>,
+    /// Rare, and so not in the place itself.
+    pub(super) proxied: Option<Box<Proxied>>,
     _connection: OwnedSemaphorePermit,
     of_network: Option<Connection>,
-    not_signed_in: Mutex<Option<Waiting>>,
+    /// For a moment, while there are very many places that last.
+    not_signed_in: Mutex<Option<Box<Waiting>>>,
     encryption: Encryption,
 }
 
@@ -109,7 +111,7 @@ impl Places {
             proxied: None,
             _connection: connection,
             of_network: None,
-            not_signed_in: Mutex::new(Some(Waiting { place, of_network: None })),
+            not_signed_in: Mutex::new(Some(Box::new(Waiting { place, of_network: None }))),
             encryption: Encryption::None,
         };
         if counted {
@@ -163,7 +165,7 @@ impl Places {
         let mut handshakes = self.handshakes.lock();
         handshakes.begun += 1;
         let number = handshakes.begun;
-        handshakes.all.insert(number, (waiting, cut.clone()));
+        handshakes.all.insert(number, (*waiting, cut.clone()));
         Some(Handshake { places: self, number, cut })
     }
 }
@@ -172,7 +174,7 @@ impl Handshake<'_> {
     /// It is finished; false if somebody else has its place.
     pub(super) fn finish(self, place: &mut Place, encryption: Encryption) -> bool {
         let Some((waiting, _)) = self.places.handshakes.lock().all.remove(&self.number) else { return false };
-        *place.not_signed_in.lock() = Some(waiting);
+        *place.not_signed_in.lock() = Some(Box::new(waiting));
         place.encryption = encryption;
         true
     }
@@ -192,7 +194,7 @@ impl Place {
 
     /// The client, as far as the connection itself says it.
     pub(super) fn client(&self) -> SocketAddr {
-        self.proxied.and_then(|proxied| proxied.client).unwrap_or(self.address)
+        self.proxied.as_ref().and_then(|proxied| proxied.client).unwrap_or(self.address)
     }
 
     /// Whether nobody on the network can read along.

@@ -1,6 +1,6 @@
 //! `clown-hub user`, `access` and `config`: what an operator does with files.
 
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use insta::assert_snapshot;
 use tempfile::TempDir;
@@ -70,7 +70,7 @@ fn an_account_is_added_changed_and_removed_and_the_rest_of_the_file_stays() {
     let added = accounts.run(&["user", "add", "emil", "--publish", "b/%u/#", "--retain"], NEW).succeeds();
     assert_snapshot!(added, @"emil is in USERS; no hub answers at 127.0.0.1:1: one that starts reads it");
     assert!(accounts.text().starts_with(&first), "{}", accounts.text());
-    assert_eq!(std::fs::metadata(&accounts.file).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(std::fs::metadata(&accounts.file).unwrap().permissions().mode() & 0o007, 0);
     assert_snapshot!(accounts.run(&["user", "list"], "").succeeds(), @r"
     anna
       subscribe    a/#
@@ -167,4 +167,40 @@ fn the_configuration_is_checked_and_shown_with_where_it_comes_from() {
     assert!(docs.contains(
         "| `limits.filters` | `1000` | 1 to 100000 | filters | Filters that one connection may hold. |"
     ));
+}
+
+#[test]
+fn a_file_keeps_who_may_read_it_as_the_hub_may_run_as_another_user() {
+    let accounts = Accounts::with(&user("jana", &[], &["#"], false));
+    std::fs::set_permissions(&accounts.file, PermissionsExt::from_mode(0o640)).unwrap();
+    assert_eq!(accounts.run(&["user", "add", "emil", "--node", "x"], NEW).code, Some(0));
+    let file = std::fs::metadata(&accounts.file).unwrap();
+    assert_eq!(file.permissions().mode() & 0o777, 0o640);
+    if file.uid() == 0 && std::os::unix::fs::chown(&accounts.file, Some(1), Some(2)).is_ok() {
+        assert_eq!(accounts.run(&["user", "remove", "emil"], "").code, Some(0));
+        let file = std::fs::metadata(&accounts.file).unwrap();
+        assert_eq!((file.uid(), file.gid(), file.permissions().mode() & 0o777), (1, 2, 0o640));
+    }
+}
+
+#[test]
+fn an_account_that_signed_in_with_its_certificate_alone_gets_a_password_when_it_is_given_one() {
+    let jana = user("jana", &[], &["#"], false);
+    let accounts =
+        Accounts::with(&format!("{jana}\n[[user]]\nname = 'emil'\ncertificate = true\npublish = ['x']\n"));
+    let ran = accounts.run(&["user", "passwd", "emil"], NEW);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!(accounts.text().matches("password = ").count(), 2, "{}", accounts.text());
+}
+
+#[test]
+fn accounts_that_are_written_as_one_list_are_not_changed_and_the_sentence_says_how_to_write_them() {
+    let whole = user("jana", &[], &["#"], false);
+    let hash = whole.lines().find_map(|line| line.strip_prefix("password = ")).unwrap();
+    let text = format!("user = [{{ name = 'jana', password = {hash}, publish = ['#'] }}]\n");
+    let accounts = Accounts::with(&text);
+    let ran = accounts.run(&["user", "add", "emil", "--node", "x"], NEW);
+    assert_eq!(ran.code, Some(2), "{}", ran.stdout);
+    assert!(ran.stderr.contains("write each of them under a line [[user]]"), "{}", ran.stderr);
+    assert_eq!(accounts.text(), text);
 }

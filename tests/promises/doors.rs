@@ -128,7 +128,7 @@ async fn credentials_without_padding_come_in_and_others_are_told_what_is_wrong()
             assert!(answer.header("www-authenticate").is_some());
         }
     }
-    assert_eq!(hub.figure("logins_failed").await, 2, "only two of them were a login");
+    assert_eq!(hub.figure("logins_failed").await, 3, "a token twice, and one password");
 }
 
 #[tokio::test]

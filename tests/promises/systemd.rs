@@ -91,6 +91,14 @@ async fn a_restart_with_a_socket_of_systemd_loses_no_attempt_to_connect() {
 }
 
 #[tokio::test]
+async fn a_socket_of_systemd_for_all_networks_is_not_taken_where_the_configuration_says_this_machine_alone() {
+    let listener = TcpListener::bind("0.0.0.0:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let mut hub = activated(&listener, &format!("127.0.0.1:{port}"));
+    assert_eq!(ends(&mut hub).await.code(), Some(2));
+}
+
+#[tokio::test]
 async fn a_socket_of_systemd_that_no_key_names_ends_the_start_with_what_to_do() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut hub = activated(&listener, "127.0.0.1:0");

@@ -90,6 +90,23 @@ async fn what_the_hub_still_had_for_a_link_that_is_cut_off_is_in_the_store_too()
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_waits_when_a_link_breaks_by_a_fault_of_the_hub_stays_in_the_store() {
+    let (broker, mut house) = with_store();
+    broker.go(false);
+    house.link(&broker, "broker", STORED, OUT);
+    quiet().await;
+    for n in 0..50 {
+        house.say("x/a/set", &n.to_string());
+    }
+    quiet().await;
+    broker.is_faulty();
+    broker.come();
+    assert!(house.links.pop().unwrap().await.unwrap_err().is_panic());
+    assert_eq!(house.hub.stored_queues().unclaimed()["link0"], 50);
+    assert_eq!(house.unwritten(), (50, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_broker_that_is_there_and_keeps_up_costs_no_writing() {
     let (broker, mut house) = with_store();
     house.link(&broker, "broker", STORED, OUT);
