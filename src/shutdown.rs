@@ -150,6 +150,12 @@ impl Shutdown {
         self.spawn_in(Stage::Clients, task);
     }
 
+    /// As [`spawn`](Self::spawn). What is held is dropped after the task.
+    pub fn spawn_with(&self, held: impl Send + 'static, task: impl Future<Output = ()> + Send + 'static) {
+        // Not in an `async` block, which would hold the task twice.
+        self.spawn(task.map(move |()| drop(held)));
+    }
+
     /// Runs a task that the end waits for, in its stage. With [`spawn`](Self::spawn) the only place where tasks are
     /// spawned.
     pub fn spawn_in(&self, stage: Stage, task: impl Future<Output = ()> + Send + 'static) {

@@ -27,6 +27,10 @@ const INFLIGHT: usize = 100;
 #[derive(Clone)]
 pub(super) struct Broker(Arc<Mutex<Inside>>);
 
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four ways of a broker in tests that have nothing to do with each other"
+)]
 struct Inside {
     /// Whether it has no room for stamps and repeats to a client what that said, as MQTT 3.1.1 does.
     repeats: bool,

@@ -10,7 +10,6 @@ use axum::http::header::{
     UPGRADE,
 };
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
-use futures_util::FutureExt;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
@@ -179,7 +178,7 @@ fn upgrade(app: Arc<App>, peer: Arc<Peer>, who: SignedIn, base: Base, side: Side
         let wire = WebSocket::new(stream, already_read, app.hub.settings().message_bytes);
         let session = app.session(&who.user, &peer, Door::WebSocket, base, side);
         let run = connection::run(wire, session, app.settings.patience, app.signs(Some(&who)));
-        app.shutdown.spawn(run.map(move |()| drop(held)));
+        app.shutdown.spawn_with(held, run);
     };
     shutdown.spawn(wait);
 }
