@@ -50,10 +50,21 @@ fn file(name: &str, replaced: &[(&str, String)]) -> String {
     let text = std::fs::read_to_string(path).unwrap();
     let in_use =
         text.lines().filter(|line| !line.trim_start().starts_with('#')).collect::<Vec<_>>().join("\n");
-    replaced.iter().fold(in_use, |text, (old, new)| {
-        assert!(text.contains(old), "{old} is not in {name}");
-        text.replace(old, new)
-    })
+    for (old, _) in replaced {
+        assert!(in_use.contains(old), "{old} is not in {name}");
+    }
+    // From left to right, so that nothing is looked for in what was put in: one port may begin like another one.
+    let first = |text: &str| {
+        let found = replaced.iter().filter_map(|(old, new)| Some((text.find(old)?, old.len(), new)));
+        found.min_by_key(|(at, ..)| *at)
+    };
+    let (mut rest, mut filled) = (in_use.as_str(), String::new());
+    while let Some((at, len, new)) = first(rest) {
+        filled += &rest[..at];
+        filled += new;
+        rest = &rest[at + len..];
+    }
+    filled + rest
 }
 
 impl Proxy {

@@ -362,3 +362,37 @@ fn an_outbox_takes_no_more_than_384_bytes_of_memory() {
     // Allocators give out pieces of few sizes; the next one is 448.
     assert!(size_of::<crate::hub::Outbox>() + 2 * size_of::<usize>() <= 384);
 }
+
+#[test]
+fn what_a_client_is_owed_goes_out_when_nothing_more_is_taken_from_it_in_the_middle_of_its_request() {
+    let hub = Hub::new(Settings { filters: 20_000, ..Settings::default() }, NOW);
+    let mut node = node(&hub);
+    for n in 0..10 {
+        say(&mut node, &format!("[\"f/{n}\", {n}]"));
+    }
+    let filters: Vec<_> = (0..1_500).map(|n| format!("n/f/{n}")).collect();
+    let mut asks = payer(&hub);
+    let text = request("subscription/set", &filters);
+    let mut frames = crate::talk::Frames::of(&text);
+    while !asks.pending.as_ref().is_some_and(|change| change.is_being_noted()) {
+        assert!(asks.receive_some(&mut frames, 32, NOW).unwrap());
+        asks.end_turn();
+    }
+    let (mut heard, mut rounds) = (Vec::new(), 0);
+    loop {
+        match asks
+            .drain(64 * 1024, NOW, &mut |pieces| heard.push(String::from_utf8(pieces.concat()).unwrap()))
+        {
+            Drained::Everything => break,
+            Drained::More | Drained::Later(Duration::ZERO) => {}
+            left @ Drained::Later(_) => panic!("{left:?}"),
+        }
+        rounds += 1;
+        assert!(
+            rounds < 100,
+            "it comes to its end by itself: {:?}",
+            asks.pending.as_ref().map(|change| change.step)
+        );
+    }
+    assert_eq!(heard.iter().filter(|frame| frame.starts_with("[\"n/f/")).count(), 10);
+}
