@@ -228,13 +228,16 @@ fn store(settings: &Settings) -> Vec<Finding> {
     findings.push(match free {
         None => Warning(format!("store: what is free on the disk of {shown} cannot be told")),
         Some(free) if free < least => Failure(format!(
-            "store: {free} bytes are free on the disk of {shown}, and store.keep_free_bytes leaves {least} to others; make room"
+            "store: {} are free on the disk of {shown}, and store.keep_free_bytes leaves {} to others; make room",
+            amount(free),
+            amount(least)
         )),
         Some(free) if free < settings.store.bytes.saturating_add(least) => Warning(format!(
-            "store: {free} bytes are free on the disk of {shown}, and store.bytes lets the file become {}; make room, or lower it",
-            settings.store.bytes
+            "store: {} are free on the disk of {shown}, and store.bytes lets the file become {}; make room, or lower it",
+            amount(free),
+            amount(settings.store.bytes)
         )),
-        Some(free) => Good(format!("store: {free} bytes are free on the disk of {shown}")),
+        Some(free) => Good(format!("store: {} are free on the disk of {shown}", amount(free))),
     });
     findings
 }
@@ -279,4 +282,14 @@ async fn links(settings: &Settings) -> Vec<Finding> {
         });
     }
     findings
+}
+
+/// Bytes as people say them: in MB, from a thousand of them on in GB, cut off.
+fn amount(bytes: u64) -> String {
+    let megabytes = bytes / 1_000_000;
+    if megabytes < 1000 {
+        format!("{megabytes} MB")
+    } else {
+        format!("{}.{} GB", megabytes / 1000, megabytes % 1000 / 100)
+    }
 }
