@@ -125,9 +125,16 @@ impl AccountsFile {
     }
 
     pub(super) fn remove(&mut self, sort: &str, name: &str) {
-        if let Some(users) = self.document.get_mut(sort).and_then(Item::as_array_of_tables_mut) {
-            users.retain(|user| !is(user, name));
-            if users.is_empty() {
+        let Some(users) = self.document.get_mut(sort).and_then(Item::as_array_of_tables_mut) else { return };
+        let top = users.get(0).filter(|first| is(first, name)).map(of_the_file).unwrap_or_default();
+        users.retain(|user| !is(user, name));
+        match users.get_mut(0) {
+            Some(next) if !top.is_empty() => {
+                let own = text_before(next).trim_start_matches('\n').to_owned();
+                next.decor_mut().set_prefix(top + &own);
+            }
+            Some(_) => {}
+            None => {
                 self.document.remove(sort);
             }
         }
@@ -185,6 +192,16 @@ impl AccountsFile {
     fn tables(&self, sort: &str) -> Option<&ArrayOfTables> {
         self.document.get(sort)?.as_array_of_tables()
     }
+}
+
+/// What stands before a table: blank lines and comments.
+fn text_before(table: &Table) -> &str {
+    table.decor().prefix().and_then(|text| text.as_str()).unwrap_or_default()
+}
+
+/// Of what stands before the first table, what is about the file and not about that table: up to the last blank line.
+fn of_the_file(first: &Table) -> String {
+    text_before(first).rsplit_once("\n\n").map_or_else(String::new, |(top, _)| format!("{top}\n\n"))
 }
 
 fn is(user: &Table, name: &str) -> bool {
@@ -245,5 +262,20 @@ mod tests {
         assert!(error.ends_with("nothing was written; run the command again"), "{error}");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), other);
         assert!(AccountsFile::open(&path).unwrap().save().is_ok());
+    }
+
+    #[test]
+    fn what_stands_at_the_top_of_the_file_stays_when_the_first_account_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("users.toml");
+        let example = include_str!("../../config/users.toml.example");
+        std::fs::write(&path, example).unwrap();
+        let mut file = AccountsFile::open(&path).unwrap();
+        file.remove(USER, "jana");
+        file.save().unwrap();
+        let left = std::fs::read_to_string(&path).unwrap();
+        let top = example.split_once("\n\n").unwrap().0;
+        assert!(left.starts_with(&format!("{top}\n\n# A gateway:")), "{left}");
+        assert!(!left.contains("jana") && !left.contains("# A person:"), "{left}");
     }
 }
