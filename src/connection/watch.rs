@@ -99,7 +99,7 @@ fn why(drain: &CancellationToken, standing: Option<&Standing>) -> Ending {
 pub(super) struct Watch<'w, 's> {
     bell: Bell,
     ended: Pin<&'w mut WaitForCancellationFuture<'s>>,
-    /// In a box: it takes as much room as all that a connection waits with besides, and its box fits into a smaller place.
+    /// In a box, so that the task of a connection fits into a smaller block of the allocator.
     changed: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     clock: Pin<&'w mut Sleep>,
 }
