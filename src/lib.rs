@@ -7,6 +7,7 @@
 //! * [`log`]: lines out of the hub, without waiting; [`seldom`]: which of them are worth writing.
 //! * `backlog`: what waits for somebody who is slower than it comes, and which readings give way.
 //! * [`backoff`]: how long to wait before the next attempt.
+//! * `bell`: what has woken a task.
 //! * [`moment`]: the clock on the wall, and one that nobody sets.
 //! * [`shutdown`]: how it stops, and the one place that spawns tasks.
 //! * [`operator`]: files that people write: a bounded read, a watch, TOML to types with all mistakes at once.
@@ -28,6 +29,7 @@
 pub mod access;
 mod backlog;
 pub mod backoff;
+mod bell;
 pub mod cli;
 pub mod client;
 pub mod config;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use parking_lot::RwLock;
@@ -10,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::account::{Account, User};
 use super::users::Accounts;
+use crate::bell::{Bell, Bells};
 use crate::hub::Rights;
 
 /// Somebody who has signed in, in whatever way.
@@ -30,37 +32,39 @@ pub struct SignedIn {
 pub struct Standing {
     /// Given when what rests on it ends, and when the hub stops.
     ended: CancellationToken,
-    now: RwLock<Now>,
-}
-
-#[derive(Debug)]
-struct Now {
     /// None once it is removed.
-    account: Option<Arc<Account>>,
-    /// Given when this is not how it stands any more.
-    changed: CancellationToken,
+    now: RwLock<Option<Arc<Account>>>,
+    /// How often that was set, the first time included.
+    changes: AtomicU64,
+    /// They ring at each change.
+    bells: Bells,
 }
 
 impl Standing {
     fn new(account: Arc<Account>, drain: &CancellationToken) -> Arc<Self> {
-        let now = Now { account: Some(account), changed: CancellationToken::new() };
-        Arc::new(Self { ended: drain.child_token(), now: RwLock::new(now) })
+        let (now, changes) = (RwLock::new(Some(account)), AtomicU64::new(1));
+        Arc::new(Self { ended: drain.child_token(), now, changes, bells: Bells::default() })
     }
 
     /// What the account may do now: nothing once it is removed.
     pub fn rights(&self) -> Arc<Rights> {
         let now = self.now.read();
-        now.account.as_ref().map(|account| Arc::clone(&account.user.rights)).unwrap_or_default()
+        now.as_ref().map(|account| Arc::clone(&account.user.rights)).unwrap_or_default()
     }
 
-    /// The sign that is given at the next change. To be taken before [`rights`](Self::rights) is asked, so that no change is missed.
-    pub fn changed(&self) -> CancellationToken {
-        self.now.read().changed.clone()
+    /// From now on this bell rings at each change.
+    pub(crate) fn rings(&self, bell: &Bell) {
+        self.bells.add(bell);
+    }
+
+    /// A number that is another one after each change. To be asked before [`rights`](Self::rights), so that no change is missed.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
     }
 
     /// Whether the account may still come from an address.
     pub fn may_come_from(&self, address: IpAddr) -> bool {
-        self.now.read().account.as_ref().is_some_and(|account| account.may_come_from(address))
+        self.now.read().as_ref().is_some_and(|account| account.may_come_from(address))
     }
 
     /// Whether what rests on it has ended, by a change of the account or with the hub.
@@ -69,14 +73,14 @@ impl Standing {
     }
 
     pub(super) fn account(&self) -> Option<Arc<Account>> {
-        self.now.read().account.clone()
+        self.now.read().clone()
     }
 
     /// From now on it is like this.
     fn becomes(&self, account: Option<Arc<Account>>) {
-        let next = Now { account, changed: CancellationToken::new() };
-        let before = std::mem::replace(&mut *self.now.write(), next);
-        before.changed.cancel();
+        *self.now.write() = account;
+        self.changes.fetch_add(1, Ordering::Release);
+        self.bells.ring();
     }
 }
 
@@ -250,7 +254,11 @@ mod tests {
         let all = ["gone", "password", "certificate", "rights", "same"];
         let roll = Roll::new(accounts(&all.map(|name| user(name, &hash, ""))), drain.clone());
         let before = all.map(|name| roll.now().find(name).unwrap().1);
-        let signs = before.each_ref().map(|signed_in| signed_in.standing.changed());
+        let bells = before.each_ref().map(|signed_in| {
+            let bell = Bell::new();
+            signed_in.standing.rings(&bell);
+            (bell.has_rung(), bell, signed_in.standing.changes())
+        });
         let replaced = roll.replace(accounts(&[
             user("same", &hash, ""),
             user("password", &other, ""),
@@ -266,8 +274,10 @@ mod tests {
             before.each_ref().map(|signed_in| signed_in.ended.is_cancelled()),
             [true, true, true, false, false]
         );
-        assert_eq!(signs.each_ref().map(CancellationToken::is_cancelled), [true, true, true, true, false]);
-        assert!(!before[3].standing.changed().is_cancelled(), "it waits for the next change");
+        let expected = [true, true, true, true, false];
+        assert_eq!(bells.each_ref().map(|(_, bell, _)| bell.has_rung()), expected);
+        let has_changed = |at: usize| before[at].standing.changes() != bells[at].2;
+        assert_eq!([0, 1, 2, 3, 4].map(has_changed), expected);
         assert_eq!(before[3].standing.rights().subscribe.len(), 1);
         assert!(roll.now().find("gone").is_none());
         let after = ["password", "rights", "new"].map(|name| roll.now().find(name).unwrap().1);

@@ -35,16 +35,33 @@ enum State {
 #[derive(Debug)]
 pub(crate) struct Heartbeat {
     /// Silence after which it is asked.
-    silence: Duration,
+    silence: Span,
     /// How long an answer is waited for.
-    answer: Duration,
+    answer: Span,
     state: State,
+}
+
+/// A time in whole milliseconds, up to 49 days. Each connection holds some, and this is a quarter of a [`Duration`].
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Span(u32);
+
+impl From<Duration> for Span {
+    fn from(time: Duration) -> Self {
+        // Rounded up: who waits for a moment waits for one millisecond.
+        Self(u32::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u32::MAX))
+    }
+}
+
+impl From<Span> for Duration {
+    fn from(span: Span) -> Self {
+        Self::from_millis(span.0.into())
+    }
 }
 
 impl Heartbeat {
     /// Asks after a silence of `silence`, and gives each answer the time of `answer`.
     pub(crate) fn new(silence: Duration, answer: Duration, now: Instant) -> Self {
-        Self { silence, answer, state: State::Heard(now) }
+        Self { silence: silence.into(), answer: answer.into(), state: State::Heard(now) }
     }
 
     /// Something came from the other side. Says whether a ping was waiting for it.
@@ -58,8 +75,11 @@ impl Heartbeat {
     pub(crate) fn due(&self) -> Instant {
         match self.state {
             // Only the first ping may be late: an answer has its whole time.
-            State::Heard(at) => in_step(at + self.silence, self.silence / STEPS),
-            State::Asked(_, at) => at + self.answer,
+            State::Heard(at) => {
+                let silence = Duration::from(self.silence);
+                in_step(at + silence, silence / STEPS)
+            }
+            State::Asked(_, at) => at + Duration::from(self.answer),
         }
     }
 

@@ -40,11 +40,18 @@ pub struct Messages {
     /// Up to here the buffer is done with.
     at: usize,
     current: Current,
-    /// The message that is coming in several frames, or has come so.
-    fragments: Vec<u8>,
-    /// Whether such a message is text, as long as its last frame has not come.
-    open: Option<bool>,
-    /// Up to here the fragments are known to be UTF-8.
+    /// The message that is coming in several frames, or has come so. In a box, as few clients send such ones.
+    fragments: Option<Box<Fragments>>,
+}
+
+/// A message in several frames.
+#[derive(Debug)]
+struct Fragments {
+    bytes: Vec<u8>,
+    is_text: bool,
+    /// Whether its last frame has not come.
+    is_open: bool,
+    /// Up to here it is known to be UTF-8.
     checked: usize,
 }
 
@@ -69,8 +76,7 @@ struct Head {
 impl Messages {
     /// Starts with what came behind the handshake. No message may have more than `limit` bytes.
     pub fn new(already_read: Vec<u8>, limit: usize) -> Self {
-        let current = Current::None;
-        Self { limit, buffer: already_read, at: 0, current, fragments: Vec::new(), open: None, checked: 0 }
+        Self { limit, buffer: already_read, at: 0, current: Current::None, fragments: None }
     }
 
     /// The most bytes of a message.
@@ -83,7 +89,7 @@ impl Messages {
         match &self.current {
             Current::None => &[],
             Current::Buffer(range) => self.buffer.get(range.clone()).unwrap_or_default(),
-            Current::Fragments => &self.fragments,
+            Current::Fragments => self.fragments.as_ref().map_or(&[], |fragments| &fragments.bytes),
         }
     }
 
@@ -104,7 +110,7 @@ impl Messages {
         let unread = self.buffer.len() - self.at;
         // A shorter message lies in a buffer that goes back.
         let buffer = if unread > READ { self.buffer.capacity() } else { unread };
-        buffer + self.fragments.capacity()
+        buffer + self.fragments.as_ref().map_or(0, |fragments| fragments.bytes.capacity())
     }
 
     /// Nothing more is to be had at present: keeps what is left of a frame and returns the buffer, if it was lent.
@@ -127,7 +133,7 @@ impl Messages {
     /// The message that came last is done with.
     pub fn forget(&mut self) {
         if let Current::Fragments = self.current {
-            self.fragments = Vec::new();
+            self.fragments = None;
         }
         self.current = Current::None;
     }
@@ -156,8 +162,10 @@ impl Messages {
                     return Ok(Some(if head.opcode == TEXT { Signal::Text } else { Signal::Binary }));
                 }
                 (opcode, is_last) => {
-                    self.fragments.extend_from_slice(payload);
-                    if let Some(whole) = self.fragment(opcode, is_last)? {
+                    let fragments =
+                        self.fragments.get_or_insert_with(|| Box::new(Fragments::starting(opcode == TEXT)));
+                    if let Some(whole) = fragments.add(payload, is_last)? {
+                        self.current = Current::Fragments;
                         return Ok(Some(whole));
                     }
                 }
@@ -187,7 +195,8 @@ impl Messages {
             },
             short => (u64::from(short), 0),
         };
-        match (opcode, self.open) {
+        let open = self.fragments.as_ref().filter(|fragments| fragments.is_open);
+        match (opcode, open) {
             (TEXT | BINARY, Some(_)) => {
                 return Err(Fault::Protocol("a new message inside one that is not complete"));
             }
@@ -199,7 +208,7 @@ impl Messages {
             (CONTINUATION | TEXT | BINARY | CLOSE | PING | PONG, _) => {}
             _ => return Err(Fault::Protocol("a reserved opcode")),
         }
-        let before = if opcode == CONTINUATION { self.fragments.len() } else { 0 };
+        let before = open.filter(|_| opcode == CONTINUATION).map_or(0, |fragments| fragments.bytes.len());
         let len = usize::try_from(len)
             .ok()
             .filter(|len| len.saturating_add(before) <= self.limit || opcode >= CLOSE);
@@ -207,24 +216,27 @@ impl Messages {
         let mask = rest.get(wide..).and_then(|rest| rest.first_chunk());
         Ok(mask.map(|mask| Head { is_last, opcode, len, mask: *mask, size: 2 + wide + 4 }))
     }
+}
 
-    /// Takes a fragment that was put to the others; returns the message if that was the last one.
-    fn fragment(&mut self, opcode: u8, is_last: bool) -> Result<Option<Signal>, Fault> {
-        let is_text = *self.open.get_or_insert(opcode == TEXT);
-        if is_text {
+impl Fragments {
+    fn starting(is_text: bool) -> Self {
+        Self { bytes: Vec::new(), is_text, is_open: true, checked: 0 }
+    }
+
+    /// Adds the next frame's payload; returns what the message is if that was the last one.
+    fn add(&mut self, payload: &[u8], is_last: bool) -> Result<Option<Signal>, Fault> {
+        self.bytes.extend_from_slice(payload);
+        if self.is_text {
             // As early as possible: the sender of a long text hears at once that it is not UTF-8.
-            let unchecked = self.fragments.get(self.checked..).unwrap_or_default();
+            let unchecked = self.bytes.get(self.checked..).unwrap_or_default();
             match std::str::from_utf8(unchecked) {
-                Ok(_) => self.checked = self.fragments.len(),
+                Ok(_) => self.checked = self.bytes.len(),
                 Err(error) if error.error_len().is_none() && !is_last => self.checked += error.valid_up_to(),
                 Err(_) => return Err(Fault::NotUtf8),
             }
         }
-        if !is_last {
-            return Ok(None);
-        }
-        (self.open, self.checked, self.current) = (None, 0, Current::Fragments);
-        Ok(Some(if is_text { Signal::Text } else { Signal::Binary }))
+        self.is_open = !is_last;
+        Ok(is_last.then_some(if self.is_text { Signal::Text } else { Signal::Binary }))
     }
 }
 

@@ -4,7 +4,6 @@
 //! The doors of this room: [`WebSocket`] and [`Lines`] make a stream a [`Wire`]; [`run`] holds a wire and a session together
 //! to their end; [`Ending`] says why that was; [`Heartbeat`] and [`Turn`] are for code with a loop of its own.
 
-mod bell;
 mod ending;
 mod heartbeat;
 mod line;

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::ending::Ending;
-use super::heartbeat::{Beat, Heartbeat};
+use super::heartbeat::{Beat, Heartbeat, Span};
 use super::stay::Stay;
 use super::turn::Turn;
 use super::watch::{Patience, Signs, Watch};
@@ -57,7 +57,7 @@ async fn finish<W: Wire + Send>(connection: Connection<W>, ending: Ending) {
         session.farewell();
     }
     if ending == Ending::ShuttingDown {
-        flush_everything(&mut wire, &mut session, write_patience).await;
+        flush_everything(&mut wire, &mut session, write_patience.into()).await;
     } else if ending.is_a_breach() {
         put_in_what_waits(&mut wire, &mut session);
     }
@@ -102,7 +102,7 @@ struct Connection<W> {
     heartbeat: Heartbeat,
     writing: Writing,
     /// How long a write may make no progress.
-    write_patience: Duration,
+    write_patience: Span,
     /// When the outbox is to be looked at, although nothing comes: a batch is to be sent, or the client may have more last
     /// values looked up.
     due: Option<Instant>,
@@ -129,7 +129,7 @@ impl<W: Wire> Connection<W> {
             session,
             heartbeat: Heartbeat::new(patience.ping, patience.pong, Instant::now()),
             writing: Writing::Idle,
-            write_patience: patience.write,
+            write_patience: patience.write.into(),
             due: None,
             collects: false,
             pauses: false,
@@ -142,7 +142,7 @@ impl<W: Wire> Connection<W> {
         let (ended, clock) = (ended.cancelled(), sleep_until(self.next_check()));
         let ended = std::pin::pin!(ended);
         let clock = std::pin::pin!(clock);
-        let mut watch = Watch::new(ended, clock);
+        let mut watch = Watch::new(ended, clock, self.session.background());
         let mut task = Waker::noop().clone();
         let ending = poll_fn(|cx| {
             if !task.will_wake(cx.waker()) {
@@ -393,7 +393,7 @@ impl<W: Wire> Connection<W> {
     /// When the clock is to be looked at, if nothing happens until then.
     fn next_check(&self) -> Instant {
         let silence = self.heartbeat.due();
-        match (self.writing.stuck_at(self.write_patience), self.due) {
+        match (self.writing.stuck_at(self.write_patience.into()), self.due) {
             (Some(stuck), _) => silence.min(stuck),
             (None, Some(due)) => silence.min(due),
             (None, None) => silence,
@@ -402,7 +402,7 @@ impl<W: Wire> Connection<W> {
 
     fn check_the_clock(&mut self) -> Result<(), Ending> {
         let now = Instant::now();
-        if self.writing.stuck_at(self.write_patience).is_some_and(|stuck| now >= stuck) {
+        if self.writing.stuck_at(self.write_patience.into()).is_some_and(|stuck| now >= stuck) {
             return Err(Ending::Stuck);
         }
         if self.writing.is_idle() && self.due.is_some_and(|due| now >= due) {

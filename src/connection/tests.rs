@@ -323,5 +323,6 @@ async fn what_a_connection_waits_with_is_small() {
     let stream = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let connection = connection(&hub(), "u", stream);
     let bytes = size_of_val(&connection);
-    assert!(bytes <= 1056, "{bytes} bytes");
+    // With what the runtime adds, this fits into a block of 1024 bytes; the next larger block has 1280.
+    assert!(bytes <= 888, "{bytes} bytes");
 }

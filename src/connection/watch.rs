@@ -7,11 +7,11 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use tokio::time::{Instant, Sleep};
-use tokio_util::sync::{CancellationToken, WaitForCancellationFuture, WaitForCancellationFutureOwned};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 
-use super::bell::Bell;
 use super::ending::Ending;
 use crate::access::Standing;
+use crate::bell::Bell;
 
 /// How long a connection waits for what.
 #[derive(Debug, Clone, Copy)]
@@ -78,11 +78,6 @@ impl Background {
     pub(super) fn ending(&self) -> Ending {
         why(&self.drain, self.standing.as_deref())
     }
-
-    /// The sign that is given when the account stands otherwise.
-    fn changed(&self) -> Option<WaitForCancellationFutureOwned> {
-        self.standing.as_ref().map(|standing| standing.changed().cancelled_owned())
-    }
 }
 
 /// Why a connection was ended from outside.
@@ -99,14 +94,22 @@ fn why(drain: &CancellationToken, standing: Option<&Standing>) -> Ending {
 pub(super) struct Watch<'w, 's> {
     bell: Bell,
     ended: Pin<&'w mut WaitForCancellationFuture<'s>>,
-    /// In a box, so that the task of a connection fits into a smaller block of the allocator.
-    changed: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+    /// How many changes of the account have been looked at.
+    changes: u64,
     clock: Pin<&'w mut Sleep>,
 }
 
 impl<'w, 's> Watch<'w, 's> {
-    pub(super) fn new(ended: Pin<&'w mut WaitForCancellationFuture<'s>>, clock: Pin<&'w mut Sleep>) -> Self {
-        Self { bell: Bell::new(), ended, changed: None, clock }
+    pub(super) fn new(
+        ended: Pin<&'w mut WaitForCancellationFuture<'s>>,
+        clock: Pin<&'w mut Sleep>,
+        background: &Background,
+    ) -> Self {
+        let bell = Bell::new();
+        if let Some(standing) = &background.standing {
+            standing.rings(&bell);
+        }
+        Self { bell, ended, changes: 0, clock }
     }
 
     /// Says which task the bell wakes.
@@ -124,22 +127,12 @@ impl<'w, 's> Watch<'w, 's> {
         self.ended.as_mut().poll(&mut self.bell.context()).is_ready()
     }
 
-    /// Whether the account stands otherwise than it did at the last look; then it waits for the next change. The first look
-    /// finds a change, too, as there may have been one before anybody waited for it.
+    /// Whether the account stands otherwise than it did at the last look. The first look finds a change, too, as there may have
+    /// been one before this bell was to ring for it.
     pub(super) fn has_changed(&mut self, background: &Background) -> bool {
-        let mut has_changed = false;
-        loop {
-            let Some(changed) = &mut self.changed else {
-                let Some(changed) = background.changed() else { return false };
-                self.changed = Some(Box::pin(changed));
-                has_changed = true;
-                continue;
-            };
-            if changed.as_mut().poll(&mut self.bell.context()).is_pending() {
-                return has_changed;
-            }
-            self.changed = None;
-        }
+        let Some(standing) = &background.standing else { return false };
+        let before = std::mem::replace(&mut self.changes, standing.changes());
+        before != self.changes
     }
 
     /// Has the bell ring when the others have had their turn.

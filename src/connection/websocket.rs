@@ -11,12 +11,12 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::time::timeout;
 use tokio_util::io::poll_read_buf;
 
-use super::bell::Bell;
 use super::ending::Ending;
 use super::messages::{Fault, Messages, Signal};
 use super::outgoing::Outgoing;
 use super::wire::{Incoming, Wire};
 use super::{spare, turn};
+use crate::bell::Bell;
 
 /// The most bytes of a message that collects several frames.
 const BATCH: usize = 256 * 1024;
@@ -29,12 +29,25 @@ pub(crate) struct WebSocket<S> {
     messages: Messages,
     /// Rings when there may be something to read, so that a connection which is woken to write need not try.
     arrival: Bell,
+    /// What few have at any time: in a box, as there are very many connections.
+    rare: Option<Box<Rare>>,
+}
+
+/// What waits to be written beside frames.
+#[derive(Default)]
+struct Rare {
     /// The answer to the last ping, which is enough (RFC 6455, 5.5.3): a flood of them does not fill a buffer.
     pong: Option<Box<[u8]>>,
     /// The answer to the other side's good-bye.
     good_bye: Option<Box<[u8]>>,
     /// Frames collected for one message.
     batch: Vec<u8>,
+}
+
+impl Rare {
+    fn is_empty(&self) -> bool {
+        self.pong.is_none() && self.good_bye.is_none() && self.batch.is_empty()
+    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
@@ -44,10 +57,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
             stream: Outgoing::new(stream),
             messages: Messages::new(already_read, limit),
             arrival: Bell::new(),
-            pong: None,
-            good_bye: None,
-            batch: Vec::new(),
+            rare: None,
         }
+    }
+
+    fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    /// Takes what waits, and gives the box back with the last of it.
+    fn take<T: Default>(&mut self, which: impl FnOnce(&mut Rare) -> &mut T) -> T {
+        let Some(rare) = &mut self.rare else { return T::default() };
+        let taken = std::mem::take(which(rare));
+        if rare.is_empty() {
+            self.rare = None;
+        }
+        taken
     }
 
     fn ending(&self, fault: &Fault) -> Ending {
@@ -63,12 +88,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
             Signal::Text => Incoming::Text,
             Signal::Binary => Incoming::Binary,
             Signal::Ping(question) => {
-                self.pong = Some(question.into());
+                self.rare().pong = Some(question.into());
                 Incoming::Alive
             }
             Signal::Pong => Incoming::Alive,
             Signal::Close(answer) => {
-                self.good_bye = Some(answer.into());
+                self.rare().good_bye = Some(answer.into());
                 Incoming::End(Ending::Farewell)
             }
         }
@@ -164,20 +189,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for WebSocket<S> {
 
     fn collect(&mut self, pieces: &[&[u8]]) {
         let len: usize = pieces.iter().map(|piece| piece.len()).sum();
-        if !self.batch.is_empty() && self.batch.len() + 1 + len > BATCH {
+        let collected = self.rare().batch.len();
+        if collected > 0 && collected + 1 + len > BATCH {
             self.end_collection();
         }
-        if !self.batch.is_empty() {
-            self.batch.push(b'\n');
+        let batch = &mut self.rare().batch;
+        if !batch.is_empty() {
+            batch.push(b'\n');
         }
         for piece in pieces {
-            self.batch.extend_from_slice(piece);
+            batch.extend_from_slice(piece);
         }
     }
 
     fn end_collection(&mut self) {
-        if !self.batch.is_empty() {
-            let batch = std::mem::take(&mut self.batch);
+        let batch = self.take(|rare| &mut rare.batch);
+        if !batch.is_empty() {
             self.frame(&[&batch]);
         }
     }
@@ -207,19 +234,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for WebSocket<S> {
             if ready!(self.stream.poll_flush(cx)).is_err() {
                 return Poll::Ready(Err(Ending::Vanished));
             }
-            let Some(answer) = self.pong.take() else { return Poll::Ready(Ok(())) };
+            let Some(answer) = self.take(|rare| &mut rare.pong) else { return Poll::Ready(Ok(())) };
             self.put_control(PONG, &answer);
         }
     }
 
     async fn close(&mut self, ending: &Ending) {
-        if let Some(answer) = self.pong.take() {
+        if let Some(answer) = self.take(|rare| &mut rare.pong) {
             self.put_control(PONG, &answer);
         }
         if let Some((code, reason)) = ending.close() {
             let payload = [&code.to_be_bytes(), reason.as_bytes()].concat();
             self.put_control(CLOSE, &payload);
-        } else if let Some(answer) = self.good_bye.take() {
+        } else if let Some(answer) = self.take(|rare| &mut rare.good_bye) {
             self.put_control(CLOSE, &answer);
         }
         let flush = timeout(GOOD_BYE, poll_fn(|cx| self.stream.poll_flush(cx))).await;

@@ -214,7 +214,7 @@ impl Session {
         self.set_will(will);
         self.wishes = Wishes {
             options: configure.options.unwrap_or(false),
-            batch: configure.batch.unwrap_or_default(),
+            batch: configure.batch.map_or(0, |batch| u32::try_from(batch.as_millis()).unwrap_or(u32::MAX)),
         };
         self.outbox.set_echo(configure.echo.unwrap_or(false));
         {

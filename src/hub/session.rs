@@ -85,7 +85,8 @@ pub struct Client {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Wishes {
     pub(super) options: bool,
-    pub(super) batch: Duration,
+    /// How long frames are collected, in milliseconds.
+    pub(super) batch: u32,
 }
 
 /// A client at the hub. It is fed the messages of the client and drained of what is to be sent to it; it never
@@ -211,7 +212,7 @@ impl Session {
 
     /// How long frames are to be collected into one message; zero for not at all.
     pub fn batch(&self) -> Duration {
-        self.wishes.batch
+        Duration::from_millis(self.wishes.batch.into())
     }
 
     /// The client has said good-bye: its will is void.

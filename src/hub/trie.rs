@@ -68,6 +68,14 @@ struct Children {
     many: bool,
 }
 
+/// Children, told apart.
+struct Parted {
+    hash: Option<Id>,
+    plus: Option<Id>,
+    /// The first of the others.
+    plain: Option<Id>,
+}
+
 /// The nodes that a walk has come to, side by side; none is where it begins. Mostly few, which need no memory of the
 /// heap.
 type Front = SmallVec<[Option<Id>; 16]>;
@@ -228,14 +236,14 @@ impl<L> Trie<L> {
         for level in topic.split('/').map(level) {
             for node in here.drain(..) {
                 step();
+                let children = self.children_of(node);
+                let Parted { hash, plus, plain } = self.part(children);
                 if wildcards {
-                    self.hash(node)
-                        .and_then(|hash| self.nodes[hash].leaf.as_ref())
-                        .into_iter()
-                        .for_each(&mut *visit);
-                    below.extend(self.plus(node).map(Some));
+                    hash.and_then(|hash| self.nodes[hash].leaf.as_ref()).into_iter().for_each(&mut *visit);
+                    below.extend(plus.map(Some));
                 }
-                below.extend(level.and_then(|level| self.child(node, level)).map(Some));
+                let found = level.and_then(|level| self.plain_child(node, (children, plain), level));
+                below.extend(found.map(Some));
             }
             if below.is_empty() {
                 return;
@@ -311,25 +319,38 @@ impl<L> Trie<L> {
             PLUS => self.plus(parent),
             level => {
                 let children = self.children_of(parent);
-                if !children.many {
-                    return self.plain(children).filter(|only| self.nodes[*only].level == level);
-                }
-                let is_it = |id: &Id| {
-                    let node = &self.nodes[*id];
-                    node.parent == parent && node.level == level
-                };
-                self.by_level.find(branch(&self.hasher, parent, level), is_it).copied()
+                self.plain_child(parent, (children, self.part(children).plain), level)
             }
         }
     }
 
-    /// The first child that is no wildcard.
-    fn plain(&self, children: Children) -> Option<Id> {
-        let mut first = children.first;
-        for _ in 0..u8::from(children.hash) + u8::from(children.plus) {
-            first = first.and_then(|child| self.nodes[child].after);
+    /// The child at a level that is no wildcard; `plain` is the first such child.
+    fn plain_child(
+        &self,
+        parent: Option<Id>,
+        (children, plain): (Children, Option<Id>),
+        level: Id,
+    ) -> Option<Id> {
+        if !children.many {
+            return plain.filter(|only| self.nodes[*only].level == level);
         }
-        first
+        let is_it = |id: &Id| {
+            let node = &self.nodes[*id];
+            node.parent == parent && node.level == level
+        };
+        self.by_level.find(branch(&self.hasher, parent, level), is_it).copied()
+    }
+
+    /// The wildcards and the first of the others, in one look.
+    fn part(&self, children: Children) -> Parted {
+        let mut next = children.first;
+        let mut take = |is_there: bool| {
+            let child = next.filter(|_| is_there)?;
+            next = self.nodes[child].after;
+            Some(child)
+        };
+        let (hash, plus) = (take(children.hash), take(children.plus));
+        Parted { hash, plus, plain: next }
     }
 
     /// Puts a node into the table of all branches.
@@ -341,7 +362,7 @@ impl<L> Trie<L> {
     /// Adds a node for a level; `known` is what the level is called, if it stands elsewhere.
     fn add(&mut self, parent: Option<Id>, known: Option<Id>, level: &str) -> Id {
         let level = self.levels.hold(known, level);
-        let only = if is_wildcard(level) { None } else { self.plain(self.children_of(parent)) };
+        let only = if is_wildcard(level) { None } else { self.part(self.children_of(parent)).plain };
         let before = match level {
             HASH => None,
             PLUS => self.hash(parent),
@@ -398,7 +419,7 @@ impl<L> Trie<L> {
                         entry.remove();
                     }
                 }
-                if self.plain(self.children_of(parent)).is_none() {
+                if self.part(self.children_of(parent)).plain.is_none() {
                     self.children_of_mut(parent).many = false;
                 }
             }

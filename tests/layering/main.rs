@@ -80,7 +80,7 @@ const ROOMS: &[Room] = &[
     Room {
         files: &["access/"],
         without: &[],
-        rooms: &["topic", "hub::Rights", "moment", "operator", "seldom"],
+        rooms: &["topic", "bell", "hub::Rights", "moment", "operator", "seldom"],
         crates: &[
             "argon2",
             "base64",
@@ -211,7 +211,7 @@ const ROOMS: &[Room] = &[
     Room {
         files: &["connection/"],
         without: &[],
-        rooms: &["access::Standing", "hub", "talk", "moment", "seldom"],
+        rooms: &["access::Standing", "bell", "hub", "talk", "moment", "seldom"],
         crates: &["bytes", "memchr", "parking_lot", "tokio", "tokio_util", "tracing"],
         never: &["std::fs", "std::env", "std::process", "tokio::net", "tokio::spawn", "axum", "hyper"],
     },
@@ -234,6 +234,13 @@ const ROOMS: &[Room] = &[
         without: &[],
         rooms: &[],
         crates: &["getrandom"],
+        never: SOCKETS_FILES_CLOCKS,
+    },
+    Room {
+        files: &["bell.rs"],
+        without: &[],
+        rooms: &[],
+        crates: &["parking_lot"],
         never: SOCKETS_FILES_CLOCKS,
     },
     Room {
@@ -407,6 +414,7 @@ const NAMES: &[&str] = &[
     "operator",
     "seldom",
     "backoff",
+    "bell",
     "shutdown",
     "client",
     "cli",

@@ -1,8 +1,8 @@
 //! A waker that remembers who rang. A task that waits for several things is woken by all of them in the same way; with
-//! a bell in between it can ask which, and touch nothing else.
+//! a bell in between it can ask which, and touch nothing else. And a register of bells that all ring at once.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::task::{Context, Wake, Waker};
 
 use parking_lot::Mutex;
@@ -59,6 +59,39 @@ impl Bell {
     }
 }
 
+/// Bells that ring together. It takes 8 to 16 bytes for each, which a future that waits for a sign takes ten times of.
+#[derive(Debug, Default)]
+pub(crate) struct Bells(Mutex<Hung>);
+
+#[derive(Debug, Default)]
+struct Hung {
+    bells: Vec<Weak<Inner>>,
+    /// At so many it is looked which of them are gone.
+    look_at: usize,
+}
+
+impl Bells {
+    /// Adds a bell, as long as it lasts.
+    pub(crate) fn add(&self, bell: &Bell) {
+        const FEW: usize = 16;
+        let mut hung = self.0.lock();
+        if hung.bells.len() >= hung.look_at.max(FEW) {
+            hung.bells.retain(|bell| bell.strong_count() > 0);
+            hung.look_at = hung.bells.len() * 2;
+            let look_at = hung.look_at.max(FEW);
+            hung.bells.shrink_to(look_at);
+        }
+        hung.bells.push(Arc::downgrade(&bell.inner));
+    }
+
+    /// Rings them all.
+    pub(crate) fn ring(&self) {
+        // Outside of the lock: what is woken may be anything.
+        let bells: Vec<_> = self.0.lock().bells.iter().filter_map(Weak::upgrade).collect();
+        bells.iter().for_each(Wake::wake_by_ref);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,5 +116,21 @@ mod tests {
         assert!(task.0.load(Ordering::Relaxed));
         assert!(bell.has_rung());
         assert!(!bell.has_rung());
+    }
+
+    #[test]
+    fn bells_ring_together_and_those_that_are_gone_take_no_room() {
+        let (bells, kept) = (Bells::default(), [Bell::new(), Bell::new()]);
+        for bell in &kept {
+            bells.add(bell);
+            assert!(bell.has_rung());
+        }
+        for _ in 0..10_000 {
+            bells.add(&Bell::new());
+        }
+        assert!(bells.0.lock().bells.capacity() < 100);
+        bells.ring();
+        assert!(kept.iter().all(Bell::has_rung));
+        assert!(!kept.iter().any(Bell::has_rung));
     }
 }
