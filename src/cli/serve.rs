@@ -102,6 +102,7 @@ async fn run(settings: Settings, accounts: Accounts) -> anyhow::Result<()> {
     let doors = rooms::server(&settings, is_demo, places.https.map(|address| address.port()));
     let certified = offer.as_ref().and_then(|offer| offer.facts().certificate.host());
     let server = Server::new(Arc::clone(&hub), access, doors, offer, shutdown.clone());
+    server.look_at_restored_leases();
     listeners.serve(&server);
     server.watch_the_certificate();
     // What is there for the demo ends when there are accounts.

@@ -110,6 +110,11 @@ impl<O> Leases<O> {
         self.all.len()
     }
 
+    /// Who has any.
+    pub(super) fn users(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.of_user.keys()
+    }
+
     /// How many safe commands a node has still to hear of.
     pub(super) fn owed(&self) -> usize {
         self.owed.len()

@@ -110,6 +110,14 @@ fn taken(app: &App, replaced: &Replaced) {
     withdraw(app, removed.iter().chain(renewed).chain(changed));
 }
 
+/// What became of accounts while no hub ran: leases of those that are gone, or may not command any more, end before anybody can
+/// come in.
+pub(super) fn look_at_restored_leases(app: &App) {
+    // Links and the hub itself have names that no account can have.
+    let users = app.hub.users_with_leases();
+    withdraw(app, users.iter().filter(|user| !user.contains(':') && &***user != "hub"));
+}
+
 /// Ends what leases these accounts have on what they may not command any more.
 fn withdraw<'n>(app: &App, names: impl IntoIterator<Item = &'n Arc<str>>) {
     let (accounts, wall) = (app.access.accounts(), Moment::now().wall());

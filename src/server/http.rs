@@ -1,5 +1,6 @@
 //! HTTP: one connection and its requests, the map of the paths, the page, health and figures.
 
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -101,8 +102,10 @@ async fn serve(app: Arc<App>, router: Router, stream: Stream, place: Place) {
     let place = Arc::new(place);
     let service = {
         let (app, place) = (Arc::clone(&app), Arc::clone(&place));
+        let is_first = Cell::new(true);
         hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
-            answer(Arc::clone(&app), Arc::clone(&place), router.clone(), request.map(Body::new))
+            let turn = if is_first.replace(false) { Turn::Ours } else { Turn::Others };
+            answer(turn, Arc::clone(&app), Arc::clone(&place), router.clone(), request.map(Body::new))
         })
     };
     let connection = http1::Builder::new()
@@ -125,14 +128,25 @@ async fn serve(app: Arc<App>, router: Router, stream: Stream, place: Place) {
     }
 }
 
+/// Whose turn it is before a request is answered.
+#[derive(PartialEq)]
+enum Turn {
+    Ours,
+    Others,
+}
+
 async fn answer(
+    turn: Turn,
     app: Arc<App>,
     place: Arc<Place>,
     router: Router,
     mut request: Request,
 ) -> Result<Response<Body>, Infallible> {
-    // Requests may come without a pause, and from strangers: between two of them all other sockets have their turn.
-    tokio::task::yield_now().await;
+    // Requests may come without a pause, and from strangers: between two of them all other sockets have their turn. Before the
+    // first one they had it when the connection was taken.
+    if turn == Turn::Others {
+        tokio::task::yield_now().await;
+    }
     if let Some(refused) = request::ambiguous(request.version(), request.uri(), request.headers()) {
         app.hub.figures().connections_refused.add(1);
         return Ok(refused);

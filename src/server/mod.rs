@@ -198,6 +198,11 @@ impl Server {
         }
     }
 
+    /// Ends leases that came back from the store and that accounts may not have any more. To be called before anybody can come in.
+    pub fn look_at_restored_leases(&self) {
+        accounts::look_at_restored_leases(&self.app);
+    }
+
     /// Watches the file of the accounts and their dates, until the stop sign. What the demo is for ends with `demo`, once there
     /// are accounts.
     pub fn watch_the_accounts(&self, watch: AccountsWatch, demo: CancellationToken) {

@@ -248,6 +248,33 @@ async fn with_its_account_a_page_a_line_a_will_and_a_lease_end() {
 }
 
 #[tokio::test]
+async fn what_was_removed_while_the_hub_was_stopped_has_no_leases_after_it() {
+    let store = tempfile::tempdir().unwrap();
+    let directory = format!("store.directory={}", store.path().display());
+    let may = |name: &str, publish: &[&str]| user(name, &["#"], publish, true);
+    let users = ["gone", "less", "stays", "root"].map(|name| may(name, &["#"]));
+    let hub = Hub::with_users(&users, &[&directory]);
+    let commands = ["gone", "less", "stays"];
+    let mut looks_on =
+        Client::open_as(&hub, "root", "/talk/lamp?side=node", r#"{"filters": ["+/set"]}"#).await;
+    let mut holders = Vec::new();
+    for name in commands {
+        let mut client = Client::open_as(&hub, name, "/talk", r#"{"filters": ["x"]}"#).await;
+        let command = format!(r#"["lamp/{name}/set", 1, {{"id": 0, "lease": 600, "safe": 0}}]"#);
+        client.asks(&command, "publish/ok").await;
+        assert_eq!(looks_on.hear().await, format!(r#"["{name}/set", 1]"#));
+        holders.push(client);
+    }
+    hub.stopped().await;
+    let hub = Hub::with_users(&[may("less", &["other"]), users[2].clone(), users[3].clone()], &[&directory]);
+    let mut node = Client::open_as(&hub, "root", "/talk/lamp?side=node", r#"{"filters": ["+/set"]}"#).await;
+    let mut safe = [node.hear().await, node.hear().await];
+    safe.sort();
+    assert_eq!(safe, [r#"["gone/set", 0]"#, r#"["less/set", 0]"#]);
+    node.hears_nothing().await;
+}
+
+#[tokio::test]
 async fn who_loses_the_right_to_publish_is_asked_by_the_new_rights_also_for_its_will_and_leases() {
     let jana = |publish: &[&str]| user("jana", &["#"], publish, false);
     let root = user("root", &["#"], &["#"], false);

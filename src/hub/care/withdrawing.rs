@@ -11,6 +11,11 @@ use crate::moment::Moment;
 const MAY_NOT_PUBLISH: &str = "forbidden: the account was changed, and this takes the right publish";
 
 impl Hub {
+    /// The users who have leases.
+    pub fn users_with_leases(&self) -> Vec<Arc<str>> {
+        self.care.with(|book| book.leases.users().cloned().collect())
+    }
+
     /// These users may do this from now on. A lease on what its user may not command any more ends now: the node gets the safe
     /// command, which was allowed with the lease.
     pub fn withdraw_leases<S: BuildHasher>(
