@@ -17,6 +17,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 PATIENCE = 30
+SAMPLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../samples/clown-talk.txt")
 SEEN = "/auth/clown-talk-server_nodes_bridge_0"
 
 
@@ -164,6 +165,26 @@ async def a_client_that_trusts_the_authority_comes_over_tls_and_another_one_does
         pass
 
 
+async def every_line_of_the_vendor_goes_over_tls_and_arrives(hub):
+    with open(SAMPLE, encoding="utf-8") as file:
+        lines = [line.lstrip("<> ").rstrip("\n") for line in file]
+    assert len(lines) > 20
+    trusting = ssl.create_default_context(cafile=f"{hub.tls}/authority.pem")
+    url = f"wss://clown:bigclown@localhost:{hub.tls_port}"
+    async with connect(url + "/talk/nodes", ssl=trusting) as reader, connect(url + SEEN, ssl=trusting) as device:
+        await opened(reader, filters=["bridge/0/#"], retained=False)
+        for line in lines:
+            await device.send(line)
+            topic, payload = json.loads(line)
+            if topic == "clown.talk/-/config/set":
+                await heard(device, "clown.talk/-/config/ok")
+                continue
+            # The simulated bridge is there, too, and answers commands.
+            async with asyncio.timeout(PATIENCE):
+                while json.loads(await reader.recv()) != ["bridge/0/" + topic, payload]:
+                    pass
+
+
 STEPS = [
     credentials_in_the_url_open_the_door_and_wrong_ones_do_not,
     the_subprotocol_is_confirmed,
@@ -175,6 +196,7 @@ STEPS = [
     a_binary_message_is_closed_with_1003,
     a_ping_is_answered,
     a_client_that_trusts_the_authority_comes_over_tls_and_another_one_does_not,
+    every_line_of_the_vendor_goes_over_tls_and_arrives,
 ]
 
 

@@ -55,4 +55,5 @@ mod store;
 mod subscriptions;
 mod systemd;
 mod tls;
+mod tls_clients;
 mod tokens;
