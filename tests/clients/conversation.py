@@ -31,6 +31,7 @@ class Hub:
         self.process = subprocess.Popen(
             [os.environ["HUB_BIN"], "--listen", "127.0.0.1:0", "--set", "simulator.speed=20",
              "--set", "simulator.towers=0", "--set", "server.tls_listen=127.0.0.1:0",
+             "--set", "server.line_tls_listen=127.0.0.1:0",
              "--set", f"server.tls_certificate={self.tls}/hub.pem", "--set", f"server.tls_key={self.tls}/hub.key"],
             cwd=self.dir.name, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         )
@@ -41,6 +42,9 @@ class Hub:
             found = re.search(r"with TLS +https://[^:]*:(\d+)/", line)
             if found:
                 self.tls_port = found[1]
+            found = re.search(r"TLS lines +[^:]*:(\d+)", line)
+            if found:
+                self.tls_line_port = found[1]
                 return self
         raise RuntimeError("the hub did not start")
 
