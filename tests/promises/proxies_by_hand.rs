@@ -91,6 +91,38 @@ async fn the_demo_stays_on_this_machine_behind_a_proxy_too() {
 }
 
 #[tokio::test]
+async fn other_machines_get_nothing_without_tls_where_the_hub_is_told_so() {
+    let settings =
+        [TRUSTED, "server.plain=loopback", "server.line_listen=127.0.0.1:0", "server.proxy_protocol=lines"];
+    let hub = Hub::with_users(&users(), &settings);
+    let anna = basic("anna", PASSWORD);
+    let from = |address| [("Authorization", &*anna), ("X-Forwarded-For", address)];
+    for path in ["/", "/api/session", "/healthz", "/metrics"] {
+        let refused = hub.request("GET", path, &from("203.0.113.9"), "").await;
+        assert_eq!(refused.status(), 403, "{path}: {}", refused.text);
+    }
+    assert_eq!(hub.knocks("/talk", &from("203.0.113.9")).await.status(), 403);
+    let over_tls = [from("203.0.113.9"), [("X-Forwarded-Proto", "https"); 2]].concat();
+    assert_eq!(hub.knocks("/talk", &over_tls[..3]).await.status(), 101);
+    assert_eq!(hub.knocks("/talk", &from("127.0.0.1")).await.status(), 101);
+    let line = format!(r#"["clown.talk/-/config/set", {{"user": "anna", "password": "{PASSWORD}"}}]"#);
+    for (client, begins) in [
+        (
+            "203.0.113.9",
+            r#"["clown.talk/-/config/error", {"reason": "from other machines lines are taken over TLS only"#,
+        ),
+        ("127.0.0.1", r#"["clown.talk/-/config/ok""#),
+    ] {
+        let mut stream = TcpStream::connect(hub.lines.unwrap()).await.unwrap();
+        let text = format!("PROXY TCP4 {client} 127.0.0.1 4711 80\r\n{line}\n");
+        stream.write_all(text.as_bytes()).await.unwrap();
+        let mut answer = vec![0; begins.len()];
+        in_time("the answer", stream.read_exact(&mut answer)).await.unwrap();
+        assert_eq!(String::from_utf8_lossy(&answer), begins);
+    }
+}
+
+#[tokio::test]
 async fn who_comes_through_a_proxy_that_nobody_told_of_is_not_this_machine() {
     let hub = Hub::demo();
     let demo = basic("clown", "bigclown");
