@@ -157,6 +157,7 @@ async fn answer(
 /// Who has sent a request, if there is a place for one more client of that network.
 fn peer(app: &App, place: &Arc<Place>, headers: &HeaderMap) -> Result<Peer, Box<Response<Body>>> {
     static MIXED_UP: Seldom = Seldom::new();
+    static UNTOLD: Seldom = Seldom::new();
     let proxies = &app.settings.trusted_proxies;
     let peer = Peer::of_request(proxies, place, headers).map_err(|wrong| {
         app.hub.figures().connections_refused.add(1);
@@ -169,7 +170,6 @@ fn peer(app: &App, place: &Arc<Place>, headers: &HeaderMap) -> Result<Peer, Box<
         listen::log_turned_away(app, &peer, peer.address(), full);
         return Err(Box::new(no_place("too many connections, try again in a while")));
     }
-    static UNTOLD: Seldom = Seldom::new();
     if peer.is_of_a_proxy_that_nobody_told_of(headers)
         && let Some(times) = UNTOLD.again("")
     {
