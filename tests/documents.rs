@@ -266,3 +266,75 @@ fn every_script_of_the_measurements_is_there() {
         assert!(root().join(script).exists(), "{script}");
     }
 }
+
+/// The names of the test functions of the tree.
+fn tests_of_the_tree() -> BTreeSet<String> {
+    let sources = ["src", "tests"].into_iter().flat_map(|folder| files(&root().join(folder), ".rs"));
+    let mut names = BTreeSet::new();
+    for path in sources {
+        let text = read(&path);
+        // An attribute that makes a test stands above, perhaps with others below it.
+        let mut is_test = false;
+        for line in text.lines().map(str::trim) {
+            let name = line.trim_start_matches("async ").strip_prefix("fn ");
+            if line.starts_with("#[") {
+                is_test |= line == "#[test]" || line.starts_with("#[tokio::test");
+            } else if let Some((name, _)) = name.and_then(|rest| rest.split_once('(')) {
+                if is_test {
+                    names.insert(name.to_owned());
+                }
+                is_test = false;
+            }
+        }
+    }
+    names
+}
+
+/// What stands under a heading of a page, up to the next one of its kind.
+fn section(page: &str, heading: &str) -> String {
+    let lines = page.lines().skip_while(|line| *line != heading).skip(1);
+    lines.take_while(|line| !line.starts_with("## ")).collect::<Vec<_>>().join("\n")
+}
+
+/// The points of a list, those inside of others apart.
+fn points(section: &str) -> Vec<String> {
+    let mut points = Vec::new();
+    for line in section.lines() {
+        if line.trim_start().starts_with("* ") {
+            points.push(String::new());
+        }
+        if line.is_empty() || line.starts_with("**") {
+            points.push(String::new());
+        } else if let Some(point) = points.last_mut() {
+            point.push_str(line);
+            point.push('\n');
+        }
+    }
+    points.retain(|point| point.trim_start().starts_with("* "));
+    points
+}
+
+fn is_of_a_test(name: &str) -> bool {
+    name.contains('_')
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+}
+
+#[test]
+fn every_promise_of_the_threat_model_names_a_test_and_every_test_that_it_names_is_there() {
+    let (page, tests) = (document("threat-model.md"), tests_of_the_tree());
+    for name in quoted(&page).iter().filter(|name| is_of_a_test(name)).filter(|name| *name != "hub_session") {
+        assert!(tests.contains(name), "docs/threat-model.md names {name}, which is no test");
+    }
+    let promises = points(&section(&page, "## What holds"));
+    assert!(promises.len() > 40, "only {} promises were found", promises.len());
+    for promise in &promises {
+        assert!(quoted(promise).iter().any(|name| tests.contains(name)), "no test holds this: {promise}");
+    }
+}
+
+#[test]
+fn what_does_not_hold_is_a_short_list() {
+    const MOST: usize = 7;
+    let weaknesses = points(&section(&document("threat-model.md"), "## What does not hold"));
+    assert!((1..=MOST).contains(&weaknesses.len()), "{} weaknesses: mend one", weaknesses.len());
+}

@@ -206,6 +206,7 @@ fn how_to_trust(authority: &Path) -> String {
         "\nEach device that is to trust the hub needs the authority once:
   Debian, Ubuntu  sudo cp {file} /usr/local/share/ca-certificates/clown-hub.crt && sudo update-ca-certificates
   Fedora          sudo cp {file} /etc/pki/ca-trust/source/anchors/clown-hub.pem && sudo update-ca-trust
+  Chromium, Linux certutil -d sql:$HOME/.pki/nssdb -A -n clown-hub -t C,, -i {file}
   macOS           sudo security add-trusted-cert -d -r trustRoot -k /Library/Keychains/System.keychain {file}
   Windows         certutil -addstore -f Root {file}
   Firefox         Settings, Privacy and Security, View Certificates, Authorities, Import

@@ -21,7 +21,7 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 use super::Address;
 use crate::talk::control::HubLimits;
 use crate::talk::{Frames, Reply, Request};
-use crate::tls::{self, Stream};
+use crate::tls::{self, NotShaken, Stream};
 
 /// How long the hub may take to let us in, and to answer the opening. Its own limit for the former is as long.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -265,7 +265,7 @@ async fn encrypt(address: &Address, url: &str, stream: TcpStream) -> Result<Stre
     let connected = connected.map_err(|error| {
         Failure::Lost(format!(
             "{url}: the hub and this program find no encryption together: {}",
-            tls::advice(&error)
+            NotShaken::of(&error).advice()
         ))
     })?;
     Ok(Stream::Tls(Box::new(connected.into())))

@@ -38,7 +38,7 @@ pub struct Server {
     pub drain: Duration,
 }
 
-/// The files of TLS: keys `tls_certificate`, `tls_key`, `tls_client_ca` and `tls_client`.
+/// The files of TLS: keys `tls_certificate`, `tls_key`, `tls_client_ca`, `tls_client_crl` and `tls_client`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TlsFiles {
     /// The hub's certificate and those between it and the root.
@@ -47,6 +47,8 @@ pub struct TlsFiles {
     pub key: Option<PathBuf>,
     /// The authorities of clients.
     pub client_ca: Option<PathBuf>,
+    /// The lists of their certificates that are revoked.
+    pub client_crl: Option<PathBuf>,
     /// Whether clients show a certificate.
     pub clients: Clients,
 }
@@ -100,6 +102,7 @@ impl Server {
                 certificate: reader.optional_path("server.tls_certificate"),
                 key: reader.optional_path("server.tls_key"),
                 client_ca: reader.optional_path("server.tls_client_ca"),
+                client_crl: reader.optional_path("server.tls_client_crl"),
                 clients: reader
                     .choice(
                         "server.tls_client",
@@ -163,6 +166,11 @@ impl Server {
             tls.clients == Clients::Off && tls.client_ca.is_some(),
             "server.tls_client",
             "is off, so server.tls_client_ca would not be used; write \"optional\" or \"required\"",
+        );
+        mistake(
+            tls.client_crl.is_some() && tls.client_ca.is_none(),
+            "server.tls_client_ca",
+            "is empty, so server.tls_client_crl would not be used",
         );
         mistake(
             self.plain != Plain::Serve && self.tls_listen.is_none() && self.trusted_proxies.is_empty(),

@@ -65,6 +65,8 @@ pub struct Limits {
     pub connections_per_network: Option<usize>,
     /// Connections of one network that are not yet signed in; `None` is no limit (key: 0).
     pub handshakes_per_network: Option<usize>,
+    /// Connections that one account has signed in; `None` is no limit (key: 0).
+    pub connections_per_user: Option<usize>,
     /// How long signing in may take.
     pub handshake: Duration,
     /// Messages sent in a second, on the average; the burst is twice that. `None` is no limit (key: 0).
@@ -317,6 +319,11 @@ impl Settings {
     }
 }
 
+/// A number of connections; 0 is no limit.
+fn some_connections(reader: &mut Reader, key: &'static str, most: u64) -> Option<usize> {
+    Some(reader.count(key, 0..=most, "connections")).filter(|most| *most > 0)
+}
+
 impl Limits {
     fn read(reader: &mut Reader) -> Self {
         Self {
@@ -328,18 +335,9 @@ impl Limits {
             filters: reader.count("limits.filters", 1..=100_000, "filters"),
             connections: reader.count("limits.connections", 1..=1_000_000, "connections"),
             handshakes: reader.count("limits.handshakes", 1..=100_000, "connections"),
-            connections_per_network: Some(reader.count(
-                "limits.connections_per_network",
-                0..=1_000_000,
-                "connections",
-            ))
-            .filter(|most| *most > 0),
-            handshakes_per_network: Some(reader.count(
-                "limits.handshakes_per_network",
-                0..=100_000,
-                "connections",
-            ))
-            .filter(|most| *most > 0),
+            connections_per_network: some_connections(reader, "limits.connections_per_network", 1_000_000),
+            handshakes_per_network: some_connections(reader, "limits.handshakes_per_network", 100_000),
+            connections_per_user: some_connections(reader, "limits.connections_per_user", 1_000_000),
             handshake: reader.seconds("limits.handshake_seconds", 1..=300),
             messages_per_second: NonZeroU32::new(reader.small(
                 "limits.messages_per_second",

@@ -68,7 +68,7 @@ figures! {
     connections_accepted "connections/accepted" Only;
     /// Connections that were turned away because there was no place for them
     connections_turned_away "connections/turned_away" Only;
-    /// Of these, connections whose network (an IPv4 address, an IPv6 /64) had its share
+    /// Of these, connections whose network (an IPv4 address, an IPv6 /64) or account had its share
     connections_over_share "connections/over_share" Only;
     /// Requests and first lines that were refused at the door for their form, their page, their base or the user's rights
     connections_refused "connections/refused" Only;

@@ -14,6 +14,13 @@ pub(super) fn refusal(status: StatusCode, sentence: &str) -> Response<Body> {
     (status, format!("{sentence}\n")).into_response()
 }
 
+/// As [`refusal`], for a client that there is no place for now.
+pub(super) fn no_place(sentence: &str) -> Response<Body> {
+    let mut refused = refusal(StatusCode::SERVICE_UNAVAILABLE, sentence);
+    refused.headers_mut().insert(RETRY_AFTER, 5.into());
+    refused
+}
+
 /// As [`refusal`], for a handshake that is refused for its form. It is counted.
 pub(super) fn turned_down(app: &App, status: StatusCode, sentence: &str) -> Response<Body> {
     app.hub.figures().connections_refused.add(1);

@@ -16,8 +16,9 @@ use serde::Deserialize;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use super::answer::{not_recognised, refusal, turned_down};
+use super::answer::{no_place, not_recognised, refusal, turned_down};
 use super::peer::Peer;
+use super::per_user::OfUser;
 use super::request::{lists, tidy_path};
 use super::{App, Door, SideWord, gate, token};
 use crate::access::SignedIn;
@@ -110,8 +111,12 @@ async fn enter(app: Arc<App>, peer: Arc<Peer>, base: &str, side: Side, request: 
         Ok(accept) => accept,
         Err(response) => return response,
     };
+    let of_user = match app.place_of_user(&peer, &signed_in) {
+        Ok(of_user) => of_user,
+        Err(why) => return no_place(why),
+    };
     let confirmed = offers_subprotocol(request.headers());
-    upgrade(app, peer, signed_in, base, side, request);
+    upgrade(app, (peer, of_user), signed_in, base, side, request);
     switching(&accept, confirmed)
 }
 
@@ -169,12 +174,19 @@ pub(super) fn switching(accept: &str, confirm_subprotocol: bool) -> Response<Bod
 
 /// Waits for the socket in a task of its own, and runs the connection in another one: there are very many of them, each lasts
 /// long, and a task holds room for all that it was ever given.
-fn upgrade(app: Arc<App>, peer: Arc<Peer>, who: SignedIn, base: Base, side: Side, mut request: Request) {
+fn upgrade(
+    app: Arc<App>,
+    (peer, of_user): (Arc<Peer>, Option<OfUser>),
+    who: SignedIn,
+    base: Base,
+    side: Side,
+    mut request: Request,
+) {
     let upgrade = hyper::upgrade::on(&mut request);
     let shutdown = app.shutdown.clone();
     let wait = async move {
         let Some((stream, already_read)) = socket(&app, &peer, upgrade).await else { return };
-        let held = peer.sign_in();
+        let held = peer.sign_in(of_user);
         let wire = WebSocket::new(stream, already_read, app.hub.settings().message_bytes);
         let session = app.session(&who.user, &peer, Door::WebSocket, base, side);
         let run = connection::run(wire, session, app.settings.patience, app.signs(Some(&who)));

@@ -6,13 +6,19 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use axum::http::header::{FORWARDED, HeaderName};
+use axum::http::header::{FORWARDED, HeaderName, VIA};
 use axum::http::{HeaderMap, HeaderValue};
 
 /// The headers that became usual before there was `Forwarded`.
 const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
+
+/// Whether a proxy has passed a request on, as far as that is written into it.
+pub(super) fn is_a_proxys(headers: &HeaderMap) -> bool {
+    [FORWARDED, FOR, PROTO, X_HOST, REAL_IP, VIA].iter().any(|name| headers.contains_key(name))
+}
 
 /// What a proxy says of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]

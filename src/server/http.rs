@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Extension, Request, State};
 use axum::http::header::{
-    CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, LOCATION, RETRY_AFTER, STRICT_TRANSPORT_SECURITY,
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, LOCATION, STRICT_TRANSPORT_SECURITY,
 };
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri};
 use axum::middleware::{Next, from_fn_with_state};
@@ -22,7 +22,7 @@ use tokio::time::{Duration, sleep, timeout};
 use tokio_rustls::rustls::ServerConfig;
 use tower::ServiceExt;
 
-use super::answer::{not_recognised, refusal};
+use super::answer::{no_place, not_recognised, refusal};
 use super::introduction::{Language, introduced};
 use super::missing::unsupported;
 use super::peer::Peer;
@@ -171,6 +171,7 @@ async fn answer(
 /// Who has sent a request, if there is a place for one more client of that network.
 fn peer(app: &App, place: &Arc<Place>, headers: &HeaderMap) -> Result<Peer, Box<Response<Body>>> {
     static MIXED_UP: Seldom = Seldom::new();
+    static UNTOLD: Seldom = Seldom::new();
     let proxies = &app.settings.trusted_proxies;
     let peer = Peer::of_request(proxies, place, headers).map_err(|wrong| {
         app.hub.figures().connections_refused.add(1);
@@ -181,10 +182,16 @@ fn peer(app: &App, place: &Arc<Place>, headers: &HeaderMap) -> Result<Peer, Box<
     })?;
     if let Err(full) = peer.take_a_share(&app.places) {
         listen::log_turned_away(app, &peer, peer.address(), full);
-        let sentence = "too many connections, try again in a while";
-        let mut refused = refusal(StatusCode::SERVICE_UNAVAILABLE, sentence);
-        refused.headers_mut().insert(RETRY_AFTER, 5.into());
-        return Err(Box::new(refused));
+        return Err(Box::new(no_place("too many connections, try again in a while")));
+    }
+    if peer.is_of_a_proxy_that_nobody_told_of(headers)
+        && let Some(times) = UNTOLD.again("")
+    {
+        tracing::warn!(
+            proxy = %place.address, %times,
+            "a proxy on this machine is not in server.trusted_proxies: all its clients have its address, and none of them \
+             counts as this machine"
+        );
     }
     Ok(peer)
 }

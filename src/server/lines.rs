@@ -12,6 +12,7 @@ use tokio_rustls::rustls::ServerConfig;
 use super::hello::{self, FirstLine, Hello};
 use super::introduction::{Language, introduced};
 use super::peer::Peer;
+use super::per_user::OfUser;
 use super::place::Place;
 use super::{App, Door, Plain, gate, secure};
 use crate::access::SignedIn;
@@ -83,8 +84,8 @@ async fn serve(app: Arc<App>, stream: Stream, place: Place) {
         () = app.shutdown.drain().cancelled() => Ok(Err(Ending::ShuttingDown)),
     };
     match greeted {
-        Ok(Ok((session, signed_in))) => {
-            let _held = peer.sign_in();
+        Ok(Ok((session, signed_in, of_user))) => {
+            let _held = peer.sign_in(of_user);
             let patience = Patience { ping: NEVER, ..app.settings.patience };
             connection::run(wire, session, patience, app.signs(Some(&signed_in))).await;
         }
@@ -101,7 +102,11 @@ async fn refuse(wire: &mut Lines<Stream>, ending: &Ending) {
 }
 
 /// Reads the first line, lets its sender in, and takes the line as the `config/set` that it is.
-async fn greet(app: &App, wire: &mut Lines<Stream>, peer: &Peer) -> Result<(Session, SignedIn), Ending> {
+async fn greet(
+    app: &App,
+    wire: &mut Lines<Stream>,
+    peer: &Peer,
+) -> Result<(Session, SignedIn, Option<OfUser>), Ending> {
     let message_bytes = app.hub.settings().message_bytes;
     let of_its_form = |ending| counted(app, ending);
     let (line, hello, signed_in) = match hello::first_line(wire, message_bytes).await.map_err(of_its_form)? {
@@ -135,13 +140,14 @@ async fn greet(app: &App, wire: &mut Lines<Stream>, peer: &Peer) -> Result<(Sess
         app.log_forbidden(peer, Door::Lines, &signed_in.user, (&base, side), why);
         return Err(refused(why));
     }
+    let of_user = app.place_of_user(peer, &signed_in).map_err(refused)?;
     let mut session = app.session(&signed_in.user, peer, Door::Lines, base, side);
     session.receive(&line, Moment::now()).map_err(Ending::TooMuch)?;
     if !session.is_open() {
         session.drain(usize::MAX, Moment::now(), &mut |pieces| wire.frame(pieces));
         return Err(counted(app, refused("the first line is not a valid config/set")));
     }
-    Ok((session, signed_in))
+    Ok((session, signed_in, of_user))
 }
 
 async fn sign_in(app: &App, peer: &Peer, user: &str, password: &str) -> Result<SignedIn, Ending> {

@@ -88,6 +88,10 @@ pub(super) fn log_turned_away(app: &App, who: &dyn Display, address: IpAddr, ful
     let figures = app.hub.figures();
     figures.connections_turned_away.add(1);
     let reached = match full {
+        Full::User => {
+            figures.connections_over_share.add(1);
+            "its account has limits.connections_per_user; if many devices share this account, raise it"
+        }
         Full::All => "limits.connections or limits.handshakes is reached",
         Full::Network => {
             figures.connections_over_share.add(1);

@@ -21,6 +21,7 @@ mod missing;
 mod networks;
 mod page;
 mod peer;
+mod per_user;
 mod place;
 mod plain;
 mod proxy_protocol;
@@ -66,6 +67,8 @@ pub struct Settings {
     pub handshakes: usize,
     /// Connections at one time of one network.
     pub per_network: PerNetwork,
+    /// Connections that one account has signed in; `None` is no limit.
+    pub per_user: Option<usize>,
     /// Proxies that are believed when they say whom they speak for.
     pub trusted_proxies: Vec<IpNet>,
     /// Where these begin their connections with a PROXY header.
@@ -135,7 +138,8 @@ impl Server {
         offer: Option<Arc<Offer>>,
         shutdown: Shutdown,
     ) -> Self {
-        let places = Places::new(settings.connections, settings.handshakes, settings.per_network);
+        let places =
+            Places::new(settings.connections, settings.handshakes, settings.per_network, settings.per_user);
         let diagnostics = settings.diagnostics.map(Diagnostics::new);
         let refused = accounts::RefusedFile::default();
         let app = App { hub, access, settings, shutdown, diagnostics, offer, places, refused };

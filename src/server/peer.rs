@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 
 use super::forwarded::{self, Forwarded};
 use super::networks::Share;
+use super::per_user::OfUser;
 use super::place::{Full, Place, Places};
 use crate::connection::network_of;
 use crate::tls::Certificate;
@@ -74,6 +75,8 @@ impl Peer {
             None
         };
         let Some(Forwarded { client, is_known, all_near, over_tls, host }) = forwarded else {
+            // A proxy that nobody has told the hub of: whoever stands behind it may be anywhere.
+            peer.is_near &= !forwarded::is_a_proxys(headers);
             peer.host = own_host;
             return Ok(peer);
         };
@@ -92,6 +95,11 @@ impl Peer {
             *self.share.lock() = Some(share);
         }
         Ok(())
+    }
+
+    /// Whether a proxy on this machine has sent this request that the hub was not told of.
+    pub(super) fn is_of_a_proxy_that_nobody_told_of(&self, headers: &HeaderMap) -> bool {
+        !self.is_forwarded && self.address.is_loopback() && forwarded::is_a_proxys(headers)
     }
 
     /// The address of the client.
@@ -127,10 +135,10 @@ impl Peer {
 
     /// From now on this is the place of somebody who has signed in. Returns what is held as long as the connection is there;
     /// who is at its other end is no longer asked.
-    pub(super) fn sign_in(&self) -> Held {
+    pub(super) fn sign_in(&self, of_user: Option<OfUser>) -> Held {
         self.place.is_signed_in();
         let share = self.share.lock().take().map(Share::signed_in);
-        Held { _place: Arc::clone(&self.place), _share: share.map(Box::new) }
+        Held { _place: Arc::clone(&self.place), _share: share.map(Box::new), _of_user: of_user }
     }
 }
 
@@ -139,6 +147,7 @@ pub(super) struct Held {
     _place: Arc<Place>,
     /// Rare, and so not in the connection itself.
     _share: Option<Box<Share>>,
+    _of_user: Option<OfUser>,
 }
 
 /// As a line of the log names it.

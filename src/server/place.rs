@@ -13,6 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use super::networks::{Connection, Networks, NotSignedIn, PerNetwork};
+use super::per_user::PerUser;
 use crate::connection::network_of;
 use crate::hub::Network;
 use crate::tls::Certificate;
@@ -23,6 +24,7 @@ pub(super) struct Places {
     not_signed_in: Arc<Semaphore>,
     handshakes: Mutex<Handshakes>,
     pub(super) networks: Arc<Networks>,
+    pub(super) users: PerUser,
 }
 
 /// Why there is no place for a connection.
@@ -32,6 +34,8 @@ pub(super) enum Full {
     All,
     /// Its network has its share.
     Network,
+    /// The account that it has signed in has its share.
+    User,
 }
 
 /// TLS handshakes that are not finished, the oldest first. As many as there are places for who is not signed in.
@@ -90,10 +94,16 @@ pub(super) struct Handshake<'p> {
 }
 
 impl Places {
-    pub(super) fn new(connections: usize, not_signed_in: usize, per_network: PerNetwork) -> Self {
+    pub(super) fn new(
+        connections: usize,
+        not_signed_in: usize,
+        per_network: PerNetwork,
+        per_user: Option<usize>,
+    ) -> Self {
         let places = |number| Arc::new(Semaphore::new(number));
         Self {
             networks: Networks::new(per_network),
+            users: PerUser::new(per_user),
             connections: places(connections),
             not_signed_in: places(not_signed_in),
             handshakes: Mutex::default(),
@@ -225,7 +235,7 @@ mod tests {
     #[test]
     fn a_place_is_given_back_when_the_connection_ends_and_that_before_the_sign_in_sooner() {
         let address = "127.0.0.1:1".parse().unwrap();
-        let places = Places::new(2, 1, NO_LIMIT);
+        let places = Places::new(2, 1, NO_LIMIT, None);
         let first = taken(&places, address);
         assert!(places.take(address, true).is_err(), "one may be there without a sign-in");
         first.is_signed_in();
@@ -239,7 +249,7 @@ mod tests {
     #[test]
     fn a_handshake_that_is_not_finished_gives_its_place_to_whoever_comes() {
         let address = "127.0.0.1:1".parse().unwrap();
-        let places = Places::new(100, 2, NO_LIMIT);
+        let places = Places::new(100, 2, NO_LIMIT, None);
         let mut strangers = [taken(&places, address), taken(&places, address)];
         let [first, second] = strangers.each_ref().map(|place| places.handshake(place).unwrap());
         let newcomer = taken(&places, address);
@@ -256,7 +266,7 @@ mod tests {
     #[test]
     fn a_network_has_its_share_and_its_unfinished_handshakes_give_way_to_its_newcomers() {
         let (one, other) = ("10.0.0.1:1".parse().unwrap(), "10.0.0.2:1".parse().unwrap());
-        let places = Places::new(100, 100, PerNetwork { connections: Some(3), not_signed_in: Some(1) });
+        let places = Places::new(100, 100, PerNetwork { connections: Some(3), not_signed_in: Some(1) }, None);
         let stranger = taken(&places, one);
         assert_eq!(places.take(one, true).err(), Some(Full::Network), "one may be there without a sign-in");
         let others = taken(&places, other);

@@ -155,7 +155,8 @@ pub(super) async fn tell(stream: &mut TcpStream, answer: &[u8]) {
 fn failed(app: &App, address: IpAddr, reason: &str) {
     static FAILED: Seldom = Seldom::new();
     app.hub.figures().tls_failed.add(1);
-    if let Some(times) = FAILED.again(&address.to_string()) {
+    // Behind one address there may be clients with different troubles.
+    if let Some(times) = FAILED.again(&format!("{address} {reason}")) {
         tracing::warn!(%address, %times, "TLS handshake failed: {reason}");
     }
 }
@@ -179,6 +180,9 @@ fn reason(error: &io::Error) -> Cow<'static, str> {
         Some(rustls::Error::InvalidCertificate(Bad::Expired | Bad::ExpiredContext { .. })) => {
             "the certificate of the client has expired".into()
         }
+        Some(rustls::Error::InvalidCertificate(Bad::Revoked)) => {
+            "the certificate of the client is revoked (server.tls_client_crl)".into()
+        }
         _ => error.to_string().into(),
     }
 }
@@ -193,6 +197,7 @@ pub(super) fn now() -> i64 {
 pub(super) async fn watch(app: Arc<App>, offer: Arc<Offer>) {
     let mut watch = Watch::new(Arc::clone(&offer));
     let (mut clock, mut warned) = (interval(LOOK), None);
+    let mut before = offer.facts().certificate.fingerprint;
     loop {
         tokio::select! {
             () = app.shutdown.drain().cancelled() => return,
@@ -208,10 +213,20 @@ pub(super) async fn watch(app: Arc<App>, offer: Arc<Offer>) {
             None => {}
             Some(News::Taken(facts)) => {
                 refused.set(0);
-                warned = None;
-                let names = facts.certificate.all_names().collect::<Vec<_>>().join(", ");
-                let days_left = facts.certificate.days_left(now());
-                tracing::info!(%names, days_left, "the certificate was renewed; connections that are open stay");
+                let fingerprint = facts.certificate.fingerprint;
+                if std::mem::replace(&mut before, fingerprint) == fingerprint {
+                    tracing::info!(
+                        "the files of TLS were read again: clients are asked by the authorities and lists that are there now; \
+                         connections that are open stay"
+                    );
+                } else {
+                    warned = None;
+                    let names = facts.certificate.all_names().collect::<Vec<_>>().join(", ");
+                    let days_left = facts.certificate.days_left(now());
+                    tracing::info!(
+                        %names, days_left, "the certificate was renewed; connections that are open stay"
+                    );
+                }
             }
             Some(News::Refused(mistake)) => {
                 refused.set(1);

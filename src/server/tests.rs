@@ -16,6 +16,7 @@ fn server(connections: usize) -> Server {
         connections,
         handshakes: 100,
         per_network: PerNetwork { connections: None, not_signed_in: None },
+        per_user: None,
         trusted_proxies: Vec::new(),
         proxy_protocol: ProxyProtocol::Off,
         path_prefix: String::new(),

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
+use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::server::danger::ClientCertVerifier;
 use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::rustls::{Error, InconsistentKeys, RootCertStore};
 
@@ -31,6 +33,8 @@ pub struct Files {
 pub struct Clients {
     /// The file of the authorities.
     pub authorities: PathBuf,
+    /// The file of the certificates that these have revoked.
+    pub revoked: Option<PathBuf>,
     /// Whether all have to.
     pub are_all: bool,
 }
@@ -42,15 +46,34 @@ pub struct Identity {
     pub(super) keys: Arc<CertifiedKey>,
     /// The first certificate of the chain.
     pub certificate: Certificate,
-    /// The authorities of clients, and whether all clients have to show a certificate.
-    pub(super) clients: Option<(Arc<RootCertStore>, bool)>,
+    /// Who asks clients for their certificates.
+    pub(super) clients: Option<Examiner>,
+}
+
+/// Asks clients for their certificates.
+#[derive(Debug, Clone)]
+pub(super) struct Examiner {
+    /// The authorities.
+    roots: Arc<RootCertStore>,
+    /// The lists of revoked certificates.
+    revoked: Vec<CertificateRevocationListDer<'static>>,
+    /// Made of both.
+    pub(super) verifier: Arc<dyn ClientCertVerifier>,
+}
+
+impl Examiner {
+    /// Whether both find the same certificates good.
+    pub(super) fn agrees(&self, other: &Self) -> bool {
+        self.roots.roots == other.roots.roots && self.revoked == other.revoked
+    }
 }
 
 impl Files {
     /// All paths, in a fixed order.
     pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
         let authorities = self.clients.as_ref().map(|clients| clients.authorities.as_path());
-        [self.certificate.as_path(), &self.key].into_iter().chain(authorities)
+        let revoked = self.clients.as_ref().and_then(|clients| clients.revoked.as_deref());
+        [self.certificate.as_path(), &self.key].into_iter().chain(authorities).chain(revoked)
     }
 
     /// Whether everybody on the machine may read the private key.
@@ -78,18 +101,51 @@ impl Files {
             .map_err(|error| wrong(&self.key, KEY, unfit(&error, &self.certificate)))?;
         let clients = match &self.clients {
             None => None,
-            Some(Clients { authorities, are_all }) => {
+            Some(Clients { authorities, revoked, are_all }) => {
                 let roots = roots(authorities)
                     .map_err(|sentence| wrong(authorities, "server.tls_client_ca", sentence))?;
-                Some((Arc::new(roots), *are_all))
+                let examiner =
+                    examiner(roots, revoked.as_deref(), *are_all).map_err(|sentence| match revoked {
+                        Some(path) => wrong(path, "server.tls_client_crl", sentence),
+                        None => wrong(authorities, "server.tls_client_ca", sentence),
+                    })?;
+                Some(examiner)
             }
         };
         Ok(Identity { keys: Arc::new(keys), certificate, clients })
     }
 }
 
+/// Who asks for certificates of these authorities. One whose authority has signed no list is not revoked, and a list counts
+/// also after the day on which the next one was to come.
+fn examiner(roots: RootCertStore, revoked: Option<&Path>, of_all: bool) -> Result<Examiner, String> {
+    let roots = Arc::new(roots);
+    let revoked = revoked.map(revocations).transpose()?.unwrap_or_default();
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::clone(&roots), provider())
+        .with_crls(revoked.clone())
+        .allow_unknown_revocation_status();
+    let verifier = if of_all { verifier } else { verifier.allow_unauthenticated() };
+    let verifier = verifier.build().map_err(|error| format!("cannot be used: {error}"))?;
+    Ok(Examiner { roots, revoked, verifier })
+}
+
+/// The lists of revoked certificates in a file.
+fn revocations(path: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, String> {
+    let bytes = small_file::read(path, small_file::MOST_BYTES).map_err(|why| why.to_string())?;
+    let found: Result<Vec<_>, _> =
+        CertificateRevocationListDer::pem_slice_iter(&bytes).take(MOST_CERTIFICATES).collect();
+    let found = found.map_err(|error| format!("is not whole, or damaged: {error}"))?;
+    if found.is_empty() {
+        return Err(
+            "holds no list of revoked certificates in PEM, which begins with -----BEGIN X509 CRL-----"
+                .to_owned(),
+        );
+    }
+    Ok(found)
+}
+
 /// Why a key and a certificate are no pair.
-fn unfit(error: &Error, certificate: &Path) -> String {
+pub(super) fn unfit(error: &Error, certificate: &Path) -> String {
     let certificate = certificate.display();
     if let Error::InconsistentKeys(InconsistentKeys::KeyMismatch) = error {
         return format!(
@@ -116,7 +172,7 @@ pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String>
     })
 }
 
-fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, String> {
+pub(super) fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, String> {
     let bytes = small_file::read(path, small_file::MOST_BYTES).map_err(|why| why.to_string())?;
     PrivateKeyDer::from_pem_slice(&bytes).map_err(|error| {
         let text = String::from_utf8_lossy(&bytes);
@@ -218,8 +274,19 @@ mod tests {
         ] {
             assert!(told.contains(key) && told.contains(words) && !told.contains('\n'), "{told}");
         }
-        let clients = Clients { authorities: path("none"), are_all: true };
-        let told = told(&Files { clients: Some(clients), ..files.clone() });
-        assert!(told.contains("server.tls_client_ca") && told.contains("no certificate in PEM"), "{told}");
+        let asking = |authorities: &Path, revoked: Option<PathBuf>| {
+            let clients = Clients { authorities: authorities.to_owned(), revoked, are_all: true };
+            told(&Files { clients: Some(clients), ..files.clone() })
+        };
+        let odd = "-----BEGIN X509 CRL-----\nMAA=\n-----END X509 CRL-----\n";
+        write(path("odd-list"), odd).unwrap();
+        write(path("root"), authority("Clients", 1_700_000_000).unwrap().certificate).unwrap();
+        for (told, key, words) in [
+            (asking(&path("none"), None), "server.tls_client_ca", "no certificate in PEM"),
+            (asking(&path("root"), Some(path("none"))), "server.tls_client_crl", "X509 CRL"),
+            (asking(&path("root"), Some(path("odd-list"))), "server.tls_client_crl", "cannot be used"),
+        ] {
+            assert!(told.contains(key) && told.contains(words) && !told.contains('\n'), "{told}");
+        }
     }
 }

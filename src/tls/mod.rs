@@ -4,7 +4,7 @@
 //! * [`Files`] are read into an [`Identity`], or into the one mistake that is to be put right.
 //! * [`Offer`] is what listeners serve now; [`Watch`] puts a renewed certificate in its place. Open connections keep theirs.
 //! * [`Stream`] is a stream with TLS or without.
-//! * [`trusting`] is the other side: whom a client trusts.
+//! * [`client`] is the other side: whom a client trusts, of a hub or of a broker. [`NotShaken`] says why that was not enough.
 //! * [`house`] makes an authority and certificates.
 //!
 //! The cryptography is that of `ring`, for the whole program.
@@ -23,5 +23,5 @@ pub use self::cryptography::provider;
 pub use self::files::{Clients, Files, Identity, authority_of, certificates};
 pub use self::offer::{Facts, Offer};
 pub use self::stream::Stream;
-pub use self::trust::{advice, trusting};
+pub use self::trust::{NotShaken, Unfit, client, trusting};
 pub use self::watch::{News, Watch};

@@ -6,15 +6,13 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 use tokio_rustls::rustls::crypto::ring::Ticketer;
 use tokio_rustls::rustls::pki_types::CertificateDer;
-use tokio_rustls::rustls::server::{
-    ProducesTickets, ServerSessionMemoryCache, StoresServerSessions, WebPkiClientVerifier,
-};
+use tokio_rustls::rustls::server::{ProducesTickets, ServerSessionMemoryCache, StoresServerSessions};
 use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
-use tokio_rustls::rustls::{self, RootCertStore, ServerConfig};
+use tokio_rustls::rustls::{self, ServerConfig};
 
 use super::certificate::Certificate;
 use super::cryptography::provider;
-use super::files::{Files, Identity, authority_of};
+use super::files::{Examiner, Files, Identity, authority_of};
 use crate::operator::Mistake;
 
 /// Sessions that can be resumed without a ticket, which old clients of TLS 1.2 do. Those with a ticket are kept by the
@@ -32,7 +30,7 @@ struct Now {
     http: Arc<ServerConfig>,
     lines: Arc<ServerConfig>,
     memory: Memory,
-    authorities: Option<Arc<RootCertStore>>,
+    clients: Option<Examiner>,
     facts: Arc<Facts>,
 }
 
@@ -45,8 +43,8 @@ pub struct Facts {
     pub authority: Option<CertificateDer<'static>>,
 }
 
-/// What it takes to resume a session. It outlives a renewal, but not a change of the authorities of clients: who resumes is
-/// not asked for a certificate again.
+/// What it takes to resume a session. It outlives a renewal, but not a change of what makes certificates of clients good: who
+/// resumes is not asked for one again.
 #[derive(Clone)]
 struct Memory {
     tickets: Arc<dyn ProducesTickets>,
@@ -95,9 +93,10 @@ impl Offer {
         if new.from > now && old.is_valid(now) {
             return Err(unusable(&self.files, "is not valid yet; is the clock of this machine right?"));
         }
-        let roots =
-            |authorities: &Option<Arc<RootCertStore>>| authorities.as_ref().map(|all| all.roots.clone());
-        let is_same = roots(&current.authorities) == roots(&authorities(identity));
+        let is_same = match (&current.clients, &identity.clients) {
+            (Some(one), Some(other)) => one.agrees(other),
+            (one, other) => one.is_none() && other.is_none(),
+        };
         let next = if is_same { Ok(current.memory) } else { Memory::new() };
         let next = next
             .and_then(|memory| Now::new(identity, memory))
@@ -115,25 +114,16 @@ impl Now {
         http.alpn_protocols = vec![b"http/1.1".to_vec()];
         let facts =
             Facts { certificate: identity.certificate.clone(), authority: authority_of(&identity.keys.cert) };
-        let authorities = authorities(identity);
-        Ok(Self { http: Arc::new(http), lines, memory, authorities, facts: Arc::new(facts) })
+        let clients = identity.clients.clone();
+        Ok(Self { http: Arc::new(http), lines, memory, clients, facts: Arc::new(facts) })
     }
-}
-
-fn authorities(identity: &Identity) -> Option<Arc<RootCertStore>> {
-    identity.clients.as_ref().map(|(roots, _)| Arc::clone(roots))
 }
 
 fn config(identity: &Identity, memory: &Memory) -> Result<ServerConfig, rustls::Error> {
     let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
     let builder = match &identity.clients {
         None => builder.with_no_client_auth(),
-        Some((roots, are_all)) => {
-            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::clone(roots), provider());
-            let verifier = if *are_all { verifier } else { verifier.allow_unauthenticated() };
-            let verifier = verifier.build().map_err(|error| rustls::Error::General(error.to_string()))?;
-            builder.with_client_cert_verifier(verifier)
-        }
+        Some(examiner) => builder.with_client_cert_verifier(Arc::clone(&examiner.verifier)),
     };
     let keys = CertifiedKey::clone(&identity.keys);
     let mut config = builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(keys)));

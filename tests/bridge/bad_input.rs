@@ -3,13 +3,14 @@
 
 use std::process::Command;
 
+use clown_hub::tls::house;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use crate::broker::Broker;
 use crate::link;
 use crate::mqtt::Mqtt;
-use crate::support::{Bystander, Client, Hub, until};
+use crate::support::{Bystander, Client, House, Hub, until};
 
 /// A hub with a good link beside the bad one, and proof that both the hub and the good link are as they were.
 struct Beside {
@@ -213,6 +214,54 @@ async fn a_wrong_certificate_and_the_right_one() {
     let ca = format!("ca_file = '{}/ca.pem'", dir.path().display());
     let file = link(broker.port, &ca, IN).replace("mqtt://", "mqtts://");
     Beside::of(&file).await.says("the certificate is for another name; use that name in url").await;
+}
+
+/// A broker's configuration for a certificate of `clown-hub cert`, with the files where it can read them.
+fn of_the_house(house: &House) -> String {
+    let opened = Command::new("chmod").args(["-R", "a+rX"]).arg(house.path("")).status().unwrap();
+    assert!(opened.success());
+    let shown = |name: &str| house.path(name).display().to_string();
+    format!("allow_anonymous true\ncertfile {}\nkeyfile {}", shown("hub.pem"), shown("hub.key"))
+}
+
+#[tokio::test]
+async fn a_certificate_of_the_house_is_good_and_each_wrong_one_is_told_over_mqtts_and_wss() {
+    let day = 86_400;
+    let now = i64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_secs()).unwrap();
+    let (good, expired, elsewhere) = (House::new(), House::new(), House::new());
+    let put = |at: &House, name: &str, made: i64| {
+        let root = house::authority("House", made).unwrap();
+        let leaf = house::leaf(&root, &[name.to_owned()], made).unwrap();
+        std::fs::write(at.path("authority.pem"), &root.certificate).unwrap();
+        std::fs::write(at.path("hub.pem"), leaf.certificate + &root.certificate).unwrap();
+        std::fs::write(at.path("hub.key"), leaf.key).unwrap();
+    };
+    put(&expired, "127.0.0.1", now - 800 * day);
+    put(&elsewhere, "elsewhere.example", now);
+    let ca = |house: &House| format!("ca_file = '{}'", house.path("authority.pem").display());
+    for scheme in ["mqtts", "wss"] {
+        let broker = async |house: &House| match scheme {
+            "mqtts" => Broker::mosquitto_with(&of_the_house(house)).await,
+            _ => Broker::websocket_with(&of_the_house(house)).await,
+        };
+        let file = |port: u16, keys: &str| {
+            let (plain, path) =
+                (format!("mqtt://127.0.0.1:{port}"), if scheme == "wss" { "/mqtt" } else { "" });
+            link(port, keys, IN).replace(&plain, &format!("{scheme}://127.0.0.1:{port}{path}"))
+        };
+        let at = broker(&good).await;
+        let hub = Hub::with_links(&[("house", &file(at.port, &ca(&good)))], &[]);
+        hub.logs("link is connected").await;
+        let untrusted = "set ca_file to the certificate of the authority that signed the broker's";
+        Beside::of(&file(at.port, "")).await.says(untrusted).await;
+        // Another house's authority, of the same name.
+        Beside::of(&file(at.port, &ca(&House::new()))).await.says(untrusted).await;
+        let at = broker(&expired).await;
+        Beside::of(&file(at.port, &ca(&expired))).await.says("the broker's certificate has expired").await;
+        let at = broker(&elsewhere).await;
+        let other_name = "the certificate is for another name; use that name in url";
+        Beside::of(&file(at.port, &ca(&elsewhere))).await.says(other_name).await;
+    }
 }
 
 #[tokio::test]

@@ -40,9 +40,14 @@ impl Broker {
 
     /// Mosquitto whose listener speaks MQTT over WebSocket. It wants a plain one beside it.
     pub async fn websocket() -> Self {
+        Self::websocket_with("allow_anonymous true").await
+    }
+
+    /// The same with more lines of its configuration.
+    pub async fn websocket_with(lines: &str) -> Self {
         let mut broker = Self::planned(Kind::Mosquitto);
         let plain = format!("listener {} 127.0.0.1\n", free_port());
-        let text = format!("{plain}listener {}\nprotocol websockets\nallow_anonymous true\n", broker.port);
+        let text = format!("{plain}listener {}\nprotocol websockets\n{lines}\n", broker.port);
         std::fs::write(broker.dir.path().join("conf"), text).unwrap();
         broker.start().await;
         broker

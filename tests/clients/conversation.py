@@ -17,6 +17,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 PATIENCE = 30
+SAMPLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../samples/clown-talk.txt")
 SEEN = "/auth/clown-talk-server_nodes_bridge_0"
 
 
@@ -30,6 +31,7 @@ class Hub:
         self.process = subprocess.Popen(
             [os.environ["HUB_BIN"], "--listen", "127.0.0.1:0", "--set", "simulator.speed=20",
              "--set", "simulator.towers=0", "--set", "server.tls_listen=127.0.0.1:0",
+             "--set", "server.line_tls_listen=127.0.0.1:0",
              "--set", f"server.tls_certificate={self.tls}/hub.pem", "--set", f"server.tls_key={self.tls}/hub.key"],
             cwd=self.dir.name, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         )
@@ -40,6 +42,9 @@ class Hub:
             found = re.search(r"with TLS +https://[^:]*:(\d+)/", line)
             if found:
                 self.tls_port = found[1]
+            found = re.search(r"TLS lines +[^:]*:(\d+)", line)
+            if found:
+                self.tls_line_port = found[1]
                 return self
         raise RuntimeError("the hub did not start")
 
@@ -164,6 +169,26 @@ async def a_client_that_trusts_the_authority_comes_over_tls_and_another_one_does
         pass
 
 
+async def every_line_of_the_vendor_goes_over_tls_and_arrives(hub):
+    with open(SAMPLE, encoding="utf-8") as file:
+        lines = [line.lstrip("<> ").rstrip("\n") for line in file]
+    assert len(lines) > 20
+    trusting = ssl.create_default_context(cafile=f"{hub.tls}/authority.pem")
+    url = f"wss://clown:bigclown@localhost:{hub.tls_port}"
+    async with connect(url + "/talk/nodes", ssl=trusting) as reader, connect(url + SEEN, ssl=trusting) as device:
+        await opened(reader, filters=["bridge/0/#"], retained=False)
+        for line in lines:
+            await device.send(line)
+            topic, payload = json.loads(line)
+            if topic == "clown.talk/-/config/set":
+                await heard(device, "clown.talk/-/config/ok")
+                continue
+            # The simulated bridge is there, too, and answers commands.
+            async with asyncio.timeout(PATIENCE):
+                while json.loads(await reader.recv()) != ["bridge/0/" + topic, payload]:
+                    pass
+
+
 STEPS = [
     credentials_in_the_url_open_the_door_and_wrong_ones_do_not,
     the_subprotocol_is_confirmed,
@@ -175,6 +200,7 @@ STEPS = [
     a_binary_message_is_closed_with_1003,
     a_ping_is_answered,
     a_client_that_trusts_the_authority_comes_over_tls_and_another_one_does_not,
+    every_line_of_the_vendor_goes_over_tls_and_arrives,
 ]
 
 

@@ -338,13 +338,12 @@ const ROOMS: &[Room] = &[
     Room {
         files: &["links/mqtt/"],
         without: &[],
-        rooms: &["hub", "moment", "operator"],
+        rooms: &["hub", "moment", "operator", "tls"],
         crates: &[
             "bytes",
             "foldhash",
             "futures_util",
             "rumqttc",
-            "rustls_native_certs",
             "thiserror",
             "tokio",
             "tokio_rustls",

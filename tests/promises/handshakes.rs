@@ -165,6 +165,10 @@ async fn the_subprotocol_is_confirmed_where_it_is_offered() {
         let answer = hub.knocks("/talk", &headers).await;
         assert_eq!((answer.status(), answer.header("sec-websocket-protocol")), (101, confirmed), "{offer}");
     }
+    let offer = "permessage-deflate; client_max_window_bits";
+    let headers = [("Authorization", authorization.as_str()), ("Sec-WebSocket-Extensions", offer)];
+    let answer = hub.knocks("/talk", &headers).await;
+    assert_eq!(answer.header("sec-websocket-extensions"), None, "what is small there may be large here");
     let answer = hub.knocks("/talk", &[("Authorization", &authorization)]).await;
     assert_eq!(answer.header("sec-websocket-accept"), Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
     assert_eq!(answer.header("sec-websocket-protocol"), None);

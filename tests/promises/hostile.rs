@@ -157,3 +157,26 @@ async fn five_hundred_bad_clients_cost_no_memory_and_no_descriptor() {
     assert!(grown < 20 * 1024, "{grown} KiB more");
     assert!(!hub.log().contains("panicked"));
 }
+
+#[tokio::test]
+async fn when_descriptors_run_out_the_hub_waits_and_goes_on() {
+    let hub = Hub::demo();
+    let mut bystander = Bystander::at(&hub).await;
+    let open = std::fs::read_dir(format!("/proc/{}/fd", hub.pid())).unwrap().count();
+    let most = format!("--nofile={0}:{0}", open + 10);
+    let pid = hub.pid().to_string();
+    let limited = std::process::Command::new("prlimit").args(["--pid", &pid, &most]).status();
+    if limited.is_err() {
+        println!("prlimit is not installed: it is not tried");
+        return;
+    }
+    let mut strangers = Vec::new();
+    for _ in 0..50 {
+        strangers.push(TcpStream::connect(hub.address).await.unwrap());
+    }
+    hub.logs("no connection can be accepted").await;
+    bystander.is_undisturbed().await;
+    drop(strangers);
+    Client::connect(&hub, "/talk").await.leave().await;
+    bystander.is_undisturbed().await;
+}

@@ -55,4 +55,7 @@ mod store;
 mod subscriptions;
 mod systemd;
 mod tls;
+mod tls_client_certificates;
+mod tls_clients;
+mod tls_many;
 mod tokens;

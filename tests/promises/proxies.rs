@@ -1,15 +1,16 @@
 //! The hub behind Caddy, nginx and `HAProxy`, with the files of `config/proxies`: the page, sockets, lines, a path prefix, and
 //! lockouts by the address of the client. What a client writes into the headers of a proxy changes nothing.
 
+use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::client::TlsStream;
 
-use crate::support::{Answer, Client, House, Hub, PASSWORD, basic, in_time, shake, until, user};
+use crate::support::{Answer, Client, House, Hub, PASSWORD, basic, binary, in_time, shake, until, user};
 
 /// Two clients on one machine: all of 127.0.0.0/8 is loopback, and only 127.0.0.1 is a proxy.
 const GUESSER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
@@ -25,19 +26,12 @@ const SETTINGS: &[&str] = &[
 
 /// A proxy that runs with its file of `config/proxies`. It ends with the test.
 struct Proxy {
-    program: Child,
+    _program: Ended,
     /// Where it serves HTTP over TLS.
     address: SocketAddr,
     /// Where it passes lines on, if it does.
     lines: SocketAddr,
     house: House,
-}
-
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        let _ = self.program.kill();
-        let _ = self.program.wait();
-    }
 }
 
 fn free() -> SocketAddr {
@@ -138,7 +132,7 @@ impl Proxy {
             }
         })
         .await;
-        Self { program, address, lines, house }
+        Self { _program: Ended(program), address, lines, house }
     }
 
     async fn encrypted(&self, from: Ipv4Addr, to: SocketAddr) -> TlsStream<TcpStream> {
@@ -271,6 +265,81 @@ async fn behind_nginx() {
 #[tokio::test]
 async fn behind_haproxy() {
     serves_page_sockets_and_prefix_and_locks_out_by_the_address_of_the_client("haproxy").await;
+}
+
+/// A WebSocket and `clown-hub sub`, both through a proxy, hear that the hub restarts, and go on when it is back.
+async fn comes_back_through_the_proxy_when_the_hub_has_restarted(program: &str) {
+    let users = [user("anna", &["#"], &["#"], false)];
+    let hub = Hub::with_users(&users, SETTINGS);
+    let proxy = Proxy::start(program, &hub).await;
+    let credentials = basic("anna", PASSWORD);
+    let headers = [("authorization", &*credentials)];
+    let connect = async || {
+        let stream = Box::new(proxy.encrypted(NEIGHBOUR, proxy.address).await);
+        Client::over(stream, &proxy.host(), "/hub/talk", &headers).await
+    };
+    let says_to_both =
+        async |hub: &Hub, reader: &mut Client, printed: &mut BufReader<ChildStdout>, word: &str| {
+            in_time("both subscriptions", async { while hub.figure("subscriptions_count").await < 2 {} })
+                .await;
+            let mut writer = Client::open_as(hub, "anna", "/talk", r#"{"filters": []}"#).await;
+            writer.publish("a", word).await;
+            assert_eq!(reader.hear().await, format!("[\"a\", {word}]"));
+            let mut line = String::new();
+            printed.read_line(&mut line).unwrap();
+            assert_eq!(line, format!("a {word}\n"));
+        };
+    let url = format!("wss://anna:{}@{}", PASSWORD.replace(' ', "%20"), proxy.host());
+    let authority = proxy.house.path("authority.pem");
+    let mut command = binary();
+    command.args(["sub", "a", "--reconnect", "--url", &url, "--ca"]).arg(&authority);
+    let mut sub = Ended(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
+    let mut printed = BufReader::new(sub.0.stdout.take().unwrap());
+    let mut reader = connect().await.unwrap();
+    reader.configure(r#"{"filters": ["a"]}"#).await;
+    says_to_both(&hub, &mut reader, &mut printed, "1").await;
+
+    let address = hub.address.to_string();
+    let (closed, ()) = tokio::join!(reader.closed(), hub.stopped());
+    assert_eq!(closed.0, 1012, "{closed:?}");
+    assert!(connect().await.is_err(), "the proxy has nobody to go to");
+
+    let hub = Hub::with_users_at(&address, &users, SETTINGS);
+    let mut reader = in_time("the way through the proxy", async {
+        loop {
+            if let Ok(client) = connect().await {
+                return client;
+            }
+        }
+    })
+    .await;
+    reader.configure(r#"{"filters": ["a"]}"#).await;
+    says_to_both(&hub, &mut reader, &mut printed, "2").await;
+}
+
+/// A program that ends with the test.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[tokio::test]
+async fn a_client_comes_back_through_caddy_when_the_hub_has_restarted() {
+    comes_back_through_the_proxy_when_the_hub_has_restarted("caddy").await;
+}
+
+#[tokio::test]
+async fn a_client_comes_back_through_nginx_when_the_hub_has_restarted() {
+    comes_back_through_the_proxy_when_the_hub_has_restarted("nginx").await;
+}
+
+#[tokio::test]
+async fn a_client_comes_back_through_haproxy_when_the_hub_has_restarted() {
+    comes_back_through_the_proxy_when_the_hub_has_restarted("haproxy").await;
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::{Bystander, Client, Hub, PASSWORD, basic, in_time, user};
+use crate::support::{Bystander, Client, Hub, Line, PASSWORD, basic, in_time, user};
 
 const TRUSTED: &str = "server.trusted_proxies=127.0.0.1";
 
@@ -88,6 +88,83 @@ async fn the_demo_stays_on_this_machine_behind_a_proxy_too() {
     let text = format!("PROXY TCP4 203.0.113.9 10.0.0.1 4711 80\r\n{line}\n");
     let refused = answer(hub.lines.unwrap(), text.as_bytes()).await;
     assert!(refused.contains("the demo user is for this machine alone"), "{refused}");
+}
+
+#[tokio::test]
+async fn other_machines_get_nothing_without_tls_where_the_hub_is_told_so() {
+    let settings =
+        [TRUSTED, "server.plain=loopback", "server.line_listen=127.0.0.1:0", "server.proxy_protocol=lines"];
+    let hub = Hub::with_users(&users(), &settings);
+    let anna = basic("anna", PASSWORD);
+    let from = |address| [("Authorization", &*anna), ("X-Forwarded-For", address)];
+    for path in ["/", "/api/session", "/healthz", "/metrics"] {
+        let refused = hub.request("GET", path, &from("203.0.113.9"), "").await;
+        assert_eq!(refused.status(), 403, "{path}: {}", refused.text);
+    }
+    assert_eq!(hub.knocks("/talk", &from("203.0.113.9")).await.status(), 403);
+    let over_tls = [from("203.0.113.9"), [("X-Forwarded-Proto", "https"); 2]].concat();
+    assert_eq!(hub.knocks("/talk", &over_tls[..3]).await.status(), 101);
+    assert_eq!(hub.knocks("/talk", &from("127.0.0.1")).await.status(), 101);
+    let line = format!(r#"["clown.talk/-/config/set", {{"user": "anna", "password": "{PASSWORD}"}}]"#);
+    for (client, begins) in [
+        (
+            "203.0.113.9",
+            r#"["clown.talk/-/config/error", {"reason": "from other machines lines are taken over TLS only"#,
+        ),
+        ("127.0.0.1", r#"["clown.talk/-/config/ok""#),
+    ] {
+        let mut stream = TcpStream::connect(hub.lines.unwrap()).await.unwrap();
+        let text = format!("PROXY TCP4 {client} 127.0.0.1 4711 80\r\n{line}\n");
+        stream.write_all(text.as_bytes()).await.unwrap();
+        let mut answer = vec![0; begins.len()];
+        in_time("the answer", stream.read_exact(&mut answer)).await.unwrap();
+        assert_eq!(String::from_utf8_lossy(&answer), begins);
+    }
+}
+
+#[tokio::test]
+async fn who_comes_through_a_proxy_that_nobody_told_of_is_not_this_machine() {
+    let hub = Hub::demo();
+    let demo = basic("clown", "bigclown");
+    for header in ["X-Forwarded-For", "X-Forwarded-Proto", "X-Real-IP", "Forwarded", "Via"] {
+        // Also where the proxy writes a host that only this machine can mean.
+        let headers = [("Authorization", &*demo), ("Host", "localhost"), (header, "127.0.0.1")];
+        assert_eq!(hub.knocks("/talk", &headers).await.status(), 403, "{header}");
+        assert_eq!(hub.request("GET", "/metrics", &headers[1..], "").await.status(), 401, "{header}");
+    }
+    hub.logs("a proxy on this machine is not in server.trusted_proxies").await;
+    assert_eq!(hub.knocks("/talk", &[("Authorization", &demo), ("Host", "localhost")]).await.status(), 101);
+    assert_eq!(hub.request("GET", "/metrics", &[("Host", "localhost")], "").await.status(), 200);
+}
+
+#[tokio::test]
+async fn one_account_takes_no_more_than_its_share_at_all_doors_together() {
+    let settings = ["limits.connections_per_user=3", "server.line_listen=127.0.0.1:0"];
+    let hub = Hub::with_users(&users(), &settings);
+    let mut bystander = Bystander::as_user(&hub, "bystander").await;
+    // Two that never send config/set, and one with lines.
+    let silent = Client::connect_as(&hub, "anna", "/talk").await;
+    let _other = Client::connect_as(&hub, "anna", "/talk").await;
+    let first = format!(r#"["clown.talk/-/config/set", {{"user": "anna", "password": "{PASSWORD}"}}]"#);
+    let mut line = Line::connect(&hub).await;
+    line.say(&first).await;
+    assert!(line.hear().await.unwrap().starts_with(r#"["clown.talk/-/config/ok""#));
+
+    let credentials = basic("anna", PASSWORD);
+    let anna = [("Authorization", &*credentials)];
+    let refused = hub.knocks("/talk", &anna).await;
+    assert_eq!((refused.status(), refused.header("retry-after")), (503, Some("5")), "{}", refused.text);
+    let mut fourth = Line::connect(&hub).await;
+    fourth.say(&first).await;
+    let refused = fourth.hear().await.unwrap();
+    assert!(refused.contains("too many connections of this account"), "{refused}");
+    assert_eq!(hub.figure("connections_over_share").await, 2);
+    hub.logs("limits.connections_per_user").await;
+    bystander.is_undisturbed().await;
+
+    silent.leave().await;
+    in_time("the place of who has left", async { while hub.knocks("/talk", &anna).await.status() != 101 {} })
+        .await;
 }
 
 #[tokio::test]

@@ -18,6 +18,11 @@ fn frames(text: &str) -> Vec<(Value, String)> {
         .collect()
 }
 
+/// The frames of the vendor's conversation, from both sides.
+pub fn clown_talk() -> impl Iterator<Item = &'static str> {
+    CLOWN_TALK.lines().map(|line| line.trim_start_matches(['<', '>']).trim())
+}
+
 /// The payload's own text: what stands behind the first comma after the topic.
 fn payload(topic: &Value, frame: &str) -> String {
     let rest = frame.strip_prefix(&format!("[{topic}")).unwrap().trim_start().strip_prefix(',').unwrap();

@@ -134,14 +134,10 @@ async fn who_comes_back_resumes_a_session_also_after_a_renewal() {
 }
 
 #[tokio::test]
-async fn a_renewed_certificate_is_served_while_open_sockets_stay() {
-    const SOCKETS: usize = 100;
+async fn files_that_cannot_be_used_keep_the_certificate_from_before() {
     let house = House::new();
     let (hub, client) = (hub(&house, &[]), house.client());
-    let mut sockets = Vec::new();
-    for _ in 0..SOCKETS {
-        sockets.push(open(&hub, &client, r#"{"filters": ["a"]}"#).await);
-    }
+    let mut socket = open(&hub, &client, r#"{"filters": ["a"]}"#).await;
     let first = house.certificate();
     assert_eq!(served(&hub.encrypted(&house.client()).await.unwrap()), first.to_vec());
     assert!((360..=365).contains(&hub.figure("tls_days_left").await));
@@ -160,9 +156,7 @@ async fn a_renewed_certificate_is_served_while_open_sockets_stay() {
 
     let mut writer = Client::open(&hub, "/talk", "{}").await;
     writer.publish("a", "1").await;
-    for socket in &mut sockets {
-        assert_eq!(socket.hear().await, "[\"a\", 1]");
-    }
+    assert_eq!(socket.hear().await, "[\"a\", 1]");
 }
 
 #[tokio::test]

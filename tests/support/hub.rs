@@ -155,6 +155,14 @@ impl Hub {
         Self::start(empty_dir(), &["--listen", address], &[])
     }
 
+    /// As [`with_users`](Self::with_users), on an address that is known.
+    pub fn with_users_at(address: &str, users: &[String], settings: &[&str]) -> Self {
+        let dir = empty_dir();
+        let file = dir.path().join("users.toml");
+        std::fs::write(&file, users.join("\n")).unwrap();
+        Self::start(dir, &["--listen", address, "--users", file.to_str().unwrap()], settings)
+    }
+
     /// What it has logged so far.
     pub fn log(&self) -> String {
         self.log.lock().unwrap().clone()

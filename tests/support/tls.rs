@@ -1,9 +1,12 @@
 //! Certificates, and clients that trust them.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, SanType};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType, IsCa,
+    KeyIdMethod, KeyPair, RevokedCertParams, SanType, SerialNumber,
+};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -91,6 +94,8 @@ impl House {
 /// An authority of clients.
 pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
+    /// What it has signed; the number of a certificate is its place here.
+    signed: Mutex<Vec<CertificateDer<'static>>>,
 }
 
 impl Authority {
@@ -98,15 +103,34 @@ impl Authority {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.distinguished_name.push(DnType::CommonName, name);
-        Self { issuer: CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap() }
+        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+        Self { issuer, signed: Mutex::default() }
     }
 
     /// Writes its certificate.
     pub fn write(&self, path: &Path) {
-        use base64::Engine;
-        let text = base64::engine::general_purpose::STANDARD.encode(self.issuer.der());
-        let pem = format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n");
-        std::fs::write(path, pem).unwrap();
+        write_pem(path, "CERTIFICATE", self.issuer.der());
+    }
+
+    /// Writes the list of the certificates that it has revoked.
+    pub fn write_revoked(&self, path: &Path, revoked: &[&Identity]) {
+        let signed = self.signed.lock().unwrap();
+        let number = |identity: &Identity| signed.iter().position(|signed| *signed == identity.0).unwrap();
+        let revoked = revoked.iter().map(|identity| RevokedCertParams {
+            serial_number: SerialNumber::from(number(identity) as u64 + 1),
+            revocation_time: rcgen::date_time_ymd(2026, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        });
+        let list = CertificateRevocationListParams {
+            this_update: rcgen::date_time_ymd(2026, 1, 1),
+            next_update: rcgen::date_time_ymd(2026, 1, 2),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: revoked.collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        write_pem(path, "X509 CRL", list.signed_by(&self.issuer).unwrap().der());
     }
 
     /// A certificate with this common name and these names of hosts, good until that year.
@@ -117,9 +141,18 @@ impl Authority {
             hosts.iter().map(|host| SanType::DnsName((*host).try_into().unwrap())).collect();
         params.not_after = rcgen::date_time_ymd(until, 1, 1);
         let key = KeyPair::generate().unwrap();
+        let mut signed = self.signed.lock().unwrap();
+        params.serial_number = Some(SerialNumber::from(signed.len() as u64 + 1));
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        signed.push(certificate.der().clone());
         (certificate.der().clone(), PrivatePkcs8KeyDer::from(key.serialize_der()).into())
     }
+}
+
+fn write_pem(path: &Path, kind: &str, der: &[u8]) {
+    use base64::Engine;
+    let text = base64::engine::general_purpose::STANDARD.encode(der);
+    std::fs::write(path, format!("-----BEGIN {kind}-----\n{text}\n-----END {kind}-----\n")).unwrap();
 }
 
 impl Hub {

@@ -55,7 +55,8 @@ pub(in crate::cli) fn tls(settings: &Settings) -> Option<tls::Files> {
         Clients::Optional | Clients::Required => server.tls.client_ca.clone(),
     };
     let are_all = server.tls.clients == Clients::Required;
-    let clients = clients.map(|authorities| tls::Clients { authorities, are_all });
+    let revoked = server.tls.client_crl.clone();
+    let clients = clients.map(|authorities| tls::Clients { authorities, revoked, are_all });
     Some(tls::Files { certificate, key, clients })
 }
 
@@ -69,6 +70,7 @@ pub(super) fn server(settings: &Settings, is_demo: bool, tls_port: Option<u16>) 
             connections: limits.connections_per_network,
             not_signed_in: limits.handshakes_per_network,
         },
+        per_user: limits.connections_per_user,
         trusted_proxies: settings.server.trusted_proxies.clone(),
         proxy_protocol: match settings.server.proxy_protocol {
             ProxyProtocol::Off => server::ProxyProtocol::Off,

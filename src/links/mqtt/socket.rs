@@ -11,9 +11,8 @@ use futures_util::{Sink, Stream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
+use tokio_rustls::rustls::ClientConfig;
+use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
@@ -21,7 +20,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Message};
 
 use super::settings::MqttSettings;
-use crate::operator::small_file;
+use crate::tls::{self, NotShaken, Unfit};
 
 /// The largest WebSocket message of a broker; a packet that is larger than it may be is passed over, up to here.
 pub const MOST_MESSAGE: usize = 32 << 20;
@@ -61,7 +60,7 @@ async fn encrypt(
 ) -> Result<tokio_rustls::client::TlsStream<TcpStream>, Unreachable> {
     let files = (settings.ca_file.clone(), settings.identity.clone());
     // Certificates are files, and those of the system are many.
-    let config = tokio::task::spawn_blocking(move || tls(files.0.as_deref(), files.1.as_ref()));
+    let config = tokio::task::spawn_blocking(move || config_of(files.0.as_deref(), files.1.as_ref()));
     let config = config.await.map_err(|error| Unreachable(error.to_string()))?.map_err(Unreachable)?;
     let host = &settings.broker.host;
     let name = ServerName::try_from(host.clone()).map_err(|_| {
@@ -75,66 +74,32 @@ async fn encrypt(
 
 /// What to do about a handshake that failed.
 fn advice(error: &io::Error) -> &'static str {
-    use rustls::CertificateError as Certificate;
-    match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-        Some(rustls::Error::InvalidCertificate(Certificate::UnknownIssuer)) => {
-            "set ca_file to the certificate of the authority that signed the broker's"
+    match NotShaken::of(error) {
+        NotShaken::Untrusted => "set ca_file to the certificate of the authority that signed the broker's",
+        NotShaken::OtherName => "the certificate is for another name; use that name in url",
+        NotShaken::Expired => {
+            "the broker's certificate has expired; renew it, or put the clock of this machine right"
         }
-        Some(rustls::Error::InvalidCertificate(
-            Certificate::NotValidForName | Certificate::NotValidForNameContext { .. },
-        )) => "the certificate is for another name; use that name in url",
-        Some(rustls::Error::InvalidCertificate(
-            Certificate::Expired | Certificate::ExpiredContext { .. },
-        )) => "the broker's certificate has expired; renew it, or put the clock of this machine right",
-        Some(rustls::Error::InvalidCertificate(_)) => {
-            "the broker's certificate is not sound; look at it with openssl"
-        }
-        Some(rustls::Error::AlertReceived(_)) => {
-            "the broker refuses us; does it want cert_file and key_file?"
-        }
-        Some(_) => "does that port speak TLS?",
-        None => "does that port speak TLS? does the broker want cert_file and key_file?",
+        NotShaken::Unsound => "the broker's certificate is not sound; look at it with openssl",
+        NotShaken::Refused => "the broker refuses us; does it want cert_file and key_file?",
+        NotShaken::NoTls => "does that port speak TLS?",
+        NotShaken::Ended => "does that port speak TLS? does the broker want cert_file and key_file?",
     }
 }
 
 type Identity = (std::path::PathBuf, std::path::PathBuf);
 
 /// The authorities of the system and those of `ca_file`, and who we are.
-fn tls(ca_file: Option<&Path>, identity: Option<&Identity>) -> Result<ClientConfig, String> {
-    let mut roots = RootCertStore::empty();
-    // One that cannot be read is not trusted, and no more than that.
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if let Some(path) = ca_file {
-        for certificate in certificates("ca_file", path)? {
-            let refused =
-                |error| format!("ca_file: {} contains an invalid certificate: {error}", path.display());
-            roots.add(certificate).map_err(refused)?;
+fn config_of(ca_file: Option<&Path>, identity: Option<&Identity>) -> Result<ClientConfig, String> {
+    let own = identity.map(|(certificate, key)| (certificate.as_path(), key.as_path()));
+    tls::client(ca_file, own).map_err(|unfit| match unfit {
+        Unfit::Nobody => {
+            "no authority is trusted: install the package ca-certificates, or set ca_file".to_owned()
         }
-    }
-    if roots.is_empty() {
-        return Err("no authority is trusted: install the package ca-certificates, or set ca_file".to_owned());
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let config = config.map_err(|error| error.to_string())?.with_root_certificates(roots);
-    let Some((cert, key)) = identity else { return Ok(config.with_no_client_auth()) };
-    let shown = key.display();
-    let bytes =
-        small_file::read(key, small_file::MOST_BYTES).map_err(|why| format!("key_file: {shown} {why}"))?;
-    let private = PrivateKeyDer::from_pem_slice(&bytes)
-        .map_err(|error| format!("key_file: {shown} contains no private key in PEM: {error}"))?;
-    config
-        .with_client_auth_cert(certificates("cert_file", cert)?, private)
-        .map_err(|error| format!("cert_file and key_file do not belong together: {error}"))
-}
-
-fn certificates(key: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let shown = path.display();
-    let bytes =
-        small_file::read(path, small_file::MOST_BYTES).map_err(|why| format!("{key}: {shown} {why}"))?;
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
-    let found = found.map_err(|error| format!("{key}: {shown} holds no certificates in PEM: {error}"))?;
-    if found.is_empty() { Err(format!("{key}: {shown} holds no certificate in PEM")) } else { Ok(found) }
+        Unfit::Authorities(sentence) => format!("ca_file: {sentence}"),
+        Unfit::Certificate(sentence) => format!("cert_file: {sentence}"),
+        Unfit::Key(sentence) => format!("key_file: {sentence}"),
+    })
 }
 
 async fn upgrade(

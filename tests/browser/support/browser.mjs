@@ -1,7 +1,11 @@
 // One browser for a file of tests, and for each test a context that knows nothing of the others.
 
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
 import { chromium } from "playwright-core";
+import { folder } from "./hub.mjs";
 
 const FLAGS = [
   "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -9,8 +13,18 @@ const FLAGS = [
 ];
 
 /** Chromium with a new profile, which is thrown away. */
-export function startBrowser(flags = []) {
-  return chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", headless: true, args: [...FLAGS, ...flags] });
+export function startBrowser(flags = [], env = {}) {
+  return chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", headless: true, args: [...FLAGS, ...flags], env: { ...process.env, ...env } });
+}
+
+/** A home whose owner has told the browsers to trust this authority, as `clown-hub cert make` says it for Chromium on Linux. */
+export function trustingHome(test, authority) {
+  const home = folder(test);
+  const store = join(home, ".pki/nssdb");
+  mkdirSync(store, { recursive: true });
+  execFileSync("certutil", ["-N", "--empty-password", "-d", `sql:${store}`]);
+  execFileSync("certutil", ["-A", "-n", "house", "-t", "C,,", "-i", authority, "-d", `sql:${store}`]);
+  return home;
 }
 
 /** A page that remembers everything a developer would not like to see. */

@@ -1,9 +1,8 @@
 // A hub of its own for each test that asks for one, on a port that is free.
 
 import { execFileSync, spawn } from "node:child_process";
-import { createHash, X509Certificate } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -30,13 +29,12 @@ export function folder(test) {
   return directory;
 }
 
-/** Makes an authority and a certificate in a folder. Gives the keys of the configuration, and the digest of the hub's public key. */
+/** Makes an authority and a certificate in a folder. Gives the keys of the configuration, and the file of the authority. */
 export function certificate(directory) {
   execFileSync(BINARY, ["cert", "make", "--directory", directory]);
   const file = join(directory, "hub.pem");
-  const key = new X509Certificate(readFileSync(file)).publicKey.export({ type: "spki", format: "der" });
   const settings = ["server.tls_listen=127.0.0.1:0", `server.tls_certificate=${file}`, `server.tls_key=${join(directory, "hub.key")}`];
-  return { settings, digest: createHash("sha256").update(key).digest("base64") };
+  return { settings, authority: join(directory, "authority.pem") };
 }
 
 /** What `clown-hub sessions …` prints about the hub with this store. */
