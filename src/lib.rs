@@ -5,6 +5,7 @@
 //! * [`topic`]: topics, filters and bases as types.
 //! * [`talk`]: what is on the wire, without a socket: frames, requests, replies, options.
 //! * [`log`]: lines out of the hub, without waiting; [`seldom`]: which of them are worth writing.
+//! * [`audit`]: the lines of the log that say who did what.
 //! * `backlog`: what waits for somebody who is slower than it comes, and which readings give way.
 //! * [`backoff`]: how long to wait before the next attempt.
 //! * [`moment`]: the clock on the wall, and one that nobody sets.
@@ -26,6 +27,7 @@
 //! of a message, and why the code is as it is.
 
 pub mod access;
+pub mod audit;
 mod backlog;
 pub mod backoff;
 pub mod cli;

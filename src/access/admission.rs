@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use tokio::time::Instant;
 
-use super::{Access, Accounts, LoginError, Replaced, SignedIn, token};
+use super::{Access, Accounts, LoginError, Replaced, SignedIn, Way, token};
 use crate::moment::Moment;
 
 impl Access {
@@ -18,11 +18,12 @@ impl Access {
         let mut found: Vec<_> = names.iter().filter_map(|name| Some(entries.find(name)?.1)).collect();
         found.sort_unstable_by(|one, other| one.user.name.cmp(&other.user.name));
         found.dedup_by(|one, other| one.user.name == other.user.name);
-        match &found[..] {
-            [] => Some(entries.find(common_name?)?.1),
-            [one] => Some(one.clone()),
-            _ => None,
-        }
+        let found = match &found[..] {
+            [] => entries.find(common_name?)?.1,
+            [one] => one.clone(),
+            _ => return None,
+        };
+        Some(SignedIn { way: Way::Certificate, ..found })
     }
 
     /// Whom a token lets in. Wrong ones are not counted: 256 random bits are not guessed.

@@ -59,7 +59,7 @@ pub use keyed::NoRandomness;
 use password::MAX_PASSWORD_BYTES;
 pub use password::{HashError, PasswordError, hash_password};
 pub use role::{Role, RoleName};
-pub use roll::{Replaced, SignedIn, Standing};
+pub use roll::{Replaced, SignedIn, Standing, Way};
 pub use token::{NewToken, new_token};
 pub use users::{Accounts, Version};
 pub use users_file::NameError;

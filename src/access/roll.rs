@@ -23,6 +23,33 @@ pub struct SignedIn {
     pub ended: CancellationToken,
     /// How the account stands from now on.
     pub standing: Arc<Standing>,
+    /// By what.
+    pub way: Way,
+}
+
+/// What somebody has proved with who they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// The password of the account.
+    Password,
+    /// The sign-in of a page, which has begun with a password.
+    Cookie,
+    /// A token.
+    Token,
+    /// A certificate that names the account.
+    Certificate,
+}
+
+impl Way {
+    /// As the log writes it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::Cookie => "cookie",
+            Self::Token => "token",
+            Self::Certificate => "certificate",
+        }
+    }
 }
 
 /// How an account stands, as long as what rests on it lasts. The lock is a leaf.
@@ -220,7 +247,8 @@ impl Entries {
         let account = self.accounts.find(name)?;
         let standing = Arc::clone(self.standings.get(name)?);
         let ended = standing.ended.clone();
-        Some((account, SignedIn { user: account.user.clone(), ended, standing }))
+        let way = if account.is_token() { Way::Token } else { Way::Password };
+        Some((account, SignedIn { user: account.user.clone(), ended, standing, way }))
     }
 }
 

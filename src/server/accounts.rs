@@ -18,7 +18,8 @@ use tokio_util::sync::CancellationToken;
 use super::answer::{not_recognised, refusal};
 use super::peer::Peer;
 use super::{App, Door};
-use crate::access::{AccountsNews, AccountsWatch, Replaced, Version};
+use crate::access::{Account, Accounts, AccountsNews, AccountsWatch, Replaced, Version};
+use crate::audit::{self, By};
 use crate::moment::Moment;
 use crate::operator::Mistakes;
 
@@ -46,6 +47,7 @@ pub(super) async fn watch(app: Arc<App>, file: AccountsWatch, demo: Cancellation
 
 async fn watch_the_dates(app: &App) {
     let mut clock = interval(LOOK);
+    let mut is_first = true;
     loop {
         tokio::select! {
             () = app.shutdown.drain().cancelled() => return,
@@ -54,8 +56,13 @@ async fn watch_the_dates(app: &App) {
         let over = app.access.look_at_the_dates(Moment::now().wall());
         if !over.is_empty() {
             tracing::info!(accounts = ?shown(&over), "the time of accounts is over: their connections end");
+            // What was over at the start has been for a while, and every start would tell it again.
+            if !is_first {
+                told(app, over.iter().map(|name| (&**name, "over")), By::Date);
+            }
             withdraw(app, &over);
         }
+        is_first = false;
     }
 }
 
@@ -71,6 +78,7 @@ async fn watch_the_file(app: &App, mut watch: AccountsWatch, demo: CancellationT
             () = app.shutdown.drain().cancelled() => return,
             _ = clock.tick() => {}
         }
+        let before = app.access.accounts();
         let news = tokio::select! {
             // A drive that hangs holds nothing up.
             () = app.shutdown.drain().cancelled() => return,
@@ -79,7 +87,7 @@ async fn watch_the_file(app: &App, mut watch: AccountsWatch, demo: CancellationT
         match news {
             None => {}
             Some(AccountsNews::Taken(replaced)) => {
-                taken(app, &replaced);
+                taken(app, &before, &replaced, By::File);
                 count(app);
                 if !app.access.accounts().is_demo() {
                     demo.cancel();
@@ -90,7 +98,7 @@ async fn watch_the_file(app: &App, mut watch: AccountsWatch, demo: CancellationT
     }
 }
 
-fn taken(app: &App, replaced: &Replaced) {
+fn taken(app: &App, before: &Accounts, replaced: &Replaced, by: By<'_>) {
     let figures = app.hub.figures();
     if figures.accounts_mistakes.value() > 0 {
         figures.accounts_mistakes.set(0);
@@ -107,7 +115,34 @@ fn taken(app: &App, replaced: &Replaced) {
         added = ?shown(added), removed = ?shown(removed), new_password = ?shown(renewed), changed = ?shown(changed),
         "the file of the accounts has changed, and is in force; nobody else notices"
     );
+    let now = app.access.accounts();
+    // What the account is now, and of one that is gone what it was.
+    let word = |name: &str, words: [&'static str; 2]| {
+        let is_token = now.get(name).or_else(|| before.get(name)).is_some_and(Account::is_token);
+        words.into_iter().nth(usize::from(is_token)).unwrap_or_default()
+    };
+    let kinds = [
+        (added, ["added", "token-added"]),
+        (removed, ["removed", "token-revoked"]),
+        (renewed, ["password", "token-renewed"]),
+        (changed, ["rights", "rights"]),
+    ];
+    let changes: Vec<_> = kinds
+        .into_iter()
+        .flat_map(|(names, words)| names.iter().map(move |name| (&**name, words)))
+        .map(|(name, words)| (name, word(name, words)))
+        .collect();
+    told(app, changes.into_iter(), by);
     withdraw(app, removed.iter().chain(renewed).chain(changed));
+}
+
+/// Tells which accounts were changed: the audit trail, and the recorder.
+fn told<'n>(app: &App, changes: impl ExactSizeIterator<Item = (&'n str, &'static str)> + Clone, by: By<'_>) {
+    let admin = if let By::Admin(name, address) = by { Some((name, address)) } else { None };
+    for (name, change) in changes.clone() {
+        app.hub.note_account(name, change, admin);
+    }
+    audit::accounts(changes, by);
 }
 
 /// Ends what leases these accounts have on what they may not command any more.

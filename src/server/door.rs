@@ -103,7 +103,7 @@ async fn enter(app: Arc<App>, peer: Arc<Peer>, base: &str, side: Side, request: 
         Err(stranger) => return not_recognised(&stranger),
     };
     if let Err(why) = gate::may_stand(&signed_in.user, &base, side) {
-        app.log_forbidden(&peer, Door::WebSocket, &signed_in.user, (&base, side), why);
+        app.log_forbidden(&peer, Door::WebSocket, &signed_in, (&base, side), why);
         return refusal(StatusCode::FORBIDDEN, why);
     }
     let accept = match accept_key(&app, request.headers()) {
@@ -176,7 +176,7 @@ fn upgrade(app: Arc<App>, peer: Arc<Peer>, who: SignedIn, base: Base, side: Side
         let Some((stream, already_read)) = socket(&app, &peer, upgrade).await else { return };
         let held = peer.sign_in();
         let wire = WebSocket::new(stream, already_read, app.hub.settings().message_bytes);
-        let session = app.session(&who.user, &peer, Door::WebSocket, base, side);
+        let session = app.session(&who, &peer, Door::WebSocket, base, side);
         let run = connection::run(wire, session, app.settings.patience, app.signs(Some(&who)));
         app.shutdown.spawn_with(held, run);
     };

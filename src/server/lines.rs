@@ -112,8 +112,8 @@ async fn greet(app: &App, wire: &mut Lines<Stream>, peer: &Peer) -> Result<(Sess
             } else {
                 let named = app.signed_in_by_certificate(peer);
                 let named = named.ok_or_else(|| of_its_form(hello::nobody()))?;
-                app.admits(&named, peer).map_err(|error| counted(app, refused(error.to_string())))?;
-                named
+                let let_in = app.let_in(named, peer, Door::Lines);
+                let_in.map_err(|error| counted(app, refused(error.to_string())))?
             };
             (line, hello, signed_in)
         }
@@ -132,10 +132,10 @@ async fn greet(app: &App, wire: &mut Lines<Stream>, peer: &Peer) -> Result<(Sess
         .map_err(|error| counted(app, refused(format!("no such base: {error}"))))?;
     let side = hello.side.into();
     if let Err(why) = gate::may_stand(&signed_in.user, &base, side) {
-        app.log_forbidden(peer, Door::Lines, &signed_in.user, (&base, side), why);
+        app.log_forbidden(peer, Door::Lines, &signed_in, (&base, side), why);
         return Err(refused(why));
     }
-    let mut session = app.session(&signed_in.user, peer, Door::Lines, base, side);
+    let mut session = app.session(&signed_in, peer, Door::Lines, base, side);
     session.receive(&line, Moment::now()).map_err(Ending::TooMuch)?;
     if !session.is_open() {
         session.drain(usize::MAX, Moment::now(), &mut |pieces| wire.frame(pieces));

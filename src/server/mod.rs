@@ -42,7 +42,8 @@ use diagnostics::Diagnostics;
 use peer::Peer;
 use place::Places;
 
-use crate::access::{Access, AccountsWatch, LoginError, SignedIn, User};
+use crate::access::{Access, AccountsWatch, LoginError, SignedIn, Way};
+use crate::audit::{self, AtDoor, Named};
 use crate::config::WebOrigin;
 use crate::connection::{Patience, Signs, network_of};
 use crate::hub::{Client, Hub, Rates, Session, Side, SignIn};
@@ -274,43 +275,60 @@ impl App {
         name: &str,
         password: &[u8],
     ) -> Result<SignedIn, LoginError> {
-        let result = self.access.login(peer.address(), name, password).await;
-        let result = result.and_then(|signed_in| self.admits(&signed_in, peer).map(|()| signed_in));
-        if let Err(error) = result {
-            self.hub.figures().logins_failed.add(1);
-            let known = self.access.accounts().rights(name).is_some();
-            let word = match error {
-                LoginError::Wrong { .. } => "wrong",
-                LoginError::TooMany { .. } => "locked",
-                LoginError::Busy => "busy",
-                LoginError::NoCertificate => "certificate",
-                LoginError::NotFromHere => "address",
-                LoginError::Over => "over",
-                LoginError::Changed => "changed",
-            };
-            let result = Err((word, error.to_string().into()));
-            self.note_sign_in(peer, door, known.then_some(name), None, result);
+        match self.access.login(peer.address(), name, password).await {
+            Ok(who) => self.let_in(who, peer, door),
+            Err(error) => {
+                let accounts = self.access.accounts();
+                let named = match accounts.get(name) {
+                    Some(account) => Named::Account(account.name()),
+                    None => Named::Unknown(name.chars().count()),
+                };
+                self.refuse(peer, (door, Way::Password), named, error);
+                Err(error)
+            }
         }
-        result
     }
 
-    /// Records that somebody has come in, or has not.
+    /// Lets somebody in who has proved who they are, if they may come.
+    fn let_in(&self, who: SignedIn, peer: &Peer, door: Door) -> Result<SignedIn, LoginError> {
+        let admitted = self.admits(&who, peer);
+        admitted.inspect_err(|error| {
+            self.refuse(peer, (door, who.way), Named::Account(&who.user.name), *error);
+        })?;
+        Ok(who)
+    }
+
+    /// Counts and records who does not come in.
+    fn refuse(&self, peer: &Peer, by: (Door, Way), named: Named<'_>, error: LoginError) {
+        self.hub.figures().logins_failed.add(1);
+        self.note_sign_in(peer, by, named, None, Err((word_of(error), error.to_string().into())));
+    }
+
+    /// Records that somebody has come in, or has not; in the audit trail, too.
     fn note_sign_in(
         &self,
         peer: &Peer,
-        door: Door,
-        user: Option<&str>,
+        (door, way): (Door, Way),
+        named: Named<'_>,
         base: Option<(&Base, Side)>,
         result: Result<(), (&'static str, Cow<'static, str>)>,
     ) {
         let (address, door) = (peer.address(), door.name());
+        let stands = base.map(|(base, side)| (base.as_str(), side.name()));
+        let at_door = AtDoor { named, address, door, way: way.word(), base: stands };
+        match &result {
+            Ok(()) => audit::signed_in(&at_door),
+            Err((word, _)) => audit::not_signed_in(&at_door, word),
+        }
+        let user = if let Named::Account(name) = named { Some(name) } else { None };
         self.hub.note_sign_in(SignIn { user, address, door, base, result });
     }
 
     /// Begins the session of somebody who was let in.
-    fn session(&self, user: &User, peer: &Peer, door: Door, base: Base, side: Side) -> Session {
+    fn session(&self, who: &SignedIn, peer: &Peer, door: Door, base: Base, side: Side) -> Session {
         static CONNECTED: Seldom = Seldom::new();
-        self.note_sign_in(peer, door, Some(&user.name), Some((&base, side)), Ok(()));
+        let user = &who.user;
+        self.note_sign_in(peer, (door, who.way), Named::Account(&user.name), Some((&base, side)), Ok(()));
         let client = Client {
             user: Arc::clone(&user.name),
             rights: Arc::clone(&user.rights),
@@ -333,13 +351,13 @@ impl App {
         &self,
         peer: &Peer,
         door: Door,
-        user: &User,
+        who: &SignedIn,
         (base, side): (&Base, Side),
         reason: &'static str,
     ) {
         static FORBIDDEN: Seldom = Seldom::new();
-        let result = Err(("forbidden", reason.into()));
-        self.note_sign_in(peer, door, Some(&user.name), Some((base, side)), result);
+        let (user, result) = (&who.user, Err(("forbidden", reason.into())));
+        self.note_sign_in(peer, (door, who.way), Named::Account(&user.name), Some((base, side)), result);
         self.hub.figures().connections_refused.add(1);
         if let Some(times) = FORBIDDEN.again(&user.name) {
             let (user, side) = (&user.name, side.name());
@@ -351,6 +369,19 @@ impl App {
     fn signs(&self, signed_in: Option<&SignedIn>) -> Signs {
         let rests_on = signed_in.map(|who| (who.ended.clone(), Arc::clone(&who.standing)));
         Signs::with(self.shutdown.drain(), rests_on)
+    }
+}
+
+/// Why somebody was not let in, in one word of the recorder.
+fn word_of(error: LoginError) -> &'static str {
+    match error {
+        LoginError::Wrong { .. } => "wrong",
+        LoginError::TooMany { .. } => "locked",
+        LoginError::Busy => "busy",
+        LoginError::NoCertificate => "certificate",
+        LoginError::NotFromHere => "address",
+        LoginError::Over => "over",
+        LoginError::Changed => "changed",
     }
 }
 

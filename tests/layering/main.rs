@@ -49,7 +49,7 @@ const ROOMS: &[Room] = &[
     Room {
         files: &["hub/"],
         without: &[],
-        rooms: &["topic", "talk", "log", "moment", "seldom", "backlog"],
+        rooms: &["topic", "talk", "log", "moment", "seldom", "audit", "backlog"],
         crates: &[
             "serde_json",
             "dashmap",
@@ -251,9 +251,17 @@ const ROOMS: &[Room] = &[
         never: &["std::fs", "std::net", "tokio::net", "tokio::spawn"],
     },
     Room {
+        files: &["audit.rs"],
+        without: &[],
+        rooms: &["seldom"],
+        crates: &["tracing"],
+        never: &["std::fs", "tokio"],
+    },
+    Room {
         files: &["server/"],
         without: &[],
         rooms: &[
+            "audit",
             "hub",
             "talk",
             "topic",
@@ -391,6 +399,7 @@ const ROOMS: &[Room] = &[
 
 /// The rooms, as `crate::` names them.
 const NAMES: &[&str] = &[
+    "audit",
     "topic",
     "talk",
     "tls",
