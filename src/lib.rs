@@ -14,6 +14,7 @@
 //! * [`hub`]: who is here, who wants what, what was said last.
 //! * [`store`]: what survives a restart.
 //! * [`access`]: who may come in.
+//! * [`accounts_file`]: the file of the accounts, changed without touching what stands around the change.
 //! * [`config`]: text to settings, all mistakes at once.
 //! * [`tls`]: certificates and their files, and what listeners and clients make of them.
 //! * [`simulator`]: nodes that are not there.
@@ -27,6 +28,7 @@
 //! of a message, and why the code is as it is.
 
 pub mod access;
+pub mod accounts_file;
 pub mod audit;
 mod backlog;
 pub mod backoff;

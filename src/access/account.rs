@@ -53,6 +53,16 @@ impl Account {
         self.hash.token().is_some()
     }
 
+    /// Whether it has a password.
+    pub fn has_password(&self) -> bool {
+        !self.is_token() && self.hash != Hash::of_nobody()
+    }
+
+    /// Whether it takes no password alone.
+    pub fn asks_for_certificate(&self) -> bool {
+        self.asks_for_certificate
+    }
+
     /// Its role, if it has one.
     pub fn role(&self) -> Option<&Role> {
         self.role.as_ref()
@@ -91,7 +101,7 @@ impl Account {
     }
 
     /// Whether its time is over.
-    pub(super) fn is_over(&self, wall: SystemTime) -> bool {
+    pub fn is_over(&self, wall: SystemTime) -> bool {
         self.valid_until.is_some_and(|until| until <= wall)
     }
 }

@@ -53,6 +53,11 @@ impl Access {
         Arc::clone(self.book.roll.now().accounts())
     }
 
+    /// How many connections rest on an account.
+    pub fn connected(&self, name: &str) -> usize {
+        self.book.roll.now().find(name).map_or(0, |(_, who)| who.standing.connected())
+    }
+
     /// Puts other accounts in their place. What rests on an account that is gone, or that has another password, ends: sockets
     /// and sessions of browsers. What rests on one that may do something else goes on and [looks](Standing) anew. Everybody
     /// else notices nothing.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
 
 use parking_lot::RwLock;
@@ -58,6 +59,18 @@ pub struct Standing {
     /// Given when what rests on it ends, and when the hub stops.
     ended: CancellationToken,
     now: RwLock<Now>,
+    /// Connections that rest on it.
+    connected: AtomicUsize,
+}
+
+/// A connection that rests on an account, as long as it is there.
+#[derive(Debug)]
+pub struct Connected(Arc<Standing>);
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        self.0.connected.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 #[derive(Debug)]
@@ -71,7 +84,18 @@ struct Now {
 impl Standing {
     fn new(account: Arc<Account>, drain: &CancellationToken) -> Arc<Self> {
         let now = Now { account: Some(account), changed: CancellationToken::new() };
-        Arc::new(Self { ended: drain.child_token(), now: RwLock::new(now) })
+        Arc::new(Self { ended: drain.child_token(), now: RwLock::new(now), connected: AtomicUsize::new(0) })
+    }
+
+    /// Counts a connection that rests on it.
+    pub fn connect(self: &Arc<Self>) -> Connected {
+        self.connected.fetch_add(1, Ordering::Relaxed);
+        Connected(Arc::clone(self))
+    }
+
+    /// How many connections rest on it.
+    pub fn connected(&self) -> usize {
+        self.connected.load(Ordering::Relaxed)
     }
 
     /// What the account may do now: nothing once it is removed.

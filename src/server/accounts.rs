@@ -4,20 +4,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use axum::body::Body;
-use axum::extract::{Extension, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::http::{HeaderMap, Response, StatusCode};
-use axum::response::IntoResponse;
 use foldhash::fast::RandomState;
 use parking_lot::Mutex;
 use serde_json::json;
 use tokio::time::{Duration, interval};
 use tokio_util::sync::CancellationToken;
 
-use super::answer::{not_recognised, refusal};
-use super::peer::Peer;
-use super::{App, Door};
+use super::App;
+use super::accounts_desk::carry_out;
 use crate::access::{Account, Accounts, AccountsNews, AccountsWatch, Replaced, Version};
 use crate::audit::{self, By};
 use crate::moment::Moment;
@@ -26,7 +20,7 @@ use crate::operator::Mistakes;
 /// How often the file is looked at. What has changed is taken at the second look.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// Where commands of this machine ask which version of the file is in force.
+/// Where commands of this machine ask which version of the file is in force, and admins see and change accounts.
 pub(super) const PATH: &str = "/api/accounts";
 
 /// Under this name of the hub's topics its admins read what is wrong with the file.
@@ -38,6 +32,13 @@ const SHOWN: usize = 10;
 /// The file that was refused last, if it still is: its version, if it had one.
 #[derive(Debug, Default)]
 pub(super) struct RefusedFile(Mutex<Option<Version>>);
+
+impl App {
+    /// The version of the file that was refused last, if it still is.
+    pub(super) fn refused_file(&self) -> Option<Version> {
+        self.refused.0.lock().clone()
+    }
+}
 
 /// Watches the file and the dates in it until the stop sign.
 pub(super) async fn watch(app: Arc<App>, file: AccountsWatch, demo: CancellationToken) {
@@ -68,6 +69,7 @@ async fn watch_the_dates(app: &App) {
 
 async fn watch_the_file(app: &App, mut watch: AccountsWatch, demo: CancellationToken) {
     let mut clock = interval(LOOK);
+    let mut orders = app.desk.orders();
     let count = |app: &App| {
         let count = app.access.accounts().iter().count();
         app.hub.figures().accounts.set(count as u64);
@@ -77,6 +79,14 @@ async fn watch_the_file(app: &App, mut watch: AccountsWatch, demo: CancellationT
         tokio::select! {
             () = app.shutdown.drain().cancelled() => return,
             _ = clock.tick() => {}
+            Some(order) = orders.recv() => {
+                tokio::select! {
+                    () = app.shutdown.drain().cancelled() => return,
+                    () = carry_out(app, &watch, order) => {}
+                }
+                count(app);
+                continue;
+            }
         }
         let before = app.access.accounts();
         let news = tokio::select! {
@@ -98,7 +108,7 @@ async fn watch_the_file(app: &App, mut watch: AccountsWatch, demo: CancellationT
     }
 }
 
-fn taken(app: &App, before: &Accounts, replaced: &Replaced, by: By<'_>) {
+pub(super) fn taken(app: &App, before: &Accounts, replaced: &Replaced, by: By<'_>) {
     let figures = app.hub.figures();
     if figures.accounts_mistakes.value() > 0 {
         figures.accounts_mistakes.set(0);
@@ -176,27 +186,4 @@ fn refused(app: &App, version: Option<Version>, mistakes: &Mistakes) {
 
 fn shown(names: &[Arc<str>]) -> Vec<&str> {
     names.iter().take(SHOWN).map(|name| &**name).collect()
-}
-
-/// Which version of the file is in force, and which was refused, for commands of this machine and for admins. A version tells
-/// nothing of its text.
-pub(super) async fn versions(
-    State(app): State<Arc<App>>,
-    Extension(peer): Extension<Arc<Peer>>,
-    headers: HeaderMap,
-) -> Response<Body> {
-    if !peer.is_near() {
-        match app.recognise(&headers, &peer, Door::Http).await {
-            Ok(signed_in) if signed_in.user.rights.admin => {}
-            Ok(_) => return refusal(StatusCode::FORBIDDEN, "this is for admins"),
-            Err(stranger) => return not_recognised(&stranger),
-        }
-    }
-    let refused = app.refused.0.lock().clone();
-    let body = json!({
-        "in_force": app.access.accounts().version().as_str(),
-        "refused": refused.as_ref().map(Version::as_str),
-    });
-    let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")];
-    (headers, format!("{body}\n")).into_response()
 }

@@ -174,7 +174,7 @@ fn upgrade(app: Arc<App>, peer: Arc<Peer>, who: SignedIn, base: Base, side: Side
     let shutdown = app.shutdown.clone();
     let wait = async move {
         let Some((stream, already_read)) = socket(&app, &peer, upgrade).await else { return };
-        let held = peer.sign_in();
+        let held = peer.sign_in(Some(&who));
         let wire = WebSocket::new(stream, already_read, app.hub.settings().message_bytes);
         let session = app.session(&who, &peer, Door::WebSocket, base, side);
         let run = connection::run(wire, session, app.settings.patience, app.signs(Some(&who)));

@@ -27,8 +27,8 @@ use super::missing::unsupported;
 use super::peer::Peer;
 use super::place::Place;
 use super::{
-    App, Door, accounts, diagnostics, door, events_api, gate, history_api, listen, metrics, page, plain,
-    request, secure, session_api,
+    App, Door, accounts, accounts_api, diagnostics, door, events_api, gate, history_api, listen, metrics,
+    page, plain, request, secure, session_api,
 };
 use crate::hub::Rights;
 use crate::seldom::Seldom;
@@ -194,7 +194,10 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route("/api/session", any(session_api::session))
         .route("/api/history", any(history_api::history))
         .route("/api/events", any(events_api::events))
-        .route(accounts::PATH, get(accounts::versions))
+        .route(accounts::PATH, get(accounts_api::accounts))
+        .route("/api/accounts/{name}", any(accounts_api::account))
+        .route("/api/accounts/{name}/explain", get(accounts_api::explain))
+        .route("/api/tokens/{name}", any(accounts_api::token))
         .route(plain::AUTHORITY, get(plain::authority))
         .route("/healthz", get(health))
         .route("/metrics", get(figures))

@@ -84,7 +84,7 @@ async fn serve(app: Arc<App>, stream: Stream, place: Place) {
     };
     match greeted {
         Ok(Ok((session, signed_in))) => {
-            let _held = peer.sign_in();
+            let _held = peer.sign_in(Some(&signed_in));
             let patience = Patience { ping: NEVER, ..app.settings.patience };
             connection::run(wire, session, patience, app.signs(Some(&signed_in))).await;
         }

@@ -2,6 +2,8 @@
 //! access and shutdown, the type of a web origin from the configuration, and no other edge.
 
 mod accounts;
+mod accounts_api;
+mod accounts_desk;
 mod answer;
 mod browser;
 mod clock;
@@ -91,6 +93,8 @@ pub struct Settings {
     pub diagnostics_of_demo: bool,
     /// Whether a token may stand in the URL of a socket.
     pub token_in_url: bool,
+    /// Characters of a new password at least.
+    pub shortest_password: usize,
 }
 
 /// What the listeners without TLS do for other machines, once there is TLS.
@@ -117,6 +121,8 @@ pub(crate) struct App {
     places: Places,
     /// The file of accounts that was refused last, if it still is.
     refused: accounts::RefusedFile,
+    /// Where admins ask for changes of accounts.
+    desk: accounts_desk::Desk,
 }
 
 /// The answer to a client of TLS for whom there is no place: whatever is sent before the handshake means nothing to it.
@@ -139,7 +145,8 @@ impl Server {
         let places = Places::new(settings.connections, settings.handshakes, settings.per_network);
         let diagnostics = settings.diagnostics.map(Diagnostics::new);
         let refused = accounts::RefusedFile::default();
-        let app = App { hub, access, settings, shutdown, diagnostics, offer, places, refused };
+        let desk = accounts_desk::Desk::new();
+        let app = App { hub, access, settings, shutdown, diagnostics, offer, places, refused, desk };
         Self { app: Arc::new(app) }
     }
 

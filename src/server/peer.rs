@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use super::forwarded::{self, Forwarded};
 use super::networks::Share;
 use super::place::{Full, Place, Places};
+use crate::access::{Connected, SignedIn};
 use crate::connection::network_of;
 use crate::tls::Certificate;
 
@@ -127,10 +128,11 @@ impl Peer {
 
     /// From now on this is the place of somebody who has signed in. Returns what is held as long as the connection is there;
     /// who is at its other end is no longer asked.
-    pub(super) fn sign_in(&self) -> Held {
+    pub(super) fn sign_in(&self, who: Option<&SignedIn>) -> Held {
         self.place.is_signed_in();
         let share = self.share.lock().take().map(Share::signed_in);
-        Held { _place: Arc::clone(&self.place), _share: share.map(Box::new) }
+        let connected = who.map(|who| who.standing.connect());
+        Held { _place: Arc::clone(&self.place), _share: share.map(Box::new), _connected: connected }
     }
 }
 
@@ -139,6 +141,7 @@ pub(super) struct Held {
     _place: Arc<Place>,
     /// Rare, and so not in the connection itself.
     _share: Option<Box<Share>>,
+    _connected: Option<Connected>,
 }
 
 /// As a line of the log names it.

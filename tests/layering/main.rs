@@ -251,6 +251,13 @@ const ROOMS: &[Room] = &[
         never: &["std::fs", "std::net", "tokio::net", "tokio::spawn"],
     },
     Room {
+        files: &["accounts_file.rs"],
+        without: &[],
+        rooms: &["access", "operator"],
+        crates: &["thiserror", "toml_edit"],
+        never: &["std::net", "std::env", "tokio", "axum", "hyper"],
+    },
+    Room {
         files: &["audit.rs"],
         without: &[],
         rooms: &["seldom"],
@@ -261,6 +268,7 @@ const ROOMS: &[Room] = &[
         files: &["server/"],
         without: &[],
         rooms: &[
+            "accounts_file",
             "audit",
             "hub",
             "talk",
@@ -385,7 +393,6 @@ const ROOMS: &[Room] = &[
             "thiserror",
             "tokio",
             "tokio_util",
-            "toml_edit",
             "tracing",
             "tracing_subscriber",
             "memchr",
@@ -399,6 +406,7 @@ const ROOMS: &[Room] = &[
 
 /// The rooms, as `crate::` names them.
 const NAMES: &[&str] = &[
+    "accounts_file",
     "audit",
     "topic",
     "talk",

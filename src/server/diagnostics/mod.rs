@@ -118,7 +118,7 @@ async fn converse(
     _share: OwnedSemaphorePermit,
 ) {
     let Some((stream, already_read)) = doors::socket(&app, &peer, upgrade).await else { return };
-    let _held = peer.sign_in();
+    let _held = peer.sign_in(signed_in.as_ref());
     let Some(diagnostics) = app.diagnostics() else { return };
     let ticks = (caller.endpoint == Endpoint::Streaming).then(|| diagnostics.streaming.listen(&app.shutdown));
     let message_bytes = match caller.endpoint {
