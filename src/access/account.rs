@@ -94,10 +94,13 @@ impl Account {
         self.hash == other.hash && (other.asks_for_certificate || !self.asks_for_certificate)
     }
 
-    /// Whether it may come from this address.
-    pub(super) fn may_come_from(&self, address: IpAddr) -> bool {
+    /// Whether it may come from this address. Where it is that of a proxy which did not tell whom it speaks for, the client may be
+    /// anywhere: then the address itself has to be named, and not a network that it is in.
+    pub(super) fn may_come_from(&self, address: IpAddr, is_untold: bool) -> bool {
         let address = address.to_canonical();
-        self.from.is_empty() || self.from.iter().any(|network| network.contains(&address))
+        let is_meant = |network: &IpNet| !is_untold || network.prefix_len() == network.max_prefix_len();
+        self.from.is_empty()
+            || self.from.iter().any(|network| network.contains(&address) && is_meant(network))
     }
 
     /// Whether its time is over.

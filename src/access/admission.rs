@@ -77,8 +77,9 @@ impl Access {
         ended
     }
 
-    /// Whether somebody who has proved who they are may come from this address at this time.
-    pub fn admits(&self, who: &SignedIn, address: IpAddr) -> Result<(), LoginError> {
+    /// Whether somebody who has proved who they are may come from this address at this time. The address may be that of a proxy
+    /// which did not tell whom it speaks for.
+    pub fn admits(&self, who: &SignedIn, address: IpAddr, is_untold: bool) -> Result<(), LoginError> {
         let Some(account) = who.standing.account() else { return Err(LoginError::Changed) };
         if account.is_over(Moment::now().wall()) {
             return Err(LoginError::Over);
@@ -87,6 +88,6 @@ impl Access {
         if who.standing.has_ended() && !self.book.roll.is_draining() {
             return Err(LoginError::Changed);
         }
-        if account.may_come_from(address) { Ok(()) } else { Err(LoginError::NotFromHere) }
+        if account.may_come_from(address, is_untold) { Ok(()) } else { Err(LoginError::NotFromHere) }
     }
 }

@@ -109,9 +109,9 @@ impl Standing {
         self.now.read().changed.clone()
     }
 
-    /// Whether the account may still come from an address.
-    pub fn may_come_from(&self, address: IpAddr) -> bool {
-        self.now.read().account.as_ref().is_some_and(|account| account.may_come_from(address))
+    /// Whether the account may still come from an address, which may be that of a proxy that did not tell whom it speaks for.
+    pub fn may_come_from(&self, address: IpAddr, is_untold: bool) -> bool {
+        self.now.read().account.as_ref().is_some_and(|account| account.may_come_from(address, is_untold))
     }
 
     /// Whether what rests on it has ended, by a change of the account or with the hub.

@@ -99,15 +99,18 @@ impl App {
             return Err(LoginError::NoCertificate);
         }
         let address = peer.address();
-        let admitted = self.access.admits(who, address);
+        let admitted = self.access.admits(who, address, peer.is_untold());
         if admitted == Err(LoginError::NotFromHere)
             && let Some(times) = NOT_FROM_THERE.again(&who.user.name)
         {
             let user = &who.user.name;
-            tracing::warn!(
-                ?user, %address, %times,
-                "sign-in refused: the account is for other addresses; if it may come from this one, add it to `from`"
-            );
+            let why = if peer.is_untold() {
+                "the account has `from`, and the trusted proxy at this address does not tell whom it speaks for; have it tell, or \
+                 add this very address to `from`"
+            } else {
+                "the account is for other addresses; if it may come from this one, add it to `from`"
+            };
+            tracing::warn!(?user, %address, %times, "sign-in refused: {why}");
         }
         admitted
     }

@@ -285,12 +285,15 @@ fn may_read_figures(rights: &Rights) -> bool {
 
 async fn page_or_nothing(
     State(app): State<Arc<App>>,
+    Extension(peer): Extension<Arc<Peer>>,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
 ) -> Response<Body> {
-    if uri.path() == page::DIAGNOSTICS && app.diagnostics().is_none() {
-        return unsupported(&app, uri.path());
+    if uri.path() == page::DIAGNOSTICS
+        && let Err(refused) = diagnostics::page_opens(&app, &peer, &headers).await
+    {
+        return *refused;
     }
     match page::file(uri.path(), &headers) {
         Some(file) if method == Method::GET || method == Method::HEAD => file,

@@ -69,7 +69,7 @@ async fn serve(app: Arc<App>, stream: Stream, place: Place) {
     /// The kernel's keep-alive does the asking; the hub has no ping on a byte stream.
     const NEVER: Duration = Duration::from_hours(87600);
     let mut wire = Lines::new(stream, app.hub.settings().message_bytes);
-    let peer = Peer::of_connection(Arc::new(place));
+    let peer = Peer::of_connection(&app.settings.trusted_proxies, Arc::new(place));
     if app.settings.plain != Plain::Serve && !peer.is_encrypted() && !peer.is_near() {
         let ending = counted(&app, refused("from other machines lines are taken over TLS only"));
         return refuse(&mut wire, &ending).await;

@@ -32,6 +32,7 @@ mod session_api;
 mod token;
 
 use std::borrow::Cow;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,7 +49,7 @@ use crate::access::{Access, AccountsWatch, LoginError, SignedIn, Way};
 use crate::audit::{self, AtDoor, Named};
 use crate::config::WebOrigin;
 use crate::connection::{Patience, Signs, network_of};
-use crate::hub::{Client, Hub, Rates, Session, Side, SignIn};
+use crate::hub::{Client, Hub, NetworkRates, Rates, Session, ShareOfNetwork, Side, SignIn};
 use crate::moment::Moment;
 use crate::seldom::Seldom;
 use crate::shutdown::{Shutdown, Stage};
@@ -79,6 +80,8 @@ pub struct Settings {
     pub handshake: Duration,
     /// What one connection may send.
     pub rates: Rates,
+    /// Messages a second that all connections of one network may send together; `None` for no limit.
+    pub network_rate: Option<NonZeroU32>,
     /// How long a connection waits for what.
     pub patience: Patience,
     /// How often the hub's figures are published.
@@ -121,6 +124,8 @@ pub(crate) struct App {
     places: Places,
     /// The file of accounts that was refused last, if it still is.
     refused: accounts::RefusedFile,
+    /// What each network may send, where that has a limit.
+    network_rates: Option<Arc<NetworkRates>>,
     /// Where admins ask for changes of accounts.
     desk: accounts_desk::Desk,
 }
@@ -146,7 +151,9 @@ impl Server {
         let diagnostics = settings.diagnostics.map(Diagnostics::new);
         let refused = accounts::RefusedFile::default();
         let desk = accounts_desk::Desk::new();
-        let app = App { hub, access, settings, shutdown, diagnostics, offer, places, refused, desk };
+        let network_rates = NetworkRates::new(settings.network_rate, hub.figures());
+        let app =
+            App { hub, access, settings, shutdown, diagnostics, offer, places, refused, network_rates, desk };
         Self { app: Arc::new(app) }
     }
 
@@ -343,7 +350,13 @@ impl App {
             side,
             rates: self.settings.rates,
         };
-        let session = self.hub.connect_from(client, Some(peer.address()), Moment::now());
+        let mut session = self.hub.connect_from(client, Some(peer.address()), Moment::now());
+        if let Some(share) = self.share_of_network(peer) {
+            session.within(share);
+        }
+        if peer.is_untold() {
+            session.is_behind_a_proxy();
+        }
         session.outbox().comes_from(network_of(peer.address()));
         if let Some(times) = CONNECTED.each() {
             let (client, base, left_out) = (session.name(), session.base(), times.left_out);
@@ -351,6 +364,12 @@ impl App {
             tracing::info!(?client, ?user, address = %peer, ?base, side, left_out, "connected");
         }
         session
+    }
+
+    /// What a client has of what all of its network may send, where that has a limit. Loopback has none.
+    fn share_of_network(&self, peer: &Peer) -> Option<ShareOfNetwork> {
+        let rates = self.network_rates.as_ref().filter(|_| !peer.address().is_loopback())?;
+        Some(rates.share(network_of(peer.address()), peer.address(), Moment::now().steady()))
     }
 
     /// Counts, logs and records that somebody may not stand at a base.

@@ -55,7 +55,10 @@ async fn comes_in(hub: &Hub, name: &str, password: &str) -> u16 {
 
 #[tokio::test]
 async fn an_admin_makes_changes_and_removes_an_account_and_each_is_in_force_when_it_is_answered() {
-    let hub = Hub::with_users(&["# the house\n\n".to_owned() + &admin("root")], &["log.format=json"]);
+    let store = tempfile::tempdir().unwrap();
+    let directory = format!("store.directory={}", store.path().display());
+    let hub =
+        Hub::with_users(&["# the house\n\n".to_owned() + &admin("root")], &["log.format=json", &directory]);
     let before = text(&hub);
     let new = json!({"password": OTHER, "role": "dashboard", "base": "nodes", "from": ["127.0.0.0/8"], "valid_until": "2099-12-31",
         "note": "on the wall"});
@@ -146,6 +149,16 @@ async fn an_admin_makes_changes_and_removes_an_account_and_each_is_in_force_when
         ["porch", "token-revoked"]
     ]);
     assert_eq!(json!(trail), expected);
+    let events = ask(&hub, "root", "GET /api/events?filter=$SYS/events/account", &[], "").await;
+    let events = json(&events)["events"].as_array().unwrap().clone();
+    let told = |event: &Value| {
+        assert_eq!(
+            (&event["kind"], &event["user"], &event["address"]),
+            (&"account".into(), &"root".into(), &"127.0.0.1".into())
+        );
+        json!([event["account"], event["result"]])
+    };
+    assert_eq!(json!(events.iter().rev().map(told).collect::<Vec<_>>()), expected);
     let log = hub.log();
     assert!(![OTHER, PASSWORD, token, "argon2"].iter().any(|secret| log.contains(secret)), "{log}");
 }
