@@ -5,6 +5,7 @@
 //! * [`topic`]: topics, filters and bases as types.
 //! * [`talk`]: what is on the wire, without a socket: frames, requests, replies, options.
 //! * [`log`]: lines out of the hub, without waiting; [`seldom`]: which of them are worth writing.
+//! * [`audit`]: the lines of the log that say who did what.
 //! * `backlog`: what waits for somebody who is slower than it comes, and which readings give way.
 //! * [`backoff`]: how long to wait before the next attempt.
 //! * `bell`: what has woken a task.
@@ -14,6 +15,7 @@
 //! * [`hub`]: who is here, who wants what, what was said last.
 //! * [`store`]: what survives a restart.
 //! * [`access`]: who may come in.
+//! * [`accounts_file`]: the file of the accounts, changed without touching what stands around the change.
 //! * [`config`]: text to settings, all mistakes at once.
 //! * [`tls`]: certificates and their files, and what listeners and clients make of them.
 //! * [`simulator`]: nodes that are not there.
@@ -27,6 +29,8 @@
 //! of a message, and why the code is as it is.
 
 pub mod access;
+pub mod accounts_file;
+pub mod audit;
 mod backlog;
 pub mod backoff;
 mod bell;

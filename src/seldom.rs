@@ -21,6 +21,10 @@ use tokio::time::{Duration, Instant};
 pub const BURST: u32 = 100;
 /// Lines of one kind that may come in a minute after that.
 pub const A_MINUTE: u32 = 60;
+/// Lines of those that are each of interest, of one who causes them: so many at one moment.
+pub const SHARE: u32 = 20;
+/// And in a minute after that.
+pub const SHARE_A_MINUTE: u32 = 12;
 /// How many of those who cause a line are counted apart, for each kind. With more, those who were quiet the longest are
 /// forgotten; the bound over all holds on.
 pub const COUNTED_APART: usize = 256;
@@ -47,14 +51,27 @@ pub struct Seldom {
 
 #[derive(Debug)]
 struct State {
-    /// Lines that may come now, in parts of a line.
-    room: f64,
-    /// When `room` was counted.
-    counted: Instant,
+    /// Lines that may come now.
+    room: Room,
     /// Lines that were left out since the last one that came.
     left_out: u64,
-    /// How often each has caused the line, and when last. The key is a hash: names may be long.
-    causers: HashMap<u64, (u64, Instant)>,
+    /// Those who cause the line. The key is a hash: names may be long.
+    causers: HashMap<u64, Causer>,
+}
+
+/// Lines that may come now, in parts of a line, and when that was counted.
+#[derive(Debug)]
+struct Room {
+    lines: f64,
+    counted: Instant,
+}
+
+/// One who causes a line: how often, and when last; and what is left of the share.
+#[derive(Debug)]
+struct Causer {
+    times: u64,
+    last: Instant,
+    share: Room,
 }
 
 /// What to add to a line that comes.
@@ -87,6 +104,12 @@ impl Seldom {
         self.count(Some(WHO.hash_one(who)), Instant::now())
     }
 
+    /// As [`each`](Self::each), for lines whose causers could push out each other's: each has a share, besides the bound over
+    /// all.
+    pub fn each_of(&self, who: &str) -> Option<Times> {
+        self.share(WHO.hash_one(who), Instant::now())
+    }
+
     /// As [`again`](Self::again), for lines that are each of interest, such as that a client has connected: only the bound
     /// over all holds.
     pub fn each(&self) -> Option<Times> {
@@ -97,12 +120,15 @@ impl Seldom {
         let mut state = self.state.lock();
         let state = state.get_or_insert_with(|| State::new(now));
         let times = who.map_or(1, |who| state.times(who, now));
-        if times.is_power_of_two() && state.has_room(now) {
-            return Some(Times { times, left_out: std::mem::take(&mut state.left_out) });
-        }
-        state.left_out += 1;
-        LEFT_OUT.fetch_add(1, Ordering::Relaxed);
-        None
+        state.line(times, times.is_power_of_two(), now)
+    }
+
+    fn share(&self, who: u64, now: Instant) -> Option<Times> {
+        let mut state = self.state.lock();
+        let state = state.get_or_insert_with(|| State::new(now));
+        let causer = state.causer(who, now);
+        let has_share = causer.share.take(SHARE, SHARE_A_MINUTE, now);
+        state.line(1, has_share, now)
     }
 }
 
@@ -114,30 +140,49 @@ impl Default for Seldom {
 
 impl State {
     fn new(now: Instant) -> Self {
-        Self { room: f64::from(BURST), counted: now, left_out: 0, causers: HashMap::new() }
+        Self { room: Room { lines: f64::from(BURST), counted: now }, left_out: 0, causers: HashMap::new() }
+    }
+
+    /// What is added to a line that is due, if there is room for it.
+    fn line(&mut self, times: u64, is_due: bool, now: Instant) -> Option<Times> {
+        if is_due && self.room.take(BURST, A_MINUTE, now) {
+            return Some(Times { times, left_out: std::mem::take(&mut self.left_out) });
+        }
+        self.left_out += 1;
+        LEFT_OUT.fetch_add(1, Ordering::Relaxed);
+        None
     }
 
     fn times(&mut self, who: u64, now: Instant) -> u64 {
-        if self.causers.len() >= COUNTED_APART && !self.causers.contains_key(&who) {
-            let quietest = self.causers.iter().min_by_key(|(_, (_, last))| *last).map(|(who, _)| *who);
-            quietest.and_then(|quietest| self.causers.remove(&quietest));
-        }
-        let (times, last) = self.causers.entry(who).or_insert((0, now));
-        if now.duration_since(*last) > FORGOTTEN_AFTER {
-            *times = 0;
-        }
-        *times += 1;
-        *last = now;
-        *times
+        self.causer(who, now).times
     }
 
-    fn has_room(&mut self, now: Instant) -> bool {
+    /// Counts one more of this causer.
+    fn causer(&mut self, who: u64, now: Instant) -> &mut Causer {
+        if self.causers.len() >= COUNTED_APART && !self.causers.contains_key(&who) {
+            let quietest = self.causers.iter().min_by_key(|(_, causer)| causer.last).map(|(who, _)| *who);
+            quietest.and_then(|quietest| self.causers.remove(&quietest));
+        }
+        let share = Room { lines: f64::from(SHARE), counted: now };
+        let causer = self.causers.entry(who).or_insert(Causer { times: 0, last: now, share });
+        if now.duration_since(causer.last) > FORGOTTEN_AFTER {
+            causer.times = 0;
+        }
+        causer.times += 1;
+        causer.last = now;
+        causer
+    }
+}
+
+impl Room {
+    /// Takes one line, if there is room for it.
+    fn take(&mut self, most: u32, a_minute: u32, now: Instant) -> bool {
         let minutes = now.duration_since(self.counted).as_secs_f64() / 60.0;
-        self.room = (self.room + minutes * f64::from(A_MINUTE)).min(f64::from(BURST));
+        self.lines = (self.lines + minutes * f64::from(a_minute)).min(f64::from(most));
         self.counted = now;
-        let has_room = self.room >= 1.0;
+        let has_room = self.lines >= 1.0;
         if has_room {
-            self.room -= 1.0;
+            self.lines -= 1.0;
         }
         has_room
     }
@@ -170,6 +215,19 @@ mod tests {
         let minute: Vec<_> = minute.collect();
         assert!((A_MINUTE as usize - 1..=A_MINUTE as usize).contains(&minute.len()), "{}", minute.len());
         assert_eq!(minute.first().unwrap().left_out, 100_000 - u64::from(BURST) + 999 + 1);
+    }
+
+    #[test]
+    fn one_who_causes_very_many_has_a_share_and_pushes_out_nobody_else() {
+        let (kind, now) = (Seldom::new(), Instant::now());
+        let lines = (0..1000).filter_map(|_| kind.share(1, now));
+        assert_eq!(lines.count(), SHARE as usize);
+        assert_eq!(times([kind.share(2, now)]), [(1, 1000 - u64::from(SHARE))]);
+        let minute = now + Duration::from_mins(1);
+        let lines = (0..1000).filter_map(|_| kind.share(1, minute));
+        assert_eq!(lines.count(), SHARE_A_MINUTE as usize);
+        let all = (0..1000).filter_map(|who| kind.share(who % 100, minute)).count();
+        assert!(all < BURST as usize, "the bound over all holds, too: {all}");
     }
 
     #[test]

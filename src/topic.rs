@@ -15,6 +15,9 @@
 //! # Ok::<(), clown_hub::topic::TopicError>(())
 //! ```
 
+mod foreign;
+pub use foreign::foreign_wildcard;
+
 use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;

@@ -53,6 +53,16 @@ impl Account {
         self.hash.token().is_some()
     }
 
+    /// Whether it has a password.
+    pub fn has_password(&self) -> bool {
+        !self.is_token() && self.hash != Hash::of_nobody()
+    }
+
+    /// Whether it takes no password alone.
+    pub fn asks_for_certificate(&self) -> bool {
+        self.asks_for_certificate
+    }
+
     /// Its role, if it has one.
     pub fn role(&self) -> Option<&Role> {
         self.role.as_ref()
@@ -84,14 +94,17 @@ impl Account {
         self.hash == other.hash && (other.asks_for_certificate || !self.asks_for_certificate)
     }
 
-    /// Whether it may come from this address.
-    pub(super) fn may_come_from(&self, address: IpAddr) -> bool {
+    /// Whether it may come from this address. Where it is that of a proxy which did not tell whom it speaks for, the client may be
+    /// anywhere: then the address itself has to be named, and not a network that it is in.
+    pub(super) fn may_come_from(&self, address: IpAddr, is_untold: bool) -> bool {
         let address = address.to_canonical();
-        self.from.is_empty() || self.from.iter().any(|network| network.contains(&address))
+        let is_meant = |network: &IpNet| !is_untold || network.prefix_len() == network.max_prefix_len();
+        self.from.is_empty()
+            || self.from.iter().any(|network| network.contains(&address) && is_meant(network))
     }
 
     /// Whether its time is over.
-    pub(super) fn is_over(&self, wall: SystemTime) -> bool {
+    pub fn is_over(&self, wall: SystemTime) -> bool {
         self.valid_until.is_some_and(|until| until <= wall)
     }
 }

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use tokio::time::Instant;
 
-use super::{Access, Accounts, LoginError, Replaced, SignedIn, token};
+use super::{Access, Accounts, LoginError, Replaced, SignedIn, Way, token};
 use crate::moment::Moment;
 
 impl Access {
@@ -18,11 +18,12 @@ impl Access {
         let mut found: Vec<_> = names.iter().filter_map(|name| Some(entries.find(name)?.1)).collect();
         found.sort_unstable_by(|one, other| one.user.name.cmp(&other.user.name));
         found.dedup_by(|one, other| one.user.name == other.user.name);
-        match &found[..] {
-            [] => Some(entries.find(common_name?)?.1),
-            [one] => Some(one.clone()),
-            _ => None,
-        }
+        let found = match &found[..] {
+            [] => entries.find(common_name?)?.1,
+            [one] => one.clone(),
+            _ => return None,
+        };
+        Some(SignedIn { way: Way::Certificate, ..found })
     }
 
     /// Whom a token lets in. Wrong ones are not counted: 256 random bits are not guessed.
@@ -52,6 +53,11 @@ impl Access {
         Arc::clone(self.book.roll.now().accounts())
     }
 
+    /// How many connections rest on an account.
+    pub fn connected(&self, name: &str) -> usize {
+        self.book.roll.now().find(name).map_or(0, |(_, who)| who.standing.connected())
+    }
+
     /// Puts other accounts in their place. What rests on an account that is gone, or that has another password, ends: sockets
     /// and sessions of browsers. What rests on one that may do something else goes on and [looks](Standing) anew. Everybody
     /// else notices nothing.
@@ -71,8 +77,9 @@ impl Access {
         ended
     }
 
-    /// Whether somebody who has proved who they are may come from this address at this time.
-    pub fn admits(&self, who: &SignedIn, address: IpAddr) -> Result<(), LoginError> {
+    /// Whether somebody who has proved who they are may come from this address at this time. The address may be that of a proxy
+    /// which did not tell whom it speaks for.
+    pub fn admits(&self, who: &SignedIn, address: IpAddr, is_untold: bool) -> Result<(), LoginError> {
         let Some(account) = who.standing.account() else { return Err(LoginError::Changed) };
         if account.is_over(Moment::now().wall()) {
             return Err(LoginError::Over);
@@ -81,6 +88,6 @@ impl Access {
         if who.standing.has_ended() && !self.book.roll.is_draining() {
             return Err(LoginError::Changed);
         }
-        if account.may_come_from(address) { Ok(()) } else { Err(LoginError::NotFromHere) }
+        if account.may_come_from(address, is_untold) { Ok(()) } else { Err(LoginError::NotFromHere) }
     }
 }

@@ -81,6 +81,11 @@ impl Role {
         self.name
     }
 
+    /// Where it begins.
+    pub fn base(&self) -> &Base {
+        &self.base
+    }
+
     /// What it allows.
     pub fn rights(&self) -> &Rights {
         &self.rights

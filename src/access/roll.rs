@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::SystemTime;
 
 use parking_lot::RwLock;
@@ -25,6 +26,33 @@ pub struct SignedIn {
     pub ended: CancellationToken,
     /// How the account stands from now on.
     pub standing: Arc<Standing>,
+    /// By what.
+    pub way: Way,
+}
+
+/// What somebody has proved with who they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// The password of the account.
+    Password,
+    /// The sign-in of a page, which has begun with a password.
+    Cookie,
+    /// A token.
+    Token,
+    /// A certificate that names the account.
+    Certificate,
+}
+
+impl Way {
+    /// As the log writes it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::Cookie => "cookie",
+            Self::Token => "token",
+            Self::Certificate => "certificate",
+        }
+    }
 }
 
 /// How an account stands, as long as what rests on it lasts. The lock is a leaf.
@@ -38,12 +66,45 @@ pub struct Standing {
     changes: AtomicU64,
     /// They ring at each change.
     bells: Bells,
+    /// Connections that rest on it.
+    connected: AtomicUsize,
+}
+
+/// How an account stands on which a connection rests, counted as long as the connection is there.
+#[derive(Debug)]
+pub struct Connected(Arc<Standing>);
+
+impl Deref for Connected {
+    type Target = Standing;
+
+    fn deref(&self) -> &Standing {
+        &self.0
+    }
+}
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        self.0.connected.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Standing {
     fn new(account: Arc<Account>, drain: &CancellationToken) -> Arc<Self> {
         let (now, changes) = (RwLock::new(Some(account)), AtomicU64::new(1));
-        Arc::new(Self { ended: drain.child_token(), now, changes, bells: Bells::default() })
+        let (connected, bells) = (AtomicUsize::new(0), Bells::default());
+        Arc::new(Self { ended: drain.child_token(), now, changes, bells, connected })
+    }
+
+    /// Counts one more connection that rests on it; none if there are `most` already.
+    pub fn connect(self: &Arc<Self>, most: Option<usize>) -> Option<Connected> {
+        let one_more = |connected: usize| most.is_none_or(|most| connected < most).then_some(connected + 1);
+        self.connected.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).ok()?;
+        Some(Connected(Arc::clone(self)))
+    }
+
+    /// How many connections rest on it.
+    pub fn connected(&self) -> usize {
+        self.connected.load(Ordering::Relaxed)
     }
 
     /// What the account may do now: nothing once it is removed.
@@ -62,9 +123,9 @@ impl Standing {
         self.changes.load(Ordering::Acquire)
     }
 
-    /// Whether the account may still come from an address.
-    pub fn may_come_from(&self, address: IpAddr) -> bool {
-        self.now.read().as_ref().is_some_and(|account| account.may_come_from(address))
+    /// Whether the account may still come from an address, which may be that of a proxy that did not tell whom it speaks for.
+    pub fn may_come_from(&self, address: IpAddr, is_untold: bool) -> bool {
+        self.now.read().as_ref().is_some_and(|account| account.may_come_from(address, is_untold))
     }
 
     /// Whether what rests on it has ended, by a change of the account or with the hub.
@@ -224,7 +285,8 @@ impl Entries {
         let account = self.accounts.find(name)?;
         let standing = Arc::clone(self.standings.get(name)?);
         let ended = standing.ended.clone();
-        Some((account, SignedIn { user: account.user.clone(), ended, standing }))
+        let way = if account.is_token() { Way::Token } else { Way::Password };
+        Some((account, SignedIn { user: account.user.clone(), ended, standing, way }))
     }
 }
 
@@ -286,6 +348,22 @@ mod tests {
 
         drain.cancel();
         assert!(after.iter().chain(&before).all(|signed_in| signed_in.ended.is_cancelled()), "the hub stops");
+    }
+
+    #[test]
+    fn an_account_has_its_share_others_have_theirs_and_what_is_given_back_is_there_again() {
+        let hash = cheap_hash("right");
+        let roll = Roll::new(
+            accounts(&["anna", "emil"].map(|name| user(name, &hash, ""))),
+            CancellationToken::new(),
+        );
+        let [anna, emil] = ["anna", "emil"].map(|name| roll.now().find(name).unwrap().1.standing);
+        let [first, _second] = [anna.connect(Some(2)), anna.connect(Some(2))];
+        assert!(first.is_some() && anna.connect(Some(2)).is_none());
+        assert!(emil.connect(Some(2)).is_some(), "and is gone at once");
+        drop(first);
+        assert_eq!((anna.connected(), emil.connected()), (1, 0));
+        assert!(anna.connect(Some(2)).is_some() && anna.connect(None).is_some());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::operator::small_file::{self, Unreadable};
 use crate::operator::{Mistake, Mistakes, Settled};
 
 /// What has to be true of accounts besides.
-type Check = Arc<dyn Fn(&Accounts) -> Result<(), Mistake> + Send + Sync>;
+pub type Check = Arc<dyn Fn(&Accounts) -> Result<(), Mistake> + Send + Sync>;
 
 /// What a look has found.
 #[derive(Debug)]
@@ -39,6 +39,16 @@ impl AccountsWatch {
         check: impl Fn(&Accounts) -> Result<(), Mistake> + Send + Sync + 'static,
     ) -> Self {
         Self { settled: Settled::read_before(vec![file.clone()]), file, check: Arc::new(check) }
+    }
+
+    /// The file.
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// What has to be true of accounts besides, for somebody who is about to write them.
+    pub fn check(&self) -> Check {
+        Arc::clone(&self.check)
     }
 
     /// Looks at the file, away from the threads that serve sockets. It is read when two looks in a row found it the same.

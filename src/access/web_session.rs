@@ -24,7 +24,7 @@ use super::account::User;
 use super::bounded::{Bounded, Expires, lowest};
 use super::kept::{Changes, KeptWebSession, Visitor};
 use super::keyed::{self, Digest, NoRandomness, Purpose, lasting_digest};
-use super::roll::{Roll, SignedIn, Standing};
+use super::roll::{Roll, SignedIn, Standing, Way};
 use crate::moment::Moment;
 
 mod stored;
@@ -135,7 +135,7 @@ impl Held {
     /// Who it is, with the rights that the account has now.
     fn signed_in(&self) -> SignedIn {
         let user = User { name: Arc::clone(&self.user), rights: self.standing.rights() };
-        SignedIn { user, ended: self.ended.clone(), standing: Arc::clone(&self.standing) }
+        SignedIn { user, ended: self.ended.clone(), standing: Arc::clone(&self.standing), way: Way::Cookie }
     }
 
     fn kept(&self, now: Instant, wall: SystemTime) -> KeptWebSession {

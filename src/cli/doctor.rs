@@ -12,7 +12,7 @@ use super::client_runtime::block_on;
 use super::exit::help_end;
 use super::serve::{self, ConfigArgs};
 use super::{bridge, output};
-use crate::config::{Place, Settings};
+use crate::config::{Place, ProxyProtocol, Settings};
 use crate::store::upkeep;
 
 /// How long a program or a broker may take to answer.
@@ -23,6 +23,9 @@ const SOON: i64 = 14;
 
 /// Descriptors that a hub needs besides one for each connection.
 const OTHER_DESCRIPTORS: u64 = 100;
+
+/// What a hub says to a trusted proxy that does not begin with a PROXY header.
+const WANTS_A_HEADER: &str = "without a PROXY header, which server.proxy_protocol asks for";
 
 #[derive(Debug, Args)]
 #[command(after_help = help_end!("Examples:
@@ -50,7 +53,7 @@ pub(super) fn doctor(args: &DoctorArgs) -> anyhow::Result<()> {
     let settings = args.config.settings()?;
     let mut findings = vec![Good("the configuration is good".to_owned())];
     findings.extend(accounts(&settings));
-    let runs = is_a_hub(settings.server.listen);
+    let runs = is_a_hub(settings.server.listen, settings.server.proxy_protocol);
     findings.extend(ports(&settings, runs));
     findings.extend(certificate(&settings));
     findings.push(clock());
@@ -122,7 +125,10 @@ fn ports(settings: &Settings, runs: bool) -> Vec<Finding> {
 }
 
 /// Whether a hub answers at an address.
-fn is_a_hub(address: SocketAddr) -> bool {
+fn is_a_hub(address: SocketAddr, proxy_protocol: ProxyProtocol) -> bool {
+    // Where this machine is a trusted proxy, the hub waits for what a proxy says first. So only a hub answers.
+    let wants_a_header =
+        |answer: &str| proxy_protocol == ProxyProtocol::All && answer.contains(WANTS_A_HEADER);
     let ask = || {
         let here = if address.ip().is_unspecified() {
             SocketAddr::from(([127, 0, 0, 1], address.port()))
@@ -135,7 +141,8 @@ fn is_a_hub(address: SocketAddr) -> bool {
         write!(stream, "GET /healthz HTTP/1.1\r\nHost: {here}\r\nConnection: close\r\n\r\n")?;
         let mut answer = Vec::new();
         stream.take(4096).read_to_end(&mut answer)?;
-        std::io::Result::Ok(String::from_utf8_lossy(&answer).contains("{\"status\": \"ok\"}"))
+        let answer = String::from_utf8_lossy(&answer);
+        std::io::Result::Ok(answer.contains("{\"status\": \"ok\"}") || wants_a_header(&answer))
     };
     address.port() != 0 && ask().unwrap_or(false)
 }

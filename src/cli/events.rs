@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How often it is asked for what is new.
 const EVERY: Duration = Duration::from_secs(1);
 const COLUMNS: &str =
-    "time,kind,user,client,side,address,topic,payload,delivered,result,after,reason,count\n";
+    "time,kind,user,client,side,address,topic,payload,delivered,result,after,reason,count,account\n";
 
 /// Print who did what, from the hub's record: the newest first.
 #[derive(Debug, Args)]
@@ -228,6 +228,7 @@ fn shown_time(at: u64) -> String {
 /// An event as a person reads it.
 fn plain(event: &Event) -> String {
     let mut parts = vec![shown_time(event.at), event.kind.name().to_owned()];
+    parts.extend(event.account.as_deref().map(|account| escape::escaped(account).into_owned()));
     parts.extend(event.topic.as_deref().map(|topic| escape::escaped(topic).into_owned()));
     if event.omitted {
         parts.push("(payload left out)".to_owned());
@@ -295,6 +296,7 @@ fn row(event: &Event, out: &mut Vec<u8>) {
         after,
         text(event.reason.as_deref()),
         number(event.count.or(Some(event.left_out).filter(|left_out| *left_out > 0))),
+        text(event.account.as_deref()),
     ];
     csv::line(&fields.each_ref().map(String::as_str), out);
 }
@@ -356,8 +358,8 @@ mod tests {
         let text = String::from_utf8(out).unwrap();
         assert_eq!(
             text,
-            "2026-11-28T09:00:00.123Z,command,jana,\"kitchen, tablet\",dashboard,10.0.0.7,relay/0/set,\"{\"\"state\"\": true}\",2,confirmed,0.124,,\n"
+            "2026-11-28T09:00:00.123Z,command,jana,\"kitchen, tablet\",dashboard,10.0.0.7,relay/0/set,\"{\"\"state\"\": true}\",2,confirmed,0.124,,,\n"
         );
-        assert_eq!(COLUMNS.split(',').count(), 13);
+        assert_eq!(COLUMNS.split(',').count(), 14);
     }
 }

@@ -3,26 +3,14 @@
 use super::exit::OperatorError;
 use super::repair::json_of;
 use super::secrets::looks_secret;
+use crate::topic::foreign_wildcard;
 
 /// Refuses wildcards of other systems: such a filter would match nothing, without a message.
 pub(super) fn wildcards(filter: &str) -> Result<(), String> {
-    let is_foreign = |level: &str| level == "*" || level == ">";
-    let dotted = !filter.contains('/') && filter.contains('.');
-    let levels: Vec<_> = filter.split(if dotted { '.' } else { '/' }).collect();
-    if !levels.iter().copied().any(is_foreign) {
-        return Ok(());
+    match foreign_wildcard(filter) {
+        None => Ok(()),
+        Some((whose, meant)) => Err(format!("{filter} has a wildcard {whose}; here it is {}", shell(&meant))),
     }
-    let last = levels.len() - 1;
-    let ours = |(at, level): (usize, &&str)| match *level {
-        ">" => "#".to_owned(),
-        // All that is below for a shell, one level for NATS.
-        "*" if at == last && !dotted => "#".to_owned(),
-        "*" => "+".to_owned(),
-        level => level.to_owned(),
-    };
-    let meant = levels.iter().enumerate().map(ours).collect::<Vec<_>>().join("/");
-    let whose = if levels.contains(&">") || dotted { "of NATS" } else { "of NATS and of shells" };
-    Err(format!("{filter} has a wildcard {whose}; here it is {}", shell(&meant)))
 }
 
 /// The sentence for a command line with the flags of `mosquitto_pub` or `mosquitto_sub`. `-h` alone asks for help.

@@ -1,7 +1,6 @@
 //! The command line: one file per subcommand. Errors here are for the operator, a sentence each.
 
 mod access;
-mod accounts_file;
 mod arguments;
 mod banner;
 mod bridge;

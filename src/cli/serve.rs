@@ -32,7 +32,7 @@ use crate::server::Server;
 use crate::shutdown::{Ended, Shutdown, Signals, Stage};
 use crate::store::Store;
 
-pub(super) use self::accounts::{DEMO_WITHOUT, accounts};
+pub(super) use self::accounts::accounts;
 pub(super) use self::arguments::{ConfigArgs, ServeArgs};
 pub(super) use self::demo::{never_given_a_password, refuse_demo_elsewhere};
 pub(super) use self::listeners::cannot_listen;

@@ -2,12 +2,12 @@
 
 use clap::{Args, Subcommand};
 
-use super::accounts_file::{NewAccount, TOKEN};
 use super::exit::help_end;
 use super::serve::ConfigArgs;
 use super::user::{described, open};
 use super::{OperatorError, habit, output};
 use crate::access::{Accounts, RoleName, new_token};
+use crate::accounts_file::{Entry, TOKEN};
 
 pub(super) const EXAMPLES: &str = help_end!(
     "A token is a sign-in by itself: as the password of its name, as `Authorization: Bearer TOKEN`, or as the subprotocol
@@ -96,7 +96,7 @@ fn add(args: &AddArgs) -> anyhow::Result<()> {
             format!("{} has an account or a token {:?}; choose another name", accounts.shown, args.name);
         return Err(OperatorError::new(sentence).into());
     }
-    if accounts.file.len() == 0 {
+    if accounts.file.users() == 0 {
         let sentence = "there are no accounts yet, and the first one is an admin: run `clown-hub user add NAME --admin` first";
         return Err(OperatorError::new(sentence).into());
     }
@@ -114,18 +114,18 @@ fn add(args: &AddArgs) -> anyhow::Result<()> {
         habit::wildcards(filter).map_err(OperatorError::new)?;
     }
     let new = new_token()?;
-    accounts.file.add(&NewAccount {
+    accounts.file.add(&Entry {
         sort: TOKEN,
         name: &args.name,
-        hash: &new.hash,
+        hash: Some(&new.hash),
         role: role.map(|(word, _)| word),
         base: role.map(|(_, base)| base),
         subscribe: &args.subscribe,
         publish: &args.publish,
-        retain: false,
         from: &args.from,
         valid_until: args.valid_until.as_deref(),
         note: args.note.as_deref(),
+        ..Entry::default()
     });
     let becomes = accounts.written()?;
     output::print(&format!("{}\n", new.token))?;

@@ -5,11 +5,11 @@ use std::io::IsTerminal;
 use anyhow::Context;
 use clap::{Args, Subcommand};
 
-use super::accounts_file::{AccountsFile, NewAccount, USER};
 use super::exit::help_end;
 use super::serve::ConfigArgs;
 use super::{OperatorError, escape, habit, in_force, output};
-use crate::access::{Account, Accounts, RoleName, hash_password};
+use crate::access::{Account, Accounts, RoleName, check_new_password, hash_password};
+use crate::accounts_file::{AccountsFile, Entry, FileError, USER};
 use crate::config::Settings;
 use crate::talk::timestamp;
 use crate::topic::Filter;
@@ -151,15 +151,15 @@ fn add(args: &AddArgs) -> anyhow::Result<()> {
     for filter in args.publish.iter().chain(&args.subscribe) {
         habit::wildcards(filter).map_err(OperatorError::new)?;
     }
-    if accounts.file.len() == 0 && !args.role.admin {
+    if accounts.file.users() == 0 && !args.role.admin {
         add_an_admin(&mut accounts)?;
     }
     let (role, base) = role.map_or((None, None), |(name, base)| (Some(name.word()), base));
-    let mut account = NewAccount {
+    let mut account = Entry {
         sort: USER,
         name: &args.name,
         // So that what is wrong is said before anybody has typed a password.
-        hash: UNUSABLE,
+        hash: Some(UNUSABLE),
         role,
         base,
         subscribe: &args.subscribe,
@@ -168,12 +168,13 @@ fn add(args: &AddArgs) -> anyhow::Result<()> {
         from: &args.from,
         valid_until: args.valid_until.as_deref(),
         note: args.note.as_deref(),
+        ..Entry::default()
     };
     accounts.file.add(&account);
-    accounts.file.check()?;
+    accounts.file.accounts().map_err(told)?;
     accounts.file.remove(USER, &args.name);
     let hash = hash(&format!("Password of {}", args.name), &accounts.settings)?;
-    account.hash = &hash;
+    account.hash = Some(&hash);
     accounts.file.add(&account);
     accounts.save(&format!("{} is in {}", args.name, accounts.shown))
 }
@@ -196,21 +197,10 @@ fn add_an_admin(accounts: &mut Opened) -> anyhow::Result<()> {
     std::io::stdin().read_line(&mut name).context("no name on standard input")?;
     let name = name.trim();
     let hash = hash(&format!("Password of {name}"), &accounts.settings)?;
-    let admin = NewAccount {
-        sort: USER,
-        name,
-        hash: &hash,
-        role: Some(RoleName::Admin.word()),
-        base: None,
-        subscribe: &[],
-        publish: &[],
-        retain: false,
-        from: &[],
-        valid_until: None,
-        note: None,
-    };
+    let admin =
+        Entry { sort: USER, name, hash: Some(&hash), role: Some(RoleName::Admin.word()), ..Entry::default() };
     accounts.file.add(&admin);
-    Ok(accounts.file.check()?)
+    accounts.file.accounts().map(drop).map_err(told)
 }
 
 fn passwd(args: &NameArgs) -> anyhow::Result<()> {
@@ -225,7 +215,7 @@ fn remove(args: &NameArgs) -> anyhow::Result<()> {
     let mut accounts = open(&args.config)?;
     let shown = &accounts.shown;
     known(&accounts.file, &args.name, shown)?;
-    if accounts.file.len() == 1 {
+    if accounts.file.users() == 1 {
         let sentence = format!(
             "{} is the only account, and a hub needs one at least; to go back to the demo, stop the hub and delete {shown}",
             args.name
@@ -289,7 +279,7 @@ impl Opened {
 
     /// Writes the file, and says whether that is in effect.
     pub(super) fn written(&self) -> anyhow::Result<String> {
-        let version = self.file.save()?;
+        let version = self.file.save().map_err(told)?;
         Ok(in_force::wait_for(self.settings.server.listen, &version))
     }
 }
@@ -298,7 +288,17 @@ pub(super) fn open(config: &ConfigArgs) -> anyhow::Result<Opened> {
     let settings = config.settings()?;
     let path = &settings.users.file;
     let shown = std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string();
-    Ok(Opened { file: AccountsFile::open(path)?, settings, shown })
+    Ok(Opened { file: AccountsFile::open(path).map_err(told)?, settings, shown })
+}
+
+/// What is wrong with the file, with its exit code.
+pub(super) fn told(error: FileError) -> anyhow::Error {
+    match error {
+        FileError::Unfit(sentence) => OperatorError::new(sentence).into(),
+        FileError::Mistakes(mistakes) => OperatorError::list("accounts", mistakes).into(),
+        FileError::Changed(_) => OperatorError::new(format!("{error}; run the command again")).into(),
+        FileError::Broken { sentence, error } => anyhow::Error::new(error).context(sentence),
+    }
 }
 
 fn known(file: &AccountsFile, name: &str, shown: &str) -> Result<(), OperatorError> {
@@ -313,12 +313,7 @@ fn hash(prompt: &str, settings: &Settings) -> anyhow::Result<String> {
     // Shorter ones are guessed, in spite of the lockout.
     let least = settings.users.shortest_password;
     let password = password(prompt)?;
-    let count = password.chars().count();
-    if count < least {
-        let characters = if count == 1 { "character" } else { "characters" };
-        let sentence = format!("the password has {count} {characters}; choose one of {least} or more");
-        return Err(OperatorError::new(sentence).into());
-    }
+    check_new_password(&password, least).map_err(OperatorError::new)?;
     Ok(hash_password(&password).map_err(OperatorError::new)?)
 }
 

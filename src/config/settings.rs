@@ -71,6 +71,8 @@ pub struct Limits {
     pub handshake: Duration,
     /// Messages sent in a second, on the average; the burst is twice that. `None` is no limit (key: 0).
     pub messages_per_second: Option<NonZeroU32>,
+    /// Messages that all connections of one network send in a second, on the average. `None` is no limit (key: 0).
+    pub messages_per_second_per_network: Option<NonZeroU32>,
     /// Frames in a minute that could not be read.
     pub bad_frames_per_minute: u32,
     /// The silence after which the hub pings; two unanswered pings and the client is gone.
@@ -341,6 +343,11 @@ impl Limits {
             handshake: reader.seconds("limits.handshake_seconds", 1..=300),
             messages_per_second: NonZeroU32::new(reader.small(
                 "limits.messages_per_second",
+                0..=10_000_000,
+                "messages a second",
+            )),
+            messages_per_second_per_network: NonZeroU32::new(reader.small(
+                "limits.messages_per_second_per_network",
                 0..=10_000_000,
                 "messages a second",
             )),

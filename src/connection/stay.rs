@@ -31,7 +31,10 @@ impl Stay {
     /// Looks what the account may do now, and from where; an error is the end.
     pub(super) fn look_at_the_account(&mut self) -> Result<(), Ending> {
         let Some(standing) = &self.background.standing else { return Ok(()) };
-        let may_come = self.session.address().is_none_or(|address| standing.may_come_from(address));
+        let may_come = self
+            .session
+            .address()
+            .is_none_or(|address| standing.may_come_from(address, self.session.is_untold()));
         let stands = self.session.take_rights(standing.rights());
         if may_come && stands.is_ok() { Ok(()) } else { Err(Ending::AccountChanged) }
     }

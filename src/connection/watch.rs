@@ -2,7 +2,6 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use tokio::time::{Instant, Sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 
 use super::ending::Ending;
-use crate::access::Standing;
+use crate::access::{Connected, Standing};
 use crate::bell::Bell;
 
 /// How long a connection waits for what.
@@ -28,22 +27,19 @@ pub struct Patience {
 }
 
 /// What may end a connection from outside: one sign, and where to look for its reason.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Signs {
     /// The end of this connection. It comes with the end of the hub, too.
     ended: CancellationToken,
     /// The end of the hub.
     drain: CancellationToken,
     /// How the account stands that it rests on.
-    standing: Option<Arc<Standing>>,
+    standing: Option<Connected>,
 }
 
 impl Signs {
     /// For a connection that rests on a sign-in. Its sign must be a child of `drain`.
-    pub(crate) fn with(
-        drain: &CancellationToken,
-        signed_in: Option<(CancellationToken, Arc<Standing>)>,
-    ) -> Self {
+    pub(crate) fn with(drain: &CancellationToken, signed_in: Option<(CancellationToken, Connected)>) -> Self {
         let (ended, standing) = signed_in.unzip();
         Self { ended: ended.unwrap_or_else(|| drain.clone()), drain: drain.clone(), standing }
     }
@@ -70,7 +66,7 @@ pub(super) struct Background {
     /// The end of the hub.
     pub(super) drain: CancellationToken,
     /// How the account stands.
-    pub(super) standing: Option<Arc<Standing>>,
+    pub(super) standing: Option<Connected>,
 }
 
 impl Background {

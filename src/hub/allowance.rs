@@ -4,6 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::network_rate::ShareOfNetwork;
 use crate::moment::Steady;
 
 /// The limits of one client's sending.
@@ -28,6 +29,11 @@ pub enum Excess {
         /// The limit.
         per_second: u32,
     },
+    /// More frames of all clients of its network together than the rate allows.
+    OfNetwork {
+        /// The limit.
+        per_second: u32,
+    },
     /// More bad frames than the rate allows.
     BadFrames {
         /// The limit.
@@ -46,6 +52,9 @@ impl fmt::Display for Excess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Frames { per_second } => write!(f, "more than {per_second} messages a second"),
+            Self::OfNetwork { per_second } => {
+                write!(f, "more than {per_second} messages a second from this network")
+            }
             Self::BadFrames { per_minute } => write!(f, "more than {per_minute} bad frames in a minute"),
             Self::Steps { per_second, owed } => {
                 write!(f, "subscriptions take more than {per_second} steps a second: {owed} are owed")
@@ -83,6 +92,8 @@ pub(crate) struct Allowance {
     steps_counted_at: Steady,
     bad: u32,
     minute_began: Steady,
+    /// What all of its network may send together, where that has a limit.
+    of_network: Option<Box<ShareOfNetwork>>,
     #[cfg(test)]
     steps_taken: usize,
 }
@@ -100,9 +111,21 @@ impl Allowance {
             steps_counted_at: now,
             bad: 0,
             minute_began: now,
+            of_network: None,
             #[cfg(test)]
             steps_taken: 0,
         }
+    }
+
+    /// From now on the client sends within this share of its network, too.
+    pub(crate) fn within(&mut self, share: ShareOfNetwork) {
+        self.of_network = Some(Box::new(share));
+    }
+
+    /// How many messages a second the client may send at the most.
+    pub(super) fn frames_per_second(&self) -> Option<u32> {
+        let of_network = self.of_network.as_ref().map(|share| share.per_second());
+        self.rates.frames_per_second.into_iter().chain(of_network).min()
     }
 
     /// All work that was ever counted.
@@ -113,13 +136,17 @@ impl Allowance {
 
     /// Counts one frame.
     pub(crate) fn frame(&mut self, now: Steady) -> Result<(), Excess> {
-        let Some(per_second) = self.rates.frames_per_second else { return Ok(()) };
-        let passed = now.since(self.counted_at);
-        let earned = passed.as_secs_f64() * f64::from(per_second);
-        self.frames_left = (self.frames_left + earned).min(burst(per_second));
-        self.counted_at = now;
-        self.frames_left -= 1.0;
-        if self.frames_left < 0.0 { Err(Excess::Frames { per_second }) } else { Ok(()) }
+        if let Some(per_second) = self.rates.frames_per_second {
+            let passed = now.since(self.counted_at);
+            let earned = passed.as_secs_f64() * f64::from(per_second);
+            self.frames_left = (self.frames_left + earned).min(burst(per_second));
+            self.counted_at = now;
+            self.frames_left -= 1.0;
+            if self.frames_left < 0.0 {
+                return Err(Excess::Frames { per_second });
+            }
+        }
+        self.of_network.as_ref().map_or(Ok(()), |share| share.take(now))
     }
 
     /// Counts a request about the subscription. How much work its look-up will be is not known before, so one may go
@@ -179,7 +206,8 @@ impl Allowance {
     }
 }
 
-fn burst(per_second: u32) -> f64 {
+/// What may come at once.
+pub(super) fn burst(per_second: u32) -> f64 {
     f64::from(per_second) * 2.0
 }
 

@@ -239,7 +239,7 @@ impl Session {
         let limits = HubLimits {
             filters: Some(settings.filters),
             message_bytes: Some(settings.message_bytes),
-            messages_per_second: self.client.rates.frames_per_second,
+            messages_per_second: self.allowance.frames_per_second(),
             topic_bytes: Some(settings.topic.max_bytes),
             topic_levels: Some(settings.topic.max_levels),
         };

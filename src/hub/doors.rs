@@ -13,6 +13,7 @@ use super::session::{Session, Side};
 use super::step::{Change, Edit, LastValues, Occasion};
 use super::tape::{Ask, Promise, UNCONFIRMED};
 use super::{Retention, StoreFull};
+use crate::audit;
 use crate::moment::Moment;
 use crate::seldom::Seldom;
 use crate::talk::Kind;
@@ -142,6 +143,8 @@ impl Session {
     fn refuse(&self, topic: &Topic, refusal: Refusal) -> Refusal {
         self.hub.figures.forbidden.add(1);
         self.hub.note_refusal(&self.outbox, topic, refusal.to_string());
+        let right = if refusal == Refusal::MayNotRetain { "retain" } else { "publish" };
+        audit::refused(&self.client.user, self.address(), right, topic.as_str());
         if let Some(times) = NOT_PUBLISHED.again(&self.client.user) {
             let (client, user) = (self.name(), &self.client.user);
             tracing::info!(%client, %user, ?topic, reason = %refusal, %times, "message is not allowed");
@@ -196,6 +199,8 @@ impl Session {
         let first: Vec<_> = forbidden.take(SHOWN_FILTERS).collect();
         let first: Vec<_> = first.iter().map(|filter| shown(filter.as_str())).collect();
         self.hub.note_refused_filters(&self.outbox, &first);
+        let filter = first.first().copied().unwrap_or_default();
+        audit::refused(&self.client.user, self.address(), "subscribe", filter);
         if let Some(times) = NOT_SUBSCRIBED.again(&self.client.user) {
             let (client, user, filters) = (self.name(), &self.client.user, numbers.len());
             tracing::info!(%client, %user, filters, forbidden = ?first, %times, "subscription is not allowed");

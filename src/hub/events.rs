@@ -1,5 +1,5 @@
-//! What becomes an event: commands and answers, refusals, who comes in and who signs out, which nodes are there, leases that
-//! end. Readings are none. Without a store nothing is recorded.
+//! What becomes an event: commands and answers, refusals, who comes in and who signs out, whose account was changed, which nodes
+//! are there, leases that end. Readings are none. Without a store nothing is recorded.
 
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv6Addr};
@@ -12,6 +12,7 @@ use super::outbox::Outbox;
 use super::publication::Publication;
 use super::recorder::{Causer, Followed, Outcome, Recorder, came_to};
 use super::session::Side;
+use crate::audit;
 use crate::moment::Moment;
 use crate::talk::Kind;
 use crate::talk::control::{Event, EventKind};
@@ -53,6 +54,9 @@ impl Hub {
     /// Records a command or an answer that has just been routed, under the lock of its channel.
     #[cold]
     pub(super) fn note(&self, message: &Publication, origin: Option<&Outbox>, delivered: u64) {
+        if let Some(origin) = origin.filter(|_| message.kind == Kind::Command) {
+            audit::command(&message.from, origin.stand.address(), message.topic.as_str());
+        }
         let Some(recorder) = self.recorder().filter(|recorder| !recorder.ignores(&message.topic)) else {
             return;
         };
@@ -171,8 +175,24 @@ impl Hub {
         recorder.record(Causer::User(&of_whom.user), event, 0, Moment::now());
     }
 
+    /// Records that an account was changed: which, how in a word, and by which admin from which address, if it was one.
+    pub fn note_account(&self, name: &str, change: &'static str, admin: Option<(&str, IpAddr)>) {
+        let Some(recorder) = self.recorder() else { return };
+        let (user, address) = admin.unzip();
+        let event = Event {
+            kind: EventKind::Account,
+            account: Some(name.into()),
+            result: Some(change.into()),
+            user: user.map(Into::into),
+            address: address.map(|address| address.to_canonical().to_string().into()),
+            ..Event::default()
+        };
+        recorder.record(Causer::Hub, event, 0, Moment::now());
+    }
+
     /// Records that somebody has signed out.
     pub fn note_sign_out(&self, user: &str, address: IpAddr, door: &'static str) {
+        audit::signed_out(user, Some(address), None);
         let Some(recorder) = self.recorder() else { return };
         let (address, door) = (Some(address.to_canonical().to_string().into()), Some(door.into()));
         let event =
@@ -182,6 +202,7 @@ impl Hub {
 
     /// Records that the operator has ended so many sign-ins of a user.
     pub fn note_revoked(&self, user: &str, count: u64) {
+        audit::signed_out(user, None, Some(count));
         let Some(recorder) = self.recorder() else { return };
         let (user, result) = (Some(user.into()), Some("revoked".into()));
         let reason = Some("the operator has ended it: clown-hub sessions revoke".into());

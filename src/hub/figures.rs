@@ -116,6 +116,8 @@ figures! {
     withheld "messages/withheld" Only;
     /// Messages not delivered because they were older than their sender allowed
     expired "messages/expired" Only;
+    /// Connections ended because all clients of their network (an IPv4 address, an IPv6 /64) together sent too much
+    network_excess "clients/over_network_rate" Only;
     /// Connections ended because they read too slowly
     slow_consumers "clients/slow" Only;
     /// Bytes that wait or are unfinished and that a connection holds beyond what each may hold uncounted

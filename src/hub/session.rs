@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::allowance::{Allowance, Excess, Rates};
 use super::lease::End;
 use super::look_up::LookUps;
+use super::network_rate::ShareOfNetwork;
 use super::outbox::{Outbox, SessionId};
 use super::presence;
 use super::publication::{Publication, View};
@@ -113,6 +114,8 @@ pub struct Session {
     /// What is held for it outside of the hub.
     outside: usize,
     pub(super) taken: VecDeque<Item>,
+    /// Whether its address is that of a proxy which did not tell whom it speaks for.
+    is_untold: bool,
 }
 
 impl Hub {
@@ -155,6 +158,7 @@ impl Hub {
             end: End::Vanished,
             outside: 0,
             taken: VecDeque::new(),
+            is_untold: false,
         }
     }
 
@@ -187,6 +191,21 @@ impl Session {
     /// Cuts off the largest holders of memory where there is too much in use. To be called now and then.
     pub fn relieve(&self) {
         self.outbox.relieve();
+    }
+
+    /// From now on the client sends within the share of its network, too.
+    pub(crate) fn within(&mut self, share: ShareOfNetwork) {
+        self.allowance.within(share);
+    }
+
+    /// The address of the client is that of a proxy which did not tell whom it speaks for.
+    pub(crate) fn is_behind_a_proxy(&mut self) {
+        self.is_untold = true;
+    }
+
+    /// Whether it is.
+    pub(crate) fn is_untold(&self) -> bool {
+        self.is_untold
     }
 
     /// The address that the client comes from, where there is one.

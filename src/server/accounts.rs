@@ -4,28 +4,23 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use axum::body::Body;
-use axum::extract::{Extension, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::http::{HeaderMap, Response, StatusCode};
-use axum::response::IntoResponse;
 use foldhash::fast::RandomState;
 use parking_lot::Mutex;
 use serde_json::json;
 use tokio::time::{Duration, interval};
 use tokio_util::sync::CancellationToken;
 
-use super::answer::{not_recognised, refusal};
-use super::peer::Peer;
-use super::{App, Door};
-use crate::access::{AccountsNews, AccountsWatch, Replaced, Version};
+use super::App;
+use super::accounts_desk::carry_out;
+use crate::access::{Account, Accounts, AccountsNews, AccountsWatch, Replaced, Version};
+use crate::audit::{self, By};
 use crate::moment::Moment;
 use crate::operator::Mistakes;
 
 /// How often the file is looked at. What has changed is taken at the second look.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// Where commands of this machine ask which version of the file is in force.
+/// Where commands of this machine ask which version of the file is in force, and admins see and change accounts.
 pub(super) const PATH: &str = "/api/accounts";
 
 /// Under this name of the hub's topics its admins read what is wrong with the file.
@@ -38,6 +33,13 @@ const SHOWN: usize = 10;
 #[derive(Debug, Default)]
 pub(super) struct RefusedFile(Mutex<Option<Version>>);
 
+impl App {
+    /// The version of the file that was refused last, if it still is.
+    pub(super) fn refused_file(&self) -> Option<Version> {
+        self.refused.0.lock().clone()
+    }
+}
+
 /// Watches the file and the dates in it until the stop sign.
 pub(super) async fn watch(app: Arc<App>, file: AccountsWatch, demo: CancellationToken) {
     // Side by side: a drive that hangs lets nobody stay longer.
@@ -46,6 +48,7 @@ pub(super) async fn watch(app: Arc<App>, file: AccountsWatch, demo: Cancellation
 
 async fn watch_the_dates(app: &App) {
     let mut clock = interval(LOOK);
+    let mut is_first = true;
     loop {
         tokio::select! {
             () = app.shutdown.drain().cancelled() => return,
@@ -54,13 +57,19 @@ async fn watch_the_dates(app: &App) {
         let over = app.access.look_at_the_dates(Moment::now().wall());
         if !over.is_empty() {
             tracing::info!(accounts = ?shown(&over), "the time of accounts is over: their connections end");
+            // What was over at the start has been for a while, and every start would tell it again.
+            if !is_first {
+                told(app, over.iter().map(|name| (&**name, "over")), By::Date);
+            }
             withdraw(app, &over);
         }
+        is_first = false;
     }
 }
 
 async fn watch_the_file(app: &App, mut watch: AccountsWatch, demo: CancellationToken) {
     let mut clock = interval(LOOK);
+    let mut orders = app.desk.orders();
     let count = |app: &App| {
         let count = app.access.accounts().iter().count();
         app.hub.figures().accounts.set(count as u64);
@@ -70,7 +79,16 @@ async fn watch_the_file(app: &App, mut watch: AccountsWatch, demo: CancellationT
         tokio::select! {
             () = app.shutdown.drain().cancelled() => return,
             _ = clock.tick() => {}
+            Some(order) = orders.recv() => {
+                tokio::select! {
+                    () = app.shutdown.drain().cancelled() => return,
+                    () = carry_out(app, &watch, order) => {}
+                }
+                count(app);
+                continue;
+            }
         }
+        let before = app.access.accounts();
         let news = tokio::select! {
             // A drive that hangs holds nothing up.
             () = app.shutdown.drain().cancelled() => return,
@@ -79,7 +97,7 @@ async fn watch_the_file(app: &App, mut watch: AccountsWatch, demo: CancellationT
         match news {
             None => {}
             Some(AccountsNews::Taken(replaced)) => {
-                taken(app, &replaced);
+                taken(app, &before, &replaced, By::File);
                 count(app);
                 if !app.access.accounts().is_demo() {
                     demo.cancel();
@@ -90,7 +108,7 @@ async fn watch_the_file(app: &App, mut watch: AccountsWatch, demo: CancellationT
     }
 }
 
-fn taken(app: &App, replaced: &Replaced) {
+pub(super) fn taken(app: &App, before: &Accounts, replaced: &Replaced, by: By<'_>) {
     let figures = app.hub.figures();
     if figures.accounts_mistakes.value() > 0 {
         figures.accounts_mistakes.set(0);
@@ -107,6 +125,24 @@ fn taken(app: &App, replaced: &Replaced) {
         added = ?shown(added), removed = ?shown(removed), new_password = ?shown(renewed), changed = ?shown(changed),
         "the file of the accounts has changed, and is in force; nobody else notices"
     );
+    let now = app.access.accounts();
+    // What the account is now, and of one that is gone what it was.
+    let word = |name: &str, words: [&'static str; 2]| {
+        let is_token = now.get(name).or_else(|| before.get(name)).is_some_and(Account::is_token);
+        words.into_iter().nth(usize::from(is_token)).unwrap_or_default()
+    };
+    let kinds = [
+        (added, ["added", "token-added"]),
+        (removed, ["removed", "token-revoked"]),
+        (renewed, ["password", "token-renewed"]),
+        (changed, ["rights", "rights"]),
+    ];
+    let changes: Vec<_> = kinds
+        .into_iter()
+        .flat_map(|(names, words)| names.iter().map(move |name| (&**name, words)))
+        .map(|(name, words)| (name, word(name, words)))
+        .collect();
+    told(app, changes.into_iter(), by);
     withdraw(app, removed.iter().chain(renewed).chain(changed));
 }
 
@@ -116,6 +152,15 @@ pub(super) fn look_at_restored_leases(app: &App) {
     // Links and the hub itself have names that no account can have.
     let users = app.hub.users_with_leases();
     withdraw(app, users.iter().filter(|user| !user.contains(':') && &***user != "hub"));
+}
+
+/// Tells which accounts were changed: the audit trail, and the recorder.
+fn told<'n>(app: &App, changes: impl ExactSizeIterator<Item = (&'n str, &'static str)> + Clone, by: By<'_>) {
+    let admin = if let By::Admin(name, address) = by { Some((name, address)) } else { None };
+    for (name, change) in changes.clone() {
+        app.hub.note_account(name, change, admin);
+    }
+    audit::accounts(changes, by);
 }
 
 /// Ends what leases these accounts have on what they may not command any more.
@@ -149,27 +194,4 @@ fn refused(app: &App, version: Option<Version>, mistakes: &Mistakes) {
 
 fn shown(names: &[Arc<str>]) -> Vec<&str> {
     names.iter().take(SHOWN).map(|name| &**name).collect()
-}
-
-/// Which version of the file is in force, and which was refused, for commands of this machine and for admins. A version tells
-/// nothing of its text.
-pub(super) async fn versions(
-    State(app): State<Arc<App>>,
-    Extension(peer): Extension<Arc<Peer>>,
-    headers: HeaderMap,
-) -> Response<Body> {
-    if !peer.is_near() {
-        match app.recognise(&headers, &peer, Door::Http).await {
-            Ok(signed_in) if signed_in.user.rights.admin => {}
-            Ok(_) => return refusal(StatusCode::FORBIDDEN, "this is for admins"),
-            Err(stranger) => return not_recognised(&stranger),
-        }
-    }
-    let refused = app.refused.0.lock().clone();
-    let body = json!({
-        "in_force": app.access.accounts().version().as_str(),
-        "refused": refused.as_ref().map(Version::as_str),
-    });
-    let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")];
-    (headers, format!("{body}\n")).into_response()
 }

@@ -18,10 +18,9 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::answer::{no_place, not_recognised, refusal, turned_down};
 use super::peer::Peer;
-use super::per_user::OfUser;
 use super::request::{lists, tidy_path};
 use super::{App, Door, SideWord, gate, token};
-use crate::access::SignedIn;
+use crate::access::{Connected, SignedIn};
 use crate::connection::{self, WebSocket};
 use crate::hub::Side;
 use crate::tls::Stream;
@@ -104,19 +103,19 @@ async fn enter(app: Arc<App>, peer: Arc<Peer>, base: &str, side: Side, request: 
         Err(stranger) => return not_recognised(&stranger),
     };
     if let Err(why) = gate::may_stand(&signed_in.user, &base, side) {
-        app.log_forbidden(&peer, Door::WebSocket, &signed_in.user, (&base, side), why);
+        app.log_forbidden(&peer, Door::WebSocket, &signed_in, (&base, side), why);
         return refusal(StatusCode::FORBIDDEN, why);
     }
     let accept = match accept_key(&app, request.headers()) {
         Ok(accept) => accept,
         Err(response) => return response,
     };
-    let of_user = match app.place_of_user(&peer, &signed_in) {
-        Ok(of_user) => of_user,
+    let connected = match app.place_of_user(&peer, &signed_in) {
+        Ok(connected) => connected,
         Err(why) => return no_place(why),
     };
     let confirmed = offers_subprotocol(request.headers());
-    upgrade(app, (peer, of_user), signed_in, base, side, request);
+    upgrade(app, peer, (signed_in, connected), base, side, request);
     switching(&accept, confirmed)
 }
 
@@ -176,8 +175,8 @@ pub(super) fn switching(accept: &str, confirm_subprotocol: bool) -> Response<Bod
 /// long, and a task holds room for all that it was ever given.
 fn upgrade(
     app: Arc<App>,
-    (peer, of_user): (Arc<Peer>, Option<OfUser>),
-    who: SignedIn,
+    peer: Arc<Peer>,
+    (who, connected): (SignedIn, Connected),
     base: Base,
     side: Side,
     mut request: Request,
@@ -186,10 +185,10 @@ fn upgrade(
     let shutdown = app.shutdown.clone();
     let wait = async move {
         let Some((stream, already_read)) = socket(&app, &peer, upgrade).await else { return };
-        let held = peer.sign_in(of_user);
+        let held = peer.sign_in();
         let wire = WebSocket::new(stream, already_read, app.hub.settings().message_bytes);
-        let session = app.session(&who.user, &peer, Door::WebSocket, base, side);
-        let run = connection::run(wire, session, app.settings.patience, app.signs(Some(&who)));
+        let session = app.session(&who, &peer, Door::WebSocket, base, side);
+        let run = connection::run(wire, session, app.settings.patience, app.signs(Some((&who, connected))));
         app.shutdown.spawn_with(held, run);
     };
     shutdown.spawn(wait);

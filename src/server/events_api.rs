@@ -16,9 +16,10 @@ use super::answer::{not_recognised, refusal};
 use super::peer::Peer;
 use super::{App, Door};
 use crate::access::User;
+use crate::audit;
 use crate::hub::{EVENTS_ARE_OFF, EventQuestion, EventReader};
 use crate::moment::Moment;
-use crate::talk::control::{EventsAnswer, EventsGet, Refused};
+use crate::talk::control::{EventsAnswer, EventsGet, Refused, shown};
 use crate::topic::{Base, Filter};
 
 /// The largest answer.
@@ -46,9 +47,15 @@ pub(super) async fn events(
         Err(stranger) => return not_recognised(&stranger),
     };
     let Query(query) = query;
+    let name = Arc::clone(&user.name);
     match ask(&app, user, &query).await {
         Ok(answer) => told(StatusCode::OK, &json!(answer)),
-        Err((status, refused)) => told(status, &json!(refused)),
+        Err((status, refused)) => {
+            if let (StatusCode::FORBIDDEN, Some(filter)) = (status, refused.filters.first()) {
+                audit::refused(&name, Some(peer.address()), "subscribe", shown(filter));
+            }
+            told(status, &json!(refused))
+        }
     }
 }
 

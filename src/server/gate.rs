@@ -57,9 +57,9 @@ impl App {
             let (name, password) = basic(headers).map_err(Stranger::Unnamed)?;
             return self.login(peer, door, &name, &password).await.map_err(Stranger::Refused);
         }
-        let by_certificate =
-            || self.signed_in_by_certificate(peer).filter(|named| self.admits(named, peer).is_ok());
-        let known = self.signed_in_page(headers, peer).or_else(by_certificate);
+        let let_in = |who| self.let_in(who, peer, door).ok();
+        let by_certificate = || self.signed_in_by_certificate(peer).and_then(let_in);
+        let known = self.signed_in_page(headers, peer).and_then(let_in).or_else(by_certificate);
         known.ok_or(Stranger::Unnamed(match peer.certificate() {
             None => "name and password are needed",
             Some(_) => "name and password are needed: the certificate names no account",
@@ -99,24 +99,28 @@ impl App {
             return Err(LoginError::NoCertificate);
         }
         let address = peer.address();
-        let admitted = self.access.admits(who, address);
+        let admitted = self.access.admits(who, address, peer.is_untold());
         if admitted == Err(LoginError::NotFromHere)
             && let Some(times) = NOT_FROM_THERE.again(&who.user.name)
         {
             let user = &who.user.name;
-            tracing::warn!(
-                ?user, %address, %times,
-                "sign-in refused: the account is for other addresses; if it may come from this one, add it to `from`"
-            );
+            let why = if peer.is_untold() {
+                "the account has `from`, and the trusted proxy at this address does not tell whom it speaks for; have it tell, or \
+                 add this very address to `from`"
+            } else {
+                "the account is for other addresses; if it may come from this one, add it to `from`"
+            };
+            tracing::warn!(?user, %address, %times, "sign-in refused: {why}");
         }
         admitted
     }
 
     /// Who has signed in at the page that sent these headers. Another program on the same host name may have set a cookie
     /// of our name, too, so each of them is tried.
-    pub(super) fn signed_in_page(&self, headers: &HeaderMap, peer: &Peer) -> Option<SignedIn> {
-        let page = cookies(self, headers, peer).find_map(|token| self.access.web_session(token))?;
-        Some(page.signed_in).filter(|signed_in| self.admits(signed_in, peer).is_ok())
+    fn signed_in_page(&self, headers: &HeaderMap, peer: &Peer) -> Option<SignedIn> {
+        cookies(self, headers, peer)
+            .find_map(|token| self.access.web_session(token))
+            .map(|page| page.signed_in)
     }
 
     /// Whether a browser's page may use the hub; the sentence says why not, and what to do.

@@ -17,9 +17,10 @@ use super::gate::Stranger;
 use super::peer::Peer;
 use super::{App, Door};
 use crate::access::User;
+use crate::audit;
 use crate::hub::{NO_HISTORY, Question, Questions};
 use crate::moment::Moment;
-use crate::talk::control::{COLUMNS, HistoryAnswer, HistoryGet, PastSeries};
+use crate::talk::control::{COLUMNS, HistoryAnswer, HistoryGet, PastSeries, shown};
 use crate::topic::{Base, Filter};
 
 /// The most bytes of one answer.
@@ -63,7 +64,7 @@ pub(super) async fn history(
     };
     let asked = query.map_err(|_| bad("the query is not name=value&name=value in UTF-8"));
     match asked.and_then(|Query(pairs)| Asked::read(&pairs)) {
-        Ok(asked) => match ask(&app, &user, &asked).await {
+        Ok(asked) => match ask(&app, &peer, &user, &asked).await {
             Ok(answer) => told(answer, asked.format),
             Err(no) => complaint(no),
         },
@@ -137,7 +138,7 @@ impl Asked {
     }
 }
 
-async fn ask(app: &App, user: &User, asked: &Asked) -> Result<HistoryAnswer, No> {
+async fn ask(app: &App, peer: &Peer, user: &User, asked: &Asked) -> Result<HistoryAnswer, No> {
     let now = Moment::now().wall().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap_or_default();
     let now = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
     let get = HistoryGet::parse(&asked.payload.to_string(), now).map_err(|no| bad(no.reason))?;
@@ -146,6 +147,7 @@ async fn ask(app: &App, user: &User, asked: &Asked) -> Result<HistoryAnswer, No>
     for text in &get.filters {
         let filter = Filter::parse(text, limits).map_err(|error| bad(format!("topic {text:?}: {error}")))?;
         if !user.rights.may_subscribe(&filter) {
+            audit::refused(&user.name, Some(peer.address()), "subscribe", shown(text));
             let sentence = format!("{text:?} is forbidden: this takes the right subscribe");
             return Err(No(StatusCode::FORBIDDEN, "rights", sentence));
         }

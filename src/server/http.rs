@@ -28,8 +28,8 @@ use super::missing::unsupported;
 use super::peer::Peer;
 use super::place::Place;
 use super::{
-    App, Door, accounts, diagnostics, door, events_api, gate, history_api, listen, metrics, page, plain,
-    request, secure, session_api,
+    App, Door, accounts, accounts_api, diagnostics, door, events_api, gate, history_api, listen, metrics,
+    page, plain, request, secure, session_api,
 };
 use crate::hub::Rights;
 use crate::seldom::Seldom;
@@ -215,7 +215,10 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route("/api/session", any(session_api::session))
         .route("/api/history", any(history_api::history))
         .route("/api/events", any(events_api::events))
-        .route(accounts::PATH, get(accounts::versions))
+        .route(accounts::PATH, get(accounts_api::accounts))
+        .route("/api/accounts/{name}", any(accounts_api::account))
+        .route("/api/accounts/{name}/explain", get(accounts_api::explain))
+        .route("/api/tokens/{name}", any(accounts_api::token))
         .route(plain::AUTHORITY, get(plain::authority))
         .route("/healthz", get(health))
         .route("/metrics", get(figures))
@@ -303,12 +306,15 @@ fn may_read_figures(rights: &Rights) -> bool {
 
 async fn page_or_nothing(
     State(app): State<Arc<App>>,
+    Extension(peer): Extension<Arc<Peer>>,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
 ) -> Response<Body> {
-    if uri.path() == page::DIAGNOSTICS && app.diagnostics().is_none() {
-        return unsupported(&app, uri.path());
+    if uri.path() == page::DIAGNOSTICS
+        && let Err(refused) = diagnostics::page_opens(&app, &peer, &headers).await
+    {
+        return *refused;
     }
     match page::file(uri.path(), &headers) {
         Some(file) if method == Method::GET || method == Method::HEAD => file,

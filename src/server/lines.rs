@@ -12,11 +12,10 @@ use tokio_rustls::rustls::ServerConfig;
 use super::hello::{self, FirstLine, Hello};
 use super::introduction::{Language, introduced};
 use super::peer::Peer;
-use super::per_user::OfUser;
 use super::place::Place;
 use super::{App, Door, Plain, gate, secure};
 use crate::access::SignedIn;
-use crate::connection::{self, Ending, Lines, Patience, Wire};
+use crate::connection::{self, Ending, Lines, Patience, Signs, Wire};
 use crate::hub::Session;
 use crate::moment::Moment;
 use crate::talk::Reply;
@@ -70,7 +69,7 @@ async fn serve(app: Arc<App>, stream: Stream, place: Place) {
     /// The kernel's keep-alive does the asking; the hub has no ping on a byte stream.
     const NEVER: Duration = Duration::from_hours(87600);
     let mut wire = Lines::new(stream, app.hub.settings().message_bytes);
-    let peer = Peer::of_connection(Arc::new(place));
+    let peer = Peer::of_connection(&app.settings.trusted_proxies, Arc::new(place));
     if app.settings.plain != Plain::Serve && !peer.is_encrypted() && !peer.is_near() {
         let ending = counted(&app, refused("from other machines lines are taken over TLS only"));
         return refuse(&mut wire, &ending).await;
@@ -84,10 +83,10 @@ async fn serve(app: Arc<App>, stream: Stream, place: Place) {
         () = app.shutdown.drain().cancelled() => Ok(Err(Ending::ShuttingDown)),
     };
     match greeted {
-        Ok(Ok((session, signed_in, of_user))) => {
-            let _held = peer.sign_in(of_user);
+        Ok(Ok((session, signs))) => {
+            let _held = peer.sign_in();
             let patience = Patience { ping: NEVER, ..app.settings.patience };
-            connection::run(wire, session, patience, app.signs(Some(&signed_in))).await;
+            connection::run(wire, session, patience, signs).await;
         }
         Ok(Err(ending)) => refuse(&mut wire, &ending).await,
         Err(_) => refuse(&mut wire, &counted(&app, refused("no first line in time"))).await,
@@ -102,11 +101,7 @@ async fn refuse(wire: &mut Lines<Stream>, ending: &Ending) {
 }
 
 /// Reads the first line, lets its sender in, and takes the line as the `config/set` that it is.
-async fn greet(
-    app: &App,
-    wire: &mut Lines<Stream>,
-    peer: &Peer,
-) -> Result<(Session, SignedIn, Option<OfUser>), Ending> {
+async fn greet(app: &App, wire: &mut Lines<Stream>, peer: &Peer) -> Result<(Session, Signs), Ending> {
     let message_bytes = app.hub.settings().message_bytes;
     let of_its_form = |ending| counted(app, ending);
     let (line, hello, signed_in) = match hello::first_line(wire, message_bytes).await.map_err(of_its_form)? {
@@ -117,8 +112,8 @@ async fn greet(
             } else {
                 let named = app.signed_in_by_certificate(peer);
                 let named = named.ok_or_else(|| of_its_form(hello::nobody()))?;
-                app.admits(&named, peer).map_err(|error| counted(app, refused(error.to_string())))?;
-                named
+                let let_in = app.let_in(named, peer, Door::Lines);
+                let_in.map_err(|error| counted(app, refused(error.to_string())))?
             };
             (line, hello, signed_in)
         }
@@ -137,17 +132,17 @@ async fn greet(
         .map_err(|error| counted(app, refused(format!("no such base: {error}"))))?;
     let side = hello.side.into();
     if let Err(why) = gate::may_stand(&signed_in.user, &base, side) {
-        app.log_forbidden(peer, Door::Lines, &signed_in.user, (&base, side), why);
+        app.log_forbidden(peer, Door::Lines, &signed_in, (&base, side), why);
         return Err(refused(why));
     }
-    let of_user = app.place_of_user(peer, &signed_in).map_err(refused)?;
-    let mut session = app.session(&signed_in.user, peer, Door::Lines, base, side);
+    let connected = app.place_of_user(peer, &signed_in).map_err(refused)?;
+    let mut session = app.session(&signed_in, peer, Door::Lines, base, side);
     session.receive(&line, Moment::now()).map_err(Ending::TooMuch)?;
     if !session.is_open() {
         session.drain(usize::MAX, Moment::now(), &mut |pieces| wire.frame(pieces));
         return Err(counted(app, refused("the first line is not a valid config/set")));
     }
-    Ok((session, signed_in, of_user))
+    Ok((session, app.signs(Some((&signed_in, connected)))))
 }
 
 async fn sign_in(app: &App, peer: &Peer, user: &str, password: &str) -> Result<SignedIn, Ending> {

@@ -20,7 +20,7 @@ pub(super) fn unsupported(app: &App, path: &str) -> Response<Body> {
     let meant = meant.map(|path| format!("; leave out the slash too many: {path}")).unwrap_or_default();
     let sentence = format!(
         "Unsupported Request-URI{meant}; the hub answers at / (the page), /auth/clown-talk-server_BASE, \
-         /auth/clown-talk-client_BASE and /talk/BASE (WebSocket), /api/session, /api/history, /api/events, /healthz and /metrics{devices}"
+         /auth/clown-talk-client_BASE and /talk/BASE (WebSocket), /api/session, /api/history, /api/events, /api/accounts, /healthz and /metrics{devices}"
     );
     refusal(StatusCode::NOT_FOUND, &sentence)
 }
@@ -28,7 +28,9 @@ pub(super) fn unsupported(app: &App, path: &str) -> Response<Body> {
 /// Whether there is something at a path that is no door.
 fn is_there(app: &App, path: &str) -> bool {
     let is_device = Endpoint::PATHS.contains(&path) || path == page::DIAGNOSTICS;
-    matches!(path, "/api/session" | "/api/history" | "/api/events" | "/healthz" | "/metrics")
-        || (page::is_there(path) && path != page::DIAGNOSTICS)
+    matches!(
+        path,
+        "/api/session" | "/api/history" | "/api/events" | "/api/accounts" | "/healthz" | "/metrics"
+    ) || (page::is_there(path) && path != page::DIAGNOSTICS)
         || (is_device && app.diagnostics().is_some())
 }

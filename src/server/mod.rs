@@ -2,6 +2,8 @@
 //! access and shutdown, the type of a web origin from the configuration, and no other edge.
 
 mod accounts;
+mod accounts_api;
+mod accounts_desk;
 mod answer;
 mod browser;
 mod clock;
@@ -31,6 +33,7 @@ mod session_api;
 mod token;
 
 use std::borrow::Cow;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,10 +46,11 @@ use diagnostics::Diagnostics;
 use peer::Peer;
 use place::Places;
 
-use crate::access::{Access, AccountsWatch, LoginError, SignedIn, User};
+use crate::access::{Access, AccountsWatch, Connected, LoginError, SignedIn, Way};
+use crate::audit::{self, AtDoor, Named};
 use crate::config::WebOrigin;
 use crate::connection::{Patience, Signs, network_of};
-use crate::hub::{Client, Hub, Rates, Session, Side, SignIn};
+use crate::hub::{Client, Hub, NetworkRates, Rates, Session, ShareOfNetwork, Side, SignIn};
 use crate::moment::Moment;
 use crate::seldom::Seldom;
 use crate::shutdown::{Shutdown, Stage};
@@ -79,6 +83,8 @@ pub struct Settings {
     pub handshake: Duration,
     /// What one connection may send.
     pub rates: Rates,
+    /// Messages a second that all connections of one network may send together; `None` for no limit.
+    pub network_rate: Option<NonZeroU32>,
     /// How long a connection waits for what.
     pub patience: Patience,
     /// How often the hub's figures are published.
@@ -93,6 +99,8 @@ pub struct Settings {
     pub diagnostics_of_demo: bool,
     /// Whether a token may stand in the URL of a socket.
     pub token_in_url: bool,
+    /// Characters of a new password at least.
+    pub shortest_password: usize,
 }
 
 /// What the listeners without TLS do for other machines, once there is TLS.
@@ -119,6 +127,10 @@ pub(crate) struct App {
     places: Places,
     /// The file of accounts that was refused last, if it still is.
     refused: accounts::RefusedFile,
+    /// What each network may send, where that has a limit.
+    network_rates: Option<Arc<NetworkRates>>,
+    /// Where admins ask for changes of accounts.
+    desk: accounts_desk::Desk,
 }
 
 /// The answer to a client of TLS for whom there is no place: whatever is sent before the handshake means nothing to it.
@@ -138,11 +150,13 @@ impl Server {
         offer: Option<Arc<Offer>>,
         shutdown: Shutdown,
     ) -> Self {
-        let places =
-            Places::new(settings.connections, settings.handshakes, settings.per_network, settings.per_user);
+        let places = Places::new(settings.connections, settings.handshakes, settings.per_network);
         let diagnostics = settings.diagnostics.map(Diagnostics::new);
         let refused = accounts::RefusedFile::default();
-        let app = App { hub, access, settings, shutdown, diagnostics, offer, places, refused };
+        let desk = accounts_desk::Desk::new();
+        let network_rates = NetworkRates::new(settings.network_rate, hub.figures());
+        let app =
+            App { hub, access, settings, shutdown, diagnostics, offer, places, refused, network_rates, desk };
         Self { app: Arc::new(app) }
     }
 
@@ -283,43 +297,60 @@ impl App {
         name: &str,
         password: &[u8],
     ) -> Result<SignedIn, LoginError> {
-        let result = self.access.login(peer.address(), name, password).await;
-        let result = result.and_then(|signed_in| self.admits(&signed_in, peer).map(|()| signed_in));
-        if let Err(error) = result {
-            self.hub.figures().logins_failed.add(1);
-            let known = self.access.accounts().rights(name).is_some();
-            let word = match error {
-                LoginError::Wrong { .. } => "wrong",
-                LoginError::TooMany { .. } => "locked",
-                LoginError::Busy => "busy",
-                LoginError::NoCertificate => "certificate",
-                LoginError::NotFromHere => "address",
-                LoginError::Over => "over",
-                LoginError::Changed => "changed",
-            };
-            let result = Err((word, error.to_string().into()));
-            self.note_sign_in(peer, door, known.then_some(name), None, result);
+        match self.access.login(peer.address(), name, password).await {
+            Ok(who) => self.let_in(who, peer, door),
+            Err(error) => {
+                let accounts = self.access.accounts();
+                let named = match accounts.get(name) {
+                    Some(account) => Named::Account(account.name()),
+                    None => Named::Unknown(name.chars().count()),
+                };
+                self.refuse(peer, (door, Way::Password), named, error);
+                Err(error)
+            }
         }
-        result
     }
 
-    /// Records that somebody has come in, or has not.
+    /// Lets somebody in who has proved who they are, if they may come.
+    fn let_in(&self, who: SignedIn, peer: &Peer, door: Door) -> Result<SignedIn, LoginError> {
+        let admitted = self.admits(&who, peer);
+        admitted.inspect_err(|error| {
+            self.refuse(peer, (door, who.way), Named::Account(&who.user.name), *error);
+        })?;
+        Ok(who)
+    }
+
+    /// Counts and records who does not come in.
+    fn refuse(&self, peer: &Peer, by: (Door, Way), named: Named<'_>, error: LoginError) {
+        self.hub.figures().logins_failed.add(1);
+        self.note_sign_in(peer, by, named, None, Err((word_of(error), error.to_string().into())));
+    }
+
+    /// Records that somebody has come in, or has not; in the audit trail, too.
     fn note_sign_in(
         &self,
         peer: &Peer,
-        door: Door,
-        user: Option<&str>,
+        (door, way): (Door, Way),
+        named: Named<'_>,
         base: Option<(&Base, Side)>,
         result: Result<(), (&'static str, Cow<'static, str>)>,
     ) {
         let (address, door) = (peer.address(), door.name());
+        let stands = base.map(|(base, side)| (base.as_str(), side.name()));
+        let at_door = AtDoor { named, address, door, way: way.word(), base: stands };
+        match &result {
+            Ok(()) => audit::signed_in(&at_door),
+            Err((word, _)) => audit::not_signed_in(&at_door, word),
+        }
+        let user = if let Named::Account(name) = named { Some(name) } else { None };
         self.hub.note_sign_in(SignIn { user, address, door, base, result });
     }
 
     /// Begins the session of somebody who was let in.
-    fn session(&self, user: &User, peer: &Peer, door: Door, base: Base, side: Side) -> Session {
+    fn session(&self, who: &SignedIn, peer: &Peer, door: Door, base: Base, side: Side) -> Session {
         static CONNECTED: Seldom = Seldom::new();
-        self.note_sign_in(peer, door, Some(&user.name), Some((&base, side)), Ok(()));
+        let user = &who.user;
+        self.note_sign_in(peer, (door, who.way), Named::Account(&user.name), Some((&base, side)), Ok(()));
         let client = Client {
             user: Arc::clone(&user.name),
             rights: Arc::clone(&user.rights),
@@ -327,7 +358,13 @@ impl App {
             side,
             rates: self.settings.rates,
         };
-        let session = self.hub.connect_from(client, Some(peer.address()), Moment::now());
+        let mut session = self.hub.connect_from(client, Some(peer.address()), Moment::now());
+        if let Some(share) = self.share_of_network(peer) {
+            session.within(share);
+        }
+        if peer.is_untold() {
+            session.is_behind_a_proxy();
+        }
         session.outbox().comes_from(network_of(peer.address()));
         if let Some(times) = CONNECTED.each() {
             let (client, base, left_out) = (session.name(), session.base(), times.left_out);
@@ -337,18 +374,24 @@ impl App {
         session
     }
 
+    /// What a client has of what all of its network may send, where that has a limit. Loopback has none.
+    fn share_of_network(&self, peer: &Peer) -> Option<ShareOfNetwork> {
+        let rates = self.network_rates.as_ref().filter(|_| !peer.address().is_loopback())?;
+        Some(rates.share(network_of(peer.address()), peer.address(), Moment::now().steady()))
+    }
+
     /// Counts, logs and records that somebody may not stand at a base.
     fn log_forbidden(
         &self,
         peer: &Peer,
         door: Door,
-        user: &User,
+        who: &SignedIn,
         (base, side): (&Base, Side),
         reason: &'static str,
     ) {
         static FORBIDDEN: Seldom = Seldom::new();
-        let result = Err(("forbidden", reason.into()));
-        self.note_sign_in(peer, door, Some(&user.name), Some((base, side)), result);
+        let (user, result) = (&who.user, Err(("forbidden", reason.into())));
+        self.note_sign_in(peer, (door, who.way), Named::Account(&user.name), Some((base, side)), result);
         self.hub.figures().connections_refused.add(1);
         if let Some(times) = FORBIDDEN.again(&user.name) {
             let (user, side) = (&user.name, side.name());
@@ -357,9 +400,22 @@ impl App {
     }
 
     /// The sign that ends a connection from outside. Without a sign-in it is the stop sign.
-    fn signs(&self, signed_in: Option<&SignedIn>) -> Signs {
-        let rests_on = signed_in.map(|who| (who.ended.clone(), Arc::clone(&who.standing)));
+    fn signs(&self, signed_in: Option<(&SignedIn, Connected)>) -> Signs {
+        let rests_on = signed_in.map(|(who, connected)| (who.ended.clone(), connected));
         Signs::with(self.shutdown.drain(), rests_on)
+    }
+}
+
+/// Why somebody was not let in, in one word of the recorder.
+fn word_of(error: LoginError) -> &'static str {
+    match error {
+        LoginError::Wrong { .. } => "wrong",
+        LoginError::TooMany { .. } => "locked",
+        LoginError::Busy => "busy",
+        LoginError::NoCertificate => "certificate",
+        LoginError::NotFromHere => "address",
+        LoginError::Over => "over",
+        LoginError::Changed => "changed",
     }
 }
 

@@ -12,7 +12,6 @@ use parking_lot::Mutex;
 
 use super::forwarded::{self, Forwarded};
 use super::networks::Share;
-use super::per_user::OfUser;
 use super::place::{Full, Place, Places};
 use crate::connection::network_of;
 use crate::tls::Certificate;
@@ -26,6 +25,9 @@ pub(crate) struct Peer {
     host: Option<Box<str>>,
     /// Whether a proxy has said so in headers.
     is_forwarded: bool,
+    /// Whether the connection is one of a trusted proxy that did not tell whom it speaks for: the client, if it is not the proxy
+    /// itself, may be anybody.
+    is_untold: bool,
     /// What it takes of the share of its network, where the connection is a proxy's.
     share: Mutex<Option<Share>>,
 }
@@ -38,10 +40,12 @@ pub(super) fn is_trusted(proxies: &[IpNet], address: IpAddr) -> bool {
 
 impl Peer {
     /// Who is at the other end of a connection, before it says anything.
-    pub(super) fn of_connection(place: Arc<Place>) -> Self {
+    pub(super) fn of_connection(proxies: &[IpNet], place: Arc<Place>) -> Self {
         let (mut address, mut is_known, mut is_encrypted) = (place.address, true, place.is_encrypted());
+        let mut is_untold = is_trusted(proxies, place.address.ip());
         if let Some(proxied) = &place.proxied {
             is_known = proxied.client.is_some();
+            is_untold = !is_known;
             address = proxied.client.unwrap_or(address);
             is_encrypted |= proxied.over_tls;
         }
@@ -54,6 +58,7 @@ impl Peer {
             is_encrypted,
             host: None,
             is_forwarded: false,
+            is_untold,
             share: Mutex::new(None),
         }
     }
@@ -65,7 +70,7 @@ impl Peer {
         place: &Arc<Place>,
         headers: &HeaderMap,
     ) -> Result<Self, &'static str> {
-        let mut peer = Self::of_connection(Arc::clone(place));
+        let mut peer = Self::of_connection(proxies, Arc::clone(place));
         let own_host = headers.get(HOST).and_then(|host| host.to_str().ok()).map(Box::from);
         // Where a PROXY header names no client, the headers may be those of anybody.
         let is_somebody = place.proxied.as_ref().is_none_or(|proxied| proxied.client.is_some());
@@ -85,6 +90,7 @@ impl Peer {
         peer.is_encrypted = over_tls.unwrap_or(peer.is_encrypted);
         peer.host = host.or(own_host);
         peer.is_forwarded = true;
+        peer.is_untold = !is_known;
         Ok(peer)
     }
 
@@ -127,18 +133,24 @@ impl Peer {
         self.is_forwarded
     }
 
-    /// The certificate that the client has shown. One that a proxy has shown, where TLS of the client ended, is not the client's.
+    /// Whether the address is that of a trusted proxy which did not tell whom it speaks for.
+    pub(super) fn is_untold(&self) -> bool {
+        self.is_untold
+    }
+
+    /// The certificate that the client has shown. One that a proxy has shown, where TLS of the client ended, is not the client's;
+    /// and what a trusted proxy shows that does not tell whom it speaks for would sign in everybody behind it.
     pub(super) fn certificate(&self) -> Option<&Certificate> {
         let ended_there = self.place.proxied.as_ref().is_some_and(|proxied| proxied.over_tls);
-        if self.is_forwarded || ended_there { None } else { self.place.certificate() }
+        if self.is_forwarded || self.is_untold || ended_there { None } else { self.place.certificate() }
     }
 
     /// From now on this is the place of somebody who has signed in. Returns what is held as long as the connection is there;
     /// who is at its other end is no longer asked.
-    pub(super) fn sign_in(&self, of_user: Option<OfUser>) -> Held {
+    pub(super) fn sign_in(&self) -> Held {
         self.place.is_signed_in();
         let share = self.share.lock().take().map(Share::signed_in);
-        Held { _place: Arc::clone(&self.place), _share: share.map(Box::new), _of_user: of_user }
+        Held { _place: Arc::clone(&self.place), _share: share.map(Box::new) }
     }
 }
 
@@ -147,7 +159,6 @@ pub(super) struct Held {
     _place: Arc<Place>,
     /// Rare, and so not in the connection itself.
     _share: Option<Box<Share>>,
-    _of_user: Option<OfUser>,
 }
 
 /// As a line of the log names it.

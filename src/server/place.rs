@@ -13,7 +13,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use super::networks::{Connection, Networks, NotSignedIn, PerNetwork};
-use super::per_user::PerUser;
 use crate::connection::network_of;
 use crate::hub::Network;
 use crate::tls::Certificate;
@@ -24,7 +23,6 @@ pub(super) struct Places {
     not_signed_in: Arc<Semaphore>,
     handshakes: Mutex<Handshakes>,
     pub(super) networks: Arc<Networks>,
-    pub(super) users: PerUser,
 }
 
 /// Why there is no place for a connection.
@@ -94,16 +92,10 @@ pub(super) struct Handshake<'p> {
 }
 
 impl Places {
-    pub(super) fn new(
-        connections: usize,
-        not_signed_in: usize,
-        per_network: PerNetwork,
-        per_user: Option<usize>,
-    ) -> Self {
+    pub(super) fn new(connections: usize, not_signed_in: usize, per_network: PerNetwork) -> Self {
         let places = |number| Arc::new(Semaphore::new(number));
         Self {
             networks: Networks::new(per_network),
-            users: PerUser::new(per_user),
             connections: places(connections),
             not_signed_in: places(not_signed_in),
             handshakes: Mutex::default(),
@@ -235,7 +227,7 @@ mod tests {
     #[test]
     fn a_place_is_given_back_when_the_connection_ends_and_that_before_the_sign_in_sooner() {
         let address = "127.0.0.1:1".parse().unwrap();
-        let places = Places::new(2, 1, NO_LIMIT, None);
+        let places = Places::new(2, 1, NO_LIMIT);
         let first = taken(&places, address);
         assert!(places.take(address, true).is_err(), "one may be there without a sign-in");
         first.is_signed_in();
@@ -249,7 +241,7 @@ mod tests {
     #[test]
     fn a_handshake_that_is_not_finished_gives_its_place_to_whoever_comes() {
         let address = "127.0.0.1:1".parse().unwrap();
-        let places = Places::new(100, 2, NO_LIMIT, None);
+        let places = Places::new(100, 2, NO_LIMIT);
         let mut strangers = [taken(&places, address), taken(&places, address)];
         let [first, second] = strangers.each_ref().map(|place| places.handshake(place).unwrap());
         let newcomer = taken(&places, address);
@@ -266,7 +258,7 @@ mod tests {
     #[test]
     fn a_network_has_its_share_and_its_unfinished_handshakes_give_way_to_its_newcomers() {
         let (one, other) = ("10.0.0.1:1".parse().unwrap(), "10.0.0.2:1".parse().unwrap());
-        let places = Places::new(100, 100, PerNetwork { connections: Some(3), not_signed_in: Some(1) }, None);
+        let places = Places::new(100, 100, PerNetwork { connections: Some(3), not_signed_in: Some(1) });
         let stranger = taken(&places, one);
         assert_eq!(places.take(one, true).err(), Some(Full::Network), "one may be there without a sign-in");
         let others = taken(&places, other);

@@ -19,6 +19,7 @@ use super::gate::{cookie_name, cookies};
 use super::peer::Peer;
 use super::{App, Door};
 use crate::access::{LoginError, SignedIn, Visitor};
+use crate::audit::Named;
 use crate::seldom::Seldom;
 
 /// Name and password fit into this.
@@ -78,7 +79,8 @@ async fn sign_in(app: &App, peer: &Peer, request: Request) -> Response<Body> {
             refused(LoginError::Changed)
         }
         Ok(session) => {
-            app.note_sign_in(peer, Door::Page, Some(&signed_in.user.name), None, Ok(()));
+            let named = Named::Account(&signed_in.user.name);
+            app.note_sign_in(peer, (Door::Page, signed_in.way), named, None, Ok(()));
             app.access.web_sessions_settled().await;
             let cookie = cookie(app, &session.token, session.lasts, peer);
             (StatusCode::NO_CONTENT, [(SET_COOKIE, cookie)]).into_response()

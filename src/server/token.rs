@@ -7,7 +7,8 @@ use axum::http::{HeaderMap, Uri};
 use super::gate::Stranger;
 use super::peer::Peer;
 use super::{App, Door};
-use crate::access::SignedIn;
+use crate::access::{SignedIn, Way};
+use crate::audit::Named;
 use crate::seldom::Seldom;
 
 /// What a page puts in front of its token among the subprotocols: it has no other header to send.
@@ -46,12 +47,13 @@ impl App {
         let address = peer.address();
         let Some(who) = self.access.token(token) else {
             self.hub.figures().logins_failed.add(1);
-            self.note_sign_in(peer, door, None, None, Err(("token", "unknown token".into())));
+            let result = Err(("token", "unknown token".into()));
+            self.note_sign_in(peer, (door, Way::Token), Named::Nobody, None, result);
             if let Some(times) = UNKNOWN.again(&address.to_string()) {
                 tracing::warn!(%address, %times, "login failed: an unknown token");
             }
             return Err(Stranger::Unnamed("this token lets nobody in: it was revoked, or it is not whole"));
         };
-        self.admits(&who, peer).map(|()| who).map_err(Stranger::Refused)
+        self.let_in(who, peer, door).map_err(Stranger::Refused)
     }
 }

@@ -49,7 +49,7 @@ const ROOMS: &[Room] = &[
     Room {
         files: &["hub/"],
         without: &[],
-        rooms: &["topic", "talk", "log", "moment", "seldom", "backlog"],
+        rooms: &["topic", "talk", "log", "moment", "seldom", "audit", "backlog"],
         crates: &[
             "serde_json",
             "dashmap",
@@ -211,7 +211,7 @@ const ROOMS: &[Room] = &[
     Room {
         files: &["connection/"],
         without: &[],
-        rooms: &["access::Standing", "bell", "hub", "talk", "moment", "seldom"],
+        rooms: &["access::Connected", "access::Standing", "bell", "hub", "talk", "moment", "seldom"],
         crates: &["bytes", "memchr", "parking_lot", "tokio", "tokio_util", "tracing"],
         never: &["std::fs", "std::env", "std::process", "tokio::net", "tokio::spawn", "axum", "hyper"],
     },
@@ -258,9 +258,25 @@ const ROOMS: &[Room] = &[
         never: &["std::fs", "std::net", "tokio::net", "tokio::spawn"],
     },
     Room {
+        files: &["accounts_file.rs"],
+        without: &[],
+        rooms: &["access", "operator"],
+        crates: &["thiserror", "toml_edit"],
+        never: &["std::net", "std::env", "tokio", "axum", "hyper"],
+    },
+    Room {
+        files: &["audit.rs"],
+        without: &[],
+        rooms: &["seldom"],
+        crates: &["tracing"],
+        never: &["std::fs", "tokio"],
+    },
+    Room {
         files: &["server/"],
         without: &[],
         rooms: &[
+            "accounts_file",
+            "audit",
             "hub",
             "talk",
             "topic",
@@ -383,7 +399,6 @@ const ROOMS: &[Room] = &[
             "thiserror",
             "tokio",
             "tokio_util",
-            "toml_edit",
             "tracing",
             "tracing_subscriber",
             "memchr",
@@ -397,6 +412,8 @@ const ROOMS: &[Room] = &[
 
 /// The rooms, as `crate::` names them.
 const NAMES: &[&str] = &[
+    "accounts_file",
+    "audit",
     "topic",
     "talk",
     "tls",

@@ -97,3 +97,23 @@ async fn a_hub_that_runs_is_no_trouble() {
     let ran = doctor(hub.dir(), &[&format!("server.listen={}", hub.address)]);
     line(&ran.stdout, &format!("ok    port: {} (server.listen) is in use, and a hub runs", hub.address));
 }
+
+#[tokio::test]
+async fn a_hub_that_waits_for_what_a_proxy_says_first_is_recognised_too() {
+    let settings = ["server.proxy_protocol=all", "server.trusted_proxies=127.0.0.1"];
+    let hub = Hub::with(&settings);
+    let listen = format!("server.listen={}", hub.address);
+    let ran = doctor(hub.dir(), &[&listen, settings[0], settings[1]]);
+    line(&ran.stdout, &format!("ok    port: {} (server.listen) is in use, and a hub runs", hub.address));
+    // Another program is no hub for that.
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = other.local_addr().unwrap();
+    std::thread::spawn(move || {
+        use std::io::Write;
+        for stream in other.incoming() {
+            let _ = stream.unwrap().write_all(b"HTTP/1.1 400 Bad Request\r\n\r\nno\n");
+        }
+    });
+    let ran = doctor(hub.dir(), &[&format!("server.listen={at}"), settings[0], settings[1]]);
+    line(&ran.stdout, "FAIL  port: cannot listen on");
+}

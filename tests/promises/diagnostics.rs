@@ -201,6 +201,35 @@ async fn with_accounts_the_endpoints_are_off_unless_they_are_wanted_and_then_ask
 }
 
 #[tokio::test]
+async fn the_test_page_opens_for_admins_where_it_is_on_and_tells_others_what_is_missing() {
+    let users = [
+        user("anna", &["#", "$SYS/#"], &["#"], false),
+        user("root", &["#"], &["#"], true) + "admin = true\n",
+    ];
+    let opens = async |hub: &Hub, headers: &[(&str, &str)]| {
+        let answer = hub.request("GET", "/diagnostics", headers, "").await;
+        (answer.status(), answer.body().to_owned())
+    };
+    let as_user = |name: &str| basic(name, PASSWORD);
+    let hub = Hub::with_users(&users, &[]);
+    let (status, sentence) = opens(&hub, &[("Authorization", &as_user("root"))]).await;
+    assert!(status == 404 && sentence.contains("diagnostics.enabled = true"), "{sentence}");
+    let hub = Hub::with_users(&users, &["diagnostics.enabled=true"]);
+    let (status, sentence) = opens(&hub, &[]).await;
+    assert!(status == 401 && sentence.contains("nobody is signed in"), "{sentence}");
+    let (status, sentence) = opens(&hub, &[("Authorization", &as_user("anna"))]).await;
+    assert!(status == 403 && sentence.contains("anna is none"), "{sentence}");
+    assert_eq!(opens(&hub, &[("Authorization", &basic("root", "a guess"))]).await.0, 401);
+    let (status, page) = opens(&hub, &[("Authorization", &as_user("root"))]).await;
+    assert!(status == 200 && page.contains("<html"), "{page}");
+    let body = format!(r#"{{"name": "root", "password": "{PASSWORD}"}}"#);
+    let signed_in = hub.request("POST", "/api/session", &[], &body).await;
+    let cookie = signed_in.header("set-cookie").unwrap().split(';').next().unwrap();
+    assert_eq!(opens(&hub, &[("Cookie", cookie)]).await.0, 200);
+    assert_eq!(opens(&Hub::demo(), &[]).await.0, 200, "the demo is everybody's on this machine");
+}
+
+#[tokio::test]
 async fn foreign_pages_and_foreign_names_are_refused_in_the_demo() {
     let hub = Hub::demo();
     for header in [("Origin", "http://evil.example"), ("Host", "evil.example")] {

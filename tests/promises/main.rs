@@ -16,6 +16,8 @@
 mod support;
 
 mod accounts;
+mod accounts_api;
+mod audit;
 mod bad_input;
 mod cli_accounts;
 mod cli_address;

@@ -4,7 +4,7 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::{Bystander, Client, Hub, Line, PASSWORD, basic, in_time, user};
+use crate::support::{Authority, Bystander, Client, House, Hub, Line, PASSWORD, basic, in_time, shake, user};
 
 const TRUSTED: &str = "server.trusted_proxies=127.0.0.1";
 
@@ -244,4 +244,143 @@ async fn a_proxy_that_lies_disturbs_nobody() {
         assert!(matches!(status, 200 | 400), "{name}: {status}");
     }
     bystander.is_undisturbed().await;
+}
+
+#[tokio::test]
+async fn who_comes_through_a_proxy_that_does_not_tell_whom_it_speaks_for_does_not_pass_by_the_address_of_the_proxy()
+ {
+    let from =
+        |name: &str, networks: &str| user(name, &["#"], &[], false) + &format!("from = [{networks}]\n");
+    let users = [
+        from("network", "\"127.0.0.0/8\""),
+        from("proxy", "\"10.0.0.0/8\", \"127.0.0.1\""),
+        from("far", "\"203.0.113.0/24\""),
+        user("late", &["#"], &[], false),
+    ];
+    let settings = [TRUSTED, "server.line_listen=127.0.0.1:0", "server.proxy_protocol=lines"];
+    let hub = Hub::with_users(&users, &settings);
+    let knocks = async |name: &str, more: &[(&str, &str)]| {
+        let authorization = basic(name, PASSWORD);
+        let headers = [&[("Authorization", &*authorization)], more].concat();
+        hub.knocks("/talk", &headers).await.status()
+    };
+    let told = |address| [("X-Forwarded-For", address)];
+    for untold in
+        [&[][..], &told("unknown"), &told("203.0.113.9, _hidden"), &[("X-Forwarded-Proto", "https")]]
+    {
+        assert_eq!(knocks("network", untold).await, 403, "{untold:?}");
+        assert_eq!(knocks("proxy", untold).await, 101, "the proxy itself is meant: {untold:?}");
+        assert_eq!(knocks("far", untold).await, 403, "{untold:?}");
+        assert_eq!(knocks("late", untold).await, 101, "it may come from everywhere: {untold:?}");
+    }
+    hub.logs("does not tell whom it speaks for; have it tell, or add this very address to `from`").await;
+    assert_eq!(knocks("network", &told("127.0.0.5")).await, 101, "who is told is in the network");
+    assert_eq!(
+        (knocks("far", &told("203.0.113.9")).await, knocks("proxy", &told("203.0.113.9")).await),
+        (101, 403)
+    );
+    for (name, comes) in [("network", false), ("proxy", true)] {
+        let line = format!(r#"["clown.talk/-/config/set", {{"user": "{name}", "password": "{PASSWORD}"}}]"#);
+        let text = format!("PROXY UNKNOWN\r\n{line}\n");
+        let mut stream = TcpStream::connect(hub.lines.unwrap()).await.unwrap();
+        stream.write_all(text.as_bytes()).await.unwrap();
+        let mut begin = [0; 32];
+        in_time("the answer", stream.read_exact(&mut begin)).await.unwrap();
+        let begin = String::from_utf8_lossy(&begin).into_owned();
+        assert_eq!(begin.contains("config/ok"), comes, "{name}: {begin}");
+    }
+    // Also one that is there already, and whose account is now for that network.
+    let late = basic("late", PASSWORD);
+    let mut late = Client::connect_with(&hub, "/talk", &[("authorization", &late)]).await.unwrap();
+    late.configure("{}").await;
+    let file = hub.dir().join("users.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text + "from = [\"127.0.0.0/8\"]\n").unwrap();
+    assert_eq!(late.closed().await, (1008, "account changed".to_owned()));
+}
+
+#[tokio::test]
+async fn the_certificate_of_a_proxy_signs_nobody_in() {
+    let house = House::new();
+    let authority = Authority::new("Clients");
+    authority.write(&house.path("clients.pem"));
+    let mut settings = house.settings();
+    settings.extend(["server.tls_client=optional", "server.line_tls_listen=127.0.0.1:0"].map(str::to_owned));
+    settings.push(format!("server.tls_client_ca={}", house.path("clients.pem").display()));
+    let start = |more: &[&str]| {
+        let settings: Vec<_> = settings.iter().map(String::as_str).chain(more.iter().copied()).collect();
+        Hub::with_users(&users(), &settings)
+    };
+    let client = house.client_as(&authority.identity("anna", &[], 2090));
+    let who = async |hub: &Hub, more: &str| {
+        hub.https(&client, &format!("GET /api/session{more}"), "").await.status()
+    };
+    let hub = start(&[]);
+    assert_eq!(who(&hub, "").await, 200, "it is the client's own");
+    let hub = start(&[TRUSTED]);
+    for more in
+        ["", "\nX-Forwarded-For: 203.0.113.9", "\nX-Forwarded-For: unknown", "\nX-Forwarded-Proto: https"]
+    {
+        assert_eq!(who(&hub, more).await, 401, "{more}");
+    }
+    let mut lines = hub.encrypted_lines(&client).await.unwrap();
+    lines.write_all(b"[\"clown.talk/-/config/set\", {}]\n").await.unwrap();
+    let mut said = String::new();
+    let _ = in_time("the refusal", lines.read_to_string(&mut said)).await;
+    assert!(said.contains("clown.talk/-/close") && said.contains("1008"), "{said}");
+    // A proxy that passes the client's own TLS on says so by its header.
+    let hub = start(&[TRUSTED, "server.proxy_protocol=all"]);
+    for (header, status) in [("PROXY TCP4 203.0.113.9 10.0.0.1 4711 443", 200), ("PROXY UNKNOWN", 401)] {
+        let mut stream = TcpStream::connect(hub.tls.unwrap()).await.unwrap();
+        stream.write_all(format!("{header}\r\n").as_bytes()).await.unwrap();
+        let mut stream = shake(stream, &client).await.unwrap();
+        stream
+            .write_all(b"GET /api/session HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            .await
+            .unwrap();
+        let mut said = String::new();
+        let _ = in_time("the answer", stream.read_to_string(&mut said)).await;
+        assert!(said.starts_with(&format!("HTTP/1.1 {status} ")), "{header}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn all_connections_of_a_network_together_send_no_more_than_its_limit_and_others_are_not_disturbed() {
+    const TIMES: usize = 2000;
+    let all = ["#"];
+    let users = ["anna", "bystander"].map(|name| user(name, &all, &all, false));
+    let hub = Hub::with_users(&users, &[TRUSTED, "limits.messages_per_second_per_network=50"]);
+    let anna = basic("anna", PASSWORD);
+    let open = async |address: &str| {
+        let headers = [("authorization", &*anna), ("x-forwarded-for", address)];
+        Client::connect_with(&hub, "/talk", &headers).await.unwrap()
+    };
+    // The machine itself has no limit.
+    let mut bystander = Bystander::as_user(&hub, "bystander").await;
+    let (mut one, mut two) = (open("2001:db8::1").await, open("2001:db8::2").await);
+    let welcome = one.configure(r#"{"filters": []}"#).await;
+    assert_eq!(welcome["limits"]["messages-per-second"], 50, "{welcome}");
+    two.configure(r#"{"filters": []}"#).await;
+    // Each of them alone is far below the limit of a connection.
+    let frames = vec![r#"["x", 1]"#; TIMES].join("\n");
+    one.say(&frames).await;
+    two.try_say(&frames).await.unwrap();
+    let over = (1008, "more than 50 messages a second from this network".to_owned());
+    assert_eq!((one.closed().await, two.closed().await), (over.clone(), over.clone()));
+    assert_eq!(hub.figure("clients_over_network_rate").await, 2);
+    hub.logs("limits.messages_per_second_per_network").await;
+    // Who comes back has no new burst.
+    let mut again = open("2001:db8::3").await;
+    again.try_say(&frames).await.unwrap();
+    assert_eq!(again.closed().await, over);
+    let mut other = open("2001:db8:0:1::1").await;
+    other.configure(r#"{"filters": []}"#).await;
+    other.publish("a", "1").await;
+    bystander.is_undisturbed().await;
+    let off = Hub::with_users(&users, &[TRUSTED]);
+    let headers = [("authorization", &*anna), ("x-forwarded-for", "203.0.113.9")];
+    let mut client = Client::connect_with(&off, "/talk", &headers).await.unwrap();
+    assert_eq!(client.configure(r#"{"filters": []}"#).await["limits"]["messages-per-second"], 20_000);
+    client.say(&frames).await;
+    client.publish("a", "1").await;
 }

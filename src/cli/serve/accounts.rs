@@ -5,13 +5,10 @@ use std::path::Path;
 use super::super::exit::OperatorError;
 use super::demo::{never_given_a_password, refuse_demo_elsewhere};
 use crate::access::{ACCOUNTS_BYTES, Accounts, AccountsWatch};
+use crate::accounts_file::DEMO_WITHOUT;
 use crate::config::Settings;
 use crate::operator::Mistake;
 use crate::operator::small_file::{self, Unreadable};
-
-/// Where accounts are looked for if nothing else is said, and the demo begins if they are not there. A file that was
-/// named has to be there: a misspelt name must not open the demo.
-pub(in crate::cli) const DEMO_WITHOUT: &str = "config/users.toml";
 
 /// The accounts of the file; the demo user where there is no file.
 pub(in crate::cli) fn accounts(file: &Path) -> Result<Accounts, OperatorError> {

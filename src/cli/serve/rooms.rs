@@ -83,6 +83,7 @@ pub(super) fn server(settings: &Settings, is_demo: bool, tls_port: Option<u16>) 
             frames_per_second: limits.messages_per_second.map(std::num::NonZero::get),
             bad_frames_per_minute: Some(limits.bad_frames_per_minute),
         },
+        network_rate: limits.messages_per_second_per_network,
         patience: Patience {
             ping: limits.ping,
             pong: limits.pong,
@@ -99,5 +100,6 @@ pub(super) fn server(settings: &Settings, is_demo: bool, tls_port: Option<u16>) 
         diagnostics: (is_demo || diagnostics.enabled).then_some(diagnostics.connections),
         diagnostics_of_demo: !diagnostics.enabled,
         token_in_url: settings.users.token_in_url,
+        shortest_password: settings.users.shortest_password,
     }
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::{Book, Granted, Order, Stored, Terms, TooMany};
+use crate::audit;
 use crate::hub::allowance::Excess;
 use crate::hub::doors::Message;
 use crate::hub::publication::Publication;
@@ -109,6 +110,7 @@ impl Session {
             let reason = "forbidden: option confirm takes the right subscribe for the state";
             self.hub.figures().forbidden.add(1);
             self.hub.note_refusal(&self.outbox, command, reason);
+            audit::refused(&self.client.user, self.address(), "subscribe", stem);
             return Err(reason.to_owned());
         }
         Wish::of(command.as_str(), payload).ok_or_else(|| "the payload cannot be compared".to_owned())

@@ -45,7 +45,11 @@ impl EventReader {
     pub fn told(&self, event: Event) -> Option<Event> {
         let is_theirs = self.sees_all || event.user.as_deref() == Some(&*self.user);
         let is_seen = match event.kind {
-            EventKind::Refused | EventKind::SignIn | EventKind::SignOut | EventKind::Lost => is_theirs,
+            EventKind::Refused
+            | EventKind::SignIn
+            | EventKind::SignOut
+            | EventKind::Account
+            | EventKind::Lost => is_theirs,
             EventKind::Command | EventKind::Answer | EventKind::Presence | EventKind::Lease => {
                 self.may_read(event.topic.as_deref()?)
             }

@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::endpoint::{Answer, Endpoint};
 use super::memory::Held;
 use crate::connection::{Beat, Ending, Heartbeat, Incoming, Patience, Signs, Turn, WebSocket, Wire};
-use crate::hub::{Allowance, Rates};
+use crate::hub::{Allowance, Rates, ShareOfNetwork};
 use crate::moment::Moment;
 use crate::seldom::Seldom;
 
@@ -33,6 +33,8 @@ pub(super) struct Caller {
 /// What holds for one connection.
 pub(super) struct Limits {
     pub(super) rates: Rates,
+    /// What it has of what all of its network may send.
+    pub(super) share: Option<ShareOfNetwork>,
     pub(super) patience: Patience,
     pub(super) held: Held,
 }
@@ -59,8 +61,11 @@ pub(super) async fn hold<S: AsyncRead + AsyncWrite + Unpin + Send>(
     ticks: Option<watch::Receiver<u64>>,
     signs: Signs,
 ) {
-    let Limits { rates, patience, held } = limits;
-    let allowance = Allowance::new(rates, Moment::now().steady());
+    let Limits { rates, share, patience, held } = limits;
+    let mut allowance = Allowance::new(rates, Moment::now().steady());
+    if let Some(share) = share {
+        allowance.within(share);
+    }
     let heartbeat = Heartbeat::new(patience.ping, patience.pong, Instant::now());
     let mut conversation =
         Conversation { socket, caller, patience, allowance, ticks, heartbeat, messages: 0, bytes: 0, held };

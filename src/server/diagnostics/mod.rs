@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Extension, Request, State};
-use axum::http::header::RETRY_AFTER;
+use axum::http::header::{AUTHORIZATION, RETRY_AFTER};
 use axum::http::{HeaderMap, Method, Response, StatusCode};
 use hyper::upgrade::OnUpgrade;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -19,10 +19,13 @@ use self::conversation::{Caller, Limits};
 pub(crate) use self::endpoint::Endpoint;
 use self::memory::Memory;
 use self::streaming::Streaming;
+use super::gate::Stranger;
 use super::missing::unsupported;
+use super::page;
 use super::peer::Peer;
 use super::{App, Door, answer, door as doors};
 use crate::access::SignedIn;
+use crate::audit;
 use crate::connection::WebSocket;
 use crate::seldom::Seldom;
 
@@ -92,6 +95,41 @@ pub(crate) async fn door(
     doors::switching(&accept, false)
 }
 
+/// Whether somebody may open the page by which an operator tries them: in the demo everybody, with accounts the admins. The answer
+/// says what is missing.
+pub(super) async fn page_opens(
+    app: &App,
+    peer: &Peer,
+    headers: &HeaderMap,
+) -> Result<(), Box<Response<Body>>> {
+    let is_demo = app.access.accounts().is_demo();
+    let refused = |status, sentence: &str| Err(Box::new(answer::refusal(status, sentence)));
+    match (app.diagnostics(), is_demo) {
+        (None, _) => {
+            let sentence = "this page is off, and so are the endpoints that it is for: diagnostics.enabled = true turns them on";
+            return refused(StatusCode::NOT_FOUND, sentence);
+        }
+        (Some(_), true) => return Ok(()),
+        (Some(_), false) => {}
+    }
+    match app.recognise(headers, peer, Door::Http).await {
+        Ok(who) if who.user.rights.admin => Ok(()),
+        Ok(who) => {
+            audit::refused(&who.user.name, Some(peer.address()), "admin", page::DIAGNOSTICS);
+            let sentence = format!(
+                "this page is for admins, and {} is none: an admin has admin = true or the role admin in the file of accounts",
+                who.user.name
+            );
+            refused(StatusCode::FORBIDDEN, &sentence)
+        }
+        Err(Stranger::Unnamed(_)) if !headers.contains_key(AUTHORIZATION) => {
+            let sentence = "this page is for admins, and nobody is signed in: sign in as one on the page of the hub, then come back";
+            refused(StatusCode::UNAUTHORIZED, sentence)
+        }
+        Err(stranger) => Err(Box::new(answer::not_recognised(&stranger))),
+    }
+}
+
 /// Every user with an account; in the demo, which is on loopback, everybody: the boards and samples that these endpoints
 /// are for mostly cannot sign in.
 async fn who(
@@ -118,7 +156,7 @@ async fn converse(
     _share: OwnedSemaphorePermit,
 ) {
     let Some((stream, already_read)) = doors::socket(&app, &peer, upgrade).await else { return };
-    let _held = peer.sign_in(None);
+    let _held = peer.sign_in();
     let Some(diagnostics) = app.diagnostics() else { return };
     let ticks = (caller.endpoint == Endpoint::Streaming).then(|| diagnostics.streaming.listen(&app.shutdown));
     let message_bytes = match caller.endpoint {
@@ -129,6 +167,7 @@ async fn converse(
     };
     let socket = WebSocket::new(stream, already_read, message_bytes);
     let (rates, patience, held) = (app.settings.rates, app.settings.patience, diagnostics.memory.held());
-    let limits = Limits { rates, patience, held };
-    conversation::hold(socket, caller, limits, ticks, app.signs(signed_in.as_ref())).await;
+    let limits = Limits { rates, share: app.share_of_network(&peer), patience, held };
+    let connected = signed_in.as_ref().and_then(|who| Some((who, who.standing.connect(None)?)));
+    conversation::hold(socket, caller, limits, ticks, app.signs(connected)).await;
 }

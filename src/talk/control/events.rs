@@ -37,6 +37,8 @@ pub enum EventKind {
     Presence,
     /// A lease is over, or is not on the disk.
     Lease,
+    /// An account was changed.
+    Account,
     /// Events are missing.
     Lost,
 }
@@ -52,6 +54,7 @@ impl EventKind {
             Self::SignOut => "sign-out",
             Self::Presence => "presence",
             Self::Lease => "lease",
+            Self::Account => "account",
             Self::Lost => "lost",
         }
     }
@@ -81,6 +84,9 @@ pub struct Event {
     /// From where it has connected.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<Box<str>>,
+    /// Which account was changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<Box<str>>,
     /// By which door somebody came.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub door: Option<Cow<'static, str>>,
@@ -148,6 +154,7 @@ impl Event {
             (Some(topic), _) => topic,
             (None, EventKind::SignIn) => "$SYS/events/sign-in",
             (None, EventKind::SignOut) => "$SYS/events/sign-out",
+            (None, EventKind::Account) => "$SYS/events/account",
             (None, EventKind::Lost) => "$SYS/events/lost",
             (None, _) => "$SYS/events/refused",
         }
@@ -155,8 +162,9 @@ impl Event {
 
     /// The bytes of what is in it.
     pub fn len(&self) -> usize {
-        let texts = [&self.user, &self.client, &self.address, &self.base, &self.topic, &self.answered];
-        let texts: usize = texts.into_iter().flatten().map(|text| text.len()).sum();
+        let who = [&self.user, &self.client, &self.address, &self.account];
+        let texts = who.into_iter().chain([&self.base, &self.topic, &self.answered]);
+        let texts: usize = texts.flatten().map(|text| text.len()).sum();
         let payloads: usize = [&self.payload, &self.answer].into_iter().flatten().map(String::len).sum();
         size_of::<Self>() + texts + payloads + self.reason.as_ref().map_or(0, |reason| reason.len())
     }
