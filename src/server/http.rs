@@ -184,7 +184,7 @@ fn peer(app: &App, place: &Arc<Place>, headers: &HeaderMap) -> Result<Peer, Box<
         listen::log_turned_away(app, &peer, peer.address(), full);
         return Err(Box::new(no_place("too many connections, try again in a while")));
     }
-    if peer.is_of_a_proxy_that_nobody_told_of(headers)
+    if peer.is_of_a_proxy_that_nobody_told_of(proxies, headers)
         && let Some(times) = UNTOLD.again("")
     {
         tracing::warn!(

@@ -104,8 +104,9 @@ impl Peer {
     }
 
     /// Whether a proxy on this machine has sent this request that the hub was not told of.
-    pub(super) fn is_of_a_proxy_that_nobody_told_of(&self, headers: &HeaderMap) -> bool {
-        !self.is_forwarded && self.address.is_loopback() && forwarded::is_a_proxys(headers)
+    pub(super) fn is_of_a_proxy_that_nobody_told_of(&self, proxies: &[IpNet], headers: &HeaderMap) -> bool {
+        let is_a_strangers = self.address.is_loopback() && !is_trusted(proxies, self.address);
+        is_a_strangers && forwarded::is_a_proxys(headers)
     }
 
     /// The address of the client.

@@ -109,10 +109,10 @@ async fn curl_opens_a_websocket_over_tls_and_hears_why_it_ends() {
     args.extend(headers.iter().flat_map(|header| ["--header", header]));
     let Some(mut curl) = started("curl", &args) else { return };
     hub.logs("connected").await;
-    let mut heard = Vec::new();
-    let (_, ()) = tokio::join!(in_time("the end", curl.talk.read_to_end(&mut heard)), hub.stopped());
-    let end = heard.windows(4).position(|window| window == b"\r\n\r\n").unwrap() + 4;
-    let (head, rest) = (String::from_utf8_lossy(&heard[..end]), &heard[end..]);
+    let mut printed = Vec::new();
+    let (_, ()) = tokio::join!(in_time("the end", curl.talk.read_to_end(&mut printed)), hub.stopped());
+    let end = printed.windows(4).position(|window| window == b"\r\n\r\n").unwrap() + 4;
+    let (head, rest) = (String::from_utf8_lossy(&printed[..end]), &printed[end..]);
     assert!(head.starts_with("HTTP/1.1 101 ") && head.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "{head}");
     // A close with 1012, as the hub ends.
     assert_eq!(rest[0], 0x80 | Opcode::Close as u8, "{rest:?}");
