@@ -326,7 +326,7 @@ mod tests {
     fn what_somebody_else_has_changed_meanwhile_is_not_written_over() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("users.toml");
-        let example = include_str!("../../config/users.toml.example");
+        let example = include_str!("../config/users.toml.example");
         std::fs::write(&path, example).unwrap();
         let file = AccountsFile::open(&path).unwrap();
         let other = format!("# by somebody else\n{example}");
@@ -370,7 +370,7 @@ mod tests {
     fn what_stands_at_the_top_of_the_file_stays_when_the_first_account_goes() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("users.toml");
-        let example = include_str!("../../config/users.toml.example");
+        let example = include_str!("../config/users.toml.example");
         std::fs::write(&path, example).unwrap();
         let mut file = AccountsFile::open(&path).unwrap();
         file.remove(USER, "jana");

@@ -21,6 +21,7 @@ fn server(connections: usize) -> Server {
         path_prefix: String::new(),
         handshake: 60 * SECOND,
         rates: Rates::UNLIMITED,
+        network_rate: None,
         patience: Patience { ping: 60 * SECOND, pong: SECOND, write: 60 * SECOND, vanished: 60 * SECOND },
         figures_every: 60 * SECOND,
         tls_port: None,
@@ -28,6 +29,7 @@ fn server(connections: usize) -> Server {
         diagnostics: None,
         diagnostics_of_demo: false,
         token_in_url: false,
+        shortest_password: 8,
     };
     Server::new(hub, access.unwrap(), settings, None, shutdown)
 }
