@@ -13,7 +13,7 @@ use axum::http::header::{
 use axum::http::{Method, Response, StatusCode};
 use axum::response::IntoResponse;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -60,27 +60,30 @@ pub(super) async fn accounts(
     Extension(peer): Extension<Arc<Peer>>,
     headers: HeaderMap,
 ) -> Response<Body> {
-    let mut body = json!({});
-    match admin(&app, &peer, &headers).await {
-        Ok(_) => {
-            let accounts = app.access.accounts();
-            let mut told = Vec::new();
-            for (number, account) in accounts.iter().enumerate() {
-                told.push(described(&app, account));
-                if number % A_TURN == A_TURN - 1 {
-                    tokio::task::yield_now().await;
-                }
-            }
-            body["accounts"] = told.into();
-        }
-        Err(_) if peer.is_near() => {}
+    let list = match admin(&app, &peer, &headers).await {
+        Ok(_) => Some(list(&app).await),
+        Err(_) if peer.is_near() => None,
         Err(refused) => return refused,
-    }
+    };
     let refused = app.refused_file();
     let version = app.access.accounts().version().clone();
-    body["in_force"] = version.as_str().into();
-    body["refused"] = refused.as_ref().map(Version::as_str).into();
-    told(StatusCode::OK, &body, &version)
+    let mut body = Map::new();
+    body.insert("in_force".to_owned(), version.as_str().into());
+    body.insert("refused".to_owned(), refused.as_ref().map(Version::as_str).into());
+    body.extend(list.map(|list| ("accounts".to_owned(), list.into())));
+    told(StatusCode::OK, &body.into(), &version)
+}
+
+/// All accounts as admins see them.
+async fn list(app: &App) -> Vec<Value> {
+    let (accounts, mut list) = (app.access.accounts(), Vec::new());
+    for (number, account) in accounts.iter().enumerate() {
+        list.push(described(app, account));
+        if number % A_TURN == A_TURN - 1 {
+            tokio::task::yield_now().await;
+        }
+    }
+    list
 }
 
 /// One account: told, made or changed, or removed.
@@ -103,7 +106,7 @@ async fn one(app: &App, peer: &Peer, name: Result<Path<String>, PathRejection>, 
             Ok(told(StatusCode::OK, &described(app, account), accounts.version()))
         }
         Method::PUT => {
-            let seen = seen(app, request.headers())?;
+            let seen = seen(app, request.headers()).map_err(complaint)?;
             let (password, wanted) = sent(app, request, name).await?;
             let hash = hash(app, &wanted, password).await?;
             let done = change(app, peer, &admin, seen, Change::Account(wanted, hash)).await?;
@@ -111,7 +114,7 @@ async fn one(app: &App, peer: &Peer, name: Result<Path<String>, PathRejection>, 
             Ok(told(status, &json!({ "in_force": done.version.as_str() }), &done.version))
         }
         Method::DELETE => {
-            let seen = seen(app, request.headers())?;
+            let seen = seen(app, request.headers()).map_err(complaint)?;
             let done = change(app, peer, &admin, seen, Change::Remove(USER, name)).await?;
             Ok(told(StatusCode::OK, &json!({ "in_force": done.version.as_str() }), &done.version))
         }
@@ -137,7 +140,7 @@ async fn one_token(
 ) -> Answer {
     let admin = admin(app, peer, request.headers()).await?;
     let Path(name) = name.map_err(|_| not_utf8())?;
-    let seen = seen(app, request.headers())?;
+    let seen = seen(app, request.headers()).map_err(complaint)?;
     match *request.method() {
         Method::POST => {
             let (password, wanted) = sent(app, request, name).await?;
@@ -174,15 +177,15 @@ pub(super) async fn explain(
         if key != "topic" {
             return Err(bad("request", "use ?topic=, once"));
         }
-        let mut body = json!({ "name": name, "topic": topic });
-        for (word, right) in Right::ALL {
-            let explained = account.explain(right, topic, &app.hub.settings().topic);
-            body[word] = match explained {
-                Ok(explained) => json!({ "allowed": explained.is_allowed, "why": explained.sentence }),
-                Err(error) => json!({ "allowed": false, "why": format!("no: {topic:?}: {error}") }),
-            };
-        }
-        Ok(told(StatusCode::OK, &body, accounts.version()))
+        let limits = &app.hub.settings().topic;
+        let explained = Right::ALL.map(|(word, right)| match account.explain(right, topic, limits) {
+            Ok(explained) => (word, json!({ "allowed": explained.is_allowed, "why": explained.sentence })),
+            Err(error) => (word, json!({ "allowed": false, "why": format!("no: {topic:?}: {error}") })),
+        });
+        let about = [("name", name.into()), ("topic", topic.as_str().into())];
+        let body: Map<_, _> =
+            about.into_iter().chain(explained).map(|(key, value)| (key.to_owned(), value)).collect();
+        Ok(told(StatusCode::OK, &body.into(), accounts.version()))
     };
     explained.await.unwrap_or_else(|refused| refused)
 }
@@ -209,17 +212,17 @@ async fn admin(app: &App, peer: &Peer, headers: &HeaderMap) -> Result<SignedIn, 
 
 /// The versions that an admin has seen, as the header `If-Match` says; none where any will do. A change has to say so: two admins
 /// at once would undo each other's changes without knowing.
-fn seen(app: &App, headers: &HeaderMap) -> Result<Option<Vec<String>>, Response<Body>> {
+fn seen(app: &App, headers: &HeaderMap) -> Result<Option<Vec<String>>, Refusal> {
     if app.access.accounts().is_demo() {
         let sentence = "there are no accounts yet, and anybody on this machine is the demo's user: make the first one with \
                         `clown-hub user add NAME --admin`";
-        return Err(complaint(Refusal::new(StatusCode::CONFLICT, "demo", sentence)));
+        return Err(Refusal::new(StatusCode::CONFLICT, "demo", sentence));
     }
     let matches = headers.get_all(IF_MATCH).iter().filter_map(|value| value.to_str().ok());
     let matches: Vec<_> = matches.flat_map(|value| value.split(',')).map(str::trim).collect();
     if matches.is_empty() {
         let sentence = "send If-Match with the ETag of the accounts that you have read, or * to change them whatever they are";
-        return Err(complaint(Refusal::new(StatusCode::PRECONDITION_REQUIRED, "changed", sentence)));
+        return Err(Refusal::new(StatusCode::PRECONDITION_REQUIRED, "changed", sentence));
     }
     if matches.contains(&"*") {
         return Ok(None);
@@ -319,7 +322,8 @@ fn described(app: &App, account: &Account) -> Value {
         |filters: &[Filter]| filters.iter().map(|filter| filter.as_str().to_owned()).collect::<Vec<_>>();
     let own = |filters: &[Filter], of_role: &[Filter]| {
         // What comes with the key `admin` is not written down.
-        let is_own = |filter: &&Filter| !of_role.contains(filter) && !(admin && filter.as_str() == "$SYS/#");
+        let comes_with_it = |filter: &Filter| admin && filter.as_str() == "$SYS/#";
+        let is_own = |filter: &&Filter| !of_role.contains(filter) && !comes_with_it(filter);
         filters.iter().filter(is_own).map(|filter| filter.as_str().to_owned()).collect::<Vec<_>>()
     };
     let base = role.map(|role| role.base().as_str()).filter(|base| !base.is_empty());
@@ -369,10 +373,14 @@ fn not_utf8() -> Response<Body> {
 
 fn complaint(refusal: Refusal) -> Response<Body> {
     let Refusal { status, error, message, mistakes } = refusal;
-    let mut body = json!({ "error": error, "message": message });
-    if let Some(mistakes) = mistakes {
-        body["mistakes"] = mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().into();
-    }
+    let told = mistakes.map(|mistakes| mistakes.iter().map(ToString::to_string).collect::<Vec<_>>());
+    let parts = [
+        ("error", Some(error.into())),
+        ("message", Some(message.into())),
+        ("mistakes", told.map(Value::from)),
+    ];
+    let parts = parts.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
+    let body = Value::Object(parts.collect());
     let mut response = answer(status, &body);
     if status == StatusCode::SERVICE_UNAVAILABLE {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));

@@ -17,6 +17,10 @@ use crate::connection::network_of;
 use crate::tls::Certificate;
 
 /// Who is at the other end of a connection, as far as it can be known.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a question of its own, and any of them may be answered alone"
+)]
 pub(crate) struct Peer {
     place: Arc<Place>,
     address: IpAddr,
