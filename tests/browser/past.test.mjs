@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { drawn, Hour, Past } from "../../web/past.js";
-import { frames } from "../../web/frame.js";
-import { Readings } from "../../web/readings.js";
+import { drawn, Hour, Past } from "../../web/src/past.js";
+import { frames } from "../../web/src/frame.js";
+import { Readings } from "../../web/src/readings.js";
 import { assertQuiet, newPage, says, signedIn, startBrowser, tile } from "./support/browser.mjs";
 import { folder, startHub } from "./support/hub.mjs";
 import { connect } from "./support/node.mjs";

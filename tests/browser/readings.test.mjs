@@ -2,10 +2,10 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { frames, payloadText } from "../../web/frame.js";
-import { Readings, TOPICS_AT_MOST } from "../../web/readings.js";
-import { baseOf, isEvent } from "../../web/topic.js";
-import { numberText } from "../../web/words.js";
+import { frames, payloadText } from "../../web/src/frame.js";
+import { Readings, TOPICS_AT_MOST } from "../../web/src/readings.js";
+import { baseOf, isEvent } from "../../web/src/topic.js";
+import { numberText } from "../../web/src/words.js";
 
 const START = Date.parse("2026-11-21T10:00:00Z");
 const frame = (topic, payload, seconds = 0) =>
