@@ -1,11 +1,15 @@
 // One browser for a file of tests, and for each test a context that knows nothing of the others.
 
 import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import { chromium } from "playwright-core";
 
 const FLAGS = [
   "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
   "--disable-component-update", "--disable-sync",
+  // A page that did not come from the hub itself may otherwise not speak to it.
+  ...(process.env.PAGE ? ["--disable-features=LocalNetworkAccessChecks"] : []),
 ];
 
 /** Chromium with a new profile, which is thrown away. */
@@ -18,6 +22,7 @@ export async function newPage(test, browser, options = {}) {
   const context = await browser.newContext(options);
   test.after(() => context.close());
   context.setDefaultTimeout(15_000);
+  if (process.env.PAGE) await servePage(context, process.env.PAGE);
   const page = await context.newPage();
   page.complaints = [];
   page.asked = [];
@@ -33,6 +38,17 @@ export async function newPage(test, browser, options = {}) {
     });
   });
   return page;
+}
+
+/** Puts what `web/build.mjs` made in a folder in place of what the hub has: for those who change the page. */
+async function servePage(context, folder) {
+  const files = new Set(readdirSync(join(folder, "site")));
+  await context.route(/./, async (route) => {
+    const path = new URL(route.request().url()).pathname;
+    const name = path.endsWith("/") ? "index.html" : path.endsWith("/diagnostics") ? "diagnostics.html" : path.slice(path.lastIndexOf("/") + 1);
+    if (!files.has(name)) return route.continue();
+    await route.fulfill({ path: join(folder, "site", name) });
+  });
 }
 
 /** Opens the page of a hub and signs in as the demo user. */

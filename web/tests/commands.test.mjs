@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
 
-import { Commands, stateText, wishText } from "../../web/src/commands.js";
-import { ANSWER_WITHIN } from "../../web/src/wish.js";
+import { Commands, stateText, wishText } from "../src/core/commands.js";
+import { ANSWER_WITHIN } from "../src/core/wish.js";
 
 /** A page with the commands under test, and everything that they did. */
 function page() {

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { ANSWER_WITHIN, Wish } from "../../web/src/wish.js";
+import { ANSWER_WITHIN, Wish } from "../src/core/wish.js";
 
 /** Long enough for the hub to have said what came of it. */
 const TOO_LONG = 3 * ANSWER_WITHIN * 1000;

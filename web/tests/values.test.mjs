@@ -2,10 +2,9 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { frames, payloadText } from "../../web/src/frame.js";
-import { Readings, TOPICS_AT_MOST } from "../../web/src/readings.js";
-import { baseOf, isEvent } from "../../web/src/topic.js";
-import { numberText } from "../../web/src/words.js";
+import { frames, payloadText } from "../src/core/frame.js";
+import { Values, TOPICS_AT_MOST } from "../src/core/values.js";
+import { baseOf, isEvent } from "../src/core/topic.js";
 
 const START = Date.parse("2026-11-21T10:00:00Z");
 const frame = (topic, payload, seconds = 0) =>
@@ -44,7 +43,7 @@ test("commands, answers and notifications are no values", () => {
 });
 
 test("a reading that is called like a request is a value of its node, whose base its presence tells", () => {
-  const readings = new Readings();
+  const readings = new Values();
   readings.take(frame("home/attic/presence", { state: "online", since: new Date(START).toISOString() }));
   assert.equal(readings.take(frame("home/attic/shopping/list", 3)).reading.base, "home/attic");
   assert.equal(readings.take(frame("home/attic/press/error", "E12 paper")).reading.base, "home/attic");
@@ -52,20 +51,15 @@ test("a reading that is called like a request is a value of its node, whose base
   assert.equal(readings.take(frame("home/attic/boot", {})), null);
 });
 
-test("decimals follow the unit and never exceed what was sent", () => {
-  const cases = [[20.756, "℃", 3, "20.8"], [20, "℃", 0, "20"], [45.6, "%", 1, "46"], [9.8765, "lux", 3, "9.88"], [120.34, "lux", 2, "120.3"], [6792.2, "lux", 1, "6792"], [98741.19, "", 2, "98,741.19"], [-0.04, "℃", 2, "0.0"], [-3.5, "℃", 1, "−3.5"]];
-  for (const [number, unit, seen, text] of cases) assert.equal(numberText(number, unit, seen).replace(/[\s.,]/g, "."), text.replace(/[\s.,]/g, "."));
-});
-
 test("pressure stands before altitude, whatever their order", () => {
-  const readings = new Readings();
+  const readings = new Values();
   const { reading } = readings.take(frame("n/barometer/1", { altitude: [217, "m"], pressure: [98.7, "kPa"] }));
   assert.deepEqual(reading.quantities.map(({ key }) => key), ["pressure", "altitude"]);
-  assert.equal(readings.take(frame("n/odd/1", { deep: { er: 1 } })).reading.quantities, null);
+  assert.equal(readings.take(frame("n/odd/1", { deep: [{ er: 1 }] })).reading.quantities, null);
 });
 
 test("a value is stale after three times the interval that the hub tells, and five seconds at least", () => {
-  const readings = new Readings();
+  const readings = new Values();
   const said = (every, second) => {
     const [{ topic, payload, options, line }] = [frame("n/thermometer/1", 20, second)];
     return readings.take({ topic, payload, options: { ...options, ...every }, line }).reading;
@@ -82,19 +76,45 @@ test("a value is stale after three times the interval that the hub tells, and fi
 });
 
 test("a node that comes later gets its topics", () => {
-  const readings = new Readings();
+  const readings = new Values();
   const { reading } = readings.take(frame("home/attic/thermometer/1", 20));
   assert.equal(reading.base, "home");
   const { moved } = readings.take(frame("home/attic/presence", { state: "online", since: "2026-11-21T10:00:00Z" }));
   assert.deepEqual(moved, [reading]);
   assert.deepEqual([reading.base, reading.name], ["home/attic", "thermometer/1"]);
+  assert.deepEqual([...readings.nodes].map(([base, { size }]) => [base, size]), [["home/attic", 1]], "and the other one has none any more");
 });
 
 test("there is an end to topics, and it is told", () => {
-  const readings = new Readings();
+  const readings = new Values();
   for (let topic = 0; topic <= TOPICS_AT_MOST; topic += 1) readings.take(frame(`n/counter/${topic}`, topic));
   assert.equal(readings.topics.size, TOPICS_AT_MOST);
   assert.ok(readings.overflown);
   readings.take({ ...frame("n/counter/1", null), options: { retain: true } });
   assert.equal(readings.topics.size, TOPICS_AT_MOST - 1, "a value that was cleared is gone");
+});
+
+test("a gateway that says nothing itself is told with its nodes, and a node that only is there is told", () => {
+  const readings = new Values();
+  const online = { state: "online", since: "2026-11-21T10:00:00Z" };
+  for (const base of ["node", "home/attic"]) readings.take(frame(`${base}/presence`, online));
+  readings.take(frame("node/836d/thermometer/0:0/temperature", 20));
+  assert.deepEqual(readings.bases(), ["node/836d", "home/attic"]);
+  assert.deepEqual([readings.presenceOf("node/836d").isGateway, readings.presenceOf("home/attic").isGateway, readings.presenceOf("home")], [true, false, null]);
+});
+
+test("what is silent for twenty times as long as is normal is silent, and not only stale", () => {
+  const readings = new Values();
+  const { topic, payload, options, line } = frame("n/thermometer/1", 20);
+  const { reading } = readings.take({ topic, payload, options: { ...options, every: 10 }, line });
+  assert.deepEqual([30, 31, 600, 601].map((second) => reading.freshness(START + second * 1000)), ["fresh", "stale", "stale", "silent"]);
+});
+
+test("a title is that of the first value, and of a device with many values that of the device", () => {
+  const readings = new Values();
+  const titleAt = (topic, payload) => readings.take(frame(topic, payload)).reading.title;
+  assert.equal(titleAt("n/co2-sensor/1", { concentration: [500, "ppm"] }), "CO₂");
+  assert.equal(titleAt("tele/plug/SENSOR", { Time: "2026-11-21T10:00:00", ENERGY: { Power: 5, Voltage: 230 } }), "Voltage");
+  assert.equal(titleAt("tele/plug/STATE", { Uptime: "1T", Heap: 25 }), "STATE");
+  assert.equal(titleAt("n/relay/i2c0-3b", { state: true }), "Relay 3b");
 });
