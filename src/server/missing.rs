@@ -12,7 +12,9 @@ use super::{App, page};
 pub(super) fn unsupported(app: &App, path: &str) -> Response<Body> {
     let devices = if app.diagnostics().is_some() {
         let paths = Endpoint::PATHS.join(", ");
-        format!("; to bring up a device at {} (a page) and {paths} (WebSocket)", page::DIAGNOSTICS)
+        let page = page::is_there(page::DIAGNOSTICS);
+        let page = if page { format!("{} (a page) and ", page::DIAGNOSTICS) } else { String::new() };
+        format!("; to bring up a device at {page}{paths} (WebSocket)")
     } else {
         String::new()
     };

@@ -21,6 +21,7 @@ use super::{App, Door};
 use crate::access::{LoginError, SignedIn, Visitor};
 use crate::audit::Named;
 use crate::seldom::Seldom;
+use crate::topic::Filter;
 
 /// Name and password fit into this.
 const BODY: usize = 4096;
@@ -137,6 +138,7 @@ fn is(app: &App, signed_in: &SignedIn) -> Response<Body> {
         "name": &*signed_in.user.name,
         "version": env!("CARGO_PKG_VERSION"),
         "demo": app.access.accounts().is_demo(),
+        "publish": signed_in.user.rights.publish.iter().map(Filter::as_str).collect::<Vec<_>>(),
     });
     answer(StatusCode::OK, &body)
 }

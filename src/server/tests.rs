@@ -67,7 +67,7 @@ async fn a_stranger_who_sends_requests_without_a_pause_leaves_the_others_their_t
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     server.serve_http(listener);
-    let request = format!("GET /app.js HTTP/1.1\r\nHost: {address}\r\nIf-None-Match: \"x\"\r\n\r\n");
+    let request = format!("GET / HTTP/1.1\r\nHost: {address}\r\nIf-None-Match: \"x\"\r\n\r\n");
     let last = format!("GET /healthz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     let (answers, turns) = turns_of_others(address, request.repeat(REQUESTS) + &last).await;
     assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), REQUESTS + 1);

@@ -142,10 +142,12 @@ test("who may only look is told so, and sees the state in words", async (t) => {
   assert.equal(await page.getByText(/runs as a demo/).isVisible(), false);
   await page.getByLabel("Password").press("Enter");
   const relay = tile(page, BRIDGE, "Relay 1", "");
-  await relay.getByRole("switch").click();
-  await says(relay, "not allowed to switch this");
-  await says(relay, "On");
-  assert.equal(await relay.getByRole("switch").count(), 0);
+  await says(relay, /On.*View only/);
+  await says(tile(page, BRIDGE, "LED", ""), /1 dot.*View only/);
+  assert.equal(await page.locator("#board :is([role=switch], fieldset, .pair)").count(), 0);
+  await page.getByRole("banner").getByText("View only").waitFor();
+  await page.getByRole("link", { name: "Explorer" }).click();
+  await page.getByText("your account may publish nothing").waitFor();
   assertQuiet(page, hub);
 });
 

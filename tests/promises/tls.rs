@@ -287,7 +287,7 @@ async fn the_plain_port_sends_pages_to_tls_where_it_is_told_to() {
     assert_eq!(authority.status(), 200, "a phone needs it before it can use TLS");
     assert_eq!(authority.header("content-type"), Some("application/x-x509-ca-cert"));
     for (host, is_told) in [("hub.example", true), ("hub.example:8443", false), ("192.168.1.2", false)] {
-        let answer = hub.https(&house.client(), &format!("GET /app.js\nHost: {host}"), "").await;
+        let answer = hub.https(&house.client(), &format!("GET /\nHost: {host}"), "").await;
         assert_eq!(answer.header("strict-transport-security").is_some(), is_told, "{host}");
     }
 }

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
 import { folder } from "./hub.mjs";
@@ -10,6 +10,8 @@ import { folder } from "./hub.mjs";
 const FLAGS = [
   "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
   "--disable-component-update", "--disable-sync",
+  // A page that did not come from the hub itself may otherwise not speak to it.
+  ...(process.env.PAGE ? ["--disable-features=LocalNetworkAccessChecks"] : []),
 ];
 
 /** Chromium with a new profile, which is thrown away. */
@@ -32,6 +34,7 @@ export async function newPage(test, browser, options = {}) {
   const context = await browser.newContext(options);
   test.after(() => context.close());
   context.setDefaultTimeout(15_000);
+  if (process.env.PAGE) await servePage(context, process.env.PAGE);
   const page = await context.newPage();
   page.complaints = [];
   page.asked = [];
@@ -47,6 +50,17 @@ export async function newPage(test, browser, options = {}) {
     });
   });
   return page;
+}
+
+/** Puts what `web/build.mjs` made in a folder in place of what the hub has: for those who change the page. */
+async function servePage(context, folder) {
+  const files = new Set(readdirSync(join(folder, "site")));
+  await context.route(/./, async (route) => {
+    const path = new URL(route.request().url()).pathname;
+    const name = path.endsWith("/") ? "index.html" : path.endsWith("/diagnostics") ? "diagnostics.html" : path.slice(path.lastIndexOf("/") + 1);
+    if (!files.has(name)) return route.continue();
+    await route.fulfill({ path: join(folder, "site", name) });
+  });
 }
 
 /** Opens the page of a hub and signs in as the demo user. */

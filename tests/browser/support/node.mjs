@@ -33,6 +33,16 @@ class Client extends EventEmitter {
     this.#socket.send(JSON.stringify(frame));
   }
 
+  /** The socket, for what is not told as frames. */
+  get raw() {
+    return this.#socket;
+  }
+
+  /** Goes without a word. */
+  leave() {
+    this.#socket.terminate();
+  }
+
   /** Sends, and returns when the hub has routed it. */
   async publish(topic, payload, options = {}) {
     const id = `${Math.random()}`;

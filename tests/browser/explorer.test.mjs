@@ -1,0 +1,144 @@
+// The explorer: every topic, the last message of each, the log, and publishing by hand.
+
+import { AxeBuilder } from "@axe-core/playwright";
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { assertQuiet, newPage, says, signedIn, startBrowser } from "./support/browser.mjs";
+import { startHub, usersFile } from "./support/hub.mjs";
+import { connect } from "./support/node.mjs";
+
+let browser;
+before(async () => (browser = await startBrowser()));
+after(() => browser.close());
+
+/** The explorer of a hub. */
+async function explorer(t, hub, options) {
+  const page = await signedIn(t, browser, hub, options);
+  await page.keyboard.press("g");
+  await page.keyboard.press("e");
+  await page.getByRole("tree").waitFor();
+  return page;
+}
+
+const branch = (page, name) => page.getByRole("treeitem").filter({ has: page.locator(".level", { hasText: new RegExp(`^${name}$`) }) });
+
+test("topics are a tree that the keyboard walks through, and the last message stands beside it as it was sent", async (t) => {
+  const hub = await startHub(t, { simulator: "off" });
+  const node = await connect(t, hub, "home/attic", "node");
+  await node.publish("thermometer/0", { temperature: [20.5, "℃"] });
+  await node.publish("relay/1", { state: false });
+  const page = await explorer(t, hub);
+  await branch(page, "attic").waitFor();
+  await page.getByRole("tree").focus();
+  for (const key of ["Home", "ArrowDown", "ArrowRight", "ArrowRight", "*", "End"]) await page.keyboard.press(key);
+  const current = page.locator('[aria-selected="true"]');
+  await says(current, /^0.*\{"temperature":\[20\.5,"℃"\]\}/);
+  await page.getByRole("heading", { name: "home/attic/thermometer/0" }).waitFor();
+  assert.match(await page.getByLabel("Payload", { exact: true }).first().textContent(), /20\.5,\n/);
+  assert.ok(page.url().endsWith("#/explorer?topic=home%2Fattic%2Fthermometer%2F0"));
+  await page.keyboard.press("ArrowLeft");
+  await says(current, "thermometer");
+  await page.keyboard.press("ArrowLeft");
+  await page.waitForFunction(() => document.querySelector('[aria-selected="true"]').getAttribute("aria-expanded") === "false");
+  await page.getByLabel("Find").fill("relay");
+  await says(branch(page, "1"), "false");
+  assert.equal(await branch(page, "thermometer").count(), 0);
+  await page.goBack();
+  await page.getByRole("region", { name: "home/attic", exact: true }).waitFor();
+  assertQuiet(page, hub);
+});
+
+test("what is typed is checked, goes out as it was written, and its answer is told", async (t) => {
+  const hub = await startHub(t, { simulator: "off" });
+  const reader = await connect(t, hub, "", "dashboard", { filters: ["#"] });
+  const page = await explorer(t, hub);
+  const form = page.getByRole("region", { name: "Publish" });
+  const [topic, payload, send] = [form.getByLabel("Topic"), form.getByLabel("Payload"), form.getByRole("button", { name: "Send" })];
+  await topic.fill("lamp/+/set");
+  await says(form, "has no + and no #");
+  assert.equal(await send.getAttribute("aria-disabled"), "true");
+  await topic.fill("lamp/1/set");
+  await says(form, "Nobody has said anything at this topic yet.");
+  await payload.fill("{'on': true}");
+  await says(form, "line 1, column 2 has ' where it does not belong");
+  await payload.fill("on");
+  await says(form, 'A text has quotes: "on"');
+  await payload.fill('{"level": 20.10, "big": 12345678901234567890}');
+  await says(form, "JSON, 45 bytes");
+  const raw = new Promise((resolve) => reader.raw.on("message", (message) => String(message).includes("lamp/1/set") && resolve(String(message))));
+  await payload.press("ControlOrMeta+Enter");
+  assert.ok((await raw).includes('{"level": 20.10, "big": 12345678901234567890}'));
+  await says(form, /Sent\. \d\d:\d\d:\d\d/);
+  await topic.fill("$SYS/hub/x");
+  await says(form, "Your account may not publish there.");
+  assertQuiet(page, hub);
+});
+
+test("who may publish at some topics only is told before anything is sent", async (t) => {
+  const users = usersFile(t, [{ name: "emil", subscribe: ["#"], publish: ["lamp/#"] }]);
+  const hub = await startHub(t, { simulator: "off", users });
+  const page = await newPage(t, browser);
+  await page.goto(`${hub.origin}/#/explorer`);
+  await page.getByLabel("Name").fill("emil");
+  await page.getByLabel("Password").fill("correct horse");
+  await page.getByLabel("Password").press("Enter");
+  const form = page.getByRole("region", { name: "Publish" });
+  await form.getByLabel("Payload").fill("1");
+  await form.getByLabel("Topic").fill("heater/1/set");
+  await says(form, "Your account may not publish there.");
+  await form.getByLabel("Topic").fill("lamp/1/set");
+  await form.getByRole("button", { name: "Send" }).click();
+  await says(form, "Sent.");
+});
+
+test("the log stops while it is read, counts what comes, and is bounded to what is in sight", async (t) => {
+  const hub = await startHub(t, { simulator: "off" });
+  const node = await connect(t, hub, "home/attic", "node");
+  for (let number = 0; number < 300; number += 1) await node.publish(`counter/${number}`, number);
+  const page = await explorer(t, hub);
+  const log = page.getByRole("region", { name: "Messages" });
+  await says(log, /\d+ of at most 10,000/);
+  assert.ok(await log.locator(".message").count() < 60, "only what is in sight is drawn");
+  await log.getByRole("button", { name: "Pause" }).click();
+  for (const number of [1, 2, 3]) await node.publish(`news/${number}`, number);
+  await says(log, "3 new");
+  assert.equal(await log.getByText("attic/news").count(), 0);
+  await log.getByRole("button", { name: "Go on" }).click();
+  await says(log.locator(".message").first(), /home\/attic\/news\/33/);
+  assertQuiet(page, hub);
+});
+
+test("what devices say is text here, too", async (t) => {
+  const hub = await startHub(t, { simulator: "off" });
+  const node = await connect(t, hub, encodeURIComponent("<b>house"), "node");
+  const evil = '<img src=x onerror="globalThis.hit=1">';
+  await node.publish(`<i onclick=hit()>`, { [evil]: [evil, "<u>"] });
+  const page = await explorer(t, hub);
+  await page.getByText("<i onclick=hit()>").first().click();
+  await page.getByRole("heading", { name: "<b>house/<i onclick=hit()>" }).waitFor();
+  assert.equal(await page.locator("main :is(img, script, b, i, u)").count(), 0);
+  assert.equal(await page.evaluate(() => globalThis.hit), undefined);
+  assertQuiet(page, hub);
+});
+
+for (const options of [{ colorScheme: "light" }, { colorScheme: "dark" }, { colorScheme: "light", forcedColors: "active" }, { colorScheme: "dark", contrast: "more", reducedMotion: "reduce" }]) {
+  test(`everybody can use it: no axe violation and no overflow, ${Object.values(options).join(", ")}`, async (t) => {
+    const hub = await startHub(t);
+    const page = await explorer(t, hub, options);
+    await branch(page, "nodes").click();
+    await page.getByRole("textbox", { name: "Topic" }).fill("a");
+    await page.getByRole("region", { name: "Messages" }).locator(".message").first().click();
+    for (const width of [1280, 320]) {
+      await page.setViewportSize({ width, height: 800 });
+      const { violations } = await new AxeBuilder({ page }).analyze();
+      assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" ")}`), [], `${width} px`);
+      const [overflow, small] = await page.evaluate(() => [
+        document.documentElement.scrollWidth - document.documentElement.clientWidth,
+        [...document.querySelectorAll("button, input, nav a")].filter((target) => target.checkVisibility() && (target.getBoundingClientRect().height < 44 || target.getBoundingClientRect().width < 44)).map((target) => target.outerHTML),
+      ]);
+      assert.equal(overflow, 0, `overflow at ${width} px`);
+      assert.deepEqual(small, [], `targets under 44 px at ${width} px`);
+    }
+    assertQuiet(page, hub);
+  });
+}

@@ -1,0 +1,183 @@
+// The overview: folding, searching, favourites, and what stays in sight.
+
+import assert from "node:assert/strict";
+import http from "node:http";
+import { after, before, test } from "node:test";
+import { assertQuiet, newPage, says, signedIn, startBrowser, tile } from "./support/browser.mjs";
+import { startHub } from "./support/hub.mjs";
+import { connect } from "./support/node.mjs";
+
+let browser;
+before(async () => (browser = await startBrowser()));
+after(() => browser.close());
+
+/** A hub where so many nodes have said a temperature, by way of one gateway. */
+async function houseOf(t, nodes) {
+  const hub = await startHub(t, { simulator: "off" });
+  const gateway = await connect(t, hub, "nodes/house", "node");
+  for (let node = 1; node < nodes; node += 1) gateway.send(`${node}/thermometer/0`, { temperature: [20 + node / 100, "℃"] });
+  await gateway.publish(`${nodes}/thermometer/0`, { temperature: [20 + nodes / 100, "℃"] });
+  return { hub, gateway };
+}
+
+const groups = (page) => page.locator("#board > .group");
+const count = async (page, number) => page.waitForFunction((wanted) => document.querySelectorAll("#board > .group").length === wanted, number);
+
+test("60 nodes are a line each, with their numbers, and fit into three screens of a desktop", async (t) => {
+  const { hub } = await houseOf(t, 60);
+  const page = await signedIn(t, browser, hub, { viewport: { width: 1280, height: 800 } });
+  await count(page, 60);
+  const first = page.getByRole("region", { name: "nodes/house/1", exact: true });
+  await says(first, /gateway online since \d\d:\d\d · 1 value.*20\.0 ℃/);
+  assert.equal(await page.locator(".tile").count(), 0);
+  assert.ok(await page.evaluate(() => document.documentElement.scrollHeight) <= 3 * 800);
+  await page.getByRole("button", { name: "nodes/house/1", exact: true }).press("Enter");
+  await says(tile(page, "nodes/house/1", "Temperature", "thermometer/0"), /20\.0\s*℃/);
+  await page.reload();
+  await count(page, 60);
+  assert.equal(await page.locator(".tile").count(), 1, "the browser remembers what is open");
+  await page.getByRole("button", { name: "Open all" }).click();
+  await page.waitForFunction(() => document.querySelectorAll(".tile").length === 60);
+  await page.getByRole("button", { name: "Fold all" }).click();
+  await page.waitForFunction(() => document.querySelectorAll(".tile").length === 0);
+  assertQuiet(page, hub);
+});
+
+test("the width of a large screen is used, and no width overflows", async (t) => {
+  const { hub } = await houseOf(t, 12);
+  const page = await signedIn(t, browser, hub, { viewport: { width: 2560, height: 1300 } });
+  await count(page, 12);
+  const columns = () => page.evaluate(() => new Set([...document.querySelectorAll("#board > .group")].map((group) => group.getBoundingClientRect().left)).size);
+  assert.equal(await columns(), 4);
+  for (const [width, expected] of [[1280, 2], [390, 1], [320, 1]]) {
+    await page.setViewportSize({ width, height: 800 });
+    assert.equal(await columns(), expected, `${width} px`);
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth), 0);
+  }
+});
+
+test("among a thousand nodes one is found, and the page stays small", async (t) => {
+  const { hub } = await houseOf(t, 1000);
+  const page = await signedIn(t, browser, hub);
+  await count(page, 1000);
+  assert.ok(await page.evaluate(() => document.querySelectorAll("*").length) < 15_000);
+  await page.keyboard.press("/");
+  await page.keyboard.type("house/777/ unit:℃ value>27");
+  await count(page, 1);
+  await says(tile(page, "nodes/house/777", "Temperature", ""), /27\.8\s*℃/);
+  await says(page.locator("#search-says"), "1 value");
+  await page.reload();
+  await count(page, 1);
+  assert.equal(await page.getByLabel("Find").inputValue(), "house/777/ unit:℃ value>27", "the search is in the address");
+  await page.getByLabel("Find").press("Escape");
+  await count(page, 1000);
+  await page.getByLabel("Find").fill("/(/");
+  await says(page.locator("#search-says"), "is no regular expression");
+  assertQuiet(page, hub);
+});
+
+test("what is offline is counted at the top, and the count is a filter", async (t) => {
+  const hub = await startHub(t, { simulator: "off" });
+  const here = await connect(t, hub, "home/attic", "node");
+  await here.publish("thermometer/0", { temperature: [20.5, "℃"] });
+  const gone = await connect(t, hub, "home/cellar", "node");
+  await gone.publish("relay/1", { state: false });
+  const page = await signedIn(t, browser, hub);
+  await count(page, 2);
+  assert.ok(await page.getByRole("button", { name: "0 offline" }).isDisabled());
+  gone.leave();
+  await page.getByRole("button", { name: "1 offline" }).click();
+  await count(page, 1);
+  const cellar = page.getByRole("region", { name: "home/cellar", exact: true });
+  await says(cellar, "offline since");
+  await says(tile(page, "home/cellar", "Relay 1", ""), "The node is offline.");
+  await page.getByRole("button", { name: "1 offline" }).click();
+  await count(page, 2);
+  assertQuiet(page, hub);
+});
+
+test("values stand together by quantity, and a favourite stands first, also after a reload", async (t) => {
+  const hub = await startHub(t, { simulator: "off" });
+  const node = await connect(t, hub, "home/attic", "node");
+  await node.publish("thermometer/0", { temperature: [20.5, "℃"] });
+  await node.publish("thermometer/1", { temperature: [3.5, "℃"] });
+  await node.publish("relay/1", { state: false });
+  const page = await signedIn(t, browser, hub);
+  const second = tile(page, "home/attic", "Temperature", "thermometer/1");
+  await second.locator("summary").click();
+  await second.getByRole("button", { name: "Make a favourite" }).click();
+  const favourite = page.getByRole("region", { name: "Favourites" }).getByRole("listitem");
+  await says(favourite, /home\/attic · thermometer\/1.*3\.5/);
+  await page.getByRole("button", { name: "By quantity" }).click();
+  await page.getByRole("region", { name: "Switches", exact: true }).waitFor();
+  assert.equal(await page.getByRole("region", { name: "Temperature", exact: true }).getByRole("listitem").count(), 2);
+  await page.reload();
+  await page.getByRole("region", { name: "Switches", exact: true }).waitFor();
+  await favourite.locator("summary").click();
+  await favourite.getByRole("button", { name: "Favourite" }).click();
+  await page.getByRole("region", { name: "Favourites" }).waitFor({ state: "detached" });
+  assertQuiet(page, hub);
+});
+
+test("nested JSON is told leaf by leaf, states in texts are states, and what is not zero is not shown as zero", async (t) => {
+  const hub = await startHub(t, { simulator: "off" });
+  const plug = await connect(t, hub, "tele/plug", "node");
+  await plug.publish("SENSOR", { ENERGY: { Power: 5.25, Factor: "0.0004", Today: [1.5, "kWh"] } });
+  await plug.publish("door", "OPEN");
+  const page = await signedIn(t, browser, hub);
+  await says(page.locator(".tile").filter({ hasText: "ENERGY Factor" }), /Power 5\.25.*ENERGY Factor 0\.0004.*ENERGY Today 1\.5 kWh/);
+  await says(tile(page, "tele/plug", "Door", ""), "Open");
+});
+
+test("a plug of Tasmota has a switch, which sends what it understands", async (t) => {
+  const hub = await startHub(t, { simulator: "off" });
+  const plug = await connect(t, hub, "", "dashboard", { filters: ["cmnd/#"] });
+  await plug.publish("stat/plug/POWER", "OFF", { retain: true });
+  const page = await signedIn(t, browser, hub);
+  const inside = page.locator(".tile").filter({ hasText: "plug/POWER" });
+  await inside.getByRole("switch").click();
+  await plug.next(([topic, payload]) => topic === "cmnd/plug/POWER" && payload === "ON");
+  await says(inside, "Turning on…");
+  await plug.publish("stat/plug/POWER", "ON", { retain: true });
+  await says(inside, "Confirmed");
+});
+
+test("a lost connection is told in the title, and its bar stays in sight", async (t) => {
+  const { hub } = await houseOf(t, 200);
+  const page = await signedIn(t, browser, hub);
+  await count(page, 200);
+  await page.evaluate(() => scrollTo(0, document.documentElement.scrollHeight));
+  await hub.stop("SIGKILL");
+  await page.waitForFunction(() => document.title === "Offline – Clown Hub");
+  assert.match(await page.locator('link[rel="icon"]').getAttribute("href"), /^data:image\/svg/);
+  const bar = page.getByText(/Values below are from/);
+  await bar.waitFor();
+  assert.ok((await bar.boundingBox()).y >= 0);
+});
+
+/** What a browser loads, compressed in the way that every browser knows: bytes by path. */
+async function weights(page, hub) {
+  const found = new Map();
+  for (const url of new Set(page.asked.filter((url) => !url.includes("/api/")))) {
+    const { headers } = await new Promise((done) => http.get(url.replace(/#.*/, ""), { headers: { "accept-encoding": "gzip" } }, (answer) => done(answer.resume())));
+    found.set(url.slice(hub.origin.length), { size: Number(headers["content-length"]), headers });
+  }
+  return found;
+}
+
+test("the first view is at most 40 KB and all of the page 110 KB, compressed, and what has a hash is kept for ever", async (t) => {
+  const hub = await startHub(t, { simulator: "off" });
+  const page = await signedIn(t, browser, hub);
+  const sum = (all) => [...all.values()].reduce((total, { size }) => total + size, 0);
+  const first = await weights(page, hub);
+  assert.ok(first.size >= 4 && sum(first) <= 40 * 1024, `${sum(first)} bytes`);
+  for (const [path, { headers }] of first) {
+    assert.equal(headers["content-encoding"], "gzip", path);
+    assert.equal(headers["cache-control"], /-[A-Z0-9]{8}\.(js|css)$/.test(path) ? "public, max-age=31536000, immutable" : "no-cache", path);
+  }
+  await page.getByRole("link", { name: "Explorer" }).click();
+  await page.getByRole("tree").waitFor();
+  const all = await weights(page, hub);
+  assert.ok(all.size > first.size, "the explorer comes when somebody goes there");
+  assert.ok(sum(all) <= 110 * 1024, `${sum(all)} bytes`);
+});

@@ -1,0 +1,64 @@
+// Builds the page into a folder: node build.mjs FOLDER. The folder gets `site/`, and `page.rs`, which lists what is in it for
+// `src/server/page.rs`. Names of scripts and styles have a hash of their content, so browsers may keep them for ever.
+
+import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { brotliCompressSync, constants, gzipSync } from "node:zlib";
+import { build } from "esbuild";
+
+const out = process.argv[2];
+const site = join(out, "site");
+const ENTRIES = ["src/app.tsx", "src/diagnostics.js", "src/style.css", "src/diagnostics.css"];
+/** Pages by their paths. What stands in them as `{app.js}` becomes the name with the hash. */
+const PAGES = { "/": "src/index.html", "/diagnostics": "src/diagnostics.html" };
+const KINDS = { html: "text/html; charset=utf-8", css: "text/css; charset=utf-8", js: "text/javascript; charset=utf-8", svg: "image/svg+xml" };
+
+rmSync(site, { recursive: true, force: true });
+mkdirSync(site, { recursive: true });
+
+const { outputFiles, metafile } = await build({
+  entryPoints: ENTRIES,
+  bundle: true,
+  splitting: true,
+  format: "esm",
+  minify: true,
+  write: false,
+  metafile: true,
+  legalComments: "none",
+  jsx: "automatic",
+  jsxImportSource: "preact",
+  outdir: site,
+  entryNames: "[name]-[hash]",
+  chunkNames: "part-[hash]",
+  target: ["es2022", "chrome123", "firefox120", "safari17.5"],
+  logLevel: "error",
+});
+
+const names = new Map();
+for (const [path, { entryPoint }] of Object.entries(metafile.outputs)) {
+  if (entryPoint) names.set(basename(entryPoint).replace(/\.tsx?$/, ".js"), basename(path));
+}
+
+const files = outputFiles.map(({ path, contents }) => file(`/${basename(path)}`, basename(path), Buffer.from(contents), true));
+for (const [path, source] of Object.entries(PAGES)) {
+  const text = readFileSync(source, "utf8").replaceAll(/\{([a-z]+\.(?:js|css))\}/g, (_, name) => names.get(name) ?? missing(name));
+  files.push(file(path, basename(source), Buffer.from(text), false));
+}
+files.push(file("/icon.svg", "icon.svg", readFileSync("src/icon.svg"), false));
+writeFileSync(join(out, "page.rs"), `&[\n${files.join("")}]\n`);
+
+/** Writes a file as it is and compressed, and returns its entry in the list. */
+function file(path, name, content, isHashed) {
+  const best = { params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: content.length } };
+  writeFileSync(join(site, name), content);
+  writeFileSync(join(site, `${name}.gz`), gzipSync(content, { level: 9 }));
+  writeFileSync(join(site, `${name}.br`), brotliCompressSync(content, best));
+  const tag = createHash("sha256").update(content).digest("hex").slice(0, 16);
+  const at = (ending) => `include_bytes!(concat!(env!("OUT_DIR"), "/site/${name}${ending}"))`;
+  return `    File { path: "${path}", kind: "${KINDS[name.split(".").at(-1)]}", is_hashed: ${isHashed}, tag: "${tag}", plain: ${at("")}, gzip: ${at(".gz")}, brotli: ${at(".br")} },\n`;
+}
+
+function missing(name) {
+  throw new Error(`a page names {${name}}, which is not built`);
+}

@@ -1,0 +1,38 @@
+// Units: which are one, what a bare number of a known kind is measured in, how they are spoken; and words that are states.
+
+/** Different spellings of one unit. JSON's \u2103 is ℃ by the time it is here. */
+const SAME: Record<string, string> = { "°C": "℃", "º C": "℃", "° C": "℃", C: "℃", degC: "℃", Celsius: "℃", celsius: "℃", "°F": "℉", F: "℉", lx: "lux", percent: "%", "%RH": "%" };
+
+const SPOKEN: Record<string, string> = {
+  "℃": "degrees Celsius", "℉": "degrees Fahrenheit", "%": "percent", kPa: "kilopascals", hPa: "hectopascals", Pa: "pascals", m: "metres", ppm: "parts per million",
+  V: "volts", A: "amperes", W: "watts", kWh: "kilowatt hours",
+};
+
+/** What bare numbers of the second generation are measured in, by the last level of their topics. */
+const BY_KIND: Record<string, string> = {
+  temperature: "℃", "relative-humidity": "%", illuminance: "lux", pressure: "Pa", altitude: "m", concentration: "ppm", voltage: "V",
+};
+
+/** A unit in the one spelling that it has here. */
+export const sameUnit = (unit: string): string => (Object.hasOwn(SAME, unit) ? SAME[unit]! : unit);
+
+/** The unit that a bare number at a topic has by agreement, or none. Only radio nodes of the second generation agreed on any. */
+export function unitByKind(topic: string): string {
+  if (!topic.startsWith("node/")) return "";
+  const kind = topic.slice(topic.lastIndexOf("/") + 1);
+  return Object.hasOwn(BY_KIND, kind) ? BY_KIND[kind]! : "";
+}
+
+/** What a screen reader is to say for a unit. */
+export const spokenUnit = (unit: string): string => (Object.hasOwn(SPOKEN, unit) ? SPOKEN[unit]! : unit);
+
+const YES = new Set(["on", "true", "open", "yes"]);
+const NO = new Set(["off", "false", "closed", "close", "no"]);
+
+/** Whether a value means on, off, or neither. */
+export function isOn(value: unknown): boolean | undefined {
+  if (typeof value === "boolean") return value;
+  if (typeof value !== "string" || value.length > 6) return undefined;
+  const word = value.toLowerCase();
+  return YES.has(word) ? true : NO.has(word) ? false : undefined;
+}

@@ -1,0 +1,280 @@
+// What is known of every topic and node: pure memory, bounded, and without a word about how it looks.
+
+import { type Actuator, actuatorOf } from "./actuator.js";
+import { type Frame, type Options, isObject, payloadText } from "./frame.js";
+import { decimalsOf } from "./numbers.js";
+import { type Quantity, quantities, rankOf } from "./quantity.js";
+import { baseOf, isEvent, nameOf, presenceBase } from "./topic.js";
+import { cut, titleText } from "./words.js";
+
+export const TOPICS_AT_MOST = 20_000;
+const NODES_AT_MOST = 5_000;
+/** So many times its interval a topic may be silent, and so long in any case: `src/talk/every.rs` has the same rule. */
+const PATIENCE = 3;
+const PATIENCE_AT_LEAST = 5000;
+/** A topic that was silent for so many times as long as is normal is called silent, and not only stale. */
+const GIVEN_UP = 20;
+const TEXT_SHOWN = 200;
+
+const TITLES: Record<string, string> = { "relative-humidity": "Humidity", illuminance: "Light", concentration: "CO₂", "event-count": "Presses", led: "LED" };
+
+export interface Presence {
+  isOnline: boolean;
+  since: number;
+}
+
+export interface Info {
+  text: string;
+  mode: unknown;
+}
+
+/** What a frame has changed. */
+export type News = { reading: Reading; isNew: boolean } | { gone: string; base: string } | { node: string; isBack: boolean; isInfo: boolean; moved: Reading[] };
+
+/** All topics and nodes of a hub. */
+export class Values {
+  topics = new Map<string, Reading>();
+  presences = new Map<string, Presence>();
+  infos = new Map<string, Info>();
+  /** The readings of each base that has any. */
+  nodes = new Map<string, Set<Reading>>();
+  /** Whether there was a topic too many. */
+  overflown = false;
+  /** How far this machine's clock is ahead of the hub's. */
+  #offset: number | null = null;
+
+  /** The hub's time, as well as it is known here. */
+  now(here = Date.now()): number {
+    return here - (this.#offset ?? 0);
+  }
+
+  /** A first guess of the clock, until messages that are on their way for no time at all tell better. */
+  setClock(offset: number): void {
+    this.#offset ??= offset;
+  }
+
+  clear(): void {
+    for (const map of [this.topics, this.presences, this.infos, this.nodes]) map.clear();
+    this.overflown = false;
+  }
+
+  /** Takes a frame. Returns what changed, or null. */
+  take(frame: Frame, here = Date.now()): News | null {
+    const { topic, payload, options } = frame;
+    const time = this.#timeOf(options, here);
+    const base = presenceBase(topic);
+    if (base !== null && isObject(payload) && typeof payload.state === "string") return this.#setPresence(base, payload.state, payload.since, time);
+    const known = this.topics.get(topic);
+    if (!known && isEvent(topic, this.#nodeOf(topic))) return null;
+    if (payload === null && options.retain === true) return this.#remove(known);
+    if (topic.endsWith("/info") && isObject(payload) && typeof payload.firmware === "string") return this.#setInfo(topic, payload.firmware, payload);
+    if (!known && this.topics.size >= TOPICS_AT_MOST) {
+      this.overflown = true;
+      return null;
+    }
+    const reading = known ?? this.#add(topic);
+    reading.take(frame, time);
+    return { reading, isNew: !known };
+  }
+
+  /** The presence of a node, or of the gateway that speaks for it. */
+  presenceOf(base: string): (Presence & { isGateway: boolean }) | null {
+    for (let at = base; at !== ""; at = at.slice(0, Math.max(0, at.lastIndexOf("/")))) {
+      const presence = this.presences.get(at);
+      if (presence) return { ...presence, isGateway: at !== base };
+    }
+    return null;
+  }
+
+  /** All bases to be shown: those that have values, and those that only are there. A gateway stands with its nodes. */
+  bases(): string[] {
+    const above = new Set<string>();
+    for (const base of this.nodes.keys()) {
+      for (let end = base.lastIndexOf("/"); end > 0; end = base.lastIndexOf("/", end - 1)) above.add(base.slice(0, end));
+    }
+    const alone = [...this.presences.keys()].filter((base) => !this.nodes.has(base) && !above.has(base));
+    return [...this.nodes.keys(), ...alone];
+  }
+
+  #add(topic: string): Reading {
+    const reading = new Reading(topic, this.#nodeOf(topic));
+    this.topics.set(topic, reading);
+    this.#join(reading);
+    return reading;
+  }
+
+  #join(reading: Reading): void {
+    const node = this.nodes.get(reading.base);
+    if (node) node.add(reading);
+    else this.nodes.set(reading.base, new Set([reading]));
+  }
+
+  #part(reading: Reading): void {
+    const node = this.nodes.get(reading.base);
+    node?.delete(reading);
+    if (node?.size === 0) this.nodes.delete(reading.base);
+  }
+
+  #remove(known: Reading | undefined): News | null {
+    if (!known) return null;
+    this.topics.delete(known.topic);
+    this.#part(known);
+    return { gone: known.topic, base: known.base };
+  }
+
+  /** The node that a topic belongs to: as a connected node says, or else as topics are usually built. */
+  #nodeOf(topic: string): string {
+    const usual = baseOf(topic);
+    for (let end = topic.lastIndexOf("/"); end > usual.length; end = topic.lastIndexOf("/", end - 1)) {
+      if (this.presences.has(topic.slice(0, end))) return topic.slice(0, end);
+    }
+    return usual;
+  }
+
+  /** Gives a node that has come its topics, which were taken for somebody else's. */
+  #adopt(base: string): Reading[] {
+    const moved: Reading[] = [];
+    for (let above = base; above !== ""; above = above.slice(0, Math.max(0, above.lastIndexOf("/")))) {
+      for (const reading of this.nodes.get(above) ?? []) {
+        if (above !== base && reading.topic.startsWith(`${base}/`) && this.#nodeOf(reading.topic) === base) moved.push(reading);
+      }
+    }
+    for (const reading of moved) {
+      this.#part(reading);
+      reading.belongTo(base);
+      this.#join(reading);
+    }
+    return moved;
+  }
+
+  #timeOf(options: Options, here: number): number {
+    const time = Date.parse(String(options.time));
+    if (Number.isNaN(time)) return this.now(here);
+    if (options.retained === false) this.#learnClock(here - time);
+    return time;
+  }
+
+  /** The message that took the least time tells the clocks apart; the rest lets it drift back where a clock is set. */
+  #learnClock(sample: number): void {
+    const offset = this.#offset ?? sample;
+    this.#offset = sample < offset ? sample : offset + (sample - offset) * 0.01;
+  }
+
+  #setPresence(base: string, state: string, since: unknown, time: number): News | null {
+    if (!this.presences.has(base) && this.presences.size >= NODES_AT_MOST) return null;
+    const from = Date.parse(String(since));
+    const before = this.presences.get(base);
+    const presence = { isOnline: state === "online", since: Number.isNaN(from) ? time : from };
+    this.presences.set(base, presence);
+    return { node: base, isBack: presence.isOnline && !before?.isOnline, isInfo: false, moved: before ? [] : this.#adopt(base) };
+  }
+
+  #setInfo(topic: string, firmware: string, payload: Record<string, unknown>): News | null {
+    const node = topic.slice(0, -"/info".length);
+    if (!this.infos.has(node) && this.infos.size >= NODES_AT_MOST) return null;
+    const words = [firmware, payload.version].filter((word) => typeof word === "string");
+    this.infos.set(node, { text: cut(words.join(" "), TEXT_SHOWN), mode: payload.mode });
+    return { node, isBack: false, isInfo: true, moved: [] };
+  }
+}
+
+export type Freshness = "fresh" | "stale" | "silent";
+
+/** The last value of a topic. */
+export class Reading {
+  base = "";
+  name = "";
+  count = 0;
+  time = 0;
+  payload: unknown = undefined;
+  /** Whether the hub had kept this value, and nothing was said since it told it. */
+  isKept = false;
+  actuator: Actuator | null = null;
+  quantities: Quantity[] | null = null;
+  /** Milliseconds between two readings, as the hub knows them, or null where they are not regular. */
+  every: number | null = null;
+  #line = "";
+  #decimals = new Map<string, number>();
+
+  constructor(readonly topic: string, base: string) {
+    this.belongTo(base);
+  }
+
+  belongTo(base: string): void {
+    this.base = base;
+    this.name = nameOf(this.topic, base);
+  }
+
+  take({ topic, payload, options, line }: Frame, time: number): void {
+    this.count += 1;
+    this.time = time;
+    this.isKept = options.retained === true;
+    this.every = options.every !== undefined && options.every > 0 ? options.every * 1000 : null;
+    this.payload = payload;
+    this.#line = line;
+    this.actuator = actuatorOf(topic, payload);
+    this.quantities = this.actuator ? null : quantities(topic, payload);
+    for (const { key, value } of this.quantities ?? []) {
+      if (typeof value === "number") this.#decimals.set(key, Math.max(this.decimals(key), decimalsOf(value)));
+    }
+  }
+
+  /** The most digits after the point that this quantity came with. */
+  decimals(key: string): number {
+    return this.#decimals.get(key) ?? 0;
+  }
+
+  /** The payload exactly as it was sent. */
+  get text(): string {
+    return payloadText(this.#line);
+  }
+
+  /** Where the value comes from, less what the title says already. */
+  get place(): string {
+    const isBare = this.quantities?.length === 1 && this.name.endsWith(`/${this.quantities[0]?.key}`);
+    return isBare || this.actuator?.isBare ? this.name.slice(0, this.name.lastIndexOf("/")) : this.name;
+  }
+
+  get section(): "sensors" | "controls" | "other" {
+    if (this.actuator) return "controls";
+    return this.quantities?.some(({ value }) => typeof value === "number") ? "sensors" : "other";
+  }
+
+  get rank(): number {
+    return rankOf(this.quantities?.[0]?.key ?? "");
+  }
+
+  get title(): string {
+    const levels = this.name.split("/");
+    if (this.actuator) {
+      const { kind, isBare } = this.actuator;
+      const address = levels.at(isBare ? -2 : -1)?.split("-").at(-1);
+      return cut(`${titleOf(kind)}${address ? ` ${address}` : ""}`, 60);
+    }
+    const quantities = this.quantities ?? [];
+    // Many values of a device are told by its name, not by that of the first value.
+    if (quantities.length > 1 && rankOf(quantities[0]!.key) === rankOf("") && levels.length > 0) return cut(titleOf(levels.at(-1)!), 60);
+    return cut(titleOf(quantities[0]?.key ?? levels.at(-2) ?? this.name), 60);
+  }
+
+  /** Milliseconds of silence that are still normal, or null where nobody can tell. */
+  get patience(): number | null {
+    return this.every === null ? null : Math.max(PATIENCE * this.every, PATIENCE_AT_LEAST);
+  }
+
+  freshness(now: number): Freshness {
+    const { patience } = this;
+    if (patience === null || now - this.time <= patience) return "fresh";
+    return now - this.time > GIVEN_UP * patience ? "silent" : "stale";
+  }
+
+  isStale(now: number): boolean {
+    return this.freshness(now) !== "fresh";
+  }
+}
+
+/** A key as a title: of a.b.relative-humidity it is Humidity. */
+export function titleOf(key: string): string {
+  const last = key.slice(key.lastIndexOf(".") + 1);
+  return Object.hasOwn(TITLES, last) ? TITLES[last]! : titleText(last);
+}

@@ -1,0 +1,28 @@
+// The view in the address: changed by the page, by Back and Forward, and by who types it.
+
+import { computed, signal } from "@preact/signals";
+import { parseSearch } from "./core/search.js";
+import { type View, parseView, viewText } from "./core/view.js";
+
+export const view = signal<View>(parseView(location.hash));
+export const search = computed(() => parseSearch(view.value.search));
+
+addEventListener("hashchange", () => (view.value = parseView(location.hash)));
+
+/** Shows something else. Another screen is a step for Back; a letter in the search box is none. */
+export function show(change: Partial<View>): void {
+  const before = view.value;
+  view.value = { ...before, ...change };
+  const address = location.pathname + location.search + viewText(view.value);
+  if (view.value.screen === before.screen) history.replaceState(null, "", address);
+  else history.pushState(null, "", address);
+}
+
+/** The search with a term more, or without it if it has it. */
+export function toggleTerm(term: string): void {
+  const terms = view.value.search.split(/\s+/).filter(Boolean);
+  const others = terms.filter((one) => one !== term);
+  show({ search: (others.length < terms.length ? others : [...terms, term]).join(" ") });
+}
+
+export const hasTerm = (term: string): boolean => view.value.search.split(/\s+/).includes(term);

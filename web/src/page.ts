@@ -1,0 +1,199 @@
+// The page as one thing: the connection, what is known, and what of it is drawn when. Every part of the view reads from here.
+
+import { batch, signal } from "@preact/signals";
+import { Commands } from "./core/commands.js";
+import { Connection, type ConnectionState, type Socket } from "./core/connection.js";
+import { type Frame, isObject } from "./core/frame.js";
+import { Past } from "./core/past.js";
+import { matches } from "./core/topic.js";
+import { Traffic } from "./core/traffic.js";
+import { Values } from "./core/values.js";
+import { Pulse } from "./pulse.js";
+import { HUB, signOut, whoAmI } from "./session.js";
+
+/** Seconds over which messages are counted, and after which silence is called that. */
+const RATE_SPAN = 5;
+const QUIET_START = 2000;
+/** How often a page that stays open says that it is used. With that, its sign-in and its cookie last. */
+const IN_USE = 6 * 3600 * 1000;
+/** Answers to what somebody published by hand that are waited for. */
+const ANSWERS_AT_MOST = 100;
+/** Up to so many nodes are shown with all their values from the start. */
+const OPEN_AT_MOST = 8;
+/** So long after the first message it is looked how many there are. */
+const SETTLES = 1000;
+
+export const state = signal<ConnectionState>({ name: "connecting" });
+export const user = signal<string | null>(null);
+/** What this account may publish; null where the hub does not say. */
+export const rights = signal<string[] | null>(null);
+export const isUpdated = signal(false);
+export const isQuiet = signal(false);
+export const rate = signal(0);
+export const skipped = signal(0);
+/** The sentence that a screen reader says. */
+export const announcement = signal("");
+/** Counts seconds, for what is told in them. */
+export const second = signal(0);
+/** Counts topics and nodes that came, went or moved. */
+export const structure = signal(0);
+/** Whether groups are open of which nobody has said it; null while that is not known. */
+export const isOpenByDefault = signal(true);
+
+export const values = new Values();
+export const traffic = new Traffic();
+export const pulse = new Pulse();
+const answers = new Map<string, (isOk: boolean, payload: Record<string, unknown>) => void>();
+
+export const connection = new Connection({
+  whoAmI,
+  openSocket: () => new WebSocket(`${HUB.replace(/^http/, "ws")}talk/`) as Socket,
+  changed,
+  arrived,
+  updated: () => (isUpdated.value = true),
+});
+export const announce = (sentence: string): void => void (announcement.value = sentence);
+export const commands = new Commands(connection, (topic) => pulse.touch(topic), announce);
+export const past = new Past((topic, payload) => connection.send(topic, payload));
+
+let liveSince = 0;
+let counts = new Array<number>(RATE_SPAN).fill(0);
+let isStructureDirty = false;
+let published = 0;
+
+export const isLive = (): boolean => state.value.name === "live";
+
+/** Whether this account may publish there, as far as is known. */
+export const mayPublish = (topic: string): boolean => rights.value?.some((filter) => matches(filter, topic)) ?? true;
+
+/** The key under which a node is drawn, beside the topics. */
+export const nodeKey = (base: string): string => `\0${base}`;
+
+export function start(): void {
+  setInterval(everySecond, 1000);
+  setInterval(() => void (isLive() && whoAmI()), IN_USE);
+  addEventListener("online", () => connection.wake());
+  document.addEventListener("visibilitychange", () => document.hidden || connection.wake());
+  pulse.beforeDrawing = () => {
+    if (isStructureDirty) structure.value += 1;
+    isStructureDirty = false;
+  };
+}
+
+export async function leave(): Promise<void> {
+  const isTold = await signOut();
+  forget();
+  connection.leave(isTold ? "You are signed out." : "Could not sign out: the hub is unreachable. This browser stays signed in until the session expires.");
+}
+
+/** Publishes by hand: the payload goes out as it was written. The answer is a sentence. */
+export function publish(topic: string, payload: string, options: Record<string, unknown>, told: (isOk: boolean, sentence: string) => void): void {
+  const id = `by hand ${(published += 1)}`;
+  if (!connection.sendText(topic, payload, { ...options, id })) return told(false, "Not sent: there is no connection.");
+  if (answers.size >= ANSWERS_AT_MOST) answers.delete(answers.keys().next().value!);
+  answers.set(id, (isOk, { reason }) => told(isOk, isOk ? "Sent." : `Refused: ${String(reason)}.`));
+}
+
+/** What one user may see is nothing for the next one at this screen. */
+function forget(): void {
+  values.clear();
+  traffic.clear();
+  commands.forgetAll();
+  past.clear();
+  answers.clear();
+  restructure();
+}
+
+function restructure(): void {
+  isStructureDirty = true;
+  pulse.soon();
+}
+
+function changed(now: ConnectionState): void {
+  batch(() => {
+    const before = state.value.name;
+    state.value = now;
+    if (now.name === "live") {
+      if (user.value !== null && user.value !== now.user) forget();
+      user.value = now.user;
+      rights.value = now.publish;
+      liveSince = Date.now();
+      values.setClock(now.clock);
+      past.restart();
+      commands.resume(values.topics);
+      if (before === "waiting") announce("Connected again.");
+    } else if (before === "live") {
+      commands.lose();
+      announce(("why" in now && now.why) || "Connection lost.");
+    }
+    pulse.touchAll();
+  });
+}
+
+function arrived(frames: Frame[]): void {
+  counts[0]! += frames.length;
+  for (const frame of frames) {
+    if (frame.topic.startsWith("clown.talk/")) hubSays(frame);
+    else take(frame);
+  }
+}
+
+function hubSays(frame: Frame): void {
+  const { topic } = frame;
+  const payload = isObject(frame.payload) ? frame.payload : {};
+  const answer = topic.startsWith("clown.talk/-/publish/") ? answers.get(String(payload.id)) : undefined;
+  if (past.take(frame, (name) => values.topics.get(name))) pulse.everything();
+  else if (answer) {
+    answers.delete(String(payload.id));
+    answer(topic.endsWith("/ok"), payload);
+  } else if (topic === "clown.talk/-/publish/error") commands.refuse(payload.id, String(payload.reason ?? "refused"));
+  else if (topic === "clown.talk/-/publish/ok" && "confirmed" in payload) commands.confirm(payload.id);
+  else if (topic === "clown.talk/-/skipped" && Number(payload.count) > 0) {
+    counts[0]! += Number(payload.count);
+    skipped.value += Number(payload.count);
+  }
+}
+
+function take(frame: Frame): void {
+  commands.listed(frame.topic, frame.payload);
+  traffic.take(frame, values.now());
+  const news = values.take(frame);
+  if (news === null) return;
+  if ("reading" in news) {
+    const { reading, isNew } = news;
+    if (reading.actuator) commands.report(reading);
+    if (isNew && reading.base.startsWith("nodes/")) commands.askNode(reading.base, false);
+    if (!reading.isKept) past.add(reading);
+    pulse.touch(reading.topic);
+    pulse.touchLater(nodeKey(reading.base));
+    if (isNew) restructure();
+  } else if ("gone" in news) {
+    commands.forget(news.gone);
+    past.forget(news.gone);
+    restructure();
+  } else {
+    const { node, moved, isInfo, isBack } = news;
+    // What a gateway says of itself stands at the head of each of its nodes.
+    for (const base of values.nodes.keys()) if (base === node || base.startsWith(`${node}/`)) pulse.touch(nodeKey(base));
+    if (moved.length > 0 || !values.nodes.has(node)) restructure();
+    if (isInfo) commands.askRadioNode(node, values.infos.get(node)?.mode);
+    else if (values.presences.get(node)?.isOnline) commands.askNode(node, isBack);
+  }
+}
+
+function everySecond(): void {
+  commands.wait();
+  counts = [0, ...counts.slice(0, RATE_SPAN - 1)];
+  batch(() => {
+    rate.value = counts.slice(1).reduce((sum, count) => sum + count, 0) / (RATE_SPAN - 1);
+    isQuiet.value = isLive() && values.topics.size === 0 && values.presences.size === 0 && Date.now() - liveSince > QUIET_START;
+    second.value += 1;
+  });
+  pulse.everySecond();
+}
+
+/** Looks how many nodes there are, while the first of them come in. */
+export function settle(nodes: number): void {
+  if (nodes === 0) isOpenByDefault.value = true;
+  else if (Date.now() - liveSince < SETTLES) isOpenByDefault.value = nodes <= OPEN_AT_MOST;
+}

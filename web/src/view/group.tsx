@@ -1,0 +1,81 @@
+// One node, or one quantity, on one line; and, when it is open, its values below.
+
+import { useId } from "preact/hooks";
+import { numberText } from "../core/numbers.js";
+import type { Reading } from "../core/values.js";
+import { counted, cut, sinceText } from "../core/words.js";
+import { isLive, nodeKey, pulse, values } from "../page.js";
+import { usePulse } from "../pulse.js";
+import { Tile } from "./tile.js";
+
+export interface GroupOf {
+  key: string;
+  title: string;
+  /** The node, or null for a quantity. */
+  base: string | null;
+  /** What of it is shown. */
+  readings: Reading[];
+  /** How many values there are. */
+  of: number;
+}
+
+const SECTIONS = ["sensors", "controls", "other"] as const;
+/** Numbers of a node on its line. */
+const GLANCED = 4;
+
+/** `onFold` is null where a search says what is open. */
+export function Group({ group, isOpen, onFold }: { group: GroupOf; isOpen: boolean; onFold: ((isOpen: boolean) => void) | null }) {
+  const id = useId();
+  const { base, title, readings } = group;
+  const [ref, beat] = usePulse(pulse, nodeKey(base ?? group.key));
+  const presence = base === null ? null : values.presenceOf(base);
+  const isHere = isLive();
+  const word = presence === null ? null : presence.isOnline ? (isHere ? "online" : "was online") : "offline";
+  return (
+    <section ref={ref} class="group" aria-labelledby={id} data-presence={word?.replace(" ", "-")} data-open={isOpen ? "" : undefined}>
+      <div class="head">
+        <h2 id={id}>{onFold ? <button type="button" class="fold" aria-expanded={isOpen} onClick={() => onFold(!isOpen)}>{cut(title, 200)}</button> : cut(title, 200)}</h2>
+        <Line beat={beat} group={group} word={word} isHere={isHere} isOpen={isOpen} />
+      </div>
+      {isOpen && SECTIONS.map((section) => {
+        const tiles = readings.filter((reading) => reading.section === section);
+        return tiles.length > 0 && <ul key={section} class="tiles" aria-label={section}>{tiles.map((reading) => <Tile key={reading.topic} reading={reading} isAway={base === null} />)}</ul>;
+      })}
+    </section>
+  );
+}
+
+function Line({ group: { base, readings, of }, word, isHere, isOpen }: { group: GroupOf; word: string | null; isHere: boolean; isOpen: boolean; beat: number }) {
+  const now = values.now();
+  const presence = base === null ? null : values.presenceOf(base);
+  const stale = isHere && word !== "offline" ? readings.filter((reading) => reading.isStale(now)).length : 0;
+  const isPart = readings.length < of;
+  const size = of === 0 ? "no values yet" : isPart ? `${readings.length} of ${counted(of, "value")}` : counted(of, "value");
+  const about = [base === null ? null : values.infos.get(base)?.text, size].filter(Boolean).join(", ");
+  return (
+    <p class="line">
+      {presence && <span class={presence.isGateway ? "dot hollow" : "dot"} aria-hidden="true" />}
+      {presence && " "}
+      {presence && <span class="presence">{`${presence.isGateway ? "gateway " : ""}${word}`}<span class="since">{` since ${sinceText(presence.since, now)}`}</span></span>}
+      <span class="about">{`${presence ? " · " : ""}${about}`}</span>
+      {stale > 0 && <span class="wrong">{` · ${stale} stale`}</span>}
+      {!isOpen && base !== null && <span class="glance">{glance(readings)}</span>}
+    </p>
+  );
+}
+
+/** The first numbers of a node. */
+function glance(readings: Reading[]): string {
+  const texts: string[] = [];
+  const kinds = new Set<string>();
+  for (const reading of readings) {
+    const first = reading.quantities?.[0];
+    if (typeof first?.value !== "number" || first.unit === "") continue;
+    // One of a kind: two thermometers say less than a thermometer and a hygrometer.
+    if (kinds.has(first.key)) continue;
+    kinds.add(first.key);
+    texts.push(`${numberText(first.value, first.unit, reading.decimals(first.key))} ${first.unit}`);
+    if (texts.length === GLANCED) break;
+  }
+  return texts.join("  ");
+}

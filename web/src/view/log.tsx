@@ -1,0 +1,48 @@
+// Messages as they come, the newest first. It stops by itself when somebody scrolls away from the top, and counts on.
+
+import { useEffect, useState } from "preact/hooks";
+import { type Message, MESSAGES_AT_MOST } from "../core/traffic.js";
+import { payloadText } from "../core/frame.js";
+import { clockText } from "../core/words.js";
+import { search, show } from "../location.js";
+import { traffic } from "../page.js";
+import { LINE_HEIGHT, List } from "./list.js";
+
+/** Milliseconds between two pictures; with a search, which looks at every message, a second. */
+const DRAWN = 250;
+const SEARCHED = 1000;
+const PAYLOAD_SHOWN = 300;
+
+export function Log() {
+  const [, draw] = useState(0);
+  const [paused, setPaused] = useState<{ messages: Message[]; count: number } | null>(null);
+  const wanted = search.value;
+  useEffect(() => {
+    const timer = setInterval(() => draw((times) => times + 1), wanted.isEmpty ? DRAWN : SEARCHED);
+    return () => clearInterval(timer);
+  }, [wanted.isEmpty]);
+  const pause = () => setPaused((before) => before ?? { messages: traffic.log(), count: traffic.count });
+  const all = paused?.messages ?? traffic.log();
+  const found = (wanted.isEmpty ? [...all] : all.filter(({ topic, line }) => wanted.matchesTopic(topic, line))).reverse();
+  const news = paused ? traffic.count - paused.count : 0;
+  return (
+    <section class="panel log" aria-labelledby="log-title">
+      <h2><span id="log-title">Messages</span> <span class="of">{paused ? `${news.toLocaleString()} new` : `${found.length.toLocaleString()} of at most ${MESSAGES_AT_MOST.toLocaleString()}`}</span></h2>
+      <div class="actions">
+        <button type="button" aria-pressed={paused !== null} onClick={() => (paused ? setPaused(null) : pause())}>{paused ? "Go on" : "Pause"}</button>
+        <button type="button" class="quiet" onClick={() => {
+          traffic.clearLog();
+          setPaused(null);
+        }}>Clear</button>
+      </div>
+      <List role="log" aria-label="Messages" aria-live="off" items={found} onScrolled={(top) => top > LINE_HEIGHT && pause()}
+        line={({ number, topic, line, time }) => (
+          <div key={number} class="message" style={{ height: `${LINE_HEIGHT}px` }} onClick={() => show({ topic })}>
+            <time>{clockText(time)}</time>
+            <span class="level">{topic}</span>
+            <span class="last">{payloadText(line).slice(0, PAYLOAD_SHOWN)}</span>
+          </div>
+        )} />
+    </section>
+  );
+}

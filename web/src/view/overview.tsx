@@ -1,0 +1,135 @@
+// The overview: every node on one line, its values behind it; or all values of one quantity together. A search on top.
+
+import { useComputed } from "@preact/signals";
+import type { Search } from "../core/search.js";
+import { type Reading, TOPICS_AT_MOST } from "../core/values.js";
+import { counted } from "../core/words.js";
+import { favourites, fold, folds } from "../favourites.js";
+import { hasTerm, search, show, toggleTerm, view } from "../location.js";
+import { isLive, isOpenByDefault, pulse, second, settle, state, structure, values } from "../page.js";
+import { Group, type GroupOf } from "./group.js";
+import { SearchBox } from "./search.js";
+import { Tile } from "./tile.js";
+
+/** What a search finds is shown open up to so many values. */
+const FOUND_OPEN_AT_MOST = 120;
+const CONTROLS = "Switches";
+
+const order = new Intl.Collator("en", { numeric: true }).compare;
+const byRank = (one: Reading, other: Reading): number => one.rank - other.rank || order(one.topic, other.topic);
+
+export function Overview() {
+  const found = useComputed(() => {
+    // New topics, what is searched for, and, where that looks at values, the time.
+    void structure.value;
+    if (!search.value.isEmpty) void second.value;
+    void favourites.value;
+    return groupsOf(search.value, view.value.by);
+  });
+  const groups = found.value;
+  const values_ = groups.reduce((sum, { readings }) => sum + readings.length, 0);
+  const isSearch = !search.value.isEmpty;
+  const isOpen = (group: GroupOf): boolean => (isSearch ? values_ <= FOUND_OPEN_AT_MOST : (folds.value.get(group.key) ?? isOpenByDefault.value));
+  const areAllOpen = groups.length > 0 && groups.every(isOpen);
+  const stars = isSearch ? [] : [...favourites.value].flatMap((topic) => values.topics.get(topic) ?? []);
+  return (
+    <>
+      <Tools groups={groups} areAllOpen={areAllOpen} isSearch={isSearch} found={values_} />
+      {stars.length > 0 && (
+        <section class="favourites" aria-labelledby="favourites">
+          <h2 id="favourites">Favourites</h2>
+          <ul class="tiles">{stars.map((reading) => <Tile key={reading.topic} reading={reading} isAway />)}</ul>
+        </section>
+      )}
+      <div id="board" class="board" data-offline={state.value.name === "live" ? undefined : ""}>
+        {groups.map((group) => <Group key={group.key} group={group} isOpen={isOpen(group)} onFold={isSearch ? null : (open) => fold([[group.key, open]])} />)}
+      </div>
+      {isSearch && groups.length === 0 && values.topics.size > 0 && (
+        <p class="note">Nothing here fits. <button type="button" class="quiet" onClick={() => show({ search: "" })}>Show everything</button></p>
+      )}
+      {values.overflown && <p id="too-many" class="note">{`There are more than ${TOPICS_AT_MOST.toLocaleString()} topics. The first ${TOPICS_AT_MOST.toLocaleString()} that spoke are shown.`}</p>}
+    </>
+  );
+}
+
+function Tools({ groups, areAllOpen, isSearch, found }: { groups: GroupOf[]; areAllOpen: boolean; isSearch: boolean; found: number }) {
+  const { by } = view.value;
+  return (
+    <div class="tools">
+      <SearchBox says={isSearch ? counted(found, "value") : ""} />
+      <Troubles />
+      <div class="choose" role="group" aria-label="Group by">
+        {(["node", "quantity"] as const).map((one) => <button key={one} type="button" aria-pressed={by === one} onClick={() => show({ by: one })}>{one === "node" ? "By node" : "By quantity"}</button>)}
+      </div>
+      <button type="button" class="quiet" disabled={isSearch || groups.length === 0} onClick={() => fold(groups.map(({ key }) => [key, !areAllOpen]))}>{areAllOpen ? "Fold all" : "Open all"}</button>
+    </div>
+  );
+}
+
+/** How many nodes are offline and values stale: each is a filter, too. */
+function Troubles() {
+  const counts = useComputed(() => {
+    void second.value;
+    void structure.value;
+    return isLive() ? troubles() : null;
+  });
+  const { offline = 0, stale = 0 } = counts.value ?? {};
+  const chips: [string, string][] = [[`${offline} offline`, "is:offline"], [`${stale} stale`, "is:stale"]];
+  return (
+    <div class="chips" role="group" aria-label="What is wrong">
+      {chips.map(([words, term]) => {
+        const isOn = hasTerm(term);
+        const isNone = words.startsWith("0 ");
+        return <button key={term} type="button" class="chip" data-wrong={isNone ? undefined : ""} aria-pressed={isOn} disabled={isNone && !isOn} onClick={() => toggleTerm(term)}>{words}</button>;
+      })}
+    </div>
+  );
+}
+
+function troubles(): { offline: number; stale: number } {
+  const now = values.now();
+  let offline = 0;
+  let stale = 0;
+  for (const base of values.bases()) {
+    if (values.presenceOf(base)?.isOnline === false) offline += 1;
+    else for (const reading of values.nodes.get(base) ?? []) if (reading.isStale(now)) stale += 1;
+  }
+  return { offline, stale };
+}
+
+/** A bridge stands before radio nodes, and those before everything else. */
+function byNode(one: string, other: string): number {
+  const kind = (base: string) => (base.startsWith("nodes/") ? 0 : base.startsWith("node/") ? 1 : 2);
+  return kind(one) - kind(other) || order(one, other);
+}
+
+function groupsOf(wanted: Search, by: "node" | "quantity"): GroupOf[] {
+  const bases = values.bases();
+  settle(bases.length);
+  const now = values.now();
+  const groups: GroupOf[] = [];
+  for (const base of bases.sort(byNode)) {
+    const all = [...(values.nodes.get(base) ?? [])];
+    const isOffline = values.presenceOf(base)?.isOnline === false;
+    const fits = (reading: Reading) => wanted.matches(reading, { now, isOffline, isFavourite: favourites.value.has(reading.topic) });
+    const readings = wanted.isEmpty ? all : all.filter(fits);
+    const isNamed = all.length === 0 && (wanted.matchesTopic(base, "") || (isOffline && wanted.text.trim() === "is:offline"));
+    if (wanted.isEmpty || readings.length > 0 || isNamed) groups.push({ key: base, title: base, base, readings: readings.sort(byRank), of: all.length });
+  }
+  return by === "node" ? groups : byQuantity(groups.flatMap(({ readings }) => readings));
+}
+
+function byQuantity(readings: Reading[]): GroupOf[] {
+  const found = new Map<string, Reading[]>();
+  for (const reading of readings) {
+    const title = reading.section === "controls" ? CONTROLS : reading.title;
+    const group = found.get(title);
+    if (group) group.push(reading);
+    else found.set(title, [reading]);
+  }
+  const groups = [...found].map(([title, group]) => ({ key: `quantity ${title}`, title, base: null, readings: group.sort((one, other) => order(one.topic, other.topic)), of: group.length }));
+  return groups.sort((one, other) => one.readings[0]!.rank - other.readings[0]!.rank || order(one.title, other.title));
+}
+
+// The whole board looks different when the connection is lost or back.
+state.subscribe(() => pulse.touchAll());

@@ -1,0 +1,38 @@
+// The last hour of a number as a small line. It takes its place from the start, so nothing moves when it comes.
+
+import { useRef } from "preact/hooks";
+import { numberText } from "../core/numbers.js";
+import { type Line, drawn } from "../core/past.js";
+import type { Reading } from "../core/values.js";
+import { past } from "../page.js";
+
+/** The line moves by itself, slowly: a tenth of what one can see. */
+const MOVES = 20e3;
+
+/** `isAsked` is whether somebody can see it: what nobody sees is not asked for. */
+export function Sparkline({ reading, now, isAsked }: { reading: Reading; now: number; isAsked: boolean }) {
+  const last = useRef<{ version: string; line: Line | null; words: string }>({ version: "", line: null, words: "" });
+  if (isAsked) {
+    const hour = past.of(reading);
+    const version = hour ? `${hour.again} ${hour.version} ${Math.floor(now / MOVES)}` : "";
+    if (version !== last.current.version) {
+      const line = hour?.isKept ? drawn(hour.pieces(now), now) : null;
+      last.current = { version, line, words: line ? words(reading, line) : "" };
+    }
+  }
+  const { line, words: title } = last.current;
+  return (
+    <svg class="sparkline" viewBox="0 0 100 24" preserveAspectRatio="none" role={line ? "img" : undefined} aria-hidden={line ? undefined : "true"}>
+      <title>{title}</title>
+      <path vector-effect="non-scaling-stroke" d={line?.path} />
+    </svg>
+  );
+}
+
+function words(reading: Reading, { low, high, isWhole }: Line): string {
+  const first = reading.quantities?.[0];
+  if (!first) return "";
+  const [from, to] = [low, high].map((value) => numberText(value, first.unit, reading.decimals(first.key)));
+  const range = from === to ? from : `${from} to ${to}`;
+  return `last hour: ${range}${first.unit ? ` ${first.unit}` : ""}${isWhole ? "" : ", with gaps"}`;
+}

@@ -1,0 +1,132 @@
+// One tile: a value with its age, and behind it what exactly was sent and when.
+
+import { useState } from "preact/hooks";
+import { numberText } from "../core/numbers.js";
+import type { Quantity } from "../core/quantity.js";
+import { type Reading, titleOf } from "../core/values.js";
+import { spokenUnit } from "../core/units.js";
+import { ageText, counted, cut, exactText, intervalText, sinceText, spanText } from "../core/words.js";
+import { favourites, toggleFavourite } from "../favourites.js";
+import { isLive, pulse, values } from "../page.js";
+import { usePulse } from "../pulse.js";
+import { Control } from "./control.js";
+import { Clock } from "./parts.js";
+import { Sparkline } from "./sparkline.js";
+
+const RAW_SHOWN = 160;
+const LINES_SHOWN = 6;
+/** A last value that is older than this, and not stale, is told with its time until the device speaks again. */
+const KEPT_FOR = 60e3;
+
+/** `isAway` is whether it stands away from its node, and has to say where it belongs. */
+export function Tile({ reading, isAway = false }: { reading: Reading; isAway?: boolean }) {
+  const [ref, beat] = usePulse(pulse, reading.topic);
+  const [isOpen, setOpen] = useState(false);
+  const [pointed, setPointed] = useState("");
+  const now = values.now();
+  const isHere = isLive();
+  const isStale = isHere && reading.isStale(now);
+  const isOffline = values.presenceOf(reading.base)?.isOnline === false;
+  const name = isAway ? `${reading.base} · ${reading.place}` : reading.place;
+  return (
+    <li ref={ref} class={`tile ${kindOf(reading)}`} data-stale={isStale ? "" : undefined} data-presence={isAway && isOffline ? "offline" : undefined}
+      title={pointed || undefined} onPointerEnter={() => setPointed(cut(`${exactText(reading.time)}\n${reading.text}`, 400))}>
+      <h3>{reading.title}</h3>
+      <p class="name">{cut(name, 200)}</p>
+      {reading.actuator ? <Control reading={reading} beat={beat} isOffline={isOffline} /> : reading.quantities ? <Values reading={reading} quantities={reading.quantities} /> : <Raw text={reading.text} />}
+      {reading.section === "sensors" && <Sparkline reading={reading} now={now} isAsked={isHere && pulse.isInSight(reading.topic)} />}
+      <details onToggle={(event) => setOpen(event.currentTarget.open)}>
+        <summary>
+          {isStale && <Clock />}
+          <span class="age">{ageOf(reading, now, isHere)}</span>
+          <span class="hidden">{`, details of ${reading.title}, ${cut(reading.name, 80)}`}</span>
+        </summary>
+        {isOpen && <About reading={reading} beat={beat} />}
+      </details>
+    </li>
+  );
+}
+
+/** Without a connection nothing is the fault of the device: then there is only an age. */
+function ageOf(reading: Reading, now: number, isHere: boolean): string {
+  const { time, isKept } = reading;
+  const freshness = isHere ? reading.freshness(now) : "fresh";
+  if (freshness === "silent") return `Silent since ${sinceText(time, now)}`;
+  if (freshness === "stale") return `No data for ${spanText((now - time) / 1000)}`;
+  return isKept && now - time >= KEPT_FOR ? `as of ${sinceText(time, now)}` : ageText(time, now);
+}
+
+function About({ reading }: { reading: Reading; beat: number }) {
+  const { topic, time, count, text, every, quantities } = reading;
+  const isFavourite = favourites.value.has(topic);
+  const facts: [string, string, boolean][] = [
+    ["Topic", topic, true], ["Time", exactText(time), false], ["Payload", text, true],
+    ["Interval", every === null ? "not regular, or not known yet" : intervalText(every), false],
+  ];
+  const hidden = (quantities ?? []).slice(LINES_SHOWN);
+  return (
+    <>
+      <dl>
+        {hidden.map(({ key, value, unit }) => [<dt key={key}>{cut(key, 100)}</dt>, <dd key={`${key} value`}>{`${valueText({ value, unit }, reading.decimals(key))} ${unit}`}</dd>])}
+        {facts.map(([fact, words, isCode]) => [<dt key={fact}>{fact}</dt>, <dd key={`${fact} value`} class={isCode ? "code" : undefined}>{words}</dd>])}
+        <dt>Seen</dt>
+        <dd>{counted(count, "message")}</dd>
+      </dl>
+      <p class="tile-actions">
+        <button type="button" class="quiet" aria-pressed={isFavourite} onClick={() => toggleFavourite(topic)}>{isFavourite ? "★ Favourite" : "☆ Make a favourite"}</button>
+      </p>
+    </>
+  );
+}
+
+function kindOf({ actuator, quantities }: Reading): string {
+  if (actuator) return actuator.choices.length === 2 ? "switching" : "choosing";
+  return quantities ? `reading-${quantities.length}` : "raw";
+}
+
+/** One value in large print, the others in lines below it. */
+function Values({ reading, quantities }: { reading: Reading; quantities: Quantity[] }) {
+  const [first, ...others] = quantities;
+  const isNamed = first !== undefined && others.length > 0 && titleOf(first.key) !== reading.title;
+  return (
+    <div class="values">
+      {first && <p class="value">{isNamed && <span class="key">{cut(titleOf(first.key), 60)} </span>}<Value quantity={first} decimals={reading.decimals(first.key)} /></p>}
+      {others.slice(0, LINES_SHOWN - 1).map((one) => (
+        <p key={one.path} class="more"><span class="key">{cut(nameIn(one.key), 60)} </span><Value quantity={one} decimals={reading.decimals(one.key)} /></p>
+      ))}
+      {others.length >= LINES_SHOWN && <p class="more key">{`and ${others.length - LINES_SHOWN + 1} more in the details`}</p>}
+    </div>
+  );
+}
+
+/** The last two keys of a nested value: ENERGY.Power is told as such, as Power alone may be anything. */
+const nameIn = (key: string): string => (key.includes(".") ? key.split(".").slice(-2).join(" ") : titleOf(key));
+
+function Value({ quantity: { value, unit, isOn }, decimals }: { quantity: Quantity; decimals: number }) {
+  const text = valueText({ value, unit, isOn }, decimals);
+  // Long texts and numbers get smaller before they wrap.
+  const size = text.length > 14 ? "small" : text.length > 8 ? "middle" : undefined;
+  const isShown = value !== null && unit !== "";
+  return (
+    <>
+      <span class="number" data-size={size}>{text}</span>
+      {isShown && " "}
+      {isShown && <span class="unit" aria-hidden="true">{unit}</span>}
+      {isShown && <span class="hidden">{spokenUnit(unit)}</span>}
+    </>
+  );
+}
+
+/** A value in words and digits. A state is told as it was sent, with a large letter. */
+export function valueText({ value, unit, isOn }: Pick<Quantity, "value" | "unit" | "isOn">, decimals: number): string {
+  if (value === null) return "Not available";
+  if (typeof value === "number") return numberText(value, unit, decimals);
+  if (typeof value === "boolean") return value ? "Yes" : "No";
+  if (value === "") return "(empty text)";
+  return isOn === undefined ? value : value.charAt(0).toUpperCase() + value.slice(1).toLowerCase();
+}
+
+/** What nobody agreed on is shown as it is. */
+function Raw({ text }: { text: string }) {
+  return <pre>{text.length > RAW_SHOWN ? `${text.slice(0, RAW_SHOWN)}… (whole in the details)` : text}</pre>;
+}

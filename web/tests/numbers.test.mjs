@@ -1,0 +1,74 @@
+// Numbers and units as they are shown.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { decimalsOf, numberIn, numberText } from "../src/core/numbers.js";
+import { quantities } from "../src/core/quantity.js";
+import { isOn, sameUnit, unitByKind } from "../src/core/units.js";
+
+/** As text in which the signs of one's country do not matter. */
+const plain = (text) => text.replace(/[\s.,]/g, ".");
+
+test("decimals follow the unit and never exceed what was sent", () => {
+  const cases = [[20.756, "℃", 3, "20.8"], [20, "℃", 0, "20"], [45.6, "%", 1, "46"], [9.8765, "lux", 3, "9.88"], [120.34, "lux", 2, "120.3"], [6792.2, "lux", 1, "6792"], [98741.19, "", 2, "98,741.19"], [-3.5, "℃", 1, "−3.5"], [97657.55, "Pa", 2, "97,658"]];
+  for (const [number, unit, seen, text] of cases) assert.equal(plain(numberText(number, unit, seen)), plain(text));
+});
+
+test("what is not zero is never shown as zero, nor far beside what it is", () => {
+  const cases = [[0.0000123, "", "0.0000123"], [0.0004, "A", "0.0004"], [0.05, "m", "0.05"], [0.3, "%", "0.3"], [-0.04, "℃", "−0.04"], [0.4, "ppm", "0.4"], [1.5e-15, "F", "1.5e−15"]];
+  for (const [number, unit, text] of cases) assert.equal(plain(numberText(number, unit, decimalsOf(number))), plain(text));
+  assert.equal(numberText(0, "℃", 0), "0");
+  for (let size = -14; size < 15; size += 1) {
+    for (const unit of ["", "℃", "%", "lux", "ppm"]) {
+      const number = 1.47 * 10 ** size;
+      const shown = Number(numberText(number, unit, decimalsOf(number)).replaceAll(",", "").replace("−", "-"));
+      assert.ok(Math.abs(shown - number) <= number * 0.1, `${number} ${unit} is shown as ${shown}`);
+    }
+  }
+});
+
+test("digits after the point are counted, also of numbers with an exponent", () => {
+  assert.deepEqual([20, 20.75, 1e-7, 1.23e-7, 1e21].map(decimalsOf), [0, 2, 7, 9, 0]);
+});
+
+test("a text that is a number is one, and nothing else is", () => {
+  assert.deepEqual(["21.5", "-3", "1e3", ".5"].map(numberIn), [21.5, -3, 1000, 0.5]);
+  for (const text of ["", " 1", "0x10", "1e999", "12 V", "1,5", "NaN", "Infinity", "1".repeat(25)]) assert.equal(numberIn(text), null, text);
+});
+
+test("℃ and its other spellings are one unit", () => {
+  assert.equal(JSON.parse('"\\u2103"'), "℃");
+  for (const unit of ["℃", "°C", "degC"]) assert.equal(sameUnit(unit), "℃");
+  assert.deepEqual(["kPa", "toString"].map(sameUnit), ["kPa", "toString"]);
+});
+
+test("bare numbers of radio nodes have the unit that was agreed on for their kind, and those of others none", () => {
+  assert.equal(unitByKind("node/836d/barometer/0:0/pressure"), "Pa");
+  assert.equal(unitByKind("node/836d/thermometer/0:0/temperature"), "℃");
+  assert.equal(unitByKind("home/attic/temperature"), "");
+  assert.equal(unitByKind("node/836d/x/toString"), "");
+});
+
+test("words that are states are recognised", () => {
+  assert.deepEqual([true, "ON", "open", "True"].map(isOn), [true, true, true, true]);
+  assert.deepEqual([false, "OFF", "closed", "false"].map(isOn), [false, false, false, false]);
+  assert.deepEqual(["", "onwards", 1, null].map(isOn), [undefined, undefined, undefined, undefined]);
+});
+
+test("nested JSON is told leaf by leaf, each with its place", () => {
+  const found = quantities("tele/plug/SENSOR", { Time: "now", ENERGY: { Power: "5.5", "a/b~": [2, "°C"] } });
+  assert.deepEqual(found, [
+    { key: "Time", path: "/Time", value: "now", unit: "" },
+    { key: "ENERGY.Power", path: "/ENERGY/Power", value: 5.5, unit: "" },
+    { key: "ENERGY.a/b~", path: "/ENERGY/a~1b~0/0", value: 2, unit: "℃" },
+  ]);
+});
+
+test("a payload that is too much for a tile is told as it is", () => {
+  assert.equal(quantities("a/b", { list: [1, 2, 3] }), null);
+  assert.equal(quantities("a/b", {}), null);
+  assert.equal(quantities("a/b", Object.fromEntries(Array.from({ length: 65 }, (_, at) => [`k${at}`, at]))), null);
+  let deep = 1;
+  for (let at = 0; at < 7; at += 1) deep = { deep };
+  assert.equal(quantities("a/b", deep), null);
+});

@@ -1,0 +1,120 @@
+// What the page makes of a message, without a page.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { frames, payloadText } from "../src/core/frame.js";
+import { Values, TOPICS_AT_MOST } from "../src/core/values.js";
+import { baseOf, isEvent } from "../src/core/topic.js";
+
+const START = Date.parse("2026-11-21T10:00:00Z");
+const frame = (topic, payload, seconds = 0) =>
+  frames(JSON.stringify([topic, payload, { retained: false, time: new Date(START + seconds * 1000).toISOString() }]))[0];
+
+test("several frames arrive in one message, and a line that is none harms no other", () => {
+  const found = frames('["a", 1]\nnonsense\n{}\n["b"]\n["c", {"x": 2}, {"retained": true}]\n');
+  assert.deepEqual(found.map(({ topic }) => topic), ["a", "c"]);
+  assert.equal(found[1].options.retained, true);
+});
+
+test("a payload is told as it was sent", () => {
+  for (const payload of ['20.10', '{"a,]": [1, "}\\""], "b": 12345678901234567890}', '"x\\\\"', "null", '[[], {}]']) {
+    assert.equal(payloadText(`["topic, \\"quoted\\"]", ${payload}]`), payload);
+    assert.equal(payloadText(`["t",${payload} , {"time": "now"}]`), payload);
+  }
+});
+
+test("topics belong to their node", () => {
+  const cases = { "nodes/bridge/0/relay/1": "nodes/bridge/0", "node/836d/led/-/state": "node/836d", "house/attic/x": "house", "nodes/x": "nodes", alone: "alone" };
+  for (const [topic, base] of Object.entries(cases)) assert.equal(baseOf(topic), base);
+});
+
+test("commands, answers and notifications are no values", () => {
+  const events = [
+    "a/set", "a/relay/1/get", "a/x/config/interval", "a/x/config/error", "a/boot", "a/-/-/config/list", "a/-/-/config/list/ok",
+    "nodes/bridge/0/boot", "nodes/bridge/0/i2c/0/config/scan/ok", "node/836d1983718a/lcd/-/screen/clear", "gateway//pairing-mode/start",
+    "plugin/led-strip/data/set/error", "gateway//found", "gateway/usb-dongle/alias/set/ok",
+  ];
+  for (const event of events) assert.ok(isEvent(event), event);
+  const values = [
+    "a/relay/1", "a/led/-/state", "settings/x", "a/temperature", "a/press/error", "node/836d1983718a/soil-sensor/-/error",
+    "a/shopping/list", "a/pump/start", "a/press/boot", "temperature", "set", "boots",
+  ];
+  for (const value of values) assert.ok(!isEvent(value), value);
+});
+
+test("a reading that is called like a request is a value of its node, whose base its presence tells", () => {
+  const readings = new Values();
+  readings.take(frame("home/attic/presence", { state: "online", since: new Date(START).toISOString() }));
+  assert.equal(readings.take(frame("home/attic/shopping/list", 3)).reading.base, "home/attic");
+  assert.equal(readings.take(frame("home/attic/press/error", "E12 paper")).reading.base, "home/attic");
+  assert.equal(readings.take(frame("home/attic/set", 1)), null);
+  assert.equal(readings.take(frame("home/attic/boot", {})), null);
+});
+
+test("pressure stands before altitude, whatever their order", () => {
+  const readings = new Values();
+  const { reading } = readings.take(frame("n/barometer/1", { altitude: [217, "m"], pressure: [98.7, "kPa"] }));
+  assert.deepEqual(reading.quantities.map(({ key }) => key), ["pressure", "altitude"]);
+  assert.equal(readings.take(frame("n/odd/1", { deep: [{ er: 1 }] })).reading.quantities, null);
+});
+
+test("a value is stale after three times the interval that the hub tells, and five seconds at least", () => {
+  const readings = new Values();
+  const said = (every, second) => {
+    const [{ topic, payload, options, line }] = [frame("n/thermometer/1", 20, second)];
+    return readings.take({ topic, payload, options: { ...options, ...every }, line }).reading;
+  };
+  assert.equal(said({}, 0).patience, null, "without an interval nothing is stale");
+  const cases = [[10, 30], [0.5, 5], [900, 2700]];
+  for (const [every, patience] of cases) {
+    const reading = said({ every }, 0);
+    assert.equal(reading.patience, patience * 1000);
+    assert.deepEqual([patience, patience + 0.1].map((second) => reading.isStale(START + second * 1000)), [false, true]);
+  }
+  assert.equal(said({}, 1).patience, null, "what the hub does not tell any more does not hold any more");
+  for (const every of [0, -1, null, "10"]) assert.ok(!said({ every }, 2).isStale(START + 4000));
+});
+
+test("a node that comes later gets its topics", () => {
+  const readings = new Values();
+  const { reading } = readings.take(frame("home/attic/thermometer/1", 20));
+  assert.equal(reading.base, "home");
+  const { moved } = readings.take(frame("home/attic/presence", { state: "online", since: "2026-11-21T10:00:00Z" }));
+  assert.deepEqual(moved, [reading]);
+  assert.deepEqual([reading.base, reading.name], ["home/attic", "thermometer/1"]);
+  assert.deepEqual([...readings.nodes].map(([base, { size }]) => [base, size]), [["home/attic", 1]], "and the other one has none any more");
+});
+
+test("there is an end to topics, and it is told", () => {
+  const readings = new Values();
+  for (let topic = 0; topic <= TOPICS_AT_MOST; topic += 1) readings.take(frame(`n/counter/${topic}`, topic));
+  assert.equal(readings.topics.size, TOPICS_AT_MOST);
+  assert.ok(readings.overflown);
+  readings.take({ ...frame("n/counter/1", null), options: { retain: true } });
+  assert.equal(readings.topics.size, TOPICS_AT_MOST - 1, "a value that was cleared is gone");
+});
+
+test("a gateway that says nothing itself is told with its nodes, and a node that only is there is told", () => {
+  const readings = new Values();
+  const online = { state: "online", since: "2026-11-21T10:00:00Z" };
+  for (const base of ["node", "home/attic"]) readings.take(frame(`${base}/presence`, online));
+  readings.take(frame("node/836d/thermometer/0:0/temperature", 20));
+  assert.deepEqual(readings.bases(), ["node/836d", "home/attic"]);
+  assert.deepEqual([readings.presenceOf("node/836d").isGateway, readings.presenceOf("home/attic").isGateway, readings.presenceOf("home")], [true, false, null]);
+});
+
+test("what is silent for twenty times as long as is normal is silent, and not only stale", () => {
+  const readings = new Values();
+  const { topic, payload, options, line } = frame("n/thermometer/1", 20);
+  const { reading } = readings.take({ topic, payload, options: { ...options, every: 10 }, line });
+  assert.deepEqual([30, 31, 600, 601].map((second) => reading.freshness(START + second * 1000)), ["fresh", "stale", "stale", "silent"]);
+});
+
+test("a title is that of the first value, and of a device with many values that of the device", () => {
+  const readings = new Values();
+  const titleAt = (topic, payload) => readings.take(frame(topic, payload)).reading.title;
+  assert.equal(titleAt("n/co2-sensor/1", { concentration: [500, "ppm"] }), "CO₂");
+  assert.equal(titleAt("tele/plug/SENSOR", { Time: "2026-11-21T10:00:00", ENERGY: { Power: 5, Voltage: 230 } }), "Voltage");
+  assert.equal(titleAt("tele/plug/STATE", { Uptime: "1T", Heap: 25 }), "STATE");
+  assert.equal(titleAt("n/relay/i2c0-3b", { state: true }), "Relay 3b");
+});
