@@ -82,6 +82,15 @@ pub struct Client {
     pub rates: Rates,
 }
 
+/// The same, as long as the session lasts. How much it may send is in its allowance.
+#[derive(Debug)]
+pub(super) struct Who {
+    pub(super) user: Arc<str>,
+    pub(super) rights: Arc<Rights>,
+    pub(super) base: Base,
+    pub(super) side: Side,
+}
+
 /// The settings of a transmission, as the client's last `config/set` left them.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Wishes {
@@ -95,7 +104,7 @@ pub(super) struct Wishes {
 #[derive(Debug)]
 pub struct Session {
     pub(super) hub: Arc<Hub>,
-    pub(super) client: Client,
+    pub(super) client: Who,
     pub(super) outbox: Arc<Outbox>,
     pub(super) allowance: Allowance,
     /// The filters that it holds, as the subscriptions call them.
@@ -131,7 +140,8 @@ impl Hub {
         address: Option<IpAddr>,
         now: impl Into<Moment>,
     ) -> Session {
-        let now = now.into();
+        let (now, Client { user, rights, base, side, rates }) = (now.into(), client);
+        let client = Who { user, rights, base, side };
         let id = SessionId(self.next_session.fetch_add(1, Ordering::Relaxed));
         let (view, user) = (View::from(&client.base), Arc::clone(&client.user));
         let (figures, budget) = (Arc::clone(&self.figures), Arc::clone(&self.budget));
@@ -145,7 +155,7 @@ impl Hub {
         }
         Session {
             hub: Arc::clone(self),
-            allowance: Allowance::new(client.rates, now.steady()),
+            allowance: Allowance::new(rates, now.steady()),
             client,
             outbox,
             filters: Box::default(),
