@@ -212,7 +212,7 @@ const ROOMS: &[Room] = &[
         files: &["connection/"],
         without: &[],
         rooms: &["access::Connected", "access::Standing", "bell", "hub", "talk", "moment", "seldom"],
-        crates: &["bytes", "memchr", "parking_lot", "tokio", "tokio_util", "tracing"],
+        crates: &["bytes", "memchr", "tokio", "tokio_util", "tracing"],
         never: &["std::fs", "std::env", "std::process", "tokio::net", "tokio::spawn", "axum", "hyper"],
     },
     Room {
