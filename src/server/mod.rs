@@ -3,6 +3,7 @@
 
 mod accounts;
 mod answer;
+mod api;
 mod browser;
 mod clock;
 mod diagnostics;
@@ -16,6 +17,7 @@ mod http;
 mod introduction;
 mod lines;
 mod listen;
+mod loan;
 mod metrics;
 mod missing;
 mod networks;
@@ -25,6 +27,7 @@ mod place;
 mod plain;
 mod proxy_protocol;
 mod request;
+mod seat;
 mod secure;
 mod session_api;
 mod token;
@@ -311,6 +314,16 @@ impl App {
     fn session(&self, user: &User, peer: &Peer, door: Door, base: Base, side: Side) -> Session {
         static CONNECTED: Seldom = Seldom::new();
         self.note_sign_in(peer, door, Some(&user.name), Some((&base, side)), Ok(()));
+        let session = self.connect(user, peer, base, side);
+        if let Some(times) = CONNECTED.each() {
+            let (client, base, left_out) = (session.name(), session.base(), times.left_out);
+            let (user, side) = (&user.name, side.name());
+            tracing::info!(?client, ?user, address = %peer, ?base, side, left_out, "connected");
+        }
+        session
+    }
+
+    fn connect(&self, user: &User, peer: &Peer, base: Base, side: Side) -> Session {
         let client = Client {
             user: Arc::clone(&user.name),
             rights: Arc::clone(&user.rights),
@@ -320,11 +333,16 @@ impl App {
         };
         let session = self.hub.connect_from(client, Some(peer.address()), Moment::now());
         session.outbox().comes_from(network_of(peer.address()));
-        if let Some(times) = CONNECTED.each() {
-            let (client, base, left_out) = (session.name(), session.base(), times.left_out);
-            let (user, side) = (&user.name, side.name());
-            tracing::info!(?client, ?user, address = %peer, ?base, side, left_out, "connected");
-        }
+        session
+    }
+
+    /// Begins the session of somebody who sends requests. Each may be a session, so nobody is told that one begins. What it
+    /// holds with a lease is not held by its connection.
+    fn session_of_requests(&self, user: &User, peer: &Peer) -> Session {
+        let mut session = self.connect(user, peer, Base::ROOT, Side::Dashboard);
+        session.farewell();
+        // Without a filter there is nothing to be refused.
+        let _ = session.open(Vec::new(), false, false);
         session
     }
 

@@ -37,6 +37,7 @@ mod files;
 mod handshakes;
 mod history;
 mod hostile;
+mod http;
 mod lines;
 mod log;
 mod memory;
