@@ -101,7 +101,8 @@ pub(super) async fn serve_tls(
 /// Answers the requests of one connection, until it is a socket or has ended.
 async fn serve(app: Arc<App>, router: Router, stream: Stream, place: Place) {
     let place = Arc::new(place);
-    let seat = Seat::new();
+    let loan = Loan::new(stream);
+    let seat = Seat::new(loan.clone());
     let service = {
         let (app, place, seat) = (Arc::clone(&app), Arc::clone(&place), Arc::clone(&seat));
         hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
@@ -114,7 +115,7 @@ async fn serve(app: Arc<App>, router: Router, stream: Stream, place: Place) {
         .header_read_timeout(app.settings.handshake)
         .max_headers(64)
         .max_buf_size(16 * 1024)
-        .serve_connection(TokioIo::new(Loan::new(stream)), service)
+        .serve_connection(TokioIo::new(loan), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     // A WebSocket leaves this connection. A client that stays may load a page, but must not keep its place.
@@ -171,8 +172,9 @@ async fn answer(
     request::strip_prefix(request.uri_mut(), prefix);
     request::tidy(request.uri_mut());
     request.extensions_mut().insert(Arc::new(peer));
-    request.extensions_mut().insert(seat);
-    router.oneshot(request).await
+    request.extensions_mut().insert(Arc::clone(&seat));
+    let response = router.oneshot(request).await?;
+    Ok(api::take_over(&app, &seat, response))
 }
 
 /// Who has sent a request, if there is a place for one more client of that network.
@@ -215,7 +217,11 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route("/api/topics", any(api::serve))
         .route("/api/topics/", any(api::serve))
         .route("/api/topics/{*topic}", any(api::serve))
+        .route("/api/publish", any(api::serve))
+        .route("/api/stream", any(api::serve))
+        .route("/api/nodes", any(api::serve))
         .route("/api/version", any(api::serve))
+        .route("/hook/{*token}", any(api::serve))
         .route("/api/session", any(session_api::session))
         .route("/api/history", any(history_api::history))
         .route("/api/events", any(events_api::events))

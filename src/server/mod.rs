@@ -93,6 +93,8 @@ pub struct Settings {
     pub diagnostics_of_demo: bool,
     /// Whether a token may stand in the URL of a socket.
     pub token_in_url: bool,
+    /// Whether webhooks may publish with a token in their path.
+    pub webhooks: bool,
 }
 
 /// What the listeners without TLS do for other machines, once there is TLS.
@@ -312,15 +314,20 @@ impl App {
 
     /// Begins the session of somebody who was let in.
     fn session(&self, user: &User, peer: &Peer, door: Door, base: Base, side: Side) -> Session {
-        static CONNECTED: Seldom = Seldom::new();
-        self.note_sign_in(peer, door, Some(&user.name), Some((&base, side)), Ok(()));
         let session = self.connect(user, peer, base, side);
+        self.tell_connected(&session, peer, door, user, side);
+        session
+    }
+
+    /// Records and logs that a session has begun that lasts.
+    fn tell_connected(&self, session: &Session, peer: &Peer, door: Door, user: &User, side: Side) {
+        static CONNECTED: Seldom = Seldom::new();
+        self.note_sign_in(peer, door, Some(&user.name), Some((session.base(), side)), Ok(()));
         if let Some(times) = CONNECTED.each() {
             let (client, base, left_out) = (session.name(), session.base(), times.left_out);
             let (user, side) = (&user.name, side.name());
             tracing::info!(?client, ?user, address = %peer, ?base, side, left_out, "connected");
         }
-        session
     }
 
     fn connect(&self, user: &User, peer: &Peer, base: Base, side: Side) -> Session {

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use parking_lot::Mutex;
 
 use super::App;
+use super::loan::Loan;
 use super::peer::{Held, Peer};
 use crate::access::{SignedIn, User};
 use crate::hub::Session;
@@ -16,6 +17,8 @@ use crate::hub::Session;
 /// The seat of an HTTP connection.
 #[derive(Debug)]
 pub(super) struct Seat {
+    /// The stream itself.
+    pub(super) loan: Loan,
     kept: Mutex<Option<Kept>>,
     /// Requests of somebody who has signed in: so many were begun, and so many are under way.
     begun: AtomicUsize,
@@ -31,9 +34,9 @@ struct Kept {
 }
 
 impl Seat {
-    pub(super) fn new() -> Arc<Self> {
+    pub(super) fn new(loan: Loan) -> Arc<Self> {
         let (kept, begun, running) = (Mutex::default(), AtomicUsize::new(0), AtomicUsize::new(0));
-        Arc::new(Self { kept, begun, running })
+        Arc::new(Self { loan, kept, begun, running })
     }
 
     /// Requests of somebody who has signed in, so far; `None` while one is under way.
@@ -47,7 +50,7 @@ impl Seat {
         self.begun.fetch_add(1, Ordering::Relaxed);
         self.running.fetch_add(1, Ordering::Relaxed);
         let (app, peer, seat) = (Arc::clone(app), Arc::clone(peer), Arc::clone(self));
-        Visit { _held: peer.sign_in(), app, peer, who, seat }
+        Visit { held: Mutex::new(Some(peer.sign_in())), app, peer, who, seat }
     }
 }
 
@@ -57,7 +60,7 @@ pub(super) struct Visit {
     pub(super) peer: Arc<Peer>,
     pub(super) who: SignedIn,
     seat: Arc<Seat>,
-    _held: Held,
+    held: Mutex<Option<Held>>,
 }
 
 impl Drop for Visit {
@@ -81,6 +84,11 @@ impl Visit {
             None => self.app.session_of_requests(&self.who.user, &self.peer),
         };
         Seated { visit: self, session: Some(session), stays: true }
+    }
+
+    /// The places that the connection takes: for a stream, which outlives its request.
+    pub(super) fn take_held(&self) -> Option<Held> {
+        self.held.lock().take()
     }
 
     /// A session that nobody has had before, and nobody has after.

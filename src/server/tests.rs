@@ -28,6 +28,7 @@ fn server(connections: usize) -> Server {
         diagnostics: None,
         diagnostics_of_demo: false,
         token_in_url: false,
+        webhooks: false,
     };
     Server::new(hub, access.unwrap(), settings, None, shutdown)
 }

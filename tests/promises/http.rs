@@ -7,28 +7,34 @@ use crate::support::{Answer, Bystander, Client, Hub, Line, PASSWORD, basic, user
 const JSON: (&str, &str) = ("Content-Type", "application/json");
 
 /// A request of the demo user.
-async fn asks(hub: &Hub, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+pub(crate) async fn asks(
+    hub: &Hub,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Answer {
     let authorization = basic("clown", "bigclown");
     let headers = [&[("Authorization", &*authorization)], headers].concat();
     hub.request(method, path, &headers, body).await
 }
 
-async fn get(hub: &Hub, path: &str) -> Answer {
+pub(crate) async fn get(hub: &Hub, path: &str) -> Answer {
     asks(hub, "GET", path, &[], "").await
 }
 
 /// A request of one of the accounts.
-async fn asks_as(hub: &Hub, name: &str, method: &str, path: &str, body: &str) -> Answer {
+pub(crate) async fn asks_as(hub: &Hub, name: &str, method: &str, path: &str, body: &str) -> Answer {
     let authorization = basic(name, PASSWORD);
     hub.request(method, path, &[("Authorization", &authorization), JSON], body).await
 }
 
-fn read(answer: &Answer) -> Value {
+pub(crate) fn read(answer: &Answer) -> Value {
     serde_json::from_str(answer.body()).unwrap_or_else(|error| panic!("{error}: {}", answer.text))
 }
 
 /// The problem that an answer tells, after a look at its form.
-fn problem(answer: &Answer) -> Value {
+pub(crate) fn problem(answer: &Answer) -> Value {
     assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{}", answer.text);
     let problem = read(answer);
     assert_eq!(problem["status"], answer.status(), "{problem}");
@@ -39,7 +45,7 @@ fn problem(answer: &Answer) -> Value {
 }
 
 /// Asserts that a request is refused with a status and a sentence in which these words stand.
-fn refused(answer: &Answer, status: u16, words: &str) {
+pub(crate) fn refused(answer: &Answer, status: u16, words: &str) {
     let problem = problem(answer);
     assert_eq!(answer.status(), status, "{problem}");
     assert!(problem["detail"].as_str().unwrap().contains(words), "{words}: {problem}");
@@ -532,7 +538,7 @@ async fn the_paths_move_with_the_prefix_of_a_proxy() {
 fn run_all_of(document: &str, hub: &Hub) -> Vec<(String, String)> {
     let text = std::fs::read_to_string(format!("{}/{document}", env!("CARGO_MANIFEST_DIR"))).unwrap();
     let blocks = text.split("```sh\n").skip(1).filter_map(|block| block.split("```").next());
-    let lines = blocks.flat_map(str::lines).filter(|line| line.starts_with("curl "));
+    let lines = blocks.flat_map(str::lines).filter(|line| line.contains("curl "));
     let run = |line: &str| {
         let here = line.replace("localhost:8080", &format!("localhost:{}", hub.address.port()));
         let command = here.replacen("curl ", "curl -sS --fail-with-body ", 1);

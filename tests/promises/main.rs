@@ -38,6 +38,7 @@ mod handshakes;
 mod history;
 mod hostile;
 mod http;
+mod http_more;
 mod lines;
 mod log;
 mod memory;

@@ -97,5 +97,6 @@ pub(super) fn server(settings: &Settings, is_demo: bool, tls_port: Option<u16>) 
         diagnostics: (is_demo || diagnostics.enabled).then_some(diagnostics.connections),
         diagnostics_of_demo: !diagnostics.enabled,
         token_in_url: settings.users.token_in_url,
+        webhooks: settings.server.webhooks,
     }
 }

@@ -108,6 +108,21 @@ pub(super) fn check(headers: &HeaderMap) -> Result<(), Problem> {
     type_of(headers).map(drop)
 }
 
+/// What the headers say of a body of lines.
+pub(super) fn check_lines(headers: &HeaderMap) -> Result<(), Problem> {
+    let kind =
+        headers.get(CONTENT_TYPE).map(|kind| String::from_utf8_lossy(kind.as_bytes()).to_ascii_lowercase());
+    let name = kind.as_deref().and_then(|kind| kind.split(';').next()).map(str::trim);
+    if matches!(name, Some("application/x-ndjson" | "application/jsonl" | "application/ndjson")) {
+        // As JSON, for what else is looked at.
+        return type_of(headers).map(drop);
+    }
+    match type_of(headers)? {
+        Type::Json | Type::Text | Type::None => Ok(()),
+        Type::Bytes => Err(Problem::media_type("lines of JSON are application/x-ndjson")),
+    }
+}
+
 /// The body as a payload.
 pub(super) fn payload<'b>(headers: &HeaderMap, body: &'b [u8]) -> Result<Cow<'b, str>, Problem> {
     let text = || {

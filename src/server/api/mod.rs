@@ -1,10 +1,14 @@
 //! The door for programs that speak plain HTTP: topics are read, published and followed by it, under the same names, rights and
 //! bounds as over a socket (`docs/http.md`).
 
+mod batch;
 mod body;
+mod hook;
+mod nodes;
 mod problem;
 mod query;
 mod speaking;
+mod stream;
 mod topic;
 mod topics;
 mod value;
@@ -25,9 +29,10 @@ use super::answer::not_recognised;
 use super::gate::Stranger;
 use super::peer::Peer;
 use super::seat::{Seat, Visit};
-use super::{App, Door};
+use super::{App, Door, token};
 use problem::Problem;
 pub(super) use problem::of_refusal;
+pub(super) use stream::take_over;
 
 /// Where topics are.
 const TOPICS: &str = "/api/topics";
@@ -38,7 +43,12 @@ enum Call<'p> {
     Topics,
     /// What stands behind the slash is the topic.
     Topic(&'p str),
+    Publish,
+    Stream,
+    Nodes,
     Version,
+    /// A token, and perhaps the rest of a topic.
+    Hook(&'p str, Option<&'p str>),
 }
 
 impl<'p> Call<'p> {
@@ -46,8 +56,17 @@ impl<'p> Call<'p> {
         if let Some(topic) = path.strip_prefix(TOPICS).and_then(|rest| rest.strip_prefix('/')) {
             return Some(Self::Topic(topic));
         }
+        if let Some(hook) = path.strip_prefix("/hook/") {
+            return Some(match hook.split_once('/') {
+                Some((token, below)) => Self::Hook(token, Some(below)),
+                None => Self::Hook(hook, None),
+            });
+        }
         match path {
             TOPICS => Some(Self::Topics),
+            "/api/publish" => Some(Self::Publish),
+            "/api/stream" => Some(Self::Stream),
+            "/api/nodes" => Some(Self::Nodes),
             "/api/version" => Some(Self::Version),
             _ => None,
         }
@@ -56,7 +75,8 @@ impl<'p> Call<'p> {
     /// The methods that it answers to, as the header `Allow` has them.
     fn methods(self) -> &'static str {
         match self {
-            Self::Topics | Self::Version => "GET, HEAD, OPTIONS",
+            Self::Publish | Self::Hook(..) => "POST, OPTIONS",
+            Self::Topics | Self::Stream | Self::Nodes | Self::Version => "GET, HEAD, OPTIONS",
             Self::Topic(_) => "GET, HEAD, PUT, POST, DELETE, OPTIONS",
         }
     }
@@ -110,13 +130,25 @@ async fn answered(
     if !call.answers_to(&parts.method) {
         return Err(Problem::method(call.methods()));
     }
-    let visit = match enter(app, peer, seat, &parts.headers).await {
+    if matches!(call, Call::Hook(..)) && !app.settings.webhooks {
+        return Err(Problem::nothing("webhooks are off: the key server.webhooks turns them on"));
+    }
+    let token = match call {
+        Call::Hook(token, _) => Some(token.to_owned()),
+        Call::Stream => token::of_socket(&parts.headers, &parts.uri, app.settings.token_in_url),
+        _ => None,
+    };
+    let visit = match enter(app, peer, seat, &parts.headers, token).await {
         Ok(visit) => visit,
         Err(refused) => return Ok(*refused),
     };
     match call {
         Call::Topics => topics::list(&visit, parts.uri.query()).await,
         Call::Topic(topic) => topic::answer(&visit, &parts, topic, body).await,
+        Call::Publish => batch::publish(&visit, &parts, body).await,
+        Call::Stream => stream::answer(&visit, &parts),
+        Call::Nodes => nodes::list(&visit, parts.uri.query()).await,
+        Call::Hook(_, below) => hook::publish(&visit, &parts, below, body).await,
         Call::Version => version(parts.uri.query()),
     }
 }
@@ -127,8 +159,13 @@ async fn enter(
     peer: &Arc<Peer>,
     seat: &Arc<Seat>,
     headers: &HeaderMap,
+    token: Option<String>,
 ) -> Result<Visit, Box<Response<Body>>> {
-    match app.recognise(headers, peer, Door::Http).await {
+    let recognised = match token {
+        Some(token) => app.sign_in_with_token(peer, Door::Http, &token),
+        None => app.recognise(headers, peer, Door::Http).await,
+    };
+    match recognised {
         Ok(who) => Ok(seat.sits(app, peer, who)),
         Err(stranger) => {
             let mut refused = of_refusal(not_recognised(&stranger));

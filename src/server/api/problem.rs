@@ -125,6 +125,23 @@ impl Problem {
         Self::command("routed, but not on the disk yet: too much waits to be written")
     }
 
+    pub(super) fn busy_connection() -> Self {
+        let detail = "an earlier answer on this connection is not read yet: open a new one for the stream";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "The connection is busy", detail)
+    }
+
+    /// Of the lines of a batch so many are wrong.
+    pub(super) fn lines(mistakes: usize) -> Self {
+        let detail = match mistakes {
+            1 => "one line was not published: errors says which; all others were".to_owned(),
+            _ => format!(
+                "{mistakes} lines were not published: errors says which (the first 100); all others were"
+            ),
+        };
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "lines", "Some lines were not published", detail)
+            .with("mistakes", mistakes)
+    }
+
     pub(super) fn memory() -> Self {
         let detail = "the hub is out of memory, and much of it was held for this client: send less, or later";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "memory", "The hub is out of memory", detail).again_in(5)
@@ -170,6 +187,11 @@ impl Problem {
     pub(super) fn with_text(mut self, name: &'static str, text: Option<String>) -> Self {
         self.0.texts.extend(text.map(|text| (name, text)));
         self
+    }
+
+    /// The sentence alone.
+    pub(super) fn into_detail(self) -> String {
+        self.0.detail
     }
 
     /// The sentence.
