@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
+use serde_json::Number;
 use serde_json::value::RawValue;
-use serde_json::{Number, Value};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::time::timeout;
@@ -15,6 +15,7 @@ use super::exit::{broken, help_end};
 use super::hub_args::HubArgs;
 use super::{block_on, escape, output};
 use crate::client::{Connection, Failure, Heard};
+use crate::talk::nodes::{base_of, node_of, presence};
 use crate::talk::{Every, Frames, Reply};
 
 const AFTER_HELP: &str = help_end!("Examples:\n  clown-hub nodes\n  clown-hub nodes --format json");
@@ -128,17 +129,14 @@ async fn last_values(mut connection: Connection) -> Result<BTreeMap<String, Said
 fn by_node(values: BTreeMap<String, Said>) -> BTreeMap<String, Node> {
     let mut nodes = BTreeMap::<String, Node>::new();
     for (topic, said) in &values {
-        let presence: Option<Value> = serde_json::from_str(&said.payload).ok();
-        let text = |key: &str| Some(presence.as_ref()?.get(key)?.as_str()?.to_owned());
-        if let (Some(base), Some(state), Some(since)) = (base_of(topic), text("state"), text("since")) {
+        if let Some(base) = base_of(topic)
+            && let Some((state, since)) = presence(&said.payload)
+        {
             nodes.insert(base.to_owned(), Node { state, since, values: BTreeMap::new() });
         }
     }
     for (topic, said) in values {
-        let above = std::iter::successors(topic.rsplit_once('/'), |(base, _)| base.rsplit_once('/'));
-        let mut bases = above.map(|(base, _)| (base, base.len() + 1)).chain([(HERE, 0)]);
-        let Some((base, relative)) = bases.find(|(base, _)| nodes.contains_key(*base)) else { continue };
-        let relative = topic.get(relative..).unwrap_or_default();
+        let Some((base, relative)) = node_of(&topic, |base| nodes.contains_key(base)) else { continue };
         if relative != "presence"
             && let Some(node) = nodes.get_mut(base)
         {
@@ -146,14 +144,6 @@ fn by_node(values: BTreeMap<String, Said>) -> BTreeMap<String, Node> {
         }
     }
     nodes
-}
-
-/// What a node at the base of the connection itself is called.
-const HERE: &str = ".";
-
-/// The base whose presence a topic is.
-fn base_of(topic: &str) -> Option<&str> {
-    if topic == "presence" { Some(HERE) } else { topic.strip_suffix("/presence") }
 }
 
 /// A node as JSON; its values as they came.

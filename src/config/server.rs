@@ -32,6 +32,8 @@ pub struct Server {
     pub proxy_protocol: ProxyProtocol,
     /// What a proxy leaves in front of every path, as `/hub`; empty is nothing.
     pub path_prefix: String,
+    /// Whether webhooks of others may publish with a token in their path.
+    pub webhooks: bool,
     /// Threads that serve sockets; 1 to 64.
     pub io_threads: usize,
     /// How long a stopping hub goes on sending; 0 to 300 s.
@@ -128,6 +130,7 @@ impl Server {
                 )
                 .unwrap_or_default(),
             path_prefix: reader.path_prefix("server.path_prefix"),
+            webhooks: reader.truth("server.webhooks"),
             io_threads: reader.count("server.io_threads", 1..=64, "threads"),
             drain: reader.seconds("server.drain_seconds", 0..=300),
         }

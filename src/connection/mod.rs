@@ -1,10 +1,11 @@
 //! One byte stream and one session, in one task. Floor 2: knows the hub and Clown.Talk, and no listener, no path and no
 //! account.
 //!
-//! The doors of this room: [`WebSocket`] and [`Lines`] make a stream a [`Wire`]; [`run`] holds a wire and a session together
+//! The doors of this room: [`WebSocket`], [`Lines`] and [`EventStream`] make a stream a [`Wire`]; [`run`] holds a wire and a session together
 //! to their end; [`Ending`] says why that was; [`Heartbeat`] and [`Turn`] are for code with a loop of its own.
 
 mod ending;
+mod event_stream;
 mod heartbeat;
 mod line;
 #[doc(hidden)]
@@ -23,6 +24,7 @@ mod wire;
 mod writing;
 
 pub(crate) use self::ending::Ending;
+pub(crate) use self::event_stream::{EventStream, event_id};
 pub(crate) use self::heartbeat::{Beat, Heartbeat};
 pub(crate) use self::line::{BEFORE_SIGN_IN, Lines};
 pub(crate) use self::network::network_of;

@@ -248,7 +248,7 @@ impl Session {
     }
 
     /// What a client gets that names no filters, as far as the user may read it.
-    fn usual_filters(&self) -> Vec<Filter> {
+    pub(super) fn usual_filters(&self) -> Vec<Filter> {
         let usual: &[&str] = match self.client.side {
             Side::Dashboard => &["#"],
             Side::Node => &["+/+/+", "+/+/+/+"],

@@ -60,6 +60,9 @@ pub enum Refusal {
         "not published: {UNCONFIRMED} messages of this connection wait until they are on the disk; wait for their answers"
     )]
     Unconfirmed,
+    /// It was to be published only if the last value is a certain one, and that is not so.
+    #[error("the last value is not the one that was named: read it again")]
+    Changed,
     /// See [`StoreFull`]. The message was routed.
     #[error(transparent)]
     StoreFull(#[from] StoreFull),
@@ -100,6 +103,19 @@ impl Session {
         now: impl Into<Moment>,
         asked: Option<Box<PublishRefused>>,
     ) -> Result<(Retention, Promise), Refusal> {
+        let (message, retention, ask) = self.prepare(message, now, asked)?;
+        let promise = self.route(message, retention, ask)?;
+        Ok((retention, promise))
+    }
+
+    /// Makes a publication of a message that this session may publish, and says what is to become of it, and who is answered.
+    #[inline]
+    pub(super) fn prepare(
+        &self,
+        message: Message<'_>,
+        now: impl Into<Moment>,
+        asked: Option<Box<PublishRefused>>,
+    ) -> Result<(Publication, Retention, Option<Ask>), Refusal> {
         let Message { topic, payload, kind, retention, extras, was_kept } = message;
         self.check_rights(&topic, retention.is_some())?;
         let retention = retention.unwrap_or_else(|| self.usual_retention(&topic, kind));
@@ -116,8 +132,7 @@ impl Session {
             (Side::Node | Side::Link, false) => Source::Node,
             (Side::Node | Side::Link, true) => Source::FarLastValue,
         };
-        let promise = self.route(message, retention, ask)?;
-        Ok((retention, promise))
+        Ok((message, retention, ask))
     }
 
     #[inline]

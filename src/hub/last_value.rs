@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use super::Retention;
 use super::publication::{Extras, Publication, Source};
 use super::rhythm::{self, GAPS_BITS, PACE_BITS, Rhythm};
+use super::saying::Edition;
 use crate::talk::Kind;
 use crate::topic::Topic;
 
@@ -130,6 +131,11 @@ impl LastValue {
         }
     }
 
+    /// Which of all that were said under its topic.
+    pub(super) fn edition(&self) -> Edition {
+        Edition { number: self.number(), milliseconds: self.time_and_pace >> PACE_BITS }
+    }
+
     /// How often the topic speaks.
     pub(super) fn rhythm(&self) -> Rhythm {
         Rhythm::of(self.time_and_pace & PACE, self.number_and_gaps & GAPS)
@@ -150,7 +156,7 @@ impl LastValue {
 }
 
 /// Milliseconds since 1970.
-fn milliseconds(time: SystemTime) -> u64 {
+pub(super) fn milliseconds(time: SystemTime) -> u64 {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     since.as_secs().saturating_mul(1000).saturating_add(since.subsec_millis().into())
 }

@@ -39,6 +39,7 @@ mod recorder;
 mod relay;
 mod rhythm;
 mod rights;
+mod saying;
 mod session;
 mod step;
 mod stored_queues;
@@ -88,6 +89,7 @@ pub use recorder::{Entry, Outcome, Recorder, UNKNOWN, WAITING};
 pub use relay::{Forward, Relayed, Remains};
 pub use rhythm::Rhythm;
 pub use rights::Rights;
+pub use saying::{Edition, NotOpened, NotSaid, OnlyIf, Routed, Said, Saying};
 pub use session::{Client, Session, Side};
 pub use stored_queues::{QueueChanges, Queued, QueuedAgain, StoredQueues, Ticket};
 use subscriptions::Subscriptions;
@@ -174,6 +176,14 @@ pub enum Retention {
     "the store of last values is full: the message was routed but will not be shown to later subscribers"
 )]
 pub struct StoreFull;
+
+/// What became of a message that was routed.
+#[derive(Debug)]
+struct Delivered {
+    promise: Promise,
+    /// Into how many queues it went.
+    routed: u64,
+}
 
 /// The hub. Shared by all sessions through an [`Arc`].
 #[derive(Debug)]
@@ -285,8 +295,9 @@ impl Hub {
     ) -> Result<Promise, StoreFull> {
         message.number = self.figures.published.count();
         let message = Arc::new(message);
-        self.channels
-            .with(&message.topic, |channel, state| self.deliver(channel, state, &message, origin, ask))
+        let deliver =
+            |channel: &Arc<Channel>, state: &mut State| self.deliver(channel, state, &message, origin, ask);
+        self.channels.with(&message.topic, deliver).map(|delivered| delivered.promise)
     }
 
     /// Routes a message, under the lock of its channel.
@@ -298,7 +309,7 @@ impl Hub {
         message: &Arc<Publication>,
         origin: Option<&Outbox>,
         ask: Option<Ask>,
-    ) -> Result<Promise, StoreFull> {
+    ) -> Result<Delivered, StoreFull> {
         let kept = self.keep(channel, state, message);
         // In here, so that the store has the order of the topic.
         let promise = self.tape(state, message, kept, ask);
@@ -315,7 +326,7 @@ impl Hub {
         if self.care.is_wanted() {
             self.care_for(message, id);
         }
-        kept.map(|()| promise)
+        kept.map(|()| Delivered { promise, routed })
     }
 
     fn keep(

@@ -2,54 +2,22 @@
 
 use std::borrow::Cow;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Serialize};
-
 use super::rules::Text;
-use crate::talk::frame;
-
-/// Bytes that are no text, as JSON.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Binary<'t> {
-    #[serde(rename = "$base64", borrow)]
-    base64: Cow<'t, str>,
-}
-
-/// How [`Binary`] begins, with or without a blank.
-const BINARY_KEY: &str = "\"$base64\"";
+use crate::talk::foreign;
 
 /// A payload of the broker as JSON: as it came where it is JSON, otherwise as a string, or, where it is no text, as
 /// `{"$base64": "…"}`. `None` where the rule drops what is no JSON. An empty payload is the caller's affair.
 pub fn inward(payload: &[u8], text: Text) -> Option<Cow<'_, str>> {
-    let utf8 = std::str::from_utf8(payload);
-    if let Some(json) = utf8.ok().and_then(frame::payload) {
-        return Some(Cow::Borrowed(json));
-    }
-    if text == Text::Drop {
-        return None;
-    }
-    let json = match utf8 {
-        Ok(text) => serde_json::to_string(text),
-        Err(_) => serde_json::to_string(&Binary { base64: STANDARD.encode(payload).into() }),
-    };
-    json.ok().map(Cow::Owned)
+    let json = foreign::from_bytes(payload);
+    // What is no JSON does not come as it was.
+    let is_json = matches!(json, Cow::Borrowed(_));
+    (is_json || text != Text::Drop).then_some(json)
 }
 
 /// A payload of the hub as the broker gets it: as it is, but for bytes that came in as `{"$base64": "…"}`, and for
 /// strings where the rule wants them bare.
 pub fn outward(payload: &[u8], text: Text) -> Cow<'_, [u8]> {
-    binary(payload).or_else(|| bare(payload, text)).map_or(Cow::Borrowed(payload), Cow::Owned)
-}
-
-fn binary(payload: &[u8]) -> Option<Vec<u8>> {
-    let inside = payload.strip_prefix(b"{")?.trim_ascii_start();
-    if !inside.starts_with(BINARY_KEY.as_bytes()) {
-        return None;
-    }
-    let binary: Binary<'_> = serde_json::from_slice(payload).ok()?;
-    STANDARD.decode(&*binary.base64).ok()
+    foreign::to_binary(payload).or_else(|| bare(payload, text)).map_or(Cow::Borrowed(payload), Cow::Owned)
 }
 
 fn bare(payload: &[u8], text: Text) -> Option<Vec<u8>> {
@@ -60,6 +28,7 @@ fn bare(payload: &[u8], text: Text) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::talk::frame;
     use proptest::prelude::*;
 
     fn told(payload: &[u8]) -> String {

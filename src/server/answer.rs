@@ -1,6 +1,9 @@
 //! Answers over HTTP that say no.
 
+use std::sync::Arc;
+
 use axum::body::Body;
+use axum::extract::Extension;
 use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, Response, StatusCode};
 use axum::response::IntoResponse;
@@ -9,9 +12,13 @@ use super::App;
 use super::gate::Stranger;
 use crate::access::LoginError;
 
+/// The sentence of a refusal, beside its body: for doors that write it in another form.
+#[derive(Debug, Clone)]
+pub(super) struct Sentence(pub(super) Arc<str>);
+
 /// A status and a sentence.
 pub(super) fn refusal(status: StatusCode, sentence: &str) -> Response<Body> {
-    (status, format!("{sentence}\n")).into_response()
+    (status, Extension(Sentence(sentence.into())), format!("{sentence}\n")).into_response()
 }
 
 /// As [`refusal`], for a client that there is no place for now.

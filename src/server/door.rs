@@ -17,6 +17,7 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::answer::{no_place, not_recognised, refusal, turned_down};
+use super::loan::Loan;
 use super::peer::Peer;
 use super::request::{lists, tidy_path};
 use super::{App, Door, SideWord, gate, token};
@@ -200,6 +201,6 @@ pub(super) async fn socket(app: &App, peer: &Peer, upgrade: OnUpgrade) -> Option
         tracing::debug!(address = %peer, "client left during the handshake");
         return None;
     };
-    let parts = upgraded.downcast::<TokioIo<Stream>>().ok()?;
-    Some((parts.io.into_inner(), parts.read_buf.to_vec()))
+    let parts = upgraded.downcast::<TokioIo<Loan>>().ok()?;
+    Some((parts.io.into_inner().take_back()?, parts.read_buf.to_vec()))
 }

@@ -1,6 +1,5 @@
 //! HTTP: one connection and its requests, the map of the paths, the page, health and figures.
 
-use std::cell::Cell;
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -24,11 +23,13 @@ use tower::ServiceExt;
 
 use super::answer::{no_place, not_recognised, refusal};
 use super::introduction::{Language, introduced};
+use super::loan::Loan;
 use super::missing::unsupported;
 use super::peer::Peer;
 use super::place::Place;
+use super::seat::Seat;
 use super::{
-    App, Door, accounts, accounts_api, diagnostics, door, events_api, gate, history_api, listen, metrics,
+    App, Door, accounts, accounts_api, api, diagnostics, door, events_api, gate, history_api, listen, metrics,
     page, plain, request, secure, session_api,
 };
 use crate::hub::Rights;
@@ -100,12 +101,13 @@ pub(super) async fn serve_tls(
 /// Answers the requests of one connection, until it is a socket or has ended.
 async fn serve(app: Arc<App>, router: Router, stream: Stream, place: Place) {
     let place = Arc::new(place);
+    let loan = Loan::new(stream);
+    let seat = Seat::new(loan.clone());
     let service = {
-        let (app, place) = (Arc::clone(&app), Arc::clone(&place));
-        let is_first = Cell::new(true);
+        let (app, place, seat) = (Arc::clone(&app), Arc::clone(&place), Arc::clone(&seat));
         hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
-            let turn = if is_first.replace(false) { Turn::Ours } else { Turn::Others };
-            answer(turn, Arc::clone(&app), Arc::clone(&place), router.clone(), request.map(Body::new))
+            let (app, place, seat) = (Arc::clone(&app), Arc::clone(&place), Arc::clone(&seat));
+            answer(app, place, seat, router.clone(), request.map(Body::new))
         })
     };
     let connection = http1::Builder::new()
@@ -113,11 +115,11 @@ async fn serve(app: Arc<App>, router: Router, stream: Stream, place: Place) {
         .header_read_timeout(app.settings.handshake)
         .max_headers(64)
         .max_buf_size(16 * 1024)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(loan), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     // A WebSocket leaves this connection. A client that stays may load a page, but must not keep its place.
-    let too_long = sleep(app.settings.handshake * HANDSHAKES_A_CONNECTION);
+    let too_long = nobody_signed_in_uses(&seat, app.settings.handshake * HANDSHAKES_A_CONNECTION);
     tokio::select! {
         () = too_long => tracing::debug!(address = %place.client(), "HTTP connection did not become a WebSocket in time"),
         _ = connection.as_mut() => {}
@@ -128,32 +130,40 @@ async fn serve(app: Arc<App>, router: Router, stream: Stream, place: Place) {
     }
 }
 
-/// Whose turn it is before a request is answered.
-#[derive(PartialEq)]
-enum Turn {
-    Ours,
-    Others,
+/// Waits until no request of somebody who has signed in was under way, or has begun, for so long.
+async fn nobody_signed_in_uses(seat: &Seat, patience: Duration) {
+    let mut before = Some(0);
+    loop {
+        sleep(patience).await;
+        let used = seat.used();
+        if used.is_some() && used == before {
+            return;
+        }
+        before = used;
+    }
 }
 
 async fn answer(
-    turn: Turn,
     app: Arc<App>,
     place: Arc<Place>,
+    seat: Arc<Seat>,
     router: Router,
     mut request: Request,
 ) -> Result<Response<Body>, Infallible> {
     // Requests may come without a pause, and from strangers: between two of them all other sockets have their turn. Before the
     // first one they had it when the connection was taken.
-    if turn == Turn::Others {
+    if !seat.is_first() {
         tokio::task::yield_now().await;
     }
-    if let Some(refused) = request::ambiguous(request.version(), request.uri(), request.headers()) {
+    let is_of_the_api = api::is_of(request::own_path(request.uri(), &app.settings.path_prefix));
+    let refused = |refused| if is_of_the_api { api::of_refusal(refused) } else { refused };
+    if let Some(ambiguous) = request::ambiguous(request.version(), request.uri(), request.headers()) {
         app.hub.figures().connections_refused.add(1);
-        return Ok(refused);
+        return Ok(refused(ambiguous));
     }
     let peer = match peer(&app, &place, request.headers()) {
         Ok(peer) => peer,
-        Err(refused) => return Ok(*refused),
+        Err(no) => return Ok(refused(*no)),
     };
     if let Some(elsewhere) = plain::turned_to_tls(&app, &peer, request.uri()) {
         return Ok(elsewhere);
@@ -165,7 +175,9 @@ async fn answer(
     request::strip_prefix(request.uri_mut(), prefix);
     request::tidy(request.uri_mut());
     request.extensions_mut().insert(Arc::new(peer));
-    router.oneshot(request).await
+    request.extensions_mut().insert(Arc::clone(&seat));
+    let response = router.oneshot(request).await?;
+    Ok(api::take_over(&app, &seat, response))
 }
 
 /// Who has sent a request, if there is a place for one more client of that network.
@@ -212,6 +224,14 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route("/auth/{endpoint}", any(door::auth))
         .route("/talk", any(door::talk_at_the_root))
         .route("/talk/{*base}", any(door::talk))
+        .route("/api/topics", any(api::serve))
+        .route("/api/topics/", any(api::serve))
+        .route("/api/topics/{*topic}", any(api::serve))
+        .route("/api/publish", any(api::serve))
+        .route("/api/stream", any(api::serve))
+        .route("/api/nodes", any(api::serve))
+        .route("/api/version", any(api::serve))
+        .route("/hook/{*token}", any(api::serve))
         .route("/api/session", any(session_api::session))
         .route("/api/history", any(history_api::history))
         .route("/api/events", any(events_api::events))

@@ -5,6 +5,7 @@ mod accounts;
 mod accounts_api;
 mod accounts_desk;
 mod answer;
+mod api;
 mod browser;
 mod clock;
 mod diagnostics;
@@ -18,6 +19,7 @@ mod http;
 mod introduction;
 mod lines;
 mod listen;
+mod loan;
 mod metrics;
 mod missing;
 mod networks;
@@ -28,6 +30,7 @@ mod place;
 mod plain;
 mod proxy_protocol;
 mod request;
+mod seat;
 mod secure;
 mod session_api;
 mod token;
@@ -46,7 +49,7 @@ use diagnostics::Diagnostics;
 use peer::Peer;
 use place::Places;
 
-use crate::access::{Access, AccountsWatch, Connected, LoginError, SignedIn, Way};
+use crate::access::{Access, AccountsWatch, Connected, LoginError, SignedIn, User, Way};
 use crate::audit::{self, AtDoor, Named};
 use crate::config::WebOrigin;
 use crate::connection::{Patience, Signs, network_of};
@@ -101,6 +104,8 @@ pub struct Settings {
     pub token_in_url: bool,
     /// Characters of a new password at least.
     pub shortest_password: usize,
+    /// Whether webhooks may publish with a token in their path.
+    pub webhooks: bool,
 }
 
 /// What the listeners without TLS do for other machines, once there is TLS.
@@ -348,9 +353,25 @@ impl App {
 
     /// Begins the session of somebody who was let in.
     fn session(&self, who: &SignedIn, peer: &Peer, door: Door, base: Base, side: Side) -> Session {
+        let session = self.connect(&who.user, peer, base, side);
+        self.tell_connected(&session, peer, door, who, side);
+        session
+    }
+
+    /// Records and logs that a session has begun that lasts.
+    fn tell_connected(&self, session: &Session, peer: &Peer, door: Door, who: &SignedIn, side: Side) {
         static CONNECTED: Seldom = Seldom::new();
         let user = &who.user;
-        self.note_sign_in(peer, (door, who.way), Named::Account(&user.name), Some((&base, side)), Ok(()));
+        let named = Named::Account(&user.name);
+        self.note_sign_in(peer, (door, who.way), named, Some((session.base(), side)), Ok(()));
+        if let Some(times) = CONNECTED.each() {
+            let (client, base, left_out) = (session.name(), session.base(), times.left_out);
+            let (user, side) = (&user.name, side.name());
+            tracing::info!(?client, ?user, address = %peer, ?base, side, left_out, "connected");
+        }
+    }
+
+    fn connect(&self, user: &User, peer: &Peer, base: Base, side: Side) -> Session {
         let client = Client {
             user: Arc::clone(&user.name),
             rights: Arc::clone(&user.rights),
@@ -366,11 +387,16 @@ impl App {
             session.is_behind_a_proxy();
         }
         session.outbox().comes_from(network_of(peer.address()));
-        if let Some(times) = CONNECTED.each() {
-            let (client, base, left_out) = (session.name(), session.base(), times.left_out);
-            let (user, side) = (&user.name, side.name());
-            tracing::info!(?client, ?user, address = %peer, ?base, side, left_out, "connected");
-        }
+        session
+    }
+
+    /// Begins the session of somebody who sends requests. Each may be a session, so nobody is told that one begins. What it
+    /// holds with a lease is not held by its connection.
+    fn session_of_requests(&self, user: &User, peer: &Peer) -> Session {
+        let mut session = self.connect(user, peer, Base::ROOT, Side::Dashboard);
+        session.farewell();
+        // Without a filter there is nothing to be refused.
+        let _ = session.open(Vec::new(), false, false);
         session
     }
 

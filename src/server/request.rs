@@ -89,6 +89,11 @@ pub(super) fn without_prefix<'p>(path: &'p str, prefix: &str) -> Option<&'p str>
     (rest.is_empty() || rest.starts_with('/')).then_some(rest)
 }
 
+/// The path as it is without that prefix.
+pub(super) fn own_path<'u>(uri: &'u Uri, prefix: &str) -> &'u str {
+    without_prefix(uri.path(), prefix).unwrap_or(uri.path())
+}
+
 /// Takes that prefix away.
 pub(super) fn strip_prefix(uri: &mut Uri, prefix: &str) {
     let Some(rest) = without_prefix(uri.path(), prefix) else { return };

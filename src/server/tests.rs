@@ -31,6 +31,7 @@ fn server(connections: usize) -> Server {
         diagnostics_of_demo: false,
         token_in_url: false,
         shortest_password: 8,
+        webhooks: false,
     };
     Server::new(hub, access.unwrap(), settings, None, shutdown)
 }

@@ -43,7 +43,7 @@ const ROOMS: &[Room] = &[
         files: &["talk/"],
         without: &[],
         rooms: &[],
-        crates: &["serde", "serde_json", "memchr", "time"],
+        crates: &["base64", "serde", "serde_json", "memchr", "time"],
         never: SOCKETS_FILES_CLOCKS,
     },
     Room {
@@ -333,7 +333,6 @@ const ROOMS: &[Room] = &[
             "foldhash",
             "getrandom",
             "parking_lot",
-            "serde",
             "serde_json",
             "tokio",
             "tokio_util",

@@ -39,6 +39,8 @@ mod files;
 mod handshakes;
 mod history;
 mod hostile;
+mod http;
+mod http_more;
 mod lines;
 mod log;
 mod memory;

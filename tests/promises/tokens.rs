@@ -16,7 +16,7 @@ fn command(hub: &Hub, args: &[&str]) -> Ran {
 }
 
 /// Makes a token that is in effect.
-fn token(hub: &Hub, args: &[&str]) -> String {
+pub(crate) fn token(hub: &Hub, args: &[&str]) -> String {
     let made = command(hub, &[&["add"], args].concat());
     assert!(made.code == Some(0) && made.stderr.contains("in effect"), "{}", made.stderr);
     assert!(made.stdout.starts_with("cht_") && made.stdout.len() == 48, "{}", made.stdout);

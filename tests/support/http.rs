@@ -97,6 +97,16 @@ impl Hub {
         Answer { text: String::from_utf8(bytes).unwrap() }
     }
 
+    /// Waits until one of the hub's own figures is this.
+    pub async fn figure_is(&self, name: &str, value: u64) {
+        in_time("the figure", async {
+            while self.figure(name).await != value {
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+        })
+        .await;
+    }
+
     /// One of the hub's own figures, as `messages_published`, from `/metrics`.
     pub async fn figure(&self, name: &str) -> u64 {
         let answer = self.request("GET", "/metrics", &[], "").await;

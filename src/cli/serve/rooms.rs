@@ -101,5 +101,6 @@ pub(super) fn server(settings: &Settings, is_demo: bool, tls_port: Option<u16>) 
         diagnostics_of_demo: !diagnostics.enabled,
         token_in_url: settings.users.token_in_url,
         shortest_password: settings.users.shortest_password,
+        webhooks: settings.server.webhooks,
     }
 }

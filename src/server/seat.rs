@@ -1,0 +1,149 @@
+//! What one HTTP connection has between its requests: whose session it is, so that what a client may send holds for all of its
+//! requests, and whether somebody signed in still uses it.
+
+use std::net::IpAddr;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use parking_lot::Mutex;
+
+use super::App;
+use super::loan::Loan;
+use super::peer::{Held, Peer};
+use crate::access::{SignedIn, User};
+use crate::hub::Session;
+
+/// The seat of an HTTP connection.
+#[derive(Debug)]
+pub(super) struct Seat {
+    /// The stream itself.
+    pub(super) loan: Loan,
+    kept: Mutex<Option<Kept>>,
+    /// Requests of somebody who has signed in: so many were begun, and so many are under way.
+    begun: AtomicUsize,
+    running: AtomicUsize,
+    /// Whether a request has come.
+    is_used: AtomicBool,
+}
+
+/// A session, and whose it is.
+#[derive(Debug)]
+struct Kept {
+    user: User,
+    address: IpAddr,
+    session: Session,
+}
+
+impl Seat {
+    pub(super) fn new(loan: Loan) -> Arc<Self> {
+        let (kept, begun, running) = (Mutex::default(), AtomicUsize::new(0), AtomicUsize::new(0));
+        Arc::new(Self { loan, kept, begun, running, is_used: AtomicBool::new(false) })
+    }
+
+    /// A request has come. Whether it is the first one.
+    pub(super) fn is_first(&self) -> bool {
+        !self.is_used.swap(true, Ordering::Relaxed)
+    }
+
+    /// Requests of somebody who has signed in, so far; `None` while one is under way.
+    pub(super) fn used(&self) -> Option<usize> {
+        let is_idle = self.running.load(Ordering::Relaxed) == 0;
+        is_idle.then(|| self.begun.load(Ordering::Relaxed))
+    }
+
+    /// A request begins of somebody who has signed in.
+    pub(super) fn sits(self: &Arc<Self>, app: &Arc<App>, peer: &Arc<Peer>, who: SignedIn) -> Visit {
+        self.begun.fetch_add(1, Ordering::Relaxed);
+        self.running.fetch_add(1, Ordering::Relaxed);
+        let (app, peer, seat) = (Arc::clone(app), Arc::clone(peer), Arc::clone(self));
+        Visit { held: Mutex::new(Some(peer.sign_in())), app, peer, who, seat }
+    }
+}
+
+/// One request of somebody who has signed in.
+pub(super) struct Visit {
+    pub(super) app: Arc<App>,
+    pub(super) peer: Arc<Peer>,
+    pub(super) who: SignedIn,
+    seat: Arc<Seat>,
+    held: Mutex<Option<Held>>,
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        self.seat.running.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Visit {
+    /// The session of this connection, if it is of the same user; else a new one.
+    pub(super) fn session(&self) -> Seated<'_> {
+        let kept = self.seat.kept.lock().take();
+        let address = self.peer.address();
+        let is_ours = |kept: &Kept| {
+            kept.user.name == self.who.user.name
+                && kept.user.rights == self.who.user.rights
+                && kept.address == address
+        };
+        let session = match kept.filter(is_ours) {
+            Some(kept) => kept.session,
+            None => self.app.session_of_requests(&self.who.user, &self.peer),
+        };
+        Seated { visit: self, session: Some(session), stays: true }
+    }
+
+    /// The places that the connection takes: for a stream, which outlives its request.
+    pub(super) fn take_held(&self) -> Option<Held> {
+        self.held.lock().take()
+    }
+
+    /// A session that nobody has had before, and nobody has after.
+    pub(super) fn session_of_its_own(&self) -> Session {
+        self.app.session_of_requests(&self.who.user, &self.peer)
+    }
+}
+
+/// The session of a connection, as long as a request has it.
+pub(super) struct Seated<'v> {
+    visit: &'v Visit,
+    /// There until it is dropped.
+    session: Option<Session>,
+    stays: bool,
+}
+
+impl Seated<'_> {
+    /// The next request gets another one: answers may still come to this one.
+    pub(super) fn is_the_last(&mut self) {
+        self.stays = false;
+    }
+
+    /// All answers have come.
+    pub(super) fn is_not_the_last(&mut self) {
+        self.stays = true;
+    }
+}
+
+impl Drop for Seated<'_> {
+    fn drop(&mut self) {
+        let Some(session) = self.session.take().filter(|_| self.stays) else { return };
+        let (user, address) = (self.visit.who.user.clone(), self.visit.peer.address());
+        *self.visit.seat.kept.lock() = Some(Kept { user, address, session });
+    }
+}
+
+impl Deref for Seated<'_> {
+    type Target = Session;
+
+    #[expect(clippy::expect_used, reason = "it is taken only where this is dropped")]
+    fn deref(&self) -> &Session {
+        self.session.as_ref().expect("there until it is dropped")
+    }
+}
+
+impl DerefMut for Seated<'_> {
+    #[expect(clippy::expect_used, reason = "it is taken only where this is dropped")]
+    fn deref_mut(&mut self) -> &mut Session {
+        self.session.as_mut().expect("there until it is dropped")
+    }
+}
