@@ -1,8 +1,6 @@
 //! Builds the page in `web/` with npm and esbuild, and lists its files for `src/server/page.rs`. Where npm or the network
 //! is missing, the list is empty, and the hub serves one plain page that says how to get the full one.
 
-#![expect(clippy::print_stdout, reason = "cargo reads what a build script prints")]
-
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::{env, fs, io};

@@ -178,7 +178,7 @@ mod tests {
             let text = String::from_utf8_lossy(page.plain);
             let named: Vec<_> = text
                 .split('"')
-                .filter(|word| word.ends_with(".js") || word.ends_with(".css"))
+                .filter(|word| [".js", ".css"].iter().any(|ending| word.ends_with(ending)))
                 .map(|name| format!("/{name}"))
                 .collect();
             assert!(named.len() >= 2, "{}", page.path);

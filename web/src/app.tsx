@@ -2,7 +2,7 @@
 
 import { effect, signal } from "@preact/signals";
 import { type ComponentType, render } from "preact";
-import { clockText } from "./core/words.js";
+import { clockText, wholeText } from "./core/words.js";
 import { show, view } from "./location.js";
 import { announcement, connection, isQuiet, isUpdated, leave, rate, rights, second, skipped, start, state, user, values } from "./page.js";
 import { HUB } from "./session.js";
@@ -75,8 +75,8 @@ function pill(): [string, string] {
 
 function Rate() {
   const perSecond = rate.value;
-  const rounded = perSecond >= 10 ? Math.round(perSecond).toLocaleString() : perSecond.toFixed(1);
-  const leftOut = skipped.value > 0 ? `Of readings that came faster than this page draws, only the newest was sent: ${skipped.value.toLocaleString()} left out.` : undefined;
+  const rounded = perSecond >= 10 ? wholeText(Math.round(perSecond)) : perSecond.toFixed(1);
+  const leftOut = skipped.value > 0 ? `Of readings that came faster than this page draws, only the newest was sent: ${wholeText(skipped.value)} left out.` : undefined;
   return <p id="rate" class="rate" title={leftOut}>{state.value.name === "live" ? `${rounded} messages/s` : ""}</p>;
 }
 

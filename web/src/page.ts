@@ -18,10 +18,6 @@ const QUIET_START = 2000;
 const IN_USE = 6 * 3600 * 1000;
 /** Answers to what somebody published by hand that are waited for. */
 const ANSWERS_AT_MOST = 100;
-/** Up to so many nodes are shown with all their values from the start. */
-const OPEN_AT_MOST = 8;
-/** So long after the first message it is looked how many there are. */
-const SETTLES = 1000;
 
 export const state = signal<ConnectionState>({ name: "connecting" });
 export const user = signal<string | null>(null);
@@ -37,8 +33,6 @@ export const announcement = signal("");
 export const second = signal(0);
 /** Counts topics and nodes that came, went or moved. */
 export const structure = signal(0);
-/** Whether groups are open of which nobody has said it; null while that is not known. */
-export const isOpenByDefault = signal(true);
 
 export const values = new Values();
 export const traffic = new Traffic();
@@ -190,10 +184,4 @@ function everySecond(): void {
     second.value += 1;
   });
   pulse.everySecond();
-}
-
-/** Looks how many nodes there are, while the first of them come in. */
-export function settle(nodes: number): void {
-  if (nodes === 0) isOpenByDefault.value = true;
-  else if (Date.now() - liveSince < SETTLES) isOpenByDefault.value = nodes <= OPEN_AT_MOST;
 }

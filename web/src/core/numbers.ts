@@ -29,9 +29,10 @@ export function numberText(number: number, unit: string, digitsSeen: number): st
   if (!(size < 1e15)) return String(number);
   const seen = Math.max(digitsSeen, decimalsOf(number));
   let digits = Math.min(usualDecimals(size, unit), seen);
-  while (digits < seen && Math.abs(Number(size.toFixed(digits)) - size) > size * BESIDE) digits += 1;
+  const isBeside = () => Math.abs(Number(size.toFixed(digits)) - size) > size * BESIDE;
+  while (digits < seen && isBeside()) digits += 1;
   // Too small even for those: the power of ten tells it.
-  if (size > 0 && Number(size.toFixed(digits)) === 0) return String(Number(number.toPrecision(3))).replaceAll("-", "−");
+  if (isBeside()) return String(Number(number.toPrecision(3))).replaceAll("-", "−");
   const grouped = size >= 10000;
   const key = grouped ? digits + 100 : digits;
   let format = formats.get(key);

@@ -45,5 +45,10 @@ export function cut(text: string, length: number): string {
   return text.length > length ? `${text.slice(0, length)}…` : text;
 }
 
+const wholeFormat = new Intl.NumberFormat();
+
+/** 12,345. One format for all of them: making one takes longer than a hundred uses. */
+export const wholeText = (number: number): string => wholeFormat.format(number);
+
 /** 1 value, 2 values */
-export const counted = (count: number, one: string, many = `${one}s`): string => `${count.toLocaleString()} ${count === 1 ? one : many}`;
+export const counted = (count: number, one: string, many = `${one}s`): string => `${wholeText(count)} ${count === 1 ? one : many}`;

@@ -4,7 +4,7 @@ import { signal } from "@preact/signals";
 import { useMemo, useState } from "preact/hooks";
 import { formatted } from "../core/payload.js";
 import { type Branch, type Row, rows, TOPICS_AT_MOST } from "../core/traffic.js";
-import { ageText, counted, exactText } from "../core/words.js";
+import { ageText, counted, exactText, wholeText } from "../core/words.js";
 import { search, show, view } from "../location.js";
 import { second, skipped, traffic, values } from "../page.js";
 import { LINE_HEIGHT, List } from "./list.js";
@@ -21,7 +21,7 @@ export function Explorer() {
   return (
     <>
       <div class="tools">
-        <SearchBox says={skipped.value > 0 ? `${skipped.value.toLocaleString()} readings gave way` : ""} />
+        <SearchBox says={skipped.value > 0 ? `${wholeText(skipped.value)} readings gave way` : ""} />
       </div>
       <div class="explorer">
         <Tree />
@@ -74,7 +74,7 @@ function Tree() {
   const time = Math.floor(now / 1000);
   return (
     <section class="panel tree" aria-labelledby="tree-title">
-      <h2><span id="tree-title">Topics</span> <span class="of">{`${traffic.topics.toLocaleString()}${traffic.overflown ? `, no more than ${TOPICS_AT_MOST.toLocaleString()} are shown` : ""} · ${traffic.root.rate(time).toFixed(1)}/s`}</span></h2>
+      <h2><span id="tree-title">Topics</span> <span class="of">{`${wholeText(traffic.topics)}${traffic.overflown ? `, no more than ${wholeText(TOPICS_AT_MOST)} are shown` : ""} · ${traffic.root.rate(time).toFixed(1)}/s`}</span></h2>
       <List role="tree" aria-label="Topics" items={found} current={at} onKeyDown={onKey} aria-activedescendant={at >= 0 ? `branch-${current}` : undefined}
         line={(row, index) => <BranchLine key={row.branch.topic} row={row} isCurrent={index === at} time={time} onChoose={() => {
           choose(row);

@@ -1,9 +1,10 @@
 // One node, or one quantity, on one line; and, when it is open, its values below.
 
-import { useId } from "preact/hooks";
+import { useId, useRef } from "preact/hooks";
 import { numberText } from "../core/numbers.js";
 import type { Reading } from "../core/values.js";
 import { counted, cut, sinceText } from "../core/words.js";
+import { fold } from "../favourites.js";
 import { isLive, nodeKey, pulse, values } from "../page.js";
 import { usePulse } from "../pulse.js";
 import { Tile } from "./tile.js";
@@ -23,21 +24,24 @@ const SECTIONS = ["sensors", "controls", "other"] as const;
 /** Numbers of a node on its line. */
 const GLANCED = 4;
 
-/** `onFold` is null where a search says what is open. */
-export function Group({ group, isOpen, onFold }: { group: GroupOf; isOpen: boolean; onFold: ((isOpen: boolean) => void) | null }) {
+/** Where a search says what is open, nothing can be folded. */
+export function Group({ group, isOpen, canFold, isLazy }: { group: GroupOf; isOpen: boolean; canFold: boolean; isLazy: boolean }) {
   const id = useId();
   const { base, title, readings } = group;
   const [ref, beat] = usePulse(pulse, nodeKey(base ?? group.key));
+  const wasSeen = useRef(false);
+  wasSeen.current ||= pulse.isInSight(nodeKey(base ?? group.key));
   const presence = base === null ? null : values.presenceOf(base);
   const isHere = isLive();
   const word = presence === null ? null : presence.isOnline ? (isHere ? "online" : "was online") : "offline";
   return (
     <section ref={ref} class="group" aria-labelledby={id} data-presence={word?.replace(" ", "-")} data-open={isOpen ? "" : undefined}>
       <div class="head">
-        <h2 id={id}>{onFold ? <button type="button" class="fold" aria-expanded={isOpen} onClick={() => onFold(!isOpen)}>{cut(title, 200)}</button> : cut(title, 200)}</h2>
+        <h2 id={id}>{canFold ? <button type="button" class="fold" aria-expanded={isOpen} onClick={() => fold([[group.key, !isOpen]])}>{cut(title, 200)}</button> : cut(title, 200)}</h2>
         <Line beat={beat} group={group} word={word} isHere={isHere} isOpen={isOpen} />
       </div>
-      {isOpen && SECTIONS.map((section) => {
+      {isOpen && isLazy && !wasSeen.current && <div class="unseen" style={{ height: `${Math.ceil(readings.length / 6) * 12.5}rem` }} />}
+      {isOpen && (!isLazy || wasSeen.current) && SECTIONS.map((section) => {
         const tiles = readings.filter((reading) => reading.section === section);
         return tiles.length > 0 && <ul key={section} class="tiles" aria-label={section}>{tiles.map((reading) => <Tile key={reading.topic} reading={reading} isAway={base === null} />)}</ul>;
       })}

@@ -3,7 +3,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { type Message, MESSAGES_AT_MOST } from "../core/traffic.js";
 import { payloadText } from "../core/frame.js";
-import { clockText } from "../core/words.js";
+import { clockText, wholeText } from "../core/words.js";
 import { search, show } from "../location.js";
 import { traffic } from "../page.js";
 import { LINE_HEIGHT, List } from "./list.js";
@@ -27,7 +27,7 @@ export function Log() {
   const news = paused ? traffic.count - paused.count : 0;
   return (
     <section class="panel log" aria-labelledby="log-title">
-      <h2><span id="log-title">Messages</span> <span class="of">{paused ? `${news.toLocaleString()} new` : `${found.length.toLocaleString()} of at most ${MESSAGES_AT_MOST.toLocaleString()}`}</span></h2>
+      <h2><span id="log-title">Messages</span> <span class="of">{paused ? `${wholeText(news)} new` : `${wholeText(found.length)} of at most ${wholeText(MESSAGES_AT_MOST)}`}</span></h2>
       <div class="actions">
         <button type="button" aria-pressed={paused !== null} onClick={() => (paused ? setPaused(null) : pause())}>{paused ? "Go on" : "Pause"}</button>
         <button type="button" class="quiet" onClick={() => {

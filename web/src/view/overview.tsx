@@ -3,17 +3,38 @@
 import { useComputed } from "@preact/signals";
 import type { Search } from "../core/search.js";
 import { type Reading, TOPICS_AT_MOST } from "../core/values.js";
-import { counted } from "../core/words.js";
+import { counted, wholeText } from "../core/words.js";
 import { favourites, fold, folds } from "../favourites.js";
 import { hasTerm, search, show, toggleTerm, view } from "../location.js";
-import { isLive, isOpenByDefault, pulse, second, settle, state, structure, values } from "../page.js";
+import { isLive, pulse, second, state, structure, values } from "../page.js";
 import { Group, type GroupOf } from "./group.js";
 import { SearchBox } from "./search.js";
 import { Tile } from "./tile.js";
 
 /** What a search finds is shown open up to so many values. */
 const FOUND_OPEN_AT_MOST = 120;
+/** With more values than this, those of an open group are drawn when somebody gets there. */
+const LAZY_ABOVE = 400;
+/** Up to so many nodes are open from the start. */
+const OPEN_AT_MOST = 8;
+/** So long after the first node came, the others that come still count. */
+const SETTLES = 1000;
 const CONTROLS = "Switches";
+
+/** Whether a node is open of which nobody has said it: as many as there were when it came decide that. */
+const openers = new Map<string, boolean>();
+let firstAt = 0;
+
+function settle(bases: string[]): void {
+  if (bases.length === 0) {
+    openers.clear();
+    firstAt = 0;
+    return;
+  }
+  firstAt ||= Date.now();
+  const isSettling = Date.now() - firstAt < SETTLES;
+  for (const base of bases) if (isSettling || !openers.has(base)) openers.set(base, bases.length <= OPEN_AT_MOST);
+}
 
 const order = new Intl.Collator("en", { numeric: true }).compare;
 const byRank = (one: Reading, other: Reading): number => one.rank - other.rank || order(one.topic, other.topic);
@@ -29,7 +50,7 @@ export function Overview() {
   const groups = found.value;
   const values_ = groups.reduce((sum, { readings }) => sum + readings.length, 0);
   const isSearch = !search.value.isEmpty;
-  const isOpen = (group: GroupOf): boolean => (isSearch ? values_ <= FOUND_OPEN_AT_MOST : (folds.value.get(group.key) ?? isOpenByDefault.value));
+  const isOpen = (group: GroupOf): boolean => (isSearch ? values_ <= FOUND_OPEN_AT_MOST : (folds.value.get(group.key) ?? openers.get(group.key) ?? values_ <= FOUND_OPEN_AT_MOST));
   const areAllOpen = groups.length > 0 && groups.every(isOpen);
   const stars = isSearch ? [] : [...favourites.value].flatMap((topic) => values.topics.get(topic) ?? []);
   return (
@@ -42,12 +63,12 @@ export function Overview() {
         </section>
       )}
       <div id="board" class="board" data-offline={state.value.name === "live" ? undefined : ""}>
-        {groups.map((group) => <Group key={group.key} group={group} isOpen={isOpen(group)} onFold={isSearch ? null : (open) => fold([[group.key, open]])} />)}
+        {groups.map((group) => <Group key={group.key} group={group} isOpen={isOpen(group)} canFold={!isSearch} isLazy={values_ > LAZY_ABOVE} />)}
       </div>
       {isSearch && groups.length === 0 && values.topics.size > 0 && (
         <p class="note">Nothing here fits. <button type="button" class="quiet" onClick={() => show({ search: "" })}>Show everything</button></p>
       )}
-      {values.overflown && <p id="too-many" class="note">{`There are more than ${TOPICS_AT_MOST.toLocaleString()} topics. The first ${TOPICS_AT_MOST.toLocaleString()} that spoke are shown.`}</p>}
+      {values.overflown && <p id="too-many" class="note">{`There are more than ${wholeText(TOPICS_AT_MOST)} topics. The first ${wholeText(TOPICS_AT_MOST)} that spoke are shown.`}</p>}
     </>
   );
 }
@@ -105,7 +126,7 @@ function byNode(one: string, other: string): number {
 
 function groupsOf(wanted: Search, by: "node" | "quantity"): GroupOf[] {
   const bases = values.bases();
-  settle(bases.length);
+  settle(bases);
   const now = values.now();
   const groups: GroupOf[] = [];
   for (const base of bases.sort(byNode)) {
@@ -116,7 +137,20 @@ function groupsOf(wanted: Search, by: "node" | "quantity"): GroupOf[] {
     const isNamed = all.length === 0 && (wanted.matchesTopic(base, "") || (isOffline && wanted.text.trim() === "is:offline"));
     if (wanted.isEmpty || readings.length > 0 || isNamed) groups.push({ key: base, title: base, base, readings: readings.sort(byRank), of: all.length });
   }
-  return by === "node" ? groups : byQuantity(groups.flatMap(({ readings }) => readings));
+  return asBefore(by === "node" ? groups : byQuantity(groups.flatMap(({ readings }) => readings)));
+}
+
+let last = new Map<string, GroupOf>();
+
+/** What has not changed since the last time is the very same object, so that it is not drawn again. */
+function asBefore(groups: GroupOf[]): GroupOf[] {
+  const same = groups.map((group) => {
+    const before = last.get(group.key);
+    const isSame = before?.of === group.of && before.readings.length === group.readings.length && before.readings.every((reading, at) => reading === group.readings[at]);
+    return isSame ? before : group;
+  });
+  last = new Map(same.map((group) => [group.key, group]));
+  return same;
 }
 
 function byQuantity(readings: Reading[]): GroupOf[] {
