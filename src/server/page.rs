@@ -15,8 +15,9 @@ const ANY_SOCKET: &str = "default-src 'none'; script-src 'self'; style-src 'self
                           connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Path, content type and content of everything there is.
-const FILES: [(&str, &str, &str); 22] = [
+const FILES: [(&str, &str, &str); 23] = [
     ("/", "text/html; charset=utf-8", include_str!("../../web/index.html")),
+    ("/api", "text/html; charset=utf-8", include_str!("../../web/api.html")),
     ("/style.css", "text/css; charset=utf-8", include_str!("../../web/style.css")),
     ("/app.js", SCRIPT, include_str!("../../web/app.js")),
     ("/commands.js", SCRIPT, include_str!("../../web/commands.js")),
