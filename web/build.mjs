@@ -11,7 +11,7 @@ const out = process.argv[2];
 const site = join(out, "site");
 const ENTRIES = ["src/app.tsx", "src/diagnostics.js", "src/style.css", "src/diagnostics.css"];
 /** Pages by their paths. What stands in them as `{app.js}` becomes the name with the hash. */
-const PAGES = { "/": "src/index.html", "/diagnostics": "src/diagnostics.html" };
+const PAGES = { "/": "src/index.html", "/api": "src/api.html", "/diagnostics": "src/diagnostics.html" };
 const KINDS = { html: "text/html; charset=utf-8", css: "text/css; charset=utf-8", js: "text/javascript; charset=utf-8", svg: "image/svg+xml" };
 
 rmSync(site, { recursive: true, force: true });

@@ -231,6 +231,7 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route("/api/stream", any(api::serve))
         .route("/api/nodes", any(api::serve))
         .route("/api/version", any(api::serve))
+        .route("/api/openapi.json", any(api::serve))
         .route("/hook/{*token}", any(api::serve))
         .route("/api/session", any(session_api::session))
         .route("/api/history", any(history_api::history))

@@ -22,7 +22,7 @@ pub(super) fn unsupported(app: &App, path: &str) -> Response<Body> {
     let meant = meant.map(|path| format!("; leave out the slash too many: {path}")).unwrap_or_default();
     let sentence = format!(
         "Unsupported Request-URI{meant}; the hub answers at / (the page), /auth/clown-talk-server_BASE, \
-         /auth/clown-talk-client_BASE and /talk/BASE (WebSocket), /api/topics, /api/publish, /api/stream, /api/nodes, \
+         /auth/clown-talk-client_BASE and /talk/BASE (WebSocket), /api (the calls of HTTP), /api/topics, /api/publish, /api/stream, /api/nodes, \
          /api/version, /api/session, /api/history, /api/events, /api/accounts, /healthz and /metrics{devices}"
     );
     refusal(StatusCode::NOT_FOUND, &sentence)

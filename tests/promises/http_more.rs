@@ -96,6 +96,7 @@ async fn a_stream_begins_with_the_last_values_and_goes_on_with_what_is_said() {
         head.contains("content-type: text/event-stream\r\n") && head.contains("cache-control: no-store\r\n")
     );
     assert!(head.contains("x-content-type-options: nosniff\r\n") && head.contains("date: "), "{head}");
+    assert!(!head.contains("content-length"), "it has no end: {head}");
     assert_eq!(events.next().await.unwrap().data, r#"["a/1", 20.10]"#);
     node.publish("a/2", "{\"x\":\n1}").await;
     node.publish("b/2", "1").await;
@@ -296,7 +297,8 @@ async fn a_line_that_is_wrong_is_named_and_harms_no_other() {
         "x-ndjson",
     );
     refused(&asks(&hub, "POST", "/api/publish?a=1", &[LINES], "x").await, 400, "takes no query");
-    assert_eq!(read(&asks(&hub, "POST", "/api/publish", &[LINES], "").await)["lines"], 0);
+    refused(&asks(&hub, "POST", "/api/publish", &[LINES], "").await, 400, "a frame a line is expected");
+    assert_eq!(read(&asks(&hub, "POST", "/api/publish", &[LINES], "\n").await)["lines"], 0);
 }
 
 #[tokio::test]
@@ -380,4 +382,23 @@ async fn a_webhook_publishes_where_its_token_may_and_the_token_is_in_no_log() {
     assert!(!log.contains(&of_base) && !log.contains(&of_all) && !log.contains("cht_nobody"), "{log}");
     let hub = Hub::with(&[]);
     refused(&hub.request("POST", "/hook/cht_x", &[], "1").await, 404, "server.webhooks");
+}
+
+#[tokio::test]
+async fn the_calls_are_described_for_programs_and_listed_for_people() {
+    let hub = Hub::demo();
+    let document = hub.request("GET", "/api/openapi.json", &[], "").await;
+    assert_eq!((document.status(), document.header("content-type")), (200, Some("application/json")));
+    let page = hub.request("GET", "/api", &[], "").await;
+    assert_eq!((page.status(), page.header("content-type")), (200, Some("text/html; charset=utf-8")));
+    for (path, _) in read(&document)["paths"].as_object().unwrap() {
+        assert!(page.body().contains(&format!(" {path}</code>")), "the page lacks {path}");
+    }
+    assert!(!page.body().contains("<script"));
+    let answers = [get(&hub, "/api/topics/none").await, get(&hub, "/api/topics/a?x=1").await];
+    for answer in answers {
+        let kind = problem(&answer)["type"].as_str().unwrap().to_owned();
+        let id = kind.strip_prefix("/api#").unwrap();
+        assert!(page.body().contains(&format!("id=\"{id}\"")), "the page lacks {id}");
+    }
 }

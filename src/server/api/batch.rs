@@ -6,11 +6,12 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::Response;
 use axum::http::request::Parts;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use tokio::time::timeout;
 
 use super::problem::Problem;
 use super::query::Query;
+use super::shapes::{self, BatchShape, ConfirmedLineShape};
 use super::speaking::next_answer;
 use super::{body, json};
 use crate::hub::{Extras, Message, NotSaid, Retention, Said, Saying};
@@ -38,7 +39,7 @@ struct Report {
     published: usize,
     kept: usize,
     delivered: u64,
-    confirmed: Vec<String>,
+    confirmed: Vec<ConfirmedLineShape>,
     errors: Vec<Value>,
     mistakes: usize,
 }
@@ -72,12 +73,8 @@ impl Report {
                 Problem::lines(self.mistakes).with("errors", self.errors).with("delivered", self.delivered);
             return Err(counts.into_iter().fold(problem, |problem, (name, count)| problem.with(name, count)));
         }
-        let counts: Vec<_> = counts.iter().map(|(name, count)| format!("\"{name}\": {count}")).collect();
-        let confirmed = match &*self.confirmed.join(", ") {
-            "" => String::new(),
-            confirmed => format!(", \"confirmed\": [{confirmed}]"),
-        };
-        Ok(json(format!("{{{}, \"delivered\": {}{confirmed}}}\n", counts.join(", "), self.delivered)))
+        let Self { lines, published, kept, delivered, confirmed, .. } = self;
+        Ok(json(shapes::text(&BatchShape { lines, published, kept, delivered, confirmed }) + "\n"))
     }
 }
 
@@ -88,6 +85,9 @@ pub(super) async fn publish(visit: &Visit, parts: &Parts, content: Body) -> Resu
     let (most, patience) = (settings.message_bytes, visit.app.settings.handshake);
     let mut session = visit.session();
     let content = body::read(&mut session, &parts.headers, content, most, patience).await?;
+    if content.is_empty() {
+        return Err(Problem::body("the body is empty: a frame a line is expected, as [\"a\", 1]"));
+    }
     let text = std::str::from_utf8(&content);
     let text =
         text.map_err(|error| Problem::body("the body is not UTF-8").with("at", error.valid_up_to()))?;
@@ -207,11 +207,7 @@ async fn answers(
 }
 
 /// What a node has confirmed; nothing for a command that was only to hold for a time.
-fn confirmed(line: usize, published: Published) -> Option<String> {
-    let Published { confirmed, topic, after, .. } = published;
-    let (reported, after) = (json!(topic), json!(after));
-    Some(format!(
-        "{{\"line\": {line}, \"confirmed\": {}, \"reported\": {reported}, \"after\": {after}}}",
-        confirmed?
-    ))
+fn confirmed(line: usize, published: Published) -> Option<ConfirmedLineShape> {
+    let Published { confirmed, topic: reported, after, .. } = published;
+    Some(ConfirmedLineShape { line, confirmed: shapes::raw(confirmed?), reported, after })
 }

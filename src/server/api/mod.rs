@@ -5,8 +5,10 @@ mod batch;
 mod body;
 mod hook;
 mod nodes;
+mod openapi;
 mod problem;
 mod query;
+mod shapes;
 mod speaking;
 mod stream;
 mod topic;
@@ -47,6 +49,7 @@ enum Call<'p> {
     Stream,
     Nodes,
     Version,
+    OpenApi,
     /// A token, and perhaps the rest of a topic.
     Hook(&'p str, Option<&'p str>),
 }
@@ -67,6 +70,7 @@ impl<'p> Call<'p> {
             "/api/publish" => Some(Self::Publish),
             "/api/stream" => Some(Self::Stream),
             "/api/nodes" => Some(Self::Nodes),
+            "/api/openapi.json" => Some(Self::OpenApi),
             "/api/version" => Some(Self::Version),
             _ => None,
         }
@@ -76,7 +80,7 @@ impl<'p> Call<'p> {
     fn methods(self) -> &'static str {
         match self {
             Self::Publish | Self::Hook(..) => "POST, OPTIONS",
-            Self::Topics | Self::Stream | Self::Nodes | Self::Version => "GET, HEAD, OPTIONS",
+            Self::Topics | Self::Stream | Self::Nodes | Self::Version | Self::OpenApi => "GET, HEAD, OPTIONS",
             Self::Topic(_) => "GET, HEAD, PUT, POST, DELETE, OPTIONS",
         }
     }
@@ -130,6 +134,10 @@ async fn answered(
     if !call.answers_to(&parts.method) {
         return Err(Problem::method(call.methods()));
     }
+    if call == Call::OpenApi {
+        query::Query::read(parts.uri.query(), &[])?;
+        return Ok(json(openapi::document(&app.settings.path_prefix)));
+    }
     if matches!(call, Call::Hook(..)) && !app.settings.webhooks {
         return Err(Problem::nothing("webhooks are off: the key server.webhooks turns them on"));
     }
@@ -149,7 +157,7 @@ async fn answered(
         Call::Stream => stream::answer(&visit, &parts),
         Call::Nodes => nodes::list(&visit, parts.uri.query()).await,
         Call::Hook(_, below) => hook::publish(&visit, &parts, below, body).await,
-        Call::Version => version(parts.uri.query()),
+        Call::Version | Call::OpenApi => version(parts.uri.query()),
     }
 }
 
@@ -206,7 +214,7 @@ fn options(call: Call<'_>, headers: &HeaderMap) -> Response<Body> {
 
 fn version(query: Option<&str>) -> Result<Response<Body>, Problem> {
     query::Query::read(query, &[])?;
-    Ok(json(format!("{{\"version\": \"{}\"}}\n", env!("CARGO_PKG_VERSION"))))
+    Ok(json(shapes::text(&shapes::VersionShape { version: env!("CARGO_PKG_VERSION") }) + "\n"))
 }
 
 /// An answer in JSON.

@@ -6,12 +6,12 @@ use std::time::{Duration, SystemTime};
 
 use axum::body::Body;
 use axum::http::Response;
-use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::json;
 use super::problem::Problem;
 use super::query::Query;
+use super::shapes::{self, NodeShape};
 use super::topics::each_value;
 use super::value::silence;
 use crate::hub::{Publication, Session};
@@ -51,7 +51,7 @@ pub(super) async fn list(visit: &Visit, query: Option<&str>) -> Result<Response<
     each(&mut session, until, &mut |value| count(&mut nodes, value, now)).await?;
     let after = query.get("after").unwrap_or_default();
     let told = nodes.iter().filter(|(base, _)| after.is_empty() || base.as_str() > after).take(limit);
-    let told: Vec<_> = told.map(|(base, node)| object(base, node).to_string()).collect();
+    let told: Vec<_> = told.map(|(base, node)| object(base, node)).collect();
     Ok(json(format!("[{}]\n", told.join(",\n "))))
 }
 
@@ -84,7 +84,7 @@ fn count(nodes: &mut BTreeMap<String, Node>, value: &Publication, now: SystemTim
     }
 }
 
-fn object(base: &str, node: &Node) -> Value {
+fn object(base: &str, node: &Node) -> String {
     let Node { state, since, topics, stale } = node;
-    json!({ "node": base, "state": state, "since": since, "topics": topics, "stale": stale })
+    shapes::text(&NodeShape { node: base, state, since, topics: *topics, stale: *stale })
 }

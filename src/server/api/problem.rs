@@ -7,6 +7,7 @@ use axum::response::IntoResponse;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use super::shapes::{self, ProblemShape};
 use crate::hub::{Excess, NotOpened, NotRead, NotSaid, NotSubscribed, Refusal};
 use crate::server::answer::Sentence;
 
@@ -215,13 +216,8 @@ impl Problem {
     pub(super) fn answer(self, prefix: &str) -> Response<Body> {
         let Inside { status, kind, title, detail, members, texts, headers } = *self.0;
         let kind = kind.map_or_else(|| "about:blank".to_owned(), |kind| format!("{prefix}/api#{kind}"));
-        let mut document = Map::new();
-        document.insert("type".to_owned(), kind.into());
-        document.insert("title".to_owned(), title.into());
-        document.insert("status".to_owned(), status.as_u16().into());
-        document.insert("detail".to_owned(), detail.into());
-        document.extend(members);
-        let mut text = Value::from(document).to_string();
+        let mut text =
+            shapes::text(&ProblemShape { kind, title, status: status.as_u16(), detail: &detail, members });
         for (name, value) in texts {
             // What is none is left out.
             if serde_json::from_str::<&RawValue>(&value).is_ok() {
@@ -299,6 +295,28 @@ impl From<NotOpened> for Problem {
                 Self::forbidden(not.to_string(), "subscribe")
             }
             NotOpened::NotSubscribed(_) | NotOpened::TooDear(_) => Self::query(not.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_kind_of_problem_stands_on_the_page_and_in_the_manual() {
+        let source = include_str!("problem.rs").split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+        let words = source.split('"').skip(1).step_by(2);
+        let is_kind = |word: &&str| {
+            let named = format!("\"{word}\", \"");
+            source.contains(&named)
+                && word.len() > 3
+                && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+        };
+        let kinds: std::collections::BTreeSet<_> = words.filter(is_kind).collect();
+        assert!(kinds.len() > 18, "{kinds:?}");
+        let (page, manual) = (include_str!("../../../web/api.html"), include_str!("../../../docs/http.md"));
+        for kind in kinds.into_iter().filter(|kind| !matches!(*kind, "publish" | "subscribe" | "retain")) {
+            assert!(page.contains(&format!("id=\"{kind}\"")), "the page lacks {kind}");
+            assert!(manual.contains(&format!("`{kind}`")), "docs/http.md lacks {kind}");
         }
     }
 }

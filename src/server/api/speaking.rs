@@ -6,12 +6,12 @@ use axum::body::Body;
 use axum::http::HeaderMap;
 use axum::http::header::{ETAG, IF_MATCH, IF_NONE_MATCH};
 use axum::http::{HeaderValue, Response};
-use serde_json::Value;
 use tokio::time::timeout;
 
 use super::json;
 use super::problem::Problem;
 use super::query::Query;
+use super::shapes::{self, ConfirmedShape, PublishedShape};
 use super::value::{Tags, tag};
 use crate::hub::{Extras, Found, Message, OnlyIf, Retention, Routed, Said, Saying, Session};
 use crate::moment::Moment;
@@ -171,23 +171,19 @@ fn refusal(refused: PublishRefused) -> Problem {
 
 /// The answer to a request that has published something.
 pub(super) fn told(topic: &Topic, outcome: Outcome) -> Response<Body> {
-    let topic = Value::from(topic.as_str());
+    let topic = topic.as_str();
     match outcome {
         Outcome::Routed(Routed { retention, readers, edition }) => {
             let kept = retention == Retention::Keep;
-            let mut response =
-                json(format!("{{\"topic\": {topic}, \"kept\": {kept}, \"delivered\": {readers}}}\n"));
+            let mut response = json(shapes::text(&PublishedShape { topic, kept, delivered: readers }) + "\n");
             if let Some(tag) = HeaderValue::try_from(tag(edition, false)).ok().filter(|_| kept) {
                 response.headers_mut().insert(ETAG, tag);
             }
             response
         }
         Outcome::Confirmed(Published { confirmed, topic: reported, after, .. }) => {
-            let confirmed = confirmed.unwrap_or_else(|| "null".to_owned());
-            let (reported, after) = (Value::from(reported), Value::from(after));
-            json(format!(
-                "{{\"topic\": {topic}, \"confirmed\": {confirmed}, \"reported\": {reported}, \"after\": {after}}}\n"
-            ))
+            let confirmed = shapes::raw(confirmed.unwrap_or_default());
+            json(shapes::text(&ConfirmedShape { topic, confirmed, reported, after }) + "\n")
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use axum::body::Body;
-use axum::http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, DATE};
+use axum::http::header::{CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, Response, StatusCode};
 use axum::response::IntoResponse;
@@ -105,6 +105,8 @@ pub(in crate::server) fn take_over(app: &App, seat: &Seat, mut response: Respons
         return Problem::busy_connection().answer(&app.settings.path_prefix);
     };
     let headers = response.headers_mut();
+    // Of the empty body that it has had so far.
+    headers.remove(CONTENT_LENGTH);
     headers.insert(CONNECTION, HeaderValue::from_static("close"));
     headers.extend(http_date(Moment::now().wall()).map(|date| (DATE, date)));
     let mut head = b"HTTP/1.1 200 OK\r\n".to_vec();

@@ -4,30 +4,32 @@ use std::time::{Duration, SystemTime};
 
 use axum::http::header::HeaderName;
 use axum::http::{HeaderMap, HeaderValue};
-use serde_json::Value;
+use serde_json::value::RawValue;
 use time::OffsetDateTime;
 use time::macros::format_description;
 
 use super::problem::Problem;
+use super::shapes::{self, LastValueShape};
 use crate::hub::{Edition, Publication};
 use crate::talk::timestamp;
 
 /// The value as a JSON object, with what is known of it at this time.
 pub(super) fn object(value: &Publication, now: SystemTime) -> String {
-    let (topic, from) = (Value::from(value.topic.as_str()), Value::from(&*value.from));
-    let (time, silence) = (timestamp::milliseconds(value.time), silence(value, now));
+    let silence = silence(value, now);
+    let every = value.rhythm.every();
+    let options = value.extras().map(|extras| &*extras.passed_on).filter(|options| !options.is_empty());
     #[expect(clippy::cast_precision_loss, reason = "milliseconds of some years")]
     let age = silence.as_millis() as f64 / 1000.0;
-    let every = value.rhythm.every();
-    let every = every.map(|every| format!(", \"every\": {every}, \"stale\": {}", every.is_stale(silence)));
-    let options = value.extras().map(|extras| &*extras.passed_on).filter(|options| !options.is_empty());
-    let options = options.map(|options| format!(", \"options\": {{{options}}}"));
-    format!(
-        "{{\"topic\": {topic}, \"payload\": {}, \"time\": \"{time}\", \"from\": {from}, \"age\": {age}{}{}}}",
-        value.payload(),
-        every.unwrap_or_default(),
-        options.unwrap_or_default(),
-    )
+    shapes::text(&LastValueShape {
+        topic: value.topic.as_str(),
+        payload: serde_json::from_str(value.payload()).unwrap_or(RawValue::NULL),
+        time: timestamp::milliseconds(value.time),
+        from: &value.from,
+        age,
+        every: every.and_then(|every| every.to_string().parse().ok()),
+        stale: every.map(|every| every.is_stale(silence)),
+        options: options.map(|options| shapes::raw(format!("{{{options}}}"))),
+    })
 }
 
 /// For how long the topic has been silent. A clock that was set back makes no negative time.
