@@ -181,7 +181,7 @@ mod tests {
                 .filter(|word| [".js", ".css"].iter().any(|ending| word.ends_with(ending)))
                 .map(|name| format!("/{name}"))
                 .collect();
-            assert!(named.len() >= 2, "{}", page.path);
+            assert!(!named.is_empty(), "{}", page.path);
             for name in named {
                 let file = BUILT.iter().find(|file| file.path == name);
                 assert!(

@@ -313,7 +313,8 @@ mod tests {
         };
         let kinds: std::collections::BTreeSet<_> = words.filter(is_kind).collect();
         assert!(kinds.len() > 18, "{kinds:?}");
-        let (page, manual) = (include_str!("../../../web/api.html"), include_str!("../../../docs/http.md"));
+        let (page, manual) =
+            (include_str!("../../../web/src/api.html"), include_str!("../../../docs/http.md"));
         for kind in kinds.into_iter().filter(|kind| !matches!(*kind, "publish" | "subscribe" | "retain")) {
             assert!(page.contains(&format!("id=\"{kind}\"")), "the page lacks {kind}");
             assert!(manual.contains(&format!("`{kind}`")), "docs/http.md lacks {kind}");

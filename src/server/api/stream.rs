@@ -117,7 +117,8 @@ pub(in crate::server) fn take_over(app: &App, seat: &Seat, mut response: Respons
     head.extend_from_slice(first.as_bytes());
     let wire = EventStream::new(stream, &head);
     let patience = Patience { ping: SILENCE, pong: ANSWER, ..app.settings.patience };
-    app.shutdown.spawn_with(held, connection::run(wire, session, patience, app.signs(Some((&who, connected)))));
+    app.shutdown
+        .spawn_with(held, connection::run(wire, session, patience, app.signs(Some((&who, connected)))));
     // For `hyper`, and it goes nowhere.
     response
 }
