@@ -168,7 +168,7 @@ mod tests {
                 ": nothing new",
                 "",
                 "event: end",
-                "data: {\"code\":1012,\"reason\":\"hub is restarting\"}",
+                "data: {\"code\": 1012, \"reason\": \"hub is restarting\"}",
                 "",
             ]
         );

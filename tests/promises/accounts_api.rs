@@ -136,7 +136,7 @@ async fn an_admin_makes_changes_and_removes_an_account_and_each_is_in_force_when
             assert_eq!(
                 (&line["by"], &line["admin"], &line["address"]),
                 (&"admin".into(), &"root".into(), &"127.0.0.1".into())
-            )
+            );
         })
         .map(|line| json!([line["account"], line["change"]]))
         .collect();

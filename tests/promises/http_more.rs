@@ -133,7 +133,7 @@ async fn who_comes_again_is_told_that_something_may_be_missing_and_gets_the_last
 async fn a_stream_ends_with_the_reason_when_the_hub_or_the_account_ends() {
     let users = |rest: &[String]| [&[user("a", &["x/#", "y/#"], &[], false)], rest].concat().join("\n");
     let other = user("b", &["#"], &["#"], true);
-    let mut hub = Hub::with_users(&[users(&[other.clone()])], &[]);
+    let mut hub = Hub::with_users(&[users(std::slice::from_ref(&other))], &[]);
     let mut ends = Events::open_as(&hub, &basic("a", PASSWORD), "?filter=x/%23&filter=y/%23", "").await;
     let mut stays = Events::open_as(&hub, &basic("b", PASSWORD), "?filter=x", "").await;
     let narrower = user("a", &["x/#"], &[], false);
@@ -251,7 +251,7 @@ async fn a_batch_publishes_its_lines_in_their_order_with_their_options() {
     assert_eq!(reader.frame().await[1], json!({"x": [1]}));
     assert_eq!(reader.frame().await[0], "b/3");
     assert_eq!(get(&hub, "/api/topics/b/1").await.body(), "1");
-    let many: String = (0..10_000).map(|n| format!("[\"c/{}\", {n}]\n", n % 7)).collect();
+    let many = (0..10_000).fold(String::new(), |text, n| text + &format!("[\"c/{}\", {n}]\n", n % 7));
     let hub = Hub::with(&["limits.messages_per_second=0"]);
     assert_eq!(read(&asks(&hub, "POST", "/api/publish", &[LINES], &many).await)["published"], 10_000);
     let answer = asks(&hub, "POST", "/api/publish", &[LINES], &format!("{many}[\"c\", 1]")).await;
@@ -315,7 +315,8 @@ async fn a_batch_that_is_more_than_the_connection_may_send_says_where_it_stopped
 async fn a_batch_under_commit_is_answered_when_all_of_it_is_on_the_disk() {
     let dir = tempfile::tempdir().unwrap();
     let hub = Hub::with_store(dir.path(), &["store.durability=commit"]);
-    let lines: String = (0..2500).map(|n| format!("[\"a/{n}\", {n}, {{\"retain\": true}}]\n")).collect();
+    let line = |n| format!("[\"a/{n}\", {n}, {{\"retain\": true}}]\n");
+    let lines = (0..2500).fold(String::new(), |text, n| text + &line(n));
     let answer = asks(&hub, "POST", "/api/publish", &[LINES], &lines).await;
     assert_eq!(read(&answer)["kept"], 2500, "{}", answer.text);
     hub.killed().await;

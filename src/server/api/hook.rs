@@ -10,7 +10,7 @@ use super::problem::Problem;
 use super::query::{self, Query};
 use super::speaking::{self, Wish};
 use crate::server::seat::Visit;
-use crate::topic::{Limits, Topic};
+use crate::topic::{Filter, Limits, Topic};
 
 pub(super) async fn publish(
     visit: &Visit,
@@ -22,7 +22,7 @@ pub(super) async fn publish(
     let wish = Wish::read(&query, &parts.headers)?;
     let limits = &visit.app.hub.settings().topic;
     let below = below.map(|below| query::topic(below, limits)).transpose()?;
-    let filters: Vec<_> = visit.who.user.rights.publish.iter().map(|filter| filter.as_str()).collect();
+    let filters: Vec<_> = visit.who.user.rights.publish.iter().map(Filter::as_str).collect();
     let topic = topic(&filters, below.as_ref(), limits)?;
     body::check(&parts.headers)?;
     let mut session = visit.session();

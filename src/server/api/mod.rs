@@ -144,7 +144,7 @@ async fn answered(
     let token = match call {
         Call::Hook(token, _) => Some(token.to_owned()),
         Call::Stream => token::of_socket(&parts.headers, &parts.uri, app.settings.token_in_url),
-        _ => None,
+        Call::Topics | Call::Topic(_) | Call::Publish | Call::Nodes | Call::Version | Call::OpenApi => None,
     };
     let visit = match enter(app, peer, seat, &parts.headers, token).await {
         Ok(visit) => visit,
