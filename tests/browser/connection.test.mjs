@@ -33,7 +33,7 @@ test("a hub that restarts is told, values stay, controls wait, and all goes on a
   await says(relay, "Waiting for the hub.");
 
   // With its clock stopped the page does not try again by itself, only when it is told to.
-  await page.clock.pauseAt(await page.evaluate(() => Date.now() + 10));
+  await page.clock.pauseAt(await page.evaluate(() => Date.now() + 2_000));
   await startHub(t, { port: hub.port });
   await page.getByRole("button", { name: "Retry now" }).click();
   await says(page.locator("#sign-in-why"), "Your session ended. Sign in again.");
