@@ -16,8 +16,8 @@ const NOWHERE = fileURLToPath(new URL(".", import.meta.url));
 export function usersFile(test, users) {
   const hash = execFileSync(BINARY, ["user", "hash"], { input: "correct horse\n" }).toString().trim();
   const file = join(folder(test), "users.toml");
-  const entries = users.map(({ name, subscribe, publish }) =>
-    `[[user]]\nname = "${name}"\npassword = "${hash}"\nsubscribe = ${JSON.stringify(subscribe)}\npublish = ${JSON.stringify(publish)}\n`);
+  const entries = users.map(({ name, subscribe, publish, admin = false }) =>
+    `[[user]]\nname = "${name}"\npassword = "${hash}"\nadmin = ${admin}\nsubscribe = ${JSON.stringify(subscribe)}\npublish = ${JSON.stringify(publish)}\n`);
   writeFileSync(file, entries.join("\n"), { mode: 0o600 });
   return file;
 }
