@@ -41,7 +41,8 @@ pub(crate) struct Heartbeat {
     state: State,
 }
 
-/// A time in whole milliseconds, up to 49 days. Each connection holds some, and this is a quarter of a [`Duration`].
+/// A time in whole milliseconds; what is longer than 49 days is ten years. Each connection holds some, and this is a quarter of
+/// a [`Duration`].
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Span(u32);
 
@@ -54,7 +55,9 @@ impl From<Duration> for Span {
 
 impl From<Span> for Duration {
     fn from(span: Span) -> Self {
-        Self::from_millis(span.0.into())
+        /// For those that are never asked, as those who send lines.
+        const LONG: Duration = Duration::from_hours(87_600);
+        if span.0 == u32::MAX { LONG } else { Self::from_millis(span.0.into()) }
     }
 }
 
@@ -153,6 +156,13 @@ mod tests {
         assert_eq!(heartbeat.check(late), Beat::Ping);
         assert_eq!(heartbeat.check(late), Beat::Wait);
         assert_eq!(heartbeat.due(), late + PONG);
+    }
+
+    #[test]
+    fn who_is_never_asked_is_never_gone() {
+        let (never, now) = (Duration::from_hours(87_600), Instant::now());
+        let mut heartbeat = Heartbeat::new(never, PONG, now);
+        assert_eq!(heartbeat.check(now + Duration::from_hours(24 * 365)), Beat::Wait);
     }
 
     #[test]
