@@ -36,7 +36,7 @@ const ROOMS: &[Room] = &[
         files: &["topic.rs", "topic/"],
         without: &[],
         rooms: &[],
-        crates: &[],
+        crates: &["memchr", "smallvec"],
         never: SOCKETS_FILES_CLOCKS,
     },
     Room {
