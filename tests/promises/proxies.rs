@@ -215,7 +215,7 @@ async fn serves_page_sockets_and_prefix_and_locks_out_by_the_address_of_the_clie
     hub.logs(&format!("address={NEIGHBOUR} (through 127.0.0.1:")).await;
 
     // A stream of events, each as soon as it is said, to a client that knows how proxies cut a body into pieces.
-    let mut events = follows_through(&proxy, "anna", "nodes/b");
+    let events = follows_through(&proxy, "anna", "nodes/b");
     until("the stream", || events.heard("event: open")).await;
     for payload in ["1", "2", "3"] {
         writer.publish("b", payload).await;
