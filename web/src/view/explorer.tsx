@@ -6,7 +6,7 @@ import { formatted } from "../core/payload.js";
 import { type Branch, type Row, rows, TOPICS_AT_MOST } from "../core/traffic.js";
 import { ageText, counted, exactText, wholeText } from "../core/words.js";
 import { search, show, view } from "../location.js";
-import { second, skipped, traffic, values } from "../page.js";
+import { moment, second, skipped, traffic, values } from "../page.js";
 import { LINE_HEIGHT, List } from "./list.js";
 import { Log } from "./log.js";
 import { Publish, draft } from "./publish.js";
@@ -28,7 +28,7 @@ export function Explorer() {
         <div class="beside">
           <Detail topic={topic} />
           <Publish />
-          <Log />
+          <Log key={String(moment.value)} />
         </div>
       </div>
     </>

@@ -32,7 +32,7 @@ export function parseRange(text: string): Range | null {
 export function rangeText(range: Range): string {
   if (range === "all") return "all";
   if ("from" in range) return `${Math.round(range.from)}-${Math.round(range.to)}`;
-  const [unit, size] = Object.entries(UNITS).findLast(([name, size]) => (name === "s" || range.span % size === 0) && range.span >= size) ?? ["s", 1000];
+  const [unit, size] = Object.entries(UNITS).findLast(([name, size]) => name === "s" || (range.span % size === 0 && range.span >= (name === "d" ? 2 : 1) * size)) ?? ["s", 1000];
   return `${Math.max(1, Math.round(range.span / size))}${unit}`;
 }
 

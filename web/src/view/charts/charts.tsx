@@ -15,8 +15,7 @@ import { download, fileName, picture } from "./export.js";
 import { Figures, Rows, withUnit } from "./figures.js";
 import { followTheme, inks } from "./inks.js";
 import { Panels, plots } from "./panels.js";
-import { COLOURS, DASHES } from "./plot.js";
-import { Swatch } from "./swatch.js";
+import { Swatch, looksOf } from "./swatch.js";
 
 /** Counts pictures: however much comes, there is one a frame. */
 const picture_ = signal(0);
@@ -104,7 +103,8 @@ function Exports({ all }: { all: Shown[] }) {
     if (words !== "") announce(words);
   };
   const savePng = async () => {
-    const legend = all.flatMap(({ track, title: words, place }, at) => (track.kind === "number" ? [{ ink: inks.value!.lines[at % COLOURS]!, dash: DASHES[at % DASHES.length]!, words: `${words}, ${place}${track.points.length > 0 ? `: ${withUnit({ track }, track.points.at(-1)!.last)}` : ""}` }] : []));
+    const looks = looksOf(all);
+    const legend = all.flatMap(({ text, track, title: words, place }) => (track.kind === "number" ? [{ ink: inks.value!.lines[looks.get(text)!.colour]!, dash: looks.get(text)!.dash, words: `${words}, ${place}${track.points.length > 0 ? `: ${withUnit({ track }, track.points.at(-1)!.last)}` : ""}` }] : []));
     const panels = plots.flatMap(({ head, plot }) => (plot.canvas ? [{ head, canvas: plot.canvas }] : []));
     const made = await picture(title, windowText(from, to), legend, panels, inks.value!);
     if (made) download(name("png"), made);
@@ -134,6 +134,7 @@ function Exports({ all }: { all: Shown[] }) {
 
 function Series({ all }: { all: Shown[] }) {
   const { series } = view.value;
+  const looks = looksOf(all);
   const [isOpen, setOpen] = useState(series.length === 0);
   // A keyboard goes on where the list was made longer.
   useEffect(() => {
@@ -143,11 +144,11 @@ function Series({ all }: { all: Shown[] }) {
     <div class="chosen">
       {all.length === 0 && <p class="note first">{`${WORDS.empty} ${WORDS.emptyHow}`}</p>}
       <ul class="series" aria-label={WORDS.columns.series}>
-        {all.map(({ text, title, place, track, problem }, at) => {
+        {all.map(({ text, title, place, track, problem }) => {
           const last = track.kind === "state" ? track.changes.at(-1)?.value : track.points.at(-1)?.last;
           return (
             <li key={text} data-problem={problem === null ? undefined : ""}>
-              <Swatch at={at} />
+              <Swatch look={looks.get(text)} />
               <span class="title">{title}</span>
               <span class="place">{place}</span>
               <span class="now">{last === undefined ? "" : withUnit({ track }, last)}</span>

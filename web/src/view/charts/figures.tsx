@@ -10,7 +10,7 @@ import { counted, wholeText } from "../../core/words.js";
 import { type Shown, cursor, selection } from "../../charts.js";
 import { values } from "../../page.js";
 import { WORDS, stateWords } from "../../words/charts.js";
-import { Swatch } from "./swatch.js";
+import { Swatch, looksOf } from "./swatch.js";
 
 const ROWS_AT_MOST = 1000;
 
@@ -31,6 +31,7 @@ export function Figures({ all, window }: { all: Shown[]; window: Window }) {
   const span = to - from;
   const moment = cursor.value;
   const { columns } = WORDS;
+  const looks = looksOf(all);
   return (
     <section class="panel figures" aria-labelledby="figures-title">
       <div class="panel-head">
@@ -50,9 +51,9 @@ export function Figures({ all, window }: { all: Shown[]; window: Window }) {
             </tr>
           </thead>
           <tbody>
-            {all.map((shown, at) => (
+            {all.map((shown) => (
               <tr key={shown.text}>
-                <th scope="row"><Swatch at={at} /> {shown.title} <span class="place">{shown.place}</span></th>
+                <th scope="row"><Swatch look={looks.get(shown.text)} /> {shown.title} <span class="place">{shown.place}</span></th>
                 <Row shown={shown} found={figures(shown.track, from, to)} moment={moment} when={(time) => momentText(time, span, now)} />
               </tr>
             ))}
@@ -84,7 +85,7 @@ function Row({ shown, found, moment, when }: { shown: Shown; found: NumberFigure
       <td><Unit words={cell(least.value)} unit={track.unit} /><time>{when(least.t)}</time></td>
       <td><Unit words={cell(greatest.value)} unit={track.unit} /><time>{when(greatest.t)}</time></td>
       <td><Unit words={numberText(Number(mean.toPrecision(12)), track.unit, track.decimals + 1)} unit={track.unit} /></td>
-      <td>{slope === null ? "" : <Unit words={`${slope > 0 ? "+" : ""}${numberText(Number(slope.toPrecision(3)), "", 0)}`} unit={track.unit} />}</td>
+      <td>{slope === null ? "" : <Unit words={`${slope > 0 ? "+" : ""}${numberText(Number(slope.toFixed(track.decimals + 1)), "", 0)}`} unit={track.unit} />}</td>
     </>
   );
 }

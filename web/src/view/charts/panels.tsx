@@ -13,7 +13,8 @@ import { WORDS, emptySentence, happeningText, numberSentence, rangeWords, stateS
 import { valueWords, withUnit } from "./figures.js";
 import type { Heard } from "./hand.js";
 import { inks } from "./inks.js";
-import { COLOURS, type Content, DASHES, type Frame, LANE, Plot, type Tip } from "./plot.js";
+import { type Content, type Frame, LANE, Plot, type Tip } from "./plot.js";
+import { looksOf } from "./swatch.js";
 
 const SAID_AFTER = 300;
 const BOTTOM = 54;
@@ -90,9 +91,13 @@ function usePlot(content: Content, head: string, window: Window, frame: Frame, t
 function Numbers({ panel, all, window, frame }: { panel: Panel; all: Shown[]; window: Window; frame: Frame }) {
   const now = values.now();
   const inksNow = inks.value!;
-  const ours = all.flatMap((shown, at) => (panel.tracks.includes(shown.track) ? [{ shown, at }] : []));
-  const lines = ours.flatMap(({ shown, at }) => {
-    const look = { ink: inksNow.lines[at % COLOURS]!, dash: DASHES[at % DASHES.length]!, isGhost: false, scale: panel.units.indexOf(shown.track.unit) };
+  const looks = looksOf(all);
+  const ours = all.filter(({ track }) => panel.tracks.includes(track)).map((shown) => {
+    const { colour, dash } = looks.get(shown.text)!;
+    return { shown, ink: inksNow.lines[colour]!, dash };
+  });
+  const lines = ours.flatMap(({ shown, ink, dash }) => {
+    const look = { ink, dash, isGhost: false, scale: panel.units.indexOf(shown.track.unit) };
     const line = { look, places: lineOf(shown.track, now) };
     const { ghost } = shown;
     return ghost && ghost.points.length > 0 && ghost.unit === shown.track.unit ? [{ look: { ...look, isGhost: true }, places: lineOf(ghost, now, DAY) }, line] : [line];
@@ -105,10 +110,9 @@ function Numbers({ panel, all, window, frame }: { panel: Panel; all: Shown[]; wi
   const span = window.to - window.from;
   const tip = (moment: number): Tip => ({
     title: momentText(moment, span, now),
-    lines: ours.flatMap(({ shown, at }) => {
+    lines: ours.flatMap(({ shown, ink }) => {
       const found = valueAt(shown.track, moment);
       const before = shown.ghost && valueAt(shown.ghost, moment - DAY);
-      const ink = inksNow.lines[at % COLOURS]!;
       const words = found && `${shown.title} ${withUnit(shown, found.value)}${found.min !== undefined && found.max !== undefined && found.min < found.max ? ` (${WORDS.spread(valueWords(shown, found.min), valueWords(shown, found.max))})` : ""}`;
       return [...(words ? [{ ink, words }] : []), ...(before ? [{ ink: "transparent", words: `${WORDS.dayBefore} ${withUnit(shown, before.value)}` }] : [])];
     }),

@@ -9,8 +9,8 @@ import { axisLabels, scaleLabels } from "../../core/charts/words.js";
 import { Hand, type Heard } from "./hand.js";
 
 export const COLOURS = 8;
-/** Beside the colour, so that lines are told apart without it. */
-export const DASHES: readonly (readonly number[])[] = [[], [8, 4], [2, 3], [12, 4, 2, 4], [5, 5], [14, 6], [2, 6], [8, 3, 2, 3, 2, 3]];
+/** Beside the colour, so that the lines of a panel are told apart without it. */
+export const DASHES: readonly (readonly number[])[] = [[], [10, 4], [4, 3], [14, 4, 3, 4], [6, 6], [18, 5], [3, 5], [10, 3, 3, 3, 3, 3]];
 export const LANE = 46;
 const AXIS = 52;
 const BOTTOM = 42;

@@ -1,0 +1,171 @@
+// How everything was at a moment: made of what the hub has kept, as if it had been heard then.
+
+import { type Frame, frames } from "./frame.js";
+import type { Happening, Told } from "./charts/question.js";
+import { Traffic } from "./traffic.js";
+import { type Presence, Values } from "./values.js";
+
+const DAY = 24 * 3600e3;
+/** The slider goes back so far. */
+export const BACK_TO = DAY;
+/** Messages that the log has of a moment. */
+const MESSAGES_AT_MOST = 2000;
+
+/** All values, of which that moment is now. */
+class ThenValues extends Values {
+  #at: number;
+
+  constructor(at: number) {
+    super();
+    this.#at = at;
+  }
+
+  override now(): number {
+    return this.#at;
+  }
+}
+
+export interface Then {
+  at: number;
+  values: Values;
+  traffic: Traffic;
+}
+
+/** A moment that one can look at: not in the future, and not longer ago than a day. Beside the end it is now. */
+export function momentOf(wanted: number, now: number): number | null {
+  if (!Number.isFinite(wanted) || wanted >= now - 1000) return null;
+  return Math.round(Math.max(wanted, now - BACK_TO));
+}
+
+/** One number or state of a payload. */
+interface Leaf {
+  path: string;
+  value: number | string | boolean;
+  unit: string;
+}
+
+type Tree = Map<string, Tree | string>;
+
+/** The text of a payload that has these leaves. A number with a unit is a pair; keys that count from 0 on are an array. */
+export function payloadText(leaves: readonly Leaf[]): string {
+  const root: Tree = new Map();
+  const put = (path: string, text: string): void => {
+    const keys = path.split("/").slice(1).map((key) => key.replaceAll("~1", "/").replaceAll("~0", "~"));
+    let at = root;
+    for (const [index, key] of ["", ...keys].entries()) {
+      if (index === keys.length) {
+        if (!at.has(key)) at.set(key, text);
+        return;
+      }
+      const next = at.get(key);
+      // A place that was a value once and an object then is told as what was said last; that stands first.
+      if (typeof next === "string") return;
+      if (next) at = next;
+      else at.set(key, (at = new Map()));
+    }
+  };
+  for (const { path, value, unit } of leaves) {
+    put(path, JSON.stringify(value));
+    if (unit !== "" && path.endsWith("/0")) put(`${path.slice(0, -1)}1`, JSON.stringify(unit));
+  }
+  const whole = root.get("");
+  return whole === undefined ? "null" : written(whole);
+}
+
+function written(tree: Tree | string): string {
+  if (typeof tree === "string") return tree;
+  const entries = [...tree].sort(([one], [other]) => (/^\d+$/.test(one) && /^\d+$/.test(other) ? Number(one) - Number(other) : 0));
+  if (entries.every(([key], at) => key === String(at))) return `[${entries.map(([, value]) => written(value)).join(",")}]`;
+  return `{${entries.map(([key, value]) => `${JSON.stringify(key)}:${written(value)}`).join(",")}}`;
+}
+
+interface Heard {
+  topic: string;
+  t: number;
+  leaves: Leaf[];
+}
+
+/** What was said before a moment, message by message, oldest first. Leaves of one topic and time were one message. */
+function messages(told: readonly Told[], at: number): Heard[] {
+  const found = new Map<string, Heard>();
+  for (const { topic, path, unit, t, value, last } of told) {
+    t.forEach((time, index) => {
+      if (time > at) return;
+      const key = `${time} ${topic}`;
+      const message = found.get(key) ?? { topic, t: time, leaves: [] };
+      message.leaves.push({ path, value: value?.[index] ?? last[index]!, unit });
+      found.set(key, message);
+    });
+  }
+  return [...found.values()].sort((one, other) => one.t - other.t);
+}
+
+/** The newest value of each place of each topic: what its last message said, with what only earlier ones had. */
+function lastOf(told: readonly Told[], at: number): Heard[] {
+  const topics = new Map<string, { path: string; value: number | string | boolean; unit: string; t: number }[]>();
+  for (const { topic, path, unit, t, value, last } of told) {
+    const index = t.findLastIndex((time) => time <= at);
+    if (index < 0) continue;
+    const leaves = topics.get(topic) ?? [];
+    leaves.push({ path, unit, t: t[index]!, value: value?.[index] ?? last[index]! });
+    topics.set(topic, leaves);
+  }
+  return [...topics].map(([topic, leaves]) => {
+    leaves.sort((one, other) => other.t - one.t);
+    return { topic, t: leaves[0]!.t, leaves };
+  });
+}
+
+/** A series that has so many points may have had more before: the log is whole from its first one on. */
+const wholeFrom = (told: readonly Told[], points: number): number => Math.max(0, ...told.filter(({ t }) => t.length >= points).map(({ t }) => t[0]!));
+
+function frameOf(topic: string, payload: string, time: number, every: number | null): Frame | undefined {
+  const options = { retained: true, time: new Date(time).toISOString(), ...(every !== null && { every: every / 1000 }) };
+  return frames(`[${JSON.stringify(topic)},${payload},${JSON.stringify(options)}]`)[0];
+}
+
+/** Who was there at a moment: as now, unless they came or went since. `events` has the newest first, as far back as the moment. */
+export function presencesAt(now: ReadonlyMap<string, Presence>, events: readonly Happening[], at: number): Map<string, Presence> {
+  const found = new Map<string, Presence>();
+  const baseOf = (topic: string): string => topic.replace(/\/presence$/, "");
+  const ours = events.filter(({ kind }) => kind === "presence");
+  for (const [base, presence] of now) if (presence.since <= at) found.set(base, presence);
+  // From the newest to the oldest: what was before the last change that is looked at is what stays.
+  for (const { topic, time, result } of ours) if (time > at) found.set(baseOf(topic), { isOnline: result === "offline", since: at - DAY });
+  for (const { topic, time, result } of ours.filter((one) => one.time <= at).reverse()) found.set(baseOf(topic), { isOnline: result === "online", since: time });
+  return found;
+}
+
+/** Everything as it was at a moment. `told` has the newest readings of each series before it, at most `points` of each. */
+export function then(at: number, told: readonly Told[], points: number, present: Pick<Values, "presences" | "topics" | "infos">, events: readonly Happening[]): Then {
+  const values = new ThenValues(at);
+  const traffic = new Traffic();
+  for (const [base, { isOnline, since }] of presencesAt(present.presences, events, at)) {
+    values.take({ topic: `${base}/presence`, payload: { state: isOnline ? "online" : "offline", since: new Date(since).toISOString() }, options: {}, line: "" });
+  }
+  for (const [node, info] of present.infos) values.infos.set(node, info);
+  for (const { topic, t, leaves } of lastOf(told, at)) {
+    const frame = frameOf(topic, payloadText(leaves), t, present.topics.get(topic)?.every ?? null);
+    if (!frame) continue;
+    values.take(frame);
+    traffic.take(frame, t);
+  }
+  traffic.clearLog();
+  const start = wholeFrom(told, points);
+  const happened = events.filter(({ kind, time, topic }) => (kind === "command" || kind === "answer") && topic !== "" && time <= at && time >= start);
+  const log = [
+    ...messages(told, at).filter(({ t }) => t >= start).map(({ topic, t, leaves }) => ({ topic, t, payload: payloadText(leaves) })),
+    ...happened.map(({ topic, time, payload }) => ({ topic, t: time, payload: JSON.stringify(payload ?? null) })),
+  ].sort((one, other) => one.t - other.t);
+  for (const { topic, t, payload } of log.slice(-MESSAGES_AT_MOST)) {
+    const frame = frameOf(topic, payload, t, null);
+    if (frame) traffic.take(frame, t);
+  }
+  return { at, values, traffic };
+}
+
+/** The event that is next to a moment, before or after it. */
+export function eventBeside(events: readonly Happening[], at: number, isAfter: boolean): Happening | null {
+  const found = isAfter ? events.findLast(({ time }) => time > at + 999) : events.find(({ time }) => time < at - 999);
+  return found ?? null;
+}
