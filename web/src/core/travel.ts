@@ -3,7 +3,7 @@
 import { type Frame, frames } from "./frame.js";
 import type { Happening, Told } from "./charts/question.js";
 import { Traffic } from "./traffic.js";
-import { type Presence, Values } from "./values.js";
+import { Values } from "./values.js";
 
 const DAY = 24 * 3600e3;
 /** The slider goes back so far. */
@@ -124,25 +124,12 @@ function frameOf(topic: string, payload: string, time: number, every: number | n
   return frames(`[${JSON.stringify(topic)},${payload},${JSON.stringify(options)}]`)[0];
 }
 
-/** Who was there at a moment: as now, unless they came or went since. `events` has the newest first, as far back as the moment. */
-export function presencesAt(now: ReadonlyMap<string, Presence>, events: readonly Happening[], at: number): Map<string, Presence> {
-  const found = new Map<string, Presence>();
-  const baseOf = (topic: string): string => topic.replace(/\/presence$/, "");
-  const ours = events.filter(({ kind }) => kind === "presence");
-  for (const [base, presence] of now) if (presence.since <= at) found.set(base, presence);
-  // From the newest to the oldest: what was before the last change that is looked at is what stays.
-  for (const { topic, time, result } of ours) if (time > at) found.set(baseOf(topic), { isOnline: result === "offline", since: at - DAY });
-  for (const { topic, time, result } of ours.filter((one) => one.time <= at).reverse()) found.set(baseOf(topic), { isOnline: result === "online", since: time });
-  return found;
-}
-
 /** Everything as it was at a moment. `told` has the newest readings of each series before it, at most `points` of each. */
 export function then(at: number, told: readonly Told[], points: number, present: Pick<Values, "presences" | "topics" | "infos">, events: readonly Happening[]): Then {
   const values = new ThenValues(at);
   const traffic = new Traffic();
-  for (const [base, { isOnline, since }] of presencesAt(present.presences, events, at)) {
-    values.take({ topic: `${base}/presence`, payload: { state: isOnline ? "online" : "offline", since: new Date(since).toISOString() }, options: {}, line: "" });
-  }
+  // Who came or went since then stands in the history, as presence is said like everything else.
+  for (const [base, presence] of present.presences) if (presence.since <= at) values.presences.set(base, presence);
   for (const [node, info] of present.infos) values.infos.set(node, info);
   for (const { topic, t, leaves } of lastOf(told, at)) {
     const frame = frameOf(topic, payloadText(leaves), t, present.topics.get(topic)?.every ?? null);

@@ -52,7 +52,8 @@ export function durationText(milliseconds: number): string {
 export function scaleLabels(values: readonly number[], increment: number): string[] {
   const size = Math.max(...values.map(Math.abs), 0);
   if (size >= 1e7 || (size > 0 && size < 1e-4)) return values.map((value) => value.toPrecision(3).replace("-", "−"));
-  const digits = Math.max(0, Math.min(8, Math.ceil(-Math.log10(increment) - 1e-9)));
+  let digits = 0;
+  while (digits < 8 && Math.abs(increment * 10 ** digits - Math.round(increment * 10 ** digits)) > 1e-6) digits += 1;
   const format = new Intl.NumberFormat(undefined, { minimumFractionDigits: digits, maximumFractionDigits: digits, useGrouping: size >= 1e4 });
   return values.map((value) => format.format(value).replace("-", "−"));
 }

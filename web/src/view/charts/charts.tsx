@@ -49,14 +49,16 @@ export function Charts() {
       <div class="tools">
         <Ranges />
         <Moves />
-        <Exports all={all} />
       </div>
       <Series all={all} />
       <Notes all={all} />
       {series.length > 0 && inks.value !== null && (
         <>
           <Panels all={all} window={window} />
-          <p class="note help">{WORDS.help}</p>
+          <div class="below">
+            <p class="note help">{WORDS.help}</p>
+            <Exports all={all} />
+          </div>
           <Figures all={all} window={window} />
           {isTable && <Rows all={all} window={window} />}
         </>

@@ -14,7 +14,7 @@ function read(): Inks {
   };
   const inks = {
     lines: Array.from({ length: COLOURS }, (_, at) => ink(`ink-${at + 1}`)),
-    text: ink("text"), muted: ink("muted"), grid: ink("line"), card: ground(), on: ink("ok-filled"), off: ink("muted"), select: ink("focus"),
+    text: ink("text"), muted: ink("muted"), grid: ink("line"), card: ground(), on: ink("ok-filled"), off: ink("muted"), onText: matchMedia("(forced-colors: active)").matches ? ground() : "#fff", select: ink("focus"),
     font: getComputedStyle(document.body).fontFamily,
   };
   probe.remove();

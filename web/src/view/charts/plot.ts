@@ -25,6 +25,8 @@ export interface Inks {
   card: string;
   on: string;
   off: string;
+  /** What is written on what is on. */
+  onText: string;
   select: string;
   font: string;
 }
@@ -237,7 +239,7 @@ export class Plot {
 
   #drawLanes(plot: uPlot, lanes: readonly Lane[]): void {
     const { ctx, bbox } = plot;
-    const { on, off, text, muted, card } = this.#inks;
+    const { on, off, onText, text } = this.#inks;
     const ratio = devicePixelRatio;
     const height = bbox.height / Math.max(1, lanes.length);
     const x = (time: number): number => Math.min(bbox.left + bbox.width, Math.max(bbox.left, plot.valToPos(time, "x", true)));
@@ -257,11 +259,10 @@ export class Plot {
         ctx.fillStyle = isOn === true ? on : withAlpha(off, isOn === false ? "40" : "80");
         if (isOn === false) ctx.fillRect(left, bar + thick * 0.7, wide, thick * 0.3);
         else ctx.fillRect(left, bar, wide, thick);
-        Object.assign(ctx, { font: `${11 * ratio}px ${this.#inks.font}`, textBaseline: "middle", fillStyle: isOn === true ? card : text });
+        Object.assign(ctx, { font: `${11 * ratio}px ${this.#inks.font}`, textBaseline: "middle", fillStyle: isOn === true ? onText : text });
         if (ctx.measureText(words).width + 10 * ratio < wide) ctx.fillText(words, left + 5 * ratio, bar + (isOn === false ? thick * 0.32 : thick / 2));
       }
       ctx.fillStyle = text;
-      ctx.strokeStyle = muted;
       for (const time of marks) {
         const place = plot.valToPos(time, "x", true);
         if (place < bbox.left || place > bbox.left + bbox.width) continue;
