@@ -130,7 +130,7 @@ function everySecond(): void {
   const { from, to } = windowOf(range.peek(), values.now(), oldest);
   const isDue = performance.now() - askedAt > Math.max(AGAIN_AT_LEAST, (to - from) / AGAIN_SHARE);
   if (isFollowing() && moment.peek() === null) {
-    if (isDue && state.peek().name === "live") void load();
+    if (isDue && !isOff.peek() && state.peek().name === "live") void load();
     beat.value = beat.peek() + 1;
   }
 }
@@ -143,7 +143,7 @@ function hear(reading: Reading): void {
     if (track.ref.topic !== reading.topic) continue;
     const value = valueAtPath(reading.payload, track.ref.path);
     if (value === null || (typeof value === "string" && isOn(value) === undefined && track.kind === "number")) continue;
-    track.every = reading.every;
+    know(track, reading);
     track.add(reading.time, value);
     isNew = true;
   }
@@ -186,9 +186,16 @@ function jobOf(text: string): { text: string; track: Track } | null {
     return null;
   }
   const track = tracks.get(text) ?? new Track(ref);
-  track.every ??= presentValues().topics.get(ref.topic)?.every ?? null;
+  const reading = presentValues().topics.get(ref.topic);
+  if (reading) know(track, reading);
   tracks.set(text, track);
   return { text, track };
+}
+
+/** What a reading tells of a series besides its value. An answer of the hub that has any points knows its unit better. */
+function know(track: Track, { every, quantities }: Reading): void {
+  track.every = every ?? track.every;
+  track.unit ||= quantities?.find(({ path }) => path === track.ref.path)?.unit ?? "";
 }
 
 /** Some at a time, so that no other page of this user has to wait. */

@@ -1,7 +1,7 @@
 // The words of the charts. All texts of the screen stand here, so that they can be told in another language.
 
 import type { Happening } from "../core/charts/question.js";
-import type { Range } from "../core/charts/range.js";
+import { type Range, rangeText } from "../core/charts/range.js";
 import type { NumberFigures, StateFigures } from "../core/charts/statistics.js";
 import { durationText, momentText } from "../core/charts/words.js";
 import { isOn } from "../core/units.js";
@@ -70,15 +70,15 @@ export const WORDS = {
   each: "each reading",
 } as const;
 
-const SPAN_NAMES: Record<string, string> = { m: "min", h: "h", d: "d" };
+const SPAN_NAMES: Record<string, string> = { s: "s", m: "min", h: "h", d: "d" };
 
 /** 10 min, 6 h, 7 d */
-export const spanName = (text: string): string => text.replace(/^(\d+)([mhd])$/, (_, number: string, unit: string) => `${number} ${SPAN_NAMES[unit]}`);
+export const spanName = (text: string): string => text.replace(/^(\d+)([smhd])$/, (_, number: string, unit: string) => `${number} ${SPAN_NAMES[unit]}`);
 
 /** The range as part of a sentence. */
 export function rangeWords(range: Range, window: string): string {
   if (range === "all") return "all that is kept";
-  return "span" in range ? `last ${durationText(range.span)}` : window;
+  return "span" in range ? `last ${spanName(rangeText(range))}` : window;
 }
 
 /** Temperature, last 1 h: 20.1 to 22.4 ℃, now 22.4, rising. */

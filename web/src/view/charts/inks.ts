@@ -1,7 +1,7 @@
 // The colours that canvases are painted with: those of the page, as the browser has worked them out for this theme.
 
 import { signal } from "@preact/signals";
-import { COLOURS, type Inks } from "./plot.js";
+import { COLOURS, type Inks, withAlpha } from "./plot.js";
 
 const QUERIES = ["(prefers-color-scheme: dark)", "(forced-colors: active)", "(prefers-contrast: more)"];
 
@@ -12,9 +12,11 @@ function read(): Inks {
     probe.style.color = `var(--${name})`;
     return getComputedStyle(probe).color;
   };
+  // Where the system paints, lines of a grid would be as bright as the values.
+  const isForced = matchMedia("(forced-colors: active)").matches;
   const inks = {
     lines: Array.from({ length: COLOURS }, (_, at) => ink(`ink-${at + 1}`)),
-    text: ink("text"), muted: ink("muted"), grid: ink("line"), card: ground(), on: ink("ok-filled"), off: ink("muted"), onText: matchMedia("(forced-colors: active)").matches ? ground() : "#fff", select: ink("focus"),
+    text: ink("text"), muted: ink("muted"), grid: isForced ? withAlpha(ink("line"), "40") : ink("line"), card: ground(), on: ink("ok-filled"), off: ink("muted"), onText: isForced ? ground() : "#fff", select: ink("focus"),
     font: getComputedStyle(document.body).fontFamily,
   };
   probe.remove();

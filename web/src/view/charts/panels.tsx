@@ -113,7 +113,8 @@ function Numbers({ panel, all, window, frame }: { panel: Panel; all: Shown[]; wi
     lines: ours.flatMap(({ shown, ink }) => {
       const found = valueAt(shown.track, moment);
       const before = shown.ghost && valueAt(shown.ghost, moment - DAY);
-      const words = found && `${shown.title} ${withUnit(shown, found.value)}${found.min !== undefined && found.max !== undefined && found.min < found.max ? ` (${WORDS.spread(valueWords(shown, found.min), valueWords(shown, found.max))})` : ""}`;
+      const [low, high] = found?.min === undefined || found.max === undefined ? ["", ""] : [valueWords(shown, found.min), valueWords(shown, found.max)];
+      const words = found && `${shown.title} ${withUnit(shown, found.value)}${low === high ? "" : ` (${WORDS.spread(low, high)})`}`;
       return [...(words ? [{ ink, words }] : []), ...(before ? [{ ink: "transparent", words: `${WORDS.dayBefore} ${withUnit(shown, before.value)}` }] : [])];
     }),
   });
