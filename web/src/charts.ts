@@ -22,6 +22,8 @@ const BEYOND = 0.05;
 /** The page hears the newest reading of a topic only; what it missed is asked for now and then. */
 const AGAIN_AT_LEAST = 30e3;
 const AGAIN_SHARE = 200;
+/** What was said in the last second is not in the history yet: where there is nothing, it is asked again soon, and then less often. */
+const AGAIN_IF_EMPTY = 3e3;
 /** A hand that zooms or moves has come to rest. */
 const REST = 250;
 const BACK_AT_MOST = 50;
@@ -66,6 +68,7 @@ let oldest = 0;
 let stop = new AbortController();
 let rest: ReturnType<typeof setTimeout> | undefined;
 let askedAt = 0;
+let emptyFor = 0;
 
 export const range: ReadonlySignal<Range> = computed(() => parseRange(view.value.range) ?? START_RANGE);
 
@@ -102,6 +105,7 @@ export function start(): () => void {
   const ends = [
     effect(() => {
       void [view.value.series.join("\n"), view.value.range, view.value.isWithDayBefore, moment.value];
+      emptyFor = 0;
       if (state.value.name === "live") void load();
       else beat.value = beat.peek() + 1;
     }),
@@ -128,9 +132,14 @@ export function start(): () => void {
 function everySecond(): void {
   if (document.hidden || view.peek().series.length === 0) return;
   const { from, to } = windowOf(range.peek(), values.now(), oldest);
-  const isDue = performance.now() - askedAt > Math.max(AGAIN_AT_LEAST, (to - from) / AGAIN_SHARE);
+  const usual = Math.max(AGAIN_AT_LEAST, (to - from) / AGAIN_SHARE);
+  const isEmpty = !isAsking.peek() && [...tracks].some(([text, track]) => track.isEmpty && !problems.has(text));
+  const isDue = performance.now() - askedAt > (isEmpty ? Math.min(usual, AGAIN_IF_EMPTY * 2 ** emptyFor) : usual);
   if (isFollowing() && moment.peek() === null) {
-    if (isDue && !isOff.peek() && state.peek().name === "live") void load();
+    if (isDue && !isOff.peek() && state.peek().name === "live") {
+      emptyFor = isEmpty ? emptyFor + 1 : 0;
+      void load();
+    }
     beat.value = beat.peek() + 1;
   }
 }
