@@ -1,6 +1,6 @@
 // What the charts show: asked of the hub as the address says, and continued with what comes.
 
-import { type ReadonlySignal, batch, computed, effect, signal } from "@preact/signals";
+import { type ReadonlySignal, batch, computed, effect, signal, untracked } from "@preact/signals";
 import { type Happening, eventsPath, historyPath, joinedCsv, parseEvents } from "./core/charts/question.js";
 import { DAY, type Range, START_RANGE, type Window, isLiveRange, parseRange, rangeOf, rangeText, windowOf } from "./core/charts/range.js";
 import { keyOf, parseRef } from "./core/charts/series.js";
@@ -106,12 +106,12 @@ export function start(): () => void {
     effect(() => {
       void [view.value.series.join("\n"), view.value.range, view.value.isWithDayBefore, moment.value];
       emptyFor = 0;
-      if (state.value.name === "live") void load();
-      else beat.value = beat.peek() + 1;
+      const isLive = state.value.name === "live";
+      untracked(() => (isLive ? void load() : void (beat.value += 1)));
     }),
     effect(() => {
       void second.value;
-      everySecond();
+      untracked(everySecond);
     }),
   ];
   return () => {

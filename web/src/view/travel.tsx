@@ -1,6 +1,6 @@
 // The slider over the last day. It sets everything that is shown to how it was; one click goes back to now.
 
-import { effect, signal } from "@preact/signals";
+import { effect, signal, untracked } from "@preact/signals";
 import { useEffect, useLayoutEffect, useState } from "preact/hooks";
 import { type Happening, type Told, eventsPath, historyPath, parseEvents } from "../core/charts/question.js";
 import { BACK_TO, eventBeside, momentOf, then } from "../core/travel.js";
@@ -106,7 +106,8 @@ function follow(): () => void {
     stop.abort();
     stop = new AbortController();
     const next = at === null ? null : momentOf(at, presentValues().now());
-    void (next === null ? arrive(stop.signal) : go(next, stop.signal));
+    // What these read is nothing to be told again for.
+    untracked(() => void (next === null ? arrive(stop.signal) : go(next, stop.signal)));
   });
   return () => {
     end();
