@@ -33,15 +33,14 @@ try {
   const { hub } = await hubWithPast(script, { from: 50 * HOUR, step: 6 * MINUTE, readingsAt });
   const series = ["thermometer/i2c0-48:/temperature/0", "humidity-sensor/i2c0-40:/relative-humidity/0", "co2-sensor/i2c0-38:/concentration/0", "relay/i2c0-3b:/state"];
   const address = series.map((one) => `s=${encodeURIComponent(`${NODE}/${one}`)}`).join("&");
-  const page = await signedIn(script, browser, hub, { viewport: { width: 1280, height: 1290 }, colorScheme: "light" });
+  const page = await signedIn(script, browser, hub, { viewport: { width: 1280, height: 820 }, colorScheme: "light" });
   await page.evaluate((hash) => (location.hash = hash), `#/charts?${address}&r=24h&before=day`);
   await page.locator("#chart-summary").filter({ hasText: /Relay 3b, last 24 h: o/ }).waitFor({ state: "attached" });
-  const over = await page.locator(".plot .u-over").first().boundingBox();
-  await page.mouse.move(over.x + over.width * 0.62, over.y + 60);
+  await page.locator(".plot .u-over").first().hover({ position: { x: 660, y: 60 } });
   // The lines of the day before come after those of today.
   await page.locator(".tip").filter({ hasText: /Day before.*Day before/ }).waitFor();
-  await page.screenshot({ path: join(directory, "charts.png") });
-  await page.setViewportSize({ width: 1280, height: 560 });
+  await page.screenshot({ path: join(directory, "charts.png"), fullPage: true });
+  await page.setViewportSize({ width: 1280, height: 800 });
   await page.evaluate((hash) => (location.hash = hash), `#/?at=${new Date(Date.now() - 8 * HOUR).toISOString()}`);
   await page.locator("main[data-past] .tile").first().waitFor();
   await page.mouse.move(0, 0);

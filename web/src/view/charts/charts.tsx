@@ -2,7 +2,7 @@
 
 import { effect, signal } from "@preact/signals";
 import { useEffect, useLayoutEffect, useState } from "preact/hooks";
-import { SPANS, type Range, dayBefore, isSame, isLiveRange, panned, rangeText } from "../../core/charts/range.js";
+import { SPANS, type Range, type Window, dayBefore, isSame, isLiveRange, panned, rangeText } from "../../core/charts/range.js";
 import { toggled } from "../../core/charts/series.js";
 import { windowText } from "../../core/charts/words.js";
 import { type Shown, beat, canGoBack, canHaveGhost, exportedCsv, goBack, isAsking, isFollowing, isOff, moveTo, problemText, range, setRange, shown, start, windowNow } from "../../charts.js";
@@ -47,8 +47,8 @@ export function Charts() {
     <div class="charts">
       <h2 class="hidden">{WORDS.screen}</h2>
       <div class="tools">
-        <Ranges />
-        <Moves />
+        <Ranges day={dayBefore(values.now())} />
+        <Moves window={window} />
       </div>
       <Series all={all} />
       <Notes all={all} />
@@ -67,9 +67,8 @@ export function Charts() {
   );
 }
 
-function Ranges() {
-  const now = values.now();
-  const spans: [string, Range][] = [...SPANS.map((span): [string, Range] => [spanName(rangeText({ span })), { span }]), [WORDS.all, "all"], [WORDS.yesterday, dayBefore(now)]];
+function Ranges({ day }: { day: Window }) {
+  const spans: [string, Range][] = [...SPANS.map((span): [string, Range] => [spanName(rangeText({ span })), { span }]), [WORDS.all, "all"], [WORDS.yesterday, day]];
   return (
     <div class="choose ranges" role="group" aria-label={WORDS.ranges}>
       {spans.map(([name, one]) => <button key={name} type="button" aria-pressed={isSame(one, range.value)} onClick={() => setRange(one)}>{name}</button>)}
@@ -77,8 +76,7 @@ function Ranges() {
   );
 }
 
-function Moves() {
-  const { from, to } = windowNow();
+function Moves({ window: { from, to } }: { window: Window }) {
   const move = (share: number) => moveTo(panned(windowNow(), (to - from) * share, values.now()));
   const { isWithDayBefore } = view.value;
   return (

@@ -85,7 +85,7 @@ function Row({ shown, found, moment, when }: { shown: Shown; found: NumberFigure
       <td><Unit words={cell(least.value)} unit={track.unit} /><time>{when(least.t)}</time></td>
       <td><Unit words={cell(greatest.value)} unit={track.unit} /><time>{when(greatest.t)}</time></td>
       <td><Unit words={numberText(Number(mean.toPrecision(12)), track.unit, track.decimals + 1)} unit={track.unit} /></td>
-      <td>{slope === null ? "" : <Unit words={`${slope > 0 ? "+" : ""}${numberText(Number(slope.toFixed(track.decimals + 1)), "", 0)}`} unit={track.unit} />}</td>
+      <td>{slope === null ? "" : <Unit words={`${slope > 0 ? "+" : ""}${numberText(Number(Number(slope.toPrecision(3)).toFixed(track.decimals + 1)), "", 0)}`} unit={track.unit} />}</td>
     </>
   );
 }

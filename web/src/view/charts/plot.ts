@@ -179,7 +179,7 @@ export class Plot {
       bands: isLines ? content.looks.flatMap(({ isGhost, ink }, at) => (isGhost ? [] : [{ series: [1 + 3 * at, 2 + 3 * at] as [number, number], fill: withAlpha(ink, BAND) }])) : [],
       cursor: {
         x: true, y: false, drag: { x: false, y: false, setScale: false },
-        points: { size: 8, show: isLines },
+        points: isLines ? { size: 8 } : { show: false },
         dataIdx: (plot, series, index) => nearest(plot.data[series], index),
         bind: { mousedown: () => null, mouseup: () => null, click: () => null, dblclick: () => null, mousemove: () => null, mouseleave: () => null, mouseenter: () => null },
       },
