@@ -3,7 +3,7 @@
 import { computed, effect, signal } from "@preact/signals";
 import { type ComponentType, render } from "preact";
 import { clockText, wholeText } from "./core/words.js";
-import { SCREENS } from "./core/view.js";
+import { SCREENS, parseView } from "./core/view.js";
 import { isTravelling, show, view } from "./location.js";
 import { announcement, connection, isQuiet, isUpdated, leave, moment, rate, rights, second, skipped, start, state, user, values } from "./page.js";
 import { HUB } from "./session.js";
@@ -97,7 +97,7 @@ function Header({ isIn }: { isIn: boolean }) {
           <a key={one} href={`#/${one === "overview" ? "" : one}`} aria-current={screen === one ? "page" : undefined} onClick={(event) => {
             event.preventDefault();
             show({ screen: one });
-          }} onPointerEnter={() => one !== "overview" && load(one)}>{NAMES[one]}</a>
+          }}>{NAMES[one]}</a>
         ))}
       </nav>
       <button id="look-back" type="button" class="quiet" hidden={!isIn} aria-pressed={isLookingBack.value} onClick={() => lookBack(!isLookingBack.value)}>Look back</button>
@@ -170,6 +170,13 @@ effect(() => {
   const isLost = state.value.name === "waiting";
   document.title = isLost ? "Offline – Clown Hub" : moment.value !== null ? "The past – Clown Hub" : "Clown Hub";
   document.querySelector('link[rel="icon"]')?.setAttribute("href", isLost ? LOST : "icon.svg");
+});
+
+/** Who points at a way to a screen will probably go there. */
+addEventListener("pointerover", ({ target }) => {
+  const link = target instanceof Element ? target.closest<HTMLAnchorElement>('a[href^="#/"]') : null;
+  const screen = link ? parseView(link.hash).screen : "overview";
+  if (screen !== "overview") load(screen);
 });
 
 /** g and a letter go to a screen. */
