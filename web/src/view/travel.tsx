@@ -6,7 +6,7 @@ import { type Happening, type Told, eventsPath, historyPath, parseEvents } from 
 import { BACK_TO, eventBeside, momentOf, then } from "../core/travel.js";
 import { type Problem, ask, askHistory, isProblem } from "../history.js";
 import { isTravelling, show, view } from "../location.js";
-import { announce, moment, presentValues, second, showMoment, state } from "../page.js";
+import { announce, forgotten, moment, presentValues, second, showMoment, state } from "../page.js";
 import { TRAVEL, eventWords, momentWords } from "../words/travel.js";
 
 /** The slider has come to rest. */
@@ -100,6 +100,11 @@ function localText(time: number): string {
 
 /** Keeps what is shown at the moment of the address. Returns what ends it: then it is now again. */
 function follow(): () => void {
+  const forget = effect(() => {
+    if (forgotten.value === 0) return;
+    events.value = [];
+    eventsAt = -Infinity;
+  });
   const end = effect(() => {
     const { at } = view.value;
     if (state.value.name !== "live") return;
@@ -110,6 +115,7 @@ function follow(): () => void {
     untracked(() => void (next === null ? arrive(stop.signal) : go(next, stop.signal)));
   });
   return () => {
+    forget();
     end();
     stop.abort();
     clearTimeout(rest);
