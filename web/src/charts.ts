@@ -249,7 +249,7 @@ const pointsWanted = (): number => Math.min(POINTS.most, Math.max(POINTS.least, 
 async function fill(text: string, track: Track, { from, to }: Window, signal: AbortSignal): Promise<boolean> {
   track.ask();
   const beyond = (to - from) * BEYOND;
-  const path = historyPath({ topics: [track.ref.topic], path: track.ref.path, from: from - beyond, to: to + beyond, points: pointsWanted() * (1 + 2 * BEYOND) });
+  const path = historyPath({ topics: [track.ref.topic], path: track.ref.path, from: from - beyond, to: moment.peek() === null ? to + beyond : to, points: pointsWanted() * (1 + 2 * BEYOND) });
   const answer = await askHistory(path, signal);
   batch(() => {
     if (isProblem(answer)) {
