@@ -78,7 +78,8 @@ export const range: ReadonlySignal<Range> = computed(() => parseRange(view.value
 
 /** From when to when is drawn at this moment. */
 export function windowNow(): Window {
-  return hand.value ?? windowOf(range.value, values.now(), oldest || values.now() - DAY);
+  const now = Math.round(values.now());
+  return hand.value ?? windowOf(range.value, now, oldest || now - DAY);
 }
 
 export const isFollowing = (): boolean => isLiveRange(range.value) && hand.value === null;
