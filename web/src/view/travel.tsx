@@ -140,10 +140,10 @@ async function go(at: number, signal: AbortSignal): Promise<void> {
     await askEvents(signal);
     const points = presentValues().topics.size > MANY_TOPICS ? FEW_POINTS : POINTS;
     const told = await toldAt(at, points, signal);
-    if ("kind" in told) problem.value = problemText(told);
+    if (isProblem(told)) problem.value = problemText(told);
     else {
-      problem.value = null;
-      showMoment(then(at, told, points, presentValues(), events.peek()));
+      problem.value = told.isWhole ? null : TRAVEL.partly;
+      showMoment(then(at, told.series, points, presentValues(), events.peek()));
       announce(`${TRAVEL.past}: ${momentWords(at)}`);
     }
     isAsking.value = false;
@@ -153,17 +153,18 @@ async function go(at: number, signal: AbortSignal): Promise<void> {
 }
 
 /** The newest readings of all series before a moment. Who may not read everything is asked for what the page knows. */
-async function toldAt(at: number, points: number, signal: AbortSignal): Promise<Told[] | Problem> {
+async function toldAt(at: number, points: number, signal: AbortSignal): Promise<{ series: Told[]; isWhole: boolean } | Problem> {
   const question = { from: at - REACH, to: at, points, step: 0 };
   const whole = await askHistory(historyPath({ ...question, topics: ["#"] }), signal);
-  if (!isProblem(whole)) return whole.series;
+  if (!isProblem(whole)) return { series: whole.series, isWhole: whole.more === null };
   if (whole.kind !== "forbidden") return whole;
   const topics = [...presentValues().topics.keys()];
-  const found: Told[] = [];
+  const found = { series: [] as Told[], isWhole: true };
   for (let start = 0; start < topics.length; start += TOPICS_AT_ONCE) {
     const part = await askHistory(historyPath({ ...question, topics: topics.slice(start, start + TOPICS_AT_ONCE) }), signal);
     if (isProblem(part)) return part;
-    found.push(...part.series);
+    found.series.push(...part.series);
+    found.isWhole &&= part.more === null;
   }
   return found;
 }

@@ -18,7 +18,7 @@ import { Panels, plots } from "./panels.js";
 import { Swatch, looksOf } from "./swatch.js";
 
 /** Counts pictures: however much comes, there is one a frame. */
-const picture_ = signal(0);
+const drawn = signal(0);
 
 export function Charts() {
   useLayoutEffect(() => {
@@ -29,7 +29,7 @@ export function Charts() {
       void beat.value;
       frame ||= requestAnimationFrame(() => {
         frame = 0;
-        picture_.value += 1;
+        drawn.value += 1;
       });
     });
     return () => {
@@ -39,7 +39,7 @@ export function Charts() {
       endTheme();
     };
   }, []);
-  void [picture_.value, structure.value, moment.value];
+  void [drawn.value, structure.value, moment.value];
   const { series, isTable } = view.value;
   const all = shown();
   const window = windowNow();
