@@ -119,6 +119,24 @@ test("a week of one series is drawn after one click, at some 500 points", async 
   assertQuiet(page, hub);
 });
 
+test("numbers in the explorer, small lines in tiles and switches lead to charts, too", async (t) => {
+  const page = await signedIn(t, browser, hub);
+  await page.evaluate((hash) => (location.hash = hash), `#/explorer?topic=${encodeURIComponent(`${NODE}/thermometer/0`)}`);
+  await page.getByRole("list", { name: "Charts" }).getByRole("link", { name: /^Temperature/ }).click();
+  await says(summary(page), /^Temperature, last 6 h/);
+  await page.goBack();
+  await page.getByRole("tree").waitFor();
+  await page.goBack();
+  await tile(page, NODE, "CO₂", "co2-sensor/0").locator(".sparkline").click();
+  await says(summary(page), /^CO₂, last 6 h/);
+  await page.goBack();
+  const relay = tile(page, NODE, "Relay 0", "relay/0");
+  await relay.locator("summary").click();
+  await relay.getByRole("link", { name: "Chart" }).click();
+  await says(summary(page), /^Relay 0, last 6 h: o/);
+  assertQuiet(page, hub);
+});
+
 test("all that is kept begins where it begins", async (t) => {
   const page = await chart(t, `${TEMPERATURE}&r=all`);
   await says(summary(page), /^Temperature, all that is kept: 18\.0 to 22\.0 ℃/);
