@@ -13,6 +13,7 @@ test("a moment is within the last day, and the end of the slider is now", () => 
   assert.equal(momentOf(NOW, NOW), null);
   assert.equal(momentOf(NOW + HOUR, NOW), null);
   assert.equal(momentOf(0, NOW), NOW - BACK_TO);
+  assert.equal(momentOf(momentOf(0, NOW), NOW + 5000), NOW - BACK_TO, "it stays where it is while somebody looks");
   assert.equal(momentOf(Number.NaN, NOW), null);
 });
 

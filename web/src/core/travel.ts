@@ -31,10 +31,13 @@ export interface Then {
   traffic: Traffic;
 }
 
+/** While somebody looks at the oldest moment it gets older. */
+const GRACE = 60e3;
+
 /** A moment that one can look at: not in the future, and not longer ago than a day. Beside the end it is now. */
 export function momentOf(wanted: number, now: number): number | null {
   if (!Number.isFinite(wanted) || wanted >= now - 1000) return null;
-  return Math.round(Math.max(wanted, now - BACK_TO));
+  return Math.round(wanted < now - BACK_TO - GRACE ? now - BACK_TO : wanted);
 }
 
 /** One number or state of a payload. */

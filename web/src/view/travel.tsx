@@ -27,6 +27,8 @@ const problem = signal<string | null>(null);
 const isAsking = signal(false);
 const events = signal<Happening[]>([]);
 let eventsAt = -Infinity;
+/** The moment that was taken in place of one that is too long ago. */
+let clamped: number | null = null;
 let stop = new AbortController();
 let rest: ReturnType<typeof setTimeout> | undefined;
 
@@ -40,7 +42,9 @@ export function Travel() {
   // The slider has arrived where it was moved to.
   useEffect(() => setShown(null), [wanted]);
   const go = (to: number): void => {
-    const next = momentOf(to, now);
+    // An empty field names no moment. What is too long ago is told where it is looked at.
+    if (Number.isNaN(to)) return;
+    const next = momentOf(to, now) === null ? null : Math.round(to);
     setShown(next);
     clearTimeout(rest);
     rest = setTimeout(() => show({ at: next }), REST);
@@ -111,6 +115,14 @@ function follow(): () => void {
     stop.abort();
     stop = new AbortController();
     const next = at === null ? null : momentOf(at, presentValues().now());
+    if (at !== null && next !== null && next !== Math.round(at)) {
+      // What is shown is what the address says, and the other way round.
+      untracked(() => {
+        clamped = next;
+        show({ at: next });
+      });
+      return;
+    }
     // What these read is nothing to be told again for.
     untracked(() => void (next === null ? arrive(stop.signal) : go(next, stop.signal)));
   });
@@ -142,7 +154,7 @@ async function go(at: number, signal: AbortSignal): Promise<void> {
     const told = await toldAt(at, points, signal);
     if (isProblem(told)) problem.value = problemText(told);
     else {
-      problem.value = told.isWhole ? null : TRAVEL.partly;
+      problem.value = at === clamped ? TRAVEL.tooOld : told.isWhole ? null : TRAVEL.partly;
       showMoment(then(at, told.series, points, presentValues(), events.peek()));
       announce(`${TRAVEL.past}: ${momentWords(at)}`);
     }
