@@ -9,9 +9,11 @@ import { build } from "esbuild";
 
 const out = process.argv[2];
 const site = join(out, "site");
-const ENTRIES = ["src/app.tsx", "src/diagnostics.js", "src/style.css", "src/diagnostics.css"];
+const ENTRIES = ["src/app.tsx", "src/diagnostics.js", "src/style.css", "src/later.css", "src/diagnostics.css"];
 /** Pages by their paths. What stands in them as `{app.js}` becomes the name with the hash. */
 const PAGES = { "/": "src/index.html", "/api": "src/api.html", "/diagnostics": "src/diagnostics.html" };
+/** The most kilobytes that a browser gets, as gzip makes them: for what is seen first, and for the whole page. */
+const BUDGETS = { first: 40, all: 110 };
 const KINDS = { html: "text/html; charset=utf-8", css: "text/css; charset=utf-8", js: "text/javascript; charset=utf-8", svg: "image/svg+xml" };
 
 rmSync(site, { recursive: true, force: true });
@@ -46,7 +48,28 @@ for (const [path, source] of Object.entries(PAGES)) {
   files.push(file(path, basename(source), Buffer.from(text), false));
 }
 files.push(file("/icon.svg", "icon.svg", readFileSync("src/icon.svg"), false));
+weigh();
 writeFileSync(join(out, "page.rs"), `&[\n${files.join("")}]\n`);
+
+/** Fails if the page is larger than it may be. The first view is what `index.html` names, and what these import at once. */
+function weigh() {
+  const sizes = new Map(outputFiles.map(({ path, contents }) => [basename(path), gzipSync(contents, { level: 9 }).length]));
+  const first = new Set();
+  const add = (name) => {
+    if (first.has(name)) return;
+    first.add(name);
+    const output = Object.entries(metafile.outputs).find(([path]) => basename(path) === name)?.[1];
+    for (const { path, kind } of output?.imports ?? []) if (kind === "import-statement") add(basename(path));
+  };
+  for (const entry of ["app.js", "style.css"]) add(names.get(entry));
+  const others = new Set(["diagnostics.js", "diagnostics.css"].map((entry) => names.get(entry)));
+  const sum = (names) => names.reduce((all, name) => all + sizes.get(name), gzipSync(readFileSync("src/index.html"), { level: 9 }).length) / 1000;
+  const found = { first: sum([...first]), all: sum([...sizes.keys()].filter((name) => !others.has(name))) };
+  for (const [what, most] of Object.entries(BUDGETS)) {
+    if (process.env.SIZES) console.log(`${what}: ${found[what].toFixed(1)} of ${most} kB`);
+    if (found[what] > most) throw new Error(`the page is too large: ${what} is ${found[what].toFixed(1)} kB with gzip, and ${most} kB are the most`);
+  }
+}
 
 /** Writes a file as it is and compressed, and returns its entry in the list. */
 function file(path, name, content, isHashed) {

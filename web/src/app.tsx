@@ -1,27 +1,64 @@
 // The page from above: header, the bar of the connection, and one of the screens.
 
-import { effect, signal } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
 import { type ComponentType, render } from "preact";
 import { clockText, wholeText } from "./core/words.js";
-import { show, view } from "./location.js";
-import { announcement, connection, isQuiet, isUpdated, leave, rate, rights, second, skipped, start, state, user, values } from "./page.js";
+import { SCREENS, parseView } from "./core/view.js";
+import { isTravelling, show, view } from "./location.js";
+import { announcement, connection, isQuiet, isUpdated, leave, moment, rate, rights, second, skipped, start, state, user, values } from "./page.js";
 import { HUB } from "./session.js";
 import { Overview } from "./view/overview.js";
 import { isTyping } from "./view/search.js";
 import { SignIn, enterFromAddress } from "./view/signin.js";
 
-/** The explorer is loaded when somebody goes there. */
-const explorer = signal<ComponentType | null>(null);
+/** What is loaded when somebody goes there, or points to where it is reached from. */
+const PARTS = {
+  explorer: () => import("./view/explorer.js").then(({ Explorer }) => Explorer),
+  charts: () => import("./view/charts/charts.js").then(({ Charts }) => Charts),
+  travel: () => import("./view/travel.js").then(({ Travel }) => Travel),
+};
+/** The style of what is loaded later. Its name has a hash, and stands in the head of the page. */
+let later: Promise<unknown> | null = null;
+
+function style(): Promise<unknown> {
+  const link = document.createElement("link");
+  Object.assign(link, { rel: "stylesheet", href: HUB + (document.querySelector<HTMLMetaElement>('meta[name="later-style"]')?.content ?? "") });
+  document.head.append(link);
+  return new Promise((resolve, reject) => Object.assign(link, { onload: resolve, onerror: reject }));
+}
+
+type Part = keyof typeof PARTS;
+const parts = signal<Partial<Record<Part, ComponentType>>>({});
+const asked = new Set<Part>();
+
+function load(part: Part): void {
+  if (asked.has(part)) return;
+  asked.add(part);
+  later ??= style();
+  Promise.all([PARTS[part](), later]).then(([component]) => (parts.value = { ...parts.value, [part]: component }), () => {
+    // Without the hub nothing comes. The next one who goes there tries again.
+    asked.delete(part);
+    later = null;
+  });
+}
+
+/** Whether the slider is there that shows the past. */
+const isLookingBack = computed(() => isTravelling.value || view.value.at !== null);
 
 effect(() => {
-  if (view.value.screen === "explorer" && explorer.peek() === null) void import("./view/explorer.js").then(({ Explorer }) => (explorer.value = Explorer));
+  const { screen } = view.value;
+  // What could not be loaded is tried again when the hub is back.
+  void state.value.name;
+  if (screen !== "overview") load(screen);
+  if (isLookingBack.value && user.value !== null) load("travel");
 });
 
 function App() {
   const now = state.value;
-  const Explorer = explorer.value;
+  const { screen } = view.value;
+  const Screen = screen === "overview" ? Overview : parts.value[screen];
+  const Travel = parts.value.travel;
   const isIn = now.name !== "out" && user.value !== null;
-  const isOverview = view.value.screen === "overview";
   return (
     <>
       <a class="skip" href="#main" onClick={(event) => {
@@ -30,14 +67,23 @@ function App() {
       }}>Skip to the values</a>
       <Header isIn={isIn} />
       <Bar />
-      <main id="main" tabIndex={-1}>
+      {isIn && isLookingBack.value && Travel && <Travel />}
+      <main id="main" tabIndex={-1} data-past={moment.value === null ? undefined : ""}>
         {now.name === "out" && <SignIn key="sign-in" why={now.why} isDemo={now.demo} />}
         {isQuiet.value && <Empty key="empty" />}
-        {user.value !== null && (isOverview ? <Overview key="overview" /> : Explorer ? <Explorer key="explorer" /> : <p key="wait" class="note">Loading…</p>)}
+        {user.value !== null && (Screen ? <Screen key={screen} /> : <p key="wait" class="note">Loading…</p>)}
       </main>
       <p id="announce" class="hidden" role="status" aria-live="polite">{announcement}</p>
     </>
   );
+}
+
+const NAMES = { overview: "Values", charts: "Charts", explorer: "Explorer" } as const;
+
+/** Brings the slider, or goes back to now. */
+function lookBack(isWanted: boolean): void {
+  isTravelling.value = isWanted;
+  if (!isWanted) show({ at: null });
 }
 
 function Header({ isIn }: { isIn: boolean }) {
@@ -47,13 +93,14 @@ function Header({ isIn }: { isIn: boolean }) {
     <header>
       <h1><img src="icon.svg" alt="" width="28" height="28" />Clown Hub</h1>
       <nav aria-label="Screens" hidden={!isIn}>
-        {(["overview", "explorer"] as const).map((one) => (
+        {SCREENS.map((one) => (
           <a key={one} href={`#/${one === "overview" ? "" : one}`} aria-current={screen === one ? "page" : undefined} onClick={(event) => {
             event.preventDefault();
             show({ screen: one });
-          }}>{one === "overview" ? "Values" : "Explorer"}</a>
+          }}>{NAMES[one]}</a>
         ))}
       </nav>
+      <button id="look-back" type="button" class="quiet" hidden={!isIn} aria-pressed={isLookingBack.value} onClick={() => lookBack(!isLookingBack.value)}>Look back</button>
       <p id="pill" class="pill" data-look={look}><span class="dot" aria-hidden="true" /><span id="pill-word">{word}</span></p>
       <Rate />
       {isIn && rights.value?.length === 0 && <p class="view-only">View only</p>}
@@ -65,6 +112,7 @@ function Header({ isIn }: { isIn: boolean }) {
 
 function pill(): [string, string] {
   const now = state.value;
+  if (moment.value !== null) return ["The past", "past"];
   switch (now.name) {
     case "live": return ["Live", "live"];
     case "waiting": return [now.why === "Hub is restarting." ? "Hub is restarting" : "Offline", "offline"];
@@ -120,8 +168,15 @@ function Empty() {
 const LOST = `data:image/svg+xml,${encodeURIComponent('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><circle cx="16" cy="16" r="11" fill="none" stroke="#d63b3b" stroke-width="5"/><path d="M8 8l16 16" stroke="#d63b3b" stroke-width="5"/></svg>')}`;
 effect(() => {
   const isLost = state.value.name === "waiting";
-  document.title = isLost ? "Offline – Clown Hub" : "Clown Hub";
+  document.title = isLost ? "Offline – Clown Hub" : moment.value !== null ? "The past – Clown Hub" : "Clown Hub";
   document.querySelector('link[rel="icon"]')?.setAttribute("href", isLost ? LOST : "icon.svg");
+});
+
+/** Who points at a way to a screen will probably go there. */
+addEventListener("pointerover", ({ target }) => {
+  const link = target instanceof Element ? target.closest<HTMLAnchorElement>('a[href^="#/"]') : null;
+  const screen = link ? parseView(link.hash).screen : "overview";
+  if (screen !== "overview") load(screen);
 });
 
 /** g and a letter go to a screen. */
@@ -129,7 +184,9 @@ let isGoing = false;
 addEventListener("keydown", ({ key, target, ctrlKey, metaKey, altKey }) => {
   if (isTyping(target) || ctrlKey || metaKey || altKey) return;
   if (isGoing && key === "v") show({ screen: "overview" });
+  if (isGoing && key === "c") show({ screen: "charts" });
   if (isGoing && key === "e") show({ screen: "explorer" });
+  if (isGoing && key === "b") lookBack(!isLookingBack.value);
   isGoing = key === "g";
 });
 

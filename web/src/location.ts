@@ -5,6 +5,8 @@ import { parseSearch } from "./core/search.js";
 import { type View, parseView, viewText } from "./core/view.js";
 
 export const view = signal<View>(parseView(location.hash));
+/** Whether somebody wants the slider that shows the past. */
+export const isTravelling = signal(false);
 export const search = computed(() => parseSearch(view.value.search));
 
 addEventListener("hashchange", () => (view.value = parseView(location.hash)));

@@ -7,7 +7,7 @@ import { type Frame, isObject } from "./core/frame.js";
 import { Past } from "./core/past.js";
 import { matches } from "./core/topic.js";
 import { Traffic } from "./core/traffic.js";
-import { Values } from "./core/values.js";
+import { type Reading, Values } from "./core/values.js";
 import { Pulse } from "./pulse.js";
 import { HUB, signOut, whoAmI } from "./session.js";
 
@@ -34,8 +34,15 @@ export const second = signal(0);
 /** Counts topics and nodes that came, went or moved. */
 export const structure = signal(0);
 
-export const values = new Values();
-export const traffic = new Traffic();
+const present = { values: new Values(), traffic: new Traffic() };
+/** What every part of the view shows: what is now, or how it was at a moment of the past. */
+export let { values, traffic } = present;
+/** The moment that is shown in place of now, or null. */
+export const moment = signal<number | null>(null);
+/** Counts how often everything was forgotten, as one user may see what the next one may not. */
+export const forgotten = signal(0);
+/** Who wants to hear of each reading: charts, once there are any. */
+export const listeners = new Set<(reading: Reading) => void>();
 export const pulse = new Pulse();
 const answers = new Map<string, (isOk: boolean, payload: Record<string, unknown>) => void>();
 
@@ -56,6 +63,21 @@ let isStructureDirty = false;
 let published = 0;
 
 export const isLive = (): boolean => state.value.name === "live";
+/** Whether what is shown is now: nothing is switched or published in the past. */
+export const isNow = (): boolean => moment.value === null;
+
+/** Shows how it was at a moment, or, with null, how it is. */
+export function showMoment(then: { at: number; values: Values; traffic: Traffic } | null): void {
+  batch(() => {
+    ({ values, traffic } = then ?? present);
+    moment.value = then?.at ?? null;
+    structure.value += 1;
+    pulse.touchAll();
+  });
+}
+
+/** What is known of now, whatever is shown. */
+export const presentValues = (): Values => present.values;
 
 /** Whether this account may publish there, as far as is known. */
 export const mayPublish = (topic: string): boolean => rights.value?.some((filter) => matches(filter, topic)) ?? true;
@@ -82,6 +104,7 @@ export async function leave(): Promise<void> {
 
 /** Publishes by hand: the payload goes out as it was written. The answer is a sentence. */
 export function publish(topic: string, payload: string, options: Record<string, unknown>, told: (isOk: boolean, sentence: string) => void): void {
+  if (!isNow()) return told(false, "Not sent: what is shown is the past.");
   const id = `by hand ${(published += 1)}`;
   if (!connection.sendText(topic, payload, { ...options, id })) return told(false, "Not sent: there is no connection.");
   if (answers.size >= ANSWERS_AT_MOST) answers.delete(answers.keys().next().value!);
@@ -90,11 +113,13 @@ export function publish(topic: string, payload: string, options: Record<string, 
 
 /** What one user may see is nothing for the next one at this screen. */
 function forget(): void {
-  values.clear();
-  traffic.clear();
+  showMoment(null);
+  present.values.clear();
+  present.traffic.clear();
   commands.forgetAll();
   past.clear();
   answers.clear();
+  forgotten.value += 1;
   restructure();
 }
 
@@ -112,9 +137,9 @@ function changed(now: ConnectionState): void {
       user.value = now.user;
       rights.value = now.publish;
       liveSince = Date.now();
-      values.setClock(now.clock);
+      present.values.setClock(now.clock);
       past.restart();
-      commands.resume(values.topics);
+      commands.resume(present.values.topics);
       if (before === "waiting") announce("Connected again.");
     } else if (before === "live") {
       commands.lose();
@@ -136,7 +161,7 @@ function hubSays(frame: Frame): void {
   const { topic } = frame;
   const payload = isObject(frame.payload) ? frame.payload : {};
   const answer = topic.startsWith("clown.talk/-/publish/") ? answers.get(String(payload.id)) : undefined;
-  if (past.take(frame, (name) => values.topics.get(name))) pulse.everything();
+  if (past.take(frame, (name) => present.values.topics.get(name))) pulse.everything();
   else if (answer) {
     answers.delete(String(payload.id));
     answer(topic.endsWith("/ok"), payload);
@@ -150,14 +175,15 @@ function hubSays(frame: Frame): void {
 
 function take(frame: Frame): void {
   commands.listed(frame.topic, frame.payload);
-  traffic.take(frame, values.now());
-  const news = values.take(frame);
+  present.traffic.take(frame, present.values.now());
+  const news = present.values.take(frame);
   if (news === null) return;
   if ("reading" in news) {
     const { reading, isNew } = news;
     if (reading.actuator) commands.report(reading);
     if (isNew && reading.base.startsWith("nodes/")) commands.askNode(reading.base, false);
     if (!reading.isKept) past.add(reading);
+    for (const listener of listeners) listener(reading);
     pulse.touch(reading.topic);
     pulse.touchLater(nodeKey(reading.base));
     if (isNew) restructure();
@@ -168,10 +194,10 @@ function take(frame: Frame): void {
   } else {
     const { node, moved, isInfo, isBack } = news;
     // What a gateway says of itself stands at the head of each of its nodes.
-    for (const base of values.nodes.keys()) if (base === node || base.startsWith(`${node}/`)) pulse.touch(nodeKey(base));
-    if (moved.length > 0 || !values.nodes.has(node)) restructure();
-    if (isInfo) commands.askRadioNode(node, values.infos.get(node)?.mode);
-    else if (values.presences.get(node)?.isOnline) commands.askNode(node, isBack);
+    for (const base of present.values.nodes.keys()) if (base === node || base.startsWith(`${node}/`)) pulse.touch(nodeKey(base));
+    if (moved.length > 0 || !present.values.nodes.has(node)) restructure();
+    if (isInfo) commands.askRadioNode(node, present.values.infos.get(node)?.mode);
+    else if (present.values.presences.get(node)?.isOnline) commands.askNode(node, isBack);
   }
 }
 
@@ -180,7 +206,7 @@ function everySecond(): void {
   counts = [0, ...counts.slice(0, RATE_SPAN - 1)];
   batch(() => {
     rate.value = counts.slice(1).reduce((sum, count) => sum + count, 0) / (RATE_SPAN - 1);
-    isQuiet.value = isLive() && values.topics.size === 0 && values.presences.size === 0 && Date.now() - liveSince > QUIET_START;
+    isQuiet.value = isLive() && present.values.topics.size === 0 && present.values.presences.size === 0 && Date.now() - liveSince > QUIET_START;
     second.value += 1;
   });
   pulse.everySecond();

@@ -91,7 +91,7 @@ test("why nobody can publish to a topic is told", () => {
 });
 
 test("a view goes into the address and comes back", () => {
-  const views = [START, { screen: "explorer", search: "a&b=c #/é", by: "quantity", topic: "a/b ?" }, { ...START, search: "is:stale" }];
+  const views = [START, { ...START, screen: "explorer", search: "a&b=c #/é", by: "quantity", topic: "a/b ?" }, { ...START, search: "is:stale" }];
   for (const view of views) assert.deepEqual(parseView(viewText(view)), view);
   assert.equal(viewText(START), "#/");
   for (const odd of ["", "#", "#/nowhere?by=x", "#?%E0%A4%A", "#/explorer?topic=a&topic=b"]) assert.ok(viewText(parseView(odd)).startsWith("#/"));

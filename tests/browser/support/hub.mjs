@@ -43,10 +43,10 @@ export function sessions(store, ...args) {
 }
 
 /** Starts a hub. It ends with the test. */
-export async function startHub(test, { port = 0, simulator = "on", users, settings = [], store = "" } = {}) {
+export async function startHub(test, { port = 0, simulator = "on", users, settings = [], store = "", env: more = {} } = {}) {
   const flags = ["--listen", `127.0.0.1:${port}`, "--set", `simulator.run=${simulator}`, "--set", "log.filter=error", ...(users ? ["--users", users] : []), ...settings.flatMap((setting) => ["--set", setting])];
   // Without a store, unless a test has a folder of its own for it: no test finds what another one left.
-  const env = { ...process.env, CLOWN_HUB__STORE__DIRECTORY: store };
+  const env = { ...process.env, ...more, CLOWN_HUB__STORE__DIRECTORY: store };
   const child = spawn(BINARY, flags, { cwd: NOWHERE, env, stdio: ["ignore", "pipe", "inherit"] });
   const ended = once(child, "exit");
   const withTls = settings.some((setting) => setting.startsWith("server.tls_listen="));

@@ -1,6 +1,6 @@
 // What is shown, as the part of the address behind #. Nothing secret stands in it.
 
-export const SCREENS = ["overview", "explorer"] as const;
+export const SCREENS = ["overview", "charts", "explorer"] as const;
 export const GROUPINGS = ["node", "quantity"] as const;
 
 export interface View {
@@ -10,27 +10,54 @@ export interface View {
   by: (typeof GROUPINGS)[number];
   /** The topic that the explorer tells about, or none. */
   topic: string;
+  /** What the charts show: series and range in the words of `charts/series.ts` and `charts/range.ts`, and what else is drawn. */
+  series: readonly string[];
+  range: string;
+  isWithDayBefore: boolean;
+  isTable: boolean;
+  /** The moment that is shown in place of now, in milliseconds, or null. */
+  at: number | null;
 }
 
-export const START: View = { screen: "overview", search: "", by: "node", topic: "" };
+export const START: View = { screen: "overview", search: "", by: "node", topic: "", series: [], range: "", isWithDayBefore: false, isTable: false, at: null };
 
-const LONGEST = 2000;
+/** Long enough for as many series as there can be, with long topics. */
+const LONGEST = 16_000;
+const SERIES_AT_MOST = 12;
 
-/** #/explorer?q=attic&topic=a/b */
+/** #/explorer?q=attic&topic=a/b, #/charts?s=a/b:/temperature/0&r=6h */
 export function parseView(hash: string): View {
   const [path = "", query = ""] = hash.replace(/^#/, "").slice(0, LONGEST).split("?", 2);
   const given = new URLSearchParams(query);
   const screen = SCREENS.find((one) => one === path.replace(/^\//, "")) ?? START.screen;
   const by = GROUPINGS.find((one) => one === given.get("by")) ?? START.by;
-  return { screen, search: given.get("q") ?? "", by, topic: given.get("topic") ?? "" };
+  const at = Date.parse(given.get("at") ?? "");
+  return {
+    screen,
+    search: given.get("q") ?? "",
+    by,
+    topic: given.get("topic") ?? "",
+    series: [...new Set(given.getAll("s"))].slice(0, SERIES_AT_MOST),
+    range: given.get("r") ?? "",
+    isWithDayBefore: given.get("before") === "day",
+    isTable: given.get("as") === "table",
+    at: Number.isNaN(at) ? null : at,
+  };
 }
 
 /** The shortest address of a view: what is as at the start is left out. */
-export function viewText({ screen, search, by, topic }: View): string {
+export function viewText({ screen, search, by, topic, series, range, isWithDayBefore, isTable, at }: View): string {
   const query = new URLSearchParams();
   if (search !== "") query.set("q", search);
   if (by !== START.by) query.set("by", by);
   if (topic !== "" && screen === "explorer") query.set("topic", topic);
+  if (screen === "charts") {
+    for (const one of series) query.append("s", one);
+    if (range !== "") query.set("r", range);
+    if (isWithDayBefore) query.set("before", "day");
+    if (isTable) query.set("as", "table");
+  }
+  if (at !== null) query.set("at", new Date(at).toISOString());
   const path = screen === START.screen ? "#/" : `#/${screen}`;
   const text = query.toString();
   return text === "" ? path : `${path}?${text}`;

@@ -6,16 +6,17 @@ import { stateText, wishText } from "../core/commands.js";
 import type { Reading } from "../core/values.js";
 import type { Wish } from "../core/wish.js";
 import { clockText, cut } from "../core/words.js";
-import { commands, isLive, mayPublish } from "../page.js";
+import { commands, isLive, isNow, mayPublish } from "../page.js";
 
 export function Control({ reading, isOffline }: { reading: Reading; isOffline: boolean; beat: number }) {
   const status = useId();
   const { topic, payload, actuator } = reading;
   if (!actuator) return null;
-  const wish = commands.wish(topic);
+  // What was asked for just now is nothing that was in the past.
+  const wish = isNow() ? commands.wish(topic) : null;
   const state = actuator.stateOf(payload);
   const isForbidden = wish?.isForbidden === true || !mayPublish(actuator.set);
-  const canSwitch = isLive() && !isForbidden;
+  const canSwitch = isLive() && isNow() && !isForbidden;
   const isPending = wish?.isPending === true;
   const want = (wanted: State) => {
     if (wanted !== undefined) commands.want(reading, wanted);
@@ -42,6 +43,7 @@ export function Control({ reading, isOffline }: { reading: Reading; isOffline: b
 function statusText({ time, actuator }: Reading, wish: Wish | null, state: State, isForbidden: boolean, isOffline: boolean): string {
   const trouble = wish?.trouble ?? null;
   if (isForbidden) return wish?.isForbidden ? "View only: your account is not allowed to switch this." : "View only";
+  if (!isNow()) return "Locked: this is the past.";
   if (!isLive() && trouble === null) return "Waiting for the hub.";
   if (wish?.isPending) return wishText(wish.wanted);
   const fact = state === null || state === undefined ? "Its state is not known." : `Still ${stateText(state).toLowerCase()} as of ${clockText(time)}.`;

@@ -4,13 +4,16 @@ import { signal } from "@preact/signals";
 import { useMemo, useState } from "preact/hooks";
 import { formatted } from "../core/payload.js";
 import { type Branch, type Row, rows, TOPICS_AT_MOST } from "../core/traffic.js";
-import { ageText, counted, exactText, wholeText } from "../core/words.js";
+import { type Reading, titleOf } from "../core/values.js";
+import { ageText, counted, cut, exactText, wholeText } from "../core/words.js";
 import { search, show, view } from "../location.js";
-import { second, skipped, traffic, values } from "../page.js";
+import { moment, second, skipped, traffic, values } from "../page.js";
 import { LINE_HEIGHT, List } from "./list.js";
 import { Log } from "./log.js";
+import { ChartLink, chartAddress, chartedOf, openChart } from "./parts.js";
 import { Publish, draft } from "./publish.js";
 import { SearchBox } from "./search.js";
+import { valueText } from "./tile.js";
 
 /** Branches that somebody has opened or closed. At the start those at the top are open, if there are few. */
 const folded = signal<ReadonlyMap<string, boolean>>(new Map());
@@ -28,7 +31,7 @@ export function Explorer() {
         <div class="beside">
           <Detail topic={topic} />
           <Publish />
-          <Log />
+          <Log key={String(moment.value)} />
         </div>
       </div>
     </>
@@ -113,11 +116,26 @@ function Detail({ topic }: { topic: string }) {
       <h2 id="detail-title" class="code">{topic}</h2>
       <p class="of">{`${ageText(branch.time, values.now())} · ${exactText(branch.time)} · ${counted(branch.count, "message")}${branch.isRetained ? " · last value that the hub kept" : ""}`}</p>
       <pre tabIndex={0} aria-label="Payload">{formatted(text)}</pre>
+      <Leaves reading={values.topics.get(topic)} />
       <div class="actions">
         <button type="button" onClick={() => copy("payload", text)}>{copied === "payload" ? "Copied" : "Copy payload"}</button>
         <button type="button" onClick={() => copy("topic", topic)}>{copied === "topic" ? "Copied" : "Copy topic"}</button>
         <button type="button" onClick={() => (draft.value = { topic, payload: text })}>Publish here…</button>
       </div>
     </section>
+  );
+}
+
+/** Each number and state of a message, as a way to its chart. */
+function Leaves({ reading }: { reading: Reading | undefined }) {
+  if (!reading) return null;
+  const leaves = (reading.quantities ?? []).filter(({ value, isOn }) => typeof value === "number" || isOn !== undefined);
+  const state = reading.actuator ? chartedOf(reading) : null;
+  if (leaves.length === 0 && !state) return null;
+  return (
+    <ul class="leaves" aria-label="Charts">
+      {state && <li><a class="button" href={chartAddress(state)} onClick={openChart}>{`${reading.title}: chart`}</a></li>}
+      {leaves.map((one) => <li key={one.path}><ChartLink topic={reading.topic} quantity={one}><span class="key">{cut(titleOf(one.key), 60)}</span>{` ${valueText(one, reading.decimals(one.key))} ${one.unit}`}</ChartLink></li>)}
+    </ul>
   );
 }

@@ -1,5 +1,37 @@
 // Small parts that stand in several places.
 
+import type { ComponentChildren } from "preact";
+import { type Ref, refText } from "../core/charts/series.js";
+import { isObject } from "../core/frame.js";
+import type { Quantity } from "../core/quantity.js";
+import type { Reading } from "../core/values.js";
+import { START, viewText } from "../core/view.js";
+import { show } from "../location.js";
+
+/** The address of the chart of one series. */
+export const chartAddress = (ref: Ref): string => viewText({ ...START, screen: "charts", series: [refText(ref)] });
+
+/** Opens the chart that a link leads to, and keeps what else is shown, as the moment. A new tab is left to the browser. */
+export function openChart(event: MouseEvent & { currentTarget: HTMLAnchorElement }): void {
+  if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
+  event.preventDefault();
+  const series = new URLSearchParams(event.currentTarget.hash.split("?")[1]).getAll("s");
+  show({ screen: "charts", series, search: "" });
+}
+
+/** What a chart of a reading shows first: its state, or its first value. */
+export function chartedOf({ topic, actuator, payload, quantities }: Reading): Ref | null {
+  if (actuator) return { topic, path: isObject(payload) ? "/state" : "" };
+  const first = quantities?.[0];
+  return first ? { topic, path: first.path } : null;
+}
+
+/** A value that leads to its chart, if it can have one. */
+export function ChartLink({ topic, quantity: { path, value, isOn }, children }: { topic: string; quantity: Quantity; children: ComponentChildren }) {
+  if (typeof value !== "number" && isOn === undefined) return <>{children}</>;
+  return <a class="to-chart" href={chartAddress({ topic, path })} onClick={openChart}>{children}<span class="hidden">, chart</span></a>;
+}
+
 /** The picture of a clock, for what is stale. */
 export function Clock() {
   return (

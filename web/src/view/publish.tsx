@@ -5,7 +5,7 @@ import { useState } from "preact/hooks";
 import { checkPayload, formatted } from "../core/payload.js";
 import { topicTrouble } from "../core/topic.js";
 import { clockText } from "../core/words.js";
-import { announce, isLive, mayPublish, publish, rights, traffic } from "../page.js";
+import { announce, isLive, isNow, mayPublish, publish, rights, traffic } from "../page.js";
 
 /** What is in the form: other parts may put something there. */
 export const draft = signal({ topic: "", payload: "" });
@@ -19,7 +19,7 @@ export function Publish() {
   const ofTopic = topicTrouble(topic) ?? (mayPublish(topic) ? null : "Your account may not publish there.");
   const { trouble: ofPayload, bytes } = checkPayload(payload);
   const hint = ofTopic !== null || topic === "" ? null : topic.startsWith("/") ? "This topic begins with a slash: its first level is empty." : traffic.find(topic) === null ? "Nobody has said anything at this topic yet." : null;
-  const canSend = isLive() && ofTopic === null && ofPayload === null;
+  const canSend = isLive() && isNow() && ofTopic === null && ofPayload === null;
   const told = (isOk: boolean, sentence: string) => {
     setAnswer({ isOk, sentence: isOk ? `${sentence} ${clockText(Date.now())}` : sentence });
     announce(sentence);
@@ -48,7 +48,7 @@ export function Publish() {
         <div class="actions">
           <button type="submit" class="filled" aria-disabled={canSend ? undefined : "true"}>Send</button>
           <button type="button" aria-disabled={ofPayload === null ? undefined : "true"} onClick={() => ofPayload === null && (draft.value = { topic, payload: formatted(payload) })}>Format</button>
-          <p class={answer && !answer.isOk ? "answer trouble" : "answer"}>{answer?.sentence ?? (isLive() ? "" : "There is no connection.")}</p>
+          <p class={answer && !answer.isOk ? "answer trouble" : "answer"}>{answer?.sentence ?? (!isNow() ? "Locked: what is shown is the past." : isLive() ? "" : "There is no connection.")}</p>
         </div>
       </form>
     </section>

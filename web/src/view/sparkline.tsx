@@ -22,11 +22,16 @@ export function Sparkline({ reading, now, isAsked }: { reading: Reading; now: nu
   }
   const { line, words: title } = last.current;
   return (
-    <svg class="sparkline" viewBox="0 0 100 24" preserveAspectRatio="none" role={line ? "img" : undefined} aria-hidden={line ? undefined : "true"}>
+    <svg class="sparkline" onClick={toChart} viewBox="0 0 100 24" preserveAspectRatio="none" role={line ? "img" : undefined} aria-hidden={line ? undefined : "true"}>
       <title>{title}</title>
       <path vector-effect="non-scaling-stroke" d={line?.path} />
     </svg>
   );
+}
+
+/** The link at the value leads there, also for a keyboard. */
+function toChart({ currentTarget }: MouseEvent & { currentTarget: SVGElement }): void {
+  currentTarget.closest(".tile")?.querySelector<HTMLElement>(".to-chart")?.click();
 }
 
 function words(reading: Reading, { low, high, isWhole }: Line): string {

@@ -7,10 +7,10 @@ import { type Reading, titleOf } from "../core/values.js";
 import { spokenUnit } from "../core/units.js";
 import { ageText, counted, cut, exactText, intervalText, sinceText, spanText } from "../core/words.js";
 import { favourites, toggleFavourite } from "../favourites.js";
-import { isLive, pulse, values } from "../page.js";
+import { isLive, isNow, pulse, values } from "../page.js";
 import { usePulse } from "../pulse.js";
 import { Control } from "./control.js";
-import { Clock } from "./parts.js";
+import { ChartLink, Clock, chartAddress, chartedOf, openChart } from "./parts.js";
 import { Sparkline } from "./sparkline.js";
 
 const RAW_SHOWN = 160;
@@ -34,7 +34,7 @@ export function Tile({ reading, isAway = false }: { reading: Reading; isAway?: b
       <h3>{reading.title}</h3>
       <p class="name">{cut(name, 200)}</p>
       {reading.actuator ? <Control reading={reading} beat={beat} isOffline={isOffline} /> : reading.quantities ? <Values reading={reading} quantities={reading.quantities} /> : <Raw text={reading.text} />}
-      {reading.section === "sensors" && <Sparkline reading={reading} now={now} isAsked={isHere && pulse.isInSight(reading.topic)} />}
+      {reading.section === "sensors" && <Sparkline key={`${isNow()}`} reading={reading} now={now} isAsked={isHere && isNow() && pulse.isInSight(reading.topic)} />}
       <details onToggle={(event) => setOpen(event.currentTarget.open)}>
         <summary>
           {isStale && <Clock />}
@@ -64,15 +64,17 @@ function About({ reading }: { reading: Reading; beat: number }) {
     ["Interval", every === null ? "not regular, or not known yet" : intervalText(every), false],
   ];
   const hidden = (quantities ?? []).slice(LINES_SHOWN);
+  const charted = chartedOf(reading);
   return (
     <>
       <dl>
-        {hidden.map(({ key, value, unit }) => [<dt key={key}>{cut(key, 100)}</dt>, <dd key={`${key} value`}>{`${valueText({ value, unit }, reading.decimals(key))} ${unit}`}</dd>])}
+        {hidden.map((one) => [<dt key={one.key}>{cut(one.key, 100)}</dt>, <dd key={`${one.key} value`}><ChartLink topic={topic} quantity={one}>{`${valueText(one, reading.decimals(one.key))} ${one.unit}`}</ChartLink></dd>])}
         {facts.map(([fact, words, isCode]) => [<dt key={fact}>{fact}</dt>, <dd key={`${fact} value`} class={isCode ? "code" : undefined}>{words}</dd>])}
         <dt>Seen</dt>
         <dd>{counted(count, "message")}</dd>
       </dl>
       <p class="tile-actions">
+        {charted && <a class="button quiet" href={chartAddress(charted)} onClick={openChart}>Chart</a>}
         <button type="button" class="quiet" aria-pressed={isFavourite} onClick={() => toggleFavourite(topic)}>{isFavourite ? "★ Favourite" : "☆ Make a favourite"}</button>
       </p>
     </>
@@ -90,9 +92,9 @@ function Values({ reading, quantities }: { reading: Reading; quantities: Quantit
   const isNamed = first !== undefined && others.length > 0 && titleOf(first.key) !== reading.title;
   return (
     <div class="values">
-      {first && <p class="value">{isNamed && <span class="key">{cut(titleOf(first.key), 60)} </span>}<Value quantity={first} decimals={reading.decimals(first.key)} /></p>}
+      {first && <p class="value"><ChartLink topic={reading.topic} quantity={first}>{isNamed && <span class="key">{cut(titleOf(first.key), 60)} </span>}<Value quantity={first} decimals={reading.decimals(first.key)} /></ChartLink></p>}
       {others.slice(0, LINES_SHOWN - 1).map((one) => (
-        <p key={one.path} class="more"><span class="key">{cut(nameIn(one.key), 60)} </span><Value quantity={one} decimals={reading.decimals(one.key)} /></p>
+        <p key={one.path} class="more"><ChartLink topic={reading.topic} quantity={one}><span class="key">{cut(nameIn(one.key), 60)} </span><Value quantity={one} decimals={reading.decimals(one.key)} /></ChartLink></p>
       ))}
       {others.length >= LINES_SHOWN && <p class="more key">{`and ${others.length - LINES_SHOWN + 1} more in the details`}</p>}
     </div>

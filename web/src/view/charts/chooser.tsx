@@ -1,0 +1,65 @@
+// The list of numbers and states that can be added to the chart, with a search.
+
+import { useMemo, useState } from "preact/hooks";
+import { type Ref, SERIES_AT_MOST, refText, toggled } from "../../core/charts/series.js";
+import { parseSearch } from "../../core/search.js";
+import { type Reading, titleOf } from "../../core/values.js";
+import { cut } from "../../core/words.js";
+import { favourites } from "../../favourites.js";
+import { show, view } from "../../location.js";
+import { presentValues, structure } from "../../page.js";
+import { WORDS } from "../../words/charts.js";
+import { chartedOf } from "../parts.js";
+
+const SHOWN_AT_MOST = 40;
+const order = new Intl.Collator("en", { numeric: true }).compare;
+
+interface Choice {
+  text: string;
+  title: string;
+  place: string;
+}
+
+/** All numbers and states of a reading. */
+function choicesOf(reading: Reading): Choice[] {
+  const { topic, base, place } = reading;
+  const choice = (ref: Ref, title: string): Choice => ({ text: refText(ref), title: cut(title, 60), place: cut(`${base} · ${place}`, 120) });
+  if (reading.actuator) return [choice(chartedOf(reading)!, reading.title)];
+  return (reading.quantities ?? []).filter(({ value, isOn }) => typeof value === "number" || isOn !== undefined).map(({ key, path }) => choice({ topic, path }, key.includes(".") ? key.split(".").slice(-2).join(" ") : titleOf(key)));
+}
+
+export function Chooser({ isOpen }: { isOpen: boolean }) {
+  const [words, setWords] = useState("");
+  const { series } = view.value;
+  void structure.value;
+  const found = useMemo(() => {
+    const wanted = parseSearch(words);
+    const values = presentValues();
+    const now = values.now();
+    const fits = (reading: Reading): boolean => wanted.matches(reading, { now, isOffline: values.presenceOf(reading.base)?.isOnline === false, isFavourite: favourites.value.has(reading.topic) });
+    const readings = [...values.topics.values()].filter(fits);
+    return readings.sort((one, other) => one.rank - other.rank || order(one.topic, other.topic)).flatMap(choicesOf);
+  }, [words, structure.value, isOpen]);
+  const isFull = series.length >= SERIES_AT_MOST;
+  return (
+    <div class="chooser">
+      <label class="hidden" for="add-search">{WORDS.add}</label>
+      <input id="add-search" type="search" value={words} placeholder={WORDS.addHint} autocomplete="off" autocapitalize="none" spellcheck={false} maxLength={400} onInput={(event) => setWords(event.currentTarget.value)} />
+      {isFull && <p class="note">{WORDS.addFull(SERIES_AT_MOST)}</p>}
+      {found.length === 0 && <p class="note">{WORDS.addNone}</p>}
+      <ul aria-label={WORDS.add}>
+        {found.slice(0, SHOWN_AT_MOST).map(({ text, title, place }) => {
+          const isIn = series.includes(text);
+          return (
+            <li key={text}>
+              <button type="button" aria-pressed={isIn} disabled={isFull && !isIn} onClick={() => show({ series: toggled(series, text) })}>
+                <span class="title">{title}</span> <span class="place">{place}</span>
+              </button>
+            </li>
+          );
+        })}
+      </ul>
+      {found.length > SHOWN_AT_MOST && <p class="note">{WORDS.addMany(found.length - SHOWN_AT_MOST)}</p>}
+    </div>
+  );
+}
