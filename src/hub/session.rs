@@ -6,13 +6,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use parking_lot::Mutex;
+
 use super::allowance::{Allowance, Excess, Rates};
 use super::lease::End;
 use super::look_up::LookUps;
 use super::network_rate::ShareOfNetwork;
 use super::outbox::{Outbox, SessionId};
 use super::presence;
-use super::publication::{Publication, View};
+use super::publication::{Extras, Publication, View};
 use super::queue::Item;
 use super::rights::Rights;
 use super::step::{Change, Will};
@@ -31,6 +33,8 @@ pub enum Side {
     Node,
     /// A link to another system: what comes over it is kept like the word of a node, but nobody is at home there.
     Link,
+    /// A device of another protocol, which names whole topics: its word is kept like that of a node, but it stands at no base.
+    Device,
 }
 
 impl Side {
@@ -40,30 +44,37 @@ impl Side {
             Self::Dashboard => "dashboard",
             Self::Node => "node",
             Self::Link => "link",
+            Self::Device => "device",
         }
     }
 }
 
 /// On which side, and from which address, where there is one. Each connection has it, so it is small.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Stand {
     pub(super) side: Side,
-    /// Of no connection where there is none.
-    address: Ipv6Addr,
+    /// Of no connection where there is none. It changes where a session goes on over another connection.
+    address: Mutex<Ipv6Addr>,
 }
 
 impl Stand {
     pub(super) fn new(side: Side, address: Option<IpAddr>) -> Self {
-        let address = match address {
+        let stand = Self { side, address: Mutex::new(Ipv6Addr::UNSPECIFIED) };
+        stand.move_to(address);
+        stand
+    }
+
+    pub(super) fn move_to(&self, address: Option<IpAddr>) {
+        *self.address.lock() = match address {
             Some(IpAddr::V4(address)) => address.to_ipv6_mapped(),
             Some(IpAddr::V6(address)) => address,
             None => Ipv6Addr::UNSPECIFIED,
         };
-        Self { side, address }
     }
 
-    pub(super) fn address(self) -> Option<IpAddr> {
-        (!self.address.is_unspecified()).then(|| self.address.to_canonical())
+    pub(super) fn address(&self) -> Option<IpAddr> {
+        let address = *self.address.lock();
+        (!address.is_unspecified()).then(|| address.to_canonical())
     }
 }
 
@@ -119,12 +130,12 @@ pub struct Session {
     pub(super) opened: bool,
     /// Few have one.
     will: Option<Box<Will>>,
-    end: End,
+    pub(super) end: End,
     /// What is held for it outside of the hub.
     outside: usize,
     pub(super) taken: VecDeque<Item>,
     /// Whether its address is that of a proxy which did not tell whom it speaks for.
-    is_untold: bool,
+    pub(super) is_untold: bool,
 }
 
 impl Hub {
@@ -172,7 +183,7 @@ impl Hub {
         }
     }
 
-    fn announce(&self, base: &Base, state: &'static str, of: &Outbox, now: Moment) {
+    pub(super) fn announce(&self, base: &Base, state: &'static str, of: &Outbox, now: Moment) {
         let payload = presence::payload(state, now.wall());
         if let Ok(topic) = base.topic(presence::NAME, &self.settings.topic) {
             self.note_presence(&topic, state, of);
@@ -276,6 +287,27 @@ impl Session {
         self.holds(self.outside);
     }
 
+    /// Publishes the will, if there is one and it is allowed.
+    pub fn publish_will(&mut self, now: impl Into<Moment>) {
+        let Some(Will { topic, kind, payload, retention, passed_on, lasts }) = self.will.take().map(|will| *will)
+        else {
+            return;
+        };
+        // Asked again: the account may have been changed since.
+        if self.check_rights(&topic, false).is_err() {
+            return;
+        }
+        let now = now.into();
+        let retention = retention.filter(|_| self.client.rights.retain);
+        let retention = retention.unwrap_or_else(|| self.usual_retention(&topic, kind));
+        let from = Arc::clone(&self.client.user);
+        let mut message = Publication::new(topic, &payload, kind, from, now.wall());
+        let expires = lasts.map(|lasts| now.steady().after(lasts));
+        message.set_extras(Extras { expires, passed_on, trail: None });
+        // A store that is full is in the log; nobody is left to be told.
+        let _ = self.route(message, retention, None);
+    }
+
     /// What becomes of a message that says nothing about it itself: who says it decides
     /// (`docs/protocol.md`, clause 5.3).
     pub(super) fn usual_retention(&self, topic: &Topic, kind: Kind) -> Retention {
@@ -314,16 +346,7 @@ impl Drop for Session {
         if self.outbox.part.takes_care.load(Ordering::Relaxed) {
             self.hub.end_care(self.outbox.id, self.end, now);
         }
-        if let Some(will) = self.will.take()
-            // Asked again: the account may have been changed since.
-            && self.check_rights(&will.topic, false).is_ok()
-        {
-            let retention = self.usual_retention(&will.topic, will.kind);
-            let from = Arc::clone(&self.client.user);
-            let message = Publication::new(will.topic, &will.payload, will.kind, from, now.wall());
-            // A store that is full is in the log; nobody is left to be told.
-            let _ = self.route(message, retention, None);
-        }
+        self.publish_will(now);
         if self.client.side == Side::Node {
             let (hub, base) = (&self.hub, &self.client.base);
             hub.presence.leave(base, || hub.announce(base, "offline", &self.outbox, now));

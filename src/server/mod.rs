@@ -22,6 +22,7 @@ mod listen;
 mod loan;
 mod metrics;
 mod missing;
+mod mqtt;
 mod networks;
 mod page;
 mod peer;
@@ -29,6 +30,7 @@ mod per_user;
 mod place;
 mod plain;
 mod proxy_protocol;
+mod recorded;
 mod request;
 mod seat;
 mod secure;
@@ -48,6 +50,7 @@ use tokio_util::sync::CancellationToken;
 use diagnostics::Diagnostics;
 use peer::Peer;
 use place::Places;
+use recorded::{Door, word_of};
 
 use crate::access::{Access, AccountsWatch, Connected, LoginError, SignedIn, User, Way};
 use crate::audit::{self, AtDoor, Named};
@@ -61,6 +64,7 @@ use crate::tls::Offer;
 use crate::topic::Base;
 
 pub use introduction::ProxyProtocol;
+pub use mqtt::MqttSettings;
 pub use networks::PerNetwork;
 
 /// What the edge allows.
@@ -106,6 +110,8 @@ pub struct Settings {
     pub shortest_password: usize,
     /// Whether webhooks may publish with a token in their path.
     pub webhooks: bool,
+    /// The door for devices that speak MQTT.
+    pub mqtt: MqttSettings,
 }
 
 /// What the listeners without TLS do for other machines, once there is TLS.
@@ -136,6 +142,8 @@ pub(crate) struct App {
     network_rates: Option<Arc<NetworkRates>>,
     /// Where admins ask for changes of accounts.
     desk: accounts_desk::Desk,
+    /// Who is here over MQTT, under which client id.
+    mqtt: Arc<mqtt::Roster>,
 }
 
 /// The answer to a client of TLS for whom there is no place: whatever is sent before the handshake means nothing to it.
@@ -160,8 +168,9 @@ impl Server {
         let refused = accounts::RefusedFile::default();
         let desk = accounts_desk::Desk::new();
         let network_rates = NetworkRates::new(settings.network_rate, hub.figures());
+        let mqtt = Arc::default();
         let app =
-            App { hub, access, settings, shutdown, diagnostics, offer, places, refused, network_rates, desk };
+            App { hub, access, settings, shutdown, diagnostics, offer, places, refused, network_rates, desk, mqtt };
         Self { app: Arc::new(app) }
     }
 
@@ -262,26 +271,6 @@ impl From<SideWord> for Side {
         match word {
             SideWord::Dashboard => Self::Dashboard,
             SideWord::Node => Self::Node,
-        }
-    }
-}
-
-/// Where somebody comes in, as the recorder calls it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Door {
-    Page,
-    WebSocket,
-    Lines,
-    Http,
-}
-
-impl Door {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Page => "page",
-            Self::WebSocket => "websocket",
-            Self::Lines => "lines",
-            Self::Http => "http",
         }
     }
 }
@@ -429,19 +418,6 @@ impl App {
     fn signs(&self, signed_in: Option<(&SignedIn, Connected)>) -> Signs {
         let rests_on = signed_in.map(|(who, connected)| (who.ended.clone(), connected));
         Signs::with(self.shutdown.drain(), rests_on)
-    }
-}
-
-/// Why somebody was not let in, in one word of the recorder.
-fn word_of(error: LoginError) -> &'static str {
-    match error {
-        LoginError::Wrong { .. } => "wrong",
-        LoginError::TooMany { .. } => "locked",
-        LoginError::Busy => "busy",
-        LoginError::NoCertificate => "certificate",
-        LoginError::NotFromHere => "address",
-        LoginError::Over => "over",
-        LoginError::Changed => "changed",
     }
 }
 
