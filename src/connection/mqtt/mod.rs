@@ -45,6 +45,8 @@ pub(crate) struct Mqtt<S> {
     input: Input,
     /// There from CONNECT on. In a box, as a client that has not signed in has none.
     talk: Option<Box<Talk>>,
+    /// In which words it is told why this is the end; `None` for a client that was not let in.
+    version: Option<Version>,
     /// Given when another client has come with the same id.
     taken: CancellationToken,
 }
@@ -106,7 +108,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Mqtt<S> {
     /// Takes over a stream. Its first packet may have so many bytes.
     pub(crate) fn new(stream: S, limit: usize) -> Self {
         let input = Input { limit, buffer: Vec::new(), start: 0, current: None };
-        Self { stream: Outgoing::new(stream), input, talk: None, taken: CancellationToken::new() }
+        Self { stream: Outgoing::new(stream), input, talk: None, version: None, taken: CancellationToken::new() }
     }
 
     /// Reads the first packet, which has to be a CONNECT.
@@ -142,6 +144,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Mqtt<S> {
         Writer::new(talk.version(), self.stream.tail()).welcome(welcome);
         self.input.limit = limit;
         self.taken = taken;
+        self.version = Some(talk.version());
         self.talk = Some(Box::new(talk));
     }
 
@@ -270,8 +273,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for Mqtt<S> {
     }
 
     async fn close(&mut self, ending: &Ending) {
-        if let (Some((code, why)), Some(talk)) = (disconnect(ending), &self.talk) {
-            Writer::new(talk.version(), self.stream.tail()).bye(code, &why);
+        if let (Some((code, why)), Some(version)) = (disconnect(ending), self.version) {
+            Writer::new(version, self.stream.tail()).bye(code, &why);
         }
         self.part().await;
     }
