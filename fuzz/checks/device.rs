@@ -36,7 +36,8 @@ fn check_connect(head: Head, body: &[u8]) {
 fn check_publish(version: Version, publish: &Publish<'_>) {
     assert!(!publish.topic.contains(['+', '#', '\0']));
     let properties = &publish.properties;
-    let user: Vec<_> = properties.user.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    let user: Vec<_> =
+        properties.user.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     let outgoing = Outgoing {
         topic: publish.topic,
         id: publish.id,

@@ -195,7 +195,9 @@ impl Reader {
         key: &'static str,
         check: impl Fn(&str) -> Result<(), String>,
     ) -> String {
-        let parse = |text: &str| check(text).map(|()| text.to_owned()).map_err(|why| format!("{}: {why}", quoted(text)));
+        let parse = |text: &str| {
+            check(text).map(|()| text.to_owned()).map_err(|why| format!("{}: {why}", quoted(text)))
+        };
         self.text(key, "a base topic, or nothing", parse).unwrap_or_default()
     }
 

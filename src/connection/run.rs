@@ -317,12 +317,13 @@ impl<W: Wire> Connection<W> {
 
     /// Moves what waits in the outbox to the wire, or begins to collect a batch. Says whether to look again.
     fn look_into_the_outbox(&mut self) -> Result<Drained, Ending> {
-        let until = match (self.writing.is_idle() && self.wire.has_room(), self.session.is_open(), self.collects) {
-            (false, ..) => Until::Overflow,
-            (true, false, _) => Until::Urgent,
-            (true, true, true) => Until::Pressing,
-            (true, true, false) => Until::Something,
-        };
+        let until =
+            match (self.writing.is_idle() && self.wire.has_room(), self.session.is_open(), self.collects) {
+                (false, ..) => Until::Overflow,
+                (true, false, _) => Until::Urgent,
+                (true, true, true) => Until::Pressing,
+                (true, true, false) => Until::Something,
+            };
         let batch = self.session.batch();
         match self.session.outbox().look(until) {
             None => Ok(Drained::Everything),

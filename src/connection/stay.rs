@@ -33,9 +33,8 @@ impl Stay {
     pub(super) fn look_at_the_account(&mut self) -> Result<(), Ending> {
         let Some(standing) = &self.background.standing else { return Ok(()) };
         let Some(session) = &mut self.session else { return Ok(()) };
-        let may_come = session
-            .address()
-            .is_none_or(|address| standing.may_come_from(address, session.is_untold()));
+        let may_come =
+            session.address().is_none_or(|address| standing.may_come_from(address, session.is_untold()));
         let stands = session.take_rights(standing.rights());
         if may_come && stands.is_ok() { Ok(()) } else { Err(Ending::AccountChanged) }
     }

@@ -235,7 +235,8 @@ impl Session {
         change.places = std::collections::HashMap::default();
         self.count_filters(change.filters.len())?;
         let most = self.hub.settings.filters.saturating_mul(REMEMBERED);
-        let more = if change.last_values == LastValues::Asked { change.wanted.len() } else { change.new.len() };
+        let more =
+            if change.last_values == LastValues::Asked { change.wanted.len() } else { change.new.len() };
         if matches!(change.last_values, LastValues::New | LastValues::Asked)
             && let Some(look_ups) = &self.look_ups
             && look_ups.stretches() + more > most

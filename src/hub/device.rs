@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::Hub;
 use super::allowance::Excess;
-use super::figures::Figures;
 use super::doors::{Message, Refusal};
+use super::figures::Figures;
 use super::lease::End;
 use super::outbox::Outbox;
 use super::rights::Rights;

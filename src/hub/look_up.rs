@@ -179,7 +179,8 @@ impl LookUps {
 
 /// Whether the change that made this generation brings the last value of what these name.
 fn is_wanted_at(generation: Generation, stretches: impl Iterator<Item = Stretch> + Clone) -> bool {
-    let is_asked = |stretch: Stretch| stretch.is_asked && stretch.since == generation && stretch.until.is_none();
+    let is_asked =
+        |stretch: Stretch| stretch.is_asked && stretch.since == generation && stretch.until.is_none();
     stretches.clone().any(is_asked) || named_since(stretches) == Some(generation)
 }
 

@@ -289,7 +289,8 @@ impl Session {
 
     /// Publishes the will, if there is one and it is allowed.
     pub fn publish_will(&mut self, now: impl Into<Moment>) {
-        let Some(Will { topic, kind, payload, retention, passed_on, lasts }) = self.will.take().map(|will| *will)
+        let Some(Will { topic, kind, payload, retention, passed_on, lasts }) =
+            self.will.take().map(|will| *will)
         else {
             return;
         };

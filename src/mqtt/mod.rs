@@ -9,9 +9,9 @@ mod carried;
 mod payload;
 mod properties;
 mod read;
-mod text;
 #[cfg(test)]
 mod tests;
+mod text;
 mod write;
 
 pub use self::carried::Carried;

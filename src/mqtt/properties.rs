@@ -74,7 +74,11 @@ fn truth(byte: u8) -> Result<bool, Fault> {
 }
 
 fn not_zero<T: Default + PartialEq>(value: T) -> Result<T, Fault> {
-    if value == T::default() { Err(Fault::protocol("a property that is 0 and must not be")) } else { Ok(value) }
+    if value == T::default() {
+        Err(Fault::protocol("a property that is 0 and must not be"))
+    } else {
+        Ok(value)
+    }
 }
 
 impl<'p> Properties<'p> {
@@ -133,5 +137,9 @@ impl<'p> Properties<'p> {
 }
 
 fn response_topic(topic: &str) -> Result<&str, Fault> {
-    if topic.contains(['+', '#']) { Err(Fault::protocol("a response topic with a wildcard")) } else { Ok(topic) }
+    if topic.contains(['+', '#']) {
+        Err(Fault::protocol("a response topic with a wildcard"))
+    } else {
+        Ok(topic)
+    }
 }

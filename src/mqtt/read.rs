@@ -277,11 +277,17 @@ fn publish(version: Version, flags: u8, mut rest: Rest<'_>) -> Result<Publish<'_
         Version::V5 => Properties::read(&mut rest, of::PUBLISH)?,
     };
     if topic.is_empty() && properties.alias.is_none() {
-        return Err(Fault { code: if version == Version::V5 { code::PROTOCOL_ERROR } else { code::MALFORMED }, why: "a message without a topic" });
+        return Err(Fault {
+            code: if version == Version::V5 { code::PROTOCOL_ERROR } else { code::MALFORMED },
+            why: "a message without a topic",
+        });
     }
     let payload = rest.0;
     if properties.is_text == Some(true) && text_of(payload).is_err() {
-        return Err(Fault { code: code::PAYLOAD_FORMAT, why: "a payload that says that it is UTF-8, and is not" });
+        return Err(Fault {
+            code: code::PAYLOAD_FORMAT,
+            why: "a payload that says that it is UTF-8, and is not",
+        });
     }
     Ok(Publish { topic, id, qos, retain: flags & 1 == 1, again, payload, properties })
 }

@@ -95,7 +95,8 @@ fn what_others_wrote_under_these_names_is_read_as_far_as_it_makes_sense() {
     assert_eq!(Carried::read(r#""mqtt": 5"#), Carried::default());
     assert_eq!(Carried::read(r#""qos": 3, "id": 1"#), Carried::default());
     assert_eq!(Carried::read(r#""id": 1, "qos": 0"#).qos, Some(Qos::AtMostOnce));
-    let rest = Carried::read(r##""mqtt": {"response-topic": "a/#", "correlation": "!", "user": []}"##).rest.unwrap();
+    let rest =
+        Carried::read(r##""mqtt": {"response-topic": "a/#", "correlation": "!", "user": []}"##).rest.unwrap();
     assert_eq!((rest.response_topic.as_deref(), rest.correlation()), (None, None));
 }
 

@@ -29,8 +29,8 @@ use super::peer::Peer;
 use super::place::Place;
 use super::seat::Seat;
 use super::{
-    App, Door, accounts, accounts_api, api, diagnostics, door, events_api, gate, history_api, listen, mqtt,
-    metrics, page, plain, request, secure, session_api,
+    App, Door, accounts, accounts_api, api, diagnostics, door, events_api, gate, history_api, listen,
+    metrics, mqtt, page, plain, request, secure, session_api,
 };
 use crate::hub::Rights;
 use crate::seldom::Seldom;

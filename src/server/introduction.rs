@@ -49,7 +49,9 @@ pub(super) async fn introduced(
 ) -> bool {
     let is_due = match app.settings.proxy_protocol {
         ProxyProtocol::Off => false,
-        ProxyProtocol::Lines => matches!(language, Language::Lines | Language::Mqtt | Language::Tls { of_streams: true }),
+        ProxyProtocol::Lines => {
+            matches!(language, Language::Lines | Language::Mqtt | Language::Tls { of_streams: true })
+        }
         ProxyProtocol::All => true,
     };
     if !is_due || !is_trusted(&app.settings.trusted_proxies, place.address.ip()) {

@@ -169,8 +169,19 @@ impl Server {
         let desk = accounts_desk::Desk::new();
         let network_rates = NetworkRates::new(settings.network_rate, hub.figures());
         let mqtt = Arc::default();
-        let app =
-            App { hub, access, settings, shutdown, diagnostics, offer, places, refused, network_rates, desk, mqtt };
+        let app = App {
+            hub,
+            access,
+            settings,
+            shutdown,
+            diagnostics,
+            offer,
+            places,
+            refused,
+            network_rates,
+            desk,
+            mqtt,
+        };
         Self { app: Arc::new(app) }
     }
 

@@ -59,6 +59,9 @@ async fn rumqttc_speaks_5() {
     })
     .await;
     let heard = message.properties.unwrap();
-    assert_eq!((heard.user_properties, heard.response_topic), (properties.user_properties, properties.response_topic));
+    assert_eq!(
+        (heard.user_properties, heard.response_topic),
+        (properties.user_properties, properties.response_topic)
+    );
     assert_eq!(message.payload, "1");
 }

@@ -51,9 +51,13 @@ async fn mqtt_3_1_2_1_and_2_another_protocol_is_refused() {
         body.extend(text("id"));
         packet(0x10, &body)
     };
-    for (name, level, answer) in
-        [("MQIsdp", 3, Some(1)), ("MQTT", 3, Some(1)), ("MQTT", 6, Some(0x84)), ("MQTT", 0, Some(1)), ("HTTP", 4, None)]
-    {
+    for (name, level, answer) in [
+        ("MQIsdp", 3, Some(1)),
+        ("MQTT", 3, Some(1)),
+        ("MQTT", 6, Some(0x84)),
+        ("MQTT", 0, Some(1)),
+        ("HTTP", 4, None),
+    ] {
         let mut device = Device::dial(&hub).await;
         device.send(&hello(name, level)).await;
         assert_eq!(device.ended().await, answer, "{name} {level}");

@@ -231,7 +231,14 @@ impl Device {
     }
 
     /// Publishes.
-    pub async fn publish(&mut self, topic: &str, payload: impl AsRef<[u8]>, flags: u8, id: u16, properties: &[u8]) {
+    pub async fn publish(
+        &mut self,
+        topic: &str,
+        payload: impl AsRef<[u8]>,
+        flags: u8,
+        id: u16,
+        properties: &[u8],
+    ) {
         let mut body = text(topic);
         if flags & 6 != 0 {
             body.extend(id.to_be_bytes());

@@ -39,7 +39,11 @@ async fn malformed_packets_of_each_kind_end_the_connection() {
         ("mqtt_3_8_3_5 reserved bits of an option", packet(0x82, &[0, 1, 0, 0, 1, b'a', 0x40]), 0x81),
         ("a subscription of QoS 3", packet(0x82, &[0, 1, 0, 0, 1, b'a', 3]), 0x81),
         ("a retain handling of 3", packet(0x82, &[0, 1, 0, 0, 1, b'a', 0x30]), 0x82),
-        ("mqtt_3_8_3_4 no-local on a shared subscription", packet(0x82, &[&[0, 1, 0][..], &text("$share/g/a"), &[4]].concat()), 0x82),
+        (
+            "mqtt_3_8_3_4 no-local on a shared subscription",
+            packet(0x82, &[&[0, 1, 0][..], &text("$share/g/a"), &[4]].concat()),
+            0x82,
+        ),
         ("a filter without its options", packet(0x82, &[0, 1, 0, 0, 1, b'a']), 0x81),
         ("mqtt_3_10_3_2 an UNSUBSCRIBE without a filter", packet(0xa2, &[0, 1, 0]), 0x82),
         ("a property that is unknown", packet(0x30, &[0, 1, b'a', 2, 0x7f, 0]), 0x81),

@@ -14,9 +14,32 @@ async fn a_payload_comes_back_byte_for_byte_whatever_it_is() {
     let mut device = Device::connect(&hub, V3, "device").await;
     let long = "x".repeat(70_000);
     let payloads: Vec<&[u8]> = vec![
-        b"", b"ON", b"\"ON\"", b"\"\"", b"20.10", b" 20.10", b"1\n", b"{\"a\":\n 1}", b"{\"a\": 1}", b"[1,2]", b"null",
-        b"nan", b"\xff\x00\x01", b"\0", b"\"12\"", b"\"\\u004e\"", b"\"a\nb\"", b"{\"$base64\":\"/wA=\"}",
-        b"{\"$base64\": \"!\"}", "℃ \u{feff}".as_bytes(), b"\r\n", b"01", long.as_bytes(), b"true ", b"-0", b"1e400",
+        b"",
+        b"ON",
+        b"\"ON\"",
+        b"\"\"",
+        b"20.10",
+        b" 20.10",
+        b"1\n",
+        b"{\"a\":\n 1}",
+        b"{\"a\": 1}",
+        b"[1,2]",
+        b"null",
+        b"nan",
+        b"\xff\x00\x01",
+        b"\0",
+        b"\"12\"",
+        b"\"\\u004e\"",
+        b"\"a\nb\"",
+        b"{\"$base64\":\"/wA=\"}",
+        b"{\"$base64\": \"!\"}",
+        "℃ \u{feff}".as_bytes(),
+        b"\r\n",
+        b"01",
+        long.as_bytes(),
+        b"true ",
+        b"-0",
+        b"1e400",
     ];
     for (number, payload) in payloads.iter().enumerate() {
         let topic = format!("p/{number}");
@@ -73,7 +96,11 @@ async fn a_device_reads_what_others_write() {
     ] {
         page.publish("lamp/set", json).await;
         let heard = device.message().await;
-        assert_eq!((heard.text(), heard.qos), (payload, 2), "what is not from MQTT is as sure as the reader wants it");
+        assert_eq!(
+            (heard.text(), heard.qos),
+            (payload, 2),
+            "what is not from MQTT is as sure as the reader wants it"
+        );
         device.answer(PUBREC, heard.id).await;
         device.heard(0x62).await;
         device.answer(0x70, heard.id).await;
@@ -222,11 +249,11 @@ async fn a_clown_talk_client_answers_a_request_of_mqtt_5() {
     device.publish("ask/me", "1", 0, 0, &properties).await;
     let frame = page.frame().await;
     assert_eq!(frame[2]["mqtt"], json!({"response-topic": "answers/me", "correlation": "NDI="}));
-    page.publish_with("answers/me", "2", r#"{"mqtt": {"correlation": "NDI="}}"#).await;
+    page.publish_with("answers/me", "2", r#", "mqtt": {"correlation": "NDI="}"#).await;
     let answer = device.message().await;
     assert_eq!((answer.text(), &answer.properties), ("2", &[&[0x09][..], &text("42")].concat()));
     // What makes no sense there counts as not there.
-    for options in [r#"{"mqtt": 5, "qos": "x"}"#, r##"{"mqtt": {"response-topic": "#"}}"##, r#"{"qos": 9}"#] {
+    for options in [r#", "mqtt": 5, "qos": "x""#, r##", "mqtt": {"response-topic": "#"}"##, r#", "qos": 9"#] {
         page.publish_with("answers/me", "3", options).await;
         let answer = device.message().await;
         assert_eq!((answer.text(), answer.properties.len()), ("3", 0), "{options}");
@@ -302,7 +329,8 @@ async fn mqtt_3_1_2_25_a_message_that_is_too_large_for_a_client_is_left_out_and_
 async fn the_relay_is_switched_and_seen() {
     let hub = hub();
     let mut page = Client::open(&hub, "/talk/nodes/bridge/0", r##"{"filters": ["relay/+"]}"##).await;
-    let mut node = Client::open(&hub, "/talk/nodes/bridge/0?side=node", r##"{"filters": ["relay/+/set"]}"##).await;
+    let mut node =
+        Client::open(&hub, "/talk/nodes/bridge/0?side=node", r##"{"filters": ["relay/+/set"]}"##).await;
     let mut phone = Device::connect(&hub, V3, "phone").await;
     phone.subscribe("nodes/bridge/0/relay/+", 1).await;
     phone.publish("nodes/bridge/0/relay/i2c0-3b/set", "{\"state\": true}", 2, 1, &[]).await;

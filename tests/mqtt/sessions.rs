@@ -117,7 +117,8 @@ async fn mqtt_3_2_2_the_session_expiry_that_holds_is_told() {
     for (asked, told) in [(50_u32, None), (100, None), (101, Some(100_u32)), (u32::MAX, Some(100))] {
         hello.properties = [&[0x11][..], &asked.to_be_bytes()].concat();
         let welcome = Device::connect_as(&hub, &hello).await.welcome;
-        let is_told = welcome.windows(5).any(|window| window[0] == 0x11 && window[1..] == 100_u32.to_be_bytes());
+        let is_told =
+            welcome.windows(5).any(|window| window[0] == 0x11 && window[1..] == 100_u32.to_be_bytes());
         assert_eq!(is_told, told.is_some(), "{asked}: {welcome:?}");
     }
     let hub = Hub::with(&["mqtt.listen=127.0.0.1:0", "mqtt.session_seconds=0"]);
@@ -222,13 +223,20 @@ async fn as_many_sessions_wait_as_may() {
 async fn who_waits_does_not_count_as_connected() {
     let hub = Hub::with(&["mqtt.listen=127.0.0.1:0", "figures.every_seconds=1"]);
     Device::connect_as(&hub, &Hello::lasting(V5, "a")).await.vanish().await;
-    let mut figures = Client::open(&hub, "/talk", r##"{"filters": ["$SYS/hub/clients/connected", "$SYS/hub/mqtt/sessions"]}"##).await;
+    let mut figures = Client::open(
+        &hub,
+        "/talk",
+        r##"{"filters": ["$SYS/hub/clients/connected", "$SYS/hub/mqtt/sessions"]}"##,
+    )
+    .await;
     let mut told = std::collections::BTreeMap::new();
     crate::support::in_time("the figures", async {
         loop {
             let frame = figures.frame().await;
             told.insert(frame[0].as_str().unwrap().to_owned(), frame[1].as_u64().unwrap());
-            if told.get("$SYS/hub/mqtt/sessions") == Some(&1) && told.get("$SYS/hub/clients/connected") == Some(&1) {
+            if told.get("$SYS/hub/mqtt/sessions") == Some(&1)
+                && told.get("$SYS/hub/clients/connected") == Some(&1)
+            {
                 break;
             }
         }

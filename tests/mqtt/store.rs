@@ -38,7 +38,11 @@ async fn under_commit_nothing_that_was_acknowledged_is_missing() {
         let heard = device.next().await.unwrap();
         let id = u16::from_be_bytes([heard.body[0], heard.body[1]]);
         assert!(heard.body.len() == 2, "{heard:?}");
-        if heard.first == PUBACK { ones.push(id) } else { twos.push(id) }
+        if heard.first == PUBACK {
+            ones.push(id)
+        } else {
+            twos.push(id)
+        }
         if heard.first == PUBREC {
             device.answer(PUBREL, id).await;
         }

@@ -61,7 +61,10 @@ async fn mqtt_6_0_0_packets_are_a_stream_whatever_messages_they_are_cut_into() {
     let mut page = Client::open(&hub, "/talk", r##"{"filters": ["w/#"]}"##).await;
     socket.send(Message::Ping(b"x".to_vec().into())).await.unwrap();
     let long = "y".repeat(200_000);
-    let both = [packet(0x30, &[&text("w/a")[..], b"1"].concat()), packet(0x30, &[&text("w/b")[..], long.as_bytes()].concat())];
+    let both = [
+        packet(0x30, &[&text("w/a")[..], b"1"].concat()),
+        packet(0x30, &[&text("w/b")[..], long.as_bytes()].concat()),
+    ];
     socket.send(Message::Binary(both.concat().into())).await.unwrap();
     assert_eq!(page.frame().await[1], 1);
     assert_eq!(page.frame().await[1], long);

@@ -146,7 +146,10 @@ impl Hub {
                 .iter()
                 .any(|setting| setting.starts_with(key))
                 .then(|| said(&mut says, word, &log))?;
-            let said = said.trim_start_matches("https://").trim_start_matches("mqtt://").trim_start_matches("mqtts://");
+            let said = said
+                .trim_start_matches("https://")
+                .trim_start_matches("mqtt://")
+                .trim_start_matches("mqtts://");
             let port = said.split([':', '/']).nth(1)?.parse().ok()?;
             Some(SocketAddr::from(([127, 0, 0, 1], port)))
         };

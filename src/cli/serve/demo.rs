@@ -9,7 +9,9 @@ use crate::config::Settings;
 /// The demo's password stands in every manual, so it opens nothing that others can reach.
 pub(in crate::cli) fn refuse_demo_elsewhere(accounts: &Accounts, settings: &Settings) -> anyhow::Result<()> {
     let listeners = settings.listeners();
-    let Some(open) = listeners.into_iter().filter_map(|(_, address)| address).find(|address| !address.ip().is_loopback()) else {
+    let Some(open) =
+        listeners.into_iter().filter_map(|(_, address)| address).find(|address| !address.ip().is_loopback())
+    else {
         return Ok(());
     };
     if accounts.is_demo() {

@@ -46,7 +46,14 @@ impl Answers {
     }
 
     /// The answer is known.
-    pub(super) fn put(&mut self, writer: &mut Writer<'_>, answer: Answer, id: u16, code: u8, why: &'static str) {
+    pub(super) fn put(
+        &mut self,
+        writer: &mut Writer<'_>,
+        answer: Answer,
+        id: u16,
+        code: u8,
+        why: &'static str,
+    ) {
         if self.due.is_empty() {
             writer.answer(answer, id, code, why);
         } else {
@@ -60,7 +67,13 @@ impl Answers {
     }
 
     /// An answer has come. Returns which message it is about, and writes all that may be told now.
-    pub(super) fn come(&mut self, writer: &mut Writer<'_>, number: u64, code: u8, why: &'static str) -> Option<u16> {
+    pub(super) fn come(
+        &mut self,
+        writer: &mut Writer<'_>,
+        number: u64,
+        code: u8,
+        why: &'static str,
+    ) -> Option<u16> {
         let is_it = |due: &&mut Due| matches!(due.state, State::Waits(waits) if waits == number);
         let due = self.due.iter_mut().find(is_it)?;
         due.state = State::Known(code, why);

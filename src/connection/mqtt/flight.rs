@@ -102,7 +102,8 @@ impl Flight {
 
     /// The client has received a message of QoS 2. Whether it was under way.
     pub(super) fn received(&mut self, id: u16) -> bool {
-        let Some(sent) = self.sent.iter_mut().find(|sent| sent.id == id && sent.qos == Qos::ExactlyOnce) else {
+        let Some(sent) = self.sent.iter_mut().find(|sent| sent.id == id && sent.qos == Qos::ExactlyOnce)
+        else {
             return false;
         };
         self.bytes -= sent.message.take().map_or(0, |message| message.message.len());

@@ -108,7 +108,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Mqtt<S> {
     /// Takes over a stream. Its first packet may have so many bytes.
     pub(crate) fn new(stream: S, limit: usize) -> Self {
         let input = Input { limit, buffer: Vec::new(), start: 0, current: None };
-        Self { stream: Outgoing::new(stream), input, talk: None, version: None, taken: CancellationToken::new() }
+        Self {
+            stream: Outgoing::new(stream),
+            input,
+            talk: None,
+            version: None,
+            taken: CancellationToken::new(),
+        }
     }
 
     /// Reads the first packet, which has to be a CONNECT.
@@ -120,7 +126,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Mqtt<S> {
                 return Err(Ending::Mqtt(code::PROTOCOL_ERROR, "the first packet is no CONNECT".into()));
             }
             if self.input.next()? {
-                let (head, body) = self.input.current().unwrap_or((Head { first: 0, len: 0, remaining: 0 }, &[]));
+                let (head, body) =
+                    self.input.current().unwrap_or((Head { first: 0, len: 0, remaining: 0 }, &[]));
                 return Ok((head, body.to_vec()));
             }
             poll_fn(|cx| self.poll_more(cx)).await?;
@@ -133,15 +140,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Mqtt<S> {
         self.part().await;
     }
 
-    /// Lets the client in: it is welcomed, and packets may have so many bytes from now on.
+    /// Lets the client in: it is welcomed, what it has not acknowledged comes again, and packets may have so many bytes from now on.
     pub(crate) fn begin(
         &mut self,
-        talk: Talk,
+        session: &Session,
+        mut talk: Talk,
         taken: CancellationToken,
         limit: usize,
         welcome: &Welcome<'_>,
     ) {
-        Writer::new(talk.version(), self.stream.tail()).welcome(welcome);
+        let out = self.stream.tail();
+        Writer::new(talk.version(), out).welcome(welcome);
+        talk.send_what_waits(session, Moment::now(), out);
         self.input.limit = limit;
         self.taken = taken;
         self.version = Some(talk.version());
@@ -184,7 +194,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Mqtt<S> {
         if !self.input.next()? {
             return Ok(None);
         }
-        let (Some((head, body)), Some(talk)) = (self.input.current(), &mut self.talk) else { return Ok(None) };
+        let (Some((head, body)), Some(talk)) = (self.input.current(), &mut self.talk) else {
+            return Ok(None);
+        };
         if head.first >> 4 == 14
             && let Packet::Disconnect(bye) = Packet::read(talk.version(), head, body).map_err(fault)?
         {
@@ -296,6 +308,10 @@ fn disconnect(ending: &Ending) -> Option<(u8, String)> {
         Ending::Protocol(_) | Ending::Binary | Ending::NotText | Ending::NotUtf8 => code::PROTOCOL_ERROR,
         Ending::Farewell | Ending::Vanished | Ending::WithWill => return None,
     };
-    let why = if *ending == Ending::Silent { "nothing came for one and a half times the keep-alive".into() } else { why };
+    let why = if *ending == Ending::Silent {
+        "nothing came for one and a half times the keep-alive".into()
+    } else {
+        why
+    };
     Some((code, why.into_owned()))
 }

@@ -55,7 +55,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> AsyncRead for OverWebSocket<S> {
                 }
                 Incoming::Part(_) | Incoming::Packet(_) => {}
                 Incoming::Text => return Poll::Ready(Err(io::Error::other("MQTT comes in binary messages"))),
-                Incoming::End(Ending::TooBig { .. }) => return Poll::Ready(Err(io::Error::other("too large"))),
+                Incoming::End(Ending::TooBig { .. }) => {
+                    return Poll::Ready(Err(io::Error::other("too large")));
+                }
                 Incoming::End(_) => return Poll::Ready(Ok(())),
             }
         }

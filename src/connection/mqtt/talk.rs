@@ -11,8 +11,8 @@ use crate::connection::ending::Ending;
 use crate::hub::{Extras, Message, NotSaid, Refusal, Relayed, Retention, Said, Saying, Session};
 use crate::moment::Moment;
 use crate::mqtt::{
-    Ack, Answer, Carried, Disconnect, Fault, Packet, Publish, Qos, Subscribe, Unsubscribe, Version, Writer, code,
-    inward,
+    Ack, Answer, Carried, Disconnect, Fault, Packet, Publish, Qos, Subscribe, Unsubscribe, Version, Writer,
+    code, inward,
 };
 use crate::seldom::Seldom;
 use crate::talk::Kind;
@@ -139,7 +139,9 @@ impl Talk {
     pub(super) fn bye(&mut self, bye: Disconnect) -> Result<Ending, Ending> {
         if let Some(seconds) = bye.session_expiry {
             if self.client.session_seconds == 0 && seconds > 0 {
-                return Err(fault(Fault::protocol("a session that was to end with its connection is to outlive it")));
+                return Err(fault(Fault::protocol(
+                    "a session that was to end with its connection is to outlive it",
+                )));
             }
             self.client.session_seconds = seconds.min(self.bounds.session_seconds);
         }
@@ -162,7 +164,9 @@ impl Talk {
         match packet {
             Packet::Publish(message) => self.publish(&message, session, now, out),
             Packet::Subscribe(subscribe) => {
-                session.count_filters_of_request(bytes, subscribe.filters.len(), now).map_err(Ending::TooMuch)?;
+                session
+                    .count_filters_of_request(bytes, subscribe.filters.len(), now)
+                    .map_err(Ending::TooMuch)?;
                 self.subscribe(&subscribe, session, out);
                 Ok(())
             }
@@ -261,7 +265,11 @@ impl Talk {
         }
         let Some(topic) = topic else {
             session.count_sign(now).map_err(Ending::TooMuch)?;
-            note_refused(session, message.topic, "the topic is longer or deeper than limits.topic_bytes and limits.topic_levels allow");
+            note_refused(
+                session,
+                message.topic,
+                "the topic is longer or deeper than limits.topic_bytes and limits.topic_levels allow",
+            );
             self.answer(message, code::BAD_TOPIC, "the topic is too long or too deep", out);
             return Ok(());
         };
@@ -285,7 +293,9 @@ impl Talk {
                 Refusal::MayNotPublish => (code::NOT_AUTHORIZED, "forbidden: this takes the right publish"),
                 Refusal::MayNotRetain => (code::NOT_AUTHORIZED, "forbidden: this takes the right retain"),
                 Refusal::Unconfirmed => (code::QUOTA, "too many messages wait until they are on the disk"),
-                Refusal::StoreFull(_) | Refusal::Changed => (code::QUOTA, "routed, but the store of last values is full"),
+                Refusal::StoreFull(_) | Refusal::Changed => {
+                    (code::QUOTA, "routed, but the store of last values is full")
+                }
             },
         };
         // A client of 3.1.1 cannot be told what went wrong. What is forbidden is acknowledged ([MQTT-3.3.5-2] of 3.1.1); what is not
@@ -438,7 +448,12 @@ fn answer_to(qos: Qos) -> Answer {
 
 /// What is to become of a message, where its publisher may say so: as its flag says. An empty payload takes the last value away.
 /// `None` where who says it decides (`docs/protocol.md`, clause 5.3).
-pub(crate) fn retention(session: &Session, flag: bool, payload: &[u8], keeps_readings: bool) -> Option<Retention> {
+pub(crate) fn retention(
+    session: &Session,
+    flag: bool,
+    payload: &[u8],
+    keeps_readings: bool,
+) -> Option<Retention> {
     if !session.may_retain() {
         return None;
     }

@@ -67,7 +67,8 @@ pub(super) async fn greet(app: &Arc<App>, peer: &Peer, connect: &Connect<'_>) ->
         Some(handed) => timeout(HAND_OVER, handed).await.ok().and_then(Result::ok),
         None => None,
     };
-    let (mut session, rest, session_present) = session_of(app, peer, &who, before.filter(|_| !connect.is_clean));
+    let (mut session, rest, session_present) =
+        session_of(app, peer, &who, before.filter(|_| !connect.is_clean));
     session.begins(&client_id);
     app.tell_connected(&session, peer, Door::Mqtt, &who, Side::Device);
     if let (Some(will), Some(topic)) = (&connect.will, will_topic) {

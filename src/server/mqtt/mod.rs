@@ -116,7 +116,11 @@ pub(super) async fn serve_tls(
 }
 
 /// Serves a stream of packets, from CONNECT to its end.
-async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(app: Arc<App>, stream: S, peer: Arc<Peer>) {
+async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    app: Arc<App>,
+    stream: S,
+    peer: Arc<Peer>,
+) {
     // In a box, so that no connection holds room for its beginning.
     let Some(begun) = Box::pin(begin(&app, stream, &peer)).await else { return };
     let Begun { wire, greeted } = begun;
@@ -184,7 +188,7 @@ async fn begin<S: AsyncRead + AsyncWrite + Unpin + Send>(
         Ok(Some(Ok(mut greeted))) => {
             let talk = greeted.talk.take()?;
             let welcome = Welcome { assigned_id: greeted.assigned_id.as_deref(), ..greeted.welcome.clone() };
-            wire.begin(talk, greeted.seat.taken().clone(), message_bytes, &welcome);
+            wire.begin(&greeted.session, talk, greeted.seat.taken().clone(), message_bytes, &welcome);
             Some(Begun { wire, greeted })
         }
         Ok(Some(Err(Some(Refused { version, code, why })))) => {
@@ -207,7 +211,8 @@ async fn greet(app: &Arc<App>, peer: &Peer, head: Head, body: &[u8]) -> Result<G
         (Err(fault), _) if fault.code == code::VERSION => {
             note_refused(app, peer, fault.why);
             let level = body.get(6).copied().unwrap_or(0);
-            let version = if body.starts_with(b"\0\x04MQTT") && level > 5 { Version::V5 } else { Version::V3 };
+            let version =
+                if body.starts_with(b"\0\x04MQTT") && level > 5 { Version::V5 } else { Version::V3 };
             return Err(Some(Refused { version, code: fault.code, why: fault.why.to_owned() }));
         }
         (Ok(Version::V5), Err(fault)) => {

@@ -84,7 +84,9 @@ async fn wait(app: Arc<App>, seat: Seat, mut kept: Kept, who: SignedIn, _parking
     match over {
         Over::Taken => return seat.give(kept),
         Over::Ended => {}
-        Over::Full => given_up(&kept.session, "too much waits for it (outbox.hard_messages, outbox.hard_bytes)"),
+        Over::Full => {
+            given_up(&kept.session, "too much waits for it (outbox.hard_messages, outbox.hard_bytes)")
+        }
         Over::Stopping => kept.session.dismiss(),
     }
     // Whatever the account may do now decides about the will.

@@ -7,11 +7,11 @@ use axum::extract::{Extension, Request, State};
 use axum::http::header::SEC_WEBSOCKET_PROTOCOL;
 use axum::http::{HeaderMap, Method, Response, StatusCode};
 
+use super::super::App;
 use super::super::answer::{refusal, turned_down};
 use super::super::door::{accept_key, socket, switching};
 use super::super::missing::unsupported;
 use super::super::peer::Peer;
-use super::super::App;
 use super::serve;
 use crate::connection::{OverWebSocket, WebSocket};
 
