@@ -12,6 +12,7 @@ use super::figures::Figures;
 use super::lease::End;
 use super::outbox::Outbox;
 use super::rights::Rights;
+use super::saying::NotSaid;
 use super::session::Session;
 use super::step::{Change, Edit, LastValues, Occasion, Will};
 use crate::moment::Moment;
@@ -35,6 +36,16 @@ impl Session {
     /// Whether the messages that it publishes from now on come back to it.
     pub fn wants_echo(&self, echo: bool) {
         self.outbox.set_echo(echo);
+    }
+
+    /// Publishes a message, which counts as a frame; nobody waits to hear whether it is on the disk.
+    pub fn tell(&mut self, message: Message<'_>, now: impl Into<Moment>) -> Result<(), NotSaid> {
+        let now = now.into();
+        self.count_frame(now).map_err(NotSaid::TooMuch)?;
+        if Request::claims(message.topic.as_str()) {
+            return Err(Refusal::Reserved.into());
+        }
+        self.publish(message, now).map(drop).map_err(NotSaid::Refused)
     }
 
     /// Whether the user may read all that a filter names. What is refused is counted and recorded.

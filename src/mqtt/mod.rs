@@ -14,7 +14,7 @@ mod tests;
 mod text;
 mod write;
 
-pub use self::carried::Carried;
+pub use self::carried::{Carried, Rest as CarriedRest};
 pub use self::payload::{Inward, inward, outward};
 pub use self::properties::Properties;
 pub use self::read::{Ack, Connect, Disconnect, Head, Packet, Publish, Subscribe, Unsubscribe, Will, Wish};

@@ -52,7 +52,7 @@ pub struct Properties<'p> {
     pub packet_maximum: Option<u32>,
     /// What is passed on.
     pub user: Vec<(&'p str, &'p str)>,
-    has_authentication_data: bool,
+    pub(super) has_authentication_data: bool,
 }
 
 /// So many user properties one packet may have.

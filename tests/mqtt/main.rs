@@ -16,6 +16,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod accounts;
 mod client_libraries;
 mod connecting;
 mod device;

@@ -18,6 +18,12 @@ pub(super) struct Sent {
     again: bool,
 }
 
+impl Sent {
+    fn bytes(&self) -> usize {
+        self.message.as_ref().map_or(0, |message| message.message.len())
+    }
+}
+
 /// What is to be sent once more over a new connection.
 pub(super) enum Again<'f> {
     /// PUBLISH.
@@ -32,6 +38,8 @@ pub(super) struct Flight {
     sent: VecDeque<Sent>,
     /// How many of these were sent over this connection.
     out: usize,
+    /// Bytes of these.
+    out_bytes: usize,
     last: u16,
     bytes: usize,
 }
@@ -40,6 +48,11 @@ impl Flight {
     /// How many were sent over this connection.
     pub(super) fn out(&self) -> usize {
         self.out
+    }
+
+    /// Bytes of the messages that were sent over this connection.
+    pub(super) fn out_bytes(&self) -> usize {
+        self.out_bytes
     }
 
     /// Bytes of the messages.
@@ -61,6 +74,7 @@ impl Flight {
             }
         }
         self.bytes += message.message.len();
+        self.out_bytes += message.message.len();
         self.out += 1;
         self.sent.push_back(Sent { id: self.last, qos, message: Some(message), is_out: true, again: false });
         self.last
@@ -71,6 +85,7 @@ impl Flight {
         let sent = self.sent.iter_mut().find(|sent| !sent.is_out)?;
         sent.is_out = true;
         self.out += 1;
+        self.out_bytes += sent.bytes();
         Some(match &sent.message {
             Some(message) => Again::Message(sent.id, sent.qos, message),
             None => Again::Release(sent.id),
@@ -79,7 +94,7 @@ impl Flight {
 
     /// The connection has ended: all of them are to be sent again.
     pub(super) fn lands(&mut self) {
-        self.out = 0;
+        (self.out, self.out_bytes) = (0, 0);
         for sent in &mut self.sent {
             (sent.is_out, sent.again) = (false, true);
         }
@@ -94,8 +109,12 @@ impl Flight {
     pub(super) fn done(&mut self, id: u16, is_done: impl Fn(&Sent) -> bool) -> bool {
         let Some(at) = self.sent.iter().position(|sent| sent.id == id && is_done(sent)) else { return false };
         if let Some(sent) = self.sent.remove(at) {
-            self.out -= usize::from(sent.is_out);
-            self.bytes -= sent.message.map_or(0, |message| message.message.len());
+            let bytes = sent.bytes();
+            self.bytes -= bytes;
+            if sent.is_out {
+                self.out -= 1;
+                self.out_bytes -= bytes;
+            }
         }
         true
     }
@@ -106,7 +125,12 @@ impl Flight {
         else {
             return false;
         };
-        self.bytes -= sent.message.take().map_or(0, |message| message.message.len());
+        let bytes = sent.bytes();
+        sent.message = None;
+        self.bytes -= bytes;
+        if sent.is_out {
+            self.out_bytes -= bytes;
+        }
         true
     }
 }

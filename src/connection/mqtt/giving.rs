@@ -1,11 +1,12 @@
 //! What waits for a device, as packets: within the window of what may be on its way, and what is not acknowledged again.
 
 use super::flight::Again;
+use super::subscriptions::Wanted;
 use super::talk::Talk;
 use crate::connection::ending::Ending;
 use crate::hub::{Drained, Handed, Relayed, Retention, Session};
 use crate::moment::Moment;
-use crate::mqtt::{Answer, Carried, Outgoing, Qos, Version, Writer, outward};
+use crate::mqtt::{Answer, Carried, CarriedRest, Outgoing, Qos, Version, Writer, outward};
 use crate::seldom::Seldom;
 use crate::talk::{Frames, Reply};
 use crate::topic::Topic;
@@ -26,7 +27,9 @@ impl Talk {
     }
 
     fn window_is_open(&self) -> bool {
-        self.rest.flight.out() < usize::from(self.client.receive_maximum.min(self.bounds.window))
+        let flight = &self.rest.flight;
+        flight.out() < usize::from(self.client.receive_maximum.min(self.bounds.window))
+            && flight.out_bytes() < self.bounds.window_bytes
     }
 
     /// Puts in about so many bytes of what waits.
@@ -56,7 +59,9 @@ impl Talk {
                 }
                 Handed::Answer(answer) => self.take_answer(&answer, out),
             });
-            too_large.iter().for_each(|topic| note_too_large(session, topic));
+            for topic in &too_large {
+                note_too_large(session, topic);
+            }
             if remains.drained != Drained::More {
                 return remains.drained;
             }
@@ -75,7 +80,9 @@ impl Talk {
                 }
                 Some(Again::Message(id, qos, relayed)) => (id, qos, relayed.clone()),
             };
-            if self.write(&relayed, (id, qos), now, out) == Given::TooLarge {
+            let wanted = self.wanted(&relayed);
+            let carried = carried(&relayed);
+            if self.write(&relayed, (id, qos), (wanted, carried), now, out) == Given::TooLarge {
                 self.rest.flight.done(id, |_| true);
                 note_too_large(session, &relayed.message.topic);
             }
@@ -85,7 +92,7 @@ impl Talk {
             && let Some(relayed) = self.rest.waiting.pop_front()
         {
             self.held_back -= relayed.message.len();
-            if let Some(topic) = self.send(relayed, now, out) {
+            if let Some(topic) = self.send(&relayed, now, out) {
                 note_too_large(session, &topic);
             }
         }
@@ -94,40 +101,49 @@ impl Talk {
     /// Sends a message, or holds it back. Returns its topic where it is too large for the client.
     fn take(&mut self, relayed: Relayed, now: Moment, out: &mut Vec<u8>) -> Option<Topic> {
         if self.has_room() && self.window_is_open() {
-            return self.send(relayed, now, out);
+            return self.send(&relayed, now, out);
         }
         self.held_back += relayed.message.len();
         self.rest.waiting.push_back(relayed);
         None
     }
 
-    /// Sends a message, for which there is room.
-    fn send(&mut self, relayed: Relayed, now: Moment, out: &mut Vec<u8>) -> Option<Topic> {
+    /// How the client wants a message; the ids of its subscriptions that name it stand in `ids` then.
+    fn wanted(&mut self, relayed: &Relayed) -> Option<Wanted> {
         let mut ids = std::mem::take(&mut self.ids);
         let wanted = self.rest.subscriptions.wanted(&relayed.message.topic, &mut ids);
         self.ids = ids;
-        let wanted = wanted?;
-        let options = relayed.message.extras().map_or("", |extras| &*extras.passed_on);
-        let qos = Carried::read(options).qos.map_or(wanted.qos, |qos| qos.min(wanted.qos));
-        if qos == Qos::AtMostOnce {
-            let topic = relayed.message.topic.clone();
-            return (self.write(&relayed, (0, qos), now, out) == Given::TooLarge).then_some(topic);
-        }
-        let id = self.rest.flight.send(qos, relayed.clone());
-        if self.write(&relayed, (id, qos), now, out) == Given::TooLarge {
-            self.rest.flight.done(id, |_| true);
-            return Some(relayed.message.topic.clone());
-        }
-        None
+        wanted
     }
 
-    fn write(&mut self, relayed: &Relayed, (id, qos): (u16, Qos), now: Moment, out: &mut Vec<u8>) -> Given {
+    /// Sends a message, for which there is room. Returns its topic where it is too large for the client.
+    fn send(&mut self, relayed: &Relayed, now: Moment, out: &mut Vec<u8>) -> Option<Topic> {
+        let wanted = self.wanted(relayed)?;
+        let carried = carried(relayed);
+        let qos = carried.qos.map_or(wanted.qos, |qos| qos.min(wanted.qos));
+        let id = match qos {
+            Qos::AtMostOnce => 0,
+            Qos::AtLeastOnce | Qos::ExactlyOnce => self.rest.flight.send(qos, relayed.clone()),
+        };
+        if self.write(relayed, (id, qos), (Some(wanted), carried), now, out) == Given::Done {
+            return None;
+        }
+        self.rest.flight.done(id, |_| true);
+        Some(relayed.message.topic.clone())
+    }
+
+    fn write(
+        &mut self,
+        relayed: &Relayed,
+        (id, qos): (u16, Qos),
+        (wanted, carried): (Option<Wanted>, Carried),
+        now: Moment,
+        out: &mut Vec<u8>,
+    ) -> Given {
         let Relayed { message, is_last_value } = relayed;
         let version = self.client.version;
-        let mut ids = std::mem::take(&mut self.ids);
-        let wanted = self.rest.subscriptions.wanted(&message.topic, &mut ids);
+        let ids = std::mem::take(&mut self.ids);
         let extras = message.extras();
-        let carried = Carried::read(extras.map_or("", |extras| &*extras.passed_on));
         let rest = carried.rest.as_deref();
         let payload = match rest.and_then(|rest| rest.raw.as_deref()) {
             _ if message.retention == Retention::Clear => std::borrow::Cow::default(),
@@ -140,7 +156,7 @@ impl Talk {
             let left = expires.since(now.steady());
             u32::try_from(left.as_secs()).unwrap_or(u32::MAX).max(1)
         });
-        let correlation = rest.and_then(|rest| rest.correlation());
+        let correlation = rest.and_then(CarriedRest::correlation);
         let again = id > 0 && self.rest.flight.is_again(id);
         let mut outgoing = Outgoing {
             topic: message.topic.as_str(),
@@ -195,6 +211,11 @@ impl Talk {
     pub(super) fn ends(&mut self) -> Option<Ending> {
         self.ends.take()
     }
+}
+
+/// What a message carries of MQTT.
+fn carried(relayed: &Relayed) -> Carried {
+    Carried::read(relayed.message.extras().map_or("", |extras| &*extras.passed_on))
 }
 
 /// Counts and logs a message that the client does not take.

@@ -26,6 +26,8 @@ const UNRELEASED: usize = 1024;
 pub(crate) struct Bounds {
     /// Messages that may be on their way in each direction.
     pub(crate) window: u16,
+    /// Bytes of messages that may be on their way to the client, beyond one message.
+    pub(crate) window_bytes: usize,
     /// Topic aliases in each direction.
     pub(crate) aliases: u16,
     /// Whether a reading without the retain flag is a last value all the same.
@@ -79,6 +81,16 @@ impl Rest {
     pub(crate) fn lands(&mut self) {
         self.flight.lands();
     }
+}
+
+/// When a message is as safe as its publisher may want to hear.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Done {
+    Now,
+    /// When the hub says that it is on the disk.
+    Later,
+    /// It was routed, and nobody is told when it is on the disk.
+    Never,
 }
 
 /// One conversation.
@@ -275,15 +287,15 @@ impl Talk {
         };
         let number = self.answers.ask();
         let (code, why) = match self.say(message, topic, number, session, now) {
-            Ok(Said::OnDiskSoon(_)) if message.qos != Qos::AtMostOnce => {
+            Ok(Done::Later) => {
                 if is_twice {
                     self.rest.received.insert(id);
                 }
                 self.answers.wait(answer_to(message.qos), id, number);
                 return Ok(());
             }
-            Ok(Said::Routed(_) | Said::OnDiskSoon(_) | Said::WithCare) => (code::SUCCESS, ""),
-            Ok(Said::NotOnDisk(_)) => (code::UNSPECIFIED, "routed, but not on the disk"),
+            Ok(Done::Now) => (code::SUCCESS, ""),
+            Ok(Done::Never) => (code::UNSPECIFIED, "routed, but not on the disk"),
             Err(NotSaid::TooMuch(excess)) => return Err(Ending::TooMuch(excess)),
             Err(NotSaid::Refused(refusal)) => match refusal {
                 Refusal::Reserved => {
@@ -327,7 +339,7 @@ impl Talk {
         number: u64,
         session: &mut Session,
         now: Moment,
-    ) -> Result<Said, NotSaid> {
+    ) -> Result<Done, NotSaid> {
         let inward = inward(message.payload);
         let retention = retention(session, message.retain, message.payload, self.bounds.keeps_readings);
         let payload = if retention == Some(Retention::Clear) { "null" } else { &inward.json };
@@ -339,9 +351,17 @@ impl Talk {
             session.wants_echo(self.rest.subscriptions.echoes(&topic));
         }
         let kind = Kind::of(topic.as_str());
+        let qos = message.qos;
         let message = Message { topic, payload, kind, retention, extras, was_kept: false };
+        if qos == Qos::AtMostOnce {
+            return session.tell(message, now).map(|()| Done::Now);
+        }
         let saying = Saying { message, id: number.to_string(), confirm: None, lease: None, only_if: None };
-        session.say(saying, now)
+        session.say(saying, now).map(|said| match said {
+            Said::Routed(_) | Said::WithCare => Done::Now,
+            Said::OnDiskSoon(_) => Done::Later,
+            Said::NotOnDisk(_) => Done::Never,
+        })
     }
 
     /// An answer of the hub has come, about a message that is to be on the disk.

@@ -90,6 +90,7 @@ pub(super) async fn greet(app: &Arc<App>, peer: &Peer, connect: &Connect<'_>) ->
     };
     let bounds = MqttBounds {
         window: settings.window,
+        window_bytes: app.hub.settings().outbox.bytes,
         aliases: settings.topic_aliases,
         keeps_readings: settings.keeps_readings,
         topic: app.hub.settings().topic,

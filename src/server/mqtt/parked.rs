@@ -85,7 +85,7 @@ async fn wait(app: Arc<App>, seat: Seat, mut kept: Kept, who: SignedIn, _parking
         Over::Taken => return seat.give(kept),
         Over::Ended => {}
         Over::Full => {
-            given_up(&kept.session, "too much waits for it (outbox.hard_messages, outbox.hard_bytes)")
+            given_up(&kept.session, "too much waits for it (outbox.hard_messages, outbox.hard_bytes)");
         }
         Over::Stopping => kept.session.dismiss(),
     }
