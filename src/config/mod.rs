@@ -17,6 +17,7 @@ mod events;
 mod explained;
 mod history;
 mod layers;
+mod listeners;
 mod mqtt;
 mod place;
 mod reader;

@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::reader::Reader;
-use super::settings::Settings;
 use crate::topic::{Base, Limits};
 
 /// Section `[mqtt]`.
@@ -62,39 +61,6 @@ impl Mqtt {
             window: small(reader.small("mqtt.window", 1..=65_535, "messages")),
             topic_aliases: small(reader.small("mqtt.topic_aliases", 0..=1024, "aliases")),
             keep_alive: reader.seconds("mqtt.keep_alive_seconds", 0..=65_535),
-        }
-    }
-}
-
-impl Settings {
-    /// All addresses that may be listened on, and their keys.
-    pub fn listeners(&self) -> [(&'static str, Option<SocketAddr>); 6] {
-        let (server, mqtt) = (&self.server, &self.mqtt);
-        [
-            ("server.listen", Some(server.listen)),
-            ("server.tls_listen", server.tls_listen),
-            ("server.line_listen", server.line_listen),
-            ("server.line_tls_listen", server.line_tls_listen),
-            ("mqtt.listen", mqtt.listen),
-            ("mqtt.tls_listen", mqtt.tls_listen),
-        ]
-    }
-
-    /// Whether any of them is one with TLS.
-    pub fn has_tls(&self) -> bool {
-        let server = &self.server;
-        server.tls_listen.or(server.line_tls_listen).or(self.mqtt.tls_listen).is_some()
-    }
-
-    /// No two listeners have one address.
-    pub(super) fn check_addresses(&self, reader: &mut Reader) {
-        let all = self.listeners();
-        for (place, (key, address)) in all.iter().enumerate() {
-            let Some(address) = address.filter(|address| address.port() != 0) else { continue };
-            let mut before = all.iter().take(place);
-            if let Some((other, _)) = before.find(|(_, other)| *other == Some(address)) {
-                reader.mistake(key, format!("{address} is the address of {other} too"));
-            }
         }
     }
 }

@@ -321,8 +321,7 @@ impl Settings {
             let sentence = format!("{} is in retained.always too", quoted(filter.as_str()));
             reader.mistake("retained.never", sentence);
         }
-        self.check_addresses(reader);
-        self.server.check_together(self.has_tls(), reader);
+        self.check_listeners(reader);
     }
 }
 

@@ -3,6 +3,10 @@
 use std::borrow::Cow;
 
 use crate::hub::Excess;
+use crate::mqtt::Fault;
+
+/// What an MQTT client hears whose place another one has taken. No other client does.
+const TAKEN_OVER: &str = "another client came with the same client id";
 
 /// Why a connection ended, by whose doing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,7 +64,7 @@ impl Ending {
         let (code, reason): (u16, Cow<'static, str>) = match self {
             Self::Farewell | Self::Vanished | Self::WithWill => return None,
             Self::Mqtt(_, why) => (1002, why.clone()),
-            Self::TakenOver => (1008, "another client came with the same client id".into()),
+            Self::TakenOver => (1008, TAKEN_OVER.into()),
             Self::Silent => (1008, "no answer to two pings".into()),
             Self::Protocol(what) => (1002, what.clone().into()),
             Self::Binary => (1003, "binary message: Clown.Talk is text".into()),
@@ -118,6 +122,12 @@ impl Ending {
             None if *self == Self::WithWill => "client said good-bye, and left its will".into(),
             None => "client vanished".into(),
         }
+    }
+}
+
+impl From<Fault> for Ending {
+    fn from(fault: Fault) -> Self {
+        Self::Mqtt(fault.code, fault.why.into())
     }
 }
 

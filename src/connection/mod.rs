@@ -7,6 +7,7 @@
 mod ending;
 mod event_stream;
 mod heartbeat;
+mod last;
 mod line;
 #[doc(hidden)]
 pub mod messages;

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::ending::Ending;
 use super::heartbeat::{Beat, Heartbeat, Span};
+use super::last::{WRITE, flush_everything, put_in_what_waits};
 use super::stay::Stay;
 use super::turn::Turn;
 use super::watch::{Patience, Signs, Watch};
@@ -22,9 +23,6 @@ use crate::hub::{Drained, Found, Session, Until};
 use crate::moment::Moment;
 use crate::seldom::Seldom;
 use crate::talk::Frames;
-
-/// How many bytes are taken from the outbox for one write.
-const WRITE: usize = 64 * 1024;
 
 /// A change of a connection's memory is reported from this size on.
 const TOLD: usize = 2048;
@@ -87,27 +85,6 @@ async fn finish<W: Wire + Send>(
     if !matches!(ending, Ending::CutOff { .. }) || wire.waiting() <= WRITE {
         wire.close(&ending).await;
     }
-}
-
-/// Sends what is queued. The caller that waits for the end has the deadline.
-async fn flush_everything<W: Wire>(wire: &mut W, session: &mut Session, patience: Duration) {
-    loop {
-        let drained = wire.give(session, WRITE, Moment::now());
-        let flush = tokio::time::timeout(patience, poll_fn(|cx| wire.poll_flush(cx))).await;
-        if drained == Drained::Everything || !matches!(flush, Ok(Ok(()))) {
-            return;
-        }
-        match drained {
-            Drained::Later(wait) if !wait.is_zero() => tokio::time::sleep(wait).await,
-            Drained::Later(_) | Drained::More | Drained::Everything => tokio::task::yield_now().await,
-        }
-    }
-}
-
-/// Puts in what a client was answered before it broke a rule; the close writes it. About one write's worth, as what
-/// such a client left unread is no longer waited for.
-fn put_in_what_waits<W: Wire>(wire: &mut W, session: &mut Session) {
-    while wire.waiting() < WRITE && wire.give(session, WRITE, Moment::now()) == Drained::More {}
 }
 
 struct Connection<W> {

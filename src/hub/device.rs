@@ -171,3 +171,104 @@ impl Drop for AtHome {
         hub.presence.leave(base, || hub.announce(base, "offline", &self.outbox, Moment::now()));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hub::{Client, Drained, Handed, Rates, Settings, Side};
+    use crate::talk::Kind;
+    use crate::topic::{Limits, Topic};
+    use std::time::SystemTime;
+
+    fn device(hub: &Arc<Hub>, name: &str) -> Session {
+        let client = Client {
+            user: name.into(),
+            rights: Arc::new(Rights::everything()),
+            base: Base::ROOT,
+            side: Side::Device,
+            rates: Rates::UNLIMITED,
+        };
+        let mut session = hub.connect(client, SystemTime::UNIX_EPOCH);
+        session.begins(name);
+        session
+    }
+
+    fn message<'m>(topic: &str, payload: &'m str) -> Message<'m> {
+        let (kind, topic) = (Kind::of(topic), Topic::parse(topic, &Limits::default()).unwrap());
+        Message {
+            topic,
+            payload,
+            kind,
+            retention: None,
+            extras: super::super::Extras::default(),
+            was_kept: false,
+        }
+    }
+
+    fn filter(text: &str) -> Vec<Filter> {
+        vec![Filter::parse(text, &Limits::default()).unwrap()]
+    }
+
+    fn heard(session: &mut Session) -> Vec<String> {
+        let mut heard = Vec::new();
+        let mut note = |handed| {
+            if let Handed::Message(relayed) = handed {
+                let sign = if relayed.is_last_value { "=" } else { ":" };
+                heard.push(format!("{}{sign}{}", relayed.message.topic, relayed.message.payload()));
+            }
+        };
+        while session.take_everything(1, SystemTime::UNIX_EPOCH, &mut note).drained == Drained::More {}
+        heard.sort();
+        heard
+    }
+
+    #[test]
+    fn last_values_come_for_each_filter_that_asks_for_them_whatever_brought_them_before() {
+        let hub = Hub::new(Settings::default(), SystemTime::UNIX_EPOCH);
+        let (mut speaks, mut reads) = (device(&hub, "a"), device(&hub, "b"));
+        for topic in ["x/1", "x/2", "y/1"] {
+            speaks.tell(message(topic, "1"), SystemTime::UNIX_EPOCH).unwrap();
+        }
+        reads.add_filters(filter("x/#"), true).unwrap();
+        assert_eq!(heard(&mut reads), ["x/1=1", "x/2=1"]);
+        reads.add_filters(filter("x/#"), true).unwrap();
+        assert_eq!(heard(&mut reads), ["x/1=1", "x/2=1"]);
+        reads.add_filters(filter("x/1"), true).unwrap();
+        assert_eq!(heard(&mut reads), ["x/1=1"]);
+        reads.add_filters(filter("y/#"), false).unwrap();
+        assert_eq!(heard(&mut reads), [""; 0]);
+        // Two requests, and a silent one between them, before anything was taken.
+        reads.add_filters(filter("+/1"), true).unwrap();
+        reads.add_filters(filter("z"), false).unwrap();
+        reads.add_filters(filter("y/+"), true).unwrap();
+        assert_eq!(heard(&mut reads), ["x/1=1", "y/1=1", "y/1=1"]);
+        // What is not wanted any more by the time of its turn is left out.
+        reads.add_filters(filter("x/2"), true).unwrap();
+        reads.remove_filters(["x/2", "x/#"].into_iter().flat_map(filter).collect());
+        assert_eq!(heard(&mut reads), [""; 0]);
+    }
+
+    #[test]
+    fn what_is_said_after_the_request_comes_live_and_not_as_a_last_value() {
+        let hub = Hub::new(Settings::default(), SystemTime::UNIX_EPOCH);
+        let (mut speaks, mut reads) = (device(&hub, "a"), device(&hub, "b"));
+        for topic in ["x/1", "x/2"] {
+            speaks.tell(message(topic, "1"), SystemTime::UNIX_EPOCH).unwrap();
+        }
+        reads.add_filters(filter("x/#"), true).unwrap();
+        assert_eq!(heard(&mut reads).len(), 2);
+        reads.add_filters(filter("x/#"), true).unwrap();
+        speaks.tell(message("x/1", "2"), SystemTime::UNIX_EPOCH).unwrap();
+        assert_eq!(heard(&mut reads), ["x/1:2", "x/2=1"]);
+    }
+
+    #[test]
+    fn a_session_that_rests_is_not_counted_as_a_client() {
+        let hub = Hub::new(Settings::default(), SystemTime::UNIX_EPOCH);
+        let session = device(&hub, "a");
+        session.rests();
+        assert_eq!((hub.figures().clients.value(), hub.figures().mqtt_sessions.value()), (0, 1));
+        session.rests_no_more();
+        assert_eq!((hub.figures().clients.value(), hub.figures().mqtt_sessions.value()), (1, 0));
+    }
+}

@@ -1,6 +1,7 @@
 //! MQTT as a [`Wire`]: packets of a device become what a session says and asks, and what waits for the session becomes packets.
 
 mod answers;
+mod asking;
 mod flight;
 mod giving;
 mod over_websocket;
@@ -65,7 +66,7 @@ impl Input {
     fn next(&mut self) -> Result<bool, Ending> {
         self.current = None;
         let unread = self.buffer.get(self.start..).unwrap_or_default();
-        let Some(head) = Head::read(unread).map_err(fault)? else { return Ok(false) };
+        let Some(head) = Head::read(unread)? else { return Ok(false) };
         if head.whole() > self.limit {
             return Err(Ending::TooBig { limit: self.limit });
         }
@@ -98,10 +99,6 @@ impl Input {
         self.start = 0;
         self.buffer.reserve(READ);
     }
-}
-
-fn fault(fault: crate::mqtt::Fault) -> Ending {
-    Ending::Mqtt(fault.code, fault.why.into())
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Mqtt<S> {
@@ -198,7 +195,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Mqtt<S> {
             return Ok(None);
         };
         if head.first >> 4 == 14
-            && let Packet::Disconnect(bye) = Packet::read(talk.version(), head, body).map_err(fault)?
+            && let Packet::Disconnect(bye) = Packet::read(talk.version(), head, body)?
         {
             return talk.bye(bye).map(|ending| Some(Incoming::End(ending)));
         }
@@ -265,7 +262,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for Mqtt<S> {
 
     fn receive(&mut self, session: &mut Session, now: Moment) -> Result<(), Ending> {
         let (Some((head, body)), Some(talk)) = (self.input.current(), &mut self.talk) else { return Ok(()) };
-        let packet = Packet::read(talk.version(), head, body).map_err(fault)?;
+        let packet = Packet::read(talk.version(), head, body)?;
         talk.receive(packet, head.whole(), session, now, self.stream.tail())
     }
 
