@@ -18,7 +18,7 @@ use super::step::{Change, Edit, LastValues, Occasion, Will};
 use crate::moment::Moment;
 use crate::talk::Request;
 use crate::talk::control::is_unseen;
-use crate::topic::{Base, Filter};
+use crate::topic::{Base, Filter, Topic};
 
 /// How long a client's name may be in the log.
 const NAME: usize = 64;
@@ -53,6 +53,16 @@ impl Session {
         let may = self.client.rights.may_subscribe(filter);
         if !may {
             self.refuse_filters(std::iter::once(filter.clone()), vec![0]);
+        }
+        may
+    }
+
+    /// Whether the user may still read a message of this topic that waits for the client outside of its outbox. What may not be read
+    /// is counted.
+    pub fn may_read(&self, topic: &Topic) -> bool {
+        let may = self.client.rights.subscribe.iter().any(|filter| filter.matches(topic));
+        if !may {
+            self.hub.figures.withheld.add(1);
         }
         may
     }
@@ -177,7 +187,7 @@ mod tests {
     use super::*;
     use crate::hub::{Client, Drained, Handed, Rates, Settings, Side};
     use crate::talk::Kind;
-    use crate::topic::{Limits, Topic};
+    use crate::topic::Limits;
     use std::time::SystemTime;
 
     fn device(hub: &Arc<Hub>, name: &str) -> Session {

@@ -45,13 +45,22 @@ async fn an_account_that_is_removed_loses_its_connection_and_the_session_that_wa
 async fn what_waits_in_a_session_is_asked_by_the_rights_of_the_day_it_is_fetched() {
     let hub = hub(&[jana(), lamp(&["#"])]);
     let hello = Hello::lasting(V5, "lamp").user("lamp", PASSWORD);
+    let mut hello = hello;
+    // One message is on its way, the next ones are held back.
+    hello.properties.extend([0x21, 0, 1]);
     let mut reader = Device::connect_as(&hub, &hello).await;
     for filter in ["door/#", "lamp/#"] {
         reader.subscribe(filter, 1).await;
     }
     reader.subscribe("zero/#", 0).await;
-    reader.vanish().await;
     let mut writer = Device::connect_as(&hub, &Hello::new(V3, "w").user("jana", PASSWORD)).await;
+    for topic in ["door/first", "door/second", "door/third"] {
+        writer.publish(topic, topic, 2, 1, &[]).await;
+        writer.heard(PUBACK).await;
+    }
+    assert_eq!(reader.message().await.text(), "door/first");
+    reader.hears_nothing().await;
+    reader.vanish().await;
     for topic in ["door/open", "lamp/set"] {
         writer.publish(topic, topic, 2, 1, &[]).await;
         writer.heard(PUBACK).await;

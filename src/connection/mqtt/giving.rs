@@ -68,7 +68,8 @@ impl Talk {
         }
     }
 
-    /// Sends what was sent before over another connection, and then what there was no room for, as far as there is some now.
+    /// Sends what was sent before over another connection, and then what there was no room for, as far as there is some now. The
+    /// account may have lost the right to it since.
     pub(super) fn send_what_waits(&mut self, session: &Session, now: Moment, out: &mut Vec<u8>) {
         while self.window_is_open() && self.rest.flight.has_some_to_repeat() {
             let version = self.client.version;
@@ -80,6 +81,10 @@ impl Talk {
                 }
                 Some(Again::Message(id, qos, relayed)) => (id, qos, relayed.clone()),
             };
+            if !session.may_read(&relayed.message.topic) {
+                self.rest.flight.done(id, |_| true);
+                continue;
+            }
             let wanted = self.wanted(&relayed);
             let carried = carried(&relayed);
             if self.write(&relayed, (id, qos), (wanted, carried), now, out) == Given::TooLarge {
@@ -92,7 +97,9 @@ impl Talk {
             && let Some(relayed) = self.rest.waiting.pop_front()
         {
             self.held_back -= relayed.message.len();
-            if let Some(topic) = self.send(&relayed, now, out) {
+            if session.may_read(&relayed.message.topic)
+                && let Some(topic) = self.send(&relayed, now, out)
+            {
                 note_too_large(session, &topic);
             }
         }
