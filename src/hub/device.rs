@@ -149,7 +149,7 @@ impl Session {
         is_untold: bool,
         rights: Arc<Rights>,
     ) -> Result<(), &'static str> {
-        self.outbox.stand.move_to(Some(address));
+        self.outbox.move_to(address);
         self.is_untold = is_untold;
         self.end = End::Vanished;
         self.take_rights(rights)

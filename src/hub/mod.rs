@@ -50,6 +50,7 @@ mod tape;
 mod tests;
 pub mod trie;
 mod waiting;
+mod whereabouts;
 mod wish;
 mod withdrawn;
 

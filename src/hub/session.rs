@@ -1,12 +1,10 @@
 //! One client's stay at the hub. Whoever holds a [`Session`] has been let in; dropping it means leaving.
 
 use std::collections::VecDeque;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-
-use parking_lot::Mutex;
 
 use super::allowance::{Allowance, Excess, Rates};
 use super::lease::End;
@@ -19,6 +17,7 @@ use super::queue::Item;
 use super::rights::Rights;
 use super::step::{Change, Will};
 use super::trie::Id;
+use super::whereabouts::small_address;
 use super::{Hub, Retention};
 use crate::moment::Moment;
 use crate::talk::Kind;
@@ -46,35 +45,6 @@ impl Side {
             Self::Link => "link",
             Self::Device => "device",
         }
-    }
-}
-
-/// On which side, and from which address, where there is one. Each connection has it, so it is small.
-#[derive(Debug)]
-pub(super) struct Stand {
-    pub(super) side: Side,
-    /// Of no connection where there is none. It changes where a session goes on over another connection.
-    address: Mutex<Ipv6Addr>,
-}
-
-impl Stand {
-    pub(super) fn new(side: Side, address: Option<IpAddr>) -> Self {
-        let stand = Self { side, address: Mutex::new(Ipv6Addr::UNSPECIFIED) };
-        stand.move_to(address);
-        stand
-    }
-
-    pub(super) fn move_to(&self, address: Option<IpAddr>) {
-        *self.address.lock() = match address {
-            Some(IpAddr::V4(address)) => address.to_ipv6_mapped(),
-            Some(IpAddr::V6(address)) => address,
-            None => Ipv6Addr::UNSPECIFIED,
-        };
-    }
-
-    pub(super) fn address(&self) -> Option<IpAddr> {
-        let address = *self.address.lock();
-        (!address.is_unspecified()).then(|| address.to_canonical())
     }
 }
 
@@ -156,7 +126,7 @@ impl Hub {
         let id = SessionId(self.next_session.fetch_add(1, Ordering::Relaxed));
         let (view, user) = (View::from(&client.base), Arc::clone(&client.user));
         let (figures, budget) = (Arc::clone(&self.figures), Arc::clone(&self.budget));
-        let stand = Stand::new(client.side, address);
+        let stand = (client.side, small_address(address));
         let outbox = Outbox::new(id, view, user, stand, self.settings.outbox, figures, budget);
         self.figures.clients.add(1);
         self.figures.connections_accepted.add(1);
@@ -231,7 +201,7 @@ impl Session {
 
     /// The address that the client comes from, where there is one.
     pub fn address(&self) -> Option<IpAddr> {
-        self.outbox.stand.address()
+        self.outbox.address()
     }
 
     /// Where the client stands.
