@@ -10,6 +10,7 @@
 //! * [`backoff`]: how long to wait before the next attempt.
 //! * `bell`: what has woken a task.
 //! * [`moment`]: the clock on the wall, and one that nobody sets.
+//! * [`mqtt`]: packets of MQTT devices, from bytes and to bytes.
 //! * [`shutdown`]: how it stops, and the one place that spawns tasks.
 //! * [`operator`]: files that people write: a bounded read, a watch, TOML to types with all mistakes at once.
 //! * [`hub`]: who is here, who wants what, what was said last.
@@ -43,6 +44,7 @@ pub mod hub;
 pub mod links;
 pub mod log;
 pub mod moment;
+pub mod mqtt;
 pub mod operator;
 pub mod seldom;
 pub mod server;

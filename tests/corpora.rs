@@ -7,6 +7,8 @@
 mod chunk;
 #[path = "../fuzz/checks/conversation.rs"]
 mod conversation;
+#[path = "../fuzz/checks/device.rs"]
+mod device;
 #[path = "../fuzz/checks/filter.rs"]
 mod filter;
 #[path = "../fuzz/checks/frame.rs"]
@@ -62,6 +64,11 @@ fn conversations() {
 #[test]
 fn websocket_messages() {
     replay("messages", messages::check);
+}
+
+#[test]
+fn mqtt_packets_of_devices() {
+    replay("device", device::check);
 }
 
 #[test]

@@ -31,6 +31,10 @@ pub(super) struct Places {
     pub(super) lines: Option<SocketAddr>,
     /// The same with TLS.
     pub(super) tls_lines: Option<SocketAddr>,
+    /// MQTT.
+    pub(super) mqtt: Option<SocketAddr>,
+    /// The same with TLS.
+    pub(super) tls_mqtt: Option<SocketAddr>,
 }
 
 /// The lines of the banner.
@@ -66,6 +70,12 @@ pub(super) fn banner(facts: &Facts<'_>) -> String {
     }
     if let Some(address) = facts.places.tls_lines {
         line("TLS lines", certified(address));
+    }
+    if let Some(address) = facts.places.mqtt {
+        line("MQTT", format!("mqtt://{}", first(address)));
+    }
+    if let Some(address) = facts.places.tls_mqtt {
+        line("TLS MQTT", format!("mqtts://{}", certified(address)));
     }
     if facts.boards {
         line("new board", format!("http://{page_user}{main}/diagnostics"));
@@ -133,6 +143,8 @@ mod tests {
                 https: None,
                 lines: None,
                 tls_lines: None,
+                mqtt: None,
+                tls_mqtt: None,
             })),
             certified: None,
             machine: &[],
@@ -154,6 +166,8 @@ mod tests {
             https: Some("[::]:8443".parse().unwrap()),
             lines: Some("0.0.0.0:3000".parse().unwrap()),
             tls_lines: Some("0.0.0.0:3001".parse().unwrap()),
+            mqtt: Some("0.0.0.0:1883".parse().unwrap()),
+            tls_mqtt: Some("0.0.0.0:8883".parse().unwrap()),
         };
         let certified = Some("hub.local");
         let facts = Facts { machine: &machine, places: &places, certified, ..facts("[::]:8080") };
@@ -166,6 +180,8 @@ mod tests {
           TCP lines  192.168.1.20:3000
           with TLS   https://hub.local:8443/, wss://hub.local:8443/talk/nodes/bridge/0
           TLS lines  hub.local:3001
+          MQTT       mqtt://192.168.1.20:1883
+          TLS MQTT   mqtts://hub.local:8883
         ");
         let v4_only = text(&Facts { machine: &machine, ..self::facts("0.0.0.0:80") });
         assert!(v4_only.contains("http://192.168.1.20:80/") && !v4_only.contains("2001"), "{v4_only}");

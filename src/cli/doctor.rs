@@ -104,13 +104,7 @@ fn is_open(path: &Path) -> bool {
 }
 
 fn ports(settings: &Settings, runs: bool) -> Vec<Finding> {
-    let server = &settings.server;
-    let all = [
-        ("server.listen", Some(server.listen)),
-        ("server.tls_listen", server.tls_listen),
-        ("server.line_listen", server.line_listen),
-        ("server.line_tls_listen", server.line_tls_listen),
-    ];
+    let all = settings.listeners();
     let one = |(key, address): (&str, Option<SocketAddr>)| {
         let address = address?;
         Some(match TcpListener::bind(address) {

@@ -89,7 +89,7 @@ fn open_store(
 async fn run(settings: Settings, accounts: Accounts) -> anyhow::Result<()> {
     let mut signals = Signals::listen().context("signals cannot be listened to")?;
     let offer = certificate::offer(rooms::tls(&settings))?;
-    let listeners = Listeners::bind(&settings.server)?;
+    let listeners = Listeners::bind(&settings.server, &settings.mqtt)?;
     let places = listeners.addresses()?;
     let (is_demo, count) = (accounts.is_demo(), accounts.iter().count());
     let shutdown = Shutdown::default();

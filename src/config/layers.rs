@@ -79,7 +79,11 @@ impl Defaults {
     /// The key that was probably meant: a few letters off, or of the same name in another section.
     pub(super) fn nearest(&self, key: &str) -> Option<&str> {
         let last = |key: &str| key.rsplit('.').next().map(str::to_owned);
-        nearest(key, self.keys()).or_else(|| self.keys().filter(|known| last(known) == last(key)).min())
+        nearest(key, self.keys()).or_else(|| {
+            // Who leaves the section out mostly means the server.
+            let alike = self.keys().filter(|known| last(known) == last(key));
+            alike.min_by_key(|known| (!known.starts_with("server."), *known))
+        })
     }
 
     /// What a file says; `None` where it is no TOML.

@@ -211,6 +211,18 @@ impl Reader {
         self.text(key, "a base topic", parse).unwrap_or(Base::ROOT)
     }
 
+    /// A base in which words stand for what is not known yet; `check` says what is wrong with it. Empty is none.
+    pub(super) fn template_of_base(
+        &mut self,
+        key: &'static str,
+        check: impl Fn(&str) -> Result<(), String>,
+    ) -> String {
+        let parse = |text: &str| {
+            check(text).map(|()| text.to_owned()).map_err(|why| format!("{}: {why}", quoted(text)))
+        };
+        self.text(key, "a base topic, or nothing", parse).unwrap_or_default()
+    }
+
     /// One of a few words; the first one if there was a mistake.
     pub(super) fn choice<T: Copy, const N: usize>(
         &mut self,

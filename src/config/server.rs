@@ -137,9 +137,8 @@ impl Server {
     }
 
     /// What each key allows alone and all together do not.
-    pub(super) fn check_together(&self, reader: &mut Reader) {
-        self.check_addresses(reader);
-        let (has_tls, tls) = (self.tls_listen.is_some() || self.line_tls_listen.is_some(), &self.tls);
+    pub(super) fn check_together(&self, has_tls: bool, reader: &mut Reader) {
+        let tls = &self.tls;
         let mut mistake = |is_wrong, key, sentence: &str| {
             if is_wrong {
                 reader.mistake(key, sentence.to_owned());
@@ -185,22 +184,5 @@ impl Server {
             "server.proxy_protocol",
             "takes proxies that are believed: set server.trusted_proxies",
         );
-    }
-
-    /// No two listeners have one address.
-    fn check_addresses(&self, reader: &mut Reader) {
-        let all = [
-            ("server.listen", Some(self.listen)),
-            ("server.line_listen", self.line_listen),
-            ("server.tls_listen", self.tls_listen),
-            ("server.line_tls_listen", self.line_tls_listen),
-        ];
-        for (place, (key, address)) in all.iter().enumerate() {
-            let Some(address) = address.filter(|address| address.port() != 0) else { continue };
-            let mut before = all.iter().take(place);
-            if let Some((other, _)) = before.find(|(_, other)| *other == Some(address)) {
-                reader.mistake(key, format!("{address} is the address of {other} too"));
-            }
-        }
     }
 }

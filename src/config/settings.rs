@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::events::Events;
 use super::history::History;
+use super::mqtt::Mqtt;
 use super::place::Place;
 use super::reader::{Reader, Side};
 use super::server::Server;
@@ -36,6 +37,8 @@ pub struct Settings {
     pub events: Events,
     /// Who may sign in.
     pub users: Users,
+    /// The door for devices that speak MQTT.
+    pub mqtt: Mqtt,
     /// The links to MQTT brokers.
     pub bridges: Bridges,
     /// The hub's own figures.
@@ -273,6 +276,7 @@ impl Settings {
             history: History::read(reader, &topic),
             events: Events::read(reader, &topic),
             users: Users::read(reader),
+            mqtt: Mqtt::read(reader, &topic),
             bridges: Bridges { directory: reader.path("bridges.directory") },
             figures: Figures { every: reader.seconds("figures.every_seconds", 1..=3600) },
             diagnostics: Diagnostics {
@@ -317,7 +321,7 @@ impl Settings {
             let sentence = format!("{} is in retained.always too", quoted(filter.as_str()));
             reader.mistake("retained.never", sentence);
         }
-        self.server.check_together(reader);
+        self.check_listeners(reader);
     }
 }
 

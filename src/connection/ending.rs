@@ -3,6 +3,10 @@
 use std::borrow::Cow;
 
 use crate::hub::Excess;
+use crate::mqtt::Fault;
+
+/// What an MQTT client hears whose place another one has taken. No other client does.
+const TAKEN_OVER: &str = "another client came with the same client id";
 
 /// Why a connection ended, by whose doing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +47,12 @@ pub(crate) enum Ending {
     AccountChanged,
     /// The client did not sign in, in the time for it or with the right words; the sentence says which.
     NotSignedIn(Cow<'static, str>),
+    /// The client broke the rules of MQTT; the code is the reason of MQTT 5.
+    Mqtt(u8, Cow<'static, str>),
+    /// Another client came with the same client id, of MQTT.
+    TakenOver,
+    /// The client has gone with the wish that its will be published.
+    WithWill,
     /// The hub is being stopped.
     ShuttingDown,
 }
@@ -52,7 +62,9 @@ impl Ending {
     /// read it, or if the client has closed first.
     pub(crate) fn close(&self) -> Option<(u16, Cow<'static, str>)> {
         let (code, reason): (u16, Cow<'static, str>) = match self {
-            Self::Farewell | Self::Vanished => return None,
+            Self::Farewell | Self::Vanished | Self::WithWill => return None,
+            Self::Mqtt(_, why) => (1002, why.clone()),
+            Self::TakenOver => (1008, TAKEN_OVER.into()),
             Self::Silent => (1008, "no answer to two pings".into()),
             Self::Protocol(what) => (1002, what.clone().into()),
             Self::Binary => (1003, "binary message: Clown.Talk is text".into()),
@@ -85,6 +97,7 @@ impl Ending {
             | Self::NotText
             | Self::NotUtf8
             | Self::TooBig { .. }
+            | Self::Mqtt(..)
             | Self::TooMuch(_) => true,
             Self::Farewell
             | Self::Vanished
@@ -95,6 +108,8 @@ impl Ending {
             | Self::SignedOut
             | Self::AccountChanged
             | Self::NotSignedIn(_)
+            | Self::TakenOver
+            | Self::WithWill
             | Self::ShuttingDown => false,
         }
     }
@@ -104,8 +119,15 @@ impl Ending {
         match self.close() {
             Some((_, reason)) => reason,
             None if *self == Self::Farewell => "client said good-bye".into(),
+            None if *self == Self::WithWill => "client said good-bye, and left its will".into(),
             None => "client vanished".into(),
         }
+    }
+}
+
+impl From<Fault> for Ending {
+    fn from(fault: Fault) -> Self {
+        Self::Mqtt(fault.code, fault.why.into())
     }
 }
 

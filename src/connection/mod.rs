@@ -7,9 +7,11 @@
 mod ending;
 mod event_stream;
 mod heartbeat;
+mod last;
 mod line;
 #[doc(hidden)]
 pub mod messages;
+mod mqtt;
 mod network;
 mod outgoing;
 mod run;
@@ -27,8 +29,13 @@ pub(crate) use self::ending::Ending;
 pub(crate) use self::event_stream::{EventStream, event_id};
 pub(crate) use self::heartbeat::{Beat, Heartbeat};
 pub(crate) use self::line::{BEFORE_SIGN_IN, Lines};
+pub(crate) use self::mqtt::{
+    Bounds as MqttBounds, Client as MqttClient, Mqtt, OverWebSocket, Rest as MqttRest, Talk as MqttTalk,
+    retention,
+};
 pub(crate) use self::network::network_of;
-pub(crate) use self::run::run;
+pub(crate) use self::run::{run, run_and_keep};
+pub(crate) use self::stay::Stay;
 pub(crate) use self::turn::Turn;
 pub use self::watch::Patience;
 pub(crate) use self::watch::Signs;

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::ending::Ending;
 use super::heartbeat::{Beat, Heartbeat, Span};
+use super::last::{WRITE, flush_everything, put_in_what_waits};
 use super::stay::Stay;
 use super::turn::Turn;
 use super::watch::{Patience, Signs, Watch};
@@ -23,9 +24,6 @@ use crate::hub::{Drained, Found, Session, Until};
 use crate::moment::Moment;
 use crate::seldom::Seldom;
 use crate::talk::Frames;
-
-/// How many bytes are taken from the outbox for one write.
-const WRITE: usize = 64 * 1024;
 
 /// A change of a connection's memory is reported from this size on.
 const TOLD: usize = 2048;
@@ -40,6 +38,17 @@ pub(crate) fn run<W: Wire + Send>(
     patience: Patience,
     signs: Signs,
 ) -> impl Future<Output = ()> + Send {
+    run_and_keep(wire, session, patience, signs, |_, stay, _| drop(stay))
+}
+
+/// As [`run`], for a session that may outlive its connection: `keep` gets it before good-bye is said.
+pub(crate) fn run_and_keep<W: Wire + Send>(
+    wire: W,
+    session: Session,
+    patience: Patience,
+    signs: Signs,
+    keep: impl FnOnce(&mut W, Stay, &Ending) + Send,
+) -> impl Future<Output = ()> + Send {
     // Outside of the future, which would hold twice what it is given.
     let (ended, background) = signs.apart();
     let mut connection = Connection::new(wire, Stay::new(session, background), patience);
@@ -47,13 +56,18 @@ pub(crate) fn run<W: Wire + Send>(
         let ending = connection.until_the_end(&ended).await;
         let ending = if ending == Ending::Vanished { Box::pin(connection.last_word()).await } else { ending };
         // In a box, so that no living connection holds room for its end.
-        Box::pin(finish(connection, ending)).await;
+        Box::pin(finish(connection, ending, keep)).await;
     }
 }
 
-async fn finish<W: Wire + Send>(connection: Connection<W>, ending: Ending) {
+async fn finish<W: Wire + Send>(
+    connection: Connection<W>,
+    ending: Ending,
+    keep: impl FnOnce(&mut W, Stay, &Ending) + Send,
+) {
     static DISCONNECTED: Seldom = Seldom::new();
     let Connection { mut wire, mut session, write_patience, .. } = connection;
+    let ending = wire.explains(ending);
     if ending == Ending::Farewell {
         session.farewell();
     }
@@ -66,35 +80,12 @@ async fn finish<W: Wire + Send>(connection: Connection<W>, ending: Ending) {
         let (client, cause, left_out) = (session.name(), ending.cause(), times.left_out);
         tracing::info!(%client, base = ?session.base(), %cause, left_out, "disconnected");
     }
-    drop(session);
+    keep(&mut wire, session, &ending);
     wire.forget();
     // A client that was cut off for its memory and does not read would keep that memory.
     if !matches!(ending, Ending::CutOff { .. }) || wire.waiting() <= WRITE {
         wire.close(&ending).await;
     }
-}
-
-/// Sends what is queued. The caller that waits for the end has the deadline.
-async fn flush_everything<W: Wire>(wire: &mut W, session: &mut Session, patience: Duration) {
-    loop {
-        let drained = session.drain(WRITE, Moment::now(), &mut |pieces| wire.frame(pieces));
-        let flush = tokio::time::timeout(patience, poll_fn(|cx| wire.poll_flush(cx))).await;
-        if drained == Drained::Everything || !matches!(flush, Ok(Ok(()))) {
-            return;
-        }
-        match drained {
-            Drained::Later(wait) if !wait.is_zero() => tokio::time::sleep(wait).await,
-            Drained::Later(_) | Drained::More | Drained::Everything => tokio::task::yield_now().await,
-        }
-    }
-}
-
-/// Puts in what a client was answered before it broke a rule; the close writes it. About one write's worth, as what
-/// such a client left unread is no longer waited for.
-fn put_in_what_waits<W: Wire>(wire: &mut W, session: &mut Session) {
-    while wire.waiting() < WRITE
-        && session.drain(WRITE, Moment::now(), &mut |pieces| wire.frame(pieces)) == Drained::More
-    {}
 }
 
 struct Connection<W> {
@@ -273,7 +264,11 @@ impl<W: Wire> Connection<W> {
             loop {
                 match ready!(self.wire.poll_read(cx)) {
                     Incoming::End(ending) => return Poll::Ready(ending),
-                    Incoming::Text | Incoming::Binary | Incoming::Alive | Incoming::Part(_) => {}
+                    Incoming::Text
+                    | Incoming::Binary
+                    | Incoming::Packet(_)
+                    | Incoming::Alive
+                    | Incoming::Part(_) => {}
                 }
             }
         });
@@ -301,12 +296,13 @@ impl<W: Wire> Connection<W> {
 
     /// Moves what waits in the outbox to the wire, or begins to collect a batch. Says whether to look again.
     fn look_into_the_outbox(&mut self) -> Result<Drained, Ending> {
-        let until = match (self.writing.is_idle(), self.session.is_open(), self.collects) {
-            (false, ..) => Until::Overflow,
-            (true, false, _) => Until::Urgent,
-            (true, true, true) => Until::Pressing,
-            (true, true, false) => Until::Something,
-        };
+        let until =
+            match (self.writing.is_idle() && self.wire.has_room(), self.session.is_open(), self.collects) {
+                (false, ..) => Until::Overflow,
+                (true, false, _) => Until::Urgent,
+                (true, true, true) => Until::Pressing,
+                (true, true, false) => Until::Something,
+            };
         let batch = self.session.batch();
         match self.session.outbox().look(until) {
             None => Ok(Drained::Everything),
@@ -327,6 +323,13 @@ impl<W: Wire> Connection<W> {
                 turn.took(0);
                 self.session.count_sign(Moment::now()).map_err(Ending::TooMuch)?;
                 self.writing.want();
+            }
+            Incoming::Packet(bytes) => {
+                turn.took(bytes);
+                self.wire.receive(&mut self.session, Moment::now())?;
+                if self.session.end_turn() {
+                    turn.give_up();
+                }
             }
             Incoming::Part(bytes) => turn.read(bytes),
             Incoming::Binary => return Err(Ending::Binary),
@@ -376,7 +379,7 @@ impl<W: Wire> Connection<W> {
         let wire = &mut self.wire;
         (self.due, self.collects) = (None, false);
         let drained = if self.session.batch().is_zero() {
-            self.session.drain(WRITE, now, &mut |pieces| wire.frame(pieces))
+            wire.give(&mut self.session, WRITE, now)
         } else {
             let drained = self.session.drain(WRITE, now, &mut |pieces| wire.collect(pieces));
             wire.end_collection();

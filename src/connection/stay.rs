@@ -8,14 +8,15 @@ use crate::hub::Session;
 
 /// A session that leaves no will once the hub is being stopped, however its connection ends: the end of the hub may cut off
 /// a task before it has seen the sign. And whatever the account may do at the end decides about the will.
-pub(super) struct Stay {
-    session: Session,
+pub(crate) struct Stay {
+    /// There until it is taken out.
+    session: Option<Session>,
     background: Background,
 }
 
 impl Stay {
     pub(super) fn new(session: Session, background: Background) -> Self {
-        Self { session, background }
+        Self { session: Some(session), background }
     }
 
     /// What it rests on.
@@ -31,22 +32,29 @@ impl Stay {
     /// Looks what the account may do now, and from where; an error is the end.
     pub(super) fn look_at_the_account(&mut self) -> Result<(), Ending> {
         let Some(standing) = &self.background.standing else { return Ok(()) };
-        let may_come = self
-            .session
-            .address()
-            .is_none_or(|address| standing.may_come_from(address, self.session.is_untold()));
-        let stands = self.session.take_rights(standing.rights());
+        let Some(session) = &mut self.session else { return Ok(()) };
+        let may_come =
+            session.address().is_none_or(|address| standing.may_come_from(address, session.is_untold()));
+        let stands = session.take_rights(standing.rights());
         if may_come && stands.is_ok() { Ok(()) } else { Err(Ending::AccountChanged) }
+    }
+}
+
+impl Stay {
+    /// The session, for somebody who keeps it. The hub is not being stopped, or else it ends here.
+    pub(crate) fn into_session(mut self) -> Option<Session> {
+        if self.background.drain.is_cancelled() { None } else { self.session.take() }
     }
 }
 
 impl Drop for Stay {
     fn drop(&mut self) {
+        let Some(session) = &mut self.session else { return };
         if self.background.drain.is_cancelled() {
-            self.session.dismiss();
+            session.dismiss();
         }
         if let Some(standing) = &self.background.standing {
-            self.session.ends_with_rights(standing.rights());
+            session.ends_with_rights(standing.rights());
         }
     }
 }
@@ -54,13 +62,15 @@ impl Drop for Stay {
 impl Deref for Stay {
     type Target = Session;
 
+    #[expect(clippy::expect_used, reason = "it is taken out only where this is taken apart")]
     fn deref(&self) -> &Session {
-        &self.session
+        self.session.as_ref().expect("there until it is taken out")
     }
 }
 
 impl DerefMut for Stay {
+    #[expect(clippy::expect_used, reason = "it is taken out only where this is taken apart")]
     fn deref_mut(&mut self) -> &mut Session {
-        &mut self.session
+        self.session.as_mut().expect("there until it is taken out")
     }
 }

@@ -111,6 +111,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         tail.extend_from_slice(payload);
     }
 
+    /// Puts in bytes as a message of its own.
+    pub(crate) fn put_binary(&mut self, bytes: &[u8]) {
+        let tail = self.stream.tail();
+        head(BINARY, bytes.len(), tail);
+        tail.extend_from_slice(bytes);
+    }
+
+    /// Puts in a close: all was said.
+    pub(crate) fn put_close(&mut self) {
+        let answer = self.take(|rare| &mut rare.good_bye);
+        let normal = 1000_u16.to_be_bytes();
+        self.put_control(CLOSE, answer.as_deref().unwrap_or(&normal));
+    }
+
+    /// Writes what was put in, and says that nothing more will come.
+    pub(crate) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        self.stream.poll_shutdown(cx)
+    }
+
     /// Forgets the message that came last and gives its buffer back. For a connection that must wait for the next one.
     pub(crate) fn let_go(&mut self) {
         self.messages.forget();

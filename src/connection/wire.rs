@@ -4,6 +4,8 @@ use std::future::Future;
 use std::task::{Context, Poll, Waker};
 
 use super::ending::Ending;
+use crate::hub::{Drained, Session};
+use crate::moment::Moment;
 
 /// What a kind of socket has to be able to do.
 ///
@@ -59,6 +61,26 @@ pub(crate) trait Wire {
     /// Writes what was put in.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ending>>;
 
+    /// Has the session take what came last, after `poll_read` has returned [`Incoming::Packet`]. For a wire with a language of its own.
+    fn receive(&mut self, _session: &mut Session, _now: Moment) -> Result<(), Ending> {
+        Err(Ending::Binary)
+    }
+
+    /// Puts in about so many bytes of what waits for the session.
+    fn give(&mut self, session: &mut Session, bytes: usize, now: Moment) -> Drained {
+        session.drain(bytes, now, &mut |pieces| self.frame(pieces))
+    }
+
+    /// Whether anything may be put in, as far as the other side is concerned: it may have to answer first.
+    fn has_room(&self) -> bool {
+        true
+    }
+
+    /// Why the connection ends from outside, where the wire knows better.
+    fn explains(&self, ending: Ending) -> Ending {
+        ending
+    }
+
     /// Writes what was put in, says why this is the end, and gives the other side a moment to read it.
     fn close(&mut self, ending: &Ending) -> impl Future<Output = ()> + Send;
 }
@@ -70,6 +92,8 @@ pub(crate) enum Incoming {
     Text,
     /// One message of bytes.
     Binary,
+    /// One message of so many bytes in a language that the wire knows: see [`Wire::receive`].
+    Packet(usize),
     /// A sign of life. The wire may have an answer to it, which is written with the next flush.
     Alive,
     /// So many bytes, which complete nothing yet.

@@ -3,6 +3,8 @@
 //! one exception is the switch, at which all of the change becomes true for whoever publishes: it only writes to places
 //! that are already there.
 
+use std::ops::Range;
+
 use super::allowance::{A_FILTER, BYTES_A_STEP, Excess, STEPS_A_FRAME};
 use super::branches::{Branches, TooMany};
 use super::conversation::{Complaint, complaint, in_filter};
@@ -233,9 +235,11 @@ impl Session {
         change.places = std::collections::HashMap::default();
         self.count_filters(change.filters.len())?;
         let most = self.hub.settings.filters.saturating_mul(REMEMBERED);
-        if change.last_values == LastValues::New
+        let more =
+            if change.last_values == LastValues::Asked { change.wanted.len() } else { change.new.len() };
+        if matches!(change.last_values, LastValues::New | LastValues::Asked)
             && let Some(look_ups) = &self.look_ups
-            && look_ups.stretches() + change.new.len() > most
+            && look_ups.stretches() + more > most
         {
             return Err(TooMany::Changes(look_ups.stretches()).into());
         }
@@ -269,9 +273,10 @@ impl Session {
     /// piece.
     fn switch(&mut self, change: &mut Change) {
         let is_wanted = match change.last_values {
-            LastValues::None => false,
+            LastValues::None | LastValues::Silent => false,
             LastValues::All => !change.filters.is_empty(),
             LastValues::New => !change.new.is_empty(),
+            LastValues::Asked => !change.wanted.is_empty(),
         };
         let answer = match std::mem::replace(&mut change.occasion, Occasion::Inside) {
             Occasion::Subscription | Occasion::Withdrawn => {
@@ -284,7 +289,8 @@ impl Session {
             }
             Occasion::Inside => Answer::None,
         };
-        if change.last_values != LastValues::New || change.filters.is_empty() {
+        let ends_look_ups = matches!(change.last_values, LastValues::None | LastValues::All);
+        if ends_look_ups || change.filters.is_empty() {
             self.abandon_look_ups();
         }
         let mut inside = self.outbox.lock();
@@ -310,10 +316,11 @@ impl Session {
         let stays = change.stays.iter();
         self.filters = stays.filter_map(|stays| stays.or_else(|| placed.next())).collect();
         change.step = match (&self.look_ups, is_wanted, change.last_values) {
-            (_, true, LastValues::All) => Step::NoteNew,
+            (_, true, LastValues::All | LastValues::Asked) => Step::NoteNew,
             (None, true, LastValues::New) => Step::NoteHeld,
             (Some(_), _, LastValues::New) => Step::NoteGone,
-            (_, _, LastValues::None | LastValues::All) | (None, false, LastValues::New) => Step::LetGo,
+            (_, _, LastValues::None | LastValues::All | LastValues::Asked | LastValues::Silent)
+            | (None, false, LastValues::New) => Step::LetGo,
         };
         self.outbox.wake();
     }
@@ -334,11 +341,20 @@ impl Session {
             look_ups.end(gone.iter().map(|(filter, _)| filter), generation);
             return piece.len();
         }
-        let is_all = change.last_values == LastValues::All;
-        let len = if is_all { change.filters.len() } else { change.new.len() };
+        let new = |change: &Change| match change.last_values {
+            LastValues::All => change.filters.len(),
+            LastValues::Asked => change.wanted.len(),
+            LastValues::None | LastValues::New | LastValues::Silent => change.new.len(),
+        };
+        let len = new(change);
         let piece = change.piece(len, Step::LetGo);
-        let new = if is_all { &change.filters } else { &change.new };
-        look_ups.hold(new.get(piece.clone()).unwrap_or_default(), generation);
+        match change.last_values {
+            LastValues::All => look_ups.hold(some(&change.filters, &piece), generation),
+            LastValues::Asked => look_ups.ask_for(some(&change.wanted, &piece), generation),
+            LastValues::None | LastValues::New | LastValues::Silent => {
+                look_ups.hold(some(&change.new, &piece), generation);
+            }
+        }
         if change.step == Step::LetGo {
             look_ups.changed(generation, len > 0);
         }
@@ -370,6 +386,11 @@ impl Session {
         let kept = change.gone.iter().take(change.kept).map(|(_, id)| *id);
         self.hub.subscriptions.let_go(kept.chain(change.placed.iter().copied()));
     }
+}
+
+/// This piece of these.
+fn some<'f>(filters: &'f [Filter], piece: &Range<usize>) -> &'f [Filter] {
+    filters.get(piece.clone()).unwrap_or_default()
 }
 
 /// A piece of these, from their end.

@@ -200,7 +200,8 @@ impl Session {
         if Request::claims(topic) || !self.may_publish(&whole) {
             return Err((format!("key will: {}", Refusal::MayNotPublish), vec![]));
         }
-        Ok(Will { kind: self.kind(topic, &whole), topic: whole, payload: payload.to_owned() })
+        let (kind, payload) = (self.kind(topic, &whole), payload.to_owned());
+        Ok(Will { topic: whole, kind, payload, retention: None, passed_on: Box::default(), lasts: None })
     }
 
     /// The shape of a message (`docs/protocol.md`, clause 6.1). A dashboard that stands at a lamp says `set` to it: only the
@@ -252,7 +253,7 @@ impl Session {
         let usual: &[&str] = match self.client.side {
             Side::Dashboard => &["#"],
             Side::Node => &["+/+/+", "+/+/+/+"],
-            Side::Link => &[],
+            Side::Link | Side::Device => &[],
         };
         let limits = &self.hub.settings().topic;
         let mut filters: Vec<Filter> = Vec::new();

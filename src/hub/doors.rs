@@ -129,8 +129,8 @@ impl Session {
         message.set_extras(extras);
         message.source = match (self.client.side, was_kept) {
             (Side::Dashboard, _) => Source::Dashboard,
-            (Side::Node | Side::Link, false) => Source::Node,
-            (Side::Node | Side::Link, true) => Source::FarLastValue,
+            (Side::Node | Side::Link | Side::Device, false) => Source::Node,
+            (Side::Node | Side::Link | Side::Device, true) => Source::FarLastValue,
         };
         Ok((message, retention, ask))
     }

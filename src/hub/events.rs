@@ -55,7 +55,7 @@ impl Hub {
     #[cold]
     pub(super) fn note(&self, message: &Publication, origin: Option<&Outbox>, delivered: u64) {
         if let Some(origin) = origin.filter(|_| message.kind == Kind::Command) {
-            audit::command(&message.from, origin.stand.address(), message.topic.as_str());
+            audit::command(&message.from, origin.address(), message.topic.as_str());
         }
         let Some(recorder) = self.recorder().filter(|recorder| !recorder.ignores(&message.topic)) else {
             return;
@@ -246,7 +246,7 @@ fn of(topic: &Topic) -> Event {
 
 /// Says in an event whose doing it is.
 fn tell_who(event: &mut Event, outbox: &Outbox) {
-    let (side, address) = (outbox.stand.side, outbox.stand.address());
+    let (side, address) = (outbox.side, outbox.address());
     event.user = Some((*outbox.user).into());
     event.client = Some((*outbox.name()).into());
     event.side = Some(side.name().into());

@@ -116,6 +116,16 @@ figures! {
     withheld "messages/withheld" Only;
     /// Messages not delivered because they were older than their sender allowed
     expired "messages/expired" Only;
+    /// Sessions of MQTT clients that are not connected, and wait for them
+    mqtt_sessions "mqtt/sessions" AndShrinks;
+    /// Sessions of MQTT clients that were given up with what waited in them: there were too many, or too much waited
+    mqtt_given_up "mqtt/given_up" Only;
+    /// Connections of MQTT clients that ended because another one came with their client id
+    mqtt_taken_over "mqtt/taken_over" Only;
+    /// Messages not sent to MQTT clients because they are larger than these take
+    mqtt_too_large "mqtt/too_large" Only;
+    /// Messages of MQTT clients that were not published: the topic is too long or too deep, or reserved
+    mqtt_refused "mqtt/refused" Only;
     /// Connections ended because all clients of their network (an IPv4 address, an IPv6 /64) together sent too much
     network_excess "clients/over_network_rate" Only;
     /// Connections ended because they read too slowly

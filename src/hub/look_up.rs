@@ -57,6 +57,8 @@ struct Stretch {
     since: Generation,
     /// The change that took the filter away; none while it is held.
     until: Option<Generation>,
+    /// Whether last values are wanted of all that it names, whatever else names it.
+    is_asked: bool,
 }
 
 impl LookUps {
@@ -99,8 +101,16 @@ impl LookUps {
     /// These filters are held since the change that made this generation. Where they are held since before the look-ups
     /// began, their last values have been sent.
     pub(super) fn hold(&mut self, filters: &[Filter], since: Generation) {
+        self.begin(filters, Stretch { since, until: None, is_asked: false });
+    }
+
+    /// As [`hold`](Self::hold), and the last values of all that they name are wanted, though they may have been sent before.
+    pub(super) fn ask_for(&mut self, filters: &[Filter], since: Generation) {
+        self.begin(filters, Stretch { since, until: None, is_asked: true });
+    }
+
+    fn begin(&mut self, filters: &[Filter], stretch: Stretch) {
         for filter in filters {
-            let stretch = Stretch { since, until: None };
             self.filters.change(filter.as_str(), |held| match held {
                 None => Some(smallvec![stretch]),
                 Some(mut held) => {
@@ -122,7 +132,7 @@ impl LookUps {
             self.found.retain(|channel| {
                 let mut stretches = SmallVec::<[Stretch; 8]>::new();
                 filters.matching(channel.topic.as_str(), &mut |held| stretches.extend(held.iter().copied()));
-                named_since(stretches.into_iter()) == Some(generation)
+                is_wanted_at(generation, stretches.into_iter())
             });
         }
         self.found.pop_front()
@@ -150,7 +160,7 @@ impl LookUps {
         let (filters, found) = (&self.filters, &mut self.found);
         let Walked { steps, is_done } = self.walk.go_on(topics, filters, steps, &mut |channel, by| {
             let stretches = by.filters.iter().flat_map(|held| held.iter().copied());
-            if named_since(stretches) == Some(generation) {
+            if is_wanted_at(generation, stretches) {
                 found.push_back(Arc::clone(channel));
             }
             found.len() < AT_ONCE
@@ -167,10 +177,17 @@ impl LookUps {
     }
 }
 
+/// Whether the change that made this generation brings the last value of what these name.
+fn is_wanted_at(generation: Generation, stretches: impl Iterator<Item = Stretch> + Clone) -> bool {
+    let is_asked =
+        |stretch: Stretch| stretch.is_asked && stretch.since == generation && stretch.until.is_none();
+    stretches.clone().any(is_asked) || named_since(stretches) == Some(generation)
+}
+
 /// Since when a topic has been named without a gap, by filters that were held so; `None` if it is not named now.
 fn named_since(stretches: impl Iterator<Item = Stretch>) -> Option<Generation> {
     let (mut now, mut gone) = (None, SmallVec::<[(Generation, Generation); 8]>::new());
-    for Stretch { since, until } in stretches {
+    for Stretch { since, until, .. } in stretches {
         match until {
             None => now = Some(now.map_or(since, |now: Generation| now.min(since))),
             Some(until) => gone.push((until, since)),
@@ -202,6 +219,7 @@ mod tests {
             let stretch = |(since, length): &(u64, Option<u64>)| Stretch {
                 since: Generation::from_number(*since),
                 until: length.map(|length| Generation::from_number(since + 1 + length)),
+                is_asked: false,
             };
             let stretches: Vec<_> = held.iter().map(stretch).collect();
             let is_named = |at: u64| {

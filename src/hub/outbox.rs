@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
+use std::net::Ipv6Addr;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
@@ -14,7 +15,7 @@ use super::figures::Figures;
 use super::held::{self, Held};
 use super::publication::{Publication, View};
 use super::queue::{Bounds, Item, Offered, Queue};
-use super::session::Stand;
+use super::session::Side;
 use super::waiting::{Found, Pause, Taken, Until};
 use crate::seldom::Seldom;
 
@@ -34,10 +35,10 @@ pub struct Outbox {
     pub id: SessionId,
     /// From where its owner reads.
     pub view: View,
-    /// Who reads; on which side, and from which address.
+    /// Who reads, and on which side.
     pub(super) user: Arc<str>,
-    pub(super) stand: Stand,
-    network: AtomicU64,
+    pub(super) side: Side,
+    pub(super) network: AtomicU64,
     echo: AtomicBool,
     /// The owner's messages whose answers wait until they are on the disk.
     pub(super) unconfirmed: AtomicU32,
@@ -53,6 +54,8 @@ pub(super) struct Inside {
     pub(super) queue: Queue,
     /// What the client has named itself.
     pub(super) name: Option<Arc<str>>,
+    /// Where it is; it changes where a session goes on over another connection.
+    pub(super) address: Ipv6Addr,
     /// Goes out before everything else, each alone, also where nothing else may yet: the answers to requests to open
     /// the transmission, up to and with the one that opens it.
     pub(super) first: VecDeque<String>,
@@ -93,7 +96,7 @@ impl Outbox {
         id: SessionId,
         view: View,
         user: Arc<str>,
-        stand: Stand,
+        (side, address): (Side, Ipv6Addr),
         bounds: Bounds,
         figures: Arc<Figures>,
         budget: Arc<Budget>,
@@ -101,6 +104,7 @@ impl Outbox {
         let inside = Inside {
             queue: Queue::new(bounds),
             name: None,
+            address,
             first: VecDeque::new(),
             untold: 0,
             thrown: 0,
@@ -115,7 +119,7 @@ impl Outbox {
             id,
             view,
             user,
-            stand,
+            side,
             network: AtomicU64::new(Network::INSIDE.0),
             echo: AtomicBool::new(false),
             unconfirmed: AtomicU32::new(0),
@@ -130,16 +134,6 @@ impl Outbox {
     /// How this queue is reached by whoever must not keep it.
     pub(super) fn myself(&self) -> Weak<Self> {
         Weak::clone(&self.myself)
-    }
-
-    /// Where its owner connects from.
-    pub(super) fn network(&self) -> Network {
-        Network(self.network.load(Ordering::Relaxed))
-    }
-
-    /// Says where its owner connects from. Before it holds anything.
-    pub fn comes_from(&self, network: Network) {
-        self.network.store(network.0, Ordering::Relaxed);
     }
 
     /// Whether the owner wants its own messages back.

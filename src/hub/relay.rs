@@ -39,6 +39,15 @@ pub struct Relayed {
     pub is_last_value: bool,
 }
 
+/// What [`Session::take_everything`] gives.
+#[derive(Debug)]
+pub enum Handed {
+    /// A message.
+    Message(Relayed),
+    /// A frame of the hub to this client alone.
+    Answer(String),
+}
+
 /// What [`Session::take`] left behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Remains {
@@ -84,12 +93,31 @@ impl Session {
     /// Takes about so many bytes of what waits. Messages that are older than their sender allowed are left out and
     /// counted.
     pub fn take(&mut self, bytes: usize, now: impl Into<Moment>, take: &mut impl FnMut(Relayed)) -> Remains {
+        let mut messages = |what| {
+            if let Handed::Message(relayed) = what {
+                take(relayed);
+            }
+        };
+        self.take_everything(bytes, now, &mut messages)
+    }
+
+    /// As [`take`](Self::take), for somebody who waits for answers, too.
+    pub fn take_everything(
+        &mut self,
+        bytes: usize,
+        now: impl Into<Moment>,
+        take: &mut impl FnMut(Handed),
+    ) -> Remains {
         let now = now.into();
         let mut items = std::mem::take(&mut self.taken);
         let taken = self.outbox.take(bytes, &mut items);
         for item in items.drain(..) {
-            if let Item::Message(message) = item {
-                self.hand_over(Relayed { message, is_last_value: false }, now, take);
+            match item {
+                Item::Message(message) => {
+                    self.hand_over(Relayed { message, is_last_value: false }, now, take);
+                }
+                Item::Reply(answer) => take(Handed::Answer(answer)),
+                Item::LastValues(_) => {}
             }
         }
         self.keep_room(items);
@@ -108,12 +136,12 @@ impl Session {
         Remains { drained, skipped: taken.skipped }
     }
 
-    fn hand_over(&self, relayed: Relayed, now: Moment, take: &mut impl FnMut(Relayed)) {
+    fn hand_over(&self, relayed: Relayed, now: Moment, take: &mut impl FnMut(Handed)) {
         if relayed.message.has_expired(now) {
             self.hub.figures.expired.add(1);
         } else {
             self.hub.figures.sent.add(1);
-            take(relayed);
+            take(Handed::Message(relayed));
         }
     }
 

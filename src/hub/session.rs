@@ -1,7 +1,7 @@
 //! One client's stay at the hub. Whoever holds a [`Session`] has been let in; dropping it means leaving.
 
 use std::collections::VecDeque;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -12,11 +12,12 @@ use super::look_up::LookUps;
 use super::network_rate::ShareOfNetwork;
 use super::outbox::{Outbox, SessionId};
 use super::presence;
-use super::publication::{Publication, View};
+use super::publication::{Extras, Publication, View};
 use super::queue::Item;
 use super::rights::Rights;
 use super::step::{Change, Will};
 use super::trie::Id;
+use super::whereabouts::small_address;
 use super::{Hub, Retention};
 use crate::moment::Moment;
 use crate::talk::Kind;
@@ -31,6 +32,8 @@ pub enum Side {
     Node,
     /// A link to another system: what comes over it is kept like the word of a node, but nobody is at home there.
     Link,
+    /// A device of another protocol, which names whole topics: its word is kept like that of a node, but it stands at no base.
+    Device,
 }
 
 impl Side {
@@ -40,30 +43,8 @@ impl Side {
             Self::Dashboard => "dashboard",
             Self::Node => "node",
             Self::Link => "link",
+            Self::Device => "device",
         }
-    }
-}
-
-/// On which side, and from which address, where there is one. Each connection has it, so it is small.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Stand {
-    pub(super) side: Side,
-    /// Of no connection where there is none.
-    address: Ipv6Addr,
-}
-
-impl Stand {
-    pub(super) fn new(side: Side, address: Option<IpAddr>) -> Self {
-        let address = match address {
-            Some(IpAddr::V4(address)) => address.to_ipv6_mapped(),
-            Some(IpAddr::V6(address)) => address,
-            None => Ipv6Addr::UNSPECIFIED,
-        };
-        Self { side, address }
-    }
-
-    pub(super) fn address(self) -> Option<IpAddr> {
-        (!self.address.is_unspecified()).then(|| self.address.to_canonical())
     }
 }
 
@@ -119,12 +100,12 @@ pub struct Session {
     pub(super) opened: bool,
     /// Few have one.
     will: Option<Box<Will>>,
-    end: End,
+    pub(super) end: End,
     /// What is held for it outside of the hub.
     outside: usize,
     pub(super) taken: VecDeque<Item>,
     /// Whether its address is that of a proxy which did not tell whom it speaks for.
-    is_untold: bool,
+    pub(super) is_untold: bool,
 }
 
 impl Hub {
@@ -145,7 +126,7 @@ impl Hub {
         let id = SessionId(self.next_session.fetch_add(1, Ordering::Relaxed));
         let (view, user) = (View::from(&client.base), Arc::clone(&client.user));
         let (figures, budget) = (Arc::clone(&self.figures), Arc::clone(&self.budget));
-        let stand = Stand::new(client.side, address);
+        let stand = (client.side, small_address(address));
         let outbox = Outbox::new(id, view, user, stand, self.settings.outbox, figures, budget);
         self.figures.clients.add(1);
         self.figures.connections_accepted.add(1);
@@ -172,7 +153,7 @@ impl Hub {
         }
     }
 
-    fn announce(&self, base: &Base, state: &'static str, of: &Outbox, now: Moment) {
+    pub(super) fn announce(&self, base: &Base, state: &'static str, of: &Outbox, now: Moment) {
         let payload = presence::payload(state, now.wall());
         if let Ok(topic) = base.topic(presence::NAME, &self.settings.topic) {
             self.note_presence(&topic, state, of);
@@ -220,7 +201,7 @@ impl Session {
 
     /// The address that the client comes from, where there is one.
     pub fn address(&self) -> Option<IpAddr> {
-        self.outbox.stand.address()
+        self.outbox.address()
     }
 
     /// Where the client stands.
@@ -276,6 +257,28 @@ impl Session {
         self.holds(self.outside);
     }
 
+    /// Publishes the will, if there is one and it is allowed.
+    pub fn publish_will(&mut self, now: impl Into<Moment>) {
+        let Some(Will { topic, kind, payload, retention, passed_on, lasts }) =
+            self.will.take().map(|will| *will)
+        else {
+            return;
+        };
+        // Asked again: the account may have been changed since.
+        if self.check_rights(&topic, false).is_err() {
+            return;
+        }
+        let now = now.into();
+        let retention = retention.filter(|_| self.client.rights.retain);
+        let retention = retention.unwrap_or_else(|| self.usual_retention(&topic, kind));
+        let from = Arc::clone(&self.client.user);
+        let mut message = Publication::new(topic, &payload, kind, from, now.wall());
+        let expires = lasts.map(|lasts| now.steady().after(lasts));
+        message.set_extras(Extras { expires, passed_on, trail: None });
+        // A store that is full is in the log; nobody is left to be told.
+        let _ = self.route(message, retention, None);
+    }
+
     /// What becomes of a message that says nothing about it itself: who says it decides
     /// (`docs/protocol.md`, clause 5.3).
     pub(super) fn usual_retention(&self, topic: &Topic, kind: Kind) -> Retention {
@@ -314,16 +317,7 @@ impl Drop for Session {
         if self.outbox.part.takes_care.load(Ordering::Relaxed) {
             self.hub.end_care(self.outbox.id, self.end, now);
         }
-        if let Some(will) = self.will.take()
-            // Asked again: the account may have been changed since.
-            && self.check_rights(&will.topic, false).is_ok()
-        {
-            let retention = self.usual_retention(&will.topic, will.kind);
-            let from = Arc::clone(&self.client.user);
-            let message = Publication::new(will.topic, &will.payload, will.kind, from, now.wall());
-            // A store that is full is in the log; nobody is left to be told.
-            let _ = self.route(message, retention, None);
-        }
+        self.publish_will(now);
         if self.client.side == Side::Node {
             let (hub, base) = (&self.hub, &self.client.base);
             hub.presence.leave(base, || hub.announce(base, "offline", &self.outbox, now));

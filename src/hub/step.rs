@@ -3,9 +3,11 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
+use std::time::Duration;
 
 use foldhash::fast::RandomState;
 
+use super::Retention;
 use super::branches::Ways;
 use super::generation::Generation;
 use super::trie::Id;
@@ -84,6 +86,10 @@ pub(super) enum LastValues {
     All,
     /// Those of the topics that were not named before.
     New,
+    /// Those of the topics that the filters name which are asked for, whatever named them before.
+    Asked,
+    /// None, and those that are on their way go on.
+    Silent,
 }
 
 /// A change of the subscription, as far as it has come.
@@ -187,4 +193,10 @@ pub(super) struct Will {
     pub(super) topic: Topic,
     pub(super) kind: Kind,
     pub(super) payload: String,
+    /// What is to become of it; `None` for what usually becomes of it.
+    pub(super) retention: Option<Retention>,
+    /// What readers of options see.
+    pub(super) passed_on: Box<str>,
+    /// For how long it is worth delivering.
+    pub(super) lasts: Option<Duration>,
 }

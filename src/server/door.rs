@@ -117,7 +117,7 @@ async fn enter(app: Arc<App>, peer: Arc<Peer>, base: &str, side: Side, request: 
     };
     let confirmed = offers_subprotocol(request.headers());
     upgrade(app, peer, (signed_in, connected), base, side, request);
-    switching(&accept, confirmed)
+    switching(&accept, confirmed.then_some(SUBPROTOCOL))
 }
 
 fn no_such_base(app: &App, error: &TopicError, path: &str) -> Response<Body> {
@@ -160,14 +160,14 @@ fn offers_subprotocol(headers: &HeaderMap) -> bool {
     offered.flat_map(|value| value.split(',')).any(|offer| offer.trim() == SUBPROTOCOL)
 }
 
-pub(super) fn switching(accept: &str, confirm_subprotocol: bool) -> Response<Body> {
+pub(super) fn switching(accept: &str, subprotocol: Option<&str>) -> Response<Body> {
     let mut response = Response::builder()
         .status(StatusCode::SWITCHING_PROTOCOLS)
         .header(CONNECTION, "upgrade")
         .header(UPGRADE, "websocket")
         .header(SEC_WEBSOCKET_ACCEPT, accept);
-    if confirm_subprotocol {
-        response = response.header(SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL);
+    if let Some(subprotocol) = subprotocol {
+        response = response.header(SEC_WEBSOCKET_PROTOCOL, subprotocol);
     }
     response.body(Body::empty()).unwrap_or_default()
 }

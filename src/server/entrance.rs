@@ -1,7 +1,8 @@
-//! Where somebody comes in, and as what.
+//! Where somebody comes in, as what, and why not, in the words of clients and of the recorder.
 
 use serde::Deserialize;
 
+use crate::access::LoginError;
 use crate::hub::Side;
 
 /// The side of a connection, as clients write it.
@@ -29,6 +30,7 @@ pub(super) enum Door {
     WebSocket,
     Lines,
     Http,
+    Mqtt,
 }
 
 impl Door {
@@ -38,6 +40,20 @@ impl Door {
             Self::WebSocket => "websocket",
             Self::Lines => "lines",
             Self::Http => "http",
+            Self::Mqtt => "mqtt",
         }
+    }
+}
+
+/// Why somebody was not let in, in one word of the recorder.
+pub(super) fn word_of(error: LoginError) -> &'static str {
+    match error {
+        LoginError::Wrong { .. } => "wrong",
+        LoginError::TooMany { .. } => "locked",
+        LoginError::Busy => "busy",
+        LoginError::NoCertificate => "certificate",
+        LoginError::NotFromHere => "address",
+        LoginError::Over => "over",
+        LoginError::Changed => "changed",
     }
 }

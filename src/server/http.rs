@@ -30,7 +30,7 @@ use super::place::Place;
 use super::seat::Seat;
 use super::{
     App, Door, accounts, accounts_api, api, diagnostics, door, events_api, gate, history_api, listen,
-    metrics, page, plain, request, secure, session_api,
+    metrics, mqtt, page, plain, request, secure, session_api,
 };
 use crate::hub::Rights;
 use crate::seldom::Seldom;
@@ -85,7 +85,7 @@ pub(super) async fn serve_tls(
 ) {
     let answer = secure::HTTP_WITHOUT_TLS;
     let is_introduced = tokio::select! {
-        is_introduced = introduced(&app, &mut stream, &mut place, Language::Tls { of_lines: false }) => is_introduced,
+        is_introduced = introduced(&app, &mut stream, &mut place, Language::Tls { of_streams: false }) => is_introduced,
         () = app.shutdown.drain().cancelled() => return,
     };
     if !is_introduced {
@@ -241,6 +241,7 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route("/api/accounts/{name}/explain", get(accounts_api::explain))
         .route("/api/tokens/{name}", any(accounts_api::token))
         .route(plain::AUTHORITY, get(plain::authority))
+        .route("/mqtt", any(mqtt::door))
         .route("/healthz", get(health))
         .route("/metrics", get(figures))
         .route("/echo", any(diagnostics::door))

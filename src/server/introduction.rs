@@ -32,9 +32,10 @@ pub enum ProxyProtocol {
 pub(super) enum Language {
     Http,
     Lines,
-    /// Neither means anything before the handshake is done.
+    Mqtt,
+    /// None of them means anything before the handshake is done.
     Tls {
-        of_lines: bool,
+        of_streams: bool,
     },
 }
 
@@ -48,7 +49,9 @@ pub(super) async fn introduced(
 ) -> bool {
     let is_due = match app.settings.proxy_protocol {
         ProxyProtocol::Off => false,
-        ProxyProtocol::Lines => matches!(language, Language::Lines | Language::Tls { of_lines: true }),
+        ProxyProtocol::Lines => {
+            matches!(language, Language::Lines | Language::Mqtt | Language::Tls { of_streams: true })
+        }
         ProxyProtocol::All => true,
     };
     if !is_due || !is_trusted(&app.settings.trusted_proxies, place.address.ip()) {
@@ -71,7 +74,7 @@ async fn introduce(app: &App, stream: &mut TcpStream, place: &mut Place, languag
             match language {
                 Language::Http => http::FULL.to_vec(),
                 Language::Lines => lines::FULL.to_vec(),
-                Language::Tls { .. } => Vec::new(),
+                Language::Mqtt | Language::Tls { .. } => Vec::new(),
             }
         }
         Err(wrong) => {
@@ -80,7 +83,7 @@ async fn introduce(app: &App, stream: &mut TcpStream, place: &mut Place, languag
             match language {
                 Language::Http => http::bad_request(&sentence),
                 Language::Lines => lines::closes(&sentence),
-                Language::Tls { .. } => Vec::new(),
+                Language::Mqtt | Language::Tls { .. } => Vec::new(),
             }
         }
     };

@@ -52,7 +52,7 @@ pub(super) async fn serve_tls(
 ) {
     let answer = secure::LINE_WITHOUT_TLS;
     let is_introduced = tokio::select! {
-        is_introduced = introduced(&app, &mut stream, &mut place, Language::Tls { of_lines: true }) => is_introduced,
+        is_introduced = introduced(&app, &mut stream, &mut place, Language::Tls { of_streams: true }) => is_introduced,
         () = app.shutdown.drain().cancelled() => return,
     };
     if !is_introduced {

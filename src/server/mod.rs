@@ -23,6 +23,7 @@ mod listen;
 mod loan;
 mod metrics;
 mod missing;
+mod mqtt;
 mod networks;
 mod page;
 mod peer;
@@ -46,7 +47,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use diagnostics::Diagnostics;
-use entrance::{Door, SideWord};
+use entrance::{Door, SideWord, word_of};
 use peer::Peer;
 use place::Places;
 
@@ -63,6 +64,7 @@ use crate::tls::Offer;
 use crate::topic::Base;
 
 pub use introduction::ProxyProtocol;
+pub use mqtt::MqttSettings;
 pub use networks::PerNetwork;
 
 /// What the edge allows.
@@ -108,6 +110,8 @@ pub struct Settings {
     pub shortest_password: usize,
     /// Whether webhooks may publish with a token in their path.
     pub webhooks: bool,
+    /// The door for devices that speak MQTT.
+    pub mqtt: MqttSettings,
 }
 
 /// What the listeners without TLS do for other machines, once there is TLS.
@@ -140,6 +144,8 @@ pub(crate) struct App {
     network_rates: Option<Arc<NetworkRates>>,
     /// Where admins ask for changes of accounts.
     desk: accounts_desk::Desk,
+    /// Who is here over MQTT, under which client id.
+    mqtt: Arc<mqtt::Roster>,
 }
 
 /// The answer to a client of TLS for whom there is no place: whatever is sent before the handshake means nothing to it.
@@ -165,6 +171,7 @@ impl Server {
         let refused = accounts::RefusedFile::default();
         let desk = accounts_desk::Desk::new();
         let network_rates = NetworkRates::new(settings.network_rate, hub.figures());
+        let mqtt = Arc::default();
         let app = App {
             hub,
             access,
@@ -177,6 +184,7 @@ impl Server {
             refused,
             network_rates,
             desk,
+            mqtt,
         };
         Self { app: Arc::new(app) }
     }
@@ -407,19 +415,6 @@ impl App {
     fn signs(&self, signed_in: Option<(&SignedIn, Connected)>) -> Signs {
         let rests_on = signed_in.map(|(who, connected)| (who.ended.clone(), connected));
         Signs::with(self.shutdown.drain(), rests_on)
-    }
-}
-
-/// Why somebody was not let in, in one word of the recorder.
-fn word_of(error: LoginError) -> &'static str {
-    match error {
-        LoginError::Wrong { .. } => "wrong",
-        LoginError::TooMany { .. } => "locked",
-        LoginError::Busy => "busy",
-        LoginError::NoCertificate => "certificate",
-        LoginError::NotFromHere => "address",
-        LoginError::Over => "over",
-        LoginError::Changed => "changed",
     }
 }
 

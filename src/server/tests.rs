@@ -32,6 +32,16 @@ fn server(connections: usize) -> Server {
         token_in_url: false,
         shortest_password: 8,
         webhooks: false,
+        mqtt: MqttSettings {
+            websocket: false,
+            keeps_readings: false,
+            presence: String::new(),
+            session_seconds: 60,
+            sessions: 10,
+            window: 16,
+            topic_aliases: 0,
+            keep_alive: 0,
+        },
     };
     Server::new(hub, access.unwrap(), settings, None, shutdown, crate::crew::Crew::of(1).unwrap())
 }

@@ -28,6 +28,10 @@ pub struct Hub {
     pub tls: Option<SocketAddr>,
     /// Where lines are served over TLS, if they are.
     pub tls_lines: Option<SocketAddr>,
+    /// Where MQTT is served, if it is.
+    pub mqtt: Option<SocketAddr>,
+    /// Where MQTT is served over TLS, if it is.
+    pub tls_mqtt: Option<SocketAddr>,
     dir: TempDir,
 }
 
@@ -109,7 +113,8 @@ impl Hub {
         let dir = empty_dir();
         let mut child = launch(&dir, &["--listen", &address.to_string()], &[], output.into());
         let log = follow(child.stderr.take().unwrap());
-        let hub = Self { child, log, _unread: None, address, lines: None, tls: None, tls_lines: None, dir };
+        let (lines, tls, tls_lines, mqtt, tls_mqtt) = (None, None, None, None, None);
+        let hub = Self { child, log, _unread: None, address, lines, tls, tls_lines, mqtt, tls_mqtt, dir };
         in_time("the listener", async {
             while tokio::net::TcpStream::connect(address).await.is_err() {
                 tokio::time::sleep(std::time::Duration::from_millis(5)).await;
@@ -141,13 +146,19 @@ impl Hub {
                 .iter()
                 .any(|setting| setting.starts_with(key))
                 .then(|| said(&mut says, word, &log))?;
-            let port = said.trim_start_matches("https://").split([':', '/']).nth(1)?.parse().ok()?;
+            let said = said
+                .trim_start_matches("https://")
+                .trim_start_matches("mqtt://")
+                .trim_start_matches("mqtts://");
+            let port = said.split([':', '/']).nth(1)?.parse().ok()?;
             Some(SocketAddr::from(([127, 0, 0, 1], port)))
         };
         let tls = port_of("server.tls_listen=", "with TLS");
         let tls_lines = port_of("server.line_tls_listen=", "TLS lines");
+        let mqtt = port_of("mqtt.listen=", "MQTT");
+        let tls_mqtt = port_of("mqtt.tls_listen=", "TLS MQTT");
         let unread = child.stderr.take();
-        Self { child, log, _unread: unread, address, lines, tls, tls_lines, dir }
+        Self { child, log, _unread: unread, address, lines, tls, tls_lines, mqtt, tls_mqtt, dir }
     }
 
     /// The demo on an address that is known, such as that of a hub that has ended.

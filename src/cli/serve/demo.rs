@@ -8,9 +8,10 @@ use crate::config::Settings;
 
 /// The demo's password stands in every manual, so it opens nothing that others can reach.
 pub(in crate::cli) fn refuse_demo_elsewhere(accounts: &Accounts, settings: &Settings) -> anyhow::Result<()> {
-    let server = &settings.server;
-    let listeners = [Some(server.listen), server.line_listen, server.tls_listen, server.line_tls_listen];
-    let Some(open) = listeners.into_iter().flatten().find(|address| !address.ip().is_loopback()) else {
+    let listeners = settings.listeners();
+    let Some(open) =
+        listeners.into_iter().filter_map(|(_, address)| address).find(|address| !address.ip().is_loopback())
+    else {
         return Ok(());
     };
     if accounts.is_demo() {

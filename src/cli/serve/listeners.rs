@@ -16,10 +16,12 @@ pub(super) struct Listeners {
     https: Option<TcpListener>,
     lines: Option<TcpListener>,
     tls_lines: Option<TcpListener>,
+    mqtt: Option<TcpListener>,
+    tls_mqtt: Option<TcpListener>,
 }
 
 impl Listeners {
-    pub(super) fn bind(server: &config::Server) -> Result<Self, OperatorError> {
+    pub(super) fn bind(server: &config::Server, mqtt: &config::Mqtt) -> Result<Self, OperatorError> {
         let mut passed = Passed::take()?;
         let mut one = |address: SocketAddr, key| match passed.for_address(address) {
             Some(listener) => TcpListener::from_std(listener)
@@ -34,6 +36,8 @@ impl Listeners {
             https: some(server.tls_listen, "server.tls_listen")?,
             lines: some(server.line_listen, "server.line_listen")?,
             tls_lines: some(server.line_tls_listen, "server.line_tls_listen")?,
+            mqtt: some(mqtt.listen, "mqtt.listen")?,
+            tls_mqtt: some(mqtt.tls_listen, "mqtt.tls_listen")?,
         };
         passed.nothing_is_left()?;
         Ok(listeners)
@@ -48,6 +52,8 @@ impl Listeners {
             https: some(&self.https)?,
             lines: some(&self.lines)?,
             tls_lines: some(&self.tls_lines)?,
+            mqtt: some(&self.mqtt)?,
+            tls_mqtt: some(&self.tls_mqtt)?,
         })
     }
 
@@ -62,6 +68,12 @@ impl Listeners {
         }
         if let Some(tls_lines) = self.tls_lines {
             server.serve_tls_lines(tls_lines);
+        }
+        if let Some(mqtt) = self.mqtt {
+            server.serve_mqtt(mqtt);
+        }
+        if let Some(tls_mqtt) = self.tls_mqtt {
+            server.serve_tls_mqtt(tls_mqtt);
         }
     }
 }

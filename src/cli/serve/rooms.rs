@@ -1,7 +1,7 @@
 //! What each room gets of the configuration. A room knows no file and no key; this is the one place that maps them.
 
 use super::super::memory;
-use crate::config::{Clients, Plain, ProxyProtocol, Settings};
+use crate::config::{Clients, MqttRetain, Plain, ProxyProtocol, Settings};
 use crate::connection::Patience;
 use crate::hub::{self, Bounds, Rates};
 use crate::server::PerNetwork;
@@ -47,7 +47,9 @@ pub(super) fn access(settings: &Settings) -> access::Settings {
 /// The files of TLS, where there is a listener with TLS.
 pub(in crate::cli) fn tls(settings: &Settings) -> Option<tls::Files> {
     let server = &settings.server;
-    server.tls_listen.or(server.line_tls_listen)?;
+    if !settings.has_tls() {
+        return None;
+    }
     // The configuration was checked: both are there.
     let (certificate, key) = server.tls.certificate.clone().zip(server.tls.key.clone())?;
     let clients = match server.tls.clients {
@@ -102,5 +104,21 @@ pub(super) fn server(settings: &Settings, is_demo: bool, tls_port: Option<u16>) 
         token_in_url: settings.users.token_in_url,
         shortest_password: settings.users.shortest_password,
         webhooks: settings.server.webhooks,
+        mqtt: mqtt(settings),
+    }
+}
+
+fn mqtt(settings: &Settings) -> server::MqttSettings {
+    let mqtt = &settings.mqtt;
+    let seconds = |time: std::time::Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
+    server::MqttSettings {
+        websocket: mqtt.websocket,
+        keeps_readings: mqtt.retain == MqttRetain::Readings,
+        presence: mqtt.presence.clone(),
+        session_seconds: seconds(mqtt.session),
+        sessions: mqtt.sessions,
+        window: mqtt.window,
+        topic_aliases: mqtt.topic_aliases,
+        keep_alive: u16::try_from(mqtt.keep_alive.as_secs()).unwrap_or(u16::MAX),
     }
 }

@@ -150,7 +150,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Conversation<S> {
                 turn.took(0);
                 self.count_sign()
             }
-            Incoming::Part(bytes) => {
+            Incoming::Packet(bytes) | Incoming::Part(bytes) => {
                 turn.read(bytes);
                 Ok(())
             }

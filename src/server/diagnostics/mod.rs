@@ -92,7 +92,7 @@ pub(crate) async fn door(
     let upgrade = hyper::upgrade::on(&mut request);
     let shutdown = app.shutdown.clone();
     shutdown.spawn(converse(app, peer, upgrade, caller, signed_in, share));
-    doors::switching(&accept, false)
+    doors::switching(&accept, None)
 }
 
 /// Whether somebody may open the page by which an operator tries them: in the demo everybody, with accounts the admins. The answer

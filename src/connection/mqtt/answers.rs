@@ -1,0 +1,87 @@
+//! Answers to messages of the client, in the order of the messages ([MQTT-4.6.0-2], [MQTT-4.6.0-3]): one that waits until its message
+//! is on the disk holds up those behind it. Pure.
+
+use std::collections::VecDeque;
+
+use crate::mqtt::{Answer, Writer};
+
+/// An answer that is due.
+#[derive(Debug)]
+struct Due {
+    answer: Answer,
+    id: u16,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// It says this.
+    Known(u8, &'static str),
+    /// The hub says later, under this number.
+    Waits(u64),
+}
+
+/// Answers that are due.
+#[derive(Debug, Default)]
+pub(super) struct Answers {
+    due: VecDeque<Due>,
+    asked: u64,
+}
+
+impl Answers {
+    /// How many wait.
+    pub(super) fn len(&self) -> usize {
+        self.due.len()
+    }
+
+    /// Whether the answer to this message waits.
+    pub(super) fn waits(&self, id: u16) -> bool {
+        self.due.iter().any(|due| due.id == id)
+    }
+
+    /// The number for the next question.
+    pub(super) fn ask(&mut self) -> u64 {
+        self.asked += 1;
+        self.asked
+    }
+
+    /// The answer is known.
+    pub(super) fn put(
+        &mut self,
+        writer: &mut Writer<'_>,
+        answer: Answer,
+        id: u16,
+        code: u8,
+        why: &'static str,
+    ) {
+        if self.due.is_empty() {
+            writer.answer(answer, id, code, why);
+        } else {
+            self.due.push_back(Due { answer, id, state: State::Known(code, why) });
+        }
+    }
+
+    /// The answer comes later, under this number.
+    pub(super) fn wait(&mut self, answer: Answer, id: u16, number: u64) {
+        self.due.push_back(Due { answer, id, state: State::Waits(number) });
+    }
+
+    /// An answer has come. Returns which message it is about, and writes all that may be told now.
+    pub(super) fn come(
+        &mut self,
+        writer: &mut Writer<'_>,
+        number: u64,
+        code: u8,
+        why: &'static str,
+    ) -> Option<u16> {
+        let is_it = |due: &&mut Due| matches!(due.state, State::Waits(waits) if waits == number);
+        let due = self.due.iter_mut().find(is_it)?;
+        due.state = State::Known(code, why);
+        let id = due.id;
+        while let Some(Due { answer, id, state: State::Known(code, why) }) = self.due.front() {
+            writer.answer(*answer, *id, *code, why);
+            self.due.pop_front();
+        }
+        Some(id)
+    }
+}

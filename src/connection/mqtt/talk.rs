@@ -1,0 +1,415 @@
+//! What a device says, and what becomes of it: messages, subscriptions, acknowledgements and its good-bye.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::time::Duration;
+
+use super::answers::Answers;
+use super::flight::Flight;
+use super::subscriptions::{Echo, Subscriptions};
+use crate::connection::ending::Ending;
+use crate::hub::{Extras, Message, NotSaid, Refusal, Relayed, Retention, Said, Saying, Session};
+use crate::moment::Moment;
+use crate::mqtt::{
+    Ack, Answer, Carried, Disconnect, Fault, Packet, Publish, Qos, Version, Writer, code, inward,
+};
+use crate::seldom::Seldom;
+use crate::talk::Kind;
+use crate::topic::{Filter, Limits, Topic};
+
+/// Messages of QoS 2 that a client of 3.1.1 may have begun and not released; one of MQTT 5 is told how many.
+const UNRELEASED: usize = 1024;
+
+/// What the hub allows every client.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    /// Messages that may be on their way in each direction.
+    pub(crate) window: u16,
+    /// Bytes of messages that may be on their way to the client, beyond one message.
+    pub(crate) window_bytes: usize,
+    /// Topic aliases in each direction.
+    pub(crate) aliases: u16,
+    /// Whether a reading without the retain flag is a last value all the same.
+    pub(crate) keeps_readings: bool,
+    /// How long and deep topics may be.
+    pub(crate) topic: Limits,
+    /// For how many seconds a session may outlive its connection.
+    pub(crate) session_seconds: u32,
+}
+
+/// What a client has said of itself in its CONNECT.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Client {
+    /// Which MQTT it speaks.
+    pub(crate) version: Version,
+    /// How many messages may be on their way to it.
+    pub(crate) receive_maximum: u16,
+    /// The largest packet that it takes.
+    pub(crate) packet_maximum: usize,
+    /// How many topic aliases it keeps.
+    pub(crate) alias_maximum: u16,
+    /// For how many seconds its session outlives the connection.
+    pub(crate) session_seconds: u32,
+    /// For how many seconds after that its will waits.
+    pub(crate) will_delay: u32,
+}
+
+/// What outlives a connection with the session.
+#[derive(Debug, Default)]
+pub(crate) struct Rest {
+    pub(super) subscriptions: Subscriptions,
+    pub(super) flight: Flight,
+    /// Messages of QoS 2 that came and are not released.
+    pub(super) received: HashSet<u16>,
+    /// Taken from the outbox, and there was no room for them.
+    pub(super) waiting: VecDeque<Relayed>,
+}
+
+impl Rest {
+    /// The filters of QoS 0, or those of the others.
+    pub(crate) fn filters(&self, of_qos_0: bool) -> Vec<Filter> {
+        self.subscriptions.filters(of_qos_0)
+    }
+
+    /// Bytes of the messages.
+    pub(crate) fn held(&self) -> usize {
+        self.flight.bytes() + self.waiting.iter().map(|relayed| relayed.message.len()).sum::<usize>()
+    }
+
+    /// The connection has ended: what is not acknowledged is to be sent again.
+    pub(crate) fn lands(&mut self) {
+        self.flight.lands();
+    }
+}
+
+/// When a message is as safe as its publisher may want to hear.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Done {
+    Now,
+    /// When the hub says that it is on the disk.
+    Later,
+    /// It was routed, and nobody is told when it is on the disk.
+    Never,
+}
+
+/// One conversation.
+#[derive(Debug)]
+pub(crate) struct Talk {
+    pub(super) bounds: Bounds,
+    pub(super) client: Client,
+    pub(super) rest: Rest,
+    answers: Answers,
+    /// Topics by their aliases, as the client has told them.
+    aliases: Vec<Option<Topic>>,
+    /// Aliases of topics, as the hub has told them.
+    pub(super) told: HashMap<Topic, u16>,
+    /// For the ids of the subscriptions that name a message.
+    pub(super) ids: Vec<u32>,
+    pub(super) held_back: usize,
+    /// Why the conversation is to end, found where nobody could be told.
+    pub(super) ends: Option<Ending>,
+}
+
+impl Talk {
+    /// Begins, or goes on with what is left of a session.
+    pub(crate) fn new(bounds: Bounds, client: Client, rest: Rest) -> Self {
+        let held_back = rest.waiting.iter().map(|relayed| relayed.message.len()).sum();
+        Self {
+            bounds,
+            client,
+            rest,
+            answers: Answers::default(),
+            aliases: Vec::new(),
+            told: HashMap::new(),
+            ids: Vec::new(),
+            held_back,
+            ends: None,
+        }
+    }
+
+    pub(crate) fn version(&self) -> Version {
+        self.client.version
+    }
+
+    /// What the session was told of the client, and what is left of the conversation.
+    pub(crate) fn apart(self) -> (Client, Rest) {
+        (self.client, self.rest)
+    }
+
+    /// Bytes of memory that it takes.
+    pub(super) fn held(&self) -> usize {
+        self.rest.flight.bytes() + self.held_back
+    }
+
+    /// Says which of its own messages come back to the client.
+    pub(crate) fn tells_the_hub(&self, session: &Session) {
+        session.wants_echo(self.rest.subscriptions.echo() == Echo::All);
+    }
+
+    /// The good-bye of a client, and how it ends the connection.
+    pub(super) fn bye(&mut self, bye: Disconnect) -> Result<Ending, Ending> {
+        if let Some(seconds) = bye.session_expiry {
+            if self.client.session_seconds == 0 && seconds > 0 {
+                return Err(Fault::protocol(
+                    "a session that was to end with its connection is to outlive it",
+                )
+                .into());
+            }
+            self.client.session_seconds = seconds.min(self.bounds.session_seconds);
+        }
+        Ok(if bye.code == code::SUCCESS { Ending::Farewell } else { Ending::WithWill })
+    }
+
+    /// Takes a packet of so many bytes. What is to be answered at once goes to `out`.
+    pub(super) fn receive(
+        &mut self,
+        packet: Packet<'_>,
+        bytes: usize,
+        session: &mut Session,
+        now: Moment,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Ending> {
+        if let Some(ending) = self.ends() {
+            return Err(ending);
+        }
+        let version = self.client.version;
+        match packet {
+            Packet::Publish(message) => self.publish(&message, session, now, out),
+            Packet::Subscribe(subscribe) => {
+                session
+                    .count_filters_of_request(bytes, subscribe.filters.len(), now)
+                    .map_err(Ending::TooMuch)?;
+                self.subscribe(&subscribe, session, out);
+                Ok(())
+            }
+            Packet::Unsubscribe(unsubscribe) => {
+                let filters = unsubscribe.filters.len();
+                session.count_filters_of_request(bytes, filters, now).map_err(Ending::TooMuch)?;
+                self.unsubscribe(&unsubscribe, session, out);
+                Ok(())
+            }
+            Packet::Ping => {
+                session.count_sign(now).map_err(Ending::TooMuch)?;
+                Writer::new(version, out).pong();
+                Ok(())
+            }
+            Packet::Acknowledged(ack) => {
+                self.rest.flight.done(ack.id, |sent| sent.qos == Qos::AtLeastOnce);
+                self.send_what_waits(session, now, out);
+                Ok(())
+            }
+            Packet::Received(ack) => {
+                self.received(ack, session, now, out);
+                Ok(())
+            }
+            Packet::Complete(ack) => {
+                self.rest.flight.done(ack.id, |sent| sent.qos == Qos::ExactlyOnce && sent.message.is_none());
+                self.send_what_waits(session, now, out);
+                Ok(())
+            }
+            Packet::Release(ack) => {
+                session.count_sign(now).map_err(Ending::TooMuch)?;
+                let is_known = self.rest.received.remove(&ack.id);
+                let code = if is_known { code::SUCCESS } else { code::NO_SUCH_ID };
+                Writer::new(version, out).answer(Answer::Complete, ack.id, code, "");
+                Ok(())
+            }
+            // It was taken where it was read.
+            Packet::Disconnect(_) => Ok(()),
+        }
+    }
+
+    fn received(&mut self, ack: Ack, session: &Session, now: Moment, out: &mut Vec<u8>) {
+        if ack.code >= code::UNSPECIFIED {
+            self.rest.flight.done(ack.id, |sent| sent.qos == Qos::ExactlyOnce);
+            return self.send_what_waits(session, now, out);
+        }
+        let code = if self.rest.flight.received(ack.id) { code::SUCCESS } else { code::NO_SUCH_ID };
+        Writer::new(self.client.version, out).answer(Answer::Release, ack.id, code, "");
+    }
+
+    /// The topic of a message; `None` if the hub takes no such topic.
+    fn topic(&mut self, message: &Publish<'_>) -> Result<Option<Topic>, Ending> {
+        let place = match message.properties.alias {
+            None => None,
+            Some(alias) if alias <= self.bounds.aliases => {
+                self.aliases.resize(self.bounds.aliases.into(), None);
+                self.aliases.get_mut(usize::from(alias) - 1)
+            }
+            Some(_) => return Err(Ending::Mqtt(code::BAD_ALIAS, "a topic alias above the maximum".into())),
+        };
+        if message.topic.is_empty() {
+            return match place.and_then(|place| place.clone()) {
+                Some(topic) => Ok(Some(topic)),
+                None => Err(Fault::protocol("a topic alias that was not set").into()),
+            };
+        }
+        let topic = Topic::parse(message.topic, &self.bounds.topic).ok();
+        if let Some(place) = place {
+            place.clone_from(&topic);
+        }
+        Ok(topic)
+    }
+
+    fn publish(
+        &mut self,
+        message: &Publish<'_>,
+        session: &mut Session,
+        now: Moment,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Ending> {
+        let topic = self.topic(message)?;
+        let (id, is_twice) = (message.id, message.qos == Qos::ExactlyOnce);
+        if is_twice && self.rest.received.contains(&id) {
+            session.count_sign(now).map_err(Ending::TooMuch)?;
+            if !self.answers.waits(id) {
+                self.answer(message, code::SUCCESS, "", out);
+            }
+            return Ok(());
+        }
+        let most = match self.client.version {
+            Version::V5 => self.bounds.window.into(),
+            Version::V3 => UNRELEASED,
+        };
+        if message.qos != Qos::AtMostOnce && self.rest.received.len() + self.answers.len() >= most {
+            let why = "more messages are on their way than the receive maximum allows";
+            return Err(Ending::Mqtt(code::RECEIVE_MAXIMUM, why.into()));
+        }
+        let Some(topic) = topic else {
+            session.count_sign(now).map_err(Ending::TooMuch)?;
+            note_refused(
+                session,
+                message.topic,
+                "the topic is longer or deeper than limits.topic_bytes and limits.topic_levels allow",
+            );
+            self.answer(message, code::BAD_TOPIC, "the topic is too long or too deep", out);
+            return Ok(());
+        };
+        let number = self.answers.ask();
+        let (code, why) = match self.say(message, topic, number, session, now) {
+            Ok(Done::Later) => {
+                if is_twice {
+                    self.rest.received.insert(id);
+                }
+                self.answers.wait(answer_to(message.qos), id, number);
+                return Ok(());
+            }
+            Ok(Done::Now) => (code::SUCCESS, ""),
+            Ok(Done::Never) => (code::UNSPECIFIED, "routed, but not on the disk"),
+            Err(NotSaid::TooMuch(excess)) => return Err(Ending::TooMuch(excess)),
+            Err(NotSaid::Refused(refusal)) => match refusal {
+                Refusal::Reserved => {
+                    note_refused(session, message.topic, "topics under clown.talk are the hub's own");
+                    (code::NOT_AUTHORIZED, "the topic is the hub's own")
+                }
+                Refusal::MayNotPublish => (code::NOT_AUTHORIZED, "forbidden: this takes the right publish"),
+                Refusal::MayNotRetain => (code::NOT_AUTHORIZED, "forbidden: this takes the right retain"),
+                Refusal::Unconfirmed => (code::QUOTA, "too many messages wait until they are on the disk"),
+                Refusal::StoreFull(_) | Refusal::Changed => {
+                    (code::QUOTA, "routed, but the store of last values is full")
+                }
+            },
+        };
+        // A client of 3.1.1 cannot be told what went wrong. What is forbidden is acknowledged ([MQTT-3.3.5-2] of 3.1.1); what is not
+        // on the disk must not be.
+        if self.client.version == Version::V3
+            && message.qos != Qos::AtMostOnce
+            && (code == code::UNSPECIFIED || why.starts_with("too many"))
+        {
+            return Err(Ending::Mqtt(code, why.into()));
+        }
+        if is_twice && (code < code::UNSPECIFIED || self.client.version == Version::V3) {
+            self.rest.received.insert(id);
+        }
+        self.answer(message, code, why, out);
+        Ok(())
+    }
+
+    fn answer(&mut self, message: &Publish<'_>, code: u8, why: &'static str, out: &mut Vec<u8>) {
+        if message.qos != Qos::AtMostOnce {
+            let mut writer = Writer::new(self.client.version, out);
+            self.answers.put(&mut writer, answer_to(message.qos), message.id, code, why);
+        }
+    }
+
+    fn say(
+        &self,
+        message: &Publish<'_>,
+        topic: Topic,
+        number: u64,
+        session: &mut Session,
+        now: Moment,
+    ) -> Result<Done, NotSaid> {
+        let inward = inward(message.payload);
+        let retention = retention(session, message.retain, message.payload, self.bounds.keeps_readings);
+        let payload = if retention == Some(Retention::Clear) { "null" } else { &inward.json };
+        let lasts = message.properties.message_expiry.map(|seconds| Duration::from_secs(seconds.into()));
+        let expires = lasts.map(|lasts| now.steady().after(lasts));
+        let passed_on = Carried::options(message, inward.raw);
+        let extras = Extras { expires, passed_on, trail: None };
+        if self.rest.subscriptions.echo() == Echo::Some {
+            session.wants_echo(self.rest.subscriptions.echoes(&topic));
+        }
+        let kind = Kind::of(topic.as_str());
+        let qos = message.qos;
+        let message = Message { topic, payload, kind, retention, extras, was_kept: false };
+        if qos == Qos::AtMostOnce {
+            return session.tell(message, now).map(|()| Done::Now);
+        }
+        let saying = Saying { message, id: number.to_string(), confirm: None, lease: None, only_if: None };
+        session.say(saying, now).map(|said| match said {
+            Said::Routed(_) | Said::WithCare => Done::Now,
+            Said::OnDiskSoon(_) => Done::Later,
+            Said::NotOnDisk(_) => Done::Never,
+        })
+    }
+
+    /// An answer of the hub has come, about a message that is to be on the disk.
+    pub(super) fn hear(&mut self, number: u64, is_on_disk: bool, out: &mut Vec<u8>) -> Result<(), Ending> {
+        let mut writer = Writer::new(self.client.version, out);
+        if is_on_disk {
+            self.answers.come(&mut writer, number, code::SUCCESS, "");
+            return Ok(());
+        }
+        let why = "routed, but not on the disk";
+        if self.client.version == Version::V3 {
+            return Err(Ending::Mqtt(code::UNSPECIFIED, why.into()));
+        }
+        if let Some(id) = self.answers.come(&mut writer, number, code::UNSPECIFIED, why) {
+            self.rest.received.remove(&id);
+        }
+        Ok(())
+    }
+}
+
+fn answer_to(qos: Qos) -> Answer {
+    if qos == Qos::ExactlyOnce { Answer::Receive } else { Answer::Acknowledge }
+}
+
+/// What is to become of a message, where its publisher may say so: as its flag says. An empty payload takes the last value away.
+/// `None` where who says it decides (`docs/protocol.md`, clause 5.3).
+pub(crate) fn retention(
+    session: &Session,
+    flag: bool,
+    payload: &[u8],
+    keeps_readings: bool,
+) -> Option<Retention> {
+    if !session.may_retain() {
+        return None;
+    }
+    match flag {
+        true if payload.is_empty() => Some(Retention::Clear),
+        true => Some(Retention::Keep),
+        false if keeps_readings => None,
+        false => Some(Retention::Pass),
+    }
+}
+
+/// Counts and logs a message that the hub does not take.
+fn note_refused(session: &Session, topic: &str, why: &str) {
+    static REFUSED: Seldom = Seldom::new();
+    session.figures().mqtt_refused.add(1);
+    if let Some(times) = REFUSED.again(&session.name()) {
+        let topic = crate::talk::control::shown(topic);
+        tracing::warn!(client = %session.name(), ?topic, %times, "message is not published: {why}");
+    }
+}
