@@ -23,6 +23,8 @@ mod rest;
 mod shape;
 #[path = "../fuzz/checks/stored.rs"]
 mod stored;
+#[path = "../fuzz/checks/subject.rs"]
+mod subject;
 
 use std::path::Path;
 
@@ -87,4 +89,9 @@ fn what_few_last_values_have() {
 #[test]
 fn chunks_of_history() {
     replay("chunk", chunk::check);
+}
+
+#[test]
+fn subjects_of_the_cluster() {
+    replay("subject", subject::check);
 }
