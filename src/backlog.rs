@@ -5,14 +5,17 @@
 //! older one: all messages of a topic keep their order. Where such readings are is in the *book*, which a backlog need
 //! not keep while nothing gives way.
 
+mod queue;
+
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use foldhash::fast::RandomState;
 
+pub(crate) use self::queue::{GaveWay, Queue};
 use crate::topic::Topic;
 
 /// Something that waits.
-pub(crate) trait Waits {
+pub trait Waits {
     /// How many bytes it counts.
     fn bytes(&self) -> usize;
 
@@ -21,6 +24,16 @@ pub(crate) trait Waits {
 
     /// The same, if it is a reading: a newer message of its topic makes it worthless.
     fn reading(&self) -> Option<&Topic>;
+
+    /// Whether it may be here already.
+    fn may_be_again(&self) -> bool {
+        false
+    }
+
+    /// Whether the reading that waits already, of the same topic, is the very same one.
+    fn is_again(&self, _waiting: &Self) -> bool {
+        false
+    }
 }
 
 /// Items in the order in which they came, with the sum of their bytes.

@@ -37,6 +37,7 @@ pub mod backoff;
 mod bell;
 pub mod cli;
 pub mod client;
+pub mod cluster;
 pub mod config;
 pub mod connection;
 pub mod crew;

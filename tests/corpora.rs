@@ -25,6 +25,8 @@ mod rest;
 mod shape;
 #[path = "../fuzz/checks/stored.rs"]
 mod stored;
+#[path = "../fuzz/checks/subject.rs"]
+mod subject;
 
 use std::path::Path;
 
@@ -94,4 +96,9 @@ fn what_few_last_values_have() {
 #[test]
 fn chunks_of_history() {
     replay("chunk", chunk::check);
+}
+
+#[test]
+fn subjects_of_the_cluster() {
+    replay("subject", subject::check);
 }

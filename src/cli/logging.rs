@@ -11,6 +11,9 @@ use super::exit::OperatorError;
 use crate::config::LogFormat;
 use crate::log::{LAST_LINES, Log};
 
+/// Silent, unless `log.filter` names it.
+const LIBRARY: &str = "async_nats";
+
 static LOG: OnceLock<Log> = OnceLock::new();
 
 /// Sends the log to standard error. A panic is a line of the log, too.
@@ -20,8 +23,13 @@ pub(super) fn start(filter: &str, format: LogFormat) -> anyhow::Result<()> {
         let sentence = format!("log.filter: no level {filter:?}; use off, error, warn, info, debug or trace");
         return Err(OperatorError::new(sentence).into());
     }
-    let filter: Targets =
+    let mut targets: Targets =
         filter.parse().map_err(|error| OperatorError::new(format!("log.filter: {error}")))?;
+    // The library for NATS repeats what goes wrong at each attempt. The hub says it in words of its own.
+    if !filter.contains(LIBRARY) {
+        targets = targets.with_target(LIBRARY, LevelFilter::OFF);
+    }
+    let filter = targets;
     let log = Log::to(std::io::stderr())?;
     let _ = LOG.set(log.clone());
     let lines = fmt::layer().with_ansi(std::io::stderr().is_terminal()).with_writer(move || log.clone());

@@ -4,6 +4,7 @@
 mod accounts;
 mod arguments;
 mod certificate;
+mod cluster;
 mod demo;
 mod listeners;
 mod rooms;
@@ -96,6 +97,8 @@ async fn run(settings: Settings, accounts: Accounts) -> anyhow::Result<()> {
     let hub = Hub::new(rooms::hub(&settings), Moment::now());
     let access = Access::new(accounts, &rooms::access(&settings), shutdown.drain().clone())?;
     open_store(&hub, &access, &settings, &shutdown)?;
+    // Before anybody can ask for anything.
+    cluster::join(&hub, &settings, &shutdown).await?;
     // What ran out while there was no hub is over before anybody can come in.
     hub.tend(Moment::now());
     let doors = rooms::server(&settings, is_demo, places.https.map(|address| address.port()));

@@ -13,12 +13,14 @@
 //! # Ok::<(), clown_hub::operator::Mistakes>(())
 //! ```
 
+mod cluster;
 mod events;
 mod explained;
 mod history;
 mod layers;
 mod listeners;
 mod mqtt;
+mod nats_server;
 mod place;
 mod reader;
 mod server;
@@ -30,6 +32,7 @@ mod web_origin;
 
 use std::path::PathBuf;
 
+pub use self::cluster::{Cluster, ClusterLogin, ClusterSecret};
 pub use self::events::Events;
 pub use self::explained::{Key, keys};
 pub use self::history::{History, HistoryRule};

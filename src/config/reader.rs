@@ -10,6 +10,7 @@ use std::time::Duration;
 use config::{Value, ValueKind};
 use ipnet::IpNet;
 
+use super::nats_server::parse_server;
 use super::place::Place;
 use super::web_origin::WebOrigin;
 use crate::operator::{Found, Mistake, Tells, question, quoted};
@@ -241,6 +242,22 @@ impl Reader {
 
     pub(super) fn web_origins(&mut self, key: &'static str) -> Vec<WebOrigin> {
         self.list(key, "web origins", WebOrigin::parse)
+    }
+
+    pub(super) fn servers(&mut self, key: &'static str) -> Vec<String> {
+        self.list(key, "servers of NATS", parse_server)
+    }
+
+    /// A text of a certain form; nothing if there was a mistake.
+    pub(super) fn word(&mut self, key: &'static str, range: &str, is_one: impl Fn(&str) -> bool) -> String {
+        let parse = |text: &str| {
+            if is_one(text) {
+                Ok(text.to_owned())
+            } else {
+                Err(format!("{}: only letters, digits, - and _ of ASCII, at most 64", quoted(text)))
+            }
+        };
+        self.text(key, range, parse).unwrap_or_default()
     }
 
     pub(super) fn networks(&mut self, key: &'static str) -> Vec<IpNet> {

@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::cluster::Cluster;
 use super::events::Events;
 use super::history::History;
 use super::mqtt::Mqtt;
@@ -41,6 +42,8 @@ pub struct Settings {
     pub mqtt: Mqtt,
     /// The links to MQTT brokers.
     pub bridges: Bridges,
+    /// Other hubs, with which this one is one.
+    pub cluster: Cluster,
     /// The hub's own figures.
     pub figures: Figures,
     /// The endpoints that a device is brought up against.
@@ -278,6 +281,7 @@ impl Settings {
             users: Users::read(reader),
             mqtt: Mqtt::read(reader, &topic),
             bridges: Bridges { directory: reader.path("bridges.directory") },
+            cluster: Cluster::read(reader),
             figures: Figures { every: reader.seconds("figures.every_seconds", 1..=3600) },
             diagnostics: Diagnostics {
                 enabled: reader.truth("diagnostics.enabled"),
@@ -315,8 +319,8 @@ impl Settings {
         let [raw, minutes, quarters] = self.history.days;
         reader.at_least(days("history.minute_days", minutes), days("history.raw_days", raw));
         reader.at_least(days("history.quarter_days", quarters), days("history.minute_days", minutes));
-        let queue_bytes = side("store.queue_bytes", self.store.queue_bytes);
-        reader.at_least(queue_bytes, message);
+        reader.at_least(side("store.queue_bytes", self.store.queue_bytes), message);
+        reader.at_least(side("cluster.queue_bytes", self.cluster.queue_bytes), message);
         for filter in self.retained.always.iter().filter(|filter| self.retained.never.contains(filter)) {
             let sentence = format!("{} is in retained.always too", quoted(filter.as_str()));
             reader.mistake("retained.never", sentence);

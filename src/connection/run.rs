@@ -189,7 +189,7 @@ impl<W: Wire> Connection<W> {
     /// Reads and takes what the client says. Says whether a ping was answered.
     fn take_in_a_turn(&mut self, turn: &mut Turn, cx: &mut Context<'_>) -> Result<bool, Ending> {
         let mut was_answered = false;
-        while !turn.has_taken_enough() {
+        while !turn.has_taken_enough() && !self.session.awaits() {
             if self.unfinished.is_some() {
                 self.receive_more(turn)?;
                 continue;
@@ -439,7 +439,7 @@ fn take_frames(session: &mut Session, frames: &mut Frames<'_>, turn: &mut Turn) 
         if !more {
             return Ok(Drained::Everything);
         }
-        if turn.has_taken_enough() {
+        if turn.has_taken_enough() || session.awaits() {
             return Ok(Drained::More);
         }
     }

@@ -99,11 +99,19 @@ impl Session {
                 piece.len()
             }
             Step::Keep => {
-                let piece = change.piece(change.gone.len(), Step::Switch);
+                let next = if self.hub.demand.get().is_some() { Step::Ask } else { Step::Switch };
+                let piece = change.piece(change.gone.len(), next);
                 let gone = change.gone.get(piece.clone()).unwrap_or_default();
                 self.hub.subscriptions.keep(gone.iter().map(|(_, id)| *id));
                 change.kept = piece.end;
                 piece.len()
+            }
+            Step::Ask => self.ask_others(change),
+            Step::Await => {
+                if self.is_in_effect(change) {
+                    change.step = Step::Switch;
+                }
+                0
             }
             Step::Switch => {
                 self.switch(change);
@@ -269,6 +277,39 @@ impl Session {
         piece.len()
     }
 
+    /// Asks other hubs for what comes.
+    fn ask_others(&self, change: &mut Change) -> usize {
+        let next = match change.occasion {
+            Occasion::Inside | Occasion::Withdrawn => Step::Switch,
+            Occasion::Subscription | Occasion::Settings(..) => Step::Await,
+        };
+        let piece = change.piece(change.new.len(), next);
+        if let Some(demand) = self.hub.demand.get() {
+            demand.want(change.new.get(piece.clone()).unwrap_or_default().iter());
+            change.demanded = piece.end;
+            change.awaited = demand.asked();
+        }
+        piece.len()
+    }
+
+    fn is_in_effect(&self, change: &Change) -> bool {
+        change.new.is_empty()
+            || self.hub.demand.get().is_none_or(|demand| demand.is_in_effect(change.awaited, &self.outbox))
+    }
+
+    /// Whether the client's last request waits for other hubs. When it need not any more, the reader is woken.
+    pub(crate) fn awaits(&self) -> bool {
+        let pending = self.pending.as_ref().filter(|change| change.step == Step::Await);
+        pending.is_some_and(|change| !self.is_in_effect(change))
+    }
+
+    /// Does what waits for other hubs although that is not in effect there yet.
+    pub(super) fn wait_no_longer(&mut self) {
+        if let Some(change) = self.pending.as_mut().filter(|change| change.step == Step::Await) {
+            change.step = Step::Switch;
+        }
+    }
+
     /// Changes the subscription, and puts the answer and then the place of the last values into the outbox, all in one
     /// piece.
     fn switch(&mut self, change: &mut Change) {
@@ -367,6 +408,7 @@ impl Session {
         let gone = last(&mut change.gone);
         self.hub.subscriptions.let_go(gone.iter().map(|(_, id)| *id).chain(last(&mut change.placed)));
         self.hub.subscriptions.give_back(gone.iter().map(|(filter, _)| filter));
+        self.release(gone.iter().map(|(filter, _)| filter));
         // To free all of this in one piece would take its time, too.
         drop((last(&mut change.asked), last(&mut change.wanted), last(&mut change.new)));
         drop((last(&mut change.held), last(&mut change.filters)));
@@ -376,6 +418,13 @@ impl Session {
             && change.asked.is_empty()
     }
 
+    /// Other hubs need not send what was asked for by these, as far as this client is concerned.
+    pub(super) fn release<'f>(&self, filters: impl Iterator<Item = &'f Filter>) {
+        if let Some(demand) = self.hub.demand.get() {
+            demand.release(filters);
+        }
+    }
+
     /// Gives back what was taken for a change that is not finished.
     pub(super) fn give_up(&self, change: &mut Change) {
         if change.is_switched() {
@@ -383,6 +432,7 @@ impl Session {
             return;
         }
         self.hub.subscriptions.give_back(change.new.iter().take(change.reserved));
+        self.release(change.new.iter().take(change.demanded));
         let kept = change.gone.iter().take(change.kept).map(|(_, id)| *id);
         self.hub.subscriptions.let_go(kept.chain(change.placed.iter().copied()));
     }

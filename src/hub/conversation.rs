@@ -29,7 +29,9 @@ impl Session {
     /// answered and harms no other. An error means that the client has sent too much and is to be disconnected.
     pub fn receive(&mut self, message: &str, now: impl Into<Moment>) -> Result<(), Excess> {
         let (mut frames, now) = (Frames::of(message), now.into());
-        while self.receive_some(&mut frames, usize::MAX, now)? {}
+        while self.receive_some(&mut frames, usize::MAX, now)? {
+            self.wait_no_longer();
+        }
         Ok(())
     }
 
@@ -44,7 +46,9 @@ impl Session {
         let now = now.into();
         for _ in 0..most {
             if self.pending.is_some() {
-                self.go_on();
+                if !self.awaits() {
+                    self.go_on();
+                }
                 break;
             }
             let Some(frame) = frames.next() else { return Ok(false) };
@@ -138,7 +142,7 @@ impl Session {
     fn begin(&mut self, frame: &Frame<'_>, change: Change, now: Moment) -> Result<(), Excess> {
         self.count_request(frame.payload.len(), change.asked.len(), now)?;
         self.pending = Some(Box::new(change));
-        while self.pending.is_some() && !self.is_turn_over() {
+        while self.pending.is_some() && !self.is_turn_over() && !self.awaits() {
             self.go_on();
         }
         Ok(())

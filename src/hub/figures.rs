@@ -219,6 +219,44 @@ figures! {
     events_left_out "events/left_out" Only;
     /// Questions about events that were answered
     events_questions "events/questions" Only;
+    /// Whether the hub is connected to its cluster: 1 or 0
+    cluster_connected "cluster/connected" AndShrinks;
+    /// Connections that were made to the cluster
+    cluster_connects "cluster/connects" Only;
+    /// Other hubs of the cluster that have said lately that they are there
+    cluster_hubs "cluster/others" AndShrinks;
+    /// Messages of other hubs that were published here
+    cluster_in "cluster/messages/in" Only;
+    /// Messages that were handed to the servers of the cluster
+    cluster_out "cluster/messages/out" Only;
+    /// Messages of other hubs that did not arrive, found by their numbers
+    cluster_gaps "cluster/messages/missing" Only;
+    /// Copies of messages of other hubs that had come before, by another subscription or by a detour
+    cluster_again "cluster/messages/again" Only;
+    /// Messages of the cluster that could not be taken
+    cluster_refused "cluster/messages/refused" Only;
+    /// Readings that gave way to newer ones while the cluster was away or slow
+    cluster_skipped "cluster/messages/skipped" Only;
+    /// Messages for other hubs that were lost here
+    cluster_lost "cluster/messages/lost" Only;
+    /// Messages that wait for the cluster
+    cluster_queue "cluster/queue/messages" AndShrinks;
+    /// Their bytes
+    cluster_queue_bytes "cluster/queue/bytes" AndShrinks;
+    /// Filters that the hub hears from other hubs, those that linger included
+    cluster_filters "cluster/filters" AndShrinks;
+    /// Subscriptions at the servers of the cluster
+    cluster_subscriptions "cluster/subscriptions" AndShrinks;
+    /// Whether filters are widened because there are more than may be subscriptions: 1 or 0
+    cluster_widened "cluster/widened" AndShrinks;
+    /// Answers to subscriptions that came although the servers had not said that they are in effect
+    cluster_late "cluster/late" Only;
+    /// Times that the library had more waiting than it takes
+    cluster_slow "cluster/slow" Only;
+    /// Times that the servers did not allow the hub something
+    cluster_not_allowed "cluster/not_allowed" Only;
+    /// Times that another hub was heard that has the name of this one
+    cluster_conflicts "cluster/conflicts" Only;
     /// Times that the clock of the system was set by two seconds or more
     clock_jumps "clock/jumps" Only;
     /// Lines of the log that are missing because nobody read the log

@@ -10,12 +10,14 @@
 
 mod allowance;
 mod branches;
+mod bringing;
 mod budget;
 mod care;
 mod change;
 mod channel;
 mod confirm;
 mod conversation;
+mod demand;
 mod device;
 mod doors;
 mod drain;
@@ -63,10 +65,13 @@ use parking_lot::Mutex;
 pub(crate) use allowance::Allowance;
 pub use allowance::{Excess, Rates};
 pub use branches::{BRANCHES_A_CONNECTION, BRANCHES_A_FIRST_LEVEL, TooMany};
+pub use bringing::Brought;
 use budget::Budget;
 pub use budget::Network;
 use care::Care;
 use channel::{Channel, Channels, State};
+use demand::Demanded;
+pub use demand::{Asked, Changes, Demand};
 pub use device::AtHome;
 pub use doors::{Message, NotSubscribed, Refusal};
 pub use drain::Drained;
@@ -85,7 +90,7 @@ pub use outbox::{Outbox, SessionId};
 use pages::OpenPages;
 pub use pages::{NotRead, OPEN_PAGES, Page, PageBounds, Pages};
 use presence::Presence;
-pub use publication::{Extras, Publication, Trail, View};
+pub use publication::{Extras, Publication, Source, Trail, View};
 pub use questions::{NO_HISTORY, Question, Questions};
 pub use queue::Bounds;
 pub use recorder::{Entry, Outcome, Recorder, UNKNOWN, WAITING};
@@ -203,6 +208,8 @@ pub struct Hub {
     links: Links,
     /// What waits for brokers and is to survive a restart.
     stored_queues: Arc<StoredQueues>,
+    /// What its clients ask for, where somebody brings it from other hubs.
+    demand: Demanded,
     /// Commands that somebody waits for, or that hold for a time only.
     care: Care,
     /// What waits for the store, where there is one.
@@ -230,6 +237,7 @@ impl Hub {
             figures,
             links: Links::default(),
             stored_queues: Arc::default(),
+            demand: Demanded::default(),
             care: Care::default(),
             tape: OnceLock::new(),
             questions: OnceLock::new(),

@@ -66,7 +66,7 @@ pub(super) struct Inside {
     /// Readings that gave way since the reader fell behind; for the log.
     behind: Option<u64>,
     /// Who is to be told that something is there.
-    reader: Waker,
+    pub(super) reader: Waker,
     /// Whether the reader has looked, found nothing, and waits to be told.
     is_asleep: bool,
     /// What keeps the last values whose turn it is.

@@ -25,7 +25,7 @@ pub struct Publication {
     /// What is to become of it here; for readers that tell another system.
     pub retention: Retention,
     /// Who has said it, as far as the hub is concerned with that.
-    pub(super) source: Source,
+    pub source: Source,
     /// How often its topic speaks, if it is a last value.
     pub rhythm: Rhythm,
     /// For how many milliseconds it holds, if it is a command that holds for a time only; else 0.
@@ -42,7 +42,7 @@ pub struct Publication {
 
 /// Who has said a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Source {
+pub enum Source {
     /// A dashboard, or the hub.
     Dashboard,
     /// A node, or a link.

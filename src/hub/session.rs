@@ -311,6 +311,9 @@ impl Drop for Session {
             self.give_up(&mut change);
         }
         self.hub.figures.filters.sub(self.filters.len() as u64);
+        if self.hub.demand.get().is_some() {
+            self.release(self.held().iter());
+        }
         self.hub.subscriptions.leave(&self.outbox, &self.filters);
         self.hub.care.has_new_readers();
         self.outbox.close();

@@ -9,6 +9,7 @@ use foldhash::fast::RandomState;
 
 use super::Retention;
 use super::branches::Ways;
+use super::demand::Asked;
 use super::generation::Generation;
 use super::trie::Id;
 use crate::talk::Kind;
@@ -41,6 +42,10 @@ pub(super) enum Step {
     Place,
     /// The places of those that go are held, so that they are still there when nothing is at them.
     Keep,
+    /// Other hubs are asked for what comes,
+    Ask,
+    /// and it is waited for until that is in effect. Only where there are others.
+    Await,
     /// All changes at once, for whoever publishes. No place comes or goes here, so it is short.
     Switch,
     /// The look-up of last values learns what was held before,
@@ -130,6 +135,9 @@ pub(super) struct Change {
     pub(super) placed: Vec<Id>,
     /// How many of those that go are kept in place.
     pub(super) kept: usize,
+    /// How many of the new ones other hubs were asked for, and how far that has to come.
+    pub(super) demanded: usize,
+    pub(super) awaited: Asked,
     /// What the switch made.
     pub(super) generation: Option<Generation>,
 }
@@ -162,6 +170,8 @@ impl Change {
             answer: String::new(),
             placed: Vec::new(),
             kept: 0,
+            demanded: 0,
+            awaited: Asked::default(),
             generation: None,
         }
     }

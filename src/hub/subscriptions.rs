@@ -7,6 +7,7 @@ use parking_lot::{Mutex, RwLock};
 
 use super::branches::{Branches, TooMany};
 use super::channel::Route;
+use super::doors::is_of_the_hub;
 use super::generation::Generation;
 use super::outbox::{Outbox, SessionId};
 use super::step::PIECE;
@@ -19,6 +20,8 @@ pub(super) struct Subscriptions {
     filters: RwLock<Trie<Receivers>>,
     /// Grows with every change, inside the lock.
     generation: AtomicU64,
+    /// Who gets everything that is not the hub's own, whatever the filters say.
+    beyond: RwLock<Option<Arc<Outbox>>>,
     /// In how many ways the filters branch: what one message may cost to route. A leaf among the locks.
     branches: Mutex<Branches>,
 }
@@ -39,7 +42,7 @@ pub(super) enum Receivers {
 impl Default for Subscriptions {
     fn default() -> Self {
         let generation = AtomicU64::new(Generation::FIRST.number());
-        Self { filters: RwLock::default(), generation, branches: Mutex::default() }
+        Self { filters: RwLock::default(), generation, beyond: RwLock::default(), branches: Mutex::default() }
     }
 }
 
@@ -130,6 +133,13 @@ impl Subscriptions {
         self.next_generation()
     }
 
+    /// From now on this one gets everything that is not the hub's own, in the place of whoever did.
+    pub(super) fn goes_beyond(&self, outbox: Option<Arc<Outbox>>) {
+        let _filters = self.filters.write();
+        *self.beyond.write() = outbox;
+        self.next_generation();
+    }
+
     fn next_generation(&self) -> Generation {
         Generation::from_number(self.generation.fetch_add(1, Ordering::AcqRel) + 1)
     }
@@ -154,6 +164,11 @@ impl Subscriptions {
         filters.matching(topic.as_str(), &mut |receivers| {
             found.extend(receivers.all().iter().filter(|outbox| outbox.view.names(topic)).cloned());
         });
+        if !is_of_the_hub(topic)
+            && let Some(outbox) = &*self.beyond.read()
+        {
+            found.push(Arc::clone(outbox));
+        }
         drop(filters);
         Route { generation, targets: Receivers::from(found) }
     }

@@ -32,6 +32,7 @@ impl Session {
         }
         // A request that is under way was asked by the rights from before. What it brings is looked at with the rest.
         while self.pending.is_some() {
+            self.wait_no_longer();
             self.go_on();
         }
         self.client.rights = rights;

@@ -1,9 +1,10 @@
-//! What waits for the other side of a link: in order, bounded, and every loss is counted. Pure.
+//! What waits for the other side of a link, in a queue as [`backlog`](crate::backlog) has it. Pure.
 
 use std::sync::Arc;
 
 use super::way::Stored;
-use crate::backlog::{Backlog, Waits};
+pub(super) use crate::backlog::GaveWay;
+use crate::backlog::Waits;
 use crate::hub::Relayed;
 use crate::talk::Kind;
 use crate::topic::Topic;
@@ -42,134 +43,22 @@ impl Waits for Entry {
     fn reading(&self) -> Option<&Topic> {
         (self.relayed.message.kind == Kind::Reading).then_some(self.topic())
     }
-}
 
-/// An empty queue keeps room for so many.
-const KEPT: usize = 64;
-
-/// What was skipped or lost.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct GaveWay {
-    /// Readings that newer ones of their topics took the place of.
-    pub skipped: u64,
-    /// Messages that are lost.
-    pub lost: u64,
-    /// The topic of the last one that is lost.
-    pub topic: Option<Topic>,
-}
-
-/// A queue with one bound. Up to it, all is kept. From then on, until the queue is empty, a reading takes the place of
-/// an older one of its topic; and where that is not enough, the oldest message is lost.
-#[derive(Debug)]
-pub struct Queue {
-    /// It always keeps its book: a last value is looked up there.
-    waiting: Backlog<Entry>,
-    most: usize,
-    most_bytes: usize,
-    only_newest: bool,
-}
-
-impl Queue {
-    /// For so many messages and so many bytes, whichever comes first.
-    pub fn new(most: usize, most_bytes: usize) -> Self {
-        let mut waiting = Backlog::new();
-        waiting.open_book();
-        Self { waiting, most, most_bytes, only_newest: false }
+    /// A last value may wait already, as it happened.
+    fn may_be_again(&self) -> bool {
+        self.relayed.is_last_value
     }
 
-    /// Messages that wait.
-    pub fn len(&self) -> usize {
-        self.waiting.len()
-    }
-
-    /// Whether nothing waits.
-    pub fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
-    }
-
-    /// Their bytes.
-    pub fn bytes(&self) -> usize {
-        self.waiting.bytes()
-    }
-
-    /// Whether readings give way.
-    pub fn is_full(&self) -> bool {
-        self.only_newest
-    }
-
-    /// Adds a message at the end, or in the place of an older one. Never waits.
-    pub fn offer(&mut self, entry: Entry) -> GaveWay {
-        let mut gave_way = GaveWay::default();
-        if entry.relayed.is_last_value && self.waits(&entry) {
-            return gave_way;
-        }
-        if !self.only_newest && self.is_past_with(&entry) {
-            gave_way.skipped = self.keep_newest();
-        }
-        let left = if self.only_newest { self.waiting.replace(entry) } else { Some(entry) };
-        match left {
-            None => gave_way.skipped += 1,
-            Some(entry) => self.waiting.push(entry),
-        }
-        self.shrink(&mut gave_way);
-        gave_way
-    }
-
-    /// The first one.
-    pub fn pop(&mut self) -> Option<Entry> {
-        let (entry, _) = self.waiting.pop()?;
-        if self.waiting.is_empty() {
-            self.only_newest = false;
-            self.waiting.shrink_to(KEPT);
-        }
-        Some(entry)
-    }
-
-    /// Puts back what was taken, in front of all others and in its order.
-    pub fn put_back(&mut self, entries: impl DoubleEndedIterator<Item = Entry>) -> GaveWay {
-        self.waiting.put_back(entries);
-        let mut gave_way = GaveWay::default();
-        if self.is_past() {
-            gave_way.skipped = self.keep_newest();
-            self.shrink(&mut gave_way);
-        }
-        gave_way
-    }
-
-    /// Whether the very message waits already.
-    fn waits(&self, entry: &Entry) -> bool {
-        let waiting = self.waiting.newest(entry.topic());
-        waiting.is_some_and(|waiting| {
-            let (waiting, found) = (&waiting.relayed.message, &entry.relayed.message);
-            // What comes back from the store has no number of its own.
-            let is_same = || waiting.time == found.time && waiting.payload() == found.payload();
-            waiting.number == found.number && (found.number > 0 || is_same())
-        })
-    }
-
-    fn is_past(&self) -> bool {
-        self.len() > self.most || self.bytes() > self.most_bytes
-    }
-
-    fn is_past_with(&self, entry: &Entry) -> bool {
-        self.len() >= self.most || self.bytes() + entry.len() > self.most_bytes
-    }
-
-    /// Only the newest reading of each topic stays, now and from here on.
-    fn keep_newest(&mut self) -> u64 {
-        self.only_newest = true;
-        self.waiting.keep_newest() as u64
-    }
-
-    /// The oldest ones are lost until the rest fits.
-    fn shrink(&mut self, gave_way: &mut GaveWay) {
-        while self.is_past() {
-            let Some(oldest) = self.pop() else { return };
-            gave_way.lost += 1;
-            gave_way.topic = Some(oldest.topic().clone());
-        }
+    fn is_again(&self, waiting: &Self) -> bool {
+        let (waiting, found) = (&waiting.relayed.message, &self.relayed.message);
+        // What comes back from the store has no number of its own.
+        let is_same = || waiting.time == found.time && waiting.payload() == found.payload();
+        waiting.number == found.number && (found.number > 0 || is_same())
     }
 }
+
+/// What waits for the other side of one link.
+pub type Queue = crate::backlog::Queue<Entry>;
 
 #[cfg(test)]
 pub(super) mod tests {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Extension, Request, State};
+use axum::extract::{Extension, RawQuery, Request, State};
 use axum::http::header::{
     CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, LOCATION, STRICT_TRANSPORT_SECURITY,
 };
@@ -297,8 +297,17 @@ fn policy(peer: &Peer) -> Option<HeaderValue> {
 }
 
 /// Only a hub that serves can answer this: a hub that is stopping accepts no connection.
-async fn health() -> Response<Body> {
-    (StatusCode::OK, [(CONTENT_TYPE, "application/json")], "{\"status\": \"ok\"}\n").into_response()
+/// `?ready` asks whether the hub can do all that it is for: whoever sends clients to one of many hubs asks so. One whose cluster
+/// is away lives, and is not ready.
+async fn health(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response<Body> {
+    let json = [(CONTENT_TYPE, "application/json")];
+    let asks_for_all =
+        query.is_some_and(|query| query.split('&').any(|word| matches!(word, "ready" | "ready=1")));
+    if asks_for_all && app.hub.is_cut_off() {
+        return (StatusCode::SERVICE_UNAVAILABLE, json, "{\"status\": \"away\", \"cluster\": \"away\"}\n")
+            .into_response();
+    }
+    (StatusCode::OK, json, "{\"status\": \"ok\"}\n").into_response()
 }
 
 /// Open to this machine; elsewhere to users who may read the figures.

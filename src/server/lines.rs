@@ -2,6 +2,7 @@
 //! (`docs/protocol.md`, clause 2.6).
 
 use std::borrow::Cow;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use crate::access::SignedIn;
 use crate::connection::{self, Ending, Lines, Patience, Signs, Wire};
 use crate::hub::Session;
 use crate::moment::Moment;
-use crate::talk::Reply;
+use crate::talk::{Frames, Reply};
 use crate::tls::Stream;
 use crate::topic::Base;
 
@@ -137,7 +138,10 @@ async fn greet(app: &App, wire: &mut Lines<Stream>, peer: &Peer) -> Result<(Sess
     }
     let connected = app.place_of_user(peer, &signed_in).map_err(refused)?;
     let mut session = app.session(&signed_in, peer, Door::Lines, base, side);
-    session.receive(&line, Moment::now()).map_err(Ending::TooMuch)?;
+    let mut frames = Frames::of(&line);
+    while session.receive_some(&mut frames, usize::MAX, Moment::now()).map_err(Ending::TooMuch)? {
+        poll_fn(|cx| session.poll_awaited(cx)).await;
+    }
     if !session.is_open() {
         session.drain(usize::MAX, Moment::now(), &mut |pieces| wire.frame(pieces));
         return Err(counted(app, refused("the first line is not a valid config/set")));

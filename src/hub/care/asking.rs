@@ -16,8 +16,10 @@ use crate::moment::Moment;
 use crate::talk::control::{PublishRefused, ToldLease};
 use crate::talk::options::LeaseOption;
 use crate::talk::{Kind, Reply};
-use crate::topic::{Filter, Topic};
+use crate::topic::{Filter, Limits, Topic};
 
+/// What a node reports is heard from other hubs for so long after nobody waits for it any more.
+const HEARD_AFTER: Duration = Duration::from_secs(10);
 /// Leases that one answer tells.
 const TOLD: usize = 1000;
 /// Filters that a question may have.
@@ -49,13 +51,27 @@ impl Session {
     ) -> Result<(), Excess> {
         self.allowance.frame(now.steady())?;
         match self.order(message, wants, &refusal, now) {
-            Ok((order, terms)) => self.place(order, terms, now),
+            Ok((order, terms)) => {
+                self.ask_others_for_the_state(&order);
+                self.place(order, terms, now);
+            }
             Err(reason) => {
                 refusal.reason = reason;
                 self.outbox.reply(Reply::PublishError(refusal).text());
             }
         }
         Ok(())
+    }
+
+    /// The node may be at another hub. What it reports is heard as long as somebody here waits for it.
+    fn ask_others_for_the_state(&self, order: &Order) {
+        let Some(demand) = self.hub.demand.get() else { return };
+        let stem = format!("{}/#", confirm::stem(order.message.topic.as_str()));
+        let within = order.confirm.as_ref().map_or(Duration::ZERO, |(_, within)| *within);
+        let time = within.max(order.lease.unwrap_or_default()) + HEARD_AFTER;
+        if let Ok(filter) = Filter::parse(&stem, &Limits { max_levels: usize::MAX, max_bytes: usize::MAX }) {
+            demand.want_for(filter, time);
+        }
     }
 
     /// The command, if it may be given.

@@ -1,0 +1,177 @@
+//! What other hubs say, on its way to the readers of this one: read, checked, counted, and published here.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use super::heard::{Came, Heard};
+use super::report::Report;
+use super::settings::Settings;
+use super::stamp::Stamp;
+use super::subject::Subjects;
+use super::wire::Arrived;
+use crate::hub::{Brought, Extras, Hub, Refusal, Session, Trail};
+use crate::moment::Moment;
+use crate::talk::frame;
+
+/// A message that says it was said later than this from now gets the time of this hub.
+const MOST_AHEAD: Duration = Duration::from_mins(1);
+/// Names that are shared by those who have them.
+const SHARED: usize = 1000;
+
+/// What was heard from the cluster, in the words of links.
+pub(super) const HEARD_FROM: &str = "cluster";
+
+/// Takes messages in.
+pub(super) struct Inward {
+    hub: Arc<Hub>,
+    life: String,
+    heard: Heard,
+    heard_from: Arc<str>,
+    /// Users and lives of hubs, each once.
+    names: HashMap<String, Arc<str>>,
+}
+
+impl Inward {
+    /// For this life of a hub.
+    pub(super) fn new(hub: &Arc<Hub>, settings: &Settings, life: &str) -> Self {
+        Self {
+            hub: Arc::clone(hub),
+            life: life.to_owned(),
+            heard: Heard::new(settings.topics),
+            heard_from: HEARD_FROM.into(),
+            names: HashMap::new(),
+        }
+    }
+
+    /// There is a subscription with this number.
+    pub(super) fn begins(&mut self, number: u64) {
+        self.heard.begins(number);
+    }
+
+    /// It is no more.
+    pub(super) fn ended(&mut self, number: u64) {
+        self.heard.ended(number);
+    }
+
+    /// Takes a message. When this returns it was published here, or it never will be.
+    pub(super) fn take(
+        &mut self,
+        arrived: &Arrived,
+        subjects: &Subjects,
+        session: &Session,
+        report: &Report,
+    ) {
+        let subject = arrived.subject.as_str();
+        let stamp = match Stamp::parse(arrived.stamp.as_deref().unwrap_or_default()) {
+            Ok(stamp) => stamp,
+            Err(why) => return report.refuse_unread(subject, &why),
+        };
+        if stamp.session == self.life {
+            return report.figures().cluster_again.add(1);
+        }
+        let settings = self.hub.settings();
+        let topic = match subjects.topic(subject, &settings.topic) {
+            Ok(topic) => topic,
+            Err(why) => {
+                return report.refuse(
+                    subject,
+                    Some(stamp.hub),
+                    &format!("its subject is no topic here: {why}"),
+                );
+            }
+        };
+        let most = settings.message_bytes;
+        let life = self.shared(stamp.session);
+        match self.heard.came(&life, &topic, stamp.number, arrived.by) {
+            Came::Before => return report.figures().cluster_again.add(1),
+            Came::New { missing: 0 } => {}
+            Came::New { missing } => report.missing(stamp.hub, &topic, missing),
+        }
+        let payload = match payload(&arrived.payload, most) {
+            Ok(payload) => payload,
+            Err(why) => return report.refuse(subject, Some(stamp.hub), &why),
+        };
+        if !are_options(&stamp.passed_on) {
+            return report.refuse(subject, Some(stamp.hub), "its options are no JSON");
+        }
+        let now = Moment::now();
+        let message = Brought {
+            topic,
+            payload,
+            kind: stamp.kind,
+            retention: stamp.retention,
+            source: stamp.source,
+            from: self.shared(&stamp.user),
+            time: time(&stamp, now),
+            extras: self.extras(&stamp, now),
+        };
+        match session.bring(message) {
+            // What finds no room is counted and logged by the store.
+            Ok(()) | Err(Refusal::StoreFull(_)) => report.figures().cluster_in.add(1),
+            Err(refusal) => report.refuse(subject, Some(stamp.hub), &refusal.to_string()),
+        }
+    }
+
+    fn extras(&self, stamp: &Stamp<'_>, now: Moment) -> Extras {
+        let trail = match &stamp.trail {
+            Some(trail) => trail.as_ref().into(),
+            // What links know it by, should two of them carry it to one broker.
+            None => {
+                format!("{life}.{number} {life}", life = stamp.session, number = stamp.number.of_hub).into()
+            }
+        };
+        Extras {
+            expires: stamp.expires_in.map(|time| now.steady().after(Duration::from_millis(time))),
+            passed_on: stamp.passed_on.as_ref().into(),
+            trail: Some(Trail { stamp: trail, heard_from: Arc::clone(&self.heard_from) }),
+        }
+    }
+
+    /// A name that many messages have, once. There are few users and few hubs at one time; who sends ever new ones has them
+    /// forgotten.
+    fn shared(&mut self, name: &str) -> Arc<str> {
+        if let Some(shared) = self.names.get(name) {
+            return Arc::clone(shared);
+        }
+        if self.names.len() >= SHARED {
+            self.names.clear();
+        }
+        let shared: Arc<str> = name.into();
+        self.names.insert(name.to_owned(), Arc::clone(&shared));
+        shared
+    }
+}
+
+fn payload(bytes: &[u8], most: usize) -> Result<&str, String> {
+    if bytes.len() > most {
+        return Err(format!("it has {} bytes, limits.message_bytes allows {most}", bytes.len()));
+    }
+    let text = std::str::from_utf8(bytes).map_err(|_| "its payload is not UTF-8".to_owned())?;
+    match frame::payload(text) {
+        Some(json) if json == text => Ok(text),
+        Some(_) | None => Err("its payload is no JSON".to_owned()),
+    }
+}
+
+/// Whether this may stand in the options of a frame.
+fn are_options(text: &str) -> bool {
+    if text.is_empty() {
+        return true;
+    }
+    let whole: Cow<'_, str> = format!("{{{text}}}").into();
+    frame::payload(&whole).is_some_and(|json| json == whole) && !text.contains(['\r', '\n'])
+}
+
+fn time(stamp: &Stamp<'_>, now: Moment) -> SystemTime {
+    let told = SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(stamp.milliseconds));
+    let told = told.unwrap_or(now.wall());
+    match told.duration_since(now.wall()) {
+        Ok(ahead) if ahead > MOST_AHEAD => {
+            Report::ahead(stamp.hub, ahead.as_secs());
+            now.wall()
+        }
+        Ok(_) | Err(_) => told,
+    }
+}

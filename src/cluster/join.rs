@@ -1,0 +1,341 @@
+//! The loop of the cluster: what is said here goes out, what comes in is said here, and what the clients ask for is asked for
+//! at the servers.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+
+use bytes::Bytes;
+use tokio::time::{Duration, Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::interest::{Difference, Interest, Numbered};
+use super::inward::Inward;
+use super::others::{EVERY, Found as FoundOther, Here, Others};
+use super::outward::Outward;
+use super::report::Report;
+use super::settings::Settings;
+use super::stale::Stale;
+use super::subject::Subjects;
+use super::wire::{Ear, News, Which, Wire};
+use crate::connection::Turn;
+use crate::hub::{Asked, Demand, Hub};
+use crate::moment::Moment;
+use crate::topic::Filter;
+
+/// How long the end may take, once the hub is told to stop.
+const GRACE: Duration = Duration::from_secs(2);
+/// Questions whether subscriptions are in effect that wait for their answers. With more, the last stands for those that follow.
+const PROBES: usize = 64;
+/// So long after a piece of what is stale was forgotten comes the next one.
+const STALE: Duration = Duration::from_millis(5);
+/// Messages of other hubs that are taken in one go.
+const AT_ONCE: usize = 64;
+
+/// This hub in its cluster.
+pub(super) struct Join {
+    hub: Arc<Hub>,
+    settings: Settings,
+    subjects: Subjects,
+    session: String,
+    report: Report,
+    wire: Wire,
+    demand: Arc<Demand>,
+    interest: Interest,
+    numbered: Numbered,
+    ears: BTreeMap<Filter, Ear>,
+    outward: Outward,
+    inward: Inward,
+    others: Others,
+    /// Up to where subscriptions were asked for, and when.
+    probes: VecDeque<(Asked, Instant)>,
+    /// What was brought of topics that are not asked for any more.
+    stale: Stale,
+    is_connected: bool,
+    /// How often the connection for messages was made.
+    connects: u64,
+    /// Whether the servers are to be asked whether all that was asked for is in effect.
+    is_to_be_probed: bool,
+    next_word: Instant,
+    next_figures: Instant,
+    turn: Turn,
+}
+
+impl Join {
+    /// Begins to connect. The sentence says what of the settings cannot be used.
+    pub(super) async fn new(hub: &Arc<Hub>, settings: Settings, session: String) -> Result<Self, String> {
+        let subjects = Subjects::under(&settings.prefix);
+        let mut wire = Wire::open(&settings).await?;
+        let probe = subjects.between(&session);
+        let full = |_| "the cluster cannot be joined: the library takes nothing".to_owned();
+        wire.listen_between(probe).map_err(full)?;
+        wire.listen_between(subjects.between("here")).map_err(full)?;
+        let own = Here {
+            hub: settings.name.clone(),
+            session: session.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        let now = Instant::now();
+        Ok(Self {
+            report: Report::new(hub, &settings),
+            demand: Arc::clone(hub.demand()),
+            interest: Interest::new(settings.subscriptions, settings.linger),
+            numbered: Numbered::default(),
+            ears: BTreeMap::new(),
+            outward: Outward::new(hub, &settings, &session),
+            inward: Inward::new(hub, &settings, &session),
+            others: Others::new(own),
+            probes: VecDeque::new(),
+            stale: Stale::default(),
+            is_connected: false,
+            connects: 0,
+            is_to_be_probed: false,
+            next_word: now,
+            next_figures: now,
+            turn: Turn::default(),
+            hub: Arc::clone(hub),
+            subjects,
+            session,
+            wire,
+            settings,
+        })
+    }
+
+    /// Until the sign to stop, and until what waits then is out.
+    pub(super) async fn run(&mut self, stop: &CancellationToken) {
+        self.report.begins(&self.session);
+        let mut end: Option<Instant> = None;
+        loop {
+            self.step();
+            if end.is_some_and(|end| Instant::now() >= end || !self.is_connected)
+                || (end.is_some() && self.outward.is_empty() && self.wire.is_written())
+            {
+                break;
+            }
+            self.end_turn().await;
+            tokio::task::coop::consume_budget().await;
+            let next = self.next_date().min(end.unwrap_or_else(|| Instant::now() + EVERY));
+            let outbox = Arc::clone(self.outward.outbox());
+            tokio::select! {
+                () = stop.cancelled(), if end.is_none() => end = Some(Instant::now() + GRACE),
+                found = outbox.ready() => self.outward.hear(found, &mut self.report),
+                () = self.something() => {}
+                () = sleep_until(next) => {}
+            }
+        }
+        self.outward.gather(&mut self.report);
+        self.report.ended(self.outward.waiting());
+    }
+
+    /// Waits until there is something, and does it.
+    async fn something(&mut self) {
+        poll_fn(|cx| {
+            let mut has_come = false;
+            while let Poll::Ready((which, news)) = self.wire.poll_news(cx) {
+                self.note(which, news);
+                has_come = true;
+            }
+            while let Poll::Ready((subject, word)) = self.wire.poll_word(cx) {
+                self.hear_word(&subject, &word);
+                has_come = true;
+            }
+            for _ in 0..AT_ONCE {
+                if self.turn.has_taken_enough() {
+                    break;
+                }
+                let Poll::Ready(arrived) = self.wire.poll_arrived(cx) else { break };
+                self.turn.took(arrived.payload.len());
+                self.inward.take(&arrived, &self.subjects, self.outward.session(), &self.report);
+                has_come = true;
+            }
+            has_come |= self.wire.poll_written(cx).is_ready() || self.demand.poll_changes(cx).is_ready();
+            if has_come { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+
+    /// Has all others have their turn, if this one is over.
+    async fn end_turn(&mut self) {
+        if self.turn.has_taken_enough() {
+            self.turn = Turn::default();
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// What is to be done after whatever has happened. Subscriptions go before messages: who waits for the answer to a command
+    /// hears it.
+    fn step(&mut self) {
+        let now = Instant::now();
+        self.outward.gather(&mut self.report);
+        self.look_at_the_connections();
+        self.ask(now);
+        self.stale.forget_some(self.outward.session_mut(), &self.interest);
+        self.outward.send(&mut self.wire, &self.subjects, &self.report);
+        self.wire.flush();
+        let (messages, bytes, is_full) = self.outward.measure();
+        self.report.measure(messages, bytes, is_full);
+        self.look_at_the_clock(now);
+    }
+
+    fn next_date(&self) -> Instant {
+        let probe = self.probes.front().map(|(_, at)| *at + self.settings.answer);
+        let stale = (!self.stale.is_empty()).then(|| Instant::now() + STALE);
+        let dates = [probe, stale, self.interest.next().filter(|_| self.is_connected)];
+        dates.into_iter().flatten().fold(self.next_word.min(self.next_figures), Instant::min)
+    }
+
+    fn look_at_the_connections(&mut self) {
+        let is_connected = self.wire.is_connected(Which::Messages);
+        let connects = self.wire.connects();
+        if is_connected && (!self.is_connected || connects != self.connects) {
+            self.report.connected(self.wire.server(), self.outward.waiting());
+            // What was asked for before counts from now on.
+            self.is_to_be_probed = true;
+        } else if self.is_connected && !is_connected {
+            self.report.disconnected();
+        }
+        (self.is_connected, self.connects) = (is_connected, connects);
+        let is_there = is_connected && self.wire.is_connected(Which::Between);
+        if !is_there {
+            self.probes.clear();
+        }
+        self.demand.is_there(is_there);
+    }
+
+    fn note(&mut self, which: Which, news: News) {
+        match news {
+            News::Slow => self.report.slow(),
+            News::NotAllowed(text) => self.report.not_allowed(&text),
+            News::Complaint(text) => Report::complaint(&text),
+            News::Trouble(trouble) if which == Which::Messages => self.report.trouble(&trouble),
+            // Whether the connections are there is looked up in any case.
+            News::Changed | News::Trouble(_) => {}
+        }
+    }
+
+    /// Takes what the clients ask for to the servers.
+    fn ask(&mut self, now: Instant) {
+        let changes = self.demand.take();
+        for (filter, is_held) in changes.filters.iter().filter(|(filter, _)| !is_of_the_hub(filter)) {
+            self.interest.hold(filter, *is_held, now);
+        }
+        for (filter, time) in &changes.for_a_while {
+            self.interest.hear_for(filter, *time, now);
+        }
+        if !self.is_connected {
+            return;
+        }
+        self.interest.expire(now);
+        let Difference { add, remove } = self.interest.difference();
+        self.is_to_be_probed |= changes.filters.iter().any(|(_, is_held)| *is_held);
+        let is_changed = !add.is_empty() || !remove.is_empty();
+        for filter in add {
+            self.listen(&filter);
+        }
+        for filter in remove {
+            self.stale.push(filter.clone());
+            if let Some(ear) = self.ears.remove(&filter) {
+                ear.end();
+            }
+            if let Some(number) = self.numbered.end(&filter) {
+                self.inward.ended(number);
+            }
+        }
+        if is_changed || !changes.filters.is_empty() {
+            self.report.asks(self.interest.wanted(), self.numbered.len(), self.interest.depth());
+        }
+        if std::mem::take(&mut self.is_to_be_probed) {
+            self.probe(changes.asked);
+        }
+    }
+
+    fn listen(&mut self, filter: &Filter) {
+        let number = self.numbered.begin(filter);
+        // What is too long to be asked for is asked for by its beginning.
+        let subject = self.subjects.of_filter(filter).or_else(|| self.subjects.of_start(filter));
+        if let Some(Ok(ear)) = subject.map(|subject| self.wire.listen(subject, number)) {
+            self.inward.begins(number);
+            self.ears.insert(filter.clone(), ear);
+        } else {
+            self.numbered.end(filter);
+            self.interest.not_told(filter);
+        }
+    }
+
+    /// Asks the servers whether all subscriptions up to there are in effect: what is said by the connection that has asked for
+    /// them comes to the other one after them.
+    fn probe(&mut self, asked: Asked) {
+        let said =
+            self.wire.say(Which::Messages, self.subjects.between(&self.session), asked.number().to_string());
+        if said.is_err() {
+            return;
+        }
+        let is_full = self.probes.len() >= PROBES;
+        match self.probes.back_mut().filter(|_| is_full) {
+            Some((last, _)) => *last = asked,
+            None => self.probes.push_back((asked, Instant::now())),
+        }
+    }
+
+    fn hear_word(&mut self, subject: &str, word: &Bytes) {
+        if subject == self.subjects.between(&self.session) {
+            let number = std::str::from_utf8(word).ok().and_then(|text| text.parse().ok());
+            if let Some(asked) = number.map(Asked::from_number).filter(|asked| *asked <= self.demand.asked())
+            {
+                self.demand.in_effect(asked);
+                self.probes.retain(|(waiting, _)| *waiting > asked);
+            }
+            return;
+        }
+        match self.others.hear(word, Instant::now()) {
+            FoundOther::New => self.tell_others(),
+            FoundOther::Namesake(life) => {
+                self.report.conflict(&life);
+                self.tell_others();
+            }
+            FoundOther::Known => {}
+            FoundOther::Nonsense => self.report.refuse(subject, None, "it is no word of a hub"),
+        }
+    }
+
+    fn tell_others(&self) {
+        self.report.figures().cluster_hubs.set(self.others.len() as u64);
+        self.hub.tell("cluster/hubs", &self.others.told(), Moment::now());
+    }
+
+    fn look_at_the_clock(&mut self, now: Instant) {
+        let answer = self.settings.answer;
+        while let Some((asked, _)) = self.probes.pop_front_if(|(_, at)| now >= *at + answer) {
+            if self.demand.is_waited_for() {
+                self.report.answered_late();
+            }
+            self.demand.in_effect(asked);
+        }
+        if now >= self.next_word {
+            self.next_word = now + EVERY;
+            if self.wire.is_connected(Which::Between) {
+                let _ = self.wire.say(Which::Between, self.subjects.between("here"), self.others.own());
+            }
+            if self.others.forget(now) {
+                self.tell_others();
+            }
+        }
+        if now >= self.next_figures {
+            self.next_figures = now + self.settings.figures_every;
+            self.tell_others();
+        }
+    }
+}
+
+impl Drop for Join {
+    fn drop(&mut self) {
+        // Whatever happens, nobody waits for us any more.
+        self.demand.is_there(false);
+    }
+}
+
+/// Whether a filter names nothing but what each hub says of itself, which never comes from others.
+fn is_of_the_hub(filter: &Filter) -> bool {
+    filter.as_str().strip_prefix("$SYS").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}

@@ -1,0 +1,143 @@
+//! Which other hubs there are, by what they say of themselves. Pure; time is an argument.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use super::stamp::is_name;
+
+/// How often each hub says that it is there.
+pub const EVERY: Duration = Duration::from_secs(3);
+/// A hub that was silent for so long is gone.
+const GONE: Duration = Duration::from_secs(10);
+/// More are not listed.
+const MOST: usize = 1000;
+/// The longest word.
+const MOST_BYTES: usize = 1024;
+
+/// What a hub says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Here {
+    /// What people call it.
+    pub hub: String,
+    /// This life of it.
+    pub session: String,
+    /// Its version.
+    pub version: String,
+}
+
+/// What was found in a word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// A hub that was not there before.
+    New,
+    /// One that was.
+    Known,
+    /// Another hub with the own name.
+    Namesake(String),
+    /// No word of a hub.
+    Nonsense,
+}
+
+/// All of them.
+#[derive(Debug)]
+pub struct Others {
+    own: Here,
+    /// By the life of the hub.
+    there: BTreeMap<String, (Here, Instant)>,
+}
+
+impl Others {
+    /// Seen from this one.
+    pub fn new(own: Here) -> Self {
+        Self { own, there: BTreeMap::new() }
+    }
+
+    /// What this hub says.
+    pub fn own(&self) -> String {
+        serde_json::to_string(&self.own).unwrap_or_default()
+    }
+
+    /// A hub has said that it is there.
+    pub fn hear(&mut self, word: &[u8], now: Instant) -> Found {
+        let read = || serde_json::from_slice::<Here>(word).ok();
+        let here = Some(word).filter(|word| word.len() <= MOST_BYTES).and_then(|_| read());
+        let here = here.filter(|here| is_name(&here.hub) && is_name(&here.session));
+        let Some(here) = here else { return Found::Nonsense };
+        // A server that stood still says it late, by the connection that has taken the place of ours.
+        if here.session == self.own.session {
+            return Found::Known;
+        }
+        let namesake = (here.hub == self.own.hub).then(|| here.session.clone());
+        let is_new = !self.there.contains_key(&here.session);
+        if !is_new || self.there.len() < MOST {
+            self.there.insert(here.session.clone(), (here, now));
+        }
+        match (namesake, is_new) {
+            (Some(life), _) => Found::Namesake(life),
+            (None, true) => Found::New,
+            (None, false) => Found::Known,
+        }
+    }
+
+    /// Forgets those that are silent. Says whether any was.
+    pub fn forget(&mut self, now: Instant) -> bool {
+        let before = self.there.len();
+        self.there.retain(|_, (_, heard)| now.duration_since(*heard) < GONE);
+        before != self.there.len()
+    }
+
+    /// How many there are beside this one.
+    pub fn len(&self) -> usize {
+        self.there.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.there.is_empty()
+    }
+
+    /// All of them, with this one, as JSON.
+    pub fn told(&self) -> String {
+        let mut all: Vec<_> = self.there.values().map(|(here, _)| here).chain([&self.own]).collect();
+        all.sort_by(|one, other| (&one.hub, &one.session).cmp(&(&other.hub, &other.session)));
+        serde_json::to_string(&all).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn here(hub: &str, session: &str) -> Here {
+        Here { hub: hub.into(), session: session.into(), version: "0.1.0".into() }
+    }
+
+    #[test]
+    fn hubs_come_and_go_and_a_namesake_is_found() {
+        let (mut others, now) = (Others::new(here("a", "1")), Instant::now());
+        let word = |here: &Here| serde_json::to_vec(here).unwrap();
+        assert_eq!(others.hear(&word(&here("b", "2")), now), Found::New);
+        assert_eq!(others.hear(&word(&here("b", "2")), now), Found::Known);
+        assert_eq!(others.hear(&word(&here("a", "3")), now), Found::Namesake("3".to_owned()));
+        assert_eq!(others.hear(&word(&here("a", "1")), now), Found::Known);
+        for word in [&b"x"[..], b"{}", br#"{"hub": "a b", "session": "1", "version": ""}"#, &vec![b' '; 2000]]
+        {
+            assert_eq!(others.hear(word, now), Found::Nonsense);
+        }
+        assert!(others.told().starts_with(r#"[{"hub":"a","session":"1""#));
+        assert_eq!((others.len(), others.forget(now + GONE / 2)), (2, false));
+        assert!(others.forget(now + GONE) && others.is_empty());
+    }
+
+    #[test]
+    fn only_so_many_are_listed() {
+        let (mut others, now) = (Others::new(here("a", "0")), Instant::now());
+        for n in 1..2 * MOST {
+            others.hear(&serde_json::to_vec(&here("b", &n.to_string())).unwrap(), now);
+        }
+        assert_eq!(others.len(), MOST);
+    }
+}
