@@ -81,7 +81,7 @@ async fn what_waits_in_a_session_is_asked_by_the_rights_of_the_day_it_is_fetched
 #[tokio::test]
 async fn a_will_that_waits_is_asked_by_the_rights_of_the_day_it_is_due() {
     let hub = hub(&[jana(), lamp(&["#"])]);
-    let mut page = Client::open_as(&hub, "jana", "/talk", r##"{"filters": ["will/#"]}"##).await;
+    let mut page = Client::open_as(&hub, "jana", "/talk", r#"{"filters": ["will/#"]}"#).await;
     let mut hello = Hello::lasting(V5, "lamp").user("lamp", PASSWORD);
     hello.will = Some(("will/lamp".to_owned(), b"gone".to_vec(), 0, false, vec![0x18, 0, 0, 0, 4]));
     Device::connect_as(&hub, &hello).await.vanish().await;

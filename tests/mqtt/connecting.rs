@@ -292,7 +292,7 @@ async fn the_hub_says_that_it_is_being_stopped() {
 #[tokio::test]
 async fn a_client_is_announced_as_a_node_where_the_configuration_says_so() {
     let hub = Hub::with(&["mqtt.listen=127.0.0.1:0", "mqtt.presence=devices/%u/%c"]);
-    let mut page = Client::open(&hub, "/talk", r##"{"filters": ["devices/#"]}"##).await;
+    let mut page = Client::open(&hub, "/talk", r#"{"filters": ["devices/#"]}"#).await;
     let device = Device::connect(&hub, V5, "lamp").await;
     let frame = page.frame().await;
     assert_eq!((&frame[0], &frame[1]["state"]), (&"devices/clown/lamp/presence".into(), &"online".into()));

@@ -139,7 +139,7 @@ async fn a_session_and_a_will() {
         publishes(&hub, version, &["-t", "s/a", "-m", "in the meantime", "-q", "1"]).await;
         let told = reads(&hub, version, &[&session[..], &["-C", "1"]].concat()).await;
         assert_eq!(told, "in the meantime\n");
-        let mut page = Client::open(&hub, "/talk", r##"{"filters": ["will/#"]}"##).await;
+        let mut page = Client::open(&hub, "/talk", r#"{"filters": ["will/#"]}"#).await;
         let will = ["-t", "x", "--will-topic", "will/house", "--will-payload", "gone"];
         drop(Reader::new(&hub, version, &will).await);
         assert_eq!(page.frame().await, json!(["will/house", "gone"]));
@@ -158,7 +158,7 @@ async fn a_wrong_password_and_a_forbidden_topic_are_told() {
 #[tokio::test]
 async fn the_relay_is_switched_by_mosquitto_pub() {
     let hub = hub();
-    let mut page = Client::open(&hub, "/talk/nodes/bridge/0", r##"{"filters": ["relay/+/set"]}"##).await;
+    let mut page = Client::open(&hub, "/talk/nodes/bridge/0", r#"{"filters": ["relay/+/set"]}"#).await;
     let topic = "nodes/bridge/0/relay/i2c0-3b/set";
     publishes(&hub, "311", &["-t", topic, "-m", "{\"state\": true}", "-q", "2"]).await;
     assert_eq!(page.frame().await, json!(["relay/i2c0-3b/set", {"state": true}]));
@@ -195,6 +195,6 @@ async fn over_tls() {
     ]);
     let output = run(command).await;
     assert!(output.status.success(), "{output:?}");
-    let mut page = Client::open(&hub, "/talk", r##"{"filters": ["a/#"]}"##).await;
+    let mut page = Client::open(&hub, "/talk", r#"{"filters": ["a/#"]}"#).await;
     assert_eq!(page.frame().await, json!(["a/b", 1]));
 }

@@ -86,7 +86,7 @@ async fn a_device_reads_what_others_write() {
     let hub = hub();
     let mut device = Device::connect(&hub, V3, "device").await;
     device.subscribe("lamp/#", 2).await;
-    let mut page = Client::open(&hub, "/talk", r##"{"filters": []}"##).await;
+    let mut page = Client::open(&hub, "/talk", r#"{"filters": []}"#).await;
     for (json, payload) in [
         (r#"{"state": true}"#, r#"{"state": true}"#),
         (r#""ON""#, "ON"),
@@ -242,7 +242,7 @@ async fn mqtt_3_3_2_properties_pass_to_readers_of_mqtt_5_unaltered() {
 #[tokio::test]
 async fn a_clown_talk_client_answers_a_request_of_mqtt_5() {
     let hub = hub();
-    let mut page = Client::open(&hub, "/talk", r##"{"filters": ["ask/#"], "options": true}"##).await;
+    let mut page = Client::open(&hub, "/talk", r#"{"filters": ["ask/#"], "options": true}"#).await;
     let mut device = Device::connect(&hub, V5, "device").await;
     device.subscribe("answers/#", 0).await;
     let properties = [&[0x08][..], &text("answers/me"), &[0x09], &text("42")].concat();
@@ -321,16 +321,16 @@ async fn mqtt_3_1_2_25_a_message_that_is_too_large_for_a_client_is_left_out_and_
     device.heard(PUBACK).await;
     assert_eq!(small.message().await.text(), "y");
     hub.logs("larger than the client takes").await;
-    let mut figures = Client::open(&hub, "/talk", r##"{"filters": []}"##).await;
+    let mut figures = Client::open(&hub, "/talk", r#"{"filters": []}"#).await;
     figures.hears_nothing().await;
 }
 
 #[tokio::test]
 async fn the_relay_is_switched_and_seen() {
     let hub = hub();
-    let mut page = Client::open(&hub, "/talk/nodes/bridge/0", r##"{"filters": ["relay/+"]}"##).await;
+    let mut page = Client::open(&hub, "/talk/nodes/bridge/0", r#"{"filters": ["relay/+"]}"#).await;
     let mut node =
-        Client::open(&hub, "/talk/nodes/bridge/0?side=node", r##"{"filters": ["relay/+/set"]}"##).await;
+        Client::open(&hub, "/talk/nodes/bridge/0?side=node", r#"{"filters": ["relay/+/set"]}"#).await;
     let mut phone = Device::connect(&hub, V3, "phone").await;
     phone.subscribe("nodes/bridge/0/relay/+", 1).await;
     phone.publish("nodes/bridge/0/relay/i2c0-3b/set", "{\"state\": true}", 2, 1, &[]).await;

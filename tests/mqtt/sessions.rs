@@ -226,7 +226,7 @@ async fn who_waits_does_not_count_as_connected() {
     let mut figures = Client::open(
         &hub,
         "/talk",
-        r##"{"filters": ["$SYS/hub/clients/connected", "$SYS/hub/mqtt/sessions"]}"##,
+        r#"{"filters": ["$SYS/hub/clients/connected", "$SYS/hub/mqtt/sessions"]}"#,
     )
     .await;
     let mut told = std::collections::BTreeMap::new();

@@ -245,7 +245,7 @@ async fn rights_that_are_taken_away_end_a_subscription() {
     let less = [user("jana", &["#"], &["#"], true), user("lamp", &["lamp/#"], &["#"], true)];
     std::fs::write(hub.dir().join("users.toml"), less.join("\n")).unwrap();
     hub.logs("subscriptions have ended").await;
-    let mut jana = Client::open_as(&hub, "jana", "/talk", r##"{"filters": []}"##).await;
+    let mut jana = Client::open_as(&hub, "jana", "/talk", r#"{"filters": []}"#).await;
     jana.publish("door/open", "1").await;
     jana.publish("lamp/set", "2").await;
     assert_eq!(lamp.message().await.text(), "2");

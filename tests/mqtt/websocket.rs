@@ -58,7 +58,7 @@ async fn mqtt_6_0_0_packets_are_a_stream_whatever_messages_they_are_cut_into() {
         socket.send(Message::Binary(byte.to_vec().into())).await.unwrap();
     }
     assert_eq!(hears(&mut socket, 4).await[..4], [0x20, 2, 0, 0]);
-    let mut page = Client::open(&hub, "/talk", r##"{"filters": ["w/#"]}"##).await;
+    let mut page = Client::open(&hub, "/talk", r#"{"filters": ["w/#"]}"#).await;
     socket.send(Message::Ping(b"x".to_vec().into())).await.unwrap();
     let long = "y".repeat(200_000);
     let both = [
