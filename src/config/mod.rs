@@ -28,6 +28,7 @@ mod settings;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod users;
 mod web_origin;
 
 use std::path::PathBuf;
@@ -43,8 +44,9 @@ use self::reader::{Asked, Reader};
 pub use self::server::{Clients, Plain, ProxyProtocol, Server, TlsFiles};
 pub use self::settings::{
     Bridges, Durability, Figures, Limits, Log, LogFormat, Outbox, Retained, Routes, Run, Settings, Simulator,
-    Store, Users,
+    Store,
 };
+pub use self::users::Users;
 pub use self::web_origin::WebOrigin;
 use crate::operator::small_file::{self, Unreadable};
 use crate::operator::{Mistake, Mistakes};

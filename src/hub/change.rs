@@ -277,39 +277,6 @@ impl Session {
         piece.len()
     }
 
-    /// Asks other hubs for what comes.
-    fn ask_others(&self, change: &mut Change) -> usize {
-        let next = match change.occasion {
-            Occasion::Inside | Occasion::Withdrawn => Step::Switch,
-            Occasion::Subscription | Occasion::Settings(..) => Step::Await,
-        };
-        let piece = change.piece(change.new.len(), next);
-        if let Some(demand) = self.hub.demand.get() {
-            demand.want(change.new.get(piece.clone()).unwrap_or_default().iter());
-            change.demanded = piece.end;
-            change.awaited = demand.asked();
-        }
-        piece.len()
-    }
-
-    fn is_in_effect(&self, change: &Change) -> bool {
-        change.new.is_empty()
-            || self.hub.demand.get().is_none_or(|demand| demand.is_in_effect(change.awaited, &self.outbox))
-    }
-
-    /// Whether the client's last request waits for other hubs. When it need not any more, the reader is woken.
-    pub(crate) fn awaits(&self) -> bool {
-        let pending = self.pending.as_ref().filter(|change| change.step == Step::Await);
-        pending.is_some_and(|change| !self.is_in_effect(change))
-    }
-
-    /// Does what waits for other hubs although that is not in effect there yet.
-    pub(super) fn wait_no_longer(&mut self) {
-        if let Some(change) = self.pending.as_mut().filter(|change| change.step == Step::Await) {
-            change.step = Step::Switch;
-        }
-    }
-
     /// Changes the subscription, and puts the answer and then the place of the last values into the outbox, all in one
     /// piece.
     fn switch(&mut self, change: &mut Change) {
