@@ -7,6 +7,13 @@
     clippy::indexing_slicing,
     clippy::string_slice,
     clippy::print_stdout,
+    clippy::type_complexity,
+    clippy::needless_for_each,
+    clippy::format_collect,
+    clippy::semicolon_if_nothing_returned,
+    clippy::wildcard_enum_match_arm,
+    clippy::match_wildcard_for_single_variants,
+    clippy::unused_async,
     reason = "a test that fails says so by a panic"
 )]
 #![allow(clippy::disallowed_methods, reason = "tasks of a test end with the test")]
