@@ -38,6 +38,7 @@ pub mod cli;
 pub mod client;
 pub mod config;
 pub mod connection;
+pub mod crew;
 pub mod hub;
 pub mod links;
 pub mod log;

@@ -22,6 +22,9 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
+use memchr::memchr;
+use smallvec::SmallVec;
+
 /// How long and how deep a topic or filter may be, counted on the whole topic, base included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -320,7 +323,11 @@ impl Base {
     /// The whole topic that a connection at this base calls `relative`. Offsets in an error count from the start
     /// of `relative`, sizes are those of the whole.
     pub fn topic(&self, relative: &str, limits: &Limits) -> Result<Topic, TopicError> {
-        if let Some(at) = relative.bytes().position(|byte| matches!(byte, b'+' | b'#')) {
+        let wildcard = |byte| matches!(byte, b'+' | b'#');
+        // All bytes, and not until the first one is found: many at a time are compared so.
+        if relative.bytes().fold(false, |found, byte| found | wildcard(byte))
+            && let Some(at) = relative.bytes().position(wildcard)
+        {
             return Err(TopicError::Wildcard { at });
         }
         self.join(relative, limits).map(Topic)
@@ -376,7 +383,7 @@ impl Base {
         if relative.is_empty() {
             return Err(TopicError::Empty);
         }
-        if let Some(at) = relative.bytes().position(|byte| byte == 0) {
+        if let Some(at) = memchr(0, relative.as_bytes()) {
             return Err(TopicError::Nul { at });
         }
         let base = self.0.as_deref().map_or("", |base| base);
@@ -392,11 +399,12 @@ impl Base {
         if base.is_empty() {
             return Ok(relative.into());
         }
-        let mut whole = String::with_capacity(bytes);
-        whole.push_str(base);
-        whole.push('/');
-        whole.push_str(relative);
-        Ok(whole.into())
+        // Most have room on the stack, so that only the text that stays is in memory of its own.
+        let mut whole = SmallVec::<[u8; 128]>::with_capacity(bytes);
+        whole.extend_from_slice(base.as_bytes());
+        whole.push(b'/');
+        whole.extend_from_slice(relative.as_bytes());
+        Ok(std::str::from_utf8(&whole).unwrap_or_default().into())
     }
 }
 

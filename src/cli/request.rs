@@ -174,11 +174,11 @@ async fn ask(
     connection: &mut Connection,
     other: &mut Option<String>,
 ) -> Result<Answer, Failure> {
-    let mut frame = Vec::new();
+    let mut frame = String::new();
     encode(&args.topic, args.payload.trim(), &mut frame);
     frame.pop();
-    frame.extend_from_slice(options(args).as_bytes());
-    connection.speaker.say(String::from_utf8(frame).unwrap_or_default()).await?;
+    frame.push_str(&options(args));
+    connection.speaker.say(frame).await?;
     let wish = args.topic.ends_with("/set").then(|| serde_json::from_str(&args.payload).ok()).flatten();
     let [state, ..] = answers;
     loop {

@@ -24,6 +24,7 @@ use super::exit::OperatorError;
 use super::logging;
 use crate::access::{Access, Accounts};
 use crate::config::Settings;
+use crate::crew::{self, Crew};
 use crate::hub::Hub;
 use crate::links;
 use crate::log::Log;
@@ -50,21 +51,19 @@ pub(super) fn serve(args: ServeArgs) -> anyhow::Result<()> {
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         tracing::warn!(%error, "the limit of open files could not be raised");
     }
-    let runtime = runtime(settings.server.io_threads)?;
+    let runtime = crew::runtime().context("the runtime could not be started")?;
     let ended = runtime.block_on(run(settings, accounts));
     // A file on a drive that hangs, or a name server that does not answer, would hold the end.
     runtime.shutdown_background();
     ended
 }
 
-/// One thread that serves all sockets, or several that share them; hashing goes elsewhere in both cases.
-fn runtime(io_threads: usize) -> anyhow::Result<tokio::runtime::Runtime> {
-    let mut builder = match io_threads {
-        1 => tokio::runtime::Builder::new_current_thread(),
-        _ => tokio::runtime::Builder::new_multi_thread(),
-    };
-    builder.worker_threads(io_threads).max_blocking_threads(8).enable_all();
-    builder.build().context("the runtime could not be started")
+/// How many threads serve sockets where nobody says it: one on a machine with one or two cores, else one less than there are, as the store,
+/// hashing and links want one, too.
+fn threads_of_this_machine() -> usize {
+    const MOST: usize = 64;
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+    (cores - 1).clamp(1, MOST)
 }
 
 /// Opens the store, before anybody can come in.
@@ -101,7 +100,9 @@ async fn run(settings: Settings, accounts: Accounts) -> anyhow::Result<()> {
     hub.tend(Moment::now());
     let doors = rooms::server(&settings, is_demo, places.https.map(|address| address.port()));
     let certified = offer.as_ref().and_then(|offer| offer.facts().certificate.host());
-    let server = Server::new(Arc::clone(&hub), access, doors, offer, shutdown.clone());
+    let threads = settings.server.io_threads.unwrap_or_else(threads_of_this_machine);
+    let crew = Crew::of(threads).context("the threads that serve sockets could not be started")?;
+    let server = Server::new(Arc::clone(&hub), access, doors, offer, shutdown.clone(), crew.clone());
     server.look_at_restored_leases();
     listeners.serve(&server);
     server.watch_the_certificate();
@@ -138,6 +139,7 @@ async fn run(settings: Settings, accounts: Accounts) -> anyhow::Result<()> {
         Ended::Drained => tracing::info!("stopped"),
         Ended::CutOff(left) => tracing::warn!(left, "stopped before everything was sent"),
     }
+    crew.dismiss();
     Ok(())
 }
 

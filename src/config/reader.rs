@@ -79,6 +79,28 @@ impl Reader {
         usize::try_from(self.number(key, range, unit)).unwrap_or(usize::MAX)
     }
 
+    /// A number of things, or `None` for the word that leaves it to the hub.
+    pub(super) fn count_or_auto(
+        &mut self,
+        key: &'static str,
+        range: RangeInclusive<u64>,
+        unit: &'static str,
+    ) -> Option<usize> {
+        let (least, most) = (*range.start(), *range.end());
+        self.ask(key, format!("auto, {least} to {most}"), unit);
+        let found = self.found(key);
+        let answer = if let Found::Text(text) = found {
+            if text == "auto" {
+                return None;
+            }
+            let expected = format!("auto or a whole number from {least} to {most} ({unit})");
+            Err(found.mismatch(&expected, Tells::Values))
+        } else {
+            question::whole(found, range, unit, Tells::Values)
+        };
+        usize::try_from(self.note(key, answer, least)).ok()
+    }
+
     /// A number that is known to fit.
     pub(super) fn small(&mut self, key: &'static str, range: RangeInclusive<u32>, unit: &'static str) -> u32 {
         let range = u64::from(*range.start())..=u64::from(*range.end());

@@ -34,8 +34,8 @@ pub struct Server {
     pub path_prefix: String,
     /// Whether webhooks of others may publish with a token in their path.
     pub webhooks: bool,
-    /// Threads that serve sockets; 1 to 64.
-    pub io_threads: usize,
+    /// Threads that serve sockets; 1 to 64. `None` goes by the cores of the machine.
+    pub io_threads: Option<usize>,
     /// How long a stopping hub goes on sending; 0 to 300 s.
     pub drain: Duration,
 }
@@ -131,7 +131,7 @@ impl Server {
                 .unwrap_or_default(),
             path_prefix: reader.path_prefix("server.path_prefix"),
             webhooks: reader.truth("server.webhooks"),
-            io_threads: reader.count("server.io_threads", 1..=64, "threads"),
+            io_threads: reader.count_or_auto("server.io_threads", 1..=64, "threads"),
             drain: reader.seconds("server.drain_seconds", 0..=300),
         }
     }

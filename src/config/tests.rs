@@ -83,7 +83,7 @@ fn flags_override_the_environment_which_overrides_the_file_which_overrides_the_d
 #[test]
 fn the_last_of_several_flags_counts() {
     let settings = Place::empty().load(&[], &[("server.io_threads", "2"), ("server.io_threads", "3")]);
-    assert_eq!(settings.unwrap().server.io_threads, 3);
+    assert_eq!(settings.unwrap().server.io_threads, Some(3));
 }
 
 #[test]
@@ -395,7 +395,7 @@ fn the_file_that_was_asked_for_is_read_instead_of_the_usual_one() {
     fs::write(&other, "limits.filters = 7").unwrap();
     let directory = place.0.path().to_owned();
     let settings = load(&Sources { file: Some(other), directory, ..Sources::default() }).unwrap();
-    assert_eq!((settings.server.io_threads, settings.limits.filters), (1, 7));
+    assert_eq!((settings.server.io_threads, settings.limits.filters), (Some(1), 7));
 }
 
 #[test]

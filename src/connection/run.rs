@@ -18,6 +18,7 @@ use super::turn::Turn;
 use super::watch::{Patience, Signs, Watch};
 use super::wire::{Incoming, Wire};
 use super::writing::Writing;
+use crate::crew::waker;
 use crate::hub::{Drained, Found, Session, Until};
 use crate::moment::Moment;
 use crate::seldom::Seldom;
@@ -149,7 +150,8 @@ impl<W: Wire> Connection<W> {
                 task.clone_from(cx.waker());
                 watch.wakes(&task);
                 self.wire.wakes(&task);
-                self.session.outbox().wakes(&task);
+                // Publishers are on all threads; everything else that wakes it is on its own, or seldom.
+                self.session.outbox().wakes(&waker(&task));
             }
             match self.go_on(&mut watch, cx) {
                 Ok(()) => Poll::Pending,

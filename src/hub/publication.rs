@@ -37,7 +37,7 @@ pub struct Publication {
     /// Options and the trail, which few messages have. Apart, so that the others are small.
     extras: Option<Box<Extras>>,
     /// The frame as a connection at the root reads it. Every other base reads a suffix of it.
-    text: Box<[u8]>,
+    text: Box<str>,
 }
 
 /// Who has said a message.
@@ -119,7 +119,7 @@ const OPENING: &[u8] = b"[\"";
 impl Publication {
     /// Encodes a message once. `payload` is JSON text, and it is left as it is.
     pub fn new(topic: Topic, payload: &str, kind: Kind, from: Arc<str>, time: SystemTime) -> Self {
-        let mut text = Vec::with_capacity(topic.as_str().len() + payload.len() + 8);
+        let mut text = String::new();
         frame::encode(topic.as_str(), payload, &mut text);
         // A payload has as many bytes in the frame as it had, and a bracket closes behind it.
         let payload_at = u32::try_from(text.len() - payload.len() - 1).unwrap_or(u32::MAX);
@@ -135,14 +135,13 @@ impl Publication {
             payload_at,
             number: 0,
             extras: None,
-            text: text.into_boxed_slice(),
+            text: text.into_boxed_str(),
         }
     }
 
     /// The value, as the publisher wrote it, line breaks aside.
     pub fn payload(&self) -> &str {
-        let payload = self.text.get(self.payload_at as usize..self.text.len() - 1).unwrap_or_default();
-        std::str::from_utf8(payload).unwrap_or_default()
+        self.text.get(self.payload_at as usize..self.text.len() - 1).unwrap_or_default()
     }
 
     /// The bytes of the value.
@@ -187,7 +186,7 @@ impl Publication {
 
     /// The frame as seen from a base, in two pieces that need only be written one after the other.
     pub fn frame(&self, view: View) -> [&[u8]; 2] {
-        [OPENING, self.text.get(OPENING.len() + view.skip..).unwrap_or_default()]
+        [OPENING, self.text.as_bytes().get(OPENING.len() + view.skip..).unwrap_or_default()]
     }
 
     /// The frame with its third element, for those who asked for it: four pieces. `annotation` comes from

@@ -47,7 +47,7 @@ pub(super) async fn accept(
                 match app.places.take(address, !is_a_proxy) {
                     Ok(place) => {
                         prepare(&stream, app.settings.patience);
-                        serve(stream, place);
+                        begin(app, stream, place, &mut serve);
                     }
                     Err(why) => {
                         log_turned_away(app, &address, address.ip(), why);
@@ -67,6 +67,24 @@ pub(super) async fn accept(
                 sleep(backoff.draw()).await;
             }
         }
+    }
+}
+
+/// Begins to serve a connection, on the thread that has the fewest.
+fn begin(app: &App, stream: TcpStream, mut place: Place, serve: &mut impl FnMut(TcpStream, Place)) {
+    if app.crew.is_one() {
+        return serve(stream, place);
+    }
+    let moved = stream.into_std().and_then(|stream| {
+        let begun = app.crew.aboard(|aboard| {
+            place.is_aboard(aboard);
+            // The thread that is to look at the socket is the one that it is told to here.
+            TcpStream::from_std(stream).map(|stream| serve(stream, place))
+        });
+        begun.unwrap_or(Ok(()))
+    });
+    if let Err(error) = moved {
+        log_error(&error);
     }
 }
 

@@ -10,6 +10,7 @@ mod browser;
 mod clock;
 mod diagnostics;
 mod door;
+mod entrance;
 mod events_api;
 mod forwarded;
 mod gate;
@@ -41,11 +42,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use serde::Deserialize;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use diagnostics::Diagnostics;
+use entrance::{Door, SideWord};
 use peer::Peer;
 use place::Places;
 
@@ -53,6 +54,7 @@ use crate::access::{Access, AccountsWatch, Connected, LoginError, SignedIn, User
 use crate::audit::{self, AtDoor, Named};
 use crate::config::WebOrigin;
 use crate::connection::{Patience, Signs, network_of};
+use crate::crew::Crew;
 use crate::hub::{Client, Hub, NetworkRates, Rates, Session, ShareOfNetwork, Side, SignIn};
 use crate::moment::Moment;
 use crate::seldom::Seldom;
@@ -125,6 +127,8 @@ pub(crate) struct App {
     pub(crate) access: Access,
     pub(crate) settings: Settings,
     pub(crate) shutdown: Shutdown,
+    /// The threads that connections are served on.
+    crew: Crew,
     /// The endpoints for bringing up a device, where they are on.
     diagnostics: Option<Diagnostics>,
     /// What is served over TLS, where there is TLS.
@@ -154,14 +158,26 @@ impl Server {
         settings: Settings,
         offer: Option<Arc<Offer>>,
         shutdown: Shutdown,
+        crew: Crew,
     ) -> Self {
         let places = Places::new(settings.connections, settings.handshakes, settings.per_network);
         let diagnostics = settings.diagnostics.map(Diagnostics::new);
         let refused = accounts::RefusedFile::default();
         let desk = accounts_desk::Desk::new();
         let network_rates = NetworkRates::new(settings.network_rate, hub.figures());
-        let app =
-            App { hub, access, settings, shutdown, diagnostics, offer, places, refused, network_rates, desk };
+        let app = App {
+            hub,
+            access,
+            settings,
+            shutdown,
+            crew,
+            diagnostics,
+            offer,
+            places,
+            refused,
+            network_rates,
+            desk,
+        };
         Self { app: Arc::new(app) }
     }
 
@@ -245,44 +261,6 @@ impl Server {
     /// Ends sign-ins of pages when they expire, until the stop sign.
     pub fn end_what_expires(&self) {
         self.app.shutdown.spawn(clock::end_what_expires(Arc::clone(&self.app)));
-    }
-}
-
-/// The side of a connection, as clients write it.
-#[derive(Deserialize, Clone, Copy, Default)]
-#[serde(rename_all = "lowercase")]
-enum SideWord {
-    #[default]
-    Dashboard,
-    Node,
-}
-
-impl From<SideWord> for Side {
-    fn from(word: SideWord) -> Self {
-        match word {
-            SideWord::Dashboard => Self::Dashboard,
-            SideWord::Node => Self::Node,
-        }
-    }
-}
-
-/// Where somebody comes in, as the recorder calls it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Door {
-    Page,
-    WebSocket,
-    Lines,
-    Http,
-}
-
-impl Door {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Page => "page",
-            Self::WebSocket => "websocket",
-            Self::Lines => "lines",
-            Self::Http => "http",
-        }
     }
 }
 

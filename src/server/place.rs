@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::networks::{Connection, Networks, NotSignedIn, PerNetwork};
 use crate::connection::network_of;
+use crate::crew::Aboard;
 use crate::hub::Network;
 use crate::tls::Certificate;
 
@@ -61,6 +62,8 @@ pub(crate) struct Place {
     /// For a moment, while there are very many places that last.
     not_signed_in: Mutex<Option<Box<Waiting>>>,
     encryption: Encryption,
+    /// The thread that it is served on, where there are several.
+    aboard: Option<Aboard>,
 }
 
 /// Whom a proxy speaks for, as its PROXY header says.
@@ -115,6 +118,7 @@ impl Places {
             of_network: None,
             not_signed_in: Mutex::new(Some(Box::new(Waiting { place, of_network: None }))),
             encryption: Encryption::None,
+            aboard: None,
         };
         if counted {
             self.count(&mut place, address.ip())?;
@@ -189,6 +193,11 @@ impl Drop for Handshake<'_> {
 }
 
 impl Place {
+    /// The connection is served on this thread.
+    pub(super) fn is_aboard(&mut self, aboard: Aboard) {
+        self.aboard = Some(aboard);
+    }
+
     /// From now on this is the place of somebody who has signed in.
     pub(crate) fn is_signed_in(&self) {
         self.not_signed_in.lock().take();

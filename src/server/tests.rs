@@ -33,7 +33,7 @@ fn server(connections: usize) -> Server {
         shortest_password: 8,
         webhooks: false,
     };
-    Server::new(hub, access.unwrap(), settings, None, shutdown)
+    Server::new(hub, access.unwrap(), settings, None, shutdown, crate::crew::Crew::of(1).unwrap())
 }
 
 /// Sends this to a listener, all at once, and reads until the hub ends the connection. Returns what the hub said, and how

@@ -90,17 +90,18 @@ fn after_space(text: &str) -> &str {
 
 /// Appends `[topic, payload]` as the hub writes it. Line feeds and carriage returns in the payload can only be
 /// white space between tokens; they become blanks, so that a frame is always one line.
-pub fn encode(topic: &str, payload: &str, out: &mut Vec<u8>) {
-    out.reserve(topic.len() + payload.len() + 6);
-    out.extend_from_slice(b"[\"");
+pub fn encode(topic: &str, payload: &str, out: &mut String) {
+    // Exactly, as most topics have nothing to escape: a text that is kept is then as long as its memory.
+    out.reserve_exact(topic.len() + payload.len() + 6);
+    out.push_str("[\"");
     escape(topic, out);
-    out.extend_from_slice(b"\", ");
+    out.push_str("\", ");
     if memchr2(b'\n', b'\r', payload.as_bytes()).is_none() {
-        out.extend_from_slice(payload.as_bytes());
+        out.push_str(payload);
     } else {
-        out.extend(payload.bytes().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte }));
+        out.extend(payload.chars().map(|char| if matches!(char, '\n' | '\r') { ' ' } else { char }));
     }
-    out.push(b']');
+    out.push(']');
 }
 
 /// The text of one JSON value without the white space around it; `None` where the text is anything else, or is nested
@@ -119,14 +120,15 @@ pub fn escaped_len(text: &str) -> usize {
 
 /// Appends `text` as the inside of a JSON string. Character by character, so the escape of a prefix is a prefix of
 /// the escape.
-fn escape(text: &str, out: &mut Vec<u8>) {
-    if text.bytes().all(|byte| !matches!(byte, 0..0x20 | b'"' | b'\\')) {
-        return out.extend_from_slice(text.as_bytes());
+fn escape(text: &str, out: &mut String) {
+    // All bytes, and not until the first one is found: many at a time are compared so.
+    if !text.bytes().fold(false, |found, byte| found | matches!(byte, 0..0x20 | b'"' | b'\\')) {
+        return out.push_str(text);
     }
-    for byte in text.bytes() {
-        match escape_of(byte) {
-            None => out.push(byte),
-            Some(escape) => out.extend_from_slice(escape.as_bytes()),
+    for char in text.chars() {
+        match u8::try_from(char).ok().and_then(escape_of) {
+            None => out.push(char),
+            Some(escape) => out.push_str(escape),
         }
     }
 }

@@ -36,7 +36,7 @@ const ROOMS: &[Room] = &[
         files: &["topic.rs", "topic/"],
         without: &[],
         rooms: &[],
-        crates: &[],
+        crates: &["memchr", "smallvec"],
         never: SOCKETS_FILES_CLOCKS,
     },
     Room {
@@ -211,7 +211,16 @@ const ROOMS: &[Room] = &[
     Room {
         files: &["connection/"],
         without: &[],
-        rooms: &["access::Connected", "access::Standing", "bell", "hub", "talk", "moment", "seldom"],
+        rooms: &[
+            "access::Connected",
+            "access::Standing",
+            "bell",
+            "crew::waker",
+            "hub",
+            "talk",
+            "moment",
+            "seldom",
+        ],
         crates: &["bytes", "memchr", "tokio", "tokio_util", "tracing"],
         never: &["std::fs", "std::env", "std::process", "tokio::net", "tokio::spawn", "axum", "hyper"],
     },
@@ -242,6 +251,13 @@ const ROOMS: &[Room] = &[
         rooms: &[],
         crates: &["parking_lot"],
         never: SOCKETS_FILES_CLOCKS,
+    },
+    Room {
+        files: &["crew.rs"],
+        without: &[],
+        rooms: &[],
+        crates: &["futures_util", "parking_lot", "tokio", "tokio_util"],
+        never: &["std::fs", "std::net", "tokio::net", "tokio::spawn"],
     },
     Room {
         files: &["moment.rs"],
@@ -283,6 +299,7 @@ const ROOMS: &[Room] = &[
             "access",
             "connection",
             "backoff",
+            "crew",
             "moment",
             "seldom",
             "shutdown",

@@ -1,10 +1,11 @@
 //! The hub behind Caddy, nginx and `HAProxy`, with the files of `config/proxies`: the page, sockets, lines, a path prefix, and
 //! lockouts by the address of the client. What a client writes into the headers of a proxy changes nothing.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
@@ -213,6 +214,15 @@ async fn serves_page_sockets_and_prefix_and_locks_out_by_the_address_of_the_clie
     }
     hub.logs(&format!("address={NEIGHBOUR} (through 127.0.0.1:")).await;
 
+    // A stream of events, each as soon as it is said, to a client that knows how proxies cut a body into pieces.
+    let events = follows_through(&proxy, "anna", "nodes/b");
+    until("the stream", || events.heard("event: open")).await;
+    for payload in ["1", "2", "3"] {
+        writer.publish("b", payload).await;
+        assert_eq!(reader.hear().await, format!("[\"nodes/b\", {payload}]"));
+        until("the event", || events.heard(&format!("data: [\"nodes/b\", {payload}]"))).await;
+    }
+
     // Who guesses is slowed down, and not those who come through the same proxy; whatever is written into the headers.
     let own = GUESSER.to_string();
     let forged_lists = [
@@ -250,6 +260,36 @@ async fn serves_page_sockets_and_prefix_and_locks_out_by_the_address_of_the_clie
     let stopped = hub.stopped();
     let (closed, also, ()) = tokio::join!(reader.closed(), writer.closed(), stopped);
     assert_eq!((closed.0, also.0), (1012, 1012), "{closed:?} {also:?}");
+    until("the end of the stream", || events.heard("event: end")).await;
+}
+
+/// `curl`, which follows a topic through a proxy.
+struct Follower {
+    _program: Ended,
+    text: Arc<Mutex<String>>,
+}
+
+impl Follower {
+    fn heard(&self, what: &str) -> bool {
+        self.text.lock().unwrap().contains(what)
+    }
+}
+
+fn follows_through(proxy: &Proxy, name: &str, topic: &str) -> Follower {
+    let mut curl = Command::new("curl");
+    curl.args(["--silent", "--no-buffer", "--cacert"]).arg(proxy.house.path("authority.pem"));
+    curl.args(["--user", &format!("{name}:{PASSWORD}")]);
+    curl.arg(format!("https://{}/hub/api/stream?filter={topic}", proxy.host()));
+    let mut program = curl.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    let (mut printed, text) = (program.stdout.take().unwrap(), Arc::<Mutex<String>>::default());
+    let heard = Arc::clone(&text);
+    std::thread::spawn(move || {
+        let mut bytes = [0; 4096];
+        while let Ok(count @ 1..) = printed.read(&mut bytes) {
+            heard.lock().unwrap().push_str(&String::from_utf8_lossy(&bytes[..count]));
+        }
+    });
+    Follower { _program: Ended(program), text }
 }
 
 #[tokio::test]

@@ -70,7 +70,7 @@ fn every_mistake_in_the_configuration_is_told_at_once() {
     clown-hub: configuration
     flag: unknown key nonsense; docs/configuration.md lists them all
     flag: server.listen: expected an address and a port such as 127.0.0.1:8080 or [::]:8080, found "nowhere"
-    flag: server.io_threads: expected a whole number from 1 to 64 (threads), found the text "many"
+    flag: server.io_threads: expected auto or a whole number from 1 to 64 (threads), found the text "many"
     flag: limits.filters: 0 is below the least of 1 (filters)
     "#);
     assert_snapshot!(mistake(&["--config", "nowhere.toml"]), @r"

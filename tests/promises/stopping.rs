@@ -3,7 +3,7 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::{Client, Hub, Line, Raw, in_time};
+use crate::support::{Client, Hub, Line, Raw, in_time, until};
 
 #[tokio::test]
 async fn a_hundred_clients_get_all_that_was_queued_and_then_1012() {
@@ -30,6 +30,49 @@ async fn a_hundred_clients_get_all_that_was_queued_and_then_1012() {
     drop((clients, unopened, node));
     assert_eq!(hub.ended().await.code(), Some(0));
     hub.logs("stopped").await;
+}
+
+#[tokio::test]
+async fn connections_of_all_threads_hear_each_other_and_get_what_was_queued_when_the_hub_stops() {
+    const THREADS: usize = 3;
+    let hub = &mut Hub::with(&["server.io_threads=3", "server.drain_seconds=60"]);
+    let names = || {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", hub.pid())).unwrap();
+        let names = tasks.map(|task| std::fs::read_to_string(task.unwrap().path().join("comm")).unwrap());
+        names.filter(|name| name.starts_with("sockets-")).count()
+    };
+    until("the threads", || names() == THREADS - 1).await;
+    // One after the other, so that each thread has the same number of them.
+    let mut clients = Vec::new();
+    for number in 0..4 * THREADS {
+        let path = format!("/talk/n{number}?side=node");
+        clients.push(Client::open(hub, &path, r#"{"filters": []}"#).await);
+    }
+    let mut readers = Vec::new();
+    for _ in 0..2 * THREADS {
+        readers.push(Client::open(hub, "/talk", r#"{"filters": ["+/a", "+/last"]}"#).await);
+    }
+    for round in 0..20 {
+        for (number, client) in clients.iter_mut().enumerate() {
+            client.publish("a", &round.to_string()).await;
+            for reader in &mut readers {
+                assert_eq!(reader.hear().await, format!("[\"n{number}/a\", {round}]"));
+            }
+        }
+    }
+    let mut last = Client::open(hub, "/talk/n?side=node", r#"{"filters": []}"#).await;
+    for number in 0..100 {
+        last.publish("last", &number.to_string()).await;
+    }
+    hub.signal("TERM");
+    for reader in &mut readers {
+        let (texts, code, _) = reader.texts_until_close().await;
+        let lines: Vec<_> = texts.iter().flat_map(|text| text.split('\n')).collect();
+        let expected: Vec<_> = (0..100).map(|number| format!("[\"n/last\", {number}]")).collect();
+        assert_eq!((lines, code), (expected.iter().map(String::as_str).collect(), 1012));
+    }
+    drop((readers, clients, last));
+    assert_eq!(hub.ended().await.code(), Some(0));
 }
 
 #[tokio::test]

@@ -29,12 +29,12 @@ pub(super) struct Shape {
 pub(super) struct Composer {
     shape: Shape,
     made: u64,
-    scratch: Vec<u8>,
+    scratch: String,
 }
 
 impl Composer {
     pub(super) fn new(shape: Shape) -> Self {
-        Self { shape, made: 0, scratch: Vec::new() }
+        Self { shape, made: 0, scratch: String::new() }
     }
 
     /// Adds the frame of one line, or says why there is none. An empty line is nothing.
@@ -56,7 +56,7 @@ impl Composer {
         if !batch.text.is_empty() {
             batch.text.push('\n');
         }
-        batch.text.push_str(std::str::from_utf8(&self.scratch).unwrap_or_default());
+        batch.text.push_str(&self.scratch);
         batch.frames += 1;
         self.made += 1;
         Ok(())
@@ -68,7 +68,7 @@ impl Composer {
         check_topic(&frame.topic)?;
         let options = self.options(frame.options)?;
         if options.is_empty() {
-            self.scratch.extend_from_slice(line.trim().as_bytes());
+            self.scratch.push_str(line.trim());
             return Ok(());
         }
         encode(&frame.topic, frame.payload, &mut self.scratch);
@@ -79,9 +79,9 @@ impl Composer {
     fn append_options(&mut self, options: &str) {
         if !options.is_empty() {
             self.scratch.pop();
-            self.scratch.extend_from_slice(b", ");
-            self.scratch.extend_from_slice(options.as_bytes());
-            self.scratch.push(b']');
+            self.scratch.push_str(", ");
+            self.scratch.push_str(options);
+            self.scratch.push(']');
         }
     }
 

@@ -85,15 +85,15 @@ impl Formatter {
     }
 
     fn json(&self, frame: &Frame<'_>, out: &mut Vec<u8>) {
-        let mut line = Vec::new();
+        let mut line = String::new();
         encode(&frame.topic, frame.payload, &mut line);
         if let (true, Some(options)) = (self.timestamps, frame.options) {
             line.pop();
-            line.extend_from_slice(b", ");
-            line.extend_from_slice(options.as_bytes());
-            line.push(b']');
+            line.push_str(", ");
+            line.push_str(options);
+            line.push(']');
         }
-        out.extend_from_slice(self.json_text(&String::from_utf8_lossy(&line)).as_bytes());
+        out.extend_from_slice(self.json_text(&line).as_bytes());
         out.push(b'\n');
     }
 
