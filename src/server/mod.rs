@@ -24,6 +24,7 @@ mod loan;
 mod metrics;
 mod missing;
 mod networks;
+mod operator_api;
 mod page;
 mod peer;
 mod per_user;
@@ -64,6 +65,7 @@ use crate::topic::Base;
 
 pub use introduction::ProxyProtocol;
 pub use networks::PerNetwork;
+pub use operator_api::{CopyStore, Operator, StoreCopy};
 
 /// What the edge allows.
 #[derive(Debug, Clone)]
@@ -140,6 +142,8 @@ pub(crate) struct App {
     network_rates: Option<Arc<NetworkRates>>,
     /// Where admins ask for changes of accounts.
     desk: accounts_desk::Desk,
+    /// What admins may ask for besides.
+    office: operator_api::Office,
 }
 
 /// The answer to a client of TLS for whom there is no place: whatever is sent before the handshake means nothing to it.
@@ -159,6 +163,7 @@ impl Server {
         offer: Option<Arc<Offer>>,
         shutdown: Shutdown,
         crew: Crew,
+        operator: Operator,
     ) -> Self {
         let places = Places::new(settings.connections, settings.handshakes, settings.per_network);
         let diagnostics = settings.diagnostics.map(Diagnostics::new);
@@ -177,6 +182,7 @@ impl Server {
             refused,
             network_rates,
             desk,
+            office: operator_api::Office::new(operator),
         };
         Self { app: Arc::new(app) }
     }

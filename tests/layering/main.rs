@@ -304,6 +304,7 @@ const ROOMS: &[Room] = &[
             "seldom",
             "shutdown",
             "tls",
+            "config::Key",
             "config::WebOrigin",
             "operator::Mistakes",
         ],

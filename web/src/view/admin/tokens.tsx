@@ -1,0 +1,86 @@
+// All tokens: made, shown once, revoked.
+
+import { useState } from "preact/hooks";
+import { accounts, accountsTrouble, change, isDemo, tokenPath } from "../../admin.js";
+import { type Draft, EMPTY, bodyOf } from "../../core/admin/accounts.js";
+import { isObject } from "../../core/frame.js";
+import { ACCOUNTS, TOKENS } from "../../words/admin/accounts.js";
+import { COMMON } from "../../words/admin/common.js";
+import { Line } from "./accounts.js";
+import { Copy, Field, Head, type Outcome, Says, Sure, told } from "./parts.js";
+import { Rights } from "./rights.js";
+
+export function Tokens() {
+  const [isNew, setNew] = useState(false);
+  const [made, setMade] = useState<{ name: string; token: string } | null>(null);
+  const [isBusy, setBusy] = useState(false);
+  const [outcome, setOutcome] = useState<Outcome | null>(null);
+  const all = accounts.value?.list.filter(({ isToken }) => isToken) ?? [];
+  const revoke = async (name: string) => {
+    setBusy(true);
+    const reply = await change("DELETE", tokenPath(name));
+    setBusy(false);
+    setOutcome(told(reply.isOk ? { isOk: true, sentence: TOKENS.revoked(name) } : { isOk: false, sentence: reply.sentence }));
+  };
+  return (
+    <>
+      <Head title={TOKENS.title} about={TOKENS.about}>
+        <button type="button" class="filled" disabled={isDemo.value} onClick={() => {
+          setOutcome(null);
+          setMade(null);
+          setNew(true);
+        }}>{TOKENS.add}</button>
+      </Head>
+      {isDemo.value && <p class="warning">{ACCOUNTS.demo}</p>}
+      <Says outcome={accountsTrouble.value === "" ? outcome : { isOk: false, sentence: accountsTrouble.value }} />
+      {made && (
+        <section class="panel made" aria-label={TOKENS.made(made.name)}>
+          <p>{TOKENS.made(made.name)}</p>
+          <p class="secret code">{made.token}</p>
+          <div class="actions"><Copy text={made.token} what={TOKENS.title} /><button type="button" onClick={() => setMade(null)}>{TOKENS.done}</button></div>
+        </section>
+      )}
+      {isNew && <Maker onCancel={() => setNew(false)} onMade={(name, token) => {
+        setNew(false);
+        setMade({ name, token });
+      }} />}
+      <ul class="rows-of wide" aria-label={TOKENS.title}>
+        {accounts.value !== null && all.length === 0 && <li class="note">{TOKENS.none}</li>}
+        {all.map((one) => (
+          <li key={one.name} class="row">
+            <Line account={one} />
+            <div class="actions"><Sure name={TOKENS.revoke} ask={TOKENS.revokeAsk(one.name)} yes={TOKENS.revokeYes} isBusy={isBusy} onYes={() => void revoke(one.name)} /></div>
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}
+
+function Maker({ onCancel, onMade }: { onCancel(): void; onMade(name: string, token: string): void }) {
+  const [draft, setDraft] = useState<Draft>({ ...EMPTY, role: "dashboard" });
+  const [isBusy, setBusy] = useState(false);
+  const [outcome, setOutcome] = useState<Outcome | null>(null);
+  const set = (more: Partial<Draft>) => setDraft((before) => ({ ...before, ...more }));
+  const make = async () => {
+    setBusy(true);
+    const reply = await change("POST", tokenPath(draft.name), bodyOf(draft, true));
+    setBusy(false);
+    if (reply.isOk && isObject(reply.body)) onMade(draft.name, String(reply.body.token));
+    else if (!reply.isOk) setOutcome({ isOk: false, sentence: reply.sentence });
+  };
+  return (
+    <section class="panel editor" aria-labelledby="maker-title">
+      <h2 id="maker-title">{TOKENS.add}</h2>
+      <form onSubmit={(event) => {
+        event.preventDefault();
+        if (!isBusy) void make();
+      }}>
+        <Field label={ACCOUNTS.name} value={draft.name} isNeeded onInput={(name) => set({ name })} />
+        <Rights draft={draft} isToken set={set} />
+        <Says outcome={outcome} />
+        <div class="actions"><button type="submit" class="filled" disabled={isBusy}>{TOKENS.make}</button><button type="button" onClick={onCancel}>{COMMON.cancel}</button></div>
+      </form>
+    </section>
+  );
+}
