@@ -24,7 +24,7 @@ export function Device() {
   const [isBusy, setBusy] = useState(false);
   const [outcome, setOutcome] = useState<Outcome | null>(null);
   const device = made.value?.owner === user.value ? made.value : null;
-  const base = draft.base === "" && draft.name !== "" ? `nodes/${draft.name}` : draft.base;
+  const base = draft.base === "" && draft.name !== "" ? `home/${draft.name}` : draft.base;
   const make = async () => {
     setBusy(true);
     const body = bodyOf({ ...EMPTY, role: "node", base, note: draft.note }, true);
@@ -67,7 +67,7 @@ export function Device() {
 function Made({ device, canRead, since }: { device: Facts; canRead: boolean; since: number }) {
   const [language, setLanguage] = useState(SNIPPETS[0]![0]);
   const program = SNIPPETS.find(([key]) => key === language)?.[2](device) ?? "";
-  const facts = [[DEVICE.address, addressOf(device)], [DEVICE.name, device.name], [DEVICE.token, device.token]] as const;
+  const facts = [[DEVICE.address, addressOf(device), DEVICE.copy.address], [DEVICE.name, device.name, DEVICE.copy.name], [DEVICE.token, device.token, DEVICE.copy.token]] as const;
   return (
     <div class="two device">
       <section class="panel" aria-label={device.name}>
@@ -80,14 +80,14 @@ function Made({ device, canRead, since }: { device: Facts; canRead: boolean; sin
           </dl>
           <Code text={codeOf(device)} label={DEVICE.code} />
         </div>
-        <div class="actions">{facts.map(([name, value]) => <Copy key={name} text={value} what={name} name={name} />)}</div>
+        <div class="actions">{facts.map(([name, value, copy]) => <Copy key={name} text={value} name={copy} />)}</div>
         <First device={device} canRead={canRead} since={since} />
       </section>
       <section class="panel" aria-labelledby="program-title">
         <h2 id="program-title">{DEVICE.program}</h2>
         <Choose label={DEVICE.language} value={language} names={SNIPPETS.map(([key, name]) => [key, name] as const)} onChange={setLanguage} />
         <pre tabIndex={0} class="program" aria-label={DEVICE.program}>{program}</pre>
-        <div class="actions"><Copy text={program} what={DEVICE.program} /></div>
+        <div class="actions"><Copy text={program} /></div>
       </section>
     </div>
   );

@@ -2,12 +2,12 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { call } from "../../admin.js";
-import { type Asked, type Happened, SPANS, askedText, parseAsked, parseEvents, pathOf } from "../../core/admin/events.js";
+import { type Asked, type Happened, SPANS, askedText, isQuestion, parseAsked, parseEvents, pathOf } from "../../core/admin/events.js";
 import { cut, exactText } from "../../core/words.js";
 import { show } from "../../location.js";
 import { COMMON } from "../../words/admin/common.js";
 import { EVENTS, kindWords, resultWords } from "../../words/admin/events.js";
-import { Choose, Field, Head, type Outcome, Says } from "./parts.js";
+import { Check, Choose, Field, Head, type Outcome, Says } from "./parts.js";
 
 const PAYLOAD_SHOWN = 200;
 
@@ -15,6 +15,7 @@ export function Events({ query }: { query: string }) {
   const asked = parseAsked(query);
   const [draft, setDraft] = useState<Asked>(asked);
   const [list, setList] = useState<Happened[] | null>(null);
+  const [isAll, setAll] = useState(false);
   const [hasMore, setMore] = useState(false);
   const [outcome, setOutcome] = useState<Outcome | null>(null);
   const read = async (before: Happened[], isWanted: () => boolean) => {
@@ -32,6 +33,7 @@ export function Events({ query }: { query: string }) {
     void read([], () => isWanted);
     return () => void (isWanted = false);
   }, [query]);
+  const shown = list?.filter((one) => isAll || !isQuestion(one)) ?? [];
   const isMoment = !Object.hasOwn(SPANS, draft.when);
   return (
     <>
@@ -48,12 +50,13 @@ export function Events({ query }: { query: string }) {
         {isMoment && <Field label={EVENTS.moment} type="datetime-local" value={draft.when} onInput={(when) => setDraft({ ...draft, when })} />}
         <button type="submit" class="filled">{EVENTS.ask}</button>
       </form>
+      <div class="asks"><Check label={EVENTS.questions} isOn={isAll} onChange={setAll} />{list !== null && shown.length < list.length && <p class="of">{EVENTS.hidden(list.length - shown.length)}</p>}</div>
       <Says outcome={outcome} />
-      {list === null ? <p class="note">{COMMON.loading}</p> : list.length === 0 ? outcome === null && <p class="note">{EVENTS.none}</p> : (
-        <div class="scrolled panel" tabIndex={0} role="region" aria-label={EVENTS.title}>
+      {list === null ? <p class="note">{COMMON.loading}</p> : shown.length === 0 ? outcome === null && <p class="note">{EVENTS.none}</p> : (
+        <div class="scrolled panel events" tabIndex={0} role="region" aria-label={EVENTS.title}>
           <table>
             <thead><tr><th scope="col">{EVENTS.time}</th><th scope="col">{EVENTS.who}</th><th scope="col">{EVENTS.what}</th></tr></thead>
-            <tbody>{list.map((one) => <Row key={one.number} one={one} />)}</tbody>
+            <tbody>{shown.map((one) => <Row key={one.number} one={one} />)}</tbody>
           </table>
         </div>
       )}

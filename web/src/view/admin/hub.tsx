@@ -100,7 +100,7 @@ function Configuration() {
         <Check label={HUB_PAGE.changed} isOn={isChanged} onChange={setChanged} />
       </div>
       <Says outcome={trouble === "" ? null : { isOk: false, sentence: trouble }} />
-      <div class="scrolled low" tabIndex={0} role="region" aria-label={HUB_PAGE.config}>
+      <div class="scrolled low" tabIndex={0} role="region" aria-label={HUB_PAGE.keys}>
         <table>
           <thead><tr><th scope="col">{HUB_PAGE.key}</th><th scope="col">{HUB_PAGE.value}</th><th scope="col">{HUB_PAGE.origin}</th></tr></thead>
           <tbody>

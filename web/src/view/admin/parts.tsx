@@ -5,11 +5,11 @@ import { useId, useState } from "preact/hooks";
 import { announce } from "../../page.js";
 import { COMMON } from "../../words/admin/common.js";
 
-export function Copy({ text, what, name = COMMON.copy }: { text: string; what: string; name?: string }) {
+export function Copy({ text, name = COMMON.copy }: { text: string; name?: string }) {
   const [isCopied, setCopied] = useState(false);
   return (
     <button type="button" onClick={() => void navigator.clipboard?.writeText(text).then(() => setCopied(true), () => setCopied(false))}>
-      {isCopied ? COMMON.copied : name}<span class="hidden">{`: ${what}`}</span>
+      {isCopied ? COMMON.copied : name}
     </button>
   );
 }

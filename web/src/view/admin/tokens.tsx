@@ -37,7 +37,7 @@ export function Tokens() {
         <section class="panel made" aria-label={TOKENS.made(made.name)}>
           <p>{TOKENS.made(made.name)}</p>
           <p class="secret code">{made.token}</p>
-          <div class="actions"><Copy text={made.token} what={TOKENS.title} /><button type="button" onClick={() => setMade(null)}>{TOKENS.done}</button></div>
+          <div class="actions"><Copy text={made.token} /><button type="button" onClick={() => setMade(null)}>{TOKENS.done}</button></div>
         </section>
       )}
       {isNew && <Maker onCancel={() => setNew(false)} onMade={(name, token) => {

@@ -11,6 +11,7 @@ export const DEVICE = {
   local: "This page was opened at an address that only this machine has. Open it at the address of the hub in your network, or put that in place of it below.",
   address: "Address",
   token: "Token (its password)",
+  copy: { address: "Copy address", name: "Copy name", token: "Copy token" },
   code: "Code with the address, the name and the token",
   program: "A program to begin with",
   language: "Language",

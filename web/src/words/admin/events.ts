@@ -11,6 +11,8 @@ export const EVENTS = {
   when: "When",
   moment: "Around (15 minutes before and after)",
   spans: { "1h": "Last hour", "24h": "Last 24 hours", "7d": "Last 7 days", all: "All that is kept", moment: "Around a moment" } as Record<string, string>,
+  questions: "Also what was only asked (get, list)",
+  hidden: (count: number) => `${count} ${count === 1 ? "question is" : "questions are"} left out.`,
   ask: "Look",
   none: "Nothing of that is recorded.",
   more: "Older ones",

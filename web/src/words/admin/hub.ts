@@ -42,5 +42,6 @@ export const HUB_PAGE = {
   find: "Find a key",
   changed: "Only what is no default",
   key: "Key",
+  keys: "Keys in effect",
   origin: "From",
 } as const;
