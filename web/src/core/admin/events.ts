@@ -64,7 +64,7 @@ export function pathOf({ topic, user, when }: Asked, before: number | null): str
 }
 
 /** Whether somebody only asked how things are: pages and gateways do it by themselves, again and again. */
-export const isQuestion = ({ kind, topic }: Happened): boolean => (kind === "command" && /\/(get|list)$/.test(topic)) || (kind === "answer" && topic.endsWith("/list"));
+export const isQuestion = ({ kind, topic }: Happened): boolean => (kind === "command" && /\/(get|list)$/.test(topic)) || (kind === "answer" && /\/(get|list)(\/\w+)?$/.test(topic));
 
 const KNOWN = new Set(["number", "time", "kind", "user", "client", "address", "topic", "payload", "result", "reason"]);
 const text = (value: unknown): string => (typeof value === "string" ? value : value === undefined || value === null ? "" : JSON.stringify(value));
