@@ -21,16 +21,16 @@ function readingsAt(time, number) {
   const wasOn = (was > 6.5 && was < 8.2) || (was > 17 && was < 22.4);
   const round = (value, digits) => Number(value.toFixed(digits));
   return [
-    [`${NODE}/thermometer/i2c0-48`, { temperature: [round(20.2 + 1.6 * people + 0.5 * Math.sin(time / 2e7) + noise(0.25), 2), "℃"] }],
-    [`${NODE}/humidity-sensor/i2c0-40`, { "relative-humidity": [round(43 + 9 * people + noise(1.2), 1), "%"] }],
-    [`${NODE}/co2-sensor/i2c0-38`, { concentration: [Math.round(520 + 620 * people + noise(40)), "ppm"] }],
-    ...(number === 0 || isOn !== wasOn ? [[`${NODE}/relay/i2c0-3b`, { state: isOn }]] : []),
+    ["thermometer/i2c0-48", { temperature: [round(20.2 + 1.6 * people + 0.5 * Math.sin(time / 2e7) + noise(0.25), 2), "℃"] }],
+    ["humidity-sensor/i2c0-40", { "relative-humidity": [round(43 + 9 * people + noise(1.2), 1), "%"] }],
+    ["co2-sensor/i2c0-38", { concentration: [Math.round(520 + 620 * people + noise(40)), "ppm"] }],
+    ...(number === 0 || isOn !== wasOn ? [["relay/i2c0-3b", { state: isOn }]] : []),
   ];
 }
 
 const browser = await startBrowser();
 try {
-  const { hub } = await hubWithPast(script, { from: 50 * HOUR, step: 6 * MINUTE, readingsAt });
+  const { hub } = await hubWithPast(script, { from: 50 * HOUR, step: 6 * MINUTE, base: NODE, readingsAt });
   const series = ["thermometer/i2c0-48:/temperature/0", "humidity-sensor/i2c0-40:/relative-humidity/0", "co2-sensor/i2c0-38:/concentration/0", "relay/i2c0-3b:/state"];
   const address = series.map((one) => `s=${encodeURIComponent(`${NODE}/${one}`)}`).join("&");
   const page = await signedIn(script, browser, hub, { viewport: { width: 1280, height: 820 }, colorScheme: "light" });
@@ -40,7 +40,7 @@ try {
   // The lines of the day before come after those of today.
   await page.locator(".tip").filter({ hasText: /Day before.*Day before/ }).waitFor();
   await page.screenshot({ path: join(directory, "charts.png"), fullPage: true });
-  await page.setViewportSize({ width: 1280, height: 800 });
+  await page.setViewportSize({ width: 1280, height: 760 });
   await page.evaluate((hash) => (location.hash = hash), `#/?at=${new Date(Date.now() - 8 * HOUR).toISOString()}`);
   await page.locator("main[data-past] .tile").first().waitFor();
   await page.mouse.move(0, 0);

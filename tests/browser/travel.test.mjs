@@ -86,6 +86,7 @@ test("the moment is in the address: a link leads there, and Back leads home", as
   await other.getByRole("button", { name: "One hour later" }).click();
   await other.waitForURL((url) => url.href !== address);
   await other.getByLabel("Date and time").fill("2001-01-01T00:00:00");
+  await says(other.locator(".travel-problem"), "longer ago than a day. This is the oldest one that can be shown.");
   await says(other.locator("#travel-says"), "This is the past:");
   await other.waitForFunction((day) => Math.abs(Date.now() - Date.parse(new URLSearchParams(location.hash.split("?")[1]).get("at")) - day) < 60_000, 24 * HOUR);
 });

@@ -12,7 +12,7 @@ import { baseOf, nameOf } from "./core/topic.js";
 import { cut } from "./core/words.js";
 import { type Problem, ask, askCsv, askHistory, isProblem } from "./history.js";
 import { show, view } from "./location.js";
-import { listeners, moment, presentValues, second, state, values } from "./page.js";
+import { forgotten, listeners, moment, presentValues, second, state, values } from "./page.js";
 import { WORDS } from "./words/charts.js";
 
 /** Questions of one page that wait at the same time: the hub takes four of a user. */
@@ -24,6 +24,8 @@ const AGAIN_AT_LEAST = 30e3;
 const AGAIN_SHARE = 200;
 /** What was said in the last second is not in the history yet: where there is nothing, it is asked again soon, and then less often. */
 const AGAIN_IF_EMPTY = 3e3;
+/** After a change of a state it is asked who wanted that. */
+const WHO = 1500;
 /** A hand that zooms or moves has come to rest. */
 const REST = 250;
 const BACK_AT_MOST = 50;
@@ -69,12 +71,15 @@ let stop = new AbortController();
 let rest: ReturnType<typeof setTimeout> | undefined;
 let askedAt = 0;
 let emptyFor = 0;
+let who: unknown = 0;
+let forgot = 0;
 
 export const range: ReadonlySignal<Range> = computed(() => parseRange(view.value.range) ?? START_RANGE);
 
 /** From when to when is drawn at this moment. */
 export function windowNow(): Window {
-  return hand.value ?? windowOf(range.value, values.now(), oldest || values.now() - DAY);
+  const now = Math.round(values.now());
+  return hand.value ?? windowOf(range.value, now, oldest || now - DAY);
 }
 
 export const isFollowing = (): boolean => isLiveRange(range.value) && hand.value === null;
@@ -107,7 +112,13 @@ export function start(): () => void {
       void [view.value.series.join("\n"), view.value.range, view.value.isWithDayBefore, moment.value];
       emptyFor = 0;
       const isLive = state.value.name === "live";
-      untracked(() => (isLive ? void load() : void (beat.value += 1)));
+      const times = forgotten.value;
+      untracked(() => {
+        if (times !== forgot) forgetAll();
+        forgot = times;
+        if (isLive) void load();
+        else beat.value += 1;
+      });
     }),
     effect(() => {
       void second.value;
@@ -119,7 +130,7 @@ export function start(): () => void {
     for (const end of ends) end();
     clearTimeout(rest);
     stop.abort();
-    for (const map of [tracks, ghosts, problems, happenings]) map.clear();
+    forgetAll();
     batch(() => {
       hand.value = null;
       cursor.value = null;
@@ -127,6 +138,11 @@ export function start(): () => void {
       before.value = [];
     });
   };
+}
+
+function forgetAll(): void {
+  for (const map of [tracks, ghosts, problems, happenings]) map.clear();
+  beat.value += 1;
 }
 
 function everySecond(): void {
@@ -153,10 +169,22 @@ function hear(reading: Reading): void {
     const value = valueAtPath(reading.payload, track.ref.path);
     if (value === null || (typeof value === "string" && isOn(value) === undefined && track.kind === "number")) continue;
     know(track, reading);
+    const { length } = track.changes;
     track.add(reading.time, value);
+    if (track.changes.length !== length) askWhoSoon();
     isNew = true;
   }
   if (isNew && isFollowing()) beat.value = beat.peek() + 1;
+}
+
+/** A state has changed: who wanted that is known to the hub a moment later. */
+function askWhoSoon(): void {
+  who ||= setTimeout(() => {
+    who = 0;
+    const window = windowOf(range.peek(), values.now(), oldest);
+    const states = [...tracks].filter(([, { kind }]) => kind === "state");
+    void together(states, ([text, track]) => fillEvents(text, track, window, stop.signal)).catch(() => {});
+  }, WHO);
 }
 
 /** Asks for all that is shown. What is known stays on the screen until the answer is there. */
@@ -222,14 +250,13 @@ const pointsWanted = (): number => Math.min(POINTS.most, Math.max(POINTS.least, 
 async function fill(text: string, track: Track, { from, to }: Window, signal: AbortSignal): Promise<boolean> {
   track.ask();
   const beyond = (to - from) * BEYOND;
-  const path = historyPath({ topics: [track.ref.topic], path: track.ref.path, from: from - beyond, to: to + beyond, points: pointsWanted() * (1 + 2 * BEYOND) });
-  const answer = await askHistory(path, signal).catch((error: unknown) => {
-    track.giveUp();
-    throw error;
-  });
+  const path = historyPath({ topics: [track.ref.topic], path: track.ref.path, from: from - beyond, to: moment.peek() === null ? to + beyond : to, points: pointsWanted() * (1 + 2 * BEYOND) });
+  const answer = await askHistory(path, signal);
   batch(() => {
     if (isProblem(answer)) {
-      track.giveUp();
+      // Who may not see it any more does not see what it was, either.
+      if (answer.kind === "forbidden" || answer.kind === "session") track.take([], []);
+      else track.giveUp();
       problems.set(text, problemText(answer, track.ref.topic));
       isOff.value ||= answer.kind === "off";
     } else {
@@ -244,7 +271,8 @@ async function fill(text: string, track: Track, { from, to }: Window, signal: Ab
 
 /** Who switched what: commands beside the states. Where events are off or not allowed there are none. */
 async function fillEvents(text: string, { ref: { topic } }: Track, { from, to }: Window, signal: AbortSignal): Promise<void> {
-  const response = await ask(eventsPath({ filters: [`${topic}/#`], from, to, limit: EVENTS_AT_MOST }), signal);
+  const set = presentValues().topics.get(topic)?.actuator?.set;
+  const response = await ask(eventsPath({ filters: [`${topic}/#`, ...(set === undefined ? [] : [set])], from, to, limit: EVENTS_AT_MOST }), signal);
   if (isProblem(response)) return;
   const { events } = parseEvents(await response.json().catch(() => null));
   happenings.set(text, events.filter(({ kind }) => kind === "command" || kind === "lease"));

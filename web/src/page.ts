@@ -41,6 +41,8 @@ const present = { values: new Values(), traffic: new Traffic() };
 export let { values, traffic } = present;
 /** The moment that is shown in place of now, or null. */
 export const moment = signal<number | null>(null);
+/** Counts how often everything was forgotten, as one user may see what the next one may not. */
+export const forgotten = signal(0);
 /** Who wants to hear of each reading: charts, once there are any. */
 export const listeners = new Set<(reading: Reading) => void>();
 export const pulse = new Pulse();
@@ -119,6 +121,7 @@ function forget(): void {
   commands.forgetAll();
   past.clear();
   answers.clear();
+  forgotten.value += 1;
   restructure();
 }
 

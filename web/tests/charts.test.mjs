@@ -142,6 +142,12 @@ test("gaps stay gaps: by silence, by the hub's word, and not for who speaks rare
   assert.equal(known.breaks().length, 0, "of which nobody knows how often it speaks");
   known.every = 1000;
   assert.equal(known.breaks().length, 1);
+  // First a reading every ten minutes, then, with another setting, one a second, and a pause in each.
+  const slow = Array.from({ length: 40 }, (_, at) => [NOW + at * 10 * MINUTE + (at >= 20 ? HOUR : 0), at]);
+  const fast = Array.from({ length: 100 }, (_, at) => [slow.at(-1)[0] + 1000 + at * 1000 + (at >= 50 ? 30_000 : 0), at]);
+  const changed = raw([...slow, ...fast]);
+  changed.every = 1000;
+  assert.deepEqual(changed.breaks().map(({ to }) => to), [slow[20][0], fast[50][0]]);
 });
 
 test("lines share an axis of time: a point of one is no break of another one", () => {
@@ -204,6 +210,7 @@ test("the cursor meets what was said there, and steps from point to point", () =
   assert.equal(valueAt(track, first + 1.4 * MINUTE).value, 2);
   track.every = 1000;
   assert.equal(valueAt(track, first + 7 * MINUTE), null, "nothing is known in a gap");
+  assert.equal(valueAt(track, track.points.at(-1).t + HOUR), null, "nor long after the last word");
   const state = new Track({ topic: "r", path: "" });
   state.add(NOW, true);
   assert.equal(valueAt(state, NOW + HOUR).value, true);
@@ -244,6 +251,7 @@ test("axes are told in as many digits as they need, the day where it changes", (
   assert.deepEqual(scaleLabels([-5, 0], 5), ["−5", "0"]);
   const labels = axisLabels([new Date(2026, 10, 28, 22), new Date(2026, 10, 29, 0), new Date(2026, 10, 29, 2)].map(Number), 2 * HOUR);
   assert.deepEqual(labels.map((label) => label.split("\n").length), [2, 2, 1]);
+  assert.match(axisLabels([new Date(2026, 10, 29, 18).getTime() - 0.3], HOUR)[0], /^18:00/);
   assert.deepEqual([4500, 59e3, 90e3, HOUR, 26 * HOUR, 2 * DAY].map(durationText), ["4.5 s", "59 s", "1 min 30 s", "1 h", "1 d 2 h", "2 d"]);
   assert.deepEqual(bounds(20, 20).map(Math.round), [20, 20]);
   const [low, high] = bounds(20, 20.01);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { BACK_TO, eventBeside, momentOf, payloadText, then } from "../src/core/travel.js";
+import { BACK_TO, eventBeside, momentOf, paceOf, payloadText, then } from "../src/core/travel.js";
 import { Values } from "../src/core/values.js";
 
 const NOW = 1795770000000;
@@ -13,6 +13,7 @@ test("a moment is within the last day, and the end of the slider is now", () => 
   assert.equal(momentOf(NOW, NOW), null);
   assert.equal(momentOf(NOW + HOUR, NOW), null);
   assert.equal(momentOf(0, NOW), NOW - BACK_TO);
+  assert.equal(momentOf(momentOf(0, NOW), NOW + 5000), NOW - BACK_TO, "it stays where it is while somebody looks");
   assert.equal(momentOf(Number.NaN, NOW), null);
 });
 
@@ -52,7 +53,7 @@ test("values, switches, nodes and the log are as they were", () => {
   const { values, traffic } = then(at, told, 30, present, events);
   assert.equal(values.now(), at);
   assert.deepEqual(values.topics.get("nodes/a/0/thermometer/0").payload, { temperature: [21.5, "℃"] });
-  assert.equal(values.topics.get("nodes/a/0/thermometer/0").every, 60e3, "how often it speaks is known from now");
+  assert.equal(values.topics.get("nodes/a/0/thermometer/0").every, null, "two readings are no pace");
   assert.equal(values.topics.get("nodes/a/0/relay/1").actuator.stateOf(values.topics.get("nodes/a/0/relay/1").payload), true);
   assert.equal(values.topics.has("nodes/a/0/new/0"), false, "what came later was not there");
   assert.equal(values.presences.get("nodes/a/0").isOnline, true);
@@ -69,6 +70,19 @@ test("the log begins where it is whole: a series of which only some readings are
   const { traffic, values } = then(at, told, 3, new Values(), []);
   assert.deepEqual(traffic.log().map(({ topic, time }) => [topic, at - time]), [["fast", 3000], ["slow", 2500], ["fast", 2000], ["fast", 1000]]);
   assert.equal(values.topics.size, 2);
+});
+
+test("a value was stale for the pace that its topic had then", () => {
+  const times = (...seconds) => seconds.map((second) => NOW + second * 1000);
+  assert.equal(paceOf(times(0, 10, 20, 30, 40)), 10e3);
+  assert.equal(paceOf(times(0, 10, 20, 30, 40, 50, 600)), 10e3, "one pause is a pause");
+  assert.equal(paceOf(times(0, 10, 200, 210, 600)), null, "not regular");
+  assert.equal(paceOf(times(0, 10, 20, 30)), null);
+  const told = [numbers("a/t", "", "", times(0, 10, 20, 30, 40), [1, 2, 3, 4, 5]), numbers("b/door", "", "", times(0, 10, 20, 30, 40), ["open", "closed", "open", "closed", "open"])];
+  const topics = (second) => then(NOW + second * 1000, told, 30, new Values(), []).values;
+  assert.equal(topics(50).topics.get("a/t").isStale(topics(50).now()), false);
+  assert.equal(topics(90).topics.get("a/t").isStale(topics(90).now()), true);
+  assert.equal(topics(90).topics.get("b/door").isStale(topics(90).now()), false, "a door that stays open says nothing");
 });
 
 test("from a moment there is an event before and one after", () => {

@@ -31,10 +31,13 @@ export interface Then {
   traffic: Traffic;
 }
 
+/** While somebody looks at the oldest moment it gets older. */
+const GRACE = 60e3;
+
 /** A moment that one can look at: not in the future, and not longer ago than a day. Beside the end it is now. */
 export function momentOf(wanted: number, now: number): number | null {
   if (!Number.isFinite(wanted) || wanted >= now - 1000) return null;
-  return Math.round(Math.max(wanted, now - BACK_TO));
+  return Math.round(wanted < now - BACK_TO - GRACE ? now - BACK_TO : wanted);
 }
 
 /** One number or state of a payload. */
@@ -85,6 +88,18 @@ interface Heard {
   leaves: Leaf[];
 }
 
+/** So many pauses tell how often a topic spoke, if most of them are no longer than two of the usual ones. */
+const PAUSES_AT_LEAST = 4;
+const REGULAR = 0.8;
+
+/** How often a topic spoke in those days, in milliseconds, or null where it was not regular. Now it may have another pace. */
+export function paceOf(times: readonly number[]): number | null {
+  const pauses = times.slice(1).map((time, at) => time - times[at]!).filter((pause) => pause > 0).sort((one, other) => one - other);
+  if (pauses.length < PAUSES_AT_LEAST) return null;
+  const usual = pauses[(pauses.length - 1) >> 1]!;
+  return pauses.filter((pause) => pause <= 2 * usual).length >= REGULAR * pauses.length ? usual : null;
+}
+
 /** What was said before a moment, message by message, oldest first. Leaves of one topic and time were one message. */
 function messages(told: readonly Told[], at: number): Heard[] {
   const found = new Map<string, Heard>();
@@ -101,18 +116,22 @@ function messages(told: readonly Told[], at: number): Heard[] {
 }
 
 /** The newest value of each place of each topic: what its last message said, with what only earlier ones had. */
-function lastOf(told: readonly Told[], at: number): Heard[] {
+function lastOf(told: readonly Told[], at: number): (Heard & { every: number | null })[] {
   const topics = new Map<string, { path: string; value: number | string | boolean; unit: string; t: number }[]>();
+  const paces = new Map<string, number>();
   for (const { topic, path, unit, t, value, last } of told) {
     const index = t.findLastIndex((time) => time <= at);
     if (index < 0) continue;
+    // Of states only changes are told: they have no pace.
+    const pace = value === null || value.every((one) => typeof one === "number") ? paceOf(t.slice(0, index + 1)) : null;
+    if (pace !== null) paces.set(topic, pace);
     const leaves = topics.get(topic) ?? [];
     leaves.push({ path, unit, t: t[index]!, value: value?.[index] ?? last[index]! });
     topics.set(topic, leaves);
   }
   return [...topics].map(([topic, leaves]) => {
     leaves.sort((one, other) => other.t - one.t);
-    return { topic, t: leaves[0]!.t, leaves };
+    return { topic, t: leaves[0]!.t, leaves, every: paces.get(topic) ?? null };
   });
 }
 
@@ -125,14 +144,14 @@ function frameOf(topic: string, payload: string, time: number, every: number | n
 }
 
 /** Everything as it was at a moment. `told` has the newest readings of each series before it, at most `points` of each. */
-export function then(at: number, told: readonly Told[], points: number, present: Pick<Values, "presences" | "topics" | "infos">, events: readonly Happening[]): Then {
+export function then(at: number, told: readonly Told[], points: number, present: Pick<Values, "presences" | "infos">, events: readonly Happening[]): Then {
   const values = new ThenValues(at);
   const traffic = new Traffic();
   // Who came or went since then stands in the history, as presence is said like everything else.
   for (const [base, presence] of present.presences) if (presence.since <= at) values.presences.set(base, presence);
   for (const [node, info] of present.infos) values.infos.set(node, info);
-  for (const { topic, t, leaves } of lastOf(told, at)) {
-    const frame = frameOf(topic, payloadText(leaves), t, present.topics.get(topic)?.every ?? null);
+  for (const { topic, t, leaves, every } of lastOf(told, at)) {
+    const frame = frameOf(topic, payloadText(leaves), t, every);
     if (!frame) continue;
     values.take(frame);
     traffic.take(frame, t);

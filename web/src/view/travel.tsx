@@ -6,7 +6,7 @@ import { type Happening, type Told, eventsPath, historyPath, parseEvents } from 
 import { BACK_TO, eventBeside, momentOf, then } from "../core/travel.js";
 import { type Problem, ask, askHistory, isProblem } from "../history.js";
 import { isTravelling, show, view } from "../location.js";
-import { announce, moment, presentValues, second, showMoment, state } from "../page.js";
+import { announce, forgotten, moment, presentValues, second, showMoment, state } from "../page.js";
 import { TRAVEL, eventWords, momentWords } from "../words/travel.js";
 
 /** The slider has come to rest. */
@@ -27,6 +27,8 @@ const problem = signal<string | null>(null);
 const isAsking = signal(false);
 const events = signal<Happening[]>([]);
 let eventsAt = -Infinity;
+/** The moment that was taken in place of one that is too long ago. */
+let clamped: number | null = null;
 let stop = new AbortController();
 let rest: ReturnType<typeof setTimeout> | undefined;
 
@@ -40,7 +42,9 @@ export function Travel() {
   // The slider has arrived where it was moved to.
   useEffect(() => setShown(null), [wanted]);
   const go = (to: number): void => {
-    const next = momentOf(to, now);
+    // An empty field names no moment. What is too long ago is told where it is looked at.
+    if (Number.isNaN(to)) return;
+    const next = momentOf(to, now) === null ? null : Math.round(to);
     setShown(next);
     clearTimeout(rest);
     rest = setTimeout(() => show({ at: next }), REST);
@@ -100,16 +104,30 @@ function localText(time: number): string {
 
 /** Keeps what is shown at the moment of the address. Returns what ends it: then it is now again. */
 function follow(): () => void {
+  const forget = effect(() => {
+    if (forgotten.value === 0) return;
+    events.value = [];
+    eventsAt = -Infinity;
+  });
   const end = effect(() => {
     const { at } = view.value;
     if (state.value.name !== "live") return;
     stop.abort();
     stop = new AbortController();
     const next = at === null ? null : momentOf(at, presentValues().now());
+    if (at !== null && next !== null && next !== Math.round(at)) {
+      // What is shown is what the address says, and the other way round.
+      untracked(() => {
+        clamped = next;
+        show({ at: next });
+      });
+      return;
+    }
     // What these read is nothing to be told again for.
     untracked(() => void (next === null ? arrive(stop.signal) : go(next, stop.signal)));
   });
   return () => {
+    forget();
     end();
     stop.abort();
     clearTimeout(rest);
@@ -134,10 +152,10 @@ async function go(at: number, signal: AbortSignal): Promise<void> {
     await askEvents(signal);
     const points = presentValues().topics.size > MANY_TOPICS ? FEW_POINTS : POINTS;
     const told = await toldAt(at, points, signal);
-    if ("kind" in told) problem.value = problemText(told);
+    if (isProblem(told)) problem.value = problemText(told);
     else {
-      problem.value = null;
-      showMoment(then(at, told, points, presentValues(), events.peek()));
+      problem.value = at === clamped ? TRAVEL.tooOld : told.isWhole ? null : TRAVEL.partly;
+      showMoment(then(at, told.series, points, presentValues(), events.peek()));
       announce(`${TRAVEL.past}: ${momentWords(at)}`);
     }
     isAsking.value = false;
@@ -147,17 +165,18 @@ async function go(at: number, signal: AbortSignal): Promise<void> {
 }
 
 /** The newest readings of all series before a moment. Who may not read everything is asked for what the page knows. */
-async function toldAt(at: number, points: number, signal: AbortSignal): Promise<Told[] | Problem> {
+async function toldAt(at: number, points: number, signal: AbortSignal): Promise<{ series: Told[]; isWhole: boolean } | Problem> {
   const question = { from: at - REACH, to: at, points, step: 0 };
   const whole = await askHistory(historyPath({ ...question, topics: ["#"] }), signal);
-  if (!isProblem(whole)) return whole.series;
+  if (!isProblem(whole)) return { series: whole.series, isWhole: whole.more === null };
   if (whole.kind !== "forbidden") return whole;
   const topics = [...presentValues().topics.keys()];
-  const found: Told[] = [];
+  const found = { series: [] as Told[], isWhole: true };
   for (let start = 0; start < topics.length; start += TOPICS_AT_ONCE) {
     const part = await askHistory(historyPath({ ...question, topics: topics.slice(start, start + TOPICS_AT_ONCE) }), signal);
     if (isProblem(part)) return part;
-    found.push(...part.series);
+    found.series.push(...part.series);
+    found.isWhole &&= part.more === null;
   }
   return found;
 }

@@ -24,7 +24,6 @@ export const WORDS = {
   live: "Now",
   dayBefore: "Day before",
   dayBeforeHint: "Draws the day before as a pale line. For ranges of up to two days.",
-  dayBeforeOf: (name: string) => `${name}, a day before`,
   table: "Show as table",
   png: "PNG",
   csv: "CSV",
@@ -46,9 +45,7 @@ export const WORDS = {
   notRef: (text: string) => `The address names a series that cannot be: ${cut(text, 120)}`,
   gaps: (count: number) => (count === 1 ? "There is a gap in which readings may be missing." : `There are ${count} gaps in which readings may be missing.`),
   states: "States",
-  commands: "Commands",
   chartOf: (names: string) => `Chart: ${names}`,
-  lanesOf: (names: string) => `States: ${names}`,
   role: "chart",
   keys: "Arrow keys move the cursor, with Shift by ten places. Plus and minus zoom, Home and End go to the ends, Page Up and Page Down move in time. Space marks where a selection begins and ends, Escape takes it away.",
   help: "Wheel or pinch to zoom, drag to move, Shift and drag to select, double click to go back.",
@@ -66,8 +63,6 @@ export const WORDS = {
   spread: (low: string, high: string) => `${low} to ${high}`,
   held: (state: string, duration: string) => `${state} for ${duration}`,
   changed: (count: number) => (count === 0 ? "no change" : counted(count, "change")),
-  step: (duration: string) => `a point for each ${duration}`,
-  each: "each reading",
 } as const;
 
 const SPAN_NAMES: Record<string, string> = { s: "s", m: "min", h: "h", d: "d" };

@@ -27,6 +27,7 @@ export const TRAVEL = {
   busy: "The hub is busy with other questions. Move the slider again.",
   unreachable: "The hub does not answer.",
   odd: (why: string) => `The hub did not answer the question: ${cut(why, 200)}`,
+  tooOld: "The moment that was asked for is longer ago than a day. This is the oldest one that can be shown.",
   partly: "The hub has more series than this page asks for. Some values are missing.",
 } as const;
 

@@ -53,7 +53,6 @@ export function lineOf(track: Track, now: number, shift = 0): Place[] {
     }
     places.push({ x: Math.min(point.t + track.step / 2, Math.max(point.t, now)) + shift, point });
   }
-  // What has been silent for too long is not continued to now.
   return places;
 }
 

@@ -92,7 +92,7 @@ export function trend({ slope, least, greatest, first, last }: NumberFigures): "
   return moved > 0 ? "rising" : "falling";
 }
 
-/** What a track said at a moment: the point that is nearest, unless it is further away than silence may be; or the state that held. */
+/** What a track said at a moment: the point that is nearest, unless the line is broken there; or the state that held. */
 export function valueAt(track: Track, moment: number): { t: number; value: string | number | boolean; min?: number; max?: number } | null {
   if (track.kind === "state") {
     const spell = spells(track, Math.min(moment, track.changes[0]?.t ?? moment), moment + 1).at(-1);
@@ -109,6 +109,8 @@ export function valueAt(track: Track, moment: number): { t: number; value: strin
   const near = [points[low - 1], points[low]].filter((point) => point !== undefined);
   const distance = ({ t }: { t: number }): number => Math.abs(t + step / 2 - moment);
   const best = near.sort((one, other) => distance(one) - distance(other))[0];
-  if (!best || distance(best) > track.patience) return null;
+  if (!best || track.breaks().some(({ from, to }) => moment > from && moment < to)) return null;
+  const isBeyond = moment < points[0]!.t || moment > points.at(-1)!.t + step;
+  if (isBeyond && distance(best) > track.patience) return null;
   return { t: best.t, value: best.last, min: best.min, max: best.max };
 }

@@ -32,6 +32,8 @@ const PAUSE_AT_LEAST = 60e3;
 const PATIENCE = 3;
 const PATIENCE_AT_LEAST = 5e3;
 const STEPS_IN_A_GAP = 2.5;
+/** So many pauses before and after one tell what is usual there. */
+const NEAR = 10;
 /** Radio nodes say what does not change every 15 minutes. */
 const RARE = 16 * 60e3;
 
@@ -52,6 +54,7 @@ export class Track {
   version = 0;
   #waiting: Change[] = [];
   #isAsking = false;
+  #broken: { key: string; breaks: { from: number; to: number }[] } = { key: "", breaks: [] };
 
   constructor(ref: Ref) {
     this.ref = ref;
@@ -143,23 +146,39 @@ export class Track {
     this.step = step;
   }
 
-  /** How long nothing may be said before that is a gap. */
+  /** How long nothing may be said at the end before that is a gap. */
   get patience(): number {
-    const least = this.step * STEPS_IN_A_GAP;
-    if (this.every !== null) return Math.max(least, PATIENCE * this.every, PATIENCE_AT_LEAST);
-    if (reportsRarely(this.ref.topic)) return Math.max(least, RARE);
-    return Math.max(least, PAUSES_IN_A_GAP * usualPause(this.points), PAUSE_AT_LEAST);
+    return this.#patienceFor(usual(pauses(this.points.slice(-NEAR - 1))));
   }
 
   /** Where the line is broken: between which two points nothing is known. */
   breaks(): { from: number; to: number }[] {
-    const { patience, points, step } = this;
+    const key = `${this.version} ${this.every}`;
+    if (this.#broken.key !== key) this.#broken = { key, breaks: this.#breaks() };
+    return this.#broken.breaks;
+  }
+
+  /** By the pace that is usual around a pause: a device may have had another one in those days. */
+  #breaks(): { from: number; to: number }[] {
+    const { points, step, gaps } = this;
+    const all = pauses(points);
     const found: { from: number; to: number }[] = [];
-    points.forEach(({ t }, at) => {
-      const before = points[at - 1];
-      if (before && (t - before.t > patience || this.gaps.some(({ from, to }) => to - from >= Math.max(step, 1000) && from < t + step && to > before.t))) found.push({ from: before.t + step, to: t });
+    const wide = gaps.filter(({ from, to }) => to - from >= Math.max(step, 1000));
+    let least = 0;
+    all.forEach((pause, at) => {
+      // Every few points is often enough, and a median for each would take long.
+      if (at % (NEAR / 2) === 0) least = this.#patienceFor(usual(all.slice(Math.max(0, at - NEAR), at + NEAR)));
+      const [before, after] = [points[at]!.t, points[at + 1]!.t];
+      if (pause > least || wide.some(({ from, to }) => from < after + step && to > before)) found.push({ from: before + step, to: after });
     });
     return found;
+  }
+
+  #patienceFor(usualPause: number): number {
+    const least = this.step * STEPS_IN_A_GAP;
+    if (reportsRarely(this.ref.topic)) return Math.max(least, RARE);
+    if (this.every !== null) return Math.max(least, PATIENCE * Math.max(this.every, usualPause), PATIENCE_AT_LEAST);
+    return Math.max(least, PAUSES_IN_A_GAP * usualPause, PAUSE_AT_LEAST);
   }
 }
 
@@ -189,11 +208,11 @@ export function inSteps(points: readonly Point[], step: number): Point[] {
   return found;
 }
 
-/** Between points. Two of them tell nothing. */
-function usualPause(points: readonly Point[]): number {
-  if (points.length < 3) return 0;
-  const pauses = points.slice(1, 1001).map(({ t }, at) => t - points[at]!.t);
-  return pauses.sort((a, b) => a - b)[(pauses.length - 1) >> 1]!;
+const pauses = (points: readonly Point[]): number[] => points.slice(1).map(({ t }, at) => t - points[at]!.t);
+
+/** The pause that is in the middle of some. One alone tells nothing. */
+function usual(some: readonly number[]): number {
+  return some.length < 2 ? 0 : [...some].sort((one, other) => one - other)[(some.length - 1) >> 1]!;
 }
 
 /** A state for as long as it held. */

@@ -17,11 +17,13 @@ const dateOf = (time: number): string => new Date(time).toDateString();
 
 /** The labels of an axis of time: the day stands below the hour where it is another one than before. */
 export function axisLabels(times: readonly number[], increment: number): string[] {
-  return times.map((time, at) => {
+  return times.map((exact, at) => {
+    // What is a little before the hour is no minute of the hour before.
+    const time = Math.round(exact);
     if (increment >= 28 * DAY) return month.format(time);
     if (increment >= DAY) return day.format(time);
     const clock = (increment < MINUTE ? seconds : minutes).format(time);
-    const before = times[at - 1];
+    const before = at === 0 ? undefined : Math.round(times[at - 1]!);
     return before === undefined || dateOf(before) !== dateOf(time) ? `${clock}\n${day.format(time)}` : clock;
   });
 }

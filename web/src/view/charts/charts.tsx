@@ -18,7 +18,7 @@ import { Panels, plots } from "./panels.js";
 import { Swatch, looksOf } from "./swatch.js";
 
 /** Counts pictures: however much comes, there is one a frame. */
-const picture_ = signal(0);
+const drawn = signal(0);
 
 export function Charts() {
   useLayoutEffect(() => {
@@ -29,7 +29,7 @@ export function Charts() {
       void beat.value;
       frame ||= requestAnimationFrame(() => {
         frame = 0;
-        picture_.value += 1;
+        drawn.value += 1;
       });
     });
     return () => {
@@ -39,7 +39,7 @@ export function Charts() {
       endTheme();
     };
   }, []);
-  void [picture_.value, structure.value, moment.value];
+  void [drawn.value, structure.value, moment.value];
   const { series, isTable } = view.value;
   const all = shown();
   const window = windowNow();
@@ -50,7 +50,7 @@ export function Charts() {
         <Ranges day={dayBefore(values.now())} />
         <Moves window={window} />
       </div>
-      <Series all={all} />
+      <Series all={all} window={window} />
       <Notes all={all} />
       {series.length > 0 && inks.value !== null && (
         <>
@@ -104,7 +104,12 @@ function Exports({ all }: { all: Shown[] }) {
   };
   const savePng = async () => {
     const looks = looksOf(all);
-    const legend = all.flatMap(({ text, track, title: words, place }) => (track.kind === "number" ? [{ ink: inks.value!.lines[looks.get(text)!.colour]!, dash: looks.get(text)!.dash, words: `${words}, ${place}${track.points.length > 0 ? `: ${withUnit({ track }, track.points.at(-1)!.last)}` : ""}` }] : []));
+    const legend = all.flatMap(({ text, track, title: words, place }) => {
+      const look = looks.get(text);
+      if (!look || look.isState) return [];
+      const last = track.points.findLast(({ t }) => t <= to);
+      return [{ ink: inks.value!.lines[look.colour]!, dash: look.dash, words: `${words}, ${place}${last ? `: ${withUnit({ track }, last.last)}` : ""}` }];
+    });
     const panels = plots.flatMap(({ head, plot }) => (plot.canvas ? [{ head, canvas: plot.canvas }] : []));
     const made = await picture(title, windowText(from, to), legend, panels, inks.value!);
     if (made) download(name("png"), made);
@@ -132,7 +137,7 @@ function Exports({ all }: { all: Shown[] }) {
   );
 }
 
-function Series({ all }: { all: Shown[] }) {
+function Series({ all, window: { to } }: { all: Shown[]; window: Window }) {
   const { series } = view.value;
   const looks = looksOf(all);
   const [isOpen, setOpen] = useState(series.length === 0);
@@ -145,7 +150,7 @@ function Series({ all }: { all: Shown[] }) {
       {all.length === 0 && <p class="note first">{`${WORDS.empty} ${WORDS.emptyHow}`}</p>}
       <ul class="series" aria-label={WORDS.columns.series}>
         {all.map(({ text, title, place, track, problem }) => {
-          const last = track.kind === "state" ? track.changes.at(-1)?.value : track.points.at(-1)?.last;
+          const last = track.kind === "state" ? track.changes.findLast(({ t }) => t <= to)?.value : track.points.findLast(({ t }) => t <= to)?.last;
           return (
             <li key={text} data-problem={problem === null ? undefined : ""}>
               <Swatch look={looks.get(text)} />
