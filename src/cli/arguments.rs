@@ -11,6 +11,7 @@ use super::secrets::looks_secret;
 #[expect(clippy::print_stderr, reason = "no log is set up yet")]
 pub(super) fn complain<T>(
     error: clap::Error,
+    words: Vec<OsString>,
     parse: impl FnOnce(Vec<OsString>) -> Result<T, clap::Error>,
 ) -> ! {
     if is_bench(&error) {
@@ -21,7 +22,8 @@ pub(super) fn complain<T>(
         end_with(advice);
     }
     // The arguments of a script may contain texts of others. So make the same message again, about escaped arguments:
-    let args: Vec<_> = std::env::args_os()
+    let args: Vec<_> = words
+        .into_iter()
         .map(|arg| OsString::from(escape::escaped(&arg.to_string_lossy()).into_owned()))
         .collect();
     let error = parse(args.clone()).err().unwrap_or(error);

@@ -1,5 +1,7 @@
 //! What people type who know Mosquitto, NATS or a shell, and what to type here instead.
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
 use super::exit::OperatorError;
 use super::repair::json_of;
 use super::secrets::looks_secret;
@@ -13,22 +15,24 @@ pub(super) fn wildcards(filter: &str) -> Result<(), String> {
     }
 }
 
-/// The sentence for a command line with the flags of `mosquitto_pub` or `mosquitto_sub`. `-h` alone asks for help.
-pub(super) fn mosquitto(args: &[String]) -> Option<String> {
+/// The command line that one with the flags of `mosquitto_pub` or `mosquitto_sub` means here; the error is a sentence about a flag that
+/// means nothing here. `-h` alone asks for help.
+pub(super) fn mosquitto(args: &[String]) -> Option<Result<Vec<String>, String>> {
     let (command, rest) = args.split_first()?;
-    let tool = match command.as_str() {
-        "pub" => "mosquitto_pub",
-        "sub" => "mosquitto_sub",
-        _ => return None,
-    };
-    let rest: Vec<_> = rest.iter().map(String::as_str).take_while(|arg| *arg != "--").collect();
-    let names_host = rest.windows(2).any(|pair| matches!(pair, ["-h", host] if !host.starts_with('-')));
-    if !names_host && !rest.iter().any(|arg| matches!(*arg, "-t" | "-m")) {
+    if command != "pub" && command != "sub" {
         return None;
     }
-    let meant = Meant::of(rest.into_iter().filter(|arg| !looks_secret(arg)));
-    Some(format!("those are flags of {tool}; here type: {}", meant.command(command)))
+    let rest: Vec<_> = rest.iter().map(String::as_str).take_while(|arg| *arg != "--").collect();
+    let names_host = rest.windows(2).any(|pair| matches!(pair, ["-h", host] if !host.starts_with('-')));
+    if !names_host && !rest.iter().any(|arg| matches!(*arg, "-t" | "-m" | "-L")) {
+        return None;
+    }
+    Some(Meant::of(command, rest.into_iter()).map(|meant| meant.arguments(command)))
 }
+
+/// Flags of this program that take a value; those of Mosquitto may stand beside them.
+const OURS_WITH_VALUES: [&str; 8] =
+    ["--ca", "--count", "--for", "--format", "--lease", "--retained", "--safe", "--url"];
 
 /// What the flags of Mosquitto's tools say.
 #[derive(Default)]
@@ -38,53 +42,101 @@ struct Meant<'a> {
     host: Option<&'a str>,
     port: Option<&'a str>,
     user: Option<&'a str>,
+    password: Option<&'a str>,
     ours: Vec<String>,
 }
 
 impl<'a> Meant<'a> {
-    fn of(mut args: impl Iterator<Item = &'a str>) -> Self {
-        let mut meant = Self::default();
+    fn of(command: &str, mut args: impl Iterator<Item = &'a str>) -> Result<Self, String> {
+        let (mut meant, is_sub) = (Self::default(), command == "sub");
         while let Some(arg) = args.next() {
+            let mut value =
+                || args.next().ok_or_else(|| format!("{arg} of mosquitto_{command} takes a value"));
             match arg {
-                "-t" | "--topic" => meant.topics.extend(args.next()),
-                "-m" | "--message" => meant.message = args.next(),
-                "-h" | "--host" => meant.host = args.next(),
-                "-p" | "--port" => meant.port = args.next(),
-                "-u" | "--username" => meant.user = args.next(),
-                "-r" | "--retain" => meant.ours.push("--retain".to_owned()),
-                "-C" => meant.ours.extend(args.next().map(|count| format!("--count {}", shell(count)))),
-                "-W" => meant.ours.extend(args.next().map(|time| format!("--for {}", shell(time)))),
-                // A password, an identity, a quality of service and the like: nothing of it is repeated.
-                "-P" | "--pw" | "-i" | "--id" | "-I" | "-q" | "--qos" | "-k" | "-V" | "-F" | "--cafile"
-                | "--url" => {
-                    args.next();
+                "-t" | "--topic" => meant.topics.push(value()?),
+                "-m" | "--message" => meant.message = Some(value()?),
+                "-h" | "--host" => meant.host = Some(value()?),
+                "-p" | "--port" => meant.port = Some(value()?),
+                "-u" | "--username" => meant.user = Some(value()?),
+                "-P" | "--pw" => meant.password = Some(value()?),
+                "-r" | "--retain" => meant.flag("--retain"),
+                "-f" | "--file" if !is_sub => meant.flags(["--file", value()?]),
+                "-s" | "--stdin-file" => meant.flags(["--file", "-"]),
+                "-n" | "--null-message" => meant.message = Some("null"),
+                "-C" => meant.flags(["--count", value()?]),
+                "-W" if is_sub => {
+                    let seconds = format!("{}s", value()?);
+                    meant.flags(["--for", &seconds]);
                 }
-                flag if flag.starts_with('-') => {}
+                "-R" => meant.flags(["--retained", "no"]),
+                "--retained-only" => meant.flags(["--retained", "only"]),
+                // A message is confirmed or it is not; a subscription has no quality of service.
+                "-q" | "--qos" => {
+                    if value()? != "0" && !is_sub {
+                        meant.flag("--confirm");
+                    }
+                }
+                "--cafile" => meant.flags(["--ca", value()?]),
+                // Who and how, which is the same for every client here.
+                "-i" | "--id" | "-I" | "--id-prefix" | "-k" | "--keepalive" | "-V" | "--protocol-version" => {
+                    value()?;
+                }
+                // Lines of input are what is read where there is no payload; the rest is so here, or of no use.
+                "-l" | "--stdin-line" | "-v" | "--verbose" | "-d" | "--debug" | "-c" | "-N" | "--quiet" => {}
+                "-F" => {
+                    return Err(unknown(
+                        arg,
+                        command,
+                        "--format json or --format csv has every part of a message",
+                    ));
+                }
+                "-L" => {
+                    return Err(unknown(arg, command, "--url ws://USER:PASSWORD@HOST:PORT and the topic"));
+                }
+                "-T" | "-U" | "-E" | "-x" | "-D" | "--will-topic" | "--will-payload" | "--cert" | "--key" => {
+                    return Err(unknown(arg, command, "there is nothing like it in this program"));
+                }
+                flag if OURS_WITH_VALUES.contains(&flag) => meant.flags([flag, value()?]),
+                flag if flag.starts_with("--") => meant.flag(flag),
                 topic => meant.topics.push(topic),
             }
         }
-        meant
+        Ok(meant)
     }
 
-    fn command(&self, command: &str) -> String {
-        let mut words = vec!["clown-hub".to_owned(), command.to_owned()];
-        if let Some(host) = self.host {
-            let user = self.user.map_or_else(String::new, |user| format!("{user}:PASSWORD@"));
+    fn flag(&mut self, flag: &str) {
+        self.ours.push(flag.to_owned());
+    }
+
+    fn flags(&mut self, words: [&str; 2]) {
+        self.ours.extend(words.map(str::to_owned));
+    }
+
+    /// The same in our words.
+    fn arguments(&self, command: &str) -> Vec<String> {
+        let mut words = vec![command.to_owned()];
+        if self.host.is_some() || self.user.is_some() {
+            let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+            let password =
+                self.password.map_or_else(String::new, |password| format!(":{}", encoded(password)));
+            let user = self.user.map_or_else(String::new, |user| format!("{}{password}@", encoded(user)));
             // The ports of MQTT brokers are no ports of a hub.
             let port = self.port.filter(|port| !matches!(*port, "1883" | "8883")).unwrap_or("8080");
-            words.extend(["--url".to_owned(), shell(&format!("ws://{user}{host}:{port}"))]);
+            let host = self.host.unwrap_or("127.0.0.1");
+            words.extend(["--url".to_owned(), format!("ws://{user}{host}:{port}")]);
         }
         words.extend(self.ours.iter().cloned());
-        words.extend(self.topics.iter().map(|topic| shell(topic)));
-        if command == "pub" && self.topics.is_empty() {
-            words.push("TOPIC".to_owned());
+        if command == "pub" {
+            words.push("--json-or-text".to_owned());
         }
-        if let Some(message) = self.message {
-            words
-                .push(json_of(message).map_or_else(|| "'{\"state\": true}'".to_owned(), |json| shell(&json)));
-        }
-        words.join(" ")
+        words.push("--".to_owned());
+        words.extend(self.topics.iter().chain(&self.message).map(|word| (*word).to_owned()));
+        words
     }
+}
+
+fn unknown(flag: &str, command: &str, instead: &str) -> String {
+    format!("{flag} of mosquitto_{command} means nothing here: {instead}")
 }
 
 /// A word as a shell takes it for one.
@@ -146,21 +198,28 @@ mod tests {
     }
 
     #[test]
-    fn flags_of_mosquitto_become_ours_and_no_password_is_repeated() {
+    fn flags_of_mosquitto_become_ours() {
         let said = |line: &str| {
             let args: Vec<_> = line.split(' ').map(str::to_owned).collect();
-            mosquitto(&args).map(|said| said.split_once("type: ").unwrap().1.to_owned())
+            mosquitto(&args).map(|said| said.map(|words| words.join(" ")))
         };
-        let is = |line: &str, meant: &str| assert_eq!(said(line).as_deref(), Some(meant), "{line}");
-        is("pub -t x -m 1", "clown-hub pub x 1");
-        is("pub -r -t x -m on", "clown-hub pub --retain x '\"on\"'");
-        is("sub -h house -t #", "clown-hub sub --url ws://house:8080 '#'");
+        let is = |line: &str, meant: &str| assert_eq!(said(line).unwrap().as_deref(), Ok(meant), "{line}");
+        is("pub -t x -m 1", "pub --json-or-text -- x 1");
+        is("pub -r -q 1 -t x -m on", "pub --retain --confirm --json-or-text -- x on");
+        is("pub -t x -r -n", "pub --retain --json-or-text -- x null");
+        is("pub -t x -l", "pub --json-or-text -- x");
+        is("pub -t x -f photo -i me -q 0", "pub --file photo --json-or-text -- x");
+        is("pub -t x -m -5 --node", "pub --node --json-or-text -- x -5");
+        is("sub -h house -t #", "sub --url ws://house:8080 -- #");
         is(
-            "sub -v -h house -p 1883 -u jana -P s3cret -t a/#",
-            "clown-hub sub --url ws://jana:PASSWORD@house:8080 'a/#'",
+            "sub -v -h house -p 1883 -u j@na -P s3/cret -t a/# -q 2",
+            "sub --url ws://j%40na:s3%2Fcret@house:8080 -- a/#",
         );
-        is("sub -h house -p 80 -C 3 -t a -t b", "clown-hub sub --url ws://house:80 --count 3 a b");
-        is("sub -h house", "clown-hub sub --url ws://house:8080");
+        is("sub -h house -p 80 -C 3 -W 5 -t a -t b", "sub --url ws://house:80 --count 3 --for 5s -- a b");
+        is(
+            "sub -u jana -t a -R --format json",
+            "sub --url ws://jana@127.0.0.1:8080 --retained no --format json -- a",
+        );
         for ours in [
             "sub -h",
             "pub -h",
@@ -172,6 +231,13 @@ mod tests {
             "sub",
         ] {
             assert_eq!(said(ours), None, "{ours}");
+        }
+        for (line, why) in [
+            ("sub -t a -F %p", "-F of mosquitto_sub means nothing here: --format json"),
+            ("sub -L mqtt://house/a", "-L of mosquitto_sub means nothing here: --url ws://"),
+            ("pub -t", "-t of mosquitto_pub takes a value"),
+        ] {
+            assert!(said(line).unwrap().unwrap_err().starts_with(why), "{line}");
         }
     }
 

@@ -34,6 +34,7 @@ mod subscribe;
 mod token;
 mod user;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -130,11 +131,19 @@ impl Cli {
     pub fn from_arguments() -> Self {
         let typed: Vec<_> =
             std::env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned()).collect();
-        if let Some(sentence) = habit::mosquitto(&typed) {
-            arguments::end_with(&sentence);
+        match habit::mosquitto(&typed) {
+            Some(Ok(meant)) => {
+                let meant = std::iter::once("clown-hub".to_owned()).chain(meant).map(OsString::from);
+                Self::of(meant.collect())
+            }
+            Some(Err(sentence)) => arguments::end_with(&sentence),
+            None => Self::of(std::env::args_os().collect()),
         }
-        Self::try_parse()
-            .unwrap_or_else(|error| arguments::complain(error, Self::try_parse_from::<Vec<_>, _>))
+    }
+
+    fn of(words: Vec<OsString>) -> Self {
+        Self::try_parse_from(&words)
+            .unwrap_or_else(|error| arguments::complain(error, words, Self::try_parse_from::<Vec<_>, _>))
     }
 
     /// Does what was asked for, and says so by the exit code.

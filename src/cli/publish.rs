@@ -4,14 +4,15 @@ mod compose;
 mod flow;
 mod lines;
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Read};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
 use serde_json::Value;
 use tokio::time::{Instant, timeout};
 
-use self::compose::{Batch, Composer, Shape};
+use self::compose::{Batch, Composer, Shape, Typed};
 pub(super) use self::compose::{check_topic, check_typed};
 use self::flow::{Flow, Tally};
 use self::lines::Lines;
@@ -24,14 +25,14 @@ use super::{OperatorError, block_on, output};
 use crate::client::{Address, Connection, Failure, Speaker};
 
 const AFTER_HELP: &str = help_end!(
-    "Examples:
-  clown-hub pub relay/i2c0-3b/set '{\"state\": true}' --lease 10m --safe '{\"state\": false}'
-  clown-hub sub --for 10s --format json | clown-hub pub --url ws://other/copy"
+    "Example:
+  clown-hub pub relay/i2c0-3b/set '{\"state\": true}' --lease 10m --safe '{\"state\": false}'"
 );
 
 /// Publish a message, or one for each line of standard input.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct PubArgs {
     /// The topic, relative to the base; without it each line of input is ["TOPIC", PAYLOAD]
     #[arg(allow_hyphen_values = true, value_parser = typed_topic)]
@@ -42,6 +43,15 @@ pub(super) struct PubArgs {
     /// The further words of a payload that was typed without quotes.
     #[arg(hide = true, allow_negative_numbers = true)]
     rest: Vec<String>,
+    /// Take the payload, or each line of input, for a text and not for JSON
+    #[arg(long, requires = "topic")]
+    text: bool,
+    /// Take what is JSON for that, and everything else for a text.
+    #[arg(long, hide = true, requires = "topic", conflicts_with = "text")]
+    json_or_text: bool,
+    /// Take the whole of a file for the payload; - is standard input
+    #[arg(long, value_name = "FILE", requires = "topic", conflicts_with = "payload")]
+    file: Option<PathBuf>,
     /// Have the hub keep the message as the last value of its topic
     #[arg(long)]
     retain: bool,
@@ -91,6 +101,15 @@ impl PubArgs {
         Ok(Some((time.as_secs_f64(), safe)))
     }
 
+    /// What the payload is.
+    fn what(&self) -> Typed {
+        match (self.text, self.json_or_text) {
+            (true, _) => Typed::Text,
+            (false, true) => Typed::Either,
+            (false, false) => Typed::Json,
+        }
+    }
+
     /// What was typed, up to the topic, for a sentence that says what to type.
     fn command(&self, topic: &str) -> String {
         let flags = [(self.retain, "--retain"), (self.confirm, "--confirm"), (self.node, "--node")];
@@ -103,7 +122,7 @@ impl PubArgs {
 pub(super) fn publish(args: &PubArgs) -> anyhow::Result<()> {
     let address = args.hub.address()?;
     let (topic, retain, confirm) = (args.topic.clone(), args.retain, args.is_confirmed());
-    let shape = Shape { topic, retain, confirm, lease: args.lease()? };
+    let shape = Shape { topic, typed: args.what(), retain, confirm, lease: args.lease()? };
     let mut composer = Composer::new(shape);
     // Arguments are checked before the program connects.
     let first = typed(args, &mut composer)?;
@@ -115,12 +134,38 @@ fn typed(args: &PubArgs, composer: &mut Composer) -> anyhow::Result<Batch> {
     let mut batch = Batch::default();
     let Some(topic) = &args.topic else { return Ok(batch) };
     check_topic(topic).map_err(OperatorError::new)?;
-    if let Some(payload) = &args.payload {
+    if let Some(file) = &args.file {
+        let text = whole(file)?;
+        let named = |error| OperatorError::new(format!("{}: {error}", file.display()));
+        composer.add(&text, &mut batch).map_err(named)?;
+    } else if let Some(payload) = &args.payload {
         let command = args.command(topic);
-        check_typed(&command, one_payload(&command, payload, &args.rest)?).map_err(OperatorError::new)?;
+        let payload = one_payload(&command, payload, &args.rest)?;
+        if args.what() == Typed::Json {
+            check_typed(&command, payload).map_err(OperatorError::new)?;
+        }
         composer.add(payload, &mut batch).map_err(OperatorError::new)?;
     }
     Ok(batch)
+}
+
+/// All of a file, or of standard input, up to what the largest hub takes.
+fn whole(file: &Path) -> Result<String, OperatorError> {
+    const MOST: u64 = 16 << 20;
+    let shown = file.display();
+    let unreadable = |error: std::io::Error| OperatorError::new(format!("{shown}: {error}"));
+    let input: Box<dyn Read> = match file.to_str() {
+        Some("-") => Box::new(std::io::stdin()),
+        _ => Box::new(std::fs::File::open(file).map_err(unreadable)?),
+    };
+    let mut text = String::new();
+    input.take(MOST + 1).read_to_string(&mut text).map_err(unreadable)?;
+    if text.len() as u64 > MOST {
+        return Err(OperatorError::new(format!(
+            "{shown}: is longer than {MOST} bytes, the most that a hub takes"
+        )));
+    }
+    Ok(text)
 }
 
 async fn send(
@@ -139,7 +184,7 @@ async fn send(
         return Err(OperatorError::new(sentence).into());
     }
     let flow = Flow::new(limits, args.is_confirmed(), args.retain);
-    let mut lines = args.payload.is_none().then(|| Lines::new(limits.message_bytes));
+    let mut lines = (args.payload.is_none() && args.file.is_none()).then(|| Lines::new(limits.message_bytes));
     let speaking = async {
         if first.frames > 0 {
             flow.send(&mut speaker, &mut first).await?;

@@ -22,6 +22,8 @@ fn the_commands_that_talk_to_a_hub() {
       [PAYLOAD]  The payload, as JSON; without it each line of standard input is a payload
 
     Options:
+          --text          Take the payload, or each line of input, for a text and not for JSON
+          --file <FILE>   Take the whole of a file for the payload; - is standard input
           --retain        Have the hub keep the message as the last value of its topic
           --confirm       Ask the hub to confirm every message
           --lease <TIME>  Let the command hold for so long only, as 30s, 10m or 2h
@@ -31,9 +33,8 @@ fn the_commands_that_talk_to_a_hub() {
           --ca <FILE>     For wss://: a file of authorities to trust besides those of the system
       -h, --help          Print help
 
-    Examples:
+    Example:
       clown-hub pub relay/i2c0-3b/set '{"state": true}' --lease 10m --safe '{"state": false}'
-      clown-hub sub --for 10s --format json | clown-hub pub --url ws://other/copy
 
     Exit codes: 0 done, 1 something broke, 2 wrong input, 3 refused, 4 no answer in time
     "##);

@@ -39,6 +39,55 @@ async fn lines_are_frames_or_payloads_of_one_topic() {
 }
 
 #[tokio::test]
+async fn a_payload_may_be_a_text_or_a_whole_file() {
+    let hub = Hub::demo();
+    let mut reader = Client::open(&hub, "/talk", "{}").await;
+    publish(&hub, &["t", "say \"hi\"", "--text"], "").succeeds();
+    publish(&hub, &["t", "--text"], "on\n21.5\n").succeeds();
+    publish(&hub, &["t", "--file", "-"], "{\n  \"a\": 1\n}\n").succeeds();
+    let file = hub.dir().join("note.txt");
+    std::fs::write(&file, "two\nlines\n").unwrap();
+    let file = file.to_str().unwrap();
+    publish(&hub, &["t", "--text", "--file", file], "").succeeds();
+    for expected in [
+        r#"["t", "say \"hi\""]"#,
+        r#"["t", "on"]"#,
+        r#"["t", "21.5"]"#,
+        r#"["t", {   "a": 1 }]"#,
+        r#"["t", "two\nlines\n"]"#,
+    ] {
+        assert_eq!(reader.hear().await, expected);
+    }
+    let refused = publish(&hub, &["t", "--file", file], "");
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.stderr.contains("note.txt: is not JSON"), "{}", refused.stderr);
+    assert!(publish(&hub, &["t", "--file", "/there/is/none"], "").stderr.contains("No such file"));
+}
+
+#[tokio::test]
+async fn who_types_the_flags_of_mosquitto_is_understood() {
+    let users = [user("j@na", &["#"], &["#"], true)];
+    let hub = Hub::with_users(&users, &[]);
+    let mut reader = Client::open_as(&hub, "j@na", "/talk", "{}").await;
+    let (host, port) = (hub.address.ip().to_string(), hub.address.port().to_string());
+    let to_hub = ["-h", &host, "-p", &port, "-u", "j@na", "-P", PASSWORD];
+    let mosquitto = |command: &str, flags: &[&str], input: &str| {
+        run(&[&[command], &to_hub[..], flags].concat(), input).succeeds()
+    };
+    mosquitto("pub", &["-t", "lamp/set", "-m", "on", "-q", "1", "-i", "me"], "");
+    mosquitto("pub", &["-t", "lamp", "-m", "{\"power\": 3}", "-r"], "");
+    mosquitto("pub", &["-t", "lines", "-l"], "one\n2\n");
+    for expected in
+        [r#"["lamp/set", "on"]"#, r#"["lamp", {"power": 3}]"#, r#"["lines", "one"]"#, r#"["lines", 2]"#]
+    {
+        assert_eq!(reader.hear().await, expected);
+    }
+    assert_eq!(mosquitto("sub", &["-t", "lamp", "-C", "1", "-v"], ""), "lamp {\"power\": 3}\n");
+    mosquitto("pub", &["-t", "lamp", "-n", "-r"], "");
+    assert_eq!(mosquitto("sub", &["-t", "lamp", "-W", "1"], ""), "");
+}
+
+#[tokio::test]
 async fn retain_and_node_leave_last_values() {
     let hub = Hub::demo();
     publish(&hub, &["kept", "1", "--retain"], "").succeeds();

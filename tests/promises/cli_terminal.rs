@@ -227,7 +227,8 @@ fn what_was_typed_is_told_back_and_not_obeyed() {
         vec!["access", "explain", HOSTILE, "publish", HOSTILE],
         vec!["user", "add", HOSTILE, "--publish", "a"],
         vec!["bridge", "check", HOSTILE],
-        vec!["pub", "-t", HOSTILE, "-m", HOSTILE],
+        vec!["pub", "-t", "a", "-F", HOSTILE],
+        vec!["sub", "-t", HOSTILE, "--format", HOSTILE],
     ] {
         let ran = run(&args, "correct horse battery\n");
         assert_eq!(ran.code, Some(2), "{args:?}: {}", ran.stderr);

@@ -1,5 +1,7 @@
 //! From what was typed to frames for the hub. Pure.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::super::habit::shell;
@@ -15,10 +17,25 @@ pub(super) struct Batch {
     pub(super) frames: u32,
 }
 
+/// What a payload is before it is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Typed {
+    /// JSON.
+    #[default]
+    Json,
+    /// A text, which becomes a JSON string.
+    Text,
+    /// JSON, or else a text: what clients of MQTT send.
+    Either,
+}
+
 /// What each line is to become.
+#[derive(Default)]
 pub(super) struct Shape {
     /// The topic of all; without one a line is a frame.
     pub(super) topic: Option<String>,
+    /// What a line is where there is a topic.
+    pub(super) typed: Typed,
     pub(super) retain: bool,
     pub(super) confirm: bool,
     /// For how many seconds a command holds, and the payload that is sent then.
@@ -46,8 +63,8 @@ impl Composer {
         match &self.shape.topic {
             Some(topic) => {
                 check_topic(topic)?;
-                check_line(line)?;
-                encode(topic, line.trim(), &mut self.scratch);
+                let payload = payload(self.shape.typed, line)?;
+                encode(topic, &payload, &mut self.scratch);
                 let options = self.options(None)?;
                 self.append_options(&options);
             }
@@ -107,6 +124,19 @@ impl Composer {
         }
         Ok(Value::Object(options).to_string())
     }
+}
+
+/// The payload that was typed, as JSON.
+fn payload(typed: Typed, text: &str) -> Result<Cow<'_, str>, String> {
+    let is_text = match typed {
+        Typed::Json => {
+            check_line(text)?;
+            false
+        }
+        Typed::Text => true,
+        Typed::Either => fault(text).is_some(),
+    };
+    Ok(if is_text { Value::from(text).to_string().into() } else { text.trim().into() })
 }
 
 /// The one frame in a text.
@@ -221,7 +251,7 @@ mod tests {
     }
 
     fn plain(topic: Option<&str>) -> Shape {
-        Shape { topic: topic.map(str::to_owned), retain: false, confirm: false, lease: None }
+        Shape { topic: topic.map(str::to_owned), ..Shape::default() }
     }
 
     #[test]
@@ -240,13 +270,13 @@ mod tests {
 
     #[test]
     fn flags_become_options_beside_those_of_the_frame() {
-        let shape = Shape { topic: None, retain: true, confirm: true, lease: None };
+        let shape = Shape { retain: true, confirm: true, ..Shape::default() };
         let text = composed(shape, &[r#"["a", 1.50, {"qos": 1, "id": "mine"}]"#, r#"["b", 2]"#]).unwrap();
         assert_eq!(
             text,
             "[\"a\", 1.50, {\"id\":0,\"qos\":1,\"retain\":true}]\n[\"b\", 2, {\"id\":1,\"retain\":true}]"
         );
-        let shape = Shape { topic: Some("a".to_owned()), retain: true, confirm: false, lease: None };
+        let shape = Shape { topic: Some("a".to_owned()), retain: true, ..Shape::default() };
         assert_eq!(composed(shape, &["1"]).unwrap(), r#"["a", 1, {"retain":true}]"#);
     }
 
@@ -281,7 +311,7 @@ mod tests {
     #[test]
     fn a_lease_goes_out_with_its_safe_payload_and_runs_on_when_the_program_ends() {
         let lease = Some((60.0, serde_json::json!({"state": false})));
-        let shape = Shape { topic: Some("r/set".to_owned()), retain: false, confirm: true, lease };
+        let shape = Shape { topic: Some("r/set".to_owned()), confirm: true, lease, ..Shape::default() };
         let (mut composer, mut batch) = (Composer::new(shape), Batch::default());
         composer.add(r#"{"state": true}"#, &mut batch).unwrap();
         assert_eq!(
