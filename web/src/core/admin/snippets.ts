@@ -19,8 +19,6 @@ export function codeOf(device: Device): string {
 
 const pathOf = (base: string): string => base.split("/").map(encodeURIComponent).join("/");
 const plain = (text: string): string => JSON.stringify(text);
-/** As a text of Python: what JSON writes for a pair of surrogates is none there, so these stay as they are. JSON.stringify does that. */
-const python = plain;
 
 function place(hub: string): { host: string; port: number; isTls: boolean; prefix: string } {
   const { hostname, port, protocol, pathname } = new URL(hub);
@@ -33,7 +31,7 @@ export const isLocal = (hub: string): boolean => /^(localhost|127\.|::1$)/.test(
 
 function arduino(device: Device): string {
   const { host, port, isTls, prefix } = place(device.hub);
-  return `// ESP32 or ESP8266, with the library "WebSockets" by Markus Sattler.
+  return `// With the library "WebSockets" by Markus Sattler.
 #include <WiFi.h>
 #include <WebSocketsClient.h>
 
@@ -41,7 +39,6 @@ WebSocketsClient hub;
 unsigned long spoken = 0;
 
 void arrived(WStype_t type, uint8_t* text, size_t length) {
-  // The hub says nothing before it has been told what to send: here it is nothing.
   if (type == WStype_CONNECTED) hub.sendTXT("[\\"clown.talk/-/config/set\\", {\\"filters\\": []}]");
 }
 
@@ -66,14 +63,14 @@ void loop() {
 
 function micropython(device: Device): string {
   const { host, port, isTls, prefix } = place(device.hub);
-  return `# With clown.py of the hub's examples/micropython beside it on the board, which is on the network already.
+  return `# Copy clown.py of the hub's examples/micropython onto the board, too, and join the network first.
 import socket
 import time
 import clown
 ${isTls ? "import ssl\n" : ""}
 wire = socket.socket()
-wire.connect(socket.getaddrinfo(${python(host)}, ${port})[0][-1])
-${isTls ? `wire = ssl.wrap_socket(wire, server_hostname=${python(host)})\n` : ""}link = clown.Link(wire, ${python(`${host}:${port}`)}, ${python(`${prefix}talk/${pathOf(device.base)}?side=node`)}, ${python(device.name)}, ${python(device.token)})
+wire.connect(socket.getaddrinfo(${plain(host)}, ${port})[0][-1])
+${isTls ? `wire = ssl.wrap_socket(wire, server_hostname=${plain(host)})\n` : ""}link = clown.Link(wire, ${plain(`${host}:${port}`)}, ${plain(`${prefix}talk/${pathOf(device.base)}?side=node`)}, ${plain(device.name)}, ${plain(device.token)})
 link.send('["clown.talk/-/config/set", {"filters": []}]')
 while True:
     link.send('["temperature", 21.5]')
@@ -88,7 +85,7 @@ import json
 import websockets
 
 async def main():
-    async with websockets.connect(${python(codeOf(device))}) as hub:
+    async with websockets.connect(${plain(codeOf(device))}) as hub:
         await hub.send(json.dumps(["clown.talk/-/config/set", {"filters": []}]))
         while True:
             await hub.send(json.dumps(["temperature", 21.5]))
@@ -127,8 +124,7 @@ curl -H ${shell(`Authorization: Bearer ${device.token}`)} --json 21.5 ${shell(`$
 `;
 }
 
-const mqtt = ({ base }: Device): string => `# This hub has no door for MQTT. A device that speaks MQTT goes to a broker, and a link joins the broker to the hub:
-# a file in the folder bridges/ on the hub's machine, such as bridges/devices.toml (docs/bridge.md).
+const mqtt = ({ base }: Device): string => `# The hub has no door for MQTT: a link joins it to the broker of the device (docs/bridge.md). As bridges/devices.toml:
 url = "mqtt://broker.local"
 
 [[rule]]

@@ -1,12 +1,12 @@
 // All accounts; one of them to change, with what it may and why.
 
 import { useState } from "preact/hooks";
-import { accountPath, accounts, accountsTrouble, call, change, isDemo } from "../../admin.js";
+import { type Reply, accountPath, accounts, accountsTrouble, call, change, isDemo, tokenPath } from "../../admin.js";
 import { type Account, type Draft, EMPTY, bodyOf, lines } from "../../core/admin/accounts.js";
 import { isObject } from "../../core/frame.js";
 import { cut } from "../../core/words.js";
 import { user } from "../../page.js";
-import { ACCOUNTS, EXPLAIN } from "../../words/admin/accounts.js";
+import { ACCOUNTS, EXPLAIN, TOKENS } from "../../words/admin/accounts.js";
 import { COMMON, rightsWords } from "../../words/admin/common.js";
 import { Field, Head, type Outcome, Says, Sure, told } from "./parts.js";
 import { Rights } from "./rights.js";
@@ -47,10 +47,10 @@ export function Accounts() {
             </li>
           ))}
         </ul>
-        {isNew && <Editor key="new" account={null} onDone={done} onCancel={() => setNew(false)} />}
+        {isNew && <Editor key="new" account={null} start={EMPTY} onDone={(_, name) => done({ isOk: true, sentence: ACCOUNTS.saved(name) }, name)} onCancel={() => setNew(false)} />}
         {account && !isNew && (
           <div class="beside">
-            <Editor key={account.name} account={account} onDone={done} onCancel={() => setChosen(null)} />
+            <Editor key={account.name} account={account} start={account} onDone={(method, name) => done({ isOk: true, sentence: method === "PUT" ? ACCOUNTS.saved(name) : ACCOUNTS.removed(name) }, method === "PUT" ? name : null)} onCancel={() => setChosen(null)} />
             <Explain key={`${account.name} why`} account={account} />
           </div>
         )}
@@ -72,42 +72,46 @@ export function Line({ account }: { account: Account }) {
   );
 }
 
-function Editor({ account, onDone, onCancel }: { account: Account | null; onDone(outcome: Outcome, name: string | null): void; onCancel(): void }) {
-  const [draft, setDraft] = useState<Draft>(account ?? EMPTY);
+type Method = "PUT" | "DELETE" | "POST";
+
+/** An account that is there or a new one, or a new token: that is posted, and what is told of it is told once. */
+export function Editor({ account, start, isToken = false, onDone, onCancel }: { account: Account | null; start: Draft; isToken?: boolean; onDone(method: Method, name: string, body: unknown): void; onCancel(): void }) {
+  const [draft, setDraft] = useState(start);
   const [isShown, setShown] = useState(false);
   const [isBusy, setBusy] = useState(false);
   const [outcome, setOutcome] = useState<Outcome | null>(null);
   const set = (more: Partial<Draft>) => setDraft((before) => ({ ...before, ...more }));
-  const send = async (method: "PUT" | "DELETE", sentence: string) => {
+  const send = async (method: Method) => {
     setBusy(true);
     setOutcome(null);
-    const reply = await change(method, accountPath(draft.name), method === "PUT" ? bodyOf(draft, false) : undefined);
+    const reply: Reply = await change(method, (isToken ? tokenPath : accountPath)(draft.name), method === "DELETE" ? undefined : bodyOf(draft, isToken));
     setBusy(false);
-    if (reply.isOk) onDone({ isOk: true, sentence }, method === "PUT" ? draft.name : null);
-    else setOutcome({ isOk: false, sentence: reply.sentence });
-    if (reply.isOk) set({ password: "" });
+    if (!reply.isOk) return setOutcome({ isOk: false, sentence: reply.sentence });
+    set({ password: "" });
+    onDone(method, draft.name, reply.body);
   };
+  const title = account ? ACCOUNTS.edit(account.name) : isToken ? TOKENS.add : ACCOUNTS.add;
   return (
     <section class="panel editor" aria-labelledby="editor-title">
-      <h2 id="editor-title">{account ? ACCOUNTS.edit(account.name) : ACCOUNTS.add}</h2>
+      <h2 id="editor-title">{title}</h2>
       <form onSubmit={(event) => {
         event.preventDefault();
-        if (!isBusy) void send("PUT", ACCOUNTS.saved(draft.name));
+        if (!isBusy) void send(isToken ? "POST" : "PUT");
       }}>
         {!account && <Field label={ACCOUNTS.name} value={draft.name} isNeeded onInput={(name) => set({ name })} />}
-        <div class="field">
+        {!isToken && <div class="field">
           <label for="account-password">{account?.hasPassword ? ACCOUNTS.keepsPassword : ACCOUNTS.password}</label>
           <div class="with-button">
             <input id="account-password" {...({ type: isShown ? "text" : "password" } as { type: "password" })} value={draft.password} autocomplete="new-password" maxLength={1024} onInput={(event) => set({ password: event.currentTarget.value })} />
             <button type="button" class="quiet" aria-controls="account-password" aria-pressed={isShown} onClick={() => setShown(!isShown)}>{isShown ? ACCOUNTS.hide : ACCOUNTS.show}</button>
           </div>
-        </div>
-        <Rights draft={draft} isToken={false} set={set} />
+        </div>}
+        <Rights draft={draft} isToken={isToken} set={set} />
         <Says outcome={outcome} />
         <div class="actions">
-          <button type="submit" class="filled" disabled={isBusy}>{COMMON.save}</button>
+          <button type="submit" class="filled" disabled={isBusy}>{isToken ? TOKENS.make : COMMON.save}</button>
           <button type="button" onClick={onCancel}>{COMMON.cancel}</button>
-          {account && <Sure name={ACCOUNTS.remove} ask={ACCOUNTS.removeAsk(account.name)} yes={ACCOUNTS.removeYes} isBusy={isBusy} onYes={() => void send("DELETE", ACCOUNTS.removed(account.name))} />}
+          {account && <Sure name={ACCOUNTS.remove} ask={ACCOUNTS.removeAsk(account.name)} yes={ACCOUNTS.removeYes} isBusy={isBusy} onYes={() => void send("DELETE")} />}
         </div>
       </form>
     </section>

@@ -20,14 +20,14 @@ import { Choose, Copy, Field, Head, type Outcome, Says } from "./parts.js";
 const made = signal<(Facts & { canRead: boolean; since: number; owner: string }) | null>(null);
 
 export function Device() {
-  const [draft, setDraft] = useState({ name: "", base: "", note: "" });
+  const [draft, setDraft] = useState({ name: "", base: "" });
   const [isBusy, setBusy] = useState(false);
   const [outcome, setOutcome] = useState<Outcome | null>(null);
   const device = made.value?.owner === user.value ? made.value : null;
   const base = draft.base === "" && draft.name !== "" ? `home/${draft.name}` : draft.base;
   const make = async () => {
     setBusy(true);
-    const body = bodyOf({ ...EMPTY, role: "node", base, note: draft.note }, true);
+    const body = bodyOf({ ...EMPTY, role: "node", base }, true);
     const reply = await change("POST", tokenPath(draft.name), body);
     if (reply.isOk && isObject(reply.body)) {
       const mine = await call("GET", `${accountPath(user.value ?? "")}/explain?topic=${encodeURIComponent(`${base}/#`)}`);
@@ -42,7 +42,7 @@ export function Device() {
       <Head title={DEVICE.title} about={DEVICE.about}>
         {device && <button type="button" onClick={() => {
           made.value = null;
-          setDraft({ name: "", base: "", note: "" });
+          setDraft({ name: "", base: "" });
         }}>{DEVICE.another}</button>}
       </Head>
       {isDemo.value && <p class="warning">{ACCOUNTS.demo}</p>}
@@ -54,7 +54,6 @@ export function Device() {
           }}>
             <Field label={DEVICE.name} value={draft.name} isNeeded onInput={(name) => setDraft({ ...draft, name })} />
             <Field label={DEVICE.base} value={base} isCode isNeeded onInput={(base) => setDraft({ ...draft, base })} />
-            <Field label={DEVICE.note} value={draft.note} onInput={(note) => setDraft({ ...draft, note })} />
             <Says outcome={outcome} />
             <div class="actions"><button type="submit" class="filled" disabled={isBusy || isDemo.value}>{DEVICE.make}</button></div>
           </form>
@@ -85,7 +84,7 @@ function Made({ device, canRead, since }: { device: Facts; canRead: boolean; sin
       </section>
       <section class="panel" aria-labelledby="program-title">
         <h2 id="program-title">{DEVICE.program}</h2>
-        <Choose label={DEVICE.language} value={language} names={SNIPPETS.map(([key, name]) => [key, name] as const)} onChange={setLanguage} />
+        <form><Choose label={DEVICE.language} value={language} names={SNIPPETS.map(([key, name]) => [key, name] as const)} onChange={setLanguage} /></form>
         <pre tabIndex={0} class="program" aria-label={DEVICE.program}>{program}</pre>
         <div class="actions"><Copy text={program} /></div>
       </section>

@@ -50,7 +50,7 @@ export function Events({ query }: { query: string }) {
         {isMoment && <Field label={EVENTS.moment} type="datetime-local" value={draft.when} onInput={(when) => setDraft({ ...draft, when })} />}
         <button type="submit" class="filled">{EVENTS.ask}</button>
       </form>
-      <div class="asks"><Check label={EVENTS.questions} isOn={isAll} onChange={setAll} />{list !== null && shown.length < list.length && <p class="of">{EVENTS.hidden(list.length - shown.length)}</p>}</div>
+      <form class="asks"><Check label={EVENTS.questions} isOn={isAll} onChange={setAll} />{list !== null && shown.length < list.length && <p class="of">{EVENTS.hidden(list.length - shown.length)}</p>}</form>
       <Says outcome={outcome} />
       {list === null ? <p class="note">{COMMON.loading}</p> : shown.length === 0 ? outcome === null && <p class="note">{EVENTS.none}</p> : (
         <div class="scrolled panel events" tabIndex={0} role="region" aria-label={EVENTS.title}>

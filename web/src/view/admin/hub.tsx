@@ -40,11 +40,10 @@ function Tiles({ all }: { all: Figures }) {
         const points = isRate ? trail.rates(name) : trail.of(name);
         const path = pathOf(points);
         const value = isRate ? rateText(points.at(-1)?.value) : valueText(name, all.get(name));
-        const isWords = name === "store/state";
         return (
           <li key={name} class="tile" data-figure={name}>
             <h3>{HUB_PAGE.tiles[name]}</h3>
-            <p class="value"><span class="number" data-size={isWords && value.length > 8 ? "small" : value.length > 8 ? "middle" : undefined}>{value}</span>{isRate && <span class="unit">{` ${HUB_PAGE.perSecond}`}</span>}</p>
+            <p class="value"><span class="number" data-size={value.length > 20 ? "small" : value.length > 8 ? "middle" : undefined}>{value}</span>{isRate && <span class="unit">{` ${HUB_PAGE.perSecond}`}</span>}</p>
             <svg class="sparkline" viewBox="0 0 100 24" preserveAspectRatio="none" aria-hidden="true">{path !== null && <path vector-effect="non-scaling-stroke" d={path} />}</svg>
           </li>
         );
@@ -95,10 +94,10 @@ function Configuration() {
     <section class="panel" aria-labelledby="config-title">
       <h2 id="config-title">{HUB_PAGE.config}</h2>
       <p class="of">{HUB_PAGE.configAbout}</p>
-      <div class="asks">
+      <form class="asks" onSubmit={(event) => event.preventDefault()}>
         <Field label={HUB_PAGE.find} value={wanted} isCode onInput={setWanted} />
         <Check label={HUB_PAGE.changed} isOn={isChanged} onChange={setChanged} />
-      </div>
+      </form>
       <Says outcome={trouble === "" ? null : { isOk: false, sentence: trouble }} />
       <div class="scrolled low" tabIndex={0} role="region" aria-label={HUB_PAGE.keys}>
         <table>

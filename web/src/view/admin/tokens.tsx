@@ -2,13 +2,11 @@
 
 import { useState } from "preact/hooks";
 import { accounts, accountsTrouble, change, isDemo, tokenPath } from "../../admin.js";
-import { type Draft, EMPTY, bodyOf } from "../../core/admin/accounts.js";
+import { EMPTY } from "../../core/admin/accounts.js";
 import { isObject } from "../../core/frame.js";
 import { ACCOUNTS, TOKENS } from "../../words/admin/accounts.js";
-import { COMMON } from "../../words/admin/common.js";
-import { Line } from "./accounts.js";
-import { Copy, Field, Head, type Outcome, Says, Sure, told } from "./parts.js";
-import { Rights } from "./rights.js";
+import { Editor, Line } from "./accounts.js";
+import { Copy, Head, type Outcome, Says, Sure, told } from "./parts.js";
 
 export function Tokens() {
   const [isNew, setNew] = useState(false);
@@ -40,9 +38,9 @@ export function Tokens() {
           <div class="actions"><Copy text={made.token} /><button type="button" onClick={() => setMade(null)}>{TOKENS.done}</button></div>
         </section>
       )}
-      {isNew && <Maker onCancel={() => setNew(false)} onMade={(name, token) => {
+      {isNew && <Editor account={null} start={{ ...EMPTY, role: "dashboard" }} isToken onCancel={() => setNew(false)} onDone={(_, name, body) => {
         setNew(false);
-        setMade({ name, token });
+        if (isObject(body)) setMade({ name, token: String(body.token) });
       }} />}
       <ul class="rows-of wide" aria-label={TOKENS.title}>
         {accounts.value !== null && all.length === 0 && <li class="note">{TOKENS.none}</li>}
@@ -54,33 +52,5 @@ export function Tokens() {
         ))}
       </ul>
     </>
-  );
-}
-
-function Maker({ onCancel, onMade }: { onCancel(): void; onMade(name: string, token: string): void }) {
-  const [draft, setDraft] = useState<Draft>({ ...EMPTY, role: "dashboard" });
-  const [isBusy, setBusy] = useState(false);
-  const [outcome, setOutcome] = useState<Outcome | null>(null);
-  const set = (more: Partial<Draft>) => setDraft((before) => ({ ...before, ...more }));
-  const make = async () => {
-    setBusy(true);
-    const reply = await change("POST", tokenPath(draft.name), bodyOf(draft, true));
-    setBusy(false);
-    if (reply.isOk && isObject(reply.body)) onMade(draft.name, String(reply.body.token));
-    else if (!reply.isOk) setOutcome({ isOk: false, sentence: reply.sentence });
-  };
-  return (
-    <section class="panel editor" aria-labelledby="maker-title">
-      <h2 id="maker-title">{TOKENS.add}</h2>
-      <form onSubmit={(event) => {
-        event.preventDefault();
-        if (!isBusy) void make();
-      }}>
-        <Field label={ACCOUNTS.name} value={draft.name} isNeeded onInput={(name) => set({ name })} />
-        <Rights draft={draft} isToken set={set} />
-        <Says outcome={outcome} />
-        <div class="actions"><button type="submit" class="filled" disabled={isBusy}>{TOKENS.make}</button><button type="button" onClick={onCancel}>{COMMON.cancel}</button></div>
-      </form>
-    </section>
   );
 }

@@ -2,7 +2,7 @@
 
 export const ACCOUNTS = {
   title: "Accounts",
-  about: "Who may sign in, and what each may read and publish. What you save here is in force at once, and stands in the file of the accounts.",
+  about: "Who may sign in, and what each may read and publish. What you save is in force at once.",
   add: "Add an account",
   demo: "There are no accounts yet: the demo user may do everything, on this machine alone. Make the first account on the hub's machine: clown-hub user add NAME --admin",
   edit: (name: string) => `Account ${name}`,
@@ -37,7 +37,7 @@ export const ACCOUNTS = {
 
 export const EXPLAIN = {
   title: "May it, and why?",
-  about: "Say a topic or a filter, and the hub says what this account may do with it, and by which filter.",
+  about: "What this account may do with a topic, and by which filter.",
   topic: "Topic or filter",
   ask: "Explain",
   rights: { publish: "Publish", retain: "Publish and keep", subscribe: "Read" } as Record<string, string>,
@@ -45,7 +45,7 @@ export const EXPLAIN = {
 
 export const TOKENS = {
   title: "Tokens",
-  about: "A token is a long random secret that comes in by itself: for a device, or for somebody who is shown something. It is shown once, when it is made.",
+  about: "Long random secrets that come in by themselves, for devices and visitors. Each is shown once, when it is made.",
   add: "Make a token",
   make: "Make it",
   made: (name: string) => `This is the token ${name}. It is not shown again.`,

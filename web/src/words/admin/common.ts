@@ -1,7 +1,6 @@
 // Words that all pages of the operator use.
 
 export const COMMON = {
-  screen: "Operate",
   pages: "Pages of the operator",
   names: { accounts: "Accounts", tokens: "Tokens", device: "Add a device", events: "Who did what", links: "Links", hub: "The hub" },
   refused: "The hub says no:",
@@ -12,7 +11,6 @@ export const COMMON = {
   copied: "Copied",
   cancel: "Cancel",
   save: "Save",
-  edit: "Edit",
   nothing: "nothing",
   everything: "everything",
 } as const;

@@ -2,13 +2,12 @@
 
 export const DEVICE = {
   title: "Add a device",
-  about: "Makes a token for one device, with a base of its own. The device reads and publishes below that base, and nowhere else.",
+  about: "Makes a token for one device, which reads and publishes below its base, and nowhere else.",
   name: "Name of the device",
   base: "Base: where its topics begin",
-  note: "Note",
   make: "Make its token",
   once: "This is shown once. Copy it, or scan the code, before you leave this page.",
-  local: "This page was opened at an address that only this machine has. Open it at the address of the hub in your network, or put that in place of it below.",
+  local: "Only this machine has this address. Open the page at the address of the hub in your network, or put that in place of it.",
   address: "Address",
   token: "Token (its password)",
   copy: { address: "Copy address", name: "Copy name", token: "Copy token" },

@@ -2,8 +2,8 @@
 
 export const LINKS = {
   title: "Links",
-  about: "Each link joins this hub to one MQTT broker. They are files in the folder bridges/ on the hub's machine; here you see how they stand.",
-  none: "There are no links. A file in the folder bridges/ makes one (docs/bridge.md); nothing has to be restarted.",
+  about: "Each link joins this hub to one MQTT broker. They are files in the folder bridges/ on the hub's machine.",
+  none: "There are no links. A file in the folder bridges/ makes one (docs/bridge.md).",
   states: { connected: "Connected", away: "Not connected", starting: "Starting" } as Record<string, string>,
   since: (moment: string) => `since ${moment}`,
   queue: "Waiting",
@@ -19,7 +19,7 @@ export const LINKS = {
 
 export const HUB_PAGE = {
   title: "The hub",
-  about: "The hub's own figures, every few seconds. The small lines are from when this page was opened.",
+  about: "The small lines begin when this page was opened.",
   version: (version: string) => `Version ${version}`,
   up: (span: string) => `up for ${span}`,
   perSecond: "/s",
@@ -38,7 +38,7 @@ export const HUB_PAGE = {
   backupGet: "Download a copy",
   backupNone: "This hub has no store, so there is nothing to copy.",
   config: "Configuration",
-  configAbout: "What is in effect since the hub was started, and who said it. It is changed in the file, in the environment or by flags, and takes a restart.",
+  configAbout: "What is in effect since the hub was started, and who said it. A change takes a restart.",
   find: "Find a key",
   changed: "Only what is no default",
   key: "Key",
