@@ -171,12 +171,10 @@ async fn send(
             }
             Err(_) => break,
         };
-        match timeout(STALLED, pieces.send(Ok(piece.into()))).await {
-            Ok(Ok(())) => {}
-            Ok(Err(_)) | Err(_) => {
-                tracing::warn!(%user, "a copy of the store was not fetched to its end");
-                break;
-            }
+        let sent = timeout(STALLED, pieces.send(Ok(piece.into()))).await;
+        if !matches!(sent, Ok(Ok(()))) {
+            tracing::warn!(%user, "a copy of the store was not fetched to its end");
+            break;
         }
     }
     drop(permit);
