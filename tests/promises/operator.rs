@@ -157,9 +157,9 @@ async fn one_copy_is_fetched_at_a_time_and_who_leaves_makes_room() {
     // More than a network keeps between two machines.
     for number in 0..20 {
         let path = format!("/api/topics/large/{number}?retain=true");
-        let text: String = (0..60_000_u64)
-            .map(|at| format!("{:016x}", (at + 1 + number * 60_000).wrapping_mul(0x9e37_79b9_7f4a_7c15)))
-            .collect();
+        let word =
+            |at: u64| format!("{:016x}", (at + 1 + number * 60_000).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let text = (0..60_000).map(word).collect::<Vec<_>>().concat();
         assert_eq!(hub.request("PUT", &path, &headers, &format!("\"{text}\"")).await.status(), 200);
     }
     let (first, stalled) = begun(&hub).await;
