@@ -143,6 +143,12 @@ pub fn command(user: &str, address: Option<IpAddr>, topic: &str) {
     }
 }
 
+/// Somebody fetches a copy of the store, of so many bytes.
+pub fn backup(user: &str, address: Option<IpAddr>, bytes: u64) {
+    let address = address.map(display);
+    tracing::info!(target: TARGET, event = "backup", user, address, bytes, "audit");
+}
+
 /// Changes of accounts that are in force from now on: the name, and what has changed.
 pub fn accounts<'n>(changes: impl ExactSizeIterator<Item = (&'n str, &'static str)>, by: By<'_>) {
     let more = changes.len().saturating_sub(ACCOUNTS);

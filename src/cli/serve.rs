@@ -24,13 +24,13 @@ use super::banner::{Facts, addresses, banner};
 use super::exit::OperatorError;
 use super::logging;
 use crate::access::{Access, Accounts};
-use crate::config::Settings;
+use crate::config::{self, Key, Settings};
 use crate::crew::{self, Crew};
 use crate::hub::Hub;
 use crate::links;
 use crate::log::Log;
 use crate::moment::Moment;
-use crate::server::Server;
+use crate::server::{Operator, Server};
 use crate::shutdown::{Ended, Shutdown, Signals, Stage};
 use crate::store::Store;
 
@@ -42,7 +42,9 @@ pub(super) use self::rooms::tls as tls_files;
 pub(super) use self::store::directory as store_directory;
 
 pub(super) fn serve(args: ServeArgs) -> anyhow::Result<()> {
-    let settings = args.settings()?;
+    let sources = args.sources();
+    let settings = arguments::load(&sources)?;
+    let (keys, _) = config::keys(&sources);
     logging::start(&settings.log.filter, settings.log.format)?;
     let accounts = accounts(&settings.users.file)?;
     refuse_demo_elsewhere(&accounts, &settings)?;
@@ -53,7 +55,7 @@ pub(super) fn serve(args: ServeArgs) -> anyhow::Result<()> {
         tracing::warn!(%error, "the limit of open files could not be raised");
     }
     let runtime = crew::runtime().context("the runtime could not be started")?;
-    let ended = runtime.block_on(run(settings, accounts));
+    let ended = runtime.block_on(run(settings, accounts, keys));
     // A file on a drive that hangs, or a name server that does not answer, would hold the end.
     runtime.shutdown_background();
     ended
@@ -87,7 +89,7 @@ fn open_store(
     Ok(())
 }
 
-async fn run(settings: Settings, accounts: Accounts) -> anyhow::Result<()> {
+async fn run(settings: Settings, accounts: Accounts, keys: Vec<Key>) -> anyhow::Result<()> {
     let mut signals = Signals::listen().context("signals cannot be listened to")?;
     let offer = certificate::offer(rooms::tls(&settings))?;
     let listeners = Listeners::bind(&settings.server, &settings.mqtt)?;
@@ -105,7 +107,9 @@ async fn run(settings: Settings, accounts: Accounts) -> anyhow::Result<()> {
     let certified = offer.as_ref().and_then(|offer| offer.facts().certificate.host());
     let threads = settings.server.io_threads.unwrap_or_else(threads_of_this_machine);
     let crew = Crew::of(threads).context("the threads that serve sockets could not be started")?;
-    let server = Server::new(Arc::clone(&hub), access, doors, offer, shutdown.clone(), crew.clone());
+    let operator = Operator { config: keys.into(), copy_store: store::copier(&settings.store) };
+    let server =
+        Server::new(Arc::clone(&hub), access, doors, offer, shutdown.clone(), crew.clone(), operator);
     server.look_at_restored_leases();
     listeners.serve(&server);
     server.watch_the_certificate();

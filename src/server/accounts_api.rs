@@ -17,6 +17,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use super::accounts::PATH;
 use super::accounts_desk::{Change, Done, Order, Refusal, Wanted};
 use super::answer::{not_recognised, retry_after, status_of};
 use super::gate::Stranger;
@@ -60,7 +61,7 @@ pub(super) async fn accounts(
     Extension(peer): Extension<Arc<Peer>>,
     headers: HeaderMap,
 ) -> Response<Body> {
-    let list = match admin(&app, &peer, &headers).await {
+    let list = match admin(&app, &peer, &headers, PATH).await {
         Ok(_) => Some(list(&app).await),
         Err(_) if peer.is_near() => None,
         Err(refused) => return refused,
@@ -97,7 +98,7 @@ pub(super) async fn account(
 }
 
 async fn one(app: &App, peer: &Peer, name: Result<Path<String>, PathRejection>, request: Request) -> Answer {
-    let admin = admin(app, peer, request.headers()).await?;
+    let admin = admin(app, peer, request.headers(), PATH).await?;
     let Path(name) = name.map_err(|_| not_utf8())?;
     match *request.method() {
         Method::GET => {
@@ -118,7 +119,7 @@ async fn one(app: &App, peer: &Peer, name: Result<Path<String>, PathRejection>, 
             let done = change(app, peer, &admin, seen, Change::Remove(USER, name)).await?;
             Ok(told(StatusCode::OK, &json!({ "in_force": done.version.as_str() }), &done.version))
         }
-        _ => Err(method("use GET, PUT or DELETE")),
+        _ => Err(method_refused("use GET, PUT or DELETE")),
     }
 }
 
@@ -138,7 +139,7 @@ async fn one_token(
     name: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Answer {
-    let admin = admin(app, peer, request.headers()).await?;
+    let admin = admin(app, peer, request.headers(), PATH).await?;
     let Path(name) = name.map_err(|_| not_utf8())?;
     let seen = seen(app, request.headers()).map_err(complaint)?;
     match *request.method() {
@@ -156,7 +157,7 @@ async fn one_token(
             let done = change(app, peer, &admin, seen, Change::Remove(TOKEN, name)).await?;
             Ok(told(StatusCode::OK, &json!({ "in_force": done.version.as_str() }), &done.version))
         }
-        _ => Err(method("use POST or DELETE")),
+        _ => Err(method_refused("use POST or DELETE")),
     }
 }
 
@@ -169,7 +170,7 @@ pub(super) async fn explain(
     headers: HeaderMap,
 ) -> Response<Body> {
     let explained = async {
-        admin(&app, &peer, &headers).await?;
+        admin(&app, &peer, &headers, PATH).await?;
         let Path(name) = name.map_err(|_| not_utf8())?;
         let accounts = app.access.accounts();
         let account = accounts.get(&name).ok_or_else(|| nobody(&name))?;
@@ -191,14 +192,19 @@ pub(super) async fn explain(
 }
 
 /// The admin who asks, from a page that may.
-async fn admin(app: &App, peer: &Peer, headers: &HeaderMap) -> Result<SignedIn, Response<Body>> {
+pub(super) async fn admin(
+    app: &App,
+    peer: &Peer,
+    headers: &HeaderMap,
+    path: &str,
+) -> Result<SignedIn, Response<Body>> {
     if let Err(refused) = app.welcomes(headers, peer) {
         return Err(complaint(Refusal::new(StatusCode::FORBIDDEN, "origin", refused)));
     }
     match app.recognise(headers, peer, Door::Http).await {
         Ok(who) if who.user.rights.admin => Ok(who),
         Ok(who) => {
-            audit::refused(&who.user.name, Some(peer.address()), "admin", super::accounts::PATH);
+            audit::refused(&who.user.name, Some(peer.address()), "admin", path);
             Err(complaint(Refusal::new(StatusCode::FORBIDDEN, "rights", "this is for admins")))
         }
         // A page asks for the sign-in itself: a challenge would have the browser cover it with a dialog.
@@ -359,7 +365,7 @@ fn busy(message: &str) -> Response<Body> {
     complaint(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message))
 }
 
-fn method(message: &str) -> Response<Body> {
+pub(super) fn method_refused(message: &str) -> Response<Body> {
     complaint(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method", message))
 }
 
@@ -371,7 +377,7 @@ fn not_utf8() -> Response<Body> {
     bad("request", "the name is not UTF-8 where it is percent-encoded")
 }
 
-fn complaint(refusal: Refusal) -> Response<Body> {
+pub(super) fn complaint(refusal: Refusal) -> Response<Body> {
     let Refusal { status, error, message, mistakes } = refusal;
     let told = mistakes.map(|mistakes| mistakes.iter().map(ToString::to_string).collect::<Vec<_>>());
     let parts = [
@@ -397,7 +403,7 @@ fn told(status: StatusCode, body: &Value, version: &Version) -> Response<Body> {
     response
 }
 
-fn answer(status: StatusCode, body: &Value) -> Response<Body> {
+pub(super) fn answer(status: StatusCode, body: &Value) -> Response<Body> {
     let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")];
     (status, headers, format!("{body}\n")).into_response()
 }

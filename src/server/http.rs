@@ -30,7 +30,7 @@ use super::place::Place;
 use super::seat::Seat;
 use super::{
     App, Door, accounts, accounts_api, api, diagnostics, door, events_api, gate, history_api, listen,
-    metrics, mqtt, page, plain, request, secure, session_api,
+    metrics, mqtt, operator_api, page, plain, request, secure, session_api,
 };
 use crate::hub::Rights;
 use crate::seldom::Seldom;
@@ -240,6 +240,8 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route("/api/accounts/{name}", any(accounts_api::account))
         .route("/api/accounts/{name}/explain", get(accounts_api::explain))
         .route("/api/tokens/{name}", any(accounts_api::token))
+        .route(operator_api::CONFIG, any(operator_api::config))
+        .route(operator_api::BACKUP, any(operator_api::backup))
         .route(plain::AUTHORITY, get(plain::authority))
         .route("/mqtt", any(mqtt::door))
         .route("/healthz", get(health))

@@ -25,6 +25,7 @@ mod metrics;
 mod missing;
 mod mqtt;
 mod networks;
+mod operator_api;
 mod page;
 mod peer;
 mod per_user;
@@ -66,6 +67,7 @@ use crate::topic::Base;
 pub use introduction::ProxyProtocol;
 pub use mqtt::MqttSettings;
 pub use networks::PerNetwork;
+pub use operator_api::{CopyStore, Operator, StoreCopy};
 
 /// What the edge allows.
 #[derive(Debug, Clone)]
@@ -146,6 +148,8 @@ pub(crate) struct App {
     desk: accounts_desk::Desk,
     /// Who is here over MQTT, under which client id.
     mqtt: Arc<mqtt::Roster>,
+    /// What admins may ask for besides.
+    office: operator_api::Office,
 }
 
 /// The answer to a client of TLS for whom there is no place: whatever is sent before the handshake means nothing to it.
@@ -165,6 +169,7 @@ impl Server {
         offer: Option<Arc<Offer>>,
         shutdown: Shutdown,
         crew: Crew,
+        operator: Operator,
     ) -> Self {
         let places = Places::new(settings.connections, settings.handshakes, settings.per_network);
         let diagnostics = settings.diagnostics.map(Diagnostics::new);
@@ -185,6 +190,7 @@ impl Server {
             network_rates,
             desk,
             mqtt,
+            office: operator_api::Office::new(operator),
         };
         Self { app: Arc::new(app) }
     }

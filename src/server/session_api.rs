@@ -138,6 +138,7 @@ fn is(app: &App, signed_in: &SignedIn) -> Response<Body> {
         "name": &*signed_in.user.name,
         "version": env!("CARGO_PKG_VERSION"),
         "demo": app.access.accounts().is_demo(),
+        "admin": signed_in.user.rights.admin,
         "publish": signed_in.user.rights.publish.iter().map(Filter::as_str).collect::<Vec<_>>(),
     });
     answer(StatusCode::OK, &body)

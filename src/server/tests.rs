@@ -43,7 +43,8 @@ fn server(connections: usize) -> Server {
             keep_alive: 0,
         },
     };
-    Server::new(hub, access.unwrap(), settings, None, shutdown, crate::crew::Crew::of(1).unwrap())
+    let operator = Operator { config: std::sync::Arc::new([]), copy_store: None };
+    Server::new(hub, access.unwrap(), settings, None, shutdown, crate::crew::Crew::of(1).unwrap(), operator)
 }
 
 /// Sends this to a listener, all at once, and reads until the hub ends the connection. Returns what the hub said, and how

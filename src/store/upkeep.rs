@@ -1,7 +1,7 @@
 //! The care of the store, for commands: look through it, copy it, put a copy in its place, write it anew, forget topics.
 //!
-//! Who may read and write the folder of the store is its operator: no command asks for a password, and none of this can be
-//! reached over the network.
+//! Who may read and write the folder of the store is its operator: no command asks for a password. Admins can
+//! have a copy made over the network; nothing else of this can be reached over it.
 
 mod backup;
 pub(super) mod ground;
@@ -11,7 +11,7 @@ mod unfinished;
 
 use std::path::Path;
 
-pub use backup::{Backup, back_up};
+pub use backup::{Backup, back_up, copy_to_send};
 pub use ground::Trouble;
 pub use looking::{Report, TableReport, check};
 pub use restore::{Restored, restore};

@@ -314,6 +314,7 @@ const ROOMS: &[Room] = &[
             "shutdown",
             "mqtt",
             "tls",
+            "config::Key",
             "config::WebOrigin",
             "operator::Mistakes",
         ],

@@ -45,6 +45,7 @@ mod lines;
 mod log;
 mod memory;
 mod opening;
+mod operator;
 mod order;
 mod presence;
 mod proxies;

@@ -5,7 +5,7 @@ import { type ComponentType, render } from "preact";
 import { clockText, wholeText } from "./core/words.js";
 import { SCREENS, parseView } from "./core/view.js";
 import { isTravelling, show, view } from "./location.js";
-import { announcement, connection, isQuiet, isUpdated, leave, moment, rate, rights, second, skipped, start, state, user, values } from "./page.js";
+import { announcement, connection, isAdmin, isQuiet, isUpdated, leave, moment, rate, rights, second, skipped, start, state, user, values } from "./page.js";
 import { HUB } from "./session.js";
 import { Overview } from "./view/overview.js";
 import { isTyping } from "./view/search.js";
@@ -15,6 +15,7 @@ import { SignIn, enterFromAddress } from "./view/signin.js";
 const PARTS = {
   explorer: () => import("./view/explorer.js").then(({ Explorer }) => Explorer),
   charts: () => import("./view/charts/charts.js").then(({ Charts }) => Charts),
+  admin: () => import("./view/admin/admin.js").then(({ Admin }) => Admin),
   travel: () => import("./view/travel.js").then(({ Travel }) => Travel),
 };
 /** The style of what is loaded later. Its name has a hash, and stands in the head of the page. */
@@ -45,8 +46,11 @@ function load(part: Part): void {
 /** Whether the slider is there that shows the past. */
 const isLookingBack = computed(() => isTravelling.value || view.value.at !== null);
 
+/** Operator's pages are no screen for others. */
+const screenNow = computed(() => (view.value.screen === "admin" && !isAdmin.value ? "overview" : view.value.screen));
+
 effect(() => {
-  const { screen } = view.value;
+  const screen = screenNow.value;
   // What could not be loaded is tried again when the hub is back.
   void state.value.name;
   if (screen !== "overview") load(screen);
@@ -55,7 +59,7 @@ effect(() => {
 
 function App() {
   const now = state.value;
-  const { screen } = view.value;
+  const screen = screenNow.value;
   const Screen = screen === "overview" ? Overview : parts.value[screen];
   const Travel = parts.value.travel;
   const isIn = now.name !== "out" && user.value !== null;
@@ -70,7 +74,7 @@ function App() {
       {isIn && isLookingBack.value && Travel && <Travel />}
       <main id="main" tabIndex={-1} data-past={moment.value === null ? undefined : ""}>
         {now.name === "out" && <SignIn key="sign-in" why={now.why} isDemo={now.demo} />}
-        {isQuiet.value && <Empty key="empty" />}
+        {isQuiet.value && screen !== "admin" && <Empty key="empty" />}
         {user.value !== null && (Screen ? <Screen key={screen} /> : <p key="wait" class="note">Loading…</p>)}
       </main>
       <p id="announce" class="hidden" role="status" aria-live="polite">{announcement}</p>
@@ -78,7 +82,7 @@ function App() {
   );
 }
 
-const NAMES = { overview: "Values", charts: "Charts", explorer: "Explorer" } as const;
+const NAMES = { overview: "Values", charts: "Charts", explorer: "Explorer", admin: "Operate" } as const;
 
 /** Brings the slider, or goes back to now. */
 function lookBack(isWanted: boolean): void {
@@ -88,12 +92,12 @@ function lookBack(isWanted: boolean): void {
 
 function Header({ isIn }: { isIn: boolean }) {
   const [word, look] = pill();
-  const { screen } = view.value;
+  const screen = screenNow.value;
   return (
     <header>
       <h1><img src="icon.svg" alt="" width="28" height="28" />Clown Hub</h1>
       <nav aria-label="Screens" hidden={!isIn}>
-        {SCREENS.map((one) => (
+        {SCREENS.filter((one) => one !== "admin" || isAdmin.value).map((one) => (
           <a key={one} href={`#/${one === "overview" ? "" : one}`} aria-current={screen === one ? "page" : undefined} onClick={(event) => {
             event.preventDefault();
             show({ screen: one });
@@ -186,6 +190,7 @@ addEventListener("keydown", ({ key, target, ctrlKey, metaKey, altKey }) => {
   if (isGoing && key === "v") show({ screen: "overview" });
   if (isGoing && key === "c") show({ screen: "charts" });
   if (isGoing && key === "e") show({ screen: "explorer" });
+  if (isGoing && key === "o" && isAdmin.value) show({ screen: "admin" });
   if (isGoing && key === "b") lookBack(!isLookingBack.value);
   isGoing = key === "g";
 });

@@ -23,6 +23,8 @@ export const state = signal<ConnectionState>({ name: "connecting" });
 export const user = signal<string | null>(null);
 /** What this account may publish; null where the hub does not say. */
 export const rights = signal<string[] | null>(null);
+/** Whether this account may see the pages of the operator. The hub checks it again. */
+export const isAdmin = signal(false);
 export const isUpdated = signal(false);
 export const isQuiet = signal(false);
 export const rate = signal(0);
@@ -136,6 +138,7 @@ function changed(now: ConnectionState): void {
       if (user.value !== null && user.value !== now.user) forget();
       user.value = now.user;
       rights.value = now.publish;
+      isAdmin.value = now.isAdmin === true;
       liveSince = Date.now();
       present.values.setClock(now.clock);
       past.restart();

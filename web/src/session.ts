@@ -10,7 +10,7 @@ const SESSION = `${HUB}api/session`;
 const PATIENCE = 5000;
 
 export type Who =
-  | { state: "in"; name: string; version: string; demo: boolean; clock: number; publish: string[] | null }
+  | { state: "in"; name: string; version: string; demo: boolean; clock: number; publish: string[] | null; isAdmin: boolean }
   | { state: "out"; demo: boolean }
   | { state: "refused"; message: string }
   | { state: "unreachable" };
@@ -29,7 +29,7 @@ export async function whoAmI(): Promise<Who> {
   const demo = body.demo === true;
   if (response.ok) {
     const publish = Array.isArray(body.publish) ? body.publish.filter((filter) => typeof filter === "string") : null;
-    return { state: "in", name: String(body.name), version: String(body.version), demo, clock: clockOffset(response), publish };
+    return { state: "in", name: String(body.name), version: String(body.version), demo, clock: clockOffset(response), publish, isAdmin: body.admin === true };
   }
   if (response.status === 401) return { state: "out", demo };
   return { state: "refused", message: String(body.message ?? `The hub answered ${response.status}.`) };

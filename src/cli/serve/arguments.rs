@@ -49,8 +49,8 @@ impl ConfigArgs {
 }
 
 impl ServeArgs {
-    pub(super) fn settings(self) -> anyhow::Result<Settings> {
-        load(&sources(self.config, self.listen, self.users, self.sets))
+    pub(super) fn sources(self) -> config::Sources {
+        sources(self.config, self.listen, self.users, self.sets)
     }
 }
 
@@ -70,7 +70,7 @@ fn sources(
     }
 }
 
-fn load(sources: &config::Sources) -> anyhow::Result<Settings> {
+pub(super) fn load(sources: &config::Sources) -> anyhow::Result<Settings> {
     Ok(config::load(sources).map_err(|mistakes| OperatorError::list("configuration", &mistakes))?)
 }
 

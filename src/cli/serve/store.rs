@@ -2,12 +2,15 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::{self, Durability, Place};
 use crate::hub::TapeBounds;
+use crate::server::{CopyStore, StoreCopy};
 use crate::store;
 use crate::store::history::{Ages, Rule, Rules};
+use crate::store::upkeep;
 
 /// The folder of the store; none where there is to be no store.
 pub(in crate::cli) fn directory(settings: &config::Store) -> Option<PathBuf> {
@@ -60,6 +63,16 @@ pub(super) fn settings(
             ignore: events.ignore.clone(),
         },
     })
+}
+
+/// How admins get a copy over HTTP; none where there is no store.
+pub(super) fn copier(settings: &config::Store) -> Option<CopyStore> {
+    let (directory, keep_free) = (directory(settings)?, settings.keep_free);
+    Some(Arc::new(move || {
+        let (content, bytes) =
+            upkeep::copy_to_send(&directory, keep_free).map_err(|trouble| trouble.to_string())?;
+        Ok(StoreCopy { bytes, content: Box::new(content) })
+    }))
 }
 
 fn rules(history: &config::History) -> Rules {

@@ -23,10 +23,37 @@ pub struct Backup {
 pub fn back_up(directory: &Path, to: &Path, force: bool) -> Result<Backup, Trouble> {
     let from = existing(directory)?;
     let place = may_be_written(directory, to, force)?;
-    let tables = Tables::open_to_read(&from).map_err(|fault| trouble(&from, &fault))?;
-    let pages = tables.pages().map_err(|fault| trouble(&from, &fault))?;
-    room(&place, pages.all - pages.unused)?;
-    let unfinished = Unfinished(beside(to, ".unfinished"));
+    let (unfinished, report) = copied(&from, (&place, 0), beside(to, ".unfinished"), to)?;
+    let broken = |error: io::Error| Trouble::Broken(format!("{}: {error}", to.display()));
+    File::open(&unfinished.0).and_then(|file| file.sync_all()).map_err(broken)?;
+    put_in_place(&unfinished.0, to, force).map_err(broken)?;
+    sync_folder(&place).map_err(broken)?;
+    let file = to.to_owned();
+    Ok(Backup { report: Report { file: file.clone(), ..report }, file })
+}
+
+/// Copies the store of a folder, as [`back_up`] does, for somebody who reads the copy at once. It has no name: its room on the
+/// disk is free when the file is closed, and so many bytes stay free besides.
+pub fn copy_to_send(directory: &Path, keep_free: u64) -> Result<(File, u64), Trouble> {
+    let from = existing(directory)?;
+    let (unfinished, _) = copied(&from, (directory, keep_free), beside(&from, ".download"), &from)?;
+    let broken = |error: io::Error| Trouble::Broken(format!("{}: {error}", unfinished.0.display()));
+    let file = File::open(&unfinished.0).map_err(broken)?;
+    let bytes = file.metadata().map_err(broken)?.len();
+    Ok((file, bytes))
+}
+
+/// Copies the file into one that is not finished yet, and looks through the copy. `told` is the file that errors name.
+fn copied(
+    from: &Path,
+    (place, keep_free): (&Path, u64),
+    unfinished: PathBuf,
+    told: &Path,
+) -> Result<(Unfinished, Report), Trouble> {
+    let tables = Tables::open_to_read(from).map_err(|fault| trouble(from, &fault))?;
+    let pages = tables.pages().map_err(|fault| trouble(from, &fault))?;
+    room(place, (pages.all - pages.unused).saturating_add(keep_free))?;
+    let unfinished = Unfinished(unfinished);
     // Of an attempt that was killed.
     let _ = fs::remove_file(&unfinished.0);
     tables.copy_into(&unfinished.0).map_err(|fault| {
@@ -41,16 +68,11 @@ pub fn back_up(directory: &Path, to: &Path, force: bool) -> Result<Backup, Troub
     if !report.is_whole() {
         return Err(Trouble::Broken(format!(
             "{}: the copy is not whole: {}; nothing was kept of it: `clown-hub store check` says whether the store itself is damaged",
-            to.display(),
+            told.display(),
             report.complaint()
         )));
     }
-    let broken = |error: io::Error| Trouble::Broken(format!("{}: {error}", to.display()));
-    File::open(&unfinished.0).and_then(|file| file.sync_all()).map_err(broken)?;
-    put_in_place(&unfinished.0, to, force).map_err(broken)?;
-    sync_folder(&place).map_err(broken)?;
-    let file = to.to_owned();
-    Ok(Backup { report: Report { file: file.clone(), ..report }, file })
+    Ok((unfinished, report))
 }
 
 /// The folder in which the copy is to be, if it may be there.

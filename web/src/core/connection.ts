@@ -23,13 +23,13 @@ const SETTINGS = { batch: 50, conflate: true, options: true, name: "page" };
 
 export type ConnectionState =
   | { name: "connecting" }
-  | { name: "live"; user: string; clock: number; publish: string[] | null }
+  | { name: "live"; user: string; clock: number; publish: string[] | null; isAdmin?: boolean }
   | { name: "waiting"; why: string; since: number; retryAt: number }
   | { name: "out"; why: string | null; demo: boolean };
 
 /** Who is signed in, as far as a connection cares. */
 export type SignedIn =
-  | { state: "in"; name: string; version: string; demo: boolean; clock: number; publish: string[] | null }
+  | { state: "in"; name: string; version: string; demo: boolean; clock: number; publish: string[] | null; isAdmin?: boolean }
   | { state: "out"; demo: boolean }
   | { state: "refused"; message: string }
   | { state: "unreachable" };
@@ -142,7 +142,7 @@ export class Connection {
     const arrived = frames(message);
     if (this.#state.name !== "live") {
       if (arrived[0]?.topic !== CONFIGURED) return;
-      this.#change({ name: "live", user: who.name, clock: who.clock, publish: who.publish });
+      this.#change({ name: "live", user: who.name, clock: who.clock, publish: who.publish, isAdmin: who.isAdmin === true });
       this.#since = null;
       this.#health = setTimeout(() => (this.#failures = 0), HEALTHY);
     }

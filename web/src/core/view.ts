@@ -1,6 +1,6 @@
 // What is shown, as the part of the address behind #. Nothing secret stands in it.
 
-export const SCREENS = ["overview", "charts", "explorer"] as const;
+export const SCREENS = ["overview", "charts", "explorer", "admin"] as const;
 export const GROUPINGS = ["node", "quantity"] as const;
 
 export interface View {
@@ -15,11 +15,13 @@ export interface View {
   range: string;
   isWithDayBefore: boolean;
   isTable: boolean;
+  /** Which page of the operator is shown, and what it is asked: `events?topic=a/b`. */
+  admin: string;
   /** The moment that is shown in place of now, in milliseconds, or null. */
   at: number | null;
 }
 
-export const START: View = { screen: "overview", search: "", by: "node", topic: "", series: [], range: "", isWithDayBefore: false, isTable: false, at: null };
+export const START: View = { screen: "overview", search: "", by: "node", topic: "", series: [], range: "", isWithDayBefore: false, isTable: false, admin: "", at: null };
 
 /** Long enough for as many series as there can be, with long topics. */
 const LONGEST = 16_000;
@@ -29,7 +31,8 @@ const SERIES_AT_MOST = 12;
 export function parseView(hash: string): View {
   const [path = "", query = ""] = hash.replace(/^#/, "").slice(0, LONGEST).split("?", 2);
   const given = new URLSearchParams(query);
-  const screen = SCREENS.find((one) => one === path.replace(/^\//, "")) ?? START.screen;
+  const [first, ...rest] = path.replace(/^\//, "").split("/");
+  const screen = SCREENS.find((one) => one === first) ?? START.screen;
   const by = GROUPINGS.find((one) => one === given.get("by")) ?? START.by;
   const at = Date.parse(given.get("at") ?? "");
   return {
@@ -41,12 +44,14 @@ export function parseView(hash: string): View {
     range: given.get("r") ?? "",
     isWithDayBefore: given.get("before") === "day",
     isTable: given.get("as") === "table",
+    admin: screen === "admin" ? rest.join("/") + (query && `?${query}`) : "",
     at: Number.isNaN(at) ? null : at,
   };
 }
 
 /** The shortest address of a view: what is as at the start is left out. */
-export function viewText({ screen, search, by, topic, series, range, isWithDayBefore, isTable, at }: View): string {
+export function viewText({ screen, search, by, topic, series, range, isWithDayBefore, isTable, admin, at }: View): string {
+  if (screen === "admin") return `#/admin${admin && `/${admin}`}`;
   const query = new URLSearchParams();
   if (search !== "") query.set("q", search);
   if (by !== START.by) query.set("by", by);

@@ -7,7 +7,7 @@ import { type Reading, titleOf } from "../core/values.js";
 import { spokenUnit } from "../core/units.js";
 import { ageText, counted, cut, exactText, intervalText, sinceText, spanText } from "../core/words.js";
 import { favourites, toggleFavourite } from "../favourites.js";
-import { isLive, isNow, pulse, values } from "../page.js";
+import { isAdmin, isLive, isNow, pulse, values } from "../page.js";
 import { usePulse } from "../pulse.js";
 import { Control } from "./control.js";
 import { ChartLink, Clock, chartAddress, chartedOf, openChart } from "./parts.js";
@@ -75,11 +75,15 @@ function About({ reading }: { reading: Reading; beat: number }) {
       </dl>
       <p class="tile-actions">
         {charted && <a class="button quiet" href={chartAddress(charted)} onClick={openChart}>Chart</a>}
+        {isAdmin.value && reading.actuator && <a class="button quiet" href={eventsOf(topic, reading.actuator.set)}>Who switched this?</a>}
         <button type="button" class="quiet" aria-pressed={isFavourite} onClick={() => toggleFavourite(topic)}>{isFavourite ? "★ Favourite" : "☆ Make a favourite"}</button>
       </p>
     </>
   );
 }
+
+/** The record of events, asked for a switch and its commands. */
+const eventsOf = (topic: string, set: string): string => `#/admin/events?topic=${encodeURIComponent(set.startsWith(topic) ? `${topic}/#` : set)}`;
 
 function kindOf({ actuator, quantities }: Reading): string {
   if (actuator) return actuator.choices.length === 2 ? "switching" : "choosing";

@@ -1,0 +1,58 @@
+// The words of accounts and tokens.
+
+export const ACCOUNTS = {
+  title: "Accounts",
+  about: "Who may sign in, and what each may read and publish. What you save is in force at once.",
+  add: "Add an account",
+  demo: "There are no accounts yet: the demo user may do everything, on this machine alone. Make the first account on the hub's machine: clown-hub user add NAME --admin",
+  edit: (name: string) => `Account ${name}`,
+  name: "Name",
+  password: "Password",
+  keepsPassword: "Password (leave it empty to keep the one that it has)",
+  show: "Show",
+  hide: "Hide",
+  role: "Role",
+  roles: { "": "None: filters below", dashboard: "Dashboard: reads", operator: "Operator: reads, and switches", node: "Node: reads and publishes", admin: "Admin: everything" } as Record<string, string>,
+  base: "Base of the role (empty is everything)",
+  subscribe: "May also read (filters, one a line)",
+  publish: "May also publish (filters, one a line)",
+  retain: "May have the hub keep what it publishes (retain)",
+  admin: "Admin: may see and change what is on these pages",
+  certificate: "Has to bring its certificate (TLS)",
+  from: "Comes from (networks, one a line)",
+  validUntil: "Last day (as 2026-12-31)",
+  note: "Note",
+  saved: (name: string) => `${name} is saved, and in force.`,
+  remove: "Remove",
+  removeAsk: (name: string) => `Remove ${name}? Its connections end at once.`,
+  removeYes: "Yes, remove it",
+  removed: (name: string) => `${name} is removed.`,
+  none: "There is no account.",
+  connections: (count: number) => (count === 0 ? "not connected" : count === 1 ? "1 connection" : `${count} connections`),
+  until: (moment: string) => `until ${moment}`,
+  from_: (networks: string) => `from ${networks}`,
+  you: "you",
+  adminBadge: "admin",
+} as const;
+
+export const EXPLAIN = {
+  title: "May it, and why?",
+  about: "What this account may do with a topic, and by which filter.",
+  topic: "Topic or filter",
+  ask: "Explain",
+  rights: { publish: "Publish", retain: "Publish and keep", subscribe: "Read" } as Record<string, string>,
+} as const;
+
+export const TOKENS = {
+  title: "Tokens",
+  about: "Long random secrets that come in by themselves, for devices and visitors. Each is shown once, when it is made.",
+  add: "Make a token",
+  make: "Make it",
+  made: (name: string) => `This is the token ${name}. It is not shown again.`,
+  done: "I have it",
+  none: "There are no tokens.",
+  revoke: "Revoke",
+  revokeAsk: (name: string) => `Revoke ${name}? What came in by it is cut off at once.`,
+  revokeYes: "Yes, revoke it",
+  revoked: (name: string) => `${name} is revoked.`,
+} as const;

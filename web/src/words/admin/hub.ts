@@ -1,0 +1,47 @@
+// The words of the pages about links and the hub itself.
+
+export const LINKS = {
+  title: "Links",
+  about: "Each link joins this hub to one MQTT broker. They are files in the folder bridges/ on the hub's machine.",
+  none: "There are no links. A file in the folder bridges/ makes one (docs/bridge.md).",
+  states: { connected: "Connected", away: "Not connected", starting: "Starting" } as Record<string, string>,
+  since: (moment: string) => `since ${moment}`,
+  queue: "Waiting",
+  queueText: (messages: string, bytes: string) => `${messages} messages, ${bytes}`,
+  stored: "of them in the store",
+  in: "Came in",
+  out: "Went out",
+  skipped: "Gave way to newer ones",
+  lost: "Lost",
+  refused: "Not accepted",
+  connects: "Connections made",
+} as const;
+
+export const HUB_PAGE = {
+  title: "The hub",
+  about: "The small lines begin when this page was opened.",
+  version: (version: string) => `Version ${version}`,
+  up: (span: string) => `up for ${span}`,
+  perSecond: "/s",
+  tiles: {
+    "clients/connected": "Clients", "messages/published": "Published", "messages/sent": "Sent", "messages/lost": "Lost with connections", "messages/skipped": "Gave way to newer ones",
+    "subscriptions/count": "Filters", "retained/count": "Last values", "memory/held": "Memory for messages", "logins/failed": "Failed sign-ins", "accounts/mistakes": "Mistakes in the accounts",
+    "store/state": "Store", "store/bytes": "Size of the store", "store/queue": "Waits for the store", "history/series": "Numbers with history", "events/count": "Events", "leases/count": "Leases", "tls/days_left": "Days left of the certificate",
+  } as Record<string, string>,
+  stores: { off: "Off", on: "On", behind: "Behind: something is written later than promised", away: "Away: nothing can be written", replaced: "A damaged file was set aside" } as Record<string, string>,
+  all: "All figures",
+  figure: "Figure",
+  value: "Value",
+  none: "The hub has told no figures yet.",
+  backup: "Backup",
+  backupAbout: "A copy of the store: last values, history, events, sign-ins. It is made now, looked through, and sent. clown-hub restore puts one back.",
+  backupGet: "Download a copy",
+  backupNone: "This hub has no store, so there is nothing to copy.",
+  config: "Configuration",
+  configAbout: "What is in effect since the hub was started, and who said it. A change takes a restart.",
+  find: "Find a key",
+  changed: "Only what is no default",
+  key: "Key",
+  keys: "Keys in effect",
+  origin: "From",
+} as const;
