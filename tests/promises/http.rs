@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Bystander, Client, Hub, Line, PASSWORD, basic, user};
+use crate::support::{Answer, Bystander, Client, Hub, Line, PASSWORD, basic, in_time, user};
 
 const JSON: (&str, &str) = ("Content-Type", "application/json");
 
