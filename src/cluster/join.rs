@@ -26,6 +26,10 @@ use crate::topic::Filter;
 
 /// How long the end may take, once the hub is told to stop.
 const GRACE: Duration = Duration::from_secs(2);
+/// Who was away for longer was not alone, most likely: all servers were gone.
+const LONG: Duration = Duration::from_millis(250);
+/// So long after that what waits is held back, as other hubs may not be there again: they try every two seconds.
+const GATHERING: Duration = Duration::from_millis(2500);
 /// Questions whether subscriptions are in effect that wait for their answers. With more, the last stands for those that follow.
 const PROBES: usize = 64;
 /// So long after a piece of what is stale was forgotten comes the next one.
@@ -53,6 +57,10 @@ pub(super) struct Join {
     /// What was brought of topics that are not asked for any more.
     stale: Stale,
     is_connected: bool,
+    /// Since when it is not.
+    away_since: Instant,
+    /// Until when nothing goes out.
+    held_until: Option<Instant>,
     /// How often the connection for messages was made.
     connects: u64,
     /// Whether the servers are to be asked whether all that was asked for is in effect.
@@ -89,6 +97,8 @@ impl Join {
             probes: VecDeque::new(),
             stale: Stale::default(),
             is_connected: false,
+            away_since: now,
+            held_until: None,
             connects: 0,
             is_to_be_probed: false,
             next_word: now,
@@ -118,7 +128,9 @@ impl Join {
             let next = self.next_date().min(end.unwrap_or_else(|| Instant::now() + EVERY));
             let outbox = Arc::clone(self.outward.outbox());
             tokio::select! {
-                () = stop.cancelled(), if end.is_none() => end = Some(Instant::now() + GRACE),
+                () = stop.cancelled(), if end.is_none() => {
+                    (end, self.held_until) = (Some(Instant::now() + GRACE), None);
+                }
                 found = outbox.ready() => self.outward.hear(found, &mut self.report),
                 () = self.something() => {}
                 () = sleep_until(next) => {}
@@ -168,10 +180,13 @@ impl Join {
     fn step(&mut self) {
         let now = Instant::now();
         self.outward.gather(&mut self.report);
-        self.look_at_the_connections();
+        self.look_at_the_connections(now);
         self.ask(now);
         self.stale.forget_some(self.outward.session_mut(), &self.interest);
-        self.outward.send(&mut self.wire, &self.subjects, &self.report);
+        if self.held_until.is_none_or(|until| now >= until) {
+            self.held_until = None;
+            self.outward.send(&mut self.wire, &self.subjects, &self.report);
+        }
         self.wire.flush();
         let (messages, bytes, is_full) = self.outward.measure();
         self.report.measure(messages, bytes, is_full);
@@ -181,19 +196,23 @@ impl Join {
     fn next_date(&self) -> Instant {
         let probe = self.probes.front().map(|(_, at)| *at + self.settings.answer);
         let stale = (!self.stale.is_empty()).then(|| Instant::now() + STALE);
-        let dates = [probe, stale, self.interest.next().filter(|_| self.is_connected)];
+        let dates = [probe, stale, self.held_until, self.interest.next().filter(|_| self.is_connected)];
         dates.into_iter().flatten().fold(self.next_word.min(self.next_figures), Instant::min)
     }
 
-    fn look_at_the_connections(&mut self) {
+    fn look_at_the_connections(&mut self, now: Instant) {
         let is_connected = self.wire.is_connected(Which::Messages);
         let connects = self.wire.connects();
         if is_connected && (!self.is_connected || connects != self.connects) {
             self.report.connected(self.wire.server(), self.outward.waiting());
             // What was asked for before counts from now on.
             self.is_to_be_probed = true;
+            if !self.is_connected && now >= self.away_since + LONG {
+                self.held_until = Some(now + GATHERING);
+            }
         } else if self.is_connected && !is_connected {
             self.report.disconnected();
+            (self.away_since, self.held_until) = (now, None);
         }
         (self.is_connected, self.connects) = (is_connected, connects);
         let is_there = is_connected && self.wire.is_connected(Which::Between);

@@ -24,6 +24,9 @@ async fn missing(hubs: [&Hub; 2]) -> u64 {
     missing
 }
 
+/// After so long a hub that comes back waits for the others before it says what has waited.
+const LONG_AWAY: Duration = Duration::from_millis(300);
+
 #[tokio::test]
 async fn every_message_arrives_once_and_in_order_both_ways() {
     let nodes = Node::nodes(3).await;
@@ -115,6 +118,7 @@ async fn while_the_cluster_is_away_local_life_goes_on_and_what_waits_goes_out_af
         assert_eq!(here.two().await[1], n);
     }
     assert_eq!(a.figure("cluster_queue_messages").await, 500);
+    sleep(LONG_AWAY).await;
     node.start().await;
     for n in 1..=500 {
         assert_eq!(there.two().await[1], n);
@@ -140,6 +144,7 @@ async fn what_waits_is_bounded_and_the_newest_reading_of_each_topic_stays() {
     figure_is(&a, "cluster_messages_skipped", |skipped| skipped >= 90).await;
     a.logs("the queue for other hubs is full").await;
     let skipped = a.figure("cluster_messages_skipped").await;
+    sleep(LONG_AWAY).await;
     node.start().await;
     let (mut readings, mut commands) = (Vec::new(), Vec::new());
     while commands.len() < 10 {
