@@ -340,7 +340,7 @@ for (const options of [{ colorScheme: "light" }, { colorScheme: "dark" }]) {
       hub: async () => {
         await page.locator("[data-figure] path").first().waitFor({ state: "attached" });
         await page.locator(".all-figures summary").press("Enter");
-        await page.getByRole("rowheader", { name: "server.listen" }).waitFor();
+        await page.getByRole("rowheader", { name: /^server\.listen / }).waitFor();
       },
     };
     for (const [name, step] of Object.entries(steps)) {
