@@ -18,8 +18,7 @@ fn hub() -> &'static str {
     HUB.get_or_init(|| {
         let beside = PathBuf::from(env!("CARGO_BIN_EXE_clown-hub-bench")).with_file_name("clown-hub");
         // Who names it has built it.
-        if std::env::var_os("HUB_BIN").is_some_and(|named| beside == PathBuf::from(named)) && beside.is_file()
-        {
+        if std::env::var_os("HUB_BIN").is_some_and(|named| beside == named) && beside.is_file() {
             return beside.to_str().unwrap().to_owned();
         }
         let mut cargo = Command::new(env!("CARGO"));
