@@ -10,21 +10,17 @@ use axum::http::header::{
     UPGRADE,
 };
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
-use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
 use serde::Deserialize;
-use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::answer::{no_place, not_recognised, refusal, turned_down};
-use super::loan::Loan;
 use super::peer::Peer;
 use super::request::{lists, tidy_path};
+use super::seat::Seat;
 use super::{App, Door, SideWord, gate, token};
 use crate::access::{Connected, SignedIn};
 use crate::connection::{self, WebSocket};
 use crate::hub::Side;
-use crate::tls::Stream;
 use crate::topic::{Base, TopicError};
 
 /// The protocol that a page may name in its handshake, and that is then confirmed.
@@ -33,6 +29,7 @@ const SUBPROTOCOL: &str = "clown.talk";
 pub(super) async fn auth(
     State(app): State<Arc<App>>,
     Extension(peer): Extension<Arc<Peer>>,
+    Extension(seat): Extension<Arc<Seat>>,
     endpoint: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Response<Body> {
@@ -50,7 +47,7 @@ pub(super) async fn auth(
             );
         }
     };
-    enter(app, peer, &base.replace('_', "/"), side, request).await
+    enter(app, peer, &seat, &base.replace('_', "/"), side, request).await
 }
 
 #[derive(Deserialize)]
@@ -62,28 +59,37 @@ pub(super) struct TalkQuery {
 pub(super) async fn talk_at_the_root(
     state: State<Arc<App>>,
     peer: Extension<Arc<Peer>>,
+    seat: Extension<Arc<Seat>>,
     query: Result<Query<TalkQuery>, QueryRejection>,
     request: Request,
 ) -> Response<Body> {
-    talk(state, peer, Ok(Path(String::new())), query, request).await
+    talk(state, peer, seat, Ok(Path(String::new())), query, request).await
 }
 
 pub(super) async fn talk(
     State(app): State<Arc<App>>,
     Extension(peer): Extension<Arc<Peer>>,
+    Extension(seat): Extension<Arc<Seat>>,
     base: Result<Path<String>, PathRejection>,
     query: Result<Query<TalkQuery>, QueryRejection>,
     request: Request,
 ) -> Response<Body> {
     let Ok(Path(base)) = base else { return not_utf8(&app) };
     match query {
-        Ok(Query(TalkQuery { side })) => enter(app, peer, &base, side.into(), request).await,
+        Ok(Query(TalkQuery { side })) => enter(app, peer, &seat, &base, side.into(), request).await,
         Err(_) => turned_down(&app, StatusCode::BAD_REQUEST, "side is either node or dashboard"),
     }
 }
 
 /// The one way in for every socket.
-async fn enter(app: Arc<App>, peer: Arc<Peer>, base: &str, side: Side, request: Request) -> Response<Body> {
+async fn enter(
+    app: Arc<App>,
+    peer: Arc<Peer>,
+    seat: &Seat,
+    base: &str,
+    side: Side,
+    request: Request,
+) -> Response<Body> {
     let base = match Base::parse(base, &app.hub.settings().topic) {
         Ok(base) => base,
         Err(error) => return no_such_base(&app, &error, request.uri().path()),
@@ -116,7 +122,7 @@ async fn enter(app: Arc<App>, peer: Arc<Peer>, base: &str, side: Side, request: 
         Err(why) => return no_place(why),
     };
     let confirmed = offers_subprotocol(request.headers());
-    upgrade(app, peer, (signed_in, connected), base, side, request);
+    upgrade(app, peer, (signed_in, connected), base, side, seat);
     switching(&accept, confirmed.then_some(SUBPROTOCOL))
 }
 
@@ -172,35 +178,21 @@ pub(super) fn switching(accept: &str, subprotocol: Option<&str>) -> Response<Bod
     response.body(Body::empty()).unwrap_or_default()
 }
 
-/// Waits for the socket in a task of its own, and runs the connection in another one: there are very many of them, each lasts
-/// long, and a task holds room for all that it was ever given.
+/// What the connection becomes: a session, in a task of its own. There are very many of them, each lasts long, and a task holds
+/// room for all that it was ever given.
 fn upgrade(
     app: Arc<App>,
     peer: Arc<Peer>,
     (who, connected): (SignedIn, Connected),
     base: Base,
     side: Side,
-    mut request: Request,
+    seat: &Seat,
 ) {
-    let upgrade = hyper::upgrade::on(&mut request);
-    let shutdown = app.shutdown.clone();
-    let wait = async move {
-        let Some((stream, already_read)) = socket(&app, &peer, upgrade).await else { return };
+    seat.becomes(move |stream, already_read| {
         let held = peer.sign_in();
         let wire = WebSocket::new(stream, already_read, app.hub.settings().message_bytes);
         let session = app.session(&who, &peer, Door::WebSocket, base, side);
         let run = connection::run(wire, session, app.settings.patience, app.signs(Some((&who, connected))));
         app.shutdown.spawn_with(held, run);
-    };
-    shutdown.spawn(wait);
-}
-
-/// The socket behind a handshake, and what came with it. What hyper read is copied, so that hyper's buffer goes.
-pub(super) async fn socket(app: &App, peer: &Peer, upgrade: OnUpgrade) -> Option<(Stream, Vec<u8>)> {
-    let Ok(Ok(upgraded)) = timeout(app.settings.handshake, upgrade).await else {
-        tracing::debug!(address = %peer, "client left during the handshake");
-        return None;
-    };
-    let parts = upgraded.downcast::<TokioIo<Loan>>().ok()?;
-    Some((parts.io.into_inner().take_back()?, parts.read_buf.to_vec()))
+    });
 }
