@@ -181,7 +181,13 @@ async fn answer(
     }
     request::strip_prefix(request.uri_mut(), prefix);
     request::tidy(request.uri_mut());
-    request.extensions_mut().insert(Arc::new(peer));
+    let peer = Arc::new(peer);
+    if door::is_at(request.uri().path()) {
+        // In a box, so that no other request holds room for it.
+        let response = Box::pin(door::open(Arc::clone(&app), Arc::clone(&peer), &seat, request)).await;
+        return Ok(guarded(&app, &peer, response));
+    }
+    request.extensions_mut().insert(peer);
     request.extensions_mut().insert(Arc::clone(&seat));
     let response = router.oneshot(request).await?;
     Ok(api::take_over(&app, &seat, response))
@@ -228,9 +234,6 @@ fn with_a_slash(uri: &Uri) -> Response<Body> {
 
 pub(super) fn router(app: Arc<App>) -> Router {
     Router::new()
-        .route("/auth/{endpoint}", any(door::auth))
-        .route("/talk", any(door::talk_at_the_root))
-        .route("/talk/{*base}", any(door::talk))
         .route("/api/topics", any(api::serve))
         .route("/api/topics/", any(api::serve))
         .route("/api/topics/{*topic}", any(api::serve))
@@ -259,35 +262,39 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route("/streaming", any(diagnostics::door))
         .route("/poke", any(diagnostics::door))
         .fallback(page_or_nothing)
-        .layer(from_fn_with_state(Arc::clone(&app), guarded))
+        .layer(from_fn_with_state(Arc::clone(&app), guard))
         .with_state(app)
 }
 
-/// What every answer says to a browser about what it may do with it, where it does not say something else itself.
-async fn guarded(
+async fn guard(
     State(app): State<Arc<App>>,
     Extension(peer): Extension<Arc<Peer>>,
     request: Request,
     next: Next,
 ) -> Response<Body> {
+    let response = next.run(request).await;
+    guarded(&app, &peer, response)
+}
+
+/// What every answer says to a browser about what it may do with it, where it does not say something else itself.
+fn guarded(app: &App, peer: &Peer, mut response: Response<Body>) -> Response<Body> {
     const HEADERS: [(&str, &str); 3] = [
         ("x-content-type-options", "nosniff"),
         ("referrer-policy", "no-referrer"),
         ("cross-origin-resource-policy", "same-origin"),
     ];
-    let mut response = next.run(request).await;
     // What becomes a socket has nothing that a browser shows.
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         return response;
     }
-    if plain::is_never_plain(&app, &peer) {
+    if plain::is_never_plain(app, peer) {
         response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, plain::NEVER_PLAIN);
     }
     for (name, value) in HEADERS {
         let header = response.headers_mut().entry(HeaderName::from_static(name));
         header.or_insert(HeaderValue::from_static(value));
     }
-    if let Some(policy) = policy(&peer) {
+    if let Some(policy) = policy(peer) {
         response.headers_mut().entry(CONTENT_SECURITY_POLICY).or_insert(policy);
     }
     response
