@@ -110,7 +110,8 @@ pub(super) struct Place(PathBuf);
 
 impl Place {
     fn of_the_user() -> Result<Self, OperatorError> {
-        let none = || OperatorError::new("contexts are kept in the home directory, and there is none: set HOME");
+        let none =
+            || OperatorError::new("contexts are kept in the home directory, and there is none: set HOME");
         folder().map(Self).ok_or_else(none)
     }
 
@@ -130,7 +131,10 @@ impl Place {
         let file = self.0.join("context");
         match small_file::text(&file, CHOSEN_BYTES) {
             Ok(text) => typed_name(text.trim()).map(Some).map_err(|why| {
-                OperatorError::new(format!("{}: {why}; `clown-hub context use NAME` writes it anew", file.display()))
+                OperatorError::new(format!(
+                    "{}: {why}; `clown-hub context use NAME` writes it anew",
+                    file.display()
+                ))
             }),
             Err(Unreadable::Missing) => Ok(None),
             Err(why) => Err(OperatorError::new(format!("{}: {why}", file.display()))),
@@ -181,13 +185,15 @@ impl Place {
         }
         let mut password_file = absolute(args.password_file.as_deref())?;
         if password_file.is_some() && !address.lacks_password() {
-            let sentence = "--password-file goes with a URL that has a user and no password, as ws://USER@HOST:PORT";
+            let sentence =
+                "--password-file goes with a URL that has a user and no password, as ws://USER@HOST:PORT";
             return Err(OperatorError::new(sentence).into());
         }
         let folder = self.0.join("contexts");
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).with_context(|| shown(&folder))?;
         if password_file.is_none() && address.lacks_password() && io::stdin().is_terminal() {
-            let password = rpassword::prompt_password("Password: ").context("the password could not be read")?;
+            let password =
+                rpassword::prompt_password("Password: ").context("the password could not be read")?;
             let beside = folder.join(format!("{}.password", args.name));
             write(&beside, &format!("{password}\n"))?;
             address.set_password(password.as_bytes());
@@ -196,7 +202,8 @@ impl Place {
         let mut text = format!("url = {}\n", quoted(args.url.reveal()));
         for (key, path) in [("password_file", password_file), ("ca_file", absolute(args.ca.as_deref())?)] {
             if let Some(path) = path {
-                let path = path.to_str().with_context(|| format!("{}: the path is not UTF-8", path.display()))?;
+                let path =
+                    path.to_str().with_context(|| format!("{}: the path is not UTF-8", path.display()))?;
                 text.push_str(&format!("{key} = {}\n", quoted(path)));
             }
         }
@@ -260,11 +267,12 @@ fn gone(file: &Path) -> anyhow::Result<()> {
 /// Writes a file that only its owner can read, whole or not at all.
 fn write(file: &Path, text: &str) -> anyhow::Result<()> {
     let half = file.with_extension(format!("{}.half", std::process::id()));
-    let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&half).and_then(|mut made| {
-        made.write_all(text.as_bytes())?;
-        made.sync_all()?;
-        fs::rename(&half, file)
-    });
+    let written =
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&half).and_then(|mut made| {
+            made.write_all(text.as_bytes())?;
+            made.sync_all()?;
+            fs::rename(&half, file)
+        });
     if written.is_err() {
         let _ = fs::remove_file(&half);
     }

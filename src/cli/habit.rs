@@ -32,7 +32,16 @@ pub(super) fn mosquitto(args: &[String]) -> Option<Result<Vec<String>, String>> 
 
 /// Flags of this program that take a value; those of Mosquitto may stand beside them.
 const OURS_WITH_VALUES: [&str; 10] = [
-    "--ca", "--context", "--count", "--for", "--format", "--lease", "--retained", "--safe", "--template", "--url",
+    "--ca",
+    "--context",
+    "--count",
+    "--for",
+    "--format",
+    "--lease",
+    "--retained",
+    "--safe",
+    "--template",
+    "--url",
 ];
 
 /// What the flags of Mosquitto's tools say.

@@ -28,7 +28,7 @@ pub(super) struct HubArgs {
     #[arg(long, value_name = "URL", env = "CLOWN_HUB_URL", hide_env = true, help = URL_HELP)]
     url: Option<Secret>,
     /// The hub of this context (`clown-hub context`)
-    #[arg(long, value_name = "NAME", hide_short_help = true, value_parser = typed_name)]
+    #[arg(long, value_name = "NAME", value_parser = typed_name)]
     context: Option<String>,
     /// For wss://: a file of authorities to trust besides those of the system
     #[arg(long, value_name = "FILE", env = "CLOWN_HUB_CA", hide_env = true)]
@@ -84,7 +84,9 @@ impl HubArgs {
         };
         if let Some(name) = &self.context {
             if typed_url().is_some() {
-                return Err(OperatorError::new("--context and --url both say which hub: leave one out").into());
+                return Err(
+                    OperatorError::new("--context and --url both say which hub: leave one out").into()
+                );
             }
             return Ok(context(name, "--context")?);
         }
@@ -92,8 +94,8 @@ impl HubArgs {
             return Ok(url.address("--url or CLOWN_HUB_URL")?);
         }
         if let Some(name) = std::env::var("CLOWN_HUB_CONTEXT").ok().filter(|name| !name.is_empty()) {
-            let name = typed_name(&name)
-                .map_err(|why| OperatorError::new(format!("CLOWN_HUB_CONTEXT: {why}")))?;
+            let name =
+                typed_name(&name).map_err(|why| OperatorError::new(format!("CLOWN_HUB_CONTEXT: {why}")))?;
             return Ok(context(&name, "CLOWN_HUB_CONTEXT")?);
         }
         let Some(place) = &place else { return Ok(parse("the address", HERE)?) };

@@ -23,11 +23,12 @@ use crate::talk::frame::encode;
 use crate::talk::{Frames, Reply};
 
 const AFTER_HELP: &str = help_end!(
-    "The program reads the payload from its standard input, and the topic from CLOWN_TOPIC. What it prints is the answer:
-JSON as it is, other text as a JSON string. a/b/set is answered on a/b/ok, and on a/b/error if the program fails.
+    "The program reads the payload from its standard input, and the topic from CLOWN_TOPIC.
+What it prints is the answer: JSON as it is, other text as a JSON string.
+a/b/set is answered on a/b/ok, and on a/b/error if the program fails. It is the node of its base.
 
 Examples:
-  clown-hub reply --node --state 'lamp/+/set' ./lamp.sh
+  clown-hub reply --state 'lamp/+/set' ./lamp.sh
   clown-hub reply 'printer/jobs/list' -- lpstat -o"
 );
 
@@ -44,9 +45,6 @@ pub(super) struct ReplyArgs {
     /// The program and its arguments, run once for each command
     #[arg(value_name = "PROGRAM", required = true, num_args = 1.., trailing_var_arg = true, allow_hyphen_values = true)]
     program: Vec<String>,
-    /// Be the node of the base, so that everybody sees that it is there
-    #[arg(long)]
-    node: bool,
     /// Answer with the state: a/b/set on a/b
     #[arg(long)]
     state: bool,
@@ -73,10 +71,11 @@ pub(super) fn reply(args: &ReplyArgs) -> anyhow::Result<()> {
     let address = args.hub.address()?;
     block_on(async {
         // The program has a group of its own, which no key of the terminal ends.
-        let (mut interrupted, mut ended) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let (mut interrupted, mut ended) =
+            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
         let mut answering = Answering::new(args, &address);
         let settings = json!({"filters": [args.filter], "retained": false}).to_string();
-        let opened = stay_connected((&address, args.node, &settings), args.reconnect, None, async |connection| {
+        let opened = stay_connected((&address, true, &settings), args.reconnect, None, async |connection| {
             answering.converse(connection).await
         });
         tokio::select! {
@@ -150,7 +149,11 @@ impl<'a> Answering<'a> {
             if let Err(failure) = say(&mut connection.speaker, std::slice::from_ref(&answer)).await {
                 return Ok(Err(failure));
             }
-            output::print(&format!("{} {}\n", escape::escaped(&answer.topic), escape::json(&answer.payload)))?;
+            output::print(&format!(
+                "{} {}\n",
+                escape::escaped(&answer.topic),
+                escape::json(&answer.payload)
+            ))?;
             self.answered += 1;
             if self.is_done() {
                 connection.close().await;
@@ -190,7 +193,10 @@ fn take(
                 if waiting.len() < WAITING {
                     waiting.push_back(asked);
                 } else {
-                    notice(&format!("{}: {WAITING} commands wait already; it is answered with an error", asked.topic));
+                    notice(&format!(
+                        "{}: {WAITING} commands wait already; it is answered with an error",
+                        asked.topic
+                    ));
                     let why = Outcome::Failed(format!("busy: {WAITING} commands wait already"));
                     refused.push(answer(&asked, why, args));
                 }

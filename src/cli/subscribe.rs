@@ -40,7 +40,7 @@ pub(super) struct SubArgs {
     #[arg(long, value_enum, default_value_t = Format::Plain, hide_possible_values = true)]
     format: Format,
     /// A line of your own for each message, as '%I %t %p'; %t is the topic, %p the payload
-    #[arg(long, value_name = "TEXT", value_parser = Template::parse, hide_short_help = true)]
+    #[arg(long, value_name = "TEXT", value_parser = Template::parse)]
     template: Option<Template>,
     /// Print when the hub received each message
     #[arg(long)]

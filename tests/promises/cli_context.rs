@@ -42,7 +42,8 @@ fn mode(path: &Path) -> u32 {
 
 #[test]
 fn two_hubs_have_names_and_one_is_gone_to_unless_another_is_named() {
-    let hubs = ["house", "lab"].map(|name| (name, Hub::with_users(&[user("jana", &["#"], &["#"], true)], &[])));
+    let hubs =
+        ["house", "lab"].map(|name| (name, Hub::with_users(&[user("jana", &["#"], &["#"], true)], &[])));
     let home = Home::new();
     for (name, hub) in &hubs {
         let password = home.0.path().join("secret");
@@ -85,7 +86,11 @@ fn a_context_that_is_not_there_is_told_with_those_that_are() {
     let home = Home::new();
     home.does(&["context", "add", "lab", "ws://127.0.0.1:1"]);
     for (words, variables, told) in [
-        (&["nodes", "--context", "house"][..], &[][..], "--context: there is no context \"house\"; there are: lab"),
+        (
+            &["nodes", "--context", "house"][..],
+            &[][..],
+            "--context: there is no context \"house\"; there are: lab",
+        ),
         (&["nodes"], &[("CLOWN_HUB_CONTEXT", "house")], "CLOWN_HUB_CONTEXT: there is no context \"house\""),
         (&["nodes"], &[("CLOWN_HUB_CONTEXT", "../x")], "CLOWN_HUB_CONTEXT: a context is named with letters"),
         (&["context", "use", "house"], &[], "context use: there is no context \"house\""),

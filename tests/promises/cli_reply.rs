@@ -22,7 +22,7 @@ impl Replying {
         let mut dashboard = Client::open(hub, "/talk", r#"{"filters": ["lamp/presence"]}"#).await;
         let url = format!("ws://clown:bigclown@{}/lamp", hub.address);
         let mut command = binary();
-        command.args(["reply", "--node", "--url", &url]).args(args);
+        command.args(["reply", "--url", &url]).args(args);
         let program = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         while dashboard.two().await[1]["state"] != "online" {}
         Self(program)
@@ -36,7 +36,9 @@ fn url(hub: &Hub) -> String {
 /// What `req` prints, and its exit code.
 async fn asks(hub: &Hub, topic: &str, payload: &str) -> (Option<i32>, String) {
     let (url, topic, payload) = (url(hub), topic.to_owned(), payload.to_owned());
-    let ran = tokio::task::spawn_blocking(move || run(&["req", &topic, &payload, "--timeout", "30s", "--url", &url], ""));
+    let ran = tokio::task::spawn_blocking(move || {
+        run(&["req", &topic, &payload, "--timeout", "30s", "--url", &url], "")
+    });
     let ran = ran.await.unwrap();
     (ran.code, ran.stdout)
 }
@@ -46,7 +48,10 @@ async fn a_program_reads_the_payload_and_what_it_prints_is_the_answer() {
     let hub = Hub::demo();
     let script = "read payload; echo \"{\\\"topic\\\": \\\"$CLOWN_TOPIC\\\", \\\"had\\\": $payload}\"";
     let _replying = Replying::at(&hub, &["+/set", "sh", "-c", script]).await;
-    assert_eq!(asks(&hub, "0/set", "{\"on\": true}").await, (Some(0), "0/ok {\"topic\": \"0/set\", \"had\": {\"on\": true}}\n".to_owned()));
+    assert_eq!(
+        asks(&hub, "0/set", "{\"on\": true}").await,
+        (Some(0), "0/ok {\"topic\": \"0/set\", \"had\": {\"on\": true}}\n".to_owned())
+    );
     assert_eq!(asks(&hub, "1/set", "5").await.1, "1/ok {\"topic\": \"1/set\", \"had\": 5}\n");
 }
 
@@ -55,7 +60,7 @@ async fn a_switch_that_a_program_serves_is_confirmed() {
     let hub = Hub::demo();
     let _replying = Replying::at(&hub, &["--state", "+/set", "cat"]).await;
     let mut operator = Client::open(&hub, "/talk/lamp", r#"{"filters": ["0"]}"#).await;
-    operator.publish_with("0/set", "{\"state\": true}", "{\"id\": 7, \"confirm\": 30}").await;
+    operator.say(r#"["0/set", {"state": true}, {"id": 7, "confirm": 30}]"#).await;
     let mut heard = vec![operator.two().await, operator.two().await];
     heard.sort_by_key(|[topic, _]| topic.to_string());
     assert_eq!(heard[0], [Value::from("0"), json!({"state": true})]);
@@ -72,14 +77,16 @@ async fn a_program_that_fails_or_hangs_or_floods_is_answered_with_an_error_and_n
         *) echo well;;
     esac"#;
     let _replying = Replying::at(&hub, &["--timeout", "2s", "+/set", "sh", "-c", script]).await;
-    for (command, reason) in [("fails", "exit status: 3"), ("hangs", "took longer than 2s"), ("floods", "more than 1048576 bytes")] {
+    for (command, reason) in
+        [("fails", "exit status: 3"), ("hangs", "took longer than 2s"), ("floods", "more than 1048576 bytes")]
+    {
         let (code, said) = asks(&hub, &format!("{command}/set"), "{}").await;
         assert_eq!(code, Some(3), "{said}");
         assert!(said.starts_with(&format!("{command}/error ")) && said.contains(reason), "{said}");
     }
     assert_eq!(asks(&hub, "works/set", "{}").await, (Some(0), "works/ok \"well\"\n".to_owned()));
     until("the program and its children are gone", || {
-        !Command::new("pgrep").args(["-f", "sleep 4242"]).stdout(Stdio::null()).status().unwrap().success()
+        !Command::new("pgrep").args(["-fx", "sleep 4242"]).stdout(Stdio::null()).status().unwrap().success()
     })
     .await;
 }
@@ -88,7 +95,7 @@ async fn a_program_that_fails_or_hangs_or_floods_is_answered_with_an_error_and_n
 async fn it_ends_after_so_many_answers_and_takes_only_commands() {
     let hub = Hub::demo();
     let mut replying = Replying::at(&hub, &["--count", "2", "#", "echo", "1"]).await;
-    let mut other = Client::open(&hub, "/talk/lamp", "{}").await;
+    let mut other = Client::open(&hub, "/talk/lamp", r#"{"filters": []}"#).await;
     other.publish("0", "5").await;
     asks(&hub, "0/set", "{}").await;
     asks(&hub, "1/get", "{}").await;
@@ -109,10 +116,18 @@ fn a_program_that_is_not_there_is_named() {
     // It may have come before the subscription; the program is only needed for the first command.
     for _ in 0..100 {
         run(&["pub", "0/set", "{}", "--url", &url(&hub)], "").succeeds();
-        if !Command::new("kill").args(["-0", &replying.id().to_string()]).stderr(Stdio::null()).status().unwrap().success() {
+        if !Command::new("kill")
+            .args(["-0", &replying.id().to_string()])
+            .stderr(Stdio::null())
+            .status()
+            .unwrap()
+            .success()
+        {
             break;
         }
-        if std::fs::read_to_string(format!("/proc/{}/stat", replying.id())).is_ok_and(|stat| stat.contains(") Z")) {
+        if std::fs::read_to_string(format!("/proc/{}/stat", replying.id()))
+            .is_ok_and(|stat| stat.contains(") Z"))
+        {
             break;
         }
     }

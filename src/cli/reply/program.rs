@@ -47,7 +47,8 @@ impl<'a> Program<'a> {
 
     /// Runs it once. The error is that it cannot be run at all.
     pub(super) async fn run(&self, topic: &str, payload: &str) -> Result<Outcome, OperatorError> {
-        let (name, arguments) = self.words.split_first().map_or(("", [].as_slice()), |(name, rest)| (name, rest));
+        let (name, arguments) =
+            self.words.split_first().map_or(("", [].as_slice()), |(name, rest)| (name, rest));
         let mut command = Command::new(name);
         command.args(arguments).env("CLOWN_TOPIC", topic);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0).kill_on_drop(true);
@@ -58,7 +59,10 @@ impl<'a> Program<'a> {
         match timeout(self.patience, talk(&mut child, payload)).await {
             Ok(Ok(outcome)) => Ok(outcome),
             Ok(Err(error)) => Ok(Outcome::Failed(format!("the program broke off: {error}"))),
-            Err(_) => Ok(Outcome::Failed(format!("the program took longer than {:?} and was killed", self.patience))),
+            Err(_) => Ok(Outcome::Failed(format!(
+                "the program took longer than {:?} and was killed",
+                self.patience
+            ))),
         }
     }
 }

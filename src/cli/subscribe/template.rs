@@ -32,7 +32,11 @@ impl Template {
                         't' => '\t',
                         'r' => '\r',
                         '\\' => '\\',
-                        _ => return Err(format!("\\{escaped} means nothing; there are \\n, \\t, \\r and \\\\")),
+                        _ => {
+                            return Err(format!(
+                                "\\{escaped} means nothing; there are \\n, \\t, \\r and \\\\"
+                            ));
+                        }
                     });
                     None
                 }
