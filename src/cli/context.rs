@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 
+use super::contexts::{Place, typed_name};
 use super::exit::help_end;
-use super::hub_args::{Secret, address_in, folder};
+use super::hub_args::{Secret, address_in};
 use super::{OperatorError, escape, output};
-use crate::operator::small_file::{self, Unreadable};
 
 pub(super) const EXAMPLES: &str = help_end!(
     "A context is the file contexts/NAME.toml beside client.toml, with the same keys; only you can read it.
@@ -22,11 +22,6 @@ Examples:
   clown-hub sub --context lab
   clown-hub context use lab"
 );
-
-/// The longest name of a context, in bytes.
-const NAME: usize = 64;
-/// The most that is read of the file which names the context in use.
-const CHOSEN_BYTES: u64 = 1024;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ContextCommand {
@@ -84,19 +79,10 @@ pub(super) struct RemoveArgs {
     name: String,
 }
 
-/// A name that is a name of a file everywhere.
-pub(super) fn typed_name(text: &str) -> Result<String, String> {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    let is_good = !text.is_empty() && text.len() <= NAME && text.bytes().all(is_plain);
-    if is_good && !text.starts_with(['.', '-']) {
-        Ok(text.to_owned())
-    } else {
-        Err("a context is named with letters, digits, - _ and ., at most 64 of them".to_owned())
-    }
-}
-
 pub(super) fn context(command: &ContextCommand) -> anyhow::Result<()> {
-    let place = Place::of_the_user()?;
+    let place = Place::of_the_user().ok_or_else(|| {
+        OperatorError::new("contexts are kept in the home directory, and there is none: set HOME")
+    })?;
     match command {
         ContextCommand::Add(args) => place.add(args),
         ContextCommand::Use(args) => place.choose(&args.name),
@@ -105,76 +91,7 @@ pub(super) fn context(command: &ContextCommand) -> anyhow::Result<()> {
     }
 }
 
-/// Where contexts are kept: beside `client.toml`.
-pub(super) struct Place(PathBuf);
-
 impl Place {
-    fn of_the_user() -> Result<Self, OperatorError> {
-        let none =
-            || OperatorError::new("contexts are kept in the home directory, and there is none: set HOME");
-        folder().map(Self).ok_or_else(none)
-    }
-
-    /// The contexts in this folder.
-    pub(super) fn in_folder(folder: PathBuf) -> Self {
-        Self(folder)
-    }
-
-    /// The file of a context, which has to be there. `origin` says who has named it.
-    pub(super) fn file(&self, name: &str, origin: &str) -> Result<PathBuf, OperatorError> {
-        let file = self.file_of(name);
-        if file.is_file() { Ok(file) } else { Err(self.unknown(name, origin)) }
-    }
-
-    /// The name of the context in use.
-    pub(super) fn chosen(&self) -> Result<Option<String>, OperatorError> {
-        let file = self.0.join("context");
-        match small_file::text(&file, CHOSEN_BYTES) {
-            Ok(text) => typed_name(text.trim()).map(Some).map_err(|why| {
-                OperatorError::new(format!(
-                    "{}: {why}; `clown-hub context use NAME` writes it anew",
-                    file.display()
-                ))
-            }),
-            Err(Unreadable::Missing) => Ok(None),
-            Err(why) => Err(OperatorError::new(format!("{}: {why}", file.display()))),
-        }
-    }
-
-    /// Where `client.toml` would be.
-    pub(super) fn client_file(&self) -> PathBuf {
-        self.0.join("client.toml")
-    }
-
-    fn file_of(&self, name: &str) -> PathBuf {
-        self.0.join("contexts").join(format!("{name}.toml"))
-    }
-
-    fn unknown(&self, name: &str, origin: &str) -> OperatorError {
-        let names = self.names().unwrap_or_default();
-        let there = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-        OperatorError::new(format!(
-            "{origin}: there is no context {name:?}; there are: {there}. `clown-hub context add {name} URL` makes one"
-        ))
-    }
-
-    /// The names of all contexts, in order.
-    fn names(&self) -> io::Result<Vec<String>> {
-        let entries = match fs::read_dir(self.0.join("contexts")) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(error),
-        };
-        let mut names = Vec::new();
-        for entry in entries {
-            let file = entry?.file_name();
-            let name = file.to_str().and_then(|file| file.strip_suffix(".toml"));
-            names.extend(name.filter(|name| typed_name(name).is_ok()).map(str::to_owned));
-        }
-        names.sort();
-        Ok(names)
-    }
-
     fn add(&self, args: &AddArgs) -> anyhow::Result<()> {
         let mut address = args.url.address("the URL")?;
         let file = self.file_of(&args.name);
@@ -189,7 +106,7 @@ impl Place {
                 "--password-file goes with a URL that has a user and no password, as ws://USER@HOST:PORT";
             return Err(OperatorError::new(sentence).into());
         }
-        let folder = self.0.join("contexts");
+        let folder = self.folder();
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).with_context(|| shown(&folder))?;
         if password_file.is_none() && address.lacks_password() && io::stdin().is_terminal() {
             let password =
@@ -214,7 +131,7 @@ impl Place {
 
     fn choose(&self, name: &str) -> anyhow::Result<()> {
         let file = self.file(name, "context use")?;
-        write(&self.0.join("context"), &format!("{name}\n"))?;
+        write(&self.chosen_file(), &format!("{name}\n"))?;
         output::print(&format!("commands go to {name} from now on: {}\n", without_user(&file)?))
     }
 
@@ -235,9 +152,9 @@ impl Place {
         let file = self.file(name, "context remove")?;
         fs::remove_file(&file).with_context(|| shown(&file))?;
         // Only a password that was asked for is there.
-        gone(&self.0.join("contexts").join(format!("{name}.password")))?;
+        gone(&self.folder().join(format!("{name}.password")))?;
         if self.chosen()?.as_deref() == Some(name) {
-            gone(&self.0.join("context"))?;
+            gone(&self.chosen_file())?;
         }
         output::print(&format!("the context {name} is forgotten\n"))
     }
@@ -279,22 +196,7 @@ fn write(file: &Path, text: &str) -> anyhow::Result<()> {
     written.with_context(|| shown(file))
 }
 
-/// A text as TOML has it.
+/// A text in quotes: what JSON writes is TOML, too.
 fn quoted(text: &str) -> String {
-    toml_edit::Value::from(text).to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_context_has_a_name_that_is_one_of_a_file_and_leads_nowhere_else() {
-        for good in ["house", "Lab-2", "a.b_c", &"n".repeat(64)] {
-            assert!(typed_name(good).is_ok(), "{good}");
-        }
-        for bad in ["", "../x", ".hidden", "-x", "a/b", "a b", "ž", "a\0", &"n".repeat(65)] {
-            assert!(typed_name(bad).is_err(), "{bad}");
-        }
-    }
+    serde_json::Value::from(text).to_string()
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::context::{Place, typed_name};
+use super::contexts::{Place, typed_name};
 use super::{OperatorError, output};
 use crate::client::Address;
 use crate::operator::small_file::{self, Unreadable};
@@ -77,7 +77,7 @@ impl HubArgs {
     }
 
     fn named(&self) -> anyhow::Result<Address> {
-        let place = folder().map(Place::in_folder);
+        let place = Place::of_the_user();
         let context = |name: &str, origin: &str| match &place {
             Some(place) => place.file(name, origin).and_then(|file| address_in(&file)),
             None => Err(OperatorError::new(format!("{origin}: there is no home directory: set HOME"))),
@@ -114,13 +114,6 @@ pub(super) fn typed_url() -> Option<&'static str> {
 
 fn parse(origin: &str, text: &str) -> Result<Address, OperatorError> {
     Address::parse(text).map_err(|error| OperatorError::new(format!("{origin}: {error}")))
-}
-
-/// Where `client.toml` and the contexts would be.
-pub(super) fn folder() -> Option<PathBuf> {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let config = set("XDG_CONFIG_HOME").or_else(|| Some(set("HOME")?.join(".config")))?;
-    Some(config.join("clown-hub"))
 }
 
 /// The address in a file as `client.toml`. One that is not there leads to this machine.

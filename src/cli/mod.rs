@@ -9,6 +9,7 @@ mod client_runtime;
 mod completions;
 mod configuration;
 mod context;
+mod contexts;
 mod doctor;
 mod duration;
 mod escape;

@@ -39,7 +39,7 @@ pub(super) struct SubArgs {
     /// How a message is printed: plain, json, pretty or csv
     #[arg(long, value_enum, default_value_t = Format::Plain, hide_possible_values = true)]
     format: Format,
-    /// A line of your own for each message, as '%I %t %p'; %t is the topic, %p the payload
+    /// A line of your own for each message: %t topic, %p payload, %I time
     #[arg(long, value_name = "TEXT", value_parser = Template::parse)]
     template: Option<Template>,
     /// Print when the hub received each message

@@ -28,8 +28,7 @@ fn the_commands_that_talk_to_a_hub() {
           --confirm         Ask the hub to confirm every message
           --lease <TIME>    Let the command hold for so long only, as 30s, 10m or 2h
           --safe <JSON>     The payload that the hub sends when the time of --lease is over
-          --node            Connect as the node of the base: its readings are kept, and it is shown
-                            online
+          --node            Be the node of the base: readings are kept, and it is shown online
           --url <URL>       Hub: ws://USER:PASSWORD@HOST:PORT/BASE; else CLOWN_HUB_URL or client.toml
           --context <NAME>  The hub of this context (`clown-hub context`)
           --ca <FILE>       For wss://: a file of authorities to trust besides those of the system
@@ -50,8 +49,7 @@ fn the_commands_that_talk_to_a_hub() {
 
     Options:
           --format <FORMAT>   How a message is printed: plain, json, pretty or csv [default: plain]
-          --template <TEXT>   A line of your own for each message, as '%I %t %p'; %t is the topic, %p
-                              the payload
+          --template <TEXT>   A line of your own for each message: %t topic, %p payload, %I time
           --timestamps        Print when the hub received each message
           --count <N>         End after this many messages
           --for <TIME>        End after this time, as 500ms, 10s, 2m or 1h

@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use serde::Deserialize;
 
 use super::super::escape;
-use super::template::Template;
+use super::template::{Parts, Template};
 use super::{csv, pretty};
 use crate::talk::Frame;
 use crate::talk::frame::encode;
@@ -31,16 +31,6 @@ pub(super) enum Look {
     Coloured,
     /// All as it came.
     Raw,
-}
-
-/// What a line may be made of, all fit for where it goes.
-pub(super) struct Parts<'p> {
-    pub(super) topic: &'p str,
-    pub(super) payload: &'p str,
-    pub(super) length: usize,
-    pub(super) retained: bool,
-    pub(super) time: &'p str,
-    pub(super) frame: &'p str,
 }
 
 pub(super) struct Formatter {

@@ -1,6 +1,14 @@
 //! `--template`: a line of one's own for each message, with the signs that `mosquitto_sub -F` has.
 
-use super::format::Parts;
+/// What a line may be made of, all fit for where it goes.
+pub(super) struct Parts<'p> {
+    pub(super) topic: &'p str,
+    pub(super) payload: &'p str,
+    pub(super) length: usize,
+    pub(super) retained: bool,
+    pub(super) time: &'p str,
+    pub(super) frame: &'p str,
+}
 
 /// What stands in a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
