@@ -121,7 +121,7 @@ impl Place {
             if let Some(path) = path {
                 let path =
                     path.to_str().with_context(|| format!("{}: the path is not UTF-8", path.display()))?;
-                text.push_str(&format!("{key} = {}\n", quoted(path)));
+                text.extend([key, " = ", &quoted(path), "\n"]);
             }
         }
         write(&file, &text)?;

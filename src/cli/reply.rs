@@ -37,7 +37,7 @@ const WAITING: usize = 1000;
 
 /// Answer commands by running a program
 #[derive(Debug, Args)]
-#[command(after_help = AFTER_HELP)]
+#[command(after_help = help_end!("Example:\n  clown-hub reply --state 'lamp/+/set' ./lamp.sh"), after_long_help = AFTER_HELP)]
 pub(super) struct ReplyArgs {
     /// Which commands: a topic filter, relative to the base
     #[arg(value_parser = typed_filter)]
