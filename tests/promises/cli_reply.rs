@@ -70,12 +70,12 @@ async fn a_switch_that_a_program_serves_is_confirmed() {
 #[tokio::test]
 async fn a_program_that_fails_or_hangs_or_floods_is_answered_with_an_error_and_nothing_of_it_stays() {
     let hub = Hub::demo();
-    let script = r#"case $CLOWN_TOPIC in
+    let script = r"case $CLOWN_TOPIC in
         fails/set) exit 3;;
         hangs/set) sleep 4242 & sleep 4242;;
         floods/set) yes;;
         *) echo well;;
-    esac"#;
+    esac";
     let _replying = Replying::at(&hub, &["--timeout", "2s", "+/set", "sh", "-c", script]).await;
     for (command, reason) in
         [("fails", "exit status: 3"), ("hangs", "took longer than 2s"), ("floods", "more than 1048576 bytes")]
@@ -105,33 +105,14 @@ async fn it_ends_after_so_many_answers_and_takes_only_commands() {
     assert_eq!(printed, "0/ok 1\n1/ok 1\n");
 }
 
-#[test]
-fn a_program_that_is_not_there_is_named() {
+#[tokio::test]
+async fn a_program_that_is_not_there_is_named() {
     let hub = Hub::demo();
-    let mut replying = binary();
-    replying.args(["reply", "--url", &url(&hub), "+/set", "/there/is/none"]).stderr(Stdio::piped());
-    let replying = replying.spawn().unwrap();
-    let told = run(&["pub", "0/set", "{}", "--url", &url(&hub)], "");
-    told.succeeds();
-    // It may have come before the subscription; the program is only needed for the first command.
-    for _ in 0..100 {
-        run(&["pub", "0/set", "{}", "--url", &url(&hub)], "").succeeds();
-        if !Command::new("kill")
-            .args(["-0", &replying.id().to_string()])
-            .stderr(Stdio::null())
-            .status()
-            .unwrap()
-            .success()
-        {
-            break;
-        }
-        if std::fs::read_to_string(format!("/proc/{}/stat", replying.id()))
-            .is_ok_and(|stat| stat.contains(") Z"))
-        {
-            break;
-        }
-    }
-    let ended = replying.wait_with_output().unwrap();
-    assert_eq!(ended.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&ended.stderr).contains("the program /there/is/none cannot be run"));
+    let mut replying = Replying::at(&hub, &["+/set", "/there/is/none"]).await;
+    run(&["pub", "0/set", "{}", "--url", &url(&hub)], "").succeeds();
+    until("it has ended", || replying.0.try_wait().unwrap().is_some()).await;
+    let mut told = String::new();
+    std::io::Read::read_to_string(replying.0.stderr.as_mut().unwrap(), &mut told).unwrap();
+    assert_eq!(replying.0.wait().unwrap().code(), Some(2));
+    assert!(told.contains("the program /there/is/none cannot be run"), "{told}");
 }
