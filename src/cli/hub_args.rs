@@ -31,7 +31,7 @@ pub(super) struct HubArgs {
     #[arg(long, value_name = "NAME", value_parser = typed_name)]
     context: Option<String>,
     /// For wss://: a file of authorities to trust besides those of the system
-    #[arg(long, value_name = "FILE", env = "CLOWN_HUB_CA", hide_env = true)]
+    #[arg(long, value_name = "FILE", env = "CLOWN_HUB_CA", hide_env = true, hide_short_help = true)]
     ca: Option<PathBuf>,
 }
 

@@ -40,7 +40,7 @@ pub(super) struct SubArgs {
     #[arg(long, value_enum, default_value_t = Format::Plain, hide_possible_values = true)]
     format: Format,
     /// A line of your own for each message: %t topic, %p payload, %I time
-    #[arg(long, value_name = "TEXT", value_parser = Template::parse)]
+    #[arg(long, value_name = "TEXT", value_parser = Template::parse, hide_short_help = true)]
     template: Option<Template>,
     /// Print when the hub received each message
     #[arg(long)]

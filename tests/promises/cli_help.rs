@@ -31,8 +31,7 @@ fn the_commands_that_talk_to_a_hub() {
           --node            Be the node of the base: readings are kept, and it is shown online
           --url <URL>       Hub: ws://USER:PASSWORD@HOST:PORT/BASE; else CLOWN_HUB_URL or client.toml
           --context <NAME>  The hub of this context (`clown-hub context`)
-          --ca <FILE>       For wss://: a file of authorities to trust besides those of the system
-      -h, --help            Print help
+      -h, --help            Print help (see more with '--help')
 
     Example:
       clown-hub pub relay/i2c0-3b/set '{"state": true}' --lease 10m --safe '{"state": false}'
@@ -49,7 +48,6 @@ fn the_commands_that_talk_to_a_hub() {
 
     Options:
           --format <FORMAT>   How a message is printed: plain, json, pretty or csv [default: plain]
-          --template <TEXT>   A line of your own for each message: %t topic, %p payload, %I time
           --timestamps        Print when the hub received each message
           --count <N>         End after this many messages
           --for <TIME>        End after this time, as 500ms, 10s, 2m or 1h
@@ -58,8 +56,7 @@ fn the_commands_that_talk_to_a_hub() {
           --reconnect         Reconnect when the connection to the hub is lost
           --url <URL>         Hub: ws://USER:PASSWORD@HOST:PORT/BASE; else CLOWN_HUB_URL or client.toml
           --context <NAME>    The hub of this context (`clown-hub context`)
-          --ca <FILE>         For wss://: a file of authorities to trust besides those of the system
-      -h, --help              Print help
+      -h, --help              Print help (see more with '--help')
 
     Examples:
       clown-hub sub 'thermometer/#' relay/+ --format json --count 10
@@ -80,8 +77,7 @@ fn the_commands_that_talk_to_a_hub() {
           --timeout <TIME>  How long to wait, as 500ms, 10s or 2m [default: 5s]
           --url <URL>       Hub: ws://USER:PASSWORD@HOST:PORT/BASE; else CLOWN_HUB_URL or client.toml
           --context <NAME>  The hub of this context (`clown-hub context`)
-          --ca <FILE>       For wss://: a file of authorities to trust besides those of the system
-      -h, --help            Print help
+      -h, --help            Print help (see more with '--help')
 
     What counts as the answer to a/b/set: a/b/ok, a/b/error, a/b/set/ok, a/b/set/error, or the state a/b
     that was asked for.
@@ -102,8 +98,7 @@ fn the_commands_that_talk_to_a_hub() {
                              values: table, json]
           --url <URL>        Hub: ws://USER:PASSWORD@HOST:PORT/BASE; else CLOWN_HUB_URL or client.toml
           --context <NAME>   The hub of this context (`clown-hub context`)
-          --ca <FILE>        For wss://: a file of authorities to trust besides those of the system
-      -h, --help             Print help
+      -h, --help             Print help (see more with '--help')
 
     Examples:
       clown-hub nodes
