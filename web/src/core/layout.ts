@@ -104,7 +104,8 @@ export interface Alarm {
 }
 
 /** What is not as it should be with a value, or null. A number counts as it was said, however it is rounded. */
-export function alarmOf(layout: Layout, { topic, quantities, time, title, decimals }: Pick<Reading, "topic" | "quantities" | "time" | "title"> & { decimals(key: string): number }, now: number): Alarm | null {
+export function alarmOf(layout: Layout, reading: Reading, now: number): Alarm | null {
+  const { topic, quantities, time, title } = reading;
   const { limits, silent } = layout.values.get(topic) ?? NONE;
   if (silent !== undefined && now - time > silent * 1000) return { topic, word: "Silent", sentence: `${title}: silent for ${spanText((now - time) / 1000)}, ${spanText(silent)} at most` };
   for (const { path, key, value, unit } of (limits && quantities) || []) {
@@ -112,7 +113,7 @@ export function alarmOf(layout: Layout, { topic, quantities, time, title, decima
     if (limit === null || typeof value !== "number") continue;
     const isHigh = limit.high !== undefined && value > limit.high;
     if (!isHigh && !(limit.low !== undefined && value < limit.low)) continue;
-    const told = (number: number): string => `${numberText(number, unit, decimals(key))} ${unit}`.trim();
+    const told = (number: number): string => `${numberText(number, unit, reading.decimals(key))} ${unit}`.trim();
     const what = titleOf(key) === title ? title : `${title}, ${titleOf(key)}`;
     return { topic, word: isHigh ? "High" : "Low", sentence: `${what}: ${told(value)}, ${isHigh ? "over" : "under"} ${told((isHigh ? limit.high : limit.low)!)}` };
   }
