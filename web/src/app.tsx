@@ -19,6 +19,8 @@ const PARTS = {
   charts: () => import("./view/charts/charts.js").then(({ Charts }) => Charts),
   admin: () => import("./view/admin/admin.js").then(({ Admin }) => Admin),
   travel: () => import("./view/travel.js").then(({ Travel }) => Travel),
+  share: () => import("./view/share/share.js").then(({ Share }) => Share),
+  kiosk: () => import("./view/share/share.js").then(({ Kiosk }) => Kiosk),
   // Its pieces stand among those of the overview.
   arrange: () => import("./view/arrange/arrange.js").then(({ Alarms, Bar, Buttons }) => {
     tools.value = { Alarms, Bar, Buttons };
@@ -36,7 +38,8 @@ function style(): Promise<unknown> {
 }
 
 type Part = keyof typeof PARTS;
-const parts = signal<Partial<Record<Part, ComponentType>>>({});
+type Given = ComponentType<{ onClose(): void }>;
+const parts = signal<Partial<Record<Exclude<Part, "share">, ComponentType> & { share: Given }>>({});
 const asked = new Set<Part>();
 
 function load(part: Part): void {
@@ -50,6 +53,8 @@ function load(part: Part): void {
   });
 }
 
+const isSharing = signal(false);
+
 /** Whether the slider is there that shows the past. */
 const isLookingBack = computed(() => isTravelling.value || view.value.at !== null);
 
@@ -62,6 +67,8 @@ effect(() => {
   void state.value.name;
   if (screen !== "overview") load(screen);
   if (isLookingBack.value && user.value !== null) load("travel");
+  if (isSharing.value) load("share");
+  if (view.value.isKiosk) load("kiosk");
   // Alarms may sound and be told by the system.
   if (isArranging.value || [...layout.value.values.values()].some(({ limits, silent }) => limits || silent)) load("arrange");
 });
@@ -72,16 +79,20 @@ function App() {
   const Screen = screen === "overview" ? Overview : parts.value[screen];
   const Travel = parts.value.travel;
   const isIn = now.name !== "out" && user.value !== null;
+  const { isKiosk } = view.value;
+  const { kiosk: Kiosk, share: Share } = parts.value;
   return (
     <>
       <a class="skip" href="#main" onClick={(event) => {
         event.preventDefault();
         document.getElementById("main")?.focus();
       }}>Skip to the values</a>
-      <Header isIn={isIn} />
+      {!isKiosk && <Header isIn={isIn} />}
+      {isKiosk && Kiosk && <Kiosk />}
+      {isSharing.value && Share && <Share onClose={() => (isSharing.value = false)} />}
       <Bar />
       {isIn && isLookingBack.value && Travel && <Travel />}
-      <main id="main" tabIndex={-1} data-past={moment.value === null ? undefined : ""}>
+      <main id="main" tabIndex={-1} data-kiosk={isKiosk ? "" : undefined} data-past={moment.value === null ? undefined : ""}>
         {now.name === "out" && <SignIn key="sign-in" why={now.why} isDemo={now.demo} />}
         {isQuiet.value && screen !== "admin" && <Empty key="empty" />}
         {user.value !== null && (Screen ? <Screen key={screen} /> : <p key="wait" class="note">Loading…</p>)}
@@ -114,6 +125,7 @@ function Header({ isIn }: { isIn: boolean }) {
         ))}
       </nav>
       <button id="look-back" type="button" class="quiet" hidden={!isIn} aria-pressed={isLookingBack.value} onClick={() => lookBack(!isLookingBack.value)}>Look back</button>
+      <button id="share" type="button" class="quiet" hidden={!isIn || screen === "admin"} onClick={() => (isSharing.value = true)}>Share</button>
       <p id="pill" class="pill" data-look={look}><span class="dot" aria-hidden="true" /><span id="pill-word">{word}</span></p>
       <Rate />
       {isIn && rights.value?.length === 0 && <p class="view-only">View only</p>}

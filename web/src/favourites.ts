@@ -6,6 +6,9 @@ import { HUB } from "./session.js";
 /** No more than this is kept. */
 const KEPT_AT_MOST = 2000;
 
+/** Under this name the token of a wall is kept. */
+export const WALL_TOKEN = "wall token";
+
 const key = (name: string): string => `clown-hub ${name} ${new URL(HUB).pathname}`;
 
 export function read<T>(name: string, isIt: (value: unknown) => value is T): T | null {
