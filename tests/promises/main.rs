@@ -41,6 +41,7 @@ mod history;
 mod hostile;
 mod http;
 mod http_more;
+mod layout;
 mod lines;
 mod log;
 mod memory;

@@ -126,7 +126,7 @@ function Header({ isIn }: { isIn: boolean }) {
       </nav>
       <button id="look-back" type="button" class="quiet" hidden={!isIn} aria-pressed={isLookingBack.value} onClick={() => lookBack(!isLookingBack.value)}>Look back</button>
       <button id="share" type="button" class="quiet" hidden={!isIn || screen === "admin"} onClick={() => (isSharing.value = true)}>Share</button>
-      <p id="pill" class="pill" data-look={look}><span class="dot" aria-hidden="true" /><span id="pill-word">{word}</span></p>
+      <a id="pill" class="pill" data-look={look} href={`${HUB}check`} title="Run the self-check"><span class="dot" aria-hidden="true" /><span id="pill-word">{word}</span></a>
       <Rate />
       {isIn && rights.value?.length === 0 && <p class="view-only">View only</p>}
       <p id="user" class="user" hidden={!isIn}><span class="hidden">Signed in as </span><span id="user-name">{user.value ?? ""}</span></p>

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { alarmOf, arranged, byOrder, nodeName, parseLayout, roomOf, roomOrder, roomsOf } from "../src/core/layout.ts";
 import { parseSearch } from "../src/core/search.ts";
 import { Values } from "../src/core/values.ts";
-import { GROUPINGS, parseView, viewText } from "../src/core/view.ts";
+import { GROUPINGS, parseView, viewText, withoutToken } from "../src/core/view.ts";
 
 /** The answer of a hub. JSON is the way that it comes, so that `__proto__` is a key like any other. */
 const answer = (layout, more = "") => parseLayout(JSON.parse(`{"version": 3, "stored": true, "may_change": true, ${more}"layout": ${layout}}`));
@@ -74,4 +74,12 @@ test("what is no layout is none, and what is odd in one is left out", () => {
 
 test("the grouping by room is in the address", () => {
   for (const by of GROUPINGS) assert.equal(parseView(viewText(parseView(`#/?by=${by}`))).by, by);
+});
+
+test("the token of a link leaves the address, and the rest of it stays", () => {
+  const address = "#/charts?s=a%2Fb%3A&r=6h&kiosk=1";
+  assert.deepEqual(withoutToken(`${address}&k=cht_x-y_z`), [address, "cht_x-y_z"]);
+  assert.deepEqual(withoutToken("#/?k=cht_x"), ["#/", "cht_x"]);
+  assert.deepEqual(withoutToken(address), [address, null]);
+  assert.deepEqual([parseView(address).isKiosk, viewText(parseView(address)), parseView("#/admin?kiosk=1").isKiosk], [true, address, false]);
 });

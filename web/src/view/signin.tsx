@@ -99,6 +99,7 @@ export function SignIn({ why, isDemo }: { why: string | null; isDemo: boolean })
         <p id="complaint" class="complaint" role="alert">{refusal === null || (refusal.wait > 0 && left === 0) ? "" : refusal.wait > 0 ? `${refusal.sentence} Try again in ${refusal.wait} s.` : refusal.sentence}</p>
         <button ref={enter} id="enter" type="submit" class="filled" disabled={isBusy || left > 0}>{left > 0 ? `Sign in (${left} s)` : "Sign in"}</button>
       </form>
+      <p class="trouble-link"><a href="check">Trouble? Run the self-check</a></p>
       {isDemo && (
         <div class="demo">
           <p>This hub runs as a demo, for this machine alone. Name and password are filled in: <b>clown</b> and <b>bigclown</b>.</p>
