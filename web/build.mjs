@@ -15,7 +15,7 @@ const ENTRIES = ["src/app.tsx", "src/diagnostics.js", "src/check.ts", "src/style
 const PAGES = { "/": "src/index.html", "/api": "src/api.html", "/diagnostics": "src/diagnostics.html", "/check": "src/check.html" };
 /** The most kilobytes that a browser gets, as gzip makes them: for what is seen first, and for the whole page. */
 const BUDGETS = { first: 40, all: 110 };
-const KINDS = { html: "text/html; charset=utf-8", css: "text/css; charset=utf-8", js: "text/javascript; charset=utf-8", svg: "image/svg+xml" };
+const KINDS = { html: "text/html; charset=utf-8", css: "text/css; charset=utf-8", js: "text/javascript; charset=utf-8", svg: "image/svg+xml", png: "image/png", webmanifest: "application/manifest+json" };
 
 rmSync(site, { recursive: true, force: true });
 mkdirSync(site, { recursive: true });
@@ -80,7 +80,7 @@ for (const [path, source] of Object.entries(PAGES)) {
   const text = readFileSync(source, "utf8").replaceAll(/\{([a-z]+\.(?:js|css))\}/g, (_, name) => names.get(name) ?? missing(name));
   files.push(file(path, basename(source), Buffer.from(text), false));
 }
-files.push(file("/icon.svg", "icon.svg", readFileSync("src/icon.svg"), false));
+for (const name of ["icon.svg", "icon-192.png", "icon-512.png", "manifest.webmanifest"]) files.push(file(`/${name}`, name, readFileSync(`src/${name}`), false));
 weigh();
 writeFileSync(join(out, "page.rs"), `&[\n${files.join("")}]\n`);
 
