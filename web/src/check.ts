@@ -10,10 +10,10 @@ const LOOKS: Record<Step["look"], string> = { ok: "works", note: "note", bad: "d
 const [list, verdict, again, copy] = ["steps", "verdict", "again", "copy"].map((id) => document.getElementById(id)!) as [HTMLElement, HTMLElement, HTMLButtonElement, HTMLButtonElement];
 let steps: Step[] = [];
 
-async function get(path: string): Promise<Answer | null> {
+async function ask(method: "GET" | "POST", path: string): Promise<Answer | null> {
   const began = performance.now();
   try {
-    const response = await fetch(HUB + path, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
+    const response = await fetch(HUB + path, { method, cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
     const took = performance.now() - began;
     // The header has whole seconds: half of one is the best guess for the rest.
     const date = Date.parse(response.headers.get("date") ?? "");
@@ -70,7 +70,7 @@ async function run(): Promise<void> {
   steps = [];
   list.replaceChildren();
   verdict.textContent = "";
-  for await (const step of check({ origin: location.origin, get, openSocket, hasCookies: navigator.cookieEnabled, isSecure: isSecureContext, keeps: keeps() })) {
+  for await (const step of check({ origin: location.origin, ask, openSocket, hasCookies: navigator.cookieEnabled, isSecure: isSecureContext, keeps: keeps() })) {
     steps.push(step);
     list.append(line(step));
   }

@@ -6,9 +6,10 @@ import { check, report } from "../src/core/check.ts";
 
 const OK = { status: 200, body: { status: "ok" }, took: 12, ahead: 300 };
 const IN = { status: 200, body: { name: "jana" }, took: 9, ahead: 300 };
+const SENT = { status: 400, body: { error: "body" }, took: 5, ahead: 0 };
 const AROUND = {
   origin: "http://hub.lan:8080", hasCookies: true, isSecure: true, keeps: true,
-  get: async (path) => (path === "healthz" ? OK : IN), openSocket: async () => ({ took: 8, echo: 4 }),
+  ask: async (method, path) => (path === "healthz" ? OK : method === "POST" ? SENT : IN), openSocket: async () => ({ took: 8, echo: 4 }),
 };
 
 async function run(more) {
@@ -20,7 +21,7 @@ async function run(more) {
 /** The looks of the steps, and the sentence of one. */
 const looks = (steps) => steps.map(({ name, look }) => `${name} ${look}`).join(", ");
 const sentence = (steps, name) => steps.find((step) => step.name === name)?.sentence;
-const answers = (health, session) => ({ get: async (path) => (path === "healthz" ? health : session) });
+const answers = (health, session, sent = SENT) => ({ ask: async (method, path) => (path === "healthz" ? health : method === "POST" ? sent : session) });
 
 test("where everything works, each step says so", async () => {
   const steps = await run({});
@@ -37,7 +38,7 @@ test("no hub, or something else in its place, is told, and nothing more is tried
 });
 
 test("an origin that the hub refuses is told with the key that lets it in", async () => {
-  const steps = await run(answers(OK, { status: 403, body: { error: "origin" }, took: 5, ahead: 0 }));
+  const steps = await run(answers(OK, IN, { status: 403, body: { error: "origin" }, took: 5, ahead: 0 }));
   assert.equal(looks(steps), "http ok, origin bad");
   assert.match(steps[1].sentence, /server\.origins = \["http:\/\/hub\.lan:8080"\]/);
 });

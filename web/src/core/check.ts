@@ -18,7 +18,7 @@ export interface Opened {
 
 export interface Surroundings {
   origin: string;
-  get(path: string): Promise<Answer | null>;
+  ask(method: "GET" | "POST", path: string): Promise<Answer | null>;
   /** Null is a socket that did not open. */
   openSocket(): Promise<Opened | null>;
   hasCookies: boolean;
@@ -40,20 +40,22 @@ const SLOW = 1000;
 /** Says each step as soon as it is known. What rests on a step that failed is not tried. */
 export async function* check(around: Surroundings): AsyncGenerator<Step> {
   const { origin, hasCookies, isSecure, keeps } = around;
-  const health = await around.get("healthz");
+  const health = await around.ask("GET", "healthz");
   if (health === null) return yield { name: "http", look: "bad", sentence: `Nothing answers at ${origin}. Is the hub running, and is this machine in its network?` };
   if (health.status !== 200 || health.body.status !== "ok") {
     return yield { name: "http", look: "bad", sentence: `Something answers with ${health.status}, and it is not the hub. A proxy in front of it has lost it, or sends /healthz elsewhere.` };
   }
   yield { name: "http", look: health.took > SLOW ? "note" : "ok", sentence: `The hub answers in ${Math.round(health.took)} ms.` };
-  const session = await around.get("api/session");
-  if (session?.body.error === "origin") {
+  // Of its own page a browser names the origin only where something is sent. Nothing stands in it, so nobody is signed in by it.
+  const sent = await around.ask("POST", "api/session");
+  if (sent?.body.error === "origin") {
     return yield {
       name: "origin", look: "bad",
       sentence: `The hub refuses pages of ${origin}, as it knows itself by another name. If a proxy stands between, it has to pass the name on (nginx: proxy_set_header Host $http_host). Else name this one in the configuration of the hub: server.origins = ["${origin}"]`,
     };
   }
   yield { name: "origin", look: "ok", sentence: `The hub serves pages of ${origin}.` };
+  const session = await around.ask("GET", "api/session");
   const isIn = session?.status === 200;
   if (isIn) yield { name: "session", look: "ok", sentence: `You are signed in as ${String(session.body.name)}, and the browser sends its cookie.` };
   else if (!hasCookies) yield { name: "session", look: "bad", sentence: "This browser keeps no cookies for this address, so no sign-in lasts. Allow them for this page." };

@@ -51,9 +51,11 @@ function entryFrom(before: Entry, { name, room, icon, silent, limits }: Draft, n
   };
 }
 
-export function Editor({ sort, id, title, onClose }: { sort: Sort; id: string; title: string; onClose(): void }) {
+export function Editor({ sort, id, title: given, onClose }: { sort: Sort; id: string; title: string; onClose(): void }) {
   const dialog = useRef<HTMLDialogElement>(null);
   const [seen, setSeen] = useState(layout.value);
+  // It is not renamed while somebody edits it.
+  const [title] = useState(given);
   const [draft, setDraft] = useState(() => draftOf(entryOf(layout.value, sort, id)));
   const [outcome, setOutcome] = useState<Outcome | null>(null);
   const [isBusy, setBusy] = useState(false);
