@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::talk::control::is_unseen;
 use crate::topic::{Limits, Topic};
@@ -85,7 +87,31 @@ pub struct Change {
     pub values: BTreeMap<String, Option<Entry>>,
 }
 
+/// Reads JSON in which whatever has keys is an object: by itself serde would take an array for one, too.
+fn read<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let object = |what: &str, value: &Value| match value {
+        Value::Object(_) | Value::Null => Ok(()),
+        _ => Err(format!("{what} must be an object")),
+    };
+    object("all of it", if value.is_null() { &Value::Bool(false) } else { &value })?;
+    for sort in ["nodes", "values"] {
+        for (key, entry) in value.get(sort).and_then(Value::as_object).into_iter().flatten() {
+            object(&format!("{sort}, {:?}:", shown(key)), entry)?;
+            for (path, limit) in entry.get("limits").and_then(Value::as_object).into_iter().flatten() {
+                object(&format!("{sort}, {:?}: limits, {:?}:", shown(key), shown(path)), limit)?;
+            }
+        }
+    }
+    serde_json::from_value(value).map_err(|error| error.to_string())
+}
+
 impl Change {
+    /// Reads what was sent.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        read(text)
+    }
+
     /// All bases and topics that it is about.
     pub fn about(&self) -> (impl Iterator<Item = &str>, impl Iterator<Item = &str>) {
         (self.nodes.keys().map(String::as_str), self.values.keys().map(String::as_str))
@@ -95,11 +121,20 @@ impl Change {
 impl Layout {
     /// Reads what is kept, or what was sent as a whole.
     pub fn parse(text: &str, limits: &Limits) -> Result<Self, String> {
-        let mut layout: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        let mut layout: Self = read(text)?;
         layout.nodes.retain(|_, entry| *entry != Entry::default());
         layout.values.retain(|_, entry| *entry != Entry::default());
         layout.check(limits)?;
+        layout.tidy();
         Ok(layout)
+    }
+
+    /// A room that nothing is in has no place in the order.
+    fn tidy(&mut self) {
+        let Self { rooms, nodes, values } = self;
+        rooms.retain(|room| {
+            nodes.values().chain(values.values()).any(|entry| entry.room.as_ref() == Some(room))
+        });
     }
 
     /// This layout after a change, if that makes sense.
@@ -108,9 +143,7 @@ impl Layout {
         if let Some(rooms) = change.rooms {
             layout.rooms = rooms;
         }
-        for (entries, changed) in
-            [(&mut layout.nodes, change.nodes), (&mut layout.values, change.values)]
-        {
+        for (entries, changed) in [(&mut layout.nodes, change.nodes), (&mut layout.values, change.values)] {
             for (key, entry) in changed {
                 match entry.filter(|entry| *entry != Entry::default()) {
                     Some(entry) => entries.insert(key, entry),
@@ -119,6 +152,7 @@ impl Layout {
             }
         }
         layout.check(limits)?;
+        layout.tidy();
         Ok(layout)
     }
 
@@ -145,10 +179,15 @@ impl Layout {
     fn check(&self, limits: &Limits) -> Result<(), String> {
         let entries = self.nodes.len() + self.values.len();
         if entries > ENTRIES {
-            return Err(format!("there would be {entries} entries of nodes and values: {ENTRIES} are the most"));
+            return Err(format!(
+                "there would be {entries} entries of nodes and values: {ENTRIES} are the most"
+            ));
         }
         if self.rooms.len() > ROOMS {
-            return Err(format!("there would be {} rooms in the order: {ROOMS} are the most", self.rooms.len()));
+            return Err(format!(
+                "there would be {} rooms in the order: {ROOMS} are the most",
+                self.rooms.len()
+            ));
         }
         for (at, room) in self.rooms.iter().enumerate() {
             named(room).map_err(|wrong| format!("rooms, number {}: {wrong}", at + 1))?;
@@ -190,7 +229,10 @@ impl Entry {
             return Err(format!("silent: 1 to {SILENCE} seconds"));
         }
         if self.limits.len() > LIMITS {
-            return Err(format!("limits: there are {}, and {LIMITS} are the most of one topic", self.limits.len()));
+            return Err(format!(
+                "limits: there are {}, and {LIMITS} are the most of one topic",
+                self.limits.len()
+            ));
         }
         self.limits.iter().try_for_each(|(path, limit)| {
             limit.check(path).map_err(|wrong| format!("limits, {:?}: {wrong}", shown(path)))
@@ -207,7 +249,9 @@ impl Limit {
         }
         match (self.low, self.high) {
             (None, None) => Err("low or high is missing".to_owned()),
-            (Some(low), Some(high)) if low >= high => Err(format!("low ({low}) must be less than high ({high})")),
+            (Some(low), Some(high)) if low >= high => {
+                Err(format!("low ({low}) must be less than high ({high})"))
+            }
             _ => Ok(()),
         }
     }
@@ -257,7 +301,9 @@ mod tests {
     #[test]
     fn a_change_replaces_what_it_names_and_leaves_the_rest() {
         let layout = parsed(ROOM).unwrap();
-        let other = changed(&layout, r#"{"nodes": {"home/b": {"name": "__proto__"}}, "values": {"home/a/t": null}}"#).unwrap();
+        let other =
+            changed(&layout, r#"{"nodes": {"home/b": {"name": "__proto__"}}, "values": {"home/a/t": null}}"#)
+                .unwrap();
         assert_eq!(other.nodes.keys().collect::<Vec<_>>(), ["home/a", "home/b"]);
         assert_eq!((other.rooms, other.values.len()), (layout.rooms.clone(), 0));
         // An entry that says nothing is none.
@@ -266,7 +312,11 @@ mod tests {
 
     #[test]
     fn a_part_tells_no_room_of_the_rest() {
-        let layout = changed(&parsed(ROOM).unwrap(), r#"{"rooms": ["Cellar", "Attic"], "nodes": {"home/c": {"room": "Cellar"}}}"#).unwrap();
+        let layout = changed(
+            &parsed(ROOM).unwrap(),
+            r#"{"rooms": ["Cellar", "Attic"], "nodes": {"home/c": {"room": "Cellar"}}}"#,
+        )
+        .unwrap();
         let part = layout.of(|base| base == "home/a", |_| false);
         assert_eq!((part.rooms, part.nodes.len(), part.values.len()), (vec!["Attic".to_owned()], 1, 0));
     }
@@ -276,20 +326,33 @@ mod tests {
         let long = "x".repeat(65);
         for (text, expected) in [
             (r#"{"nodes": {"a": {"name": " x"}}}"#.to_owned(), "nodes, \"a\": name: it is empty"),
-            (format!(r#"{{"nodes": {{"a": {{"name": "{long}"}}}}}}"#), "name: it has more than 64 characters"),
-            (r#"{"values": {"a/b": {"name": "a\u202eb"}}}"#.to_owned(), "values, \"a/b\": name: it has a control"),
+            (
+                format!(r#"{{"nodes": {{"a": {{"name": "{long}"}}}}}}"#),
+                "name: it has more than 64 characters",
+            ),
+            (
+                r#"{"values": {"a/b": {"name": "a\u202eb"}}}"#.to_owned(),
+                "values, \"a/b\": name: it has a control",
+            ),
             (r#"{"values": {"a/+": {"name": "x"}}}"#.to_owned(), "wildcard"),
             (r#"{"nodes": {"a": {"silent": 5}}}"#.to_owned(), "for values, not for nodes"),
             (r#"{"values": {"a/b": {"silent": 0}}}"#.to_owned(), "silent: 1 to"),
             (r#"{"values": {"a/b": {"icon": "<svg"}}}"#.to_owned(), "icon: a word"),
             (r#"{"values": {"a/b": {"limits": {"": {}}}}}"#.to_owned(), "low or high is missing"),
             (r#"{"values": {"a/b": {"limits": {"t": {"low": 1}}}}}"#.to_owned(), "no place in a payload"),
-            (r#"{"values": {"a/b": {"limits": {"": {"low": 2, "high": 1}}}}}"#.to_owned(), "low (2) must be less than high (1)"),
+            (
+                r#"{"values": {"a/b": {"limits": {"": {"low": 2, "high": 1}}}}}"#.to_owned(),
+                "low (2) must be less than high (1)",
+            ),
             (r#"{"values": {"a/b": {"limits": {"": {"high": 1e999}}}}}"#.to_owned(), "number out of range"),
             (r#"{"values": {"a/b": {"call": "http://x/"}}}"#.to_owned(), "unknown field `call`"),
             (r#"{"rooms": ["A", "A"]}"#.to_owned(), "stands there twice"),
             (r#"{"rooms": [""]}"#.to_owned(), "rooms, number 1"),
-            ("[]".to_owned(), "expected"),
+            ("[]".to_owned(), "all of it must be an object"),
+            ("null".to_owned(), "all of it must be an object"),
+            (r#"{"nodes": {"a": ["Box"]}}"#.to_owned(), "nodes, \"a\": must be an object"),
+            (r#"{"values": {"a": {"limits": {"": [1, 2]}}}}"#.to_owned(), "limits, \"\": must be an object"),
+            (r#"{"nodes": []}"#.to_owned(), "invalid type: sequence"),
         ] {
             let wrong = parsed(&text).unwrap_err();
             assert!(wrong.contains(expected), "{text}: {wrong}");
@@ -299,7 +362,8 @@ mod tests {
     #[test]
     fn there_is_room_for_so_many_entries_and_not_for_one_more() {
         let entries = |count: usize| {
-            let each: Vec<_> = (0..count).map(|number| format!(r#""n/{number}": {{"order": {number}}}"#)).collect();
+            let each: Vec<_> =
+                (0..count).map(|number| format!(r#""n/{number}": {{"order": {number}}}"#)).collect();
             parsed(&format!(r#"{{"values": {{{}}}}}"#, each.join(",")))
         };
         assert_eq!(entries(ENTRIES).unwrap().values.len(), ENTRIES);

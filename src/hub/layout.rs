@@ -16,7 +16,8 @@ impl Hub {
     /// The layout that was kept last, as text.
     pub fn layout(&self) -> Option<String> {
         let topic = topic(LAYOUT)?;
-        let text = |state: &super::State| state.last.as_ref().map(|last| last.message(&topic).payload().to_owned());
+        let text =
+            |state: &super::State| state.last.as_ref().map(|last| last.message(&topic).payload().to_owned());
         self.channels.with_known(&topic, text).flatten()
     }
 

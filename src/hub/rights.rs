@@ -48,7 +48,8 @@ impl Rights {
     /// Whether the user may change how the page shows things: an admin may, and who may publish to `$SYS/layout` by a filter that
     /// says so.
     pub fn may_arrange(&self) -> bool {
-        let is_named = |filter: &Filter| Filter::parse(LAYOUT, &Limits::default()).is_ok_and(|all| filter.covers(&all));
+        let is_named =
+            |filter: &Filter| Filter::parse(LAYOUT, &Limits::default()).is_ok_and(|all| filter.covers(&all));
         self.admin || self.publish.iter().any(is_named)
     }
 

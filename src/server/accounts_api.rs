@@ -15,9 +15,9 @@ use serde_json::{Map, Value, json};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use super::App;
 use super::accounts::PATH;
 use super::accounts_desk::{Change, Done, Order, Refusal, Wanted};
-use super::App;
 use super::answer::{retry_after, status_of};
 use super::peer::Peer;
 use super::sent::{self, Seen};

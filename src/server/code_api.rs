@@ -93,8 +93,11 @@ mod tests {
         let text = "ws://porch:cht_0123456789@192.168.1.10:8080/talk/home/porch?side=node";
         let (size, path) = drawn(text).unwrap();
         let code = QrCode::with_error_correction_level(text, EcLevel::M).unwrap();
-        let expected: Vec<Vec<bool>> =
-            code.to_colors().chunks(size).map(|row| row.iter().map(|one| *one == Color::Dark).collect()).collect();
+        let expected: Vec<Vec<bool>> = code
+            .to_colors()
+            .chunks(size)
+            .map(|row| row.iter().map(|one| *one == Color::Dark).collect())
+            .collect();
         assert_eq!(modules(size, &path), expected);
     }
 

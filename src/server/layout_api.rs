@@ -55,7 +55,9 @@ impl Arranged {
         let inside = hub.layout().map_or_else(Inside::default, |text| match read(&text, limits) {
             Ok(inside) => inside,
             Err(wrong) => {
-                tracing::error!("names, rooms and limits of the page cannot be read as they were kept: {wrong}");
+                tracing::error!(
+                    "names, rooms and limits of the page cannot be read as they were kept: {wrong}"
+                );
                 Inside::default()
             }
         });
@@ -91,7 +93,8 @@ impl Arranged {
                 return Err(Refusal::new(StatusCode::PRECONDITION_FAILED, "changed", sentence));
             }
             Seen::Nothing => {
-                let sentence = "send If-Match with the ETag that you have read, or * to change it whatever it is";
+                let sentence =
+                    "send If-Match with the ETag that you have read, or * to change it whatever it is";
                 return Err(Refusal::new(StatusCode::PRECONDITION_REQUIRED, "changed", sentence));
             }
         }
@@ -152,7 +155,12 @@ fn told(app: &App, who: &SignedIn) -> Response<Body> {
     with_version(answer(StatusCode::OK, &body), version)
 }
 
-async fn changed(app: &App, peer: &Peer, who: &SignedIn, request: Request) -> Result<Response<Body>, Refusal> {
+async fn changed(
+    app: &App,
+    peer: &Peer,
+    who: &SignedIn,
+    request: Request,
+) -> Result<Response<Body>, Refusal> {
     let rights = &who.user.rights;
     let limits = &app.hub.settings().topic;
     if !rights.may_arrange() {
@@ -178,14 +186,23 @@ async fn changed(app: &App, peer: &Peer, who: &SignedIn, request: Request) -> Re
             Ok(whole)
         })?
     } else {
-        let change: Change = serde_json::from_str(&text).map_err(|error| bad(error.to_string()))?;
+        let mut change = Change::parse(&text).map_err(bad)?;
         let (mut nodes, mut values) = change.about();
         let hidden = nodes.find(|base| !rights.may_read_below(base));
         if let Some(hidden) = hidden.or_else(|| values.find(|topic| !may_read(rights, topic, limits))) {
             return Err(unseen(&format!("{hidden:?} is forbidden")));
         }
         drop((nodes, values));
-        app.arranged.change(&app.hub, &seen, |now| now.with(change, limits).map_err(bad))?
+        app.arranged.change(&app.hub, &seen, |now| {
+            // Rooms that somebody does not see keep a place in the order.
+            if let Some(rooms) = &mut change.rooms {
+                let seen = readable(now, rights, limits).rooms;
+                let unseen = now.rooms.iter().filter(|room| !seen.contains(room) && !rooms.contains(room));
+                let unseen: Vec<_> = unseen.cloned().collect();
+                rooms.extend(unseen);
+            }
+            now.with(change, limits).map_err(bad)
+        })?
     };
     let (user, address) = (&who.user.name, peer.address());
     tracing::info!(?user, %address, version, "names, rooms or limits of the page were changed");

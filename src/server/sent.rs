@@ -86,4 +86,3 @@ pub(super) fn seen(headers: &HeaderMap) -> Seen {
         Seen::These(matches.iter().map(|tag| tag.trim_matches('"').to_owned()).collect())
     }
 }
-

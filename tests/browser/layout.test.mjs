@@ -41,11 +41,15 @@ async function open(t, hub, name = "root", { hash = "", ...options } = {}) {
   return page;
 }
 
+async function arrange(page) {
+  await page.getByRole("button", { name: /^(Arrange|Done)$/ }).waitFor();
+  const begin = page.getByRole("button", { name: "Arrange", exact: true });
+  if (await begin.isVisible()) await begin.click();
+}
+
 /** Opens the dialog of a node or a value. */
 async function edit(page, title) {
-  await page.getByRole("button", { name: /^(Arrange|Done)$/ }).waitFor();
-  const arrange = page.getByRole("button", { name: "Arrange", exact: true });
-  if (await arrange.isVisible()) await arrange.click();
+  await arrange(page);
   await page.getByRole("button", { name: `Edit ${title}`, exact: true }).click();
   const dialog = page.getByRole("dialog", { name: `Edit ${title}` });
   await dialog.waitFor();
@@ -184,6 +188,7 @@ test("limits are lines in the chart, which has the names, too", async (t) => {
   await tile(page, ATTIC, "Beam", "thermometer/0").locator(".to-chart").click();
   await says(page.locator("#chart-summary"), "Beam, ");
   await page.getByRole("table").getByText("Beam").waitFor();
+  if (process.env.SHOTS) await page.screenshot({ path: join(process.env.SHOTS, "layout-limits.png") });
   // Both limits are near enough to be in sight, so there is a dashed line over the whole width twice.
   const dashes = await page.waitForFunction(() => {
     const canvas = document.querySelector(".plot canvas");
@@ -198,7 +203,6 @@ test("limits are lines in the chart, which has the names, too", async (t) => {
     return Array.from({ length: height }, (_, y) => isLine(y) && !isLine(y - 1)).filter(Boolean).length === 2;
   });
   assert.ok(dashes);
-  if (process.env.SHOTS) await page.screenshot({ path: join(process.env.SHOTS, "layout-limits.png") });
 });
 
 test("things move among their neighbours, and stay there for everybody", async (t) => {
@@ -208,7 +212,7 @@ test("things move among their neighbours, and stay there for everybody", async (
   await node.publish("lux-meter/0", { illuminance: [5, "lux"] });
   const [page, viewer] = [await open(t, hub, "jana"), await open(t, hub, "emil")];
   const titles = (one) => group(one, ATTIC).getByRole("list", { name: "sensors" }).getByRole("heading").allTextContents();
-  await page.getByRole("button", { name: "Arrange", exact: true }).click();
+  await arrange(page);
   assert.deepEqual(await titles(page), ["Temperature", "Humidity", "Light"]);
   const forward = page.getByRole("button", { name: "Move Light forward" });
   await forward.focus();
@@ -229,7 +233,7 @@ test("things move among their neighbours, and stay there for everybody", async (
 test("without a store the page says that names are lost, and with one they are there after a restart", async (t) => {
   const lost = await house(t);
   const page = await open(t, lost.hub);
-  await page.getByRole("button", { name: "Arrange", exact: true }).click();
+  await arrange(page);
   await page.getByText("This hub has no store: what you change here is lost when it stops.").waitFor();
 
   const store = folder(t);
@@ -337,7 +341,7 @@ test("axe finds nothing while things are arranged, in any theme and width, and n
           await page.screenshot({ path: join(process.env.SHOTS, `layout-${where}-${width}-${colorScheme}.png`) });
         }
       };
-      await page.getByRole("button", { name: "Arrange", exact: true }).click();
+      await arrange(page);
       await page.getByRole("button", { name: "Edit Beam" }).waitFor();
       await calm("arranging");
       await edit(page, "Beam");

@@ -55,7 +55,10 @@ async fn who_may_arrange_gives_names_and_everybody_sees_those_of_what_they_may_r
     assert_eq!(refused(ask(&hub, "emil", "PATCH", Some("*"), change).await), (403, "rights".to_owned()));
 
     let whole = told(&hub, "jana").await;
-    assert_eq!((&whole["may_change"], &whole["layout"]["nodes"]["bank"]["name"]), (&json!(true), &json!("Gold")));
+    assert_eq!(
+        (&whole["may_change"], &whole["layout"]["nodes"]["bank"]["name"]),
+        (&json!(true), &json!("Gold"))
+    );
     let part = told(&hub, "emil").await;
     assert_eq!(part["may_change"], json!(false));
     assert_eq!(
@@ -63,15 +66,27 @@ async fn who_may_arrange_gives_names_and_everybody_sees_those_of_what_they_may_r
         json!({"rooms": ["Attic"], "nodes": {"home/box": {"name": "Box", "room": "Attic", "icon": "lamp"}},
             "values": {"home/box/t": {"limits": {"/temperature/0": {"high": 28.5}}, "silent": 600}}})
     );
+    // An order of the rooms leaves those that one does not see.
+    let order = r#"{"rooms": ["Attic"]}"#;
+    assert_eq!(ask(&hub, "ota", "PATCH", Some("*"), order).await.0, 200);
+    assert_eq!(told(&hub, "root").await["layout"]["rooms"], json!(["Attic", "Vault"]));
     // Nobody changes what they may not read, and puts nothing in the place of what they do not see.
     let ota = |method, body| ask(&hub, "ota", method, Some("*"), body);
     assert_eq!(refused(ota("PATCH", r#"{"values": {"bank/door": null}}"#).await), (403, "rights".to_owned()));
-    assert_eq!(refused(ota("PUT", r#"{"values": {"home/box/t": {"name": "x"}}}"#).await), (403, "rights".to_owned()));
+    assert_eq!(
+        refused(ota("PUT", r#"{"values": {"home/box/t": {"name": "x"}}}"#).await),
+        (403, "rights".to_owned())
+    );
     assert_eq!(ota("PATCH", r#"{"values": {"home/box/t": null}}"#).await.0, 200);
     assert_eq!(told(&hub, "root").await["layout"]["values"], json!({"bank/door": {"name": "Safe"}}));
     hub.logs("names, rooms or limits of the page were changed").await;
     let explained = hub
-        .request("GET", "/api/accounts/jana/explain?topic=%24SYS/layout", &[("Authorization", &basic("root", PASSWORD))], "")
+        .request(
+            "GET",
+            "/api/accounts/jana/explain?topic=%24SYS/layout",
+            &[("Authorization", &basic("root", PASSWORD))],
+            "",
+        )
         .await;
     assert_eq!(json_of(&explained)["publish"]["allowed"], json!(true), "{}", explained.text);
 }
@@ -81,16 +96,19 @@ async fn of_two_who_change_the_same_at_once_the_second_is_told() {
     let hub = Hub::with_users(&users(), &["store.directory="]);
     let name = |name: &str| json!({"nodes": {"home/box": {"name": name}}}).to_string();
     assert_eq!(ask(&hub, "root", "PATCH", Some("\"0\""), &name("one")).await.0, 200);
-    assert_eq!(refused(ask(&hub, "jana", "PATCH", Some("\"0\""), &name("two")).await), (412, "changed".to_owned()));
+    assert_eq!(
+        refused(ask(&hub, "jana", "PATCH", Some("\"0\""), &name("two")).await),
+        (412, "changed".to_owned())
+    );
     assert_eq!(refused(ask(&hub, "jana", "PATCH", None, &name("two")).await), (428, "changed".to_owned()));
     assert_eq!(told(&hub, "jana").await["layout"]["nodes"]["home/box"]["name"], "one");
     assert_eq!(ask(&hub, "jana", "PATCH", Some("\"1\""), &name("two")).await, (200, json!({"version": 2})));
     // As a whole it is replaced by one who sees all of it.
-    let whole = json!({"rooms": ["A"], "values": {"a/b": {"order": -3}}}).to_string();
+    let whole = json!({"rooms": ["A", "B"], "values": {"a/b": {"room": "A", "order": -3}}}).to_string();
     assert_eq!(ask(&hub, "root", "PUT", Some("\"2\""), &whole).await.0, 200);
     assert_eq!(
         told(&hub, "jana").await["layout"],
-        json!({"rooms": ["A"], "nodes": {}, "values": {"a/b": {"order": -3}}})
+        json!({"rooms": ["A"], "nodes": {}, "values": {"a/b": {"room": "A", "order": -3}}})
     );
 }
 
@@ -99,7 +117,10 @@ async fn every_viewer_hears_at_once_that_there_is_another_version_and_nothing_el
     let hub = Hub::with_users(&users(), &["store.directory="]);
     let mut emil = Client::open_as(&hub, "emil", "/talk", r#"{"filters": []}"#).await;
     let ok = emil
-        .asks(&json!(["clown.talk/-/subscription/add", {"filters": [VERSION]}]).to_string(), "clown.talk/-/subscription/ok")
+        .asks(
+            &json!(["clown.talk/-/subscription/add", {"filters": [VERSION]}]).to_string(),
+            "subscription/ok",
+        )
         .await;
     assert_eq!(ok["filters"], json!([VERSION]));
     assert_eq!(emil.frame().await, json!([VERSION, {"version": 0}]));
@@ -109,7 +130,10 @@ async fn every_viewer_hears_at_once_that_there_is_another_version_and_nothing_el
     // What stands in it is for those whose rights name it.
     for filter in ["$SYS/layout", "$SYS/layout/#", "$SYS/layout/+"] {
         let no = emil
-            .asks(&json!(["clown.talk/-/subscription/add", {"filters": [filter]}]).to_string(), "clown.talk/-/subscription/error")
+            .asks(
+                &json!(["clown.talk/-/subscription/add", {"filters": [filter]}]).to_string(),
+                "subscription/error",
+            )
             .await;
         assert_eq!(no["filters"], json!([filter]));
     }
@@ -124,7 +148,11 @@ async fn every_viewer_hears_at_once_that_there_is_another_version_and_nothing_el
 async fn names_survive_a_restart_of_the_hub_and_are_no_history() {
     let store = tempfile::tempdir().unwrap();
     let hub = Hub::with_store(store.path(), &[]);
-    let demo = [("Authorization", "Basic Y2xvd246YmlnY2xvd24="), ("Content-Type", "application/json"), ("If-Match", "*")];
+    let demo = [
+        ("Authorization", "Basic Y2xvd246YmlnY2xvd24="),
+        ("Content-Type", "application/json"),
+        ("If-Match", "*"),
+    ];
     let change = json!({"nodes": {"__proto__": {"name": "<img src=x>", "order": 7}}}).to_string();
     let answer = hub.request("PATCH", "/api/layout", &demo, &change).await;
     assert_eq!(answer.status(), 200, "{}", answer.text);
@@ -180,7 +208,14 @@ async fn a_page_signs_in_with_the_token_of_a_link_and_is_out_when_it_is_revoked(
     let hub = Hub::with_users(&users(), &["store.directory="]);
     let root = basic("root", PASSWORD);
     let headers = [("Authorization", root.as_str()), ("Content-Type", "application/json"), ("If-Match", "*")];
-    let made = hub.request("POST", "/api/tokens/link-1", &headers, r#"{"subscribe": ["home/box/t"], "note": "Link: x"}"#).await;
+    let made = hub
+        .request(
+            "POST",
+            "/api/tokens/link-1",
+            &headers,
+            r#"{"subscribe": ["home/box/t"], "note": "Link: x"}"#,
+        )
+        .await;
     assert_eq!(made.status(), 201, "{}", made.text);
     let token = json_of(&made)["token"].as_str().unwrap().to_owned();
     let sign_in = |token: &str| json!({"token": token, "stay": true}).to_string();
@@ -188,13 +223,24 @@ async fn a_page_signs_in_with_the_token_of_a_link_and_is_out_when_it_is_revoked(
     assert_eq!(page.status(), 204, "{}", page.text);
     let cookie = page.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
     let who = json_of(&hub.request("GET", "/api/session", &[("Cookie", &cookie)], "").await);
-    assert_eq!((&who["name"], &who["token"], &who["admin"], &who["publish"]), (&json!("link-1"), &json!(true), &json!(false), &json!([])));
+    assert_eq!(
+        (&who["name"], &who["token"], &who["admin"], &who["publish"]),
+        (&json!("link-1"), &json!(true), &json!(false), &json!([]))
+    );
     let mut guest = Client::connect_with(&hub, "/talk", &[("cookie", &cookie)]).await.unwrap();
     guest.configure(r#"{"filters": ["home/box/t"]}"#).await;
 
-    for body in [sign_in("cht_AAAA"), r#"{"token": 5}"#.to_owned(), r#"{"token": "x", "name": "root", "password": "y"}"#.to_owned()] {
+    for body in [
+        sign_in("cht_AAAA"),
+        r#"{"token": 5}"#.to_owned(),
+        r#"{"token": "x", "name": "root", "password": "y"}"#.to_owned(),
+    ] {
         let answer = hub.request("POST", "/api/session", &[], &body).await;
-        assert!(matches!(answer.status(), 400 | 401) && answer.header("www-authenticate").is_none(), "{body}: {}", answer.text);
+        assert!(
+            matches!(answer.status(), 400 | 401) && answer.header("www-authenticate").is_none(),
+            "{body}: {}",
+            answer.text
+        );
     }
     let gone = hub.request("DELETE", "/api/tokens/link-1", &headers, "").await;
     assert_eq!(gone.status(), 200, "{}", gone.text);
@@ -211,8 +257,13 @@ async fn a_text_becomes_a_code_for_who_has_signed_in() {
     let headers = [("Authorization", emil.as_str()), ("Content-Type", "application/json")];
     let code = |text: &str| json!({ "text": text }).to_string();
     let drawn = json_of(&hub.request("POST", "/api/code", &headers, &code("http://hub/#k=secret")).await);
-    assert!(drawn["size"].as_u64().unwrap() >= 21 && drawn["path"].as_str().unwrap().starts_with("M0 0h7"), "{drawn}");
-    for (body, expected) in [(code(""), 400), (code(&"x".repeat(1025)), 400), ("{}".to_owned(), 400), ("[".to_owned(), 400)] {
+    assert!(
+        drawn["size"].as_u64().unwrap() >= 21 && drawn["path"].as_str().unwrap().starts_with("M0 0h7"),
+        "{drawn}"
+    );
+    for (body, expected) in
+        [(code(""), 400), (code(&"x".repeat(1025)), 400), ("{}".to_owned(), 400), ("[".to_owned(), 400)]
+    {
         let answer = hub.request("POST", "/api/code", &headers, &body).await;
         assert_eq!((answer.status(), &json_of(&answer)["error"]), (expected, &json!("body")), "{body}");
     }

@@ -179,7 +179,12 @@ export function Kiosk() {
     void enter();
     return () => clearTimeout(timer);
   }, [name]);
-  return <button type="button" class="leave-wall quiet" onClick={leave}>{SHARE.wallLeave}</button>;
+  return (
+    <>
+      <h1 class="hidden">Clown Hub</h1>
+      <button type="button" class="leave-wall quiet" onClick={leave}>{SHARE.wallLeave}</button>
+    </>
+  );
 }
 
 function leave(): void {
