@@ -88,11 +88,11 @@ function App() {
         document.getElementById("main")?.focus();
       }}>Skip to the values</a>
       {!isKiosk && <Header isIn={isIn} />}
-      {isKiosk && Kiosk && <Kiosk />}
       {isSharing.value && Share && <Share onClose={() => (isSharing.value = false)} />}
       <Bar />
       {isIn && isLookingBack.value && Travel && <Travel />}
       <main id="main" tabIndex={-1} data-kiosk={isKiosk ? "" : undefined} data-past={moment.value === null ? undefined : ""}>
+        {isKiosk && Kiosk && <Kiosk key="kiosk" />}
         {now.name === "out" && <SignIn key="sign-in" why={now.why} isDemo={now.demo} />}
         {isQuiet.value && screen !== "admin" && <Empty key="empty" />}
         {user.value !== null && (Screen ? <Screen key={screen} /> : <p key="wait" class="note">Loading…</p>)}
