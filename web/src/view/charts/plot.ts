@@ -227,7 +227,7 @@ export class Plot {
     const { ctx, bbox } = plot;
     const ratio = devicePixelRatio;
     ctx.save();
-    Object.assign(ctx, { strokeStyle: this.#inks.text, fillStyle: this.#inks.text, lineWidth: ratio, font: `${12 * ratio}px ${this.#inks.font}`, textBaseline: "bottom" });
+    Object.assign(ctx, { strokeStyle: this.#inks.text, fillStyle: this.#inks.text, lineWidth: ratio, font: `${12 * ratio}px ${this.#inks.font}`, textBaseline: "bottom", textAlign: "left" });
     ctx.setLineDash([6 * ratio, 4 * ratio]);
     limits.forEach((ours, at) => ours.forEach(({ value, words }) => {
       const y = plot.valToPos(value, `y${at}`, true);
