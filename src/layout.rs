@@ -90,9 +90,9 @@ pub struct Change {
 /// Reads JSON in which whatever has keys is an object: by itself serde would take an array for one, too.
 fn read<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    let object = |what: &str, value: &Value| match value {
-        Value::Object(_) | Value::Null => Ok(()),
-        _ => Err(format!("{what} must be an object")),
+    let object = |what: &str, value: &Value| match value.is_object() || value.is_null() {
+        true => Ok(()),
+        false => Err(format!("{what} must be an object")),
     };
     object("all of it", if value.is_null() { &Value::Bool(false) } else { &value })?;
     for sort in ["nodes", "values"] {
@@ -157,6 +157,7 @@ impl Layout {
     }
 
     /// The part of it that is about these nodes and values, with the rooms that stand in it.
+    #[must_use]
     pub fn of(&self, node: impl Fn(&str) -> bool, value: impl Fn(&str) -> bool) -> Self {
         let part = |entries: &BTreeMap<String, Entry>, is_of: &dyn Fn(&str) -> bool| {
             let ours = entries.iter().filter(|(key, _)| is_of(key));

@@ -139,7 +139,7 @@ async fn every_viewer_hears_at_once_that_there_is_another_version_and_nothing_el
     }
     // And nobody but the hub says it.
     let mut root = Client::open_as(&hub, "root", "/talk", r#"{"filters": []}"#).await;
-    root.publish_with("$SYS/layout", "{}", r#"{"id": 1, "retain": true}"#).await;
+    root.say(r#"["$SYS/layout", {}, {"id": 1, "retain": true}]"#).await;
     let answer = root.frame().await;
     assert_eq!(answer[0], "clown.talk/-/publish/error", "{answer}");
 }
