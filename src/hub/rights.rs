@@ -23,6 +23,8 @@ pub struct Rights {
 impl Rights {
     /// The topic that names the right to arrange.
     pub const LAYOUT: &str = LAYOUT;
+    /// The topic that everybody may subscribe to.
+    pub const LAYOUT_VERSION: &str = LAYOUT_VERSION;
 
     /// Everything, the hub's own figures included, but no writing to those.
     pub fn everything() -> Self {

@@ -89,6 +89,9 @@ async fn who_may_arrange_gives_names_and_everybody_sees_those_of_what_they_may_r
         )
         .await;
     assert_eq!(json_of(&explained)["publish"]["allowed"], json!(true), "{}", explained.text);
+    let path = "/api/accounts/emil/explain?topic=%24SYS/layout/version";
+    let explained = hub.request("GET", path, &[("Authorization", &basic("root", PASSWORD))], "").await;
+    assert_eq!(json_of(&explained)["subscribe"]["allowed"], json!(true), "{}", explained.text);
 }
 
 #[tokio::test]

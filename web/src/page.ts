@@ -8,6 +8,7 @@ import { Past } from "./core/past.js";
 import { matches } from "./core/topic.js";
 import { Traffic } from "./core/traffic.js";
 import { type Reading, Values } from "./core/values.js";
+import { WALL_TOKEN, write } from "./favourites.js";
 import { Pulse } from "./pulse.js";
 import { HUB, signOut, whoAmI } from "./session.js";
 
@@ -106,6 +107,7 @@ export function start(): void {
 
 export async function leave(): Promise<void> {
   const isTold = await signOut();
+  write(WALL_TOKEN, null);
   forget();
   connection.leave(isTold ? "You are signed out." : "Could not sign out: the hub is unreachable. This browser stays signed in until the session expires.");
 }
