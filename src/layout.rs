@@ -90,9 +90,9 @@ pub struct Change {
 /// Reads JSON in which whatever has keys is an object: by itself serde would take an array for one, too.
 fn read<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    let object = |what: &str, value: &Value| match value.is_object() || value.is_null() {
-        true => Ok(()),
-        false => Err(format!("{what} must be an object")),
+    let object = |what: &str, value: &Value| {
+        let is_one = value.is_object() || value.is_null();
+        is_one.then_some(()).ok_or_else(|| format!("{what} must be an object"))
     };
     object("all of it", if value.is_null() { &Value::Bool(false) } else { &value })?;
     for sort in ["nodes", "values"] {
