@@ -42,6 +42,7 @@ pub mod config;
 pub mod connection;
 pub mod crew;
 pub mod hub;
+pub mod layout;
 pub mod links;
 pub mod log;
 pub mod moment;

@@ -1,6 +1,7 @@
 //! Whether an account may do something, and by which filter; or why not, and which right is missing.
 
 use super::Account;
+use crate::hub::Rights;
 use crate::topic::{Filter, Limits, Topic, TopicError};
 
 /// What is asked about.
@@ -45,6 +46,10 @@ impl Account {
         let (filters, allowing, overlapping): (&[Filter], Vec<_>, Vec<_>) = match right {
             Right::Publish | Right::Retain => {
                 let wanted = Topic::parse(topic, limits)?;
+                if topic == Rights::LAYOUT && right == Right::Publish && rights.may_arrange() {
+                    let sentence = format!("yes: {user} may change names, rooms and limits of the page");
+                    return Ok(Explained { is_allowed: true, sentence });
+                }
                 if wanted.levels().next() == Some("$SYS") {
                     return no(format!(
                         "{user} may not publish to {topic}: only the hub publishes under $SYS"
@@ -54,6 +59,10 @@ impl Account {
                 (&rights.publish, allowing, Vec::new())
             }
             Right::Subscribe => {
+                if topic == Rights::LAYOUT_VERSION {
+                    let sentence = format!("yes: {user} may subscribe to {topic}, as everybody may");
+                    return Ok(Explained { is_allowed: true, sentence });
+                }
                 let wanted = Filter::parse(topic, limits)?;
                 let covering = rights.subscribe.iter().filter(|filter| filter.covers(&wanted)).collect();
                 let overlapping = rights.subscribe.iter().filter(|filter| filter.overlaps(&wanted)).collect();

@@ -28,6 +28,7 @@ mod generation;
 mod held;
 mod index;
 mod last_value;
+mod layout;
 mod lease;
 mod links;
 mod look_up;

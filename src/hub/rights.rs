@@ -1,5 +1,6 @@
 //! What a session may do, as filters relative to the root. Where the rights come from is the business of `access`.
 
+use super::layout::{LAYOUT, LAYOUT_VERSION};
 use super::session::Side;
 use crate::topic::{Base, Filter, Limits, Topic};
 
@@ -20,6 +21,11 @@ pub struct Rights {
 }
 
 impl Rights {
+    /// The topic that names the right to arrange.
+    pub const LAYOUT: &str = LAYOUT;
+    /// The topic that everybody may subscribe to.
+    pub const LAYOUT_VERSION: &str = LAYOUT_VERSION;
+
     /// Everything, the hub's own figures included, but no writing to those.
     pub fn everything() -> Self {
         let filter = |text| Filter::parse(text, &Limits::default());
@@ -36,9 +42,29 @@ impl Rights {
         self.publish.iter().any(|filter| filter.matches(topic))
     }
 
-    /// Whether this whole filter is allowed: every topic it names must be.
+    /// Whether this whole filter is allowed: every topic it names must be. Everybody may hear that the layout has another version.
     pub fn may_subscribe(&self, wanted: &Filter) -> bool {
-        self.subscribe.iter().any(|filter| filter.covers(wanted))
+        self.subscribe.iter().any(|filter| filter.covers(wanted)) || wanted.as_str() == LAYOUT_VERSION
+    }
+
+    /// Whether the user may change how the page shows things: an admin may, and who may publish to `$SYS/layout` by a filter that
+    /// says so.
+    pub fn may_arrange(&self) -> bool {
+        let is_named =
+            |filter: &Filter| Filter::parse(LAYOUT, &Limits::default()).is_ok_and(|all| filter.covers(&all));
+        self.admin || self.publish.iter().any(is_named)
+    }
+
+    /// Whether the user may read a topic.
+    pub fn may_read(&self, topic: &Topic) -> bool {
+        self.subscribe.iter().any(|filter| filter.matches(topic))
+    }
+
+    /// Whether the user may read anything at a base or below it.
+    pub fn may_read_below(&self, base: &str) -> bool {
+        let limits = Limits { max_bytes: usize::MAX, max_levels: usize::MAX };
+        let below = Filter::parse(&format!("{base}/#"), &limits);
+        below.is_ok_and(|below| self.subscribe.iter().any(|filter| filter.overlaps(&below)))
     }
 
     /// Whether there is anything to read or write for this user under a base.

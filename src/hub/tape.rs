@@ -14,6 +14,7 @@ use parking_lot::Mutex;
 use super::channel::Channel;
 use super::figures::Figures;
 use super::last_value::{LastValue, SaidBefore};
+use super::layout::LAYOUT;
 use super::outbox::Outbox;
 use super::presence;
 use super::publication::Publication;
@@ -396,7 +397,7 @@ impl Hub {
     }
 }
 
-/// What the hub says of itself is told again after a start, and is not stored.
+/// What the hub says of itself is told again after a start, and is not stored. What people have told it is.
 fn is_the_hubs_own(topic: &Topic) -> bool {
-    topic.is_system() && topic.levels().next() == Some("$SYS")
+    topic.is_system() && topic.levels().next() == Some("$SYS") && topic.as_str() != LAYOUT
 }

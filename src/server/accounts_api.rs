@@ -4,12 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, Query, Request, State};
-use axum::http::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_MATCH, RETRY_AFTER,
-};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, RETRY_AFTER};
 use axum::http::{Method, Response, StatusCode};
 use axum::response::IntoResponse;
 use serde::Deserialize;
@@ -17,12 +15,12 @@ use serde_json::{Map, Value, json};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use super::App;
 use super::accounts::PATH;
 use super::accounts_desk::{Change, Done, Order, Refusal, Wanted};
-use super::answer::{not_recognised, retry_after, status_of};
-use super::gate::Stranger;
+use super::answer::{retry_after, status_of};
 use super::peer::Peer;
-use super::{App, Door};
+use super::sent::{self, Seen};
 use crate::access::{Account, Right, SignedIn, Version, check_new_password, new_token};
 use crate::accounts_file::{TOKEN, USER};
 use crate::audit;
@@ -198,22 +196,12 @@ pub(super) async fn admin(
     headers: &HeaderMap,
     path: &str,
 ) -> Result<SignedIn, Response<Body>> {
-    if let Err(refused) = app.welcomes(headers, peer) {
-        return Err(complaint(Refusal::new(StatusCode::FORBIDDEN, "origin", refused)));
+    let who = sent::user(app, peer, headers).await.map_err(|refused| *refused)?;
+    if !who.user.rights.admin {
+        audit::refused(&who.user.name, Some(peer.address()), "admin", path);
+        return Err(complaint(Refusal::new(StatusCode::FORBIDDEN, "rights", "this is for admins")));
     }
-    match app.recognise(headers, peer, Door::Http).await {
-        Ok(who) if who.user.rights.admin => Ok(who),
-        Ok(who) => {
-            audit::refused(&who.user.name, Some(peer.address()), "admin", path);
-            Err(complaint(Refusal::new(StatusCode::FORBIDDEN, "rights", "this is for admins")))
-        }
-        // A page asks for the sign-in itself: a challenge would have the browser cover it with a dialog.
-        Err(Stranger::Unnamed(_)) if !headers.contains_key(AUTHORIZATION) => {
-            let sentence = "nobody is signed in: send name and password, or the cookie of a page's sign-in";
-            Err(complaint(Refusal::new(StatusCode::UNAUTHORIZED, "session", sentence)))
-        }
-        Err(stranger) => Err(not_recognised(&stranger)),
-    }
+    Ok(who)
 }
 
 /// The versions that an admin has seen, as the header `If-Match` says; none where any will do. A change has to say so: two admins
@@ -224,34 +212,19 @@ fn seen(app: &App, headers: &HeaderMap) -> Result<Option<Vec<String>>, Refusal> 
                         `clown-hub user add NAME --admin`";
         return Err(Refusal::new(StatusCode::CONFLICT, "demo", sentence));
     }
-    let matches = headers.get_all(IF_MATCH).iter().filter_map(|value| value.to_str().ok());
-    let matches: Vec<_> = matches.flat_map(|value| value.split(',')).map(str::trim).collect();
-    if matches.is_empty() {
-        let sentence = "send If-Match with the ETag of the accounts that you have read, or * to change them whatever they are";
-        return Err(Refusal::new(StatusCode::PRECONDITION_REQUIRED, "changed", sentence));
+    match sent::seen(headers) {
+        Seen::Any => Ok(None),
+        Seen::These(seen) => Ok(Some(seen)),
+        Seen::Nothing => {
+            let sentence = "send If-Match with the ETag of the accounts that you have read, or * to change them whatever they are";
+            Err(Refusal::new(StatusCode::PRECONDITION_REQUIRED, "changed", sentence))
+        }
     }
-    if matches.contains(&"*") {
-        return Ok(None);
-    }
-    Ok(Some(matches.iter().map(|tag| tag.trim_matches('"').to_owned()).collect()))
 }
 
 /// What was sent, and the password apart from it.
 async fn sent(app: &App, request: Request, name: String) -> Result<(Option<String>, Wanted), Response<Body>> {
-    let is_json =
-        request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|value| {
-            value.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
-        });
-    if !is_json {
-        let sentence = "the body must be JSON: send Content-Type: application/json";
-        return Err(complaint(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "body", sentence)));
-    }
-    let body = timeout(app.settings.handshake, to_bytes(request.into_body(), BODY)).await;
-    let Ok(Ok(body)) = body else {
-        return Err(bad("body", &format!("the body did not arrive, or is over {BODY} bytes")));
-    };
-    let sent: Sent =
-        serde_json::from_slice(&body).map_err(|error| bad("body", &format!("the body: {error}")))?;
+    let sent: Sent = sent::json(app, request, BODY).await.map_err(complaint)?;
     let Sent {
         password,
         role,

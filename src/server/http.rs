@@ -29,8 +29,8 @@ use super::peer::Peer;
 use super::place::Place;
 use super::seat::Seat;
 use super::{
-    App, Door, accounts, accounts_api, api, diagnostics, door, events_api, gate, history_api, listen,
-    metrics, mqtt, operator_api, page, plain, request, secure, session_api,
+    App, Door, accounts, accounts_api, api, code_api, diagnostics, door, events_api, gate, history_api,
+    layout_api, listen, metrics, mqtt, operator_api, page, plain, request, secure, session_api,
 };
 use crate::hub::Rights;
 use crate::seldom::Seldom;
@@ -252,6 +252,8 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route("/api/tokens/{name}", any(accounts_api::token))
         .route(operator_api::CONFIG, any(operator_api::config))
         .route(operator_api::BACKUP, any(operator_api::backup))
+        .route(layout_api::LAYOUT, any(layout_api::layout))
+        .route(code_api::CODE, any(code_api::code))
         .route(plain::AUTHORITY, get(plain::authority))
         .route("/mqtt", any(mqtt::door))
         .route("/healthz", get(health))

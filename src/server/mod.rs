@@ -8,6 +8,7 @@ mod answer;
 mod api;
 mod browser;
 mod clock;
+mod code_api;
 mod diagnostics;
 mod door;
 mod entrance;
@@ -18,6 +19,7 @@ mod hello;
 mod history_api;
 mod http;
 mod introduction;
+mod layout_api;
 mod lines;
 mod listen;
 mod loan;
@@ -35,6 +37,7 @@ mod proxy_protocol;
 mod request;
 mod seat;
 mod secure;
+mod sent;
 mod session_api;
 mod token;
 
@@ -150,6 +153,8 @@ pub(crate) struct App {
     mqtt: Arc<mqtt::Roster>,
     /// What admins may ask for besides.
     office: operator_api::Office,
+    /// Names, rooms and limits of the page.
+    arranged: layout_api::Arranged,
 }
 
 /// The answer to a client of TLS for whom there is no place: whatever is sent before the handshake means nothing to it.
@@ -177,6 +182,8 @@ impl Server {
         let desk = accounts_desk::Desk::new();
         let network_rates = NetworkRates::new(settings.network_rate, hub.figures());
         let mqtt = Arc::default();
+        let arranged = layout_api::Arranged::restored(&hub);
+        arranged.tell(&hub);
         let app = App {
             hub,
             access,
@@ -191,6 +198,7 @@ impl Server {
             desk,
             mqtt,
             office: operator_api::Office::new(operator),
+            arranged,
         };
         Self { app: Arc::new(app) }
     }

@@ -15,10 +15,10 @@ use tokio::time::timeout;
 
 use super::answer::{retry_after, status_of};
 use super::browser;
-use super::gate::{cookie_name, cookies};
+use super::gate::{Stranger, cookie_name, cookies};
 use super::peer::Peer;
 use super::{App, Door};
-use crate::access::{LoginError, SignedIn, Visitor};
+use crate::access::{Account, LoginError, SignedIn, Visitor};
 use crate::audit::Named;
 use crate::seldom::Seldom;
 use crate::topic::Filter;
@@ -26,14 +26,21 @@ use crate::topic::Filter;
 /// Name and password fit into this.
 const BODY: usize = 4096;
 
-/// What the form sends.
+/// What the form sends; or the page, with the token of a link.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SignIn {
-    name: String,
-    password: String,
-    #[serde(default)]
-    stay: bool,
+#[serde(deny_unknown_fields, untagged)]
+enum SignIn {
+    Password {
+        name: String,
+        password: String,
+        #[serde(default)]
+        stay: bool,
+    },
+    Token {
+        token: String,
+        #[serde(default)]
+        stay: bool,
+    },
 }
 
 pub(crate) async fn session(
@@ -61,14 +68,24 @@ async fn sign_in(app: &App, peer: &Peer, request: Request) -> Response<Body> {
     let Ok(Ok(body)) = body else {
         return complaint(StatusCode::BAD_REQUEST, "body", "the body did not arrive, or is over 4096 bytes");
     };
-    let Ok(SignIn { name, password, stay }) = serde_json::from_slice(&body) else {
-        return complaint(
-            StatusCode::BAD_REQUEST,
-            "body",
-            "the body must be {\"name\": \"…\", \"password\": \"…\"}, and \"stay\": true to stay signed in",
-        );
+    let (proved, stay) = match serde_json::from_slice(&body) {
+        Ok(SignIn::Password { name, password, stay }) => {
+            (app.login(peer, Door::Page, &name, password.as_bytes()).await, stay)
+        }
+        Ok(SignIn::Token { token, stay }) => match app.sign_in_with_token(peer, Door::Page, &token) {
+            Ok(signed_in) => (Ok(signed_in), stay),
+            Err(Stranger::Refused(error)) => (Err(error), stay),
+            Err(Stranger::Unnamed(sentence)) => {
+                return complaint(StatusCode::UNAUTHORIZED, "token", sentence);
+            }
+        },
+        Err(_) => {
+            let sentence = "the body must be {\"name\": \"…\", \"password\": \"…\"} or {\"token\": \"…\"}, and \"stay\": true to \
+                            stay signed in";
+            return complaint(StatusCode::BAD_REQUEST, "body", sentence);
+        }
     };
-    let signed_in = match app.login(peer, Door::Page, &name, password.as_bytes()).await {
+    let signed_in = match proved {
         Ok(signed_in) => signed_in,
         Err(error) => return refused(error),
     };
@@ -139,6 +156,7 @@ fn is(app: &App, signed_in: &SignedIn) -> Response<Body> {
         "version": env!("CARGO_PKG_VERSION"),
         "demo": app.access.accounts().is_demo(),
         "admin": signed_in.user.rights.admin,
+        "token": app.access.accounts().get(&signed_in.user.name).is_some_and(Account::is_token),
         "publish": signed_in.user.rights.publish.iter().map(Filter::as_str).collect::<Vec<_>>(),
     });
     answer(StatusCode::OK, &body)

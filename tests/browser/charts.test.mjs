@@ -162,7 +162,7 @@ test("where nothing was said there is no line, and the cursor finds nothing", as
 
 test("what is exported is what the hub answers, to the byte", async (t) => {
   const page = await chart(t, `${TEMPERATURE}&${RELAY}&r=7d`);
-  await says(summary(page), /Relay 0.*changes/);
+  await says(summary(page), /℃.*Relay 0.*changes/);
   const asked = page.asked.length;
   const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "CSV" }).click()]);
   assert.match(download.suggestedFilename(), /^Temperature-Relay-0-.*\.csv$/);

@@ -167,6 +167,19 @@ test("with accounts it is for admins, and opens what the page's sign-in may open
   await lines(page, "trouble").filter({ hasText: "1008 session ended" }).waitFor();
 });
 
+test("one click sets it to what a page of the hub says first", async (t) => {
+  const hub = await startHub(t, { simulator: "off" });
+  const page = await diagnostics(t, hub);
+  await page.context().request.post(`${hub.origin}/api/session`, { data: { name: "clown", password: "bigclown" } });
+  await page.getByRole("button", { name: "Set it to Clown.Talk" }).click();
+  await page.getByRole("button", { name: "Open" }).click();
+  await page.getByRole("status").filter({ hasText: /^Open$/ }).waitFor();
+  await page.getByRole("button", { name: "Send" }).click();
+  await lines(page, "received").filter({ hasText: '["clown.talk/-/config/ok"' }).waitFor();
+  await page.getByRole("button", { name: "Set it to Clown.Talk" }).click();
+  await page.getByText("Close the socket first.").first().waitFor();
+});
+
 for (const colorScheme of ["light", "dark"]) {
   test(`everybody can use it: no axe violation and no overflow, ${colorScheme}`, async (t) => {
     const hub = await startHub(t, { simulator: "off" });

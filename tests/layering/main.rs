@@ -47,6 +47,13 @@ const ROOMS: &[Room] = &[
         never: SOCKETS_FILES_CLOCKS,
     },
     Room {
+        files: &["layout.rs"],
+        without: &[],
+        rooms: &["talk::control::is_unseen", "topic"],
+        crates: &["serde", "serde_json"],
+        never: SOCKETS_FILES_CLOCKS,
+    },
+    Room {
         files: &["mqtt/"],
         without: &[],
         rooms: &["talk"],
@@ -316,6 +323,7 @@ const ROOMS: &[Room] = &[
             "tls",
             "config::Key",
             "config::WebOrigin",
+            "layout",
             "operator::Mistakes",
         ],
         crates: &[
@@ -329,6 +337,7 @@ const ROOMS: &[Room] = &[
             "parking_lot",
             "percent_encoding",
             "prometheus_client",
+            "qrcode",
             "serde",
             "serde_json",
             "rustix",

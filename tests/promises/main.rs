@@ -43,6 +43,7 @@ mod history;
 mod hostile;
 mod http;
 mod http_more;
+mod layout;
 mod lines;
 mod log;
 mod memory;

@@ -4,8 +4,10 @@ import { computed, effect, signal } from "@preact/signals";
 import { type ComponentType, render } from "preact";
 import { clockText, wholeText } from "./core/words.js";
 import { SCREENS, parseView } from "./core/view.js";
+import { alarms, isArranging, layout } from "./layout.js";
 import { isTravelling, show, view } from "./location.js";
 import { announcement, connection, isAdmin, isQuiet, isUpdated, leave, moment, rate, rights, second, skipped, start, state, user, values } from "./page.js";
+import { tools } from "./tools.js";
 import { HUB } from "./session.js";
 import { Overview } from "./view/overview.js";
 import { isTyping } from "./view/search.js";
@@ -17,6 +19,13 @@ const PARTS = {
   charts: () => import("./view/charts/charts.js").then(({ Charts }) => Charts),
   admin: () => import("./view/admin/admin.js").then(({ Admin }) => Admin),
   travel: () => import("./view/travel.js").then(({ Travel }) => Travel),
+  share: () => import("./view/share/share.js").then(({ Share }) => Share),
+  kiosk: () => import("./view/share/share.js").then(({ Kiosk }) => Kiosk),
+  // Its pieces stand among those of the overview.
+  arrange: () => import("./view/arrange/arrange.js").then(({ Alarms, Bar, Buttons }) => {
+    tools.value = { Alarms, Bar, Buttons };
+    return Bar;
+  }),
 };
 /** The style of what is loaded later. Its name has a hash, and stands in the head of the page. */
 let later: Promise<unknown> | null = null;
@@ -29,7 +38,8 @@ function style(): Promise<unknown> {
 }
 
 type Part = keyof typeof PARTS;
-const parts = signal<Partial<Record<Part, ComponentType>>>({});
+type Given = ComponentType<{ onClose(): void }>;
+const parts = signal<Partial<Record<Exclude<Part, "share">, ComponentType> & { share: Given }>>({});
 const asked = new Set<Part>();
 
 function load(part: Part): void {
@@ -43,6 +53,8 @@ function load(part: Part): void {
   });
 }
 
+const isSharing = signal(false);
+
 /** Whether the slider is there that shows the past. */
 const isLookingBack = computed(() => isTravelling.value || view.value.at !== null);
 
@@ -55,6 +67,10 @@ effect(() => {
   void state.value.name;
   if (screen !== "overview") load(screen);
   if (isLookingBack.value && user.value !== null) load("travel");
+  if (isSharing.value) load("share");
+  if (view.value.isKiosk) load("kiosk");
+  // Alarms may sound and be told by the system.
+  if (isArranging.value || [...layout.value.values.values()].some(({ limits, silent }) => limits || silent)) load("arrange");
 });
 
 function App() {
@@ -63,16 +79,20 @@ function App() {
   const Screen = screen === "overview" ? Overview : parts.value[screen];
   const Travel = parts.value.travel;
   const isIn = now.name !== "out" && user.value !== null;
+  const { isKiosk } = view.value;
+  const { kiosk: Kiosk, share: Share } = parts.value;
   return (
     <>
       <a class="skip" href="#main" onClick={(event) => {
         event.preventDefault();
         document.getElementById("main")?.focus();
       }}>Skip to the values</a>
-      <Header isIn={isIn} />
+      {!isKiosk && <Header isIn={isIn} />}
+      {isSharing.value && Share && <Share onClose={() => (isSharing.value = false)} />}
       <Bar />
       {isIn && isLookingBack.value && Travel && <Travel />}
-      <main id="main" tabIndex={-1} data-past={moment.value === null ? undefined : ""}>
+      <main id="main" tabIndex={-1} data-kiosk={isKiosk ? "" : undefined} data-past={moment.value === null ? undefined : ""}>
+        {isKiosk && Kiosk && <Kiosk key="kiosk" />}
         {now.name === "out" && <SignIn key="sign-in" why={now.why} isDemo={now.demo} />}
         {isQuiet.value && screen !== "admin" && <Empty key="empty" />}
         {user.value !== null && (Screen ? <Screen key={screen} /> : <p key="wait" class="note">Loading…</p>)}
@@ -105,7 +125,8 @@ function Header({ isIn }: { isIn: boolean }) {
         ))}
       </nav>
       <button id="look-back" type="button" class="quiet" hidden={!isIn} aria-pressed={isLookingBack.value} onClick={() => lookBack(!isLookingBack.value)}>Look back</button>
-      <p id="pill" class="pill" data-look={look}><span class="dot" aria-hidden="true" /><span id="pill-word">{word}</span></p>
+      <button id="share" type="button" class="quiet" hidden={!isIn || screen === "admin"} onClick={() => (isSharing.value = true)}>Share</button>
+      <a id="pill" class="pill" data-look={look} href={`${HUB}check`} title="Run the self-check"><span class="dot" aria-hidden="true" /><span id="pill-word">{word}</span></a>
       <Rate />
       {isIn && rights.value?.length === 0 && <p class="view-only">View only</p>}
       <p id="user" class="user" hidden={!isIn}><span class="hidden">Signed in as </span><span id="user-name">{user.value ?? ""}</span></p>
@@ -169,11 +190,14 @@ function Empty() {
 }
 
 /** Title and icon of the tab tell, too, that nothing here is new any more. */
-const LOST = `data:image/svg+xml,${encodeURIComponent('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><circle cx="16" cy="16" r="11" fill="none" stroke="#d63b3b" stroke-width="5"/><path d="M8 8l16 16" stroke="#d63b3b" stroke-width="5"/></svg>')}`;
+const picture = (inside: string): string => `data:image/svg+xml,${encodeURIComponent(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32" fill="none" stroke="#d63b3b" stroke-width="5">${inside}</svg>`)}`;
+const LOST = picture('<circle cx="16" cy="16" r="11"/><path d="M8 8l16 16"/>');
+const ALARM = picture('<path d="M16 3l13 25H3z" fill="#d63b3b"/><path d="M16 11v8m0 3v3" stroke="#fff" stroke-width="3"/>');
 effect(() => {
   const isLost = state.value.name === "waiting";
-  document.title = isLost ? "Offline – Clown Hub" : moment.value !== null ? "The past – Clown Hub" : "Clown Hub";
-  document.querySelector('link[rel="icon"]')?.setAttribute("href", isLost ? LOST : "icon.svg");
+  const count = alarms.value.length;
+  document.title = isLost ? "Offline – Clown Hub" : moment.value !== null ? "The past – Clown Hub" : count > 0 ? `(${count}) ${alarms.value[0]!.sentence} – Clown Hub` : "Clown Hub";
+  document.querySelector('link[rel="icon"]')?.setAttribute("href", isLost ? LOST : count > 0 ? ALARM : "icon.svg");
 });
 
 /** Who points at a way to a screen will probably go there. */

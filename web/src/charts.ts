@@ -5,12 +5,14 @@ import { type Happening, eventsPath, historyPath, joinedCsv, parseEvents } from 
 import { DAY, type Range, START_RANGE, type Window, isLiveRange, parseRange, rangeOf, rangeText, windowOf } from "./core/charts/range.js";
 import { keyOf, parseRef } from "./core/charts/series.js";
 import { Track } from "./core/charts/track.js";
+import { nodeName } from "./core/layout.js";
 import { valueAtPath } from "./core/charts/pointer.js";
 import { isOn } from "./core/units.js";
 import { type Reading, titleOf } from "./core/values.js";
 import { baseOf, nameOf } from "./core/topic.js";
 import { cut } from "./core/words.js";
 import { type Problem, ask, askCsv, askHistory, isProblem } from "./history.js";
+import { layout } from "./layout.js";
 import { show, view } from "./location.js";
 import { forgotten, listeners, moment, presentValues, second, state, values } from "./page.js";
 import { WORDS } from "./words/charts.js";
@@ -96,9 +98,12 @@ export function shown(): Shown[] {
     const reading = presentValues().topics.get(ref.topic);
     const key = keyOf(ref);
     const quantity = reading?.quantities?.find(({ path }) => path === ref.path);
-    const title = cut(reading?.actuator ? reading.title : key.includes(".") ? key.split(".").slice(-2).join(" ") : titleOf(quantity?.key ?? key), 60);
+    const { name } = layout.value.values.get(ref.topic) ?? {};
+    const own = reading?.actuator ? reading.title : key.includes(".") ? key.split(".").slice(-2).join(" ") : titleOf(quantity?.key ?? key);
+    // Of several values of one topic each has its own title behind the name of the topic.
+    const title = cut(name === undefined || reading?.actuator ? own : (reading?.quantities?.length ?? 1) > 1 ? `${name}, ${own}` : name, 60);
     const base = reading?.base ?? baseOf(ref.topic);
-    const place = cut(`${base} · ${reading?.place ?? nameOf(ref.topic, base)}`, 120);
+    const place = cut(`${nodeName(layout.value, base)} · ${reading?.place ?? nameOf(ref.topic, base)}`, 120);
     const isDayBefore = view.value.isWithDayBefore && canHaveGhost();
     return { text, track, ghost: isDayBefore ? (ghosts.get(text) ?? null) : null, title, place, problem: problems.get(text) ?? null, events: happenings.get(text) ?? [] };
   });

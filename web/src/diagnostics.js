@@ -10,20 +10,25 @@ const [where, say, state, pill, trouble, scroll, log, leftOut] =
   ["where", "say", "state", "pill", "trouble", "scroll", "log", "left-out"].map((id) => document.getElementById(id));
 const [scheme, host, port, path, message] =
   ["scheme", "host", "port", "path", "message"].map((id) => document.getElementById(id));
-const [open, close, send, clear] = ["open", "close", "send", "clear"].map((id) => document.getElementById(id));
+const [open, close, preset, send, clear] = ["open", "close", "preset", "send", "clear"].map((id) => document.getElementById(id));
 
 let socket = null;
 let dropped = 0;
 
-scheme.value = location.protocol === "https:" ? "wss" : "ws";
-host.value = location.hostname;
-port.value = location.port;
-path.value = `${new URL(".", import.meta.url).pathname}echo`;
+const PREFIX = new URL(".", import.meta.url).pathname;
+reset(`${PREFIX}echo`);
 show("closed");
 
 where.addEventListener("submit", (event) => {
   event.preventDefault();
   if (!socket) connect();
+});
+/** What a page of the hub says first, with the sign-in of this browser. */
+preset.addEventListener("click", () => {
+  if (socket) return complain("Close the socket first.");
+  trouble.textContent = "";
+  reset(`${PREFIX}talk/`);
+  message.value = '["clown.talk/-/config/set", {"filters": ["#"]}]';
 });
 close.addEventListener("click", () => socket?.close(1000));
 say.addEventListener("submit", (event) => {
@@ -40,6 +45,14 @@ clear.addEventListener("click", () => {
   dropped = 0;
   leftOut.hidden = true;
 });
+
+/** A path of this hub. */
+function reset(there) {
+  scheme.value = location.protocol === "https:" ? "wss" : "ws";
+  host.value = location.hostname;
+  port.value = location.port;
+  path.value = there;
+}
 
 function connect() {
   trouble.textContent = "";

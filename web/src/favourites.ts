@@ -6,9 +6,12 @@ import { HUB } from "./session.js";
 /** No more than this is kept. */
 const KEPT_AT_MOST = 2000;
 
+/** Under this name the token of a wall is kept. */
+export const WALL_TOKEN = "wall token";
+
 const key = (name: string): string => `clown-hub ${name} ${new URL(HUB).pathname}`;
 
-function read<T>(name: string, isIt: (value: unknown) => value is T): T | null {
+export function read<T>(name: string, isIt: (value: unknown) => value is T): T | null {
   try {
     const value: unknown = JSON.parse(localStorage.getItem(key(name)) ?? "null");
     return isIt(value) ? value : null;
@@ -18,7 +21,7 @@ function read<T>(name: string, isIt: (value: unknown) => value is T): T | null {
 }
 
 /** A browser that keeps nothing, or no more, still shows the page. */
-function write(name: string, value: unknown): void {
+export function write(name: string, value: unknown): void {
   try {
     localStorage.setItem(key(name), JSON.stringify(value));
   } catch {

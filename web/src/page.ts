@@ -8,9 +8,12 @@ import { Past } from "./core/past.js";
 import { matches } from "./core/topic.js";
 import { Traffic } from "./core/traffic.js";
 import { type Reading, Values } from "./core/values.js";
+import { WALL_TOKEN, write } from "./favourites.js";
 import { Pulse } from "./pulse.js";
 import { HUB, signOut, whoAmI } from "./session.js";
 
+/** Where the hub says that names, rooms or limits are other ones. Everybody may hear it. */
+const LAYOUT = "$SYS/layout/version";
 /** Seconds over which messages are counted, and after which silence is called that. */
 const RATE_SPAN = 5;
 const QUIET_START = 2000;
@@ -33,6 +36,8 @@ export const skipped = signal(0);
 export const announcement = signal("");
 /** Counts seconds, for what is told in them. */
 export const second = signal(0);
+/** The version of the layout that the hub tells of, or -1 before it has. */
+export const layoutVersion = signal(-1);
 /** Counts topics and nodes that came, went or moved. */
 export const structure = signal(0);
 
@@ -64,6 +69,8 @@ let counts = new Array<number>(RATE_SPAN).fill(0);
 let isStructureDirty = false;
 let published = 0;
 
+/** For how many milliseconds the hub has been heard without a pause. */
+export const liveFor = (): number => (isLive() ? Date.now() - liveSince : 0);
 export const isLive = (): boolean => state.value.name === "live";
 /** Whether what is shown is now: nothing is switched or published in the past. */
 export const isNow = (): boolean => moment.value === null;
@@ -100,6 +107,7 @@ export function start(): void {
 
 export async function leave(): Promise<void> {
   const isTold = await signOut();
+  write(WALL_TOKEN, null);
   forget();
   connection.leave(isTold ? "You are signed out." : "Could not sign out: the hub is unreachable. This browser stays signed in until the session expires.");
 }
@@ -142,6 +150,8 @@ function changed(now: ConnectionState): void {
       liveSince = Date.now();
       present.values.setClock(now.clock);
       past.restart();
+      layoutVersion.value = -1;
+      connection.send("clown.talk/-/subscription/add", { filters: [LAYOUT] });
       commands.resume(present.values.topics);
       if (before === "waiting") announce("Connected again.");
     } else if (before === "live") {
@@ -156,6 +166,7 @@ function arrived(frames: Frame[]): void {
   counts[0]! += frames.length;
   for (const frame of frames) {
     if (frame.topic.startsWith("clown.talk/")) hubSays(frame);
+    else if (frame.topic === LAYOUT) layoutVersion.value = Number(isObject(frame.payload) && frame.payload.version);
     else take(frame);
   }
 }

@@ -8,9 +8,11 @@ export const HUB = location.origin + new URL(".", import.meta.url).pathname;
 
 const SESSION = `${HUB}api/session`;
 const PATIENCE = 5000;
+const UNREACHABLE = "The hub does not answer. Is it running, and is the network there?";
+const LINK_OVER = "This link lets nobody in any more: it was revoked, or its time is over.";
 
 export type Who =
-  | { state: "in"; name: string; version: string; demo: boolean; clock: number; publish: string[] | null; isAdmin: boolean }
+  | { state: "in"; name: string; version: string; demo: boolean; clock: number; publish: string[] | null; isAdmin: boolean; isToken: boolean }
   | { state: "out"; demo: boolean }
   | { state: "refused"; message: string }
   | { state: "unreachable" };
@@ -19,6 +21,8 @@ export interface Refusal {
   sentence: string;
   /** Seconds to wait before the next try. */
   wait: number;
+  /** Whether no other try will do. */
+  isOver?: boolean;
 }
 
 /** Asks the hub who this is. Never throws: no answer is an answer too. */
@@ -29,7 +33,7 @@ export async function whoAmI(): Promise<Who> {
   const demo = body.demo === true;
   if (response.ok) {
     const publish = Array.isArray(body.publish) ? body.publish.filter((filter) => typeof filter === "string") : null;
-    return { state: "in", name: String(body.name), version: String(body.version), demo, clock: clockOffset(response), publish, isAdmin: body.admin === true };
+    return { state: "in", name: String(body.name), version: String(body.version), demo, clock: clockOffset(response), publish, isAdmin: body.admin === true, isToken: body.token === true };
   }
   if (response.status === 401) return { state: "out", demo };
   return { state: "refused", message: String(body.message ?? `The hub answered ${response.status}.`) };
@@ -38,11 +42,20 @@ export async function whoAmI(): Promise<Who> {
 /** Signs in, for a few hours or for as long as the page is used; what comes back is null, or what went wrong. */
 export async function signIn(name: string, password: string, stay: boolean): Promise<Refusal | null> {
   const answer = await ask("POST", { name, password, stay });
-  if (!answer) return { sentence: "The hub does not answer. Is it running, and is the network there?", wait: 0 };
+  if (!answer) return { sentence: UNREACHABLE, wait: 0 };
   const { response, body } = answer;
   if (response.ok) return null;
   const wait = Number(response.headers.get("retry-after")) || 0;
   return { sentence: refusal(response.status, body), wait };
+}
+
+/** Signs in with the token of a link. */
+export async function enterByToken(token: string, stay: boolean): Promise<Refusal | null> {
+  const answer = await ask("POST", { token, stay });
+  if (answer?.response.ok) return null;
+  const { response, body } = answer ?? {};
+  const isOver = response?.status === 401 || response?.status === 403;
+  return { sentence: isOver ? LINK_OVER : response ? refusal(response.status, body!) : UNREACHABLE, wait: Number(response?.headers.get("retry-after")) || 0, isOver };
 }
 
 /** Signs out; false if the hub could not be told. */

@@ -57,7 +57,7 @@ async function servePage(context, folder) {
   const files = new Set(readdirSync(join(folder, "site")));
   await context.route(/./, async (route) => {
     const path = new URL(route.request().url()).pathname;
-    const name = path.endsWith("/") ? "index.html" : path.endsWith("/diagnostics") ? "diagnostics.html" : path.slice(path.lastIndexOf("/") + 1);
+    const name = path.endsWith("/") ? "index.html" : /\/(diagnostics|check)$/.test(path) ? `${path.slice(path.lastIndexOf("/") + 1)}.html` : path.slice(path.lastIndexOf("/") + 1);
     if (!files.has(name)) return route.continue();
     await route.fulfill({ path: join(folder, "site", name) });
   });

@@ -6,11 +6,13 @@
 //   /^nodes.*co2/     a regular expression over the topic
 //   key:temperature   the name of a value
 //   unit:℃            the unit of a value
+//   room:attic        the room that it is in; room: is none
 //   value>20          a number: >, >=, <, <= or =; also temperature>20
 //   age>1m            how long ago it was said: s, m, h or d
-//   is:stale          stale, offline, online, favourite, control, on, off
+//   is:stale          stale, offline, online, alarm, favourite, control, on, off
 //   -word             none of it
 
+import { alarmOf, arranged, nodeName, roomOf } from "./layout.js";
 import { matches } from "./topic.js";
 import { sameUnit } from "./units.js";
 import type { Reading } from "./values.js";
@@ -36,7 +38,7 @@ export interface Search {
   matchesTopic(topic: string, text: string): boolean;
 }
 
-const STATES = ["stale", "offline", "online", "favourite", "control", "on", "off"] as const;
+const STATES = ["stale", "offline", "online", "alarm", "favourite", "control", "on", "off"] as const;
 const TERM = /-?(?:\/(?:[^/\\\s]|\\.)(?:[^/\\]|\\.)*\/(?=\s|$)|"[^"]*"?|\S+)/g;
 const COMPARISON = /^([^<>=:"]+)(>=|<=|>|<|=)(-?[\d.]+)([a-z%℃]*)$/i;
 const SECONDS: Record<string, number> = { s: 1, "": 1, m: 60, min: 60, h: 3600, d: 86400 };
@@ -85,6 +87,7 @@ function termOf(term: string): Term {
   const value = term.slice(colon + 1);
   if (key === "key") return { test: (reading) => (reading.quantities ?? []).some((one) => holds(one.key, value)) };
   if (key === "unit") return { test: (reading) => (reading.quantities ?? []).some(({ unit }) => unit.toLowerCase() === sameUnit(value).toLowerCase()) };
+  if (key === "room") return { test: ({ topic, base }) => (value === "" ? placeOf(topic, base) === "" : holds(placeOf(topic, base), value)) };
   if (key === "is") return state(value.toLowerCase());
   const comparison = COMPARISON.exec(term);
   if (comparison) return compared(comparison[1]!.toLowerCase(), comparison[2]!, Number(comparison[3]), comparison[4]!.toLowerCase());
@@ -108,15 +111,19 @@ function words(word: string): Term {
   return { test: (reading) => haystack(reading).includes(wanted), ofTopic: (topic, text) => holds(topic, wanted) || holds(text, wanted), lively: true };
 }
 
-const stacks = new WeakMap<Reading, { count: number; base: string; text: string }>();
+const placeOf = (topic: string, base: string): string => roomOf(arranged.layout, topic, base);
+
+const stacks = new WeakMap<Reading, { count: number; base: string; version: number; text: string }>();
 
 /** All texts of a reading in small letters, made again only when there is a newer value. */
 function haystack(reading: Reading): string {
   const known = stacks.get(reading);
-  if (known?.count === reading.count && known.base === reading.base) return known.text;
+  const { layout } = arranged;
+  if (known?.count === reading.count && known.base === reading.base && known.version === layout.version) return known.text;
   const values = reading.quantities?.map(({ key, value, unit }) => `${key} ${String(value)} ${unit}`).join(" ") ?? reading.text.slice(0, 2000);
-  const text = `${reading.topic} ${reading.title} ${values}`.toLowerCase();
-  stacks.set(reading, { count: reading.count, base: reading.base, text });
+  const names = `${reading.title} ${reading.kindTitle} ${nodeName(layout, reading.base)} ${placeOf(reading.topic, reading.base)}`;
+  const text = `${reading.topic} ${names} ${values}`.toLowerCase();
+  stacks.set(reading, { count: reading.count, base: reading.base, version: layout.version, text });
   return text;
 }
 
@@ -125,6 +132,7 @@ function state(name: string): Term {
     stale: (reading, { now, isOffline }) => !isOffline && reading.isStale(now),
     offline: (_, { isOffline }) => isOffline,
     online: (_, { isOffline }) => !isOffline,
+    alarm: (reading, { now }) => alarmOf(arranged.layout, reading, now) !== null,
     favourite: (_, { isFavourite }) => isFavourite,
     control: ({ actuator }) => actuator !== null,
     on: (reading) => stateOf(reading) === true,

@@ -2,6 +2,7 @@
 
 import { type Actuator, actuatorOf } from "./actuator.js";
 import { type Frame, type Options, isObject, payloadText } from "./frame.js";
+import { arranged } from "./layout.js";
 import { decimalsOf } from "./numbers.js";
 import { type Quantity, quantities, rankOf } from "./quantity.js";
 import { baseOf, isEvent, nameOf, presenceBase } from "./topic.js";
@@ -244,7 +245,13 @@ export class Reading {
     return rankOf(this.quantities?.[0]?.key ?? "");
   }
 
+  /** What people call it: as they have said, or else what it measures or does. */
   get title(): string {
+    return arranged.layout.values.get(this.topic)?.name ?? this.kindTitle;
+  }
+
+  /** What it measures or does, whatever people call it. */
+  get kindTitle(): string {
     const levels = this.name.split("/");
     if (this.actuator) {
       const { kind, isBare } = this.actuator;

@@ -1,7 +1,7 @@
 // What is shown, as the part of the address behind #. Nothing secret stands in it.
 
 export const SCREENS = ["overview", "charts", "explorer", "admin"] as const;
-export const GROUPINGS = ["node", "quantity"] as const;
+export const GROUPINGS = ["node", "room", "quantity"] as const;
 
 export interface View {
   screen: (typeof SCREENS)[number];
@@ -19,13 +19,27 @@ export interface View {
   admin: string;
   /** The moment that is shown in place of now, in milliseconds, or null. */
   at: number | null;
+  /** Whether it hangs on a wall: nothing but what is shown. */
+  isKiosk: boolean;
 }
 
-export const START: View = { screen: "overview", search: "", by: "node", topic: "", series: [], range: "", isWithDayBefore: false, isTable: false, admin: "", at: null };
+export const START: View = { screen: "overview", search: "", by: "node", topic: "", series: [], range: "", isWithDayBefore: false, isTable: false, admin: "", at: null, isKiosk: false };
 
 /** Long enough for as many series as there can be, with long topics. */
 const LONGEST = 16_000;
 const SERIES_AT_MOST = 12;
+
+/** The token of a link stands in the address as this, until the page has used it. */
+export const TOKEN = "k";
+
+/** The part of an address behind #, and the token that stood in it, or null. */
+export function withoutToken(hash: string): [rest: string, token: string | null] {
+  const [path = "", query = ""] = hash.split("?", 2);
+  const given = new URLSearchParams(query);
+  const token = given.get(TOKEN);
+  given.delete(TOKEN);
+  return [path + (given.size > 0 ? `?${given}` : ""), token];
+}
 
 /** #/explorer?q=attic&topic=a/b, #/charts?s=a/b:/temperature/0&r=6h */
 export function parseView(hash: string): View {
@@ -46,11 +60,12 @@ export function parseView(hash: string): View {
     isTable: given.get("as") === "table",
     admin: screen === "admin" ? rest.join("/") + (query && `?${query}`) : "",
     at: Number.isNaN(at) ? null : at,
+    isKiosk: screen !== "admin" && given.get("kiosk") === "1",
   };
 }
 
 /** The shortest address of a view: what is as at the start is left out. */
-export function viewText({ screen, search, by, topic, series, range, isWithDayBefore, isTable, admin, at }: View): string {
+export function viewText({ screen, search, by, topic, series, range, isWithDayBefore, isTable, admin, at, isKiosk }: View): string {
   if (screen === "admin") return `#/admin${admin && `/${admin}`}`;
   const query = new URLSearchParams();
   if (search !== "") query.set("q", search);
@@ -62,6 +77,7 @@ export function viewText({ screen, search, by, topic, series, range, isWithDayBe
     if (isWithDayBefore) query.set("before", "day");
     if (isTable) query.set("as", "table");
   }
+  if (isKiosk) query.set("kiosk", "1");
   if (at !== null) query.set("at", new Date(at).toISOString());
   const path = screen === START.screen ? "#/" : `#/${screen}`;
   const text = query.toString();

@@ -1,5 +1,6 @@
 // The explorer: every topic as a tree, what was said there last, all messages as they come, and a form to publish.
 
+import "../app.js";
 import { signal } from "@preact/signals";
 import { useMemo, useState } from "preact/hooks";
 import { formatted } from "../core/payload.js";

@@ -2,11 +2,15 @@
 
 import { useId, useRef } from "preact/hooks";
 import { numberText } from "../core/numbers.js";
+import { entryOf } from "../core/layout.js";
 import type { Reading } from "../core/values.js";
 import { counted, cut, sinceText } from "../core/words.js";
 import { fold } from "../favourites.js";
+import { isArranging, layout } from "../layout.js";
 import { isLive, nodeKey, pulse, values } from "../page.js";
+import { tools } from "../tools.js";
 import { usePulse } from "../pulse.js";
+import { Icon } from "./icon.js";
 import { Tile } from "./tile.js";
 
 export interface GroupOf {
@@ -33,12 +37,15 @@ export function Group({ group, isOpen, canFold, isLazy }: { group: GroupOf; isOp
   wasSeen.current ||= pulse.isInSight(nodeKey(base ?? group.key));
   const presence = base === null ? null : values.presenceOf(base);
   const isHere = isLive();
+  const entry = base === null ? undefined : entryOf(layout.value, "nodes", base);
+  const heading = <><Icon name={entry?.icon} />{cut(title, 200)}</>;
   const word = presence === null ? null : presence.isOnline ? (isHere ? "online" : "was online") : "offline";
   return (
     <section ref={ref} class="group" aria-labelledby={id} data-presence={word?.replace(" ", "-")} data-open={isOpen ? "" : undefined}>
       <div class="head">
-        <h2 id={id}>{canFold ? <button type="button" class="fold" aria-expanded={isOpen} onClick={() => fold([[group.key, !isOpen]])}>{cut(title, 200)}</button> : cut(title, 200)}</h2>
+        <h2 id={id}>{canFold ? <button type="button" class="fold" aria-expanded={isOpen} onClick={() => fold([[group.key, !isOpen]])}>{heading}</button> : heading}</h2>
         <Line beat={beat} group={group} word={word} isHere={isHere} isOpen={isOpen} />
+        {isArranging.value && base !== null && tools.value?.Buttons && <tools.value.Buttons sort="nodes" id={base} title={title} />}
       </div>
       {isOpen && isLazy && !wasSeen.current && <div class="unseen" style={{ height: `${Math.ceil(readings.length / 6) * 12.5}rem` }} />}
       {isOpen && (!isLazy || wasSeen.current) && SECTIONS.map((section) => {
@@ -55,7 +62,9 @@ function Line({ group: { base, readings, of }, word, isHere, isOpen }: { group: 
   const stale = isHere && word !== "offline" ? readings.filter((reading) => reading.isStale(now)).length : 0;
   const isPart = readings.length < of;
   const size = of === 0 ? "no values yet" : isPart ? `${readings.length} of ${counted(of, "value")}` : counted(of, "value");
-  const about = [base === null ? null : values.infos.get(base)?.text, size].filter(Boolean).join(", ");
+  // What people have named still says what it is called on the wire.
+  const own = base !== null && layout.value.nodes.get(base)?.name !== undefined ? base : null;
+  const about = [own, base === null ? null : values.infos.get(base)?.text, size].filter(Boolean).join(", ");
   return (
     <p class="line">
       {presence && <span class={presence.isGateway ? "dot hollow" : "dot"} aria-hidden="true" />}

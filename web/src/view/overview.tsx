@@ -1,12 +1,16 @@
 // The overview: every node on one line, its values behind it; or all values of one quantity together. A search on top.
 
 import { useComputed } from "@preact/signals";
+import { type Sort, byOrder, nodeName, roomOf, roomOrder } from "../core/layout.js";
 import type { Search } from "../core/search.js";
 import { type Reading, TOPICS_AT_MOST } from "../core/values.js";
 import { counted, wholeText } from "../core/words.js";
 import { favourites, fold, folds } from "../favourites.js";
+import { alarms, isArranging, layout } from "../layout.js";
+import { GROUPINGS } from "../core/view.js";
 import { hasTerm, search, show, toggleTerm, view } from "../location.js";
-import { isLive, pulse, second, state, structure, values } from "../page.js";
+import { tools } from "../tools.js";
+import { isLive, isNow, pulse, second, state, structure, values } from "../page.js";
 import { Group, type GroupOf } from "./group.js";
 import { SearchBox } from "./search.js";
 import { Tile } from "./tile.js";
@@ -37,12 +41,14 @@ function settle(bases: string[]): void {
 }
 
 const order = new Intl.Collator("en", { numeric: true }).compare;
-const byRank = (one: Reading, other: Reading): number => one.rank - other.rank || order(one.topic, other.topic);
+const placed = (one: Reading, other: Reading): number => byOrder(layout.value.values.get(one.topic), layout.value.values.get(other.topic));
+const byRank = (one: Reading, other: Reading): number => placed(one, other) || one.rank - other.rank || order(one.topic, other.topic);
 
 export function Overview() {
   const found = useComputed(() => {
     // New topics, what is searched for, and, where that looks at values, the time.
     void structure.value;
+    void layout.value;
     if (!search.value.isEmpty) void second.value;
     void favourites.value;
     return groupsOf(search.value, view.value.by);
@@ -55,7 +61,9 @@ export function Overview() {
   const stars = isSearch ? [] : [...favourites.value].flatMap((topic) => values.topics.get(topic) ?? []);
   return (
     <>
+      {tools.value?.Alarms && <tools.value.Alarms />}
       <Tools groups={groups} areAllOpen={areAllOpen} isSearch={isSearch} found={values_} />
+      {isArranging.value && tools.value?.Bar && <tools.value.Bar />}
       {stars.length > 0 && (
         <section class="favourites" aria-labelledby="favourites">
           <h2 id="favourites">Favourites</h2>
@@ -80,9 +88,10 @@ function Tools({ groups, areAllOpen, isSearch, found }: { groups: GroupOf[]; are
       <SearchBox says={isSearch ? counted(found, "value") : ""} />
       <Troubles />
       <div class="choose" role="group" aria-label="Group by">
-        {(["node", "quantity"] as const).map((one) => <button key={one} type="button" aria-pressed={by === one} onClick={() => show({ by: one })}>{one === "node" ? "By node" : "By quantity"}</button>)}
+        {GROUPINGS.map((one) => <button key={one} type="button" aria-pressed={by === one} onClick={() => show({ by: one })}>{`By ${one}`}</button>)}
       </div>
       <button type="button" class="quiet" disabled={isSearch || groups.length === 0} onClick={() => fold(groups.map(({ key }) => [key, !areAllOpen]))}>{areAllOpen ? "Fold all" : "Open all"}</button>
+      {layout.value.mayChange && <button type="button" class="quiet" aria-pressed={isArranging.value} disabled={!isNow()} onClick={() => (isArranging.value = !isArranging.value)}>{isArranging.value ? "Done" : "Arrange"}</button>}
     </div>
   );
 }
@@ -96,12 +105,14 @@ function Troubles() {
   });
   const { offline = 0, stale = 0 } = counts.value ?? {};
   const chips: [string, string][] = [[`${offline} offline`, "is:offline"], [`${stale} stale`, "is:stale"]];
+  const { length } = alarms.value;
+  if (length > 0 || hasTerm("is:alarm")) chips.unshift([counted(length, "alarm"), "is:alarm"]);
   return (
     <div class="chips" role="group" aria-label="What is wrong">
       {chips.map(([words, term]) => {
         const isOn = hasTerm(term);
         const isNone = words.startsWith("0 ");
-        return <button key={term} type="button" class="chip" data-wrong={isNone ? undefined : ""} aria-pressed={isOn} disabled={isNone && !isOn} onClick={() => toggleTerm(term)}>{words}</button>;
+        return <button key={term} type="button" class="chip" data-wrong={isNone ? undefined : term === "is:alarm" ? "alarm" : ""} aria-pressed={isOn} disabled={isNone && !isOn} onClick={() => toggleTerm(term)}>{words}</button>;
       })}
     </div>
   );
@@ -118,13 +129,22 @@ function troubles(): { offline: number; stale: number } {
   return { offline, stale };
 }
 
+/** A node or a value among those that it stands with, in the order of the screen. */
+export function neighbours(sort: Sort, id: string): string[] {
+  if (sort === "nodes") return values.bases().sort(byNode);
+  const reading = values.topics.get(id);
+  const beside = reading ? [...(values.nodes.get(reading.base) ?? [])].filter(({ section }) => section === reading.section) : [];
+  return beside.sort(byRank).map(({ topic }) => topic);
+}
+
 /** A bridge stands before radio nodes, and those before everything else. */
 function byNode(one: string, other: string): number {
   const kind = (base: string) => (base.startsWith("nodes/") ? 0 : base.startsWith("node/") ? 1 : 2);
-  return kind(one) - kind(other) || order(one, other);
+  const { nodes } = layout.value;
+  return byOrder(nodes.get(one), nodes.get(other)) || kind(one) - kind(other) || order(one, other);
 }
 
-function groupsOf(wanted: Search, by: "node" | "quantity"): GroupOf[] {
+function groupsOf(wanted: Search, by: (typeof GROUPINGS)[number]): GroupOf[] {
   const bases = values.bases();
   settle(bases);
   const now = values.now();
@@ -134,10 +154,12 @@ function groupsOf(wanted: Search, by: "node" | "quantity"): GroupOf[] {
     const isOffline = values.presenceOf(base)?.isOnline === false;
     const fits = (reading: Reading) => wanted.matches(reading, { now, isOffline, isFavourite: favourites.value.has(reading.topic) });
     const readings = wanted.isEmpty ? all : all.filter(fits);
-    const isNamed = all.length === 0 && (wanted.matchesTopic(base, "") || (isOffline && wanted.text.trim() === "is:offline"));
-    if (wanted.isEmpty || readings.length > 0 || isNamed) groups.push({ key: base, title: base, base, readings: readings.sort(byRank), of: all.length });
+    const isNamed = all.length === 0 && (wanted.matchesTopic(base, nodeName(layout.value, base)) || (isOffline && wanted.text.trim() === "is:offline"));
+    if (wanted.isEmpty || readings.length > 0 || isNamed) groups.push({ key: base, title: nodeName(layout.value, base), base, readings: readings.sort(byRank), of: all.length });
   }
-  return asBefore(by === "node" ? groups : byQuantity(groups.flatMap(({ readings }) => readings)));
+  if (by === "node") return asBefore(groups);
+  const all = groups.flatMap(({ readings }) => readings);
+  return asBefore(by === "room" ? byRoom(all) : byQuantity(all));
 }
 
 let last = new Map<string, GroupOf>();
@@ -146,22 +168,35 @@ let last = new Map<string, GroupOf>();
 function asBefore(groups: GroupOf[]): GroupOf[] {
   const same = groups.map((group) => {
     const before = last.get(group.key);
-    const isSame = before?.of === group.of && before.readings.length === group.readings.length && before.readings.every((reading, at) => reading === group.readings[at]);
+    const isSame = before?.title === group.title && before.of === group.of && before.readings.length === group.readings.length && before.readings.every((reading, at) => reading === group.readings[at]);
     return isSame ? before : group;
   });
   last = new Map(same.map((group) => [group.key, group]));
   return same;
 }
 
-function byQuantity(readings: Reading[]): GroupOf[] {
+/** Readings by what is said of each. */
+function gathered(readings: Reading[], said: (reading: Reading) => string): [string, Reading[]][] {
   const found = new Map<string, Reading[]>();
   for (const reading of readings) {
-    const title = reading.section === "controls" ? CONTROLS : reading.title;
+    const title = said(reading);
     const group = found.get(title);
     if (group) group.push(reading);
     else found.set(title, [reading]);
   }
-  const groups = [...found].map(([title, group]) => ({ key: `quantity ${title}`, title, base: null, readings: group.sort((one, other) => order(one.topic, other.topic)), of: group.length }));
+  return [...found];
+}
+
+/** What has no room stands last. */
+function byRoom(readings: Reading[]): GroupOf[] {
+  const inOrder = roomOrder(layout.value);
+  const rooms = gathered(readings, ({ topic, base }) => roomOf(layout.value, topic, base)).sort(([one], [other]) => inOrder(one, other));
+  return rooms.map(([room, group]) => ({ key: `room ${room}`, title: room || "No room", base: null, readings: group, of: group.length }));
+}
+
+function byQuantity(readings: Reading[]): GroupOf[] {
+  const found = gathered(readings, (reading) => (reading.section === "controls" ? CONTROLS : reading.kindTitle));
+  const groups = found.map(([title, group]) => ({ key: `quantity ${title}`, title, base: null, readings: group.sort((one, other) => placed(one, other) || order(one.topic, other.topic)), of: group.length }));
   return groups.sort((one, other) => one.readings[0]!.rank - other.readings[0]!.rank || order(one.title, other.title));
 }
 

@@ -2,8 +2,11 @@
 
 import { signal } from "@preact/signals";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { withoutToken } from "../core/view.js";
+import { WALL_TOKEN, write } from "../favourites.js";
+import { view } from "../location.js";
 import { connection } from "../page.js";
-import { type Refusal, cleanAddress, fromAddress, signIn } from "../session.js";
+import { type Refusal, cleanAddress, enterByToken, fromAddress, signIn, whoAmI } from "../session.js";
 
 /** What is in the form outlives it: it comes and goes with the connection. */
 const name = signal("");
@@ -12,13 +15,30 @@ const refused = signal<Refusal | null>(null);
 /** Uses what stands in the address, if anything does. Returns whether it did. */
 export async function enterFromAddress(): Promise<boolean> {
   const given = fromAddress();
-  if (!given) return false;
+  if (!given) return enterByLink();
   const refusal = await signIn(given.name, given.password, false);
   if (refusal === null) {
     cleanAddress();
     return true;
   }
   name.value = given.name;
+  refused.value = refusal;
+  return false;
+}
+
+/**
+ * The token of a link leaves the address at once. Who has signed in by a name keeps that. On a wall the token is kept, as nobody
+ * stands there to sign in again.
+ */
+async function enterByLink(): Promise<boolean> {
+  const [hash, token] = withoutToken(location.hash);
+  if (token === null) return false;
+  history.replaceState(null, "", location.pathname + location.search + hash);
+  const who = await whoAmI();
+  if (who.state === "in" && !who.isToken) return false;
+  const { isKiosk } = view.value;
+  const refusal = await enterByToken(token, isKiosk);
+  if (isKiosk && !refusal?.isOver) write(WALL_TOKEN, token);
   refused.value = refusal;
   return false;
 }
@@ -79,6 +99,7 @@ export function SignIn({ why, isDemo }: { why: string | null; isDemo: boolean })
         <p id="complaint" class="complaint" role="alert">{refusal === null || (refusal.wait > 0 && left === 0) ? "" : refusal.wait > 0 ? `${refusal.sentence} Try again in ${refusal.wait} s.` : refusal.sentence}</p>
         <button ref={enter} id="enter" type="submit" class="filled" disabled={isBusy || left > 0}>{left > 0 ? `Sign in (${left} s)` : "Sign in"}</button>
       </form>
+      <p class="trouble-link"><a href="check">Trouble? Run the self-check</a></p>
       {isDemo && (
         <div class="demo">
           <p>This hub runs as a demo, for this machine alone. Name and password are filled in: <b>clown</b> and <b>bigclown</b>.</p>

@@ -1,15 +1,19 @@
 // One tile: a value with its age, and behind it what exactly was sent and when.
 
 import { useState } from "preact/hooks";
+import { alarmOf, entryOf, nodeName } from "../core/layout.js";
 import { numberText } from "../core/numbers.js";
 import type { Quantity } from "../core/quantity.js";
 import { type Reading, titleOf } from "../core/values.js";
 import { spokenUnit } from "../core/units.js";
 import { ageText, counted, cut, exactText, intervalText, sinceText, spanText } from "../core/words.js";
 import { favourites, toggleFavourite } from "../favourites.js";
+import { isArranging, layout } from "../layout.js";
 import { isAdmin, isLive, isNow, pulse, values } from "../page.js";
+import { tools } from "../tools.js";
 import { usePulse } from "../pulse.js";
 import { Control } from "./control.js";
+import { Icon } from "./icon.js";
 import { ChartLink, Clock, chartAddress, chartedOf, openChart } from "./parts.js";
 import { Sparkline } from "./sparkline.js";
 
@@ -27,12 +31,15 @@ export function Tile({ reading, isAway = false }: { reading: Reading; isAway?: b
   const isHere = isLive();
   const isStale = isHere && reading.isStale(now);
   const isOffline = values.presenceOf(reading.base)?.isOnline === false;
-  const name = isAway ? `${reading.base} · ${reading.place}` : reading.place;
+  const entry = entryOf(layout.value, "values", reading.topic);
+  const alarm = isHere ? alarmOf(layout.value, reading, now) : null;
+  const name = [isAway && nodeName(layout.value, reading.base), entry.name !== undefined && reading.kindTitle, reading.place].filter(Boolean).join(" · ");
   return (
-    <li ref={ref} class={`tile ${kindOf(reading)}`} data-stale={isStale ? "" : undefined} data-presence={isAway && isOffline ? "offline" : undefined}
+    <li ref={ref} class={`tile ${kindOf(reading)}`} data-stale={isStale ? "" : undefined} data-alarm={alarm ? "" : undefined} data-presence={isAway && isOffline ? "offline" : undefined}
       title={pointed || undefined} onPointerEnter={() => setPointed(cut(`${exactText(reading.time)}\n${reading.text}`, 400))}>
-      <h3>{reading.title}</h3>
+      <h3><Icon name={entry.icon} />{reading.title}</h3>
       <p class="name">{cut(name, 200)}</p>
+      {alarm && <p class="alarm" title={alarm.sentence}>{alarm.word}<span class="hidden">{`: ${alarm.sentence}`}</span></p>}
       {reading.actuator ? <Control reading={reading} beat={beat} isOffline={isOffline} /> : reading.quantities ? <Values reading={reading} quantities={reading.quantities} /> : <Raw text={reading.text} />}
       {reading.section === "sensors" && <Sparkline key={`${isNow()}`} reading={reading} now={now} isAsked={isHere && isNow() && pulse.isInSight(reading.topic)} />}
       <details onToggle={(event) => setOpen(event.currentTarget.open)}>
@@ -43,6 +50,7 @@ export function Tile({ reading, isAway = false }: { reading: Reading; isAway?: b
         </summary>
         {isOpen && <About reading={reading} beat={beat} />}
       </details>
+      {isArranging.value && tools.value?.Buttons && <tools.value.Buttons sort="values" id={reading.topic} title={reading.title} />}
     </li>
   );
 }
@@ -93,7 +101,7 @@ function kindOf({ actuator, quantities }: Reading): string {
 /** One value in large print, the others in lines below it. */
 function Values({ reading, quantities }: { reading: Reading; quantities: Quantity[] }) {
   const [first, ...others] = quantities;
-  const isNamed = first !== undefined && others.length > 0 && titleOf(first.key) !== reading.title;
+  const isNamed = first !== undefined && others.length > 0 && titleOf(first.key) !== reading.kindTitle;
   return (
     <div class="values">
       {first && <p class="value"><ChartLink topic={reading.topic} quantity={first}>{isNamed && <span class="key">{cut(titleOf(first.key), 60)} </span>}<Value quantity={first} decimals={reading.decimals(first.key)} /></ChartLink></p>}

@@ -1,5 +1,6 @@
 // The slider over the last day. It sets everything that is shown to how it was; one click goes back to now.
 
+import "../app.js";
 import { effect, signal, untracked } from "@preact/signals";
 import { useEffect, useLayoutEffect, useState } from "preact/hooks";
 import { type Happening, type Told, eventsPath, historyPath, parseEvents } from "../core/charts/question.js";

@@ -22,6 +22,8 @@ export const WORDS = {
   later: "Later",
   back: "Back",
   live: "Now",
+  low: "Low",
+  high: "High",
   dayBefore: "Day before",
   dayBeforeHint: "Draws the day before as a pale line. For ranges of up to two days.",
   table: "Show as table",

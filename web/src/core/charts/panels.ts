@@ -12,7 +12,7 @@ export interface Panel {
   /** One or two units: the scale at the left, and the one at the right. */
   units: string[];
   tracks: Track[];
-  /** By the places of units. Nobody can set limits yet: they are drawn where there are any. */
+  /** By the places of units. */
   limits: Limit[][];
 }
 

@@ -1,5 +1,6 @@
 // The pages of the operator, and the way between them. Only admins get here; the hub answers nobody else.
 
+import "../../app.js";
 import { useEffect } from "preact/hooks";
 import { accounts, readAccounts } from "../../admin.js";
 import { show, view } from "../../location.js";

@@ -13,7 +13,7 @@ import { HUB } from "../../session.js";
 import { ACCOUNTS } from "../../words/admin/accounts.js";
 import { DEVICE } from "../../words/admin/device.js";
 import { valueText } from "../tile.js";
-import { Code } from "./qr.js";
+import { Code } from "../qr.js";
 import { Choose, Copy, Field, Head, type Outcome, Says } from "./parts.js";
 
 /** The device that was made last. It is forgotten with the page: the token is told once. */

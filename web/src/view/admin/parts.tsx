@@ -15,14 +15,17 @@ export function Copy({ text, name = COMMON.copy }: { text: string; name?: string
 }
 
 /** A button that asks before it does something that cannot be taken back. */
-export function Sure({ name, ask, yes, isBusy, onYes }: { name: string; ask: string; yes: string; isBusy: boolean; onYes(): void }) {
-  const [isAsked, setAsked] = useState(false);
+export function Sure({ name, ask, yes, isBusy, isAsking = false, onYes, onNo }: { name: string; ask: string; yes: string; isBusy: boolean; isAsking?: boolean; onYes(): void; onNo?(): void }) {
+  const [isAsked, setAsked] = useState(isAsking);
   if (!isAsked) return <button type="button" class="danger" onClick={() => setAsked(true)}>{name}</button>;
   return (
     <div class="sure" role="group" aria-label={ask}>
       <p>{ask}</p>
       <button type="button" class="filled" disabled={isBusy} ref={(button) => button?.focus()} onClick={onYes}>{yes}</button>
-      <button type="button" onClick={() => setAsked(false)}>{COMMON.cancel}</button>
+      <button type="button" onClick={() => {
+        setAsked(false);
+        onNo?.();
+      }}>{COMMON.cancel}</button>
     </div>
   );
 }
@@ -35,17 +38,19 @@ interface FieldInput {
   isNeeded?: boolean;
   rows?: number;
   type?: "text" | "datetime-local";
+  /** Where proposals for it stand. */
+  list?: string;
 }
 
 /** A text with its label; with `rows` one of several lines. */
-export function Field({ label, value, onInput, isCode = false, isNeeded = false, rows, type = "text" }: FieldInput) {
+export function Field({ label, value, onInput, isCode = false, isNeeded = false, rows, type = "text", list }: FieldInput) {
   const id = useId();
   const common = { id, value, class: isCode ? "code" : undefined, autocomplete: "off", autocapitalize: "none", spellcheck: false, required: isNeeded } as const;
   return (
     <div class="field">
       <label for={id}>{label}</label>
       {rows === undefined
-        ? <input {...common} {...({ type } as { type: "text" })} onInput={(event) => onInput(event.currentTarget.value)} />
+        ? <input {...common} {...({ type } as { type: "text" })} list={list} onInput={(event) => onInput(event.currentTarget.value)} />
         : <textarea {...common} rows={rows} onInput={(event) => onInput(event.currentTarget.value)} />}
     </div>
   );

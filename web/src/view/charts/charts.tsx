@@ -1,5 +1,6 @@
 // The charts: what was said over time, as lines, lanes, figures and rows.
 
+import "../../app.js";
 import { effect, signal } from "@preact/signals";
 import { useEffect, useLayoutEffect, useState } from "preact/hooks";
 import { SPANS, type Range, type Window, dayBefore, isSame, isLiveRange, panned, rangeText } from "../../core/charts/range.js";

@@ -1,5 +1,7 @@
 // The list of numbers and states that can be added to the chart, with a search.
 
+import { nodeName } from "../../core/layout.js";
+import { layout } from "../../layout.js";
 import { useMemo, useState } from "preact/hooks";
 import { type Ref, SERIES_AT_MOST, refText, toggled } from "../../core/charts/series.js";
 import { parseSearch } from "../../core/search.js";
@@ -23,9 +25,11 @@ interface Choice {
 /** All numbers and states of a reading. */
 function choicesOf(reading: Reading): Choice[] {
   const { topic, base, place } = reading;
-  const choice = (ref: Ref, title: string): Choice => ({ text: refText(ref), title: cut(title, 60), place: cut(`${base} · ${place}`, 120) });
+  const choice = (ref: Ref, title: string): Choice => ({ text: refText(ref), title: cut(title, 60), place: cut(`${nodeName(layout.value, base)} · ${place}`, 120) });
   if (reading.actuator) return [choice(chartedOf(reading)!, reading.title)];
-  return (reading.quantities ?? []).filter(({ value, isOn }) => typeof value === "number" || isOn !== undefined).map(({ key, path }) => choice({ topic, path }, key.includes(".") ? key.split(".").slice(-2).join(" ") : titleOf(key)));
+  const { name } = layout.value.values.get(topic) ?? {};
+  const named = (title: string): string => (name === undefined ? title : reading.quantities!.length > 1 ? `${name}, ${title}` : name);
+  return (reading.quantities ?? []).filter(({ value, isOn }) => typeof value === "number" || isOn !== undefined).map(({ key, path }) => choice({ topic, path }, named(key.includes(".") ? key.split(".").slice(-2).join(" ") : titleOf(key))));
 }
 
 export function Chooser({ isOpen }: { isOpen: boolean }) {

@@ -1,13 +1,14 @@
 // The panels of a chart below each other, with one axis of time and one cursor. The keyboard moves it as well as a hand.
 
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
-import { type Panel, arranged, columnsOf, lineOf, moments, steppedTo } from "../../core/charts/panels.js";
+import { type Limit, type Panel, arranged, columnsOf, lineOf, moments, steppedTo } from "../../core/charts/panels.js";
 import { DAY, type Window, panned, zoomed } from "../../core/charts/range.js";
 import { figures, trend, valueAt } from "../../core/charts/statistics.js";
 import { type Track, spells } from "../../core/charts/track.js";
 import { durationText, momentText, windowText } from "../../core/charts/words.js";
 import { cut } from "../../core/words.js";
 import { type Shown, cursor, goBack, isFollowing, moveTo, range, selection, width, windowNow } from "../../charts.js";
+import { layout } from "../../layout.js";
 import { announce, values } from "../../page.js";
 import { WORDS, emptySentence, happeningText, numberSentence, rangeWords, stateSentence, stateWords } from "../../words/charts.js";
 import { valueWords, withUnit } from "./figures.js";
@@ -38,7 +39,7 @@ export function Panels({ all, window }: { all: Shown[]; window: Window }) {
     return () => observer.disconnect();
   }, []);
   const onKey = useKeys(all);
-  const { panels, lanes } = arranged(all.map(({ track }) => track));
+  const { panels, lanes } = arranged(all.map(({ track }) => track), limitsOf);
   const hasRight = panels.some(({ units }) => units.length > 1);
   const names = all.map(({ title }) => title).join(", ");
   plots.length = 0;
@@ -50,6 +51,13 @@ export function Panels({ all, window }: { all: Shown[]; window: Window }) {
       <p id="chart-keys" class="hidden">{WORDS.keys}</p>
     </div>
   );
+}
+
+/** The limits that people have set for a series, as lines. */
+function limitsOf({ ref: { topic, path } }: Track): Limit[] {
+  const limits = layout.value.values.get(topic)?.limits ?? {};
+  const limit = Object.hasOwn(limits, path) ? limits[path]! : {};
+  return (["low", "high"] as const).flatMap((which) => (limit[which] === undefined ? [] : [{ value: limit[which], words: WORDS[which] }]));
 }
 
 /** One panel takes half of the screen, several share it. */

@@ -15,6 +15,8 @@ export const LANE = 46;
 const AXIS = 52;
 const BOTTOM = 42;
 const BAND = "33";
+/** So near to a value, as a share of it, a limit is in sight beside it. */
+const FLAT = 0.1;
 
 /** The colours of the page as they are at this moment, in words that a canvas understands. */
 export interface Inks {
@@ -203,7 +205,9 @@ export class Plot {
   #bounds(_plot: uPlot, at: number, low: number | null, high: number | null): [number, number] {
     const limits = this.#content.kind === "lines" ? (this.#content.limits[at] ?? []).map(({ value }) => value) : [];
     if (low === null || high === null || !Number.isFinite(low) || !Number.isFinite(high)) return [0, 1];
-    const near = limits.filter((value) => value > low - (high - low) && value < high + (high - low));
+    // A line that is flat has some room, too.
+    const room = Math.max(high - low, Math.abs(high) * FLAT);
+    const near = limits.filter((value) => value > low - room && value < high + room);
     return bounds(Math.min(low, ...near), Math.max(high, ...near));
   }
 
@@ -223,7 +227,7 @@ export class Plot {
     const { ctx, bbox } = plot;
     const ratio = devicePixelRatio;
     ctx.save();
-    Object.assign(ctx, { strokeStyle: this.#inks.text, fillStyle: this.#inks.text, lineWidth: ratio, font: `${12 * ratio}px ${this.#inks.font}`, textBaseline: "bottom" });
+    Object.assign(ctx, { strokeStyle: this.#inks.text, fillStyle: this.#inks.text, lineWidth: ratio, font: `${12 * ratio}px ${this.#inks.font}`, textBaseline: "bottom", textAlign: "left" });
     ctx.setLineDash([6 * ratio, 4 * ratio]);
     limits.forEach((ours, at) => ours.forEach(({ value, words }) => {
       const y = plot.valToPos(value, `y${at}`, true);

@@ -1,0 +1,71 @@
+// The layout of the hub as this page has it: read again whenever another version is told. And which values are not as they should be.
+
+import { effect, signal, untracked } from "@preact/signals";
+import { type Alarm, type Layout, NOTHING, alarmOf, arranged, parseLayout } from "./core/layout.js";
+import { announce, forgotten, layoutVersion, liveFor, presentValues, pulse, second, structure } from "./page.js";
+import { HUB } from "./session.js";
+
+export const LAYOUT_PATH = "api/layout";
+const PATIENCE = 15_000;
+const ALARMS_SAID = 3;
+
+export const layout = signal<Layout>(NOTHING);
+export const alarms = signal<readonly Alarm[]>([]);
+/** Whether somebody is giving names, limits and an order. */
+export const isArranging = signal(false);
+
+export function take(next: Layout): void {
+  arranged.layout = next;
+  layout.value = next;
+  structure.value += 1;
+  look();
+  pulse.touchAll();
+}
+
+/** Asks the hub; null if it does not answer, or is too old for a layout. */
+export async function readLayout(): Promise<Layout | null> {
+  const answer: unknown = await fetch(HUB + LAYOUT_PATH, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE) }).then((response) => response.json()).catch(() => null);
+  const next = parseLayout(answer);
+  if (next) take(next);
+  return next;
+}
+
+effect(() => {
+  const version = layoutVersion.value;
+  if (version >= 0) untracked(() => version !== layout.value.version && void readLayout());
+});
+
+/** What one user may see is nothing for the next one; and after a pause the hub may have another one of the same number. */
+effect(() => {
+  void forgotten.value;
+  untracked(() => layout.value !== NOTHING && take(NOTHING));
+});
+effect(() => {
+  if (layoutVersion.value < 0) untracked(() => (layout.value = { ...layout.value, version: -1 }));
+});
+
+effect(() => {
+  void second.value;
+  untracked(look);
+});
+
+/** Looks at what has limits. Alarms are of now, whatever moment is shown. */
+function look(): void {
+  const values = presentValues();
+  const now = values.now();
+  const found: Alarm[] = [];
+  for (const [topic, { silent, limits }] of layout.value.values) {
+    if (silent === undefined && limits === undefined) continue;
+    const reading = values.topics.get(topic);
+    if (reading) {
+      const alarm = alarmOf(layout.value, reading, now);
+      if (alarm) found.push(alarm);
+    } else if (silent !== undefined && liveFor() > silent * 1000) found.push({ topic, word: "Silent", sentence: `${layout.value.values.get(topic)?.name ?? topic}: nothing is known of it` });
+  }
+  const before = new Map(alarms.peek().map((one) => [one.topic, one]));
+  const isSame = found.length === before.size && found.every(({ topic, sentence }) => before.get(topic)?.sentence === sentence);
+  if (isSame) return;
+  const fresh = found.filter(({ topic, word }) => before.get(topic)?.word !== word);
+  alarms.value = found;
+  if (fresh.length > 0) announce(`Alarm. ${fresh.slice(0, ALARMS_SAID).map(({ sentence }) => sentence).join(". ")}${fresh.length > ALARMS_SAID ? `, and ${fresh.length - ALARMS_SAID} more` : ""}.`);
+}

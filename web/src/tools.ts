@@ -1,0 +1,16 @@
+// Pieces of later parts that stand among those of the overview, once they are loaded.
+
+import { signal } from "@preact/signals";
+import type { ComponentType } from "preact";
+import type { Sort } from "./core/layout.js";
+
+export interface Tools {
+  /** What may sound, and what else there is to choose for alarms. */
+  Alarms: ComponentType;
+  /** Export, import and the order of rooms. */
+  Bar: ComponentType;
+  /** What can be changed of one node or value. */
+  Buttons: ComponentType<{ sort: Sort; id: string; title: string }>;
+}
+
+export const tools = signal<Tools | null>(null);
