@@ -3,8 +3,7 @@
 
 use std::vec::IntoIter;
 
-use super::batch::Batch;
-use super::names::Names;
+use super::batch::{Batch, Desk};
 use crate::hub::Hub;
 use crate::topic::Topic;
 
@@ -37,28 +36,22 @@ impl Walk {
     }
 
     /// Goes on by one slice.
-    pub(super) fn go_on(
-        &mut self,
-        hub: &Hub,
-        names: &Names,
-        batch: &mut Batch,
-        has_history: impl Fn(&Topic) -> bool,
-    ) {
+    pub(super) fn go_on(&mut self, hub: &Hub, batch: &mut Batch, desk: &mut Desk<'_>) {
         let under_way = self.under_way.take();
         let under_way =
             under_way.or_else(|| self.wanted.take().map(|number| UnderWay::Values { number, place: 0 }));
         self.under_way = match under_way {
             None => None,
             Some(UnderWay::Values { number, place }) => {
-                let mut keep = |message| batch.keep(message, &has_history);
+                let mut keep = |message| batch.keep(&message, desk);
                 match hub.last_values_from(place, SLICE, number, &mut keep) {
                     Some(place) => Some(UnderWay::Values { number, place }),
-                    None => Some(UnderWay::Topics(names.topics().into_iter())),
+                    None => Some(UnderWay::Topics(desk.names.topics().into_iter())),
                 }
             }
             Some(UnderWay::Topics(mut topics)) => {
                 let gone = topics.by_ref().take(SLICE).filter(|topic| !hub.is_kept(topic));
-                gone.for_each(|topic| batch.forget(topic, &has_history));
+                gone.for_each(|topic| batch.forget(&topic, desk));
                 (topics.len() > 0).then_some(UnderWay::Topics(topics))
             }
         };

@@ -144,6 +144,7 @@ const ROOMS: &[Room] = &[
             "parking_lot",
             "rustix",
             "serde_json",
+            "smallvec",
             "thiserror",
             "tokio",
             "tracing",

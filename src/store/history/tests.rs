@@ -129,7 +129,7 @@ impl House {
         let chunks = Chunks::open(&self.dir.path().join("hub.db")).unwrap();
         let past = {
             let live = self.keeper.live().lock();
-            let (id, series) = live.series().first_key_value()?;
+            let (id, series) = live.series().iter().next()?;
             Past::of(*id, series, "t", live.spans(), 7)
         };
         let wanted = Wanted { since, until, points, step };
@@ -156,7 +156,7 @@ impl House {
 }
 
 fn heard<'m>(topic: &'m Topic, time: u64, payload: &'m str) -> Heard<'m> {
-    Heard { topic, time, payload, number: 1, is_walked: false }
+    Heard { topic, id: None, time, payload, apart: None, number: 1, is_walked: false }
 }
 
 fn topic() -> Topic {
@@ -570,7 +570,7 @@ fn a_week_of_a_house() {
             let chunks = Chunks::open(&house.dir.path().join("hub.db")).unwrap();
             let past = {
                 let live = house.keeper.live().lock();
-                let (id, series) = live.series().first_key_value().unwrap();
+                let (id, series) = live.series().iter().next().unwrap();
                 Past::of(*id, series, "t", live.spans(), 7)
             };
             let wanted = Wanted { since: end - days * DAY, until: end, points, step: None };

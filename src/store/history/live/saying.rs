@@ -1,0 +1,213 @@
+//! A topic says something: which series it goes to, and whether it was heard before. Pure.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+use smallvec::SmallVec;
+
+use super::super::chunk::MOST_SERIES;
+use super::super::heard::Heard;
+use super::super::payload::{self, Found};
+use super::{Kind, Live, Run, Series};
+
+/// Longer skeletons are not remembered.
+const LONGEST_SKELETON: usize = 256;
+
+/// What is known of a topic.
+#[derive(Debug, Default)]
+pub(super) struct Spoken {
+    /// The greatest number of a message that was heard, and the one that was heard when all last values were gone through.
+    heard: u64,
+    walked: u64,
+    /// The greatest one that was heard before the write `turn`.
+    before: u64,
+    turn: u64,
+    pub(super) series: Ids,
+    /// None, once one of the series is gone.
+    pub(super) usual: Option<Usual>,
+}
+
+/// Numbers of series. Most topics have one.
+pub(super) type Ids = SmallVec<[u32; 2]>;
+
+/// A payload of which each number is a reading and nothing else is one, whatever the numbers are.
+#[derive(Debug)]
+pub(super) struct Usual {
+    skeleton: Arc<[u8]>,
+    /// As many as it has numbers.
+    series: Ids,
+}
+
+impl Spoken {
+    fn hears(&mut self, message: &Heard<'_>, turn: u64) {
+        if self.turn != turn {
+            (self.before, self.turn) = (self.heard, turn);
+        }
+        self.heard = self.heard.max(message.number);
+        if message.is_walked {
+            self.walked = message.number;
+        }
+    }
+
+    /// The greatest number of a message that was heard and is written, during the write `turn`.
+    fn written(&self, turn: u64) -> u64 {
+        if self.turn == turn { self.before } else { self.heard }
+    }
+}
+
+impl Live {
+    /// Whether history has this message already, or gets it from the tape, where messages up to `seen` were.
+    pub(super) fn knows(&self, message: &Heard<'_>, seen: u64) -> bool {
+        if !message.is_walked && !self.has_walked {
+            return false;
+        }
+        let (heard, walked) = self.spoken(message).map_or((0, 0), |spoken| (spoken.heard, spoken.walked));
+        if message.is_walked {
+            message.number > seen || message.number <= heard
+        } else {
+            message.number > 0 && message.number == walked
+        }
+    }
+
+    fn spoken(&self, message: &Heard<'_>) -> Option<&Spoken> {
+        let known = message.id.and_then(|id| self.topics.get(id));
+        known.or_else(|| self.silent.get(message.topic))
+    }
+
+    /// A topic said this. Returns how many of its readings were refused.
+    pub(super) fn say(&mut self, message: &Heard<'_>) -> u64 {
+        self.has_walked |= message.is_walked;
+        if let Some(refused) = self.say_as_usual(message) {
+            return refused;
+        }
+        self.meet(message);
+        let mut path = std::mem::take(&mut self.path);
+        let (mut refused, mut told, most) = (0, 0, self.settings.series_per_topic);
+        let numbers = message.apart.map_or(&[][..], |apart| apart.numbers);
+        let (mut usual, mut is_usual) = (Ids::new(), message.apart.is_some());
+        payload::readings(message.payload, &mut path, &mut |path, unit, found| {
+            let number = numbers.get(told).copied();
+            told += 1;
+            let taken = if told > most { None } else { self.put(message, path, unit, found) };
+            refused += u64::from(taken.is_none());
+            is_usual &= number.is_some_and(|number| found == Found::Exact(number));
+            usual.extend(taken);
+            // The others are not looked at. They are not counted one by one either.
+            told <= most
+        });
+        self.path = path;
+        let turn = self.turn;
+        if let Some(spoken) = self.spoken_mut(message) {
+            spoken.hears(message, turn);
+            let is_all = is_usual && usual.len() == numbers.len();
+            let apart = message
+                .apart
+                .filter(|apart| is_all && refused == 0 && apart.skeleton.len() <= LONGEST_SKELETON);
+            spoken.usual =
+                apart.map(|apart| Usual { skeleton: Arc::clone(apart.skeleton), series: usual });
+        }
+        refused
+    }
+
+    /// As [`say`](Self::say), where the topic has said the same before, but for the numbers.
+    fn say_as_usual(&mut self, message: &Heard<'_>) -> Option<u64> {
+        let Self { topics, series, open, turn, .. } = self;
+        let (spoken, apart) = (topics.get_mut(message.id?)?, message.apart?);
+        let usual = spoken.usual.as_ref().filter(|usual| Arc::ptr_eq(&usual.skeleton, apart.skeleton))?;
+        let mut refused = 0;
+        for (id, number) in usual.series.iter().zip(apart.numbers) {
+            let series = series.get_mut(*id)?;
+            refused += u64::from(!open.put(series, message.time, None, Found::Exact(*number)));
+        }
+        spoken.hears(message, *turn);
+        Some(refused)
+    }
+
+    /// The number of a topic is known from now on.
+    fn meet(&mut self, message: &Heard<'_>) {
+        let Some(id) = message.id.filter(|id| !self.topics.contains(*id)) else { return };
+        if let Some(spoken) = self.silent.remove(message.topic) {
+            for series in &spoken.series {
+                self.series.get_mut(*series).into_iter().for_each(|series| series.of = Some(id));
+            }
+            self.topics.insert(id, spoken);
+        }
+    }
+
+    fn spoken_mut(&mut self, message: &Heard<'_>) -> Option<&mut Spoken> {
+        match message.id {
+            Some(id) => self.topics.get_mut(id),
+            None => self.silent.get_mut(message.topic),
+        }
+    }
+
+    /// What is written now is written: what is heard from now on is not yet.
+    pub(super) fn is_written(&mut self) {
+        self.turn += 1;
+    }
+
+    /// What this process has heard of the topics and has written, whatever became of the file.
+    pub(super) fn remember(&mut self, before: &Self) {
+        let heard = before.series.iter().filter_map(|(_, series)| {
+            let spoken = match series.of {
+                Some(id) => before.topics.get(id)?,
+                None => before.silent.get(&series.topic)?,
+            };
+            Some((&series.topic, (spoken.written(before.turn), spoken.walked)))
+        });
+        let heard: HashMap<_, _, RandomState> = heard.collect();
+        let Self { topics, silent, series, .. } = self;
+        for (_, series) in series.iter() {
+            let spoken = match series.of {
+                Some(id) => topics.get_mut(id),
+                None => silent.get_mut(&series.topic),
+            };
+            if let (Some(spoken), Some(before)) = (spoken, heard.get(&series.topic)) {
+                (spoken.heard, spoken.walked) = *before;
+            }
+        }
+        (self.turn, self.has_walked) = (before.turn + 1, before.has_walked);
+    }
+
+    /// Puts a reading down. Gives its series, unless there is no room for it.
+    fn put(&mut self, message: &Heard<'_>, path: &str, unit: Option<&str>, found: Found<'_>) -> Option<u32> {
+        let kind = Kind::of_found(found);
+        let known = self.spoken(message).and_then(|spoken| self.find(spoken, path, kind));
+        let id = known.or_else(|| self.add(message, path, kind))?;
+        let series = self.series.get_mut(id)?;
+        self.open.put(series, message.time, unit, found).then_some(id)
+    }
+
+    fn find(&self, spoken: &Spoken, path: &str, kind: Kind) -> Option<u32> {
+        let is_it = |series: &Series| series.kind == kind && *series.path == *path;
+        spoken.series.iter().copied().find(|id| self.series.get(*id).is_some_and(|series| is_it(series)))
+    }
+
+    fn add(&mut self, message: &Heard<'_>, path: &str, kind: Kind) -> Option<u32> {
+        let of_topic = self.spoken(message).map_or(0, |spoken| spoken.series.len());
+        let has_room = of_topic < self.settings.series_per_topic
+            && self.series.len() < self.settings.series
+            && self.highest < MOST_SERIES;
+        if !has_room {
+            return None;
+        }
+        let id = self.highest + 1;
+        // It has nothing in the spans that are there already.
+        let newest = self.spans.last_key_value().map_or(0, |(id, _)| *id);
+        let series = Series {
+            topic: message.topic.clone(),
+            of: message.id,
+            path: path.into(),
+            kind,
+            unit: Box::default(),
+            newest: 0,
+            gone: [newest; 3],
+            class: self.settings.rules.class(message.topic),
+            sealing: None,
+            open: Run::default(),
+        };
+        self.insert(id, series);
+        Some(id)
+    }
+}
