@@ -186,6 +186,11 @@ impl Bases {
         base.map_or(Telling::Whole, |base| Telling::Anew(base, &self.parts.numbers))
     }
 
+    /// Looks at the bases of topics of these numbers, so that they are near.
+    pub(super) fn look(&self, topics: impl Iterator<Item = u64>) -> usize {
+        topics.filter_map(|topic| Some(self.by_topic.get(topic)?.numbers.len())).sum()
+    }
+
     /// What becomes of the payload that was taken apart.
     fn plan(&mut self, topic: u64, user: u64) -> Plan {
         let Some(base) = self.by_topic.get_mut(topic) else { return Plan::Anew(None) };

@@ -46,17 +46,43 @@ pub(super) struct Desk<'w> {
     pub(super) history: Hearing<'w>,
 }
 
+impl Desk<'_> {
+    /// Looks at what will be changed for topics of these numbers. No look waits for what another one has found, so the processor
+    /// fetches from far memory for all of them at once, and not for one after the other.
+    pub(super) fn bring_near(&self, topics: &[Option<u64>]) {
+        let topics = || topics.iter().copied().flatten();
+        std::hint::black_box(self.head.look(topics()));
+        std::hint::black_box(self.history.look(topics()));
+    }
+}
+
 impl Batch {
-    /// Adds a message of the tape.
-    pub(super) fn add(&mut self, taped: Taped, desk: &mut Desk<'_>) {
+    /// The number of the topic of a message of the tape, which has one from now on if it has a value. The messages are to be
+    /// [added](Self::add) in the same order.
+    pub(super) fn number(&mut self, taped: &Taped, names: &mut Names) -> Option<u64> {
+        let topic = &taped.message.topic;
+        if taped.forgets { names.topic(topic) } else { Some(self.of_value(topic, names)) }
+    }
+
+    fn of_value(&mut self, topic: &Topic, names: &mut Names) -> u64 {
+        let number = names.of_value(topic);
+        if number.is_new {
+            self.new_topics.push((number.id, topic.clone()));
+        }
+        number.id
+    }
+
+    /// Adds a message of the tape, with the number of its topic.
+    pub(super) fn add(&mut self, taped: Taped, id: Option<u64>, desk: &mut Desk<'_>) {
         let Taped { message, forgets, rhythm, ask } = taped;
         self.messages += 1;
         self.asks.extend(ask.map(|ask| *ask));
         self.has(message.number);
-        if forgets {
-            self.forget(&message.topic, desk);
-        } else {
-            self.put(&message, rhythm, false, desk);
+        match id {
+            Some(id) if forgets => self.clear_value(id, &message.topic, desk),
+            Some(id) => self.put(&message, id, rhythm, false, desk),
+            // What the file does not know, it need not forget.
+            None => {}
         }
     }
 
@@ -70,26 +96,31 @@ impl Batch {
     /// Adds a value as the hub has it, as all last values are gone through.
     pub(super) fn keep(&mut self, message: &Publication, desk: &mut Desk<'_>) {
         self.has(message.number);
-        self.put(message, message.rhythm, true, desk);
+        let id = self.of_value(&message.topic, desk.names);
+        self.put(message, id, message.rhythm, true, desk);
     }
 
     /// Adds what became of a value when the hub began.
     pub(super) fn say(&mut self, message: &Publication, desk: &mut Desk<'_>) {
         self.has(message.number);
-        self.put(message, message.rhythm, false, desk);
+        let id = self.of_value(&message.topic, desk.names);
+        self.put(message, id, message.rhythm, false, desk);
     }
 
     fn has(&mut self, number: u64) {
         self.least = Some(self.least.unwrap_or(u64::MAX).min(number));
     }
 
-    fn put(&mut self, message: &Publication, rhythm: Rhythm, is_walked: bool, desk: &mut Desk<'_>) {
+    fn put(
+        &mut self,
+        message: &Publication,
+        id: u64,
+        rhythm: Rhythm,
+        is_walked: bool,
+        desk: &mut Desk<'_>,
+    ) {
         let (topic, time, payload) = (&message.topic, milliseconds(message.time), message.payload());
-        let id = desk.names.of_value(topic);
-        if id.is_new {
-            self.new_topics.push((id.id, topic.clone()));
-        }
-        let (user, id) = (desk.names.of_user(&message.from), id.id);
+        let user = desk.names.of_user(&message.from);
         if user.is_new {
             self.new_users.push((user.id, Arc::clone(&message.from)));
         }
@@ -108,9 +139,14 @@ impl Batch {
         }
     }
 
-    /// Adds that a topic has no value. What the file does not know, it need not forget.
+    /// Adds that a topic has no value.
     pub(super) fn forget(&mut self, topic: &Topic, desk: &mut Desk<'_>) {
-        let Some(id) = desk.names.topic(topic) else { return };
+        if let Some(id) = desk.names.topic(topic) {
+            self.clear_value(id, topic, desk);
+        }
+    }
+
+    fn clear_value(&mut self, id: u64, topic: &Topic, desk: &mut Desk<'_>) {
         self.is_followed(id);
         self.passing.insert(id, self.draft.len());
         desk.head.say(desk.seq, Record { topic: id, value: None }, false, &mut self.draft);

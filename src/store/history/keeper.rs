@@ -144,11 +144,6 @@ impl Keeper {
         self.live.lock().mark = None;
     }
 
-    /// Whether a topic has history.
-    pub(crate) fn names(&self, topic: &Topic) -> bool {
-        self.named.names(&self.settings.rules, topic)
-    }
-
     /// These did not fit into the queue.
     pub(crate) fn miss(&mut self, skipped: &Skipped) {
         self.sees(skipped.greatest);

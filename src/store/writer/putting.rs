@@ -1,12 +1,15 @@
 //! What was said goes into the batch, and what becomes of that.
 
+use smallvec::SmallVec;
+
 use super::{Batch, Desk, Duties, Instant, Writer};
 use crate::store::history::Heard;
 use crate::store::log::milliseconds;
 use crate::talk::Kind;
 
-/// Messages that are put down while questions about the past wait.
-const SLICE: usize = 500;
+/// Messages that are put down while questions about the past wait, and so many of them are made ready together.
+const SLICE: usize = 512;
+const NEAR: usize = 32;
 
 impl Writer {
     /// Puts down what was taken from the tape.
@@ -15,11 +18,18 @@ impl Writer {
         self.history.sees(greatest.unwrap_or_default());
         let mut taken = std::mem::take(&mut self.taken);
         while !taken.is_empty() {
-            let slice = taken.drain(..taken.len().min(SLICE));
             if self.tables.is_some() {
                 let (batch, mut desk) = self.desk();
-                slice.for_each(|taped| batch.add(taped, &mut desk));
+                for _ in 0..SLICE / NEAR {
+                    let numbers = taken.iter().take(NEAR).map(|taped| batch.number(taped, desk.names));
+                    let numbers: SmallVec<[_; NEAR]> = numbers.collect();
+                    desk.bring_near(&numbers);
+                    for (taped, number) in taken.drain(..numbers.len()).zip(&numbers) {
+                        batch.add(taped, *number, &mut desk);
+                    }
+                }
             } else {
+                let slice = taken.drain(..taken.len().min(SLICE));
                 let mut history = self.history.listen();
                 for taped in slice {
                     let message = &taped.message;

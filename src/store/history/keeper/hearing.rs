@@ -64,6 +64,11 @@ impl Hearing<'_> {
         is_wanted
     }
 
+    /// Looks at what is known of topics of these numbers, so that it is near.
+    pub(crate) fn look(&self, topics: impl Iterator<Item = u64>) -> usize {
+        self.live.look(topics)
+    }
+
     /// A reading came when it could not be written.
     pub(crate) fn misses(&mut self, message: &Heard<'_>) {
         if self.wants(message.topic) {

@@ -57,8 +57,17 @@ impl Spoken {
 }
 
 impl Live {
+    /// Looks at what topics of these numbers will change when they speak, each step for all of them before the next one.
+    pub(in super::super) fn look(&self, topics: impl Iterator<Item = u64>) -> usize {
+        let first = |topic| self.topics.get(topic).and_then(|spoken| spoken.series.first().copied());
+        let series: SmallVec<[u32; 32]> = topics.filter_map(first).collect();
+        let found: SmallVec<[&Series; 32]> = series.iter().filter_map(|id| self.get(*id)).collect();
+        let len = found.iter().map(|series| series.open.len() + series.unit.len()).sum::<usize>();
+        len + found.iter().map(|series| usize::from(series.open.newest_byte())).sum::<usize>()
+    }
+
     /// Whether history has this message already, or gets it from the tape, where messages up to `seen` were.
-    pub(super) fn knows(&self, message: &Heard<'_>, seen: u64) -> bool {
+    pub(in super::super) fn knows(&self, message: &Heard<'_>, seen: u64) -> bool {
         if !message.is_walked && !self.has_walked {
             return false;
         }
@@ -76,7 +85,7 @@ impl Live {
     }
 
     /// A topic said this. Returns how many of its readings were refused.
-    pub(super) fn say(&mut self, message: &Heard<'_>) -> u64 {
+    pub(in super::super) fn say(&mut self, message: &Heard<'_>) -> u64 {
         self.has_walked |= message.is_walked;
         if let Some(refused) = self.say_as_usual(message) {
             return refused;
@@ -143,12 +152,12 @@ impl Live {
     }
 
     /// What is written now is written: what is heard from now on is not yet.
-    pub(super) fn is_written(&mut self) {
+    pub(in super::super) fn is_written(&mut self) {
         self.turn += 1;
     }
 
     /// What this process has heard of the topics and has written, whatever became of the file.
-    pub(super) fn remember(&mut self, before: &Self) {
+    pub(in super::super) fn remember(&mut self, before: &Self) {
         let heard = before.series.iter().filter_map(|(_, series)| {
             let spoken = match series.of {
                 Some(id) => before.topics.get(id)?,
@@ -209,5 +218,71 @@ impl Live {
         };
         self.insert(id, series);
         Some(id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::settings::Settings;
+    use super::*;
+    use crate::store::bases::Bases;
+    use crate::topic::{Limits, Topic};
+    use proptest::prelude::*;
+
+    fn payload() -> impl Strategy<Value = String> {
+        let number = || "-?[0-9]{1,3}(\\.[0-9]{1,2})?|-0|1e[0-9]|[0-9]{18,20}|007";
+        let shaped = |before: &'static str, behind: &'static str| {
+            number().prop_map(move |number| format!("{before}{number}{behind}"))
+        };
+        prop_oneof![
+            4 => shaped("", ""),
+            4 => shaped("{\"t\": [", ", \"℃\"]}"),
+            2 => shaped("{\"t\": [", ", \"K\"]}"),
+            2 => shaped("[", ", \"1/min\"]"),
+            2 => shaped("\" ", " \""),
+            2 => shaped("\"", "-dot\""),
+            1 => shaped("{\"", "\": 5}"),
+            2 => (number(), number()).prop_map(|(a, b)| format!("[{a}, {b}]")),
+            2 => (number(), number()).prop_map(|(a, b)| format!("{{\"a\": {a}, \"b\": {{\"c\": {b}}}}}")),
+            1 => number().prop_map(|number| format!("[{}{number}]", "1, ".repeat(8))),
+            1 => number().prop_map(|number| format!("[{}]", [&*number; 5].join(","))),
+            1 => "true|\"on\"|null|\\[\\]",
+        ]
+    }
+
+    fn all(live: &Live) -> Vec<String> {
+        let all = live.series().iter();
+        all.map(|(id, Series { topic, path, kind, unit, open, .. })| {
+            format!("{id} {topic} {path} {kind:?} {unit} {:?}", open.readings())
+        })
+        .collect()
+    }
+
+    proptest! {
+        /// The twin looks at each payload anew.
+        #[test]
+        fn what_a_topic_says_again_goes_where_it_went_before(
+            said in prop::collection::vec((0..3_u64, payload(), 0..5_u8), 1..80)
+        ) {
+            let settings = Arc::new(Settings { series_per_topic: 4, ..Settings::some() });
+            let [mut live, mut twin] = [(); 2].map(|()| Live::new(Arc::clone(&settings)));
+            let (mut bases, mut time, mut usual) = (Bases::starting_at(0, 1), 1_795_000_000_000, 0);
+            for (at, payload, more) in &said {
+                let topic = Topic::parse(&format!("t/{at}"), &Limits::default()).unwrap();
+                time += 1000;
+                let telling = bases.tell(*at, 1, payload, || true);
+                let (id, number) = (Some(*at), time);
+                let heard = Heard { topic: &topic, id, time, payload, apart: telling.apart(), number, is_walked: false };
+                usual += usize::from(live.topics.get(*at).is_some_and(|spoken| spoken.usual.is_some()));
+                prop_assert_eq!(live.say(&heard), twin.say(&Heard { apart: None, ..heard }), "{}", payload);
+                if *more == 0 {
+                    let gone: Vec<_> = live.series().iter().map(|(id, _)| id).take(1).collect();
+                    live.forget_series(&gone);
+                    twin.forget_series(&gone);
+                }
+            }
+            prop_assert_eq!(all(&live), all(&twin));
+            prop_assert!(said.len() < 40 || usual > 0);
+        }
     }
 }
