@@ -237,14 +237,7 @@ impl Bases {
     }
 
     /// A base is told in the row.
-    pub(super) fn put(
-        &mut self,
-        topic: u64,
-        generation: u8,
-        user: u64,
-        skeleton: &[u8],
-        numbers: Told,
-    ) {
+    pub(super) fn put(&mut self, topic: u64, generation: u8, user: u64, skeleton: &[u8], numbers: Told) {
         let skeleton = self.share(skeleton);
         let base = Base { generation, user, skeleton, numbers, told: 0, misfits: 0, lost: self.lost };
         self.bytes += base.bytes();

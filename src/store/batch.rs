@@ -111,14 +111,7 @@ impl Batch {
         self.least = Some(self.least.unwrap_or(u64::MAX).min(number));
     }
 
-    fn put(
-        &mut self,
-        message: &Publication,
-        id: u64,
-        rhythm: Rhythm,
-        is_walked: bool,
-        desk: &mut Desk<'_>,
-    ) {
+    fn put(&mut self, message: &Publication, id: u64, rhythm: Rhythm, is_walked: bool, desk: &mut Desk<'_>) {
         let (topic, time, payload) = (&message.topic, milliseconds(message.time), message.payload());
         let user = desk.names.of_user(&message.from);
         if user.is_new {

@@ -78,13 +78,7 @@ pub(super) struct Head {
 impl Head {
     /// A row of the log that a start finds says this, and has so many bytes. The log has no rhythms, but it has the gaps. A span is of one life of the
     /// hub: from one to the next there is no gap of a topic, but one of the hub.
-    pub(super) fn apply(
-        &mut self,
-        seq: u64,
-        span: u64,
-        bytes: usize,
-        said: impl IntoIterator<Item = Said>,
-    ) {
+    pub(super) fn apply(&mut self, seq: u64, span: u64, bytes: usize, said: impl IntoIterator<Item = Said>) {
         self.gathered += bytes as u64;
         for (topic, mut value) in said {
             if let Some(Unsettled { seq: before, value: Some(older) }) = self.open.get(topic)

@@ -227,8 +227,10 @@ mod tests {
         let mut names = Names::starting_at(0, 3);
         let (jana, petr): (Arc<str>, Arc<str>) = ("jana".into(), "petr".into());
         let mut found = |user: &Arc<str>| names.of_user(user);
-        assert_eq!([&jana, &jana, &petr, &"jana".into()].map(&mut found).map(|found| (found.id, found.is_new)),
-            [(4, true), (4, false), (5, true), (4, false)]);
+        assert_eq!(
+            [&jana, &jana, &petr, &"jana".into()].map(&mut found).map(|found| (found.id, found.is_new)),
+            [(4, true), (4, false), (5, true), (4, false)]
+        );
     }
 
     #[test]

@@ -106,7 +106,8 @@ impl<K: Copy + Into<u64> + TryFrom<u64>, T> Paged<K, T> {
         self.pages.iter_mut().flat_map(|(number, page)| {
             let things = page.places.iter_mut().enumerate();
             let first = number * PLACES as u64;
-            things.filter_map(move |(at, thing)| Some((K::try_from(first + at as u64).ok()?, thing.as_mut()?)))
+            things
+                .filter_map(move |(at, thing)| Some((K::try_from(first + at as u64).ok()?, thing.as_mut()?)))
         })
     }
 

@@ -1,7 +1,8 @@
 //! The one who writes: a thread that comes by now and then, takes what waits, and puts it down in one transaction.
 //!
-//! Memory follows the disk: nothing here counts as written before the transaction is. What cannot be written is let go
-//! of, as the hub's memory has it; when writing works again, all last values are gone through.
+//! What was said is put down in memory as it comes, for the next row of the log. Nothing counts as written before the
+//! transaction is: what cannot be written is let go of, as the hub's memory has it, and what is in the file is read again. When
+//! writing works again, all last values are gone through.
 
 mod finish;
 mod forgetting;
@@ -205,8 +206,8 @@ impl Writer {
         if !self.batch.is_large() {
             self.walk_on();
         }
-        let is_full = !self.head.is_settling()
-            && (self.head.gathered() > LOG_BYTES || self.history.is_full(wall()));
+        let is_full =
+            !self.head.is_settling() && (self.head.gathered() > LOG_BYTES || self.history.is_full(wall()));
         let is_time = now.duration_since(self.written) >= self.settings.write || self.sessions.has_ends();
         let queued = self.queued();
         let is_promised = self.settings.durability == Durability::Commit && !queued.is_empty();

@@ -15,8 +15,8 @@ use super::run::{LONG, Run};
 use super::settings::Settings;
 use super::spans::{Gone, Span, Spans, oldest_piece};
 use super::tables::SeriesRow;
-use saying::Spoken;
 use crate::topic::Topic;
+use saying::Spoken;
 
 /// The longest unit that is kept.
 const LONGEST_UNIT: usize = 32;

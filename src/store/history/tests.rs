@@ -516,7 +516,11 @@ fn a_week_of_a_house() {
     const SENSORS: u64 = 20;
     let left = std::env::var_os("CLOWN_WEEK");
     let wall = super::super::log::milliseconds(crate::moment::Moment::now().wall());
-    let first = if left.is_some() { wall / DAY * DAY - 7 * DAY + 2 * DAY / 24 * (wall % DAY / (2 * DAY / 24)) } else { START };
+    let first = if left.is_some() {
+        wall / DAY * DAY - 7 * DAY + 2 * DAY / 24 * (wall % DAY / (2 * DAY / 24))
+    } else {
+        START
+    };
     let mut house = House::beginning(first, Settings::some(), 1 << 30);
     let topics: Vec<_> = (0..SENSORS)
         .map(|sensor| Topic::parse(&format!("house/sensor/{sensor}/reading"), &Limits::default()).unwrap())

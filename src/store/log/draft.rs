@@ -3,7 +3,8 @@
 use super::super::bases::{Aligned, Apart, Bases, Telling};
 use super::super::bytes::{put, put_bytes, sum, zigzag};
 use super::{
-    ANEW, BACK, CLEARED, EXTRAS, FROM, KIND_BITS, KNOWN, MANY, Record, TAG_BITS, VERSION, Value, WHOLE, put_rest,
+    ANEW, BACK, CLEARED, EXTRAS, FROM, KIND_BITS, KNOWN, MANY, Record, TAG_BITS, VERSION, Value, WHOLE,
+    put_rest,
 };
 
 /// Memory that an empty draft keeps, in records and in bytes.

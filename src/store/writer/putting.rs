@@ -5,6 +5,7 @@ use smallvec::SmallVec;
 use super::{Batch, Desk, Duties, Instant, Writer};
 use crate::store::history::Heard;
 use crate::store::log::milliseconds;
+use crate::store::walk::Met;
 use crate::talk::Kind;
 
 /// Messages that are put down while questions about the past wait, and so many of them are made ready together.
@@ -33,10 +34,19 @@ impl Writer {
                 let mut history = self.history.listen();
                 for taped in slice {
                     let message = &taped.message;
-                    let (topic, time, payload) = (&message.topic, milliseconds(message.time), message.payload());
+                    let (topic, time, payload) =
+                        (&message.topic, milliseconds(message.time), message.payload());
                     if message.kind == Kind::Reading && !taped.forgets {
                         let (number, is_walked) = (message.number, false);
-                        history.misses(&Heard { topic, id: None, time, payload, apart: None, number, is_walked });
+                        history.misses(&Heard {
+                            topic,
+                            id: None,
+                            time,
+                            payload,
+                            apart: None,
+                            number,
+                            is_walked,
+                        });
                     }
                     self.batch.miss(taped);
                 }
@@ -56,10 +66,16 @@ impl Writer {
 
     /// Goes on with the way through all last values.
     pub(super) fn walk_on(&mut self) {
-        let Self { walk, hub, batch, names, head, history, seq, .. } = self;
-        if walk.is_wanted() {
-            let mut desk = Desk { seq: *seq + 1, names, head, history: history.listen() };
-            walk.go_on(hub, batch, &mut desk);
+        let met = self.walk.go_on(&self.hub, &self.names);
+        if met.is_empty() {
+            return;
+        }
+        let (batch, mut desk) = self.desk();
+        for met in &met {
+            match met {
+                Met::Value(message) => batch.keep(message, &mut desk),
+                Met::Gone(topic) => batch.forget(topic, &mut desk),
+            }
         }
     }
 

@@ -113,8 +113,7 @@ impl Live {
             let apart = message
                 .apart
                 .filter(|apart| is_all && refused == 0 && apart.skeleton.len() <= LONGEST_SKELETON);
-            spoken.usual =
-                apart.map(|apart| Usual { skeleton: Arc::clone(apart.skeleton), series: usual });
+            spoken.usual = apart.map(|apart| Usual { skeleton: Arc::clone(apart.skeleton), series: usual });
         }
         refused
     }
