@@ -251,7 +251,8 @@ mod tests {
 
     fn all(live: &Live) -> Vec<String> {
         let all = live.series().iter();
-        all.map(|(id, Series { topic, path, kind, unit, open, .. })| {
+        all.map(|(id, series)| {
+            let Series { topic, path, kind, unit, open, .. } = &**series;
             format!("{id} {topic} {path} {kind:?} {unit} {:?}", open.readings())
         })
         .collect()
