@@ -2,6 +2,7 @@
 //! said now and what is read from the log at the start go through the same [`say`](Live::say).
 
 mod saying;
+mod spoken;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use super::settings::Settings;
 use super::spans::{Gone, Span, Spans, oldest_piece};
 use super::tables::SeriesRow;
 use crate::topic::Topic;
-use saying::Spoken;
+use spoken::Spoken;
 
 /// The longest unit that is kept.
 const LONGEST_UNIT: usize = 32;
