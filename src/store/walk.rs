@@ -46,13 +46,13 @@ impl Walk {
 
     /// Goes on by one slice.
     pub(super) fn go_on(&mut self, hub: &Hub, names: &Names) -> Vec<Met> {
-        let (mut met, under_way) = (Vec::new(), self.under_way.take());
+        let (mut found, under_way) = (Vec::new(), self.under_way.take());
         let under_way =
             under_way.or_else(|| self.wanted.take().map(|number| UnderWay::Values { number, place: 0 }));
         self.under_way = match under_way {
             None => None,
             Some(UnderWay::Values { number, place }) => {
-                let mut meet = |message| met.push(Met::Value(message));
+                let mut meet = |message| found.push(Met::Value(message));
                 match hub.last_values_from(place, SLICE, number, &mut meet) {
                     Some(place) => Some(UnderWay::Values { number, place }),
                     None => Some(UnderWay::Topics(names.topics().into_iter())),
@@ -60,10 +60,10 @@ impl Walk {
             }
             Some(UnderWay::Topics(mut topics)) => {
                 let gone = topics.by_ref().take(SLICE).filter(|topic| !hub.is_kept(topic));
-                met.extend(gone.map(Met::Gone));
+                found.extend(gone.map(Met::Gone));
                 (topics.len() > 0).then_some(UnderWay::Topics(topics))
             }
         };
-        met
+        found
     }
 }
