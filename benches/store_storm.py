@@ -22,7 +22,8 @@ ASKED = 100
 
 
 class Hub:
-    def __init__(self, program, store):
+    def __init__(self, program, store, base="storm"):
+        self.base = base
         settings = {
             "simulator.run": "off",
             "server.line_listen": "127.0.0.1:0",
@@ -45,7 +46,7 @@ class Hub:
 
     def client(self, side):
         stream = socket.create_connection(self.lines)
-        start = {"user": "clown", "password": "bigclown", "base": "storm", "side": side, "filters": []}
+        start = {"user": "clown", "password": "bigclown", "base": self.base, "side": side, "filters": []}
         stream.sendall(f'["clown.talk/-/config/set", {json.dumps(start)}]\n'.encode())
         return stream
 
@@ -141,4 +142,5 @@ def main():
     print(f"memory            {memory[0] / 1e6:.1f} MB, without a store {memory[1] / 1e6:.1f} MB, at most {more / 1e6:.1f} MB more")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -7,10 +7,13 @@
 //! nothing is told from it. Bases are told within one *span* of the log, which is settled as a whole, and after a start they begin
 //! anew.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
+use std::sync::Arc;
 
 use foldhash::fast::RandomState;
+use smallvec::SmallVec;
 
+use super::paged::Paged;
 use super::shape::{self, Number, Parts};
 
 /// Generations that are told apart.
@@ -36,8 +39,12 @@ pub struct Bases {
     row: u64,
     /// Rows of the span that are missing.
     lost: u64,
-    by_topic: HashMap<u64, Base, RandomState>,
+    by_topic: Paged<u64, Base>,
     bytes: usize,
+    /// Topics of one kind of device have one skeleton, which is in memory once.
+    skeletons: HashSet<Arc<[u8]>, RandomState>,
+    /// Bytes of these.
+    shared: usize,
     /// What was looked at last, and its differences: their memory is used again.
     parts: Parts,
     differences: Vec<(i64, u32)>,
@@ -48,14 +55,17 @@ pub struct Bases {
 pub(super) struct Base {
     pub(super) generation: u8,
     pub(super) user: u64,
-    pub(super) skeleton: Box<[u8]>,
-    pub(super) numbers: Box<[Aligned]>,
+    pub(super) skeleton: Arc<[u8]>,
+    pub(super) numbers: Told,
     /// Values that were told from it.
     told: u16,
     misfits: u8,
     /// How many rows were missing when it was known for sure.
     lost: u64,
 }
+
+/// The numbers of a base. Most have one.
+pub(super) type Told = SmallVec<[Aligned; 1]>;
 
 /// A number with as many decimals as any of its place had, of which the last so many are not told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,15 +97,48 @@ pub(super) enum Telling<'b> {
     /// As it is.
     Whole,
     /// As a new base.
-    Anew(&'b Base),
+    Anew(&'b Base, &'b [Number]),
     /// By the differences to a base, and decimals that are not told.
-    From(u8, &'b [(i64, u32)]),
+    From(&'b Base, &'b [(i64, u32)], &'b [Number]),
+}
+
+/// A payload that was taken apart, and has the skeleton of a base.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Apart<'b> {
+    pub(crate) skeleton: &'b Arc<[u8]>,
+    pub(crate) numbers: &'b [Number],
+}
+
+impl<'b> Telling<'b> {
+    /// The payload, where it was taken apart.
+    pub(super) fn apart(&self) -> Option<Apart<'b>> {
+        match self {
+            Self::Whole => None,
+            Self::Anew(base, numbers) | Self::From(base, _, numbers) => {
+                Some(Apart { skeleton: &base.skeleton, numbers })
+            }
+        }
+    }
+}
+
+/// What becomes of a payload.
+enum Plan {
+    From,
+    Whole,
+    /// With at least so many decimals.
+    Anew(Option<SmallVec<[u32; 1]>>),
 }
 
 impl Bases {
     /// None, for rows from this one on, in a file of this mark.
     pub fn starting_at(mark: u64, span: u64) -> Self {
         Self { mark, span, row: span, ..Self::default() }
+    }
+
+    /// Begins a new span with this row. Skeletons stay: what has them is known by them.
+    pub(super) fn go_on(&mut self, mark: u64, span: u64) {
+        let (skeletons, shared) = (std::mem::take(&mut self.skeletons), self.shared);
+        *self = Self { skeletons, shared, ..Self::starting_at(mark, span) };
     }
 
     pub(super) fn mark(&self) -> u64 {
@@ -126,59 +169,76 @@ impl Bases {
         if !shape::split_into(payload, &mut self.parts) {
             return Telling::Whole;
         }
-        let mut decimals = None;
-        if let Some(base) = self.by_topic.get_mut(&topic) {
-            let fits = base.user == user && *base.skeleton == *self.parts.skeleton;
-            let tells = fits && base.told < LONGEST;
-            if tells && base.differences(&self.parts, &mut self.differences) {
-                base.told += 1;
-                base.misfits = 0;
-                return Telling::From(base.generation, &self.differences);
+        let decimals = match self.plan(topic, user) {
+            Plan::Whole => return Telling::Whole,
+            Plan::Anew(decimals) => decimals,
+            Plan::From => {
+                let base = self.by_topic.get(topic);
+                return base.map_or(Telling::Whole, |base| {
+                    Telling::From(base, &self.differences, &self.parts.numbers)
+                });
             }
-            base.misfits = base.misfits.saturating_add(1);
-            if !fits && base.misfits < MISFITS {
-                return Telling::Whole;
-            }
-            decimals = fits.then(|| base.numbers.iter().map(|number| number.decimals).collect::<Vec<_>>());
+        };
+        if !self.renew(topic, user, decimals.as_deref(), again) {
+            return Telling::Whole;
         }
-        self.renew(topic, user, decimals.as_deref(), again)
+        let base = self.by_topic.get(topic);
+        base.map_or(Telling::Whole, |base| Telling::Anew(base, &self.parts.numbers))
     }
 
+    /// Looks at the bases of topics of these numbers, so that they are near.
+    pub(super) fn look(&self, topics: impl Iterator<Item = u64>) -> usize {
+        topics.filter_map(|topic| Some(self.by_topic.get(topic)?.numbers.len())).sum()
+    }
+
+    /// What becomes of the payload that was taken apart.
+    fn plan(&mut self, topic: u64, user: u64) -> Plan {
+        let Some(base) = self.by_topic.get_mut(topic) else { return Plan::Anew(None) };
+        let fits = base.user == user && *base.skeleton == *self.parts.skeleton;
+        let tells = fits && base.told < LONGEST;
+        if tells && base.differences(&self.parts, &mut self.differences) {
+            base.told += 1;
+            base.misfits = 0;
+            return Plan::From;
+        }
+        base.misfits = base.misfits.saturating_add(1);
+        if !fits && base.misfits < MISFITS {
+            return Plan::Whole;
+        }
+        Plan::Anew(fits.then(|| base.numbers.iter().map(|number| number.decimals).collect()))
+    }
+
+    /// Makes a base of the payload that was taken apart. Whether it is one.
     fn renew(
         &mut self,
         topic: u64,
         user: u64,
         decimals: Option<&[u32]>,
         again: impl FnOnce() -> bool,
-    ) -> Telling<'_> {
+    ) -> bool {
         let mut known = decimals.unwrap_or_default().iter();
         let align = |number: &Number| {
             let decimals = known.next().map_or(number.decimals, |known| number.decimals.max(*known));
             Aligned::of(*number, decimals).or_else(|| Aligned::of(*number, number.decimals))
         };
         let Parts { skeleton, numbers } = &self.parts;
-        let numbers: Option<Box<[_]>> = numbers.iter().map(align).collect();
-        let old = self.by_topic.get(&topic);
+        let numbers: Option<Told> = numbers.iter().map(align).collect();
+        let old = self.by_topic.get(topic);
         let (generation, is_known) = (old.map_or(0, |old| (old.generation + 1) % GENERATIONS), old.is_some());
         let has_room = is_known || (self.by_topic.len() < MOST && self.bytes < MOST_BYTES);
         let Some(numbers) = numbers.filter(|_| has_room && skeleton.len() <= LONGEST_SKELETON && again())
         else {
-            return Telling::Whole;
+            return false;
         };
-        let skeleton = skeleton.as_slice().into();
-        self.put(topic, generation, user, skeleton, numbers);
-        self.by_topic.get(&topic).map_or(Telling::Whole, Telling::Anew)
+        let skeleton = std::mem::take(&mut self.parts.skeleton);
+        self.put(topic, generation, user, &skeleton, numbers);
+        self.parts.skeleton = skeleton;
+        true
     }
 
     /// A base is told in the row.
-    pub(super) fn put(
-        &mut self,
-        topic: u64,
-        generation: u8,
-        user: u64,
-        skeleton: Box<[u8]>,
-        numbers: Box<[Aligned]>,
-    ) {
+    pub(super) fn put(&mut self, topic: u64, generation: u8, user: u64, skeleton: &[u8], numbers: Told) {
+        let skeleton = self.share(skeleton);
         let base = Base { generation, user, skeleton, numbers, told: 0, misfits: 0, lost: self.lost };
         self.bytes += base.bytes();
         if let Some(old) = self.by_topic.insert(topic, base) {
@@ -186,9 +246,23 @@ impl Bases {
         }
     }
 
+    fn share(&mut self, skeleton: &[u8]) -> Arc<[u8]> {
+        if let Some(shared) = self.skeletons.get(skeleton) {
+            return Arc::clone(shared);
+        }
+        if self.skeletons.len() >= MOST || self.shared + skeleton.len() > MOST_BYTES {
+            // Those that are needed are shared again.
+            (self.skeletons, self.shared) = (HashSet::default(), 0);
+        }
+        let shared: Arc<[u8]> = skeleton.into();
+        self.shared += skeleton.len();
+        self.skeletons.insert(Arc::clone(&shared));
+        shared
+    }
+
     /// The base of a topic, if it is surely the one of that generation.
     pub(super) fn get(&mut self, topic: u64, generation: u8) -> Option<&Base> {
-        let base = self.by_topic.get_mut(&topic)?;
+        let base = self.by_topic.get_mut(topic)?;
         let is_sure = self.lost - base.lost < u64::from(GENERATIONS);
         if !is_sure || base.generation != generation {
             return None;
@@ -226,9 +300,13 @@ mod tests {
 
     fn is_new(telling: &Telling<'_>) -> Option<u8> {
         match telling {
-            Telling::Anew(base) => Some(base.generation),
+            Telling::Anew(base, _) => Some(base.generation),
             Telling::Whole | Telling::From(..) => None,
         }
+    }
+
+    fn is_from(telling: &Telling<'_>, generation: u8) -> bool {
+        matches!(telling, Telling::From(base, ..) if base.generation == generation)
     }
 
     #[test]
@@ -239,20 +317,20 @@ mod tests {
         // More decimals than it has need a new one, fewer do not.
         assert_eq!(is_new(&bases.tell(1, 1, "20.01", || true)), Some(1));
         assert!(
-            matches!(bases.tell(1, 1, "20.1", || true), Telling::From(1, differences) if *differences == [(9, 1)])
+            matches!(bases.tell(1, 1, "20.1", || true), Telling::From(base, differences, _) if base.generation == 1 && *differences == [(9, 1)])
         );
         for n in 1..LONGEST {
-            assert!(matches!(bases.tell(1, 1, &n.to_string(), || true), Telling::From(1, _)), "{n}");
+            assert!(is_from(&bases.tell(1, 1, &n.to_string(), || true), 1), "{n}");
         }
         assert_eq!(is_new(&bases.tell(1, 1, "20", || true)), Some(2));
-        assert!(matches!(bases.tell(1, 1, "20.01", || true), Telling::From(2, _)), "decimals are remembered");
+        assert!(is_from(&bases.tell(1, 1, "20.01", || true), 2), "decimals are remembered");
         // Another user, or another shape, is told as it is until it is usual.
         for n in 1..MISFITS {
             assert!(matches!(bases.tell(1, 2, "7", || true), Telling::Whole), "{n}");
         }
         assert_eq!(is_new(&bases.tell(1, 2, "7", || true)), Some(3));
         assert!(matches!(bases.tell(1, 2, r#""on""#, || true), Telling::Whole));
-        assert!(matches!(bases.tell(1, 2, "8", || true), Telling::From(3, _)));
+        assert!(is_from(&bases.tell(1, 2, "8", || true), 3));
     }
 
     #[test]
@@ -271,11 +349,29 @@ mod tests {
     }
 
     #[test]
+    fn topics_of_one_kind_share_a_skeleton_and_the_next_span_goes_on_with_it() {
+        let mut bases = Bases::starting_at(0, 1);
+        let skeleton = |bases: &mut Bases, topic: u64| {
+            let telling = bases.tell(topic, 1, &format!("[{topic}, 2.5]"), || true);
+            Arc::clone(telling.apart().unwrap().skeleton)
+        };
+        let first = skeleton(&mut bases, 1);
+        assert!(Arc::ptr_eq(&first, &skeleton(&mut bases, 2)));
+        bases.go_on(0, 7);
+        assert!(bases.by_topic.is_empty());
+        assert!(Arc::ptr_eq(&first, &skeleton(&mut bases, 3)));
+        for topic in 0..3 * MOST as u64 {
+            bases.put(1, 0, 1, &topic.to_le_bytes(), Told::new());
+        }
+        assert!(bases.skeletons.len() <= MOST && bases.shared <= 8 * MOST);
+    }
+
+    #[test]
     fn a_base_that_may_be_another_one_is_none() {
         let made = |lost: u64| {
             let mut bases = Bases::starting_at(0, 1);
             bases.go_to(1, 1);
-            bases.put(5, 0, 1, [0].into(), [].into());
+            bases.put(5, 0, 1, &[0], Told::new());
             bases.go_to(1, 2 + lost);
             bases
         };

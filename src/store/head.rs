@@ -1,13 +1,15 @@
-//! What was said and is not settled yet: the sum of the log. Pure; what is said now and what is read from the log at the
-//! start go through the same [`apply`](Head::apply).
+//! What was said and is not settled yet: the sum of the log. Pure.
+//!
+//! It is a little ahead of the log: what is [said](Head::say) will be in the next row, and settling never begins before that is
+//! written.
 //!
 //! From time to time what has gathered is *settled*: put down in the table of last values, a slice at a time. What is
 //! said meanwhile gathers anew. When the last slice is down, the rows of the log up to then say nothing that is not
 //! settled, and go.
 
-use std::collections::BTreeMap;
-
-use super::log::{Bases, Record, Rest, RowWriter, Value};
+use super::bases::Apart;
+use super::log::{Bases, Draft, Record, Rest, Value};
+use super::paged::Paged;
 use crate::hub::Rhythm;
 use crate::talk::Kind;
 
@@ -38,6 +40,15 @@ impl Kept {
         Self { time: value.time, user: value.user, payload, rest, rhythm: value.rhythm }
     }
 
+    /// Says something else now, in the same memory: values of one topic are often of one length.
+    fn replace(&mut self, value: Value<'_>) {
+        let mut payload = String::from(std::mem::take(&mut self.payload));
+        payload.clear();
+        payload.push_str(&value.payload);
+        let (payload, rest) = (payload.into_boxed_str(), value.rest.map(Box::new));
+        *self = Self { time: value.time, user: value.user, payload, rest, rhythm: value.rhythm };
+    }
+
     fn is_a_reading(&self) -> bool {
         self.rest.as_ref().is_none_or(|rest| rest.kind == Kind::Reading)
     }
@@ -54,8 +65,8 @@ pub(super) fn said(record: Record<'_>) -> Said {
 /// Everything that is not settled, by the numbers of the topics.
 #[derive(Debug, Default)]
 pub(super) struct Head {
-    open: BTreeMap<u64, Unsettled>,
-    settling: BTreeMap<u64, Unsettled>,
+    open: Paged<u64, Unsettled>,
+    settling: Paged<u64, Unsettled>,
     /// Up to this row the log is settled once nothing is left of `settling`.
     until: Option<u64>,
     /// What the next rows tell differences from.
@@ -65,26 +76,12 @@ pub(super) struct Head {
 }
 
 impl Head {
-    /// A row of the log, which has so many bytes, says this.
-    pub(super) fn apply(&mut self, seq: u64, bytes: usize, said: impl IntoIterator<Item = Said>) {
-        self.gathered += bytes as u64;
-        for (topic, value) in said {
-            self.open.insert(topic, Unsettled { seq, value });
-        }
-    }
-
-    /// A row of the log that a start finds says this. The log has no rhythms, but it has the gaps. A span is of one life of the
+    /// A row of the log that a start finds says this, and has so many bytes. The log has no rhythms, but it has the gaps. A span is of one life of the
     /// hub: from one to the next there is no gap of a topic, but one of the hub.
-    pub(super) fn apply_found(
-        &mut self,
-        seq: u64,
-        span: u64,
-        bytes: usize,
-        said: impl IntoIterator<Item = Said>,
-    ) {
+    pub(super) fn apply(&mut self, seq: u64, span: u64, bytes: usize, said: impl IntoIterator<Item = Said>) {
         self.gathered += bytes as u64;
         for (topic, mut value) in said {
-            if let Some(Unsettled { seq: before, value: Some(older) }) = self.open.get(&topic)
+            if let Some(Unsettled { seq: before, value: Some(older) }) = self.open.get(topic)
                 && let Some(newer) = &mut value
             {
                 let is_gap = *before >= span && newer.time > older.time && newer.is_a_reading();
@@ -97,46 +94,78 @@ impl Head {
 
     /// How often a topic spoke before that.
     pub(super) fn spoke_before(&mut self, topic: u64, rhythm: Rhythm) {
-        if let Some(Unsettled { value: Some(kept), .. }) = self.open.get_mut(&topic) {
+        if let Some(Unsettled { value: Some(kept), .. }) = self.open.get_mut(topic) {
             kept.rhythm = rhythm.then(kept.rhythm);
         }
     }
 
     /// The log of a file of this mark goes on with this row, in a span of its own.
     pub(super) fn go_on_with(&mut self, mark: u64, seq: u64) {
-        self.bases = Bases::starting_at(mark, seq);
+        self.bases.go_on(mark, seq);
     }
 
-    /// Adds to the next row what was said; `again` says whether the row speaks of the topic already.
-    pub(super) fn tell(&mut self, record: &Record<'_>, again: bool, row: &mut RowWriter) {
+    /// The row `seq`, which is not written yet, will say this; `is_known` says whether history has it already. If the row cannot
+    /// be written, the head is made anew. Gives the payload, where it was taken apart.
+    pub(super) fn say(
+        &mut self,
+        seq: u64,
+        record: Record<'_>,
+        is_known: bool,
+        draft: &mut Draft,
+    ) -> Option<Apart<'_>> {
         let Self { open, bases, .. } = self;
-        row.put(record, || again || open.contains_key(&record.topic), bases);
+        let topic = record.topic;
+        let apart = draft.add(&record, is_known, || open.contains(topic), bases);
+        match (open.get_mut(topic), record.value) {
+            (Some(Unsettled { seq: row, value: Some(kept) }), Some(value)) => {
+                *row = seq;
+                kept.replace(value);
+            }
+            (_, value) => {
+                open.insert(topic, Unsettled { seq, value: value.map(Kept::of) });
+            }
+        }
+        apart
     }
 
-    /// What the next rows tell differences from. What is told counts as written: after a write that failed, the head is made
-    /// anew.
-    pub(super) fn bases(&mut self) -> &mut Bases {
-        &mut self.bases
+    /// Looks at what is known of topics of these numbers, so that it is near.
+    pub(super) fn look(&self, topics: impl Iterator<Item = u64> + Clone) -> usize {
+        let byte = |topic| {
+            let value = self.open.get(topic)?.value.as_ref()?;
+            Some(usize::from(*value.payload.as_bytes().first()?))
+        };
+        self.bases.look(topics.clone()) + topics.filter_map(byte).sum::<usize>()
+    }
+
+    /// A row is written, which has so many bytes.
+    pub(super) fn written(&mut self, bytes: usize) {
+        self.gathered += bytes as u64;
+    }
+
+    /// What the next rows tell differences from.
+    pub(super) fn bases(&self) -> &Bases {
+        &self.bases
     }
 
     /// The settled value of a topic is to go, although no row of the log says so.
     pub(super) fn forget(&mut self, topic: u64) {
-        self.open.entry(topic).or_insert(Unsettled { seq: 0, value: None }).value = None;
+        let seq = self.open.get(topic).map_or(0, |unsettled| unsettled.seq);
+        self.open.insert(topic, Unsettled { seq, value: None });
     }
 
     /// What was said of a topic is older than what is settled: rows of the log between the two are missing.
     pub(super) fn drop_older(&mut self, topic: u64) {
-        self.open.remove(&topic);
+        self.open.remove(topic);
     }
 
     /// What is known of a topic beyond the table of last values.
     pub(super) fn get(&self, topic: u64) -> Option<&Unsettled> {
-        self.open.get(&topic).or_else(|| self.settling.get(&topic))
+        self.open.get(topic).or_else(|| self.settling.get(topic))
     }
 
     /// All topics that have gathered, and what was said of each. Only while nothing is being settled.
     pub(super) fn open(&self) -> impl Iterator<Item = (u64, &Unsettled)> {
-        self.open.iter().map(|(topic, unsettled)| (*topic, unsettled))
+        self.open.iter()
     }
 
     /// Bytes of the log that have gathered since settling began the last time.
@@ -161,7 +190,7 @@ impl Head {
 
     /// The next topics to be settled, in the order of their numbers.
     pub(super) fn slice(&self, most: usize) -> impl Iterator<Item = (u64, &Unsettled)> {
-        self.settling.iter().take(most).map(|(topic, unsettled)| (*topic, unsettled))
+        self.settling.iter().take(most)
     }
 
     /// The first so many of them are down. Gives those whose values are gone.
@@ -193,7 +222,7 @@ mod tests {
     use super::super::log;
     use super::*;
     use proptest::prelude::*;
-    use std::collections::HashMap;
+    use std::collections::{BTreeMap, HashMap};
 
     #[derive(Debug, Clone)]
     enum Step {
@@ -225,7 +254,7 @@ mod tests {
                 let row = log::read(*seq, bytes, &mut bases).unwrap();
                 // What cannot be told any more is of a span whose first rows are gone, as it is settled.
                 assert!(row.lost == 0 || !self.log.contains_key(&row.span));
-                head.apply(*seq, bytes.len(), row.records.into_iter().map(said));
+                head.apply(*seq, row.span, bytes.len(), row.records.into_iter().map(said));
             }
             // As a start does it: what came after may be told from a row that is gone, and is settled.
             for (topic, settled) in &self.last {
@@ -266,12 +295,12 @@ mod tests {
                             topic: *topic,
                             value: text.as_deref().map(|payload| Value { time: seq, user: 1, payload: payload.into(), rest: None, rhythm: Rhythm::default() }),
                         }).collect();
-                        let mut row = RowWriter::new(seq, seq, head.bases());
-                        for record in &records {
-                            head.tell(record, false, &mut row);
+                        let mut draft = Draft::default();
+                        for record in records {
+                            head.say(seq, record, false, &mut draft);
                         }
-                        let bytes = row.finish();
-                        head.apply(seq, bytes.len(), records.iter().cloned().map(super::said));
+                        let bytes = draft.row(seq, seq, head.bases()).unwrap();
+                        head.written(bytes.len());
                         disk.log.insert(seq, bytes);
                         for (topic, text) in texts {
                             match text {

@@ -27,14 +27,18 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::bases::{Aligned, Base, LONGEST_SKELETON, Telling};
-use super::bytes::{Reader, put, put_bytes, unzigzag, zigzag};
+use super::bases::{Aligned, Base, LONGEST_SKELETON, Told};
+use super::bytes::{Reader, put, put_bytes, unzigzag};
 use super::shape::{self, MOST_NUMBERS, Number};
 use crate::hub::{Rhythm, Trail};
 use crate::talk::Kind;
 
+mod draft;
+
 pub use super::bases::Bases;
 pub use super::bytes::{Fault, sum};
+pub(super) use draft::Draft;
+pub use draft::RowWriter;
 
 /// The version of rows that this program writes. It reads this one only.
 const VERSION: u8 = 1;
@@ -92,112 +96,6 @@ pub struct Value<'a> {
     pub rest: Option<Rest>,
     /// How often the topic speaks. The log does not tell it: it has all gaps.
     pub rhythm: Rhythm,
-}
-
-/// Makes a row from records, in their order.
-#[derive(Debug)]
-pub struct RowWriter {
-    mark: u64,
-    seq: u64,
-    time: u64,
-    bytes: Vec<u8>,
-    /// Where the records begin.
-    start: usize,
-    /// The topic of the last record.
-    topic: u64,
-}
-
-impl RowWriter {
-    /// The row number `seq`, of this time, in milliseconds since 1970.
-    pub fn new(seq: u64, time: u64, bases: &Bases) -> Self {
-        let mut bytes = vec![VERSION];
-        bytes.extend(time.to_le_bytes());
-        put(seq.wrapping_sub(bases.span()), &mut bytes);
-        Self { mark: bases.mark(), seq, time, start: bytes.len(), bytes, topic: 0 }
-    }
-
-    /// Whether there are no records in it.
-    pub fn is_empty(&self) -> bool {
-        self.bytes.len() == self.start
-    }
-
-    /// Adds what was said; `again` says whether the topic has spoken before in the span. Topics in the order of their
-    /// numbers take the least room.
-    pub fn push(&mut self, record: &Record<'_>, again: bool, bases: &mut Bases) {
-        self.put(record, || again, bases);
-    }
-
-    /// As [`push`](Self::push); it is seldom asked for `again`.
-    pub(super) fn put(&mut self, record: &Record<'_>, again: impl FnOnce() -> bool, bases: &mut Bases) {
-        let topic = record.topic;
-        let Some(value) = &record.value else { return self.begin(topic, 0, CLEARED) };
-        if let Some(rest) = &value.rest {
-            self.begin(topic, 0, EXTRAS);
-            put_rest(rest, &mut self.bytes);
-            return self.whole(topic, value);
-        }
-        match bases.tell(topic, value.user, &value.payload, again) {
-            Telling::Whole => self.whole(topic, value),
-            Telling::From(generation, differences) => {
-                let is_one = differences.len() == 1;
-                self.begin(topic, generation, if is_one { FROM } else { MANY });
-                self.time(value.time);
-                if !is_one {
-                    put(differences.len() as u64, &mut self.bytes);
-                }
-                for (difference, untold) in differences {
-                    put(zigzag(*difference) << 1 | u64::from(*untold > 0), &mut self.bytes);
-                    if *untold > 0 {
-                        put((*untold).into(), &mut self.bytes);
-                    }
-                }
-            }
-            Telling::Anew(base) => {
-                self.begin(topic, base.generation, ANEW);
-                self.time(value.time);
-                put(value.user, &mut self.bytes);
-                put_bytes(&base.skeleton, &mut self.bytes);
-                for Aligned { mantissa, decimals, untold } in &base.numbers {
-                    put((*decimals).into(), &mut self.bytes);
-                    put((*untold).into(), &mut self.bytes);
-                    put(zigzag(*mantissa), &mut self.bytes);
-                }
-            }
-        }
-    }
-
-    /// The next record was said before: it is written because the file may lack it as a last value.
-    pub fn known(&mut self) {
-        put(KNOWN, &mut self.bytes);
-    }
-
-    fn whole(&mut self, topic: u64, value: &Value<'_>) {
-        self.begin(topic, 0, WHOLE);
-        self.time(value.time);
-        put(value.user, &mut self.bytes);
-        put_bytes(value.payload.as_bytes(), &mut self.bytes);
-    }
-
-    fn time(&mut self, time: u64) {
-        put(zigzag(time.wrapping_sub(self.time).cast_signed()), &mut self.bytes);
-    }
-
-    fn begin(&mut self, topic: u64, generation: u8, kind: u64) {
-        if topic < self.topic {
-            put(BACK, &mut self.bytes);
-            self.topic = 0;
-        }
-        let tag = (topic - self.topic) << TAG_BITS | u64::from(generation) << KIND_BITS | kind;
-        put(tag, &mut self.bytes);
-        self.topic = topic;
-    }
-
-    /// The bytes of the row.
-    pub fn finish(mut self) -> Vec<u8> {
-        let sum = sum(&[&self.mark.to_le_bytes(), &self.seq.to_le_bytes(), &self.bytes]);
-        self.bytes.extend(sum.to_le_bytes());
-        self.bytes
-    }
 }
 
 /// A row that was read: its time, and what was said.
@@ -405,7 +303,7 @@ impl Reader<'_> {
         if skeleton.len() > LONGEST_SKELETON || count > MOST_NUMBERS {
             return Err(Fault::Damaged);
         }
-        let (mut aligned, mut numbers) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        let (mut aligned, mut numbers) = (Told::with_capacity(count), Vec::with_capacity(count));
         for _ in 0..count {
             let (decimals, untold) = (self.decimals()?, self.decimals()?);
             let one = Aligned { mantissa: unzigzag(self.number()?), decimals, untold };
@@ -413,7 +311,7 @@ impl Reader<'_> {
             aligned.push(one);
         }
         let value = joined(time, user, skeleton, numbers)?;
-        bases.put(topic, generation, user, skeleton.into(), aligned.into());
+        bases.put(topic, generation, user, skeleton, aligned);
         Ok(value)
     }
 

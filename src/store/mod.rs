@@ -24,6 +24,7 @@ mod names;
 mod opening;
 mod outage;
 mod pace;
+mod paged;
 mod queues;
 mod restoring;
 mod rows;

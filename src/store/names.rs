@@ -15,6 +15,8 @@ use crate::topic::{Limits, Topic};
 pub(super) struct Names {
     topics: HashMap<Topic, u64, RandomState>,
     users: HashMap<Arc<str>, u64, RandomState>,
+    /// Who said something last, as it is mostly the same one.
+    user: Option<(Arc<str>, u64)>,
     highest_topic: u64,
     highest_user: u64,
     /// Topics whose value was forgotten, and of which the log may still speak.
@@ -55,7 +57,7 @@ impl Found {
         names.topics.reserve(found.len());
         topics.reserve(found.len());
         let is_over = !topics.is_empty();
-        names.put_all(Vec::new(), users);
+        users.into_iter().for_each(|(id, user)| names.put_user(user, id));
         for Known { id, topic, has_value } in found {
             if let Some(topic) = &topic {
                 names.put_topic(topic.clone(), id);
@@ -116,40 +118,40 @@ impl Names {
         self.users.insert(user, id);
     }
 
-    /// Names that the file has now.
-    pub(super) fn put_all(&mut self, topics: Vec<(u64, Topic)>, users: Vec<(u64, Arc<str>)>) {
-        for (id, topic) in topics {
-            self.put_topic(topic, id);
-        }
-        for (id, user) in users {
-            self.put_user(user, id);
-        }
-    }
-
-    /// The number of a topic, if the file has it.
+    /// The number of a topic, if it has one.
     pub(super) fn topic(&self, topic: &Topic) -> Option<u64> {
         self.topics.get(topic).copied()
     }
 
-    /// The number of a topic that gets a value. A new one is the file's once it is [put](Self::put_topic) in here;
-    /// `others` of the same write are new as well.
-    pub(super) fn topic_or_new(&mut self, topic: &Topic, others: usize) -> Number {
+    /// The number of a topic that gets a value. A new one has to be in the file with the value: after a write that failed, all
+    /// names are read again.
+    pub(super) fn of_value(&mut self, topic: &Topic) -> Number {
         match self.topic(topic) {
             Some(id) => {
                 self.cleared.remove(&id);
                 self.orphans.remove(&id);
                 Number { id, is_new: false }
             }
-            None => Number { id: self.highest_topic + 1 + others as u64, is_new: true },
+            None => {
+                let id = self.highest_topic + 1;
+                self.put_topic(topic.clone(), id);
+                Number { id, is_new: true }
+            }
         }
     }
 
-    /// As [`topic_or_new`](Self::topic_or_new), for a user. It is in here at once: a row too many does no harm.
-    pub(super) fn user_or_new(&self, user: &str, others: usize) -> Number {
-        match self.users.get(user) {
-            Some(id) => Number { id: *id, is_new: false },
-            None => Number { id: self.highest_user + 1 + others as u64, is_new: true },
+    /// As [`of_value`](Self::of_value), for a user. A row too many does no harm.
+    pub(super) fn of_user(&mut self, user: &Arc<str>) -> Number {
+        if let Some((_, id)) = self.user.as_ref().filter(|(last, _)| Arc::ptr_eq(last, user)) {
+            return Number { id: *id, is_new: false };
         }
+        let known = self.users.get(user).copied();
+        let id = known.unwrap_or(self.highest_user + 1);
+        if known.is_none() {
+            self.put_user(Arc::clone(user), id);
+        }
+        self.user = Some((Arc::clone(user), id));
+        Number { id, is_new: known.is_none() }
     }
 
     /// The value of a topic was forgotten.
@@ -221,21 +223,31 @@ mod tests {
     }
 
     #[test]
+    fn a_user_has_one_number_however_often_others_speak_in_between() {
+        let mut names = Names::starting_at(0, 3);
+        let (jana, petr): (Arc<str>, Arc<str>) = ("jana".into(), "petr".into());
+        let mut found = |user: &Arc<str>| names.of_user(user);
+        assert_eq!(
+            [&jana, &jana, &petr, &"jana".into()].map(&mut found).map(|found| (found.id, found.is_new)),
+            [(4, true), (4, false), (5, true), (4, false)]
+        );
+    }
+
+    #[test]
     fn a_number_is_given_once_and_stays_as_long_as_something_speaks_of_it() {
         let mut names = Names::starting_at(7, 0);
         let (a, b) = (topic("a"), topic("b"));
-        assert_eq!(names.topic_or_new(&a, 0), Number { id: 8, is_new: true });
-        assert_eq!(names.topic_or_new(&b, 1), Number { id: 9, is_new: true });
-        names.put_topic(a.clone(), 8);
-        names.put_topic(b.clone(), 9);
+        assert_eq!(names.of_value(&a), Number { id: 8, is_new: true });
+        assert_eq!(names.of_value(&b), Number { id: 9, is_new: true });
+        assert_eq!(names.of_value(&b), Number { id: 9, is_new: false });
         names.clear(8, Some(a.clone()));
         names.clear(9, Some(b.clone()));
         assert_eq!(names.values(), 0);
         names.log_is_short(|id| id == 9);
         assert_eq!(names.orphans(9).collect::<Vec<_>>(), [8]);
-        assert_eq!(names.topic_or_new(&b, 0), Number { id: 9, is_new: false }, "said again");
+        assert_eq!(names.of_value(&b), Number { id: 9, is_new: false }, "said again");
         names.buried(1);
         assert_eq!((names.topic(&a), names.topic(&b), names.values()), (None, Some(9), 1));
-        assert_eq!(names.topic_or_new(&a, 0), Number { id: 10, is_new: true });
+        assert_eq!(names.of_value(&a), Number { id: 10, is_new: true });
     }
 }

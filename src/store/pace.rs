@@ -9,8 +9,8 @@ pub(super) const TICK_OF_COMMIT: Duration = Duration::from_millis(10);
 pub(super) const TICK_OF_DUTY: Duration = Duration::from_millis(10);
 /// What is written before its time, so that it need not be held in memory.
 pub(super) const LARGE: usize = 4 << 20;
-/// The same in messages: a second of a busy hub is more than a near cache holds, and each is looked at several times.
-pub(super) const MANY: usize = 5000;
+/// The same in records: somewhat more is shared by fewer writes, and takes more memory.
+pub(super) const MANY: usize = 10_000;
 /// The log is settled when it has so many bytes.
 pub(super) const LOG_BYTES: u64 = 8 << 20;
 /// What is done of the other duties in one transaction: a few milliseconds' worth.

@@ -3,9 +3,8 @@
 
 use std::vec::IntoIter;
 
-use super::batch::Batch;
 use super::names::Names;
-use crate::hub::Hub;
+use crate::hub::{Hub, Publication};
 use crate::topic::Topic;
 
 /// Places that are looked at in one slice, with one lock for a short time.
@@ -25,6 +24,15 @@ enum UnderWay {
     Topics(IntoIter<Topic>),
 }
 
+/// What was met.
+#[derive(Debug)]
+pub(super) enum Met {
+    /// A value that the file may lack.
+    Value(Publication),
+    /// A topic that has none.
+    Gone(Topic),
+}
+
 impl Walk {
     /// What was said from this number on may be missing.
     pub(super) fn want(&mut self, number: u64) {
@@ -37,30 +45,25 @@ impl Walk {
     }
 
     /// Goes on by one slice.
-    pub(super) fn go_on(
-        &mut self,
-        hub: &Hub,
-        names: &Names,
-        batch: &mut Batch,
-        has_history: impl Fn(&Topic) -> bool,
-    ) {
-        let under_way = self.under_way.take();
+    pub(super) fn go_on(&mut self, hub: &Hub, names: &Names) -> Vec<Met> {
+        let (mut found, under_way) = (Vec::new(), self.under_way.take());
         let under_way =
             under_way.or_else(|| self.wanted.take().map(|number| UnderWay::Values { number, place: 0 }));
         self.under_way = match under_way {
             None => None,
             Some(UnderWay::Values { number, place }) => {
-                let mut keep = |message| batch.keep(message, &has_history);
-                match hub.last_values_from(place, SLICE, number, &mut keep) {
+                let mut meet = |message| found.push(Met::Value(message));
+                match hub.last_values_from(place, SLICE, number, &mut meet) {
                     Some(place) => Some(UnderWay::Values { number, place }),
                     None => Some(UnderWay::Topics(names.topics().into_iter())),
                 }
             }
             Some(UnderWay::Topics(mut topics)) => {
                 let gone = topics.by_ref().take(SLICE).filter(|topic| !hub.is_kept(topic));
-                gone.for_each(|topic| batch.forget(topic, &has_history));
+                found.extend(gone.map(Met::Gone));
                 (topics.len() > 0).then_some(UnderWay::Topics(topics))
             }
         };
+        found
     }
 }

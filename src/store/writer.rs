@@ -1,10 +1,12 @@
 //! The one who writes: a thread that comes by now and then, takes what waits, and puts it down in one transaction.
 //!
-//! Memory follows the disk: nothing here counts as written before the transaction is. What cannot be written is let go
-//! of, as the hub's memory has it; when writing works again, all last values are gone through.
+//! What was said is put down in memory as it comes, for the next row of the log. Nothing counts as written before the
+//! transaction is: what cannot be written is let go of, as the hub's memory has it, and what is in the file is read again. When
+//! writing works again, all last values are gone through.
 
 mod finish;
 mod forgetting;
+mod putting;
 mod queues;
 mod reopening;
 mod telling;
@@ -16,7 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::time::Instant;
 
-use super::batch::{Batch, Plan};
+use super::batch::{Batch, Desk};
 use super::costs::Costs;
 use super::errand::Errands;
 use super::events;
@@ -32,7 +34,7 @@ use super::settings::{Durability, Settings};
 use super::tables::{Fault, Life, Tables};
 use super::walk::Walk;
 use super::web_sessions::Sessions;
-use crate::hub::{Hub, LeaseChanges, QueueChanges, Tape};
+use crate::hub::{Hub, LeaseChanges, Publication, QueueChanges, Tape};
 use crate::moment::Moment;
 use crate::seldom::Seldom;
 
@@ -46,8 +48,8 @@ pub(super) struct Writer {
     tables: Option<Tables>,
     /// Which file it is, or was before it could not be written any more.
     file: Option<FileId>,
-    /// What was found in the file and whether it is in place of a damaged one, as long as nothing was made of that.
-    found: Option<(Found, bool)>,
+    /// What was found in the file, as long as nothing was made of that.
+    found: Option<Waiting>,
     names: Names,
     head: Head,
     history: Keeper,
@@ -66,6 +68,15 @@ pub(super) struct Writer {
     lived: Option<Instant>,
     costs: Costs,
     errands: Errands,
+}
+
+/// What a file that was taken over waits for.
+struct Waiting {
+    found: Found,
+    /// Whether it is in place of a damaged one.
+    is_anew: bool,
+    /// What the hub has in place of values of the file.
+    changed: Vec<Publication>,
 }
 
 /// What else is written.
@@ -149,17 +160,19 @@ impl Writer {
     fn come_by(&mut self, now: Instant) {
         self.get_ready();
         self.history.look(wall());
-        self.take();
         if self.tables.is_none() {
             self.try_again(now);
-            self.refuse_to_forget();
         } else if self.looked.is_none_or(|looked| now.duration_since(looked) >= LOOK) {
             self.looked = Some(now);
             self.look_at_the_disk(now);
             self.do_errands();
         }
+        self.take();
         if self.tables.is_some() {
             self.go_on(now);
+        } else {
+            self.let_go("the store cannot be written");
+            self.refuse_to_forget();
         }
         self.tell_state();
     }
@@ -170,10 +183,7 @@ impl Writer {
         self.tell_queue();
         // After a peak its memory goes back.
         let most = self.taken.len().max(1024) * 4;
-        for taped in self.taken.drain(..) {
-            self.history.sees(taped.message.number);
-            self.batch.add(taped, |topic| self.history.names(topic));
-        }
+        self.put_down();
         self.taken.shrink_to(most);
         if let Some(skipped) = missing {
             static BEHIND: Seldom = Seldom::new();
@@ -194,20 +204,17 @@ impl Writer {
 
     fn go_on(&mut self, now: Instant) {
         if !self.batch.is_large() {
-            self.walk.go_on(&self.hub, &self.names, &mut self.batch, |topic| self.history.names(topic));
+            self.walk_on();
         }
-        let time = wall();
-        if !self.head.is_settling() && (self.head.gathered() > LOG_BYTES || self.history.is_full(time)) {
-            self.head.begin_settling(self.seq);
-            self.history.begin_sealing(self.seq);
-        }
+        let is_full =
+            !self.head.is_settling() && (self.head.gathered() > LOG_BYTES || self.history.is_full(wall()));
         let is_time = now.duration_since(self.written) >= self.settings.write || self.sessions.has_ends();
         let queued = self.queued();
         let is_promised = self.settings.durability == Durability::Commit && !queued.is_empty();
         let is_asked_for = self.batch.is_asked_for() || self.sessions.is_asked_for() || is_promised;
         let has_news = !self.batch.is_empty() || self.sessions.is_due();
         let is_due = is_asked_for || self.batch.is_large() || (is_time && has_news);
-        let is_due = is_due || self.events.is_due(is_time);
+        let is_due = is_due || self.events.is_due(is_time) || (is_full && !self.batch.is_empty());
         let step = self.tables.as_ref().map_or(Ok(None), |tables| self.history.step(tables));
         let step = match step {
             Ok(step) => step,
@@ -230,6 +237,9 @@ impl Writer {
         if is_due || is_duty || sync || is_proof || !leases.is_empty() || !queued.is_empty() {
             self.write(now, is_due || is_proof, sync, false, Duties { leases, step, queued });
         }
+        if is_full {
+            self.begin_settling();
+        }
         if self.tables.is_some() && !self.walk.is_wanted() && self.batch.is_empty() {
             self.outage.ends(now);
         }
@@ -250,20 +260,19 @@ impl Writer {
             return self.hub.leases_not_written();
         };
         let (time, gaps) = (wall(), self.history.gaps());
-        let plan = is_due.then(|| {
-            let knows = self.history.knows();
-            self.batch.plan(self.seq + 1, time, &mut self.names, &mut self.head, knows)
-        });
+        let seq = self.seq + 1;
+        let row = is_due.then(|| self.batch.row(seq, time, self.head.bases()));
         let orphans: Vec<_> = self.names.orphans(SLICE).collect();
-        let (head, events, sign_ins) = (&self.head, &self.events, self.sessions.due(is_due));
+        let (head, batch, events) = (&self.head, &self.batch, &self.events);
+        let sign_ins = self.sessions.due(is_due);
         // What writes nothing does not wait for the medium either.
         let is_alone = sync && !is_due;
         let life = (clean || is_alone || self.lived.is_none_or(|lived| now.duration_since(lived) >= LIFE))
             .then_some(Life { at: time, clean });
         let (began, history) = (Instant::now(), &self.history);
         let written = tables.write(sync, |writing| {
-            if let Some(plan) = &plan {
-                plan.write(writing)?;
+            if let Some(row) = &row {
+                batch.write(writing, seq, row.as_deref())?;
             }
             let mut settled = 0;
             for (topic, unsettled) in head.slice(SLICE) {
@@ -298,8 +307,8 @@ impl Writer {
                 self.sessions.written(&sign_ins);
                 self.names.buried(orphans.len());
                 self.head.settled(settled);
-                if let Some(plan) = plan {
-                    self.has_written(plan);
+                if let Some(row) = row {
+                    self.has_written(row.as_deref());
                     self.written = now;
                 }
                 if shortened.is_some_and(|rows| rows < SLICE_OF_LOG) {
@@ -313,20 +322,6 @@ impl Writer {
                 self.fail(&fault);
             }
         }
-    }
-
-    fn has_written(&mut self, plan: Plan) {
-        let Plan { seq, row, said, new_topics, new_users, cleared, known } = plan;
-        self.names.put_all(new_topics, new_users);
-        if let Some(bytes) = row {
-            self.head.apply(seq, bytes.len(), said);
-            self.seq = seq;
-        }
-        for (id, topic) in cleared {
-            self.names.clear(id, Some(topic));
-        }
-        self.history.hear(self.batch.news(&known));
-        self.batch.written();
     }
 
     fn fail(&mut self, fault: &Fault) {
@@ -352,20 +347,8 @@ impl Writer {
         self.let_go(&why.to_string());
     }
 
-    fn let_go(&mut self, why: &str) {
-        self.sessions.give_up();
-        self.hub.leases_not_written();
-        self.history.lose(self.batch.readings());
-        let (messages, least) = self.batch.give_up(&format!("routed, but not on the disk: {why}"));
-        self.hub.figures().store_unwritten.add(self.outage.missed(messages));
-        if let Some(least) = least {
-            self.walk.want(least);
-        }
-    }
-
     fn try_again(&mut self, now: Instant) {
         if self.outage.waits(now) {
-            self.let_go("the store cannot be written");
             return;
         }
         match self.reopen() {
@@ -390,6 +373,7 @@ impl Writer {
                 "the file of the store has vanished while the hub ran: a new one is made from memory");
             let _ = self.tables.take().map(|tables| self.sessions.obey(&tables));
             self.outage.begins(now);
+            self.let_go_of_the_batch("the file has vanished");
             self.try_again(now);
         } else if let Some(Err(fault)) = self.tables.as_ref().map(|tables| self.sessions.obey(tables)) {
             self.fail(&fault);

@@ -151,6 +151,7 @@ const ROOMS: &[Room] = &[
             "parking_lot",
             "rustix",
             "serde_json",
+            "smallvec",
             "thiserror",
             "tokio",
             "tracing",

@@ -26,10 +26,11 @@ impl BitWriter {
     pub(super) fn put(&mut self, value: u64, bits: u32) {
         self.open |= u128::from(value) << self.filled;
         self.filled += bits;
-        while self.filled >= 8 {
-            self.bytes.push((self.open & 0xff) as u8);
-            self.open >>= 8;
-            self.filled -= 8;
+        if self.filled >= u64::BITS {
+            let whole = self.open.to_le_bytes();
+            self.bytes.extend(whole.iter().take(size_of::<u64>()));
+            self.open >>= u64::BITS;
+            self.filled -= u64::BITS;
         }
     }
 
@@ -46,28 +47,31 @@ impl BitWriter {
         if values.is_empty() {
             return;
         }
-        let mut best: Option<(u64, u32, Vec<i64>)> = None;
-        let mut residuals = values.to_vec();
+        let (mut best, mut residuals) = (None::<(u64, u32, Vec<Block>)>, values.to_vec());
         for order in 0..ORDERS {
-            let cost = residuals.iter().skip(order as usize).copied().collect::<Vec<_>>();
-            let cost = cost.chunks(BLOCK).map(|block| Block::of(block).cost).sum();
-            if best.as_ref().is_none_or(|(least, ..)| cost < *least) {
-                best = Some((cost, order, residuals.clone()));
+            if order > 0 {
+                differ(&mut residuals, order as usize - 1);
             }
-            residuals = differences(&residuals, order as usize);
+            let blocks: Vec<_> =
+                residuals.get(order as usize..).unwrap_or_default().chunks(BLOCK).map(Block::of).collect();
+            let cost = blocks.iter().map(|block| block.cost).sum();
+            if best.as_ref().is_none_or(|(least, ..)| cost < *least) {
+                best = Some((cost, order, blocks));
+            }
         }
-        let Some((_, order, residuals)) = best else { return };
+        let Some((_, order, blocks)) = best else { return };
+        residuals.copy_from_slice(values);
+        (0..order as usize).for_each(|order| differ(&mut residuals, order));
         self.put(order.into(), 2);
         let (first, rest) = residuals.split_at(residuals.len().min(order as usize));
         for value in first {
             self.put_number(zigzag(*value));
         }
-        for block in rest.chunks(BLOCK) {
-            let Block { middle, width, .. } = Block::of(block);
+        for (values, Block { middle, width, .. }) in rest.chunks(BLOCK).zip(blocks) {
             self.put(width.into(), 6);
             self.put_number(zigzag(middle));
             if width < CONSTANT {
-                for value in block {
+                for value in values {
                     self.put_rice(zigzag(value.wrapping_sub(middle)), width);
                 }
             }
@@ -87,22 +91,22 @@ impl BitWriter {
 
     /// The bytes.
     pub(super) fn finish(mut self) -> Vec<u8> {
-        if self.filled > 0 {
-            self.bytes.push((self.open & 0xff) as u8);
-        }
+        let rest = self.open.to_le_bytes();
+        self.bytes.extend(rest.iter().take(self.filled.div_ceil(8) as usize));
         self.bytes
     }
 }
 
-/// Each number less the one before it, but for the first so many.
-fn differences(values: &[i64], kept: usize) -> Vec<i64> {
+/// Each number less the one before it, but for the first one and so many behind it.
+fn differ(values: &mut [i64], kept: usize) {
     let mut before = 0;
-    let mut one = |(at, value): (usize, &i64)| {
-        let difference = if at > kept { value.wrapping_sub(before) } else { *value };
-        before = *value;
-        difference
-    };
-    values.iter().enumerate().map(&mut one).collect()
+    for (at, value) in values.iter_mut().enumerate() {
+        let this = *value;
+        if at > kept {
+            *value = this.wrapping_sub(before);
+        }
+        before = this;
+    }
 }
 
 struct Block {
@@ -113,23 +117,26 @@ struct Block {
 
 impl Block {
     fn of(values: &[i64]) -> Self {
-        let mut sorted = values.to_vec();
+        // Chunks of this length: there are many of them, so there is no memory to be asked for.
+        let mut sorted = [0; BLOCK];
+        let sorted = sorted.get_mut(..values.len()).unwrap_or_default();
+        sorted.iter_mut().zip(values).for_each(|(place, value)| *place = *value);
         let at = sorted.len() / 2;
         let middle = if sorted.is_empty() { 0 } else { *sorted.select_nth_unstable(at).1 };
         let head = 13 + u64::from(64 - zigzag(middle).leading_zeros());
         if values.iter().all(|value| *value == middle) {
             return Self { middle, width: CONSTANT, cost: head };
         }
-        let off: Vec<u64> = values.iter().map(|value| zigzag(value.wrapping_sub(middle))).collect();
-        let sum: u128 = off.iter().map(|off| u128::from(*off)).sum();
-        let mean = u64::try_from(sum / (off.len() as u128).max(1)).unwrap_or(u64::MAX);
+        let off = || values.iter().map(|value| zigzag(value.wrapping_sub(middle)));
+        let sum: u128 = off().map(u128::from).sum();
+        let mean = u64::try_from(sum / (values.len() as u128).max(1)).unwrap_or(u64::MAX);
         let guess = (64 - mean.leading_zeros()).min(CONSTANT - 2);
         let cost = |width: u32| {
-            let one = |off: &u64| {
+            let one = |off: u64| {
                 let times = off >> width;
                 if times >= ESCAPE.into() { u64::from(ESCAPE) + 64 } else { times + 1 + u64::from(width) }
             };
-            (off.iter().map(one).sum::<u64>(), width)
+            (off().map(one).sum::<u64>(), width)
         };
         let widths = [guess.saturating_sub(2), guess.saturating_sub(1), guess, guess + 1];
         let (least, width) = widths.into_iter().map(cost).min().unwrap_or_default();

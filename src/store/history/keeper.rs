@@ -3,9 +3,12 @@
 //! Memory follows the disk here as well: a step is made, written in the writer's transaction, and counts when that is through.
 
 mod forgetting;
+mod hearing;
 mod making;
 mod telling;
 mod thinning;
+
+pub(crate) use hearing::Hearing;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -21,7 +24,7 @@ use super::chunk::{self, Chunk};
 use super::clock::{Clock, Jump};
 use super::gap::{Gap, GapChanges, Why};
 use super::grain::{QUARTER, RAW};
-use super::heard::{Heard, Which};
+use super::heard::Heard;
 use super::library::Library;
 use super::live::Live;
 use super::load::{Loaded, load};
@@ -77,6 +80,8 @@ pub(crate) struct Keeper {
     is_loaded: bool,
     /// The greatest number of a message that was on the tape, or did not fit into it.
     seen: u64,
+    /// What was heard and is not written: what is missing if it never is.
+    unwritten: Option<Gap>,
 }
 
 /// Spans that are being made.
@@ -125,6 +130,7 @@ impl Keeper {
             is_set: false,
             is_loaded: false,
             seen: 0,
+            unwritten: None,
         }
     }
 
@@ -136,44 +142,6 @@ impl Keeper {
     /// There is no file at the moment.
     pub(crate) fn is_away(&self) {
         self.live.lock().mark = None;
-    }
-
-    /// Whether a topic has history.
-    pub(crate) fn names(&self, topic: &Topic) -> bool {
-        self.named.names(&self.settings.rules, topic)
-    }
-
-    /// A message with this number was on the tape, or did not fit into it.
-    pub(crate) fn sees(&mut self, number: u64) {
-        self.seen = self.seen.max(number);
-    }
-
-    /// Says of messages whether history has them already.
-    pub(crate) fn knows(&self) -> impl Fn(Which<'_>) -> bool {
-        let (live, seen) = (self.live.lock(), self.seen);
-        move |message| live.knows(message, seen)
-    }
-
-    /// A row of the log is written that says this.
-    pub(crate) fn hear<'m>(&self, said: impl Iterator<Item = Heard<'m>>) {
-        if !self.settings.is_on() {
-            return;
-        }
-        let mut live = self.live.lock();
-        for message in said.filter(|message| self.names(message.topic)) {
-            let refused = live.say(&message);
-            self.refuse(message.topic, refused);
-        }
-        self.tell(&live);
-    }
-
-    /// These messages could not be written.
-    pub(crate) fn lose<'m>(&self, said: impl Iterator<Item = Heard<'m>>) {
-        let said = said.filter(|message| !message.is_walked && self.names(message.topic));
-        let lost = said.map(|message| Gap { lost: 1, ..Gap::new(message.time, message.time, Why::Away) });
-        if let Some(all) = lost.reduce(|one, next| one.join(&next)) {
-            self.live.lock().gaps.add(all);
-        }
     }
 
     /// These did not fit into the queue.
@@ -217,22 +185,6 @@ impl Keeper {
             tracing::warn!(
                 seconds, %times,
                 "the clock of this machine was set {way}: history keeps what was said in its order, and says when that was"
-            );
-        }
-    }
-
-    fn refuse(&self, topic: &Topic, refused: u64) {
-        static REFUSED: Seldom = Seldom::new();
-        if refused == 0 {
-            return;
-        }
-        self.figures.history_refused.add(refused);
-        if let Some(times) = REFUSED.again(topic.as_str()) {
-            tracing::warn!(
-                %topic,
-                %times,
-                "readings have no history, only a last value: there are history.series series, the topic has \
-                 history.series_per_topic, or it says too many different texts"
             );
         }
     }
@@ -334,7 +286,7 @@ impl Keeper {
         let age = self.clock.steady(now);
         let live = self.live.lock();
         if let Some((from, row)) = spans::to_be_rolled(live.spans(), age) {
-            let waiting = live.series().keys().copied().collect();
+            let waiting = live.series().iter().map(|(id, _)| id).collect();
             self.rolling = Some(Joint { waiting, part: 0, from, id: self.next_span, rows: vec![row] });
             self.next_span += 1;
             return Ok(None);
@@ -394,6 +346,16 @@ impl Keeper {
 
 #[cfg(test)]
 impl Keeper {
+    /// What is said is written.
+    pub(super) fn hear<'m>(&mut self, said: impl Iterator<Item = Heard<'m>>) {
+        let mut hearing = self.listen();
+        said.for_each(|message| {
+            hearing.hear(&message);
+        });
+        drop(hearing);
+        self.is_written();
+    }
+
     pub(super) fn live(&self) -> &Mutex<Live> {
         &self.live
     }

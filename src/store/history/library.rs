@@ -153,7 +153,7 @@ impl Library {
         let get = &question.get;
         while let Some(from) = next {
             let live = self.live.lock();
-            let mut slice = live.series().range(from..);
+            let mut slice = live.series().from(from);
             for (id, series) in slice.by_ref().take(SLICE) {
                 let is_asked = get.path.as_ref().is_none_or(|path| **path == *series.path);
                 if !is_asked || !question.filters.iter().any(|filter| filter.matches(&series.topic)) {
@@ -161,10 +161,10 @@ impl Library {
                 }
                 if let Some(topic) = question.base.relative(series.topic.as_str()) {
                     let is_states = series.kind == Kind::States;
-                    found.push((topic.to_owned(), series.path.to_string(), is_states, *id));
+                    found.push((topic.to_owned(), series.path.to_string(), is_states, id));
                 }
             }
-            next = slice.next().map(|(id, _)| *id);
+            next = slice.next().map(|(id, _)| id);
         }
         found.sort_unstable();
         if let Some((topic, path)) = &get.after {

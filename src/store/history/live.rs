@@ -1,20 +1,23 @@
 //! What is known of history in memory: which series there are, which spans, and what was said and is not sealed. Pure; what is
 //! said now and what is read from the log at the start go through the same [`say`](Live::say).
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod saying;
+mod spoken;
+
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
-use super::chunk::MOST_SERIES;
+use super::super::paged::Paged;
 use super::gap::{Gap, Gaps, few};
-use super::heard::{Heard, Which};
-use super::payload::{self, Found};
+use super::payload::Found;
 use super::run::{LONG, Run};
 use super::settings::Settings;
 use super::spans::{Gone, Span, Spans, oldest_piece};
 use super::tables::SeriesRow;
 use crate::topic::Topic;
+use spoken::Spoken;
 
 /// The longest unit that is kept.
 const LONGEST_UNIT: usize = 32;
@@ -49,6 +52,8 @@ impl Kind {
 #[derive(Debug)]
 pub(super) struct Series {
     pub(super) topic: Topic,
+    /// The number of its topic, once that has spoken.
+    of: Option<u64>,
     pub(super) path: Box<str>,
     pub(super) kind: Kind,
     pub(super) unit: Box<str>,
@@ -76,43 +81,17 @@ impl Series {
     }
 }
 
-/// What is known of a topic.
-#[derive(Debug, Default)]
-struct Spoken {
-    /// The greatest number of a message that was heard, and the one that was heard when all last values were gone through.
-    heard: u64,
-    walked: u64,
-    series: Vec<Place>,
-}
-
-impl Spoken {
-    fn find(&self, path: &str, kind: Kind) -> Option<u32> {
-        let is_it = |place: &&Place| place.kind == kind && *place.path == *path;
-        self.series.iter().find(is_it).map(|place| place.id)
-    }
-
-    fn hears(&mut self, number: u64, is_walked: bool) {
-        self.heard = self.heard.max(number);
-        if is_walked {
-            self.walked = number;
-        }
-    }
-}
-
-#[derive(Debug)]
-struct Place {
-    id: u32,
-    kind: Kind,
-    path: Box<str>,
-}
-
 /// Everything.
 #[derive(Debug)]
 pub(super) struct Live {
     settings: Arc<Settings>,
-    topics: HashMap<Topic, Spoken, RandomState>,
-    /// Apart from the tree, which is small and near then.
-    series: BTreeMap<u32, Box<Series>>,
+    topics: Paged<u64, Spoken>,
+    /// Topics of the file that have not spoken, so that their numbers are not known.
+    silent: HashMap<Topic, Spoken, RandomState>,
+    /// Apart from the pages, which are small and near then.
+    series: Paged<u32, Box<Series>>,
+    /// Which write it is that is made ready.
+    turn: u64,
     /// The series of each class of topics.
     classes: Vec<BTreeSet<u32>>,
     /// Series that cannot be read any more: the topic if it is known, and when something was said there.
@@ -163,8 +142,10 @@ impl Live {
     pub(super) fn new(settings: Arc<Settings>) -> Self {
         Self {
             settings,
-            topics: HashMap::default(),
-            series: BTreeMap::new(),
+            topics: Paged::default(),
+            silent: HashMap::default(),
+            series: Paged::default(),
+            turn: 1,
             classes: Vec::new(),
             lost: Vec::new(),
             highest: 0,
@@ -177,110 +158,16 @@ impl Live {
         }
     }
 
-    /// Whether history has this message already, or gets it from the tape, where messages up to `seen` were.
-    pub(super) fn knows(&self, message: Which<'_>, seen: u64) -> bool {
-        if !message.is_walked && !self.has_walked {
-            return false;
-        }
-        let (heard, walked) =
-            self.topics.get(message.topic).map_or((0, 0), |spoken| (spoken.heard, spoken.walked));
-        if message.is_walked {
-            message.number > seen || message.number <= heard
-        } else {
-            message.number > 0 && message.number == walked
-        }
-    }
-
-    /// A topic said this. Returns how many of its readings were refused.
-    pub(super) fn say(&mut self, message: &Heard<'_>) -> u64 {
-        let Heard { topic, time, payload, number, is_walked } = *message;
-        let mut path = std::mem::take(&mut self.path);
-        let (mut refused, mut told, mut is_new) = (0, 0, true);
-        let most = self.settings.series_per_topic;
-        let Self { topics, series, open, .. } = self;
-        if let Some(spoken) = topics.get_mut(topic) {
-            spoken.hears(number, is_walked);
-            is_new = false;
-            payload::readings(payload, &mut path, &mut |path, unit, found| {
-                let known = spoken.find(path, Kind::of_found(found));
-                let Some(series) = known.and_then(|id| series.get_mut(&id)) else {
-                    is_new = true;
-                    return false;
-                };
-                told += 1;
-                refused += u64::from(told > most || !open.put(series, time, unit, found));
-                // The others are not looked at. They are not counted one by one either.
-                told <= most
-            });
-        }
-        if is_new {
-            let known = std::mem::take(&mut told);
-            payload::readings(payload, &mut path, &mut |path, unit, found| {
-                told += 1;
-                if told > known {
-                    refused += u64::from(told > most || !self.put(topic, time, path, unit, found));
-                }
-                told <= most
-            });
-            if let Some(spoken) = self.topics.get_mut(topic) {
-                spoken.hears(number, is_walked);
-            }
-        }
-        self.has_walked |= is_walked;
-        self.path = path;
-        refused
-    }
-
-    /// What this process has heard of the topics, whatever became of the file.
-    pub(super) fn remember(&mut self, before: &Self) {
-        for (topic, spoken) in &mut self.topics {
-            if let Some(before) = before.topics.get(topic) {
-                (spoken.heard, spoken.walked) = (before.heard, before.walked);
-            }
-        }
-        self.has_walked = before.has_walked;
-    }
-
-    fn put(&mut self, topic: &Topic, time: u64, path: &str, unit: Option<&str>, found: Found<'_>) -> bool {
-        let kind = Kind::of_found(found);
-        let known = self.topics.get(topic).and_then(|spoken| spoken.find(path, kind));
-        let Some(id) = known.or_else(|| self.add(topic, path, kind)) else { return false };
-        let Some(series) = self.series.get_mut(&id) else { return false };
-        self.open.put(series, time, unit, found)
-    }
-
-    fn add(&mut self, topic: &Topic, path: &str, kind: Kind) -> Option<u32> {
-        let of_topic = self.topics.get(topic).map_or(0, |spoken| spoken.series.len());
-        let has_room = of_topic < self.settings.series_per_topic
-            && self.series.len() < self.settings.series
-            && self.highest < MOST_SERIES;
-        if !has_room {
-            return None;
-        }
-        let id = self.highest + 1;
-        // It has nothing in the spans that are there already.
-        let newest = self.spans.last_key_value().map_or(0, |(id, _)| *id);
-        let series = Series {
-            topic: topic.clone(),
-            path: path.into(),
-            kind,
-            unit: Box::default(),
-            newest: 0,
-            gone: [newest; 3],
-            class: self.settings.rules.class(topic),
-            sealing: None,
-            open: Run::default(),
-        };
-        self.insert(id, series);
-        Some(id)
-    }
-
     fn insert(&mut self, id: u32, series: Series) {
         self.highest = self.highest.max(id);
-        let spoken = self.topics.entry(series.topic.clone()).or_default();
-        // Most topics have one.
-        spoken.series.reserve_exact(1);
-        spoken.series.push(Place { id, kind: series.kind, path: series.path.clone() });
+        if let Some(of) = series.of.filter(|of| !self.topics.contains(*of)) {
+            self.topics.insert(of, Spoken::default());
+        }
+        let spoken = match series.of {
+            Some(of) => self.topics.get_mut(of),
+            None => Some(self.silent.entry(series.topic.clone()).or_default()),
+        };
+        spoken.into_iter().for_each(|spoken| spoken.series.push(id));
         if self.classes.len() <= series.class {
             self.classes.resize_with(series.class + 1, BTreeSet::new);
         }
@@ -296,13 +183,13 @@ impl Live {
         let SeriesRow { path, unit, newest, .. } = row;
         let (gone, class) = (Gone::default(), self.settings.rules.class(&topic));
         let (sealing, open) = (None, Run::default());
-        self.insert(id, Series { topic, path, kind, unit, newest, gone, class, sealing, open });
+        self.insert(id, Series { topic, of: None, path, kind, unit, newest, gone, class, sealing, open });
         true
     }
 
     /// Up to these spans nothing of a series is left.
     pub(super) fn is_gone(&mut self, id: u32, gone: Gone) {
-        if let Some(series) = self.series.get_mut(&id) {
+        if let Some(series) = self.series.get_mut(id) {
             series.gone = gone;
         }
     }
@@ -315,18 +202,18 @@ impl Live {
     /// The series of a class from this one on, and up to which span nothing of each is left.
     pub(super) fn of_class(&self, class: usize, from: u32) -> impl Iterator<Item = (u32, Gone)> {
         let ids = self.classes.get(class).into_iter().flat_map(move |class| class.range(from..));
-        ids.filter_map(|id| Some((*id, self.series.get(id)?.gone)))
+        ids.filter_map(|id| Some((*id, self.series.get(*id)?.gone)))
     }
 
     /// How many topics have series.
     #[cfg(test)]
     pub(super) fn topics(&self) -> usize {
-        self.topics.len()
+        self.topics.len() + self.silent.len()
     }
 
-    /// Whether there are series of a topic.
-    pub(super) fn has_topic(&self, topic: &Topic) -> bool {
-        self.topics.contains_key(topic)
+    /// Whether there are series of a topic that has not spoken.
+    pub(super) fn has_silent(&self, topic: &Topic) -> bool {
+        self.silent.contains_key(topic)
     }
 
     /// A series cannot be read any more. Its topic may be known.
@@ -351,12 +238,12 @@ impl Live {
         self.highest = self.highest.max(id);
     }
 
-    pub(super) fn series(&self) -> &BTreeMap<u32, Box<Series>> {
+    pub(super) fn series(&self) -> &Paged<u32, Box<Series>> {
         &self.series
     }
 
     pub(super) fn get(&self, id: u32) -> Option<&Series> {
-        self.series.get(&id).map(|series| &**series)
+        self.series.get(id).map(|series| &**series)
     }
 
     pub(super) fn spans(&self) -> &Arc<Spans> {
@@ -379,11 +266,11 @@ impl Live {
     /// What is open is to be sealed from now on. Says which series that are, and how many parts the longest has.
     pub(super) fn begin_sealing(&mut self) -> (Vec<u32>, usize) {
         let (mut all, mut parts) = (Vec::new(), 1);
-        for (id, series) in &mut self.series {
+        for (id, series) in self.series.iter_mut() {
             if !series.open.is_empty() {
                 parts = parts.max(series.open.parts());
                 series.sealing = Some(Arc::new(std::mem::take(&mut series.open)));
-                all.push(*id);
+                all.push(id);
             }
         }
         self.open = Open::default();
@@ -398,7 +285,8 @@ impl Live {
     /// What was sealed is in the file, and need not be held any more.
     pub(super) fn sealed(&mut self, spans: impl IntoIterator<Item = (u64, Span)>, piece: u64) {
         self.put_spans(spans);
-        for series in self.series.values_mut().filter(|series| series.sealing.is_some()) {
+        let all = self.series.iter_mut().map(|(_, series)| series);
+        for series in all.filter(|series| series.sealing.is_some()) {
             (series.sealing, series.newest) = (None, piece);
         }
     }
@@ -417,20 +305,27 @@ impl Live {
         let is_empty =
             |series: &Series| series.open.is_empty() && series.sealing.is_none() && series.newest < oldest;
         let empty = self.series.iter().filter(|(_, series)| is_empty(series));
-        empty.map(|(id, _)| *id).take(most).collect()
+        empty.map(|(id, _)| id).take(most).collect()
     }
 
     /// Series are gone.
     pub(super) fn forget_series(&mut self, ids: &[u32]) {
         for id in ids {
-            let Some(series) = self.series.remove(id) else { continue };
+            let Some(series) = self.series.remove(*id) else { continue };
             if let Some(class) = self.classes.get_mut(series.class) {
                 class.remove(id);
             }
-            if let Some(spoken) = self.topics.get_mut(&series.topic) {
-                spoken.series.retain(|place| place.id != *id);
-                if spoken.series.is_empty() {
-                    self.topics.remove(&series.topic);
+            let spoken = match series.of {
+                Some(of) => self.topics.get_mut(of),
+                None => self.silent.get_mut(&series.topic),
+            };
+            let Some(spoken) = spoken else { continue };
+            spoken.series.retain(|of_topic| of_topic != id);
+            spoken.usual = None;
+            if spoken.series.is_empty() {
+                match series.of {
+                    Some(of) => drop(self.topics.remove(of)),
+                    None => drop(self.silent.remove(&series.topic)),
                 }
             }
         }

@@ -129,7 +129,7 @@ fn lose(tables: &Tables, live: &mut Live, spans: &Spans, unread: Vec<u32>) -> Re
 fn topic_of(tables: &Tables, live: &Live, id: u32) -> Result<Option<Topic>, Fault> {
     let Some(text) = tables.topic_of_series(id.into())? else { return Ok(None) };
     let Ok(topic) = Topic::parse(&text, &NO_LIMITS) else { return Ok(None) };
-    let mut is_known = live.has_topic(&topic);
+    let mut is_known = live.has_silent(&topic);
     if !is_known {
         tables.topics(Order::Up, |_, name| {
             is_known |= matches!(name, Checked::Good(name) if *name == *topic.as_str());
@@ -189,7 +189,8 @@ fn replay(
             let kind = value.rest.as_ref().map_or(Kind::Reading, |rest| rest.kind);
             if kind == Kind::Reading && !known.contains(&at) && settings.rules.names(topic) {
                 let (time, payload) = (value.time, &*value.payload);
-                live.say(&Heard { topic, time, payload, number: 0, is_walked: false });
+                let (id, apart) = (Some(record.topic), None);
+                live.say(&Heard { topic, id, time, payload, apart, number: 0, is_walked: false });
             }
         }
         true

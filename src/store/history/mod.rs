@@ -26,8 +26,8 @@ mod spans;
 mod steps;
 mod tables;
 
-pub(super) use heard::{Heard, Which};
-pub(super) use keeper::Keeper;
+pub(super) use heard::Heard;
+pub(super) use keeper::{Hearing, Keeper};
 #[cfg(test)]
 pub(super) use library::Library;
 pub use rules::{Ages, Rule, Rules};

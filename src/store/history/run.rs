@@ -19,6 +19,11 @@ const FLOAT: u64 = 2;
 pub(super) const LONG: usize = 1 << 16;
 /// So many are one part: a step of the writer seals no more of one series.
 pub(super) const PART: usize = 10_000;
+/// Bytes of the longest reading.
+const MOST_BYTES: usize = 21;
+/// Memory for bytes grows by a part of what there is, and by so many at least.
+const GROWTH: usize = 4;
+const LEAST_GROWTH: usize = 32;
 /// Longer waits are none.
 const LONGEST_WAIT: u64 = 1 << 59;
 
@@ -31,6 +36,13 @@ pub(super) struct Run {
     bytes: Vec<u8>,
     count: usize,
     last: At,
+    /// There may be very many runs, and most are numbers in one part.
+    rare: Option<Box<Rare>>,
+}
+
+/// What few runs have.
+#[derive(Debug, Clone, Default)]
+struct Rare {
     states: Vec<Box<str>>,
     /// Where each part but the first one begins: how many bytes are before it, and what was said last there.
     parts: Vec<(usize, At)>,
@@ -57,18 +69,31 @@ impl Run {
 
     /// Bytes that it takes.
     pub(super) fn bytes(&self) -> usize {
-        self.bytes.len() + self.states.iter().map(|state| state.len() + 16).sum::<usize>()
+        self.bytes.len() + self.states().iter().map(|state| state.len() + 16).sum::<usize>()
+    }
+
+    fn states(&self) -> &[Box<str>] {
+        self.rare.as_ref().map_or(&[], |rare| &rare.states)
+    }
+
+    fn later_parts(&self) -> &[(usize, At)] {
+        self.rare.as_ref().map_or(&[], |rare| &rare.parts)
+    }
+
+    /// The byte behind which the next reading stands.
+    pub(super) fn newest_byte(&self) -> u8 {
+        self.bytes.last().copied().unwrap_or_default()
     }
 
     /// How many parts it has.
     pub(super) fn parts(&self) -> usize {
-        if self.is_empty() { 0 } else { self.parts.len() + 1 }
+        if self.is_empty() { 0 } else { self.later_parts().len() + 1 }
     }
 
     /// The last state.
     pub(super) fn last_state(&self) -> Option<&str> {
         let at = usize::try_from(self.last.mantissa).ok()?;
-        self.states.get(at).map(|state| &**state)
+        self.states().get(at).map(|state| &**state)
     }
 
     /// Adds a reading; `false` if there is no room for it.
@@ -88,7 +113,11 @@ impl Run {
             },
         };
         if self.count > 0 && self.count.is_multiple_of(PART) {
-            self.parts.push((self.bytes.len(), self.last));
+            let part = (self.bytes.len(), self.last);
+            self.rare.get_or_insert_default().parts.push(part);
+        }
+        if self.bytes.capacity() - self.bytes.len() < MOST_BYTES {
+            self.bytes.reserve_exact((self.bytes.len() / GROWTH).max(LEAST_GROWTH));
         }
         let longer = zigzag(longer) << 2;
         let last = &mut self.last;
@@ -116,11 +145,12 @@ impl Run {
     }
 
     fn state(&mut self, state: &str) -> Option<i64> {
-        let known = self.states.iter().position(|known| **known == *state);
+        let states = &mut self.rare.get_or_insert_default().states;
+        let known = states.iter().position(|known| **known == *state);
         let at = known.or_else(|| {
-            (self.states.len() < MOST_STATES).then(|| {
-                self.states.push(state.into());
-                self.states.len() - 1
+            (states.len() < MOST_STATES).then(|| {
+                states.push(state.into());
+                states.len() - 1
             })
         });
         at.and_then(|at| i64::try_from(at).ok())
@@ -135,7 +165,7 @@ impl Run {
     pub(super) fn part(&self, part: usize) -> Readings {
         let begins = |part: usize| match part.checked_sub(1) {
             None => Some((0, At::default())),
-            Some(part) => self.parts.get(part).copied(),
+            Some(part) => self.later_parts().get(part).copied(),
         };
         let Some((from, last)) = begins(part) else { return self.read(&[], At::default(), 0) };
         let to = begins(part + 1).map_or(self.bytes.len(), |(to, _)| to);
@@ -151,10 +181,10 @@ impl Run {
             decimals = number.map_or(decimals, |(_, of_this)| of_this);
             numbers.push(number);
         }
-        if !self.states.is_empty() {
+        if !self.states().is_empty() {
             let which =
                 numbers.iter().map(|number| number.map_or(0, |(at, _)| u32::try_from(at).unwrap_or(0)));
-            return Readings { times, values: Values::States(self.states.clone(), which.collect()) };
+            return Readings { times, values: Values::States(self.states().to_vec(), which.collect()) };
         }
         let all = |number: &Result<(i64, u32), f64>| match number {
             Ok((mantissa, of_this)) => mantissa.checked_mul(power(decimals - of_this)),

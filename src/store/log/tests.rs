@@ -158,3 +158,55 @@ fn a_reading_of_a_house_takes_less_than_five_bytes() {
     let lengths = [row_of(1), row_of(2), row_of(3)];
     assert!(lengths[2] < 200 * 5 && lengths[1] < lengths[0] + 200 * 4, "{lengths:?}");
 }
+
+fn said(topic: u64, payload: &str, rest: Option<Rest>) -> Record<'_> {
+    let value = Value { time: 7, user: 1, payload: payload.into(), rest, rhythm: Rhythm::default() };
+    Record { topic, value: Some(value) }
+}
+
+/// What a draft comes to as a row: topics and payloads, and which of them were known.
+fn read_again(draft: &Draft, bases: &Bases) -> (Vec<(u64, Option<String>)>, Vec<usize>) {
+    let bytes = draft.row(1, 5, bases).unwrap();
+    let row = read(1, &bytes, &mut Bases::starting_at(MARK, 0)).unwrap();
+    let told =
+        |record: &Record<'_>| (record.topic, record.value.as_ref().map(|value| value.payload.to_string()));
+    (row.records.iter().map(told).collect(), row.known)
+}
+
+#[test]
+fn records_of_a_draft_stand_by_topic_in_the_row_and_those_of_one_topic_in_their_order() {
+    let (mut bases, mut draft) = (Bases::starting_at(MARK, 1), Draft::default());
+    assert_eq!(draft.row(1, 5, &bases), None);
+    let rest = Rest { kind: Kind::Command, expires: Some(9), passed_on: "\"a\": 1".into(), trail: None };
+    let records = [
+        (said(9, "1", None), false),
+        (said(3, "true", Some(rest)), false),
+        (said(9, "2", None), true),
+        (Record { topic: 3, value: None }, false),
+        (said(4, "7", None), true),
+        (said(9, "3", None), false),
+    ];
+    for (record, is_known) in &records {
+        draft.add(record, *is_known, || true, &mut bases);
+    }
+    let text = |text: &str| Some(text.to_owned());
+    let expected =
+        vec![(3, text("true")), (3, None), (4, text("7")), (9, text("1")), (9, text("2")), (9, text("3"))];
+    assert_eq!(read_again(&draft, &bases), (expected, vec![2, 4]));
+    draft.clear();
+    assert_eq!((draft.len(), draft.bytes(), draft.row(2, 5, &bases)), (0, 0, None));
+}
+
+#[test]
+fn a_record_that_nobody_needs_is_left_out_unless_others_are_told_from_it() {
+    let (mut bases, mut draft) = (Bases::starting_at(MARK, 1), Draft::default());
+    for (at, payload) in ["5", "6", "7", "8"].into_iter().enumerate() {
+        let apart = draft.add(&said(1, payload, None), false, || at > 0, &mut bases);
+        assert_eq!(apart.is_some(), at > 0, "{payload}");
+        if at < 3 {
+            draft.leave_out(at);
+        }
+    }
+    let text = |text: &str| (1, Some(text.to_owned()));
+    assert_eq!(read_again(&draft, &bases).0, [text("6"), text("8")]);
+}

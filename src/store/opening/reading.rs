@@ -212,7 +212,7 @@ impl Reading<'_> {
                 if row.span >= *first.get_or_insert(seq) {
                     damaged += row.lost;
                 }
-                head.apply_found(seq, row.span, bytes.len(), row.records.into_iter().map(said));
+                head.apply(seq, row.span, bytes.len(), row.records.into_iter().map(said));
             }
             Err(log::Fault::Damaged) => {
                 first.get_or_insert(seq);

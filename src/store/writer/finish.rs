@@ -12,11 +12,11 @@ impl Writer {
     pub(super) fn finish(&mut self) {
         let began = Instant::now();
         self.get_ready();
-        self.take();
         if self.tables.is_some() {
             // What is written into a file that nobody finds any more is lost.
             self.look_at_the_disk(began);
         }
+        self.take();
         // Where the last write finds that the file is damaged, a new one gets everything.
         let is_whole = (0..2).find_map(|_| self.write_the_rest(began));
         outage::tell_the_end(self.tables.take().map(Tables::close), is_whole == Some(true));
@@ -28,7 +28,7 @@ impl Writer {
             self.reopen().ok()?;
         }
         while self.tables.is_some() && self.walk.is_wanted() && began.elapsed() < LAST_WALK {
-            self.walk.go_on(&self.hub, &self.names, &mut self.batch, |topic| self.history.names(topic));
+            self.walk_on();
             if self.batch.is_large() {
                 self.write(Instant::now(), true, false, false, Duties::default());
             }

@@ -120,8 +120,7 @@ impl Writer {
         self.write_down();
         self.write_another_row(topic);
         self.do_all_duties();
-        self.head.begin_settling(self.seq);
-        self.history.begin_sealing(self.seq);
+        self.begin_settling();
         self.do_all_duties();
     }
 
@@ -134,9 +133,13 @@ impl Writer {
     /// follows, which says only what has become of one topic.
     fn write_another_row(&mut self, topic: Option<&Topic>) {
         let Some(topic) = topic.cloned().or_else(|| self.names.topics().into_iter().next()) else { return };
-        match self.hub.last_value(&topic) {
-            Some(message) => self.batch.keep(message, |_| false),
-            None => self.batch.forget(topic, |_| false),
+        let value = self.hub.last_value(&topic);
+        if self.tables.is_some() {
+            let (batch, mut desk) = self.desk();
+            match &value {
+                Some(message) => batch.keep(message, &mut desk),
+                None => batch.forget(&topic, &mut desk),
+            }
         }
         self.write(Instant::now(), true, true, false, Duties::default());
     }

@@ -5,7 +5,7 @@ use super::super::head::Head;
 use super::super::names::Names;
 use super::super::opening::{self, Opened, Use};
 use super::super::tables::Fault;
-use super::{Writer, wall};
+use super::{Waiting, Writer, wall};
 use crate::moment::Moment;
 
 impl Writer {
@@ -19,9 +19,8 @@ impl Writer {
         self.events.open(&tables, was_replaced);
         self.sessions.take_over(sessions, was_replaced);
         (self.tables, self.file, self.head, self.seq) = (Some(tables), Some(id), head, seq);
-        self.found = Some((found, was_replaced));
-        let now_offline = changed.iter().filter_map(|topic| self.hub.last_value(topic));
-        now_offline.for_each(|message| self.batch.say(message));
+        let changed = changed.iter().filter_map(|topic| self.hub.last_value(topic)).collect();
+        self.found = Some(Waiting { found, is_anew: was_replaced, changed });
         if was_replaced {
             self.was_replaced = true;
             self.walk.want(0);
@@ -37,12 +36,15 @@ impl Writer {
     }
 
     fn try_to_get_ready(&mut self) -> Result<(), Fault> {
-        let Some((found, is_anew)) = self.found.take() else { return Ok(()) };
+        let Some(Waiting { found, is_anew, changed }) = self.found.take() else { return Ok(()) };
         let Some(tables) = &self.tables else { return Ok(()) };
         let head = &self.head;
         let (names, topics) = found.names(|topic| head.get(topic).is_some());
         self.names = names;
-        self.history.load((tables, &topics), is_anew, wall())
+        self.history.load((tables, &topics), is_anew, wall())?;
+        let (batch, mut desk) = self.desk();
+        changed.iter().for_each(|message| batch.say(message, &mut desk));
+        Ok(())
     }
 
     /// Opens the file, or makes a new one, as it is found.

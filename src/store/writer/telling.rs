@@ -45,7 +45,7 @@ impl Writer {
         figures.store_state.set(state);
         figures.store_log_bytes.set(self.head.gathered());
         let values =
-            self.found.as_ref().map_or_else(|| self.names.values() as u64, |(found, _)| found.values);
+            self.found.as_ref().map_or_else(|| self.names.values() as u64, |waiting| waiting.found.values);
         figures.store_values.set(values);
     }
 }

@@ -16,7 +16,7 @@ impl Keeper {
     pub(crate) fn named(&self, is_named: impl Fn(&Topic) -> bool) -> Forgetting {
         let live = self.live.lock();
         let named = live.series().iter().filter(|(_, series)| is_named(&series.topic));
-        Forgetting { named: named.map(|(id, _)| *id).collect(), next: 0 }
+        Forgetting { named: named.map(|(id, _)| id).collect(), next: 0 }
     }
 
     /// Forgets the next pieces, in one transaction of a few milliseconds. Says whether there is more. While spans are being made

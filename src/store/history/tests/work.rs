@@ -102,7 +102,7 @@ impl House {
         let past = {
             let live = self.keeper.live().lock();
             let (id, series) = live.series().iter().find(|(_, series)| series.topic == *topic).unwrap();
-            Past::of(*id, series, "t", live.spans(), 7)
+            Past::of(id, series, "t", live.spans(), 7)
         };
         let wanted = Wanted { since: 0, until: u64::MAX, points: 1 << 20, step: Some(0) };
         past.tell(&wanted, &mut |id| chunks.chunk(id)).unwrap().series.unwrap().times
@@ -111,7 +111,7 @@ impl House {
 
 #[test]
 fn a_hundred_thousand_new_topics_in_a_minute_take_the_room_of_those_that_have_history() {
-    let house = House::new(Settings::some(), 1 << 30);
+    let mut house = House::new(Settings::some(), 1 << 30);
     let known = topic();
     house.keeper.hear([heard(&known, START, "1")].into_iter());
     for number in 0..100_000_u64 {
