@@ -16,6 +16,7 @@ mod forwarded;
 mod gate;
 mod hello;
 mod history_api;
+mod hixie;
 mod http;
 mod introduction;
 mod lines;
@@ -112,6 +113,8 @@ pub struct Settings {
     pub shortest_password: usize,
     /// Whether webhooks may publish with a token in their path.
     pub webhooks: bool,
+    /// Whether handshakes of 2010 are taken.
+    pub hixie: bool,
     /// The door for devices that speak MQTT.
     pub mqtt: MqttSettings,
 }
@@ -171,6 +174,7 @@ impl Server {
         crew: Crew,
         operator: Operator,
     ) -> Self {
+        hixie::warn_if_on(settings.hixie);
         let places = Places::new(settings.connections, settings.handshakes, settings.per_network);
         let diagnostics = settings.diagnostics.map(Diagnostics::new);
         let refused = accounts::RefusedFile::default();

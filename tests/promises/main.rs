@@ -44,6 +44,7 @@ mod http_more;
 mod lines;
 mod log;
 mod memory;
+mod old_boards;
 mod opening;
 mod operator;
 mod order;
