@@ -7,10 +7,10 @@ use clap::{Args, Subcommand};
 
 use super::exit::help_end;
 use super::serve::ConfigArgs;
-use super::{OperatorError, output};
-use crate::links::file;
+use super::{OperatorError, client_runtime, output};
 use crate::links::rules::{Rule, example};
 use crate::links::settings::Plan;
+use crate::links::{file, serial};
 use crate::operator::{Mistake, Mistakes, small_file};
 use crate::topic::{Limits, Topic};
 
@@ -18,6 +18,8 @@ use crate::topic::{Limits, Topic};
 pub(super) enum BridgeCommand {
     /// Print what each rule carries, and every mistake in the files
     Check(CheckArgs),
+    /// List the serial ports of this machine, and what is plugged in there
+    Ports(PortsArgs),
 }
 
 /// The end of the help of `clown-hub bridge`.
@@ -37,10 +39,62 @@ pub(super) struct CheckArgs {
     config: ConfigArgs,
 }
 
+#[derive(Debug, Args)]
+#[command(after_help = help_end!("Examples:\n  clown-hub bridge ports\n  clown-hub bridge ports --ask\n  clown-hub bridge ports /dev/ttyUSB0"))]
+pub(super) struct PortsArgs {
+    /// Ask what is at these ports who it is, and list nothing else
+    #[arg(value_name = "PORT")]
+    ports: Vec<PathBuf>,
+    /// Ask what is at each port who it is; a port that another program holds is left alone
+    #[arg(long)]
+    ask: bool,
+    /// How fast the ports are
+    #[arg(long, default_value_t = 115_200, value_parser = clap::value_parser!(u32).range(1200..=4_000_000))]
+    baud: u32,
+}
+
 pub(super) fn bridge(command: BridgeCommand) -> anyhow::Result<()> {
     match command {
         BridgeCommand::Check(args) => check(args),
+        BridgeCommand::Ports(args) => ports(args),
     }
+}
+
+fn ports(args: PortsArgs) -> anyhow::Result<()> {
+    if !args.ports.is_empty() {
+        return output::print(&asked(args.ports, args.baud)?);
+    }
+    let found = serial::ports::look(Path::new("/sys"), Path::new("/dev"));
+    let mut text = String::new();
+    for device in &found {
+        let port =
+            device.port.as_ref().map_or_else(|| "no port".to_owned(), |port| port.display().to_string());
+        let (vendor, product) = device.usb;
+        writeln!(text, "{port}\n  {vendor:04x}:{product:04x} {}\n  {}", device.says, device.seems)?;
+        if let Some(port) = device.port.clone().filter(|_| args.ask) {
+            text.push_str(&asked(vec![port], args.baud)?);
+        }
+    }
+    if found.is_empty() {
+        text.push_str("No device of USB with a serial port is plugged in, as far as /sys says.\n");
+    }
+    output::print(&text)
+}
+
+/// What gateways say of themselves, or why nothing does.
+fn asked(ports: Vec<PathBuf>, baud: u32) -> anyhow::Result<String> {
+    let mut text = String::new();
+    client_runtime::block_on(async {
+        for port in ports {
+            let told = match serial::who_is_there(&port, baud).await {
+                Ok(info) => format!("{}: a TOWER gateway: {info}", port.display()),
+                Err(why) => why,
+            };
+            writeln!(text, "  {}", crate::operator::escaped(told.chars()))?;
+        }
+        Ok(())
+    })?;
+    Ok(text)
 }
 
 fn check(args: CheckArgs) -> anyhow::Result<()> {
@@ -95,14 +149,15 @@ pub(super) fn files(directory: &Path) -> anyhow::Result<Vec<PathBuf>> {
 
 /// What a link carries, in words and with an example of each.
 fn report(plan: &Plan) -> String {
-    let mut text = format!("{}: {}\n", plan.link.file, plan.mqtt.broker);
+    let mut text = format!("{}: {}\n", plan.link.file, plan.link.far);
     for rule in plan.link.rules.iter() {
         let arrow = match (rule.direction.is_in(), rule.direction.is_out()) {
             (true, true) => "↔",
             (true, false) => "←",
             _ => "→",
         };
-        let _ = writeln!(text, "  line {}: {} {arrow} {}", rule.line, rule.local.filter, rule.remote.filter);
+        let line = if rule.line == 0 { "made".to_owned() } else { format!("line {}", rule.line) };
+        let _ = writeln!(text, "  {line}: {} {arrow} {}", rule.local.filter, rule.remote.filter);
         for (way, from, to) in examples(rule) {
             let _ = writeln!(text, "    {way:3} {from} becomes {to}");
         }

@@ -13,6 +13,7 @@ use super::exit::help_end;
 use super::serve::{self, ConfigArgs};
 use super::{bridge, output};
 use crate::config::{Place, ProxyProtocol, Settings};
+use crate::links::settings::FarSettings;
 use crate::store::upkeep;
 
 /// How long a program or a broker may take to answer.
@@ -265,24 +266,64 @@ async fn links(settings: &Settings) -> Vec<Finding> {
                 continue;
             }
         };
-        let (file, broker) = (&plan.link.file, &plan.mqtt.broker);
-        if let Some(Err(why)) = plan.mqtt.password.as_ref().map(crate::links::mqtt::settings::Secret::read) {
+        let file = &plan.link.file;
+        let mqtt = match &plan.far {
+            FarSettings::Mqtt(mqtt) => mqtt,
+            FarSettings::Hub(hub) => {
+                if let Some(Err(why)) = hub.password.as_ref().map(crate::links::mqtt::settings::Secret::read)
+                {
+                    findings.push(Failure(format!("link: {file}: {why}")));
+                }
+                findings.push(reach(file, "the hub", &plan.link.far).await);
+                continue;
+            }
+            FarSettings::Process(process) => {
+                let (program, path) = (process.program(), std::env::var_os("PATH").unwrap_or_default());
+                let mut places = std::env::split_paths(&path).map(|folder| folder.join(program));
+                let is_there = Path::new(program).is_file() || places.any(|place| place.is_file());
+                findings.push(if is_there {
+                    Good(format!("link: {file}: there is a program {program}"))
+                } else {
+                    Warning(format!("link: {file}: there is no program {program}. The hub goes on trying"))
+                });
+                continue;
+            }
+            FarSettings::Serial(serial) => {
+                let port = serial.port.display();
+                findings.push(if serial.port.exists() {
+                    Good(format!("link: {file}: there is a port {port}"))
+                } else {
+                    Warning(format!(
+                        "link: {file}: there is no port {port}: is the gateway plugged in? `clown-hub bridge ports` lists what \
+                         there is. The hub goes on trying"
+                    ))
+                });
+                continue;
+            }
+        };
+        let broker = &mqtt.broker;
+        if let Some(Err(why)) = mqtt.password.as_ref().map(crate::links::mqtt::settings::Secret::read) {
             findings.push(Failure(format!("link: {file}: {why}")));
         }
-        let connecting = tokio::net::TcpStream::connect((broker.host.as_str(), broker.port));
-        findings.push(match tokio::time::timeout(PATIENCE, connecting).await {
-            Ok(Ok(_)) => Good(format!("link: {file}: {broker} can be reached")),
-            Ok(Err(error)) => Warning(format!(
-                "link: {file}: {broker} cannot be reached: {error}; is the broker running, and are host and port right? \
-                 The hub goes on trying"
-            )),
-            Err(_) => Warning(format!(
-                "link: {file}: {broker} does not answer within {} s; is there a firewall in between? The hub goes on trying",
-                PATIENCE.as_secs()
-            )),
-        });
+        findings.push(reach(file, "the broker", &broker.to_string()).await);
     }
     findings
+}
+
+/// Whether something listens at `HOST:PORT`.
+async fn reach(file: &str, noun: &str, place: &str) -> Finding {
+    let connecting = tokio::net::TcpStream::connect(place);
+    match tokio::time::timeout(PATIENCE, connecting).await {
+        Ok(Ok(_)) => Good(format!("link: {file}: {place} can be reached")),
+        Ok(Err(error)) => Warning(format!(
+            "link: {file}: {place} cannot be reached: {error}; is {noun} running, and are host and port right? \
+             The hub goes on trying"
+        )),
+        Err(_) => Warning(format!(
+            "link: {file}: {place} does not answer within {} s; is there a firewall in between? The hub goes on trying",
+            PATIENCE.as_secs()
+        )),
+    }
 }
 
 /// Bytes as people say them: in MB, from a thousand of them on in GB, cut off.

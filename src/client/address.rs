@@ -77,6 +77,13 @@ impl Address {
         &self.url
     }
 
+    /// Host and port: the same for all ways to write where a hub is.
+    pub fn place(&self) -> String {
+        let host = self.url.host_str().unwrap_or_default().to_ascii_lowercase();
+        let port = self.url.port_or_known_default().unwrap_or_default();
+        format!("{host}:{port}")
+    }
+
     /// The same hub and user, at this base.
     #[must_use]
     pub fn at(&self, base: &str) -> Self {

@@ -1,6 +1,7 @@
 //! A WebSocket to a hub.
 
 use std::path::Path;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::stream::{SplitSink, SplitStream};
@@ -130,7 +131,27 @@ fn refusal(reason: &str, filters: &[String]) -> String {
     }
 }
 
+/// A sign that the hub is there.
+pub enum Sign {
+    /// One message, of one frame or several.
+    Text(Utf8Bytes),
+    /// Something that is no message, such as a ping.
+    Life,
+    /// The other side answered our close, or the connection ended after it.
+    Closed,
+}
+
 impl Listener {
+    /// The next sign of the hub, for those who wait for several things at once.
+    pub fn poll_sign(&mut self, cx: &mut Context<'_>) -> Result<Poll<Sign>, Failure> {
+        let Poll::Ready(message) = self.stream.poll_next_unpin(cx) else { return Ok(Poll::Pending) };
+        Ok(Poll::Ready(match self.heard(message)? {
+            Some(Heard::Text(text)) => Sign::Text(text),
+            Some(Heard::Closed) => Sign::Closed,
+            None => Sign::Life,
+        }))
+    }
+
     /// The next text.
     pub async fn next(&mut self) -> Result<Heard, Failure> {
         loop {
@@ -180,6 +201,37 @@ impl Speaker {
     /// Says one message: a frame, or several separated by line feeds.
     pub async fn say(&mut self, text: String) -> Result<(), Failure> {
         self.sink.send(Message::text(text)).await.map_err(|error| self.lost(&error))
+    }
+
+    /// Whether there is room for one more message.
+    pub fn poll_ready(&mut self, cx: &mut Context<'_>) -> Result<Poll<()>, Failure> {
+        let polled = self.sink.poll_ready_unpin(cx);
+        self.settled(polled)
+    }
+
+    /// Begins to say one message, for which there is room.
+    pub fn start(&mut self, text: String) -> Result<(), Failure> {
+        self.sink.start_send_unpin(Message::text(text)).map_err(|error| self.lost(&error))
+    }
+
+    /// Sends what was begun.
+    pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Result<Poll<()>, Failure> {
+        let polled = self.sink.poll_flush_unpin(cx);
+        self.settled(polled)
+    }
+
+    /// Says good-bye.
+    pub fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        let polled = self.sink.poll_close_unpin(cx);
+        polled.map_err(|error| self.lost(&error))
+    }
+
+    fn settled(&self, polled: Poll<Result<(), Error>>) -> Result<Poll<()>, Failure> {
+        match polled {
+            Poll::Pending => Ok(Poll::Pending),
+            Poll::Ready(Ok(())) => Ok(Poll::Ready(())),
+            Poll::Ready(Err(error)) => Err(self.lost(&error)),
+        }
     }
 
     /// Asks for a sign that everything said so far was handled: [`Reply::SubscriptionOk`].

@@ -6,4 +6,4 @@ mod address;
 mod connection;
 
 pub use address::{Address, AddressError};
-pub use connection::{Connection, Failure, Heard, Listener, Speaker};
+pub use connection::{Connection, Failure, Heard, Listener, Sign, Speaker};

@@ -49,6 +49,8 @@ pub struct Settings {
     pub figures: Figures,
     /// The endpoints that a device is brought up against.
     pub diagnostics: Diagnostics,
+    /// What is there for old boards alone.
+    pub legacy: Legacy,
     /// What is logged.
     pub log: Log,
     /// Nodes that are not there.
@@ -183,6 +185,13 @@ pub struct Diagnostics {
     pub connections: usize,
 }
 
+/// Section `[legacy]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Legacy {
+    /// Whether handshakes of 2010 are taken.
+    pub hixie: bool,
+}
+
 /// Section `[log]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Log {
@@ -257,6 +266,7 @@ impl Settings {
                 enabled: reader.truth("diagnostics.enabled"),
                 connections: reader.count("diagnostics.connections", 1..=10_000, "connections"),
             },
+            legacy: Legacy { hixie: reader.truth("legacy.hixie") },
             log: Log {
                 filter: reader.log_filter("log.filter"),
                 format: reader

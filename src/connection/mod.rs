@@ -13,6 +13,7 @@ mod line;
 pub mod messages;
 mod mqtt;
 mod network;
+mod old_frames;
 mod outgoing;
 mod run;
 mod spare;
@@ -34,6 +35,7 @@ pub(crate) use self::mqtt::{
     retention,
 };
 pub(crate) use self::network::network_of;
+pub(crate) use self::old_frames::OldFrames;
 pub(crate) use self::run::{run, run_and_keep};
 pub(crate) use self::stay::Stay;
 pub(crate) use self::turn::Turn;

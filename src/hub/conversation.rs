@@ -9,7 +9,7 @@ use super::Retention;
 use super::allowance::Excess;
 use super::care::Wants;
 use super::doors::{Message, NotSubscribed, Refusal};
-use super::publication::Extras;
+use super::publication::{Extras, Trail};
 use super::session::{Session, Side, Wishes};
 use super::step::{Change, Edit, LastValues, Occasion, Will};
 use super::tape::Promise;
@@ -219,6 +219,7 @@ impl Session {
         self.set_will(will);
         self.wishes = Wishes {
             options: configure.options.unwrap_or(false),
+            marks: configure.marks.unwrap_or(false),
             batch: configure.batch.map_or(0, |batch| u32::try_from(batch.as_millis()).unwrap_or(u32::MAX)),
         };
         self.outbox.set_echo(configure.echo.unwrap_or(false));
@@ -312,7 +313,13 @@ impl Session {
             false => Retention::Pass,
         });
         let expires = options.expires.map(|expires| now.steady().after(expires));
-        let extras = Extras { expires, passed_on: options.passed_on.into(), trail: None };
+        let Ok(trail) = self.trail(options.mark.as_deref(), &topic, frame.payload) else {
+            if let Some(id) = id {
+                self.reply(&Reply::PublishOk(Published::plainly(id, true)));
+            }
+            return Ok(());
+        };
+        let extras = Extras { expires, passed_on: options.passed_on.into(), trail };
         let kind = self.kind(&frame.topic, &topic);
         // Made only where it is needed: most hubs answer at once.
         let asked = id.as_ref().filter(|_| self.hub.confirms());
@@ -335,6 +342,16 @@ impl Session {
             (Err(refusal), id) => self.reply(&Reply::PublishError(refused(refusal.to_string(), id))),
         }
         Ok(())
+    }
+}
+
+impl Session {
+    /// Where a message has been that has a mark; an error where it has been here. A mark says that others are not to be taken,
+    /// so it counts only from those who may say what is retained, as other hubs do.
+    fn trail(&self, mark: Option<&str>, topic: &Topic, payload: &str) -> Result<Option<Trail>, ()> {
+        let Some(mark) = mark.filter(|_| self.client.rights.retain) else { return Ok(None) };
+        let taken = self.hub.marks().take(mark, (topic.as_str(), payload.as_bytes()), &self.client.user);
+        taken.inspect_err(|()| self.hub.figures.returned.add(1))
     }
 }
 

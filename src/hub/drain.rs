@@ -243,11 +243,14 @@ impl Session {
         }
         let view = self.outbox.view;
         if self.wishes.options {
-            let annotation = if retained {
+            let mut annotation = if retained {
                 message.annotation_of_last_value()
             } else {
                 message.annotation_of_news(self.hub.rhythm_of(message))
             };
+            if self.wishes.marks {
+                self.hub.marks.add_to(&mut annotation, message);
+            }
             write(&message.frame_with_options(view, &annotation));
         } else {
             write(&message.frame(view));

@@ -124,6 +124,8 @@ figures! {
     mqtt_taken_over "mqtt/taken_over" Only;
     /// Messages not sent to MQTT clients because they are larger than these take
     mqtt_too_large "mqtt/too_large" Only;
+    /// Messages of other hubs that had been here already, as their marks say
+    returned "messages/returned" Only;
     /// Messages of MQTT clients that were not published: the topic is too long or too deep, or reserved
     mqtt_refused "mqtt/refused" Only;
     /// Connections ended because all clients of their network (an IPv4 address, an IPv6 /64) together sent too much

@@ -32,6 +32,7 @@ mod layout;
 mod lease;
 mod links;
 mod look_up;
+mod marks;
 mod network_rate;
 mod outbox;
 mod pages;
@@ -85,6 +86,7 @@ use last_value::LastValue;
 pub use last_value::SaidBefore;
 pub use lease::{LeaseChanges, LeaseRow};
 pub use links::{LinkFigures, Links};
+pub use marks::{KnowsAgain, MARK, Marked, Marks};
 pub use network_rate::NetworkRates;
 pub(crate) use network_rate::ShareOfNetwork;
 pub use outbox::{Outbox, SessionId};
@@ -207,6 +209,7 @@ pub struct Hub {
     figures: Arc<Figures>,
     budget: Arc<Budget>,
     links: Links,
+    marks: Marks,
     /// What waits for brokers and is to survive a restart.
     stored_queues: Arc<StoredQueues>,
     /// What its clients ask for, where somebody brings it from other hubs.
@@ -237,6 +240,7 @@ impl Hub {
             presence: Presence::default(),
             figures,
             links: Links::default(),
+            marks: Marks::default(),
             stored_queues: Arc::default(),
             demand: Demanded::default(),
             care: Care::default(),
@@ -271,6 +275,11 @@ impl Hub {
     /// The links to other systems.
     pub fn links(&self) -> &Links {
         &self.links
+    }
+
+    /// How messages of other hubs are known again.
+    pub fn marks(&self) -> &Marks {
+        &self.marks
     }
 
     /// Publishes something about the hub itself, as a last value under `$SYS/hub/`.

@@ -76,6 +76,8 @@ pub(super) struct Who {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Wishes {
     pub(super) options: bool,
+    /// Whether the third element has the mark, too.
+    pub(super) marks: bool,
     /// How long frames are collected, in milliseconds.
     pub(super) batch: u32,
 }

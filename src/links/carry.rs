@@ -29,6 +29,10 @@ pub(super) struct Arrived<'m> {
     pub(super) retain: bool,
     /// The stamp of a hub.
     pub(super) stamp: Option<&'m str>,
+    /// What the kind of far side says is to become of it; `None` where the rule says it.
+    pub(super) keep: Option<Retention>,
+    /// Whether it was said there at some time before; `None` where the far side does not tell that apart.
+    pub(super) is_old: Option<bool>,
 }
 
 /// A message as the far side is to have it.
@@ -95,14 +99,16 @@ impl Carry {
         if verdict != Verdict::New {
             return Ok(verdict);
         }
-        let stamp = match (stamp, arrived.stamp) {
-            (Some(_), Some(text)) => text.into(),
-            _ => self.member.foreign_stamp(),
-        };
-        let trail = Trail { stamp, heard_from: Arc::clone(&self.settings.far) };
+        let trail = (!self.member.is_end()).then(|| {
+            let stamp = match (stamp, arrived.stamp) {
+                (Some(_), Some(text)) => text.into(),
+                _ => self.member.foreign_stamp(),
+            };
+            Trail { stamp, heard_from: Arc::clone(&self.settings.far) }
+        });
         let kind = Kind::of(rule.relative(&local));
-        let retention = retention(arrived, rule, clears);
-        let forward = Forward { topic: local, payload: &json, kind, retention, trail: Some(trail), was_kept };
+        let retention = arrived.keep.or_else(|| retention(arrived, rule, clears));
+        let forward = Forward { topic: local, payload: &json, kind, retention, trail, was_kept };
         match session.forward(forward, Moment::now()) {
             // What finds no room is counted and logged by the store.
             Ok(()) | Err(Refusal::StoreFull(_)) => Ok(Verdict::New),
@@ -160,7 +166,7 @@ impl Carry {
     pub(super) fn way(&self, message: &Publication, rule: usize) -> Result<Way, String> {
         let rule = self.settings.rules.get(rule);
         let named = rule.and_then(|rule| Some((rule, rule.outward(&message.topic)?)));
-        let (rule, topic) = named.ok_or("it has no name at the broker")?;
+        let (rule, topic) = named.ok_or("it has no name at the far side")?;
         let hub = self.member.hub();
         let stamp = (!self.member.repeats()).then(|| match message.trail() {
             Some(trail) => stamp::passing(&trail.stamp, hub),

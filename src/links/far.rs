@@ -3,6 +3,7 @@
 //! the queue, the log) is not its affair.
 
 use std::future::Future;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -19,6 +20,12 @@ use crate::hub::{Found, Outbox};
 pub(super) trait Far: Send + 'static {
     /// An open connection.
     type Connection: Send + 'static;
+
+    /// The longest span that the wait before another attempt is drawn from.
+    const LONGEST_WAIT: Duration = Duration::from_mins(1);
+
+    /// Whether a connection that carried a message was a good one, however short: the waits between attempts begin anew.
+    const CARRYING_IS_GOOD: bool = true;
 
     /// One attempt to connect; in words why not, and what to do. It borrows nothing, as the link listens to the hub in the
     /// meantime. May be cancelled.
@@ -53,6 +60,9 @@ pub(super) trait Far: Send + 'static {
 
     /// The connection broke. What does that say about the messages that were on their way?
     fn ended(&mut self, connection: &Self::Connection, broken: &Broken, report: &Report);
+
+    /// The far side is not there, or not any more: says at the hub what follows from that. May come several times in a row.
+    fn away(&mut self, _: &mut Near) {}
 
     /// What is on its way and not acknowledged: messages, and their bytes.
     fn on_the_way(&self) -> (usize, usize);

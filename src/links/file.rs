@@ -1,14 +1,18 @@
 //! From the text of `bridges/*.toml` to settings: every mistake at once, with file, line and key.
 
+mod hub;
 mod keys;
+mod mqtt;
+mod process;
 mod reader;
 mod rules;
+mod serial;
 #[cfg(test)]
 mod tests;
 
 use std::path::{Path, PathBuf};
 
-pub use self::keys::{KEYS, MOST_RULES, NUMBERS, Number, RULE_KEYS};
+pub use self::keys::{KEYS, KINDS, MOST_RULES, NUMBERS, Number, RULE_KEYS, Which};
 use self::reader::Reader;
 use super::settings::Plan;
 use crate::operator::{Form, Mistake, Mistakes, Tells, Watch, escaped, small_file};
@@ -58,7 +62,10 @@ pub fn load(path: &Path, limits: &Limits) -> Result<Plan, Mistakes> {
 pub fn parse(name: &str, file: &str, text: &str, limits: &Limits) -> Result<Plan, Mistakes> {
     let mut reader = Reader { form: Form::new(file, text, Tells::Kinds), limits };
     let is_key = |name: &str| {
-        KEYS.contains(&name) || RULE_KEYS.contains(&name) || NUMBERS.iter().any(|number| number.key == name)
+        let is_it = |(key, _): &(&str, &[Which])| *key == name;
+        KEYS.iter().any(is_it)
+            || RULE_KEYS.iter().any(is_it)
+            || NUMBERS.iter().any(|number| number.key == name)
     };
     let link = reader.form.table(is_key).and_then(|table| reader.link(name, &table));
     let missing = || Mistake::at(file, "could not be read").into();

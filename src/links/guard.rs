@@ -110,11 +110,16 @@ impl Guard {
     /// A link that is there from now on. `repeats` says whether its broker repeats to it what it said, as those of
     /// MQTT 3.1.1 do.
     pub fn enter(&self, repeats: bool, now: Instant) -> LinkId {
+        let link = self.number();
+        self.inside.lock().links_there.insert(link, There { repeats, owes: Debts::starting(now) });
+        link
+    }
+
+    /// A number that no other link of this life of the hub has.
+    fn number(&self) -> LinkId {
         let mut inside = self.inside.lock();
         inside.links += 1;
-        let link = LinkId(inside.links);
-        inside.links_there.insert(link, There { repeats, owes: Debts::starting(now) });
-        link
+        LinkId(inside.links)
     }
 
     /// The link is gone.
@@ -155,6 +160,26 @@ impl Guard {
                 return Verdict::Returned;
             }
             inside.others_owe(link, print, now);
+        }
+        Verdict::New
+    }
+
+    /// The same, where it came by a client that is a hub itself.
+    pub fn came_by_a_client(&self, stamp: &Stamp<'_>, message: (&str, &[u8]), now: Instant) -> Verdict {
+        if stamp.has_passed(&self.hub) {
+            return Verdict::Returned;
+        }
+        if stamp.is_worn() {
+            return Verdict::Worn;
+        }
+        let id = self.hasher.hash_one(stamp.id());
+        let mut inside = self.inside.lock();
+        if !inside.seen.is_new(id, now) {
+            return Verdict::Returned;
+        }
+        if stamp.is_foreign() {
+            let print = self.hasher.hash_one(message);
+            inside.links_there.values_mut().for_each(|there| there.owes.add(print, now));
         }
         Verdict::New
     }
@@ -209,13 +234,26 @@ pub struct Member {
     guard: Arc<Guard>,
     link: LinkId,
     repeats: bool,
+    is_end: bool,
 }
 
 impl Member {
     /// See [`Guard::enter`].
     pub fn of(guard: &Arc<Guard>, repeats: bool) -> Self {
         let link = guard.enter(repeats, Instant::now());
-        Self { guard: Arc::clone(guard), link, repeats }
+        Self { guard: Arc::clone(guard), link, repeats, is_end: false }
+    }
+
+    /// A link to what passes nothing on, such as a gateway of radio nodes: it is at the end of every road, and what comes from
+    /// there began there. So it is in no circle, and the others owe nothing for it.
+    pub fn at_the_end(guard: &Arc<Guard>) -> Self {
+        let link = guard.number();
+        Self { guard: Arc::clone(guard), link, repeats: false, is_end: true }
+    }
+
+    /// Whether what comes from there began there, as what a client says.
+    pub fn is_end(&self) -> bool {
+        self.is_end
     }
 
     /// The number of the link.
@@ -240,6 +278,9 @@ impl Member {
 
     /// See [`Guard::came`].
     pub fn came(&self, stamp: Option<&Stamp<'_>>, message: (&str, &[u8]), now: Instant) -> Verdict {
+        if self.is_end {
+            return Verdict::New;
+        }
         self.guard.came(self.link, stamp, message, now)
     }
 

@@ -18,8 +18,6 @@ pub const GRACE: Duration = Duration::from_secs(2);
 const GOOD_BYE: Duration = Duration::from_millis(500);
 /// The span that the wait before a second attempt is drawn from.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
-/// The longest such span.
-const LONGEST_WAIT: Duration = Duration::from_mins(1);
 /// A connection that held for so long was a good one: the waits between attempts begin anew.
 const HELD: Duration = Duration::from_secs(3);
 
@@ -34,14 +32,14 @@ pub(super) struct Link<F: Far> {
 
 impl<F: Far> Link<F> {
     pub(super) fn new(near: Near, far: F) -> Self {
-        Self { near, far, backoff: Backoff::new(FIRST_WAIT, LONGEST_WAIT), unannounced: None }
+        Self { near, far, backoff: Backoff::new(FIRST_WAIT, F::LONGEST_WAIT), unannounced: None }
     }
 
     /// Works until the sign to stop, which leaves some time to send what waits. Returns what could not be sent.
     pub(super) async fn run(mut self, stop: CancellationToken) -> Estate {
         let settings = Arc::clone(self.near.settings());
         let (link, file) = (&settings.name, &settings.file);
-        tracing::info!(%link, %file, broker = %settings.far, "link is on");
+        tracing::info!(%link, %file, far = %settings.far, "link is on");
         self.near.report.tell("away", None);
         loop {
             let attempt = self.far.open();
@@ -55,12 +53,14 @@ impl<F: Far> Link<F> {
                     None => break,
                 },
             };
+            self.far.away(&mut self.near);
             let wait = self.backoff.draw();
             self.near.report.complain(trouble, wait, self.near.waiting());
             if self.meanwhile(&stop, sleep(wait)).await.is_none() {
                 break;
             }
         }
+        self.far.away(&mut self.near);
         let estate = self.estate();
         self.near.measure(self.far.on_the_way());
         tracing::info!(%link, waiting = estate.len(), "link is off");
@@ -107,7 +107,8 @@ impl<F: Far> Link<F> {
         self.far.ended(connection, &broken, &self.near.report);
         // Two clients of one name throw each other out without end; they are not to do it at full speed.
         let is_contest = matches!(broken, Broken::Replaced(_));
-        if !is_contest && (since.elapsed() >= HELD || self.near.report.carried() > carried) {
+        let has_carried = F::CARRYING_IS_GOOD && self.near.report.carried() > carried;
+        if !is_contest && (since.elapsed() >= HELD || has_carried) {
             self.backoff.reset();
         }
         Some(broken)

@@ -325,7 +325,14 @@ impl Far for End {
         }
         for Message { topic, payload, retain, stamp } in &inbox {
             let stamp = stamp.as_deref();
-            near.arrive(&Arrived { topic: topic.as_bytes(), payload, retain: *retain, stamp });
+            near.arrive(&Arrived {
+                topic: topic.as_bytes(),
+                payload,
+                retain: *retain,
+                stamp,
+                keep: None,
+                is_old: None,
+            });
         }
         Ok(false)
     }

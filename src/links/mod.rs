@@ -1,8 +1,9 @@
 //! Links to other systems, one for each file of a folder. Floor 2: an edge, like the server, of which it knows nothing.
 //!
 //! What every link is stands here: `link` is its loop, `near` the hub's side, `carry` what a message becomes on its way,
-//! `report` what it says of itself. Its far side is a kind of system behind one trait, `far`; [`mqtt`] is the first kind,
-//! and tests have one in memory. Pure are [`rules`], [`payload`], [`queue`], [`stamp`] and [`guard`]. [`file`] reads what
+//! `report` what it says of itself. Its far side is a kind of system behind one trait, `far`: [`mqtt`] is brokers, [`serial`]
+//! gateways of radio nodes, [`process`] programs, [`hub`] other hubs, and tests have a
+//! kind in memory. Pure are [`rules`], [`payload`], [`queue`], [`stamp`] and [`guard`]. [`file`] reads what
 //! a link is to do, and this file watches the folder: a file that comes, changes or goes starts, restarts or stops its own
 //! link and no other (`roster`).
 //!
@@ -14,17 +15,22 @@ mod estate;
 mod far;
 pub mod file;
 pub mod guard;
+pub mod hub;
+mod lines;
 mod link;
+mod marks;
 #[cfg(test)]
 mod memory;
 pub mod mqtt;
 mod near;
 mod orphans;
 pub mod payload;
+pub mod process;
 pub mod queue;
 mod report;
 mod roster;
 pub mod rules;
+pub mod serial;
 pub mod settings;
 mod shelf;
 pub mod stamp;
@@ -43,13 +49,16 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::estate::Estate;
+use self::far::Far;
 use self::guard::{Guard, Member};
 use self::link::Link;
+use self::marks::Known;
 use self::mqtt::client::Client;
 use self::near::Near;
 use self::orphans::Orphans;
 use self::roster::{News, Roster, Start};
-use self::settings::Plan;
+use self::serial::claims::Claims;
+use self::settings::{FarSettings, Plan};
 use crate::hub::Hub;
 use crate::moment::Moment;
 use crate::operator::Change;
@@ -68,10 +77,12 @@ const IDLE_LOOK: Duration = Duration::from_secs(2);
 /// Starts, restarts and stops links as the files of a folder say, until the sign to stop.
 pub async fn run(hub: Arc<Hub>, directory: PathBuf, figures_every: Duration, shutdown: Shutdown) {
     let guard = Arc::new(Guard::new(&hub_id(), Instant::now()));
+    hub.marks().begin(Arc::new(Known(Arc::clone(&guard))));
     let stop = shutdown.sign(Stage::Links).clone();
     let mut roster = Roster::new(stop.clone());
     let orphans = Orphans::new(Instant::now());
-    let mut starter = Starter { hub: Arc::clone(&hub), guard, shutdown, orphans };
+    let claims = Arc::default();
+    let mut starter = Starter { hub: Arc::clone(&hub), guard, claims, shutdown, orphans };
     let mut watch = file::watch(directory, hub.settings().topic);
     let mut told = Instant::now();
     loop {
@@ -137,6 +148,7 @@ fn follow(change: Change<Plan>, roster: &mut Roster<Plan, Estate>, starter: &mut
 struct Starter {
     hub: Arc<Hub>,
     guard: Arc<Guard>,
+    claims: Arc<Claims>,
     shutdown: Shutdown,
     orphans: Orphans,
 }
@@ -150,22 +162,47 @@ impl Start<Plan, Estate> for Starter {
         before: Option<oneshot::Receiver<Estate>>,
     ) -> oneshot::Receiver<Estate> {
         let (ending, ended) = oneshot::channel();
-        let (plan, hub, guard) = (plan.clone(), Arc::clone(&self.hub), Arc::clone(&self.guard));
+        let (plan, this, guard) = (plan.clone(), Arc::clone(&self.hub), Arc::clone(&self.guard));
+        let claims = Arc::clone(&self.claims);
         self.shutdown.spawn_in(Stage::Links, async move {
             let estate = match before {
                 Some(before) => before.await.ok(),
                 None => None,
             };
-            let member = Member::of(&guard, plan.mqtt.repeats());
-            let client = Client::new(&plan, &member);
-            let mut link = Link::new(Near::new(&hub, &plan.link, member), client);
-            link.begin(estate);
-            let estate = link.run(stop).await;
+            let estate = match &plan.far {
+                FarSettings::Mqtt(mqtt) => {
+                    let member = Member::of(&guard, mqtt.repeats());
+                    let client = Client::new(&plan.link, mqtt, &member);
+                    live(Near::new(&this, &plan.link, member), client, estate, stop).await
+                }
+                FarSettings::Hub(other) => {
+                    let client = hub::client::Client::new(&plan.link, other);
+                    let member = Member::of(&guard, false);
+                    live(Near::new(&this, &plan.link, member), client, estate, stop).await
+                }
+                FarSettings::Process(process) => {
+                    let mut near = Near::new(&this, &plan.link, Member::of(&guard, false));
+                    let client = process::client::Client::new(&plan.link, process, &mut near);
+                    live(near, client, estate, stop).await
+                }
+                FarSettings::Serial(serial) => {
+                    let mut near = Near::new(&this, &plan.link, Member::at_the_end(&guard));
+                    let client = serial::client::Client::new(&plan.link, serial, &claims, &mut near);
+                    live(near, client, estate, stop).await
+                }
+            };
             // If no link takes it over, dropping it logs the loss.
             let _ = ending.send(estate);
         });
         ended
     }
+}
+
+/// The life of a link, with what waited for the one before. Returns what waits when it has ended.
+async fn live<F: Far>(near: Near, far: F, before: Option<Estate>, stop: CancellationToken) -> Estate {
+    let mut link = Link::new(near, far);
+    link.begin(before);
+    link.run(stop).await
 }
 
 impl Starter {

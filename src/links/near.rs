@@ -11,13 +11,13 @@ use super::estate::Estate;
 use super::guard::Member;
 use super::queue::{Entry, Queue};
 use super::report::Report;
-use super::rules::{Retain, Rule};
+use super::rules::{REMOTE_LIMITS, Retain, Rule};
 use super::settings::LinkSettings;
 use super::shelf::Shelf;
 use crate::connection::Turn;
 use crate::hub::{Client, Drained, Found, Hub, Outbox, Rates, Relayed, Rights, Session, Side, Until};
-use crate::moment::Moment;
-use crate::topic::{Base, Filter};
+use crate::moment::{Moment, Steady};
+use crate::topic::{Base, Filter, Topic};
 
 /// What is taken from the hub at one time, about so many bytes; and what waits to be written on a connection, from which on
 /// nothing new is put there.
@@ -60,7 +60,12 @@ pub(super) struct Near {
     heard: Vec<Relayed>,
     /// What was done since all other sockets had their turn.
     turn: Turn,
+    /// Which of what the rules carry the far side takes; all of it where nobody picks.
+    picks: Option<Picks>,
 }
+
+/// Says of a topic, as it is called at the far side, whether the far side takes what is said there.
+pub(super) type Picks = Box<dyn Fn(&Topic) -> bool + Send + Sync>;
 
 impl Near {
     pub(super) fn new(hub: &Arc<Hub>, settings: &Arc<LinkSettings>, member: Member) -> Self {
@@ -75,9 +80,15 @@ impl Near {
             since: Instant::now(),
             heard: Vec::new(),
             turn: Turn::default(),
+            picks: None,
             settings: Arc::clone(settings),
             hub: Arc::clone(hub),
         }
+    }
+
+    /// Only what this picks goes out: the far side takes some of what the rules carry, and which that is it says itself.
+    pub(super) fn only(&mut self, picks: Picks) {
+        self.picks = Some(picks);
     }
 
     pub(super) fn settings(&self) -> &Arc<LinkSettings> {
@@ -166,7 +177,7 @@ impl Near {
                 continue;
             }
             let is_last_value = entry.relayed.is_last_value;
-            match self.for_far(entry.relayed) {
+            match self.for_far(entry.relayed, entry.heard) {
                 Some(entry) => self.offer(entry),
                 // Last values are asked for on connecting.
                 None => unnamed += u64::from(!is_last_value),
@@ -223,7 +234,7 @@ impl Near {
         };
         self.turn.read(sum);
         for relayed in heard.drain(..) {
-            if let Some(entry) = self.for_far(relayed) {
+            if let Some(entry) = self.for_far(relayed, now.steady()) {
                 self.offer(entry);
             }
         }
@@ -242,11 +253,16 @@ impl Near {
     }
 
     /// Whether a message is to go out, and by which rule.
-    fn for_far(&self, relayed: Relayed) -> Option<Entry> {
+    fn for_far(&self, relayed: Relayed, heard: Steady) -> Option<Entry> {
         let (number, rule) = self.carry.rule_for(&relayed.message)?;
+        if let Some(picks) = &self.picks
+            && !rule.outward(&relayed.message.topic).is_some_and(|topic| picks(&topic))
+        {
+            return None;
+        }
         // While the far side is away nothing is to be recalled: that is done when it is back.
         let is_needless = relayed.is_last_value && (!self.is_connected || rule.retain == Retain::Never);
-        (!is_needless).then_some(Entry { relayed, rule: number, stored: None })
+        (!is_needless).then_some(Entry { relayed, rule: number, stored: None, heard })
     }
 
     /// Takes what the store has for a link of this name, in front of what waits.
@@ -263,6 +279,10 @@ impl Near {
         loop {
             let entry = self.queue.pop()?;
             if !Shelf::may_go(&entry, &self.report, now) {
+                continue;
+            }
+            if self.settings.patience.is_some_and(|most| now.steady().since(entry.heard) > most) {
+                self.report.lose(&entry, "it has waited for longer than wait_seconds allows");
                 continue;
             }
             if !entry.relayed.message.has_expired(now) {
@@ -283,10 +303,17 @@ impl Near {
         self.queue.len()
     }
 
+    /// Whether a rule asks for what the far side says under a topic. What is no topic is somebody else's affair.
+    pub(super) fn asks_for(&self, topic: &str) -> bool {
+        Topic::parse(topic, &REMOTE_LIMITS)
+            .map_or(true, |topic| self.settings.rules.for_remote(&topic).is_some())
+    }
+
     /// Takes a message of the far side in. It is done with when this returns: it was routed, or it never will be.
     pub(super) fn arrive(&mut self, arrived: &super::carry::Arrived<'_>) {
         self.turn.read(arrived.topic.len() + arrived.payload.len());
-        let was_kept = arrived.retain && (self.carry.retained_is_old() || self.is_new());
+        let seems_old = || arrived.retain && (self.carry.retained_is_old() || self.is_new());
+        let was_kept = arrived.is_old.unwrap_or_else(seems_old);
         let verdict = self.carry.inward(&self.session, arrived, was_kept);
         self.report.arrived(arrived.topic, verdict);
     }

@@ -6,6 +6,7 @@ use super::way::Stored;
 pub(super) use crate::backlog::GaveWay;
 use crate::backlog::Waits;
 use crate::hub::Relayed;
+use crate::moment::Steady;
 use crate::talk::Kind;
 use crate::topic::Topic;
 
@@ -18,6 +19,8 @@ pub struct Entry {
     pub rule: usize,
     /// Its copy in the store, and how it goes out, where that is the link's way. Then the rule says nothing.
     pub stored: Option<Arc<Stored>>,
+    /// When the link heard it.
+    pub heard: Steady,
 }
 
 impl Entry {
@@ -64,6 +67,7 @@ pub type Queue = crate::backlog::Queue<Entry>;
 pub(super) mod tests {
     use super::*;
     use crate::hub::Publication;
+    use crate::moment::Moment;
     use crate::topic::Limits;
     use proptest::prelude::*;
     use std::collections::HashMap;
@@ -78,7 +82,7 @@ pub(super) mod tests {
         let mut message = Publication::new(topic, payload, kind, "u".into(), SystemTime::UNIX_EPOCH);
         message.number = PUBLISHED.fetch_add(1, Ordering::Relaxed);
         let relayed = Relayed { message: Arc::new(message), is_last_value: false };
-        Entry { relayed, rule: 0, stored: None }
+        Entry { relayed, rule: 0, stored: None, heard: Moment::now().steady() }
     }
 
     pub(in crate::links) fn shown(entry: &Entry) -> String {
@@ -111,7 +115,7 @@ pub(super) mod tests {
     }
 
     fn notification(topic: &str, payload: &str) -> Entry {
-        let Entry { relayed, rule, stored } = entry(topic, payload);
+        let Entry { relayed, rule, stored, heard } = entry(topic, payload);
         let mut message = Publication::new(
             relayed.message.topic.clone(),
             payload,
@@ -120,7 +124,7 @@ pub(super) mod tests {
             SystemTime::UNIX_EPOCH,
         );
         message.number = relayed.message.number;
-        Entry { relayed: Relayed { message: Arc::new(message), ..relayed }, rule, stored }
+        Entry { relayed: Relayed { message: Arc::new(message), ..relayed }, rule, stored, heard }
     }
 
     #[test]
@@ -162,8 +166,8 @@ pub(super) mod tests {
         let mut queue = Queue::new(9, usize::MAX);
         let waiting = entry("a/t", "1");
         queue.offer(waiting.clone());
-        let again = Relayed { is_last_value: true, ..waiting.relayed };
-        queue.offer(Entry { relayed: again, rule: 0, stored: None });
+        let again = Relayed { is_last_value: true, ..waiting.relayed.clone() };
+        queue.offer(Entry { relayed: again, ..waiting });
         assert_eq!(queue.len(), 1);
     }
 

@@ -87,10 +87,10 @@ impl Report {
     pub(super) fn refuse(&self, topic: &str, why: &str) {
         static REFUSED: Seldom = Seldom::new();
         self.figures.refused.add(1);
-        let LinkSettings { name: link, file, .. } = &*self.settings;
+        let LinkSettings { name: link, file, noun, .. } = &*self.settings;
         if let Some(times) = REFUSED.again(link) {
             let refused = self.figures.refused.value();
-            tracing::warn!(%link, %file, topic, refused, %times, "message of the broker is dropped: {why}");
+            tracing::warn!(%link, %file, topic, refused, %times, "message of the {noun} is dropped: {why}");
         }
     }
 
@@ -98,11 +98,11 @@ impl Report {
     pub(super) fn lose(&self, entry: &Entry, why: &str) {
         static LOST: Seldom = Seldom::new();
         self.figures.lost.add(1);
-        let LinkSettings { name: link, file, .. } = &*self.settings;
+        let LinkSettings { name: link, file, noun, .. } = &*self.settings;
         if let Some(times) = LOST.again(link) {
             let (topic, bytes, lost) =
                 (entry.topic(), entry.relayed.message.len(), self.figures.lost.value());
-            tracing::warn!(%link, %file, ?topic, bytes, lost, %times, "message for the broker is lost: {why}");
+            tracing::warn!(%link, %file, ?topic, bytes, lost, %times, "message for the {noun} is lost: {why}");
         }
     }
 
@@ -161,18 +161,18 @@ impl Report {
         if *now == GaveWay::default() {
             return;
         }
-        let link = &self.settings.name;
+        let (link, noun) = (&self.settings.name, self.settings.noun);
         self.figures.skipped.add(now.skipped);
         self.figures.lost.add(now.lost);
         if self.giving_way.is_none()
             && let Some(times) = FULL.each()
         {
             tracing::warn!(%link, waiting = queue.len(), bytes = queue.bytes(), left_out = times.left_out,
-                "the queue for the broker is full: from here on only the newest reading of a topic is kept");
+                "the queue for the {noun} is full: from here on only the newest reading of a topic is kept");
         }
         let (all, _) = self.giving_way.get_or_insert_with(|| (GaveWay::default(), Instant::now()));
         if now.lost > 0 && all.lost == 0 && FULL.each().is_some() {
-            tracing::warn!(%link, topic = ?now.topic, "the queue for the broker is full: the oldest messages are lost");
+            tracing::warn!(%link, topic = ?now.topic, "the queue for the {noun} is full: the oldest messages are lost");
         }
         all.skipped += now.skipped;
         all.lost += now.lost;
@@ -187,8 +187,8 @@ impl Report {
                 self.giving_way.take_if(|(_, since)| since.elapsed() >= EPISODE)
             && HAS_ROOM.each().is_some()
         {
-            let link = &self.settings.name;
-            tracing::warn!(%link, skipped, lost, "the queue for the broker has room again");
+            let (link, noun) = (&self.settings.name, self.settings.noun);
+            tracing::warn!(%link, skipped, lost, "the queue for the {noun} has room again");
         }
         let (messages, bytes) = on_the_way;
         self.figures.queued.set((queue.len() + messages) as u64);
@@ -205,10 +205,10 @@ impl Report {
     pub(super) fn connected(&self, resumed: bool, waiting: usize) {
         static CONNECTED: Seldom = Seldom::new();
         self.figures.connected.set(1);
-        let LinkSettings { name: link, far: broker, .. } = &*self.settings;
+        let LinkSettings { name: link, far, .. } = &*self.settings;
         if let Some(times) = CONNECTED.each() {
             let left_out = times.left_out;
-            tracing::info!(%link, %broker, resumed, waiting, left_out, "link is connected");
+            tracing::info!(%link, %far, resumed, waiting, left_out, "link is connected");
         }
         self.tell("connected", None);
     }
@@ -220,10 +220,10 @@ impl Report {
     /// The far side does not give us what a rule asks for.
     pub(super) fn subscription_refused(&self, rule: &Rule, why: &str) {
         static REFUSED: Seldom = Seldom::new();
-        let LinkSettings { name: link, file, .. } = &*self.settings;
+        let LinkSettings { name: link, file, noun, .. } = &*self.settings;
         let filter = &rule.remote.filter;
         if let Some(times) = REFUSED.again(&format!("{link}:{}", rule.line)) {
-            tracing::warn!(%link, %file, line = rule.line, ?filter, why, %times, "the broker refuses a subscription, so a rule of \
+            tracing::warn!(%link, %file, line = rule.line, ?filter, why, %times, "the {noun} refuses a subscription, so a rule of \
                 direction in carries nothing: give the user the right to read there, or change the rule");
         }
     }
@@ -235,7 +235,7 @@ impl Report {
             Some((before, times)) if *before == sentence => times + 1,
             _ => 1,
         };
-        // What the broker says may be another sentence each time.
+        // What the far side says may be another sentence each time.
         if times.is_power_of_two()
             && let Some(line) = TROUBLE.each()
         {

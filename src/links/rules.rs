@@ -221,7 +221,7 @@ impl Place {
 }
 
 /// The rules of one link. No message has two names.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Rules(Vec<Rule>);
 
 /// Two rules that would both carry some message.

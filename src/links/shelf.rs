@@ -70,7 +70,8 @@ impl Shelf {
         let left = self.stored_for.unwrap_or(WITHOUT_KEY).saturating_sub(has_waited);
         let until = now.steady().after(left);
         let relayed = Relayed { message: Arc::clone(&queued.message), is_last_value: false };
-        Some(Entry { relayed, rule: 0, stored: Some(Arc::new(Stored { ticket, way, until })) })
+        let stored = Some(Arc::new(Stored { ticket, way, until }));
+        Some(Entry { relayed, rule: 0, stored, heard: now.steady() })
     }
 
     /// Whether a message that has waited is to go out. One that is too old, or forgotten, is lost and counted.

@@ -15,6 +15,7 @@ use serde::Deserialize;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::answer::{no_place, not_recognised, refusal, turned_down};
+use super::hixie::{self, OldHandshake};
 use super::missing::unsupported;
 use super::peer::Peer;
 use super::request::{lists, tidy_path};
@@ -107,7 +108,7 @@ async fn enter(
     if request.method() != Method::GET {
         return turned_down(&app, StatusCode::METHOD_NOT_ALLOWED, "a WebSocket is opened with GET");
     }
-    if let Err(why) = app.welcomes(request.headers(), &peer) {
+    if let Err(why) = app.welcomes(&hixie::at_the_door(request.headers()), &peer) {
         return refusal(StatusCode::FORBIDDEN, &why);
     }
     let token = token::of_socket(request.headers(), request.uri(), app.settings.token_in_url);
@@ -123,17 +124,66 @@ async fn enter(
         app.log_forbidden(&peer, Door::WebSocket, &signed_in, (&base, side), why);
         return refusal(StatusCode::FORBIDDEN, why);
     }
-    let accept = match accept_key(&app, request.headers()) {
-        Ok(accept) => accept,
+    let handshake = match Handshake::of(&app, &peer, &request) {
+        Ok(handshake) => handshake,
         Err(response) => return response,
     };
     let connected = match app.place_of_user(&peer, &signed_in) {
         Ok(connected) => connected,
         Err(why) => return no_place(why),
     };
-    let confirmed = offers_subprotocol(request.headers());
-    upgrade(app, peer, (signed_in, connected), base, side, seat);
-    switching(&accept, confirmed.then_some(SUBPROTOCOL))
+    let confirmed = offers_subprotocol(request.headers()).then_some(SUBPROTOCOL);
+    let (answer, old) = match handshake.answer(&app, seat, confirmed) {
+        Ok(answered) => answered,
+        Err(response) => return response,
+    };
+    upgrade(app, peer, (signed_in, connected), (base, side), old, seat);
+    answer
+}
+
+/// A handshake that is in order.
+pub(super) enum Handshake {
+    /// Of today, with the answer to its key.
+    Today(String),
+    /// Of 2010.
+    Old(OldHandshake),
+}
+
+impl Handshake {
+    #[expect(clippy::result_large_err, reason = "once a connection, and it is the answer")]
+    pub(super) fn of(app: &App, peer: &Peer, request: &Request) -> Result<Self, Response<Body>> {
+        let headers = request.headers();
+        if !hixie::is_old(headers) {
+            return accept_key(app, headers).map(Self::Today);
+        }
+        if !app.settings.hixie {
+            let mut response = turned_down(app, StatusCode::UPGRADE_REQUIRED, hixie::OFF);
+            response.headers_mut().insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+            return Err(response);
+        }
+        let confirmed = offers_subprotocol(headers).then_some(SUBPROTOCOL);
+        let place = (&*app.settings.path_prefix, request.uri());
+        let old = OldHandshake::read(headers, peer, place, confirmed);
+        old.map(Self::Old).map_err(|why| turned_down(app, StatusCode::BAD_REQUEST, &why))
+    }
+
+    /// What hyper answers, and what is left to be answered here. The answer to an old one is not hyper's to write: it has bytes
+    /// behind the header, and its client may compare it byte by byte.
+    #[expect(clippy::result_large_err, reason = "once a connection, and it is the answer")]
+    pub(super) fn answer(
+        self,
+        app: &App,
+        seat: &Seat,
+        subprotocol: Option<&str>,
+    ) -> Result<(Response<Body>, Option<OldHandshake>), Response<Body>> {
+        match self {
+            Self::Today(accept) => Ok((switching(&accept, subprotocol), None)),
+            Self::Old(old) if seat.loan.mute() => Ok((switching("", None), Some(old))),
+            Self::Old(_) => {
+                Err(turned_down(app, StatusCode::BAD_REQUEST, "an earlier request is still being answered"))
+            }
+        }
+    }
 }
 
 fn no_such_base(app: &App, error: &TopicError, path: &str) -> Response<Body> {
@@ -194,16 +244,29 @@ fn upgrade(
     app: Arc<App>,
     peer: Arc<Peer>,
     (who, connected): (SignedIn, Connected),
-    base: Base,
-    side: Side,
+    (base, side): (Base, Side),
+    old: Option<OldHandshake>,
     seat: &Seat,
 ) {
     seat.becomes(move |stream, already_read| {
-        let held = peer.sign_in();
-        let wire = WebSocket::new(stream, already_read, app.hub.settings().message_bytes);
-        let session = app.session(&who, &peer, Door::WebSocket, base, side);
-        let run = connection::run(wire, session, app.settings.patience, app.signs(Some((&who, connected))));
-        app.shutdown.spawn_with(held, run);
+        let limit = app.hub.settings().message_bytes;
+        let Some(old) = old else {
+            let held = peer.sign_in();
+            let wire = WebSocket::new(stream, already_read, limit);
+            let session = app.session(&who, &peer, Door::WebSocket, base, side);
+            let signs = app.signs(Some((&who, connected)));
+            app.shutdown.spawn_with(held, connection::run(wire, session, app.settings.patience, signs));
+            return;
+        };
+        // Eight bytes of its handshake may still be on their way.
+        let shutdown = app.shutdown.clone();
+        shutdown.spawn(async move {
+            let Some(wire) = old.open(&app, stream, already_read, limit).await else { return };
+            let held = peer.sign_in();
+            let session = app.session(&who, &peer, Door::WebSocket, base, side);
+            let signs = app.signs(Some((&who, connected)));
+            app.shutdown.spawn_with(held, connection::run(wire, session, app.settings.patience, signs));
+        });
     });
 }
 

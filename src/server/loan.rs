@@ -1,5 +1,6 @@
 //! The stream of a connection while HTTP is spoken on it: lent to `hyper`, and taken back for what is no request and answer any
-//! more. After that `hyper` finds an end where it reads, and what it writes goes nowhere.
+//! more. After that `hyper` finds an end where it reads, and what it writes goes nowhere. It may be muted before: then its next
+//! answer goes nowhere, as somebody else writes it.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -21,6 +22,8 @@ struct Lent {
     stream: Option<Stream>,
     /// Whether the last write did not go out whole: something of an earlier answer waits in `hyper`.
     is_blocked: bool,
+    /// Whether what `hyper` writes goes nowhere.
+    is_muted: bool,
     beginning: Beginning,
 }
 
@@ -38,7 +41,7 @@ enum Beginning {
 impl Loan {
     pub(super) fn new(stream: Stream) -> Self {
         let beginning = if matches!(stream, Stream::Plain(_)) { Beginning::Nothing } else { Beginning::Http };
-        let lent = Lent { stream: Some(stream), is_blocked: false, beginning };
+        let lent = Lent { stream: Some(stream), is_blocked: false, is_muted: false, beginning };
         Self(Arc::new(Mutex::new(lent)))
     }
 
@@ -54,13 +57,25 @@ impl Loan {
         if lent.is_blocked { None } else { lent.stream.take() }
     }
 
+    /// From now on what `hyper` writes goes nowhere. Says whether that can be: nothing of an earlier answer may wait.
+    pub(super) fn mute(&self) -> bool {
+        let mut lent = self.0.lock();
+        lent.is_muted |= !lent.is_blocked;
+        lent.is_muted
+    }
+
     fn writing<T>(
         &self,
         nothing: T,
         act: impl FnOnce(Pin<&mut Stream>) -> Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
         let mut lent = self.0.lock();
-        let Lent { stream: Some(stream), beginning: Beginning::Nothing | Beginning::Http, .. } = &mut *lent
+        let Lent {
+            stream: Some(stream),
+            beginning: Beginning::Nothing | Beginning::Http,
+            is_muted: false,
+            ..
+        } = &mut *lent
         else {
             return Poll::Ready(Ok(nothing));
         };

@@ -17,6 +17,7 @@ mod forwarded;
 mod gate;
 mod hello;
 mod history_api;
+mod hixie;
 mod http;
 mod introduction;
 mod layout_api;
@@ -115,6 +116,8 @@ pub struct Settings {
     pub shortest_password: usize,
     /// Whether webhooks may publish with a token in their path.
     pub webhooks: bool,
+    /// Whether handshakes of 2010 are taken.
+    pub hixie: bool,
     /// The door for devices that speak MQTT.
     pub mqtt: MqttSettings,
 }
@@ -176,6 +179,7 @@ impl Server {
         crew: Crew,
         operator: Operator,
     ) -> Self {
+        hixie::warn_if_on(settings.hixie);
         let places = Places::new(settings.connections, settings.handshakes, settings.per_network);
         let diagnostics = settings.diagnostics.map(Diagnostics::new);
         let refused = accounts::RefusedFile::default();

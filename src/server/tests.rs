@@ -32,6 +32,7 @@ fn server(connections: usize) -> Server {
         token_in_url: false,
         shortest_password: 8,
         webhooks: false,
+        hixie: false,
         mqtt: MqttSettings {
             websocket: false,
             keeps_readings: false,

@@ -62,6 +62,8 @@ pub struct Configure {
     pub echo: Option<bool>,
     /// Whether to deliver the third element; `false` unless said otherwise.
     pub options: Option<bool>,
+    /// Whether that has the mark of the message, by which hubs know it again; `false` unless said otherwise.
+    pub marks: Option<bool>,
     /// How long to collect frames into one message; zero unless said otherwise.
     pub batch: Option<Duration>,
     /// Whether only the newest reading of a topic goes into a batch; `false` unless said otherwise.
@@ -138,6 +140,7 @@ impl Configure {
             retained: keys.typed("retained", "true or false")?,
             echo: keys.typed("echo", "true or false")?,
             options: keys.typed("options", "true or false")?,
+            marks: keys.typed("marks", "true or false")?,
             batch: keys.typed("batch", "a whole number of milliseconds")?.map(Duration::from_millis),
             conflate: keys.typed("conflate", "true or false")?,
             will: will(&keys)?,

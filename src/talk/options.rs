@@ -31,8 +31,10 @@ pub struct PublishOptions {
     pub confirm: Option<Duration>,
     /// How long the command holds, and what is to hold after it.
     pub lease: Option<Box<LeaseOption>>,
+    /// Which hubs the message has passed, as another hub says it.
+    pub mark: Option<String>,
     /// Everything that the publisher put there, as the inside of a JSON object, less the keys that the hub writes
-    /// itself (`retained`, `time`, `from`, `every`, `kept`): this is what readers who asked for options see.
+    /// itself (`retained`, `time`, `from`, `every`, `kept`, `clown-hub`): this is what readers who asked for options see.
     pub passed_on: String,
 }
 
@@ -88,6 +90,7 @@ impl PublishOptions {
             return Err(refuse("option confirm takes the option id: the answer says whose it is"));
         }
         options.lease = lease(raw("lease"), raw("safe"), raw("keep")).map_err(refuse)?.map(Box::new);
+        options.mark = raw("clown-hub").and_then(|text| serde_json::from_str(text).ok());
         options.passed_on = passed_on(&keys);
         Ok(options)
     }
@@ -138,7 +141,9 @@ fn lease(
 
 fn passed_on(keys: &BTreeMap<String, &RawValue>) -> String {
     keys.iter()
-        .filter(|(key, _)| !matches!(key.as_str(), "retained" | "time" | "from" | "every" | "kept"))
+        .filter(|(key, _)| {
+            !matches!(key.as_str(), "retained" | "time" | "from" | "every" | "kept" | "clown-hub")
+        })
         .map(|(key, value)| format!("{}: {}", serde_json::Value::from(key.as_str()), value.get()))
         .collect::<Vec<_>>()
         .join(", ")

@@ -332,6 +332,7 @@ fn the_commands_about_links_to_brokers() {
 
     Commands:
       check  Print what each rule carries, and every mistake in the files
+      ports  List the serial ports of this machine, and what is plugged in there
       help   Print this message or the help of the given subcommand(s)
 
     Options:
@@ -341,6 +342,26 @@ fn the_commands_about_links_to_brokers() {
       cp bridges/mosquitto.toml.example bridges/house.toml
       clown-hub bridge check
       clown-hub
+
+    Exit codes: 0 done, 1 something broke, 2 wrong input, 3 refused, 4 no answer in time
+    "##);
+    assert_snapshot!(help("bridge ports"), @r##"
+    List the serial ports of this machine, and what is plugged in there
+
+    Usage: clown-hub bridge ports [OPTIONS] [PORT]...
+
+    Arguments:
+      [PORT]...  Ask what is at these ports who it is, and list nothing else
+
+    Options:
+          --ask          Ask what is at each port who it is; a port that another program holds is left alone
+          --baud <BAUD>  How fast the ports are [default: 115200]
+      -h, --help         Print help
+
+    Examples:
+      clown-hub bridge ports
+      clown-hub bridge ports --ask
+      clown-hub bridge ports /dev/ttyUSB0
 
     Exit codes: 0 done, 1 something broke, 2 wrong input, 3 refused, 4 no answer in time
     "##);

@@ -47,6 +47,7 @@ mod layout;
 mod lines;
 mod log;
 mod memory;
+mod old_boards;
 mod opening;
 mod operator;
 mod order;

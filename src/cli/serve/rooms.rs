@@ -104,6 +104,7 @@ pub(super) fn server(settings: &Settings, is_demo: bool, tls_port: Option<u16>) 
         token_in_url: settings.users.token_in_url,
         shortest_password: settings.users.shortest_password,
         webhooks: settings.server.webhooks,
+        hixie: settings.legacy.hixie,
         mqtt: mqtt(settings),
     }
 }

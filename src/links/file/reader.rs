@@ -1,17 +1,13 @@
-//! The keys of a link, from its file.
+//! What every link has, from its file.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-use url::Url;
-
-use super::keys::{KEYS, NUMBERS, Number};
-use crate::links::mqtt::packets::Version;
-use crate::links::mqtt::settings::{Broker, MqttSettings, Secret};
-use crate::links::rules::REMOTE_LIMITS;
-use crate::links::settings::{LinkSettings, Plan};
-use crate::operator::{Form, Table, quoted};
-use crate::topic::{Limits, Topic};
+use super::keys::{
+    KEYS, KINDS, NUMBERS, Number, QUEUE, QUEUE_BYTES, STORED_BYTES, STORED_HOURS, Which, kinds_of,
+};
+use crate::links::settings::{FarSettings, LinkSettings, Plan};
+use crate::operator::{Form, Table};
+use crate::topic::Limits;
 
 /// The form of a link, and what the hub allows.
 pub(super) struct Reader<'t> {
@@ -19,37 +15,82 @@ pub(super) struct Reader<'t> {
     pub(super) limits: &'t Limits,
 }
 
+/// What may wait for the far side.
+struct Waiting {
+    messages: usize,
+    bytes: usize,
+    stored_for: Option<Duration>,
+}
+
 impl Reader<'_> {
     pub(super) fn link(&mut self, name: &str, table: &Table) -> Option<Plan> {
-        let numbers = NUMBERS.map(|number| number.key);
-        self.form.unknown(table, &[&KEYS[..], &numbers].concat(), instead);
-        let broker = self.broker(table);
-        let version = self.form.choice(table, "version", &[("5", Version::V5), ("3.1.1", Version::V3)]);
-        let version = version.unwrap_or(Version::V5);
-        let user = self.text(table, "user");
-        let password = self.password(table, user.is_some());
-        let tls = self.files(table, broker.as_ref());
-        let status_topic = self.status_topic(table);
-        let client_id = self.text(table, "client_id");
-        if client_id.as_ref().is_some_and(|id| !(1..=256).contains(&id.len()) || id.contains('\0')) {
-            let sentence = "takes 1 to 256 bytes, none of them NUL; leave it out to have one made";
-            self.form.refuse(table, "client_id", sentence);
+        let keys: Vec<_> = KEYS.iter().map(|(key, _)| *key).chain(NUMBERS.map(|number| number.key)).collect();
+        self.form.unknown(table, &keys, instead);
+        let which = self.which(table)?;
+        self.only_keys_of(table, which);
+        let waiting = self.waiting(table);
+        let link = LinkSettings {
+            name: name.into(),
+            file: self.form.file().into(),
+            far: "".into(),
+            noun: "broker",
+            queue_messages: waiting.messages,
+            queue_bytes: waiting.bytes,
+            stored_for: waiting.stored_for,
+            patience: None,
+            rules: crate::links::rules::Rules::default(),
+        };
+        match which {
+            Which::Mqtt => {
+                let (mqtt, rules) = self.mqtt(table)?;
+                let far = mqtt.broker.to_string().to_ascii_lowercase().into();
+                let link = LinkSettings { far, rules, ..link };
+                Some(Plan { link: link.into(), far: FarSettings::Mqtt(mqtt.into()) })
+            }
+            Which::Serial => {
+                let (serial, patience, rules) = self.serial(name, table)?;
+                let far = serial.port.to_string_lossy().into();
+                let patience = Some(patience);
+                let link = LinkSettings { far, noun: "gateway", patience, rules, ..link };
+                Some(Plan { link: link.into(), far: FarSettings::Serial(serial.into()) })
+            }
+            Which::Hub => {
+                let (hub, far, rules) = self.hub(table)?;
+                let link = LinkSettings { far: far.into(), noun: "hub", rules, ..link };
+                Some(Plan { link: link.into(), far: FarSettings::Hub(hub.into()) })
+            }
+            Which::Process => {
+                let (process, patience, rules) = self.process(table)?;
+                let far = format!("{} ({name})", process.program()).into();
+                let patience = Some(patience);
+                let link = LinkSettings { far, noun: "program", patience, rules, ..link };
+                Some(Plan { link: link.into(), far: FarSettings::Process(process.into()) })
+            }
         }
-        if user.as_ref().is_some_and(|user| user.len() > 65_535 || user.contains('\0')) {
-            self.form.refuse(table, "user", "takes at most 65535 bytes, none of them NUL");
+    }
+
+    /// The kind of link. Where it is none, the other keys cannot be judged.
+    fn which(&mut self, table: &Table) -> Option<Which> {
+        let before = self.form.mistakes();
+        let which = self.form.choice(table, "kind", &KINDS);
+        (self.form.mistakes() == before).then_some(which.unwrap_or(Which::Mqtt))
+    }
+
+    fn only_keys_of(&mut self, table: &Table, which: Which) {
+        for entry in table.iter() {
+            if let Some(kinds) = kinds_of(&entry.key)
+                && !kinds.contains(&which)
+            {
+                let sentence = is_for(kinds, which);
+                self.form.say(entry.at, &entry.key, sentence);
+            }
         }
-        let [
-            keep_alive,
-            connect,
-            session,
-            inflight,
-            packet_bytes,
-            queue_messages,
-            queue_bytes,
-            stored_bytes,
-            stored_hours,
-        ] = NUMBERS.map(|number| self.number(table, &number));
-        let is_stored = stored_bytes > 0;
+    }
+
+    fn waiting(&mut self, table: &Table) -> Waiting {
+        let [messages, bytes, stored, hours] =
+            [QUEUE, QUEUE_BYTES, STORED_BYTES, STORED_HOURS].map(|number| self.number(table, &number));
+        let is_stored = stored > 0;
         if is_stored && table.get("queue_bytes").is_some() {
             let sentence = "is there together with stored_queue_bytes, which bounds a queue that is in the store; give only one";
             self.form.refuse(table, "queue_bytes", sentence);
@@ -58,147 +99,11 @@ impl Reader<'_> {
             let sentence = "needs the key stored_queue_bytes, too: without it the queue is in memory only";
             self.form.refuse(table, "stored_queue_hours", sentence);
         }
-        let rules = self.rules(table, version);
-        let seconds = |number: u32| Duration::from_secs(number.into());
-        let (ca_file, identity) = tls?;
-        let broker = broker?;
-        let link = LinkSettings {
-            name: name.into(),
-            file: self.form.file().into(),
-            far: broker.to_string().to_ascii_lowercase().into(),
-            queue_messages: queue_messages as usize,
-            queue_bytes: if is_stored { stored_bytes } else { queue_bytes } as usize,
-            stored_for: is_stored.then(|| Duration::from_secs(u64::from(stored_hours) * 3600)),
-            rules: rules?,
-        };
-        let mqtt = MqttSettings {
-            broker,
-            version,
-            client_id,
-            user,
-            password,
-            ca_file,
-            identity,
-            keep_alive: seconds(keep_alive),
-            connect: seconds(connect),
-            session: seconds(session),
-            inflight: u16::try_from(inflight).unwrap_or(u16::MAX),
-            packet_bytes: packet_bytes as usize,
-            status_topic,
-        };
-        Some(Plan { link: link.into(), mqtt: mqtt.into() })
-    }
-
-    fn broker(&mut self, table: &Table) -> Option<Broker> {
-        const SHAPE: &str = "write it as mqtt://HOST, mqtts://HOST, ws://HOST/PATH or wss://HOST/PATH, with :PORT if \
-                             it is an unusual one";
-        let Some(text) = self.text(table, "url") else {
-            if table.get("url").is_none() {
-                self.form.say(0, "url", format!("is missing: where is the broker? {SHAPE}"));
-            }
-            return None;
-        };
-        let Ok(url) = Url::parse(&text) else {
-            self.form.refuse(table, "url", format!("is no URL; {SHAPE}"));
-            return None;
-        };
-        if !url.username().is_empty() || url.password().is_some() {
-            self.form.refuse(
-                table,
-                "url",
-                "leave user and password out of it: give user, and password_file or password_env",
-            );
-            return None;
+        Waiting {
+            messages: messages as usize,
+            bytes: if is_stored { stored } else { bytes } as usize,
+            stored_for: is_stored.then(|| Duration::from_secs(u64::from(hours) * 3600)),
         }
-        let (is_tls, port, is_websocket) = match url.scheme() {
-            "mqtt" | "tcp" => (false, 1883, false),
-            "mqtts" | "ssl" | "tls" => (true, 8883, false),
-            "ws" => (false, 80, true),
-            "wss" => (true, 443, true),
-            other => {
-                self.form.refuse(table, "url", format!("{} is no scheme of MQTT; {SHAPE}", quoted(other)));
-                return None;
-            }
-        };
-        let Some(host) = url.host_str().filter(|host| !host.is_empty()) else {
-            self.form.refuse(table, "url", format!("names no host; {SHAPE}"));
-            return None;
-        };
-        let beyond = url.query().is_some() || url.fragment().is_some();
-        if beyond || (!is_websocket && !matches!(url.path(), "" | "/")) {
-            self.form.refuse(table, "url", format!("has something behind host and port; {SHAPE}"));
-            return None;
-        }
-        Some(Broker {
-            is_tls,
-            websocket: is_websocket.then(|| url.path().to_owned()),
-            host: host.trim_start_matches('[').trim_end_matches(']').to_owned(),
-            port: url.port().unwrap_or(port),
-        })
-    }
-
-    fn password(&mut self, table: &Table, has_user: bool) -> Option<Secret> {
-        let variable = self.text(table, "password_env");
-        let file = self.text(table, "password_file");
-        if variable.is_some() && file.is_some() {
-            self.form.refuse(
-                table,
-                "password_env",
-                "is there together with password_file; give only one of them",
-            );
-        }
-        if (variable.is_some() || file.is_some()) && !has_user {
-            let key = if variable.is_some() { "password_env" } else { "password_file" };
-            self.form.refuse(table, key, "needs the key user, too");
-        }
-        if let Some(name) = &variable
-            && (name.is_empty() || name.starts_with("CLOWN_HUB_"))
-        {
-            let sentence = "takes the name of a variable that does not begin with CLOWN_HUB_";
-            self.form.refuse(table, "password_env", sentence);
-        }
-        variable.map(Secret::Variable).or_else(|| file.map(|file| Secret::File(file.into())))
-    }
-
-    #[expect(clippy::type_complexity, reason = "two optional parts, one of them a pair, used once")]
-    fn files(
-        &mut self,
-        table: &Table,
-        broker: Option<&Broker>,
-    ) -> Option<(Option<PathBuf>, Option<(PathBuf, PathBuf)>)> {
-        let mut path = |key| self.text(table, key).map(PathBuf::from);
-        let (ca, cert, key) = (path("ca_file"), path("cert_file"), path("key_file"));
-        if broker.is_some_and(|broker| !broker.is_tls) {
-            for name in
-                ["ca_file", "cert_file", "key_file"].into_iter().filter(|key| table.get(key).is_some())
-            {
-                self.form.refuse(table, name, "is only for mqtts:// and wss://, but url is neither");
-            }
-        }
-        match (cert, key) {
-            (Some(cert), Some(key)) => Some((ca, Some((cert, key)))),
-            (None, None) => Some((ca, None)),
-            (Some(_), None) => {
-                self.form.refuse(table, "cert_file", "is there without key_file; give both");
-                None
-            }
-            (None, Some(_)) => {
-                self.form.refuse(table, "key_file", "is there without cert_file; give both");
-                None
-            }
-        }
-    }
-
-    fn status_topic(&mut self, table: &Table) -> Option<String> {
-        let topic = self.text(table, "status_topic")?;
-        match Topic::parse(&topic, &REMOTE_LIMITS) {
-            Ok(parsed) if parsed.is_system() => {
-                self.form.refuse(table, "status_topic", "topics that begin with $ are the broker's own");
-            }
-            Ok(_) => {}
-            Err(error) => self.form.refuse(table, "status_topic", error.to_string()),
-        }
-        Some(topic)
     }
 
     pub(super) fn number(&mut self, table: &Table, number: &Number) -> u32 {
@@ -210,6 +115,12 @@ impl Reader<'_> {
     pub(super) fn text(&mut self, table: &Table, key: &str) -> Option<String> {
         self.form.text(table, key).map(str::to_owned)
     }
+}
+
+/// Why a key has no meaning in a link of this kind.
+pub(super) fn is_for(kinds: &[Which], which: Which) -> String {
+    let kinds: Vec<_> = kinds.iter().map(|kind| format!("{:?}", kind.name())).collect();
+    format!("is for links of kind {}, and this one is of kind {:?}", kinds.join(" or "), which.name())
 }
 
 /// Better words than "unknown key" for what people write most.

@@ -1,13 +1,25 @@
 //! The rules of a link, from its file.
 
-use super::keys::{MOST_RULES, Number, RULE_KEYS};
-use super::reader::{Reader, instead};
-use crate::links::mqtt::packets::Version;
+use super::keys::{MOST_RULES, RULE_KEYS, Which};
+use super::reader::{Reader, instead, is_for};
 use crate::links::rules::{Direction, Draft, Empty, Overlap, Qos, Retain, Rule, Rules, Text};
 use crate::operator::{Kind, Table, Value, quoted};
 
+/// What the far side says of its messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    /// All that a rule may ask for.
+    Everything,
+    /// The same, by a hub, which speaks JSON and knows no QoS.
+    AllOfAHub,
+    /// All but what was published retained just now, as brokers of 3.1.1.
+    NotWhatIsNewAndRetained,
+    /// Topic and payload.
+    Little(Which),
+}
+
 impl Reader<'_> {
-    pub(super) fn rules(&mut self, table: &Table, version: Version) -> Option<Rules> {
+    pub(super) fn rules(&mut self, table: &Table, told: Told) -> Option<Rules> {
         let found = match table.get("rule").map(|value| (value.at, &value.kind)) {
             Some((_, Kind::List(rules))) if !rules.is_empty() => rules,
             Some((at, _)) => {
@@ -24,7 +36,7 @@ impl Reader<'_> {
             self.form.refuse(table, "rule", sentence);
             return None;
         }
-        let rules: Vec<_> = found.iter().filter_map(|rule| self.rule(rule, version)).collect();
+        let rules: Vec<_> = found.iter().filter_map(|rule| self.rule(rule, told)).collect();
         if rules.len() < found.len() {
             return None;
         }
@@ -44,7 +56,7 @@ impl Reader<'_> {
         }
     }
 
-    fn rule(&mut self, value: &Value, version: Version) -> Option<Rule> {
+    fn rule(&mut self, value: &Value, told: Told) -> Option<Rule> {
         let start = value.at;
         let Kind::Table(table) = &value.kind else {
             self.form.within("");
@@ -53,7 +65,8 @@ impl Reader<'_> {
         };
         self.form.within("rule.");
         let before = self.form.mistakes();
-        self.form.unknown(table, &RULE_KEYS, instead);
+        self.form.unknown(table, &RULE_KEYS.map(|(key, _)| key), instead);
+        self.only_rule_keys_of(table, told);
         let directions = [("in", Direction::In), ("out", Direction::Out), ("both", Direction::Both)];
         let direction = self.form.choice(table, "direction", &directions);
         if table.get("direction").is_none() {
@@ -76,9 +89,19 @@ impl Reader<'_> {
             text: self.form.choice(table, "text", &texts).unwrap_or(Text::String),
             empty: self.form.choice(table, "empty", &empties).unwrap_or(Empty::Null),
         };
-        if draft.retain == Retain::AsSent && version == Version::V3 && draft.direction.is_in() {
-            let sentence = "\"as-sent\" needs version = \"5\": a broker of 3.1.1 does not say what was published retained";
-            self.form.refuse(table, "retain", sentence);
+        if draft.retain == Retain::AsSent && draft.direction.is_in() {
+            let sentence = match told {
+                Told::Everything | Told::AllOfAHub => None,
+                Told::NotWhatIsNewAndRetained => Some(
+                    "\"as-sent\" needs version = \"5\": a broker of 3.1.1 does not say what was published retained",
+                ),
+                Told::Little(_) => Some(
+                    "\"as-sent\" is not for this kind of link: the far side does not say what is retained",
+                ),
+            };
+            if let Some(sentence) = sentence {
+                self.form.refuse(table, "retain", sentence);
+            }
         }
         if self.form.mistakes() > before {
             return None;
@@ -93,11 +116,27 @@ impl Reader<'_> {
     }
 
     fn qos(&mut self, table: &Table) -> Qos {
-        let number = Number { key: "qos", default: 1, least: 0, most: 2, unit: "" };
-        match self.number(table, &number) {
-            0 => Qos::AtMostOnce,
-            1 => Qos::AtLeastOnce,
-            _ => Qos::ExactlyOnce,
+        match self.form.whole(table, "qos", 0..=2, "") {
+            Some(0) => Qos::AtMostOnce,
+            None | Some(1) => Qos::AtLeastOnce,
+            Some(_) => Qos::ExactlyOnce,
+        }
+    }
+
+    fn only_rule_keys_of(&mut self, table: &Table, told: Told) {
+        let which = match told {
+            Told::Little(which) => which,
+            Told::AllOfAHub => Which::Hub,
+            Told::Everything | Told::NotWhatIsNewAndRetained => return,
+        };
+        for entry in table.iter() {
+            let kinds = RULE_KEYS.iter().find(|(key, _)| *key == entry.key).map(|(_, kinds)| *kinds);
+            if let Some(kinds) = kinds
+                && !kinds.contains(&which)
+            {
+                let sentence = is_for(kinds, which);
+                self.form.say(entry.at, &entry.key, sentence);
+            }
         }
     }
 }

@@ -22,9 +22,10 @@ fn taken(text: &str) -> Plan {
 #[test]
 fn a_link_needs_an_address_and_a_rule_and_has_a_default_for_the_rest() {
     let settings = taken("url = 'mqtt://house.local'");
-    assert_eq!(settings.mqtt.broker.to_string(), "house.local:1883");
-    assert_eq!((settings.mqtt.version, settings.mqtt.inflight), (Version::V5, 100));
-    assert_eq!(settings.mqtt.keep_alive, Duration::from_secs(30));
+    let mqtt = settings.far.mqtt().unwrap();
+    assert_eq!(mqtt.broker.to_string(), "house.local:1883");
+    assert_eq!((mqtt.version, mqtt.inflight), (Version::V5, 100));
+    assert_eq!(mqtt.keep_alive, Duration::from_secs(30));
     let rule = settings.link.rules.get(0).unwrap();
     assert_eq!((rule.qos, rule.retain), (Qos::AtLeastOnce, Retain::Readings));
     assert_eq!(told("").lines().count(), 2);
@@ -32,7 +33,7 @@ fn a_link_needs_an_address_and_a_rule_and_has_a_default_for_the_rest() {
 
 #[test]
 fn an_address_is_one_of_four_kinds() {
-    let broker = |url: &str| taken(&format!("url = '{url}'")).mqtt.broker.clone();
+    let broker = |url: &str| taken(&format!("url = '{url}'")).far.mqtt().unwrap().broker.clone();
     assert_eq!(broker("mqtts://a.example").port, 8883);
     assert_eq!(broker("wss://a.example/mqtt").websocket.as_deref(), Some("/mqtt"));
     assert_eq!(broker("ws://a.example:9001").to_string(), "a.example:9001");

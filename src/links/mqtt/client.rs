@@ -18,7 +18,7 @@ use crate::links::near::{CHUNK, Near};
 use crate::links::queue::Entry;
 use crate::links::report::Report;
 use crate::links::rules::Qos;
-use crate::links::settings::{LinkSettings, Plan};
+use crate::links::settings::LinkSettings;
 use crate::moment::Moment;
 
 /// Filters in one SUBSCRIBE.
@@ -46,8 +46,7 @@ pub(in crate::links) struct Client {
 }
 
 impl Client {
-    pub(in crate::links) fn new(plan: &Plan, member: &Member) -> Self {
-        let Plan { link, mqtt } = plan;
+    pub(in crate::links) fn new(link: &Arc<LinkSettings>, mqtt: &Arc<MqttSettings>, member: &Member) -> Self {
         let made = || format!("clown-hub-{}-{}-{}", link.name, member.hub(), member.id());
         Self {
             link: Arc::clone(link),
@@ -98,7 +97,14 @@ impl Client {
         let is_new = publish.qos != Qos::ExactlyOnce || self.taken.insert(publish.id);
         if is_new {
             let Publish { topic, payload, retain, stamp, .. } = publish;
-            near.arrive(&Arrived { topic, payload, retain: *retain, stamp: stamp.as_deref() });
+            near.arrive(&Arrived {
+                topic,
+                payload,
+                retain: *retain,
+                stamp: stamp.as_deref(),
+                keep: None,
+                is_old: None,
+            });
         }
         self.acknowledge(connection, publish.id, publish.qos);
     }

@@ -297,7 +297,7 @@ mod tests {
         let text = "url = 'mqtt://a'\nkeep_alive_seconds = 30\n[[rule]]\ndirection = 'in'\nfilter = '#'\n";
         let plan = file::parse("house", "house.toml", text, &Limits::default()).unwrap();
         let (ours, theirs) = duplex(1024);
-        (Connection::over(Box::new(ours), &plan.mqtt), theirs)
+        (Connection::over(Box::new(ours), plan.far.mqtt().unwrap()), theirs)
     }
 
     /// Looks whenever it is due, until then.

@@ -44,8 +44,9 @@ async fn a_broker_that_sends_without_a_pause_leaves_the_others_their_turns() {
     let text = format!("url = '{url}'\nversion = '3.1.1'\n[[rule]]\ndirection = 'in'\nfilter = '#'\n");
     let plan = file::parse("house", "house.toml", &text, &Limits::default()).unwrap();
     let hub = Hub::new(Settings::default(), Moment::now());
-    let member = Member::of(&Arc::new(Guard::new("hub", Instant::now())), plan.mqtt.repeats());
-    let client = Client::new(&plan, &member);
+    let mqtt = std::sync::Arc::clone(plan.far.mqtt().unwrap());
+    let member = Member::of(&Arc::new(Guard::new("hub", Instant::now())), mqtt.repeats());
+    let client = Client::new(&plan.link, &mqtt, &member);
     let link = Link::new(Near::new(&hub, &plan.link, member), client);
     let message = [0x30, 6, 0, 3, b'a', b'/', b'b', b'1'];
     let before = hub.figures().published.value();

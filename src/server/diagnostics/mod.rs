@@ -19,6 +19,7 @@ pub(crate) use self::endpoint::Endpoint;
 use self::memory::Memory;
 use self::streaming::Streaming;
 use super::gate::Stranger;
+use super::hixie::{self, OldHandshake};
 use super::missing::unsupported;
 use super::page;
 use super::peer::Peer;
@@ -65,15 +66,15 @@ pub(crate) async fn door(
     if request.method() != Method::GET {
         return answer::turned_down(&app, StatusCode::METHOD_NOT_ALLOWED, "a WebSocket is opened with GET");
     }
-    if let Err(refused) = app.welcomes(request.headers(), &peer) {
+    if let Err(refused) = app.welcomes(&hixie::at_the_door(request.headers()), &peer) {
         return answer::refusal(StatusCode::FORBIDDEN, &refused);
     }
     let (user, signed_in) = match who(&app, &peer, request.headers()).await {
         Ok(known) => known,
         Err(refused) => return *refused,
     };
-    let accept = match doors::accept_key(&app, request.headers()) {
-        Ok(accept) => accept,
+    let handshake = match doors::Handshake::of(&app, &peer, &request) {
+        Ok(handshake) => handshake,
         Err(refused) => return refused,
     };
     let Ok(share) = Arc::clone(&diagnostics.places).try_acquire_owned() else {
@@ -90,12 +91,16 @@ pub(crate) async fn door(
         refused.headers_mut().insert(RETRY_AFTER, 5.into());
         return refused;
     };
+    let (answer, old) = match handshake.answer(&app, &seat, None) {
+        Ok(answered) => answered,
+        Err(refused) => return refused,
+    };
     let caller = Caller { endpoint, user, address: peer.address() };
     seat.becomes(move |stream, already_read| {
-        let socket = (stream, already_read);
+        let socket = (stream, already_read, old);
         app.shutdown.clone().spawn(converse(app, peer, socket, caller, signed_in, share));
     });
-    doors::switching(&accept, None)
+    answer
 }
 
 /// Whether somebody may open the page by which an operator tries them: in the demo everybody, with accounts the admins. The answer
@@ -153,7 +158,7 @@ async fn who(
 async fn converse(
     app: Arc<App>,
     peer: Arc<Peer>,
-    (stream, already_read): (Stream, Vec<u8>),
+    (stream, already_read, old): (Stream, Vec<u8>, Option<OldHandshake>),
     caller: Caller,
     signed_in: Option<SignedIn>,
     _share: OwnedSemaphorePermit,
@@ -167,9 +172,16 @@ async fn converse(
             app.hub.settings().message_bytes
         }
     };
-    let socket = WebSocket::new(stream, already_read, message_bytes);
     let (rates, patience, held) = (app.settings.rates, app.settings.patience, diagnostics.memory.held());
     let limits = Limits { rates, share: app.share_of_network(&peer), patience, held };
     let connected = signed_in.as_ref().and_then(|who| Some((who, who.standing.connect(None)?)));
-    conversation::hold(socket, caller, limits, ticks, app.signs(connected)).await;
+    let signs = app.signs(connected);
+    let Some(old) = old else {
+        let socket = WebSocket::new(stream, already_read, message_bytes);
+        return conversation::hold(socket, caller, limits, ticks, signs).await;
+    };
+    if let Some(socket) = old.open(&app, stream, already_read, message_bytes).await {
+        // Rare, and so not in every conversation.
+        Box::pin(conversation::hold(socket, caller, limits, ticks, signs)).await;
+    }
 }
