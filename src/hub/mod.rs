@@ -8,6 +8,7 @@
 //! tape and the recorder last.
 //! No lock is held across an await, and no outbox while a channel is asked for.
 
+mod agreement;
 mod allowance;
 mod branches;
 mod bringing;
@@ -62,6 +63,8 @@ use std::time::{Duration, SystemTime};
 
 use parking_lot::Mutex;
 
+use agreement::Agreement;
+pub use agreement::{Came, Clock, MOST_AHEAD, Standing, Stands};
 pub(crate) use allowance::Allowance;
 pub use allowance::{Excess, Rates};
 pub use branches::{BRANCHES_A_CONNECTION, BRANCHES_A_FIRST_LEVEL, TooMany};
@@ -210,6 +213,8 @@ pub struct Hub {
     stored_queues: Arc<StoredQueues>,
     /// What its clients ask for, where somebody brings it from other hubs.
     demand: Demanded,
+    /// Which of two last values stands, where they may be of different hubs.
+    agreement: OnceLock<Agreement>,
     /// Commands that somebody waits for, or that hold for a time only.
     care: Care,
     /// What waits for the store, where there is one.
@@ -238,6 +243,7 @@ impl Hub {
             links: Links::default(),
             stored_queues: Arc::default(),
             demand: Demanded::default(),
+            agreement: OnceLock::new(),
             care: Care::default(),
             tape: OnceLock::new(),
             questions: OnceLock::new(),
@@ -311,9 +317,27 @@ impl Hub {
         self.channels.with(&message.topic, deliver).map(|delivered| delivered.promise)
     }
 
-    /// Routes a message, under the lock of its channel.
+    /// Routes a message that is said here, under the lock of its channel.
     #[inline]
     fn deliver(
+        &self,
+        channel: &Arc<Channel>,
+        state: &mut State,
+        message: &Arc<Publication>,
+        origin: Option<&Outbox>,
+        ask: Option<Ask>,
+    ) -> Result<Delivered, StoreFull> {
+        if message.retention != Retention::Pass
+            && let Some(agreement) = self.agreement.get()
+        {
+            agreement.count(state, message);
+        }
+        self.deliver_counted(channel, state, message, origin, ask)
+    }
+
+    /// Routes a message whose clock is known, under the lock of its channel.
+    #[inline]
+    fn deliver_counted(
         &self,
         channel: &Arc<Channel>,
         state: &mut State,

@@ -74,6 +74,7 @@ impl Node {
             ("NATS_CLUSTER", format!("127.0.0.1:{}", routes[number])),
             ("NATS_ROUTES", format!("[{}]", all.join(", "))),
             ("NATS_PASSWORD", PASSWORD.to_owned()),
+            ("NATS_STORE", dir.path().join("store").display().to_string()),
         ];
         let conf = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/nats/node.conf");
         Self { child: None, dir, conf, variables, port, http }
@@ -231,8 +232,11 @@ pub fn free_port() -> u16 {
     }
 }
 
-/// Debian puts servers where the PATH of a plain user does not look.
+/// That of `NATS_SERVER`, or the one that is installed. Debian puts servers where the PATH of a plain user does not look.
 fn program() -> String {
+    if let Ok(program) = std::env::var("NATS_SERVER") {
+        return program;
+    }
     let usual = "/usr/sbin/nats-server";
     if Path::new(usual).exists() { usual.to_owned() } else { "nats-server".to_owned() }
 }
