@@ -32,6 +32,8 @@ const CLEARED: Duration = Duration::from_hours(24);
 /// Between two readings of all that is asked for.
 const BETWEEN: Duration = Duration::from_secs(1);
 
+const NO_LEADER: &str = "JetStream does not answer: its servers have no leader, or are not there";
+
 /// How the stream stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -197,7 +199,7 @@ impl LastValues {
                 self.state = State::Asked(now);
             }
             State::Asked(at) if now >= at + ANSWER => {
-                report.not_shared("JetStream does not answer: its servers have no leader, or are not there");
+                report.not_shared(NO_LEADER);
                 self.state = State::Look(now + AGAIN);
             }
             State::Look(_) | State::Absent(_) | State::Asked(_) => {}
@@ -359,6 +361,10 @@ impl LastValues {
             Looked::NoJetStream => {
                 report.not_shared("the servers have no JetStream, or not for the account of this hub: switch it on (config/nats/)");
                 self.is_absent(now + LATER);
+            }
+            Looked::NoLeader => {
+                report.not_shared(NO_LEADER);
+                self.state = State::Look(now + AGAIN);
             }
             Looked::TooFewServers => {
                 report.not_shared("the servers have no room for the stream");

@@ -19,6 +19,7 @@ const NO_STREAM: u64 = 10059;
 const NO_MESSAGE: u64 = 10037;
 const NOT_ENABLED: [u64; 2] = [10039, 10076];
 const ONE_SERVER: [u64; 2] = [10005, 10074];
+const NO_LEADER: [u64; 2] = [10008, 10009];
 const OTHER_LAST: [u64; 2] = [10071, 10164];
 const FULL: [u64; 3] = [10077, 10047, 10023];
 const OTHER_SETTINGS: u64 = 10058;
@@ -58,6 +59,8 @@ pub enum Looked {
     TooFewServers,
     /// The servers keep nothing.
     NoJetStream,
+    /// They cannot say that now.
+    NoLeader,
     /// Another one is there, or something else is wrong, as this says.
     Wrong(String),
 }
@@ -178,6 +181,7 @@ impl Stream {
             Ok(answer) => answer,
             Err(Failed { err_code: NO_STREAM | OTHER_SETTINGS, .. }) => return Looked::Missing,
             Err(failed) if NOT_ENABLED.contains(&failed.err_code) => return Looked::NoJetStream,
+            Err(failed) if NO_LEADER.contains(&failed.err_code) => return Looked::NoLeader,
             Err(failed) if ONE_SERVER.contains(&failed.err_code) => return Looked::TooFewServers,
             Err(failed) => return Looked::Wrong(failed.description),
         };
@@ -295,6 +299,7 @@ mod tests {
         let failed = |code: u64| format!(r#"{{"error":{{"code":400,"err_code":{code},"description":"so"}}}}"#);
         assert_eq!(look(&failed(10059)), Looked::Missing);
         assert_eq!(look(&failed(10074)), Looked::TooFewServers);
+        assert_eq!(look(&failed(10008)), Looked::NoLeader);
         assert_eq!(look(&failed(10076)), Looked::NoJetStream);
         assert_eq!(look(&failed(1)), Looked::Wrong("so".to_owned()));
         let stored = |text: &str| Stream::stored(text.as_bytes());

@@ -242,7 +242,7 @@ impl Wire {
         let mut headers = HeaderMap::new();
         if let Some((stamp, expected)) = beside {
             headers.insert(stamp::HEADER, stamp.as_str());
-            headers.insert(EXPECTED, expected);
+            headers.insert(EXPECTED, expected.to_string().as_str());
         }
         let sent = if headers.is_empty() {
             at_once(self.between.publish_with_reply(subject, reply, payload))

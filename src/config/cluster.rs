@@ -108,7 +108,7 @@ impl Cluster {
             queue_bytes: reader.count("cluster.queue_bytes", 1024..=1024 * MIB, "bytes"),
             topics: reader.count("cluster.topics", 2..=10_000_000, "topics"),
             replicas: reader.count("cluster.replicas", 1..=5, "servers"),
-            last_values_bytes: reader.count("cluster.last_values_bytes", MIB..=1024 * 1024 * MIB, "bytes"),
+            last_values_bytes: reader.number("cluster.last_values_bytes", MIB..=1024 * 1024 * MIB, "bytes"),
         }
     }
 }

@@ -23,6 +23,7 @@ mod support;
 
 mod bad_input;
 mod faults;
+mod last_values;
 mod load;
 mod nats;
 mod together;

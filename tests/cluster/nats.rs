@@ -26,9 +26,19 @@ pub struct Node {
 }
 
 impl Node {
-    /// A single server.
+    /// A single server: with the configuration that is brought, less its cluster, in which one alone keeps nothing.
     pub async fn single() -> Self {
-        Self::nodes(1).await.pop().unwrap()
+        let mut node = Self::planned(0, &[free_port()]);
+        node.is_alone();
+        node.start().await;
+        node
+    }
+
+    fn is_alone(&mut self) {
+        let brought = std::fs::read_to_string(&self.conf).unwrap();
+        let (before, rest) = brought.split_once("\ncluster {").unwrap();
+        self.conf = self.dir.path().join("conf");
+        std::fs::write(&self.conf, format!("{before}{}", rest.split_once("\n}").unwrap().1)).unwrap();
     }
 
     /// A single server with a configuration of its own; `PORT` and `HTTP` stand for its ports, `DIR` for its folder.
@@ -41,7 +51,9 @@ impl Node {
 
     /// A single server that is not there yet.
     pub fn absent() -> Self {
-        Self::planned(0, &[free_port()])
+        let mut node = Self::planned(0, &[free_port()]);
+        node.is_alone();
+        node
     }
 
     /// So many that are one.
