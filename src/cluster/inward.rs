@@ -110,13 +110,17 @@ impl Inward {
                 report.missing(stamp.hub, &topic, missing);
             }
         }
+        let known = topic.clone();
         let message = match self.message(&stamp, topic, &arrived.payload, most, false) {
             Ok(message) => message,
             Err(why) => return report.refuse(subject, Some(stamp.hub), why.as_deref().unwrap_or_default()),
         };
         match session.bring(message) {
             // What finds no room is counted and logged by the store.
-            Ok(CameHere::New) | Err(Refusal::StoreFull(_)) => report.figures().cluster_in.add(1),
+            Ok(CameHere::New) | Err(Refusal::StoreFull(_)) => {
+                report.figures().cluster_in.add(1);
+                self.correct_presence(&known);
+            }
             Ok(CameHere::Same) => report.figures().cluster_again.add(1),
             Ok(CameHere::Overtaken) => report.figures().cluster_overtaken.add(1),
             Err(refusal) => report.refuse(subject, Some(stamp.hub), &refusal.to_string()),
@@ -153,6 +157,7 @@ impl Inward {
                         }
                         Ok(came) => {
                             report.figures().cluster_last_read.add(u64::from(came == CameHere::New));
+                            self.correct_presence(&topic);
                             Ok(Stored::Came(topic, came))
                         }
                         Err(Refusal::StoreFull(_)) => Ok(Stored::Came(topic, CameHere::New)),
@@ -167,6 +172,13 @@ impl Inward {
             }
             Stored::Refused
         })
+    }
+
+    /// Who is here is not taken for gone, whatever others say.
+    fn correct_presence(&self, topic: &Topic) {
+        if topic.last_level() == "presence" {
+            self.hub.correct_presence(topic, Moment::now());
+        }
     }
 
     /// Whether messages were missing since this was asked last.
@@ -246,7 +258,7 @@ fn since(stamp: &Stamp<'_>, now: Moment) -> Duration {
     Duration::from_millis(Clock::of(now.wall()).milliseconds().saturating_sub(stamp.milliseconds))
 }
 
-fn payload(bytes: &[u8], most: usize) -> Result<&str, String> {
+pub(super) fn payload(bytes: &[u8], most: usize) -> Result<&str, String> {
     if bytes.len() > most {
         return Err(format!("it has {} bytes, limits.message_bytes allows {most}", bytes.len()));
     }
@@ -258,7 +270,7 @@ fn payload(bytes: &[u8], most: usize) -> Result<&str, String> {
 }
 
 /// Whether this may stand in the options of a frame.
-fn are_options(text: &str) -> bool {
+pub(super) fn are_options(text: &str) -> bool {
     if text.is_empty() {
         return true;
     }

@@ -1,6 +1,8 @@
 //! The loop of the cluster: what is said here goes out, what comes in is said here, and what the clients ask for is asked for
 //! at the servers.
 
+mod words;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -10,15 +12,16 @@ use tokio::time::{Duration, Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::interest::{Difference, Interest, Numbered};
+use super::estate::Estate;
 use super::inward::Inward;
 use super::last::LastValues;
-use super::others::{EVERY, Found as FoundOther, Here, Others};
+use super::others::{EVERY, Here, Others};
 use super::outward::Outward;
 use super::report::Report;
 use super::settings::Settings;
 use super::stale::Stale;
 use super::subject::Subjects;
-use super::wire::{Ear, News, Which, Wire, Word};
+use super::wire::{Ear, News, Which, Wire};
 use crate::connection::Turn;
 use crate::hub::{Asked, Demand, Hub};
 use crate::moment::Moment;
@@ -55,6 +58,7 @@ pub(super) struct Join {
     inward: Inward,
     others: Others,
     last: LastValues,
+    estate: Estate,
     /// Up to where all subscriptions are in effect.
     proved: Asked,
     /// Up to where subscriptions were asked for, and when.
@@ -103,6 +107,7 @@ impl Join {
             inward: Inward::new(hub, &settings, &subjects, &session),
             others: Others::new(own),
             last: LastValues::new(hub, &settings, &subjects, &session),
+            estate: Estate::new(hub, &settings.name, &subjects, &session),
             proved: Asked::default(),
             probes: VecDeque::new(),
             stale: Stale::default(),
@@ -129,7 +134,7 @@ impl Join {
         loop {
             self.step();
             if end.is_some_and(|end| Instant::now() >= end || !self.is_connected)
-                || (end.is_some() && self.outward.is_empty() && self.wire.is_written() && self.last.is_settled())
+                || (end.is_some() && self.outward.is_empty() && self.wire.is_written() && self.is_settled())
             {
                 break;
             }
@@ -177,6 +182,7 @@ impl Join {
                 has_come = true;
             }
             has_come |= self.wire.poll_written(cx).is_ready() || self.demand.poll_changes(cx).is_ready();
+            has_come |= self.last.stream().is_some() && self.estate.bequests().poll_changes(cx).is_ready();
             if has_come { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
@@ -215,7 +221,8 @@ impl Join {
         let interest = self.interest.next().filter(|_| self.is_connected);
         let unread = (self.last.is_read_up_to(self.proved) < self.proved && self.demand.is_waited_for())
             .then(|| Instant::now() + STILL);
-        let dates = [probe, stale, self.held_until, interest, self.last.next_date(), unread];
+        let estate = self.last.stream().and_then(|_| self.estate.next_date());
+        let dates = [probe, stale, self.held_until, interest, self.last.next_date(), unread, estate];
         dates.into_iter().flatten().fold(self.next_word.min(self.next_figures), Instant::min)
     }
 
@@ -225,7 +232,20 @@ impl Join {
             self.last.read_again();
         }
         self.last.step(&mut self.wire, &mut self.report, now);
+        if self.estate.has_stood_still(now) {
+            self.look_who_is_here();
+            self.last.read_again();
+        }
+        let stream = self.last.stream();
+        self.estate.connection(stream.is_some(), now);
+        if let Some(stream) = stream {
+            self.estate.step(stream, &mut self.wire, now);
+        }
         self.demand.in_effect(self.last.is_read_up_to(self.proved));
+    }
+
+    fn is_settled(&self) -> bool {
+        self.last.stream().is_none() || (self.last.is_settled() && self.estate.is_settled())
     }
 
     fn look_at_the_connections(&mut self, now: Instant) {
@@ -236,6 +256,7 @@ impl Join {
             // What was asked for before counts from now on.
             self.is_to_be_probed = true;
             self.last.reconnected();
+            self.look_who_is_here();
             if !self.is_connected && now >= self.away_since + LONG {
                 self.held_until = Some(now + GATHERING);
             }
@@ -322,58 +343,6 @@ impl Join {
         }
     }
 
-    /// Asks the servers whether all subscriptions up to there are in effect: what is said by the connection that has asked for
-    /// them comes to the other one after them.
-    fn probe(&mut self, asked: Asked) {
-        let said =
-            self.wire.say(Which::Messages, self.subjects.between(&self.session), asked.number().to_string());
-        if said.is_err() {
-            return;
-        }
-        let is_full = self.probes.len() >= PROBES;
-        match self.probes.back_mut().filter(|_| is_full) {
-            Some((last, _)) => *last = asked,
-            None => self.probes.push_back((asked, Instant::now())),
-        }
-    }
-
-    fn hear_word(&mut self, word: &Word) {
-        let subject = &*word.subject;
-        if subject == self.subjects.between(&self.session) {
-            let number = std::str::from_utf8(&word.payload).ok().and_then(|text| text.parse().ok());
-            if let Some(asked) = number.map(Asked::from_number).filter(|asked| *asked <= self.demand.asked())
-            {
-                self.proved = self.proved.max(asked);
-                self.demand.in_effect(self.last.proved(asked, Instant::now()));
-                self.probes.retain(|(waiting, _)| *waiting > asked);
-            }
-            return;
-        }
-        let with = (&mut self.inward, self.outward.session());
-        if self.last.hear(word, &mut self.wire, with, &mut self.report) {
-            return;
-        }
-        let (found, clock) = self.others.hear(&word.payload, Instant::now());
-        if let Some(clock) = clock {
-            self.hub.heard_clock(clock, Moment::now().wall());
-        }
-        match found {
-            FoundOther::Again => self.last.read_again(),
-            FoundOther::New => self.tell_others(),
-            FoundOther::Namesake(life) => {
-                self.report.conflict(&life);
-                self.tell_others();
-            }
-            FoundOther::Known => {}
-            FoundOther::Nonsense => self.report.refuse(subject, None, "it is no word of a hub"),
-        }
-    }
-
-    fn tell_others(&self) {
-        self.report.figures().cluster_hubs.set(self.others.len() as u64);
-        self.hub.tell("cluster/hubs", &self.others.told(), Moment::now());
-    }
-
     fn look_at_the_clock(&mut self, now: Instant) {
         let answer = self.settings.answer;
         while let Some((asked, _)) = self.probes.pop_front_if(|(_, at)| now >= *at + answer) {
@@ -399,7 +368,9 @@ impl Join {
                 self.others.own_mut().clock = self.hub.clock(Moment::now().wall()).number();
                 let _ = self.wire.say(Which::Between, self.subjects.between("here"), self.others.own());
             }
-            if self.others.forget(now) {
+            let dead = self.others.forget(now);
+            if !dead.is_empty() {
+                self.estate.died(dead, &self.others, now);
                 self.tell_others();
             }
         }

@@ -7,6 +7,7 @@
 //! put, or taken. Of one topic one question is under way at a time. What changes meanwhile is put after that, the newest alone.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::hash::Hash;
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
@@ -59,18 +60,18 @@ struct Task {
 
 /// All of it.
 #[derive(Debug)]
-pub struct Keeper {
+pub struct Keeper<K = Topic> {
     /// The numbers of what is known to be there.
-    known: Recent<Topic, Option<u64>>,
-    tasks: HashMap<Topic, Task, RandomState>,
+    known: Recent<K, Option<u64>>,
+    tasks: HashMap<K, Task, RandomState>,
     most: usize,
-    queue: VecDeque<Topic>,
-    under_way: BTreeMap<u64, (Topic, Instant)>,
+    queue: VecDeque<K>,
+    under_way: BTreeMap<u64, (K, Instant)>,
     window: usize,
     last: u64,
 }
 
-impl Keeper {
+impl<K: Eq + Hash + Clone> Keeper<K> {
     /// For so many topics, of which so many are under way at a time.
     pub fn new(topics: usize, window: usize) -> Self {
         Self {
@@ -86,7 +87,7 @@ impl Keeper {
 
     /// Something else stands at a topic. Says no where that cannot be noted: then all are to be looked through.
     #[must_use]
-    pub fn changed(&mut self, topic: &Topic) -> bool {
+    pub fn changed(&mut self, topic: &K) -> bool {
         if let Some(task) = self.tasks.get_mut(topic) {
             task.is_again |= task.is_under_way;
             return true;
@@ -100,7 +101,7 @@ impl Keeper {
     }
 
     /// What is to be asked next, and the number of the question.
-    pub fn next(&mut self, now: Instant) -> Option<(u64, Topic, Step)> {
+    pub fn next(&mut self, now: Instant) -> Option<(u64, K, Step)> {
         if self.under_way.len() >= self.window {
             return None;
         }
@@ -115,7 +116,7 @@ impl Keeper {
     }
 
     /// The topic that a question is about.
-    pub fn topic(&self, question: u64) -> Option<&Topic> {
+    pub fn topic(&self, question: u64) -> Option<&K> {
         self.under_way.get(&question).map(|(topic, _)| topic)
     }
 
@@ -162,7 +163,7 @@ impl Keeper {
         }
     }
 
-    fn ask_again(&mut self, topic: Topic) {
+    fn ask_again(&mut self, topic: K) {
         *self.known.entry(topic.clone()) = None;
         if let Some(task) = self.tasks.get_mut(&topic) {
             *task = Task { is_unclear: true, ..Task::default() };

@@ -1,20 +1,22 @@
 //! The last values of the whole cluster, which the servers keep in one stream: what stands here is put there, and what this hub
 //! begins to ask for is read from there. Where there is no such stream, last values are each hub's own.
 
+mod answers;
+
 use std::sync::Arc;
 
 use tokio::time::{Duration, Instant};
 
-use super::inward::{Inward, Stored as Taken};
+use super::inward::Inward;
 use super::keeper::{Answer, Keeper, Step};
 use super::reader::{Reader, Request};
 use super::report::Report;
 use super::settings::Settings;
 use super::standing;
-use super::stream::{Got, Looked, Message, Stored, Stream, There};
+use super::stream::{Got, Message, Stream};
 use super::subject::Subjects;
 use super::wire::{Question, Which, Wire, Word};
-use crate::hub::{Asked, Came, Hub, Publication, Session};
+use crate::hub::{Asked, Hub, Publication, Session};
 use crate::topic::{Filter, Topic};
 
 /// How long an answer of the servers may take.
@@ -30,7 +32,7 @@ const PIECE: usize = 256;
 /// What was cleared is known at the servers for so long.
 const CLEARED: Duration = Duration::from_hours(24);
 /// Between two readings of all that is asked for.
-const BETWEEN: Duration = Duration::from_secs(1);
+const BETWEEN: Duration = Duration::from_secs(5);
 
 const NO_LEADER: &str = "JetStream does not answer: its servers have no leader, or are not there";
 
@@ -65,8 +67,10 @@ pub(super) struct LastValues {
     /// All that is asked for is to be read again.
     is_to_be_read_again: bool,
     read_again: Option<Instant>,
-    /// Whether something had to be put again, of which other hubs may not have heard.
+    /// Whether something had to be put again, or late, of which other hubs may not have heard.
     has_caught_up: bool,
+    /// Since when something is to be put.
+    busy: Option<Instant>,
 }
 
 impl LastValues {
@@ -74,7 +78,7 @@ impl LastValues {
     pub(super) fn new(hub: &Arc<Hub>, settings: &Settings, subjects: &Subjects, life: &str) -> Self {
         let now = Instant::now();
         let Settings { prefix, replicas, last_values_bytes, .. } = settings;
-        let kept = subjects.of_last_values();
+        let kept = [subjects.of_last_values(), subjects.of_bequests(None)];
         Self {
             hub: Arc::clone(hub),
             stream: Stream::new(prefix, kept, *replicas, *last_values_bytes, hub.settings().message_bytes),
@@ -90,6 +94,7 @@ impl LastValues {
             is_to_be_read_again: false,
             read_again: None,
             has_caught_up: false,
+            busy: None,
         }
     }
 
@@ -102,6 +107,11 @@ impl LastValues {
             self.reader.away();
             report.shares_no_more();
         }
+    }
+
+    /// The stream, if it is there.
+    pub(super) fn stream(&self) -> Option<&Stream> {
+        (self.is_connected && self.state == State::There).then_some(&self.stream)
     }
 
     /// All that is asked for is to be read again: something was missed, or may have been.
@@ -189,6 +199,9 @@ impl LastValues {
     /// What is to be done.
     pub(super) fn step(&mut self, wire: &mut Wire, report: &mut Report, now: Instant) {
         report.figures().cluster_last_waiting.set(self.keeper.len() as u64);
+        self.busy = (!self.keeper.is_empty()).then(|| self.busy.unwrap_or(now));
+        // Others look again after three seconds.
+        self.has_caught_up |= self.busy.is_some_and(|since| now >= since + ANSWER);
         if !self.is_connected || !wire.is_connected(Which::Between) {
             return;
         }
@@ -265,7 +278,7 @@ impl LastValues {
                     }
                     Some((stamp, payload)) => {
                         let reply = self.reply(&format!("p.{number}"));
-                        let beside = Some((stamp, expected));
+                        let beside = Some((stamp, Some(expected)));
                         let _ = wire.ask(Question { subject, reply, payload, beside });
                     }
                 },
@@ -285,6 +298,10 @@ impl LastValues {
                     self.ask(wire, &format!("m.{piece}"), self.stream.next(&name));
                 }
                 Request::End(name) => self.ask(wire, "e.0", self.stream.end(&name)),
+                Request::Tail(filter, from, question) => {
+                    let subjects = self.subjects.of_last_values_of(&filter);
+                    self.ask(wire, &format!("t.{question}"), self.stream.get_from(&subjects, from));
+                }
             }
         }
     }
@@ -302,7 +319,7 @@ impl LastValues {
             let stamp = word.stamp.as_deref().unwrap_or_default();
             let taken = inward.take_stored(&word.subject, stamp, &word.payload, session, report);
             self.took(wire, &word.subject, number, taken);
-            self.reader.came(name, now);
+            self.reader.came(name, number, now);
             return true;
         }
         let about = word.subject.strip_prefix(&self.reply(""));
@@ -324,135 +341,20 @@ impl LastValues {
                     self.reader.refused(now);
                 }
             },
+            "t" => match Stream::got(&word.payload) {
+                Got::Nothing => self.reader.tail(number, None, now),
+                Got::Refused(_) => self.reader.refused(now),
+                Got::Message(Message { subject, number: found, stamp, payload }) => {
+                    let taken = inward.take_stored(&subject, &stamp, &payload, session, report);
+                    self.took(wire, &subject, found, taken);
+                    self.reader.tail(number, Some(found), now);
+                }
+            },
             "m" => self.reader.ended(number, word.status == Some(404), now),
             // The answers to what nobody waits for.
             "e" => {}
             _ => return false,
         }
         true
-    }
-
-    fn looked(
-        &mut self,
-        answer: &[u8],
-        is_nobody: bool,
-        wire: &mut Wire,
-        report: &mut Report,
-        now: Instant,
-    ) {
-        if !matches!(self.state, State::Asked(_)) {
-            return;
-        }
-        let looked = if is_nobody { Looked::NoJetStream } else { self.stream.looked(answer) };
-        match looked {
-            Looked::There(there) => self.is_there(&there, report),
-            Looked::Missing => {
-                let make = self.stream.make(self.stream.replicas);
-                self.ask(wire, "s.1", make);
-                self.state = State::Asked(now);
-            }
-            Looked::TooFewServers if self.stream.replicas > 1 => {
-                report.too_few_servers(self.stream.replicas);
-                self.stream.replicas = 1;
-                let make = self.stream.make(1);
-                self.ask(wire, "s.1", make);
-                self.state = State::Asked(now);
-            }
-            Looked::NoJetStream => {
-                report.not_shared("the servers have no JetStream, or not for the account of this hub: switch it on (config/nats/)");
-                self.is_absent(now + LATER);
-            }
-            Looked::NoLeader => {
-                report.not_shared(NO_LEADER);
-                self.state = State::Look(now + AGAIN);
-            }
-            Looked::TooFewServers => {
-                report.not_shared("the servers have no room for the stream");
-                self.is_absent(now + LATER);
-            }
-            Looked::Wrong(why) => {
-                report.not_shared(&why);
-                self.is_absent(now + LATER);
-            }
-        }
-    }
-
-    fn is_there(&mut self, there: &There, report: &mut Report) {
-        self.state = State::There;
-        report.shares(self.stream.name(), there);
-        match &self.created {
-            Some(created) if *created == there.created => {}
-            before => {
-                // Of another stream nothing is known, and what it had is in the memories of the hubs.
-                let is_another = before.is_some();
-                self.keeper.forget();
-                self.sweep = Some((0, is_another));
-                self.is_to_be_read_again |= is_another;
-                self.created = Some(there.created.clone());
-            }
-        }
-    }
-
-    fn is_absent(&mut self, until: Instant) {
-        self.state = State::Absent(until);
-        self.reader.away();
-        // When there is one it is to be read.
-        self.is_to_be_read_again = true;
-    }
-
-    fn stored(&mut self, number: u64, answer: &[u8], report: &Report) {
-        let Some(topic) = self.keeper.topic(number) else { return };
-        let answer = match Stream::stored(answer) {
-            Stored::At(at) => {
-                report.figures().cluster_last_stored.add(1);
-                Answer::Put(at)
-            }
-            Stored::Other => Answer::Wrong,
-            Stored::Full => {
-                report.unkept(topic, "the stream of last values is full: raise cluster.last_values_bytes and the stream's max_bytes");
-                Answer::Refused
-            }
-            Stored::Refused(why) => {
-                report.unkept(topic, &why);
-                Answer::Refused
-            }
-        };
-        self.keeper.answered(number, answer);
-    }
-
-    fn got(
-        &mut self,
-        question: u64,
-        answer: &[u8],
-        (inward, session): (&mut Inward, &Session),
-        report: &Report,
-    ) {
-        let Some(topic) = self.keeper.topic(question).cloned() else { return };
-        let answer = match Stream::got(answer) {
-            Got::Nothing => Answer::Nothing,
-            Got::Refused(why) => {
-                report.unkept(&topic, &why);
-                Answer::Refused
-            }
-            Got::Message(Message { number, stamp, payload }) => {
-                let subject = self.subjects.of_last_value(&topic).unwrap_or_default();
-                let taken = inward.take_stored(&subject, &stamp, &payload, session, report);
-                // What nobody can read gives way, too.
-                let is_ours_newer = !matches!(taken, Taken::Came(_, Came::New | Came::Same) | Taken::Cleared(_));
-                Answer::Found { number, is_ours_newer }
-            }
-        };
-        self.keeper.answered(question, answer);
-    }
-
-    fn took(&mut self, wire: &mut Wire, subject: &str, number: u64, taken: Taken) {
-        match taken {
-            Taken::Came(topic, Came::Overtaken) => self.changed(&topic),
-            Taken::Cleared(since) if since >= CLEARED => {
-                let purge = self.stream.purge(subject, number);
-                self.ask(wire, "e.0", purge);
-            }
-            Taken::Came(..) | Taken::Cleared(_) | Taken::Refused => {}
-        }
     }
 }

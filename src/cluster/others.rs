@@ -100,11 +100,23 @@ impl Others {
         (found, clock)
     }
 
-    /// Forgets those that are silent. Says whether any was.
-    pub fn forget(&mut self, now: Instant) -> bool {
-        let before = self.there.len();
-        self.there.retain(|_, (_, heard)| now.duration_since(*heard) < GONE);
-        before != self.there.len()
+    /// Forgets those that are silent. Says which lives these were, and where their clocks stood when they were heard last.
+    pub fn forget(&mut self, now: Instant) -> Vec<(String, Clock)> {
+        let is_gone = |heard: &Instant| now.duration_since(*heard) >= GONE;
+        let gone = self.there.iter().filter(|(_, (_, heard))| is_gone(heard));
+        let gone: Vec<_> = gone.map(|(life, (here, _))| (life.clone(), Clock::from_number(here.clock))).collect();
+        self.there.retain(|_, (_, heard)| !is_gone(heard));
+        gone
+    }
+
+    /// Whether this life of a hub is there, or is the own one.
+    pub fn lives(&self, life: &str) -> bool {
+        life == self.own.session || self.there.contains_key(life)
+    }
+
+    /// How many of those that are there come before this one.
+    pub fn before(&self) -> usize {
+        self.there.range(..self.own.session.clone()).count()
     }
 
     /// How many there are beside this one.
@@ -149,8 +161,10 @@ mod tests {
             assert_eq!(others.hear(word, now).0, Found::Nonsense);
         }
         assert!(others.told().starts_with(r#"[{"hub":"a","session":"1""#));
-        assert_eq!((others.len(), others.forget(now + GONE / 2)), (2, false));
-        assert!(others.forget(now + GONE) && others.is_empty());
+        assert_eq!((others.len(), others.forget(now + GONE / 2)), (2, Vec::new()));
+        assert!(others.lives("1") && others.lives("2") && !others.lives("9"));
+        assert_eq!(others.forget(now + GONE).len(), 2);
+        assert!(others.is_empty());
     }
 
     #[test]

@@ -286,6 +286,16 @@ impl Report {
         }
     }
 
+    /// What a hub that has died had left to be said is said, or stays unsaid as somebody knows better.
+    pub(super) fn said_for_another(&self, life: &str, topic: &Topic, is_said: bool) {
+        static SAID: Seldom = Seldom::new();
+        self.figures().cluster_inherited.add(u64::from(is_said));
+        if let Some(times) = SAID.again(life) {
+            tracing::warn!(session = shown(life), ?topic, is_said, %times, "a hub of the cluster has died: its nodes are told offline, and the wills of \
+                its clients are published");
+        }
+    }
+
     /// Readings or messages gave way in the queue.
     pub(super) fn gave_way(&mut self, now: &GaveWay, waiting: usize) {
         static FULL: Seldom = Seldom::new();

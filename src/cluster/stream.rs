@@ -29,7 +29,7 @@ const OTHER_SETTINGS: u64 = 10058;
 pub struct Stream {
     name: String,
     /// What it keeps.
-    subjects: String,
+    subjects: [String; 2],
     /// On how many servers it is to be.
     pub replicas: usize,
     /// Its bytes, at the most.
@@ -92,6 +92,8 @@ pub enum Got {
 /// What is kept of one topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
+    /// Its subject.
+    pub subject: String,
     /// Its number in the stream.
     pub number: u64,
     /// What stands beside it.
@@ -125,6 +127,8 @@ struct Answer {
 
 #[derive(Debug, Deserialize)]
 struct Raw {
+    #[serde(default)]
+    subject: String,
     seq: u64,
     #[serde(default)]
     hdrs: String,
@@ -145,7 +149,7 @@ impl Stream {
     /// That of a cluster with this prefix, which keeps these subjects.
     pub fn new(
         prefix: &str,
-        subjects: String,
+        subjects: [String; 2],
         replicas: usize,
         bytes: u64,
         message_bytes: usize,
@@ -168,7 +172,7 @@ impl Stream {
     /// It is to be made.
     pub fn make(&self, replicas: usize) -> (String, String) {
         let config = json!({
-            "name": self.name, "subjects": [self.subjects], "retention": "limits", "max_msgs_per_subject": 1,
+            "name": self.name, "subjects": self.subjects, "retention": "limits", "max_msgs_per_subject": 1,
             "max_msgs": -1, "max_consumers": -1, "max_bytes": self.bytes, "max_age": 0, "storage": "file", "discard": "new",
             "num_replicas": replicas,
         });
@@ -186,7 +190,7 @@ impl Stream {
             Err(failed) => return Looked::Wrong(failed.description),
         };
         let config = answer.config.unwrap_or_default();
-        let is_ours = config["subjects"] == json!([self.subjects]) && config["max_msgs_per_subject"] == 1;
+        let is_ours = config["subjects"] == json!(self.subjects) && config["max_msgs_per_subject"] == 1;
         if !is_ours {
             return Looked::Wrong(format!("the stream {} is there already, and hubs have not made it", self.name));
         }
@@ -212,6 +216,12 @@ impl Stream {
         (format!("$JS.API.STREAM.MSG.GET.{}", self.name), json!({"last_by_subj": subject}).to_string())
     }
 
+    /// What is kept under these subjects first, from this number on?
+    pub fn get_from(&self, subjects: &str, number: u64) -> (String, String) {
+        let text = json!({"next_by_subj": subjects, "seq": number.max(1)}).to_string();
+        (format!("$JS.API.STREAM.MSG.GET.{}", self.name), text)
+    }
+
     /// What they have answered to that.
     pub fn got(answer: &[u8]) -> Got {
         let raw = match read(answer) {
@@ -225,7 +235,7 @@ impl Stream {
             lines.find(|(name, _)| *name == stamp::HEADER).map(|(_, stamp)| stamp.trim().to_owned())
         });
         let (stamp, payload) = (stamp.unwrap_or_default(), STANDARD.decode(raw.data).unwrap_or_default());
-        Got::Message(Message { number: raw.seq, stamp, payload })
+        Got::Message(Message { subject: raw.subject, number: raw.seq, stamp, payload })
     }
 
     /// To go through what these subjects name.
@@ -265,7 +275,7 @@ impl Stream {
 
     /// What was kept under a subject up to this number is not needed any more.
     pub fn purge(&self, subject: &str, number: u64) -> (String, String) {
-        let text = json!({"filter": subject, "seq": number + 1}).to_string();
+        let text = json!({"filter": subject, "seq": number.saturating_add(1)}).to_string();
         (format!("$JS.API.STREAM.PURGE.{}", self.name), text)
     }
 
@@ -284,13 +294,13 @@ mod tests {
     use super::*;
 
     fn stream() -> Stream {
-        Stream::new("clown.x", "clown.x.l.>".to_owned(), 3, 1000, 100)
+        Stream::new("clown.x", ["clown.x.l.>".to_owned(), "clown.x.p.>".to_owned()], 3, 1000, 100)
     }
 
     #[test]
     fn answers_are_read_as_servers_write_them() {
         let look = |text: &str| stream().looked(text.as_bytes());
-        let good = r#"{"config":{"name":"clown=x-last","subjects":["clown.x.l.\u003e"],"max_msgs_per_subject":1,"num_replicas":3},
+        let good = r#"{"config":{"name":"clown=x-last","subjects":["clown.x.l.\u003e","clown.x.p.\u003e"],"max_msgs_per_subject":1,"num_replicas":3},
             "created":"2026-11-29T19:54:30Z","state":{"messages":7}}"#;
         let there = There { created: "2026-11-29T19:54:30Z".to_owned(), replicas: 3, messages: 7 };
         assert_eq!(look(good), Looked::There(there));
@@ -308,7 +318,7 @@ mod tests {
         assert_eq!(stored(&failed(10077)), Stored::Full);
         assert_eq!(stored(&failed(9)), Stored::Refused("so".to_owned()));
         let found = r#"{"message":{"subject":"a","seq":2,"hdrs":"TkFUUy8xLjANCk5hdHMtRXhwZWN0ZWQtTGFzdC1TdWJqZWN0LVNlcXVlbmNlOiAxDQpDbG93bi1IdWI6IHkNCg0K","data":"Mg=="}}"#;
-        let message = Message { number: 2, stamp: "y".to_owned(), payload: b"2".to_vec() };
+        let message = Message { subject: "a".to_owned(), number: 2, stamp: "y".to_owned(), payload: b"2".to_vec() };
         assert_eq!(Stream::got(found.as_bytes()), Got::Message(message));
         assert_eq!(Stream::got(failed(10037).as_bytes()), Got::Nothing);
         assert_eq!(Stream::begun(br#"{"name":"x","num_pending":4}"#), Ok(("x".to_owned(), 4)));

@@ -34,6 +34,8 @@ pub struct Subjects {
     asked: String,
     /// Where last values are.
     last: String,
+    /// What hubs leave to be said if they die.
+    bequests: String,
     /// Between hubs.
     between: String,
 }
@@ -46,6 +48,7 @@ impl Subjects {
             passing: format!("{prefix}.t.e."),
             asked: format!("{prefix}.t.*."),
             last: format!("{prefix}.l."),
+            bequests: format!("{prefix}.p."),
             between: format!("{prefix}.h."),
         }
     }
@@ -63,6 +66,23 @@ impl Subjects {
     /// All of these.
     pub fn of_last_values(&self) -> String {
         format!("{}>", self.last)
+    }
+
+    /// What a life of a hub leaves to be said under a topic, in the place of this client of it.
+    pub fn of_bequest(&self, life: &str, client: u64, topic: &Topic) -> Option<String> {
+        subject(&format!("{}{life}.{client}.", self.bequests), topic)
+    }
+
+    /// All that a life of a hub leaves to be said; all that any leaves.
+    pub fn of_bequests(&self, life: Option<&str>) -> String {
+        life.map_or_else(|| format!("{}>", self.bequests), |life| format!("{}{life}.>", self.bequests))
+    }
+
+    /// Which life of a hub leaves what is there to be said, in the place of which client, and where.
+    pub fn bequest<'s>(&self, subject: &'s str, limits: &Limits) -> Option<(&'s str, u64, Topic)> {
+        let mut words = subject.strip_prefix(self.bequests.as_str())?.splitn(3, '.');
+        let (life, client) = (words.next()?, words.next()?.parse().ok()?);
+        Some((life, client, topic(words.next(), limits).ok()?))
     }
 
     /// What is asked for by a filter; `None` where that is too long.

@@ -116,8 +116,9 @@ pub(super) struct Question {
     pub(super) reply: String,
     /// The text.
     pub(super) payload: Bytes,
-    /// What stands beside it, and the number of the message in whose place it is to be taken.
-    pub(super) beside: Option<(String, u64)>,
+    /// What stands beside it, and the number of the message in whose place it is to be taken, if it is not to be taken in any
+    /// case.
+    pub(super) beside: Option<(String, Option<u64>)>,
 }
 
 /// Something that ends when the library has written what it was handed.
@@ -242,7 +243,9 @@ impl Wire {
         let mut headers = HeaderMap::new();
         if let Some((stamp, expected)) = beside {
             headers.insert(stamp::HEADER, stamp.as_str());
-            headers.insert(EXPECTED, expected.to_string().as_str());
+            if let Some(expected) = expected {
+                headers.insert(EXPECTED, expected.to_string().as_str());
+            }
         }
         let sent = if headers.is_empty() {
             at_once(self.between.publish_with_reply(subject, reply, payload))

@@ -209,8 +209,7 @@ impl Session {
             let retention = retention.filter(|_| self.client.rights.retain);
             let retention = retention.unwrap_or_else(|| self.usual_retention(&topic, kind));
             let from = Arc::clone(&self.client.user);
-            // Nothing is older than a will that is worth less: what the client says later stands above it only while it lives.
-            let clock = Clock::from_number(u64::MAX);
+            let clock = self.hub.clock(Moment::now().wall());
             (topic, Bequest { payload, kind, retention, from, passed_on, lasts, clock })
         });
         bequests.will(self.outbox.id, will);

@@ -255,6 +255,8 @@ figures! {
     cluster_last_waiting "cluster/last_values/waiting" AndShrinks;
     /// Last values that the servers have not taken: the stream is full, or they are too large
     cluster_last_refused "cluster/last_values/refused" Only;
+    /// Nodes that were told offline, and wills that were published, for other hubs that have died
+    cluster_inherited "cluster/inherited" Only;
     /// Filters that the hub hears from other hubs, those that linger included
     cluster_filters "cluster/filters" AndShrinks;
     /// Subscriptions at the servers of the cluster

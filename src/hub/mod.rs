@@ -10,6 +10,7 @@
 
 mod agreement;
 mod allowance;
+mod bequest;
 mod branches;
 mod bringing;
 mod budget;
@@ -67,6 +68,8 @@ use agreement::Agreement;
 pub use agreement::{Came, Clock, MOST_AHEAD, Standing, Stands};
 pub(crate) use allowance::Allowance;
 pub use allowance::{Excess, Rates};
+use bequest::Bequeathed;
+pub use bequest::{Bequest, Bequests, Heading};
 pub use branches::{BRANCHES_A_CONNECTION, BRANCHES_A_FIRST_LEVEL, TooMany};
 pub use bringing::Brought;
 use budget::Budget;
@@ -215,6 +218,8 @@ pub struct Hub {
     demand: Demanded,
     /// Which of two last values stands, where they may be of different hubs.
     agreement: OnceLock<Agreement>,
+    /// What is to be said if it dies, where others can say it.
+    bequests: Bequeathed,
     /// Commands that somebody waits for, or that hold for a time only.
     care: Care,
     /// What waits for the store, where there is one.
@@ -244,6 +249,7 @@ impl Hub {
             stored_queues: Arc::default(),
             demand: Demanded::default(),
             agreement: OnceLock::new(),
+            bequests: OnceLock::new(),
             care: Care::default(),
             tape: OnceLock::new(),
             questions: OnceLock::new(),

@@ -11,24 +11,24 @@ use crate::support::{Client, Hub, basic, in_time};
 use crate::{connected, figure_is, hub, unconnected};
 
 /// A hub that keeps last values at its servers.
-async fn sharing(name: &str, nodes: &[&Node], settings: &[&str]) -> Hub {
+pub async fn sharing(name: &str, nodes: &[&Node], settings: &[&str]) -> Hub {
     let hub = hub(name, nodes, settings).await;
     shares(&hub).await;
     hub
 }
 
-async fn shares(hub: &Hub) {
+pub async fn shares(hub: &Hub) {
     figure_is(hub, "cluster_last_values_shared", |shared| shared == 1).await;
 }
 
 /// All that was said here is at the servers.
-async fn is_put(hub: &Hub, stored: u64) {
+pub async fn is_put(hub: &Hub, stored: u64) {
     figure_is(hub, "cluster_last_values_stored", |count| count >= stored).await;
     figure_is(hub, "cluster_last_values_waiting", |waiting| waiting == 0).await;
 }
 
 /// What a newcomer gets at once: each topic with its value. No topic comes twice.
-async fn newcomer(hub: &Hub, filter: &str) -> BTreeMap<String, Value> {
+pub async fn newcomer(hub: &Hub, filter: &str) -> BTreeMap<String, Value> {
     let mut client = Client::open(hub, "/talk", &json!({"filters": [filter], "options": true}).to_string()).await;
     let mut found = BTreeMap::new();
     client.say(r#"["clown.talk/-/subscription/get", {}]"#).await;
@@ -116,7 +116,7 @@ async fn a_command_that_is_kept_is_given_to_the_node_that_comes_later_elsewhere(
     let mut browser = Client::open(&a, "/talk", r#"{"filters": []}"#).await;
     browser.say(r#"["n/relay/set", {"on": true}, {"retain": true}]"#).await;
     is_put(&a, 1).await;
-    let mut relay = Client::open(&b, "/talk/n?side=node", "{}").await;
+    let mut relay = Client::open(&b, "/talk/n?side=node", r#"{"filters": ["relay/set"]}"#).await;
     assert_eq!(relay.two().await, [json!("relay/set"), json!({"on": true})]);
     relay.hears_nothing().await;
 }

@@ -21,7 +21,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod agreement;
 mod bad_input;
+mod death;
 mod faults;
 mod last_values;
 mod load;

@@ -154,6 +154,15 @@ impl Node {
         serde_json::from_str(&json).unwrap_or_else(|error| panic!("{error}: {text}"))
     }
 
+    /// Whether the stream of last values has its leader here.
+    pub async fn leads(&self) -> bool {
+        let told = self.ask("/jsz?accounts=true&streams=true").await;
+        let name = &self.variables[0].1;
+        let accounts = told["account_details"].as_array().cloned().unwrap_or_default();
+        let mut streams = accounts.iter().flat_map(|account| account["stream_detail"].as_array().cloned().unwrap_or_default());
+        streams.any(|stream| stream["name"] == "clown-last" && stream["cluster"]["leader"] == **name)
+    }
+
     /// What the connection for messages of a hub has subscribed to.
     pub async fn subscriptions(&self, hub: &str) -> Vec<String> {
         let told = self.ask("/connz?subs=1").await;
