@@ -250,7 +250,9 @@ impl Estate {
         if !is_nobody && let Some(left) = self.heirs.answered(number, answer, |life| others.lives(life)) {
             let is_said = self.hub.say_for_another(&left.heading, &left.bequest, Moment::now());
             report.said_for_another(&left.life, &left.heading.topic, is_said);
-            if let Some(subject) = self.subjects.of_bequest(&left.life, left.heading.client, &left.heading.topic) {
+            if let Some(subject) =
+                self.subjects.of_bequest(&left.life, left.heading.client, &left.heading.topic)
+            {
                 let (about, text) = stream.purge(&subject, left.number);
                 let reply = self.subjects.between(&format!("{}.e.0", self.life));
                 let _ = wire.ask(Question { subject: about, reply, payload: text.into(), beside: None });

@@ -240,7 +240,14 @@ mod tests {
             lasts: None,
             clock: Clock::at(5),
         };
-        Left { life: life.into(), by: by.into(), number, at: number, heading: Heading { client: 0, topic }, bequest }
+        Left {
+            life: life.into(),
+            by: by.into(),
+            number,
+            at: number,
+            heading: Heading { client: 0, topic },
+            bequest,
+        }
     }
 
     fn found(left: Left) -> Answer {
@@ -296,7 +303,8 @@ mod tests {
             assert_eq!(heirs.answered(number, answer, lives), None);
             heirs.under_way.as_ref().map(|(_, step)| step.clone())
         };
-        let mut heirs_of = |by: &str, lives: fn(&str) -> bool| asks(&mut heirs, found(left("dead", by, 7)), lives);
+        let mut heirs_of =
+            |by: &str, lives: fn(&str) -> bool| asks(&mut heirs, found(left("dead", by, 7)), lives);
         assert_eq!(heirs_of("other", |life| life == "other"), Some(Step::Next(None, 8)));
         assert_eq!(heirs_of("other", |_| false), Some(Step::Claim(left("dead", "other", 7))));
         assert_eq!(asks(&mut heirs, Answer::Theirs, |_| false), Some(Step::Next(None, 8)));

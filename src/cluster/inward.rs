@@ -11,7 +11,10 @@ use super::settings::Settings;
 use super::stamp::Stamp;
 use super::subject::Subjects;
 use super::wire::Arrived;
-use crate::hub::{Brought, Came as CameHere, Clock, Extras, Hub, MOST_AHEAD, Publication, Refusal, Retention, Session, Trail};
+use crate::hub::{
+    Brought, Came as CameHere, Clock, Extras, Hub, MOST_AHEAD, Publication, Refusal, Retention, Session,
+    Trail,
+};
 use crate::moment::Moment;
 use crate::talk::frame;
 use crate::topic::Topic;
@@ -75,12 +78,7 @@ impl Inward {
     }
 
     /// Takes a message. When this returns it was published here, or it never will be.
-    pub(super) fn take(
-        &mut self,
-        arrived: &Arrived,
-        session: &Session,
-        report: &Report,
-    ) {
+    pub(super) fn take(&mut self, arrived: &Arrived, session: &Session, report: &Report) {
         let subject = arrived.subject.as_str();
         let stamp = match Stamp::parse(arrived.stamp.as_deref().unwrap_or_default()) {
             Ok(stamp) => stamp,

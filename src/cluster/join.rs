@@ -11,8 +11,8 @@ use std::task::Poll;
 use tokio::time::{Duration, Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::interest::{Difference, Interest, Numbered};
 use super::estate::Estate;
+use super::interest::{Difference, Interest, Numbered};
 use super::inward::Inward;
 use super::last::LastValues;
 use super::others::{EVERY, Here, Others};
@@ -93,8 +93,7 @@ impl Join {
             hub: settings.name.clone(),
             session: session.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            clock: 0,
-            again: 0,
+            ..Here::default()
         };
         let now = Instant::now();
         Ok(Self {
@@ -365,7 +364,7 @@ impl Join {
         if now >= self.next_word {
             self.next_word = now + EVERY;
             if self.wire.is_connected(Which::Between) {
-                self.others.own_mut().clock = self.hub.clock(Moment::now().wall()).number();
+                self.say_how_it_is();
                 let _ = self.wire.say(Which::Between, self.subjects.between("here"), self.others.own());
             }
             let dead = self.others.forget(now);

@@ -121,7 +121,8 @@ impl LastValues {
 
     /// Whether it is, now.
     pub(super) fn is_to_be_read_again(&mut self, now: Instant) -> bool {
-        let may = self.state == State::There && self.reader.is_idle() && self.read_again.is_none_or(|at| now >= at);
+        let may =
+            self.state == State::There && self.reader.is_idle() && self.read_again.is_none_or(|at| now >= at);
         if !may || !self.is_to_be_read_again {
             return false;
         }

@@ -19,7 +19,7 @@ const MOST: usize = 1000;
 const MOST_BYTES: usize = 1024;
 
 /// What a hub says of itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Here {
     /// What people call it.
     pub hub: String,
@@ -30,6 +30,18 @@ pub struct Here {
     /// Where its clock stands.
     #[serde(default)]
     pub clock: u64,
+    /// Its clients.
+    #[serde(default)]
+    pub clients: u64,
+    /// Filters that it hears.
+    #[serde(default)]
+    pub filters: u64,
+    /// What waits there for other hubs and for the servers.
+    #[serde(default)]
+    pub waiting: u64,
+    /// Messages of others that did not arrive there.
+    #[serde(default)]
+    pub missing: u64,
     /// Grows when others are to read last values again, as something of this hub may not have reached them.
     #[serde(default)]
     pub again: u64,
@@ -104,7 +116,8 @@ impl Others {
     pub fn forget(&mut self, now: Instant) -> Vec<(String, Clock)> {
         let is_gone = |heard: &Instant| now.duration_since(*heard) >= GONE;
         let gone = self.there.iter().filter(|(_, (_, heard))| is_gone(heard));
-        let gone: Vec<_> = gone.map(|(life, (here, _))| (life.clone(), Clock::from_number(here.clock))).collect();
+        let gone: Vec<_> =
+            gone.map(|(life, (here, _))| (life.clone(), Clock::from_number(here.clock))).collect();
         self.there.retain(|_, (_, heard)| !is_gone(heard));
         gone
     }
@@ -142,7 +155,7 @@ mod tests {
     use super::*;
 
     fn here(hub: &str, session: &str) -> Here {
-        Here { hub: hub.into(), session: session.into(), version: "0.1.0".into(), clock: 0, again: 0 }
+        Here { hub: hub.into(), session: session.into(), version: "0.1.0".into(), ..Here::default() }
     }
 
     #[test]

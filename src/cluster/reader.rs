@@ -223,7 +223,8 @@ impl Reader {
 
     /// What the leader has behind what was read: the number of a message, or nothing.
     pub fn tail(&mut self, question: u64, found: Option<u64>, now: Instant) {
-        let Some(reading) = self.under_way.as_mut().filter(|reading| question == self.piece && reading.is_at_tails)
+        let Some(reading) =
+            self.under_way.as_mut().filter(|reading| question == self.piece && reading.is_at_tails)
         else {
             return;
         };
@@ -346,7 +347,10 @@ mod tests {
         // The server may be behind its leader.
         assert_eq!(reader.next(now), Some(Request::Tail(filter("a"), 9, 3)));
         reader.tail(3, Some(11), now);
-        assert_eq!((reader.next(now), reader.unfinished()), (Some(Request::Tail(filter("a"), 12, 4)), Some(at(1))));
+        assert_eq!(
+            (reader.next(now), reader.unfinished()),
+            (Some(Request::Tail(filter("a"), 12, 4)), Some(at(1)))
+        );
         reader.tail(4, None, now);
         assert_eq!(reader.unfinished(), Some(at(2)));
         assert_eq!(reader.next(now), Some(Request::Begin(vec![filter("b")])));

@@ -243,7 +243,12 @@ impl Report {
         self.figures().cluster_last_shared.set(1);
         self.why_not_shared = None;
         if SHARES.each().is_some() {
-            tracing::info!(stream, replicas, last_values = messages, "the servers keep the last values of the whole cluster");
+            tracing::info!(
+                stream,
+                replicas,
+                last_values = messages,
+                "the servers keep the last values of the whole cluster"
+            );
         }
     }
 
@@ -257,15 +262,21 @@ impl Report {
         static NOT_SHARED: Seldom = Seldom::new();
         self.figures().cluster_last_shared.set(0);
         if self.why_not_shared.as_deref() != Some(why) && NOT_SHARED.each().is_some() {
-            tracing::warn!("last values are each hub's own, and newcomers get what their hub has heard: {}", shown_long(why));
+            tracing::warn!(
+                "last values are each hub's own, and newcomers get what their hub has heard: {}",
+                shown_long(why)
+            );
         }
         self.why_not_shared = Some(why.to_owned());
     }
 
     /// There are fewer servers than the stream was to be on.
     pub(super) fn too_few_servers(&self, replicas: usize) {
-        tracing::warn!(replicas, "the last values of the cluster are on one server only, as there are fewer than cluster.replicas: they are \
-            away while it is");
+        tracing::warn!(
+            replicas,
+            "the last values of the cluster are on one server only, as there are fewer than cluster.replicas: they are \
+            away while it is"
+        );
     }
 
     /// Last values cannot be read.

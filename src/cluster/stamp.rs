@@ -237,8 +237,7 @@ mod tests {
     #[test]
     fn what_others_send_is_none_and_a_newer_one_says_so() {
         let good = stamp().text();
-        let mut foreign =
-            vec![String::new(), "x".to_owned(), "0 a".to_owned(), format!(" {good}")];
+        let mut foreign = vec![String::new(), "x".to_owned(), "0 a".to_owned(), format!(" {good}")];
         foreign.extend(["more", "0", "7 7", ""].map(|more| format!("{good} {more}")));
         foreign.extend(
             [

@@ -22,7 +22,8 @@ pub(super) fn put(hub: &Hub, topic: &Topic, of: (&str, &str)) -> Option<(String,
         }
         Stands::Cleared(clock) => {
             let time = SystemTime::UNIX_EPOCH + Duration::from_millis(clock.milliseconds());
-            let message = Publication::new(topic.clone(), "null", Kind::of(topic.as_str()), "hub".into(), time);
+            let message =
+                Publication::new(topic.clone(), "null", Kind::of(topic.as_str()), "hub".into(), time);
             Some((stamp(&message, (Retention::Clear, clock), of, now), Bytes::from_static(b"null")))
         }
     }

@@ -192,7 +192,10 @@ impl Stream {
         let config = answer.config.unwrap_or_default();
         let is_ours = config["subjects"] == json!(self.subjects) && config["max_msgs_per_subject"] == 1;
         if !is_ours {
-            return Looked::Wrong(format!("the stream {} is there already, and hubs have not made it", self.name));
+            return Looked::Wrong(format!(
+                "the stream {} is there already, and hubs have not made it",
+                self.name
+            ));
         }
         let replicas = config["num_replicas"].as_u64().unwrap_or(1);
         let messages = answer.state.and_then(|state| state["messages"].as_u64()).unwrap_or_default();
@@ -306,7 +309,8 @@ mod tests {
         assert_eq!(look(good), Looked::There(there));
         assert!(matches!(look(&good.replace("clown.x.l", "other")), Looked::Wrong(_)));
         assert!(matches!(look("nonsense"), Looked::Wrong(_)));
-        let failed = |code: u64| format!(r#"{{"error":{{"code":400,"err_code":{code},"description":"so"}}}}"#);
+        let failed =
+            |code: u64| format!(r#"{{"error":{{"code":400,"err_code":{code},"description":"so"}}}}"#);
         assert_eq!(look(&failed(10059)), Looked::Missing);
         assert_eq!(look(&failed(10074)), Looked::TooFewServers);
         assert_eq!(look(&failed(10008)), Looked::NoLeader);
@@ -318,7 +322,8 @@ mod tests {
         assert_eq!(stored(&failed(10077)), Stored::Full);
         assert_eq!(stored(&failed(9)), Stored::Refused("so".to_owned()));
         let found = r#"{"message":{"subject":"a","seq":2,"hdrs":"TkFUUy8xLjANCk5hdHMtRXhwZWN0ZWQtTGFzdC1TdWJqZWN0LVNlcXVlbmNlOiAxDQpDbG93bi1IdWI6IHkNCg0K","data":"Mg=="}}"#;
-        let message = Message { subject: "a".to_owned(), number: 2, stamp: "y".to_owned(), payload: b"2".to_vec() };
+        let message =
+            Message { subject: "a".to_owned(), number: 2, stamp: "y".to_owned(), payload: b"2".to_vec() };
         assert_eq!(Stream::got(found.as_bytes()), Got::Message(message));
         assert_eq!(Stream::got(failed(10037).as_bytes()), Got::Nothing);
         assert_eq!(Stream::begun(br#"{"name":"x","num_pending":4}"#), Ok(("x".to_owned(), 4)));
@@ -327,7 +332,10 @@ mod tests {
 
     #[test]
     fn a_message_says_by_what_it_was_read() {
-        assert_eq!(Stream::read_by("$JS.ACK.clown-last.BjEG5CL7.1.3.2.1795982050979448727.4"), Some(("BjEG5CL7", 3)));
+        assert_eq!(
+            Stream::read_by("$JS.ACK.clown-last.BjEG5CL7.1.3.2.1795982050979448727.4"),
+            Some(("BjEG5CL7", 3))
+        );
         assert_eq!(Stream::read_by("$JS.ACK.hub.AHASH.clown-last.x.1.3.2.17.4.token"), Some(("x", 3)));
         assert_eq!(Stream::read_by("elsewhere"), None);
     }

@@ -187,7 +187,8 @@ impl Hub {
         if bequests.get(&Heading { client: 0, topic: topic.clone() }).is_none() {
             return false;
         }
-        let is_told = matches!(self.stands(topic), Some(Stands::Value(value)) if presence::is_online(value.payload()));
+        let is_told =
+            matches!(self.stands(topic), Some(Stands::Value(value)) if presence::is_online(value.payload()));
         if is_told {
             return false;
         }

@@ -72,7 +72,8 @@ impl Session {
     /// back to this session.
     pub fn bring(&self, message: Brought<'_>) -> Result<Came, Refusal> {
         self.hub.figures.received.add(1);
-        let Brought { topic, payload, kind, retention, source, from, time, clock, extras, is_stored } = message;
+        let Brought { topic, payload, kind, retention, source, from, time, clock, extras, is_stored } =
+            message;
         if is_of_the_hub(&topic) || Request::claims(topic.as_str()) {
             return Err(Refusal::Reserved);
         }

@@ -157,7 +157,8 @@ impl Hub {
         let payload = presence::payload(state, now.wall());
         if let Ok(topic) = base.topic(presence::NAME, &self.settings.topic) {
             self.note_presence(&topic, state, of);
-            let mut message = Publication::new(topic.clone(), &payload, Kind::Reading, "hub".into(), now.wall());
+            let mut message =
+                Publication::new(topic.clone(), &payload, Kind::Reading, "hub".into(), now.wall());
             message.retention = Retention::Keep;
             // A store that is full is in the log; those who listen now have heard it.
             let _ = self.publish(message, None);

@@ -32,7 +32,8 @@ impl Saying {
         let task = tokio::spawn(async move {
             let (mut said, mut n) = (BTreeMap::new(), 0_u64);
             while !ends.load(Ordering::SeqCst) {
-                let (own, shared) = (format!("states/{name}/{}", n % STATES), format!("states/all/{}", n % STATES));
+                let (own, shared) =
+                    (format!("states/{name}/{}", n % STATES), format!("states/all/{}", n % STATES));
                 client.publish(&own, &n.to_string()).await;
                 client.publish(&shared, &json!([name, n]).to_string()).await;
                 said.insert(own, json!(n));
@@ -62,7 +63,10 @@ impl World {
         let mut hubs = Vec::new();
         for (node, name) in nodes.iter().zip(["a", "b", "c"]) {
             // What waits for servers that are away is not to give way.
-            hubs.push(hub(name, &[node], &["cluster.queue_messages=1000000", "cluster.queue_bytes=500000000"]).await);
+            hubs.push(
+                hub(name, &[node], &["cluster.queue_messages=1000000", "cluster.queue_bytes=500000000"])
+                    .await,
+            );
         }
         for hub in &hubs {
             shares(hub).await;
@@ -108,7 +112,10 @@ impl World {
         let mut missing = 0;
         for hub in &self.hubs[..2] {
             missing += hub.figure("cluster_messages_missing").await;
-            assert_eq!(hub.figure("cluster_messages_lost").await + hub.figure("cluster_messages_refused").await, 0);
+            assert_eq!(
+                hub.figure("cluster_messages_lost").await + hub.figure("cluster_messages_refused").await,
+                0
+            );
         }
         println!("{there:?} {back:?} missing {missing}");
         assert_eq!((there.again, back.again), (0, 0));
@@ -125,7 +132,8 @@ impl World {
                     found.push(newcomer(hub, "states/#").await);
                 }
                 let is_own = |(topic, _): &(&String, &Value)| !topic.starts_with("states/all/");
-                let own: BTreeMap<_, _> = found[0].iter().filter(is_own).map(|(t, v)| (t.clone(), v.clone())).collect();
+                let own: BTreeMap<_, _> =
+                    found[0].iter().filter(is_own).map(|(t, v)| (t.clone(), v.clone())).collect();
                 if own == expected && found.iter().all(|one| *one == found[0]) {
                     return;
                 }

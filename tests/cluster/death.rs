@@ -106,7 +106,8 @@ async fn the_nodes_of_a_hub_that_is_killed_are_told_offline_and_its_wills_publis
             }
             all.entry(topic.as_str().unwrap().to_owned()).or_default().push(payload);
         }
-        let times = |topic: &str, state: &str| all[topic].iter().filter(|payload| payload["state"] == state).count();
+        let times =
+            |topic: &str, state: &str| all[topic].iter().filter(|payload| payload["state"] == state).count();
         assert_eq!((times("one/presence", "offline"), times("two/presence", "offline")), (1, 1), "{all:?}");
         assert_eq!(all["wills/b"], [json!({"gone": true})]);
         assert!(!all.contains_key("wills/not"), "{all:?}");

@@ -29,7 +29,8 @@ pub async fn is_put(hub: &Hub, stored: u64) {
 
 /// What a newcomer gets at once: each topic with its value. No topic comes twice.
 pub async fn newcomer(hub: &Hub, filter: &str) -> BTreeMap<String, Value> {
-    let mut client = Client::open(hub, "/talk", &json!({"filters": [filter], "options": true}).to_string()).await;
+    let mut client =
+        Client::open(hub, "/talk", &json!({"filters": [filter], "options": true}).to_string()).await;
     let mut found = BTreeMap::new();
     client.say(r#"["clown.talk/-/subscription/get", {}]"#).await;
     loop {
@@ -73,7 +74,8 @@ async fn a_newcomer_gets_what_was_said_at_another_hub_before_anybody_here_asked_
 #[tokio::test]
 async fn what_is_cleared_at_one_hub_is_cleared_at_all() {
     let node = Node::single().await;
-    let (a, b) = (sharing("a", &[&node], &["cluster.linger_seconds=0"]).await, sharing("b", &[&node], &[]).await);
+    let (a, b) =
+        (sharing("a", &[&node], &["cluster.linger_seconds=0"]).await, sharing("b", &[&node], &[]).await);
     let mut writer = Client::open(&a, "/talk?side=node", r#"{"filters": []}"#).await;
     let mut other = Client::open(&b, "/talk?side=node", r#"{"filters": []}"#).await;
     writer.publish("t/x", "1").await;
@@ -310,7 +312,9 @@ async fn last_values_of_a_hundred_thousand_topics_come_once_to_each_newcomer() {
     }
     writer.flush().await;
     tokio::time::timeout(Duration::from_secs(300), async {
-        while a.figure("cluster_last_values_stored").await < many || a.figure("cluster_last_values_waiting").await > 0 {
+        while a.figure("cluster_last_values_stored").await < many
+            || a.figure("cluster_last_values_waiting").await > 0
+        {
             sleep(Duration::from_millis(100)).await;
         }
     })

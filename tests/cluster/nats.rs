@@ -159,7 +159,9 @@ impl Node {
         let told = self.ask("/jsz?accounts=true&streams=true").await;
         let name = &self.variables[0].1;
         let accounts = told["account_details"].as_array().cloned().unwrap_or_default();
-        let mut streams = accounts.iter().flat_map(|account| account["stream_detail"].as_array().cloned().unwrap_or_default());
+        let mut streams = accounts
+            .iter()
+            .flat_map(|account| account["stream_detail"].as_array().cloned().unwrap_or_default());
         streams.any(|stream| stream["name"] == "clown-last" && stream["cluster"]["leader"] == **name)
     }
 

@@ -262,6 +262,18 @@ async fn what_is_said_after_the_answer_to_a_subscription_is_delivered() {
 }
 
 #[tokio::test]
+async fn who_asks_for_what_another_client_holds_is_answered_at_once_also_after_somebody_has_left() {
+    let node = Node::single().await;
+    let a = hub("a", &[&node], &[]).await;
+    let _holder = Client::open(&a, "/talk", r#"{"filters": ["held"]}"#).await;
+    let other = Client::open(&a, "/talk", r#"{"filters": ["other"]}"#).await;
+    other.leave().await;
+    figure_is(&a, "clients_connected", |clients| clients <= 2).await;
+    Client::open(&a, "/talk", r#"{"filters": ["held"]}"#).await.hears_nothing().await;
+    assert_eq!(a.figure("cluster_late").await, 0);
+}
+
+#[tokio::test]
 async fn the_first_line_of_a_stream_waits_for_the_cluster_too() {
     let node = Node::single().await;
     let (a, b) =

@@ -69,6 +69,15 @@ impl Join {
         }
     }
 
+    /// What this hub says of itself.
+    pub(super) fn say_how_it_is(&mut self) {
+        let (clock, figures) = (self.hub.clock(Moment::now().wall()).number(), self.report.figures());
+        let waiting = figures.cluster_queue.value() + figures.cluster_last_waiting.value();
+        let here = self.others.own_mut();
+        (here.clock, here.clients, here.waiting) = (clock, figures.clients.value(), waiting);
+        (here.filters, here.missing) = (figures.cluster_filters.value(), figures.cluster_gaps.value());
+    }
+
     pub(super) fn tell_others(&self) {
         self.report.figures().cluster_hubs.set(self.others.len() as u64);
         self.hub.tell("cluster/hubs", &self.others.told(), Moment::now());

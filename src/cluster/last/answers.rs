@@ -117,7 +117,8 @@ impl LastValues {
                 let subject = self.subjects.of_last_value(&topic).unwrap_or_default();
                 let taken = inward.take_stored(&subject, &stamp, &payload, session, report);
                 // What nobody can read gives way, too.
-                let is_ours_newer = !matches!(taken, Taken::Came(_, Came::New | Came::Same) | Taken::Cleared(_));
+                let is_ours_newer =
+                    !matches!(taken, Taken::Came(_, Came::New | Came::Same) | Taken::Cleared(_));
                 Answer::Found { number, is_ours_newer }
             }
         };
