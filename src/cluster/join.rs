@@ -35,6 +35,8 @@ const LONG: Duration = Duration::from_millis(250);
 const GATHERING: Duration = Duration::from_millis(2500);
 /// Questions whether subscriptions are in effect that wait for their answers. With more, the last stands for those that follow.
 const PROBES: usize = 64;
+/// What is asked there is about last values.
+const JETSTREAM: &str = "$JS.API";
 /// How often it is looked whether last values still come that somebody waits for.
 const STILL: Duration = Duration::from_millis(50);
 /// So long after a piece of what is stale was forgotten comes the next one.
@@ -277,6 +279,9 @@ impl Join {
             News::Slow => {
                 self.last.read_again();
                 self.report.slow();
+            }
+            News::NotAllowed(text) if text.contains(JETSTREAM) => {
+                self.last.is_not_allowed(&mut self.report, Instant::now());
             }
             News::NotAllowed(text) => self.report.not_allowed(&text),
             News::Complaint(text) => Report::complaint(&text),

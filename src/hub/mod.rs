@@ -85,7 +85,7 @@ pub use events::{EVENTS_ARE_OFF, EventQuestion, EventQuestions, EventReader, Sig
 pub use figures::{Figure, Figures, Grows};
 pub use forgetting::ToForget;
 use generation::Generation;
-use index::index_cost;
+use index::{index_cost, tell_full};
 use last_value::LastValue;
 pub use last_value::SaidBefore;
 pub use lease::{LeaseChanges, LeaseRow};
@@ -113,7 +113,6 @@ use trie::{Id, Trie};
 pub use waiting::{Found, Until};
 
 use crate::moment::Moment;
-use crate::seldom::Seldom;
 use crate::talk::Kind;
 use crate::topic::{Filter, Limits, Topic};
 
@@ -159,17 +158,6 @@ impl Default for Settings {
             cached_routes: 65_536,
             memory_bytes: 256 << 20,
         }
-    }
-}
-
-static FULL: Seldom = Seldom::new();
-
-/// A full store is one fault, not one a message.
-#[cold]
-fn tell_full(channel: &Channel, message: &Publication, figures: &Figures) {
-    if let Some(times) = FULL.again("") {
-        tracing::warn!(topic = ?channel.topic, from = %message.from, refused = figures.retained_refused.value(), %times,
-            "the store of last values is full: raise retained.topics or retained.bytes");
     }
 }
 
@@ -403,13 +391,6 @@ impl Hub {
         };
         topics - old_topics < self.settings.retained_topics as u64
             && bytes - old_bytes + message.len() as u64 + index <= self.settings.retained_bytes
-    }
-
-    /// Whether there is room for the first value of a topic, which counts for so many bytes.
-    fn has_room_for_first(&self, topic: &Topic, len: usize) -> bool {
-        let bytes = self.figures.retained_bytes.value() + len as u64 + index_cost(topic);
-        self.figures.retained.value() < self.settings.retained_topics as u64
-            && bytes <= self.settings.retained_bytes
     }
 
     fn remember(&self, channel: &Arc<Channel>, state: &mut State, message: &Publication) {

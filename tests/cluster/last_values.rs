@@ -234,6 +234,20 @@ async fn without_jetstream_last_values_are_each_hubs_own_and_it_says_so() {
 }
 
 #[tokio::test]
+async fn a_user_that_may_not_use_jetstream_is_told() {
+    let node = Node::with(
+        "host: 127.0.0.1, port: PORT, http: \"127.0.0.1:HTTP\", jetstream { store_dir: \"DIR/js\" }, authorization { users = [ { user: hub, \
+         password: s3cret-of-the-hubs, permissions: { publish: [\"clown.t.>\", \"clown.h.>\"], subscribe: [\"clown.t.>\", \"clown.h.>\"] } } ] }",
+    )
+    .await;
+    let a = hub("a", &[&node], &[]).await;
+    a.logs("the user of this hub may not use JetStream").await;
+    let mut client = Client::open(&a, "/talk", r#"{"filters": ["t"]}"#).await;
+    client.hears_nothing().await;
+    assert_eq!(a.figure("cluster_not_allowed").await, 0);
+}
+
+#[tokio::test]
 async fn another_stream_in_the_place_of_ours_is_told() {
     let node = Node::single().await;
     let mut stranger = node.stranger().await;
