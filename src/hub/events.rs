@@ -216,26 +216,34 @@ impl Hub {
         let Some(recorder) = self.recorder() else { return };
         let SignIn { user, address, door, base, result } = sign_in;
         let address = address.to_canonical();
-        let mut event = Event {
-            kind: EventKind::SignIn,
-            user: user.map(Into::into),
-            address: Some(address.to_string().into()),
-            door: Some(door.into()),
-            base: base.map(|(base, _)| base.as_str().into()),
-            side: base.map(|(_, side)| side.name().into()),
-            ..Event::default()
-        };
-        let network = network(address);
+        let network;
         let causer = match (&result, user) {
             (Ok(()), Some(user)) => Causer::User(user),
             (Err(("forbidden", _)), Some(user)) => Causer::Refused(user),
-            _ => Causer::Stranger(&network),
+            _ => {
+                network = network_of(address);
+                Causer::Stranger(&network)
+            }
         };
-        match result {
-            Ok(()) => event.result = Some("ok".into()),
-            Err((word, reason)) => (event.result, event.reason) = (Some(word.into()), Some(reason)),
-        }
-        recorder.record(causer, event, 0, Moment::now());
+        // Very many may come at one moment, of which few are recorded.
+        let event = || {
+            let (result, reason) = match result {
+                Ok(()) => ("ok", None),
+                Err((word, reason)) => (word, Some(reason)),
+            };
+            Event {
+                kind: EventKind::SignIn,
+                user: user.map(Into::into),
+                address: Some(address.to_string().into()),
+                door: Some(door.into()),
+                base: base.map(|(base, _)| base.as_str().into()),
+                side: base.map(|(_, side)| side.name().into()),
+                result: Some(result.into()),
+                reason,
+                ..Event::default()
+            }
+        };
+        recorder.record_made(causer, event, 0, Moment::now());
     }
 }
 
@@ -254,7 +262,7 @@ fn tell_who(event: &mut Event, outbox: &Outbox) {
 }
 
 /// What may be one machine, by its address: that of IPv4, the first 64 bits of IPv6.
-fn network(address: IpAddr) -> String {
+fn network_of(address: IpAddr) -> String {
     match address {
         IpAddr::V4(address) => address.to_string(),
         IpAddr::V6(address) => {

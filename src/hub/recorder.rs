@@ -197,7 +197,18 @@ impl Recorder {
     }
 
     /// Records something. `message` is the number of the message, where it has one.
-    pub(super) fn record(&self, causer: Causer<'_>, mut event: Event, message: u64, now: Moment) {
+    pub(super) fn record(&self, causer: Causer<'_>, event: Event, message: u64, now: Moment) {
+        self.record_made(causer, || event, message, now);
+    }
+
+    /// As [`record`](Self::record); what is only counted is not made.
+    pub(super) fn record_made(
+        &self,
+        causer: Causer<'_>,
+        make: impl FnOnce() -> Event,
+        message: u64,
+        now: Moment,
+    ) {
         let at = milliseconds(now);
         let mut inside = self.inside.lock();
         let open = if message == 0 { None } else { inside.open.remove(&message) };
@@ -206,6 +217,7 @@ impl Recorder {
             self.figures.events_left_out.add(1);
             return;
         };
+        let mut event = make();
         event.left_out = left_out;
         (event.at, event.number) = (at, inside.last + 1);
         match open {

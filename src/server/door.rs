@@ -1,93 +1,109 @@
 //! The doors for sockets: who, from which page, to which base, and then through (`docs/protocol.md`, clauses 2 and 8.6).
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Extension, Path, Query, Request, State};
+use axum::extract::{Query, Request};
 use axum::http::header::{
     CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
     UPGRADE,
 };
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
-use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
+use percent_encoding::percent_decode_str;
 use serde::Deserialize;
-use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::answer::{no_place, not_recognised, refusal, turned_down};
-use super::loan::Loan;
+use super::missing::unsupported;
 use super::peer::Peer;
 use super::request::{lists, tidy_path};
+use super::seat::Seat;
 use super::{App, Door, SideWord, gate, token};
 use crate::access::{Connected, SignedIn};
 use crate::connection::{self, WebSocket};
 use crate::hub::Side;
-use crate::tls::Stream;
 use crate::topic::{Base, TopicError};
 
 /// The protocol that a page may name in its handshake, and that is then confirmed.
 const SUBPROTOCOL: &str = "clown.talk";
 
-pub(super) async fn auth(
-    State(app): State<Arc<App>>,
-    Extension(peer): Extension<Arc<Peer>>,
-    endpoint: Result<Path<String>, PathRejection>,
-    request: Request,
-) -> Response<Body> {
-    let Ok(Path(endpoint)) = endpoint else { return not_utf8(&app) };
-    let (name, base) = endpoint.split_once('_').unwrap_or((&endpoint, ""));
-    let side = match name {
-        "clown-talk-server" => Side::Dashboard,
-        "clown-talk-client" => Side::Node,
-        _ => {
-            return turned_down(
-                &app,
-                StatusCode::NOT_FOUND,
-                "Unsupported Request-URI; there are /auth/clown-talk-server_BASE and /auth/clown-talk-client_BASE, with \
-                 the slashes of the base topic written as _",
-            );
+/// Who opens a socket, as the path says it.
+enum Named<'p> {
+    /// `/auth/…`: what follows.
+    Auth(&'p str),
+    /// `/talk` and what follows.
+    Talk(&'p str),
+}
+
+impl<'p> Named<'p> {
+    fn of(path: &'p str) -> Option<Self> {
+        if let Some(rest) = path.strip_prefix("/auth/") {
+            return (!rest.is_empty() && !rest.contains('/')).then_some(Self::Auth(rest));
         }
+        let rest = path.strip_prefix("/talk")?;
+        match rest.strip_prefix('/') {
+            Some(base) => (!base.is_empty()).then_some(Self::Talk(base)),
+            None => rest.is_empty().then_some(Self::Talk("")),
+        }
+    }
+}
+
+/// Whether one of these doors is at this path. So many sockets are opened that they do not go by the map of all paths.
+pub(super) fn is_at(path: &str) -> bool {
+    Named::of(path).is_some()
+}
+
+/// Opens the door that [is at](is_at) the path of a request.
+pub(super) async fn open(app: Arc<App>, peer: Arc<Peer>, seat: &Seat, request: Request) -> Response<Body> {
+    let named = Named::of(request.uri().path());
+    let Some(Named::Auth(encoded) | Named::Talk(encoded)) = named else {
+        return unsupported(&app, request.uri().path());
     };
-    enter(app, peer, &base.replace('_', "/"), side, request).await
+    let Ok(decoded) = percent_decode_str(encoded).decode_utf8() else { return not_utf8(&app) };
+    let (base, side) = if let Some(Named::Auth(_)) = named {
+        let (name, base) = decoded.split_once('_').unwrap_or((&decoded, ""));
+        let side = match name {
+            "clown-talk-server" => Side::Dashboard,
+            "clown-talk-client" => Side::Node,
+            _ => {
+                return turned_down(
+                    &app,
+                    StatusCode::NOT_FOUND,
+                    "Unsupported Request-URI; there are /auth/clown-talk-server_BASE and /auth/clown-talk-client_BASE, with \
+                     the slashes of the base topic written as _",
+                );
+            }
+        };
+        (Cow::Owned(base.replace('_', "/")), side)
+    } else {
+        let Ok(Query(TalkQuery { side })) = Query::try_from_uri(request.uri()) else {
+            return turned_down(&app, StatusCode::BAD_REQUEST, "side is either node or dashboard");
+        };
+        (decoded, side.into())
+    };
+    let base = match Base::parse(&base, &app.hub.settings().topic) {
+        Ok(base) => base,
+        Err(error) => return no_such_base(&app, &error, request.uri().path()),
+    };
+    enter(app, peer, seat, base, side, request).await
 }
 
 #[derive(Deserialize)]
-pub(super) struct TalkQuery {
+struct TalkQuery {
     #[serde(default)]
     side: SideWord,
 }
 
-pub(super) async fn talk_at_the_root(
-    state: State<Arc<App>>,
-    peer: Extension<Arc<Peer>>,
-    query: Result<Query<TalkQuery>, QueryRejection>,
-    request: Request,
-) -> Response<Body> {
-    talk(state, peer, Ok(Path(String::new())), query, request).await
-}
-
-pub(super) async fn talk(
-    State(app): State<Arc<App>>,
-    Extension(peer): Extension<Arc<Peer>>,
-    base: Result<Path<String>, PathRejection>,
-    query: Result<Query<TalkQuery>, QueryRejection>,
-    request: Request,
-) -> Response<Body> {
-    let Ok(Path(base)) = base else { return not_utf8(&app) };
-    match query {
-        Ok(Query(TalkQuery { side })) => enter(app, peer, &base, side.into(), request).await,
-        Err(_) => turned_down(&app, StatusCode::BAD_REQUEST, "side is either node or dashboard"),
-    }
-}
-
 /// The one way in for every socket.
-async fn enter(app: Arc<App>, peer: Arc<Peer>, base: &str, side: Side, request: Request) -> Response<Body> {
-    let base = match Base::parse(base, &app.hub.settings().topic) {
-        Ok(base) => base,
-        Err(error) => return no_such_base(&app, &error, request.uri().path()),
-    };
+async fn enter(
+    app: Arc<App>,
+    peer: Arc<Peer>,
+    seat: &Seat,
+    base: Base,
+    side: Side,
+    request: Request,
+) -> Response<Body> {
     if request.method() != Method::GET {
         return turned_down(&app, StatusCode::METHOD_NOT_ALLOWED, "a WebSocket is opened with GET");
     }
@@ -116,7 +132,7 @@ async fn enter(app: Arc<App>, peer: Arc<Peer>, base: &str, side: Side, request: 
         Err(why) => return no_place(why),
     };
     let confirmed = offers_subprotocol(request.headers());
-    upgrade(app, peer, (signed_in, connected), base, side, request);
+    upgrade(app, peer, (signed_in, connected), base, side, seat);
     switching(&accept, confirmed.then_some(SUBPROTOCOL))
 }
 
@@ -172,35 +188,40 @@ pub(super) fn switching(accept: &str, subprotocol: Option<&str>) -> Response<Bod
     response.body(Body::empty()).unwrap_or_default()
 }
 
-/// Waits for the socket in a task of its own, and runs the connection in another one: there are very many of them, each lasts
-/// long, and a task holds room for all that it was ever given.
+/// What the connection becomes: a session, in a task of its own. There are very many of them, each lasts long, and a task holds
+/// room for all that it was ever given.
 fn upgrade(
     app: Arc<App>,
     peer: Arc<Peer>,
     (who, connected): (SignedIn, Connected),
     base: Base,
     side: Side,
-    mut request: Request,
+    seat: &Seat,
 ) {
-    let upgrade = hyper::upgrade::on(&mut request);
-    let shutdown = app.shutdown.clone();
-    let wait = async move {
-        let Some((stream, already_read)) = socket(&app, &peer, upgrade).await else { return };
+    seat.becomes(move |stream, already_read| {
         let held = peer.sign_in();
         let wire = WebSocket::new(stream, already_read, app.hub.settings().message_bytes);
         let session = app.session(&who, &peer, Door::WebSocket, base, side);
         let run = connection::run(wire, session, app.settings.patience, app.signs(Some((&who, connected))));
         app.shutdown.spawn_with(held, run);
-    };
-    shutdown.spawn(wait);
+    });
 }
 
-/// The socket behind a handshake, and what came with it. What hyper read is copied, so that hyper's buffer goes.
-pub(super) async fn socket(app: &App, peer: &Peer, upgrade: OnUpgrade) -> Option<(Stream, Vec<u8>)> {
-    let Ok(Ok(upgraded)) = timeout(app.settings.handshake, upgrade).await else {
-        tracing::debug!(address = %peer, "client left during the handshake");
-        return None;
-    };
-    let parts = upgraded.downcast::<TokioIo<Loan>>().ok()?;
-    Some((parts.io.into_inner().take_back()?, parts.read_buf.to_vec()))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_door_is_found_by_its_path_and_no_other_path_is_one() {
+        for path in
+            ["/talk", "/talk/a", "/talk/nodes/bridge/0", "/talk//a", "/auth/clown-talk-server_a", "/auth/x"]
+        {
+            assert!(is_at(path), "{path}");
+        }
+        for path in
+            ["/", "/talk/", "/talks", "/talkative/a", "/auth", "/auth/", "/auth/a/b", "/api/talk", "/mqtt"]
+        {
+            assert!(!is_at(path), "{path}");
+        }
+    }
 }

@@ -139,8 +139,13 @@ impl App {
             ));
         }
         // A page of another site may write the headers of a proxy, but not the header `Host`.
-        let is_local = calls_this_machine(peer.host()) && calls_this_machine(host(headers)) && peer.is_near();
-        if self.access.accounts().is_demo() && !is_local {
+        let is_local = || {
+            let host = host(headers);
+            peer.is_near()
+                && calls_this_machine(host)
+                && (peer.host() == host || calls_this_machine(peer.host()))
+        };
+        if self.access.accounts().is_demo() && !is_local() {
             static HOSTS: Seldom = Seldom::new();
             let host = peer.host().unwrap_or_default().chars().take(128).collect::<String>();
             if let Some(times) = self.counts_refused(&HOSTS, &host) {

@@ -66,13 +66,7 @@ pub(super) async fn serve_plain(app: Arc<App>, router: Router, mut stream: TcpSt
     if !is_introduced {
         return;
     }
-    let stream = tokio::select! {
-        stream = secure::without_tls(&app, stream, &place) => stream,
-        () = app.shutdown.drain().cancelled() => return,
-    };
-    if let Some(stream) = stream {
-        serve(app, router, stream.into(), place).await;
-    }
+    serve(app, router, stream.into(), place).await;
 }
 
 /// Serves a connection that comes with TLS.
@@ -102,7 +96,7 @@ pub(super) async fn serve_tls(
 async fn serve(app: Arc<App>, router: Router, stream: Stream, place: Place) {
     let place = Arc::new(place);
     let loan = Loan::new(stream);
-    let seat = Seat::new(loan.clone());
+    let seat = Seat::new(loan);
     let service = {
         let (app, place, seat) = (Arc::clone(&app), Arc::clone(&place), Arc::clone(&seat));
         hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
@@ -110,22 +104,35 @@ async fn serve(app: Arc<App>, router: Router, stream: Stream, place: Place) {
             answer(app, place, seat, router.clone(), request.map(Body::new))
         })
     };
-    let connection = http1::Builder::new()
+    let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(app.settings.handshake)
         .max_headers(64)
         .max_buf_size(16 * 1024)
-        .serve_connection(TokioIo::new(loan), service)
-        .with_upgrades();
-    let mut connection = std::pin::pin!(connection);
+        .serve_connection(TokioIo::new(seat.loan.clone()), service);
     // A WebSocket leaves this connection. A client that stays may load a page, but must not keep its place.
     let too_long = nobody_signed_in_uses(&seat, app.settings.handshake * HANDSHAKES_A_CONNECTION);
-    tokio::select! {
-        () = too_long => tracing::debug!(address = %place.client(), "HTTP connection did not become a WebSocket in time"),
-        _ = connection.as_mut() => {}
+    let ended = tokio::select! {
+        () = too_long => {
+            tracing::debug!(address = %place.client(), "HTTP connection did not become a WebSocket in time");
+            return;
+        }
+        ended = &mut connection => ended,
         () = app.shutdown.drain().cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            let _ = timeout(LAST_ANSWER, connection).await;
+            Pin::new(&mut connection).graceful_shutdown();
+            let Ok(ended) = timeout(LAST_ANSWER, &mut connection).await else { return };
+            ended
+        }
+    };
+    if let Some(stream) = seat.loan.of_tls() {
+        secure::refuse_tls(&app, stream, &place).await;
+    } else if ended.is_ok()
+        && let Some(next) = seat.next()
+    {
+        // What hyper read is copied, so that its buffer goes.
+        let already_read = connection.into_parts().read_buf.to_vec();
+        if let Some(stream) = seat.loan.take_back() {
+            next(stream, already_read);
         }
     }
 }
@@ -174,7 +181,13 @@ async fn answer(
     }
     request::strip_prefix(request.uri_mut(), prefix);
     request::tidy(request.uri_mut());
-    request.extensions_mut().insert(Arc::new(peer));
+    let peer = Arc::new(peer);
+    if door::is_at(request.uri().path()) {
+        // In a box, so that no other request holds room for it.
+        let response = Box::pin(door::open(Arc::clone(&app), Arc::clone(&peer), &seat, request)).await;
+        return Ok(guarded(&app, &peer, response));
+    }
+    request.extensions_mut().insert(peer);
     request.extensions_mut().insert(Arc::clone(&seat));
     let response = router.oneshot(request).await?;
     Ok(api::take_over(&app, &seat, response))
@@ -196,7 +209,7 @@ fn peer(app: &App, place: &Arc<Place>, headers: &HeaderMap) -> Result<Peer, Box<
         listen::log_turned_away(app, &peer, peer.address(), full);
         return Err(Box::new(no_place("too many connections, try again in a while")));
     }
-    if peer.is_of_a_proxy_that_nobody_told_of(proxies, headers)
+    if peer.is_of_an_untrusted_proxy()
         && let Some(times) = UNTOLD.again("")
     {
         tracing::warn!(
@@ -221,9 +234,6 @@ fn with_a_slash(uri: &Uri) -> Response<Body> {
 
 pub(super) fn router(app: Arc<App>) -> Router {
     Router::new()
-        .route("/auth/{endpoint}", any(door::auth))
-        .route("/talk", any(door::talk_at_the_root))
-        .route("/talk/{*base}", any(door::talk))
         .route("/api/topics", any(api::serve))
         .route("/api/topics/", any(api::serve))
         .route("/api/topics/{*topic}", any(api::serve))
@@ -252,33 +262,39 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route("/streaming", any(diagnostics::door))
         .route("/poke", any(diagnostics::door))
         .fallback(page_or_nothing)
-        .layer(from_fn_with_state(Arc::clone(&app), guarded))
+        .layer(from_fn_with_state(Arc::clone(&app), guard))
         .with_state(app)
 }
 
-/// What every answer says to a browser about what it may do with it, where it does not say something else itself.
-async fn guarded(
+async fn guard(
     State(app): State<Arc<App>>,
     Extension(peer): Extension<Arc<Peer>>,
     request: Request,
     next: Next,
 ) -> Response<Body> {
+    let response = next.run(request).await;
+    guarded(&app, &peer, response)
+}
+
+/// What every answer says to a browser about what it may do with it, where it does not say something else itself.
+fn guarded(app: &App, peer: &Peer, mut response: Response<Body>) -> Response<Body> {
     const HEADERS: [(&str, &str); 3] = [
         ("x-content-type-options", "nosniff"),
         ("referrer-policy", "no-referrer"),
         ("cross-origin-resource-policy", "same-origin"),
     ];
-    let policy = policy(&peer);
-    let is_never_plain = plain::is_never_plain(&app, &peer);
-    let mut response = next.run(request).await;
-    if is_never_plain {
+    // What becomes a socket has nothing that a browser shows.
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return response;
+    }
+    if plain::is_never_plain(app, peer) {
         response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, plain::NEVER_PLAIN);
     }
     for (name, value) in HEADERS {
         let header = response.headers_mut().entry(HeaderName::from_static(name));
         header.or_insert(HeaderValue::from_static(value));
     }
-    if let Some(policy) = policy {
+    if let Some(policy) = policy(peer) {
         response.headers_mut().entry(CONTENT_SECURITY_POLICY).or_insert(policy);
     }
     response

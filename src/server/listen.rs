@@ -128,10 +128,20 @@ static PREPARED: AtomicU32 = AtomicU32::new(0);
 /// When the kernel asks after a silent machine, and how often from then on. Ten thousand clients that came at one moment are not
 /// asked at one moment: between containers and on loopback Linux queues a thousand packets and drops the rest, and answers
 /// would be missed. So the first question comes at a quarter to three quarters of the time.
-fn keepalive(vanished: Duration, number: u32) -> TcpKeepalive {
+fn keepalive_after(vanished: Duration, number: u32) -> Duration {
     const SPREAD: u32 = 20;
-    let first = vanished / 4 + vanished / 2 * (number % SPREAD) / SPREAD;
-    TcpKeepalive::new().with_time(first)
+    vanished / 4 + vanished / 2 * (number % SPREAD) / SPREAD
+}
+
+/// The listener has turned the questions on; this is only when they begin.
+#[cfg(target_os = "linux")]
+fn first_question(stream: &TcpStream, after: Duration) -> io::Result<()> {
+    Ok(rustix::net::sockopt::set_tcp_keepidle(stream, after)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn first_question(stream: &TcpStream, after: Duration) -> io::Result<()> {
+    SockRef::from(stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(after))
 }
 
 /// What every socket gets: no waiting for more to send, and a dead peer is found by the kernel, too. Sockets on Linux have it from their
@@ -159,13 +169,14 @@ fn prepare_listener(listener: &TcpListener, patience: Patience) {
 
 /// Prepares a connection of a listener that was prepared.
 fn prepare(stream: &TcpStream, patience: Patience) {
-    let socket = SockRef::from(stream);
     let mut prepared = Ok(());
     if cfg!(not(target_os = "linux")) {
-        prepared = prepare_all(&socket, patience);
+        prepared = prepare_all(&SockRef::from(stream), patience);
     }
-    let keepalive = keepalive(patience.vanished, PREPARED.fetch_add(1, Ordering::Relaxed));
-    if let Err(error) = prepared.and_then(|()| socket.set_tcp_keepalive(&keepalive)) {
+    let number = PREPARED.fetch_add(1, Ordering::Relaxed);
+    if let Err(error) =
+        prepared.and_then(|()| first_question(stream, keepalive_after(patience.vanished, number)))
+    {
         tracing::debug!(%error, "socket options");
     }
 }

@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::secure::HANDSHAKE_RECORD;
 use crate::tls::Stream;
 
 /// A stream that can be taken back.
@@ -20,11 +21,31 @@ struct Lent {
     stream: Option<Stream>,
     /// Whether the last write did not go out whole: something of an earlier answer waits in `hyper`.
     is_blocked: bool,
+    beginning: Beginning,
+}
+
+/// How the client has begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Beginning {
+    /// With nothing yet.
+    Nothing,
+    /// As somebody who speaks HTTP may.
+    Http,
+    /// With a handshake of TLS, where none is due.
+    Tls,
 }
 
 impl Loan {
     pub(super) fn new(stream: Stream) -> Self {
-        Self(Arc::new(Mutex::new(Lent { stream: Some(stream), is_blocked: false })))
+        let beginning = if matches!(stream, Stream::Plain(_)) { Beginning::Nothing } else { Beginning::Http };
+        let lent = Lent { stream: Some(stream), is_blocked: false, beginning };
+        Self(Arc::new(Mutex::new(lent)))
+    }
+
+    /// The stream of a client that speaks TLS where none is due. `hyper` has found an end at its beginning.
+    pub(super) fn of_tls(&self) -> Option<Stream> {
+        let mut lent = self.0.lock();
+        if lent.beginning == Beginning::Tls { lent.stream.take() } else { None }
     }
 
     /// The stream, if everything was written that was given to it.
@@ -39,7 +60,10 @@ impl Loan {
         act: impl FnOnce(Pin<&mut Stream>) -> Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
         let mut lent = self.0.lock();
-        let Some(stream) = &mut lent.stream else { return Poll::Ready(Ok(nothing)) };
+        let Lent { stream: Some(stream), beginning: Beginning::Nothing | Beginning::Http, .. } = &mut *lent
+        else {
+            return Poll::Ready(Ok(nothing));
+        };
         let done = act(Pin::new(stream));
         lent.is_blocked = done.is_pending();
         done
@@ -49,8 +73,19 @@ impl Loan {
 impl AsyncRead for Loan {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let mut lent = self.0.lock();
-        let Some(stream) = &mut lent.stream else { return Poll::Ready(Ok(())) };
-        Pin::new(stream).poll_read(cx, buf)
+        let Lent { stream: Some(stream), beginning, .. } = &mut *lent else { return Poll::Ready(Ok(())) };
+        let before = buf.filled().len();
+        let read = Pin::new(stream).poll_read(cx, buf);
+        if *beginning == Beginning::Nothing
+            && let Some(first) = buf.filled().get(before)
+        {
+            *beginning = if *first == HANDSHAKE_RECORD { Beginning::Tls } else { Beginning::Http };
+        }
+        // It is not for `hyper`, which would answer in HTTP.
+        if *beginning == Beginning::Tls {
+            buf.set_filled(before);
+        }
+        read
     }
 }
 

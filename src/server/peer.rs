@@ -32,6 +32,7 @@ pub(crate) struct Peer {
     /// Whether the connection is one of a trusted proxy that did not tell whom it speaks for: the client, if it is not the proxy
     /// itself, may be anybody.
     is_untold: bool,
+    is_of_an_untrusted_proxy: bool,
     /// What it takes of the share of its network, where the connection is a proxy's.
     share: Mutex<Option<Share>>,
 }
@@ -63,6 +64,7 @@ impl Peer {
             host: None,
             is_forwarded: false,
             is_untold,
+            is_of_an_untrusted_proxy: false,
             share: Mutex::new(None),
         }
     }
@@ -85,7 +87,10 @@ impl Peer {
         };
         let Some(Forwarded { client, is_known, all_near, over_tls, host }) = forwarded else {
             // A proxy that nobody has told the hub of: whoever stands behind it may be anywhere.
-            peer.is_near &= !forwarded::is_a_proxys(headers);
+            let is_a_proxys = forwarded::is_a_proxys(headers);
+            peer.is_near &= !is_a_proxys;
+            peer.is_of_an_untrusted_proxy =
+                is_a_proxys && peer.address.is_loopback() && !is_trusted(proxies, peer.address);
             peer.host = own_host;
             return Ok(peer);
         };
@@ -108,9 +113,8 @@ impl Peer {
     }
 
     /// Whether a proxy on this machine has sent this request that the hub was not told of.
-    pub(super) fn is_of_a_proxy_that_nobody_told_of(&self, proxies: &[IpNet], headers: &HeaderMap) -> bool {
-        let is_a_strangers = self.address.is_loopback() && !is_trusted(proxies, self.address);
-        is_a_strangers && forwarded::is_a_proxys(headers)
+    pub(super) fn is_of_an_untrusted_proxy(&self) -> bool {
+        self.is_of_an_untrusted_proxy
     }
 
     /// The address of the client.

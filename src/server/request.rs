@@ -13,7 +13,10 @@ use super::answer::refusal;
 /// Refuses what different programs read in different ways: behind a proxy that reads it otherwise, it would be a door.
 pub(super) fn ambiguous(version: Version, uri: &Uri, headers: &HeaderMap) -> Option<Response<Body>> {
     let once = [HOST, ORIGIN, AUTHORIZATION, TRANSFER_ENCODING, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION];
-    if let Some(twice) = once.iter().find(|name| headers.get_all(*name).iter().nth(1).is_some()) {
+    let some_are_twice = headers.len() > headers.keys_len();
+    if some_are_twice
+        && let Some(twice) = once.iter().find(|name| headers.get_all(*name).iter().nth(1).is_some())
+    {
         let sentence = format!("the header {twice} may be there only once");
         return Some(closing(refusal(StatusCode::BAD_REQUEST, &sentence)));
     }
@@ -55,8 +58,11 @@ fn has_body(headers: &HeaderMap) -> bool {
 
 /// Whether a header that is a list holds this word.
 pub(super) fn lists(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
-    let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).any(|value| value.trim().eq_ignore_ascii_case(token))
+    // Mostly it is the whole header.
+    headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).any(|value| {
+        value.eq_ignore_ascii_case(token)
+            || value.split(',').any(|value| value.trim().eq_ignore_ascii_case(token))
+    })
 }
 
 /// What follows such a request on its connection may belong to it, so nothing more is read.
@@ -72,11 +78,12 @@ pub(super) fn tidy(uri: &mut Uri) {
     let path = uri.path();
     let levels = path.trim_start_matches('/');
     let (door, base) = levels.split_once('/').unwrap_or((levels, ""));
-    let base = base.trim_matches('/');
-    let tidy = if base.is_empty() { format!("/{door}") } else { format!("/{door}/{base}") };
-    if !matches!(door, "talk" | "auth") || tidy == path {
+    let is_tidy = levels.len() + 1 == path.len() && !base.starts_with('/') && !path.ends_with('/');
+    if is_tidy || !matches!(door, "talk" | "auth") {
         return;
     }
+    let base = base.trim_matches('/');
+    let tidy = if base.is_empty() { format!("/{door}") } else { format!("/{door}/{base}") };
     let text = uri.query().map_or_else(|| tidy.clone(), |query| format!("{tidy}?{query}"));
     if let Ok(path_and_query) = PathAndQuery::try_from(text) {
         *uri = Uri::from(path_and_query);

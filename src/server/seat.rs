@@ -1,5 +1,5 @@
 //! What one HTTP connection has between its requests: whose session it is, so that what a client may send holds for all of its
-//! requests, and whether somebody signed in still uses it.
+//! requests, whether somebody signed in still uses it, and what it becomes when no more requests come.
 
 use std::net::IpAddr;
 use std::ops::{Deref, DerefMut};
@@ -13,9 +13,9 @@ use super::loan::Loan;
 use super::peer::{Held, Peer};
 use crate::access::{SignedIn, User};
 use crate::hub::Session;
+use crate::tls::Stream;
 
 /// The seat of an HTTP connection.
-#[derive(Debug)]
 pub(super) struct Seat {
     /// The stream itself.
     pub(super) loan: Loan,
@@ -25,7 +25,11 @@ pub(super) struct Seat {
     running: AtomicUsize,
     /// Whether a request has come.
     is_used: AtomicBool,
+    next: Mutex<Option<Next>>,
 }
+
+/// What goes on with the stream when HTTP has ended on it, and with what was read of it already.
+pub(super) type Next = Box<dyn FnOnce(Stream, Vec<u8>) + Send>;
 
 /// A session, and whose it is.
 #[derive(Debug)]
@@ -38,7 +42,18 @@ struct Kept {
 impl Seat {
     pub(super) fn new(loan: Loan) -> Arc<Self> {
         let (kept, begun, running) = (Mutex::default(), AtomicUsize::new(0), AtomicUsize::new(0));
-        Arc::new(Self { loan, kept, begun, running, is_used: AtomicBool::new(false) })
+        let (is_used, next) = (AtomicBool::new(false), Mutex::default());
+        Arc::new(Self { loan, kept, begun, running, is_used, next })
+    }
+
+    /// The connection is no longer one of HTTP once the answer to this request, 101, is written. Then this begins.
+    pub(super) fn becomes(&self, next: impl FnOnce(Stream, Vec<u8>) + Send + 'static) {
+        *self.next.lock() = Some(Box::new(next));
+    }
+
+    /// What it becomes, if it was asked for.
+    pub(super) fn next(&self) -> Option<Next> {
+        self.next.lock().take()
     }
 
     /// A request has come. Whether it is the first one.

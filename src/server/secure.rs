@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{interval, timeout};
 use tokio_rustls::rustls::{self, HandshakeKind, ServerConfig, ServerConnection};
@@ -36,7 +36,7 @@ const GOOD_BYE: Duration = Duration::from_secs(1);
 const WARNED: [i64; 5] = [14, 7, 3, 1, 0];
 
 /// The first byte of a TLS handshake (RFC 8446, 5.1).
-const HANDSHAKE_RECORD: u8 = 22;
+pub(super) const HANDSHAKE_RECORD: u8 = 22;
 
 /// A fatal alert: the handshake has failed. It is what a client of TLS understands.
 const ALERT: [u8; 7] = [21, 3, 1, 0, 2, 2, 40];
@@ -112,14 +112,9 @@ async fn begin(config: Arc<ServerConfig>, stream: TcpStream) -> io::Result<Begun
     }
 }
 
-/// Looks whether a client speaks TLS to a listener without. `None` if it does, or is gone, or says nothing in time.
-pub(super) async fn without_tls(app: &App, mut stream: TcpStream, place: &Place) -> Option<TcpStream> {
+/// Answers a client that speaks TLS to a listener without.
+pub(super) async fn refuse_tls(app: &App, mut stream: Stream, place: &Place) {
     static MIXED_UP: Seldom = Seldom::new();
-    match timeout(app.settings.handshake, first_byte(&stream)).await {
-        Ok(Ok(Some(HANDSHAKE_RECORD))) => {}
-        Ok(Ok(Some(_))) => return Some(stream),
-        Ok(Ok(None) | Err(_)) | Err(_) => return None,
-    }
     app.hub.figures().connections_refused.add(1);
     if let Some(times) = MIXED_UP.again(&place.client().ip().to_string()) {
         let address = place.client();
@@ -130,7 +125,6 @@ pub(super) async fn without_tls(app: &App, mut stream: TcpStream, place: &Place)
         tracing::warn!(%address, %times, "a client speaks TLS to a port without TLS: {advice}");
     }
     tell(&mut stream, &ALERT).await;
-    None
 }
 
 /// The first byte that comes, which stays where it is; `None` if the client has gone.
@@ -140,7 +134,7 @@ async fn first_byte(stream: &TcpStream) -> io::Result<Option<u8>> {
 }
 
 /// Says something to a client that is not served, and gives it a moment to read it.
-pub(super) async fn tell(stream: &mut TcpStream, answer: &[u8]) {
+pub(super) async fn tell(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), answer: &[u8]) {
     let _ = timeout(GOOD_BYE, async {
         stream.write_all(answer).await?;
         stream.shutdown().await?;

@@ -12,7 +12,6 @@ use axum::body::Body;
 use axum::extract::{Extension, Request, State};
 use axum::http::header::{AUTHORIZATION, RETRY_AFTER};
 use axum::http::{HeaderMap, Method, Response, StatusCode};
-use hyper::upgrade::OnUpgrade;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use self::conversation::{Caller, Limits};
@@ -23,11 +22,13 @@ use super::gate::Stranger;
 use super::missing::unsupported;
 use super::page;
 use super::peer::Peer;
+use super::seat::Seat;
 use super::{App, Door, answer, door as doors};
 use crate::access::SignedIn;
 use crate::audit;
 use crate::connection::WebSocket;
 use crate::seldom::Seldom;
+use crate::tls::Stream;
 
 /// The largest message that `/echo` gives back. The large cases of the conformance tests need as much.
 const ECHOED_BYTES: usize = 16 * 1024 * 1024;
@@ -54,7 +55,8 @@ impl Diagnostics {
 pub(crate) async fn door(
     State(app): State<Arc<App>>,
     Extension(peer): Extension<Arc<Peer>>,
-    mut request: Request,
+    Extension(seat): Extension<Arc<Seat>>,
+    request: Request,
 ) -> Response<Body> {
     let endpoint = Endpoint::at(request.uri().path(), request.uri().query());
     let Some((endpoint, diagnostics)) = endpoint.zip(app.diagnostics()) else {
@@ -89,9 +91,10 @@ pub(crate) async fn door(
         return refused;
     };
     let caller = Caller { endpoint, user, address: peer.address() };
-    let upgrade = hyper::upgrade::on(&mut request);
-    let shutdown = app.shutdown.clone();
-    shutdown.spawn(converse(app, peer, upgrade, caller, signed_in, share));
+    seat.becomes(move |stream, already_read| {
+        let socket = (stream, already_read);
+        app.shutdown.clone().spawn(converse(app, peer, socket, caller, signed_in, share));
+    });
     doors::switching(&accept, None)
 }
 
@@ -150,12 +153,11 @@ async fn who(
 async fn converse(
     app: Arc<App>,
     peer: Arc<Peer>,
-    upgrade: OnUpgrade,
+    (stream, already_read): (Stream, Vec<u8>),
     caller: Caller,
     signed_in: Option<SignedIn>,
     _share: OwnedSemaphorePermit,
 ) {
-    let Some((stream, already_read)) = doors::socket(&app, &peer, upgrade).await else { return };
     let _held = peer.sign_in();
     let Some(diagnostics) = app.diagnostics() else { return };
     let ticks = (caller.endpoint == Endpoint::Streaming).then(|| diagnostics.streaming.listen(&app.shutdown));

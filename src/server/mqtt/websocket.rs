@@ -9,9 +9,10 @@ use axum::http::{HeaderMap, Method, Response, StatusCode};
 
 use super::super::App;
 use super::super::answer::{refusal, turned_down};
-use super::super::door::{accept_key, socket, switching};
+use super::super::door::{accept_key, switching};
 use super::super::missing::unsupported;
 use super::super::peer::Peer;
+use super::super::seat::Seat;
 use super::serve;
 use crate::connection::{OverWebSocket, WebSocket};
 
@@ -22,7 +23,8 @@ const SUBPROTOCOL: &str = "mqtt";
 pub(crate) async fn door(
     State(app): State<Arc<App>>,
     Extension(peer): Extension<Arc<Peer>>,
-    mut request: Request,
+    Extension(seat): Extension<Arc<Seat>>,
+    request: Request,
 ) -> Response<Body> {
     if !app.settings.mqtt.websocket {
         return unsupported(&app, request.uri().path());
@@ -41,13 +43,10 @@ pub(crate) async fn door(
         let why = "this is MQTT over WebSocket: offer the subprotocol mqtt (Sec-WebSocket-Protocol: mqtt)";
         return turned_down(&app, StatusCode::BAD_REQUEST, why);
     }
-    let upgrade = hyper::upgrade::on(&mut request);
-    let shutdown = app.shutdown.clone();
-    shutdown.spawn(async move {
-        let Some((stream, already_read)) = socket(&app, &peer, upgrade).await else { return };
+    seat.becomes(move |stream, already_read| {
         let limit = app.hub.settings().message_bytes;
         let stream = OverWebSocket::new(WebSocket::new(stream, already_read, limit));
-        serve(app, stream, peer).await;
+        app.shutdown.clone().spawn(serve(app, stream, peer));
     });
     switching(&accept, Some(SUBPROTOCOL))
 }
