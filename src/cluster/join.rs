@@ -24,7 +24,6 @@ use super::subject::Subjects;
 use super::wire::{Ear, News, Which, Wire};
 use crate::connection::Turn;
 use crate::hub::{Asked, Demand, Hub};
-use crate::moment::Moment;
 use crate::topic::Filter;
 
 /// How long the end may take, once the hub is told to stop.

@@ -14,56 +14,16 @@ use foldhash::fast::RandomState;
 use parking_lot::Mutex;
 
 use super::channel::State;
+use super::clock::{Clock, Standing};
 use super::last_value::milliseconds;
 use super::publication::Publication;
 use super::{Hub, Retention};
 use crate::topic::Topic;
 
-/// Clocks of one millisecond, as a power of two.
-const WITHIN: u32 = 16;
 /// A clock of another hub that is ahead is followed so far.
 pub const MOST_AHEAD: Duration = Duration::from_mins(1);
 /// Topics of which is known when they were cleared: twice as many at the most.
 const CLEARED: usize = 50_000;
-
-/// When something was said, as the hubs of a cluster count it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Clock(u64);
-
-impl Clock {
-    /// That of a moment.
-    pub fn of(time: SystemTime) -> Self {
-        Self::at(milliseconds(time))
-    }
-
-    /// That of a moment in milliseconds since 1970.
-    pub fn at(milliseconds: u64) -> Self {
-        Self(milliseconds.min(u64::MAX >> WITHIN) << WITHIN)
-    }
-
-    /// As a number.
-    pub fn number(self) -> u64 {
-        self.0
-    }
-
-    /// What was a number.
-    pub fn from_number(number: u64) -> Self {
-        Self(number)
-    }
-
-    /// In milliseconds since 1970.
-    pub fn milliseconds(self) -> u64 {
-        self.0 >> WITHIN
-    }
-
-    fn next(self) -> Self {
-        Self(self.0.saturating_add(1))
-    }
-}
-
-/// What stands at a topic: a clock, and the text, or that it was cleared. The greater one wins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Standing<'t>(pub Clock, pub Option<&'t str>);
 
 /// The same, to be passed on.
 #[derive(Debug)]

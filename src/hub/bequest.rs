@@ -9,7 +9,8 @@ use std::time::Duration;
 use foldhash::fast::RandomState;
 use parking_lot::Mutex;
 
-use super::agreement::{Clock, Stands};
+use super::agreement::Stands;
+use super::clock::Clock;
 use super::outbox::SessionId;
 use super::presence;
 use super::publication::{Extras, Publication};

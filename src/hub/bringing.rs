@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::SystemTime;
 
-use super::agreement::{Came, Clock};
+use super::agreement::Came;
+use super::clock::Clock;
 use super::demand::Demand;
 use super::doors::{Refusal, is_of_the_hub};
 use super::publication::{Extras, Publication, Source};

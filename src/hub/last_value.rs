@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::Retention;
-use super::agreement::Clock;
+use super::clock::Clock;
 use super::publication::{Extras, Publication, Source};
 use super::rhythm::{self, GAPS_BITS, PACE_BITS, Rhythm};
 use super::saying::Edition;

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use serde_json::Value;
 
 use super::Retention;
-use super::agreement::Clock;
+use super::clock::Clock;
 use super::rhythm::Rhythm;
 use crate::moment::{Moment, Steady};
 use crate::talk::{Kind, Request, frame, timestamp};

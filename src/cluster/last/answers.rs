@@ -74,7 +74,9 @@ impl LastValues {
 
     /// The servers do not let this hub ask.
     pub(in crate::cluster) fn is_not_allowed(&mut self, report: &mut Report, now: Instant) {
-        report.not_shared("the user of this hub may not use JetStream: give it what config/nats/node.conf lists");
+        report.not_shared(
+            "the user of this hub may not use JetStream: give it what config/nats/node.conf lists",
+        );
         self.is_absent(now + LATER);
     }
 
