@@ -297,7 +297,6 @@ mod tests {
         let mut heirs = Heirs::new("me", now);
         heirs.connection(true, now);
         let now = now + GRACE;
-        heirs.turn(now - STILL / 2);
         let asks = |heirs: &mut Heirs, answer: Answer, lives: fn(&str) -> bool| {
             let (number, _) = heirs.next(now).unwrap();
             assert_eq!(heirs.answered(number, answer, lives), None);
