@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use crate::nats::{Node, PASSWORD};
-use crate::support::{Client, Hub, in_time, user};
+use crate::support::{Client, Hub, in_time, run, user};
 use crate::{connected, figure_is, hub, unconnected};
 
 /// Waits until what the hub has subscribed to at its node is this.
@@ -357,6 +357,33 @@ async fn the_hubs_of_a_cluster_are_told() {
             seen.push(topic);
         }
     }
+}
+
+#[tokio::test]
+async fn the_status_of_a_cluster_lists_its_hubs() {
+    let node = Node::single().await;
+    let (a, b) = (hub("a", &[&node], &[]).await, hub("b", &[&node], &[]).await);
+    figure_is(&a, "cluster_others", |others| others == 1).await;
+    figure_is(&b, "cluster_others", |others| others == 1).await;
+    let _client = Client::open(&b, "/talk", r#"{"filters": ["t"]}"#).await;
+    let url = format!("ws://clown:bigclown@{}/", a.address);
+    in_time("the clients of the other hub", async {
+        loop {
+            let ran = run(&["cluster", "status", "--format", "json", "--url", &url], "");
+            let hubs: Vec<Value> =
+                ran.succeeds().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+            assert_eq!((&hubs[0]["hub"], &hubs[1]["hub"]), (&json!("a"), &json!("b")));
+            if hubs[1]["filters"] == 1 {
+                return;
+            }
+        }
+    })
+    .await;
+    let alone = Hub::demo();
+    let url = format!("ws://clown:bigclown@{}/", alone.address);
+    let ran = run(&["cluster", "status", "--url", &url], "");
+    assert_ne!(ran.code, Some(0));
+    assert!(ran.stderr.contains("this hub has no cluster"), "{}", ran.stderr);
 }
 
 #[tokio::test]
