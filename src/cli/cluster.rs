@@ -60,9 +60,7 @@ pub(super) fn cluster(command: &ClusterCommand) -> anyhow::Result<()> {
     };
     output::print(&match args.format {
         Format::Table => format!("{}{}", table(hubs), away(&state.unwrap_or_default())),
-        Format::Json => {
-            hubs.iter().map(|hub| format!("{}\n", escape::json(&hub.to_string()))).collect::<String>()
-        }
+        Format::Json => hubs.iter().map(object).collect(),
     })
 }
 
@@ -87,6 +85,15 @@ async fn told(mut connection: Connection) -> Result<(Option<Value>, Option<Value
             }
         }
     }
+}
+
+/// What hubs say to each other alone is left out.
+fn object(hub: &Value) -> String {
+    let mut hub = hub.clone();
+    if let Some(fields) = hub.as_object_mut() {
+        fields.retain(|name, _| !matches!(name.as_str(), "clock" | "again"));
+    }
+    format!("{}\n", escape::json(&hub.to_string()))
 }
 
 fn table(hubs: &[Value]) -> String {

@@ -270,13 +270,15 @@ impl Report {
         self.why_not_shared = Some(why.to_owned());
     }
 
-    /// There are fewer servers than the stream was to be on.
-    pub(super) fn too_few_servers(&self, replicas: usize) {
-        tracing::warn!(
-            replicas,
-            "the last values of the cluster are on one server only, as there are fewer than cluster.replicas: they are \
-            away while it is"
-        );
+    /// There is one server, and the stream was to be on more.
+    pub(super) fn one_server(&self, replicas: usize) {
+        static ONE: Seldom = Seldom::new();
+        if ONE.each().is_some() {
+            tracing::warn!(
+                replicas,
+                "the last values of the cluster are on one server only, as there is one only: they are away while it is"
+            );
+        }
     }
 
     /// Last values cannot be read.

@@ -18,7 +18,8 @@ const FORGOTTEN: u64 = 10_000_000_000;
 const NO_STREAM: u64 = 10059;
 const NO_MESSAGE: u64 = 10037;
 const NOT_ENABLED: [u64; 2] = [10039, 10076];
-const ONE_SERVER: [u64; 2] = [10005, 10074];
+const ONE_SERVER: u64 = 10074;
+const FEW_SERVERS: u64 = 10005;
 const NO_LEADER: [u64; 2] = [10008, 10009];
 const OTHER_LAST: [u64; 2] = [10071, 10164];
 const FULL: [u64; 3] = [10077, 10047, 10023];
@@ -55,8 +56,10 @@ pub enum Looked {
     There(There),
     /// It is to be made.
     Missing,
-    /// It cannot be on so many servers.
-    TooFewServers,
+    /// There is one server alone.
+    OneServer,
+    /// There are fewer servers than it is to be on.
+    FewServers,
     /// The servers keep nothing.
     NoJetStream,
     /// They cannot say that now.
@@ -186,7 +189,8 @@ impl Stream {
             Err(Failed { err_code: NO_STREAM | OTHER_SETTINGS, .. }) => return Looked::Missing,
             Err(failed) if NOT_ENABLED.contains(&failed.err_code) => return Looked::NoJetStream,
             Err(failed) if NO_LEADER.contains(&failed.err_code) => return Looked::NoLeader,
-            Err(failed) if ONE_SERVER.contains(&failed.err_code) => return Looked::TooFewServers,
+            Err(Failed { err_code: ONE_SERVER, .. }) => return Looked::OneServer,
+            Err(Failed { err_code: FEW_SERVERS, .. }) => return Looked::FewServers,
             Err(failed) => return Looked::Wrong(failed.description),
         };
         let config = answer.config.unwrap_or_default();
@@ -312,7 +316,8 @@ mod tests {
         let failed =
             |code: u64| format!(r#"{{"error":{{"code":400,"err_code":{code},"description":"so"}}}}"#);
         assert_eq!(look(&failed(10059)), Looked::Missing);
-        assert_eq!(look(&failed(10074)), Looked::TooFewServers);
+        assert_eq!(look(&failed(10074)), Looked::OneServer);
+        assert_eq!(look(&failed(10005)), Looked::FewServers);
         assert_eq!(look(&failed(10008)), Looked::NoLeader);
         assert_eq!(look(&failed(10076)), Looked::NoJetStream);
         assert_eq!(look(&failed(1)), Looked::Wrong("so".to_owned()));

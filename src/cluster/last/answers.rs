@@ -30,8 +30,8 @@ impl LastValues {
                 self.ask(wire, "s.1", make);
                 self.state = State::Asked(now);
             }
-            Looked::TooFewServers if self.stream.replicas > 1 => {
-                report.too_few_servers(self.stream.replicas);
+            Looked::OneServer if self.stream.replicas > 1 => {
+                report.one_server(self.stream.replicas);
                 self.stream.replicas = 1;
                 let make = self.stream.make(1);
                 self.ask(wire, "s.1", make);
@@ -45,9 +45,12 @@ impl LastValues {
                 report.not_shared(NO_LEADER);
                 self.state = State::Look(now + AGAIN);
             }
-            Looked::TooFewServers => {
-                report.not_shared("the servers have no room for the stream");
-                self.is_absent(now + LATER);
+            // Others may be about to start, and a stream that is made stays on as many as it was made for.
+            Looked::FewServers | Looked::OneServer => {
+                report.not_shared(
+                    "there are fewer servers with JetStream than cluster.replicas: start them, or lower it",
+                );
+                self.state = State::Look(now + AGAIN);
             }
             Looked::Wrong(why) => {
                 report.not_shared(&why);
