@@ -78,10 +78,9 @@ async fn told(mut connection: Connection) -> Result<(Option<Value>, Option<Value
                     connection.close().await;
                     return Ok((hubs, state));
                 }
-                Some(_) => {}
                 None if frame.topic == HUBS => hubs = serde_json::from_str(frame.payload).ok(),
                 None if frame.topic == STATE => state = serde_json::from_str(frame.payload).ok(),
-                None => {}
+                Some(_) | None => {}
             }
         }
     }
@@ -99,10 +98,12 @@ fn object(hub: &Value) -> String {
 fn table(hubs: &[Value]) -> String {
     let head = ["HUB", "VERSION", "CLIENTS", "FILTERS", "WAITING", "MISSING", "SESSION"].map(str::to_owned);
     let rows = hubs.iter().map(|hub| {
-        let text = |key: &str| match &hub[key] {
-            Value::String(text) => escape::escaped(text).into_owned(),
-            Value::Null => "?".to_owned(),
-            other => escape::escaped(&other.to_string()).into_owned(),
+        let text = |key: &str| match hub.get(key) {
+            None => "?".to_owned(),
+            Some(told) => {
+                let text = told.as_str().map_or_else(|| told.to_string(), str::to_owned);
+                escape::escaped(&text).into_owned()
+            }
         };
         ["hub", "version", "clients", "filters", "waiting", "missing", "session"].map(text)
     });
@@ -119,10 +120,11 @@ fn table(hubs: &[Value]) -> String {
 
 /// What there is to say where the hub that was asked is not connected: then this is what it knew last.
 fn away(state: &Value) -> String {
-    if state["state"] == "connected" || state.is_null() {
+    let told = |key: &str| state.get(key).and_then(Value::as_str);
+    if told("state").is_none_or(|state| state == "connected") {
         return String::new();
     }
-    let reason = state["reason"].as_str().unwrap_or("its cluster is away");
+    let reason = told("reason").unwrap_or("its cluster is away");
     format!("the hub that was asked is not connected, so this is old: {}\n", escape::escaped(reason))
 }
 

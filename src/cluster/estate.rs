@@ -122,15 +122,12 @@ impl Estate {
                 continue;
             };
             let reply = self.reply('b', number);
-            let question = match self.bequests.get(&heading) {
-                Some(bequest) => {
-                    let (stamp, payload) = self.written(&bequest);
-                    Question { subject, reply, payload, beside: Some((stamp, None)) }
-                }
-                None => {
-                    let (about, text) = stream.purge(&subject, u64::MAX - 1);
-                    Question { subject: about, reply, payload: text.into(), beside: None }
-                }
+            let question = if let Some(bequest) = self.bequests.get(&heading) {
+                let (stamp, payload) = self.written(&bequest);
+                Question { subject, reply, payload, beside: Some((stamp, None)) }
+            } else {
+                let (about, text) = stream.purge(&subject, u64::MAX - 1);
+                Question { subject: about, reply, payload: text.into(), beside: None }
             };
             let _ = wire.ask(question);
         }

@@ -185,12 +185,13 @@ impl Heirs {
             (Step::Next(..), Answer::Left(Ok(left))) => {
                 let is_free = left.by == left.life || !lives(&left.by);
                 let is_over = left.life == self.own || lives(&left.life) || self.said.contains(&left.number);
-                let next = match (is_over, left.by == self.own) {
-                    (true, _) => go_on(&death, left.number),
+                let next = if !is_over && left.by == self.own {
                     // It was claimed, and the answer got lost.
-                    (false, true) => Step::Look(*left),
-                    (false, false) if is_free => Step::Claim(*left),
-                    (false, false) => go_on(&death, left.number),
+                    Step::Look(*left)
+                } else if !is_over && is_free {
+                    Step::Claim(*left)
+                } else {
+                    go_on(&death, left.number)
                 };
                 (Some(next), None)
             }

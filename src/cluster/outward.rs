@@ -105,11 +105,11 @@ impl Outward {
     }
 
     fn begin_anew(&mut self, last: &mut LastValues, report: &Report) {
-        let lost = self.session.outbox().thrown();
+        let thrown = self.session.outbox().thrown();
         let mut anew = session(&self.hub);
         anew.hear_everything();
         self.session = anew;
-        report.overflowed(lost);
+        report.overflowed(thrown);
         last.look_through();
     }
 

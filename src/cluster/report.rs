@@ -271,7 +271,7 @@ impl Report {
     }
 
     /// There is one server, and the stream was to be on more.
-    pub(super) fn one_server(&self, replicas: usize) {
+    pub(super) fn one_server(replicas: usize) {
         static ONE: Seldom = Seldom::new();
         if ONE.each().is_some() {
             tracing::warn!(

@@ -1,4 +1,4 @@
-//! What the servers are asked about the stream of last values, and what they answer: the texts of the API of JetStream. Pure.
+//! What the servers are asked about the stream of last values, and what they answer: the texts of the API of `JetStream`. Pure.
 //!
 //! They are written here and not by the library, as that asks for what old servers do not know.
 
@@ -194,15 +194,16 @@ impl Stream {
             Err(failed) => return Looked::Wrong(failed.description),
         };
         let config = answer.config.unwrap_or_default();
-        let is_ours = config["subjects"] == json!(self.subjects) && config["max_msgs_per_subject"] == 1;
+        let set = |key: &str| config.get(key).cloned().unwrap_or_default();
+        let is_ours = set("subjects") == json!(self.subjects) && set("max_msgs_per_subject") == 1;
         if !is_ours {
             return Looked::Wrong(format!(
                 "the stream {} is there already, and hubs have not made it",
                 self.name
             ));
         }
-        let replicas = config["num_replicas"].as_u64().unwrap_or(1);
-        let messages = answer.state.and_then(|state| state["messages"].as_u64()).unwrap_or_default();
+        let replicas = set("num_replicas").as_u64().unwrap_or(1);
+        let messages = answer.state.and_then(|state| state.get("messages")?.as_u64()).unwrap_or_default();
         let replicas = usize::try_from(replicas).unwrap_or_default();
         Looked::There(There { created: answer.created, replicas, messages })
     }
@@ -247,14 +248,15 @@ impl Stream {
 
     /// To go through what these subjects name.
     pub fn begin(&self, subjects: &[String]) -> (String, String) {
-        let mut config = json!({
+        // Servers before 2.10 know one filter only.
+        let (filters, named) = match subjects {
+            [subject] => ("filter_subject", json!(subject)),
+            subjects => ("filter_subjects", json!(subjects)),
+        };
+        let config = json!({
             "deliver_policy": "last_per_subject", "ack_policy": "none", "replay_policy": "instant", "mem_storage": true,
-            "num_replicas": 1, "inactive_threshold": FORGOTTEN,
+            "num_replicas": 1, "inactive_threshold": FORGOTTEN, filters: named,
         });
-        match subjects {
-            [subject] => config["filter_subject"] = json!(subject),
-            subjects => config["filter_subjects"] = json!(subjects),
-        }
         let text = json!({"stream_name": self.name, "config": config}).to_string();
         (format!("$JS.API.CONSUMER.CREATE.{}", self.name), text)
     }

@@ -31,7 +31,7 @@ impl LastValues {
                 self.state = State::Asked(now);
             }
             Looked::OneServer if self.stream.replicas > 1 => {
-                report.one_server(self.stream.replicas);
+                Report::one_server(self.stream.replicas);
                 self.stream.replicas = 1;
                 let make = self.stream.make(1);
                 self.ask(wire, "s.1", make);
