@@ -6,6 +6,7 @@ mod banner;
 mod bridge;
 mod cert;
 mod client_runtime;
+mod cluster;
 mod completions;
 mod configuration;
 mod context;
@@ -102,6 +103,9 @@ enum Command {
     /// Check the links to MQTT brokers
     #[command(subcommand, after_help = bridge::EXAMPLES)]
     Bridge(bridge::BridgeCommand),
+    /// Look at the hubs of a cluster
+    #[command(subcommand, after_help = cluster::EXAMPLES)]
+    Cluster(cluster::ClusterCommand),
     /// Make certificates for TLS, with an authority of the house
     #[command(subcommand, after_help = cert::EXAMPLES)]
     Cert(cert::CertCommand),
@@ -172,6 +176,7 @@ impl Cli {
             Some(Command::Events(args)) => events::events(&args),
             Some(Command::Sim(args)) => sim::sim(&args),
             Some(Command::Bridge(command)) => bridge::bridge(command),
+            Some(Command::Cluster(command)) => cluster::cluster(&command),
             Some(Command::Cert(command)) => cert::cert(&command),
             Some(Command::User(command)) => user::user(&command),
             Some(Command::Token(command)) => token::token(&command),

@@ -19,7 +19,7 @@ use crate::topic::Topic;
 
 /// A map that forgets what was not asked for the longest, a half at a time.
 #[derive(Debug)]
-struct Recent<K, V> {
+pub(super) struct Recent<K, V> {
     new: HashMap<K, V, RandomState>,
     old: HashMap<K, V, RandomState>,
     /// So many in each half.
@@ -27,11 +27,23 @@ struct Recent<K, V> {
 }
 
 impl<K: Eq + Hash, V: Default> Recent<K, V> {
-    fn new(most: usize) -> Self {
+    pub(super) fn new(most: usize) -> Self {
         Self { new: HashMap::default(), old: HashMap::default(), half: (most / 2).max(1) }
     }
 
-    fn entry(&mut self, key: K) -> &mut V {
+    pub(super) fn get(&self, key: &K) -> Option<V>
+    where
+        V: Copy,
+    {
+        self.new.get(key).or_else(|| self.old.get(key)).copied()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.new.clear();
+        self.old.clear();
+    }
+
+    pub(super) fn entry(&mut self, key: K) -> &mut V {
         if !self.new.contains_key(&key) && self.new.len() >= self.half {
             self.old = std::mem::take(&mut self.new);
         }

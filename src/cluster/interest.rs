@@ -315,6 +315,11 @@ impl Interest {
         self.is_changed = true;
     }
 
+    /// What the engine was told.
+    pub fn told(&self) -> &BTreeSet<Filter> {
+        &self.told
+    }
+
     /// Whether the messages of a topic are asked for.
     pub fn names(&self, topic: &Topic) -> bool {
         let mut is_named = self.shapes.widest.get(EVERYTHING).is_some();

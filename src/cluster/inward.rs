@@ -11,17 +11,35 @@ use super::settings::Settings;
 use super::stamp::Stamp;
 use super::subject::Subjects;
 use super::wire::Arrived;
-use crate::hub::{Brought, Extras, Hub, Refusal, Session, Trail};
+use crate::hub::{
+    Brought, Came as CameHere, Clock, Extras, Hub, MOST_AHEAD, Publication, Refusal, Retention, Session,
+    Trail,
+};
 use crate::moment::Moment;
 use crate::talk::frame;
+use crate::topic::Topic;
 
-/// A message that says it was said later than this from now gets the time of this hub.
-const MOST_AHEAD: Duration = Duration::from_mins(1);
 /// Names that are shared by those who have them.
 const SHARED: usize = 1000;
 
 /// What was heard from the cluster, in the words of links.
 pub(super) const HEARD_FROM: &str = "cluster";
+
+/// Whether a message was said at another hub.
+pub(super) fn is_brought(message: &Publication) -> bool {
+    message.trail().is_some_and(|trail| &*trail.heard_from == HEARD_FROM)
+}
+
+/// What became of something that the servers keep.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Stored {
+    /// It was compared with what stands here.
+    Came(Topic, CameHere),
+    /// The topic was cleared, so long ago.
+    Cleared(Duration),
+    /// It was refused.
+    Refused,
+}
 
 /// Takes messages in.
 pub(super) struct Inward {
@@ -31,17 +49,21 @@ pub(super) struct Inward {
     heard_from: Arc<str>,
     /// Users and lives of hubs, each once.
     names: HashMap<String, Arc<str>>,
+    subjects: Subjects,
+    has_missed: bool,
 }
 
 impl Inward {
     /// For this life of a hub.
-    pub(super) fn new(hub: &Arc<Hub>, settings: &Settings, life: &str) -> Self {
+    pub(super) fn new(hub: &Arc<Hub>, settings: &Settings, subjects: &Subjects, life: &str) -> Self {
         Self {
             hub: Arc::clone(hub),
             life: life.to_owned(),
             heard: Heard::new(settings.topics),
             heard_from: HEARD_FROM.into(),
             names: HashMap::new(),
+            subjects: subjects.clone(),
+            has_missed: false,
         }
     }
 
@@ -56,13 +78,7 @@ impl Inward {
     }
 
     /// Takes a message. When this returns it was published here, or it never will be.
-    pub(super) fn take(
-        &mut self,
-        arrived: &Arrived,
-        subjects: &Subjects,
-        session: &Session,
-        report: &Report,
-    ) {
+    pub(super) fn take(&mut self, arrived: &Arrived, session: &Session, report: &Report) {
         let subject = arrived.subject.as_str();
         let stamp = match Stamp::parse(arrived.stamp.as_deref().unwrap_or_default()) {
             Ok(stamp) => stamp,
@@ -72,7 +88,7 @@ impl Inward {
             return report.figures().cluster_again.add(1);
         }
         let settings = self.hub.settings();
-        let topic = match subjects.topic(subject, &settings.topic) {
+        let topic = match self.subjects.topic(subject, &settings.topic) {
             Ok(topic) => topic,
             Err(why) => {
                 return report.refuse(
@@ -87,31 +103,122 @@ impl Inward {
         match self.heard.came(&life, &topic, stamp.number, arrived.by) {
             Came::Before => return report.figures().cluster_again.add(1),
             Came::New { missing: 0 } => {}
-            Came::New { missing } => report.missing(stamp.hub, &topic, missing),
+            Came::New { missing } => {
+                self.has_missed = true;
+                report.missing(stamp.hub, &topic, missing);
+            }
         }
-        let payload = match payload(&arrived.payload, most) {
-            Ok(payload) => payload,
-            Err(why) => return report.refuse(subject, Some(stamp.hub), &why),
+        let known = topic.clone();
+        let message = match self.message(&stamp, topic, &arrived.payload, most, false) {
+            Ok(message) => message,
+            Err(why) => return report.refuse(subject, Some(stamp.hub), why.as_deref().unwrap_or_default()),
         };
+        match session.bring(message) {
+            // What finds no room is counted and logged by the store.
+            Ok(CameHere::New) | Err(Refusal::StoreFull(_)) => {
+                report.figures().cluster_in.add(1);
+                self.correct_presence(&known);
+            }
+            Ok(CameHere::Same) => report.figures().cluster_again.add(1),
+            Ok(CameHere::Overtaken) => report.figures().cluster_overtaken.add(1),
+            Err(refusal) => report.refuse(subject, Some(stamp.hub), &refusal.to_string()),
+        }
+    }
+
+    /// Takes a last value that the servers keep.
+    pub(super) fn take_stored(
+        &mut self,
+        subject: &str,
+        stamp: &str,
+        payload: &[u8],
+        session: &Session,
+        report: &Report,
+    ) -> Stored {
+        let stamp = match Stamp::parse(stamp) {
+            Ok(stamp) => stamp,
+            Err(why) => {
+                report.refuse_unread(subject, &why);
+                return Stored::Refused;
+            }
+        };
+        let settings = self.hub.settings();
+        let most = settings.message_bytes;
+        let taken = match self.subjects.topic_of_last_value(subject, &settings.topic) {
+            Err(why) => Err(Some(format!("its subject is no topic here: {why}"))),
+            Ok(topic) => match self.message(&stamp, topic.clone(), payload, most, true) {
+                Err(why) => Err(why),
+                Ok(message) => {
+                    let is_cleared = message.retention == Retention::Clear;
+                    match session.bring(message) {
+                        Ok(CameHere::New | CameHere::Same) if is_cleared => {
+                            Ok(Stored::Cleared(since(&stamp, Moment::now())))
+                        }
+                        Ok(came) => {
+                            report.figures().cluster_last_read.add(u64::from(came == CameHere::New));
+                            self.correct_presence(&topic);
+                            Ok(Stored::Came(topic, came))
+                        }
+                        Err(Refusal::StoreFull(_)) => Ok(Stored::Came(topic, CameHere::New)),
+                        Err(refusal) => Err(Some(refusal.to_string())),
+                    }
+                }
+            },
+        };
+        taken.unwrap_or_else(|why| {
+            if let Some(why) = why {
+                report.refuse(subject, Some(stamp.hub), &why);
+            }
+            Stored::Refused
+        })
+    }
+
+    /// Who is here is not taken for gone, whatever others say.
+    fn correct_presence(&self, topic: &Topic) {
+        if topic.last_level() == "presence" {
+            self.hub.correct_presence(topic, Moment::now());
+        }
+    }
+
+    /// Whether messages were missing since this was asked last.
+    pub(super) fn has_missed(&mut self) -> bool {
+        std::mem::take(&mut self.has_missed)
+    }
+
+    /// What a stamp and a payload say; the sentence says what is wrong with it, and there is none where it has expired.
+    fn message<'m>(
+        &mut self,
+        stamp: &Stamp<'_>,
+        topic: Topic,
+        bytes: &'m [u8],
+        most: usize,
+        is_stored: bool,
+    ) -> Result<Brought<'m>, Option<String>> {
+        let payload = payload(bytes, most).map_err(Some)?;
         if !are_options(&stamp.passed_on) {
-            return report.refuse(subject, Some(stamp.hub), "its options are no JSON");
+            return Err(Some("its options are no JSON".to_owned()));
+        }
+        if is_stored && stamp.retention == Retention::Pass {
+            return Err(Some("it is no last value".to_owned()));
         }
         let now = Moment::now();
-        let message = Brought {
+        let mut extras = self.extras(stamp, now);
+        if let Some(expires) = stamp.expires_in.filter(|_| is_stored) {
+            // That of a last value counts from when it was said.
+            let left = Duration::from_millis(expires).checked_sub(since(stamp, now)).ok_or(None)?;
+            extras.expires = Some(now.steady().after(left));
+        }
+        Ok(Brought {
             topic,
             payload,
             kind: stamp.kind,
             retention: stamp.retention,
             source: stamp.source,
             from: self.shared(&stamp.user),
-            time: time(&stamp, now),
-            extras: self.extras(&stamp, now),
-        };
-        match session.bring(message) {
-            // What finds no room is counted and logged by the store.
-            Ok(()) | Err(Refusal::StoreFull(_)) => report.figures().cluster_in.add(1),
-            Err(refusal) => report.refuse(subject, Some(stamp.hub), &refusal.to_string()),
-        }
+            time: time(stamp, now),
+            clock: stamp.clock.unwrap_or(Clock::at(stamp.milliseconds)),
+            extras,
+            is_stored,
+        })
     }
 
     fn extras(&self, stamp: &Stamp<'_>, now: Moment) -> Extras {
@@ -144,7 +251,12 @@ impl Inward {
     }
 }
 
-fn payload(bytes: &[u8], most: usize) -> Result<&str, String> {
+/// How long ago it was said.
+fn since(stamp: &Stamp<'_>, now: Moment) -> Duration {
+    Duration::from_millis(Clock::of(now.wall()).milliseconds().saturating_sub(stamp.milliseconds))
+}
+
+pub(super) fn payload(bytes: &[u8], most: usize) -> Result<&str, String> {
     if bytes.len() > most {
         return Err(format!("it has {} bytes, limits.message_bytes allows {most}", bytes.len()));
     }
@@ -156,7 +268,7 @@ fn payload(bytes: &[u8], most: usize) -> Result<&str, String> {
 }
 
 /// Whether this may stand in the options of a frame.
-fn are_options(text: &str) -> bool {
+pub(super) fn are_options(text: &str) -> bool {
     if text.is_empty() {
         return true;
     }

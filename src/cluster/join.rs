@@ -1,18 +1,21 @@
 //! The loop of the cluster: what is said here goes out, what comes in is said here, and what the clients ask for is asked for
 //! at the servers.
 
+mod words;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 
-use bytes::Bytes;
 use tokio::time::{Duration, Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use super::estate::Estate;
 use super::interest::{Difference, Interest, Numbered};
 use super::inward::Inward;
-use super::others::{EVERY, Found as FoundOther, Here, Others};
+use super::last::LastValues;
+use super::others::{EVERY, Here, Others};
 use super::outward::Outward;
 use super::report::Report;
 use super::settings::Settings;
@@ -21,7 +24,6 @@ use super::subject::Subjects;
 use super::wire::{Ear, News, Which, Wire};
 use crate::connection::Turn;
 use crate::hub::{Asked, Demand, Hub};
-use crate::moment::Moment;
 use crate::topic::Filter;
 
 /// How long the end may take, once the hub is told to stop.
@@ -32,6 +34,10 @@ const LONG: Duration = Duration::from_millis(250);
 const GATHERING: Duration = Duration::from_millis(2500);
 /// Questions whether subscriptions are in effect that wait for their answers. With more, the last stands for those that follow.
 const PROBES: usize = 64;
+/// What is asked there is about last values.
+const JETSTREAM: &str = "$JS.API";
+/// How often it is looked whether last values still come that somebody waits for.
+const STILL: Duration = Duration::from_millis(50);
 /// So long after a piece of what is stale was forgotten comes the next one.
 const STALE: Duration = Duration::from_millis(5);
 /// Messages of other hubs that are taken in one go.
@@ -52,6 +58,10 @@ pub(super) struct Join {
     outward: Outward,
     inward: Inward,
     others: Others,
+    last: LastValues,
+    estate: Estate,
+    /// Up to where all subscriptions are in effect.
+    proved: Asked,
     /// Up to where subscriptions were asked for, and when.
     probes: VecDeque<(Asked, Instant)>,
     /// What was brought of topics that are not asked for any more.
@@ -78,11 +88,13 @@ impl Join {
         let probe = subjects.between(&session);
         let full = |_| "the cluster cannot be joined: the library takes nothing".to_owned();
         wire.listen_between(probe).map_err(full)?;
+        wire.listen_between(subjects.between(&format!("{session}.>"))).map_err(full)?;
         wire.listen_between(subjects.between("here")).map_err(full)?;
         let own = Here {
             hub: settings.name.clone(),
             session: session.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            ..Here::default()
         };
         let now = Instant::now();
         Ok(Self {
@@ -92,8 +104,11 @@ impl Join {
             numbered: Numbered::default(),
             ears: BTreeMap::new(),
             outward: Outward::new(hub, &settings, &session),
-            inward: Inward::new(hub, &settings, &session),
+            inward: Inward::new(hub, &settings, &subjects, &session),
             others: Others::new(own),
+            last: LastValues::new(hub, &settings, &subjects, &session),
+            estate: Estate::new(hub, &settings.name, &subjects, &session),
+            proved: Asked::default(),
             probes: VecDeque::new(),
             stale: Stale::default(),
             is_connected: false,
@@ -119,7 +134,7 @@ impl Join {
         loop {
             self.step();
             if end.is_some_and(|end| Instant::now() >= end || !self.is_connected)
-                || (end.is_some() && self.outward.is_empty() && self.wire.is_written())
+                || (end.is_some() && self.outward.is_empty() && self.wire.is_written() && self.is_settled())
             {
                 break;
             }
@@ -131,12 +146,12 @@ impl Join {
                 () = stop.cancelled(), if end.is_none() => {
                     (end, self.held_until) = (Some(Instant::now() + GRACE), None);
                 }
-                found = outbox.ready() => self.outward.hear(found, &mut self.report),
+                found = outbox.ready() => self.outward.hear(found, &mut self.last, &mut self.report),
                 () = self.something() => {}
                 () = sleep_until(next) => {}
             }
         }
-        self.outward.gather(&mut self.report);
+        self.outward.gather(&mut self.last, &mut self.report);
         self.report.ended(self.outward.waiting());
     }
 
@@ -148,8 +163,13 @@ impl Join {
                 self.note(which, news);
                 has_come = true;
             }
-            while let Poll::Ready((subject, word)) = self.wire.poll_word(cx) {
-                self.hear_word(&subject, &word);
+            for _ in 0..AT_ONCE {
+                if self.turn.has_taken_enough() {
+                    break;
+                }
+                let Poll::Ready(word) = self.wire.poll_word(cx) else { break };
+                self.turn.took(word.payload.len());
+                self.hear_word(&word);
                 has_come = true;
             }
             for _ in 0..AT_ONCE {
@@ -158,10 +178,11 @@ impl Join {
                 }
                 let Poll::Ready(arrived) = self.wire.poll_arrived(cx) else { break };
                 self.turn.took(arrived.payload.len());
-                self.inward.take(&arrived, &self.subjects, self.outward.session(), &self.report);
+                self.inward.take(&arrived, self.outward.session(), &self.report);
                 has_come = true;
             }
             has_come |= self.wire.poll_written(cx).is_ready() || self.demand.poll_changes(cx).is_ready();
+            has_come |= self.last.stream().is_some() && self.estate.bequests().poll_changes(cx).is_ready();
             if has_come { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
@@ -179,9 +200,10 @@ impl Join {
     /// hears it.
     fn step(&mut self) {
         let now = Instant::now();
-        self.outward.gather(&mut self.report);
+        self.outward.gather(&mut self.last, &mut self.report);
         self.look_at_the_connections(now);
         self.ask(now);
+        self.look_at_last_values(now);
         self.stale.forget_some(self.outward.session_mut(), &self.interest);
         if self.held_until.is_none_or(|until| now >= until) {
             self.held_until = None;
@@ -196,8 +218,34 @@ impl Join {
     fn next_date(&self) -> Instant {
         let probe = self.probes.front().map(|(_, at)| *at + self.settings.answer);
         let stale = (!self.stale.is_empty()).then(|| Instant::now() + STALE);
-        let dates = [probe, stale, self.held_until, self.interest.next().filter(|_| self.is_connected)];
+        let interest = self.interest.next().filter(|_| self.is_connected);
+        let unread = (self.last.is_read_up_to(self.proved) < self.proved && self.demand.is_waited_for())
+            .then(|| Instant::now() + STILL);
+        let estate = self.last.stream().and_then(|_| self.estate.next_date());
+        let dates = [probe, stale, self.held_until, interest, self.last.next_date(), unread, estate];
         dates.into_iter().flatten().fold(self.next_word.min(self.next_figures), Instant::min)
+    }
+
+    /// Last values are put and read.
+    fn look_at_last_values(&mut self, now: Instant) {
+        if self.inward.has_missed() {
+            self.last.read_again();
+        }
+        self.last.step(&mut self.wire, &mut self.report, now);
+        if self.estate.has_stood_still(now) {
+            self.look_who_is_here();
+            self.last.read_again();
+        }
+        let stream = self.last.stream();
+        self.estate.connection(stream.is_some(), now);
+        if let Some(stream) = stream {
+            self.estate.step(stream, &mut self.wire, now);
+        }
+        self.demand.in_effect(self.last.is_read_up_to(self.proved));
+    }
+
+    fn is_settled(&self) -> bool {
+        self.last.stream().is_none() || (self.last.is_settled() && self.estate.is_settled())
     }
 
     fn look_at_the_connections(&mut self, now: Instant) {
@@ -207,6 +255,8 @@ impl Join {
             self.report.connected(self.wire.server(), self.outward.waiting());
             // What was asked for before counts from now on.
             self.is_to_be_probed = true;
+            self.last.reconnected();
+            self.look_who_is_here();
             if !self.is_connected && now >= self.away_since + LONG {
                 self.held_until = Some(now + GATHERING);
             }
@@ -219,12 +269,19 @@ impl Join {
         if !is_there {
             self.probes.clear();
         }
+        self.last.connection(is_there, &mut self.report, now);
         self.demand.is_there(is_there);
     }
 
     fn note(&mut self, which: Which, news: News) {
         match news {
-            News::Slow => self.report.slow(),
+            News::Slow => {
+                self.last.read_again();
+                self.report.slow();
+            }
+            News::NotAllowed(text) if text.contains(JETSTREAM) => {
+                self.last.is_not_allowed(&mut self.report, Instant::now());
+            }
             News::NotAllowed(text) => self.report.not_allowed(&text),
             News::Complaint(text) => Report::complaint(&text),
             News::Trouble(trouble) if which == Which::Messages => self.report.trouble(&trouble),
@@ -251,6 +308,13 @@ impl Join {
         let is_changed = !add.is_empty() || !remove.is_empty();
         for filter in add {
             self.listen(&filter);
+            self.last.want(filter, changes.asked);
+        }
+        if self.last.is_to_be_read_again(now) {
+            for filter in self.interest.told() {
+                self.last.want(filter.clone(), changes.asked);
+            }
+            self.is_to_be_probed = true;
         }
         for filter in remove {
             self.stale.push(filter.clone());
@@ -272,8 +336,8 @@ impl Join {
     fn listen(&mut self, filter: &Filter) {
         let number = self.numbered.begin(filter);
         // What is too long to be asked for is asked for by its beginning.
-        let subject = self.subjects.of_filter(filter).or_else(|| self.subjects.of_start(filter));
-        if let Some(Ok(ear)) = subject.map(|subject| self.wire.listen(subject, number)) {
+        let subject = self.subjects.of_filter(filter).unwrap_or_else(|| self.subjects.of_start(filter));
+        if let Ok(ear) = self.wire.listen(subject, number) {
             self.inward.begins(number);
             self.ears.insert(filter.clone(), ear);
         } else {
@@ -282,61 +346,34 @@ impl Join {
         }
     }
 
-    /// Asks the servers whether all subscriptions up to there are in effect: what is said by the connection that has asked for
-    /// them comes to the other one after them.
-    fn probe(&mut self, asked: Asked) {
-        let said =
-            self.wire.say(Which::Messages, self.subjects.between(&self.session), asked.number().to_string());
-        if said.is_err() {
-            return;
-        }
-        let is_full = self.probes.len() >= PROBES;
-        match self.probes.back_mut().filter(|_| is_full) {
-            Some((last, _)) => *last = asked,
-            None => self.probes.push_back((asked, Instant::now())),
-        }
-    }
-
-    fn hear_word(&mut self, subject: &str, word: &Bytes) {
-        if subject == self.subjects.between(&self.session) {
-            let number = std::str::from_utf8(word).ok().and_then(|text| text.parse().ok());
-            if let Some(asked) = number.map(Asked::from_number).filter(|asked| *asked <= self.demand.asked())
-            {
-                self.demand.in_effect(asked);
-                self.probes.retain(|(waiting, _)| *waiting > asked);
-            }
-            return;
-        }
-        match self.others.hear(word, Instant::now()) {
-            FoundOther::New => self.tell_others(),
-            FoundOther::Namesake(life) => {
-                self.report.conflict(&life);
-                self.tell_others();
-            }
-            FoundOther::Known => {}
-            FoundOther::Nonsense => self.report.refuse(subject, None, "it is no word of a hub"),
-        }
-    }
-
-    fn tell_others(&self) {
-        self.report.figures().cluster_hubs.set(self.others.len() as u64);
-        self.hub.tell("cluster/hubs", &self.others.told(), Moment::now());
-    }
-
     fn look_at_the_clock(&mut self, now: Instant) {
         let answer = self.settings.answer;
         while let Some((asked, _)) = self.probes.pop_front_if(|(_, at)| now >= *at + answer) {
             if self.demand.is_waited_for() {
                 self.report.answered_late();
             }
+            self.proved = self.proved.max(asked);
+            self.last.proved(asked, now);
             self.demand.in_effect(asked);
+        }
+        let is_unread = self.last.is_read_up_to(self.proved) < self.proved;
+        if is_unread && self.last.stands_still(now, answer) && self.demand.is_waited_for() {
+            self.report.answered_late();
+            self.demand.in_effect(self.proved);
+        }
+        if self.last.has_caught_up() {
+            self.others.own_mut().again += 1;
+            self.next_word = now;
         }
         if now >= self.next_word {
             self.next_word = now + EVERY;
             if self.wire.is_connected(Which::Between) {
+                self.say_how_it_is();
                 let _ = self.wire.say(Which::Between, self.subjects.between("here"), self.others.own());
             }
-            if self.others.forget(now) {
+            let dead = self.others.forget(now);
+            if !dead.is_empty() {
+                self.estate.died(dead, &self.others, now);
                 self.tell_others();
             }
         }

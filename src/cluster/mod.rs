@@ -4,18 +4,27 @@
 //! [`join`] is the loop: a session of the hub that hears everything, the queue of what waits, and the connections to the
 //! servers ([`wire`], the only file that knows the library). Pure are [`subject`], what a topic is called there; [`stamp`],
 //! what stands beside a payload; [`interest`], what is asked for; [`heard`], which message is missing and which has come
-//! before; [`others`], which hubs there are. `docs/scaling.md` says what is promised, and what is not.
+//! before; [`others`], which hubs there are. Last values are put into a stream at the servers and read from there ([`last`]):
+//! [`keeper`] decides what is put, [`reader`] what is read, and [`stream`] has the texts. What is to be said for a hub that dies is
+//! there, too ([`estate`]), and [`heirs`] says it. `docs/scaling.md` says what is promised, and what is not.
 
+mod estate;
 pub mod heard;
+pub mod heirs;
 pub mod interest;
 mod inward;
 mod join;
+pub mod keeper;
+mod last;
 pub mod others;
 mod outward;
+pub mod reader;
 mod report;
 pub mod settings;
 mod stale;
 pub mod stamp;
+mod standing;
+pub mod stream;
 pub mod subject;
 mod wire;
 

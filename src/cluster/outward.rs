@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::heard::Sent;
+use super::last::LastValues;
 use super::report::Report;
 use super::settings::Settings;
 use super::stamp::Stamp;
@@ -96,31 +97,35 @@ impl Outward {
     }
 
     /// Something was found there.
-    pub(super) fn hear(&mut self, found: Found, report: &mut Report) {
+    pub(super) fn hear(&mut self, found: Found, last: &mut LastValues, report: &mut Report) {
         if found == Found::Overflow {
-            self.begin_anew(report);
+            self.begin_anew(last, report);
         }
-        self.gather(report);
+        self.gather(last, report);
     }
 
-    fn begin_anew(&mut self, report: &Report) {
-        let lost = self.session.outbox().thrown();
+    fn begin_anew(&mut self, last: &mut LastValues, report: &Report) {
+        let thrown = self.session.outbox().thrown();
         let mut anew = session(&self.hub);
         anew.hear_everything();
         self.session = anew;
-        report.overflowed(lost);
+        report.overflowed(thrown);
+        last.look_through();
     }
 
     /// Takes what the hub has, a piece of it.
-    pub(super) fn gather(&mut self, report: &mut Report) {
+    pub(super) fn gather(&mut self, last: &mut LastValues, report: &mut Report) {
         if matches!(self.session.outbox().look(Until::Overflow), Some(Found::Overflow)) {
-            self.begin_anew(report);
+            self.begin_anew(last, report);
         }
         let (now, mut sum) = (Moment::now(), 0);
         loop {
             let queue = &mut self.queue;
             let remains = self.session.take(CHUNK, now, &mut |Relayed { message, .. }| {
                 sum += message.len();
+                if message.retention != Retention::Pass {
+                    last.changed(&message.topic);
+                }
                 report.gave_way(&queue.offer(Entry(message)), queue.len());
             });
             report.figures().cluster_skipped.add(remains.skipped);
@@ -179,6 +184,7 @@ impl Outward {
             expires_in: message.expires_in(now),
             trail: message.trail().map(|trail| Cow::Borrowed(&*trail.stamp)),
             passed_on: Cow::Borrowed(passed_on),
+            clock: message.clock_beside_time().filter(|_| message.retention != Retention::Pass),
         }
     }
 

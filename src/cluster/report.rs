@@ -6,6 +6,7 @@ use tokio::time::{Duration, Instant};
 
 use super::settings::Settings;
 use super::stamp::NoStamp;
+use super::stream::There;
 use super::wire::Trouble;
 use crate::backlog::GaveWay;
 use crate::hub::{Figures, Hub};
@@ -28,10 +29,17 @@ pub(super) struct Report {
     trouble: Option<(String, u64)>,
     giving_way: Option<(GaveWay, Instant)>,
     is_widened: bool,
+    /// Why last values are each hub's own, if they are.
+    why_not_shared: Option<String>,
 }
 
 fn shown(text: &str) -> String {
     text.chars().take(SHOWN).flat_map(char::escape_debug).collect()
+}
+
+/// A sentence of a server.
+fn shown_long(text: &str) -> String {
+    text.chars().take(4 * SHOWN).flat_map(char::escape_debug).collect()
 }
 
 impl Report {
@@ -44,6 +52,7 @@ impl Report {
             trouble: None,
             giving_way: None,
             is_widened: false,
+            why_not_shared: None,
         }
     }
 
@@ -224,6 +233,79 @@ impl Report {
         if let Some(times) = OVERFLOWED.again("") {
             tracing::error!(lost, %times, "more was said here than could be taken for other hubs at once, and that is lost for them: raise \
                 outbox.hard_messages and outbox.hard_bytes");
+        }
+    }
+
+    /// The servers keep last values.
+    pub(super) fn shares(&mut self, stream: &str, there: &There) {
+        static SHARES: Seldom = Seldom::new();
+        let There { replicas, messages, .. } = there;
+        self.figures().cluster_last_shared.set(1);
+        self.why_not_shared = None;
+        if SHARES.each().is_some() {
+            tracing::info!(
+                stream,
+                replicas,
+                last_values = messages,
+                "the servers keep the last values of the whole cluster"
+            );
+        }
+    }
+
+    /// It is not known whether they do.
+    pub(super) fn shares_no_more(&self) {
+        self.figures().cluster_last_shared.set(0);
+    }
+
+    /// They do not.
+    pub(super) fn not_shared(&mut self, why: &str) {
+        static NOT_SHARED: Seldom = Seldom::new();
+        self.figures().cluster_last_shared.set(0);
+        if self.why_not_shared.as_deref() != Some(why) && NOT_SHARED.each().is_some() {
+            tracing::warn!(
+                "last values are each hub's own, and newcomers get what their hub has heard: {}",
+                shown_long(why)
+            );
+        }
+        self.why_not_shared = Some(why.to_owned());
+    }
+
+    /// There is one server, and the stream was to be on more.
+    pub(super) fn one_server(replicas: usize) {
+        static ONE: Seldom = Seldom::new();
+        if ONE.each().is_some() {
+            tracing::warn!(
+                replicas,
+                "the last values of the cluster are on one server only, as there is one only: they are away while it is"
+            );
+        }
+    }
+
+    /// Last values cannot be read.
+    pub(super) fn not_read(why: &str) {
+        static NOT_READ: Seldom = Seldom::new();
+        if let Some(times) = NOT_READ.again("") {
+            tracing::debug!(why = shown(why), %times, "last values of the cluster are read in another way");
+        }
+    }
+
+    /// A last value is not kept at the servers.
+    pub(super) fn unkept(&self, topic: &Topic, why: &str) {
+        static UNKEPT: Seldom = Seldom::new();
+        self.figures().cluster_last_refused.add(1);
+        if let Some(times) = UNKEPT.again("") {
+            let why = shown_long(why);
+            tracing::warn!(?topic, %times, "the servers do not keep a last value, so newcomers at other hubs may get an older one: {why}");
+        }
+    }
+
+    /// What a hub that has died had left to be said is said, or stays unsaid as somebody knows better.
+    pub(super) fn said_for_another(&self, life: &str, topic: &Topic, is_said: bool) {
+        static SAID: Seldom = Seldom::new();
+        self.figures().cluster_inherited.add(u64::from(is_said));
+        if let Some(times) = SAID.again(life) {
+            tracing::warn!(session = shown(life), ?topic, is_said, %times, "a hub of the cluster has died: its nodes are told offline, and the wills of \
+                its clients are published");
         }
     }
 

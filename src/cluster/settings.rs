@@ -33,6 +33,10 @@ pub struct Settings {
     pub queue_bytes: usize,
     /// Topics of which is known how many messages there were.
     pub topics: usize,
+    /// On how many servers last values are.
+    pub replicas: usize,
+    /// Bytes of all last values of the cluster at the servers.
+    pub last_values_bytes: u64,
     /// How often the figures are told.
     pub figures_every: Duration,
 }

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use super::interest::Interest;
-use super::inward::HEARD_FROM;
+use super::inward::is_brought;
 use crate::hub::{Drained, PageBounds, Pages, Session};
 use crate::moment::Moment;
 use crate::topic::{Filter, Limits};
@@ -67,8 +67,7 @@ impl Stale {
             return;
         };
         for value in &page.values {
-            let is_brought = value.trail().is_some_and(|trail| &*trail.heard_from == HEARD_FROM);
-            if is_brought && !interest.names(&value.topic) {
+            if is_brought(value) && !interest.names(&value.topic) {
                 session.forget_brought(value, now);
             }
         }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-use crate::hub::{Retention, Source};
+use crate::hub::{Clock, Retention, Source};
 use crate::talk::Kind;
 
 /// The header that it stands in.
@@ -54,6 +54,8 @@ pub struct Stamp<'t> {
     pub trail: Option<Cow<'t, str>>,
     /// What the publisher wrote into the options.
     pub passed_on: Cow<'t, str>,
+    /// When it was said as hubs count it, where that is not its time; only of what is kept, or clears.
+    pub clock: Option<Clock>,
 }
 
 /// Why a message is none of a hub that this one understands.
@@ -98,8 +100,9 @@ impl<'t> Stamp<'t> {
         };
         let expires = self.expires_in.map_or_else(|| NONE.to_owned(), |time| time.to_string());
         let Self { hub, session, number, milliseconds, .. } = self;
+        let clock = self.clock.map(|clock| format!(" {}", clock.number())).unwrap_or_default();
         format!(
-            "{VERSION} {hub} {session} {} {} {milliseconds} {source}{kind}{retention} {} {expires} {} {}",
+            "{VERSION} {hub} {session} {} {} {milliseconds} {source}{kind}{retention} {} {expires} {} {}{clock}",
             number.of_hub,
             number.of_topic,
             escaped(&self.user),
@@ -155,6 +158,10 @@ impl<'t> Stamp<'t> {
         };
         let trail = Some(unescaped(words.next()?)?).filter(|trail| !trail.is_empty());
         let passed_on = unescaped(words.next()?)?;
+        let clock = match words.next() {
+            None => None,
+            Some(clock) => Some(Clock::from_number(count(clock)?)),
+        };
         is_all.then_some(Self {
             hub,
             session,
@@ -167,6 +174,7 @@ impl<'t> Stamp<'t> {
             expires_in,
             trail,
             passed_on,
+            clock,
         })
     }
 }
@@ -206,6 +214,7 @@ mod tests {
             expires_in: None,
             trail: None,
             passed_on: "".into(),
+            clock: None,
         }
     }
 
@@ -221,13 +230,15 @@ mod tests {
         };
         assert!(full.text().is_ascii() && !full.text().contains(['\r', '\n']));
         assert_eq!(Stamp::parse(&full.text()), Ok(full));
+        let later = Stamp { clock: Some(Clock::from_number(9)), ..stamp() };
+        assert_eq!(later.text(), "1 a Xy_9 7 2 12 nrk jana - - - 9");
     }
 
     #[test]
     fn what_others_send_is_none_and_a_newer_one_says_so() {
         let good = stamp().text();
-        let mut foreign =
-            vec![String::new(), "x".to_owned(), "0 a".to_owned(), format!("{good} more"), format!(" {good}")];
+        let mut foreign = vec![String::new(), "x".to_owned(), "0 a".to_owned(), format!(" {good}")];
+        foreign.extend(["more", "0", "7 7", ""].map(|more| format!("{good} {more}")));
         foreign.extend(
             [
                 ("Xy_9", "X/y"),
@@ -254,11 +265,12 @@ mod tests {
         #[test]
         fn every_stamp_comes_back_as_it_went(
             user in "\\PC{0,12}", passed_on in any::<String>(), trail in prop::option::of("[ -~]{1,20}"),
-            numbers in (1..u64::MAX, 1..u64::MAX, any::<u64>(), prop::option::of(any::<u64>())),
+            numbers in (1..u64::MAX, 1..u64::MAX, any::<u64>(), prop::option::of(any::<u64>())), clock in prop::option::of(1..u64::MAX),
         ) {
             let stamp = Stamp {
                 user: user.into(), passed_on: passed_on.into(), trail: trail.map(Into::into),
                 number: Number { of_hub: numbers.0, of_topic: numbers.1 }, milliseconds: numbers.2, expires_in: numbers.3,
+                clock: clock.map(Clock::from_number),
                 ..stamp()
             };
             let text = stamp.text();

@@ -3,7 +3,7 @@
 //! Level by level: letters, digits, `-` and `_` of ASCII stay, every other byte of UTF-8 is `=XX`, an empty level is `=`, and
 //! each topic ends with a token of its own, `-=`, which no level is. So `a/b` is `a.b.-=`, and `a/#`, which names `a` as well,
 //! is the one subject `a.>`. In front stand the prefix of the cluster, `t`, and whether the message is kept: `k` or `e`.
-//! What is asked for has a `*` there.
+//! What is asked for has a `*` there. Where the servers keep the last value of a topic there is `l` in place of both.
 
 use std::fmt::Write as _;
 
@@ -32,6 +32,10 @@ pub struct Subjects {
     kept: String,
     passing: String,
     asked: String,
+    /// Where last values are.
+    last: String,
+    /// What hubs leave to be said if they die.
+    bequests: String,
     /// Between hubs.
     between: String,
 }
@@ -43,81 +47,136 @@ impl Subjects {
             kept: format!("{prefix}.t.k."),
             passing: format!("{prefix}.t.e."),
             asked: format!("{prefix}.t.*."),
+            last: format!("{prefix}.l."),
+            bequests: format!("{prefix}.p."),
             between: format!("{prefix}.h."),
         }
     }
 
     /// What a topic is called; `None` where that is too long.
     pub fn of_topic(&self, topic: &Topic, is_kept: bool) -> Option<String> {
-        let mut subject = String::with_capacity(self.kept.len() + topic.as_str().len() + 16);
-        subject.push_str(if is_kept { &self.kept } else { &self.passing });
-        for level in topic.levels() {
-            put_level(level, &mut subject);
-            subject.push('.');
-        }
-        subject.push_str(END);
-        (subject.len() <= MOST_BYTES).then_some(subject)
+        subject(if is_kept { &self.kept } else { &self.passing }, topic)
+    }
+
+    /// Where the last value of a topic is; `None` where that is too long.
+    pub fn of_last_value(&self, topic: &Topic) -> Option<String> {
+        subject(&self.last, topic)
+    }
+
+    /// All of these.
+    pub fn of_last_values(&self) -> String {
+        format!("{}>", self.last)
+    }
+
+    /// What a life of a hub leaves to be said under a topic, in the place of this client of it.
+    pub fn of_bequest(&self, life: &str, client: u64, topic: &Topic) -> Option<String> {
+        subject(&format!("{}{life}.{client}.", self.bequests), topic)
+    }
+
+    /// All that a life of a hub leaves to be said; all that any leaves.
+    pub fn of_bequests(&self, life: Option<&str>) -> String {
+        life.map_or_else(|| format!("{}>", self.bequests), |life| format!("{}{life}.>", self.bequests))
+    }
+
+    /// Which life of a hub leaves what is there to be said, in the place of which client, and where.
+    pub fn bequest<'s>(&self, subject: &'s str, limits: &Limits) -> Option<(&'s str, u64, Topic)> {
+        let mut words = subject.strip_prefix(self.bequests.as_str())?.splitn(3, '.');
+        let (life, client) = (words.next()?, words.next()?.parse().ok()?);
+        Some((life, client, topic(words.next(), limits).ok()?))
     }
 
     /// What is asked for by a filter; `None` where that is too long.
     pub fn of_filter(&self, filter: &Filter) -> Option<String> {
-        let mut subject = String::with_capacity(self.asked.len() + filter.as_str().len() + 16);
-        subject.push_str(&self.asked);
-        for level in filter.levels() {
-            match level {
-                "#" => {
-                    subject.push('>');
-                    return (subject.len() <= MOST_BYTES).then_some(subject);
-                }
-                "+" => subject.push('*'),
-                level => put_level(level, &mut subject),
-            }
-            subject.push('.');
-        }
-        subject.push_str(END);
-        (subject.len() <= MOST_BYTES).then_some(subject)
+        asked(&self.asked, filter)
+    }
+
+    /// Where the last values are that a filter names; those that its beginning names where that is too long.
+    pub fn of_last_values_of(&self, filter: &Filter) -> String {
+        asked(&self.last, filter).unwrap_or_else(|| start(&self.last, filter))
     }
 
     /// What is asked for by the beginning of a filter that is too long.
-    pub fn of_start(&self, filter: &Filter) -> Option<String> {
-        let mut subject = self.asked.clone();
-        for level in filter.levels() {
-            let before = subject.len();
-            if level == "+" {
-                subject.push('*');
-            } else {
-                put_level(level, &mut subject);
-            }
-            subject.push('.');
-            if subject.len() >= MOST_BYTES || level == "#" {
-                subject.truncate(before);
-                break;
-            }
-        }
-        subject.push('>');
-        Some(subject)
+    pub fn of_start(&self, filter: &Filter) -> String {
+        start(&self.asked, filter)
     }
 
     /// The topic that is called so.
     pub fn topic(&self, subject: &str, limits: &Limits) -> Result<Topic, NoTopic> {
         let under = |prefix: &String| subject.strip_prefix(prefix.as_str());
-        let name = under(&self.kept).or_else(|| under(&self.passing)).ok_or(NoTopic::Foreign)?;
-        let name = name.strip_suffix(END).and_then(|name| name.strip_suffix('.')).ok_or(NoTopic::Foreign)?;
-        let mut text = Vec::with_capacity(name.len());
-        for (number, token) in name.split('.').enumerate() {
-            if number > 0 {
-                text.push(b'/');
-            }
-            take_level(token, &mut text).ok_or(NoTopic::Foreign)?;
-        }
-        let text = String::from_utf8(text).map_err(|_| NoTopic::Foreign)?;
-        Ok(Topic::parse(&text, limits)?)
+        topic(under(&self.kept).or_else(|| under(&self.passing)), limits)
+    }
+
+    /// The topic whose last value is there.
+    pub fn topic_of_last_value(&self, subject: &str, limits: &Limits) -> Result<Topic, NoTopic> {
+        topic(subject.strip_prefix(self.last.as_str()), limits)
     }
 
     /// Where hubs speak to each other about something.
     pub fn between(&self, about: &str) -> String {
         format!("{}{about}", self.between)
     }
+}
+
+fn subject(prefix: &str, topic: &Topic) -> Option<String> {
+    let mut subject = String::with_capacity(prefix.len() + topic.as_str().len() + 16);
+    subject.push_str(prefix);
+    for level in topic.levels() {
+        put_level(level, &mut subject);
+        subject.push('.');
+    }
+    subject.push_str(END);
+    (subject.len() <= MOST_BYTES).then_some(subject)
+}
+
+fn asked(prefix: &str, filter: &Filter) -> Option<String> {
+    let mut subject = String::with_capacity(prefix.len() + filter.as_str().len() + 16);
+    subject.push_str(prefix);
+    for level in filter.levels() {
+        match level {
+            "#" => {
+                subject.push('>');
+                return (subject.len() <= MOST_BYTES).then_some(subject);
+            }
+            "+" => subject.push('*'),
+            level => put_level(level, &mut subject),
+        }
+        subject.push('.');
+    }
+    subject.push_str(END);
+    (subject.len() <= MOST_BYTES).then_some(subject)
+}
+
+fn start(prefix: &str, filter: &Filter) -> String {
+    let mut subject = prefix.to_owned();
+    for level in filter.levels() {
+        let before = subject.len();
+        if level == "+" {
+            subject.push('*');
+        } else {
+            put_level(level, &mut subject);
+        }
+        subject.push('.');
+        if subject.len() >= MOST_BYTES || level == "#" {
+            subject.truncate(before);
+            break;
+        }
+    }
+    subject.push('>');
+    subject
+}
+
+fn topic(name: Option<&str>, limits: &Limits) -> Result<Topic, NoTopic> {
+    let name = name.ok_or(NoTopic::Foreign)?;
+    let name = name.strip_suffix(END).and_then(|name| name.strip_suffix('.')).ok_or(NoTopic::Foreign)?;
+    let mut text = Vec::with_capacity(name.len());
+    for (number, token) in name.split('.').enumerate() {
+        if number > 0 {
+            text.push(b'/');
+        }
+        take_level(token, &mut text).ok_or(NoTopic::Foreign)?;
+    }
+    let text = String::from_utf8(text).map_err(|_| NoTopic::Foreign)?;
+    Ok(Topic::parse(&text, limits)?)
 }
 
 fn stays(byte: u8) -> bool {

@@ -33,6 +33,8 @@ const COMMANDS: usize = 4096;
 /// Messages that wait in one subscription of the library. They are taken out each turn; what comes beyond is lost, and missed
 /// by its number.
 const WAITING: usize = 16 * 1024;
+/// Beside a last value: the number of the one in whose place the servers are to take it.
+const EXPECTED: &str = "Nats-Expected-Last-Subject-Sequence";
 /// News that wait. What is lost of it is looked up.
 const NEWS: usize = 256;
 
@@ -88,6 +90,35 @@ pub(super) struct Arrived {
     pub(super) stamp: Option<String>,
     /// The payload.
     pub(super) payload: Bytes,
+}
+
+/// A message between hubs, or an answer of the servers.
+#[derive(Debug)]
+pub(super) struct Word {
+    /// Its subject.
+    pub(super) subject: String,
+    /// Where it is to be answered, by which the servers say which message of a stream it is.
+    pub(super) reply: Option<String>,
+    /// What stands beside it.
+    pub(super) stamp: Option<String>,
+    /// What the servers say in place of a message.
+    pub(super) status: Option<u16>,
+    /// What it says.
+    pub(super) payload: Bytes,
+}
+
+/// A question to the servers about a stream.
+#[derive(Debug)]
+pub(super) struct Question {
+    /// What is asked.
+    pub(super) subject: String,
+    /// Where the answer comes to.
+    pub(super) reply: String,
+    /// The text.
+    pub(super) payload: Bytes,
+    /// What stands beside it, and the number of the message in whose place it is to be taken, if it is not to be taken in any
+    /// case.
+    pub(super) beside: Option<(String, Option<u64>)>,
 }
 
 /// Something that ends when the library has written what it was handed.
@@ -206,6 +237,24 @@ impl Wire {
         Ok(())
     }
 
+    /// Asks the servers something.
+    pub(super) fn ask(&mut self, question: Question) -> Result<(), Full> {
+        let Question { subject, reply, payload, beside } = question;
+        let mut headers = HeaderMap::new();
+        if let Some((stamp, expected)) = beside {
+            headers.insert(stamp::HEADER, stamp.as_str());
+            if let Some(expected) = expected {
+                headers.insert(EXPECTED, expected.to_string().as_str());
+            }
+        }
+        let sent = if headers.is_empty() {
+            at_once(self.between.publish_with_reply(subject, reply, payload))
+        } else {
+            at_once(self.between.publish_with_reply_and_headers(subject, reply, headers, payload))
+        };
+        sent.ok_or(Full)?.map_err(|_| Full)
+    }
+
     fn hand(&mut self, bytes: usize) {
         self.handed = (self.handed.0 + 1, self.handed.1 + bytes);
     }
@@ -248,10 +297,17 @@ impl Wire {
         Poll::Ready(Arrived { by, subject: message.subject, stamp, payload: message.payload })
     }
 
-    /// The next word between hubs: its subject and what it says.
-    pub(super) fn poll_word(&mut self, cx: &mut Context<'_>) -> Poll<(String, Bytes)> {
+    /// The next word between hubs, or the next answer.
+    pub(super) fn poll_word(&mut self, cx: &mut Context<'_>) -> Poll<Word> {
         let Poll::Ready(Some(message)) = self.words.poll_next_unpin(cx) else { return Poll::Pending };
-        Poll::Ready((message.subject.into_string(), message.payload))
+        let stamp = message.headers.as_ref().and_then(|headers| headers.get(stamp::HEADER));
+        Poll::Ready(Word {
+            stamp: stamp.map(|stamp| stamp.as_str().to_owned()),
+            subject: message.subject.into_string(),
+            reply: message.reply.map(async_nats::Subject::into_string),
+            status: message.status.map(|status| status.as_u16()),
+            payload: message.payload,
+        })
     }
 }
 

@@ -34,6 +34,10 @@ pub struct Cluster {
     pub queue_bytes: usize,
     /// Topics of which it is known how many messages there were.
     pub topics: usize,
+    /// On how many servers last values are kept.
+    pub replicas: usize,
+    /// Bytes of all last values there.
+    pub last_values_bytes: u64,
 }
 
 /// How the hub signs in at the servers; never a secret itself.
@@ -103,6 +107,8 @@ impl Cluster {
             queue_messages: reader.count("cluster.queue_messages", 1..=1_000_000, "messages"),
             queue_bytes: reader.count("cluster.queue_bytes", 1024..=1024 * MIB, "bytes"),
             topics: reader.count("cluster.topics", 2..=10_000_000, "topics"),
+            replicas: reader.count("cluster.replicas", 1..=5, "servers"),
+            last_values_bytes: reader.number("cluster.last_values_bytes", MIB..=1024 * 1024 * MIB, "bytes"),
         }
     }
 }

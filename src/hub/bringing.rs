@@ -1,10 +1,13 @@
 //! The stay of who joins this hub to others, so that they are one: it hears everything that is said here, and what it brings is
 //! said here as it was said there, by the same user, at the same moment.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::SystemTime;
 
+use super::agreement::Came;
+use super::clock::Clock;
 use super::demand::Demand;
 use super::doors::{Refusal, is_of_the_hub};
 use super::publication::{Extras, Publication, Source};
@@ -31,13 +34,18 @@ pub struct Brought<'m> {
     pub from: Arc<str>,
     /// When.
     pub time: SystemTime,
+    /// The same as the hubs of the cluster count it.
+    pub clock: Clock,
     /// What few messages have.
     pub extras: Extras,
+    /// Whether it was read where last values are kept, and did not happen just now.
+    pub is_stored: bool,
 }
 
 impl Hub {
     /// From now on what the clients ask for is written down, for whoever brings it from other hubs.
     pub fn demand(&self) -> &Arc<Demand> {
+        self.agreement.get_or_init(Default::default);
         self.demand.get_or_init(Arc::default)
     }
 }
@@ -61,18 +69,43 @@ impl Session {
         self.hub.subscriptions.goes_beyond(None);
     }
 
-    /// Publishes what was said at another hub, to the readers of this one. It does not come back to this session.
-    pub fn bring(&self, message: Brought<'_>) -> Result<(), Refusal> {
+    /// Publishes what was said at another hub, to the readers of this one, unless something newer stands here. It does not come
+    /// back to this session.
+    pub fn bring(&self, message: Brought<'_>) -> Result<Came, Refusal> {
         self.hub.figures.received.add(1);
-        let Brought { topic, payload, kind, retention, source, from, time, extras } = message;
+        let Brought { topic, payload, kind, retention, source, from, time, clock, extras, is_stored } =
+            message;
         if is_of_the_hub(&topic) || Request::claims(topic.as_str()) {
             return Err(Refusal::Reserved);
         }
         let mut message = Publication::new(topic, payload, kind, from, time);
         message.set_extras(extras);
-        message.source = source;
-        self.route(message, retention, None)?;
-        Ok(())
+        (message.source, message.retention) = (source, retention);
+        message.set_clock(clock);
+        let topic = message.topic.clone();
+        let (hub, outbox) = (&self.hub, &*self.outbox);
+        hub.channels.with(&topic, |channel, state| {
+            let mut came = Came::New;
+            if let Some(agreement) = hub.agreement.get().filter(|_| retention != Retention::Pass) {
+                came = match agreement.compare(state, &message) {
+                    Ordering::Greater => Came::New,
+                    Ordering::Equal => Came::Same,
+                    Ordering::Less => Came::Overtaken,
+                };
+                let is_command = kind != Kind::Reading && retention == Retention::Keep;
+                match came {
+                    Came::New => agreement.note(state, &message),
+                    Came::Overtaken if is_command && !is_stored => message.retention = Retention::Pass,
+                    Came::Same | Came::Overtaken => return Ok(came),
+                }
+                if is_stored && retention == Retention::Clear && state.last.is_none() {
+                    return Ok(came);
+                }
+            }
+            message.number = hub.figures.published.count();
+            hub.deliver_counted(channel, state, &Arc::new(message), Some(outbox), None)?;
+            Ok(came)
+        })
     }
 
     /// Forgets a last value that was brought and is not heard any more, if it is still this one: nobody is to take it for what is
@@ -89,7 +122,7 @@ impl Session {
             message.retention = Retention::Clear;
             message.number = hub.figures.published.count();
             // To clear needs no room.
-            let _ = hub.deliver(channel, state, &Arc::new(message), Some(&self.outbox), None);
+            let _ = hub.deliver_counted(channel, state, &Arc::new(message), Some(&self.outbox), None);
         });
     }
 
@@ -137,7 +170,9 @@ mod tests {
             source: Source::Node,
             from: "jana".into(),
             time: SystemTime::UNIX_EPOCH,
+            clock: Clock::at(u64::from(payload.as_bytes().first().copied().unwrap_or_default())),
             extras: Extras::default(),
+            is_stored: false,
         }
     }
 

@@ -85,7 +85,8 @@ impl Book {
             self.changes.remove(&filter);
         } else {
             self.changes.insert(filter, is_held);
-            self.asked += 1;
+            // Nobody waits for what goes, and nobody says that it is in effect.
+            self.asked += u64::from(is_held);
             self.reader.wake_by_ref();
         }
     }
@@ -257,6 +258,20 @@ mod tests {
         demand.want([&a].into_iter());
         demand.release([&a].into_iter());
         assert_eq!(demand.take().filters, []);
+    }
+
+    #[test]
+    fn who_asks_for_what_is_held_waits_for_nothing_whoever_has_gone_since() {
+        let (demand, a, b) = (Demand::default(), filter("a"), filter("b"));
+        demand.want([&a, &b].into_iter());
+        let asked = demand.take().asked;
+        demand.in_effect(asked);
+        demand.release([&b].into_iter());
+        demand.take();
+        demand.want([&a].into_iter());
+        assert_eq!(demand.asked(), asked);
+        demand.want([&b].into_iter());
+        assert!(demand.asked() > asked);
     }
 
     proptest! {

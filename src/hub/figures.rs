@@ -235,6 +235,8 @@ figures! {
     cluster_gaps "cluster/messages/missing" Only;
     /// Copies of messages of other hubs that had come before, by another subscription or by a detour
     cluster_again "cluster/messages/again" Only;
+    /// Readings of other hubs that were left out because a newer value of another hub or of this one stands at their topic
+    cluster_overtaken "cluster/messages/overtaken" Only;
     /// Messages of the cluster that could not be taken
     cluster_refused "cluster/messages/refused" Only;
     /// Readings that gave way to newer ones while the cluster was away or slow
@@ -245,6 +247,18 @@ figures! {
     cluster_queue "cluster/queue/messages" AndShrinks;
     /// Their bytes
     cluster_queue_bytes "cluster/queue/bytes" AndShrinks;
+    /// Whether the last values of the whole cluster are kept at the servers: 1, or 0 where they are each hub's own
+    cluster_last_shared "cluster/last_values/shared" AndShrinks;
+    /// Last values that were read from the servers and stand here since
+    cluster_last_read "cluster/last_values/read" Only;
+    /// Last values that the servers have taken from this hub
+    cluster_last_stored "cluster/last_values/stored" Only;
+    /// Topics whose last values are still to be taken to the servers
+    cluster_last_waiting "cluster/last_values/waiting" AndShrinks;
+    /// Last values that the servers have not taken: the stream is full, or they are too large
+    cluster_last_refused "cluster/last_values/refused" Only;
+    /// Nodes that were told offline, and wills that were published, for other hubs that have died
+    cluster_inherited "cluster/inherited" Only;
     /// Filters that the hub hears from other hubs, those that linger included
     cluster_filters "cluster/filters" AndShrinks;
     /// Subscriptions at the servers of the cluster

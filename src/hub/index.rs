@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use super::Hub;
 use super::channel::{Channel, State};
+use super::figures::Figures;
 use super::last_value::LastValue;
+use super::publication::Publication;
 use super::trie::{Near, Trie};
+use crate::seldom::Seldom;
 use crate::topic::Topic;
 
 /// What a last value costs beside its frame, in bytes: its channel, and the place in the map of channels. Measured on a
@@ -16,7 +19,25 @@ const VALUE_COST: u64 = 200;
 /// other topics, 115 if that is new, too. Measured and counted as above.
 const LEVEL_COST: u64 = 120;
 
+static FULL: Seldom = Seldom::new();
+
+/// A full store is one fault, not one a message.
+#[cold]
+pub(super) fn tell_full(channel: &Channel, message: &Publication, figures: &Figures) {
+    if let Some(times) = FULL.again("") {
+        tracing::warn!(topic = ?channel.topic, from = %message.from, refused = figures.retained_refused.value(), %times,
+            "the store of last values is full: raise retained.topics or retained.bytes");
+    }
+}
+
 impl Hub {
+    /// Whether there is room for the first value of a topic, which counts for so many bytes.
+    pub(super) fn has_room_for_first(&self, topic: &Topic, len: usize) -> bool {
+        let bytes = self.figures.retained_bytes.value() + len as u64 + index_cost(topic);
+        self.figures.retained.value() < self.settings.retained_topics as u64
+            && bytes <= self.settings.retained_bytes
+    }
+
     /// Keeps the first value of a topic, which counts for so many bytes.
     pub(super) fn add(&self, channel: &Arc<Channel>, state: &mut State, value: LastValue, len: usize) {
         self.add_near(None, channel, state, value, len);

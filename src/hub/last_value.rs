@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::Retention;
+use super::clock::Clock;
 use super::publication::{Extras, Publication, Source};
 use super::rhythm::{self, GAPS_BITS, PACE_BITS, Rhythm};
 use super::saying::Edition;
@@ -26,8 +27,16 @@ pub(super) struct LastValue {
     /// The number of the message, and below it the gaps of the topic. There may be a million last values, and so they are not
     /// larger for it.
     number_and_gaps: u64,
-    /// An unusual kind, options and the trail, if it has any of them.
-    rest: Option<Box<(Kind, Extras)>>,
+    /// An unusual kind, options, the trail, and a clock that is not its time, if it has any of them.
+    rest: Option<Box<Rest>>,
+}
+
+#[derive(Debug)]
+struct Rest {
+    kind: Kind,
+    extras: Extras,
+    /// `None` where it is the time.
+    clock: Option<Clock>,
 }
 
 /// What was said before the hub ended, as a file has it.
@@ -68,7 +77,7 @@ impl LastValue {
         let time_and_pace = milliseconds(time) << PACE_BITS | pace;
         let mut value = Self { payload, from, time_and_pace, number_and_gaps: gaps, rest: None };
         if kind != Kind::Reading || !extras.are_none() {
-            value.rest = Some(Box::new((kind, extras)));
+            value.rest = Some(Box::new(Rest { kind, extras, clock: None }));
         }
         value
     }
@@ -102,14 +111,17 @@ impl LastValue {
         }
         self.time_and_pace = time << PACE_BITS | pace;
         self.number_and_gaps = message.number.min(LAST_NUMBER) << GAPS_BITS | gaps;
-        let is_usual = message.kind == Kind::Reading && message.extras().is_none();
-        self.rest =
-            (!is_usual).then(|| Box::new((message.kind, message.extras().cloned().unwrap_or_default())));
+        let clock = message.clock_beside_time();
+        let is_usual = message.kind == Kind::Reading && message.extras().is_none() && clock.is_none();
+        self.rest = (!is_usual).then(|| {
+            let extras = message.extras().cloned().unwrap_or_default();
+            Box::new(Rest { kind: message.kind, extras, clock })
+        });
     }
 
     /// The message again.
     pub(super) fn message(&self, topic: &Topic) -> Publication {
-        let kind = self.rest.as_ref().map_or(Kind::Reading, |rest| rest.0);
+        let kind = self.rest.as_ref().map_or(Kind::Reading, |rest| rest.kind);
         let time = SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(self.time_and_pace >> PACE_BITS));
         let time = time.unwrap_or(SystemTime::UNIX_EPOCH);
         let from = Arc::clone(&self.from);
@@ -117,7 +129,10 @@ impl LastValue {
         (message.retention, message.rhythm) = (Retention::Keep, self.rhythm());
         message.number = self.number();
         if let Some(rest) = &self.rest {
-            message.set_extras(rest.1.clone());
+            message.set_extras(rest.extras.clone());
+            if let Some(clock) = rest.clock {
+                message.set_clock(clock);
+            }
         }
         message
     }
@@ -136,6 +151,12 @@ impl LastValue {
         Edition { number: self.number(), milliseconds: self.time_and_pace >> PACE_BITS }
     }
 
+    /// When it was said, as the hubs of a cluster count it, and its text.
+    pub(super) fn standing(&self) -> (Clock, &str) {
+        let clock = self.rest.as_ref().and_then(|rest| rest.clock);
+        (clock.unwrap_or(Clock::at(self.time_and_pace >> PACE_BITS)), &self.payload)
+    }
+
     /// How often the topic speaks.
     pub(super) fn rhythm(&self) -> Rhythm {
         Rhythm::of(self.time_and_pace & PACE, self.number_and_gaps & GAPS)
@@ -145,12 +166,12 @@ impl LastValue {
     pub(super) fn len_beside(&self, message: &Publication) -> usize {
         let extras = message.extras().map_or(0, Extras::len);
         let frame = message.len() - extras - message.payload_len() + self.payload.len();
-        frame + self.rest.as_ref().map_or(0, |rest| rest.1.len())
+        frame + self.rest.as_ref().map_or(0, |rest| rest.extras.len())
     }
 
     /// What [`Publication::len`] was.
     pub(super) fn len(&self, topic: &Topic) -> usize {
-        let extras = self.rest.as_ref().map_or(0, |rest| rest.1.len());
+        let extras = self.rest.as_ref().map_or(0, |rest| rest.extras.len());
         Publication::frame_len(topic, self.payload.len()) + extras
     }
 }

@@ -8,13 +8,16 @@
 //! tape and the recorder last.
 //! No lock is held across an await, and no outbox while a channel is asked for.
 
+mod agreement;
 mod allowance;
+mod bequest;
 mod branches;
 mod bringing;
 mod budget;
 mod care;
 mod change;
 mod channel;
+mod clock;
 mod confirm;
 mod conversation;
 mod demand;
@@ -64,14 +67,19 @@ use std::time::{Duration, SystemTime};
 
 use parking_lot::Mutex;
 
+use agreement::Agreement;
+pub use agreement::{Came, MOST_AHEAD, Stands};
 pub(crate) use allowance::Allowance;
 pub use allowance::{Excess, Rates};
+use bequest::Bequeathed;
+pub use bequest::{Bequest, Bequests, Heading};
 pub use branches::{BRANCHES_A_CONNECTION, BRANCHES_A_FIRST_LEVEL, TooMany};
 pub use bringing::Brought;
 use budget::Budget;
 pub use budget::Network;
 use care::Care;
 use channel::{Channel, Channels, State};
+pub use clock::{Clock, Standing};
 use demand::Demanded;
 pub use demand::{Asked, Changes, Demand};
 pub use device::AtHome;
@@ -81,7 +89,7 @@ pub use events::{EVENTS_ARE_OFF, EventQuestion, EventQuestions, EventReader, Sig
 pub use figures::{Figure, Figures, Grows};
 pub use forgetting::ToForget;
 use generation::Generation;
-use index::index_cost;
+use index::{index_cost, tell_full};
 use last_value::LastValue;
 pub use last_value::SaidBefore;
 pub use lease::{LeaseChanges, LeaseRow};
@@ -110,7 +118,6 @@ use trie::{Id, Trie};
 pub use waiting::{Found, Until};
 
 use crate::moment::Moment;
-use crate::seldom::Seldom;
 use crate::talk::Kind;
 use crate::topic::{Filter, Limits, Topic};
 
@@ -159,17 +166,6 @@ impl Default for Settings {
     }
 }
 
-static FULL: Seldom = Seldom::new();
-
-/// A full store is one fault, not one a message.
-#[cold]
-fn tell_full(channel: &Channel, message: &Publication, figures: &Figures) {
-    if let Some(times) = FULL.again("") {
-        tracing::warn!(topic = ?channel.topic, from = %message.from, refused = figures.retained_refused.value(), %times,
-            "the store of last values is full: raise retained.topics or retained.bytes");
-    }
-}
-
 /// What is to become of a message once it is routed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retention {
@@ -214,6 +210,10 @@ pub struct Hub {
     stored_queues: Arc<StoredQueues>,
     /// What its clients ask for, where somebody brings it from other hubs.
     demand: Demanded,
+    /// Which of two last values stands, where they may be of different hubs.
+    agreement: OnceLock<Agreement>,
+    /// What is to be said if it dies, where others can say it.
+    bequests: Bequeathed,
     /// Commands that somebody waits for, or that hold for a time only.
     care: Care,
     /// What waits for the store, where there is one.
@@ -243,6 +243,8 @@ impl Hub {
             marks: Marks::default(),
             stored_queues: Arc::default(),
             demand: Demanded::default(),
+            agreement: OnceLock::new(),
+            bequests: OnceLock::new(),
             care: Care::default(),
             tape: OnceLock::new(),
             questions: OnceLock::new(),
@@ -321,9 +323,27 @@ impl Hub {
         self.channels.with(&message.topic, deliver).map(|delivered| delivered.promise)
     }
 
-    /// Routes a message, under the lock of its channel.
+    /// Routes a message that is said here, under the lock of its channel.
     #[inline]
     fn deliver(
+        &self,
+        channel: &Arc<Channel>,
+        state: &mut State,
+        message: &Arc<Publication>,
+        origin: Option<&Outbox>,
+        ask: Option<Ask>,
+    ) -> Result<Delivered, StoreFull> {
+        if message.retention != Retention::Pass
+            && let Some(agreement) = self.agreement.get()
+        {
+            agreement.count(state, message);
+        }
+        self.deliver_counted(channel, state, message, origin, ask)
+    }
+
+    /// Routes a message whose clock is known, under the lock of its channel.
+    #[inline]
+    fn deliver_counted(
         &self,
         channel: &Arc<Channel>,
         state: &mut State,
@@ -383,13 +403,6 @@ impl Hub {
         };
         topics - old_topics < self.settings.retained_topics as u64
             && bytes - old_bytes + message.len() as u64 + index <= self.settings.retained_bytes
-    }
-
-    /// Whether there is room for the first value of a topic, which counts for so many bytes.
-    fn has_room_for_first(&self, topic: &Topic, len: usize) -> bool {
-        let bytes = self.figures.retained_bytes.value() + len as u64 + index_cost(topic);
-        self.figures.retained.value() < self.settings.retained_topics as u64
-            && bytes <= self.settings.retained_bytes
     }
 
     fn remember(&self, channel: &Arc<Channel>, state: &mut State, message: &Publication) {

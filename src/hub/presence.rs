@@ -19,8 +19,13 @@ pub(super) fn payload(state: &str, since: SystemTime) -> String {
 
 /// What is true of a presence from before the hub ended, if that said that somebody was there: nobody is since then.
 pub(super) fn went_offline(topic: &Topic, told: &str, ended: SystemTime) -> Option<String> {
-    let was_online = topic.last_level() == NAME && told.starts_with("{\"state\": \"online\"");
+    let was_online = topic.last_level() == NAME && is_online(told);
     was_online.then(|| payload("offline", ended))
+}
+
+/// Whether that is what is told.
+pub(super) fn is_online(told: &str) -> bool {
+    told.starts_with("{\"state\": \"online\"")
 }
 
 /// Counts node-side connections by base.

@@ -1,11 +1,13 @@
 //! One message on its way: encoded once, read by everybody from where they stand.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use serde_json::Value;
 
 use super::Retention;
+use super::clock::Clock;
 use super::rhythm::Rhythm;
 use crate::moment::{Moment, Steady};
 use crate::talk::{Kind, Request, frame, timestamp};
@@ -34,6 +36,9 @@ pub struct Publication {
     payload_at: u32,
     /// Which message of this hub it is, from 1 on; 0 until it is published.
     pub number: u64,
+    /// When it was said as the hubs of a cluster count it, where that is not its time; else 0. Written under the lock of its
+    /// channel.
+    clock: AtomicU64,
     /// Options and the trail, which few messages have. Apart, so that the others are small.
     extras: Option<Box<Extras>>,
     /// The frame as a connection at the root reads it. Every other base reads a suffix of it.
@@ -134,6 +139,7 @@ impl Publication {
             lease: 0,
             payload_at,
             number: 0,
+            clock: AtomicU64::new(0),
             extras: None,
             text: text.into_boxed_str(),
         }
@@ -147,6 +153,25 @@ impl Publication {
     /// The bytes of the value.
     pub(super) fn payload_len(&self) -> usize {
         self.text.len() - 1 - self.payload_at as usize
+    }
+
+    /// When it was said, as the hubs of a cluster count it.
+    pub fn clock(&self) -> Clock {
+        match self.clock.load(Ordering::Relaxed) {
+            0 => Clock::of(self.time),
+            clock => Clock::from_number(clock),
+        }
+    }
+
+    /// The same, where it is not its time.
+    pub fn clock_beside_time(&self) -> Option<Clock> {
+        let clock = self.clock.load(Ordering::Relaxed);
+        (clock != 0).then(|| Clock::from_number(clock))
+    }
+
+    pub(super) fn set_clock(&self, clock: Clock) {
+        let is_its_time = clock == Clock::of(self.time);
+        self.clock.store(if is_its_time { 0 } else { clock.number() }, Ordering::Relaxed);
     }
 
     /// Options and the trail, if it has any.

@@ -159,10 +159,12 @@ impl Hub {
         let payload = presence::payload(state, now.wall());
         if let Ok(topic) = base.topic(presence::NAME, &self.settings.topic) {
             self.note_presence(&topic, state, of);
-            let mut message = Publication::new(topic, &payload, Kind::Reading, "hub".into(), now.wall());
+            let mut message =
+                Publication::new(topic.clone(), &payload, Kind::Reading, "hub".into(), now.wall());
             message.retention = Retention::Keep;
             // A store that is full is in the log; those who listen now have heard it.
             let _ = self.publish(message, None);
+            self.bequeath_presence(&topic, state == "online", now);
         }
     }
 }
@@ -229,13 +231,13 @@ impl Session {
 
     /// The client has said good-bye: its will is void.
     pub fn farewell(&mut self) {
-        self.will = None;
+        self.drop_will();
         self.end = End::Farewell;
     }
 
     /// The hub ends, which is not the client's doing: its will is void, and its leases outlive the hub.
     pub fn dismiss(&mut self) {
-        self.will = None;
+        self.drop_will();
         self.end = End::OfTheHub;
     }
 
@@ -254,7 +256,16 @@ impl Session {
         self.allowance.bad_frame(now.steady())
     }
 
+    fn drop_will(&mut self) {
+        if self.will.take().is_some() {
+            self.bequeath(None);
+        }
+    }
+
     pub(super) fn set_will(&mut self, will: Option<Will>) {
+        if self.will.is_some() || will.is_some() {
+            self.bequeath(will.as_ref());
+        }
         self.will = will.map(Box::new);
         self.holds(self.outside);
     }
@@ -266,6 +277,8 @@ impl Session {
         else {
             return;
         };
+        // Nobody else is to say it from here on, should the hub end just now.
+        self.bequeath(None);
         // Asked again: the account may have been changed since.
         if self.check_rights(&topic, false).is_err() {
             return;

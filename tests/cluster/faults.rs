@@ -74,7 +74,9 @@ async fn a_node_that_is_killed_costs_only_what_is_counted() {
 #[tokio::test]
 async fn a_node_that_stands_still_is_noticed_and_left() {
     let nodes = Node::nodes(3).await;
-    let (a, b) = (hub("a", &[&nodes[0]], &[]).await, hub("b", &[&nodes[1]], &[]).await);
+    // What waits until that is noticed is not to give way, on a slow machine either.
+    let wide = ["cluster.queue_messages=1000000", "cluster.queue_bytes=500000000"];
+    let (a, b) = (hub("a", &[&nodes[0]], &wide).await, hub("b", &[&nodes[1]], &wide).await);
     let there = Load::start(&a, &b, "there", A_SECOND).await;
     let back = Load::start(&b, &a, "back", A_SECOND).await;
     there.goes_on(1000).await;

@@ -12,6 +12,9 @@ use crate::support::{Client, Hub, in_time};
 /// Topics of each direction.
 const TOPICS: u64 = 8;
 
+/// How long all servers may be away.
+const LONGEST: Duration = Duration::from_secs(90);
+
 /// What was sent, and what came of it.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Count {
@@ -94,7 +97,7 @@ async fn send(mut writer: Client, name: &str, a_second: u64, stop: Arc<AtomicBoo
 async fn hear(mut reader: Client, name: &str, arrived: Arc<AtomicU64>) -> Count {
     let (mut next, mut count, mut last) = (HashMap::<String, u64>::new(), Count::default(), 0);
     while last < TOPICS {
-        let [topic, payload] = reader.two().await;
+        let [topic, payload] = reader.two_within(LONGEST).await;
         let topic = topic.as_str().unwrap().to_owned();
         assert!(topic.starts_with(&format!("load/{name}/")), "{topic} {payload}");
         let number = payload.as_u64().or_else(|| payload["last"].as_u64()).unwrap();

@@ -21,8 +21,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod agreement;
 mod bad_input;
+mod death;
 mod faults;
+mod last_values;
 mod load;
 mod nats;
 mod together;

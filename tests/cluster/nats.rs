@@ -26,9 +26,19 @@ pub struct Node {
 }
 
 impl Node {
-    /// A single server.
+    /// A single server: with the configuration that is brought, less its cluster, in which one alone keeps nothing.
     pub async fn single() -> Self {
-        Self::nodes(1).await.pop().unwrap()
+        let mut node = Self::planned(0, &[free_port()]);
+        node.is_alone();
+        node.start().await;
+        node
+    }
+
+    fn is_alone(&mut self) {
+        let brought = std::fs::read_to_string(&self.conf).unwrap();
+        let (before, rest) = brought.split_once("\ncluster {").unwrap();
+        self.conf = self.dir.path().join("conf");
+        std::fs::write(&self.conf, format!("{before}{}", rest.split_once("\n}").unwrap().1)).unwrap();
     }
 
     /// A single server with a configuration of its own; `PORT` and `HTTP` stand for its ports, `DIR` for its folder.
@@ -41,7 +51,9 @@ impl Node {
 
     /// A single server that is not there yet.
     pub fn absent() -> Self {
-        Self::planned(0, &[free_port()])
+        let mut node = Self::planned(0, &[free_port()]);
+        node.is_alone();
+        node
     }
 
     /// So many that are one.
@@ -74,6 +86,7 @@ impl Node {
             ("NATS_CLUSTER", format!("127.0.0.1:{}", routes[number])),
             ("NATS_ROUTES", format!("[{}]", all.join(", "))),
             ("NATS_PASSWORD", PASSWORD.to_owned()),
+            ("NATS_STORE", dir.path().join("store").display().to_string()),
         ];
         let conf = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/nats/node.conf");
         Self { child: None, dir, conf, variables, port, http }
@@ -139,6 +152,17 @@ impl Node {
             .filter(|line| !line.trim().chars().all(|c| c.is_ascii_hexdigit()) || line.is_empty())
             .collect();
         serde_json::from_str(&json).unwrap_or_else(|error| panic!("{error}: {text}"))
+    }
+
+    /// Whether the stream of last values has its leader here.
+    pub async fn leads(&self) -> bool {
+        let told = self.ask("/jsz?accounts=true&streams=true").await;
+        let name = &self.variables[0].1;
+        let accounts = told["account_details"].as_array().cloned().unwrap_or_default();
+        let mut streams = accounts
+            .iter()
+            .flat_map(|account| account["stream_detail"].as_array().cloned().unwrap_or_default());
+        streams.any(|stream| stream["name"] == "clown-last" && stream["cluster"]["leader"] == **name)
     }
 
     /// What the connection for messages of a hub has subscribed to.
@@ -231,8 +255,11 @@ pub fn free_port() -> u16 {
     }
 }
 
-/// Debian puts servers where the PATH of a plain user does not look.
+/// That of `NATS_SERVER`, or the one that is installed. Debian puts servers where the PATH of a plain user does not look.
 fn program() -> String {
+    if let Ok(program) = std::env::var("NATS_SERVER") {
+        return program;
+    }
     let usual = "/usr/sbin/nats-server";
     if Path::new(usual).exists() { usual.to_owned() } else { "nats-server".to_owned() }
 }

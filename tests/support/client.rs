@@ -1,5 +1,7 @@
 //! A client over WebSocket, and one that looks on while others misbehave.
 
+use std::time::Duration;
+
 use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -140,6 +142,19 @@ impl Client {
     pub async fn two(&mut self) -> [Value; 2] {
         let frame = self.frame().await;
         serde_json::from_value(frame.clone()).unwrap_or_else(|_| panic!("not two elements: {frame}"))
+    }
+
+    /// As [`two`](Self::two), where nothing may come for longer than anything else takes.
+    pub async fn two_within(&mut self, time: Duration) -> [Value; 2] {
+        loop {
+            let message =
+                tokio::time::timeout(time, self.socket.next()).await.expect("waited in vain for a message");
+            match message {
+                Some(Ok(Message::Text(text))) => return serde_json::from_str(&text).unwrap(),
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                other => panic!("expected a text, got {other:?}"),
+            }
+        }
     }
 
     /// What the hub answers to this text: the payload of the next frame, which must be of this topic.

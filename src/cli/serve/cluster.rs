@@ -37,6 +37,8 @@ fn of(settings: &config::Settings) -> Result<Settings, String> {
         queue_messages: cluster.queue_messages,
         queue_bytes: cluster.queue_bytes,
         topics: cluster.topics,
+        replicas: cluster.replicas,
+        last_values_bytes: cluster.last_values_bytes,
         figures_every: settings.figures.every,
     })
 }
