@@ -22,6 +22,8 @@ const TOPICS_AT_ONCE = 100;
 const EVENTS_AT_ONCE = 1000;
 const EVENT_PAGES = 5;
 const EVENTS_AGAIN = 30e3;
+/** How often it is looked whether they are to be asked for: what has failed is tried again so soon. */
+const EVENTS_LOOK = 5e3;
 const KINDS = new Set(["command", "answer", "presence", "lease"]);
 
 const problem = signal<string | null>(null);
@@ -127,9 +129,13 @@ function follow(): () => void {
     // What these read is nothing to be told again for.
     untracked(() => void (next === null ? arrive(stop.signal) : go(next, stop.signal)));
   });
+  const looking = setInterval(() => {
+    if (state.peek().name === "live") void askEvents(stop.signal).catch(() => {});
+  }, EVENTS_LOOK);
   return () => {
     forget();
     end();
+    clearInterval(looking);
     stop.abort();
     clearTimeout(rest);
     problem.value = null;
@@ -190,6 +196,8 @@ async function askEvents(signal: AbortSignal): Promise<void> {
   for (let page = 0; page < EVENT_PAGES; page += 1) {
     const last = found.at(-1)?.number;
     const response = await ask(eventsPath({ filters: [], from: now - BACK_TO, to: now, limit: EVENTS_AT_ONCE, ...(last !== undefined && { before: last }) }), signal);
+    // What a moment later may succeed is asked again.
+    if (isProblem(response) && (response.kind === "busy" || response.kind === "unreachable")) return;
     if (isProblem(response)) break;
     const answer = parseEvents(await response.json().catch(() => null));
     signal.throwIfAborted();
