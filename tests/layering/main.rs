@@ -340,6 +340,7 @@ const ROOMS: &[Room] = &[
             "percent_encoding",
             "prometheus_client",
             "qrcode",
+            "rustix",
             "serde",
             "serde_json",
             "rustix",
