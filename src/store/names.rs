@@ -57,7 +57,9 @@ impl Found {
         names.topics.reserve(found.len());
         topics.reserve(found.len());
         let is_over = !topics.is_empty();
-        users.into_iter().for_each(|(id, user)| names.put_user(user, id));
+        for (id, user) in users {
+            names.put_user(user, id);
+        }
         for Known { id, topic, has_value } in found {
             if let Some(topic) = &topic {
                 names.put_topic(topic.clone(), id);
@@ -126,18 +128,14 @@ impl Names {
     /// The number of a topic that gets a value. A new one has to be in the file with the value: after a write that failed, all
     /// names are read again.
     pub(super) fn of_value(&mut self, topic: &Topic) -> Number {
-        match self.topic(topic) {
-            Some(id) => {
-                self.cleared.remove(&id);
-                self.orphans.remove(&id);
-                Number { id, is_new: false }
-            }
-            None => {
-                let id = self.highest_topic + 1;
-                self.put_topic(topic.clone(), id);
-                Number { id, is_new: true }
-            }
+        if let Some(id) = self.topic(topic) {
+            self.cleared.remove(&id);
+            self.orphans.remove(&id);
+            return Number { id, is_new: false };
         }
+        let id = self.highest_topic + 1;
+        self.put_topic(topic.clone(), id);
+        Number { id, is_new: true }
     }
 
     /// As [`of_value`](Self::of_value), for a user. A row too many does no harm.

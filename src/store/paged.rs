@@ -28,9 +28,9 @@ struct Page<T> {
     places: [Option<T>; PLACES],
 }
 
-impl<T> Page<T> {
-    fn empty() -> Box<Self> {
-        Box::new(Self { taken: 0, places: std::array::from_fn(|_| None) })
+impl<T> Default for Page<T> {
+    fn default() -> Self {
+        Self { taken: 0, places: std::array::from_fn(|_| None) }
     }
 }
 
@@ -88,9 +88,9 @@ impl<K: Copy + Into<u64> + TryFrom<u64>, T> Paged<K, T> {
                     self.near.resize_with(near + 1, || None);
                 }
                 self.first = self.first.min(near);
-                self.near.get_mut(near)?.get_or_insert_with(Page::empty)
+                self.near.get_mut(near)?.get_or_insert_default()
             }
-            None => self.far.entry(page).or_insert_with(Page::empty),
+            None => self.far.entry(page).or_default(),
         };
         let before = page.places.get_mut(at)?.replace(thing);
         if before.is_none() {

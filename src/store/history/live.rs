@@ -167,7 +167,9 @@ impl Live {
             Some(of) => self.topics.get_mut(of),
             None => Some(self.silent.entry(series.topic.clone()).or_default()),
         };
-        spoken.into_iter().for_each(|spoken| spoken.series.push(id));
+        if let Some(spoken) = spoken {
+            spoken.series.push(id);
+        }
         if self.classes.len() <= series.class {
             self.classes.resize_with(series.class + 1, BTreeSet::new);
         }

@@ -43,7 +43,9 @@ impl Writer {
         self.names = names;
         self.history.load((tables, &topics), is_anew, wall())?;
         let (batch, mut desk) = self.desk();
-        changed.iter().for_each(|message| batch.say(message, &mut desk));
+        for message in &changed {
+            batch.say(message, &mut desk);
+        }
         Ok(())
     }
 

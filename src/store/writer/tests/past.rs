@@ -161,6 +161,31 @@ fn what_was_said_while_the_disk_was_away_is_a_gap_and_nothing_before_or_after_it
 }
 
 #[test]
+fn what_was_put_down_and_could_not_be_written_is_a_gap_and_the_newest_of_it_is_gone_through_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (hub, mut writer) = hub_and_writer(dir.path());
+    let mut said = vec![Vec::new(); 10];
+    turn(&hub, &mut said, 0);
+    writer.come_by(Instant::now());
+    turn(&hub, &mut said, 1);
+    turn(&hub, &mut said, 2);
+    writer.take();
+    writer.fail(&Fault::Full);
+    (1..5).for_each(|times| writer.come_by(Instant::now() + Duration::from_mins(5 * times)));
+    let check = |writer: &Writer| {
+        for (told, said) in all(&library(writer, dir.path())).iter().zip(&said) {
+            assert_eq!(*told, [said[0], said[2]]);
+        }
+        let gaps = asked(&library(writer, dir.path()), r##"{"filters": ["#"], "since": 0}"##).gaps;
+        let gap = gaps.iter().find(|gap| gap.why == "disk away").unwrap();
+        assert_eq!((gap.from, gap.to, gap.lost), (START + 1000, START + 2000, 20));
+    };
+    check(&writer);
+    let (_hub, writer) = begins_again(hub, writer, dir.path());
+    check(&writer);
+}
+
+#[test]
 fn the_time_without_a_hub_is_a_gap() {
     let dir = tempfile::tempdir().unwrap();
     let (hub, mut writer) = hub_and_writer(dir.path());
