@@ -45,7 +45,7 @@ pub(super) struct PortsArgs {
     /// Ask what is at these ports who it is, and list nothing else
     #[arg(value_name = "PORT")]
     ports: Vec<PathBuf>,
-    /// Ask what is at each port who it is; a port that another program holds is left alone
+    /// Ask what is at each port who it is, where no other program holds it
     #[arg(long)]
     ask: bool,
     /// How fast the ports are

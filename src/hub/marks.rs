@@ -1,7 +1,7 @@
 //! How messages of other hubs are known again that come by way of a client which is a hub itself (`docs/protocol.md`, clause
 //! 5.7). A mark is an id and the hubs that a message has passed; whoever carries messages between hubs knows what is in it.
 
-use std::fmt::Debug;
+use std::fmt::{Debug, Write as _};
 use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
@@ -59,7 +59,7 @@ impl Marks {
             && annotation.pop().is_some()
         {
             let mark = Value::from(knows.onward(message));
-            annotation.push_str(&format!(", \"{MARK}\": {mark}}}"));
+            let _ = write!(annotation, ", \"{MARK}\": {mark}}}");
         }
     }
 }

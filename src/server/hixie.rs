@@ -6,6 +6,7 @@
 //! Draft 75 proves nothing, and its clients compare the answer byte by byte; so the answer is written here and not by hyper.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use axum::http::header::{CONNECTION, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
 use axum::http::{HeaderMap, Uri};
@@ -100,7 +101,7 @@ impl OldHandshake {
         ];
         for (name, value) in lines {
             if let Some(value) = value {
-                head.push_str(&format!("{start}-{name}: {value}\r\n"));
+                let _ = write!(head, "{start}-{name}: {value}\r\n");
             }
         }
         head.push_str("\r\n");

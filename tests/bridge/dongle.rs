@@ -2,6 +2,7 @@
 //! of the simulator.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -215,7 +216,7 @@ impl State {
             return;
         }
         for line in self.node.wake(now()) {
-            said.push_str(&format!("{line}\n"));
+            let _ = writeln!(said, "{line}");
         }
     }
 
@@ -242,7 +243,7 @@ impl State {
             self.fired.push(format!("{id}/{full}"));
         }
         for line in self.node.receive(topic, &payload.to_string(), now()) {
-            said.push_str(&format!("{line}\n"));
+            let _ = writeln!(said, "{line}");
         }
     }
 

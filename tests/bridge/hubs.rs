@@ -1,5 +1,6 @@
 //! Hubs that are linked with hubs, without a broker in between.
 
+use std::fmt::Write as _;
 use std::fs;
 
 use serde_json::json;
@@ -19,7 +20,7 @@ fn link(to: &Hub, account: &str, keys: &str, rules: &[(&str, &str)]) -> String {
         to.address
     );
     for (direction, filter) in rules {
-        text.push_str(&format!("[[rule]]\ndirection = \"{direction}\"\nfilter = \"{filter}\"\n"));
+        write!(text, "[[rule]]\ndirection = \"{direction}\"\nfilter = \"{filter}\"\n").unwrap();
     }
     text
 }

@@ -354,7 +354,7 @@ fn the_commands_about_links_to_brokers() {
       [PORT]...  Ask what is at these ports who it is, and list nothing else
 
     Options:
-          --ask          Ask what is at each port who it is; a port that another program holds is left alone
+          --ask          Ask what is at each port who it is, where no other program holds it
           --baud <BAUD>  How fast the ports are [default: 115200]
       -h, --help         Print help
 

@@ -2,6 +2,7 @@
 //! the mark by which hubs know messages again.
 
 use std::collections::VecDeque;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -93,12 +94,12 @@ impl Client {
         let mut text = String::new();
         frame::encode(departing.topic.as_str(), payload, &mut text);
         text.pop();
-        text.push_str(&format!(", {{\"id\": {}", self.said));
+        let _ = write!(text, ", {{\"id\": {}", self.said);
         if departing.retain {
             text.push_str(", \"retain\": true");
         }
         if let Some(stamp) = &departing.stamp {
-            text.push_str(&format!(", \"{MARK}\": {}", Value::from(stamp.as_str())));
+            let _ = write!(text, ", \"{MARK}\": {}", Value::from(stamp.as_str()));
         }
         text.push_str("}]");
         if text.len() > connection.most_bytes() {

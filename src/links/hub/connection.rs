@@ -17,6 +17,10 @@ const SILENCE: Duration = Duration::from_secs(30);
 const DEAD: Duration = Duration::from_mins(1);
 
 /// An open transmission with another hub.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a question of its own, about two halves of a connection"
+)]
 pub(in crate::links) struct Connection {
     inner: client::Connection,
     out: VecDeque<String>,

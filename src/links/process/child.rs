@@ -25,7 +25,7 @@ const LONGEST_LINE: usize = 1024 * 1024;
 /// The longest line of its standard error; what is beyond is another one.
 const LONGEST_ERROR: usize = 512;
 /// How much of that is read at one time.
-const READ: usize = 4096;
+const READ: usize = 1024;
 /// How long the last words of a program are waited for.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 /// What of the hub's environment a program gets. The rest may have secrets in it.

@@ -55,8 +55,7 @@ impl Client {
             match frame {
                 Err(error) => near.report.refuse(&shown(line), &error.to_string()),
                 Ok(frame) if Request::claims(&frame.topic) => {
-                    let link = &self.link.name;
-                    tracing::debug!(%link, topic = %frame.topic, payload = frame.payload, "the program answers the handshake");
+                    tracing::debug!(link = %self.link.name, topic = %frame.topic, payload = frame.payload, "the program answers the handshake");
                 }
                 Ok(frame) if !near.asks_for(&frame.topic) => {}
                 Ok(frame) => near.arrive(&Arrived {

@@ -63,11 +63,11 @@ impl Seems {
     }
 }
 
-/// All of them, by port. `sys` is `/sys`, and `dev` is `/dev`.
-pub fn look(sys: &Path, dev: &Path) -> Vec<Found> {
+/// All of them, by port. `system` is `/sys`, and `dev` is `/dev`.
+pub fn look(system: &Path, dev: &Path) -> Vec<Found> {
     let names = by_id(dev);
     let mut found = Vec::new();
-    for tty in entries(&sys.join("class/tty")) {
+    for tty in entries(&system.join("class/tty")) {
         let Some(name) = tty.file_name().map(PathBuf::from) else { continue };
         let Ok(device) = tty.join("device").canonicalize() else { continue };
         let above = device.ancestors().take(DEPTH).find(|folder| folder.join("idVendor").exists());
@@ -77,7 +77,7 @@ pub fn look(sys: &Path, dev: &Path) -> Vec<Found> {
         let seems = Seems::of(usb, &says);
         found.push(Found { port: Some(stays.unwrap_or(port)), usb, says, seems });
     }
-    let without_port = entries(&sys.join("bus/usb/devices")).into_iter().filter_map(|folder| {
+    let without_port = entries(&system.join("bus/usb/devices")).into_iter().filter_map(|folder| {
         let (usb, says) = usb(&folder)?;
         let seems = Seems::of(usb, &says);
         (seems == Seems::Bridge).then_some(Found { port: None, usb, says, seems })
