@@ -31,8 +31,18 @@ pub(super) fn mosquitto(args: &[String]) -> Option<Result<Vec<String>, String>> 
 }
 
 /// Flags of this program that take a value; those of Mosquitto may stand beside them.
-const OURS_WITH_VALUES: [&str; 8] =
-    ["--ca", "--count", "--for", "--format", "--lease", "--retained", "--safe", "--url"];
+const OURS_WITH_VALUES: [&str; 10] = [
+    "--ca",
+    "--context",
+    "--count",
+    "--for",
+    "--format",
+    "--lease",
+    "--retained",
+    "--safe",
+    "--template",
+    "--url",
+];
 
 /// What the flags of Mosquitto's tools say.
 #[derive(Default)]
@@ -83,13 +93,7 @@ impl<'a> Meant<'a> {
                 }
                 // Lines of input are what is read where there is no payload; the rest is so here, or of no use.
                 "-l" | "--stdin-line" | "-v" | "--verbose" | "-d" | "--debug" | "-c" | "-N" | "--quiet" => {}
-                "-F" => {
-                    return Err(unknown(
-                        arg,
-                        command,
-                        "--format json or --format csv has every part of a message",
-                    ));
-                }
+                "-F" if is_sub => meant.flags(["--template", value()?]),
                 "-L" => {
                     return Err(unknown(arg, command, "--url ws://USER:PASSWORD@HOST:PORT and the topic"));
                 }
@@ -220,6 +224,7 @@ mod tests {
             "sub -u jana -t a -R --format json",
             "sub --url ws://jana@127.0.0.1:8080 --retained no --format json -- a",
         );
+        is("sub -t a -F %t:%p", "sub --template %t:%p -- a");
         for ours in [
             "sub -h",
             "pub -h",
@@ -233,7 +238,6 @@ mod tests {
             assert_eq!(said(ours), None, "{ours}");
         }
         for (line, why) in [
-            ("sub -t a -F %p", "-F of mosquitto_sub means nothing here: --format json"),
             ("sub -L mqtt://house/a", "-L of mosquitto_sub means nothing here: --url ws://"),
             ("pub -t", "-t of mosquitto_pub takes a value"),
         ] {

@@ -1,10 +1,12 @@
-//! Which hub a client goes to: `--url`, else `CLOWN_HUB_URL`, else `client.toml`, else the hub of this machine.
+//! Which hub a client goes to: `--context`, else `--url`, else `CLOWN_HUB_URL`, else `CLOWN_HUB_CONTEXT`, else the context in use,
+//! else `client.toml`, else the hub of this machine.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::contexts::{Place, typed_name};
 use super::{OperatorError, output};
 use crate::client::Address;
 use crate::operator::small_file::{self, Unreadable};
@@ -25,8 +27,11 @@ const URL_HELP: &str = "Hub: ws://USER:PASSWORD@HOST:PORT/BASE; else CLOWN_HUB_U
 pub(super) struct HubArgs {
     #[arg(long, value_name = "URL", env = "CLOWN_HUB_URL", hide_env = true, help = URL_HELP)]
     url: Option<Secret>,
+    /// The hub of this context (`clown-hub context`)
+    #[arg(long, value_name = "NAME", value_parser = typed_name)]
+    context: Option<String>,
     /// For wss://: a file of authorities to trust besides those of the system
-    #[arg(long, value_name = "FILE", env = "CLOWN_HUB_CA", hide_env = true)]
+    #[arg(long, value_name = "FILE", env = "CLOWN_HUB_CA", hide_env = true, hide_short_help = true)]
     ca: Option<PathBuf>,
 }
 
@@ -41,6 +46,11 @@ impl From<String> for Secret {
 }
 
 impl Secret {
+    /// As it was typed, for a file that only its owner can read.
+    pub(super) fn reveal(&self) -> &str {
+        &self.0
+    }
+
     /// The address that it is; `origin` says where it was found.
     pub(super) fn address(&self, origin: &str) -> Result<Address, OperatorError> {
         parse(origin, &self.0)
@@ -67,12 +77,31 @@ impl HubArgs {
     }
 
     fn named(&self) -> anyhow::Result<Address> {
+        let place = Place::of_the_user();
+        let context = |name: &str, origin: &str| match &place {
+            Some(place) => place.file(name, origin).and_then(|file| address_in(&file)),
+            None => Err(OperatorError::new(format!("{origin}: there is no home directory: set HOME"))),
+        };
+        if let Some(name) = &self.context {
+            if typed_url().is_some() {
+                return Err(
+                    OperatorError::new("--context and --url both say which hub: leave one out").into()
+                );
+            }
+            return Ok(context(name, "--context")?);
+        }
         if let Some(url) = &self.url {
             return Ok(url.address("--url or CLOWN_HUB_URL")?);
         }
-        match file() {
-            Some(path) => Ok(from_file(&path)?),
-            None => Ok(parse("the address", HERE)?),
+        if let Some(name) = std::env::var("CLOWN_HUB_CONTEXT").ok().filter(|name| !name.is_empty()) {
+            let name =
+                typed_name(&name).map_err(|why| OperatorError::new(format!("CLOWN_HUB_CONTEXT: {why}")))?;
+            return Ok(context(&name, "CLOWN_HUB_CONTEXT")?);
+        }
+        let Some(place) = &place else { return Ok(parse("the address", HERE)?) };
+        match place.chosen()? {
+            Some(name) => Ok(context(&name, "the context in use")?),
+            None => Ok(address_in(&place.client_file())?),
         }
     }
 }
@@ -87,14 +116,8 @@ fn parse(origin: &str, text: &str) -> Result<Address, OperatorError> {
     Address::parse(text).map_err(|error| OperatorError::new(format!("{origin}: {error}")))
 }
 
-/// Where `client.toml` would be.
-fn file() -> Option<PathBuf> {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let config = set("XDG_CONFIG_HOME").or_else(|| Some(set("HOME")?.join(".config")))?;
-    Some(config.join("clown-hub/client.toml"))
-}
-
-fn from_file(path: &Path) -> Result<Address, OperatorError> {
+/// The address in a file as `client.toml`. One that is not there leads to this machine.
+pub(super) fn address_in(path: &Path) -> Result<Address, OperatorError> {
     let Some(text) = read(path)? else { return parse("the address", HERE) };
     let shown = path.display().to_string();
     let mut form = Form::new(&shown, &text, Tells::Kinds);

@@ -9,6 +9,8 @@ mod client_runtime;
 mod cluster;
 mod completions;
 mod configuration;
+mod context;
+mod contexts;
 mod doctor;
 mod duration;
 mod escape;
@@ -25,11 +27,13 @@ mod nodes;
 mod output;
 mod publish;
 mod repair;
+mod reply;
 mod request;
 mod secrets;
 mod serve;
 mod sessions;
 mod sim;
+mod staying;
 mod store;
 mod subscribe;
 mod token;
@@ -84,6 +88,8 @@ enum Command {
     Sub(subscribe::SubArgs),
     /// Send a command and print its answer
     Req(request::ReqArgs),
+    /// Answer commands by running a program
+    Reply(reply::ReplyArgs),
     /// List the nodes
     Nodes(nodes::NodesArgs),
     /// Print what was said, from the hub's history
@@ -126,6 +132,9 @@ enum Command {
     /// Check or print the configuration
     #[command(subcommand)]
     Config(configuration::ConfigCommand),
+    /// Give names to the hubs that one works with
+    #[command(subcommand, after_help = context::EXAMPLES)]
+    Context(context::ContextCommand),
     /// Print the completion script of a shell
     Completions(completions::CompletionsArgs),
 }
@@ -157,7 +166,9 @@ impl Cli {
             None => serve::serve(self.serve),
             Some(Command::Serve(args)) => serve::serve(args),
             Some(Command::Pub(args)) => publish::publish(&args),
+            Some(Command::Context(command)) => context::context(&command),
             Some(Command::Sub(args)) => subscribe::subscribe(&args),
+            Some(Command::Reply(args)) => reply::reply(&args),
             Some(Command::Req(args)) => request::request(&args),
             Some(Command::Nodes(args)) => nodes::nodes(&args),
             Some(Command::History(args)) => history::history(&args),

@@ -64,7 +64,7 @@ pub(super) struct PubArgs {
     /// The payload that the hub sends when the time of --lease is over
     #[arg(long, value_name = "JSON", requires = "lease", allow_negative_numbers = true)]
     safe: Option<String>,
-    /// Connect as the node of the base: its readings are kept, and it is shown online
+    /// Be the node of the base: readings are kept, and it is shown online
     #[arg(long)]
     node: bool,
     #[command(flatten)]

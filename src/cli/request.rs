@@ -149,7 +149,7 @@ pub(super) fn request(args: &ReqArgs) -> anyhow::Result<()> {
 }
 
 /// What a command is about. Whether it is one is decided by the whole topic, base included (`docs/protocol.md`, clause 6.1).
-fn stem<'t>(topic: &'t str, base: &str) -> Option<&'t str> {
+pub(super) fn stem<'t>(topic: &'t str, base: &str) -> Option<&'t str> {
     let stem = topic.rsplit_once('/')?.0;
     let whole = if base.is_empty() { topic } else { &format!("{base}/{topic}") };
     (Kind::of(whole) == Kind::Command && !stem.is_empty()).then_some(stem)

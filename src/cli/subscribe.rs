@@ -3,21 +3,23 @@
 pub(super) mod csv;
 mod format;
 mod pretty;
+pub(super) mod template;
 
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use serde_json::json;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::Instant;
 
 use self::format::{Format, Formatter, Look};
+use self::template::Template;
 use super::duration::duration;
-use super::exit::{broken, help_end};
+use super::exit::help_end;
 use super::hub_args::HubArgs;
 use super::output::{self, Output, notice, reader_gone};
 use super::secrets::no_url;
+use super::staying::{passed, stay_connected};
 use super::{OperatorError, block_on, habit};
-use crate::backoff::Backoff;
 use crate::client::{Address, Connection, Failure, Heard};
 use crate::talk::{Frames, Reply};
 
@@ -37,6 +39,9 @@ pub(super) struct SubArgs {
     /// How a message is printed: plain, json, pretty or csv
     #[arg(long, value_enum, default_value_t = Format::Plain, hide_possible_values = true)]
     format: Format,
+    /// A line of your own for each message: %t topic, %p payload, %I time
+    #[arg(long, value_name = "TEXT", value_parser = Template::parse, hide_short_help = true)]
+    template: Option<Template>,
     /// Print when the hub received each message
     #[arg(long)]
     timestamps: bool,
@@ -105,55 +110,25 @@ pub(super) fn subscribe(args: &SubArgs) -> anyhow::Result<()> {
     })
 }
 
-async fn passed(until: Option<Instant>) {
-    match until {
-        Some(until) => sleep_until(until).await,
-        None => std::future::pending().await,
-    }
-}
-
 /// Listens until it has heard enough or the time of `--for` is over; with `--reconnect`, on one connection after another.
 async fn listen(args: &SubArgs, address: &Address, printer: &mut Printer) -> anyhow::Result<()> {
-    const FIRST: Duration = Duration::from_millis(500);
-    const LONGEST: Duration = Duration::from_secs(30);
     let until = args.time.map(|time| Instant::now() + time);
     let settings = settings(args);
-    let mut backoff = Backoff::new(FIRST, LONGEST);
-    loop {
-        let opened = tokio::select! {
-            biased;
-            opened = Connection::open(address, false, &settings) => opened,
-            () = passed(until) => return Ok(()),
-        };
-        let was_open = opened.is_ok();
-        let ended = match opened {
-            Ok(connection) => converse(args, connection, printer, until).await?,
-            Err(failure) => Err(failure),
-        };
+    stay_connected((address, false, &settings), args.reconnect, until, async |connection| {
+        let ended = converse(args, connection, printer, until).await?;
         printer.output.flush()?;
-        match ended {
-            Ok(()) => return Ok(()),
-            Err(Failure::Lost(sentence)) if args.reconnect => {
-                if was_open {
-                    backoff.reset();
-                }
-                let wait = backoff.draw();
-                notice(&format!("{sentence}; trying again in {:.1} s", wait.as_secs_f64()));
-                tokio::select! {
-                    () = sleep(wait) => {}
-                    () = passed(until) => return Ok(()),
-                }
-            }
-            Err(failure) => return Err(broken(failure)),
-        }
-    }
+        Ok(ended)
+    })
+    .await
 }
 
 /// What `config/set` asks for.
 fn settings(args: &SubArgs) -> String {
     let mut settings = json!({
         "retained": args.retained != Some(Retained::No),
-        "options": args.timestamps || args.retained == Some(Retained::Only),
+        "options": args.timestamps
+            || args.template.as_ref().is_some_and(Template::needs_options)
+            || args.retained == Some(Retained::Only),
     });
     if !args.filters.is_empty()
         && let Some(keys) = settings.as_object_mut()
@@ -225,7 +200,7 @@ impl Printer {
             (false, true) => Look::Coloured,
             (false, false) => Look::Escaped,
         };
-        let formatter = Formatter::new(args.format, args.timestamps, look);
+        let formatter = Formatter::new(args.format, args.timestamps, look).with(args.template.clone());
         Self {
             output: Output::default(),
             formatter,

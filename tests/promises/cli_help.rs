@@ -22,16 +22,16 @@ fn the_commands_that_talk_to_a_hub() {
       [PAYLOAD]  The payload, as JSON; without it each line of standard input is a payload
 
     Options:
-          --text          Take the payload, or each line of input, for a text and not for JSON
-          --file <FILE>   Take the whole of a file for the payload; - is standard input
-          --retain        Have the hub keep the message as the last value of its topic
-          --confirm       Ask the hub to confirm every message
-          --lease <TIME>  Let the command hold for so long only, as 30s, 10m or 2h
-          --safe <JSON>   The payload that the hub sends when the time of --lease is over
-          --node          Connect as the node of the base: its readings are kept, and it is shown online
-          --url <URL>     Hub: ws://USER:PASSWORD@HOST:PORT/BASE; else CLOWN_HUB_URL or client.toml
-          --ca <FILE>     For wss://: a file of authorities to trust besides those of the system
-      -h, --help          Print help
+          --text            Take the payload, or each line of input, for a text and not for JSON
+          --file <FILE>     Take the whole of a file for the payload; - is standard input
+          --retain          Have the hub keep the message as the last value of its topic
+          --confirm         Ask the hub to confirm every message
+          --lease <TIME>    Let the command hold for so long only, as 30s, 10m or 2h
+          --safe <JSON>     The payload that the hub sends when the time of --lease is over
+          --node            Be the node of the base: readings are kept, and it is shown online
+          --url <URL>       Hub: ws://USER:PASSWORD@HOST:PORT/BASE; else CLOWN_HUB_URL or client.toml
+          --context <NAME>  The hub of this context (`clown-hub context`)
+      -h, --help            Print help (see more with '--help')
 
     Example:
       clown-hub pub relay/i2c0-3b/set '{"state": true}' --lease 10m --safe '{"state": false}'
@@ -55,8 +55,8 @@ fn the_commands_that_talk_to_a_hub() {
           --raw               Print everything as it came, without escapes; for pipes and files only
           --reconnect         Reconnect when the connection to the hub is lost
           --url <URL>         Hub: ws://USER:PASSWORD@HOST:PORT/BASE; else CLOWN_HUB_URL or client.toml
-          --ca <FILE>         For wss://: a file of authorities to trust besides those of the system
-      -h, --help              Print help
+          --context <NAME>    The hub of this context (`clown-hub context`)
+      -h, --help              Print help (see more with '--help')
 
     Examples:
       clown-hub sub 'thermometer/#' relay/+ --format json --count 10
@@ -76,8 +76,8 @@ fn the_commands_that_talk_to_a_hub() {
     Options:
           --timeout <TIME>  How long to wait, as 500ms, 10s or 2m [default: 5s]
           --url <URL>       Hub: ws://USER:PASSWORD@HOST:PORT/BASE; else CLOWN_HUB_URL or client.toml
-          --ca <FILE>       For wss://: a file of authorities to trust besides those of the system
-      -h, --help            Print help
+          --context <NAME>  The hub of this context (`clown-hub context`)
+      -h, --help            Print help (see more with '--help')
 
     What counts as the answer to a/b/set: a/b/ok, a/b/error, a/b/set/ok, a/b/set/error, or the state a/b
     that was asked for.
@@ -97,8 +97,8 @@ fn the_commands_that_talk_to_a_hub() {
           --format <FORMAT>  A table, or one JSON object a line for each node [default: table] [possible
                              values: table, json]
           --url <URL>        Hub: ws://USER:PASSWORD@HOST:PORT/BASE; else CLOWN_HUB_URL or client.toml
-          --ca <FILE>        For wss://: a file of authorities to trust besides those of the system
-      -h, --help             Print help
+          --context <NAME>   The hub of this context (`clown-hub context`)
+      -h, --help             Print help (see more with '--help')
 
     Examples:
       clown-hub nodes

@@ -74,9 +74,12 @@ async fn a_payload_that_is_no_json_is_answered_with_the_command_that_works() {
 
 #[test]
 fn a_flag_of_mosquitto_that_means_nothing_here_says_what_to_type() {
-    assert_eq!(
-        said(2, &["sub", "-t", "a", "-F", "%p"]),
-        "-F of mosquitto_sub means nothing here: --format json or --format csv has every part of a message"
+    let unknown = run(&["sub", "-t", "a", "-F", "%z"], "");
+    assert_eq!(unknown.code, Some(2));
+    assert!(
+        unknown.stderr.contains("%z means nothing; there are %t topic, %p payload"),
+        "{}",
+        unknown.stderr
     );
     assert_eq!(
         said(2, &["pub", "-L", "mqtt://jana:s3cret@house/lamp", "-m", "on"]),

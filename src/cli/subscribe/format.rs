@@ -7,6 +7,7 @@ use clap::ValueEnum;
 use serde::Deserialize;
 
 use super::super::escape;
+use super::template::{Parts, Template};
 use super::{csv, pretty};
 use crate::talk::Frame;
 use crate::talk::frame::encode;
@@ -34,6 +35,8 @@ pub(super) enum Look {
 
 pub(super) struct Formatter {
     format: Format,
+    /// In place of a format.
+    template: Option<Template>,
     timestamps: bool,
     look: Look,
     has_begun: bool,
@@ -58,10 +61,19 @@ pub(super) fn is_retained(frame: &Frame<'_>) -> bool {
 
 impl Formatter {
     pub(super) fn new(format: Format, timestamps: bool, look: Look) -> Self {
-        Self { format, timestamps, look, has_begun: false }
+        Self { format, template: None, timestamps, look, has_begun: false }
+    }
+
+    /// Lines as this template has them, in place of a format.
+    pub(super) fn with(mut self, template: Option<Template>) -> Self {
+        self.template = template;
+        self
     }
 
     pub(super) fn write(&mut self, frame: &Frame<'_>, out: &mut Vec<u8>) {
+        if let Some(template) = &self.template {
+            return self.templated(template, frame, out);
+        }
         let time = if self.timestamps { options(frame).time } else { Cow::Borrowed("") };
         let time = self.text(&time);
         match self.format {
@@ -71,6 +83,27 @@ impl Formatter {
             Format::Csv => self.csv(frame, &time, out),
         }
         self.has_begun = true;
+    }
+
+    fn templated(&self, template: &Template, frame: &Frame<'_>, out: &mut Vec<u8>) {
+        let options = options(frame);
+        let mut whole = String::new();
+        encode(&frame.topic, frame.payload, &mut whole);
+        // As a broker of MQTT has it: a text without its quotes, everything else as it is.
+        let text = serde_json::from_str::<Cow<'_, str>>(frame.payload).ok();
+        let payload = match &text {
+            Some(text) => self.text(text),
+            None => self.json_text(frame.payload),
+        };
+        let parts = Parts {
+            topic: &self.text(&frame.topic),
+            payload: &payload,
+            length: text.as_deref().unwrap_or(frame.payload).len(),
+            retained: options.retained,
+            time: &self.text(&options.time),
+            frame: &self.json_text(&whole),
+        };
+        out.extend_from_slice(template.line(&parts).as_bytes());
     }
 
     fn plain(&self, frame: &Frame<'_>, time: &str, out: &mut Vec<u8>) {
