@@ -36,7 +36,7 @@ pub(crate) fn check(bytes: &[u8]) {
     }
     if let (Ok(filter), Some(topic), Some(named)) = (Filter::parse(filter, &LIMITS), &topic, &named) {
         let start = subjects.of_start(&filter);
-        for asked in subjects.of_filter(&filter).iter().chain(&start) {
+        for asked in subjects.of_filter(&filter).iter().chain([&start]) {
             assert!(
                 asked.len() <= MOST_BYTES && asked.bytes().all(|byte| byte.is_ascii_graphic()),
                 "{asked}"

@@ -344,7 +344,7 @@ mod tests {
                     hub.takes(stored);
                     Answer::Found { number, is_ours_newer: is_newer(hub.stands, stored) }
                 }
-                answer => answer,
+                answer @ (Answer::Put(_) | Answer::Wrong | Answer::Nothing | Answer::Refused) => answer,
             };
             hub.keeper.answered(question, answer);
         }

@@ -99,7 +99,7 @@ fn the_commands_of_the_readme_work() {
 
 #[test]
 fn every_help_fits_a_screen_and_has_an_example() {
-    let commands = "serve|pub|sub|req|reply|context add|context use|context list|context remove|nodes|sim|user hash|user add|user passwd|user list|user remove|token add|token list|token revoke|sessions|sessions revoke|access explain|backup|restore|store check|store compact|store forget|\
+    let commands = "serve|pub|sub|req|reply|context add|context use|context list|context remove|nodes|cluster status|sim|user hash|user add|user passwd|user list|user remove|token add|token list|token revoke|sessions|sessions revoke|access explain|backup|restore|store check|store compact|store forget|\
                     bridge check|bridge ports|config check|config show|config docs|completions";
     for command in commands.split('|') {
         let args: Vec<_> = command.split(' ').chain(["-h"]).collect();
