@@ -20,6 +20,9 @@ const PONG: u8 = 0x0a;
 /// A client masks what it sends; with this mask nothing changes.
 const MASKED: u8 = 0x80;
 const MASK: [u8; 4] = [0; 4];
+/// A length of two bytes follows, or of eight.
+const SHORT: u8 = 0x7e;
+const LONG: u8 = 0x7f;
 /// A close with the code 1000.
 const GOOD_BYE: [u8; 8] = [LAST | CLOSE, MASKED | 2, 0, 0, 0, 0, 0x03, 0xe8];
 
@@ -131,11 +134,11 @@ impl<S> OldFrames<S> {
         match u16::try_from(text.len()) {
             Ok(length) if length < 126 => self.read.push(MASKED | length.to_be_bytes()[1]),
             Ok(length) => {
-                self.read.push(MASKED | 126);
+                self.read.push(MASKED | SHORT);
                 self.read.extend_from_slice(&length.to_be_bytes());
             }
             Err(_) => {
-                self.read.push(MASKED | 127);
+                self.read.push(MASKED | LONG);
                 self.read.extend_from_slice(&(text.len() as u64).to_be_bytes());
             }
         }

@@ -78,7 +78,7 @@ impl Input {
 
 /// A stream of lines in both directions.
 pub(super) struct Stream<S> {
-    stream: S,
+    inner: S,
     pub(super) input: Input,
     out: BytesMut,
     /// Bytes that were said, and of these were written.
@@ -99,16 +99,16 @@ enum Moved {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Stream<S> {
-    pub(super) fn new(stream: S, longest_line: usize) -> Self {
+    pub(super) fn new(inner: S, longest_line: usize) -> Self {
         Self {
-            stream,
+            inner,
             input: Input::new(longest_line),
             out: BytesMut::new(),
             said: 0,
             written: 0,
             is_unflushed: false,
             heard: Instant::now(),
-            fresh: Some(Vec::new()),
+            fresh: None,
         }
     }
 
@@ -122,6 +122,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream<S> {
         if let Some(fresh) = &mut self.fresh {
             fresh.clear();
         }
+    }
+
+    /// From now on somebody wants to see it.
+    pub(super) fn is_watched(&mut self) {
+        self.fresh = Some(Vec::new());
     }
 
     /// Nobody wants to see it any more.
@@ -174,7 +179,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream<S> {
     fn poll_stream(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Moved>> {
         let mut has_written = false;
         while !self.out.is_empty() {
-            match Pin::new(&mut self.stream).poll_write(cx, &self.out)? {
+            match Pin::new(&mut self.inner).poll_write(cx, &self.out)? {
                 Poll::Ready(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 Poll::Ready(written) => {
                     self.out.advance(written);
@@ -184,12 +189,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream<S> {
                 Poll::Pending => break,
             }
         }
-        if self.is_unflushed && Pin::new(&mut self.stream).poll_flush(cx)?.is_ready() {
+        if self.is_unflushed && Pin::new(&mut self.inner).poll_flush(cx)?.is_ready() {
             self.is_unflushed = false;
         }
         let mut chunk = [0; READ];
         let mut chunk = ReadBuf::new(&mut chunk);
-        if Pin::new(&mut self.stream).poll_read(cx, &mut chunk)?.is_ready() {
+        if Pin::new(&mut self.inner).poll_read(cx, &mut chunk)?.is_ready() {
             let read = chunk.filled();
             if read.is_empty() {
                 return Poll::Ready(Ok(Moved::Closed));

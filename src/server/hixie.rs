@@ -146,7 +146,7 @@ fn number(key: &str) -> Result<u32, &'static str> {
     if spaces == 0 {
         return Err("has no space in it");
     }
-    if number % spaces != 0 {
+    if !number.is_multiple_of(spaces) {
         return Err("has a number that its spaces do not divide");
     }
     u32::try_from(number / spaces).map_err(|_| "has a number that is too large")

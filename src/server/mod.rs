@@ -75,6 +75,7 @@ pub use operator_api::{CopyStore, Operator, StoreCopy};
 
 /// What the edge allows.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of its own")]
 pub struct Settings {
     /// Origins of pages that may connect besides the hub's own.
     pub origins: Vec<WebOrigin>,

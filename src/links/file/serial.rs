@@ -14,6 +14,11 @@ use crate::operator::{Kind, Table, quoted};
 /// Names of gateways that mean something else in topics.
 const TAKEN: [&str; 3] = ["all", "ping", "pong"];
 
+/// Whether some node has this name.
+fn is_given(names: &BTreeMap<Id, Box<str>>, name: &str) -> bool {
+    names.values().any(|other| **other == *name)
+}
+
 impl Reader<'_> {
     pub(super) fn serial(&mut self, link: &str, table: &Table) -> Option<(SerialSettings, Duration, Rules)> {
         let port = self.text(table, "port");
@@ -59,7 +64,7 @@ impl Reader<'_> {
                     self.form.say(entry.at, &entry.key, sentence);
                 }
                 (_, Err(why)) => self.form.say(entry.value.at, &entry.key, why),
-                (Some(_), Ok(())) if names.values().any(|other: &Box<str>| **other == *name) => {
+                (Some(_), Ok(())) if is_given(&names, name) => {
                     let sentence = format!("{} is the name of another node already", quoted(name));
                     self.form.say(entry.value.at, &entry.key, sentence);
                 }

@@ -59,9 +59,7 @@ impl Client {
     fn answered(&mut self, near: &Near, frame: &Frame<'_>) {
         match Reply::read(frame) {
             Some(Ok(Reply::PublishOk(published))) => {
-                if self.land(&published.id).is_some() {
-                    near.report.told(1);
-                }
+                near.report.told(usize::from(self.land(&published.id).is_some()));
             }
             Some(Ok(Reply::PublishError(refused))) => {
                 if let Some(entry) = refused.id.as_deref().and_then(|id| self.land(id)) {

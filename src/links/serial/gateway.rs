@@ -246,11 +246,9 @@ impl Gateway {
                     Value::from(ids.iter().map(|id| self.nodes.listed(*id)).collect::<Vec<_>>()).to_string();
             }
             ("/attach", Some(id)) => self.nodes.attach(id),
-            ("/detach", Some(id)) => {
-                if self.nodes.detach(id) {
-                    self.store(Errand { id, name: None });
-                    self.go_on_errands(now, effects);
-                }
+            ("/detach", Some(id)) if self.nodes.detach(id) => {
+                self.store(Errand { id, name: None });
+                self.go_on_errands(now, effects);
             }
             _ => {}
         }

@@ -61,7 +61,7 @@ pub fn check_name(name: &str) -> Result<(), String> {
 /// All nodes that a gateway is known to have.
 #[derive(Debug, Default)]
 pub struct Nodes {
-    nodes: BTreeMap<Id, Node>,
+    by_id: BTreeMap<Id, Node>,
     ids: BTreeMap<Box<str>, Id>,
     /// Which nodes are paired, since the gateway has said it.
     paired: Option<BTreeSet<Id>>,
@@ -97,7 +97,7 @@ pub struct Renamed {
 impl Nodes {
     /// The name of a node, if it has one.
     pub fn name(&self, id: Id) -> Option<&str> {
-        self.nodes.get(&id)?.name.as_deref()
+        self.by_id.get(&id)?.name.as_deref()
     }
 
     /// What a node is called in topics.
@@ -112,7 +112,7 @@ impl Nodes {
 
     /// Whether it is a node of this gateway, as far as that is known.
     pub fn is_ours(&self, id: Id) -> bool {
-        self.paired.as_ref().is_none_or(|paired| paired.contains(&id) || self.nodes.contains_key(&id))
+        self.paired.as_ref().is_none_or(|paired| paired.contains(&id) || self.by_id.contains_key(&id))
     }
 
     /// Whether the gateway has said which nodes are its own.
@@ -133,8 +133,8 @@ impl Nodes {
     }
 
     fn node(&mut self, id: Id) -> Option<&mut Node> {
-        let has_room = self.nodes.len() < MOST_NODES || self.nodes.contains_key(&id);
-        has_room.then(|| self.nodes.entry(id).or_default())
+        let has_room = self.by_id.len() < MOST_NODES || self.by_id.contains_key(&id);
+        has_room.then(|| self.by_id.entry(id).or_default())
     }
 
     /// A node has said something.
@@ -162,7 +162,7 @@ impl Nodes {
         for id in &paired {
             self.node(*id);
         }
-        let gone: Vec<_> = self.nodes.keys().filter(|id| !paired.contains(id)).copied().collect();
+        let gone: Vec<_> = self.by_id.keys().filter(|id| !paired.contains(id)).copied().collect();
         for id in gone {
             self.forget(id);
         }
@@ -188,7 +188,7 @@ impl Nodes {
     }
 
     fn forget(&mut self, id: Id) -> bool {
-        let name = self.nodes.remove(&id).and_then(|node| node.name);
+        let name = self.by_id.remove(&id).and_then(|node| node.name);
         name.as_ref().is_some_and(|name| self.ids.remove(name).is_some())
     }
 
@@ -226,7 +226,7 @@ impl Nodes {
 
     /// All nodes without a name whose firmware is known.
     pub fn unnamed(&self) -> Vec<(Id, Box<str>)> {
-        let nodes = self.nodes.iter().filter(|(_, node)| node.name.is_none());
+        let nodes = self.by_id.iter().filter(|(_, node)| node.name.is_none());
         nodes.filter_map(|(id, node)| Some((*id, node.firmware.clone()?))).collect()
     }
 
@@ -242,7 +242,7 @@ impl Nodes {
     pub fn listed(&self, id: Id) -> serde_json::Value {
         let mut listed = serde_json::Map::new();
         listed.insert("id".to_owned(), id.to_string().into());
-        let node = self.nodes.get(&id);
+        let node = self.by_id.get(&id);
         let keys = [
             ("alias", node.and_then(|node| node.name.as_deref())),
             ("firmware", node.and_then(|node| node.firmware.as_deref())),
@@ -326,8 +326,8 @@ mod tests {
             }
             nodes.asked_for(&number.to_string());
         }
-        assert_eq!(nodes.nodes.len(), MOST_NODES);
-        assert!(nodes.nodes.values().all(|node| node.said.len() == MOST_TOPICS));
+        assert_eq!(nodes.by_id.len(), MOST_NODES);
+        assert!(nodes.by_id.values().all(|node| node.said.len() == MOST_TOPICS));
         assert_eq!(nodes.commands.len(), MOST_COMMANDS);
     }
 }

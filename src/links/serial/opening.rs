@@ -61,6 +61,7 @@ async fn ask(mut stream: Stream<Port>, settings: &SerialSettings) -> Result<Open
     let (mut lines, mut dropped, mut heard, mut sniffer) =
         (Vec::new(), 0, Heard::default(), Sniffer::default());
     let until = Instant::now() + PATIENCE;
+    stream.is_watched();
     // What the gateway has read of a line so far ends here.
     stream.say("");
     loop {

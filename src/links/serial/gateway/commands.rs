@@ -103,7 +103,9 @@ impl Gateway {
             match asked.get("alias").ok_or(SHAPE)? {
                 Value::Null => (id, None),
                 Value::String(alias) => (id, Some(alias.clone())),
-                _ => return Err(SHAPE.to_owned()),
+                Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+                    return Err(SHAPE.to_owned());
+                }
             }
         };
         match self.rename(id, alias.as_deref(), effects) {
