@@ -170,7 +170,7 @@ impl Outward {
 
     fn stamp<'m>(&'m mut self, message: &'m Publication, now: Moment) -> Stamp<'m> {
         let number = self.sent.next(&message.topic);
-        let since = message.time.duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let since = message.time().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap_or_default();
         let passed_on = message.extras().map_or("", |extras| &*extras.passed_on);
         Stamp {
             hub: &self.name,

@@ -35,7 +35,7 @@ fn stamp(
     (hub, session): (&str, &str),
     now: Moment,
 ) -> String {
-    let milliseconds = Clock::of(message.time).milliseconds();
+    let milliseconds = Clock::of(message.time()).milliseconds();
     // Whoever reads it later counts from when it was said.
     let since = Clock::of(now.wall()).milliseconds().saturating_sub(milliseconds);
     let stamp = Stamp {

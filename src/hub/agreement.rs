@@ -101,7 +101,7 @@ impl Agreement {
             Some(last) => Some(last.standing().0),
             None => self.cleared(&message.topic),
         };
-        let clock = self.clock(message.time);
+        let clock = self.clock(message.time());
         message.set_clock(before.map_or(clock, |before| clock.max(before.next())));
         self.note(state, message);
     }

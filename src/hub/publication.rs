@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
@@ -20,8 +20,8 @@ pub struct Publication {
     pub topic: Topic,
     /// Its shape, which decides what happens to it in a full outbox.
     pub kind: Kind,
-    /// When the hub took it.
-    pub time: SystemTime,
+    /// When the hub took it, in nanoseconds since 1970: half of what a `SystemTime` takes.
+    time: u64,
     /// The user who sent it; `hub` for the hub itself.
     pub from: Arc<str>,
     /// What is to become of it here; for readers that tell another system.
@@ -118,6 +118,12 @@ impl View {
     }
 }
 
+/// What a clock says, in nanoseconds since 1970: up to the year 2554.
+fn nanoseconds(time: SystemTime) -> u64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}
+
 /// The two characters before every topic, for whoever reads a suffix.
 const OPENING: &[u8] = b"[\"";
 
@@ -131,7 +137,7 @@ impl Publication {
         Self {
             topic,
             kind,
-            time,
+            time: nanoseconds(time),
             from,
             retention: Retention::Pass,
             source: Source::Dashboard,
@@ -155,10 +161,15 @@ impl Publication {
         self.text.len() - 1 - self.payload_at as usize
     }
 
+    /// When the hub took it.
+    pub fn time(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_nanos(self.time)
+    }
+
     /// When it was said, as the hubs of a cluster count it.
     pub fn clock(&self) -> Clock {
         match self.clock.load(Ordering::Relaxed) {
-            0 => Clock::of(self.time),
+            0 => Clock::of(self.time()),
             clock => Clock::from_number(clock),
         }
     }
@@ -170,7 +181,7 @@ impl Publication {
     }
 
     pub(super) fn set_clock(&self, clock: Clock) {
-        let is_its_time = clock == Clock::of(self.time);
+        let is_its_time = clock == Clock::of(self.time());
         self.clock.store(if is_its_time { 0 } else { clock.number() }, Ordering::Relaxed);
     }
 
@@ -233,7 +244,7 @@ impl Publication {
     }
 
     fn annotation(&self, retained: bool, kept: Option<Rhythm>) -> String {
-        let (time, from) = (timestamp::milliseconds(self.time), Value::from(&*self.from));
+        let (time, from) = (timestamp::milliseconds(self.time()), Value::from(&*self.from));
         let passed_on = self.extras().map_or("", |extras| &*extras.passed_on);
         let comma = if passed_on.is_empty() { "" } else { ", " };
         let kept_word = if kept.is_some() && !retained { ", \"kept\": true" } else { "" };

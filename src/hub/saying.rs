@@ -32,7 +32,7 @@ pub struct Edition {
 impl Publication {
     /// Which one it is.
     pub fn edition(&self) -> Edition {
-        Edition { number: self.number, milliseconds: milliseconds(self.time) }
+        Edition { number: self.number, milliseconds: milliseconds(self.time()) }
     }
 }
 

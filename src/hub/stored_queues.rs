@@ -331,7 +331,7 @@ impl StoredQueues {
 
 /// Whether both are one message, which was read twice.
 fn is_same(one: &Queued, other: &Queued) -> bool {
-    let said = |queued: &Queued| (queued.at, queued.message.time);
+    let said = |queued: &Queued| (queued.at, queued.message.time());
     one.link == other.link
         && said(one) == said(other)
         && one.way == other.way

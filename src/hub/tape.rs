@@ -80,8 +80,8 @@ impl Skipped {
             least: self.least.min(message.number),
             greatest: self.greatest.max(message.number),
             count: self.count + 1,
-            first: self.first.min(message.time),
-            last: self.last.max(message.time),
+            first: self.first.min(message.time()),
+            last: self.last.max(message.time()),
         }
     }
 }
@@ -182,7 +182,7 @@ impl Tape {
         let bounds = if message.kind == Kind::Reading && !forgets { &self.readings } else { &self.all };
         let mut inside = self.inside.lock();
         if inside.is_closed || inside.queue.len() >= bounds.messages || inside.bytes + len > bounds.bytes {
-            let (number, time) = (message.number, message.time);
+            let (number, time) = (message.number, message.time());
             let none = Skipped { least: number, greatest: number, count: 0, first: time, last: time };
             inside.missing = Some(inside.missing.unwrap_or(none).with(message));
             drop(inside);
@@ -359,11 +359,11 @@ impl Hub {
     pub fn forget_value(&self, topic: &Topic) -> bool {
         self.channels.with(topic, |channel, state| {
             let Some(last) = state.last.as_ref().map(|last| last.message(topic)) else { return false };
-            let is_connected = || presence::went_offline(topic, last.payload(), last.time).is_some();
+            let is_connected = || presence::went_offline(topic, last.payload(), last.time()).is_some();
             if &*last.from == "hub" && is_connected() {
                 return false;
             }
-            let mut order = Publication::new(topic.clone(), "null", last.kind, "hub".into(), last.time);
+            let mut order = Publication::new(topic.clone(), "null", last.kind, "hub".into(), last.time());
             (order.retention, order.number) = (Retention::Clear, self.figures.published.value());
             self.forget(channel, state);
             self.tape(state, &Arc::new(order), Ok(()), None);

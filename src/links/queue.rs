@@ -55,7 +55,7 @@ impl Waits for Entry {
     fn is_again(&self, waiting: &Self) -> bool {
         let (waiting, found) = (&waiting.relayed.message, &self.relayed.message);
         // What comes back from the store has no number of its own.
-        let is_same = || waiting.time == found.time && waiting.payload() == found.payload();
+        let is_same = || waiting.time() == found.time() && waiting.payload() == found.payload();
         waiting.number == found.number && (found.number > 0 || is_same())
     }
 }

@@ -40,7 +40,7 @@ impl Costs {
             figures.store_written_bytes.set(bytes);
         }
         let mut look = |message: Publication| {
-            let said = milliseconds(message.time) / 1000;
+            let said = milliseconds(message.time()) / 1000;
             self.oldest = Some(self.oldest.unwrap_or(u64::MAX).min(said));
         };
         self.place = hub.last_values_from(self.place.unwrap_or_default(), LOOKED_AT, 0, &mut look);

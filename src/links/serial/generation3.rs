@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn a_port_that_never_ends_a_frame_takes_no_room() {
         let mut sniffer = Sniffer::default();
-        assert_eq!(sniffer.look(&[1; 100_000]), None);
+        assert_eq!(sniffer.look(&vec![1; 100_000]), None);
         assert!(sniffer.frame.len() <= MOST);
         assert_eq!(sniffer.look(&[0]), None);
         assert!(sniffer.look(&DROPPED).is_some());

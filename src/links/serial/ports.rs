@@ -73,9 +73,9 @@ pub fn look(system: &Path, dev: &Path) -> Vec<Found> {
         let above = device.ancestors().take(DEPTH).find(|folder| folder.join("idVendor").exists());
         let Some((usb, says)) = above.and_then(usb) else { continue };
         let port = dev.join(&name);
-        let stays = names.iter().find(|(_, target)| *target == port).map(|(link, _)| link.clone());
+        let lasting = names.iter().find(|(_, target)| *target == port).map(|(link, _)| link.clone());
         let seems = Seems::of(usb, &says);
-        found.push(Found { port: Some(stays.unwrap_or(port)), usb, says, seems });
+        found.push(Found { port: Some(lasting.unwrap_or(port)), usb, says, seems });
     }
     let without_port = entries(&system.join("bus/usb/devices")).into_iter().filter_map(|folder| {
         let (usb, says) = usb(&folder)?;

@@ -183,7 +183,7 @@ fn describe(response: &mut Response<Body>, value: &Publication, format: Format, 
         let tag = value::tag(value.edition(), format == Format::Full);
         headers.extend(HeaderValue::try_from(tag).map(|tag| (ETAG, tag)));
     }
-    headers.extend(value::http_date(value.time).map(|date| (LAST_MODIFIED, date)));
+    headers.extend(value::http_date(value.time()).map(|date| (LAST_MODIFIED, date)));
     // A browser may keep it, and asks each time whether it is still that.
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
 }

@@ -23,7 +23,7 @@ pub(super) fn object(value: &Publication, now: SystemTime) -> String {
     shapes::text(&LastValueShape {
         topic: value.topic.as_str(),
         payload: serde_json::from_str(value.payload()).unwrap_or(RawValue::NULL),
-        time: timestamp::milliseconds(value.time),
+        time: timestamp::milliseconds(value.time()),
         from: &value.from,
         age,
         every: every.and_then(|every| every.to_string().parse().ok()),
@@ -34,7 +34,7 @@ pub(super) fn object(value: &Publication, now: SystemTime) -> String {
 
 /// For how long the topic has been silent. A clock that was set back makes no negative time.
 pub(super) fn silence(value: &Publication, now: SystemTime) -> Duration {
-    now.duration_since(value.time).unwrap_or_default()
+    now.duration_since(value.time()).unwrap_or_default()
 }
 
 /// The entity tag of a value; a weak one for what tells more than the value.

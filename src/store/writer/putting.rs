@@ -35,7 +35,7 @@ impl Writer {
                 for taped in slice {
                     let message = &taped.message;
                     let (topic, time, payload) =
-                        (&message.topic, milliseconds(message.time), message.payload());
+                        (&message.topic, milliseconds(message.time()), message.payload());
                     if message.kind == Kind::Reading && !taped.forgets {
                         let (number, is_walked) = (message.number, false);
                         history.misses(&Heard {

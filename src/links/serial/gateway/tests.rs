@@ -194,7 +194,7 @@ fn somebody_names_a_node_and_is_answered_when_the_gateway_has_stored_it() {
 
 #[test]
 fn a_name_that_is_taken_or_is_none_is_refused_with_an_answer() {
-    let mut world = World::known("usb-dongle", "{\"00000000000a\": \"attic\"}", "[]");
+    let mut world = World::known("usb-dongle", "{\"00000000000a\": \"attic\"}", "[\"00000000000a\"]");
     for (alias, why) in [
         ("\"attic\"", "is the name of node 00000000000a"),
         ("\"usb-dongle\"", "that is the name of the gateway"),
@@ -388,7 +388,8 @@ fn what_is_no_message_is_refused_with_its_reason_and_the_next_line_is_read() {
 
 #[test]
 fn a_command_that_the_gateway_has_no_room_for_is_lost_with_a_reason() {
-    let mut world = World::known("usb-dongle", &format!("{{\"{NODE}\": \"kitchen\"}}"), "[]");
+    let mut world =
+        World::known("usb-dongle", &format!("{{\"{NODE}\": \"kitchen\"}}"), &format!("[\"{NODE}\"]"));
     let told = world.say("node/kitchen/lcd/-/text/set", &format!("\"{}\"", "x".repeat(1000)));
     assert_eq!(told, ["lost: its line has 1035 bytes, and the gateway takes 1023"]);
 }
