@@ -45,11 +45,10 @@ async fn open(hub: &Hub, filters: &str) -> Client {
 #[tokio::test]
 async fn what_is_said_at_one_hub_is_heard_at_the_other_and_last_values_go_along() {
     let (here, there) = (hub(), hub());
-    let mut node_there =
-        Client::open_as(&there, "house", "/talk/x?side=node", r#"{"filters": ["+/set"]}"#).await;
-    node_there.publish("t", "20.10").await;
-    let mut node_here = Client::open_as(&here, "house", "/talk/x/here?side=node", r#"{"filters": []}"#).await;
-    node_here.publish("u", "1").await;
+    let mut outer = Client::open_as(&there, "house", "/talk/x?side=node", r#"{"filters": ["+/set"]}"#).await;
+    outer.publish("t", "20.10").await;
+    let mut inner = Client::open_as(&here, "house", "/talk/x/here?side=node", r#"{"filters": []}"#).await;
+    inner.publish("u", "1").await;
     join(&here, "there", &link(&there, "house", "", &[("both", "x/#")])).await;
     let mut page = open(&here, "\"x/t\", \"x/r/+\"").await;
     assert_eq!(page.two().await, [json!("x/t"), json!(20.10)]);
@@ -57,7 +56,7 @@ async fn what_is_said_at_one_hub_is_heard_at_the_other_and_last_values_go_along(
     assert_eq!(far.two().await, [json!("x/here/u"), json!(1)]);
     let mut say = open(&here, "").await;
     say.publish("x/r/set", "true").await;
-    assert_eq!(node_there.hear().await, "[\"r/set\", true]");
+    assert_eq!(outer.hear().await, "[\"r/set\", true]");
     // What is cleared there is cleared here.
     let mut admin = open(&there, "").await;
     admin.publish_with("x/t", "null", ", \"retain\": true").await;

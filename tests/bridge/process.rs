@@ -47,7 +47,7 @@ async fn a_bridge_as_a_child_measures_and_switches_its_relay() {
     page.say(r#"["relay/i2c0-3b/get", {}]"#).await;
     assert_eq!(page.two().await, [json!("relay/i2c0-3b"), json!({"state": null})]);
     // Its answer to the handshake is for the hub alone; that it is there is for everybody.
-    let mut late = Client::open(&hub, "/talk", r##"{"filters": ["nodes/bridge/0/#"]}"##).await;
+    let mut late = Client::open(&hub, "/talk", r#"{"filters": ["nodes/bridge/0/#"]}"#).await;
     let mut found = Vec::new();
     while found.len() < 3 {
         let [topic, payload] = late.two().await;

@@ -244,7 +244,7 @@ async fn noise_on_the_line_costs_the_lines_that_it_hits_and_no_other() {
     ] {
         dongle.raw(bad);
     }
-    dongle.raw(&[b'x'; 20_000]);
+    dongle.raw(&vec![b'x'; 20_000]);
     dongle.raw(b"\n# 12.30 <W> APP: Low battery\r\n[\"00000000000a/orientation\", 2]\r\n");
     assert_eq!(heard(&mut page, "log/usb-dongle/warning").await, json!("12.30 <W> APP: Low battery"));
     assert_eq!(heard(&mut page, "node/00000000000a/orientation").await, json!(2));

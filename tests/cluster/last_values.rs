@@ -325,7 +325,7 @@ async fn last_values_of_a_hundred_thousand_topics_come_once_to_each_newcomer() {
         }
     }
     writer.flush().await;
-    tokio::time::timeout(Duration::from_secs(300), async {
+    tokio::time::timeout(Duration::from_mins(5), async {
         while a.figure("cluster_last_values_stored").await < many
             || a.figure("cluster_last_values_waiting").await > 0
         {
