@@ -218,12 +218,14 @@ fn help_says_what_there_is() {
       pub          Publish messages
       sub          Print messages as they come
       req          Send a command and print its answer
+      reply        Answer commands by running a program
       nodes        List the nodes
       history      Print what was said, from the hub's history
       export       Write every reading of history, for other programs
       events       Print who did what, from the hub's record
       sim          Run simulated nodes as clients of a hub
       bridge       Check the links to MQTT brokers
+      cluster      Look at the hubs of a cluster
       cert         Make certificates for TLS, with an authority of the house
       user         Manage the accounts
       token        Manage the tokens: secrets for devices and for those who are shown something
@@ -234,6 +236,7 @@ fn help_says_what_there_is() {
       store        Care for the store: look through it, make it smaller, forget topics
       doctor       Look at all that the hub needs on this machine, and say what to do
       config       Check or print the configuration
+      context      Give names to the hubs that one works with
       completions  Print the completion script of a shell
       help         Print this message or the help of the given subcommand(s)
 
