@@ -4,8 +4,7 @@
 //! A socket, a serial port, a bridge and a simulated node are the same thing seen from here: a [`Session`].
 //! Publishing is a plain function that the publisher runs itself; it never waits.
 //!
-//! Lock order: presence, then channel, then outbox, then subscriptions, the index of last values or the book of the budget; the
-//! tape and the recorder last.
+//! Lock order: presence, channel, outbox; then subscriptions, index of last values or book of the budget; tape, recorder.
 //! No lock is held across an await, and no outbox while a channel is asked for.
 
 mod agreement;

@@ -26,7 +26,7 @@ async fn the_hub_says_that_it_serves_lives_and_stops() {
     let first = next().await;
     assert!(
         first.contains(&"READY=1".to_owned())
-            && first.contains(&"STATUS=0 clients, 0 last values".to_owned()),
+            && first.contains(&"STATUS=0 clients, 1 last values".to_owned()),
         "{first:?}"
     );
     while !told.contains("WATCHDOG=1") {
