@@ -285,7 +285,7 @@ fn help_says_what_there_is() {
                             [default: 1]
           --speed <FACTOR>  How fast time runs; at 60, an hour is simulated in a minute [default: 1]
           --url <URL>       Hub: ws://USER:PASSWORD@HOST:PORT/BASE; else CLOWN_HUB_URL or client.toml
-          --ca <FILE>       For wss://: a file of authorities to trust besides those of the system
+          --context <NAME>  The hub of this context (`clown-hub context`)
       -h, --help            Print help (see more with '--help')
 
     Example:
