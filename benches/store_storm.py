@@ -1,8 +1,9 @@
 """What a storm costs the store: many readings a second on many topics, to a hub with a store and to one without, side by side.
 
     python3 benches/store_storm.py [--hub target/release/clown-hub] [--rate 20000] [--topics 10000] [--seconds 900]
+                                   [--set KEY=VALUE ...]
 
-Each topic has one number that changes. Once a second the sizes of the file and of its journal and the memory of both hubs are
+Each topic has one number that changes. --set is for the hub with the store. Once a second the sizes of the file and of its journal and the memory of both hubs are
 looked at. At the end the hub with the store is asked for the history of every topic: each reading has to be there.
 """
 
@@ -22,7 +23,7 @@ ASKED = 100
 
 
 class Hub:
-    def __init__(self, program, store, base="storm"):
+    def __init__(self, program, store, base="storm", more=()):
         self.base = base
         settings = {
             "simulator.run": "off",
@@ -32,6 +33,7 @@ class Hub:
             "log.filter": "error",
         }
         words = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
+        words += [word for setting in more for word in ("--set", setting)]
         self.process = subprocess.Popen([program, "--listen", "127.0.0.1:0", *words], stdout=subprocess.PIPE, text=True)
         where = {}
         while "TCP lines" not in where:
@@ -102,9 +104,10 @@ def main():
     parser.add_argument("--rate", type=int, default=20_000)
     parser.add_argument("--topics", type=int, default=10_000)
     parser.add_argument("--seconds", type=int, default=900)
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     args = parser.parse_args()
     store = pathlib.Path(tempfile.mkdtemp()) / "store"
-    hubs = [Hub(args.hub, store), Hub(args.hub, "")]
+    hubs = [Hub(args.hub, store, more=args.set), Hub(args.hub, "")]
     nodes = [hub.client("node") for hub in hubs]
     values, rng, said = [2000] * args.topics, random.Random(1), 0
     largest, journal, more, queue = 0, 0, 0, 0

@@ -49,6 +49,34 @@ impl Steady {
     }
 }
 
+/// A point of the clock on the wall, up to the year 2554: half of what a `SystemTime` takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Wall(u64);
+
+impl Wall {
+    /// In milliseconds since 1970.
+    pub fn milliseconds(self) -> u64 {
+        self.0 / 1_000_000
+    }
+
+    /// For telling it.
+    pub fn time(self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_nanos(self.0)
+    }
+}
+
+impl From<SystemTime> for Wall {
+    fn from(time: SystemTime) -> Self {
+        Self(Steady::since_1970(time).0)
+    }
+}
+
+impl From<Moment> for Wall {
+    fn from(now: Moment) -> Self {
+        Self(now.wall)
+    }
+}
+
 /// One moment on both clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment {
@@ -84,7 +112,7 @@ impl Moment {
 
     /// For telling when something was.
     pub fn wall(self) -> SystemTime {
-        SystemTime::UNIX_EPOCH + Duration::from_nanos(self.wall)
+        Wall::from(self).time()
     }
 }
 

@@ -125,7 +125,7 @@ impl Session {
         }
         let ask = asked.map(|refusal| Ask::new(&self.outbox, self.hub.figures(), refusal));
         let from = Arc::clone(&self.client.user);
-        let mut message = Publication::new(topic, payload, kind, from, now.into().wall());
+        let mut message = Publication::new(topic, payload, kind, from, Into::<Moment>::into(now));
         message.set_extras(extras);
         message.source = match (self.client.side, was_kept) {
             (Side::Dashboard, _) => Source::Dashboard,

@@ -102,7 +102,7 @@ impl LastValue {
         if !Arc::ptr_eq(&self.from, &message.from) {
             self.from = Arc::clone(&message.from);
         }
-        let time = milliseconds(message.time());
+        let time = message.milliseconds();
         let (mut pace, mut gaps) = (self.time_and_pace & PACE, self.number_and_gaps & GAPS);
         // A value from before the start says when there was no hub, and not how often the topic speaks.
         let is_after_another = self.number_and_gaps > GAPS;

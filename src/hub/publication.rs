@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use serde_json::Value;
 
 use super::Retention;
 use super::clock::Clock;
 use super::rhythm::Rhythm;
-use crate::moment::{Moment, Steady};
+use crate::moment::{Moment, Steady, Wall};
 use crate::talk::{Kind, Request, frame, timestamp};
 use crate::topic::{Base, Topic};
 
@@ -20,8 +20,8 @@ pub struct Publication {
     pub topic: Topic,
     /// Its shape, which decides what happens to it in a full outbox.
     pub kind: Kind,
-    /// When the hub took it, in nanoseconds since 1970: half of what a `SystemTime` takes.
-    time: u64,
+    /// When the hub took it.
+    time: Wall,
     /// The user who sent it; `hub` for the hub itself.
     pub from: Arc<str>,
     /// What is to become of it here; for readers that tell another system.
@@ -118,18 +118,12 @@ impl View {
     }
 }
 
-/// What a clock says, in nanoseconds since 1970: up to the year 2554.
-fn nanoseconds(time: SystemTime) -> u64 {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
-}
-
 /// The two characters before every topic, for whoever reads a suffix.
 const OPENING: &[u8] = b"[\"";
 
 impl Publication {
     /// Encodes a message once. `payload` is JSON text, and it is left as it is.
-    pub fn new(topic: Topic, payload: &str, kind: Kind, from: Arc<str>, time: SystemTime) -> Self {
+    pub fn new(topic: Topic, payload: &str, kind: Kind, from: Arc<str>, time: impl Into<Wall>) -> Self {
         let mut text = String::new();
         frame::encode(topic.as_str(), payload, &mut text);
         // A payload has as many bytes in the frame as it had, and a bracket closes behind it.
@@ -137,7 +131,7 @@ impl Publication {
         Self {
             topic,
             kind,
-            time: nanoseconds(time),
+            time: time.into(),
             from,
             retention: Retention::Pass,
             source: Source::Dashboard,
@@ -163,7 +157,12 @@ impl Publication {
 
     /// When the hub took it.
     pub fn time(&self) -> SystemTime {
-        SystemTime::UNIX_EPOCH + Duration::from_nanos(self.time)
+        self.time.time()
+    }
+
+    /// The same, in milliseconds since 1970.
+    pub fn milliseconds(&self) -> u64 {
+        self.time.milliseconds()
     }
 
     /// When it was said, as the hubs of a cluster count it.

@@ -8,7 +8,6 @@ use super::allowance::Excess;
 use super::care::Wants;
 use super::channel::{Channel, State};
 use super::doors::{Message, NotSubscribed, Refusal};
-use super::last_value::milliseconds;
 use super::publication::Publication;
 use super::session::{Session, Wishes};
 use super::tape::{Ask, Promise};
@@ -32,7 +31,7 @@ pub struct Edition {
 impl Publication {
     /// Which one it is.
     pub fn edition(&self) -> Edition {
-        Edition { number: self.number, milliseconds: milliseconds(self.time()) }
+        Edition { number: self.number, milliseconds: self.milliseconds() }
     }
 }
 

@@ -112,7 +112,7 @@ impl Batch {
     }
 
     fn put(&mut self, message: &Publication, id: u64, rhythm: Rhythm, is_walked: bool, desk: &mut Desk<'_>) {
-        let (topic, time, payload) = (&message.topic, milliseconds(message.time()), message.payload());
+        let (topic, time, payload) = (&message.topic, message.milliseconds(), message.payload());
         let user = desk.names.of_user(&message.from);
         if user.is_new {
             self.new_users.push((user.id, Arc::clone(&message.from)));

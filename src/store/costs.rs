@@ -3,7 +3,6 @@
 use std::fs;
 
 use super::folder::Folder;
-use super::log::milliseconds;
 use crate::hub::{Hub, Publication};
 
 /// A journal of so many bytes is one that nobody can cut off: somebody reads the file and does not end.
@@ -40,7 +39,7 @@ impl Costs {
             figures.store_written_bytes.set(bytes);
         }
         let mut look = |message: Publication| {
-            let said = milliseconds(message.time()) / 1000;
+            let said = message.milliseconds() / 1000;
             self.oldest = Some(self.oldest.unwrap_or(u64::MAX).min(said));
         };
         self.place = hub.last_values_from(self.place.unwrap_or_default(), LOOKED_AT, 0, &mut look);

@@ -104,7 +104,7 @@ fn data(queued: &Queued, now: Moment) -> Vec<u8> {
         Retention::Clear => 2,
     };
     let mut bytes = vec![VERSION, kind, retention];
-    put(milliseconds(message.time()), &mut bytes);
+    put(message.milliseconds(), &mut bytes);
     let expires = message.extras().and_then(|extras| extras.expires);
     // That is measured by a clock that ends with the process.
     let expires = expires.map(|expires| milliseconds(now.wall() + expires.since(now.steady())) + 1);

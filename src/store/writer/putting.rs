@@ -4,7 +4,6 @@ use smallvec::SmallVec;
 
 use super::{Batch, Desk, Duties, Instant, Writer};
 use crate::store::history::Heard;
-use crate::store::log::milliseconds;
 use crate::store::walk::Met;
 use crate::talk::Kind;
 
@@ -34,8 +33,7 @@ impl Writer {
                 let mut history = self.history.listen();
                 for taped in slice {
                     let message = &taped.message;
-                    let (topic, time, payload) =
-                        (&message.topic, milliseconds(message.time()), message.payload());
+                    let (topic, time, payload) = (&message.topic, message.milliseconds(), message.payload());
                     if message.kind == Kind::Reading && !taped.forgets {
                         let (number, is_walked) = (message.number, false);
                         history.misses(&Heard {
