@@ -43,7 +43,7 @@ class Asking:
             topic, answer = json.loads(next(self.lines))[:2]
             if topic.endswith("history/ok"):
                 took = time.perf_counter() - began
-                points = max((len(series["times"]) for series in answer["series"]), default=0)
+                points = max((len(series["t"]) for series in answer["series"]), default=0)
                 if not 300 <= points <= 500:
                     raise SystemExit(f"{points} points in {answer}")
                 return took

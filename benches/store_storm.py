@@ -8,6 +8,7 @@ looked at. At the end the hub with the store is asked for the history of every t
 """
 
 import argparse
+import atexit
 import json
 import os
 import pathlib
@@ -35,6 +36,8 @@ class Hub:
         words = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
         words += [word for setting in more for word in ("--set", setting)]
         self.process = subprocess.Popen([program, "--listen", "127.0.0.1:0", *words], stdout=subprocess.PIPE, text=True)
+        # Not left behind by a measurement that breaks off.
+        atexit.register(self.process.kill)
         where = {}
         while "TCP lines" not in where:
             line = self.process.stdout.readline()
