@@ -170,13 +170,12 @@ impl Outward {
 
     fn stamp<'m>(&'m mut self, message: &'m Publication, now: Moment) -> Stamp<'m> {
         let number = self.sent.next(&message.topic);
-        let since = message.time().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap_or_default();
         let passed_on = message.extras().map_or("", |extras| &*extras.passed_on);
         Stamp {
             hub: &self.name,
             session: &self.life,
             number,
-            milliseconds: u64::try_from(since.as_millis()).unwrap_or_default(),
+            milliseconds: message.milliseconds(),
             source: message.source,
             kind: message.kind,
             retention: message.retention,

@@ -2,6 +2,7 @@
 //! of words, each without a blank. Pure.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
@@ -73,15 +74,31 @@ pub enum NoStamp {
     Newer(u32),
 }
 
+fn put(text: &mut String, word: &str) {
+    text.push(' ');
+    text.push_str(word);
+}
+
+fn put_number(text: &mut String, number: u64) {
+    // A text takes all that it is given.
+    let _ = write!(text, " {number}");
+}
+
+fn put_escaped(text: &mut String, word: &str) {
+    match word {
+        "" => put(text, NONE),
+        // So that it is not taken for nothing.
+        NONE => put(text, "%2D"),
+        word => {
+            text.push(' ');
+            text.extend(utf8_percent_encode(word, ESCAPED));
+        }
+    }
+}
+
 impl<'t> Stamp<'t> {
     /// The line.
     pub fn text(&self) -> String {
-        let escaped = |text: &str| match text {
-            "" => NONE.to_owned(),
-            // So that it is not taken for nothing.
-            NONE => "%2D".to_owned(),
-            text => utf8_percent_encode(text, ESCAPED).to_string(),
-        };
         let source = match self.source {
             Source::Dashboard => 'd',
             Source::Node => 'n',
@@ -98,17 +115,29 @@ impl<'t> Stamp<'t> {
             Retention::Keep => 'k',
             Retention::Clear => 'c',
         };
-        let expires = self.expires_in.map_or_else(|| NONE.to_owned(), |time| time.to_string());
         let Self { hub, session, number, milliseconds, .. } = self;
-        let clock = self.clock.map(|clock| format!(" {}", clock.number())).unwrap_or_default();
-        format!(
-            "{VERSION} {hub} {session} {} {} {milliseconds} {source}{kind}{retention} {} {expires} {} {}{clock}",
-            number.of_hub,
-            number.of_topic,
-            escaped(&self.user),
-            escaped(self.trail.as_deref().unwrap_or_default()),
-            escaped(&self.passed_on),
-        )
+        let (trail, passed_on) = (self.trail.as_deref().unwrap_or_default(), &*self.passed_on);
+        let words = hub.len() + session.len() + self.user.len() + trail.len() + passed_on.len();
+        // Every message has one: it is put together in one piece of memory.
+        let mut text = String::with_capacity(words + 96);
+        text.push_str(VERSION);
+        put(&mut text, hub);
+        put(&mut text, session);
+        put_number(&mut text, number.of_hub);
+        put_number(&mut text, number.of_topic);
+        put_number(&mut text, *milliseconds);
+        text.extend([' ', source, kind, retention]);
+        put_escaped(&mut text, &self.user);
+        match self.expires_in {
+            Some(time) => put_number(&mut text, time),
+            None => put(&mut text, NONE),
+        }
+        put_escaped(&mut text, trail);
+        put_escaped(&mut text, passed_on);
+        if let Some(clock) = self.clock {
+            put_number(&mut text, clock.number());
+        }
+        text
     }
 
     /// The door.
