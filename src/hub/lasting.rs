@@ -294,7 +294,9 @@ impl LastingSessions {
             }
         }
         drop(inside);
-        woken.iter().for_each(|outbox| outbox.wake());
+        for outbox in &woken {
+            outbox.wake();
+        }
         // Their publishers are answered.
         drop(changes);
         self.answer();
@@ -354,10 +356,14 @@ impl LastingSessions {
         }
         drop(inside);
         if let Some(reason) = refusal {
-            pledges.iter().for_each(|pledge| pledge.refuse(reason));
+            for pledge in &pledges {
+                pledge.refuse(reason);
+            }
         }
         drop(pledges);
-        woken.iter().for_each(|outbox| outbox.wake());
+        for outbox in &woken {
+            outbox.wake();
+        }
         self.answer();
     }
 

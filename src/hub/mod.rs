@@ -366,9 +366,10 @@ impl Hub {
             state.last_generation = state.route.generation;
         }
         let id = origin.map(|origin| origin.id);
-        let routed = match &state.route.targets {
-            Receivers::Noted(targets) => self.deliver_noted(message, targets, origin),
-            targets => deliver(message, targets.all(), id),
+        let routed = if let Receivers::Noted(targets) = &state.route.targets {
+            self.deliver_noted(message, targets, origin)
+        } else {
+            deliver(message, state.route.targets.all(), id)
         };
         self.figures.routed.add(routed);
         if matches!(message.kind, Kind::Command | Kind::Answer) {

@@ -86,6 +86,7 @@ impl ByHand {
     }
 
     /// Its connection breaks, and it comes again.
+    #[must_use]
     pub fn comes_again(mut self, version: Version) -> Self {
         let Talk { bounds, mut client, mut rest, .. } = self.talk;
         rest.lands();

@@ -57,7 +57,9 @@ impl Hub {
             }
             routed += 1;
         }
-        given_up.iter().for_each(|outbox| outbox.give_up_for_the_store());
+        for outbox in &given_up {
+            outbox.give_up_for_the_store();
+        }
         self.lasting.answer();
         routed
     }

@@ -122,7 +122,9 @@ pub(super) fn revive(app: &Arc<App>, claimed: Claimed) -> Option<Revived> {
         return None;
     }
     // Within the bounds of every outbox.
-    unsent.into_iter().for_each(|relayed| session.waits_for(relayed));
+    for relayed in unsent {
+        session.waits_for(relayed);
+    }
     session.holds(rest.held());
     Some(Revived { kept: Kept { session, client, rest }, who, lasts })
 }
