@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The hub beside others, for the same work: a floor that understands nothing, Mosquitto, nats-server and uWebSockets.
+# The hub beside others, for the same work: a floor that understands nothing, Mosquitto, nats-server and uWebSockets. The
+# hub takes part twice: over WebSocket, and over MQTT (hub-mqtt), where the clients are those of Mosquitto.
 # Each runs alone, at a port of its own, on the same core as the generator, in turns: round 1 of all of them, then
 # round 2. Prints one table of medians, each with its ratio to the floor.
 #
@@ -51,6 +52,8 @@ tests/brokers/install || true
 declare -A command
 order=(hub floor)
 command[floor]="$target/release/floor"
+order+=(hub-mqtt)
+command[hub-mqtt]="mqtt://clown:bigclown@127.0.0.1:{port} $PWD/bench/hub_mqtt.sh $target/release/clown-hub {port}"
 if command -v mosquitto >/dev/null; then
   order+=(mosquitto)
   command[mosquitto]="mqtt://127.0.0.1:{port} $PWD/bench/mosquitto.sh {port} mqtt"

@@ -9,6 +9,8 @@ mod chunk;
 mod conversation;
 #[path = "../fuzz/checks/device.rs"]
 mod device;
+#[path = "../fuzz/checks/device_session.rs"]
+mod device_session;
 #[path = "../fuzz/checks/filter.rs"]
 mod filter;
 #[path = "../fuzz/checks/frame.rs"]
@@ -71,6 +73,11 @@ fn websocket_messages() {
 #[test]
 fn mqtt_packets_of_devices() {
     replay("device", device::check);
+}
+
+#[test]
+fn sessions_of_devices() {
+    replay("device_session", device_session::check);
 }
 
 #[test]

@@ -337,6 +337,14 @@ impl Access {
         &self.web_sessions
     }
 
+    /// Somebody who had signed in before a restart of the hub, as their account stands now; `None` if they may not be here any more.
+    pub fn returning(&self, name: &str) -> Option<SignedIn> {
+        let entries = self.book.roll.now();
+        let (account, signed_in) = entries.find(name)?;
+        let is_over = account.is_over(crate::moment::Moment::now().wall());
+        (!is_over && !signed_in.standing.has_ended()).then_some(signed_in)
+    }
+
     /// Drops what expired, and says when to call it again: when the next session of a browser expires, in a minute at
     /// the latest. This is what closes the sockets of a session that expired and that nobody asks for.
     pub fn sweep(&self) -> Instant {

@@ -111,6 +111,7 @@ async fn run(settings: Settings, accounts: Accounts, keys: Vec<Key>) -> anyhow::
     let server =
         Server::new(Arc::clone(&hub), access, doors, offer, shutdown.clone(), crew.clone(), operator);
     server.look_at_restored_leases();
+    server.restore_sessions();
     listeners.serve(&server);
     server.watch_the_certificate();
     // What is there for the demo ends when there are accounts.

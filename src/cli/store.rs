@@ -126,6 +126,14 @@ pub(super) fn restore(args: &RestoreArgs) -> anyhow::Result<()> {
                 .to_owned(),
         );
     }
+    if restored.of_sessions > 0 {
+        lines.push(format!("messages for MQTT sessions that were left out: {}", restored.of_sessions));
+    } else if report.lasting_messages > 0 {
+        lines.push(
+            "what waited for MQTT sessions goes out again, also what their clients have had since; --drop-queued leaves it out"
+                .to_owned(),
+        );
+    }
     lines.extend(restored.set_aside.map(|aside| {
         format!("what was there before is {}; delete it when you do not need it any more", aside.display())
     }));
@@ -177,6 +185,8 @@ fn content(report: &Report) -> String {
     let more = [
         ("leases", report.leases),
         ("messages for brokers", report.queued),
+        ("MQTT sessions", report.lasting),
+        ("messages for them", report.lasting_messages),
         ("sign-ins of pages", report.sign_ins),
         ("series of history", report.series),
         ("events", report.events),
@@ -200,6 +210,7 @@ fn as_text(report: &Report) -> String {
         format!("last values  {}", report.values),
         format!("leases       {}", report.leases),
         format!("for brokers  {}", report.queued),
+        format!("sessions     {}, with {} messages", report.lasting, report.lasting_messages),
         format!("sign-ins     {}", report.sign_ins),
         format!("series       {}", report.series),
         format!("events       {}", report.events),
@@ -237,6 +248,8 @@ fn as_json(report: &Report) -> Value {
         "values": report.values,
         "leases": report.leases,
         "queued": report.queued,
+        "mqtt_sessions": report.lasting,
+        "mqtt_messages": report.lasting_messages,
         "sign_ins": report.sign_ins,
         "series": report.series,
         "events": report.events,

@@ -11,7 +11,8 @@ mod last;
 mod line;
 #[doc(hidden)]
 pub mod messages;
-mod mqtt;
+#[doc(hidden)]
+pub mod mqtt;
 mod network;
 mod old_frames;
 mod outgoing;

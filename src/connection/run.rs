@@ -205,6 +205,7 @@ impl<W: Wire> Connection<W> {
 
     /// Moves what waits in the outbox to the wire, and writes it.
     fn give_out_a_turn(&mut self, turn: &mut Turn, cx: &mut Context<'_>) -> Result<(), Ending> {
+        self.wire.go_on(&self.session);
         while !turn.has_written_enough() {
             let looked = self.look_into_the_outbox()?;
             if self.writing == Writing::Wanted || (self.writing.is_idle() && self.wire.waiting() > 0) {

@@ -224,7 +224,9 @@ impl Session {
                 write(&[text.as_bytes()]);
                 true
             }
-            Item::Message(message) => self.write_message(message, false, now, write),
+            Item::Message(message) | Item::Noted(message, _) => {
+                self.write_message(message, false, now, write)
+            }
             Item::LastValues(_) => false,
         }
     }

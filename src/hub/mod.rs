@@ -4,8 +4,8 @@
 //! A socket, a serial port, a bridge and a simulated node are the same thing seen from here: a [`Session`].
 //! Publishing is a plain function that the publisher runs itself; it never waits.
 //!
-//! Lock order: presence, channel, outbox; then subscriptions, index of last values or book of the budget; tape, recorder.
-//! No lock is held across an await, and no outbox while a channel is asked for.
+//! Lock order: presence, channel, outbox; then subscriptions, index of last values or book of the budget; tape, recorder
+//! or book of sessions that last. No lock is held across an await, and no outbox while a channel is asked for.
 
 mod agreement;
 mod allowance;
@@ -30,6 +30,7 @@ mod generation;
 mod held;
 mod index;
 mod last_value;
+mod lasting;
 mod layout;
 mod lease;
 mod links;
@@ -91,6 +92,10 @@ use generation::Generation;
 use index::{index_cost, tell_full};
 use last_value::LastValue;
 pub use last_value::SaidBefore;
+pub use lasting::{
+    AgainRow, AgainSession, Asks, Claimed, ClaimedMessage, Lasting, LastingChanges, LastingSessions,
+    MessageRow, SentAs, SessionRow, Ticket as LastingTicket,
+};
 pub use lease::{LeaseChanges, LeaseRow};
 pub use links::{LinkFigures, Links};
 pub use marks::{KnowsAgain, MARK, Marked, Marks};
@@ -110,7 +115,7 @@ pub use rights::Rights;
 pub use saying::{Edition, NotOpened, NotSaid, OnlyIf, Routed, Said, Saying};
 pub use session::{Client, Session, Side};
 pub use stored_queues::{QueueChanges, Queued, QueuedAgain, StoredQueues, Ticket};
-use subscriptions::Subscriptions;
+use subscriptions::{Receivers, Subscriptions, deliver};
 use tape::Promise;
 pub use tape::{Ask, Restored, Restorer, Restoring, Skipped, Tape, TapeBounds, Taped};
 use trie::{Id, Trie};
@@ -207,6 +212,8 @@ pub struct Hub {
     marks: Marks,
     /// What waits for brokers and is to survive a restart.
     stored_queues: Arc<StoredQueues>,
+    /// Sessions that are to survive a restart.
+    lasting: Arc<LastingSessions>,
     /// What its clients ask for, where somebody brings it from other hubs.
     demand: Demanded,
     /// Which of two last values stands, where they may be of different hubs.
@@ -241,6 +248,7 @@ impl Hub {
             links: Links::default(),
             marks: Marks::default(),
             stored_queues: Arc::default(),
+            lasting: Arc::default(),
             demand: Demanded::default(),
             agreement: OnceLock::new(),
             bequests: OnceLock::new(),
@@ -358,7 +366,11 @@ impl Hub {
             state.last_generation = state.route.generation;
         }
         let id = origin.map(|origin| origin.id);
-        let routed = deliver(message, state.route.targets.all(), id);
+        let routed = if let Receivers::Noted(targets) = &state.route.targets {
+            self.deliver_noted(message, targets, origin)
+        } else {
+            deliver(message, state.route.targets.all(), id)
+        };
         self.figures.routed.add(routed);
         if matches!(message.kind, Kind::Command | Kind::Answer) {
             self.note(message, origin, routed);
@@ -435,16 +447,4 @@ impl Hub {
         self.care.has_new_readers();
         changed
     }
-}
-
-/// Offers a message to all of these but its publisher. Returns to how many.
-fn deliver(message: &Arc<Publication>, targets: &[Arc<Outbox>], origin: Option<SessionId>) -> u64 {
-    let mut routed = 0;
-    for target in targets {
-        if Some(target.id) != origin || target.wants_echo() {
-            target.offer(message);
-            routed += 1;
-        }
-    }
-    routed
 }

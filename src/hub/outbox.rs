@@ -43,6 +43,7 @@ pub struct Outbox {
     /// The owner's messages whose answers wait until they are on the disk.
     pub(super) unconfirmed: AtomicU32,
     pub(super) part: super::care::Part,
+    pub(super) noted: super::lasting::Part,
     inside: Mutex<Inside>,
     pub(super) figures: Arc<Figures>,
     budget: Arc<Budget>,
@@ -83,8 +84,16 @@ impl Inside {
         self.held.as_ref().and_then(|held| held.cut_off)
     }
 
+    /// Gives the queue up. Returns how many frames that were.
+    pub(super) fn lose_everything(&mut self) -> u64 {
+        let lost = self.queue.give_up();
+        self.first.clear();
+        self.thrown += lost;
+        lost
+    }
+
     /// Tells the reader, once for each time that it found nothing.
-    fn wake(&mut self) {
+    pub(super) fn wake(&mut self) {
         if std::mem::take(&mut self.is_asleep) {
             self.reader.wake_by_ref();
         }
@@ -124,6 +133,7 @@ impl Outbox {
             echo: AtomicBool::new(false),
             unconfirmed: AtomicU32::new(0),
             part: super::care::Part::default(),
+            noted: super::lasting::Part::default(),
             inside: Mutex::new(inside),
             figures,
             budget,
@@ -148,11 +158,16 @@ impl Outbox {
     /// Offers a message. Never waits.
     #[inline]
     pub(super) fn offer(&self, message: &Arc<Publication>) {
+        self.offer_item(Item::Message(Arc::clone(message)), message);
+    }
+
+    #[inline]
+    pub(super) fn offer_item(&self, item: Item, message: &Publication) {
         let mut inside = self.lock();
         // Before it is put in: what came last has reached all its readers by now.
         self.weigh(&mut inside);
         let (was_empty, was_pressing) = (inside.queue.is_empty(), inside.queue.is_pressing());
-        let offered = inside.queue.offer(Item::Message(Arc::clone(message)));
+        let offered = inside.queue.offer(item);
         self.account(&mut inside, offered, message.topic.as_str());
         if was_empty || (!was_pressing && inside.queue.is_pressing()) {
             inside.wake();
@@ -241,10 +256,8 @@ impl Outbox {
             return;
         }
         let bytes = inside.held.as_ref().map_or(0, |held| held.counted);
-        let lost = inside.queue.give_up();
-        inside.first.clear();
+        let lost = inside.lose_everything();
         inside.held.get_or_insert_default().cut_off = Some(bytes);
-        inside.thrown += lost;
         self.figures.lost.add(lost);
         self.figures.memory_cut.add(1);
         self.settle(&mut inside);
@@ -253,15 +266,6 @@ impl Outbox {
                 "the memory for what waits is used up (limits.memory_bytes): a large holder is cut off with 1013");
         }
         inside.wake();
-    }
-
-    /// What logs call the client.
-    pub fn name(&self) -> Arc<str> {
-        self.name_of(&self.lock())
-    }
-
-    fn name_of(&self, inside: &Inside) -> Arc<str> {
-        inside.name.as_ref().map_or_else(|| format!("{}-{}", self.user, self.id.0).into(), Arc::clone)
     }
 
     /// Waits until something is there to be taken, or the queue was given up. May be cancelled. One waits at a time.

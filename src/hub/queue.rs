@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::generation::Generation;
+use super::lasting::Ticket;
 use super::publication::Publication;
 use crate::backlog::{Backlog, Waits};
 use crate::talk::Kind;
@@ -15,6 +16,8 @@ use crate::topic::Topic;
 pub enum Item {
     /// A message, as it happened.
     Message(Arc<Publication>),
+    /// The same, which is in the book of sessions that last.
+    Noted(Arc<Publication>, Arc<Ticket>),
     /// Here come the last values that the change of the subscription that made this generation asked for. They are
     /// looked up when their turn comes.
     LastValues(Generation),
@@ -96,7 +99,7 @@ impl Queue {
 
     /// How many hold what came last.
     pub(super) fn readers_of_the_last(&self) -> usize {
-        let Some(Item::Message(message)) = self.waiting.back() else { return 1 };
+        let Some(Item::Message(message) | Item::Noted(message, _)) = self.waiting.back() else { return 1 };
         Arc::strong_count(message)
     }
 
@@ -252,7 +255,7 @@ impl Queue {
 impl Waits for Item {
     fn bytes(&self) -> usize {
         match self {
-            Self::Message(message) => message.len(),
+            Self::Message(message) | Self::Noted(message, _) => message.len(),
             Self::LastValues(_) => 0,
             Self::Reply(text) => text.len(),
         }
@@ -260,15 +263,17 @@ impl Waits for Item {
 
     fn topic(&self) -> Option<&Topic> {
         match self {
-            Self::Message(message) => Some(&message.topic),
+            Self::Message(message) | Self::Noted(message, _) => Some(&message.topic),
             Self::LastValues(_) | Self::Reply(_) => None,
         }
     }
 
     fn reading(&self) -> Option<&Topic> {
         match self {
-            Self::Message(message) if message.kind == Kind::Reading => Some(&message.topic),
-            Self::Message(_) | Self::LastValues(_) | Self::Reply(_) => None,
+            Self::Message(message) | Self::Noted(message, _) if message.kind == Kind::Reading => {
+                Some(&message.topic)
+            }
+            Self::Message(_) | Self::Noted(..) | Self::LastValues(_) | Self::Reply(_) => None,
         }
     }
 }
@@ -303,7 +308,9 @@ mod tests {
         taken
             .iter()
             .map(|item| match item {
-                Item::Message(message) => String::from_utf8(message.frame(root).concat()).unwrap(),
+                Item::Message(message) | Item::Noted(message, _) => {
+                    String::from_utf8(message.frame(root).concat()).unwrap()
+                }
                 Item::Reply(text) => text.clone(),
                 Item::LastValues(_) => "last value".to_owned(),
             })

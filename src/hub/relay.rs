@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::doors::{Message, Refusal, is_of_the_hub};
 use super::drain::{Drained, NextValue};
+use super::lasting::Ticket;
 use super::publication::{Extras, Publication, Trail};
 use super::queue::Item;
 use super::session::Session;
@@ -37,6 +38,8 @@ pub struct Relayed {
     pub message: Arc<Publication>,
     /// Whether it is a last value that was asked for, and did not happen just now.
     pub is_last_value: bool,
+    /// Its place in the book of sessions that last, where it has one.
+    pub ticket: Option<Arc<Ticket>>,
 }
 
 /// What [`Session::take_everything`] gives.
@@ -114,7 +117,11 @@ impl Session {
         for item in items.drain(..) {
             match item {
                 Item::Message(message) => {
-                    self.hand_over(Relayed { message, is_last_value: false }, now, take);
+                    self.hand_over(Relayed { message, is_last_value: false, ticket: None }, now, take);
+                }
+                Item::Noted(message, ticket) => {
+                    let ticket = Some(ticket);
+                    self.hand_over(Relayed { message, is_last_value: false, ticket }, now, take);
                 }
                 Item::Reply(answer) => take(Handed::Answer(answer)),
                 Item::LastValues(_) => {}
@@ -129,7 +136,7 @@ impl Session {
                 NextValue::None => {}
                 NextValue::Is(message) => {
                     let message = Arc::new(message);
-                    self.hand_over(Relayed { message, is_last_value: true }, now, take);
+                    self.hand_over(Relayed { message, is_last_value: true, ticket: None }, now, take);
                 }
             }
         }

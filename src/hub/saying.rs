@@ -8,6 +8,7 @@ use super::allowance::Excess;
 use super::care::Wants;
 use super::channel::{Channel, State};
 use super::doors::{Message, NotSubscribed, Refusal};
+use super::lasting::Asks;
 use super::publication::Publication;
 use super::session::{Session, Wishes};
 use super::tape::{Ask, Promise};
@@ -69,6 +70,8 @@ pub struct Saying<'m> {
     pub lease: Option<Box<LeaseOption>>,
     /// What has to be so. Looked at under the lock of the topic, so nothing comes in between. Not for commands with care.
     pub only_if: Option<OnlyIf>,
+    /// What the publisher asks where sessions that last receive it: whether they have it.
+    pub asks: Option<Asks>,
 }
 
 /// A message that was routed.
@@ -80,6 +83,8 @@ pub struct Routed {
     pub readers: u64,
     /// Which one it is.
     pub edition: Edition,
+    /// How many answers come to the outbox: all have to be good.
+    pub answers: u8,
 }
 
 /// What became of a message.
@@ -111,7 +116,7 @@ impl Session {
     pub fn say(&mut self, saying: Saying<'_>, now: impl Into<Moment>) -> Result<Said, NotSaid> {
         let now = now.into();
         self.count_frame(now).map_err(NotSaid::TooMuch)?;
-        let Saying { message, id, confirm, lease, only_if } = saying;
+        let Saying { message, id, confirm, lease, only_if, asks: asks_lasting } = saying;
         if Request::claims(message.topic.as_str()) {
             return Err(Refusal::Reserved.into());
         }
@@ -128,6 +133,7 @@ impl Session {
         let asked = self.hub.confirms().then(|| Box::new(asks()));
         let (mut message, retention, ask) = self.prepare(message, now, asked)?;
         message.retention = retention;
+        self.outbox.asks(asks_lasting);
         let (hub, outbox, topic) = (&self.hub, &*self.outbox, message.topic.clone());
         let deliver = |channel: &Arc<Channel>, state: &mut State| {
             if only_if.as_ref().is_some_and(|only_if| !only_if.holds(state.last.as_ref())) {
@@ -139,11 +145,14 @@ impl Session {
             let delivered = hub.deliver(channel, state, &message, Some(outbox), ask)?;
             Ok((delivered, message.edition()))
         };
-        let (Delivered { promise, routed: readers }, edition) = hub.channels.with(&topic, deliver)?;
-        let routed = Routed { retention, readers, edition };
+        let said = hub.channels.with(&topic, deliver);
+        let is_noted = asks_lasting.is_some() && outbox.takes_what_it_asks().is_none();
+        let (Delivered { promise, routed: readers }, edition) = said?;
+        let answers = u8::from(is_noted) + u8::from(matches!(promise, Promise::Waits));
+        let routed = Routed { retention, readers, edition, answers };
         Ok(match promise {
-            Promise::None => Said::Routed(routed),
-            Promise::Waits => Said::OnDiskSoon(routed),
+            Promise::None if answers == 0 => Said::Routed(routed),
+            Promise::None | Promise::Waits => Said::OnDiskSoon(routed),
             Promise::Broken => Said::NotOnDisk(routed),
         })
     }

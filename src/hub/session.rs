@@ -318,6 +318,10 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         let now = Moment::now();
+        match self.outbox.noted.session.load(Ordering::Relaxed) {
+            0 => {}
+            lasting => self.hub.lasting.freeze(lasting),
+        }
         if self.client.rights.admin {
             self.withdraw_what_is_to_be_forgotten();
         }

@@ -10,6 +10,7 @@ use super::channel::Route;
 use super::doors::is_of_the_hub;
 use super::generation::Generation;
 use super::outbox::{Outbox, SessionId};
+use super::publication::Publication;
 use super::step::PIECE;
 use super::trie::{Id, Trie};
 use crate::topic::{Filter, Limits, Topic};
@@ -37,6 +38,9 @@ pub(super) enum Receivers {
     /// Two or more.
     #[expect(clippy::box_collection, reason = "these words are in every node and in every channel")]
     Many(Box<Vec<Arc<Outbox>>>),
+    /// Of a topic: some of them last, so that what they get is noted.
+    #[expect(clippy::box_collection, reason = "these words are in every node and in every channel")]
+    Noted(Box<Vec<Arc<Outbox>>>),
 }
 
 impl Default for Subscriptions {
@@ -170,7 +174,7 @@ impl Subscriptions {
             found.push(Arc::clone(outbox));
         }
         drop(filters);
-        Route { generation, targets: Receivers::from(found) }
+        Route { generation, targets: Receivers::of_a_topic(found) }
     }
 
     /// Whether nobody holds anything, not even a place.
@@ -192,7 +196,7 @@ impl Receivers {
         match self {
             Self::None => &[],
             Self::One(only) => std::slice::from_ref(only),
-            Self::Many(many) => many,
+            Self::Many(many) | Self::Noted(many) => many,
         }
     }
 
@@ -218,8 +222,15 @@ impl Receivers {
         match self {
             Self::None => Vec::new(),
             Self::One(only) => vec![only],
-            Self::Many(many) => *many,
+            Self::Many(many) | Self::Noted(many) => *many,
         }
+    }
+
+    /// Those that a topic has, who may have been found more than once.
+    fn of_a_topic(found: Vec<Arc<Outbox>>) -> Self {
+        let is_noted = found.iter().any(|outbox| outbox.is_noted());
+        let receivers = Self::from(found);
+        if is_noted { Self::Noted(Box::new(receivers.into_all())) } else { receivers }
     }
 
     fn from_sorted(mut all: Vec<Arc<Outbox>>) -> Self {
@@ -238,4 +249,17 @@ impl From<Vec<Arc<Outbox>>> for Receivers {
         all.shrink_to_fit();
         Self::from_sorted(all)
     }
+}
+
+/// Offers a message to all of these but its publisher. Returns to how many.
+#[inline]
+pub(super) fn deliver(message: &Arc<Publication>, targets: &[Arc<Outbox>], origin: Option<SessionId>) -> u64 {
+    let mut routed = 0;
+    for target in targets {
+        if Some(target.id) != origin || target.wants_echo() {
+            target.offer(message);
+            routed += 1;
+        }
+    }
+    routed
 }

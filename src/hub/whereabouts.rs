@@ -1,10 +1,11 @@
-//! Where the owner of an outbox is: its address, and the network for which its memory counts.
+//! Who the owner of an outbox is and where: its name in logs, its address, and the network for which its memory counts.
 
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::budget::Network;
-use super::outbox::Outbox;
+use super::outbox::{Inside, Outbox};
 
 /// An address as small as it can be kept, as each connection has it: unspecified where there is none.
 pub(super) fn small_address(address: Option<IpAddr>) -> Ipv6Addr {
@@ -16,6 +17,15 @@ pub(super) fn small_address(address: Option<IpAddr>) -> Ipv6Addr {
 }
 
 impl Outbox {
+    /// What logs call the client.
+    pub fn name(&self) -> Arc<str> {
+        self.name_of(&self.lock())
+    }
+
+    pub(super) fn name_of(&self, inside: &Inside) -> Arc<str> {
+        inside.name.as_ref().map_or_else(|| format!("{}-{}", self.user, self.id.0).into(), Arc::clone)
+    }
+
     /// The address of its owner, where there is one.
     pub(super) fn address(&self) -> Option<IpAddr> {
         let address = self.lock().address;

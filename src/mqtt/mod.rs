@@ -9,6 +9,7 @@ mod carried;
 mod payload;
 mod properties;
 mod read;
+mod remembered;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -18,6 +19,7 @@ pub use self::carried::{Carried, Rest as CarriedRest};
 pub use self::payload::{Inward, inward, outward};
 pub use self::properties::Properties;
 pub use self::read::{Ack, Connect, Disconnect, Head, Packet, Publish, Subscribe, Unsubscribe, Will, Wish};
+pub use self::remembered::Remembered;
 pub use self::write::{Answer, Outgoing, Welcome, Writer};
 
 /// Which MQTT.

@@ -18,6 +18,7 @@ mod fault;
 mod folder;
 mod head;
 pub mod history;
+mod lasting;
 mod leases;
 pub mod log;
 mod names;
@@ -63,6 +64,9 @@ pub struct Refused(String);
 
 /// The part of the file that messages for brokers may take.
 const QUEUES_PART: u64 = 4;
+
+/// The part of the file that messages for sessions may take.
+const LASTING_PART: u64 = 8;
 
 /// A store that runs.
 #[derive(Debug)]
@@ -113,6 +117,7 @@ impl Store {
         }
         hub.record_on(Arc::clone(&tape));
         hub.stored_queues().turn_on(settings.bytes / QUEUES_PART);
+        hub.lasting().turn_on(settings.bytes / LASTING_PART);
         let questions = Arc::<Questions>::default();
         if settings.history.is_on() {
             hub.ask_history_of(Arc::clone(&questions));
@@ -131,7 +136,7 @@ impl Store {
         (questions, has_history): (Arc<Questions>, SyncSender<()>),
     ) -> std::io::Result<Self> {
         let (end, (tell, ended)) = (Arc::new(AtomicBool::new(false)), oneshot::channel());
-        let (seen, hub) = (Arc::clone(&end), Arc::clone(hub));
+        let (seen, book, hub) = (Arc::clone(&end), Arc::clone(hub.lasting()), Arc::clone(hub));
         let run = move || {
             let ran = catch_unwind(AssertUnwindSafe(|| {
                 writer.get_ready();
@@ -146,11 +151,13 @@ impl Store {
                 hub.figures().store_state.set(writer::AWAY);
             }
             tape.close();
+            hub.lasting().turn_off();
             questions.close();
             drop(writer);
             let _ = tell.send(());
         };
         let handle = std::thread::Builder::new().name("store".to_owned()).spawn(run)?;
+        book.is_written_by(handle.thread().clone());
         Ok(Self { end, thread: handle.thread().clone(), ended })
     }
 

@@ -7,7 +7,8 @@ mod topics;
 use super::fault::unwritable;
 use super::folder::{FileId, Folder};
 use super::head::Head;
-use super::log::milliseconds;
+use super::lasting;
+use super::log::{milliseconds, moment};
 use super::names;
 use super::queues;
 pub(super) use super::restoring::Use;
@@ -67,6 +68,7 @@ fn try_to_open(
     let (id, is_old) = folder.prepare().map_err(|error| unwritable(&error))?;
     let mut tables = Tables::open(&folder.file(), most_bytes, mark())?;
     let life = tables.life();
+    let life_before = life.as_ref().ok().copied().flatten();
     let was_stopped = life.as_ref().is_ok_and(|life| life.is_some_and(|life| life.clean));
     let expected = if using == Use::GiveBack { tables.about_last_values() } else { 0 };
     let account = Account { broken: life.err().map(|fault| fault.to_string()), ..Account::default() };
@@ -80,8 +82,13 @@ fn try_to_open(
         Use::GiveBack => queues::give_back(&tables, hub, now),
         Use::LookOnly => queues::Account::default(),
     };
-    account.damaged += sessions.damaged + queues.damaged;
-    account.broken = account.broken.or(queues.broken);
+    let lived = life_before.map(|life| moment(life.at));
+    let lasting = match using {
+        Use::GiveBack => lasting::give_back(&tables, hub, now, lasting::Before { lived, was_stopped }),
+        Use::LookOnly => lasting::Account::default(),
+    };
+    account.damaged += sessions.damaged + queues.damaged + lasting.damaged;
+    account.broken = account.broken.or(queues.broken).or(lasting.broken);
     account.broken = account.broken.or(sessions.broken.take().map(|fault| fault.to_string()));
     hub.figures().store_damaged.add(account.damaged);
     if let Some(why) = account.broken {

@@ -7,6 +7,7 @@
 
 mod check;
 mod events;
+mod lasting;
 mod leases;
 mod names;
 mod queues;
@@ -26,6 +27,7 @@ use steps::STEPS;
 use tally::{Counted, Sequence, Tally};
 
 pub(super) use events::{EventRow, Kept};
+pub(super) use lasting::{LastingMessageRow, LastingRow};
 pub(super) use names::{NameRows, Names};
 pub(super) use queues::QueuedRow;
 pub(super) use web_sessions::Revocation;

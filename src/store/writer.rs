@@ -6,6 +6,7 @@
 
 mod finish;
 mod forgetting;
+mod lasting;
 mod putting;
 mod queues;
 mod reopening;
@@ -34,7 +35,7 @@ use super::settings::{Durability, Settings};
 use super::tables::{Fault, Life, Tables};
 use super::walk::Walk;
 use super::web_sessions::Sessions;
-use crate::hub::{Hub, LeaseChanges, Publication, QueueChanges, Tape};
+use crate::hub::{Hub, LastingChanges, LeaseChanges, Publication, QueueChanges, Tape};
 use crate::moment::Moment;
 use crate::seldom::Seldom;
 
@@ -85,6 +86,7 @@ struct Duties {
     leases: LeaseChanges,
     step: Option<Step>,
     queued: QueueChanges,
+    lasting: LastingChanges,
 }
 
 impl Writer {
@@ -152,7 +154,8 @@ impl Writer {
         };
         while !end.load(Ordering::Acquire) {
             self.come_by(Instant::now());
-            std::thread::park_timeout(if self.has_duty() { tick.min(TICK_OF_DUTY) } else { tick });
+            let tick = if self.has_duty() { tick.min(TICK_OF_DUTY) } else { tick };
+            std::thread::park_timeout(self.until_lasting_is_due(tick));
         }
         self.finish();
     }
@@ -172,6 +175,7 @@ impl Writer {
             self.go_on(now);
         } else {
             self.let_go("the store cannot be written");
+            self.let_lasting_pass();
             self.refuse_to_forget();
         }
         self.tell_state();
@@ -223,6 +227,8 @@ impl Writer {
                 return self.fail(&fault);
             }
         };
+        let lasting = self.lasting();
+        let is_safe_only_there = self.settings.durability == Durability::Commit && !lasting.is_empty();
         let is_duty = self.head.is_settling() || self.names.has_orphans() || step.is_some();
         let is_duty = is_duty || self.events.is_busy() || (is_time && self.history.has_gaps());
         let is_waited_for = self.hub.is_waited_for_leases();
@@ -230,12 +236,14 @@ impl Writer {
             if is_time || is_waited_for { self.hub.lease_changes() } else { LeaseChanges::default() };
         let sync = is_asked_for
             || is_waited_for
+            || is_safe_only_there
             || self.unsynced.is_some_and(|since| now.duration_since(since) >= self.settings.sync);
         // What is written with it costs nothing. And only who has written is back.
         let is_due = is_due || (sync && has_news);
         let is_proof = self.outage.is_on() && !self.walk.is_wanted();
-        if is_due || is_duty || sync || is_proof || !leases.is_empty() || !queued.is_empty() {
-            self.write(now, is_due || is_proof, sync, false, Duties { leases, step, queued });
+        let has_rows = !leases.is_empty() || !queued.is_empty() || !lasting.is_empty();
+        if is_due || is_duty || sync || is_proof || has_rows {
+            self.write(now, is_due || is_proof, sync, false, Duties { leases, step, queued, lasting });
         }
         if is_full {
             self.begin_settling();
@@ -254,9 +262,10 @@ impl Writer {
 
     /// One transaction: what waits, if it is due, and a slice of the other duties.
     fn write(&mut self, now: Instant, is_due: bool, sync: bool, clean: bool, duties: Duties) {
-        let Duties { leases, step, queued } = duties;
+        let Duties { leases, step, queued, lasting } = duties;
         let Some(tables) = &mut self.tables else {
             self.not_queued(queued);
+            self.not_lasting(lasting);
             return self.hub.leases_not_written();
         };
         let (time, gaps) = (wall(), self.history.gaps());
@@ -290,6 +299,7 @@ impl Writer {
             sign_ins.write(writing)?;
             writing.change_leases(&leases)?;
             writing.change_queues(&queued, Moment::now())?;
+            writing.change_lasting(&lasting, Moment::now())?;
             gaps.iter().try_for_each(|(id, gap)| writing.put_gap(*id, gap.as_ref()))?;
             let events = events.write(writing)?;
             life.map_or(Ok(()), |life| writing.live(life))?;
@@ -298,6 +308,7 @@ impl Writer {
         match written {
             Ok((settled, shortened, events)) => {
                 self.hub.leases_written(leases);
+                self.hub.lasting().written(lasting);
                 self.events.written(events);
                 self.account(now, began, sync, life.is_some());
                 self.history.gaps_written(&gaps);
@@ -319,6 +330,7 @@ impl Writer {
             }
             Err(fault) => {
                 self.not_queued(queued);
+                self.not_lasting(lasting);
                 self.fail(&fault);
             }
         }

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use crate::mqtt::{Answer, Writer};
+use crate::mqtt::{Answer, Writer, code};
 
 /// An answer that is due.
 #[derive(Debug)]
@@ -17,8 +17,17 @@ struct Due {
 enum State {
     /// It says this.
     Known(u8, &'static str),
-    /// The hub says later, under this number.
-    Waits(u64),
+    /// The hub says later, under this number, so many times.
+    Waits(u64, u8),
+}
+
+/// What is said when the store is so far.
+#[derive(Debug)]
+pub(super) enum Later {
+    /// This, with this reason code.
+    Answer(Answer, u16, u8),
+    /// The answer to a SUBSCRIBE.
+    Subscribed(u16, Vec<u8>),
 }
 
 /// Answers that are due.
@@ -61,9 +70,9 @@ impl Answers {
         }
     }
 
-    /// The answer comes later, under this number.
-    pub(super) fn wait(&mut self, answer: Answer, id: u16, number: u64) {
-        self.due.push_back(Due { answer, id, state: State::Waits(number) });
+    /// So many answers come later, under this number. The first that is not good is the answer, and else the last.
+    pub(super) fn wait(&mut self, answer: Answer, id: u16, (number, answers): (u64, u8)) {
+        self.due.push_back(Due { answer, id, state: State::Waits(number, answers) });
     }
 
     /// An answer has come. Returns which message it is about, and writes all that may be told now.
@@ -74,9 +83,12 @@ impl Answers {
         code: u8,
         why: &'static str,
     ) -> Option<u16> {
-        let is_it = |due: &&mut Due| matches!(due.state, State::Waits(waits) if waits == number);
+        let is_it = |due: &&mut Due| matches!(due.state, State::Waits(waits, _) if waits == number);
         let due = self.due.iter_mut().find(is_it)?;
-        due.state = State::Known(code, why);
+        due.state = match due.state {
+            State::Waits(_, answers @ 2..) if code == code::SUCCESS => State::Waits(number, answers - 1),
+            State::Waits(..) | State::Known(..) => State::Known(code, why),
+        };
         let id = due.id;
         while let Some(Due { answer, id, state: State::Known(code, why) }) = self.due.front() {
             writer.answer(*answer, *id, *code, why);

@@ -1,8 +1,9 @@
 //! What a device asks to hear: SUBSCRIBE and UNSUBSCRIBE, each filter with an answer of its own.
 
+use super::answers::Later;
 use super::talk::Talk;
 use crate::hub::Session;
-use crate::mqtt::{Subscribe, Unsubscribe, Writer, code};
+use crate::mqtt::{Qos, Subscribe, Unsubscribe, Writer, code};
 use crate::seldom::Seldom;
 use crate::topic::Filter;
 
@@ -20,6 +21,9 @@ impl Talk {
             };
             codes.push(filter.as_ref().map_or_else(|code| *code, |_| wish.qos.number()));
             let Ok(filter) = filter else { continue };
+            if wish.qos > Qos::AtMostOnce && self.rest.lasting.is_some() {
+                session.is_to_be_noted();
+            }
             let is_new = !self.rest.subscriptions.has(&filter);
             self.rest.subscriptions.put(filter.clone(), *wish, subscribe.properties.subscription_id);
             match wish.handling {
@@ -33,7 +37,8 @@ impl Talk {
             self.add(filters, last_values, session, &mut codes);
         }
         self.tells_the_hub(session);
-        Writer::new(self.client.version, out).subscribed(subscribe.id, &codes);
+        let stamp = self.remember();
+        self.after(stamp, Later::Subscribed(subscribe.id, codes), out);
     }
 
     /// Adds filters all at once or, if that is too much, as many as there is room for.
@@ -88,6 +93,7 @@ impl Talk {
         if !gone.is_empty() {
             session.remove_filters(gone);
             self.tells_the_hub(session);
+            self.remember();
         }
         Writer::new(self.client.version, out).unsubscribed(unsubscribe.id, &codes);
     }

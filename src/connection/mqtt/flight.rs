@@ -1,8 +1,9 @@
-//! Messages that were sent and are not acknowledged, in their order. Pure.
+//! Messages that were sent and are not acknowledged, in their order.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
-use crate::hub::Relayed;
+use crate::hub::{Lasting, LastingTicket, Relayed, SentAs};
 use crate::mqtt::Qos;
 
 /// One of them.
@@ -12,8 +13,14 @@ pub(super) struct Sent {
     pub(super) qos: Qos,
     /// The message; `None` once the client has it, of QoS 2.
     pub(super) message: Option<Relayed>,
-    /// Whether it was sent over this connection.
+    /// Its place among what survives a restart, where it has one.
+    ticket: Option<Arc<LastingTicket>>,
+    /// The change that has to be in the store before the next word about it.
+    stamp: u64,
+    /// Whether it was sent over this connection, or is about to be.
     is_out: bool,
+    /// Whether it is not sent before it is in the store.
+    is_held: bool,
     /// Whether it was sent over one before.
     again: bool,
 }
@@ -38,6 +45,8 @@ pub(super) struct Flight {
     sent: VecDeque<Sent>,
     /// How many of these were sent over this connection.
     out: usize,
+    /// How many of these wait for the store.
+    held: usize,
     /// Bytes of these.
     out_bytes: usize,
     last: u16,
@@ -65,8 +74,14 @@ impl Flight {
         self.out < self.sent.len()
     }
 
-    /// Notes a message that is sent; returns its packet id. There are fewer than there are ids.
-    pub(super) fn send(&mut self, qos: Qos, message: Relayed) -> u16 {
+    /// Whether some wait until they are in the store.
+    pub(super) fn holds_some(&self) -> bool {
+        self.held > 0
+    }
+
+    /// Notes a message that is sent; returns its packet id, and whether it is held. There are fewer than there are ids. One of QoS 2
+    /// that is to survive a restart is held until its id is in the store: sent under another one it would come twice.
+    pub(super) fn send(&mut self, qos: Qos, mut message: Relayed, lasting: Option<&Lasting>) -> (u16, bool) {
         loop {
             self.last = if self.last == u16::MAX { 1 } else { self.last + 1 };
             if !self.sent.iter().any(|sent| sent.id == self.last) {
@@ -76,13 +91,58 @@ impl Flight {
         self.bytes += message.message.len();
         self.out_bytes += message.message.len();
         self.out += 1;
-        self.sent.push_back(Sent { id: self.last, qos, message: Some(message), is_out: true, again: false });
-        self.last
+        let ticket = message.ticket.take();
+        let is_held = qos == Qos::ExactlyOnce && lasting.is_some() && ticket.is_some();
+        let again = qos == Qos::AtLeastOnce && ticket.as_ref().is_some_and(|ticket| ticket.is_doubtful());
+        let sent = SentAs { id: self.last, qos: qos.number() };
+        let noted = lasting.zip(ticket.as_ref());
+        let stamp = noted.map_or(0, |(lasting, ticket)| lasting.sends(ticket, sent, is_held));
+        // Of QoS 1 it may be sent again under any id.
+        let stamp = if is_held { stamp } else { 0 };
+        self.held += usize::from(is_held);
+        let message = Some(message);
+        self.sent.push_back(Sent {
+            id: self.last,
+            qos,
+            message,
+            ticket,
+            stamp,
+            is_out: true,
+            is_held,
+            again,
+        });
+        (self.last, is_held)
     }
 
-    /// The next one that is to be sent again over this connection, which counts as sent.
-    pub(super) fn repeat(&mut self) -> Option<Again<'_>> {
-        let sent = self.sent.iter_mut().find(|sent| !sent.is_out)?;
+    /// The next one that was held and is in the store now.
+    pub(super) fn release(&mut self, is_written: impl Fn(u64) -> bool) -> Option<(u16, Relayed)> {
+        let sent = self.sent.iter_mut().find(|sent| sent.is_held)?;
+        if !is_written(sent.stamp) {
+            return None;
+        }
+        sent.is_held = false;
+        self.held -= 1;
+        Some((sent.id, sent.message.clone()?))
+    }
+
+    /// One that was sent before a restart, or whose release was, and is not acknowledged. In their order.
+    pub(super) fn restore(
+        &mut self,
+        sent: SentAs,
+        message: Option<Relayed>,
+        ticket: Option<Arc<LastingTicket>>,
+    ) {
+        let Some(qos) = Qos::of(sent.qos) else { return };
+        self.last = sent.id;
+        self.bytes += message.as_ref().map_or(0, |message| message.message.len());
+        let id = sent.id;
+        let (stamp, is_out, is_held, again) = (0, false, false, true);
+        self.sent.push_back(Sent { id, qos, message, ticket, stamp, is_out, is_held, again });
+    }
+
+    /// The next one that is to be sent again over this connection, which counts as sent; none before the store has what was said of it.
+    pub(super) fn repeat(&mut self, is_written: impl Fn(u64) -> bool) -> Option<Again<'_>> {
+        let sent = self.sent.iter_mut().find(|sent| !sent.is_out).filter(|sent| is_written(sent.stamp))?;
         sent.is_out = true;
         self.out += 1;
         self.out_bytes += sent.bytes();
@@ -94,9 +154,10 @@ impl Flight {
 
     /// The connection has ended: all of them are to be sent again.
     pub(super) fn lands(&mut self) {
-        (self.out, self.out_bytes) = (0, 0);
+        (self.out, self.out_bytes, self.held) = (0, 0, 0);
         for sent in &mut self.sent {
-            (sent.is_out, sent.again) = (false, true);
+            sent.again |= !sent.is_held;
+            (sent.is_out, sent.is_held) = (false, false);
         }
     }
 
@@ -115,22 +176,27 @@ impl Flight {
                 self.out -= 1;
                 self.out_bytes -= bytes;
             }
+            self.held -= usize::from(sent.is_held);
         }
         true
     }
 
-    /// The client has received a message of QoS 2. Whether it was under way.
-    pub(super) fn received(&mut self, id: u16) -> bool {
-        let Some(sent) = self.sent.iter_mut().find(|sent| sent.id == id && sent.qos == Qos::ExactlyOnce)
-        else {
-            return false;
-        };
+    /// The client has received a message of QoS 2. Which change has to be in the store before it is told so; `None` if it was not under
+    /// way.
+    pub(super) fn received(&mut self, id: u16, lasting: Option<&Lasting>) -> Option<u64> {
+        let is_it = |sent: &&mut Sent| sent.id == id && sent.qos == Qos::ExactlyOnce && !sent.is_held;
+        let sent = self.sent.iter_mut().find(is_it)?;
         let bytes = sent.bytes();
-        sent.message = None;
+        if sent.message.take().is_some()
+            && let Some((lasting, ticket)) = lasting.zip(sent.ticket.as_ref())
+        {
+            sent.stamp = lasting.has_received(ticket);
+        }
+        let stamp = sent.stamp;
         self.bytes -= bytes;
         if sent.is_out {
             self.out_bytes -= bytes;
         }
-        true
+        Some(stamp)
     }
 }

@@ -23,7 +23,7 @@ enum Given {
 impl Talk {
     /// Whether messages may be taken from the outbox.
     pub(super) fn has_room(&self) -> bool {
-        self.rest.waiting.is_empty() && !self.rest.flight.has_some_to_repeat()
+        self.rest.waiting.is_empty() && !self.rest.flight.has_some_to_repeat() && self.unanswered == 0
     }
 
     fn window_is_open(&self) -> bool {
@@ -62,18 +62,22 @@ impl Talk {
             for topic in &too_large {
                 note_too_large(session, topic);
             }
+            self.answers_others();
             if remains.drained != Drained::More {
                 return remains.drained;
             }
         }
     }
 
-    /// Sends what was sent before over another connection, and then what there was no room for, as far as there is some now. The
-    /// account may have lost the right to it since.
+    /// Sends what was held until the store had it, what was sent before over another connection, and then what there was no room for,
+    /// as far as there is some now.
     pub(super) fn send_what_waits(&mut self, session: &Session, now: Moment, out: &mut Vec<u8>) {
+        while let Some((id, relayed)) = self.rest.release() {
+            self.send_as((id, Qos::ExactlyOnce), &relayed, session, now, out);
+        }
         while self.window_is_open() && self.rest.flight.has_some_to_repeat() {
             let version = self.client.version;
-            let (id, qos, relayed) = match self.rest.flight.repeat() {
+            let (id, qos, relayed) = match self.rest.repeat() {
                 None => break,
                 Some(Again::Release(id)) => {
                     Writer::new(version, out).answer(Answer::Release, id, 0, "");
@@ -81,16 +85,7 @@ impl Talk {
                 }
                 Some(Again::Message(id, qos, relayed)) => (id, qos, relayed.clone()),
             };
-            if !session.may_read(&relayed.message.topic) {
-                self.rest.flight.done(id, |_| true);
-                continue;
-            }
-            let wanted = self.wanted(&relayed);
-            let carried = carried(&relayed);
-            if self.write(&relayed, (id, qos), (wanted, carried), now, out) == Given::TooLarge {
-                self.rest.flight.done(id, |_| true);
-                note_too_large(session, &relayed.message.topic);
-            }
+            self.send_as((id, qos), &relayed, session, now, out);
         }
         while !self.rest.flight.has_some_to_repeat()
             && self.window_is_open()
@@ -102,6 +97,27 @@ impl Talk {
             {
                 note_too_large(session, &topic);
             }
+        }
+    }
+
+    /// Sends a message that has its packet id. The account may have lost the right to it since.
+    fn send_as(
+        &mut self,
+        (id, qos): (u16, Qos),
+        relayed: &Relayed,
+        session: &Session,
+        now: Moment,
+        out: &mut Vec<u8>,
+    ) {
+        if !session.may_read(&relayed.message.topic) {
+            self.rest.flight.done(id, |_| true);
+            return;
+        }
+        let wanted = self.wanted(relayed);
+        let carried = carried(relayed);
+        if self.write(relayed, (id, qos), (wanted, carried), now, out) == Given::TooLarge {
+            self.rest.flight.done(id, |_| true);
+            note_too_large(session, &relayed.message.topic);
         }
     }
 
@@ -128,10 +144,13 @@ impl Talk {
         let wanted = self.wanted(relayed)?;
         let carried = carried(relayed);
         let qos = carried.qos.map_or(wanted.qos, |qos| qos.min(wanted.qos));
-        let id = match qos {
-            Qos::AtMostOnce => 0,
-            Qos::AtLeastOnce | Qos::ExactlyOnce => self.rest.flight.send(qos, relayed.clone()),
+        let (id, is_held) = match qos {
+            Qos::AtMostOnce => (0, false),
+            Qos::AtLeastOnce | Qos::ExactlyOnce => self.rest.send(qos, relayed.clone()),
         };
+        if is_held {
+            return None;
+        }
         if self.write(relayed, (id, qos), (Some(wanted), carried), now, out) == Given::Done {
             return None;
         }
@@ -147,7 +166,7 @@ impl Talk {
         now: Moment,
         out: &mut Vec<u8>,
     ) -> Given {
-        let Relayed { message, is_last_value } = relayed;
+        let Relayed { message, is_last_value, .. } = relayed;
         let version = self.client.version;
         let ids = std::mem::take(&mut self.ids);
         let extras = message.extras();

@@ -2,8 +2,11 @@
 
 mod answers;
 mod asking;
+#[doc(hidden)]
+pub mod by_hand;
 mod flight;
 mod giving;
+mod lasting;
 mod over_websocket;
 mod subscriptions;
 mod talk;
@@ -209,8 +212,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for Mqtt<S> {
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Incoming> {
         let mut read = 0;
         loop {
-            // Whoever does not read our answers is not listened to. The socket wakes when it takes some of them.
-            if self.stream.len() > UNREAD {
+            // Whoever does not read our answers is not listened to. The socket wakes when it takes some of them, and the store when it
+            // has what they wait for.
+            if self.stream.len() > UNREAD || self.talk.as_ref().is_some_and(|talk| talk.is_behind()) {
                 return Poll::Pending;
             }
             match self.next() {
@@ -270,6 +274,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for Mqtt<S> {
         match &mut self.talk {
             Some(talk) => talk.give(session, bytes, now, self.stream.tail()),
             None => Drained::Everything,
+        }
+    }
+
+    fn go_on(&mut self, session: &Session) {
+        if let Some(talk) = &mut self.talk
+            && talk.waits_for_the_store()
+        {
+            talk.go_on(session, Moment::now(), self.stream.tail());
         }
     }
 

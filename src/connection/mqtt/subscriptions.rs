@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::hub::trie::Trie;
-use crate::mqtt::{Qos, Wish};
+use crate::mqtt::{Qos, Remembered, Wish};
 use crate::topic::{Filter, Topic};
 
 /// So many are looked at one by one; more stand in a trie.
@@ -80,6 +80,16 @@ impl Subscriptions {
             self.places.insert(moved.filter.clone(), place);
         }
         true
+    }
+
+    /// Puts down all of them.
+    pub(super) fn tell(&self, session: &mut Remembered) {
+        self.all.iter().for_each(|held| session.add(held.filter.as_str(), held.wish, held.id));
+    }
+
+    /// Whether one of them has a claim to what comes while the client is away.
+    pub(super) fn have_claims(&self) -> bool {
+        self.all.iter().any(|held| held.wish.qos > Qos::AtMostOnce)
     }
 
     /// The filters of QoS 0, which nobody needs while the client is away, or the others.

@@ -3,11 +3,13 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
-use super::answers::Answers;
+use super::answers::{Answers, Later};
 use super::flight::Flight;
 use super::subscriptions::{Echo, Subscriptions};
 use crate::connection::ending::Ending;
-use crate::hub::{Extras, Message, NotSaid, Refusal, Relayed, Retention, Said, Saying, Session};
+use crate::hub::{
+    Asks, Extras, Lasting, Message, NotSaid, Refusal, Relayed, Retention, Said, Saying, Session,
+};
 use crate::moment::Moment;
 use crate::mqtt::{
     Ack, Answer, Carried, Disconnect, Fault, Packet, Publish, Qos, Version, Writer, code, inward,
@@ -56,6 +58,8 @@ pub(crate) struct Client {
 /// What outlives a connection with the session.
 #[derive(Debug, Default)]
 pub(crate) struct Rest {
+    /// There where it is to survive a restart of the hub. The first to be dropped: where the hub ends, all else stays in the store.
+    pub(super) lasting: Option<Lasting>,
     pub(super) subscriptions: Subscriptions,
     pub(super) flight: Flight,
     /// Messages of QoS 2 that came and are not released.
@@ -85,8 +89,8 @@ impl Rest {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Done {
     Now,
-    /// When the hub says that it is on the disk.
-    Later,
+    /// When the hub has said so many times that it is on the disk.
+    Later(u8),
     /// It was routed, and nobody is told when it is on the disk.
     Never,
 }
@@ -97,7 +101,7 @@ pub(crate) struct Talk {
     pub(super) bounds: Bounds,
     pub(super) client: Client,
     pub(super) rest: Rest,
-    answers: Answers,
+    pub(super) answers: Answers,
     /// Topics by their aliases, as the client has told them.
     aliases: Vec<Option<Topic>>,
     /// Aliases of topics, as the hub has told them.
@@ -105,6 +109,10 @@ pub(crate) struct Talk {
     /// For the ids of the subscriptions that name a message.
     pub(super) ids: Vec<u32>,
     pub(super) held_back: usize,
+    /// What is said when the store has the change before it, in this order.
+    pub(super) later: VecDeque<(u64, Later)>,
+    /// How many of these are answers to SUBSCRIBE.
+    pub(super) unanswered: usize,
     /// Why the conversation is to end, found where nobody could be told.
     pub(super) ends: Option<Ending>,
 }
@@ -122,6 +130,8 @@ impl Talk {
             told: HashMap::new(),
             ids: Vec::new(),
             held_back,
+            later: VecDeque::new(),
+            unanswered: 0,
             ends: None,
         }
     }
@@ -155,6 +165,7 @@ impl Talk {
                 .into());
             }
             self.client.session_seconds = seconds.min(self.bounds.session_seconds);
+            self.remember();
         }
         Ok(if bye.code == code::SUCCESS { Ending::Farewell } else { Ending::WithWill })
     }
@@ -171,6 +182,19 @@ impl Talk {
         if let Some(ending) = self.ends() {
             return Err(ending);
         }
+        let received = self.take_packet(packet, bytes, session, now, out);
+        self.answers_others();
+        received
+    }
+
+    fn take_packet(
+        &mut self,
+        packet: Packet<'_>,
+        bytes: usize,
+        session: &mut Session,
+        now: Moment,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Ending> {
         let version = self.client.version;
         match packet {
             Packet::Publish(message) => self.publish(&message, session, now, out),
@@ -210,7 +234,8 @@ impl Talk {
                 session.count_sign(now).map_err(Ending::TooMuch)?;
                 let is_known = self.rest.received.remove(&ack.id);
                 let code = if is_known { code::SUCCESS } else { code::NO_SUCH_ID };
-                Writer::new(version, out).answer(Answer::Complete, ack.id, code, "");
+                let stamp = self.forget_received(ack.id);
+                self.after(stamp, Later::Answer(Answer::Complete, ack.id, code), out);
                 Ok(())
             }
             // It was taken where it was read.
@@ -223,8 +248,10 @@ impl Talk {
             self.rest.flight.done(ack.id, |sent| sent.qos == Qos::ExactlyOnce);
             return self.send_what_waits(session, now, out);
         }
-        let code = if self.rest.flight.received(ack.id) { code::SUCCESS } else { code::NO_SUCH_ID };
-        Writer::new(self.client.version, out).answer(Answer::Release, ack.id, code, "");
+        let Rest { flight, lasting, .. } = &mut self.rest;
+        let stamp = flight.received(ack.id, lasting.as_ref());
+        let code = if stamp.is_some() { code::SUCCESS } else { code::NO_SUCH_ID };
+        self.after(stamp.unwrap_or_default(), Later::Answer(Answer::Release, ack.id, code), out);
     }
 
     /// The topic of a message; `None` if the hub takes no such topic.
@@ -262,7 +289,8 @@ impl Talk {
         if is_twice && self.rest.received.contains(&id) {
             session.count_sign(now).map_err(Ending::TooMuch)?;
             if !self.answers.waits(id) {
-                self.answer(message, code::SUCCESS, "", out);
+                let stamp = self.rest.lasting.as_ref().map_or(0, Lasting::stamp);
+                self.after(stamp, Later::Answer(Answer::Receive, id, code::SUCCESS), out);
             }
             return Ok(());
         }
@@ -286,11 +314,11 @@ impl Talk {
         };
         let number = self.answers.ask();
         let (code, why) = match self.say(message, topic, number, session, now) {
-            Ok(Done::Later) => {
+            Ok(Done::Later(answers)) => {
                 if is_twice {
                     self.rest.received.insert(id);
                 }
-                self.answers.wait(answer_to(message.qos), id, number);
+                self.answers.wait(answer_to(message.qos), id, (number, answers));
                 return Ok(());
             }
             Ok(Done::Now) => (code::SUCCESS, ""),
@@ -319,6 +347,8 @@ impl Talk {
         }
         if is_twice && (code < code::UNSPECIFIED || self.client.version == Version::V3) {
             self.rest.received.insert(id);
+        } else if is_twice {
+            self.forget_received(id);
         }
         self.answer(message, code, why, out);
         Ok(())
@@ -350,34 +380,20 @@ impl Talk {
             session.wants_echo(self.rest.subscriptions.echoes(&topic));
         }
         let kind = Kind::of(topic.as_str());
-        let qos = message.qos;
+        let (qos, published_as) = (message.qos, message.id);
         let message = Message { topic, payload, kind, retention, extras, was_kept: false };
         if qos == Qos::AtMostOnce {
             return session.tell(message, now).map(|()| Done::Now);
         }
-        let saying = Saying { message, id: number.to_string(), confirm: None, lease: None, only_if: None };
+        let is_twice = qos == Qos::ExactlyOnce && self.rest.lasting.is_some();
+        let asks = Some(Asks { number, received: is_twice.then_some(published_as) });
+        let id = number.to_string();
+        let saying = Saying { message, id, confirm: None, lease: None, only_if: None, asks };
         session.say(saying, now).map(|said| match said {
             Said::Routed(_) | Said::WithCare => Done::Now,
-            Said::OnDiskSoon(_) => Done::Later,
+            Said::OnDiskSoon(routed) => Done::Later(routed.answers),
             Said::NotOnDisk(_) => Done::Never,
         })
-    }
-
-    /// An answer of the hub has come, about a message that is to be on the disk.
-    pub(super) fn hear(&mut self, number: u64, is_on_disk: bool, out: &mut Vec<u8>) -> Result<(), Ending> {
-        let mut writer = Writer::new(self.client.version, out);
-        if is_on_disk {
-            self.answers.come(&mut writer, number, code::SUCCESS, "");
-            return Ok(());
-        }
-        let why = "routed, but not on the disk";
-        if self.client.version == Version::V3 {
-            return Err(Ending::Mqtt(code::UNSPECIFIED, why.into()));
-        }
-        if let Some(id) = self.answers.come(&mut writer, number, code::UNSPECIFIED, why) {
-            self.rest.received.remove(&id);
-        }
-        Ok(())
     }
 }
 

@@ -163,7 +163,7 @@ fn saying<'f>(frame: &Frame<'f>, line: usize, limits: &Limits) -> Result<Saying<
     let extras = Extras { expires, passed_on: passed_on.into(), trail: None };
     let kind = Kind::of(topic.as_str());
     let message = Message { topic, payload: frame.payload, kind, retention, extras, was_kept: false };
-    Ok(Saying { message, id: line.to_string(), confirm, lease, only_if: None })
+    Ok(Saying { message, id: line.to_string(), confirm, lease, only_if: None, asks: None })
 }
 
 /// Waits for the answers to all lines that have none yet.

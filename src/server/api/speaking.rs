@@ -110,7 +110,7 @@ pub(super) async fn say(
     let message = Message { topic, payload, kind, retention, extras, was_kept: false };
     let Wish { confirm, only_if, .. } = wish;
     let id = "0".to_owned();
-    let said = session.say(Saying { message, id, confirm, lease: None, only_if }, now)?;
+    let said = session.say(Saying { message, id, confirm, lease: None, only_if, asks: None }, now)?;
     match said {
         Said::Routed(routed) => Ok(Outcome::Routed(routed)),
         Said::NotOnDisk(_) => Err(Problem::not_on_disk()),
@@ -173,7 +173,7 @@ fn refusal(refused: PublishRefused) -> Problem {
 pub(super) fn told(topic: &Topic, outcome: Outcome) -> Response<Body> {
     let topic = topic.as_str();
     match outcome {
-        Outcome::Routed(Routed { retention, readers, edition }) => {
+        Outcome::Routed(Routed { retention, readers, edition, .. }) => {
             let kept = retention == Retention::Keep;
             let mut response = json(shapes::text(&PublishedShape { topic, kept, delivered: readers }) + "\n");
             if let Some(tag) = HeaderValue::try_from(tag(edition, false)).ok().filter(|_| kept) {

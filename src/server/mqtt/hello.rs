@@ -8,6 +8,7 @@ use tokio::time::timeout;
 
 use super::super::peer::Peer;
 use super::super::{App, Door, Plain, gate};
+use super::parked;
 use super::roster::{Kept, Seat};
 use crate::access::{Connected, LoginError, SignedIn};
 use crate::connection::{MqttBounds, MqttClient, MqttRest, MqttTalk, retention};
@@ -67,7 +68,8 @@ pub(super) async fn greet(app: &Arc<App>, peer: &Peer, connect: &Connect<'_>) ->
         Some(handed) => timeout(HAND_OVER, handed).await.ok().and_then(Result::ok),
         None => None,
     };
-    let (mut session, rest, session_present) =
+    let before = before.or_else(|| from_the_store(app, &who, &client_id));
+    let (mut session, mut rest, session_present) =
         session_of(app, peer, &who, before.filter(|_| !connect.is_clean));
     session.begins(&client_id);
     app.tell_connected(&session, peer, Door::Mqtt, &who, Side::Device);
@@ -77,6 +79,13 @@ pub(super) async fn greet(app: &Arc<App>, peer: &Peer, connect: &Connect<'_>) ->
     let home = home(app, &session, &who, &client_id);
     let settings = &app.settings.mqtt;
     let client = client(app, connect);
+    let book = app.hub.lasting();
+    if !session_present {
+        book.forget(&who.user.name, &client_id);
+    }
+    rest.is_back(&session, || {
+        (client.session_seconds > 0).then(|| book.begin(&who.user.name, &client_id, session.outbox()))?
+    });
     let asked = connect.properties.session_expiry.unwrap_or(0);
     let (keep_alive, told_keep_alive) = keep_alive(connect, settings.keep_alive);
     let welcome = Welcome {
@@ -98,6 +107,7 @@ pub(super) async fn greet(app: &Arc<App>, peer: &Peer, connect: &Connect<'_>) ->
     };
     let talk = MqttTalk::new(bounds, client, rest);
     talk.tells_the_hub(&session);
+    talk.remember();
     let assigned_id = is_assigned.then_some(client_id);
     Ok(Greeted { session, talk: Some(talk), seat, who, connected, keep_alive, home, welcome, assigned_id })
 }
@@ -201,6 +211,12 @@ fn session_of(app: &App, peer: &Peer, who: &SignedIn, before: Option<Kept>) -> (
         }
     }
     (app.connect(&who.user, peer, Base::ROOT, Side::Device), MqttRest::default(), false)
+}
+
+/// A session that the store has given back late, when those it knew of before had been taken over.
+fn from_the_store(app: &Arc<App>, who: &SignedIn, client_id: &str) -> Option<Kept> {
+    let claimed = app.hub.lasting().claim(&who.user.name, client_id)?;
+    parked::revive(app, claimed).map(|revived| revived.kept)
 }
 
 fn leave_will(app: &App, session: &mut Session, will: &Will<'_>, topic: Topic) -> Result<(), &'static str> {

@@ -61,6 +61,11 @@ impl Server {
         });
     }
 
+    /// Has sessions of MQTT clients go on that the store has given back. To be called before anybody can come in.
+    pub fn restore_sessions(&self) {
+        parked::restore(&self.app);
+    }
+
     /// Serves MQTT over TLS until the stop sign.
     pub fn serve_tls_mqtt(&self, listener: TcpListener) {
         let app = Arc::clone(&self.app);

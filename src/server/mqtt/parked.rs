@@ -9,13 +9,14 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::sleep;
 
-use super::super::App;
+use super::super::{App, gate};
 use super::roster::{Kept, Parking, Seat};
 use crate::access::SignedIn;
-use crate::connection::{Ending, Mqtt, Stay};
-use crate::hub::{Found, Session, Until};
+use crate::connection::{Ending, Mqtt, MqttRest, Stay};
+use crate::hub::{Claimed, Client, Found, Session, Side, Until};
 use crate::moment::Moment;
 use crate::seldom::Seldom;
+use crate::topic::Base;
 
 /// Keeps the session of a connection that has ended, if it is to be kept.
 pub(super) fn keep<S: AsyncRead + AsyncWrite + Unpin>(
@@ -31,13 +32,15 @@ pub(super) fn keep<S: AsyncRead + AsyncWrite + Unpin>(
     }
     let Some((client, mut rest)) = wire.talk().map(crate::connection::MqttTalk::apart) else { return };
     if client.session_seconds == 0 || matches!(ending, Ending::AccountChanged | Ending::SignedOut) {
-        return;
+        return rest.ends();
     }
     if matches!(ending, Ending::SlowConsumer | Ending::CutOff { .. }) {
+        rest.ends();
         return given_up(&stay, "too much waited for it, and it read too slowly");
     }
     let Some(mut session) = stay.into_session() else { return };
     rest.lands();
+    rest.is_left(Moment::now());
     if client.will_delay == 0 {
         session.publish_will(Moment::now());
     }
@@ -46,10 +49,84 @@ pub(super) fn keep<S: AsyncRead + AsyncWrite + Unpin>(
     if seat.taken().is_cancelled() {
         return seat.give(kept);
     }
+    let lasts = Duration::from_secs(kept.client.session_seconds.into());
+    park(app, seat, kept, who, lasts);
+}
+
+/// Has a session wait for its client, if there is a place for it.
+fn park(app: &Arc<App>, seat: Seat, kept: Kept, who: SignedIn, lasts: Duration) {
     let Some(parking) = app.mqtt.park(app.settings.mqtt.sessions) else {
+        kept.rest.ends();
         return given_up(&kept.session, "mqtt.sessions wait already");
     };
-    app.shutdown.spawn(wait(Arc::clone(app), seat, kept, who, parking));
+    app.shutdown.spawn(wait(Arc::clone(app), seat, kept, (who, lasts), parking));
+}
+
+/// Has all sessions wait for their clients that the store has given back. To be called before anybody can come in.
+pub(in crate::server) fn restore(app: &Arc<App>) {
+    let (mut sessions, mut messages, mut over) = (0, 0, 0);
+    for claimed in app.hub.lasting().claim_all() {
+        let (name, waiting) = (Arc::clone(&claimed.name), claimed.messages.len());
+        let Some(Revived { kept, who, lasts }) = revive(app, claimed) else {
+            over += 1;
+            continue;
+        };
+        sessions += 1;
+        messages += waiting;
+        let (seat, _) = app.mqtt.enter(&who.user.name, &name, &who.ended);
+        park(app, seat, kept, who, lasts);
+    }
+    if sessions + over > 0 {
+        tracing::info!(sessions, messages, over, "MQTT: sessions are back, and wait for their clients");
+    }
+}
+
+/// A session that goes on after a restart.
+pub(super) struct Revived {
+    pub(super) kept: Kept,
+    who: SignedIn,
+    /// How much of its time is left.
+    lasts: Duration,
+}
+
+/// Makes a session of what the store had, unless its time is over, or its user may not be here any more.
+pub(super) fn revive(app: &Arc<App>, claimed: Claimed) -> Option<Revived> {
+    let (now, limits) = (Moment::now(), &app.hub.settings().topic);
+    let (user, name, left) = (Arc::clone(&claimed.user), Arc::clone(&claimed.name), claimed.left);
+    let (mut client, rest, unsent) = MqttRest::restored(claimed, limits, now)?;
+    client.session_seconds = client.session_seconds.min(app.settings.mqtt.session_seconds);
+    // Where the clock is not set yet, none of its time is over.
+    let away = left.and_then(|left| now.wall().duration_since(left).ok()).unwrap_or_default();
+    let lasts = Duration::from_secs(client.session_seconds.into()).saturating_sub(away);
+    let who = app
+        .access
+        .returning(&user)
+        .filter(|who| gate::may_stand(&who.user, &Base::ROOT, Side::Device).is_ok() && !lasts.is_zero());
+    let Some(who) = who else {
+        rest.ends();
+        return None;
+    };
+    let (user, rights) = (Arc::clone(&who.user.name), Arc::clone(&who.user.rights));
+    let stands = Client { user, rights, base: Base::ROOT, side: Side::Device, rates: app.settings.rates };
+    let mut session = app.hub.connect_from(stands, None, now);
+    session.begins(&name);
+    if let Some(lasting) = rest.lasting() {
+        lasting.is_received_by(session.outbox());
+        session.is_to_be_noted();
+    }
+    let mut filters = rest.filters(false);
+    filters.retain(|filter| session.may_hold(filter));
+    if let Err(reason) = session.add_filters(filters, false) {
+        rest.ends();
+        given_up(&session, &reason);
+        return None;
+    }
+    // Within the bounds of every outbox.
+    for relayed in unsent {
+        session.waits_for(relayed);
+    }
+    session.holds(rest.held());
+    Some(Revived { kept: Kept { session, client, rest }, who, lasts })
 }
 
 /// Counts and logs that a session ends which was to be kept.
@@ -73,19 +150,29 @@ enum Over {
     Stopping,
 }
 
-async fn wait(app: Arc<App>, seat: Seat, mut kept: Kept, who: SignedIn, _parking: Parking) {
+async fn wait(
+    app: Arc<App>,
+    seat: Seat,
+    mut kept: Kept,
+    (who, lasts): (SignedIn, Duration),
+    _parking: Parking,
+) {
     let of_qos_0 = kept.rest.filters(true);
     if !of_qos_0.is_empty() {
         kept.session.remove_filters(of_qos_0);
     }
     kept.session.rests();
-    let over = until_it_is_over(&app, &seat, &mut kept, &who).await;
+    let over = until_it_is_over(&app, &seat, &mut kept, (&who, lasts)).await;
     kept.session.rests_no_more();
     match over {
         Over::Taken => return seat.give(kept),
-        Over::Ended => {}
+        Over::Ended => kept.rest.ends(),
         Over::Full => {
-            given_up(&kept.session, "too much waits for it (outbox.hard_messages, outbox.hard_bytes)");
+            kept.rest.ends();
+            given_up(
+                &kept.session,
+                "too much waits for it (outbox.hard_messages, outbox.hard_bytes, store.bytes)",
+            );
         }
         Over::Stopping => kept.session.dismiss(),
     }
@@ -93,7 +180,12 @@ async fn wait(app: Arc<App>, seat: Seat, mut kept: Kept, who: SignedIn, _parking
     kept.session.ends_with_rights(who.standing.rights());
 }
 
-async fn until_it_is_over(app: &App, seat: &Seat, kept: &mut Kept, who: &SignedIn) -> Over {
+async fn until_it_is_over(
+    app: &App,
+    seat: &Seat,
+    kept: &mut Kept,
+    (who, lasts): (&SignedIn, Duration),
+) -> Over {
     let outbox = Arc::clone(kept.session.outbox());
     let full = poll_fn(|cx| {
         outbox.wakes(cx.waker());
@@ -101,7 +193,7 @@ async fn until_it_is_over(app: &App, seat: &Seat, kept: &mut Kept, who: &SignedI
     });
     let seconds = |seconds: u32| sleep(Duration::from_secs(seconds.into()));
     let mut full = std::pin::pin!(full);
-    let mut end = std::pin::pin!(seconds(kept.client.session_seconds));
+    let mut end = std::pin::pin!(sleep(lasts));
     let mut will = std::pin::pin!(seconds(kept.client.will_delay));
     let mut has_will = kept.client.will_delay > 0;
     loop {

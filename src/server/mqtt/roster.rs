@@ -109,8 +109,10 @@ impl Seat {
 
     /// Hands the session over to who has come. It ends where nobody waits for it any more.
     pub(super) fn give(mut self, kept: Kept) {
-        if let Some(hand) = self.hand.take() {
-            let _ = hand.send(kept);
+        if let Some(hand) = self.hand.take()
+            && let Err(kept) = hand.send(kept)
+        {
+            kept.rest.ends();
         }
     }
 }

@@ -11,4 +11,5 @@ pub(super) const STEPS: &[&str] = &[
     include_str!("../schema/0007.sql"),
     include_str!("../schema/0008.sql"),
     include_str!("../schema/0009.sql"),
+    include_str!("../schema/0010.sql"),
 ];

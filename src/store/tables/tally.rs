@@ -18,6 +18,8 @@ pub(super) enum Counted {
     Leases,
     Events,
     Queued,
+    Lasting,
+    LastingMessages,
 }
 
 impl Counted {
@@ -29,6 +31,8 @@ impl Counted {
             Self::Leases => 4,
             Self::Events => 5,
             Self::Queued => 6,
+            Self::Lasting => 7,
+            Self::LastingMessages => 8,
         }
     }
 
@@ -40,6 +44,8 @@ impl Counted {
             Self::Leases => "leases",
             Self::Events => "events",
             Self::Queued => "messages that wait",
+            Self::Lasting => "sessions",
+            Self::LastingMessages => "messages of sessions",
         }
     }
 
@@ -49,6 +55,7 @@ impl Counted {
             Self::Topics | Self::Users | Self::LastValues | Self::Leases => COUNTED_SINCE,
             Self::Events => 8,
             Self::Queued => 9,
+            Self::Lasting | Self::LastingMessages => 10,
         }
     }
 }

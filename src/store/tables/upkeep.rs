@@ -47,6 +47,11 @@ pub(in crate::store) const HOLDERS: &[Holder] = &[
         column: "topic",
         stays: "messages for brokers that are still there, as more came meanwhile",
     },
+    Holder {
+        table: "lasting_message",
+        column: "topic",
+        stays: "messages for MQTT sessions that are still there, as more came meanwhile",
+    },
     Holder { table: "lease", column: "topic", stays: "leases that stay until they end" },
 ];
 

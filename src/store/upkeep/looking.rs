@@ -30,6 +30,8 @@ const TABLES: &[(&str, LookAt)] = &[
     ("log", rows_of_the_log),
     ("lease", leases),
     ("queued", queued),
+    ("lasting", lasting),
+    ("lasting_message", lasting_messages),
     ("web_session", sign_ins),
     ("revocation", revocations),
     ("series", |tables, look| {
@@ -67,6 +69,10 @@ pub struct Report {
     pub leases: u64,
     /// Messages that wait for brokers.
     pub queued: u64,
+    /// Sessions of MQTT clients.
+    pub lasting: u64,
+    /// Messages that wait for them.
+    pub lasting_messages: u64,
     /// Sign-ins of pages.
     pub sign_ins: u64,
     /// Series of history.
@@ -151,6 +157,8 @@ struct Look {
     is_closed: bool,
     leases: u64,
     queued: u64,
+    lasting: u64,
+    lasting_messages: u64,
     sign_ins: u64,
     series: u64,
     events: u64,
@@ -181,6 +189,8 @@ pub(super) fn look_through(file: &Path) -> Result<Report, Fault> {
         values: 0,
         leases: 0,
         queued: 0,
+        lasting: 0,
+        lasting_messages: 0,
         sign_ins: 0,
         series: 0,
         events: 0,
@@ -223,6 +233,7 @@ fn fill(report: &mut Report, tables: &Tables) -> Result<(), Fault> {
     report.oldest = times().min().map(moment);
     report.written = (look.newest > 0).then(|| moment(look.newest));
     (report.leases, report.sign_ins, report.queued) = (look.leases, look.sign_ins, look.queued);
+    (report.lasting, report.lasting_messages) = (look.lasting, look.lasting_messages);
     (report.series, report.events) = (look.series, look.events);
     report.is_closed = look.is_closed;
     Ok(())
@@ -311,6 +322,26 @@ fn queued(tables: &Tables, look: &mut Look) -> Result<Rows, Fault> {
         true
     })?;
     look.queued = rows.all - rows.damaged;
+    Ok(rows)
+}
+
+fn lasting(tables: &Tables, look: &mut Look) -> Result<Rows, Fault> {
+    let mut rows = Rows::default();
+    tables.lasting(Order::Up, |_, row| {
+        rows.count(&row);
+        true
+    })?;
+    look.lasting = rows.all - rows.damaged;
+    Ok(rows)
+}
+
+fn lasting_messages(tables: &Tables, look: &mut Look) -> Result<Rows, Fault> {
+    let mut rows = Rows::default();
+    tables.lasting_messages(Order::Up, |_, row| {
+        rows.count(&row);
+        true
+    })?;
+    look.lasting_messages = rows.all - rows.damaged;
     Ok(rows)
 }
 

@@ -20,12 +20,14 @@ pub struct Restored {
     pub report: Report,
     /// Messages for brokers that were left out.
     pub dropped: u64,
+    /// Messages for MQTT sessions that were left out.
+    pub of_sessions: u64,
     /// Where the store is that was there before, if there was one.
     pub set_aside: Option<PathBuf>,
 }
 
 /// Puts a copy in the place of the store. No hub may use the folder. The copy stays as it is, and what was there before is
-/// kept in `lost/`. What waited for brokers in stored queues comes back, too, unless `drops_queued`.
+/// kept in `lost/`. What waited for brokers in stored queues and for MQTT sessions comes back, too, unless `drops_queued`.
 pub fn restore(directory: &Path, from: &Path, drops_queued: bool) -> Result<Restored, Trouble> {
     let (file, journal) = usable(from)?;
     let folder = take(directory, "stop it first: it would go on with what it has in memory")?;
@@ -43,13 +45,15 @@ pub fn restore(directory: &Path, from: &Path, drops_queued: bool) -> Result<Rest
     let mut report = whole(&scratch.0, from)?;
     let one_file = |mut tables: Tables| {
         let dropped = if drops_queued { tables.forget_all_queued()? } else { 0 };
+        let of_sessions = if drops_queued { tables.forget_all_lasting_messages()? } else { 0 };
         tables.into_one_file()?;
-        Ok(dropped as u64)
+        Ok((dropped as u64, of_sessions as u64))
     };
-    let dropped = Tables::open_to_rebuild(&scratch.0)
+    let (dropped, of_sessions) = Tables::open_to_rebuild(&scratch.0)
         .and_then(one_file)
         .map_err(|fault| trouble(&scratch.0, &fault))?;
     report.queued -= dropped.min(report.queued);
+    report.lasting_messages -= of_sessions.min(report.lasting_messages);
     like_the_folder(&folder, &scratch.0).map_err(broken)?;
     File::open(&scratch.0).and_then(|file| file.sync_all()).map_err(broken)?;
     let set_aside = if folder.id().is_some() {
@@ -60,7 +64,7 @@ pub fn restore(directory: &Path, from: &Path, drops_queued: bool) -> Result<Rest
     };
     fs::rename(&scratch.0, folder.file()).map_err(broken)?;
     sync_folder(directory).map_err(broken)?;
-    Ok(Restored { report: Report { file: folder.file(), ..report }, dropped, set_aside })
+    Ok(Restored { report: Report { file: folder.file(), ..report }, dropped, of_sessions, set_aside })
 }
 
 /// The bytes of a file that may be a copy of a store, and of its journal.

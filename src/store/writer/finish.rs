@@ -42,6 +42,7 @@ impl Writer {
             self.write(Instant::now(), false, false, false, Duties::default());
         }
         self.write_queues();
+        self.write_lasting();
         let is_whole = !self.walk.is_wanted();
         self.write(Instant::now(), true, true, is_whole, Duties { leases, ..Duties::default() });
         self.tables.is_some().then_some(is_whole)

@@ -82,6 +82,8 @@ impl Writer {
         let is_named = |topic: &Topic| filters.iter().any(|filter| filter.matches(topic));
         self.hub.stored_queues().forget(now, is_named);
         self.write_queues();
+        self.hub.lasting().forget_topics(is_named);
+        self.write_lasting();
         let bytes = self.write_anew();
         failed.extend(bytes.map_err(|why| format!("their bytes may still be in the file: {why}")).err());
         if !failed.is_empty() {

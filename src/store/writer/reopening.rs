@@ -15,6 +15,7 @@ impl Writer {
         let Opened { tables, id, found, head, seq, changed, sessions, was_replaced } = opened;
         if was_replaced {
             self.hub.stored_queues().all_again();
+            self.hub.lasting().all_again(Moment::now());
         }
         self.events.open(&tables, was_replaced);
         self.sessions.take_over(sessions, was_replaced);
@@ -58,6 +59,7 @@ impl Writer {
         }
         self.sessions.reopens();
         self.hub.stored_queues().all_again();
+        self.hub.lasting().all_again(Moment::now());
         let Some(folder) = &self.folder else { return Ok(()) };
         // Somewhat more than what is to be left free: otherwise it would come and go.
         folder.has_free(self.settings.keep_free + self.settings.keep_free / 8)?;

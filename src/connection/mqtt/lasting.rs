@@ -1,0 +1,200 @@
+//! A session that is to survive a restart of the hub: what is said only when the store has what it says, and how such a session comes
+//! back.
+//!
+//! Said before, the end of the hub would take it back: a subscription that was answered, the release of a message of QoS 2 that is
+//! sent again under its number, or the number of one that came and is taken for another.
+
+use super::answers::Later;
+use super::flight::Again;
+use super::talk::{Client, Rest, Talk};
+use crate::connection::ending::Ending;
+use crate::hub::{Claimed, ClaimedMessage, Lasting, Relayed, Session};
+use crate::moment::Moment;
+use crate::mqtt::{Qos, Remembered, Version, Writer, code};
+use crate::topic::{Filter, Limits};
+
+/// So many words may wait for the store before nothing more is read.
+const LATER: usize = 1024;
+
+impl Rest {
+    /// Whether the store has this change.
+    pub(super) fn is_written(&self, stamp: u64) -> bool {
+        self.lasting.as_ref().is_none_or(|lasting| lasting.is_written(stamp))
+    }
+
+    /// The next message that was held and may be sent now.
+    pub(super) fn release(&mut self) -> Option<(u16, Relayed)> {
+        let Self { flight, lasting, .. } = self;
+        flight.release(|stamp| lasting.as_ref().is_none_or(|lasting| lasting.is_written(stamp)))
+    }
+
+    /// The next one that is to be sent again.
+    pub(super) fn repeat(&mut self) -> Option<Again<'_>> {
+        let Self { flight, lasting, .. } = self;
+        flight.repeat(|stamp| lasting.as_ref().is_none_or(|lasting| lasting.is_written(stamp)))
+    }
+
+    /// Notes a message that is sent. Returns its packet id, and whether it is held until the store has that.
+    pub(super) fn send(&mut self, qos: Qos, mut message: Relayed) -> (u16, bool) {
+        let Self { flight, lasting, .. } = self;
+        if let Some(lasting) = lasting.as_ref().filter(|_| message.is_last_value && message.ticket.is_none())
+        {
+            message.ticket = lasting.note(&message.message);
+        }
+        flight.send(qos, message, lasting.as_ref())
+    }
+
+    /// Nothing is remembered of it any more: it ends.
+    pub(crate) fn ends(&self) {
+        if let Some(lasting) = &self.lasting {
+            lasting.ends();
+        }
+    }
+
+    /// Its client is away from now on.
+    pub(crate) fn is_left(&self, now: Moment) {
+        if let Some(lasting) = &self.lasting {
+            lasting.is_left(Some(now.wall()));
+        }
+    }
+
+    /// Its client is there. Where the session is not remembered so far and is to be, `begin` begins that.
+    pub(crate) fn is_back(&mut self, session: &Session, begin: impl FnOnce() -> Option<Lasting>) {
+        match &self.lasting {
+            Some(lasting) if lasting.is_there() => lasting.is_left(None),
+            _ => self.lasting = begin(),
+        }
+        if self.lasting.is_some() && self.subscriptions.have_claims() {
+            session.is_to_be_noted();
+        }
+    }
+
+    /// A session from before a restart, what its client had said of itself, and what waits for it and was not sent. `None` if it is none
+    /// that could go on.
+    pub(crate) fn restored(
+        claimed: Claimed,
+        limits: &Limits,
+        now: Moment,
+    ) -> Option<(Client, Self, Vec<Relayed>)> {
+        let Claimed { words, received, messages, lasting, .. } = claimed;
+        let Some(remembered) = Remembered::read(&words) else {
+            lasting.ends();
+            return None;
+        };
+        let client = Client {
+            version: remembered.version(),
+            receive_maximum: u16::MAX,
+            packet_maximum: usize::MAX,
+            alias_maximum: 0,
+            session_seconds: remembered.seconds,
+            will_delay: 0,
+        };
+        let mut rest = Self { lasting: Some(lasting), ..Self::default() };
+        rest.received.extend(received);
+        for (filter, wish, id) in remembered.subscriptions() {
+            if let Ok(filter) = Filter::parse(filter, limits) {
+                rest.subscriptions.put(filter, wish, id);
+            }
+        }
+        let mut unsent = Vec::new();
+        for ClaimedMessage { mut relayed, sent, is_received } in messages {
+            match sent {
+                Some(sent) => {
+                    let ticket = relayed.ticket.take();
+                    rest.flight.restore(sent, (!is_received).then_some(relayed), ticket);
+                }
+                // It goes, and leaves the store.
+                None if relayed.message.has_expired(now) => {}
+                None => unsent.push(relayed),
+            }
+        }
+        Some((client, rest, unsent))
+    }
+
+    /// The session of the book, where it is remembered.
+    pub(crate) fn lasting(&self) -> Option<&Lasting> {
+        self.lasting.as_ref()
+    }
+}
+
+impl Talk {
+    /// Has the store remember how the session stands. Returns the change after which it does.
+    pub(crate) fn remember(&self) -> u64 {
+        let Some(lasting) = &self.rest.lasting else { return 0 };
+        let mut session = Remembered::new(self.client.version, self.client.session_seconds);
+        self.rest.subscriptions.tell(&mut session);
+        lasting.remembers(session.bytes())
+    }
+
+    /// Says this when the store has this change.
+    pub(super) fn after(&mut self, stamp: u64, later: Later, out: &mut Vec<u8>) {
+        if self.later.is_empty() && self.rest.is_written(stamp) {
+            return self.tell(later, out);
+        }
+        self.unanswered += usize::from(matches!(later, Later::Subscribed(..)));
+        self.later.push_back((stamp, later));
+    }
+
+    fn tell(&self, later: Later, out: &mut Vec<u8>) {
+        let mut writer = Writer::new(self.client.version, out);
+        match later {
+            Later::Answer(answer, id, code) => writer.answer(answer, id, code, ""),
+            Later::Subscribed(id, codes) => writer.subscribed(id, &codes),
+        }
+    }
+
+    /// Whether something waits for the store.
+    pub(super) fn waits_for_the_store(&self) -> bool {
+        let flight = &self.rest.flight;
+        self.rest.lasting.is_some()
+            && (!self.later.is_empty() || flight.holds_some() || flight.has_some_to_repeat())
+    }
+
+    /// Whether so much waits for the store that nothing more is taken from the client.
+    pub(super) fn is_behind(&self) -> bool {
+        self.later.len() >= LATER
+    }
+
+    /// Says and sends what waited for the store, as far as it is.
+    pub(super) fn go_on(&mut self, session: &Session, now: Moment, out: &mut Vec<u8>) {
+        while let Some((stamp, _)) = self.later.front()
+            && self.rest.is_written(*stamp)
+            && let Some((_, later)) = self.later.pop_front()
+        {
+            self.unanswered -= usize::from(matches!(later, Later::Subscribed(..)));
+            self.tell(later, out);
+        }
+        self.send_what_waits(session, now, out);
+        self.answers_others();
+    }
+
+    /// An answer of the hub has come, about a message that is to be on the disk.
+    pub(super) fn hear(&mut self, number: u64, is_on_disk: bool, out: &mut Vec<u8>) -> Result<(), Ending> {
+        let mut writer = Writer::new(self.client.version, out);
+        if is_on_disk {
+            self.answers.come(&mut writer, number, code::SUCCESS, "");
+            return Ok(());
+        }
+        let why = "routed, but not on the disk";
+        if self.client.version == Version::V3 {
+            return Err(Ending::Mqtt(code::UNSPECIFIED, why.into()));
+        }
+        if let Some(id) = self.answers.come(&mut writer, number, code::UNSPECIFIED, why) {
+            self.rest.received.remove(&id);
+            self.forget_received(id);
+        }
+        Ok(())
+    }
+
+    /// A message of QoS 2 that came is released, or is none. Returns the change after which that is so after a restart, too.
+    pub(super) fn forget_received(&self, id: u16) -> u64 {
+        self.rest.lasting.as_ref().and_then(|lasting| lasting.releases(id)).unwrap_or_default()
+    }
+
+    /// Publishers whose messages this client has acknowledged are answered.
+    pub(super) fn answers_others(&self) {
+        if let Some(lasting) = &self.rest.lasting {
+            lasting.answer();
+        }
+    }
+}

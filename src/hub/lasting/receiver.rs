@@ -1,0 +1,68 @@
+//! The outbox of a session that lasts.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use super::{Asks, Ticket};
+use crate::hub::outbox::Outbox;
+use crate::hub::publication::Publication;
+use crate::hub::queue::Item;
+use crate::seldom::Seldom;
+
+/// What an outbox has for the book.
+#[derive(Debug, Default)]
+pub(in crate::hub) struct Part {
+    /// Whether what comes is noted.
+    pub(super) is_noted: AtomicBool,
+    /// The number of the session; 0 where it is not remembered.
+    pub(in crate::hub) session: AtomicU64,
+    /// What the owner asks about the message that it publishes just now: the number of the answer, or 0 for nothing, and one more than
+    /// its own name for it, or 0. Only the owner publishes, one message after the other.
+    asks: AtomicU64,
+    received: AtomicU64,
+}
+
+impl Outbox {
+    /// Whether what comes is noted in the book.
+    pub(in crate::hub) fn is_noted(&self) -> bool {
+        self.noted.is_noted.load(Ordering::Relaxed)
+    }
+
+    /// The owner asks this about the message that it publishes next.
+    pub(in crate::hub) fn asks(&self, asks: Option<Asks>) {
+        if let Some(Asks { number, received }) = asks {
+            self.noted.received.store(received.map_or(0, |id| u64::from(id) + 1), Ordering::Relaxed);
+            self.noted.asks.store(number, Ordering::Relaxed);
+        }
+    }
+
+    /// What it asks; nothing if that was taken before.
+    pub(in crate::hub) fn takes_what_it_asks(&self) -> Option<Asks> {
+        let number = self.noted.asks.swap(0, Ordering::Relaxed);
+        let received = self.noted.received.load(Ordering::Relaxed).checked_sub(1);
+        let received = received.and_then(|id| u16::try_from(id).ok());
+        (number > 0).then_some(Asks { number, received })
+    }
+
+    /// Offers a message that is in the book. Never waits.
+    pub(super) fn offer_noted(&self, message: &Arc<Publication>, ticket: Arc<Ticket>) {
+        self.offer_item(Item::Noted(Arc::clone(message), ticket), message);
+    }
+
+    /// The store has no room for what waits: the reader is given up.
+    pub(super) fn give_up_for_the_store(&self) {
+        static GIVEN_UP: Seldom = Seldom::new();
+        let mut inside = self.lock();
+        if inside.queue.has_overflowed() {
+            return;
+        }
+        let lost = inside.lose_everything();
+        self.figures.lost.add(lost);
+        self.settle(&mut inside);
+        if let Some(times) = GIVEN_UP.again(&self.user) {
+            tracing::warn!(client = %self.name_of(&inside), user = %self.user, lost, %times,
+                "what waits for sessions of MQTT takes more than an eighth of store.bytes: the one with the most is given up");
+        }
+        inside.wake();
+    }
+}
