@@ -31,6 +31,7 @@ mod malformed;
 mod mosquitto;
 mod publishing;
 mod quality;
+mod samples;
 mod sessions;
 mod store;
 mod subscribing;

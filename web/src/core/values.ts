@@ -5,6 +5,7 @@ import { type Frame, type Options, isObject, payloadText } from "./frame.js";
 import { arranged } from "./layout.js";
 import { decimalsOf } from "./numbers.js";
 import { type Quantity, quantities, rankOf } from "./quantity.js";
+import { sameUnit } from "./units.js";
 import { baseOf, isEvent, nameOf, presenceBase } from "./topic.js";
 import { cut, titleText } from "./words.js";
 
@@ -41,6 +42,8 @@ export class Values {
   nodes = new Map<string, Set<Reading>>();
   /** Whether there was a topic too many. */
   overflown = false;
+  /** The units of bare numbers, by topic, as their boards have told them. */
+  #units = new Map<string, string>();
   /** How far this machine's clock is ahead of the hub's. */
   #offset: number | null = null;
 
@@ -55,7 +58,7 @@ export class Values {
   }
 
   clear(): void {
-    for (const map of [this.topics, this.presences, this.infos, this.nodes]) map.clear();
+    for (const map of [this.topics, this.presences, this.infos, this.nodes, this.#units]) map.clear();
     this.overflown = false;
   }
 
@@ -68,13 +71,17 @@ export class Values {
     const known = this.topics.get(topic);
     if (!known && isEvent(topic, this.#nodeOf(topic))) return null;
     if (payload === null && options.retain === true) return this.#remove(known);
+    if (topic.endsWith("/config") && isObject(payload)) {
+      const of = payload.stat_t ?? payload.state_topic ?? payload.cmd_t ?? payload.command_topic;
+      if (typeof of === "string") return this.#learnUnit(of, payload);
+    }
     if (topic.endsWith("/info") && isObject(payload) && typeof payload.firmware === "string") return this.#setInfo(topic, payload.firmware, payload);
     if (!known && this.topics.size >= TOPICS_AT_MOST) {
       this.overflown = true;
       return null;
     }
     const reading = known ?? this.#add(topic);
-    reading.take(frame, time);
+    reading.take(frame, time, this.#units.get(topic));
     return { reading, isNew: !known };
   }
 
@@ -161,6 +168,16 @@ export class Values {
     this.#offset = sample < offset ? sample : offset + (sample - offset) * 0.01;
   }
 
+  /** What a board tells Home Assistant of itself is no value, but it names the unit of a bare number. */
+  #learnUnit(of: string, { unit_of_meas, unit_of_measurement = unit_of_meas, val_tpl, value_template = val_tpl }: Record<string, unknown>): News | null {
+    if (typeof unit_of_measurement !== "string" || value_template !== undefined || this.#units.size >= TOPICS_AT_MOST) return null;
+    this.#units.set(of, sameUnit(cut(unit_of_measurement, 16)));
+    const reading = this.topics.get(of);
+    if (!reading) return null;
+    reading.measure(this.#units.get(of));
+    return { reading, isNew: false };
+  }
+
   #setPresence(base: string, state: string, since: unknown, time: number): News | null {
     if (!this.presences.has(base) && this.presences.size >= NODES_AT_MOST) return null;
     const from = Date.parse(String(since));
@@ -206,7 +223,7 @@ export class Reading {
     this.name = nameOf(this.topic, base);
   }
 
-  take({ topic, payload, options, line }: Frame, time: number): void {
+  take({ topic, payload, options, line }: Frame, time: number, unit?: string): void {
     this.count += 1;
     this.time = time;
     this.isKept = options.retained === true;
@@ -214,7 +231,12 @@ export class Reading {
     this.payload = payload;
     this.#line = line;
     this.actuator = actuatorOf(topic, payload);
-    this.quantities = this.actuator ? null : quantities(topic, payload);
+    this.measure(unit);
+  }
+
+  /** Reads the payload, with this unit if it is a bare number. */
+  measure(unit: string | undefined): void {
+    this.quantities = this.actuator ? null : quantities(this.topic, this.payload, unit);
     for (const { key, value } of this.quantities ?? []) {
       if (typeof value === "number") this.#decimals.set(key, Math.max(this.decimals(key), decimalsOf(value)));
     }
