@@ -92,6 +92,20 @@ const ROOMS: &[Room] = &[
         ],
     },
     Room {
+        files: &["discovery/"],
+        without: &["discovery/run.rs"],
+        rooms: &[],
+        crates: &["serde_json", "sha2"],
+        never: SOCKETS_FILES_CLOCKS,
+    },
+    Room {
+        files: &["discovery/run.rs"],
+        without: &[],
+        rooms: &["hub", "moment", "seldom", "talk", "topic"],
+        crates: &["tokio", "tokio_util", "tracing"],
+        never: &["std::fs", "std::net", "std::env", "std::process", "tokio::net", "tokio::fs", "tokio::spawn"],
+    },
+    Room {
         files: &["access/"],
         without: &[],
         rooms: &["topic", "bell", "hub::Rights", "moment", "operator", "seldom"],
@@ -362,6 +376,7 @@ const ROOMS: &[Room] = &[
         without: &["links/hub/", "links/mqtt/", "links/process/", "links/serial/"],
         rooms: &[
             "client::Address",
+            "discovery",
             "hub",
             "talk",
             "topic",
@@ -564,6 +579,7 @@ const NAMES: &[&str] = &[
     "links",
     "cluster",
     "connection",
+    "discovery",
     "log",
     "moment",
     "mqtt",

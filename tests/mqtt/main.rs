@@ -27,6 +27,7 @@ mod accounts;
 mod client_libraries;
 mod connecting;
 mod device;
+mod home_assistant;
 mod malformed;
 mod mosquitto;
 mod publishing;

@@ -103,7 +103,7 @@ pub const NUMBERS: [Number; 11] = [
 ];
 
 /// The other keys of a link, and for which kinds of links they are.
-pub const KEYS: [(&str, &[Which]); 21] = [
+pub const KEYS: [(&str, &[Which]); 23] = [
     ("kind", ALL),
     ("url", NETWORK),
     ("version", MQTT),
@@ -115,6 +115,8 @@ pub const KEYS: [(&str, &[Which]); 21] = [
     ("cert_file", MQTT),
     ("key_file", MQTT),
     ("status_topic", MQTT),
+    ("home_assistant", MQTT),
+    ("home_assistant_prefix", MQTT),
     ("port", SERIAL),
     ("gateway", SERIAL),
     ("prefix", SERIAL),
