@@ -166,13 +166,18 @@ fn accounts(
         let mut alone = AccountsFile::open(&file.with_extension("one")).map_err(broken)?;
         alone.add(&entry);
         let refused = match alone.accounts() {
-            Err(FileError::Mistakes(mistakes)) => mistakes.into_iter().next().map(|mistake| mistake.to_string()),
+            Err(FileError::Mistakes(mistakes)) => {
+                mistakes.into_iter().next().map(|mistake| mistake.to_string())
+            }
             Err(error) => Some(error.to_string()),
             Ok(_) => None,
         };
         if let (Some(refused), Some(passwd)) = (refused, passwd) {
             let why = refused.rsplit_once(": ").map_or(&*refused, |(_, why)| why);
-            report.not_taken(passwd, vec![Told::new(*line, format!("the account {name:?} is not made: {why}"))]);
+            report.not_taken(
+                passwd,
+                vec![Told::new(*line, format!("the account {name:?} is not made: {why}"))],
+            );
             continue;
         }
         accounts.add(&entry);
@@ -206,7 +211,8 @@ struct Report {
 impl Report {
     fn not_taken(&mut self, path: &Path, told: Vec<Told>) {
         let shown = path.display();
-        self.told.extend(told.into_iter().map(|Told { line, sentence }| format!("{shown}:{line}: {sentence}")));
+        self.told
+            .extend(told.into_iter().map(|Told { line, sentence }| format!("{shown}:{line}: {sentence}")));
     }
 
     fn text(&self, hub: &Path, users: Option<(&PathBuf, usize)>, has_acl: bool) -> String {

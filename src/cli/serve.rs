@@ -123,7 +123,8 @@ async fn run(settings: Settings, accounts: Accounts, keys: Vec<Key>) -> anyhow::
     let (folder, every) = (settings.bridges.directory.clone(), settings.figures.every);
     shutdown.spawn_in(Stage::Links, links::run(Arc::clone(&hub), folder, every, shutdown.clone()));
     if settings.mqtt.home_assistant {
-        let (stop, prefix) = (shutdown.sign(Stage::Links).clone(), settings.mqtt.home_assistant_prefix.clone());
+        let (stop, prefix) =
+            (shutdown.sign(Stage::Links).clone(), settings.mqtt.home_assistant_prefix.clone());
         shutdown.spawn_in(Stage::Links, discovery::run::run(Arc::clone(&hub), prefix, stop));
     }
     let simulated = simulate(&hub, &settings, is_demo, &shutdown, &demo);

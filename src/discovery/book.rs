@@ -123,7 +123,10 @@ impl Discovery {
         // Most messages end here.
         let Some(payload) = read(topic, payload) else { return news };
         let told = if let Some(base) = topic.strip_suffix("/presence") {
-            let is_one = payload.get("state").and_then(Value::as_str).is_some_and(|s| matches!(s, "online" | "offline"));
+            let is_one = payload
+                .get("state")
+                .and_then(Value::as_str)
+                .is_some_and(|s| matches!(s, "online" | "offline"));
             if !is_one || !self.has_room(topic) {
                 return news;
             }
@@ -158,10 +161,14 @@ impl Discovery {
 
     /// Adds what is new. What a message leaves out for once stays. Says whether there is anything new.
     fn learn(&mut self, topic: &str, told: Vec<Entity>) -> bool {
-        let known = &mut self.topics.entry(topic.into()).or_insert_with(|| Known { entities: Vec::new() }).entities;
+        let known =
+            &mut self.topics.entry(topic.into()).or_insert_with(|| Known { entities: Vec::new() }).entities;
         let mut is_new = false;
         for entity in told {
-            match known.iter_mut().find(|other| other.key == entity.key && other.component == entity.component) {
+            match known
+                .iter_mut()
+                .find(|other| other.key == entity.key && other.component == entity.component)
+            {
                 Some(other) if *other == entity => continue,
                 Some(other) => *other = entity,
                 None if known.len() < MOST_ENTITIES => known.push(entity),
@@ -201,9 +208,15 @@ impl Discovery {
     }
 
     /// Announces all at and below a base anew, where that says something else than before.
-    fn tell_again(&mut self, base: &str, takes_commands: &dyn Fn(&str) -> bool, news: &mut Vec<Announcement>) {
+    fn tell_again(
+        &mut self,
+        base: &str,
+        takes_commands: &dyn Fn(&str) -> bool,
+        news: &mut Vec<Announcement>,
+    ) {
         let below = format!("{base}/");
-        let range = self.topics.range::<str, _>((std::ops::Bound::Included(&*below), std::ops::Bound::Unbounded));
+        let range =
+            self.topics.range::<str, _>((std::ops::Bound::Included(&*below), std::ops::Bound::Unbounded));
         let topics: Vec<_> =
             range.map(|(topic, _)| topic.clone()).take_while(|topic| topic.starts_with(&below)).collect();
         for topic in topics {
@@ -354,13 +367,17 @@ mod tests {
     fn presence_is_the_availability_of_a_node_and_of_those_behind_it() {
         let mut book = Discovery::new("homeassistant");
         one(says(&mut book, "node/836d/thermometer/0:1/temperature", "20.5"));
-        let told = says(&mut book, "node/presence", r#"{"state": "online", "since": "2026-11-21T10:00:00Z"}"#);
+        let told =
+            says(&mut book, "node/presence", r#"{"state": "online", "since": "2026-11-21T10:00:00Z"}"#);
         let [again, gateway] = <[_; 2]>::try_from(told).unwrap();
         let config: Value = serde_json::from_str(&again.payload.unwrap()).unwrap();
         assert_eq!(config["availability"][0]["topic"], "node/presence");
         let config: Value = serde_json::from_str(&gateway.payload.unwrap()).unwrap();
         assert_eq!((&config["device_class"], config.get("availability")), (&"connectivity".into(), None));
-        assert_eq!(says(&mut book, "node/presence", r#"{"state": "offline", "since": "2026-11-21T11:00:00Z"}"#), []);
+        assert_eq!(
+            says(&mut book, "node/presence", r#"{"state": "offline", "since": "2026-11-21T11:00:00Z"}"#),
+            []
+        );
         // The gateway is forgotten: the node has no availability any more.
         let told = book.note("node/presence", "null", true, &everywhere);
         assert_eq!(told.iter().filter(|one| one.payload.is_none()).count(), 1);
@@ -398,7 +415,8 @@ mod tests {
     #[test]
     fn what_an_earlier_life_has_announced_stays_where_the_node_is_there_and_goes_where_it_is_not() {
         let mut before = Discovery::new("homeassistant");
-        let told = [RELAY, "nodes/bridge/1/relay/i2c0-3b"].map(|topic| says(&mut before, topic, r#"{"state": true}"#));
+        let told = [RELAY, "nodes/bridge/1/relay/i2c0-3b"]
+            .map(|topic| says(&mut before, topic, r#"{"state": true}"#));
         let mut book = Discovery::new("homeassistant");
         for one in told.iter().flatten() {
             book.found(&one.topic, one.payload.as_ref().unwrap());

@@ -52,9 +52,11 @@ impl Entity {
             _ => return None,
         };
         let mut about = Map::new();
-        for (key, value) in
-            [("value_template", template), ("payload_on", self.about.get(on).cloned()), ("payload_off", self.about.get(off).cloned())]
-        {
+        for (key, value) in [
+            ("value_template", template),
+            ("payload_on", self.about.get(on).cloned()),
+            ("payload_off", self.about.get(off).cloned()),
+        ] {
             about.extend(value.map(|value| (key.to_owned(), value)));
         }
         Some(Self { component, about, takes: None, ..self.clone() })
@@ -68,7 +70,9 @@ pub(super) fn entities(topic: &str, payload: &Value) -> Vec<Entity> {
         return Vec::new();
     }
     match (levels.as_slice(), payload) {
-        ([_, .., kind, address], Value::Object(values)) if levels.len() >= 3 => of_object(kind, address, values),
+        ([_, .., kind, address], Value::Object(values)) if levels.len() >= 3 => {
+            of_object(kind, address, values)
+        }
         ([_, .., kind, address, quantity], value) if levels.len() >= 4 => {
             of_radio(kind, address, quantity, value).into_iter().collect()
         }
@@ -186,7 +190,10 @@ fn of_other_radio(kind: &str, address: &str, quantity: &str, value: &Value) -> O
         ("relay", "state") if is_switch => {
             let mut about = bare();
             if let Some(about) = about.as_object_mut() {
-                about.extend([("state_on".to_owned(), "true".into()), ("state_off".to_owned(), "false".into())]);
+                about.extend([
+                    ("state_on".to_owned(), "true".into()),
+                    ("state_off".to_owned(), "false".into()),
+                ]);
                 let unknown = "{{ 'None' if value == 'null' else value }}";
                 about.insert("value_template".to_owned(), unknown.into());
             }
@@ -231,7 +238,9 @@ fn unit_of(value: &Value) -> Option<&str> {
 
 /// Whether a key may stand in a template.
 fn is_plain(key: &str) -> bool {
-    !key.is_empty() && key.len() <= LONGEST_KEY && key.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+    !key.is_empty()
+        && key.len() <= LONGEST_KEY
+        && key.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
 }
 
 /// A word, and the address where there is one.
@@ -306,8 +315,16 @@ mod tests {
             ("nodes/bridge/0/led/-", r#"{"state": "1-dot"}"#, vec!["select LED - - -"]),
             ("nodes/base/light/-", r#"{"state": true}"#, vec!["light Light - - -"]),
             ("nodes/bridge/0/pir/-", r#"{"event-count": 7}"#, vec!["event Motion motion - -"]),
-            ("meters/1/energy/main", r#"{"energy": [7.5, "kWh"]}"#, vec!["sensor Energy main energy kWh total_increasing"]),
-            ("node/836d/thermometer/0:1/temperature", "20.5", vec!["sensor Temperature 0:1 temperature °C measurement"]),
+            (
+                "meters/1/energy/main",
+                r#"{"energy": [7.5, "kWh"]}"#,
+                vec!["sensor Energy main energy kWh total_increasing"],
+            ),
+            (
+                "node/836d/thermometer/0:1/temperature",
+                "20.5",
+                vec!["sensor Temperature 0:1 temperature °C measurement"],
+            ),
             ("node/836d/battery/-/voltage", "null", vec!["sensor Battery voltage V measurement"]),
             ("node/836d/relay/0:0/state", "true", vec!["switch Relay 0:0 - - -"]),
             ("node/836d/led/-/state", "false", vec!["light LED - - -"]),

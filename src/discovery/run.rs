@@ -52,7 +52,10 @@ impl House {
         if found == Found::Overflow {
             // It was too slow: it reads all last values again.
             let lost = self.session.outbox().thrown();
-            tracing::warn!(lost, "what is announced to Home Assistant is read anew: more was said than was taken");
+            tracing::warn!(
+                lost,
+                "what is announced to Home Assistant is read anew: more was said than was taken"
+            );
             *self = Self::new(Arc::clone(&self.hub), self.discovery.prefix());
             return;
         }

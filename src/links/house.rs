@@ -29,7 +29,13 @@ impl House {
     }
 
     /// What a message that goes out by this rule changes, as messages that go out as they are.
-    pub(super) fn note(&mut self, message: &Publication, rule: &Rule, rules: &Rules, now: Moment) -> Vec<Entry> {
+    pub(super) fn note(
+        &mut self,
+        message: &Publication,
+        rule: &Rule,
+        rules: &Rules,
+        now: Moment,
+    ) -> Vec<Entry> {
         let Some(topic) = rule.outward(&message.topic) else { return Vec::new() };
         let cleared = message.retention == Retention::Clear;
         let left_out = self.0.left_out();

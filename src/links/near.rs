@@ -16,7 +16,9 @@ use super::rules::{REMOTE_LIMITS, Retain, Rule};
 use super::settings::LinkSettings;
 use super::shelf::Shelf;
 use crate::connection::Turn;
-use crate::hub::{Client, Drained, Found, Hub, Outbox, Publication, Rates, Relayed, Rights, Session, Side, Until};
+use crate::hub::{
+    Client, Drained, Found, Hub, Outbox, Publication, Rates, Relayed, Rights, Session, Side, Until,
+};
 use crate::moment::{Moment, Steady};
 use crate::topic::{Base, Filter, Topic};
 

@@ -25,7 +25,8 @@ async fn announced(there: &mut Mqtt, component: &str) -> (String, Value) {
         let said = there.hears().await;
         let (topic, payload) = said.split_once(' ').unwrap_or((&said, ""));
         if topic.starts_with(&format!("homeassistant/{component}/clown_")) {
-            let config = if payload.is_empty() { Value::Null } else { serde_json::from_str(payload).unwrap() };
+            let config =
+                if payload.is_empty() { Value::Null } else { serde_json::from_str(payload).unwrap() };
             return (topic.to_owned(), config);
         }
     }
@@ -38,7 +39,8 @@ async fn it_is_told_at_the_broker_and_switches_a_relay_of_the_hub_from_there() {
     there.subscribe("homeassistant/#").await;
     let hub = Hub::with_links(&[("house", &file(broker.port, true))], &[]);
     hub.logs("link is connected").await;
-    let mut node = Client::open(&hub, "/talk/nodes/attic/1?side=node", r#"{"filters": ["relay/+/set"]}"#).await;
+    let mut node =
+        Client::open(&hub, "/talk/nodes/attic/1?side=node", r#"{"filters": ["relay/+/set"]}"#).await;
     node.publish("relay/0", r#"{"state": null}"#).await;
     let (_, relay) = announced(&mut there, "switch").await;
     assert_eq!(relay["state_topic"], "clown/nodes/attic/1/relay/0");

@@ -103,7 +103,15 @@ const ROOMS: &[Room] = &[
         without: &[],
         rooms: &["hub", "moment", "seldom", "talk", "topic"],
         crates: &["tokio", "tokio_util", "tracing"],
-        never: &["std::fs", "std::net", "std::env", "std::process", "tokio::net", "tokio::fs", "tokio::spawn"],
+        never: &[
+            "std::fs",
+            "std::net",
+            "std::env",
+            "std::process",
+            "tokio::net",
+            "tokio::fs",
+            "tokio::spawn",
+        ],
     },
     Room {
         files: &["access/"],

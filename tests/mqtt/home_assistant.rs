@@ -10,12 +10,8 @@ use crate::device::{Device, V5};
 use crate::support::{Client, Hub, basic, run_to_the_end};
 
 /// The hub with simulated nodes of both generations, whose time goes fast.
-const HOUSE: &[&str] = &[
-    "mqtt.listen=127.0.0.1:0",
-    "mqtt.home_assistant=true",
-    "simulator.run=on",
-    "simulator.speed=50",
-];
+const HOUSE: &[&str] =
+    &["mqtt.listen=127.0.0.1:0", "mqtt.home_assistant=true", "simulator.run=on", "simulator.speed=50"];
 const RELAY: &str = "nodes/bridge/0/relay/i2c0-3b";
 
 /// Keys that a component takes beside those of all: from the pages of the integrations at home-assistant.io, by hand.
@@ -95,11 +91,12 @@ async fn it_finds_the_nodes_of_both_generations_and_switches_a_relay_by_what_it_
         ("light", "led-strip/-/color/set"),
         ("event", "push-button/-/event-count"),
     ];
-    house.reads_until(&mut assistant, |house| {
-        let is_there = house.find("binary_sensor", "nodes/bridge/0/presence").is_some();
-        is_there && wanted.iter().all(|(component, end)| house.ends_with(component, end))
-    })
-    .await;
+    house
+        .reads_until(&mut assistant, |house| {
+            let is_there = house.find("binary_sensor", "nodes/bridge/0/presence").is_some();
+            is_there && wanted.iter().all(|(component, end)| house.ends_with(component, end))
+        })
+        .await;
     for (topic, config) in &house.0 {
         let component = topic.split('/').nth(1).unwrap();
         let own = KEYS.iter().find(|(name, _)| *name == component).unwrap().1;
@@ -130,7 +127,8 @@ async fn it_finds_the_nodes_of_both_generations_and_switches_a_relay_by_what_it_
 
 #[tokio::test]
 async fn what_is_announced_is_retained_and_goes_with_its_node() {
-    let hub = Hub::with(&["mqtt.listen=127.0.0.1:0", "mqtt.home_assistant=true", "mqtt.home_assistant_prefix=ha"]);
+    let hub =
+        Hub::with(&["mqtt.listen=127.0.0.1:0", "mqtt.home_assistant=true", "mqtt.home_assistant_prefix=ha"]);
     let mut node = Client::open(&hub, "/talk/nodes/attic/1?side=node", r#"{"filters": []}"#).await;
     node.publish("thermometer/0", r#"{"temperature": [20.5, "℃"]}"#).await;
     let mut assistant = Device::connect(&hub, V5, "home-assistant").await;
@@ -142,7 +140,9 @@ async fn what_is_announced_is_retained_and_goes_with_its_node() {
     later.subscribe("ha/sensor/#", 0).await;
     assert!(later.message().await.retain);
     node.publish_with("thermometer/0", "null", r#"{"retain": true}"#).await;
-    house.reads_until(&mut assistant, |house| !house.0.keys().any(|topic| topic.starts_with("ha/sensor/"))).await;
+    house
+        .reads_until(&mut assistant, |house| !house.0.keys().any(|topic| topic.starts_with("ha/sensor/")))
+        .await;
     // The announcements have no history, and are no node.
     let headers = [("Authorization", &*basic("clown", "bigclown"))];
     let nodes = hub.request("GET", "/api/nodes", &headers, "").await;

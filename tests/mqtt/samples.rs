@@ -109,7 +109,9 @@ async fn plays(sample: &str, settings: &[&str]) -> BTreeMap<String, Value> {
             "sub" => device.subscribe(line.topic).await,
             "told" => {
                 let is_json = serde_json::from_str::<Value>(line.payload).is_ok();
-                reader.publish(line.topic, &if is_json { line.payload.to_owned() } else { said.to_string() }).await;
+                reader
+                    .publish(line.topic, &if is_json { line.payload.to_owned() } else { said.to_string() })
+                    .await;
                 device.is_told(line.topic, line.payload).await;
             }
             "pub" => {

@@ -57,7 +57,8 @@ async fn a_broker_of_a_house_comes_over_with_its_users_and_their_rights() {
     let port = hub.mqtt.unwrap().port().to_string();
     let publishes = |name: &str, password: &str, topic: &str| {
         let args = ["-h", "127.0.0.1", "-p", &port, "-V", "5", "-u", name, "-P", password, "-t", topic];
-        let output = Command::new("mosquitto_pub").args(args).args(["-m", "1", "-r", "-q", "1"]).output().unwrap();
+        let output =
+            Command::new("mosquitto_pub").args(args).args(["-m", "1", "-r", "-q", "1"]).output().unwrap();
         output.status.success() && !String::from_utf8_lossy(&output.stderr).contains("Not authorized")
     };
     assert!(publishes("lamp", &password("lamp"), "house/lamp"));
@@ -79,7 +80,8 @@ fn the_files_may_be_named_and_what_cannot_be_read_is_told() {
     let path = |name: &str| dir.path().join(name).display().to_string();
     passwd(&dir.path().join("users"), &["jana"]);
     std::fs::write(path("m.conf"), "listener 1883\npassword_file /nowhere\n").unwrap();
-    run(&["import", "mosquitto", &path("m.conf"), &path("users"), "--directory", &path("ours")], "").succeeds();
+    run(&["import", "mosquitto", &path("m.conf"), &path("users"), "--directory", &path("ours")], "")
+        .succeeds();
     // Without rules everybody may do everything.
     let users = std::fs::read_to_string(path("ours/users.toml")).unwrap();
     assert!(users.contains("subscribe = [\"#\"]") && users.contains("retain = true"), "{users}");

@@ -176,7 +176,8 @@ async fn who_comes_again_gets_the_numbers_and_states_of_the_time_in_between_from
     last.sort_by_key(|message| message[0].to_string());
     assert_eq!(last, [json!(["a", 3]), json!(["b", {"door": "open", "t": [20.5, "℃"]}])]);
     // What is no id of this hub has no past, and says so.
-    let mut events = Events::open_as(&hub, &basic("clown", "bigclown"), "?filter=a", "Last-Event-ID: x\r\n").await;
+    let mut events =
+        Events::open_as(&hub, &basic("clown", "bigclown"), "?filter=a", "Last-Event-ID: x\r\n").await;
     let gap = events.next().await.unwrap().json();
     assert_eq!((&gap["past"], &gap["whole"]), (&json!(0), &json!(false)));
     assert!(gap["why"].is_string(), "{gap}");

@@ -60,7 +60,9 @@ impl Acl {
                     Ok((access, filter)) if word == "pattern" => acl.patterns.add(access, filter),
                     Ok((access, filter)) => match user.as_ref().and_then(|user| acl.users.get_mut(user)) {
                         Some((_, rules)) => rules.add(access, filter),
-                        None => told.push(Told::new(line, "for clients without a name, who do not come in here")),
+                        None => {
+                            told.push(Told::new(line, "for clients without a name, who do not come in here"))
+                        }
                     },
                 },
                 _ => told.push(Told::new(line, "neither user, topic nor pattern")),
@@ -95,7 +97,9 @@ fn rule<'t>(word: &str, rest: &'t str) -> Result<(Access, &'t str), String> {
         Some(("write", filter)) => (Access::Write, filter.trim()),
         Some(("readwrite", filter)) => (Access::Both, filter.trim()),
         Some(("deny", _)) => {
-            return Err("rights here only add: narrow what else allows it, as far as that is possible".to_owned());
+            return Err(
+                "rights here only add: narrow what else allows it, as far as that is possible".to_owned()
+            );
         }
         _ => (Access::Both, rest),
     };

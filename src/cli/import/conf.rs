@@ -160,8 +160,14 @@ impl Conf {
             ("persistence", "false") => self.put("store.directory", "\"\""),
             ("log_type", "debug" | "all") => self.put("log.filter", "\"debug\""),
             // As it is here anyway.
-            ("allow_anonymous" | "per_listener_settings" | "queue_qos0_messages" | "upgrade_outgoing_qos", "false")
-            | ("persistence" | "allow_zero_length_clientid" | "set_tcp_nodelay" | "retain_available", "true")
+            (
+                "allow_anonymous" | "per_listener_settings" | "queue_qos0_messages" | "upgrade_outgoing_qos",
+                "false",
+            )
+            | (
+                "persistence" | "allow_zero_length_clientid" | "set_tcp_nodelay" | "retain_available",
+                "true",
+            )
             | ("max_qos", "2") => {}
             _ => {
                 let why = why_not(key);
@@ -177,11 +183,19 @@ impl Conf {
         }
         if self.listeners.is_empty() {
             // Without a listener Mosquitto listens to this machine alone.
-            self.listeners.push(Listener { port: 1883, bind: Some("localhost".to_owned()), ..Listener::default() });
+            self.listeners.push(Listener {
+                port: 1883,
+                bind: Some("localhost".to_owned()),
+                ..Listener::default()
+            });
         }
         for listener in std::mem::take(&mut self.listeners) {
             let Some(address) = address(&listener) else {
-                self.tell(listener.line, "listener", "only addresses are listened on here: write one into hub.toml");
+                self.tell(
+                    listener.line,
+                    "listener",
+                    "only addresses are listened on here: write one into hub.toml",
+                );
                 continue;
             };
             let is_tls = listener.certificate.is_some();
@@ -238,7 +252,10 @@ impl Conf {
 
     /// The file.
     pub(super) fn toml(&self, from: &str) -> String {
-        let mut text = format!("# Made of {} by `clown-hub import mosquitto`. config/hub.toml has every key.\n", from.replace('\n', " "));
+        let mut text = format!(
+            "# Made of {} by `clown-hub import mosquitto`. config/hub.toml has every key.\n",
+            from.replace('\n', " ")
+        );
         let mut section = "";
         for (key, value) in &self.keys {
             let (of, name) = key.split_once('.').unwrap_or(("", key));
@@ -260,35 +277,68 @@ fn why_not(key: &str) -> &'static str {
             "what is kept is in store.directory; Mosquitto's own file is not read: a bridge, or mosquitto_sub and mosquitto_pub -r, brings \
              last values over"
         }
-        "autosave_interval" | "autosave_on_changes" => "store.write_milliseconds says how often the store writes",
-        "log_dest" | "log_timestamp" | "log_timestamp_format" | "log_type" | "connection_messages" | "websockets_log_level" => {
+        "autosave_interval" | "autosave_on_changes" => {
+            "store.write_milliseconds says how often the store writes"
+        }
+        "log_dest"
+        | "log_timestamp"
+        | "log_timestamp_format"
+        | "log_type"
+        | "connection_messages"
+        | "websockets_log_level" => {
             "the log goes to standard error; log.filter and log.format say what is in it"
         }
         "pid_file" | "user" => "systemd or a container does it: config/clown-hub.service",
         "include_dir" => "the files of the folder are not read: import each of them",
         "mount_point" | "clientid_prefixes" => "topics and ids are the same at every listener",
-        "capath" | "ciphers" | "ciphers_tls1.3" | "tls_version" | "dhparamfile" | "tls_engine" | "tls_keyform" => {
+        "capath" | "ciphers" | "ciphers_tls1.3" | "tls_version" | "dhparamfile" | "tls_engine"
+        | "tls_keyform" => {
             "TLS 1.2 and 1.3 with their safe ciphers, and authorities in one file (server.tls_client_ca)"
         }
-        "psk_file" | "psk_hint" | "use_subject_as_username" => "certificates or passwords, no pre-shared keys and no subjects",
+        "psk_file" | "psk_hint" | "use_subject_as_username" => {
+            "certificates or passwords, no pre-shared keys and no subjects"
+        }
         "use_identity_as_username" => "a certificate names an account by its common name",
-        "plugin" | "auth_plugin" | "plugin_load" | "plugin_use" => "there are no plug-ins: accounts are in users.toml",
+        "plugin" | "auth_plugin" | "plugin_load" | "plugin_use" => {
+            "there are no plug-ins: accounts are in users.toml"
+        }
         "http_dir" => "the page of the hub is at the same port",
-        "retain_available" => "last values are always there; an account without the right retain keeps only readings",
+        "retain_available" => {
+            "last values are always there; an account without the right retain keeps only readings"
+        }
         "max_qos" => "QoS 0, 1 and 2 are always there",
         "per_listener_settings" => "accounts and rights are the same at every listener",
         "max_inflight_bytes" | "max_queued_bytes" | "memory_limit" => {
             "outbox.bytes, outbox.hard_bytes and limits.memory_bytes bound what waits"
         }
-        "connection" | "address" | "addresses" | "topic" | "remote_username" | "remote_password" | "remote_clientid"
-        | "bridge_protocol_version" | "bridge_cafile" | "bridge_insecure" | "cleansession" | "notifications" | "try_private"
-        | "start_type" | "restart_timeout" | "keepalive_interval" => {
+        "connection"
+        | "address"
+        | "addresses"
+        | "topic"
+        | "remote_username"
+        | "remote_password"
+        | "remote_clientid"
+        | "bridge_protocol_version"
+        | "bridge_cafile"
+        | "bridge_insecure"
+        | "cleansession"
+        | "notifications"
+        | "try_private"
+        | "start_type"
+        | "restart_timeout"
+        | "keepalive_interval" => {
             "a bridge is a file in bridges/ (docs/bridge.md): bridges/mosquitto.toml.example is one to copy"
         }
-        _ if key.starts_with("bridge_") || key.starts_with("remote_") || key.starts_with("local_") || key.starts_with("notification") => {
+        _ if key.starts_with("bridge_")
+            || key.starts_with("remote_")
+            || key.starts_with("local_")
+            || key.starts_with("notification") =>
+        {
             "a bridge is a file in bridges/ (docs/bridge.md)"
         }
-        _ if key.starts_with("plugin_opt_") || key.starts_with("auth_opt_") => "there are no plug-ins: accounts are in users.toml",
+        _ if key.starts_with("plugin_opt_") || key.starts_with("auth_opt_") => {
+            "there are no plug-ins: accounts are in users.toml"
+        }
         _ => "has no counterpart",
     }
 }
@@ -370,7 +420,9 @@ mod tests {
     #[test]
     fn without_a_listener_it_is_this_machine_alone() {
         assert!(Conf::read("").toml("x").contains("[mqtt]\nlisten = \"127.0.0.1:1883\"\n"));
-        assert!(Conf::read("port 1884\nbind_address 10.0.0.1").toml("x").contains("listen = \"10.0.0.1:1884\""));
+        assert!(
+            Conf::read("port 1884\nbind_address 10.0.0.1").toml("x").contains("listen = \"10.0.0.1:1884\"")
+        );
         let conf = Conf::read("listener 1883 eth0\n");
         assert!(!conf.toml("x").contains("listen") && told(&conf) == [(1, "listener")]);
     }

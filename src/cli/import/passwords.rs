@@ -8,7 +8,10 @@ pub(super) fn read(text: &str) -> (Vec<(usize, String)>, Vec<Told>) {
     for (line, entry) in lines(text) {
         match entry.split_once(':') {
             Some((name, _)) if names.iter().any(|(_, known)| known == name) => {
-                told.push(Told::new(line, format!("the account {name:?} is there twice; the first one was taken")));
+                told.push(Told::new(
+                    line,
+                    format!("the account {name:?} is there twice; the first one was taken"),
+                ));
             }
             Some((name, _)) if !name.is_empty() => names.push((line, name.to_owned())),
             _ => told.push(Told::new(line, "no name and hash, as mosquitto_passwd writes them")),

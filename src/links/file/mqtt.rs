@@ -168,7 +168,11 @@ impl Reader<'_> {
         let is_told = self.form.truth(table, "home_assistant").unwrap_or(false);
         let prefix = self.text(table, KEY);
         if prefix.as_deref().is_some_and(|prefix| !is_prefix(prefix)) {
-            self.form.refuse(table, KEY, "takes a level of a topic: letters, digits, - and _ of ASCII, at most 64");
+            self.form.refuse(
+                table,
+                KEY,
+                "takes a level of a topic: letters, digits, - and _ of ASCII, at most 64",
+            );
         }
         is_told.then(|| prefix.unwrap_or_else(|| "homeassistant".to_owned()))
     }

@@ -7,6 +7,8 @@ use tokio::time::Instant;
 
 /// Seconds' worth that may come at once.
 const BURST: f64 = 2.0;
+/// What is lost where a number is not exact is no line.
+const NEARLY: f64 = 1e-6;
 /// A rest is so long at least: each of them has the task woken.
 const REST: Duration = Duration::from_millis(50);
 
@@ -31,13 +33,10 @@ impl Pace {
 
     /// Until when nothing is to be read, if it is so.
     pub(super) fn rest(&mut self, now: Instant) -> Option<Instant> {
-        if self.left >= 1.0 {
-            return None;
-        }
         let since = now.saturating_duration_since(self.counted_at).as_secs_f64();
         self.left = (self.left + since * self.per_second).min(self.per_second * BURST);
         self.counted_at = now;
-        if self.left >= 1.0 {
+        if self.left > 1.0 - NEARLY {
             return None;
         }
         let until = Duration::from_secs_f64((1.0 - self.left) / self.per_second);

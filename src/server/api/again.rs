@@ -30,7 +30,13 @@ struct Reading {
 
 /// The event `gap`, and an event `past` for each number and state that history has of this time. The client may read all that the
 /// filters name.
-pub(super) async fn events(app: &App, user: &str, last: &str, filters: &[Filter], last_values: bool) -> String {
+pub(super) async fn events(
+    app: &App,
+    user: &str,
+    last: &str,
+    filters: &[Filter],
+    last_values: bool,
+) -> String {
     let now = Moment::now().wall();
     let time = last.parse().ok().and_then(|id| SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(id)));
     let from = time.filter(|time| *time <= now);
@@ -138,13 +144,15 @@ mod tests {
     use crate::talk::control::{PastGap, PastSeries};
 
     fn series(topic: &str, times: &[u64], step: u64) -> PastSeries {
-        let value = times.iter().map(|time| PastValue::Number(f64::from(u32::try_from(*time).unwrap()))).collect();
+        let value =
+            times.iter().map(|time| PastValue::Number(f64::from(u32::try_from(*time).unwrap()))).collect();
         PastSeries { topic: topic.to_owned(), times: times.to_vec(), step, value, ..PastSeries::default() }
     }
 
     #[test]
     fn only_what_was_said_since_comes_and_what_is_missing_is_told() {
-        let answer = HistoryAnswer { series: vec![series("a", &[900, 1000, 1100], 0)], ..HistoryAnswer::default() };
+        let answer =
+            HistoryAnswer { series: vec![series("a", &[900, 1000, 1100], 0)], ..HistoryAnswer::default() };
         let (told, is_whole) = readings(answer.clone(), 1000);
         assert_eq!(told.iter().map(|reading| reading.time).collect::<Vec<_>>(), [1000, 1100]);
         assert_eq!(told[0].event[0], "a");
