@@ -165,16 +165,14 @@ impl Discovery {
             &mut self.topics.entry(topic.into()).or_insert_with(|| Known { entities: Vec::new() }).entities;
         let mut is_new = false;
         for entity in told {
-            match known
-                .iter_mut()
-                .find(|other| other.key == entity.key && other.component == entity.component)
-            {
-                Some(other) if *other == entity => continue,
-                Some(other) => *other = entity,
-                None if known.len() < MOST_ENTITIES => known.push(entity),
-                None => continue,
+            let is_it = |other: &&mut Entity| other.key == entity.key && other.component == entity.component;
+            if let Some(other) = known.iter_mut().find(is_it) {
+                is_new |= *other != entity;
+                *other = entity;
+            } else if known.len() < MOST_ENTITIES {
+                known.push(entity);
+                is_new = true;
             }
-            is_new = true;
         }
         is_new
     }

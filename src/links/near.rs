@@ -100,6 +100,8 @@ impl Near {
     /// Home Assistant is at the far side, and is told what the rules carry.
     pub(super) fn tell_home_assistant(&mut self, prefix: &str) {
         self.house = Some(House::new(prefix));
+        // What there is already is seen with the first connection, also where the broker knows us from before.
+        self.recall = Recall::Due;
     }
 
     pub(super) fn settings(&self) -> &Arc<LinkSettings> {

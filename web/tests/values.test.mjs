@@ -121,7 +121,7 @@ test("a title is that of the first value, and of a device with many values that 
 
 test("a board that tells Home Assistant what it has names its units, before and after its values", () => {
   const readings = new Values();
-  const config = (topic, state, more) => frame(`homeassistant/sensor/board/${topic}/config`, { stat_t: state, unit_of_meas: "°C", ...more });
+  const config = (topic, state, more) => frame(`homeassistant/sensor/board/${topic}/config`, { uniq_id: topic, stat_t: state, unit_of_meas: "°C", ...more });
   readings.take(config("a", "board/sensor/a/state"));
   for (const name of ["a", "b", "c"]) readings.take(frame(`board/sensor/${name}/state`, 4.5));
   const { reading } = readings.take(config("b", "board/sensor/b/state"));

@@ -14,7 +14,7 @@ pub(super) struct Rules {
 
 impl Rules {
     fn add(&mut self, access: Access, filter: &str) {
-        let mut put = |filters: &mut Vec<String>| {
+        let put = |filters: &mut Vec<String>| {
             if !filters.iter().any(|known| known == filter) {
                 filters.push(filter.to_owned());
             }

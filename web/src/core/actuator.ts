@@ -35,11 +35,10 @@ export function actuatorOf(topic: string, payload: unknown): Actuator | null {
     if (!isSwitch(payload)) return null;
     return { ...there, kind: bare, isBare: true, choices: [false, true], question: null, stateOf: bareState, command: (state) => state };
   }
-  const isTasmota = levels.length >= 3 && levels.at(-3) === "stat" && /^POWER\d*$/.test(levels.at(-1) ?? "");
-  const isEsphome = bare === "switch";
-  if ((isTasmota || isEsphome) && (payload === "ON" || payload === "OFF")) {
-    const set = (isTasmota ? [...levels.slice(0, -3), "cmnd", ...levels.slice(-2)] : [...levels.slice(0, -1), "command"]).join("/");
-    return { kind: isTasmota ? "power" : "switch", isBare: isEsphome, choices: [false, true], set, get: isTasmota ? set : null, question: "", isConfirmed: false, stateOf: isOn, command: (state) => (state ? "ON" : "OFF") };
+  const isBare = bare === "switch";
+  if ((isBare || (levels.at(-3) === "stat" && /^POWER\d*$/.test(levels.at(-1)!))) && (payload === "ON" || payload === "OFF")) {
+    const set = (isBare ? [...levels.slice(0, -1), "command"] : [...levels.slice(0, -3), "cmnd", ...levels.slice(-2)]).join("/");
+    return { kind: isBare ? "switch" : "power", isBare, choices: [false, true], set, get: isBare ? null : set, question: "", isConfirmed: false, stateOf: isOn, command: (state) => (state ? "ON" : "OFF") };
   }
   const kind = levels.at(-2) ?? "";
   const state = wrappedState(payload);

@@ -23,17 +23,16 @@ export function unitByKind(topic: string): string {
   return Object.hasOwn(BY_KIND, kind) ? BY_KIND[kind]! : "";
 }
 
-const METER = { power: "W", apower: "W", apparentpower: "VA", reactivepower: "var", voltage: "V", current: "A", freq: "Hz", humidity: "%", battery: "%", temperature: "℃", tc: "℃", tf: "℉", illuminance: "lux", pressure: "hPa", energy: "kWh" };
-
-/** What the numbers in a payload of a maker that names no units are measured in, by their keys; none where nobody has said it. */
+/** What the numbers in a payload of a maker that names no units are measured in, by their keys: Zigbee2MQTT, Tasmota, Shelly. */
 export function unitsIn(topic: string, payload: Record<string, unknown>): Record<string, string> {
-  // Zigbee2MQTT. A battery's voltage is in thousandths.
-  if ("linkquality" in payload) return { ...METER, device_temperature: "℃", voltage: "battery" in payload ? "mV" : "V" };
-  // Tasmota.
-  const { TempUnit: degrees = "C", PressureUnit: pressure = "hPa" } = payload;
-  if (topic.endsWith("/SENSOR")) return { ...METER, temperature: sameUnit(`${degrees}`), dewpoint: sameUnit(`${degrees}`), pressure: `${pressure}`, total: "kWh", today: "kWh", yesterday: "kWh" };
-  // Shelly.
-  return /\/status\/\w+:\d+$/.test(topic) ? { ...METER, total: "Wh", rh: "%" } : {};
+  const total = topic.endsWith("/SENSOR") ? "kWh" : /\/status\/\w+:\d+$/.test(topic) ? "Wh" : "";
+  if (!total && !("linkquality" in payload)) return {};
+  const temperature = sameUnit(`${payload.TempUnit ?? "C"}`);
+  return {
+    temperature, dewpoint: temperature, tc: "℃", humidity: "%", battery: "%", pressure: `${payload.PressureUnit ?? "hPa"}`, illuminance: "lux",
+    // That of a battery is told in thousandths.
+    voltage: "battery" in payload ? "mV" : "V", current: "A", power: "W", apower: "W", energy: "kWh", total, today: total, yesterday: total,
+  };
 }
 
 /** What a screen reader is to say for a unit. */

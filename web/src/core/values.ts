@@ -71,10 +71,7 @@ export class Values {
     const known = this.topics.get(topic);
     if (!known && isEvent(topic, this.#nodeOf(topic))) return null;
     if (payload === null && options.retain === true) return this.#remove(known);
-    if (topic.endsWith("/config") && isObject(payload)) {
-      const of = payload.stat_t ?? payload.state_topic ?? payload.cmd_t ?? payload.command_topic;
-      if (typeof of === "string") return this.#learnUnit(of, payload);
-    }
+    if (topic.endsWith("/config") && isObject(payload) && (payload.uniq_id ?? payload.unique_id)) return this.#learnUnit(payload);
     if (topic.endsWith("/info") && isObject(payload) && typeof payload.firmware === "string") return this.#setInfo(topic, payload.firmware, payload);
     if (!known && this.topics.size >= TOPICS_AT_MOST) {
       this.overflown = true;
@@ -169,13 +166,13 @@ export class Values {
   }
 
   /** What a board tells Home Assistant of itself is no value, but it names the unit of a bare number. */
-  #learnUnit(of: string, { unit_of_meas, unit_of_measurement = unit_of_meas, val_tpl, value_template = val_tpl }: Record<string, unknown>): News | null {
-    if (typeof unit_of_measurement !== "string" || value_template !== undefined || this.#units.size >= TOPICS_AT_MOST) return null;
-    this.#units.set(of, sameUnit(cut(unit_of_measurement, 16)));
-    const reading = this.topics.get(of);
-    if (!reading) return null;
-    reading.measure(this.#units.get(of));
-    return { reading, isNew: false };
+  #learnUnit({ stat_t, unit_of_meas, val_tpl }: Record<string, unknown>): News | null {
+    if (typeof stat_t !== "string" || typeof unit_of_meas !== "string" || val_tpl || this.#units.size >= TOPICS_AT_MOST) return null;
+    const unit = sameUnit(cut(unit_of_meas, 16));
+    this.#units.set(stat_t, unit);
+    const reading = this.topics.get(stat_t);
+    reading?.measure(unit);
+    return reading ? { reading, isNew: false } : null;
   }
 
   #setPresence(base: string, state: string, since: unknown, time: number): News | null {
