@@ -62,7 +62,7 @@ async fn it_is_told_at_the_broker_and_switches_a_relay_of_the_hub_from_there() {
     let (topic, again) = announced(&mut there, "switch").await;
     assert_eq!(again["unique_id"], relay["unique_id"]);
     // The relay is forgotten: it is taken back.
-    node.publish_with("relay/0", "null", r#"{"retain": true}"#).await;
+    node.publish_with("relay/0", "null", r#", "retain": true"#).await;
     loop {
         let (other, config) = announced(&mut there, "switch").await;
         if config.is_null() {
@@ -84,7 +84,7 @@ async fn where_no_rule_brings_commands_in_it_sees_states_and_no_switches() {
     let hub = Hub::with_links(&[("house", &file(broker.port, false))], &[]);
     hub.logs("link is connected").await;
     let mut node = Client::open(&hub, "/talk?side=dashboard", r#"{"filters": []}"#).await;
-    node.publish_with("nodes/attic/1/relay/0", r#"{"state": true}"#, r#"{"retain": true}"#).await;
+    node.publish_with("nodes/attic/1/relay/0", r#"{"state": true}"#, r#", "retain": true"#).await;
     let (_, relay) = announced(&mut there, "binary_sensor").await;
     assert_eq!(relay["state_topic"], "clown/nodes/attic/1/relay/0");
     assert_eq!((relay.get("command_topic"), &relay["payload_on"]), (None, &json!("ON")));

@@ -1,6 +1,6 @@
 //! Home Assistant as a client of the hub: it learns what nodes there are from what is retained below its prefix, and switches them by
-//! the topics that it finds there. It is a client that writes every byte by hand here; `tests/mqtt/clients/home_assistant.py` reads the same
-//! with the code of Home Assistant itself.
+//! the topics that it finds there. What it is told is held to a list of the keys that its components take: the code of Home Assistant itself
+//! is not there.
 
 use std::collections::BTreeMap;
 
@@ -79,6 +79,8 @@ async fn it_finds_the_nodes_of_both_generations_and_switches_a_relay_by_what_it_
     let mut assistant = Device::connect(&hub, V5, "home-assistant").await;
     assistant.subscribe("homeassistant/#", 0).await;
     let mut house = House::default();
+    let mut hand = Device::connect(&hub, V5, "hand").await;
+    asks_what_is_switched_how_it_is(&mut hand).await;
     let wanted = [
         ("sensor", "thermometer/i2c0-48"),
         ("sensor", "barometer/i2c0-60"),
@@ -116,12 +118,36 @@ async fn it_finds_the_nodes_of_both_generations_and_switches_a_relay_by_what_it_
     assert_eq!(relay["device"], thermometer["device"], "they are one device");
 
     let (state, command) = (relay["state_topic"].as_str().unwrap(), relay["command_topic"].as_str().unwrap());
-    let mut hand = Device::connect(&hub, V5, "hand").await;
     hand.subscribe(state, 0).await;
     for (payload, is_on) in [("payload_on", true), ("payload_off", false)] {
         hand.say(command, relay[payload].as_str().unwrap()).await;
         let expected = json!({"state": is_on});
-        while serde_json::from_slice::<Value>(&hand.message().await.payload).unwrap() != expected {}
+        loop {
+            let message = hand.message().await;
+            if message.topic == state
+                && serde_json::from_slice::<Value>(&message.payload).unwrap() == expected
+            {
+                break;
+            }
+        }
+    }
+}
+
+/// What is switched says nothing of itself until somebody asks, as the page does.
+async fn asks_what_is_switched_how_it_is(hand: &mut Device) {
+    for topic in ["relay/i2c0-3b", "led/-"] {
+        hand.say(&format!("nodes/bridge/0/{topic}/get"), "{}").await;
+    }
+    hand.subscribe("node/+/info", 0).await;
+    loop {
+        let message = hand.message().await;
+        if message.text().contains("power-module") {
+            let node = message.topic.strip_suffix("/info").unwrap();
+            for topic in ["relay/-/state", "led/-/state"] {
+                hand.say(&format!("{node}/{topic}/get"), "null").await;
+            }
+            return;
+        }
     }
 }
 
@@ -139,7 +165,7 @@ async fn what_is_announced_is_retained_and_goes_with_its_node() {
     let mut later = Device::connect(&hub, V5, "later").await;
     later.subscribe("ha/sensor/#", 0).await;
     assert!(later.message().await.retain);
-    node.publish_with("thermometer/0", "null", r#"{"retain": true}"#).await;
+    node.publish_with("thermometer/0", "null", r#", "retain": true"#).await;
     house
         .reads_until(&mut assistant, |house| !house.0.keys().any(|topic| topic.starts_with("ha/sensor/")))
         .await;
@@ -165,7 +191,7 @@ async fn what_was_forgotten_while_nobody_announced_is_taken_back_at_the_next_sta
     hub.stopped().await;
     let hub = Hub::with_store(folder.path(), &[]);
     let mut dashboard = Client::open(&hub, "/talk", r#"{"filters": []}"#).await;
-    dashboard.publish_with("nodes/attic/1/relay/0", "null", r#"{"retain": true}"#).await;
+    dashboard.publish_with("nodes/attic/1/relay/0", "null", r#", "retain": true"#).await;
     let before = hub.request("GET", path, &headers, "").await;
     assert!(before.body().contains("/switch/") && before.body().contains("/sensor/"), "{}", before.body());
     drop(dashboard);

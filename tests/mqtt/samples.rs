@@ -6,8 +6,7 @@ use std::collections::BTreeMap;
 use rumqttc::{AsyncClient, Event, EventLoop, Incoming, LastWill, MqttOptions, QoS};
 use serde_json::{Value, json};
 
-use crate::support::http::basic;
-use crate::support::{Client, Hub, in_time};
+use crate::support::{Client, Hub, basic, in_time};
 
 const TASMOTA: &str = include_str!("../samples/mqtt-tasmota.txt");
 const ESPHOME: &str = include_str!("../samples/mqtt-esphome.txt");
