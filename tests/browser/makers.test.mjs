@@ -45,7 +45,7 @@ test("a plug with Tasmota stands there with its readings, their units and a swit
   await says(sensor, /ENERGY\.Current\s*0\.217 A/);
   assert.equal(await tile(page, "stat", "Power", "plug/POWER").getByRole("switch").getAttribute("aria-checked"), "true");
   await says(tile(page, "tele", "LWT", "plug/LWT"), "Online");
-  await says(tile(page, "tele", "STATE", "plug/STATE"), /On/);
+  await says(tile(page, "tele", "POWER", "plug/STATE"), "Off");
   assertQuiet(page, hub);
 });
 
@@ -77,10 +77,8 @@ test("a Shelly stands there with its readings, their units and its state", async
   const hub = await hubWith(t, "shelly");
   const page = await signedIn(t, browser, hub);
   const name = "shellyplus1pm-a8032abe54dc";
-  await says(tile(page, name, "Apower", "status/switch:0"), /61\.2\s*W.*Voltage 225\.4 V/s);
-  await tile(page, name, "Apower", "status/switch:0").locator("summary").click();
-  await says(tile(page, name, "Apower", "status/switch:0"), /temperature\.tC\s*54\.1 ℃/);
-  await says(tile(page, name, "Apower", "status/switch:0"), /aenergy\.total 12\.104 Wh|aenergy total 12\.104 Wh/i);
+  const told = /61\.2\s*W.*Voltage 225\.4 V.*Output Yes.*Current 0\.272 A.*aenergy total 12\.104 Wh.*temperature tC 54\.1 ℃/s;
+  await says(tile(page, name, "Apower", "status/switch:0"), told);
   await says(tile(page, name, "Online", ""), "Yes");
   assertQuiet(page, hub);
 });

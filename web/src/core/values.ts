@@ -275,7 +275,7 @@ export class Reading {
     if (this.actuator) {
       const { kind, isBare } = this.actuator;
       const address = levels.at(isBare ? -2 : -1)?.split("-").at(-1);
-      return cut(`${titleOf(kind)}${address ? ` ${address}` : ""}`, 60);
+      return cut(`${titleOf(kind)}${address && address !== kind.toUpperCase() ? ` ${address}` : ""}`, 60);
     }
     const quantities = this.quantities ?? [];
     // Many values of a device are told by its name, not by that of the first value.
