@@ -24,7 +24,8 @@ pub(super) fn id(name: &str, key: &str) -> String {
     let is_said = |c: char| c.is_ascii_alphanumeric() || c == '-';
     let whole = if key.is_empty() { name.to_owned() } else { format!("{name}_{key}") };
     let readable: String = whole.chars().map(|c| if is_said(c) { c } else { '_' }).take(READABLE).collect();
-    let mark: String = digest.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    let mark =
+        digest.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
     format!("{OURS}{readable}_{mark}")
 }
 

@@ -254,7 +254,9 @@ impl Near {
             if let Some(entry) = self.for_far(relayed, now.steady()) {
                 self.offer(entry);
             }
-            news.into_iter().for_each(|entry| self.offer(entry));
+            for entry in news {
+                self.offer(entry);
+            }
         }
         if heard.capacity() <= KEPT {
             self.heard = heard;
