@@ -3,6 +3,7 @@
 mod acl;
 mod conf;
 mod passwords;
+mod told;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use clap::{Args, Subcommand};
 
 use self::acl::{Acl, Rules};
 use self::conf::Conf;
+use self::told::Told;
 use super::exit::help_end;
 use super::{OperatorError, output};
 use crate::access::{hash_password, new_token};
@@ -46,28 +48,9 @@ pub(super) struct MosquittoArgs {
     passwd: Option<PathBuf>,
     /// Who may do what; else what acl_file names
     acl: Option<PathBuf>,
-    /// The folder for hub.toml and users.toml, in which neither may be
+    /// The folder for hub.toml and users.toml
     #[arg(long, value_name = "DIR", default_value = "config")]
     directory: PathBuf,
-}
-
-/// A line that has no counterpart, and why.
-#[derive(Debug, PartialEq, Eq)]
-struct Told {
-    line: usize,
-    sentence: String,
-}
-
-impl Told {
-    fn new(line: usize, sentence: impl Into<String>) -> Self {
-        Self { line, sentence: sentence.into() }
-    }
-}
-
-/// The lines of a file that say something, by their numbers.
-fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    let numbered = text.lines().enumerate().map(|(at, line)| (at + 1, line.trim()));
-    numbered.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
 }
 
 pub(super) fn import(command: &ImportCommand) -> anyhow::Result<()> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Told, lines};
+use super::told::{Told, lines};
 use crate::topic::{Filter, Limits};
 
 /// What an account may do.

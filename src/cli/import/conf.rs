@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 
-use super::{Told, lines};
+use super::told::{Told, lines};
 
 /// What was read.
 #[derive(Debug, Default)]

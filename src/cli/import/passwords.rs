@@ -1,6 +1,6 @@
 //! The users of `mosquitto_passwd`: a name and a hash a line. Pure.
 
-use super::{Told, lines};
+use super::told::{Told, lines};
 
 /// The names, with their lines. Hashes are of another kind than ours: nobody can tell the password behind them.
 pub(super) fn read(text: &str) -> (Vec<(usize, String)>, Vec<Told>) {
