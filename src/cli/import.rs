@@ -44,9 +44,9 @@ pub(super) const EXAMPLES: &str = help_end!(
 pub(super) struct MosquittoArgs {
     /// Its configuration, mosquitto.conf
     conf: PathBuf,
-    /// Its users; else what password_file names
+    /// Its users; else those of its configuration
     passwd: Option<PathBuf>,
-    /// Who may do what; else what acl_file names
+    /// Who may do what; else as its configuration says
     acl: Option<PathBuf>,
     /// The folder for hub.toml and users.toml
     #[arg(long, value_name = "DIR", default_value = "config")]
@@ -112,7 +112,7 @@ fn check(hub: &Path) -> anyhow::Result<()> {
     let sources = Sources { file: Some(hub.to_owned()), ..Sources::default() };
     config::load(&sources).map(drop).map_err(|mistakes| {
         let head = "what was written has mistakes; correct them by hand:";
-        OperatorError::list(head, mistakes.into_iter()).into()
+        OperatorError::list(head, mistakes).into()
     })
 }
 
@@ -176,9 +176,7 @@ fn accounts(
 fn broken(error: FileError) -> anyhow::Error {
     match error {
         FileError::Unfit(sentence) | FileError::Changed(sentence) => OperatorError::new(sentence).into(),
-        FileError::Mistakes(mistakes) => {
-            OperatorError::list("the accounts have mistakes:", mistakes.into_iter()).into()
-        }
+        FileError::Mistakes(mistakes) => OperatorError::list("the accounts have mistakes:", mistakes).into(),
         FileError::Broken { sentence, error } => anyhow::Error::new(error).context(sentence),
     }
 }

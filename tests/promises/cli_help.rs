@@ -315,8 +315,8 @@ fn the_commands_that_run_or_measure_a_hub_and_the_small_ones() {
 
     Arguments:
       <CONF>    Its configuration, mosquitto.conf
-      [PASSWD]  Its users; else what password_file names
-      [ACL]     Who may do what; else what acl_file names
+      [PASSWD]  Its users; else those of its configuration
+      [ACL]     Who may do what; else as its configuration says
 
     Options:
           --directory <DIR>  The folder for hub.toml and users.toml [default: config]

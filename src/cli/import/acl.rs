@@ -61,7 +61,7 @@ impl Acl {
                     Ok((access, filter)) => match user.as_ref().and_then(|user| acl.users.get_mut(user)) {
                         Some((_, rules)) => rules.add(access, filter),
                         None => {
-                            told.push(Told::new(line, "for clients without a name, who do not come in here"))
+                            told.push(Told::new(line, "for clients without a name, who do not come in here"));
                         }
                     },
                 },
