@@ -66,7 +66,7 @@ pub(super) struct Near {
     /// Which of what the rules carry the far side takes; all of it where nobody picks.
     picks: Option<Picks>,
     /// What Home Assistant is told there.
-    house: Option<House>,
+    house: Option<Box<House>>,
 }
 
 /// Says of a topic, as it is called at the far side, whether the far side takes what is said there.
@@ -99,7 +99,7 @@ impl Near {
 
     /// Home Assistant is at the far side, and is told what the rules carry.
     pub(super) fn tell_home_assistant(&mut self, prefix: &str) {
-        self.house = Some(House::new(prefix));
+        self.house = Some(Box::new(House::new(prefix)));
         // What there is already is seen with the first connection, also where the broker knows us from before.
         self.recall = Recall::Due;
     }
