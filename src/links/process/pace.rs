@@ -54,16 +54,13 @@ mod tests {
         let began = now;
         let (mut pace, mut read) = (Pace::new(10, now), 0_u32);
         while read < 120 {
-            match pace.rest(now) {
-                Some(until) => {
-                    assert!(until > now);
-                    now = until;
-                }
-                None => {
-                    pace.count();
-                    read += 1;
-                    assert!(read > 20 || now == began, "the burst");
-                }
+            if let Some(until) = pace.rest(now) {
+                assert!(until > now);
+                now = until;
+            } else {
+                pace.count();
+                read += 1;
+                assert!(read > 20 || now == began, "the burst");
             }
         }
         let took = (now - began).as_secs_f64();
