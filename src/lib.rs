@@ -14,6 +14,7 @@
 //! * [`shutdown`]: how it stops, and the one place that spawns tasks.
 //! * [`operator`]: files that people write: a bounded read, a watch, TOML to types with all mistakes at once.
 //! * [`hub`]: who is here, who wants what, what was said last.
+//! * [`discovery`]: what Home Assistant is told of the nodes.
 //! * [`store`]: what survives a restart.
 //! * [`access`]: who may come in.
 //! * [`accounts_file`]: the file of the accounts, changed without touching what stands around the change.
@@ -41,6 +42,7 @@ pub mod cluster;
 pub mod config;
 pub mod connection;
 pub mod crew;
+pub mod discovery;
 pub mod hub;
 pub mod layout;
 pub mod links;

@@ -20,6 +20,7 @@ mod export;
 mod habit;
 mod history;
 mod hub_args;
+mod import;
 mod in_force;
 mod logging;
 mod memory;
@@ -129,6 +130,9 @@ enum Command {
     Store(store::StoreCommand),
     /// Look at all that the hub needs on this machine, and say what to do
     Doctor(doctor::DoctorArgs),
+    /// Take over the files of another broker
+    #[command(subcommand, after_help = import::EXAMPLES)]
+    Import(import::ImportCommand),
     /// Check or print the configuration
     #[command(subcommand)]
     Config(configuration::ConfigCommand),
@@ -186,6 +190,7 @@ impl Cli {
             Some(Command::Restore(args)) => store::restore(&args),
             Some(Command::Store(command)) => store::store(&command),
             Some(Command::Doctor(args)) => doctor::doctor(&args),
+            Some(Command::Import(command)) => import::import(&command),
             Some(Command::Config(command)) => configuration::config(&command),
             Some(Command::Completions(args)) => completions::completions(&args, &mut Self::command()),
         };

@@ -26,6 +26,7 @@ use super::logging;
 use crate::access::{Access, Accounts};
 use crate::config::{self, Key, Settings};
 use crate::crew::{self, Crew};
+use crate::discovery;
 use crate::hub::Hub;
 use crate::links;
 use crate::log::Log;
@@ -122,6 +123,11 @@ async fn run(settings: Settings, accounts: Accounts, keys: Vec<Key>) -> anyhow::
     server.end_what_expires();
     let (folder, every) = (settings.bridges.directory.clone(), settings.figures.every);
     shutdown.spawn_in(Stage::Links, links::run(Arc::clone(&hub), folder, every, shutdown.clone()));
+    if settings.mqtt.home_assistant {
+        let (stop, prefix) =
+            (shutdown.sign(Stage::Links).clone(), settings.mqtt.home_assistant_prefix.clone());
+        shutdown.spawn_in(Stage::Links, discovery::run::run(Arc::clone(&hub), prefix, stop));
+    }
     let simulated = simulate(&hub, &settings, is_demo, &shutdown, &demo);
     let boards = is_demo || settings.diagnostics.enabled;
     say_where(&Facts {

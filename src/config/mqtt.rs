@@ -29,6 +29,10 @@ pub struct Mqtt {
     pub topic_aliases: u16,
     /// The longest keep-alive; zero for any.
     pub keep_alive: Duration,
+    /// Whether Home Assistant is told of the nodes.
+    pub home_assistant: bool,
+    /// Below what it listens for that.
+    pub home_assistant_prefix: String,
 }
 
 /// What a message without the retain flag is.
@@ -61,6 +65,21 @@ impl Mqtt {
             window: small(reader.small("mqtt.window", 1..=65_535, "messages")),
             topic_aliases: small(reader.small("mqtt.topic_aliases", 0..=1024, "aliases")),
             keep_alive: reader.seconds("mqtt.keep_alive_seconds", 0..=65_535),
+            home_assistant: reader.truth("mqtt.home_assistant"),
+            home_assistant_prefix: reader.word("mqtt.home_assistant_prefix", "a level of a topic", is_level),
         }
     }
+
+    pub(super) fn check_together(&self, reader: &mut Reader) {
+        if self.home_assistant && self.listen.is_none() && self.tls_listen.is_none() && !self.websocket {
+            let sentence = "needs a door through which Home Assistant comes: mqtt.listen, mqtt.tls_listen or mqtt.websocket";
+            reader.mistake("mqtt.home_assistant", sentence.to_owned());
+        }
+    }
+}
+
+/// Whether announcements may stand below it.
+fn is_level(text: &str) -> bool {
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-_".contains(&b);
+    (1..=64).contains(&text.len()) && text.bytes().all(is_plain)
 }

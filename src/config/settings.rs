@@ -305,6 +305,7 @@ impl Settings {
             let sentence = format!("{} is in retained.always too", quoted(filter.as_str()));
             reader.mistake("retained.never", sentence);
         }
+        self.mqtt.check_together(reader);
         self.check_listeners(reader);
     }
 }

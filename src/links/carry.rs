@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::guard::{Member, Verdict};
 use super::payload;
 use super::queue::Entry;
-use super::rules::{Empty, Qos, REMOTE_LIMITS, Retain, Rule};
+use super::rules::{Empty, Qos, REMOTE_LIMITS, Retain, Rule, Text};
 use super::settings::LinkSettings;
 use super::stamp::{self, Stamp};
 use super::way::Way;
@@ -17,6 +17,9 @@ use crate::hub::{Forward, Hub, Publication, Refusal, Retention, Session, Trail};
 use crate::moment::Moment;
 use crate::talk::Kind;
 use crate::topic::Topic;
+
+/// The number of no rule: the message goes out under its own name.
+pub(super) const ANNOUNCED: usize = usize::MAX;
 
 /// A message of the far side.
 #[derive(Debug, Clone, Copy)]
@@ -164,6 +167,10 @@ impl Carry {
 
     /// How a message goes out by a rule; an error where it has no name at the far side.
     pub(super) fn way(&self, message: &Publication, rule: usize) -> Result<Way, String> {
+        if rule == ANNOUNCED {
+            let topic = message.topic.clone();
+            return Ok(Way { topic, qos: Qos::AtLeastOnce, text: Text::String, keeps: true, stamp: None });
+        }
         let rule = self.settings.rules.get(rule);
         let named = rule.and_then(|rule| Some((rule, rule.outward(&message.topic)?)));
         let (rule, topic) = named.ok_or("it has no name at the far side")?;

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::far::{Broken, Event};
 use super::queue::Entry;
@@ -89,6 +89,8 @@ pub(super) struct Stream<S> {
     pub(super) heard: Instant,
     /// What was read last, for those who want to see it before it is cut into lines.
     fresh: Option<Vec<u8>>,
+    /// Until then nothing is read.
+    rest: Option<Pin<Box<Sleep>>>,
 }
 
 /// What happened on the stream.
@@ -109,7 +111,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream<S> {
             is_unflushed: false,
             heard: Instant::now(),
             fresh: None,
+            rest: None,
         }
+    }
+
+    /// Nothing is read until then; what was read already is looked at then, too.
+    pub(super) fn rest_until(&mut self, until: Instant) {
+        self.rest = Some(Box::pin(sleep_until(until)));
     }
 
     /// What was read since [`clear_fresh`](Self::clear_fresh), as it came.
@@ -191,6 +199,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream<S> {
         }
         if self.is_unflushed && Pin::new(&mut self.inner).poll_flush(cx)?.is_ready() {
             self.is_unflushed = false;
+        }
+        if let Some(rest) = &mut self.rest {
+            if rest.as_mut().poll(cx).is_pending() {
+                return if has_written { Poll::Ready(Ok(Moved::Wrote)) } else { Poll::Pending };
+            }
+            self.rest = None;
+            return Poll::Ready(Ok(Moved::Read));
         }
         let mut chunk = [0; READ];
         let mut chunk = ReadBuf::new(&mut chunk);

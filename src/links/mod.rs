@@ -15,6 +15,7 @@ mod estate;
 mod far;
 pub mod file;
 pub mod guard;
+mod house;
 pub mod hub;
 mod lines;
 mod link;
@@ -173,7 +174,11 @@ impl Start<Plan, Estate> for Starter {
                 FarSettings::Mqtt(mqtt) => {
                     let member = Member::of(&guard, mqtt.repeats());
                     let client = Client::new(&plan.link, mqtt, &member);
-                    live(Near::new(&this, &plan.link, member), client, estate, stop).await
+                    let mut near = Near::new(&this, &plan.link, member);
+                    if let Some(prefix) = &mqtt.home_assistant {
+                        near.tell_home_assistant(prefix);
+                    }
+                    live(near, client, estate, stop).await
                 }
                 FarSettings::Hub(other) => {
                     let client = hub::client::Client::new(&plan.link, other);

@@ -6,16 +6,19 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::carry::Carry;
+use super::carry::{ANNOUNCED, Carry};
 use super::estate::Estate;
 use super::guard::Member;
+use super::house::House;
 use super::queue::{Entry, Queue};
 use super::report::Report;
 use super::rules::{REMOTE_LIMITS, Retain, Rule};
 use super::settings::LinkSettings;
 use super::shelf::Shelf;
 use crate::connection::Turn;
-use crate::hub::{Client, Drained, Found, Hub, Outbox, Rates, Relayed, Rights, Session, Side, Until};
+use crate::hub::{
+    Client, Drained, Found, Hub, Outbox, Publication, Rates, Relayed, Rights, Session, Side, Until,
+};
 use crate::moment::{Moment, Steady};
 use crate::topic::{Base, Filter, Topic};
 
@@ -62,6 +65,8 @@ pub(super) struct Near {
     turn: Turn,
     /// Which of what the rules carry the far side takes; all of it where nobody picks.
     picks: Option<Picks>,
+    /// What Home Assistant is told there.
+    house: Option<Box<House>>,
 }
 
 /// Says of a topic, as it is called at the far side, whether the far side takes what is said there.
@@ -81,6 +86,7 @@ impl Near {
             heard: Vec::new(),
             turn: Turn::default(),
             picks: None,
+            house: None,
             settings: Arc::clone(settings),
             hub: Arc::clone(hub),
         }
@@ -89,6 +95,13 @@ impl Near {
     /// Only what this picks goes out: the far side takes some of what the rules carry, and which that is it says itself.
     pub(super) fn only(&mut self, picks: Picks) {
         self.picks = Some(picks);
+    }
+
+    /// Home Assistant is at the far side, and is told what the rules carry.
+    pub(super) fn tell_home_assistant(&mut self, prefix: &str) {
+        self.house = Some(Box::new(House::new(prefix)));
+        // What there is already is seen with the first connection, also where the broker knows us from before.
+        self.recall = Recall::Due;
     }
 
     pub(super) fn settings(&self) -> &Arc<LinkSettings> {
@@ -148,6 +161,9 @@ impl Near {
 
     /// Asks the hub for last values, if any rule carries some.
     fn want_last_values(&mut self) {
+        if let Some(house) = &mut self.house {
+            house.begins_anew();
+        }
         let tells = |rule: &Rule| rule.direction.is_out() && rule.retain != Retain::Never;
         self.recall = if self.settings.rules.iter().any(tells) { Recall::Due } else { Recall::Done };
         self.recall_if_due();
@@ -171,7 +187,7 @@ impl Near {
         }
         let mut unnamed = 0;
         for entry in waiting {
-            if entry.stored.is_some() {
+            if entry.stored.is_some() || entry.rule == ANNOUNCED {
                 // It goes out as it was queued.
                 self.offer(entry);
                 continue;
@@ -234,7 +250,11 @@ impl Near {
         };
         self.turn.read(sum);
         for relayed in heard.drain(..) {
+            let news = self.news_for_house(&relayed.message, now);
             if let Some(entry) = self.for_far(relayed, now.steady()) {
+                self.offer(entry);
+            }
+            for entry in news {
                 self.offer(entry);
             }
         }
@@ -242,6 +262,13 @@ impl Near {
             self.heard = heard;
         }
         drained
+    }
+
+    /// What Home Assistant is to be told of a message, if it is to be told anything.
+    fn news_for_house(&mut self, message: &Publication, now: Moment) -> Vec<Entry> {
+        let Some(house) = &mut self.house else { return Vec::new() };
+        let Some((_, rule)) = self.carry.rule_for(message) else { return Vec::new() };
+        house.note(message, rule, &self.settings.rules, now)
     }
 
     fn offer(&mut self, mut entry: Entry) {

@@ -26,6 +26,7 @@ mod broker;
 mod carrying;
 mod dongle;
 mod files;
+mod home_assistant;
 mod hubs;
 mod load;
 mod loops;

@@ -166,6 +166,26 @@ async fn a_flood_of_a_program_leaves_the_others_their_turns_and_the_log_its_room
 }
 
 #[tokio::test]
+async fn a_program_that_says_too_much_is_read_more_slowly_and_loses_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = script(
+        dir.path(),
+        "counts",
+        "sleep 1\nfor n in $(seq 200); do echo \"[\\\"n/$n\\\", $n]\"; done\nexec sleep 1000",
+    );
+    let hub = Hub::demo();
+    let mut reader = Client::open(&hub, "/talk", r#"{"filters": ["c/n/#"]}"#).await;
+    fs::create_dir(hub.dir().join("bridges")).unwrap();
+    fs::write(hub.dir().join("bridges/counts.toml"), link(&program, "base = 'c'\nmessages_per_second = 50"))
+        .unwrap();
+    for n in 1..=200 {
+        assert_eq!(reader.two().await, [json!(format!("c/n/{n}")), json!(n)]);
+    }
+    hub.logs("the program says more than 50 messages a second").await;
+    assert_eq!(figure(&hub, "counts", "messages_lost_total").await, 0);
+}
+
+#[tokio::test]
 async fn a_program_that_neither_reads_nor_speaks_holds_nothing_up() {
     let dir = tempfile::tempdir().unwrap();
     let program = script(dir.path(), "sleeps", "exec sleep 1000");

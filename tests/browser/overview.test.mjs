@@ -125,7 +125,7 @@ test("nested JSON is told leaf by leaf, states in texts are states, and what is 
   await plug.publish("SENSOR", { ENERGY: { Power: 5.25, Factor: "0.0004", Today: [1.5, "kWh"] } });
   await plug.publish("door", "OPEN");
   const page = await signedIn(t, browser, hub);
-  await says(page.locator(".tile").filter({ hasText: "ENERGY Factor" }), /Power 5\.25.*ENERGY Factor 0\.0004.*ENERGY Today 1\.5 kWh/);
+  await says(page.locator(".tile").filter({ hasText: "ENERGY Factor" }), /5\.25 W.*ENERGY Today 1\.5 kWh.*ENERGY Factor 0\.0004/);
   await says(tile(page, "tele/plug", "Door", ""), "Open");
 });
 

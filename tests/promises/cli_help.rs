@@ -308,6 +308,26 @@ fn the_commands_that_run_or_measure_a_hub_and_the_small_ones() {
 
     Exit codes: 0 done, 1 something broke, 2 wrong input, 3 refused, 4 no answer in time
     "##);
+    assert_snapshot!(help("import mosquitto"), @r##"
+    Write the configuration and the accounts from the files of Mosquitto
+
+    Usage: clown-hub import mosquitto [OPTIONS] <CONF> [PASSWD] [ACL]
+
+    Arguments:
+      <CONF>    Its configuration, mosquitto.conf
+      [PASSWD]  Its users; else those of its configuration
+      [ACL]     Who may do what; else as its configuration says
+
+    Options:
+          --directory <DIR>  The folder for hub.toml and users.toml [default: config]
+      -h, --help             Print help
+
+    Examples:
+      clown-hub import mosquitto /etc/mosquitto/mosquitto.conf
+      clown-hub import mosquitto mosquitto.conf passwd acl --directory /etc/clown-hub
+
+    Exit codes: 0 done, 1 something broke, 2 wrong input, 3 refused, 4 no answer in time
+    "##);
     assert_snapshot!(help("config docs"), @r##"
     Print every key with its default, range and meaning
 

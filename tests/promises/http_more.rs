@@ -130,6 +130,60 @@ async fn who_comes_again_is_told_that_something_may_be_missing_and_gets_the_last
 }
 
 #[tokio::test]
+async fn who_comes_again_gets_the_numbers_and_states_of_the_time_in_between_from_history() {
+    let dir = tempfile::tempdir().unwrap();
+    let hub = Hub::with_store(dir.path(), &["store.write_milliseconds=10"]);
+    asks(&hub, "PUT", "/api/topics/a?retain=true", &[], "1").await;
+    let mut events = Events::open(&hub, "?filter=a&filter=b").await;
+    let id = events.next().await.unwrap().id.unwrap();
+    drop(events);
+    for value in ["2", "3"] {
+        asks(&hub, "PUT", "/api/topics/a?retain=true", &[], value).await;
+    }
+    asks(&hub, "PUT", "/api/topics/b?retain=true", &[], r#"{"door": "open", "t": [20.5, "℃"]}"#).await;
+    asks(&hub, "PUT", "/api/topics/c?retain=true", &[], "4").await;
+    in_time("the history", async {
+        let path = "/api/history?topic=a&topic=b&step=0";
+        while !get(&hub, path).await.body().contains("20.5") {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    let again = format!("Last-Event-ID: {id}\r\n");
+    let mut events = Events::open_as(&hub, &basic("clown", "bigclown"), "?filter=a&filter=b", &again).await;
+    let gap = events.next().await.unwrap().json();
+    assert_eq!((&gap["whole"], &gap["why"]), (&json!(true), &json!(null)), "{gap}");
+    let (mut past, mut times) = (Vec::new(), Vec::new());
+    for _ in 0..gap["past"].as_u64().unwrap() {
+        let event = events.next().await.unwrap();
+        assert_eq!(event.name, "past");
+        let told = event.json();
+        times.push(told[2]["time"].as_str().unwrap().to_owned());
+        past.push(json!([told[0], told[1], told[2]["path"], told[2]["unit"]]));
+    }
+    assert!(times.is_sorted(), "{times:?}");
+    for reading in [
+        json!(["a", 2, "", ""]),
+        json!(["a", 3, "", ""]),
+        json!(["b", "open", "/door", ""]),
+        json!(["b", 20.5, "/t/0", "℃"]),
+    ] {
+        assert!(past.contains(&reading), "{reading} {past:?}");
+    }
+    assert!(!past.iter().any(|told| told[0] == "c"), "{past:?}");
+    // And then the last values, as ever.
+    let mut last = vec![events.message().await, events.message().await];
+    last.sort_by_key(|message| message[0].to_string());
+    assert_eq!(last, [json!(["a", 3]), json!(["b", {"door": "open", "t": [20.5, "℃"]}])]);
+    // What is no id of this hub has no past, and says so.
+    let mut events =
+        Events::open_as(&hub, &basic("clown", "bigclown"), "?filter=a", "Last-Event-ID: x\r\n").await;
+    let gap = events.next().await.unwrap().json();
+    assert_eq!((&gap["past"], &gap["whole"]), (&json!(0), &json!(false)));
+    assert!(gap["why"].is_string(), "{gap}");
+}
+
+#[tokio::test]
 async fn a_stream_ends_with_the_reason_when_the_hub_or_the_account_ends() {
     let users = |rest: &[String]| [&[user("a", &["x/#", "y/#"], &[], false)], rest].concat().join("\n");
     let other = user("b", &["#"], &["#"], true);

@@ -25,6 +25,7 @@ mod cli_context;
 mod cli_docs;
 mod cli_doctor;
 mod cli_help;
+mod cli_import;
 mod cli_mistakes;
 mod cli_nodes;
 mod cli_pub;

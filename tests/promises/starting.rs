@@ -235,6 +235,7 @@ fn help_says_what_there_is() {
       restore      Put a copy in the place of the store
       store        Care for the store: look through it, make it smaller, forget topics
       doctor       Look at all that the hub needs on this machine, and say what to do
+      import       Take over the files of another broker
       config       Check or print the configuration
       context      Give names to the hubs that one works with
       completions  Print the completion script of a shell

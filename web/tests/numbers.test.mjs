@@ -58,10 +58,23 @@ test("words that are states are recognised", () => {
 test("nested JSON is told leaf by leaf, each with its place", () => {
   const found = quantities("tele/plug/SENSOR", { Time: "now", ENERGY: { Power: "5.5", "a/b~": [2, "°C"] } });
   assert.deepEqual(found, [
-    { key: "Time", path: "/Time", value: "now", unit: "" },
-    { key: "ENERGY.Power", path: "/ENERGY/Power", value: 5.5, unit: "" },
+    { key: "ENERGY.Power", path: "/ENERGY/Power", value: 5.5, unit: "W" },
     { key: "ENERGY.a/b~", path: "/ENERGY/a~1b~0/0", value: 2, unit: "℃" },
+    { key: "Time", path: "/Time", value: "now", unit: "" },
   ]);
+});
+
+test("numbers of makers that name no units have those of their documents", () => {
+  const told = (topic, payload) => quantities(topic, payload).filter(({ value }) => typeof value === "number").map(({ key, value, unit }) => `${key} ${value} ${unit}`);
+  assert.deepEqual(told("zigbee2mqtt/attic", { battery: 97, humidity: 51.37, linkquality: 156, temperature: 18.04, voltage: 3015 }),
+    ["temperature 18.04 ℃", "voltage 3015 mV", "battery 97 %", "humidity 51.37 %", "linkquality 156 "]);
+  assert.deepEqual(told("zigbee2mqtt/washer", { energy: 183.36, linkquality: 91, power: 9, state: "OFF", voltage: 236 }),
+    ["power 9 W", "voltage 236 V", "energy 183.36 kWh", "linkquality 91 "]);
+  assert.deepEqual(told("tele/plug/SENSOR", { BME280: { Temperature: 70.5, Pressure: 29.9 }, PressureUnit: "inHg", TempUnit: "F" }),
+    ["BME280.Temperature 70.5 ℉", "BME280.Pressure 29.9 inHg"]);
+  assert.deepEqual(told("shelly/status/switch:0", { apower: 61.2, aenergy: { total: 12.1, by_minute: [1, 2, 3] }, constructor: 1 }),
+    ["apower 61.2 W", "aenergy.total 12.1 Wh", "constructor 1 "]);
+  assert.deepEqual(told("house/attic", { temperature: 20, list: [1, 2, 3] }), ["temperature 20 "], "nobody has said what it is measured in");
 });
 
 test("a payload that is too much for a tile is told as it is", () => {

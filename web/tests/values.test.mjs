@@ -114,7 +114,25 @@ test("a title is that of the first value, and of a device with many values that 
   const readings = new Values();
   const titleAt = (topic, payload) => readings.take(frame(topic, payload)).reading.title;
   assert.equal(titleAt("n/co2-sensor/1", { concentration: [500, "ppm"] }), "CO₂");
-  assert.equal(titleAt("tele/plug/SENSOR", { Time: "2026-11-21T10:00:00", ENERGY: { Power: 5, Voltage: 230 } }), "Voltage");
+  assert.equal(titleAt("tele/plug/SENSOR", { Time: "2026-11-21T10:00:00", ENERGY: { Power: 5, Voltage: 230 } }), "Power");
   assert.equal(titleAt("tele/plug/STATE", { Uptime: "1T", Heap: 25 }), "STATE");
   assert.equal(titleAt("n/relay/i2c0-3b", { state: true }), "Relay 3b");
+});
+
+test("a board that tells Home Assistant what it has names its units, before and after its values", () => {
+  const readings = new Values();
+  const config = (topic, state, more) => frame(`homeassistant/sensor/board/${topic}/config`, { uniq_id: topic, stat_t: state, unit_of_meas: "°C", ...more });
+  readings.take(config("a", "board/sensor/a/state"));
+  for (const name of ["a", "b", "c"]) readings.take(frame(`board/sensor/${name}/state`, 4.5));
+  const { reading } = readings.take(config("b", "board/sensor/b/state"));
+  assert.equal(reading.topic, "board/sensor/b/state");
+  // The number is in some place of the payload: the template says where, and that is not read here.
+  assert.equal(readings.take(config("c", "board/sensor/c/state", { val_tpl: "{{ value_json.x }}" })), null);
+  const told = [...readings.topics.values()].map(({ title, quantities: [{ value, unit }] }) => `${title} ${value} ${unit}`);
+  assert.deepEqual(told, ["A 4.5 ℃", "B 4.5 ℃", "C 4.5 "], "and such a message is no value");
+});
+
+test("a switch of ESPHome is switched where its board listens", () => {
+  const { reading } = new Values().take(frame("board/switch/heater/state", "OFF"));
+  assert.deepEqual([reading.title, reading.place, reading.actuator.set, reading.actuator.command(true)], ["Switch heater", "switch/heater", "board/switch/heater/command", "ON"]);
 });

@@ -86,9 +86,12 @@ pub(super) const STORED_HOURS: Number = number("stored_queue_hours", 168, (1, 87
 pub(super) const BAUD: Number = number("baud", 115_200, (1200, 4_000_000), "baud", SERIAL);
 /// How long a command may wait for a device that is not there.
 pub(super) const WAIT: Number = number("wait_seconds", 60, (1, 86_400), "seconds", DEVICES);
+/// How much a program may say.
+pub(super) const RATE: Number =
+    number("messages_per_second", 20_000, (1, 10_000_000), "messages a second", PROCESS);
 
 /// Every bound of a link that its file may change.
-pub const NUMBERS: [Number; 11] = [
+pub const NUMBERS: [Number; 12] = [
     KEEP_ALIVE,
     CONNECT,
     SESSION,
@@ -100,10 +103,11 @@ pub const NUMBERS: [Number; 11] = [
     STORED_HOURS,
     BAUD,
     WAIT,
+    RATE,
 ];
 
 /// The other keys of a link, and for which kinds of links they are.
-pub const KEYS: [(&str, &[Which]); 21] = [
+pub const KEYS: [(&str, &[Which]); 23] = [
     ("kind", ALL),
     ("url", NETWORK),
     ("version", MQTT),
@@ -115,6 +119,8 @@ pub const KEYS: [(&str, &[Which]); 21] = [
     ("cert_file", MQTT),
     ("key_file", MQTT),
     ("status_topic", MQTT),
+    ("home_assistant", MQTT),
+    ("home_assistant_prefix", MQTT),
     ("port", SERIAL),
     ("gateway", SERIAL),
     ("prefix", SERIAL),

@@ -8,6 +8,7 @@ use url::Url;
 use super::keys::{CONNECT, INFLIGHT, KEEP_ALIVE, PACKET, SESSION};
 use super::reader::Reader;
 use super::rules::Told;
+use crate::discovery::is_prefix;
 use crate::links::mqtt::packets::Version;
 use crate::links::mqtt::settings::{Broker, MqttSettings, Secret};
 use crate::links::rules::{REMOTE_LIMITS, Rules};
@@ -23,6 +24,7 @@ impl Reader<'_> {
         let password = self.password(table, user.is_none().then_some("needs the key user, too"));
         let tls = self.files(table, broker.as_ref());
         let status_topic = self.status_topic(table);
+        let home_assistant = self.home_assistant(table);
         let client_id = self.text(table, "client_id");
         if client_id.as_ref().is_some_and(|id| !(1..=256).contains(&id.len()) || id.contains('\0')) {
             let sentence = "takes 1 to 256 bytes, none of them NUL; leave it out to have one made";
@@ -54,6 +56,7 @@ impl Reader<'_> {
             inflight: u16::try_from(inflight).unwrap_or(u16::MAX),
             packet_bytes: packet_bytes as usize,
             status_topic,
+            home_assistant,
         };
         Some((settings, rules?))
     }
@@ -157,6 +160,21 @@ impl Reader<'_> {
                 None
             }
         }
+    }
+
+    /// Below what Home Assistant is told of the nodes, if it is.
+    fn home_assistant(&mut self, table: &Table) -> Option<String> {
+        const KEY: &str = "home_assistant_prefix";
+        let is_told = self.form.truth(table, "home_assistant").unwrap_or(false);
+        let prefix = self.text(table, KEY);
+        if prefix.as_deref().is_some_and(|prefix| !is_prefix(prefix)) {
+            self.form.refuse(
+                table,
+                KEY,
+                "takes a level of a topic: letters, digits, - and _ of ASCII, at most 64",
+            );
+        }
+        is_told.then(|| prefix.unwrap_or_else(|| "homeassistant".to_owned()))
     }
 
     fn status_topic(&mut self, table: &Table) -> Option<String> {

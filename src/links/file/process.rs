@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::keys::{WAIT, Which};
+use super::keys::{RATE, WAIT, Which};
 use super::reader::Reader;
 use super::rules::Told;
 use crate::links::process::settings::ProcessSettings;
@@ -19,9 +19,12 @@ impl Reader<'_> {
         let directory = self.text(table, "directory").map(Into::into);
         let handshake = self.form.truth(table, "handshake").unwrap_or(true);
         let patience = Duration::from_secs(self.number(table, &WAIT).into());
+        let messages_per_second = self.number(table, &RATE);
         let only_commands = table.get("rule").is_none();
         let rules = self.process_rules(table);
-        Some((ProcessSettings { command: command?, directory, handshake, only_commands }, patience, rules?))
+        let command = command?;
+        let process = ProcessSettings { command, directory, messages_per_second, handshake, only_commands };
+        Some((process, patience, rules?))
     }
 
     fn command(&mut self, table: &Table) -> Option<Vec<String>> {

@@ -36,6 +36,8 @@ pub struct MqttSettings {
     pub packet_bytes: usize,
     /// Where the broker is told whether the link is up.
     pub status_topic: Option<String>,
+    /// Below what Home Assistant is told of the nodes, if it is.
+    pub home_assistant: Option<String>,
 }
 
 impl MqttSettings {

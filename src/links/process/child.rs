@@ -11,8 +11,9 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::process::{Child as Process, ChildStderr, ChildStdin, ChildStdout, Command};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
+use super::pace::Pace;
 use super::settings::ProcessSettings;
 use crate::hub::Outbox;
 use crate::links::far::{Broken, Event};
@@ -72,6 +73,7 @@ pub(in crate::links) struct Child {
     process: Process,
     group: Option<Pid>,
     pub(super) stream: Stream<Pipes>,
+    pub(super) pace: Pace,
     errors: Option<ChildStderr>,
     said: Input,
     last_words: Option<String>,
@@ -102,6 +104,7 @@ impl Child {
             process,
             group,
             stream: Stream::new(Pipes { input, output }, LONGEST_LINE),
+            pace: Pace::new(settings.messages_per_second, Instant::now()),
             errors,
             said: Input::new(LONGEST_ERROR),
             last_words: None,

@@ -16,6 +16,7 @@ use crate::links::queue::Entry;
 use crate::links::report::{Report, shown};
 use crate::links::settings::LinkSettings;
 use crate::moment::Moment;
+use crate::seldom::Seldom;
 use crate::talk::{Frames, Kind, Request, frame, timestamp};
 
 /// A program that has not ended by then runs.
@@ -67,6 +68,16 @@ impl Client {
                     is_old: None,
                 }),
             }
+        }
+    }
+
+    /// Says that the program is read more slowly than it speaks.
+    fn tell_pace(&self) {
+        static FAST: Seldom = Seldom::new();
+        let (link, most) = (&self.link.name, self.process.messages_per_second);
+        if let Some(times) = FAST.again(link) {
+            tracing::warn!(%link, %times, "the program says more than {most} messages a second: it is made to wait, and nothing is lost; \
+                raise messages_per_second if it has to be faster");
         }
     }
 
@@ -159,11 +170,17 @@ impl Far for Client {
 
     fn read(&mut self, child: &mut Child, near: &mut Near) -> Result<bool, Broken> {
         while !near.is_turn_over() {
+            if let Some(until) = child.pace.rest(Instant::now()) {
+                child.stream.rest_until(until);
+                self.tell_pace();
+                return Ok(false);
+            }
             match child.stream.input.next() {
                 Some(Line::Whole(line)) => self.hear(near, &line),
                 Some(Line::TooLong) => near.report.refuse("", "the line is too long"),
                 None => return Ok(false),
             }
+            child.pace.count();
         }
         Ok(true)
     }

@@ -3,4 +3,5 @@
 
 mod child;
 pub(super) mod client;
+mod pace;
 pub mod settings;

@@ -9,6 +9,8 @@ pub struct ProcessSettings {
     pub command: Vec<String>,
     /// Where it is run; where the hub was started if this says nothing.
     pub directory: Option<PathBuf>,
+    /// How many lines a second are read of it.
+    pub messages_per_second: u32,
     /// Whether it waits for the handshake before it says anything.
     pub handshake: bool,
     /// Whether the rules are those that a link has where its file has none: then it hears commands only.

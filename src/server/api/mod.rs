@@ -1,6 +1,7 @@
 //! The door for programs that speak plain HTTP: topics are read, published and followed by it, under the same names, rights and
 //! bounds as over a socket (`docs/http.md`).
 
+mod again;
 mod batch;
 mod body;
 mod hook;
@@ -154,7 +155,7 @@ async fn answered(
         Call::Topics => topics::list(&visit, parts.uri.query()).await,
         Call::Topic(topic) => topic::answer(&visit, &parts, topic, body).await,
         Call::Publish => batch::publish(&visit, &parts, body).await,
-        Call::Stream => stream::answer(&visit, &parts),
+        Call::Stream => stream::answer(&visit, &parts).await,
         Call::Nodes => nodes::list(&visit, parts.uri.query()).await,
         Call::Hook(_, below) => hook::publish(&visit, &parts, below, body).await,
         Call::Version | Call::OpenApi => version(parts.uri.query()),

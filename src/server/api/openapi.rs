@@ -169,7 +169,7 @@ fn clear() {}
 #[expect(dead_code, reason = "described, and never called")]
 fn batch() {}
 
-/// Follows topics as Server-Sent Events: `open`, `gap`, `message`, `notice` and `end`.
+/// Follows topics as Server-Sent Events: `open`, `gap`, `past`, `message`, `notice` and `end`.
 #[utoipa::path(
     get, path = "/api/stream", tag = "messages",
     params(

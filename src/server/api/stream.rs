@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::header::{CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE};
@@ -11,8 +11,9 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, Response, StatusCode};
 use axum::response::IntoResponse;
 use parking_lot::Mutex;
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::again;
 use super::problem::Problem;
 use super::query::{self, Query};
 use super::value::http_date;
@@ -23,7 +24,6 @@ use crate::moment::Moment;
 use crate::server::peer::Held;
 use crate::server::seat::{Seat, Visit};
 use crate::server::{App, Door, gate};
-use crate::talk::timestamp;
 use crate::topic::Base;
 
 /// After so long a silence, and the five seconds in which nobody answers, a comment says that the stream is alive.
@@ -44,7 +44,7 @@ struct Beginning {
     first: String,
 }
 
-pub(super) fn answer(visit: &Visit, parts: &Parts) -> Result<Response<Body>, Problem> {
+pub(super) async fn answer(visit: &Visit, parts: &Parts) -> Result<Response<Body>, Problem> {
     let query = Query::read(parts.uri.query(), &["filter*", "retained", "options", "token"])?;
     let last_values = query.truth("retained")?.unwrap_or(true);
     let options = query.truth("options")?.unwrap_or(false);
@@ -63,7 +63,7 @@ pub(super) fn answer(visit: &Visit, parts: &Parts) -> Result<Response<Body>, Pro
     let mut response = (StatusCode::OK, headers).into_response();
     let mut session = visit.session_of_its_own();
     let filters = if named.is_empty() { session.readable() } else { named };
-    session.open(filters, last_values, options)?;
+    session.open(filters.clone(), last_values, options)?;
     if parts.method == Method::HEAD {
         return Ok(response);
     }
@@ -73,26 +73,13 @@ pub(super) fn answer(visit: &Visit, parts: &Parts) -> Result<Response<Body>, Pro
     // A text takes everything.
     let _ = write!(first, "data: {}\n\n", json!({ "name": &*session.name() }));
     if let Some(last) = parts.headers.get("last-event-id") {
-        let _ =
-            write!(first, "event: gap\ndata: {}\n\n", gap(last.to_str().unwrap_or_default(), last_values));
+        let (last, user) = (last.to_str().unwrap_or_default(), &visit.who.user.name);
+        first.push_str(&again::events(&visit.app, user, last, &filters, last_values).await);
     }
     let who = (visit.who.clone(), connected);
     let beginning = Beginning { session, who, held: visit.take_held(), first };
     response.extensions_mut().insert(Begins(Arc::new(Mutex::new(Some(beginning)))));
     Ok(response)
-}
-
-/// What may be missing for a client that was here before.
-fn gap(last: &str, last_values: bool) -> Value {
-    let time = last.parse().ok().and_then(|id| SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(id)));
-    let from = time.filter(|time| *time <= Moment::now().wall()).map(timestamp::milliseconds);
-    let to = timestamp::milliseconds(Moment::now().wall());
-    let reason = if last_values {
-        "messages of this time do not come again; the last values follow"
-    } else {
-        "messages of this time do not come again"
-    };
-    json!({ "from": from, "to": to, "reason": reason })
 }
 
 /// Where an answer is the beginning of a stream: takes the stream back, and runs it. Any other answer passes.
@@ -121,19 +108,4 @@ pub(in crate::server) fn take_over(app: &App, seat: &Seat, mut response: Respons
         .spawn_with(held, connection::run(wire, session, patience, app.signs(Some((&who, connected)))));
     // For `hyper`, and it goes nowhere.
     response
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn who_comes_again_is_told_of_what_time_something_may_be_missing() {
-        let told = gap("1000", true);
-        assert_eq!(told["from"], "1970-01-01T00:00:01.000Z");
-        assert!(told["reason"].as_str().unwrap().ends_with("the last values follow"));
-        for unreadable in ["", "x", "-1", "99999999999999999999", "9999999999999999"] {
-            assert_eq!(gap(unreadable, false)["from"], Value::Null, "{unreadable}");
-        }
-    }
 }

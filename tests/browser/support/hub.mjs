@@ -50,8 +50,9 @@ export async function startHub(test, { port = 0, simulator = "on", users, settin
   const child = spawn(BINARY, flags, { cwd: NOWHERE, env, stdio: ["ignore", "pipe", "inherit"] });
   const ended = once(child, "exit");
   const withTls = settings.some((setting) => setting.startsWith("server.tls_listen="));
-  const { port: ours, tls } = await portsOf(child, withTls);
-  const hub = { port: ours, tls, stop, freeze: () => child.kill("SIGSTOP"), host: "" };
+  const withMqtt = settings.some((setting) => setting.startsWith("mqtt.listen="));
+  const { port: ours, tls, mqtt } = await portsOf(child, withTls, withMqtt);
+  const hub = { port: ours, tls, mqtt, stop, freeze: () => child.kill("SIGSTOP"), host: "" };
   hub.host = `127.0.0.1:${hub.port}`;
   hub.origin = `http://${hub.host}`;
   test.after(() => stop("SIGKILL"));
@@ -63,14 +64,15 @@ export async function startHub(test, { port = 0, simulator = "on", users, settin
   }
 }
 
-async function portsOf(child, withTls) {
-  let port;
+async function portsOf(child, withTls, withMqtt) {
+  let port, tls, mqtt;
   for await (const line of createInterface(child.stdout)) {
     port ??= /page\s+http:\/\/(?:clown:bigclown@)?127\.0\.0\.1:(\d+)\//.exec(line)?.[1];
-    const tls = /with TLS\s+https:\/\/[^/]*:(\d+)\//.exec(line)?.[1];
-    if (port && (tls || !withTls)) {
+    tls ??= /with TLS\s+https:\/\/[^/]*:(\d+)\//.exec(line)?.[1];
+    mqtt ??= /MQTT\s+mqtt:\/\/[^/]*:(\d+)/.exec(line)?.[1];
+    if (port && (tls || !withTls) && (mqtt || !withMqtt)) {
       child.stdout.resume();
-      return { port: Number(port), tls: Number(tls) };
+      return { port: Number(port), tls: Number(tls), mqtt: Number(mqtt) };
     }
   }
   throw new Error("the hub ended before it said where it is");

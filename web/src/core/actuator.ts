@@ -24,7 +24,8 @@ export const LED_STATES = ["off", "on", "1-dot", "2-dot", "3-dot"] as const;
 
 /**
  * How a topic is switched, or null for what is only read. Bridges of the first generation say and take {"state": …},
- * radio nodes of the second bare values one level deeper. Tasmota says ON and OFF at stat/NAME/POWER and takes it at cmnd/NAME/POWER.
+ * radio nodes of the second bare values one level deeper. Tasmota says ON and OFF at stat/NAME/POWER and takes it at cmnd/NAME/POWER,
+ * ESPHome at …/switch/NAME/state and …/switch/NAME/command.
  */
 export function actuatorOf(topic: string, payload: unknown): Actuator | null {
   const levels = topic.split("/");
@@ -34,9 +35,10 @@ export function actuatorOf(topic: string, payload: unknown): Actuator | null {
     if (!isSwitch(payload)) return null;
     return { ...there, kind: bare, isBare: true, choices: [false, true], question: null, stateOf: bareState, command: (state) => state };
   }
-  if (levels.length >= 3 && levels.at(-3) === "stat" && /^POWER\d*$/.test(levels.at(-1) ?? "") && (payload === "ON" || payload === "OFF")) {
-    const set = [...levels.slice(0, -3), "cmnd", ...levels.slice(-2)].join("/");
-    return { kind: "power", isBare: false, choices: [false, true], set, get: set, question: "", isConfirmed: false, stateOf: isOn, command: (state) => (state ? "ON" : "OFF") };
+  const isBare = bare === "switch";
+  if ((isBare || (levels.at(-3) === "stat" && /^POWER\d*$/.test(levels.at(-1)!))) && (payload === "ON" || payload === "OFF")) {
+    const set = (isBare ? [...levels.slice(0, -1), "command"] : [...levels.slice(0, -3), "cmnd", ...levels.slice(-2)]).join("/");
+    return { kind: isBare ? "switch" : "power", isBare, choices: [false, true], set, get: isBare ? null : set, question: "", isConfirmed: false, stateOf: isOn, command: (state) => (state ? "ON" : "OFF") };
   }
   const kind = levels.at(-2) ?? "";
   const state = wrappedState(payload);

@@ -23,6 +23,18 @@ export function unitByKind(topic: string): string {
   return Object.hasOwn(BY_KIND, kind) ? BY_KIND[kind]! : "";
 }
 
+/** What the numbers in a payload of a maker that names no units are measured in, by their keys: Zigbee2MQTT, Tasmota, Shelly. */
+export function unitsIn(topic: string, payload: Record<string, unknown>): Record<string, string> {
+  const total = topic.endsWith("/SENSOR") ? "kWh" : /\/status\/\w+:\d+$/.test(topic) ? "Wh" : "";
+  if (!total && !("linkquality" in payload)) return {};
+  const temperature = sameUnit(`${payload.TempUnit ?? "C"}`);
+  return {
+    temperature, dewpoint: temperature, tc: "℃", humidity: "%", battery: "%", pressure: `${payload.PressureUnit ?? "hPa"}`, illuminance: "lux",
+    // That of a battery is told in thousandths.
+    voltage: "battery" in payload ? "mV" : "V", current: "A", power: "W", apower: "W", energy: "kWh", total, today: total, yesterday: total,
+  };
+}
+
 /** What a screen reader is to say for a unit. */
 export const spokenUnit = (unit: string): string => (Object.hasOwn(SPOKEN, unit) ? SPOKEN[unit]! : unit);
 

@@ -5,6 +5,7 @@ import { type Frame, type Options, isObject, payloadText } from "./frame.js";
 import { arranged } from "./layout.js";
 import { decimalsOf } from "./numbers.js";
 import { type Quantity, quantities, rankOf } from "./quantity.js";
+import { sameUnit } from "./units.js";
 import { baseOf, isEvent, nameOf, presenceBase } from "./topic.js";
 import { cut, titleText } from "./words.js";
 
@@ -41,6 +42,8 @@ export class Values {
   nodes = new Map<string, Set<Reading>>();
   /** Whether there was a topic too many. */
   overflown = false;
+  /** The units of bare numbers, by topic, as their boards have told them. */
+  #units = new Map<string, string>();
   /** How far this machine's clock is ahead of the hub's. */
   #offset: number | null = null;
 
@@ -55,7 +58,7 @@ export class Values {
   }
 
   clear(): void {
-    for (const map of [this.topics, this.presences, this.infos, this.nodes]) map.clear();
+    for (const map of [this.topics, this.presences, this.infos, this.nodes, this.#units]) map.clear();
     this.overflown = false;
   }
 
@@ -68,13 +71,14 @@ export class Values {
     const known = this.topics.get(topic);
     if (!known && isEvent(topic, this.#nodeOf(topic))) return null;
     if (payload === null && options.retain === true) return this.#remove(known);
+    if (topic.endsWith("/config") && isObject(payload) && (payload.uniq_id ?? payload.unique_id)) return this.#learnUnit(payload);
     if (topic.endsWith("/info") && isObject(payload) && typeof payload.firmware === "string") return this.#setInfo(topic, payload.firmware, payload);
     if (!known && this.topics.size >= TOPICS_AT_MOST) {
       this.overflown = true;
       return null;
     }
     const reading = known ?? this.#add(topic);
-    reading.take(frame, time);
+    reading.take(frame, time, this.#units.get(topic));
     return { reading, isNew: !known };
   }
 
@@ -161,6 +165,16 @@ export class Values {
     this.#offset = sample < offset ? sample : offset + (sample - offset) * 0.01;
   }
 
+  /** What a board tells Home Assistant of itself is no value, but it names the unit of a bare number. */
+  #learnUnit({ stat_t, unit_of_meas, val_tpl }: Record<string, unknown>): News | null {
+    if (typeof stat_t !== "string" || typeof unit_of_meas !== "string" || val_tpl || this.#units.size >= TOPICS_AT_MOST) return null;
+    const unit = sameUnit(cut(unit_of_meas, 16));
+    this.#units.set(stat_t, unit);
+    const reading = this.topics.get(stat_t);
+    reading?.measure(unit);
+    return reading ? { reading, isNew: false } : null;
+  }
+
   #setPresence(base: string, state: string, since: unknown, time: number): News | null {
     if (!this.presences.has(base) && this.presences.size >= NODES_AT_MOST) return null;
     const from = Date.parse(String(since));
@@ -206,7 +220,7 @@ export class Reading {
     this.name = nameOf(this.topic, base);
   }
 
-  take({ topic, payload, options, line }: Frame, time: number): void {
+  take({ topic, payload, options, line }: Frame, time: number, unit?: string): void {
     this.count += 1;
     this.time = time;
     this.isKept = options.retained === true;
@@ -214,7 +228,12 @@ export class Reading {
     this.payload = payload;
     this.#line = line;
     this.actuator = actuatorOf(topic, payload);
-    this.quantities = this.actuator ? null : quantities(topic, payload);
+    this.measure(unit);
+  }
+
+  /** Reads the payload, with this unit if it is a bare number. */
+  measure(unit: string | undefined): void {
+    this.quantities = this.actuator ? null : quantities(this.topic, this.payload, unit);
     for (const { key, value } of this.quantities ?? []) {
       if (typeof value === "number") this.#decimals.set(key, Math.max(this.decimals(key), decimalsOf(value)));
     }
@@ -256,7 +275,7 @@ export class Reading {
     if (this.actuator) {
       const { kind, isBare } = this.actuator;
       const address = levels.at(isBare ? -2 : -1)?.split("-").at(-1);
-      return cut(`${titleOf(kind)}${address ? ` ${address}` : ""}`, 60);
+      return cut(`${titleOf(kind)}${address && address !== kind.toUpperCase() ? ` ${address}` : ""}`, 60);
     }
     const quantities = this.quantities ?? [];
     // Many values of a device are told by its name, not by that of the first value.
