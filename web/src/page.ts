@@ -4,7 +4,8 @@ import { batch, signal } from "@preact/signals";
 import { Commands } from "./core/commands.js";
 import { Connection, type ConnectionState, type Socket } from "./core/connection.js";
 import { type Frame, isObject } from "./core/frame.js";
-import { Past } from "./core/past.js";
+import type { Past } from "./core/past.js";
+import { WORDS, say } from "./core/text.js";
 import { matches } from "./core/topic.js";
 import { Traffic } from "./core/traffic.js";
 import { type Reading, Values } from "./core/values.js";
@@ -62,7 +63,8 @@ export const connection = new Connection({
 });
 export const announce = (sentence: string): void => void (announcement.value = sentence);
 export const commands = new Commands(connection, (topic) => pulse.touch(topic), announce);
-export const past = new Past((topic, payload) => connection.send(topic, payload));
+/** The small lines of tiles: they come beside the first picture, which does without them. */
+export let past: Past | null = null;
 
 let liveSince = 0;
 let counts = new Array<number>(RATE_SPAN).fill(0);
@@ -94,7 +96,16 @@ export const mayPublish = (topic: string): boolean => rights.value?.some((filter
 /** The key under which a node is drawn, beside the topics. */
 export const nodeKey = (base: string): string => `\0${base}`;
 
+/** What could not be loaded is tried again when the hub is back. */
+async function loadPast(): Promise<void> {
+  const loaded = past === null ? await import("./past.js").catch(() => null) : null;
+  if (loaded === null || past !== null) return;
+  past = new loaded.Past((topic, payload) => connection.send(topic, payload));
+  pulse.everything();
+}
+
 export function start(): void {
+  void loadPast();
   setInterval(everySecond, 1000);
   setInterval(() => void (isLive() && whoAmI()), IN_USE);
   addEventListener("online", () => connection.wake());
@@ -109,16 +120,16 @@ export async function leave(): Promise<void> {
   const isTold = await signOut();
   write(WALL_TOKEN, null);
   forget();
-  connection.leave(isTold ? "You are signed out." : "Could not sign out: the hub is unreachable. This browser stays signed in until the session expires.");
+  connection.leave(isTold ? WORDS.youSignedOut : WORDS.signOutFailed);
 }
 
 /** Publishes by hand: the payload goes out as it was written. The answer is a sentence. */
 export function publish(topic: string, payload: string, options: Record<string, unknown>, told: (isOk: boolean, sentence: string) => void): void {
-  if (!isNow()) return told(false, "Not sent: what is shown is the past.");
+  if (!isNow()) return told(false, WORDS.notSentPast);
   const id = `by hand ${(published += 1)}`;
-  if (!connection.sendText(topic, payload, { ...options, id })) return told(false, "Not sent: there is no connection.");
+  if (!connection.sendText(topic, payload, { ...options, id })) return told(false, WORDS.notSentOffline);
   if (answers.size >= ANSWERS_AT_MOST) answers.delete(answers.keys().next().value!);
-  answers.set(id, (isOk, { reason }) => told(isOk, isOk ? "Sent." : `Refused: ${String(reason)}.`));
+  answers.set(id, (isOk, { reason }) => told(isOk, isOk ? WORDS.sent : say(WORDS.refused, { reason: String(reason) })));
 }
 
 /** What one user may see is nothing for the next one at this screen. */
@@ -127,7 +138,7 @@ function forget(): void {
   present.values.clear();
   present.traffic.clear();
   commands.forgetAll();
-  past.clear();
+  past?.clear();
   answers.clear();
   forgotten.value += 1;
   restructure();
@@ -149,14 +160,15 @@ function changed(now: ConnectionState): void {
       isAdmin.value = now.isAdmin === true;
       liveSince = Date.now();
       present.values.setClock(now.clock);
-      past.restart();
+      past?.restart();
+      void loadPast();
       layoutVersion.value = -1;
       connection.send("clown.talk/-/subscription/add", { filters: [LAYOUT] });
       commands.resume(present.values.topics);
-      if (before === "waiting") announce("Connected again.");
+      if (before === "waiting") announce(WORDS.connectedAgain);
     } else if (before === "live") {
       commands.lose();
-      announce(("why" in now && now.why) || "Connection lost.");
+      announce(("why" in now && now.why) || WORDS.lost);
     }
     pulse.touchAll();
   });
@@ -175,7 +187,7 @@ function hubSays(frame: Frame): void {
   const { topic } = frame;
   const payload = isObject(frame.payload) ? frame.payload : {};
   const answer = topic.startsWith("clown.talk/-/publish/") ? answers.get(String(payload.id)) : undefined;
-  if (past.take(frame, (name) => present.values.topics.get(name))) pulse.everything();
+  if (past?.take(frame, (name) => present.values.topics.get(name))) pulse.everything();
   else if (answer) {
     answers.delete(String(payload.id));
     answer(topic.endsWith("/ok"), payload);
@@ -196,14 +208,14 @@ function take(frame: Frame): void {
     const { reading, isNew } = news;
     if (reading.actuator) commands.report(reading);
     if (isNew && reading.base.startsWith("nodes/")) commands.askNode(reading.base, false);
-    if (!reading.isKept) past.add(reading);
+    if (!reading.isKept) past?.add(reading);
     for (const listener of listeners) listener(reading);
     pulse.touch(reading.topic);
     pulse.touchLater(nodeKey(reading.base));
     if (isNew) restructure();
   } else if ("gone" in news) {
     commands.forget(news.gone);
-    past.forget(news.gone);
+    past?.forget(news.gone);
     restructure();
   } else {
     const { node, moved, isInfo, isBack } = news;

@@ -1,5 +1,6 @@
 // What the page sends to devices, and what it says of it: the module alone, with a hub that only writes down.
 
+import "./english.mjs";
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
 

@@ -2,6 +2,7 @@
 // device reports it. No clock and no page in here.
 
 import type { State } from "./actuator.js";
+import { WORDS, known } from "./text.js";
 
 /** How many seconds a device may take to report. The hub waits for it, and says what came of it. */
 export const ANSWER_WITHIN = 5;
@@ -9,7 +10,7 @@ export const ANSWER_WITHIN = 5;
 const HUB_ANSWERS_WITHIN = 3 * ANSWER_WITHIN * 1000;
 
 /** What the hub says of a command that came to nothing, by the first word of its reason. */
-const TROUBLES: Record<string, string> = { timeout: "silence", offline: "offline", refused: "the device has refused it" };
+const troubles = (): Record<string, string> => ({ timeout: "silence", offline: "offline", refused: WORDS.deviceRefused });
 
 export class Wish {
   /** What was asked for, while that is not the fact; undefined if nothing is. */
@@ -52,7 +53,7 @@ export class Wish {
   refuse(id: unknown, reason: string): boolean {
     if (this.id !== id || this.wanted === undefined) return false;
     const first = reason.split(":", 1)[0] ?? "";
-    this.trouble = Object.hasOwn(TROUBLES, first) ? TROUBLES[first]! : reason;
+    this.trouble = known(troubles(), first, reason);
     if (reason.startsWith("forbidden")) Object.assign(this, { isForbidden: true, wanted: undefined, trouble: null });
     // Somebody else wanted something else, and has it: that is a fact, and no trouble.
     if (reason.startsWith("superseded")) Object.assign(this, { wanted: undefined, trouble: null });

@@ -2,10 +2,9 @@
 
 import { effect, signal } from "@preact/signals";
 import type { Alarm } from "../../core/layout.js";
-import { counted } from "../../core/words.js";
+import { ARRANGE, WORDS, plural } from "../../core/text.js";
 import { read, write } from "../../favourites.js";
 import { alarms } from "../../layout.js";
-import { ARRANGE } from "../../words/arrange.js";
 import { Check } from "../admin/parts.js";
 
 const SHOWN = 20;
@@ -49,8 +48,8 @@ addEventListener("pointerdown", () => void audio?.resume().then(() => (isBlocked
 
 effect(() => {
   const now = alarms.value;
-  const fresh = now.filter(({ topic, word }) => known.get(topic) !== word);
-  known = new Map(now.map(({ topic, word }) => [topic, word]));
+  const fresh = now.filter(({ topic, kind }) => known.get(topic) !== kind);
+  known = new Map(now.map(({ topic, kind }) => [topic, kind]));
   if (fresh.length === 0) return;
   if (isLoud.peek()) sound();
   if (isNotified.peek() && canNotify()) fresh.slice(0, TOLD_AT_ONCE).forEach(notify);
@@ -60,7 +59,7 @@ export function Alarms() {
   const now = alarms.value;
   return (
     <details class="panel alarms" data-alarm={now.length > 0 ? "" : undefined}>
-      <summary><b>{now.length === 0 ? ARRANGE.alarms : counted(now.length, "alarm")}</b><span class="alarm-first">{now.length === 0 ? ARRANGE.none : now[0]!.sentence}</span></summary>
+      <summary><b>{now.length === 0 ? ARRANGE.alarms : plural(WORDS.alarms, now.length)}</b><span class="alarm-first">{now.length === 0 ? ARRANGE.none : now[0]!.sentence}</span></summary>
       <ul>{now.slice(0, SHOWN).map(({ topic, sentence }) => <li key={topic}>{sentence}</li>)}</ul>
       <form>
         <Check label={ARRANGE.sound} isOn={isLoud.value} onChange={(isOn) => {
