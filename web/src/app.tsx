@@ -7,7 +7,7 @@ import { clockText } from "./core/words.js";
 import { SCREENS, parseView } from "./core/view.js";
 import { chooseLanguage, language, laterTexts } from "./language.js";
 import { alarms, isArranging, layout } from "./layout.js";
-import { isTravelling, show, view } from "./location.js";
+import { isTravelling, loadSearch, show, view } from "./location.js";
 import { announcement, connection, isAdmin, isQuiet, isUpdated, leave, moment, rate, rights, second, skipped, start, state, user, values } from "./page.js";
 import { tools } from "./tools.js";
 import { HUB } from "./session.js";
@@ -224,4 +224,5 @@ addEventListener("keydown", ({ key, target, ctrlKey, metaKey, altKey }) => {
 
 render(<App />, document.getElementById("page")!);
 start();
+loadSearch();
 if (!(await enterFromAddress())) void connection.open();

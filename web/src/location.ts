@@ -9,7 +9,7 @@ export const view = signal<View>(parseView(location.hash));
 /** Whether somebody wants the slider that shows the past. */
 export const isTravelling = signal(false);
 
-/** What understands searches comes when somebody searches, or is about to. Until then everything is found. */
+/** What understands searches comes beside the first picture. Until then everything is found. */
 const parser = signal<((text: string) => Search) | null>(null);
 const EVERYTHING: Search = { text: "", isEmpty: true, isLively: false, trouble: null, matches: () => true, matchesTopic: () => true };
 export const search = computed(() => (view.value.search === "" ? EVERYTHING : (parser.value?.(view.value.search) ?? EVERYTHING)));
@@ -17,6 +17,7 @@ export const search = computed(() => (view.value.search === "" ? EVERYTHING : (p
 export function loadSearch(): void {
   if (parser.peek() === null) void import("./searching.js").then(({ parseSearch }) => (parser.value = parseSearch), () => {});
 }
+// What could not be loaded is tried again when somebody searches.
 effect(() => {
   if (view.value.search !== "") loadSearch();
 });

@@ -266,7 +266,7 @@ test("a scale by powers has its lines at powers, at their multiples, or at even 
   assert.deepEqual(logSplits(18.7, 24.2), [20, 22, 24]);
   assert.deepEqual(logSplits(2, 9), [2, 3, 4, 5, 6, 7, 8, 9]);
   assert.ok(logSplits(1e-12, 1e12).length <= 10);
-  assert.deepEqual(logLabels([0.002, 0.5, 1, 10, 20_000]).map((text) => text.replace(/\D(?=\d{3}$)/, "")), ["0.002", "0.5", "1", "10", "20000"]);
+  assert.deepEqual(logLabels([0.002, 0.5, 1, 10, 20_000]), ["0.002", "0.5", "1", "10", (20_000).toLocaleString()]);
   const [low, high] = logBounds(1, 1000);
   assert.ok(low > 0.5 && low < 1 && high > 1000 && high < 2000);
   assert.ok(logBounds(5, 5)[0] < 5 && logBounds(5, 5)[1] > 5 && logBounds(5, 5)[0] > 0);

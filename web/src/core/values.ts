@@ -282,5 +282,5 @@ export class Reading {
 /** A key as a title: of a.b.relative-humidity it is Humidity. */
 export function titleOf(key: string): string {
   const last = key.slice(key.lastIndexOf(".") + 1);
-  return toldAs(WORDS.titles, last.toLowerCase(), titleText(last));
+  return toldAs(WORDS.titles, last.charAt(0).toLowerCase() + last.slice(1), titleText(last));
 }

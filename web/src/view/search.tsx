@@ -2,7 +2,7 @@
 
 import { useEffect, useRef } from "preact/hooks";
 import { WORDS } from "../core/text.js";
-import { loadSearch, search, show, view } from "../location.js";
+import { search, show, view } from "../location.js";
 
 export const isTyping = (target: EventTarget | null): boolean => target instanceof Element && target.matches("input, textarea, select, [contenteditable]");
 
@@ -23,7 +23,7 @@ export function SearchBox({ says }: { says: string }) {
     <div class="find" role="search">
       <label class="hidden" for="search">{WORDS.find}</label>
       <input ref={box} id="search" type="search" value={view.value.search} placeholder={WORDS.findHint} autocomplete="off" autocapitalize="none" spellcheck={false} maxLength={400}
-        aria-describedby="search-says" onFocus={loadSearch} onInput={(event) => show({ search: event.currentTarget.value })} onKeyDown={(event) => event.key === "Escape" && show({ search: "" })} />
+        aria-describedby="search-says" onInput={(event) => show({ search: event.currentTarget.value })} onKeyDown={(event) => event.key === "Escape" && show({ search: "" })} />
       <p id="search-says" class={trouble ? "says trouble" : "says"}>{trouble ?? says}</p>
     </div>
   );

@@ -71,7 +71,7 @@ export const WORDS: Same<typeof en.WORDS> = {
   find: "Hledat",
   findHint: "Hledat: půda, unit:℃, is:stale, value>20",
   groupBy: "Seskupit podle",
-  by: { node: "Podle uzlu", room: "Podle místnosti", quantity: "Podle veličiny" },
+  by: { node: "Uzly", room: "Místnosti", quantity: "Veličiny" },
   foldAll: "Sbalit vše",
   openAll: "Rozbalit vše",
   done: "Hotovo",

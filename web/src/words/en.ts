@@ -162,7 +162,7 @@ export const WORDS = {
   needsNumber: "{term} needs a number.",
   ageUnits: "age is told in s, m, h or d, not in {unit}.",
 
-  /** What devices measure, by the last key of a value in small letters. What is not here is told as it is called. */
+  /** What devices measure, by the last key of a value, with a small letter at its beginning. What is not here is told as it is called. */
   titles: {
     "temperature": "Temperature", "relative-humidity": "Humidity", "humidity": "Humidity", "illuminance": "Light", "concentration": "CO₂", "pressure": "Pressure",
     "altitude": "Altitude", "voltage": "Voltage", "current": "Current", "power": "Power", "energy": "Energy", "battery": "Battery", "event-count": "Presses", "relay": "Relay", "led": "LED",

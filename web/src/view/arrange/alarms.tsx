@@ -16,6 +16,8 @@ const isBoolean = (value: unknown): value is boolean => typeof value === "boolea
 const isLoud = signal(read("alarm sound", isBoolean) ?? false);
 const isNotified = signal(read("alarm notification", isBoolean) ?? false);
 const isBlocked = signal(false);
+/** Counts answers of the browser: it may have said no, and then the mark goes. */
+const answers = signal(0);
 const canNotify = (): boolean => isSecureContext && "Notification" in globalThis && Notification.permission !== "denied";
 let audio: AudioContext | null = null;
 let known = new Map<string, string>();
@@ -56,6 +58,7 @@ effect(() => {
 });
 
 export function Alarms() {
+  void answers.value;
   const now = alarms.value;
   return (
     <details class="panel alarms" data-alarm={now.length > 0 ? "" : undefined}>
@@ -71,6 +74,7 @@ export function Alarms() {
           const isAllowed = isOn && canNotify() && (await Notification.requestPermission()) === "granted";
           isNotified.value = isAllowed;
           write("alarm notification", isAllowed);
+          answers.value += 1;
         }} />
       </form>
       {!canNotify() && <p class="of">{ARRANGE.noNotify}</p>}

@@ -60,7 +60,8 @@ export function Panels({ all, window }: { all: Shown[]; window: Window }) {
 function limitsOf({ ref: { topic, path } }: Track): Limit[] {
   const limits = layout.value.values.get(topic)?.limits ?? {};
   const limit = Object.hasOwn(limits, path) ? limits[path]! : {};
-  return (["low", "high"] as const).flatMap((which) => (limit[which] === undefined ? [] : [{ value: limit[which], words: CHARTS[which] }]));
+  const bounds: [number | undefined, string][] = [[limit.low, CHARTS.low], [limit.high, CHARTS.high]];
+  return bounds.flatMap(([value, words]) => (value === undefined ? [] : [{ value, words }]));
 }
 
 /** One panel takes half of the screen, several share it. */
