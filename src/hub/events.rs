@@ -195,7 +195,8 @@ impl Hub {
         payload: Option<&str>,
         who: (&str, IpAddr),
     ) {
-        let Some(recorder) = self.recorder().filter(|recorder| !about.is_some_and(|topic| recorder.ignores(topic)))
+        let Some(recorder) =
+            self.recorder().filter(|recorder| !about.is_some_and(|topic| recorder.ignores(topic)))
         else {
             return;
         };

@@ -15,6 +15,9 @@ import { HUB, signOut, whoAmI } from "./session.js";
 
 /** Where the hub says that names, rooms or limits are other ones. Everybody may hear it. */
 const LAYOUT = "$SYS/layout/version";
+/** What was asked of devices just before this page was there is asked once of the record. */
+const EVENTS = "clown.talk/-/events/";
+const EVENTS_SINCE = "-6s";
 /** Seconds over which messages are counted, and after which silence is called that. */
 const RATE_SPAN = 5;
 const QUIET_START = 2000;
@@ -164,6 +167,7 @@ function changed(now: ConnectionState): void {
       void loadPast();
       layoutVersion.value = -1;
       connection.send("clown.talk/-/subscription/add", { filters: [LAYOUT] });
+      connection.send(`${EVENTS}get`, { since: EVENTS_SINCE });
       commands.resume(present.values.topics);
       if (before === "waiting") announce(WORDS.connectedAgain);
     } else if (before === "live") {
@@ -191,7 +195,8 @@ function hubSays(frame: Frame): void {
   else if (answer) {
     answers.delete(String(payload.id));
     answer(topic.endsWith("/ok"), payload);
-  } else if (topic === "clown.talk/-/publish/error") commands.refuse(payload.id, String(payload.reason ?? "refused"));
+  } else if (topic === `${EVENTS}ok` && Array.isArray(payload.events)) payload.events.reverse().forEach(happened);
+  else if (topic === "clown.talk/-/publish/error") commands.refuse(payload.id, String(payload.reason ?? "refused"));
   else if (topic === "clown.talk/-/publish/ok" && "confirmed" in payload) commands.confirm(payload.id);
   else if (topic === "clown.talk/-/skipped" && Number(payload.count) > 0) {
     counts[0]! += Number(payload.count);
@@ -199,8 +204,20 @@ function hubSays(frame: Frame): void {
   }
 }
 
+/** What somebody has asked of a device is seen by all. */
+function see(topic: string, payload: unknown, ago = 0): void {
+  const reading = topic.endsWith("/set") ? present.values.topics.get(topic.slice(0, -"/set".length)) : undefined;
+  if (reading?.actuator?.set === topic) commands.see(reading, payload, ago);
+}
+
+function happened(event: unknown): void {
+  if (!isObject(event) || event.kind !== "command" || event.result !== "waiting") return;
+  see(String(event.topic), event.payload, Math.max(0, present.values.now() - Date.parse(String(event.time))));
+}
+
 function take(frame: Frame): void {
   commands.listed(frame.topic, frame.payload);
+  see(frame.topic, frame.payload);
   present.traffic.take(frame, present.values.now());
   const news = present.values.take(frame);
   if (news === null) return;

@@ -55,9 +55,7 @@ impl EventReader {
             | EventKind::Answer
             | EventKind::Presence
             | EventKind::Lease
-            | EventKind::Layout => {
-                self.may_read(event.topic.as_deref()?)
-            }
+            | EventKind::Layout => self.may_read(event.topic.as_deref()?),
         };
         if !is_seen {
             return None;

@@ -63,6 +63,18 @@ export class Commands {
     }, PAUSE));
   }
 
+  /** Somebody else, or this page before it was loaded again, has asked a device for a state, so many milliseconds ago. */
+  see(reading: Switched & Pick<Reading, "payload">, payload: unknown, ago = 0, now = Date.now()): void {
+    const { topic, actuator } = reading;
+    const state = actuator?.stateOf(payload);
+    const wish = this.#wishes.get(topic) ?? new Wish();
+    const isOwn = wish.isPending && !wish.isOthers;
+    if (state === undefined || isOwn || ago >= ANSWER_WITHIN * 1000 || actuator?.stateOf(reading.payload) === state) return;
+    this.#wishes.set(topic, wish);
+    wish.watch(state, now, ago);
+    this.#changed(topic);
+  }
+
   /** Asks a device what its state is. */
   askState({ actuator }: Pick<Reading, "actuator">): void {
     if (actuator?.get) this.#hub.send(actuator.get, actuator.question);
@@ -73,7 +85,8 @@ export class Commands {
     const wish = this.#wishes.get(reading.topic);
     if (!wish) return;
     const state = reading.actuator?.stateOf(reading.payload);
-    if (!wish.report(state)) return;
+    const { isOthers } = wish;
+    if (!wish.report(state) || isOthers) return;
     wish.confirmedAt = reading.time;
     this.#announce(say(WORDS.saidConfirmed, { title: reading.title, state: stateText(state) }));
   }
@@ -104,8 +117,9 @@ export class Commands {
   /** Once a second: who has not answered? */
   wait(now = Date.now()): void {
     for (const [topic, wish] of this.#wishes) {
+      const { isOthers } = wish;
       if (!wish.wait(now)) continue;
-      this.#announce(WORDS.silence.device);
+      if (!isOthers) this.#announce(WORDS.silence.device);
       this.#changed(topic);
     }
   }

@@ -21,6 +21,8 @@ export class Wish {
   id: number | null = null;
   /** Of when the report is that said so. */
   confirmedAt: number | null = null;
+  /** Whether somebody else has asked for it, or this page before it was loaded again: then it is only looked at. */
+  isOthers = false;
   #since = 0;
   #patience = HUB_ANSWERS_WITHIN;
 
@@ -29,9 +31,15 @@ export class Wish {
   }
 
   ask(state: State, id: number, now: number, patience = HUB_ANSWERS_WITHIN): void {
-    Object.assign(this, { wanted: state, id, trouble: null });
+    Object.assign(this, { wanted: state, id, trouble: null, isOthers: false });
     this.#since = now;
     this.#patience = patience;
+  }
+
+  /** Somebody else has asked for a state, so many milliseconds ago. */
+  watch(state: State, now: number, ago: number): void {
+    this.ask(state, -1, now - ago, ANSWER_WITHIN * 1000);
+    this.isOthers = true;
   }
 
   /** The device reported. Returns whether that is what was asked for. */
@@ -62,13 +70,14 @@ export class Wish {
 
   /** The connection broke in between: nobody here knows. */
   lose(): void {
-    if (this.isPending) this.trouble = "unsure";
+    if (this.isPending) Object.assign(this, this.isOthers ? { wanted: undefined } : { trouble: "unsure" });
   }
 
   /** Returns whether patience with the hub has just run out. */
   wait(now: number): boolean {
     const isOver = this.isPending && now - this.#since >= this.#patience;
-    if (isOver) this.trouble = "silence";
+    // Who has asked hears of the silence; for the others it is as it was.
+    if (isOver) Object.assign(this, this.isOthers ? { wanted: undefined } : { trouble: "silence" });
     return isOver;
   }
 }
