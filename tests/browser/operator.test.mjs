@@ -365,7 +365,7 @@ for (const options of [{ colorScheme: "light" }, { colorScheme: "dark" }]) {
   });
 }
 
-test("who renamed a room is in the record, with what it is called now", { skip: Boolean(process.env.PAGE) && "the hub may be an older one" }, async (t) => {
+test("who renamed a room is in the record, with what it is called now", async (t) => {
   const hub = await operatedHub(t);
   const node = await connect(t, hub, "home/attic", "node", { auth: `root:${PASSWORD}`, filters: [] });
   await node.publish("thermometer/0", { temperature: [21.5, "℃"] });

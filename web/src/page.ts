@@ -17,7 +17,7 @@ import { HUB, signOut, whoAmI } from "./session.js";
 const LAYOUT = "$SYS/layout/version";
 /** What was asked of devices just before this page was there is asked once of the record. */
 const EVENTS = "clown.talk/-/events/";
-const EVENTS_SINCE = "-6s";
+const EVENTS_SINCE = "-1m";
 /** Seconds over which messages are counted, and after which silence is called that. */
 const RATE_SPAN = 5;
 const QUIET_START = 2000;
@@ -205,14 +205,14 @@ function hubSays(frame: Frame): void {
 }
 
 /** What somebody has asked of a device is seen by all. */
-function see(topic: string, payload: unknown, ago = 0): void {
+function see(topic: string, payload: unknown): void {
   const reading = topic.endsWith("/set") ? present.values.topics.get(topic.slice(0, -"/set".length)) : undefined;
-  if (reading?.actuator?.set === topic) commands.see(reading, payload, ago);
+  if (reading?.actuator?.set === topic) commands.see(reading, payload);
 }
 
+/** What the hub itself still waits for. */
 function happened(event: unknown): void {
-  if (!isObject(event) || event.kind !== "command" || event.result !== "waiting") return;
-  see(String(event.topic), event.payload, Math.max(0, present.values.now() - Date.parse(String(event.time))));
+  if (isObject(event) && event.kind === "command" && event.result === "waiting") see(String(event.topic), event.payload);
 }
 
 function take(frame: Frame): void {

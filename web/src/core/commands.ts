@@ -63,15 +63,15 @@ export class Commands {
     }, PAUSE));
   }
 
-  /** Somebody else, or this page before it was loaded again, has asked a device for a state, so many milliseconds ago. */
-  see(reading: Switched & Pick<Reading, "payload">, payload: unknown, ago = 0, now = Date.now()): void {
+  /** Somebody else, or this page before it was loaded again, has asked a device for a state. */
+  see(reading: Switched & Pick<Reading, "payload">, payload: unknown, now = Date.now()): void {
     const { topic, actuator } = reading;
     const state = actuator?.stateOf(payload);
     const wish = this.#wishes.get(topic) ?? new Wish();
     const isOwn = wish.isPending && !wish.isOthers;
-    if (state === undefined || isOwn || ago >= ANSWER_WITHIN * 1000 || actuator?.stateOf(reading.payload) === state) return;
+    if (state === undefined || isOwn || actuator?.stateOf(reading.payload) === state) return;
     this.#wishes.set(topic, wish);
-    wish.watch(state, now, ago);
+    wish.watch(state, now);
     this.#changed(topic);
   }
 

@@ -36,9 +36,9 @@ export class Wish {
     this.#patience = patience;
   }
 
-  /** Somebody else has asked for a state, so many milliseconds ago. */
-  watch(state: State, now: number, ago: number): void {
-    this.ask(state, -1, now - ago, ANSWER_WITHIN * 1000);
+  /** Somebody else has asked for a state. */
+  watch(state: State, now: number): void {
+    this.ask(state, -1, now, ANSWER_WITHIN * 1000);
     this.isOthers = true;
   }
 
