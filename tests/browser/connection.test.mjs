@@ -247,17 +247,6 @@ test("a relay that is slow is waited for, and one that reports the opposite is t
   await relay.locator('[role="switch"][aria-checked="false"]').waitFor();
 });
 
-test("who clicks twice ends where it began, and a report in between changes nothing of that", async (t) => {
-  const { node, relays: [relay], asked } = await silentRelay(t, 1);
-  const knob = relay.getByRole("switch");
-  await knob.dblclick();
-  await node.next(([topic, payload]) => topic === "relay/1/set" && payload.state === false);
-  await node.publish("relay/1", { state: false });
-  await relay.locator('.control:not([aria-busy]) [role="switch"][aria-checked="false"]').waitFor();
-  assert.equal(await relay.locator(".trouble").count(), 0);
-  assert.deepEqual(asked().at(-1), { state: false }, "the last wish wins");
-});
-
 test("a page that slept goes on with what is now, without a hand", async (t) => {
   const hub = await startHub(t, { simulator: "off" });
   const node = await connect(t, hub, "home/attic", "node", { filters: [] });
