@@ -76,14 +76,17 @@ pub struct Limit {
 }
 
 /// A change: each entry that is named is replaced, or with `null` removed. The rest stays.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Change {
     /// The order of the rooms, if it is another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub rooms: Option<Vec<String>>,
     /// See [`Layout::nodes`].
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub nodes: BTreeMap<String, Option<Entry>>,
     /// See [`Layout::values`].
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub values: BTreeMap<String, Option<Entry>>,
 }
 
@@ -110,6 +113,16 @@ impl Change {
     /// Reads what was sent.
     pub fn parse(text: &str) -> Result<Self, String> {
         read(text)
+    }
+
+    /// What it is about, if that is one node or one value, and what is told of it as JSON: of one its new entry, else all of the change.
+    pub fn told(&self) -> (Option<&str>, String) {
+        let mut entries = self.nodes.iter().chain(&self.values);
+        let (first, second) = (entries.next(), entries.next());
+        match first.filter(|_| second.is_none() && self.rooms.is_none()) {
+            Some((about, entry)) => (Some(about), serde_json::to_string(entry).unwrap_or_default()),
+            None => (None, serde_json::to_string(self).unwrap_or_default()),
+        }
     }
 
     /// All bases and topics that it is about.

@@ -10,35 +10,97 @@ import { minify } from "terser";
 
 const out = process.argv[2];
 const site = join(out, "site");
-const ENTRIES = ["src/app.tsx", "src/diagnostics.js", "src/check.ts", "src/style.css", "src/later.css", "src/diagnostics.css", "src/check.css"];
+const ENTRIES = ["src/start.ts", "src/diagnostics.js", "src/check.ts", "src/style.css", "src/later.css", "src/diagnostics.css", "src/check.css"];
 /** Pages by their paths. What stands in them as `{app.js}` becomes the name with the hash. */
 const PAGES = { "/": "src/index.html", "/api": "src/api.html", "/diagnostics": "src/diagnostics.html", "/check": "src/check.html" };
-/** The most kilobytes that a browser gets, as gzip makes them: for what is seen first, and for the whole page. */
+/** The most kilobytes that one browser gets, as gzip makes them, with the language that takes most: for what is seen first, and for the whole page. */
 const BUDGETS = { first: 40, all: 110 };
 const KINDS = { html: "text/html; charset=utf-8", css: "text/css; charset=utf-8", js: "text/javascript; charset=utf-8", svg: "image/svg+xml", png: "image/png", webmanifest: "application/manifest+json" };
 
 rmSync(site, { recursive: true, force: true });
 mkdirSync(site, { recursive: true });
 
-/** What uPlot offers and the charts do not use. Without these statements a seventh of it is left out. */
+/** What uPlot offers and the charts do not use. Without these statements more than a third of it is left out: what nothing else asks for goes with them. */
 const UNUSED = {
-  "uPlot.join = join;": "", "uPlot.fmtDate = fmtDate;": "", "uPlot.tzDate  = tzDate;": "", "(paths.stepped = stepped);": "", "(paths.bars    = bars);": "",
-  "(paths.spline  = monotoneCubic);": "", "const showLegend = legend.show;": "const showLegend = false;",
-  // Times are written by the charts themselves.
+  // Times and numbers are written by the charts themselves, and they have no legend and no title.
   "\t\t_timeAxisStamps,\n\t\ttimeAxisSplits,": "0, timeAxisSplits,",
   "timeAxisVals(_tzDate, timeAxisStamps((ms == 1 ? _timeAxisStampsMs : _timeAxisStampsS), _fmtDate))": "null",
   "timeSeriesVal(_tzDate, timeSeriesStamp(_timeSeriesStamp, _fmtDate))": "null",
   "isStr(sv) ? timeSeriesVal(_tzDate, timeSeriesStamp(sv, _fmtDate)) : sv || _timeSeriesVal": "sv",
   "timeAxisVals(_tzDate, timeAxisStamps(av, _fmtDate))": "av",
   "timeAxisVal(_tzDate, av)": "av",
+  "const [ timeIncrsS,  _timeAxisStampsS,  timeAxisSplitsS  ] = genTimeStuffs(1e-3);": "", "ms == 1 ? timeIncrsMs : timeIncrsS": "timeIncrsMs", "ms == 1 ? timeAxisSplitsMs(_tzDate) : timeAxisSplitsS(_tzDate)": "timeAxisSplitsMs(_tzDate)",
+  "const days3 = days.map(slice3);": "const days3 = days;", "const months3 = months.map(slice3);": "const months3 = months;", "new Intl.DateTimeFormat().resolvedOptions().timeZone": "null", "av || numAxisVals": "av", "sv || numSeriesVal": "sv", "genIncrs(2, -53, 53, [1]);": "",
+  "const showLegend = legend.show;": "const showLegend = false;", "if (opts.title) {": "if (false) {", "(opts.plugins || []).forEach": "[].forEach",
+  // Time runs from left to right, each series has one column, and scales are even ones or go by powers of ten.
+  "const mode = self.mode;": "const mode = 1;", "let mode = self.mode;": "const mode = 1;", "const mode = u.mode;": "const mode = 1;",
+  "scaleX.ori == 0": "true", "scaleX.ori == 1": "false", "xScaleDistr == 2": "false",
+  "rn || (isTime ? snapTimeX : scaleKey == xScaleKey ?\n\t\t\t\t\t(sc.distr == 3 ? snapLogX : sc.distr == 4 ? snapAsinhX : snapNumX) :\n\t\t\t\t\t(sc.distr == 3 ? snapLogY : sc.distr == 4 ? snapAsinhY : snapNumY)\n\t\t\t\t)": "rn || snapTimeX",
+  "[_min, _max] = rangeLog(_min, _min, scaleX.log, false);": "{}", "[_min, _max] = rangeAsinh(_min, _min, scaleX.log, false);": "{}", "[_min, _max] = rangeNum(_min, _max, rangePad, true);": "{}",
+  "if (scaleKey != xScaleKey || (mode == 2 && !isTime)) {": "if (false) {",
+  "sc.distr == 3 ? logAxisSplits : sc.distr == 4 ? asinhAxisSplits : numAxisSplits": "numAxisSplits",
+  "sc.distr >= 3 && sc.log == 10 ? log10AxisValsFilt : sc.distr == 3 && sc.log == 2 ? log2AxisValsFilt : retArg1": "retArg1",
+  "sc.distr == 2": "false", "sc.distr == 4": "false", "distr == 4": "false", "sc.distr == 100": "false", "distr == 100": "false",
+  // What a hand does is for the charts to say, and so is which panels belong together.
+  "const cursorFocus = focus.prox >= 0;": "const cursorFocus = false;", "const cursorOnePt = cursorFocus && points.one;": "const cursorOnePt = false;", "if (select.show && dragging) {": "if (false) {", "if (cursor.dataIdx == null) {": "if (false) {",
+  "onMouse(mousedown,  over, mouseDown);\n\t\tonMouse(mousemove,  over, mouseMove);\n\t\tonMouse(mouseenter, over, e => {\n\t\t\tsetCursorEvent(e);\n\t\t\tsyncRect(false);\n\t\t});\n\t\tonMouse(mouseleave, over, mouseLeave);\n\n\t\tonMouse(dblclick, over, dblClick);": "",
+  "events.mousedown = mouseDown;\n\tevents.mousemove = mouseMove;\n\tevents.mouseup = mouseUp;\n\tevents.dblclick = dblClick;\n\tevents[\"setSeries\"] =": "const setSeriesOfOthers =",
+  "const sync = _sync(syncKey);": "", "sync.sub(self);": "", "sync.unsub(self);": "", "const syncKey = syncOpts.key;": "const syncKey = null;", "self.pub = pub;": "",
+  "pubSync(mousemove, self, mouseLeft1, mouseTop1, plotWidCss, plotHgtCss, idx);": "", '_pub && pubSync("setSeries", self, i, opts);': "",
+  // A plot is made anew where it is another one.
+  "self.addSeries = addSeries;": "", "self.delSeries = delSeries;": "", "self.addBand = addBand;": "", "self.setBand = setBand;": "", "self.delBand = delBand;": "", "self.setSeries = setSeries;": "", "self.setLegend = setLegend;": "",
+  "uPlot.assign = assign;\nuPlot.fmtNum = fmtNum;\nuPlot.rangeNum = rangeNum;\nuPlot.rangeLog = rangeLog;\nuPlot.rangeAsinh = rangeAsinh;\nuPlot.orient   = orient;": "", "uPlot.sync = _sync;": "", "uPlot.join = join;": "",
+  "uPlot.fmtDate = fmtDate;": "", "uPlot.tzDate  = tzDate;": "", "uPlot.addGap = addGap;\n\tuPlot.clipGaps = clipGaps;": "", "uPlot.paths = {\n\t\tpoints,\n\t}": "{}",
+  "(paths.linear  = linear);": "", "(paths.stepped = stepped);": "", "(paths.bars    = bars);": "", "(paths.spline  = monotoneCubic);": "",
 };
+
+/** Which texts of web/src/words/ come when; all others come with the later parts. */
+const LANGUAGES = ["en", "cs"];
+const PARTS = { first: ["WORDS"], check: ["CHECK"], diagnostics: ["DIAGNOSTICS"], html: ["HTML"] };
+const texts = Object.fromEntries(await Promise.all(LANGUAGES.map(async (language) => [language, await textsOf(language)])));
+const SECTIONS = Object.keys(texts.en);
+PARTS.later = SECTIONS.filter((section) => !Object.values(PARTS).flat().includes(section));
+
+async function textsOf(language) {
+  const { outputFiles } = await build({ entryPoints: [`src/words/${language}.ts`], format: "esm", write: false });
+  return import(`data:text/javascript,${encodeURIComponent(outputFiles[0].text)}`);
+}
+
+/** The place of a text in its section: what browsers get has places, and no keys. */
+function placeOf(section, key) {
+  const place = Object.keys(texts.en[section]).indexOf(key);
+  if (place < 0) throw new Error(`there is no text ${section}.${key} in src/words/en.ts`);
+  return place;
+}
+
+const words = {
+  name: "words",
+  setup: ({ onResolve, onLoad }) => {
+    onResolve({ filter: /^texts:/ }, ({ path }) => ({ path: path.slice("texts:".length), namespace: "texts" }));
+    onLoad({ filter: /./, namespace: "texts" }, ({ path }) => {
+      const [language, part] = path.split("/");
+      const told = PARTS[part].map((section) => [section, Object.keys(texts.en[section]).map((key) => texts[language][section][key])]);
+      return { contents: `export default ${JSON.stringify(Object.fromEntries(told))}`, loader: "js" };
+    });
+    onLoad({ filter: /[/\\]src[/\\].*\.(tsx?|js)$/ }, ({ path }) => {
+      if (path.includes("node_modules")) return undefined;
+      const source = readFileSync(path, "utf8");
+      const imported = /import \{([^}]*)\} from "[^"]*\/text\.js"/.exec(source)?.[1] ?? "";
+      const sections = SECTIONS.filter((section) => new RegExp(`\\b${section}\\b`).test(imported));
+      const named = new RegExp(`\\b(${sections.join("|")})\\.(\\w+)`, "g");
+      const contents = sections.length === 0 ? source : source.replaceAll(named, (_, section, key) => `${section}[${placeOf(section, key)}]`);
+      return { contents, loader: path.endsWith("tsx") ? "tsx" : path.endsWith("ts") ? "ts" : "js" };
+    });
+  },
+};
+
 const slim = {
   name: "slim",
   setup: ({ onLoad }) => onLoad({ filter: /[/\\]uPlot\.esm\.js$/ }, ({ path }) => {
     let contents = readFileSync(path, "utf8");
     for (const [statement, instead] of Object.entries(UNUSED)) {
       if (!contents.includes(statement)) throw new Error(`uPlot has no "${statement}" any more: look through UNUSED in build.mjs`);
-      contents = contents.replace(statement, instead);
+      contents = contents.replaceAll(statement, instead);
     }
     return { contents };
   }),
@@ -60,10 +122,10 @@ const { outputFiles: built, metafile } = await build({
   chunkNames: "part-[hash]",
   target: ["es2022", "chrome123", "firefox120", "safari17.5"],
   logLevel: "error",
-  plugins: [slim],
+  plugins: [words, slim],
 });
 
-/** `app.tsx` lies in a part that all later parts share; of the entry itself nothing is left but its name. */
+/** `app.tsx` lies in a part that all later parts share; of its own file nothing is left but its name, and `start.ts` loads the part itself. */
 const main = Object.entries(metafile.outputs).find(([, { inputs }]) => "src/app.tsx" in inputs)[0];
 const stub = Object.entries(metafile.outputs).find(([, { entryPoint }]) => entryPoint === "src/app.tsx")[0];
 if (main === stub) throw new Error("app.tsx is not shared: each part of PARTS has to import it");
@@ -77,34 +139,53 @@ names.set("app.js", basename(main));
 
 const files = outputFiles.map(({ path, contents }) => file(`/${basename(path)}`, basename(path), Buffer.from(contents), true));
 for (const [path, source] of Object.entries(PAGES)) {
-  const text = readFileSync(source, "utf8").replaceAll(/\{([a-z]+\.(?:js|css))\}/g, (_, name) => names.get(name) ?? missing(name));
+  const text = told(readFileSync(source, "utf8")).replaceAll(/\{([a-z]+\.(?:js|css))\}/g, (_, name) => names.get(name) ?? missing(name));
   files.push(file(path, basename(source), Buffer.from(text), false));
 }
 for (const name of ["icon.svg", "icon-192.png", "icon-512.png", "manifest.webmanifest"]) files.push(file(`/${name}`, name, readFileSync(`src/${name}`), false));
 weigh();
 writeFileSync(join(out, "page.rs"), `&[\n${files.join("")}]\n`);
 
-/** Scripts once more by a minifier that looks further than esbuild: 4 % less. */
+/** Scripts once more by a minifier that looks further than esbuild: 4 % less. (`pure_getters` is none of it: who reads a signal hears of it.) */
 async function smaller({ path, contents, text }) {
   if (!path.endsWith(".js")) return { path, contents };
-  const { code } = await minify(text, { module: true, ecma: 2020, compress: { passes: 2 } });
+  const { code } = await minify(text.replaceAll(basename(stub), basename(main)), { module: true, ecma: 2022, compress: { passes: 3, keep_fargs: false } });
   return { path, contents: Buffer.from(code) };
 }
 
-/** Fails if the page is larger than it may be. The first view is what `index.html` names, and what these import at once. */
+/** A page with its texts in English. Where scripts put others, the places of these stand in it; who has no script reads all languages. */
+function told(html) {
+  const escaped = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;");
+  const english = (section, key) => escaped(texts.en[section][key] ?? missing(`${section}.${key}`));
+  return html
+    .replaceAll("<noscript>{HTML.noScript}</noscript>", `<noscript>${LANGUAGES.map((language) => `<p class="bar" lang="${language}">${escaped(texts[language].HTML.noScript)}</p>`).join("")}</noscript>`)
+    .replaceAll(/data-text="(\w+)\.(\w+)">/g, (_, section, key) => `data-text="${placeOf(section, key)}">${english(section, key)}`)
+    .replaceAll(/data-label="(\w+)\.(\w+)"/g, (_, section, key) => `data-label="${placeOf(section, key)}" aria-label="${english(section, key)}"`)
+    .replaceAll(/\{HTML\.(\w+)\}/g, (_, key) => english("HTML", key));
+}
+
+/**
+ * Fails if the page is larger than it may be for one browser. The first view is what `index.html` names, and what these import at once, with
+ * texts; all of it is what comes of that, one after the other. Of each part of the texts the language that takes most is counted.
+ */
 function weigh() {
   const sizes = new Map(outputFiles.map(({ path, contents }) => [basename(path), gzipSync(contents, { level: 9 }).length]));
-  const first = new Set();
-  const add = (name) => {
-    if (first.has(name)) return;
-    first.add(name);
-    const output = Object.entries(metafile.outputs).find(([path]) => basename(path) === name)?.[1];
-    for (const { path, kind } of output?.imports ?? []) if (kind === "import-statement") add(basename(path));
+  const importsOf = new Map(Object.entries(metafile.outputs).map(([path, { imports }]) => [basename(path), imports]));
+  const reached = (names, isFollowed, found = new Set()) => {
+    for (const name of names) {
+      if (found.has(name)) continue;
+      found.add(name);
+      reached((importsOf.get(name) ?? []).filter(isFollowed).map(({ path }) => basename(path)), isFollowed, found);
+    }
+    return found;
   };
-  for (const entry of ["app.js", "style.css"]) add(names.get(entry));
-  const others = new Set(["diagnostics.js", "diagnostics.css", "check.js", "check.css"].map((entry) => names.get(entry)));
-  const sum = (names) => names.reduce((all, name) => all + sizes.get(name), gzipSync(readFileSync("src/index.html"), { level: 9 }).length) / 1000;
-  const found = { first: sum([...first]), all: sum([...sizes.keys()].filter((name) => !others.has(name))) };
+  const ofTexts = (part) => LANGUAGES.map((language) => basename(Object.entries(metafile.outputs).find(([, { inputs }]) => `texts:${language}/${part}` in inputs)[0])).sort((one, other) => sizes.get(other) - sizes.get(one));
+  const entries = ["start.js", "app.js", "style.css"].map((entry) => names.get(entry));
+  const first = reached([...entries, ofTexts("first")[0]], ({ kind }) => kind === "import-statement");
+  const all = reached([...entries, names.get("later.css")], () => true);
+  for (const part of ["first", "later"]) for (const name of ofTexts(part).slice(1)) all.delete(name);
+  const sum = (names) => [...names].reduce((total, name) => total + (sizes.get(name) ?? 0), gzipSync(readFileSync("src/index.html"), { level: 9 }).length) / 1000;
+  const found = { first: sum(first), all: sum(all) };
   for (const [what, most] of Object.entries(BUDGETS)) {
     if (process.env.SIZES) console.log(`${what}: ${found[what].toFixed(1)} of ${most} kB`);
     if (found[what] > most) throw new Error(`the page is too large: ${what} is ${found[what].toFixed(1)} kB with gzip, and ${most} kB are the most`);

@@ -1,5 +1,5 @@
-//! What becomes an event: commands and answers, refusals, who comes in and who signs out, whose account was changed, which nodes
-//! are there, leases that end. Readings are none. Without a store nothing is recorded.
+//! What becomes an event: commands and answers, refusals, who comes in and who signs out, whose account was changed and who
+//! has renamed what, which nodes are there, leases that end. Readings are none. Without a store nothing is recorded.
 
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv6Addr};
@@ -64,11 +64,7 @@ impl Hub {
         let mut event = Event { kind, delivered: Some(delivered), ..of(&message.topic) };
         match message.payload() {
             _ if recorder.omits(&message.topic) => event.omitted = true,
-            payload if payload.len() <= PAYLOAD => event.payload = Some(payload.to_owned()),
-            payload => {
-                event.cut = Some(payload.len() as u64);
-                event.payload = serde_json::to_string(beginning(payload)).ok();
-            }
+            payload => tell_payload(&mut event, payload),
         }
         if message.lease > 0 {
             event.lease = Some(f64::from(message.lease) / 1000.0);
@@ -190,6 +186,34 @@ impl Hub {
         recorder.record(Causer::Hub, event, 0, Moment::now());
     }
 
+    /// Records that names, rooms, order or limits of the page were changed: by whom, of which node or value, if it is one, and to
+    /// what.
+    pub fn note_layout(
+        &self,
+        about: Option<&Topic>,
+        result: &'static str,
+        payload: Option<&str>,
+        who: (&str, IpAddr),
+    ) {
+        let Some(recorder) =
+            self.recorder().filter(|recorder| !about.is_some_and(|topic| recorder.ignores(topic)))
+        else {
+            return;
+        };
+        let (user, address) = who;
+        let mut event = Event {
+            kind: EventKind::Layout,
+            result: Some(result.into()),
+            user: Some(user.into()),
+            address: Some(address.to_canonical().to_string().into()),
+            ..about.map(of).unwrap_or_default()
+        };
+        if let Some(payload) = payload {
+            tell_payload(&mut event, payload);
+        }
+        recorder.record(Causer::User(user), event, 0, Moment::now());
+    }
+
     /// Records that somebody has signed out.
     pub fn note_sign_out(&self, user: &str, address: IpAddr, door: &'static str) {
         audit::signed_out(user, Some(address), None);
@@ -250,6 +274,16 @@ impl Hub {
 /// An event about this topic.
 fn of(topic: &Topic) -> Event {
     Event { topic: Some(topic.as_str().into()), ..Event::default() }
+}
+
+/// Puts a payload into an event, or the beginning of one that is too long.
+fn tell_payload(event: &mut Event, payload: &str) {
+    if payload.len() <= PAYLOAD {
+        event.payload = Some(payload.to_owned());
+    } else {
+        event.cut = Some(payload.len() as u64);
+        event.payload = serde_json::to_string(beginning(payload)).ok();
+    }
 }
 
 /// Says in an event whose doing it is.

@@ -176,6 +176,8 @@ async fn changed(
         let sentence = format!("{what}: this takes the right subscribe to what is named");
         Refusal::new(StatusCode::FORBIDDEN, "rights", sentence)
     };
+    let mut about = None;
+    let mut payload = None;
     let version = if is_whole {
         let whole = Layout::parse(&text, limits).map_err(bad)?;
         app.arranged.change(&app.hub, &seen, |now| {
@@ -193,6 +195,9 @@ async fn changed(
             return Err(unseen(&format!("{hidden:?} is forbidden")));
         }
         drop((nodes, values));
+        let (one, told) = change.told();
+        about = one.and_then(|one| Topic::parse(one, limits).ok());
+        payload = Some(told);
         app.arranged.change(&app.hub, &seen, |now| {
             // Rooms that somebody does not see keep a place in the order.
             if let Some(rooms) = &mut change.rooms {
@@ -205,6 +210,8 @@ async fn changed(
         })?
     };
     let (user, address) = (&who.user.name, peer.address());
+    let result = if is_whole { "replaced" } else { "changed" };
+    app.hub.note_layout(about.as_ref(), result, payload.as_deref(), (user, address));
     tracing::info!(?user, %address, version, "names, rooms or limits of the page were changed");
     Ok(with_version(answer(StatusCode::OK, &json!({ "version": version })), version))
 }

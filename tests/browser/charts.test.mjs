@@ -453,3 +453,26 @@ for (const options of [{ colorScheme: "light" }, { colorScheme: "dark" }, { colo
     assertQuiet(page, hub);
   });
 }
+
+test("a scale goes by powers of ten where all values are above zero, and the address has it", async (t) => {
+  const page = await chart(t, `${CO2}&${TEMPERATURE}&r=7d`);
+  await says(figures(page), "ppm");
+  const log = page.getByRole("button", { name: "Log scale" });
+  const before = await page.locator(".plot canvas").first().screenshot();
+  await log.click();
+  assert.equal(await log.getAttribute("aria-pressed"), "true");
+  assert.match(page.url(), /scale=log/);
+  await page.locator(".plot canvas").first().waitFor();
+  // The lines are other ones than before.
+  for (let isOther = false; !isOther; ) isOther = !before.equals(await page.locator(".plot canvas").first().screenshot());
+  assert.ok((await inked(page)).length > 50, "the line is there");
+  await page.reload();
+  await log.and(page.locator('[aria-pressed="true"]')).waitFor();
+  assert.equal(await page.getByText("keeps its even scale").count(), 0);
+
+  // Where something is not above zero the scale stays as it was, and the page says so.
+  await gateway.publish(`${NODE}/frost/0`, { temperature: [-3.5, "℃"] });
+  await page.goto(`${hub.origin}/#/charts?${ref(`${NODE}/frost/0`, "/temperature/0")}&${CO2}&scale=log&r=10m`);
+  await page.getByText("Not every value in sight is above zero: ℃ keeps its even scale.").waitFor();
+  assert.deepEqual(page.complaints.filter((complaint) => !complaint.includes("401")), []);
+});

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { createServer } from "node:http";
+import { createServer, request } from "node:http";
 import { once } from "node:events";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { assertQuiet, newPage, says, signedIn, startBrowser, tile } from "./support/browser.mjs";
-import { startHub } from "./support/hub.mjs";
+import { folder, startHub } from "./support/hub.mjs";
 import { connect } from "./support/node.mjs";
 
 const BRIDGE = "nodes/bridge/7";
@@ -197,4 +197,112 @@ test("a page from elsewhere is refused, although the browser sends it the cookie
     return { code, answer };
   }, hub.host);
   assert.deepEqual(seen, { code: 1006, answer: "refused" });
+});
+
+/** A relay that only says what the test has it say, and pages that look at it. */
+async function silentRelay(t, pages) {
+  const hub = await startHub(t, { simulator: "off", store: folder(t) });
+  const node = await connect(t, hub, "home/attic", "node", { filters: ["relay/#"] });
+  await node.publish("relay/1", { state: false });
+  const open = [];
+  for (let number = 0; number < pages; number += 1) open.push(await signedIn(t, browser, hub));
+  const relays = open.map((page) => tile(page, "home/attic", "Relay 1", "relay/1"));
+  for (const relay of relays) await relay.getByRole("switch").waitFor();
+  const asked = () => node.frames.filter(([topic]) => topic === "relay/1/set").map(([, payload]) => payload);
+  const until = (count) => node.next(([topic]) => topic === "relay/1/set" && asked().length >= count);
+  return { hub, node, pages: open, relays, asked, until };
+}
+
+test("what one viewer asks of a relay is seen by the other ones, and by a page that is loaded again", async (t) => {
+  const { hub, node, pages: [page], relays: [relay, other], asked } = await silentRelay(t, 2);
+  const phone = await connect(t, hub, "home", "dashboard", { filters: [] });
+  const seen = [relay, other].map((tile) => says(tile, "Turning on…"));
+  phone.send("attic/relay/1/set", { state: true }, { confirm: 60, id: 1 });
+  await Promise.all(seen);
+  assert.equal(await other.getByRole("switch").getAttribute("aria-checked"), "false", "a wish is no fact");
+  // As long as the hub waits for the relay, whoever comes sees that.
+  await page.reload();
+  await says(relay, "Turning on…");
+  await node.publish("relay/1", { state: true });
+  for (const tile of [relay, other]) await tile.locator('[role="switch"][aria-checked="true"]').waitFor();
+  assert.deepEqual(asked(), [{ state: true }], "looking on asks for nothing");
+});
+
+test("a relay that is slow is waited for, and one that reports the opposite is told as it is", async (t) => {
+  const { node, relays: [relay], until } = await silentRelay(t, 1);
+  const knob = relay.getByRole("switch");
+  await knob.click();
+  await says(relay, "Turning on…");
+  await until(1);
+  // It says how things are, which is not what was asked for.
+  await node.publish("relay/1", { state: false });
+  await says(relay, "Turning on…");
+  assert.equal(await knob.getAttribute("aria-checked"), "false");
+  await sleep(1000);
+  await node.publish("relay/1", { state: true });
+  await relay.locator('[role="switch"][aria-checked="true"]').waitFor();
+  await says(relay.locator(".status:not(.trouble)"), /^(Confirmed \d\d:\d\d:\d\d\.)?$/);
+  // Somebody turns it off at the device itself.
+  await node.publish("relay/1", { state: false });
+  await relay.locator('[role="switch"][aria-checked="false"]').waitFor();
+});
+
+test("a page that slept goes on with what is now, without a hand", async (t) => {
+  const hub = await startHub(t, { simulator: "off" });
+  const node = await connect(t, hub, "home/attic", "node", { filters: [] });
+  await node.publish("thermometer/0", { temperature: [20, "℃"] });
+  const page = await signedIn(t, browser, hub);
+  const value = tile(page, "home/attic", "Temperature", "thermometer/0");
+  await says(value, "20");
+  const devtools = await page.context().newCDPSession(page);
+  await devtools.send("Page.setWebLifecycleState", { state: "frozen" });
+  for (let number = 0; number < 200; number += 1) await node.publish("thermometer/0", { temperature: [21 + number / 10, "℃"] });
+  await node.publish("hygrometer/0", { "relative-humidity": [44, "%"] });
+  await devtools.send("Page.setWebLifecycleState", { state: "active" });
+  await says(value, "40.9");
+  await says(tile(page, "home/attic", "Humidity", "hygrometer/0"), "44");
+  await page.getByText("Live", { exact: true }).waitFor();
+});
+
+test("whatever stands in front of the hub and answers in its place, the page says so and goes on when it is gone", async (t) => {
+  const hub = await startHub(t, { simulator: "off" });
+  let answer = null;
+  const server = createServer(({ method, url, headers }, response) => {
+    if (answer && url.startsWith("/api/session") && answer.isForAll) return void response.writeHead(answer.status, answer.headers).end();
+    const passed = request(`${hub.origin}${url}`, { method, headers: { ...headers, host: hub.host, ...(headers.origin && { origin: hub.origin }) } }, (told) => {
+      response.writeHead(told.statusCode, told.headers);
+      told.pipe(response);
+    });
+    passed.on("error", () => response.destroy());
+    response.req.pipe(passed);
+  });
+  server.on("upgrade", ({ url, headers }, socket) => {
+    socket.on("error", () => {});
+    if (answer) return void socket.end(`HTTP/1.1 ${answer.status} Odd\r\n${Object.entries(answer.headers ?? {}).map(([name, value]) => `${name}: ${value}\r\n`).join("")}Content-Length: 0\r\nConnection: close\r\n\r\n`);
+    const passed = request(`${hub.origin}${url}`, { headers: { ...headers, host: hub.host, origin: hub.origin } });
+    passed.on("upgrade", (told, far) => {
+      socket.write(`HTTP/1.1 101 Switching Protocols\r\n${Object.entries(told.headers).map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n`);
+      far.on("error", () => {});
+      sockets.add(socket);
+      far.pipe(socket).pipe(far);
+    });
+    passed.on("error", () => socket.destroy());
+    passed.end();
+  });
+  const sockets = new Set();
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.after(() => (server.closeAllConnections(), server.close()));
+  const page = await newPage(t, browser);
+  await page.goto(`http://127.0.0.1:${server.address().port}/`);
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
+  await page.getByText("Live", { exact: true }).waitFor();
+  for (const [odd, words] of [[{ status: 302, headers: { Location: "/elsewhere" } }, "Connection lost."], [{ status: 404 }, "Connection lost."], [{ status: 502, isForAll: true }, "The hub answered 502."]]) {
+    answer = odd;
+    for (const socket of sockets) socket.destroy();
+    sockets.clear();
+    await says(page.locator("#bar"), words);
+    answer = null;
+    await page.getByText("Live", { exact: true }).waitFor({ timeout: 60_000 });
+  }
 });

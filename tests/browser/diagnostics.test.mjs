@@ -133,7 +133,7 @@ test("the log is bounded", async (t) => {
   assert.equal(await page.locator("#log li").count(), 500);
   await page.getByLabel("Message").fill("x".repeat(10_000));
   await page.getByRole("button", { name: "Send" }).click();
-  await lines(page, "received").last().filter({ hasText: "… (10000 characters)" }).waitFor();
+  await lines(page, "received").last().filter({ hasText: "… (10,000 characters)" }).waitFor();
   assert.ok((await lines(page, "received").last().textContent()).length < 4200);
   await page.getByRole("button", { name: "Clear" }).click();
   assert.equal(await page.locator("#log li").count(), 0);

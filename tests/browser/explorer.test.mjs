@@ -2,7 +2,10 @@
 
 import { AxeBuilder } from "@axe-core/playwright";
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { createServer } from "node:net";
 import { after, before, test } from "node:test";
+import { promisify } from "node:util";
 import { assertQuiet, newPage, says, signedIn, startBrowser } from "./support/browser.mjs";
 import { startHub, usersFile } from "./support/hub.mjs";
 import { connect } from "./support/node.mjs";
@@ -142,3 +145,57 @@ for (const options of [{ colorScheme: "light" }, { colorScheme: "dark" }, { colo
     assertQuiet(page, hub);
   });
 }
+
+/** A port that is free at this moment. */
+async function freePort() {
+  const server = createServer();
+  await new Promise((done) => server.listen(0, "127.0.0.1", done));
+  const { port } = server.address();
+  await new Promise((done) => server.close(done));
+  return port;
+}
+
+const HOSTILE = [
+  ["it's/$HOME/`id`/\"x\"", '"it\'s $(id) `id` \\\\ ! $HOME"'], ["-x/a b/č/℃/😀", '{"\'":[20.10,"℃"],  "č\\u2103":null}'], ["q?a=1&b=%2e%2e/c;d|e", "-1"], ["a/../b/.", "[1,  2.50]"],
+];
+
+test("a message is copied as a command that says the very same, and no password is in it", async (t) => {
+  const mqtt = await freePort();
+  const hub = await startHub(t, { simulator: "off", settings: [`mqtt.listen=127.0.0.1:${mqtt}`] });
+  const page = await explorer(t, hub);
+  await page.context().grantPermissions(["clipboard-read", "clipboard-write"], { origin: hub.origin });
+  const node = await connect(t, hub, "", "node", { filters: [] });
+  const reader = await connect(t, hub, "", "dashboard", { filters: ["#"], retained: false });
+  const lines = [];
+  reader.raw.on("message", (message) => lines.push(...message.toString().split("\n")));
+  for (const [topic, payload] of HOSTILE) {
+    node.raw.send(`[${JSON.stringify(topic)},${payload},{"id":"sent"}]`);
+    await node.next(([kind, answer]) => kind.endsWith("publish/ok") && answer.id === "sent");
+    node.frames.length = 0;
+    await page.goto(`${hub.origin}/#/explorer?topic=${encodeURIComponent(topic)}`);
+    await page.getByRole("heading", { name: topic, exact: true }).waitFor();
+    const details = page.locator(".copy-as");
+    if (!(await details.evaluate(({ open }) => open))) await details.locator("summary").click();
+    for (const form of ["curl", "mosquitto_pub"]) {
+      await details.getByLabel("Copy as").selectOption(form);
+      await details.getByRole("button", { name: "Copy", exact: true }).click();
+      await details.getByRole("button", { name: "Copied", exact: true }).waitFor();
+      const command = await page.evaluate(() => navigator.clipboard.readText());
+      assert.equal(command, await details.getByLabel("Command").textContent());
+      assert.doesNotMatch(command, /bigclown/);
+      lines.length = 0;
+      const env = { PATH: process.env.PATH, HUB_PASSWORD: "bigclown" };
+      await promisify(execFile)("sh", ["-c", `set -e; ${command.replace("-p 1883", `-p ${mqtt}`)}`], { env });
+      await reader.next(([at]) => at === topic);
+      const line = lines.find((line) => line.startsWith(`[${JSON.stringify(topic)}`));
+      assert.ok(line.startsWith(`[${JSON.stringify(topic)},${payload}`) || JSON.stringify(JSON.parse(line)[1]) === JSON.stringify(JSON.parse(payload)), `${form}: ${line}`);
+      reader.frames.length = 0;
+    }
+    for (const form of ["websocat", "Python", "JavaScript"]) {
+      await details.getByLabel("Copy as").selectOption(form);
+      await says(details.getByLabel("Command"), "HUB_PASSWORD");
+      assert.doesNotMatch(await details.getByLabel("Command").textContent(), /bigclown/);
+    }
+  }
+  assertQuiet(page, hub);
+});

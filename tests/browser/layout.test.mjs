@@ -161,7 +161,8 @@ test("a value beyond its limits is an alarm in its tile, in the title and the ic
   await viewer.locator(".alarms summary").click();
   await viewer.waitForFunction(() => document.querySelector(".alarms input").checked);
 
-  await node.publish("thermometer/0", { temperature: [25.4, "℃"] });
+  // Back by two hundredths of the limit.
+  await node.publish("thermometer/0", { temperature: [24.9, "℃"] });
   await viewer.waitForFunction(() => document.title === "Clown Hub");
   await viewer.getByText("All values with limits are as they should be.").waitFor();
   assert.equal(await viewer.locator('link[rel="icon"]').getAttribute("href"), "icon.svg");

@@ -364,3 +364,21 @@ for (const options of [{ colorScheme: "light" }, { colorScheme: "dark" }]) {
     assertCalm(page);
   });
 }
+
+test("who renamed a room is in the record, with what it is called now", async (t) => {
+  const hub = await operatedHub(t);
+  const node = await connect(t, hub, "home/attic", "node", { auth: `root:${PASSWORD}`, filters: [] });
+  await node.publish("thermometer/0", { temperature: [21.5, "℃"] });
+  const page = await newPage(t, browser);
+  await page.goto(`${hub.origin}/`);
+  await signIn(page, "root");
+  await page.getByRole("button", { name: "Arrange", exact: true }).click();
+  await page.getByRole("button", { name: "Edit home/attic", exact: true }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("Room").fill("Kitchen");
+  await dialog.getByRole("button", { name: "Save", exact: true }).click();
+  await dialog.waitFor({ state: "detached" });
+  await page.goto(`${hub.origin}/#/admin/events?topic=${encodeURIComponent("home/attic/#")}`);
+  await says(page.locator("tbody tr").first(), /root.*127\.0\.0\.1.*Names and rooms home\/attic \{"room":"Kitchen"\}.*changed/);
+  assertCalm(page);
+});

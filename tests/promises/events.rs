@@ -1,6 +1,7 @@
 //! Who did what, and who may know of it (`docs/protocol.md`, clause 7.6).
 
 mod command_line;
+mod named;
 mod sign_ins;
 
 use std::fs;

@@ -3,9 +3,9 @@
 import { signal } from "@preact/signals";
 import { type Account, parseAccount } from "./core/admin/accounts.js";
 import { isObject } from "./core/frame.js";
+import { COMMON, say } from "./core/text.js";
 import { cut } from "./core/words.js";
 import { HUB, whoAmI } from "./session.js";
-import { COMMON } from "./words/admin/common.js";
 
 const PATIENCE = 15_000;
 const SENTENCE_SHOWN = 600;
@@ -24,7 +24,7 @@ export async function call(method: string, path: string, content?: unknown, tag?
     if (response.ok) return { isOk: true, body: answer, tag: response.headers.get("etag") ?? "*" };
     const { error, message, reason, mistakes } = isObject(answer) ? answer : {};
     const listed = Array.isArray(mistakes) ? ` ${mistakes.join(" ")}` : "";
-    const sentence = response.status === 401 ? COMMON.signedOut : `${COMMON.refused} ${String(message ?? reason ?? response.status)}${listed}`;
+    const sentence = response.status === 401 ? COMMON.signedOut : say(COMMON.refused, { why: `${String(message ?? reason ?? response.status)}${listed}` });
     return { isOk: false, error: String(error ?? response.status), sentence: cut(sentence, SENTENCE_SHOWN) };
   } catch {
     return { isOk: false, error: "unreachable", sentence: COMMON.unreachable };

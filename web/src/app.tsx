@@ -2,10 +2,12 @@
 
 import { computed, effect, signal } from "@preact/signals";
 import { type ComponentType, render } from "preact";
-import { clockText, wholeText } from "./core/words.js";
+import { LANGUAGES, WORDS, pointed, say, wholeText } from "./core/text.js";
+import { clockText } from "./core/words.js";
 import { SCREENS, parseView } from "./core/view.js";
+import { chooseLanguage, language, laterTexts } from "./language.js";
 import { alarms, isArranging, layout } from "./layout.js";
-import { isTravelling, show, view } from "./location.js";
+import { isTravelling, loadSearch, show, view } from "./location.js";
 import { announcement, connection, isAdmin, isQuiet, isUpdated, leave, moment, rate, rights, second, skipped, start, state, user, values } from "./page.js";
 import { tools } from "./tools.js";
 import { HUB } from "./session.js";
@@ -17,17 +19,18 @@ import { SignIn, enterFromAddress } from "./view/signin.js";
 const PARTS = {
   explorer: () => import("./view/explorer.js").then(({ Explorer }) => Explorer),
   charts: () => import("./view/charts/charts.js").then(({ Charts }) => Charts),
-  admin: () => import("./view/admin/admin.js").then(({ Admin }) => Admin),
+  admin: () => import("./view/operate.js").then(({ Admin }) => Admin),
   travel: () => import("./view/travel.js").then(({ Travel }) => Travel),
-  share: () => import("./view/share/share.js").then(({ Share }) => Share),
-  kiosk: () => import("./view/share/share.js").then(({ Kiosk }) => Kiosk),
+  share: () => import("./view/operate.js").then(({ Share }) => Share),
+  kiosk: () => import("./view/operate.js").then(({ Kiosk }) => Kiosk),
+  empty: () => import("./view/empty.js").then(({ Empty }) => Empty),
   // Its pieces stand among those of the overview.
-  arrange: () => import("./view/arrange/arrange.js").then(({ Alarms, Bar, Buttons }) => {
-    tools.value = { Alarms, Bar, Buttons };
+  arrange: () => import("./view/operate.js").then(({ Alarms, Bar, Buttons, Icon }) => {
+    tools.value = { Alarms, Bar, Buttons, Icon };
     return Bar;
   }),
 };
-/** The style of what is loaded later. Its name has a hash, and stands in the head of the page. */
+/** The style and the texts of what is loaded later. The name of the style has a hash, and stands in the head of the page. */
 let later: Promise<unknown> | null = null;
 
 function style(): Promise<unknown> {
@@ -45,7 +48,7 @@ const asked = new Set<Part>();
 function load(part: Part): void {
   if (asked.has(part)) return;
   asked.add(part);
-  later ??= style();
+  later ??= Promise.all([style(), laterTexts()]);
   Promise.all([PARTS[part](), later]).then(([component]) => (parts.value = { ...parts.value, [part]: component }), () => {
     // Without the hub nothing comes. The next one who goes there tries again.
     asked.delete(part);
@@ -69,8 +72,9 @@ effect(() => {
   if (isLookingBack.value && user.value !== null) load("travel");
   if (isSharing.value) load("share");
   if (view.value.isKiosk) load("kiosk");
-  // Alarms may sound and be told by the system.
-  if (isArranging.value || [...layout.value.values.values()].some(({ limits, silent }) => limits || silent)) load("arrange");
+  if (isQuiet.value) load("empty");
+  // Alarms may sound and be told by the system, and icons are drawn.
+  if (isArranging.value || [layout.value.nodes, layout.value.values].some((entries) => [...entries.values()].some(({ limits, silent, icon }) => limits || silent || icon))) load("arrange");
 });
 
 function App() {
@@ -80,13 +84,13 @@ function App() {
   const Travel = parts.value.travel;
   const isIn = now.name !== "out" && user.value !== null;
   const { isKiosk } = view.value;
-  const { kiosk: Kiosk, share: Share } = parts.value;
+  const { kiosk: Kiosk, share: Share, empty: Empty } = parts.value;
   return (
     <>
       <a class="skip" href="#main" onClick={(event) => {
         event.preventDefault();
         document.getElementById("main")?.focus();
-      }}>Skip to the values</a>
+      }}>{WORDS.skip}</a>
       {!isKiosk && <Header isIn={isIn} />}
       {isSharing.value && Share && <Share onClose={() => (isSharing.value = false)} />}
       <Bar />
@@ -94,15 +98,14 @@ function App() {
       <main id="main" tabIndex={-1} data-kiosk={isKiosk ? "" : undefined} data-past={moment.value === null ? undefined : ""}>
         {isKiosk && Kiosk && <Kiosk key="kiosk" />}
         {now.name === "out" && <SignIn key="sign-in" why={now.why} isDemo={now.demo} />}
-        {isQuiet.value && screen !== "admin" && <Empty key="empty" />}
-        {user.value !== null && (Screen ? <Screen key={screen} /> : <p key="wait" class="note">Loading…</p>)}
+        {isQuiet.value && screen !== "admin" && Empty && <Empty key="empty" />}
+        {user.value !== null && (Screen ? <Screen key={screen} /> : <p key="wait" class="note">{WORDS.loading}</p>)}
       </main>
+      {!isKiosk && <Languages />}
       <p id="announce" class="hidden" role="status" aria-live="polite">{announcement}</p>
     </>
   );
 }
-
-const NAMES = { overview: "Values", charts: "Charts", explorer: "Explorer", admin: "Operate" } as const;
 
 /** Brings the slider, or goes back to now. */
 function lookBack(isWanted: boolean): void {
@@ -116,41 +119,53 @@ function Header({ isIn }: { isIn: boolean }) {
   return (
     <header>
       <h1><img src="icon.svg" alt="" width="28" height="28" />Clown Hub</h1>
-      <nav aria-label="Screens" hidden={!isIn}>
+      <nav aria-label={WORDS.screens} hidden={!isIn}>
         {SCREENS.filter((one) => one !== "admin" || isAdmin.value).map((one) => (
           <a key={one} href={`#/${one === "overview" ? "" : one}`} aria-current={screen === one ? "page" : undefined} onClick={(event) => {
             event.preventDefault();
             show({ screen: one });
-          }}>{NAMES[one]}</a>
+          }}>{WORDS.screen[one]}</a>
         ))}
       </nav>
-      <button id="look-back" type="button" class="quiet" hidden={!isIn} aria-pressed={isLookingBack.value} onClick={() => lookBack(!isLookingBack.value)}>Look back</button>
-      <button id="share" type="button" class="quiet" hidden={!isIn || screen === "admin"} onClick={() => (isSharing.value = true)}>Share</button>
-      <a id="pill" class="pill" data-look={look} href={`${HUB}check`} title="Run the self-check"><span class="dot" aria-hidden="true" /><span id="pill-word">{word}</span></a>
+      <button id="look-back" type="button" class="quiet" hidden={!isIn} aria-pressed={isLookingBack.value} onClick={() => lookBack(!isLookingBack.value)}>{WORDS.lookBack}</button>
+      <button id="share" type="button" class="quiet" hidden={!isIn || screen === "admin"} onClick={() => (isSharing.value = true)}>{WORDS.share}</button>
+      <a id="pill" class="pill" data-look={look} href={`${HUB}check`} title={WORDS.runCheck}><span class="dot" aria-hidden="true" /><span id="pill-word">{word}</span></a>
       <Rate />
-      {isIn && rights.value?.length === 0 && <p class="view-only">View only</p>}
-      <p id="user" class="user" hidden={!isIn}><span class="hidden">Signed in as </span><span id="user-name">{user.value ?? ""}</span></p>
-      <button id="sign-out" type="button" class="quiet" hidden={!isIn} onClick={() => void leave()}>Sign out</button>
+      {isIn && rights.value?.length === 0 && <p class="view-only">{WORDS.viewOnly}</p>}
+      <p id="user" class="user" hidden={!isIn}><span class="hidden">{`${WORDS.signedInAs} `}</span><span id="user-name">{user.value ?? ""}</span></p>
+      <button id="sign-out" type="button" class="quiet" hidden={!isIn} onClick={() => void leave()}>{WORDS.signOut}</button>
     </header>
+  );
+}
+
+/** Which language is told: here, or by the address. */
+function Languages() {
+  return (
+    <footer>
+      <label for="language">{WORDS.language}</label>
+      <select id="language" class="language" value={language} onChange={(event) => chooseLanguage(event.currentTarget.value)}>
+        {Object.entries(LANGUAGES).map(([name, words]) => <option key={name} value={name} lang={name}>{words}</option>)}
+      </select>
+    </footer>
   );
 }
 
 function pill(): [string, string] {
   const now = state.value;
-  if (moment.value !== null) return ["The past", "past"];
+  if (moment.value !== null) return [WORDS.past, "past"];
   switch (now.name) {
-    case "live": return ["Live", "live"];
-    case "waiting": return [now.why === "Hub is restarting." ? "Hub is restarting" : "Offline", "offline"];
-    case "out": return ["Signed out", "out"];
-    default: return ["Connecting…", "out"];
+    case "live": return [WORDS.live, "live"];
+    case "waiting": return [now.why === WORDS.isRestarting ? WORDS.restarting : WORDS.offlinePill, "offline"];
+    case "out": return [WORDS.signedOut, "out"];
+    default: return [WORDS.connecting, "out"];
   }
 }
 
 function Rate() {
   const perSecond = rate.value;
-  const rounded = perSecond >= 10 ? wholeText(Math.round(perSecond)) : perSecond.toFixed(1);
-  const leftOut = skipped.value > 0 ? `Of readings that came faster than this page draws, only the newest was sent: ${wholeText(skipped.value)} left out.` : undefined;
-  return <p id="rate" class="rate" title={leftOut}>{state.value.name === "live" ? `${rounded} messages/s` : ""}</p>;
+  const rounded = perSecond >= 10 ? wholeText(Math.round(perSecond)) : pointed(perSecond.toFixed(1));
+  const leftOut = skipped.value > 0 ? say(WORDS.leftOut, { count: skipped.value }) : undefined;
+  return <p id="rate" class="rate" title={leftOut}>{state.value.name === "live" ? say(WORDS.rate, { rate: rounded }) : ""}</p>;
 }
 
 /** One quiet bar for as long as the connection is lost. */
@@ -162,41 +177,29 @@ function Bar() {
     const left = Math.ceil((now.retryAt - Date.now()) / 1000);
     return (
       <div id="bar" class="bar" data-look="offline">
-        <p>{`${now.why}${hasValues ? ` Values below are from ${clockText(now.since)} or before.` : ""}`} <span id="bar-count">{`Next try ${left > 0 ? `in ${left} s` : "now"}.`}</span></p>
-        <button type="button" onClick={() => void connection.open()}>Retry now</button>
+        <p>{`${now.why}${hasValues ? ` ${say(WORDS.valuesFrom, { time: clockText(now.since) })}` : ""}`} <span id="bar-count">{left > 0 ? say(WORDS.nextTry, { count: left }) : WORDS.nextNow}</span></p>
+        <button type="button" onClick={() => void connection.open()}>{WORDS.retry}</button>
       </div>
     );
   }
   if (!isUpdated.value || now.name !== "live") return null;
   return (
     <div id="bar" class="bar" data-look="news">
-      <p>The hub was updated.</p>
-      <button type="button" onClick={() => location.reload()}>Reload</button>
+      <p>{WORDS.updated}</p>
+      <button type="button" onClick={() => location.reload()}>{WORDS.reload}</button>
     </div>
-  );
-}
-
-function Empty() {
-  return (
-    <section id="empty" class="empty" aria-labelledby="empty-title">
-      <h2 id="empty-title">No device has spoken yet</h2>
-      <ul>
-        <li>Is a device or its gateway plugged in, and does it connect to this hub? Its log says so.</li>
-        <li>Nothing at hand? Restart the hub with <code>--set simulator.run=on</code>, and simulated devices speak.</li>
-        <li>Try it by hand: open <code>{`${HUB.replace(/^http/, "ws")}talk/home/attic?side=node`}</code> with a WebSocket tool and your name and password, and send <code>{'["thermometer/0", {"temperature": [20.5, "℃"]}]'}</code></li>
-      </ul>
-    </section>
   );
 }
 
 /** Title and icon of the tab tell, too, that nothing here is new any more. */
 const picture = (inside: string): string => `data:image/svg+xml,${encodeURIComponent(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32" fill="none" stroke="#d63b3b" stroke-width="5">${inside}</svg>`)}`;
+const HUB_NAME = "Clown Hub";
 const LOST = picture('<circle cx="16" cy="16" r="11"/><path d="M8 8l16 16"/>');
 const ALARM = picture('<path d="M16 3l13 25H3z" fill="#d63b3b"/><path d="M16 11v8m0 3v3" stroke="#fff" stroke-width="3"/>');
 effect(() => {
   const isLost = state.value.name === "waiting";
   const count = alarms.value.length;
-  document.title = isLost ? "Offline – Clown Hub" : moment.value !== null ? "The past – Clown Hub" : count > 0 ? `(${count}) ${alarms.value[0]!.sentence} – Clown Hub` : "Clown Hub";
+  document.title = (isLost ? `${WORDS.offlinePill} – ` : moment.value !== null ? `${WORDS.past} – ` : count > 0 ? `(${count}) ${alarms.value[0]!.sentence} – ` : "") + HUB_NAME;
   document.querySelector('link[rel="icon"]')?.setAttribute("href", isLost ? LOST : count > 0 ? ALARM : "icon.svg");
 });
 
@@ -221,4 +224,5 @@ addEventListener("keydown", ({ key, target, ctrlKey, metaKey, altKey }) => {
 
 render(<App />, document.getElementById("page")!);
 start();
+loadSearch();
 if (!(await enterFromAddress())) void connection.open();

@@ -3,9 +3,8 @@
 
 import { call } from "./admin.js";
 import { type Entry, type Layout, type Sort, arranged, entryOf } from "./core/layout.js";
+import { ARRANGE, COMMON } from "./core/text.js";
 import { LAYOUT_PATH, readLayout } from "./layout.js";
-import { ARRANGE } from "./words/arrange.js";
-import { COMMON } from "./words/admin/common.js";
 
 const TRIES = 4;
 

@@ -7,6 +7,7 @@ import { keyOf, parseRef } from "./core/charts/series.js";
 import { Track } from "./core/charts/track.js";
 import { nodeName } from "./core/layout.js";
 import { valueAtPath } from "./core/charts/pointer.js";
+import { CHARTS, say } from "./core/text.js";
 import { isOn } from "./core/units.js";
 import { type Reading, titleOf } from "./core/values.js";
 import { baseOf, nameOf } from "./core/topic.js";
@@ -15,7 +16,6 @@ import { type Problem, ask, askCsv, askHistory, isProblem } from "./history.js";
 import { layout } from "./layout.js";
 import { show, view } from "./location.js";
 import { forgotten, listeners, moment, presentValues, second, state, values } from "./page.js";
-import { WORDS } from "./words/charts.js";
 
 /** Questions of one page that wait at the same time: the hub takes four of a user. */
 const QUESTIONS_AT_ONCE = 2;
@@ -224,7 +224,7 @@ async function load(): Promise<void> {
 function jobOf(text: string): { text: string; track: Track } | null {
   const ref = parseRef(text);
   if (ref === null) {
-    problems.set(text, WORDS.notRef(text));
+    problems.set(text, say(CHARTS.notRef, { text: cut(text, 120) }));
     return null;
   }
   const track = tracks.get(text) ?? new Track(ref);
@@ -304,9 +304,9 @@ async function begin(jobs: readonly { track: Track }[], signal: AbortSignal): Pr
 
 export function problemText(problem: Problem, topic: string): string {
   switch (problem.kind) {
-    case "odd": return WORDS.odd(problem.message);
-    case "forbidden": return WORDS.forbidden(topic);
-    default: return WORDS[problem.kind];
+    case "odd": return say(CHARTS.odd, { why: cut(problem.message, 200) });
+    case "forbidden": return say(CHARTS.forbidden, { topic: cut(topic, 120) });
+    default: return CHARTS.problems[problem.kind];
   }
 }
 

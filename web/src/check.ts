@@ -1,11 +1,15 @@
 // The page of the self-check. It stands by itself and shares no script with the page of values: it works where that does not.
 
-import { type Answer, NAMES, type Opened, type Step, check, report } from "./core/check.js";
+import { type Answer, type Opened, type Step, check, report } from "./core/check.js";
+import { CHECK } from "./core/text.js";
+import { begin } from "./pages.js";
 
 const HUB = location.origin + new URL(".", import.meta.url).pathname;
 const PATIENCE = 10_000;
 const KEPT = "clown-hub self-check";
-const LOOKS: Record<Step["look"], string> = { ok: "works", note: "note", bad: "does not work" };
+const TEXTS = { en: () => import("texts:en/check"), cs: () => import("texts:cs/check") };
+
+await begin(TEXTS, () => CHECK);
 
 const [list, verdict, again, copy] = ["steps", "verdict", "again", "copy"].map((id) => document.getElementById(id)!) as [HTMLElement, HTMLElement, HTMLButtonElement, HTMLButtonElement];
 let steps: Step[] = [];
@@ -58,7 +62,7 @@ function line({ name, look, sentence }: Step): HTMLLIElement {
   const item = document.createElement("li");
   item.className = "panel";
   item.dataset.look = look;
-  const parts = [["b", NAMES[name]], ["span", LOOKS[look]], ["p", sentence]].map(([tag, text]) => Object.assign(document.createElement(tag!), { textContent: text }));
+  const parts = [["b", CHECK.names[name]], ["span", CHECK.looks[look]], ["p", sentence]].map(([tag, text]) => Object.assign(document.createElement(tag!), { textContent: text }));
   parts[1]!.className = "look";
   item.append(...parts);
   return item;
@@ -66,7 +70,7 @@ function line({ name, look, sentence }: Step): HTMLLIElement {
 
 async function run(): Promise<void> {
   again.disabled = copy.disabled = true;
-  copy.textContent = "Copy report";
+  copy.textContent = CHECK.copy;
   steps = [];
   list.replaceChildren();
   verdict.textContent = "";
@@ -75,7 +79,7 @@ async function run(): Promise<void> {
     list.append(line(step));
   }
   const isWrong = steps.some(({ look }) => look === "bad");
-  verdict.textContent = isWrong ? "The self-check has found what does not work." : "The self-check has found nothing wrong.";
+  verdict.textContent = isWrong ? CHECK.wrong : CHECK.fine;
   again.disabled = copy.disabled = false;
 }
 
@@ -83,10 +87,10 @@ again.addEventListener("click", () => void run());
 copy.addEventListener("click", async () => {
   const text = report(steps, [`Clown Hub, ${location.origin}`, new Date().toISOString(), navigator.userAgent]);
   const isCopied = await navigator.clipboard?.writeText(text).then(() => true, () => false);
-  if (isCopied) return void (copy.textContent = "Copied");
+  if (isCopied) return void (copy.textContent = CHECK.copied);
   // Over plain http there is no clipboard: the text is shown, marked and ready to be copied.
   const box = Object.assign(document.createElement("textarea"), { value: text, readOnly: true, rows: 12 });
-  box.setAttribute("aria-label", "Report");
+  box.setAttribute("aria-label", CHECK.report);
   copy.parentElement!.after(box);
   box.select();
 });

@@ -1,5 +1,10 @@
 // The page /diagnostics: one WebSocket to wherever it is told, and what went over it.
 
+import { DIAGNOSTICS, plural, say as put } from "./core/text.js";
+import { begin } from "./pages.js";
+
+await begin({ en: () => import("texts:en/diagnostics"), cs: () => import("texts:cs/diagnostics") }, () => DIAGNOSTICS);
+
 /** Lines that the log keeps, and characters of one line. */
 const LINES = 500;
 const CHARACTERS = 4096;
@@ -25,7 +30,7 @@ where.addEventListener("submit", (event) => {
 });
 /** What a page of the hub says first, with the sign-in of this browser. */
 preset.addEventListener("click", () => {
-  if (socket) return complain("Close the socket first.");
+  if (socket) return complain(DIAGNOSTICS.closeFirst);
   trouble.textContent = "";
   reset(`${PREFIX}talk/`);
   message.value = '["clown.talk/-/config/set", {"filters": ["#"]}]';
@@ -61,7 +66,7 @@ function connect() {
   try {
     here = new WebSocket(address);
   } catch {
-    return complain(`${address} is no address of a WebSocket. Look at host, port and path; a path has no #.`);
+    return complain(put(DIAGNOSTICS.noAddress, { address }));
   }
   here.binaryType = "arraybuffer";
   socket = here;
@@ -74,21 +79,21 @@ function connect() {
     if (document.activeElement === open) message.focus();
   });
   here.addEventListener("message", ({ data }) =>
-    note("received", typeof data === "string" ? data : `${data.byteLength} bytes: ${hex(data)}`));
+    note("received", typeof data === "string" ? data : plural(DIAGNOSTICS.bytes, data.byteLength, { hex: hex(data) })));
   here.addEventListener("close", ({ code, reason }) => {
     socket = null;
     show("closed");
     if (!opened) {
-      complain(`${address} could not be opened. Does something listen there, on this path? Does it want a sign-in, or refuse pages from ${location.origin}?`);
+      complain(put(DIAGNOSTICS.notOpened, { address, origin: location.origin }));
     } else {
-      note(code === 1000 ? "closed" : "trouble", `${code}${reason ? ` ${reason}` : code === 1006 ? " without a good-bye" : ""}`);
+      note(code === 1000 ? "closed" : "trouble", reason ? `${code} ${reason}` : code === 1006 ? put(DIAGNOSTICS.noGoodBye, { code: "1006" }) : String(code));
     }
   });
 }
 
 function speak() {
-  if (socket?.readyState !== WebSocket.OPEN) return complain("Open the socket first.");
-  if (socket.bufferedAmount > WAITING) return complain("The other side reads too slowly; this was not sent.");
+  if (socket?.readyState !== WebSocket.OPEN) return complain(DIAGNOSTICS.openFirst);
+  if (socket.bufferedAmount > WAITING) return complain(DIAGNOSTICS.slow);
   trouble.textContent = "";
   socket.send(message.value);
   note("sent", message.value);
@@ -103,7 +108,7 @@ function complain(words) {
 function show(now) {
   where.dataset.state = now;
   pill.dataset.look = now === "open" ? "live" : now;
-  state.textContent = { closed: "Closed", opening: "Opening…", open: "Open" }[now];
+  state.textContent = DIAGNOSTICS.states[now];
   open.setAttribute("aria-disabled", now !== "closed");
   close.setAttribute("aria-disabled", now === "closed");
   send.setAttribute("aria-disabled", now !== "open");
@@ -117,10 +122,10 @@ function note(kind, text) {
   const when = document.createElement("time");
   when.textContent = new Date().toISOString().slice(11, 23);
   const what = document.createElement("b");
-  what.textContent = { opened: "Opened", closed: "Closed", sent: "Sent", received: "Received", trouble: "Trouble" }[kind];
+  what.textContent = DIAGNOSTICS.kinds[kind];
   const words = document.createElement("span");
   words.className = "what";
-  words.textContent = text.length > CHARACTERS ? `${text.slice(0, CHARACTERS)}… (${text.length} characters)` : text;
+  words.textContent = text.length > CHARACTERS ? `${text.slice(0, CHARACTERS)}… ${plural(DIAGNOSTICS.characters, text.length)}` : text;
   line.append(when, what, words);
   const follows = scroll.scrollTop + scroll.clientHeight >= scroll.scrollHeight - 8;
   log.append(line);
@@ -128,7 +133,7 @@ function note(kind, text) {
     log.firstElementChild.remove();
     dropped += 1;
     leftOut.hidden = false;
-    leftOut.textContent = `${dropped} older lines are not shown.`;
+    leftOut.textContent = plural(DIAGNOSTICS.older, dropped);
   }
   if (follows) scroll.scrollTop = scroll.scrollHeight;
 }

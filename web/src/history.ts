@@ -2,6 +2,7 @@
 
 import { type Answer, parseAnswer } from "./core/charts/question.js";
 import { isObject } from "./core/frame.js";
+import { CHARTS } from "./core/text.js";
 import { HUB } from "./session.js";
 
 export type Problem = { kind: "off" | "forbidden" | "session" | "busy" | "unreachable" } | { kind: "odd"; message: string };
@@ -56,7 +57,7 @@ export async function askHistory(path: string, stop: AbortSignal): Promise<Answe
     if (isProblem(response)) return response;
     const answer = parseAnswer(await response.json().catch(() => null));
     stop.throwIfAborted();
-    if (answer === null) return { kind: "odd", message: "no JSON of history" };
+    if (answer === null) return { kind: "odd", message: CHARTS.noHistory };
     all.series.push(...answer.series);
     all.gaps = answer.gaps;
     all.more = answer.more;

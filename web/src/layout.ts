@@ -2,7 +2,8 @@
 
 import { effect, signal, untracked } from "@preact/signals";
 import { type Alarm, type Layout, NOTHING, alarmOf, arranged, parseLayout } from "./core/layout.js";
-import { announce, forgotten, layoutVersion, liveFor, presentValues, pulse, second, structure } from "./page.js";
+import { WORDS, say } from "./core/text.js";
+import { announce, forgotten, layoutVersion, listeners, liveFor, presentValues, pulse, second, structure } from "./page.js";
 import { HUB } from "./session.js";
 
 export const LAYOUT_PATH = "api/layout";
@@ -49,6 +50,11 @@ effect(() => {
   untracked(look);
 });
 
+/** A value that was back in between ends its alarm, however soon the next one came. */
+listeners.add((reading) => {
+  if (layout.value.values.get(reading.topic)?.limits) alarmOf(layout.value, reading, reading.time);
+});
+
 /** Looks at what has limits. Alarms are of now, whatever moment is shown. */
 function look(): void {
   const values = presentValues();
@@ -60,12 +66,12 @@ function look(): void {
     if (reading) {
       const alarm = alarmOf(layout.value, reading, now);
       if (alarm) found.push(alarm);
-    } else if (silent !== undefined && liveFor() > silent * 1000) found.push({ topic, word: "Silent", sentence: `${layout.value.values.get(topic)?.name ?? topic}: nothing is known of it` });
+    } else if (silent !== undefined && liveFor() > silent * 1000) found.push({ topic, kind: "silent", word: WORDS.silent, sentence: say(WORDS.nothingKnown, { title: layout.value.values.get(topic)?.name ?? topic }) });
   }
   const before = new Map(alarms.peek().map((one) => [one.topic, one]));
   const isSame = found.length === before.size && found.every(({ topic, sentence }) => before.get(topic)?.sentence === sentence);
   if (isSame) return;
-  const fresh = found.filter(({ topic, word }) => before.get(topic)?.word !== word);
+  const fresh = found.filter(({ topic, kind }) => before.get(topic)?.kind !== kind);
   alarms.value = found;
-  if (fresh.length > 0) announce(`Alarm. ${fresh.slice(0, ALARMS_SAID).map(({ sentence }) => sentence).join(". ")}${fresh.length > ALARMS_SAID ? `, and ${fresh.length - ALARMS_SAID} more` : ""}.`);
+  if (fresh.length > 0) announce(say(WORDS.alarm, { list: `${fresh.slice(0, ALARMS_SAID).map(({ sentence }) => sentence).join(". ")}${fresh.length > ALARMS_SAID ? `, ${say(WORDS.alarmMore, { count: fresh.length - ALARMS_SAID })}` : ""}` }));
 }

@@ -1,15 +1,32 @@
 // The view in the address: changed by the page, by Back and Forward, and by who types it.
 
-import { computed, signal } from "@preact/signals";
-import { parseSearch } from "./core/search.js";
+import { computed, effect, signal } from "@preact/signals";
+import type { Search } from "./core/search.js";
+import { language } from "./language.js";
 import { type View, parseView, viewText } from "./core/view.js";
 
 export const view = signal<View>(parseView(location.hash));
 /** Whether somebody wants the slider that shows the past. */
 export const isTravelling = signal(false);
-export const search = computed(() => parseSearch(view.value.search));
 
-addEventListener("hashchange", () => (view.value = parseView(location.hash)));
+/** What understands searches comes beside the first picture. Until then everything is found. */
+const parser = signal<((text: string) => Search) | null>(null);
+const EVERYTHING: Search = { text: "", isEmpty: true, isLively: false, trouble: null, matches: () => true, matchesTopic: () => true };
+export const search = computed(() => (view.value.search === "" ? EVERYTHING : (parser.value?.(view.value.search) ?? EVERYTHING)));
+
+export function loadSearch(): void {
+  if (parser.peek() === null) void import("./searching.js").then(({ parseSearch }) => (parser.value = parseSearch), () => {});
+}
+// What could not be loaded is tried again when somebody searches.
+effect(() => {
+  if (view.value.search !== "") loadSearch();
+});
+
+addEventListener("hashchange", () => {
+  view.value = parseView(location.hash);
+  // Somebody has come to an address of another language.
+  if (view.value.language !== "" && view.value.language !== language) location.reload();
+});
 
 /** Shows something else. Another screen is a step for Back; a letter in the search box is none. */
 export function show(change: Partial<View>): void {

@@ -4,7 +4,8 @@ import { batch, signal } from "@preact/signals";
 import { Commands } from "./core/commands.js";
 import { Connection, type ConnectionState, type Socket } from "./core/connection.js";
 import { type Frame, isObject } from "./core/frame.js";
-import { Past } from "./core/past.js";
+import type { Past } from "./core/past.js";
+import { WORDS, say } from "./core/text.js";
 import { matches } from "./core/topic.js";
 import { Traffic } from "./core/traffic.js";
 import { type Reading, Values } from "./core/values.js";
@@ -14,6 +15,9 @@ import { HUB, signOut, whoAmI } from "./session.js";
 
 /** Where the hub says that names, rooms or limits are other ones. Everybody may hear it. */
 const LAYOUT = "$SYS/layout/version";
+/** What was asked of devices just before this page was there is asked once of the record. */
+const EVENTS = "clown.talk/-/events/";
+const EVENTS_SINCE = "-1m";
 /** Seconds over which messages are counted, and after which silence is called that. */
 const RATE_SPAN = 5;
 const QUIET_START = 2000;
@@ -62,7 +66,8 @@ export const connection = new Connection({
 });
 export const announce = (sentence: string): void => void (announcement.value = sentence);
 export const commands = new Commands(connection, (topic) => pulse.touch(topic), announce);
-export const past = new Past((topic, payload) => connection.send(topic, payload));
+/** The small lines of tiles: they come beside the first picture, which does without them. */
+export let past: Past | null = null;
 
 let liveSince = 0;
 let counts = new Array<number>(RATE_SPAN).fill(0);
@@ -94,7 +99,16 @@ export const mayPublish = (topic: string): boolean => rights.value?.some((filter
 /** The key under which a node is drawn, beside the topics. */
 export const nodeKey = (base: string): string => `\0${base}`;
 
+/** What could not be loaded is tried again when the hub is back. */
+async function loadPast(): Promise<void> {
+  const loaded = past === null ? await import("./past.js").catch(() => null) : null;
+  if (loaded === null || past !== null) return;
+  past = new loaded.Past((topic, payload) => connection.send(topic, payload));
+  pulse.everything();
+}
+
 export function start(): void {
+  void loadPast();
   setInterval(everySecond, 1000);
   setInterval(() => void (isLive() && whoAmI()), IN_USE);
   addEventListener("online", () => connection.wake());
@@ -109,16 +123,16 @@ export async function leave(): Promise<void> {
   const isTold = await signOut();
   write(WALL_TOKEN, null);
   forget();
-  connection.leave(isTold ? "You are signed out." : "Could not sign out: the hub is unreachable. This browser stays signed in until the session expires.");
+  connection.leave(isTold ? WORDS.youSignedOut : WORDS.signOutFailed);
 }
 
 /** Publishes by hand: the payload goes out as it was written. The answer is a sentence. */
 export function publish(topic: string, payload: string, options: Record<string, unknown>, told: (isOk: boolean, sentence: string) => void): void {
-  if (!isNow()) return told(false, "Not sent: what is shown is the past.");
+  if (!isNow()) return told(false, WORDS.notSentPast);
   const id = `by hand ${(published += 1)}`;
-  if (!connection.sendText(topic, payload, { ...options, id })) return told(false, "Not sent: there is no connection.");
+  if (!connection.sendText(topic, payload, { ...options, id })) return told(false, WORDS.notSentOffline);
   if (answers.size >= ANSWERS_AT_MOST) answers.delete(answers.keys().next().value!);
-  answers.set(id, (isOk, { reason }) => told(isOk, isOk ? "Sent." : `Refused: ${String(reason)}.`));
+  answers.set(id, (isOk, { reason }) => told(isOk, isOk ? WORDS.sent : say(WORDS.refused, { reason: String(reason) })));
 }
 
 /** What one user may see is nothing for the next one at this screen. */
@@ -127,7 +141,7 @@ function forget(): void {
   present.values.clear();
   present.traffic.clear();
   commands.forgetAll();
-  past.clear();
+  past?.clear();
   answers.clear();
   forgotten.value += 1;
   restructure();
@@ -149,14 +163,16 @@ function changed(now: ConnectionState): void {
       isAdmin.value = now.isAdmin === true;
       liveSince = Date.now();
       present.values.setClock(now.clock);
-      past.restart();
+      past?.restart();
+      void loadPast();
       layoutVersion.value = -1;
       connection.send("clown.talk/-/subscription/add", { filters: [LAYOUT] });
+      connection.send(`${EVENTS}get`, { since: EVENTS_SINCE });
       commands.resume(present.values.topics);
-      if (before === "waiting") announce("Connected again.");
+      if (before === "waiting") announce(WORDS.connectedAgain);
     } else if (before === "live") {
       commands.lose();
-      announce(("why" in now && now.why) || "Connection lost.");
+      announce(("why" in now && now.why) || WORDS.lost);
     }
     pulse.touchAll();
   });
@@ -175,11 +191,12 @@ function hubSays(frame: Frame): void {
   const { topic } = frame;
   const payload = isObject(frame.payload) ? frame.payload : {};
   const answer = topic.startsWith("clown.talk/-/publish/") ? answers.get(String(payload.id)) : undefined;
-  if (past.take(frame, (name) => present.values.topics.get(name))) pulse.everything();
+  if (past?.take(frame, (name) => present.values.topics.get(name))) pulse.everything();
   else if (answer) {
     answers.delete(String(payload.id));
     answer(topic.endsWith("/ok"), payload);
-  } else if (topic === "clown.talk/-/publish/error") commands.refuse(payload.id, String(payload.reason ?? "refused"));
+  } else if (topic === `${EVENTS}ok` && Array.isArray(payload.events)) payload.events.reverse().forEach(happened);
+  else if (topic === "clown.talk/-/publish/error") commands.refuse(payload.id, String(payload.reason ?? "refused"));
   else if (topic === "clown.talk/-/publish/ok" && "confirmed" in payload) commands.confirm(payload.id);
   else if (topic === "clown.talk/-/skipped" && Number(payload.count) > 0) {
     counts[0]! += Number(payload.count);
@@ -187,8 +204,20 @@ function hubSays(frame: Frame): void {
   }
 }
 
+/** What somebody has asked of a device is seen by all. */
+function see(topic: string, payload: unknown): void {
+  const reading = topic.endsWith("/set") ? present.values.topics.get(topic.slice(0, -"/set".length)) : undefined;
+  if (reading?.actuator?.set === topic) commands.see(reading, payload);
+}
+
+/** What the hub itself still waits for. */
+function happened(event: unknown): void {
+  if (isObject(event) && event.kind === "command" && event.result === "waiting") see(String(event.topic), event.payload);
+}
+
 function take(frame: Frame): void {
   commands.listed(frame.topic, frame.payload);
+  see(frame.topic, frame.payload);
   present.traffic.take(frame, present.values.now());
   const news = present.values.take(frame);
   if (news === null) return;
@@ -196,14 +225,14 @@ function take(frame: Frame): void {
     const { reading, isNew } = news;
     if (reading.actuator) commands.report(reading);
     if (isNew && reading.base.startsWith("nodes/")) commands.askNode(reading.base, false);
-    if (!reading.isKept) past.add(reading);
+    if (!reading.isKept) past?.add(reading);
     for (const listener of listeners) listener(reading);
     pulse.touch(reading.topic);
     pulse.touchLater(nodeKey(reading.base));
     if (isNew) restructure();
   } else if ("gone" in news) {
     commands.forget(news.gone);
-    past.forget(news.gone);
+    past?.forget(news.gone);
     restructure();
   } else {
     const { node, moved, isInfo, isBack } = news;

@@ -2,14 +2,13 @@
 // browser refuses relative ones, because they would carry the password.
 
 import { isObject } from "./core/frame.js";
+import { WORDS, plural, say } from "./core/text.js";
 
 /** Where the hub is: in front of its paths a proxy may leave a prefix. This file lies at the top. */
 export const HUB = location.origin + new URL(".", import.meta.url).pathname;
 
 const SESSION = `${HUB}api/session`;
 const PATIENCE = 5000;
-const UNREACHABLE = "The hub does not answer. Is it running, and is the network there?";
-const LINK_OVER = "This link lets nobody in any more: it was revoked, or its time is over.";
 
 export type Who =
   | { state: "in"; name: string; version: string; demo: boolean; clock: number; publish: string[] | null; isAdmin: boolean; isToken: boolean }
@@ -36,13 +35,13 @@ export async function whoAmI(): Promise<Who> {
     return { state: "in", name: String(body.name), version: String(body.version), demo, clock: clockOffset(response), publish, isAdmin: body.admin === true, isToken: body.token === true };
   }
   if (response.status === 401) return { state: "out", demo };
-  return { state: "refused", message: String(body.message ?? `The hub answered ${response.status}.`) };
+  return { state: "refused", message: String(body.message ?? say(WORDS.answered, { status: response.status })) };
 }
 
 /** Signs in, for a few hours or for as long as the page is used; what comes back is null, or what went wrong. */
 export async function signIn(name: string, password: string, stay: boolean): Promise<Refusal | null> {
   const answer = await ask("POST", { name, password, stay });
-  if (!answer) return { sentence: UNREACHABLE, wait: 0 };
+  if (!answer) return { sentence: WORDS.unreachable, wait: 0 };
   const { response, body } = answer;
   if (response.ok) return null;
   const wait = Number(response.headers.get("retry-after")) || 0;
@@ -55,7 +54,7 @@ export async function enterByToken(token: string, stay: boolean): Promise<Refusa
   if (answer?.response.ok) return null;
   const { response, body } = answer ?? {};
   const isOver = response?.status === 401 || response?.status === 403;
-  return { sentence: isOver ? LINK_OVER : response ? refusal(response.status, body!) : UNREACHABLE, wait: Number(response?.headers.get("retry-after")) || 0, isOver };
+  return { sentence: isOver ? WORDS.linkOver : response ? refusal(response.status, body!) : WORDS.unreachable, wait: Number(response?.headers.get("retry-after")) || 0, isOver };
 }
 
 /** Signs out; false if the hub could not be told. */
@@ -83,13 +82,11 @@ export function cleanAddress(): void {
 function refusal(status: number, body: Record<string, unknown>): string {
   if (status === 401) {
     const left = Number(body.tries_left);
-    const tries = left === 1 ? "one more try" : `${left} more tries`;
-    const rest = Number.isInteger(left) && left <= 5 ? ` There ${left === 1 ? "is" : "are"} ${tries} before a pause.` : "";
-    return `That name and password do not match.${rest}`;
+    return Number.isInteger(left) && left <= 5 ? `${WORDS.noMatch} ${plural(WORDS.triesLeft, left)}` : WORDS.noMatch;
   }
-  if (status === 429) return "Too many wrong passwords.";
-  if (status === 503) return "The hub is busy.";
-  return String(body.message ?? `The hub answered ${status}.`);
+  if (status === 429) return WORDS.tooManyTries;
+  if (status === 503) return WORDS.busy;
+  return String(body.message ?? say(WORDS.answered, { status }));
 }
 
 async function ask(method: string, content?: unknown): Promise<{ response: Response; body: Record<string, unknown> } | null> {

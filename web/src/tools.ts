@@ -5,6 +5,8 @@ import type { ComponentType } from "preact";
 import type { Sort } from "./core/layout.js";
 
 export interface Tools {
+  /** The picture that people have given to something. */
+  Icon: ComponentType<{ name: string | undefined }>;
   /** What may sound, and what else there is to choose for alarms. */
   Alarms: ComponentType;
   /** Export, import and the order of rooms. */

@@ -1,5 +1,6 @@
 // What the pages of the operator ask and understand, without a browser.
 
+import "./english.mjs";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { bodyOf, EMPTY, lines, parseAccount } from "../src/core/admin/accounts.ts";

@@ -1,13 +1,14 @@
+import "./english.mjs";
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { arranged, bounds, columnsOf, lineOf, moments, rowsOf, steppedTo } from "../src/core/charts/panels.js";
+import { arranged, bounds, columnsOf, evenUnits, lineOf, logBounds, logSplits, moments, rowsOf, steppedTo } from "../src/core/charts/panels.js";
 import { valueAtPath } from "../src/core/charts/pointer.js";
 import { eventsPath, historyPath, joinedCsv, parseAnswer, parseEvents } from "../src/core/charts/question.js";
 import { DAY, SPANS, dayBefore, isLiveRange, panned, parseRange, rangeOf, rangeText, windowOf, zoomed } from "../src/core/charts/range.js";
 import { SERIES_AT_MOST, keyOf, parseRef, refText, toggled } from "../src/core/charts/series.js";
 import { figures, trend, valueAt } from "../src/core/charts/statistics.js";
 import { TRACK_POINTS_AT_MOST, Track, inSteps, spells } from "../src/core/charts/track.js";
-import { axisLabels, durationText, scaleLabels } from "../src/core/charts/words.js";
+import { axisLabels, durationText, logLabels, scaleLabels } from "../src/core/charts/words.js";
 import { START, parseView, viewText } from "../src/core/view.js";
 
 const NOW = 1795770000000;
@@ -257,4 +258,36 @@ test("axes are told in as many digits as they need, the day where it changes", (
   const [low, high] = bounds(20, 20.01);
   assert.ok(high - low > 0.1, "noise is no mountain");
   assert.ok(bounds(0, 0)[0] < 0);
+});
+
+test("a scale by powers has its lines at powers, at their multiples, or at even steps where there is less than a power", () => {
+  assert.deepEqual(logSplits(0.5, 20_000), [1, 10, 100, 1000, 10_000]);
+  assert.deepEqual(logSplits(3, 600), [5, 10, 20, 50, 100, 200, 500]);
+  assert.deepEqual(logSplits(18.7, 24.2), [20, 22, 24]);
+  assert.deepEqual(logSplits(2, 9), [2, 3, 4, 5, 6, 7, 8, 9]);
+  assert.ok(logSplits(1e-12, 1e12).length <= 10);
+  assert.deepEqual(logLabels([0.002, 0.5, 1, 10, 20_000]), ["0.002", "0.5", "1", "10", (20_000).toLocaleString()]);
+  const [low, high] = logBounds(1, 1000);
+  assert.ok(low > 0.5 && low < 1 && high > 1000 && high < 2000);
+  assert.ok(logBounds(5, 5)[0] < 5 && logBounds(5, 5)[1] > 5 && logBounds(5, 5)[0] > 0);
+  for (const size of [1e-9, 1, 1e9]) for (const wide of [1.001, 1.5, 12, 1e5]) assert.ok(logSplits(size, size * wide).every((one) => one > 0), `${size} ${wide}`);
+});
+
+test("a scale goes by powers only where everything in sight is above zero", () => {
+  const track = (unit, mins, kind = "number") => ({ kind, unit, step: 0, points: mins.map((min, at) => ({ t: at * 10, min, max: min + 1 })) });
+  assert.deepEqual(evenUnits([track("℃", [5, -1, 3]), track("lux", [1, 2]), track("%", [0, 1])], 0, 30), ["℃", "%"]);
+  assert.deepEqual(evenUnits([track("℃", [5, -1, 3])], 15, 30), [], "what is not in sight does not count");
+  assert.deepEqual(evenUnits([track("", [0], "state")], 0, 30), []);
+  const view = { ...START, screen: "charts", isLog: true, language: "cs" };
+  assert.equal(viewText(view), "#/charts?scale=log&lang=cs");
+  assert.deepEqual(parseView(viewText(view)), view);
+});
+
+test("the language stands in the address of every screen, and no other word does", () => {
+  for (const hash of ["#/?lang=cs", "#/explorer?topic=a&lang=cs", "#/admin/events?user=jana&lang=cs", "#/admin?lang=cs"]) {
+    assert.equal(parseView(hash).language, "cs");
+    assert.equal(viewText(parseView(hash)), hash);
+  }
+  assert.equal(parseView("#/admin/events?user=jana&lang=cs").admin, "events?user=jana");
+  assert.equal(parseView("#/?lang=__proto__").language, "");
 });

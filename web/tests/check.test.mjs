@@ -1,5 +1,6 @@
 // The self-check says what is in the way, and tries nothing that rests on what does not work.
 
+import "./english.mjs";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { check, report } from "../src/core/check.ts";

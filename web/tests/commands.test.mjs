@@ -1,5 +1,6 @@
 // What the page sends to devices, and what it says of it: the module alone, with a hub that only writes down.
 
+import "./english.mjs";
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
 
@@ -161,3 +162,29 @@ test("states and wishes are told in words", () => {
   ]);
   assert.deepEqual([true, false, "2-dot"].map(wishText), ["Turning on…", "Turning off…", "Setting 2 dots…"]);
 });
+
+test("what somebody else asks of a device is seen, and is no trouble of this page", () => {
+  const sent = [], changed = [], said = [];
+  const commands = new Commands({ isLive: true, send: (...frame) => sent.push(frame) > 0 }, (topic) => changed.push(topic), (sentence) => said.push(sentence));
+  const actuator = { kind: "relay", set: "a/relay/1/set", stateOf: (payload) => payload?.state, command: (state) => ({ state }) };
+  const reading = (state) => ({ topic: "a/relay/1", title: "Relay 1", actuator, payload: { state }, time: 5 });
+  commands.see(reading(false), { state: true }, 10_000);
+  assert.deepEqual([commands.wish("a/relay/1").wanted, commands.wish("a/relay/1").isOthers], [true, true]);
+  commands.wait(14_999);
+  assert.equal(commands.wish("a/relay/1").wanted, true);
+  commands.wait(15_000);
+  assert.deepEqual([commands.wish("a/relay/1").wanted, commands.wish("a/relay/1").trouble, said], [undefined, null, []]);
+  commands.see(reading(false), { state: false }, 20_000);
+  commands.see(reading(false), { other: 1 }, 20_000);
+  assert.equal(commands.wish("a/relay/1").wanted, undefined, "it is so already, or says nothing");
+  commands.see(reading(false), { state: true }, 20_000);
+  commands.report(reading(true));
+  assert.deepEqual([commands.wish("a/relay/1").wanted, said], [undefined, []]);
+  // Its own wish goes before that of others.
+  commands.want(reading(false), true);
+  commands.see(reading(false), { state: null });
+  assert.equal(commands.wish("a/relay/1").wanted, true);
+  assert.equal(commands.wish("a/relay/1").isOthers, false);
+  assert.equal(sent.length, 1);
+});
+

@@ -1,5 +1,6 @@
 // Names, rooms, order, limits and alarms, as far as they need no browser.
 
+import "./english.mjs";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { alarmOf, arranged, byOrder, nodeName, parseLayout, roomOf, roomOrder, roomsOf } from "../src/core/layout.ts";
@@ -43,6 +44,42 @@ test("a value beyond a limit, or silent for too long, is an alarm, and says why"
   assert.equal(told({ temperature: [20, "℃"] }, 60_000), null);
   assert.equal(told({ temperature: [20, "℃"] }, 61_000), "Beam: silent for 1 min, 1 min at most");
   assert.equal(parseSearch("is:alarm").matches(reading({ temperature: [30, "℃"] }), { now: 1e12, isOffline: false, isFavourite: false }), true);
+});
+
+test("an alarm does not flap: it ends when the value is back by a margin", () => {
+  const layout = (arranged.layout = answer('{"values": {"home/box/thermometer/0": {"limits": {"/temperature/0": {"high": 28, "low": 3}}}}}'));
+  const values = new Values();
+  const told = (number) => {
+    values.take({ topic: "home/box/thermometer/0", payload: { temperature: [number, "℃"] }, options: { time: new Date(1e12).toISOString() }, line: "" }, 1e12);
+    return alarmOf(layout, values.topics.get("home/box/thermometer/0"), 1e12);
+  };
+  // Two hundredths of 25 ℃ are half a degree.
+  const kinds = (...numbers) => numbers.map((number) => told(number)?.kind ?? null);
+  assert.deepEqual(kinds(27.9, 28.1, 27.9, 28.1, 27.51, 27.5, 28, 28.01), [null, "high", "high", "high", "high", null, null, "high"]);
+  assert.equal(told(27.9).sentence, "Temperature: 27.9 ℃, was over 28.00 ℃, ends at 27.50 ℃".replaceAll(".00", ".0").replaceAll(".50", ".5"));
+  assert.deepEqual(kinds(20, 2.9, 3.4, 3.5, 3), [null, "low", "low", null, null]);
+  // From one edge to the other it is another alarm.
+  assert.deepEqual(kinds(29, 2, 27.9, 28.5, 27.4), ["high", "low", null, "high", null]);
+  assert.equal(kinds(28.3)[0], "high");
+  const wider = answer('{"values": {"home/box/thermometer/0": {"limits": {"/temperature/0": {"high": 28.2, "low": 3}}}}}');
+  values.take({ topic: "home/box/thermometer/0", payload: { temperature: [28.1, "℃"] }, options: { time: new Date(1e12).toISOString() }, line: "" }, 1e12);
+  assert.equal(alarmOf(wider, values.topics.get("home/box/thermometer/0"), 1e12), null, "a limit that was moved is another one");
+});
+
+test("the margin is at least the step of the sensor, and never beyond the middle of the limits", () => {
+  const kinds = (limits, ...numbers) => {
+    const layout = answer(JSON.stringify({ values: { "a/count": { limits: { "": limits } } } }));
+    const values = new Values();
+    return numbers.map((number) => {
+      values.take({ topic: "a/count", payload: number, options: {}, line: "" }, 1e12);
+      return alarmOf(layout, values.topics.get("a/count"), 1e12)?.kind ?? null;
+    });
+  };
+  assert.deepEqual(kinds({ high: 10 }, 11, 10, 9, 10), ["high", "high", null, null], "whole numbers come back by one");
+  assert.deepEqual(kinds({ high: 1000 }, 1001, 981, 980), ["high", "high", null], "a limit alone: two hundredths of it");
+  assert.deepEqual(kinds({ high: 0 }, 1, 0, -1), ["high", "high", null], "of nothing two hundredths are nothing: the step counts");
+  assert.deepEqual(kinds({ low: 0, high: 1 }, 2, 1, 0.5), ["high", "high", null]);
+  assert.deepEqual(kinds({ low: -5 }, -6, -5, -4), ["low", "low", null]);
 });
 
 test("rooms stand as people want them, others by their names, and no room last", () => {

@@ -1,5 +1,6 @@
 // Numbers and units as they are shown.
 
+import "./english.mjs";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decimalsOf, numberIn, numberText } from "../src/core/numbers.js";

@@ -1,5 +1,6 @@
 // The last hour: what is asked for, and what of it is drawn.
 
+import "./english.mjs";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { frames } from "../src/core/frame.js";

@@ -1,10 +1,12 @@
 // What the search box understands, and what stands in the address.
 
+import "./english.mjs";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { frames } from "../src/core/frame.js";
 import { parseSearch } from "../src/core/search.js";
-import { matches, topicTrouble } from "../src/core/topic.js";
+import { topicTrouble } from "../src/core/payload.js";
+import { matches } from "../src/core/topic.js";
 import { Values } from "../src/core/values.js";
 import { START, parseView, viewText } from "../src/core/view.js";
 

@@ -1,10 +1,12 @@
 // The tree of all topics, the log of messages, and payloads as they are typed.
 
+import "./english.mjs";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { frames } from "../src/core/frame.js";
 import { checkPayload, formatted } from "../src/core/payload.js";
-import { CHARACTERS_AT_MOST, MESSAGES_AT_MOST, TOPICS_AT_MOST, Traffic, rows } from "../src/core/traffic.js";
+import { CHARACTERS_AT_MOST, MESSAGES_AT_MOST, TOPICS_AT_MOST, Traffic } from "../src/core/traffic.js";
+import { rows } from "../src/core/tree.js";
 
 const said = (traffic, topic, payload, time = 1000) => traffic.take(frames(JSON.stringify([topic, payload]))[0], time);
 const seen = (traffic, isOpen, fits = null) => rows(traffic.root, isOpen, fits).map(({ branch, depth }) => `${" ".repeat(depth)}${branch.level}`);

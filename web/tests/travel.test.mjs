@@ -1,3 +1,4 @@
+import "./english.mjs";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { BACK_TO, eventBeside, momentOf, paceOf, payloadText, then } from "../src/core/travel.js";

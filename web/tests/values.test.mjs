@@ -1,5 +1,6 @@
 // What the page makes of a message, without a page.
 
+import "./english.mjs";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { frames, payloadText } from "../src/core/frame.js";

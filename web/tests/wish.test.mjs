@@ -1,5 +1,6 @@
 // What becomes of a wish: the module alone, without a browser and without a clock.
 
+import "./english.mjs";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 

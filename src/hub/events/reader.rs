@@ -50,9 +50,12 @@ impl EventReader {
             | EventKind::SignOut
             | EventKind::Account
             | EventKind::Lost => is_theirs,
-            EventKind::Command | EventKind::Answer | EventKind::Presence | EventKind::Lease => {
-                self.may_read(event.topic.as_deref()?)
-            }
+            EventKind::Layout if event.topic.is_none() => is_theirs,
+            EventKind::Command
+            | EventKind::Answer
+            | EventKind::Presence
+            | EventKind::Lease
+            | EventKind::Layout => self.may_read(event.topic.as_deref()?),
         };
         if !is_seen {
             return None;

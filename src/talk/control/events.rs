@@ -39,6 +39,8 @@ pub enum EventKind {
     Lease,
     /// An account was changed.
     Account,
+    /// Names, rooms, order or limits of the page were changed.
+    Layout,
     /// Events are missing.
     Lost,
 }
@@ -55,6 +57,7 @@ impl EventKind {
             Self::Presence => "presence",
             Self::Lease => "lease",
             Self::Account => "account",
+            Self::Layout => "layout",
             Self::Lost => "lost",
         }
     }
@@ -155,6 +158,7 @@ impl Event {
             (None, EventKind::SignIn) => "$SYS/events/sign-in",
             (None, EventKind::SignOut) => "$SYS/events/sign-out",
             (None, EventKind::Account) => "$SYS/events/account",
+            (None, EventKind::Layout) => "$SYS/events/layout",
             (None, EventKind::Lost) => "$SYS/events/lost",
             (None, _) => "$SYS/events/refused",
         }

@@ -44,10 +44,11 @@ export async function newPage(test, browser, options = {}) {
   await page.addInitScript(() => {
     globalThis.pillWords = [];
     addEventListener("securitypolicyviolation", (event) => console.error(`CSP ${event.violatedDirective} ${event.blockedURI}`));
-    addEventListener("DOMContentLoaded", () => {
-      const pill = document.getElementById("pill-word");
-      if (pill) new MutationObserver(() => pillWords.push(pill.textContent)).observe(pill, { childList: true, characterData: true, subtree: true });
-    });
+    // The page is drawn when its language is there, which is after this.
+    addEventListener("DOMContentLoaded", () => new MutationObserver(() => {
+      const words = document.getElementById("pill-word")?.textContent;
+      if (words && pillWords.at(-1) !== words) pillWords.push(words);
+    }).observe(document.body, { childList: true, characterData: true, subtree: true }));
   });
   return page;
 }

@@ -3,6 +3,7 @@
 import type { State } from "./actuator.js";
 import { isObject } from "./frame.js";
 import type { Reading } from "./values.js";
+import { WORDS, known, say } from "./text.js";
 import { ANSWER_WITHIN, Wish } from "./wish.js";
 
 /** Two commands to one device in less than this become one: the last wish wins. */
@@ -62,6 +63,18 @@ export class Commands {
     }, PAUSE));
   }
 
+  /** Somebody else, or this page before it was loaded again, has asked a device for a state. */
+  see(reading: Switched & Pick<Reading, "payload">, payload: unknown, now = Date.now()): void {
+    const { topic, actuator } = reading;
+    const state = actuator?.stateOf(payload);
+    const wish = this.#wishes.get(topic) ?? new Wish();
+    const isOwn = wish.isPending && !wish.isOthers;
+    if (state === undefined || isOwn || actuator?.stateOf(reading.payload) === state) return;
+    this.#wishes.set(topic, wish);
+    wish.watch(state, now);
+    this.#changed(topic);
+  }
+
   /** Asks a device what its state is. */
   askState({ actuator }: Pick<Reading, "actuator">): void {
     if (actuator?.get) this.#hub.send(actuator.get, actuator.question);
@@ -72,9 +85,10 @@ export class Commands {
     const wish = this.#wishes.get(reading.topic);
     if (!wish) return;
     const state = reading.actuator?.stateOf(reading.payload);
-    if (!wish.report(state)) return;
+    const { isOthers } = wish;
+    if (!wish.report(state) || isOthers) return;
     wish.confirmedAt = reading.time;
-    this.#announce(`${reading.title}: ${stateText(state)}, confirmed`);
+    this.#announce(say(WORDS.saidConfirmed, { title: reading.title, state: stateText(state) }));
   }
 
   /** The device has done what had this id, as the hub has heard. Mostly its report was here before. */
@@ -103,8 +117,9 @@ export class Commands {
   /** Once a second: who has not answered? */
   wait(now = Date.now()): void {
     for (const [topic, wish] of this.#wishes) {
+      const { isOthers } = wish;
       if (!wish.wait(now)) continue;
-      this.#announce("No answer from the device.");
+      if (!isOthers) this.#announce(WORDS.silence.device);
       this.#changed(topic);
     }
   }
@@ -160,28 +175,26 @@ export class Commands {
   }
 }
 
-const LED_WORDS: Record<string, string> = { off: "Off", on: "On", "1-dot": "1 dot", "2-dot": "2 dots", "3-dot": "3 dots" };
-
 /** A state in words. */
 export function stateText(state: unknown): string {
-  if (typeof state === "boolean") return state ? "On" : "Off";
-  if (state === null || state === undefined) return "Not known";
-  const text = String(state);
-  return Object.hasOwn(LED_WORDS, text) ? LED_WORDS[text]! : text;
+  if (state === null || state === undefined) return WORDS.notKnown;
+  if (state === true || state === "on") return WORDS.on;
+  return state === false || state === "off" ? WORDS.off : known(WORDS.leds, String(state));
 }
 
 /** Why a wish came to nothing, in words. */
 function refusalText(wish: Wish, reason: string): string {
-  if (wish.isForbidden) return "Not allowed: your account may not switch this.";
+  if (wish.isForbidden) return WORDS.notAllowed;
   switch (wish.trouble) {
-    case null: return "Somebody else has switched it.";
-    case "silence": return "No answer from the device.";
-    case "offline": return "Not switched: the device is not connected.";
-    default: return `Not switched: ${wish.trouble ?? reason}`;
+    case null: return WORDS.otherSwitched;
+    case "silence": return WORDS.silence.device;
+    case "offline": return WORDS.notConnected.device;
+    default: return say(WORDS.notSwitched, { why: wish.trouble ?? reason });
   }
 }
 
 /** A wish in words. */
 export function wishText(state: State): string {
-  return typeof state === "boolean" ? `Turning ${state ? "on" : "off"}…` : `Setting ${stateText(state).toLowerCase()}…`;
+  if (typeof state === "boolean") return state ? WORDS.turningOn : WORDS.turningOff;
+  return say(WORDS.setting, { state: stateText(state).toLowerCase() });
 }

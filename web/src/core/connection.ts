@@ -2,6 +2,7 @@
 // sockets and its sign-in from outside.
 
 import { type Frame, frames } from "./frame.js";
+import { WORDS, say } from "./text.js";
 
 /** Seconds to wait before the next attempt. */
 const PAUSES = [0.5, 1, 2, 4, 8, 15, 30];
@@ -13,7 +14,6 @@ const WAKE_ANSWER = 2000;
 /** So long must a connection hold before its next loss is again a first one. */
 const HEALTHY = 10000;
 const RESTART_PAUSE = 1;
-const ENDED = "Your session ended. Sign in again.";
 const OPEN = 1;
 
 const CONFIGURE = "clown.talk/-/config/set";
@@ -91,8 +91,8 @@ export class Connection {
     if (attempt !== this.#attempt) return;
     if ("demo" in who) this.#isDemo = who.demo;
     if (who.state === "in") return this.#connect(who);
-    if (who.state === "out") return this.#change({ name: "out", why: this.#since === null ? null : ENDED, demo: who.demo });
-    this.#lost(who.state === "refused" ? who.message : "Hub not reachable.");
+    if (who.state === "out") return this.#change({ name: "out", why: this.#since === null ? null : WORDS.ended, demo: who.demo });
+    this.#lost(who.state === "refused" ? who.message : WORDS.notReachable);
   }
 
   /** Publishes; false if there is no connection to do it on. */
@@ -126,7 +126,7 @@ export class Connection {
     this.#version ??= who.version;
     const socket = this.#around.openSocket();
     this.#socket = socket;
-    this.#expect(HELLO, "The hub did not answer.");
+    this.#expect(HELLO, WORDS.noHello);
     socket.onopen = () => socket.send(JSON.stringify([CONFIGURE, SETTINGS]));
     socket.onmessage = (event) => {
       if (socket === this.#socket) this.#take(event.data, who);
@@ -158,7 +158,7 @@ export class Connection {
 
   #probe(patience: number): void {
     if (!this.send(PROBE, {})) return;
-    this.#expect(patience, "The hub does not answer any more.");
+    this.#expect(patience, WORDS.noSign);
   }
 
   #expect(patience: number, complaint: string): void {
@@ -173,12 +173,12 @@ export class Connection {
     this.#drop();
     if (code === 1008 && reason === "session ended") {
       this.#since ??= Date.now();
-      return this.#change({ name: "out", why: ENDED, demo: this.#isDemo });
+      return this.#change({ name: "out", why: WORDS.ended, demo: this.#isDemo });
     }
     // Whether somebody is still signed in is asked when the page connects again.
-    if (code === 1008 && reason === "account changed") return this.#lost("Your account was changed.", 0.2);
-    if (code === 1012) return this.#lost("Hub is restarting.", RESTART_PAUSE);
-    this.#lost(reason ? `The hub closed the connection: ${reason}.` : "Connection lost.");
+    if (code === 1008 && reason === "account changed") return this.#lost(WORDS.accountChanged, 0.2);
+    if (code === 1012) return this.#lost(WORDS.isRestarting, RESTART_PAUSE);
+    this.#lost(reason ? say(WORDS.closed, { reason }) : WORDS.lost);
   }
 
   #drop(): void {

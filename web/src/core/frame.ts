@@ -1,5 +1,7 @@
 // Frames as they arrive: several in one message, each `[topic, payload, options]`.
 
+import { WORDS } from "./text.js";
+
 /** What the hub says about a message. Nothing of it is sure to be there. */
 export interface Options {
   retained?: boolean;
@@ -58,7 +60,7 @@ export function payloadText(line: string): string {
     else if ((sign === "," || sign === "]") && depth === 0) break;
   }
   const text = line.slice(start, at).trim();
-  return text.length > TEXT_KEPT ? `${text.slice(0, TEXT_KEPT)}… (cut here)` : text;
+  return text.length > TEXT_KEPT ? `${text.slice(0, TEXT_KEPT)}… ${WORDS.cutHere}` : text;
 }
 
 function endOfString(line: string, start: number): number {

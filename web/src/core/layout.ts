@@ -3,6 +3,7 @@
 
 import { isObject } from "./frame.js";
 import { numberText } from "./numbers.js";
+import { WORDS, locale, say } from "./text.js";
 import { type Reading, titleOf } from "./values.js";
 import { spanText } from "./words.js";
 
@@ -85,7 +86,7 @@ export const byOrder = (one: Entry | undefined, other: Entry | undefined): numbe
 export function roomOrder(layout: Layout): (one: string, other: string) => number {
   const places = new Map(layout.rooms.map((room, at) => [room, at]));
   const place = (room: string): number => (room === "" ? Infinity : (places.get(room) ?? layout.rooms.length));
-  return (one, other) => (one === other ? 0 : place(one) - place(other) || one.localeCompare(other));
+  return (one, other) => (one === other ? 0 : place(one) - place(other) || one.localeCompare(other, locale));
 }
 
 /** All rooms that anything is in, and those that only have a place. */
@@ -97,25 +98,64 @@ export function roomsOf(layout: Layout): string[] {
 
 export interface Alarm {
   topic: string;
-  /** High, Low, or Silent. */
+  kind: "high" | "low" | "silent";
+  /** High, Low, or Silent, as the page says it. */
   word: string;
   /** What is wrong, in a sentence. */
   sentence: string;
+}
+
+/** So much of what lies between two limits, or of a limit alone, a value has to come back before its alarm ends. */
+const MARGIN = 0.02;
+/** Limits that values are beyond, by the places of these: a value at its limit is not to begin an alarm again and again. */
+const beyond = new WeakMap<Reading, Map<string, { kind: "high" | "low"; limit: number }>>();
+
+/** How far a value has to come back: never less than the step in which its sensor tells it, and never past the middle of its limits. */
+function marginOf({ low, high }: Limit, decimals: number): number {
+  const step = 10 ** -decimals;
+  if (low === undefined || high === undefined) return Math.max(Math.abs(low ?? high ?? 0) * MARGIN, step);
+  return Math.min(Math.max((high - low) * MARGIN, step), (high - low) / 2);
+}
+
+/** Beyond which limit a value is, or was without having come back far enough. Who calls has shown it each value since. */
+function sideOf(reading: Reading, path: string, value: number, { low, high }: Limit, margin: number): "high" | "low" | null {
+  const known = beyond.get(reading) ?? new Map<string, { kind: "high" | "low"; limit: number }>();
+  const before = known.get(path);
+  // A limit that people have moved since is another one.
+  const wasBeyond = (kind: "high" | "low", limit: number): boolean => before?.kind === kind && before.limit === limit;
+  const isHigh = high !== undefined && (value > high || (wasBeyond("high", high) && value > high - margin));
+  const isLow = !isHigh && low !== undefined && (value < low || (wasBeyond("low", low) && value < low + margin));
+  const kind = isHigh ? "high" : isLow ? "low" : null;
+  if (kind === null) known.delete(path);
+  else known.set(path, { kind, limit: (isHigh ? high : low)! });
+  beyond.set(reading, known);
+  return kind;
 }
 
 /** What is not as it should be with a value, or null. A number counts as it was said, however it is rounded. */
 export function alarmOf(layout: Layout, reading: Reading, now: number): Alarm | null {
   const { topic, quantities, time, title } = reading;
   const { limits, silent } = layout.values.get(topic) ?? NONE;
-  if (silent !== undefined && now - time > silent * 1000) return { topic, word: "Silent", sentence: `${title}: silent for ${spanText((now - time) / 1000)}, ${spanText(silent)} at most` };
+  if (silent !== undefined && now - time > silent * 1000) {
+    return { topic, kind: "silent", word: WORDS.silent, sentence: say(WORDS.silentFor, { title, span: spanText((now - time) / 1000), most: spanText(silent) }) };
+  }
+  let found: Alarm | null = null;
+  // All of them are looked at, also behind the first one that is wrong: each is to be known at each value.
   for (const { path, key, value, unit } of (limits && quantities) || []) {
     const limit = Object.hasOwn(limits!, path) ? limits![path]! : null;
     if (limit === null || typeof value !== "number") continue;
-    const isHigh = limit.high !== undefined && value > limit.high;
-    if (!isHigh && !(limit.low !== undefined && value < limit.low)) continue;
-    const told = (number: number): string => `${numberText(number, unit, reading.decimals(key))} ${unit}`.trim();
+    const decimals = reading.decimals(key);
+    const margin = marginOf(limit, decimals);
+    const kind = sideOf(reading, path, value, limit, margin);
+    if (kind === null || found !== null) continue;
+    const told = (number: number): string => `${numberText(number, unit, decimals)} ${unit}`.trim();
+    const edge = limit[kind]!;
+    const isHigh = kind === "high";
+    const isStill = isHigh ? value <= edge : value >= edge;
+    const text = isHigh ? (isStill ? WORDS.stillHigh : WORDS.over) : isStill ? WORDS.stillLow : WORDS.under;
     const what = titleOf(key) === title ? title : `${title}, ${titleOf(key)}`;
-    return { topic, word: isHigh ? "High" : "Low", sentence: `${what}: ${told(value)}, ${isHigh ? "over" : "under"} ${told((isHigh ? limit.high : limit.low)!)}` };
+    const sentence = say(text, { what, value: told(value), limit: told(edge), end: told(isHigh ? edge - margin : edge + margin) });
+    found = { topic, kind, word: isHigh ? WORDS.high : WORDS.low, sentence };
   }
-  return null;
+  return found;
 }

@@ -1,5 +1,7 @@
 // Numbers as they are shown. Nothing here changes a value, and nothing that is not zero is shown as zero.
 
+import { locale, pointed } from "./text.js";
+
 const DECIMALS: Record<string, number> = { "℃": 1, "℉": 1, "%": 0, kPa: 1, hPa: 1, Pa: 0, m: 1, ppm: 0 };
 const UNKNOWN_UNIT = 3;
 /** No number is shown with more digits after the point. */
@@ -32,12 +34,12 @@ export function numberText(number: number, unit: string, digitsSeen: number): st
   const isBeside = () => Math.abs(Number(size.toFixed(digits)) - size) > size * BESIDE;
   while (digits < seen && isBeside()) digits += 1;
   // Too small even for those: the power of ten tells it.
-  if (isBeside()) return String(Number(number.toPrecision(3))).replaceAll("-", "−");
+  if (isBeside()) return pointed(String(Number(number.toPrecision(3))));
   const grouped = size >= 10000;
   const key = grouped ? digits + 100 : digits;
   let format = formats.get(key);
   if (!format) {
-    format = new Intl.NumberFormat(undefined, { minimumFractionDigits: digits, maximumFractionDigits: digits, useGrouping: grouped, signDisplay: "negative" });
+    format = new Intl.NumberFormat(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits, useGrouping: grouped, signDisplay: "negative" });
     formats.set(key, format);
   }
   return format.format(number).replace("-", "−");

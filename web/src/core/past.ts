@@ -73,6 +73,7 @@ interface Minute {
 
 /** The last hour of all topics whose tiles were in sight. */
 export class Past {
+  readonly drawn = drawn;
   #send: (topic: string, payload: unknown) => boolean;
   #hours = new Map<string, Hour>();
   #wanted = new Map<string, string>();

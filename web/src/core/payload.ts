@@ -1,4 +1,6 @@
-// What somebody types as a payload: is it JSON, and if not, where does it stop being it?
+// What somebody types as a topic and a payload: can that be one? Is it JSON, and if not, where does it stop being it?
+
+import { EXPLORER, say } from "./text.js";
 
 export interface Checked {
   /** null, or what is wrong, in a sentence. */
@@ -9,7 +11,7 @@ export interface Checked {
 /** Checks a payload as it is typed. */
 export function checkPayload(text: string): Checked {
   const bytes = new TextEncoder().encode(text).length;
-  if (text.trim() === "") return { trouble: "A payload is JSON: true, 21.5, \"text\" or {\"state\": true}.", bytes };
+  if (text.trim() === "") return { trouble: EXPLORER.isJson, bytes };
   try {
     JSON.parse(text);
     return { trouble: null, bytes };
@@ -23,12 +25,13 @@ const WORD = /^[\p{L}_][\p{L}\p{N}_ .:-]*$/u;
 
 function sentence(text: string, message: string): string {
   const word = text.trim();
-  if (WORD.test(word)) return `This is no JSON. A text has quotes: "${word.slice(0, 40)}"`;
+  if (WORD.test(word)) return say(EXPLORER.needsQuotes, { text: `"${word.slice(0, 40)}"` });
   const at = Number(/position (\d+)/.exec(message)?.[1] ?? NaN);
-  if (Number.isNaN(at)) return /end of/i.test(message) ? "This is no JSON yet: its end is missing." : "This is no JSON.";
+  if (Number.isNaN(at)) return /end of/i.test(message) ? EXPLORER.noEnd : EXPLORER.noJson;
   const before = text.slice(0, at).split("\n");
   const found = text.slice(at, at + 1);
-  return `This is no JSON: line ${before.length}, column ${before.at(-1)!.length + 1}${found === "" ? ", its end is missing" : ` has ${found === "\n" ? "a line break" : found} where it does not belong`}.`;
+  const place = { line: before.length, column: before.at(-1)!.length + 1 };
+  return found === "" ? say(EXPLORER.endAt, place) : say(EXPLORER.oddAt, { ...place, found: found === "\n" ? EXPLORER.lineBreak : found });
 }
 
 /** The same JSON with a line for each key; numbers and texts stay exactly as they were written. */
@@ -53,4 +56,14 @@ export function formatted(text: string): string {
     else made += sign === ":" ? ": " : sign;
   }
   return made;
+}
+
+/** Why nobody can publish to a topic, or null; the hub has the same rules. */
+export function topicTrouble(topic: string): string | null {
+  if (topic === "") return EXPLORER.noTopic;
+  if (/[+#]/.test(topic)) return EXPLORER.wildcards;
+  if (topic.includes("\0")) return EXPLORER.noNul;
+  if (topic.split("/", 1)[0] === "clown.talk") return EXPLORER.ofTheHub;
+  if (new TextEncoder().encode(topic).length > 65535) return EXPLORER.longTopic;
+  return null;
 }

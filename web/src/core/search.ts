@@ -13,6 +13,7 @@
 //   -word             none of it
 
 import { alarmOf, arranged, nodeName, roomOf } from "./layout.js";
+import { WORDS, say } from "./text.js";
 import { matches } from "./topic.js";
 import { sameUnit } from "./units.js";
 import type { Reading } from "./values.js";
@@ -100,7 +101,7 @@ function expression(source: string): Term {
     const pattern = new RegExp(source, "iu");
     return { test: ({ topic }) => pattern.test(topic), ofTopic: (topic) => pattern.test(topic) };
   } catch {
-    return { test: none, trouble: `/${source}/ is no regular expression.` };
+    return { test: none, trouble: say(WORDS.noExpression, { source }) };
   }
 }
 
@@ -139,7 +140,7 @@ function state(name: string): Term {
     off: (reading) => stateOf(reading) === false,
   };
   const known = STATES.find((one) => one === name);
-  return known ? { test: tests[known], lively: true } : { test: none, trouble: `is:${name} is not known. There are ${STATES.map((one) => `is:${one}`).join(", ")}.` };
+  return known ? { test: tests[known], lively: true } : { test: none, trouble: say(WORDS.isUnknown, { name, list: STATES.map((one) => `is:${one}`).join(", ") }) };
 }
 
 function stateOf({ actuator, payload, quantities }: Reading): boolean | undefined {
@@ -148,11 +149,11 @@ function stateOf({ actuator, payload, quantities }: Reading): boolean | undefine
 }
 
 function compared(key: string, sign: string, number: number, unit: string): Term {
-  if (Number.isNaN(number)) return { test: none, trouble: `${key}${sign} needs a number.` };
+  if (Number.isNaN(number)) return { test: none, trouble: say(WORDS.needsNumber, { term: key + sign }) };
   const test = (value: number) => (sign === ">" ? value > number : sign === ">=" ? value >= number : sign === "<" ? value < number : sign === "<=" ? value <= number : value === number);
   if (key === "age") {
     const seconds = Object.hasOwn(SECONDS, unit) ? SECONDS[unit]! : null;
-    if (seconds === null) return { test: none, trouble: `age is told in s, m, h or d, not in ${unit}.` };
+    if (seconds === null) return { test: none, trouble: say(WORDS.ageUnits, { unit }) };
     return { test: (reading, { now }) => test((now - reading.time) / 1000 / seconds), lively: true };
   }
   return {

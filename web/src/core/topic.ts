@@ -64,13 +64,3 @@ export function matches(filter: string, topic: string): boolean {
   }
   return wanted.length === levels.length;
 }
-
-/** Why nobody can publish to a topic, or null; the hub has the same rules. */
-export function topicTrouble(topic: string): string | null {
-  if (topic === "") return "A topic has at least one character.";
-  if (/[+#]/.test(topic)) return "A topic to publish to has no + and no #: those are wildcards of filters.";
-  if (topic.includes("\0")) return "A topic has no NUL.";
-  if (topic.split("/", 1)[0] === "clown.talk") return "Topics below clown.talk are what the hub itself is spoken to with.";
-  if (new TextEncoder().encode(topic).length > 65535) return "A topic has at most 65,535 bytes.";
-  return null;
-}

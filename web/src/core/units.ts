@@ -1,12 +1,9 @@
 // Units: which are one, what a bare number of a known kind is measured in, how they are spoken; and words that are states.
 
+import { WORDS, known } from "./text.js";
+
 /** Different spellings of one unit. JSON's \u2103 is ℃ by the time it is here. */
 const SAME: Record<string, string> = { "°C": "℃", "º C": "℃", "° C": "℃", C: "℃", degC: "℃", Celsius: "℃", celsius: "℃", "°F": "℉", F: "℉", lx: "lux", percent: "%", "%RH": "%" };
-
-const SPOKEN: Record<string, string> = {
-  "℃": "degrees Celsius", "℉": "degrees Fahrenheit", "%": "percent", kPa: "kilopascals", hPa: "hectopascals", Pa: "pascals", m: "metres", ppm: "parts per million",
-  V: "volts", A: "amperes", W: "watts", kWh: "kilowatt hours",
-};
 
 /** What bare numbers of the second generation are measured in, by the last level of their topics. */
 const BY_KIND: Record<string, string> = {
@@ -36,7 +33,7 @@ export function unitsIn(topic: string, payload: Record<string, unknown>): Record
 }
 
 /** What a screen reader is to say for a unit. */
-export const spokenUnit = (unit: string): string => (Object.hasOwn(SPOKEN, unit) ? SPOKEN[unit]! : unit);
+export const spokenUnit = (unit: string): string => known(WORDS.spoken, unit);
 
 const YES = new Set(["on", "true", "open", "yes"]);
 const NO = new Set(["off", "false", "closed", "close", "no"]);

@@ -5,6 +5,7 @@ import { type Frame, type Options, isObject, payloadText } from "./frame.js";
 import { arranged } from "./layout.js";
 import { decimalsOf } from "./numbers.js";
 import { type Quantity, quantities, rankOf } from "./quantity.js";
+import { WORDS, known as toldAs } from "./text.js";
 import { sameUnit } from "./units.js";
 import { baseOf, isEvent, nameOf, presenceBase } from "./topic.js";
 import { cut, titleText } from "./words.js";
@@ -17,8 +18,6 @@ const PATIENCE_AT_LEAST = 5000;
 /** A topic that was silent for so many times as long as is normal is called silent, and not only stale. */
 const GIVEN_UP = 20;
 const TEXT_SHOWN = 200;
-
-const TITLES: Record<string, string> = { "relative-humidity": "Humidity", illuminance: "Light", concentration: "CO₂", "event-count": "Presses", led: "LED" };
 
 export interface Presence {
   isOnline: boolean;
@@ -302,5 +301,5 @@ export class Reading {
 /** A key as a title: of a.b.relative-humidity it is Humidity. */
 export function titleOf(key: string): string {
   const last = key.slice(key.lastIndexOf(".") + 1);
-  return Object.hasOwn(TITLES, last) ? TITLES[last]! : titleText(last);
+  return toldAs(WORDS.titles, last.charAt(0).toLowerCase() + last.slice(1), titleText(last));
 }

@@ -1,5 +1,7 @@
 // What is shown, as the part of the address behind #. Nothing secret stands in it.
 
+import { isLanguage } from "./text.js";
+
 export const SCREENS = ["overview", "charts", "explorer", "admin"] as const;
 export const GROUPINGS = ["node", "room", "quantity"] as const;
 
@@ -15,15 +17,19 @@ export interface View {
   range: string;
   isWithDayBefore: boolean;
   isTable: boolean;
+  /** Whether scales are logarithmic, where they can be. */
+  isLog: boolean;
   /** Which page of the operator is shown, and what it is asked: `events?topic=a/b`. */
   admin: string;
   /** The moment that is shown in place of now, in milliseconds, or null. */
   at: number | null;
+  /** The language that it is told in, or none for that of the browser. */
+  language: string;
   /** Whether it hangs on a wall: nothing but what is shown. */
   isKiosk: boolean;
 }
 
-export const START: View = { screen: "overview", search: "", by: "node", topic: "", series: [], range: "", isWithDayBefore: false, isTable: false, admin: "", at: null, isKiosk: false };
+export const START: View = { screen: "overview", search: "", by: "node", topic: "", series: [], range: "", isWithDayBefore: false, isTable: false, isLog: false, admin: "", at: null, language: "", isKiosk: false };
 
 /** Long enough for as many series as there can be, with long topics. */
 const LONGEST = 16_000;
@@ -49,6 +55,8 @@ export function parseView(hash: string): View {
   const screen = SCREENS.find((one) => one === first) ?? START.screen;
   const by = GROUPINGS.find((one) => one === given.get("by")) ?? START.by;
   const at = Date.parse(given.get("at") ?? "");
+  const language = given.get("lang") ?? "";
+  given.delete("lang");
   return {
     screen,
     search: given.get("q") ?? "",
@@ -58,15 +66,17 @@ export function parseView(hash: string): View {
     range: given.get("r") ?? "",
     isWithDayBefore: given.get("before") === "day",
     isTable: given.get("as") === "table",
-    admin: screen === "admin" ? rest.join("/") + (query && `?${query}`) : "",
+    isLog: given.get("scale") === "log",
+    admin: screen === "admin" ? rest.join("/") + (given.size > 0 ? `?${given}` : "") : "",
     at: Number.isNaN(at) ? null : at,
+    language: isLanguage(language) ? language : "",
     isKiosk: screen !== "admin" && given.get("kiosk") === "1",
   };
 }
 
 /** The shortest address of a view: what is as at the start is left out. */
-export function viewText({ screen, search, by, topic, series, range, isWithDayBefore, isTable, admin, at, isKiosk }: View): string {
-  if (screen === "admin") return `#/admin${admin && `/${admin}`}`;
+export function viewText({ screen, search, by, topic, series, range, isWithDayBefore, isTable, isLog, admin, at, language, isKiosk }: View): string {
+  if (screen === "admin") return `#/admin${admin && `/${admin}`}${language && `${admin.includes("?") ? "&" : "?"}lang=${language}`}`;
   const query = new URLSearchParams();
   if (search !== "") query.set("q", search);
   if (by !== START.by) query.set("by", by);
@@ -76,8 +86,10 @@ export function viewText({ screen, search, by, topic, series, range, isWithDayBe
     if (range !== "") query.set("r", range);
     if (isWithDayBefore) query.set("before", "day");
     if (isTable) query.set("as", "table");
+    if (isLog) query.set("scale", "log");
   }
   if (isKiosk) query.set("kiosk", "1");
+  if (language !== "") query.set("lang", language);
   if (at !== null) query.set("at", new Date(at).toISOString());
   const path = screen === START.screen ? "#/" : `#/${screen}`;
   const text = query.toString();

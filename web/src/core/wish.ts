@@ -2,6 +2,7 @@
 // device reports it. No clock and no page in here.
 
 import type { State } from "./actuator.js";
+import { WORDS, known } from "./text.js";
 
 /** How many seconds a device may take to report. The hub waits for it, and says what came of it. */
 export const ANSWER_WITHIN = 5;
@@ -9,7 +10,7 @@ export const ANSWER_WITHIN = 5;
 const HUB_ANSWERS_WITHIN = 3 * ANSWER_WITHIN * 1000;
 
 /** What the hub says of a command that came to nothing, by the first word of its reason. */
-const TROUBLES: Record<string, string> = { timeout: "silence", offline: "offline", refused: "the device has refused it" };
+const troubles = (): Record<string, string> => ({ timeout: "silence", offline: "offline", refused: WORDS.deviceRefused });
 
 export class Wish {
   /** What was asked for, while that is not the fact; undefined if nothing is. */
@@ -20,6 +21,8 @@ export class Wish {
   id: number | null = null;
   /** Of when the report is that said so. */
   confirmedAt: number | null = null;
+  /** Whether somebody else has asked for it, or this page before it was loaded again: then it is only looked at. */
+  isOthers = false;
   #since = 0;
   #patience = HUB_ANSWERS_WITHIN;
 
@@ -28,9 +31,15 @@ export class Wish {
   }
 
   ask(state: State, id: number, now: number, patience = HUB_ANSWERS_WITHIN): void {
-    Object.assign(this, { wanted: state, id, trouble: null });
+    Object.assign(this, { wanted: state, id, trouble: null, isOthers: false });
     this.#since = now;
     this.#patience = patience;
+  }
+
+  /** Somebody else has asked for a state. */
+  watch(state: State, now: number): void {
+    this.ask(state, -1, now, ANSWER_WITHIN * 1000);
+    this.isOthers = true;
   }
 
   /** The device reported. Returns whether that is what was asked for. */
@@ -52,7 +61,7 @@ export class Wish {
   refuse(id: unknown, reason: string): boolean {
     if (this.id !== id || this.wanted === undefined) return false;
     const first = reason.split(":", 1)[0] ?? "";
-    this.trouble = Object.hasOwn(TROUBLES, first) ? TROUBLES[first]! : reason;
+    this.trouble = known(troubles(), first, reason);
     if (reason.startsWith("forbidden")) Object.assign(this, { isForbidden: true, wanted: undefined, trouble: null });
     // Somebody else wanted something else, and has it: that is a fact, and no trouble.
     if (reason.startsWith("superseded")) Object.assign(this, { wanted: undefined, trouble: null });
@@ -61,13 +70,14 @@ export class Wish {
 
   /** The connection broke in between: nobody here knows. */
   lose(): void {
-    if (this.isPending) this.trouble = "unsure";
+    if (this.isPending) Object.assign(this, this.isOthers ? { wanted: undefined } : { trouble: "unsure" });
   }
 
   /** Returns whether patience with the hub has just run out. */
   wait(now: number): boolean {
     const isOver = this.isPending && now - this.#since >= this.#patience;
-    if (isOver) this.trouble = "silence";
+    // Who has asked hears of the silence; for the others it is as it was.
+    if (isOver) Object.assign(this, this.isOthers ? { wanted: undefined } : { trouble: "silence" });
     return isOver;
   }
 }

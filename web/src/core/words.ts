@@ -1,9 +1,11 @@
-// Times, names and counts in words.
+// Times and names in words.
 
-const clockFormat = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
-const shortFormat = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
-const dayFormat = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
-const exactFormat = new Intl.DateTimeFormat(undefined, {
+import { WORDS, locale, pointed, say } from "./text.js";
+
+const clockFormat = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+const shortFormat = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const dayFormat = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const exactFormat = new Intl.DateTimeFormat(locale, {
   year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit",
   fractionalSecondDigits: 3, hourCycle: "h23", timeZoneName: "short",
 });
@@ -22,8 +24,8 @@ export function sinceText(time: number, now: number): string {
 /** How long ago; an hour and older is told as the time it was. A reading every second is simply "just now". */
 export function ageText(time: number, now: number): string {
   const seconds = Math.floor((now - time) / 1000);
-  if (seconds < 3) return "just now";
-  return seconds < 3600 ? `${spanText(seconds)} ago` : `at ${sinceText(time, now)}`;
+  if (seconds < 3) return WORDS.justNow;
+  return seconds < 3600 ? say(WORDS.ago, { span: spanText(seconds) }) : say(WORDS.at, { time: sinceText(time, now) });
 }
 
 /** 48 s, 12 min, 3 h */
@@ -33,7 +35,7 @@ export function spanText(seconds: number): string {
 }
 
 /** 0.5 s, 16 s, 15 min */
-export const intervalText = (milliseconds: number): string => (milliseconds < 120e3 ? `${milliseconds / 1000} s` : spanText(milliseconds / 1000));
+export const intervalText = (milliseconds: number): string => (milliseconds < 120e3 ? `${pointed(String(milliseconds / 1000))} s` : spanText(milliseconds / 1000));
 
 /** A word as people write it: relative-humidity, Relative humidity. */
 export function titleText(word: string): string {
@@ -44,11 +46,3 @@ export function titleText(word: string): string {
 export function cut(text: string, length: number): string {
   return text.length > length ? `${text.slice(0, length)}…` : text;
 }
-
-const wholeFormat = new Intl.NumberFormat();
-
-/** 12,345. One format for all of them: making one takes longer than a hundred uses. */
-export const wholeText = (number: number): string => wholeFormat.format(number);
-
-/** 1 value, 2 values */
-export const counted = (count: number, one: string, many = `${one}s`): string => `${wholeText(count)} ${count === 1 ? one : many}`;

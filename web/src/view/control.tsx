@@ -5,6 +5,7 @@ import type { State } from "../core/actuator.js";
 import { stateText, wishText } from "../core/commands.js";
 import type { Reading } from "../core/values.js";
 import type { Wish } from "../core/wish.js";
+import { WORDS, known, say } from "../core/text.js";
 import { clockText, cut } from "../core/words.js";
 import { commands, isLive, isNow, mayPublish } from "../page.js";
 
@@ -26,14 +27,14 @@ export function Control({ reading, isOffline }: { reading: Reading; isOffline: b
   return (
     <div class="control" aria-busy={isPending ? "true" : undefined}>
       <div class="fact">
-        <p class="state">{state === null || state === undefined ? (isForbidden ? "Not known" : "") : cut(stateText(state), 40)}</p>
+        <p class="state">{state === null || state === undefined ? (isForbidden ? WORDS.notKnown : "") : cut(stateText(state), 40)}</p>
         {!isForbidden && (actuator.choices.length === 2 ? <Switch {...input} /> : <Choice {...input} choices={actuator.choices} />)}
       </div>
       <p class={wish?.trouble ? "status trouble" : "status"} id={status}>{statusText(reading, wish, state, isForbidden, isOffline)}</p>
       {isTold && (
         <div class="actions">
-          <button type="button" onClick={() => want(wish?.wanted)}>Try again</button>
-          <button type="button" class="quiet" onClick={() => commands.askState(reading)}>Ask state</button>
+          <button type="button" onClick={() => want(wish?.wanted)}>{WORDS.tryAgain}</button>
+          <button type="button" class="quiet" onClick={() => commands.askState(reading)}>{WORDS.askState}</button>
         </div>
       )}
     </div>
@@ -42,20 +43,20 @@ export function Control({ reading, isOffline }: { reading: Reading; isOffline: b
 
 function statusText({ time, actuator }: Reading, wish: Wish | null, state: State, isForbidden: boolean, isOffline: boolean): string {
   const trouble = wish?.trouble ?? null;
-  if (isForbidden) return wish?.isForbidden ? "View only: your account is not allowed to switch this." : "View only";
-  if (!isNow()) return "Locked: this is the past.";
-  if (!isLive() && trouble === null) return "Waiting for the hub.";
+  if (isForbidden) return wish?.isForbidden ? WORDS.viewOnlyYou : WORDS.viewOnly;
+  if (!isNow()) return WORDS.lockedPast;
+  if (!isLive() && trouble === null) return WORDS.waitingForHub;
   if (wish?.isPending) return wishText(wish.wanted);
-  const fact = state === null || state === undefined ? "Its state is not known." : `Still ${stateText(state).toLowerCase()} as of ${clockText(time)}.`;
-  const device = actuator?.kind === "led" ? "LED" : (actuator?.kind ?? "device");
+  const fact = state === null || state === undefined ? WORDS.stateUnknown : say(WORDS.still, { state: stateText(state).toLowerCase(), time: clockText(time) });
+  const kind = actuator?.kind ?? "";
   switch (trouble) {
     case null:
-      if (wish?.confirmedAt === time) return `Confirmed ${clockText(time)}.`;
-      return state === null || state === undefined ? fact : isOffline ? "The node is offline." : "";
-    case "silence": return `No answer from the ${device}. ${fact}`;
-    case "offline": return `Not switched: the ${device} is not connected. ${fact}`;
-    case "unsure": return "Sent, not confirmed.";
-    default: return `Not switched: ${cut(trouble, 120)}. ${fact}`;
+      if (wish?.confirmedAt === time) return say(WORDS.confirmed, { time: clockText(time) });
+      return state === null || state === undefined ? fact : isOffline ? WORDS.nodeOffline : "";
+    case "silence": return `${known(WORDS.silence, kind, WORDS.silence.device)} ${fact}`;
+    case "offline": return `${known(WORDS.notConnected, kind, WORDS.notConnected.device)} ${fact}`;
+    case "unsure": return WORDS.unsure;
+    default: return `${say(WORDS.notSwitched, { why: cut(trouble, 120) })}. ${fact}`;
   }
 }
 

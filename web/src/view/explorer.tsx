@@ -4,12 +4,15 @@ import "../app.js";
 import { signal } from "@preact/signals";
 import { useMemo, useState } from "preact/hooks";
 import { formatted } from "../core/payload.js";
-import { type Branch, type Row, rows, TOPICS_AT_MOST } from "../core/traffic.js";
+import { type Branch, TOPICS_AT_MOST } from "../core/traffic.js";
+import { type Row, rows } from "../core/tree.js";
 import { type Reading, titleOf } from "../core/values.js";
-import { ageText, counted, cut, exactText, wholeText } from "../core/words.js";
+import { EXPLORER, WORDS, plural, pointed, say, wholeText } from "../core/text.js";
+import { ageText, cut, exactText } from "../core/words.js";
 import { search, show, view } from "../location.js";
 import { moment, second, skipped, traffic, values } from "../page.js";
 import { LINE_HEIGHT, List } from "./list.js";
+import { CopyAs } from "./copyas.js";
 import { Log } from "./log.js";
 import { ChartLink, chartAddress, chartedOf, openChart } from "./parts.js";
 import { Publish, draft } from "./publish.js";
@@ -25,7 +28,7 @@ export function Explorer() {
   return (
     <>
       <div class="tools">
-        <SearchBox says={skipped.value > 0 ? `${wholeText(skipped.value)} readings gave way` : ""} />
+        <SearchBox says={skipped.value > 0 ? plural(EXPLORER.gaveWay, skipped.value) : ""} />
       </div>
       <div class="explorer">
         <Tree />
@@ -78,8 +81,8 @@ function Tree() {
   const time = Math.floor(now / 1000);
   return (
     <section class="panel tree" aria-labelledby="tree-title">
-      <h2><span id="tree-title">Topics</span> <span class="of">{`${wholeText(traffic.topics)}${traffic.overflown ? `, no more than ${wholeText(TOPICS_AT_MOST)} are shown` : ""} · ${traffic.root.rate(time).toFixed(1)}/s`}</span></h2>
-      <List role="tree" aria-label="Topics" items={found} current={at} onKeyDown={onKey} aria-activedescendant={at >= 0 ? `branch-${current}` : undefined}
+      <h2><span id="tree-title">{EXPLORER.topics}</span> <span class="of">{`${traffic.overflown ? say(EXPLORER.noMore, { count: traffic.topics, most: TOPICS_AT_MOST }) : wholeText(traffic.topics)} · ${pointed(traffic.root.rate(time).toFixed(1))}/s`}</span></h2>
+      <List role="tree" aria-label={EXPLORER.topics} items={found} current={at} onKeyDown={onKey} aria-activedescendant={at >= 0 ? `branch-${current}` : undefined}
         line={(row, index) => <BranchLine key={row.branch.topic} row={row} isCurrent={index === at} time={time} onChoose={() => {
           choose(row);
           if (row.branch.children.size > 0 && fits === null) fold([row.branch.topic], !row.isOpen);
@@ -95,9 +98,9 @@ function BranchLine({ row: { branch, depth, isOpen }, isCurrent, time, onChoose 
     <div role="treeitem" id={`branch-${branch.topic}`} class="branch" aria-level={depth + 1} aria-expanded={hasMore ? isOpen : undefined} aria-selected={isCurrent}
       style={{ height: `${LINE_HEIGHT}px`, paddingLeft: `${8 + Math.min(depth, 12) * 16}px` }} onClick={onChoose}>
       <span class="twist" data-open={hasMore ? String(isOpen) : undefined} aria-hidden="true" />
-      <span class="level">{branch.level === "" ? "(empty level)" : branch.level}</span>
+      <span class="level">{branch.level === "" ? EXPLORER.emptyLevel : branch.level}</span>
       {branch.isTopic && <span class="last">{branch.text.slice(0, PAYLOAD_SHOWN)}</span>}
-      <span class="speed">{rate > 0 ? `${rate >= 10 ? Math.round(rate) : rate.toFixed(1)}/s` : ""}</span>
+      <span class="speed">{rate > 0 ? `${rate >= 10 ? Math.round(rate) : pointed(rate.toFixed(1))}/s` : ""}</span>
     </div>
   );
 }
@@ -109,20 +112,21 @@ function Detail({ topic }: { topic: string }) {
   const [copied, setCopied] = useState("");
   void second.value;
   if (branch === null || !branch.isTopic) {
-    return <section class="panel"><h2>Message</h2><p class="note">{topic === "" ? "Choose a topic, and its last message stands here." : `Nothing was said at ${topic.slice(0, 300)} since this page was opened.`}</p></section>;
+    return <section class="panel"><h2>{EXPLORER.message}</h2><p class="note">{topic === "" ? EXPLORER.choose : say(EXPLORER.nothingSaid, { topic: topic.slice(0, 300) })}</p></section>;
   }
   const copy = (what: string, words: string) => void navigator.clipboard?.writeText(words).then(() => setCopied(what), () => setCopied(""));
   return (
     <section class="panel detail" aria-labelledby="detail-title">
       <h2 id="detail-title" class="code">{topic}</h2>
-      <p class="of">{`${ageText(branch.time, values.now())} · ${exactText(branch.time)} · ${counted(branch.count, "message")}${branch.isRetained ? " · last value that the hub kept" : ""}`}</p>
-      <pre tabIndex={0} aria-label="Payload">{formatted(text)}</pre>
+      <p class="of">{`${ageText(branch.time, values.now())} · ${exactText(branch.time)} · ${plural(WORDS.messages, branch.count)}${branch.isRetained ? ` · ${EXPLORER.kept}` : ""}`}</p>
+      <pre tabIndex={0} aria-label={EXPLORER.payload}>{formatted(text)}</pre>
       <Leaves reading={values.topics.get(topic)} />
       <div class="actions">
-        <button type="button" onClick={() => copy("payload", text)}>{copied === "payload" ? "Copied" : "Copy payload"}</button>
-        <button type="button" onClick={() => copy("topic", topic)}>{copied === "topic" ? "Copied" : "Copy topic"}</button>
-        <button type="button" onClick={() => (draft.value = { topic, payload: text })}>Publish here…</button>
+        <button type="button" onClick={() => copy("payload", text)}>{copied === "payload" ? EXPLORER.copied : EXPLORER.copyPayload}</button>
+        <button type="button" onClick={() => copy("topic", topic)}>{copied === "topic" ? EXPLORER.copied : EXPLORER.copyTopic}</button>
+        <button type="button" onClick={() => (draft.value = { topic, payload: text })}>{EXPLORER.publishHere}</button>
       </div>
+      <CopyAs topic={topic} payload={text} isRetained={branch.isRetained} />
     </section>
   );
 }
@@ -134,8 +138,8 @@ function Leaves({ reading }: { reading: Reading | undefined }) {
   const state = reading.actuator ? chartedOf(reading) : null;
   if (leaves.length === 0 && !state) return null;
   return (
-    <ul class="leaves" aria-label="Charts">
-      {state && <li><a class="button" href={chartAddress(state)} onClick={openChart}>{`${reading.title}: chart`}</a></li>}
+    <ul class="leaves" aria-label={EXPLORER.charts}>
+      {state && <li><a class="button" href={chartAddress(state)} onClick={openChart}>{say(EXPLORER.chartOf, { title: reading.title })}</a></li>}
       {leaves.map((one) => <li key={one.path}><ChartLink topic={reading.topic} quantity={one}><span class="key">{cut(titleOf(one.key), 60)}</span>{` ${valueText(one, reading.decimals(one.key))} ${one.unit}`}</ChartLink></li>)}
     </ul>
   );

@@ -3,7 +3,8 @@
 import { useEffect, useState } from "preact/hooks";
 import { type Message, MESSAGES_AT_MOST } from "../core/traffic.js";
 import { payloadText } from "../core/frame.js";
-import { clockText, wholeText } from "../core/words.js";
+import { EXPLORER, plural, say } from "../core/text.js";
+import { clockText } from "../core/words.js";
 import { search, show } from "../location.js";
 import { traffic } from "../page.js";
 import { LINE_HEIGHT, List } from "./list.js";
@@ -27,15 +28,15 @@ export function Log() {
   const news = paused ? traffic.count - paused.count : 0;
   return (
     <section class="panel log" aria-labelledby="log-title">
-      <h2><span id="log-title">Messages</span> <span class="of">{paused ? `${wholeText(news)} new` : `${wholeText(found.length)} of at most ${wholeText(MESSAGES_AT_MOST)}`}</span></h2>
+      <h2><span id="log-title">{EXPLORER.messages}</span> <span class="of">{paused ? plural(EXPLORER.news, news) : say(EXPLORER.ofAtMost, { count: found.length, most: MESSAGES_AT_MOST })}</span></h2>
       <div class="actions">
-        <button type="button" aria-pressed={paused !== null} onClick={() => (paused ? setPaused(null) : pause())}>{paused ? "Go on" : "Pause"}</button>
+        <button type="button" aria-pressed={paused !== null} onClick={() => (paused ? setPaused(null) : pause())}>{paused ? EXPLORER.goOn : EXPLORER.pause}</button>
         <button type="button" class="quiet" onClick={() => {
           traffic.clearLog();
           setPaused(null);
-        }}>Clear</button>
+        }}>{EXPLORER.clear}</button>
       </div>
-      <List role="log" aria-label="Messages" aria-live="off" items={found} onScrolled={(top) => top > LINE_HEIGHT && pause()}
+      <List role="log" aria-label={EXPLORER.messages} aria-live="off" items={found} onScrolled={(top) => top > LINE_HEIGHT && pause()}
         line={({ number, topic, line, time }) => (
           <div key={number} class="message" style={{ height: `${LINE_HEIGHT}px` }} onClick={() => show({ topic })}>
             <time>{clockText(time)}</time>

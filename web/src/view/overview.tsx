@@ -4,7 +4,7 @@ import { useComputed } from "@preact/signals";
 import { type Sort, byOrder, nodeName, roomOf, roomOrder } from "../core/layout.js";
 import type { Search } from "../core/search.js";
 import { type Reading, TOPICS_AT_MOST } from "../core/values.js";
-import { counted, wholeText } from "../core/words.js";
+import { WORDS, plural, say } from "../core/text.js";
 import { favourites, fold, folds } from "../favourites.js";
 import { alarms, isArranging, layout } from "../layout.js";
 import { GROUPINGS } from "../core/view.js";
@@ -23,7 +23,6 @@ const LAZY_ABOVE = 400;
 const OPEN_AT_MOST = 8;
 /** So long after the first node came, the others that come still count. */
 const SETTLES = 1000;
-const CONTROLS = "Switches";
 
 /** Whether a node is open of which nobody has said it: as many as there were when it came decide that. */
 const openers = new Map<string, boolean>();
@@ -66,7 +65,7 @@ export function Overview() {
       {isArranging.value && tools.value?.Bar && <tools.value.Bar />}
       {stars.length > 0 && (
         <section class="favourites" aria-labelledby="favourites">
-          <h2 id="favourites">Favourites</h2>
+          <h2 id="favourites">{WORDS.favourites}</h2>
           <ul class="tiles">{stars.map((reading) => <Tile key={reading.topic} reading={reading} isAway />)}</ul>
         </section>
       )}
@@ -74,9 +73,9 @@ export function Overview() {
         {groups.map((group) => <Group key={group.key} group={group} isOpen={isOpen(group)} canFold={!isSearch} isLazy={values_ > LAZY_ABOVE} />)}
       </div>
       {isSearch && groups.length === 0 && values.topics.size > 0 && (
-        <p class="note">Nothing here fits. <button type="button" class="quiet" onClick={() => show({ search: "" })}>Show everything</button></p>
+        <p class="note">{`${WORDS.nothingFits} `}<button type="button" class="quiet" onClick={() => show({ search: "" })}>{WORDS.showAll}</button></p>
       )}
-      {values.overflown && <p id="too-many" class="note">{`There are more than ${wholeText(TOPICS_AT_MOST)} topics. The first ${wholeText(TOPICS_AT_MOST)} that spoke are shown.`}</p>}
+      {values.overflown && <p id="too-many" class="note">{say(WORDS.tooManyTopics, { count: TOPICS_AT_MOST })}</p>}
     </>
   );
 }
@@ -85,13 +84,13 @@ function Tools({ groups, areAllOpen, isSearch, found }: { groups: GroupOf[]; are
   const { by } = view.value;
   return (
     <div class="tools">
-      <SearchBox says={isSearch ? counted(found, "value") : ""} />
+      <SearchBox says={isSearch ? plural(WORDS.values, found) : ""} />
       <Troubles />
-      <div class="choose" role="group" aria-label="Group by">
-        {GROUPINGS.map((one) => <button key={one} type="button" aria-pressed={by === one} onClick={() => show({ by: one })}>{`By ${one}`}</button>)}
+      <div class="choose" role="group" aria-label={WORDS.groupBy}>
+        {GROUPINGS.map((one) => <button key={one} type="button" aria-pressed={by === one} onClick={() => show({ by: one })}>{WORDS.by[one]}</button>)}
       </div>
-      <button type="button" class="quiet" disabled={isSearch || groups.length === 0} onClick={() => fold(groups.map(({ key }) => [key, !areAllOpen]))}>{areAllOpen ? "Fold all" : "Open all"}</button>
-      {layout.value.mayChange && <button type="button" class="quiet" aria-pressed={isArranging.value} disabled={!isNow()} onClick={() => (isArranging.value = !isArranging.value)}>{isArranging.value ? "Done" : "Arrange"}</button>}
+      <button type="button" class="quiet" disabled={isSearch || groups.length === 0} onClick={() => fold(groups.map(({ key }) => [key, !areAllOpen]))}>{areAllOpen ? WORDS.foldAll : WORDS.openAll}</button>
+      {layout.value.mayChange && <button type="button" class="quiet" aria-pressed={isArranging.value} disabled={!isNow()} onClick={() => (isArranging.value = !isArranging.value)}>{isArranging.value ? WORDS.done : WORDS.arrange}</button>}
     </div>
   );
 }
@@ -104,14 +103,14 @@ function Troubles() {
     return isLive() ? troubles() : null;
   });
   const { offline = 0, stale = 0 } = counts.value ?? {};
-  const chips: [string, string][] = [[`${offline} offline`, "is:offline"], [`${stale} stale`, "is:stale"]];
+  const chips: [string, string, number][] = [[plural(WORDS.offlineCount, offline), "is:offline", offline], [plural(WORDS.stale, stale), "is:stale", stale]];
   const { length } = alarms.value;
-  if (length > 0 || hasTerm("is:alarm")) chips.unshift([counted(length, "alarm"), "is:alarm"]);
+  if (length > 0 || hasTerm("is:alarm")) chips.unshift([plural(WORDS.alarms, length), "is:alarm", length]);
   return (
-    <div class="chips" role="group" aria-label="What is wrong">
-      {chips.map(([words, term]) => {
+    <div class="chips" role="group" aria-label={WORDS.wrong}>
+      {chips.map(([words, term, count]) => {
         const isOn = hasTerm(term);
-        const isNone = words.startsWith("0 ");
+        const isNone = count === 0;
         return <button key={term} type="button" class="chip" data-wrong={isNone ? undefined : term === "is:alarm" ? "alarm" : ""} aria-pressed={isOn} disabled={isNone && !isOn} onClick={() => toggleTerm(term)}>{words}</button>;
       })}
     </div>
@@ -191,11 +190,11 @@ function gathered(readings: Reading[], said: (reading: Reading) => string): [str
 function byRoom(readings: Reading[]): GroupOf[] {
   const inOrder = roomOrder(layout.value);
   const rooms = gathered(readings, ({ topic, base }) => roomOf(layout.value, topic, base)).sort(([one], [other]) => inOrder(one, other));
-  return rooms.map(([room, group]) => ({ key: `room ${room}`, title: room || "No room", base: null, readings: group, of: group.length }));
+  return rooms.map(([room, group]) => ({ key: `room ${room}`, title: room || WORDS.noRoom, base: null, readings: group, of: group.length }));
 }
 
 function byQuantity(readings: Reading[]): GroupOf[] {
-  const found = gathered(readings, (reading) => (reading.section === "controls" ? CONTROLS : reading.kindTitle));
+  const found = gathered(readings, (reading) => (reading.section === "controls" ? WORDS.switches : reading.kindTitle));
   const groups = found.map(([title, group]) => ({ key: `quantity ${title}`, title, base: null, readings: group.sort((one, other) => placed(one, other) || order(one.topic, other.topic)), of: group.length }));
   return groups.sort((one, other) => one.readings[0]!.rank - other.readings[0]!.rank || order(one.title, other.title));
 }

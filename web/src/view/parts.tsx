@@ -3,10 +3,12 @@
 import type { ComponentChildren } from "preact";
 import { type Ref, refText } from "../core/charts/series.js";
 import { isObject } from "../core/frame.js";
+import { type Holes, WORDS } from "../core/text.js";
 import type { Quantity } from "../core/quantity.js";
 import type { Reading } from "../core/values.js";
 import { START, viewText } from "../core/view.js";
 import { show } from "../location.js";
+import { tools } from "../tools.js";
 
 /** The address of the chart of one series. */
 export const chartAddress = (ref: Ref): string => viewText({ ...START, screen: "charts", series: [refText(ref)] });
@@ -29,7 +31,26 @@ export function chartedOf({ topic, actuator, payload, quantities }: Reading): Re
 /** A value that leads to its chart, if it can have one. */
 export function ChartLink({ topic, quantity: { path, value, isOn }, children }: { topic: string; quantity: Quantity; children: ComponentChildren }) {
   if (typeof value !== "number" && isOn === undefined) return <>{children}</>;
-  return <a class="to-chart" href={chartAddress({ topic, path })} onClick={openChart}>{children}<span class="hidden">, chart</span></a>;
+  return <a class="to-chart" href={chartAddress({ topic, path })} onClick={openChart}>{children}<span class="hidden">{`, ${WORDS.toChart}`}</span></a>;
+}
+
+/** Has the browser keep something as a file. */
+export function download(name: string, content: Blob): void {
+  const address = URL.createObjectURL(content);
+  const link = document.createElement("a");
+  Object.assign(link, { href: address, download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(address), 10_000);
+}
+
+/** A text with elements in it. */
+export const woven = <Text extends string>(text: Text, elements: Readonly<Record<Holes<Text>, ComponentChildren>>): ComponentChildren[] =>
+  text.split(/\{(\w+)\}/).map((part, at) => (at % 2 === 1 ? elements[part as Holes<Text>] : part));
+
+/** The picture that people have given to something, as soon as there is what draws it. */
+export function Picture({ name }: { name: string | undefined }) {
+  const Icon = tools.value?.Icon;
+  return name !== undefined && Icon ? <Icon name={name} /> : null;
 }
 
 /** The picture of a clock, for what is stale. */

@@ -1,6 +1,7 @@
 // The box of the search, on every screen the same.
 
 import { useEffect, useRef } from "preact/hooks";
+import { WORDS } from "../core/text.js";
 import { search, show, view } from "../location.js";
 
 export const isTyping = (target: EventTarget | null): boolean => target instanceof Element && target.matches("input, textarea, select, [contenteditable]");
@@ -20,8 +21,8 @@ export function SearchBox({ says }: { says: string }) {
   const { trouble } = search.value;
   return (
     <div class="find" role="search">
-      <label class="hidden" for="search">Find</label>
-      <input ref={box} id="search" type="search" value={view.value.search} placeholder="Find: attic, unit:℃, is:stale, value>20" autocomplete="off" autocapitalize="none" spellcheck={false} maxLength={400}
+      <label class="hidden" for="search">{WORDS.find}</label>
+      <input ref={box} id="search" type="search" value={view.value.search} placeholder={WORDS.findHint} autocomplete="off" autocapitalize="none" spellcheck={false} maxLength={400}
         aria-describedby="search-says" onInput={(event) => show({ search: event.currentTarget.value })} onKeyDown={(event) => event.key === "Escape" && show({ search: "" })} />
       <p id="search-says" class={trouble ? "says trouble" : "says"}>{trouble ?? says}</p>
     </div>

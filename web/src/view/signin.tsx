@@ -2,10 +2,12 @@
 
 import { signal } from "@preact/signals";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { WORDS, say } from "../core/text.js";
 import { withoutToken } from "../core/view.js";
 import { WALL_TOKEN, write } from "../favourites.js";
 import { view } from "../location.js";
 import { connection } from "../page.js";
+import { woven } from "./parts.js";
 import { type Refusal, cleanAddress, enterByToken, fromAddress, signIn, whoAmI } from "../session.js";
 
 /** What is in the form outlives it: it comes and goes with the connection. */
@@ -83,26 +85,26 @@ export function SignIn({ why, isDemo }: { why: string | null; isDemo: boolean })
   const refusal = refused.value;
   return (
     <section id="sign-in" class="sign-in" aria-labelledby="sign-in-title">
-      <h2 id="sign-in-title">Sign in</h2>
+      <h2 id="sign-in-title">{WORDS.signIn}</h2>
       {why !== null && <p id="sign-in-why" class="why">{why}</p>}
       <form method="post" action="api/session" onSubmit={(event) => void submit(event)}>
-        <label for="name">Name</label>
+        <label for="name">{WORDS.name}</label>
         <input ref={nameBox} id="name" name="name" autocomplete="username" autocapitalize="none" spellcheck={false} maxLength={64} required onInput={(event) => (name.value = event.currentTarget.value)} />
-        <label for="password">Password</label>
+        <label for="password">{WORDS.password}</label>
         <div class="with-button">
           <input ref={passwordBox} id="password" name="password" {...({ type: isShown ? "text" : "password" } as { type: "password" })} autocomplete="current-password" maxLength={1024} aria-describedby="caps complaint" aria-invalid={refusal ? "true" : undefined} required
             onKeyDown={hintCapsLock} onKeyUp={hintCapsLock} />
-          <button type="button" class="quiet" aria-controls="password" aria-pressed={isShown} onClick={() => setShown(!isShown)}>{isShown ? "Hide" : "Show"}</button>
+          <button type="button" class="quiet" aria-controls="password" aria-pressed={isShown} onClick={() => setShown(!isShown)}>{isShown ? WORDS.hide : WORDS.show}</button>
         </div>
-        <p id="caps" class="hint" hidden={!isCaps}>Caps Lock is on.</p>
-        <label class="check"><input ref={stay} id="stay" name="stay" type="checkbox" />Stay signed in</label>
-        <p id="complaint" class="complaint" role="alert">{refusal === null || (refusal.wait > 0 && left === 0) ? "" : refusal.wait > 0 ? `${refusal.sentence} Try again in ${refusal.wait} s.` : refusal.sentence}</p>
-        <button ref={enter} id="enter" type="submit" class="filled" disabled={isBusy || left > 0}>{left > 0 ? `Sign in (${left} s)` : "Sign in"}</button>
+        <p id="caps" class="hint" hidden={!isCaps}>{WORDS.capsLock}</p>
+        <label class="check"><input ref={stay} id="stay" name="stay" type="checkbox" />{WORDS.stay}</label>
+        <p id="complaint" class="complaint" role="alert">{refusal === null || (refusal.wait > 0 && left === 0) ? "" : refusal.wait > 0 ? say(WORDS.tryAgainIn, { sentence: refusal.sentence, count: refusal.wait }) : refusal.sentence}</p>
+        <button ref={enter} id="enter" type="submit" class="filled" disabled={isBusy || left > 0}>{left > 0 ? say(WORDS.signInWait, { count: left }) : WORDS.signIn}</button>
       </form>
-      <p class="trouble-link"><a href="check">Trouble? Run the self-check</a></p>
+      <p class="trouble-link"><a href="check">{WORDS.troubleCheck}</a></p>
       {isDemo && (
         <div class="demo">
-          <p>This hub runs as a demo, for this machine alone. Name and password are filled in: <b>clown</b> and <b>bigclown</b>.</p>
+          <p>{woven(WORDS.demo, { name: <b>clown</b>, password: <b>bigclown</b> })}</p>
         </div>
       )}
     </section>

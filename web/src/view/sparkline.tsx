@@ -2,7 +2,8 @@
 
 import { useRef } from "preact/hooks";
 import { numberText } from "../core/numbers.js";
-import { type Line, drawn } from "../core/past.js";
+import type { Line } from "../core/past.js";
+import { WORDS, say } from "../core/text.js";
 import type { Reading } from "../core/values.js";
 import { past } from "../page.js";
 
@@ -12,11 +13,11 @@ const MOVES = 20e3;
 /** `isAsked` is whether somebody can see it: what nobody sees is not asked for. */
 export function Sparkline({ reading, now, isAsked }: { reading: Reading; now: number; isAsked: boolean }) {
   const last = useRef<{ version: string; line: Line | null; words: string }>({ version: "", line: null, words: "" });
-  if (isAsked) {
+  if (isAsked && past) {
     const hour = past.of(reading);
     const version = hour ? `${hour.again} ${hour.version} ${Math.floor(now / MOVES)}` : "";
     if (version !== last.current.version) {
-      const line = hour?.isKept ? drawn(hour.pieces(now), now) : null;
+      const line = hour?.isKept ? past.drawn(hour.pieces(now), now) : null;
       last.current = { version, line, words: line ? words(reading, line) : "" };
     }
   }
@@ -38,6 +39,6 @@ function words(reading: Reading, { low, high, isWhole }: Line): string {
   const first = reading.quantities?.[0];
   if (!first) return "";
   const [from, to] = [low, high].map((value) => numberText(value, first.unit, reading.decimals(first.key)));
-  const range = from === to ? from : `${from} to ${to}`;
-  return `last hour: ${range}${first.unit ? ` ${first.unit}` : ""}${isWhole ? "" : ", with gaps"}`;
+  const range = from === to ? from! : say(WORDS.fromTo, { low: from!, high: to! });
+  return say(isWhole ? WORDS.lastHour : WORDS.lastHourGaps, { range: first.unit ? `${range} ${first.unit}` : range });
 }

@@ -6,15 +6,15 @@ import { numberText } from "../core/numbers.js";
 import type { Quantity } from "../core/quantity.js";
 import { type Reading, titleOf } from "../core/values.js";
 import { spokenUnit } from "../core/units.js";
-import { ageText, counted, cut, exactText, intervalText, sinceText, spanText } from "../core/words.js";
+import { WORDS, plural, say } from "../core/text.js";
+import { ageText, cut, exactText, intervalText, sinceText, spanText } from "../core/words.js";
 import { favourites, toggleFavourite } from "../favourites.js";
 import { isArranging, layout } from "../layout.js";
 import { isAdmin, isLive, isNow, pulse, values } from "../page.js";
 import { tools } from "../tools.js";
 import { usePulse } from "../pulse.js";
 import { Control } from "./control.js";
-import { Icon } from "./icon.js";
-import { ChartLink, Clock, chartAddress, chartedOf, openChart } from "./parts.js";
+import { ChartLink, Clock, Picture, chartAddress, chartedOf, openChart } from "./parts.js";
 import { Sparkline } from "./sparkline.js";
 
 const RAW_SHOWN = 160;
@@ -37,7 +37,7 @@ export function Tile({ reading, isAway = false }: { reading: Reading; isAway?: b
   return (
     <li ref={ref} class={`tile ${kindOf(reading)}`} data-stale={isStale ? "" : undefined} data-alarm={alarm ? "" : undefined} data-presence={isAway && isOffline ? "offline" : undefined}
       title={pointed || undefined} onPointerEnter={() => setPointed(cut(`${exactText(reading.time)}\n${reading.text}`, 400))}>
-      <h3><Icon name={entry.icon} />{reading.title}</h3>
+      <h3><Picture name={entry.icon} />{reading.title}</h3>
       <p class="name">{cut(name, 200)}</p>
       {alarm && <p class="alarm" title={alarm.sentence}>{alarm.word}<span class="hidden">{`: ${alarm.sentence}`}</span></p>}
       {reading.actuator ? <Control reading={reading} beat={beat} isOffline={isOffline} /> : reading.quantities ? <Values reading={reading} quantities={reading.quantities} /> : <Raw text={reading.text} />}
@@ -46,7 +46,7 @@ export function Tile({ reading, isAway = false }: { reading: Reading; isAway?: b
         <summary>
           {isStale && <Clock />}
           <span class="age">{ageOf(reading, now, isHere)}</span>
-          <span class="hidden">{`, details of ${reading.title}, ${cut(reading.name, 80)}`}</span>
+          <span class="hidden">{`, ${say(WORDS.details, { title: reading.title, name: cut(reading.name, 80) })}`}</span>
         </summary>
         {isOpen && <About reading={reading} beat={beat} />}
       </details>
@@ -59,17 +59,17 @@ export function Tile({ reading, isAway = false }: { reading: Reading; isAway?: b
 function ageOf(reading: Reading, now: number, isHere: boolean): string {
   const { time, isKept } = reading;
   const freshness = isHere ? reading.freshness(now) : "fresh";
-  if (freshness === "silent") return `Silent since ${sinceText(time, now)}`;
-  if (freshness === "stale") return `No data for ${spanText((now - time) / 1000)}`;
-  return isKept && now - time >= KEPT_FOR ? `as of ${sinceText(time, now)}` : ageText(time, now);
+  if (freshness === "silent") return say(WORDS.silentSince, { time: sinceText(time, now) });
+  if (freshness === "stale") return say(WORDS.noDataFor, { span: spanText((now - time) / 1000) });
+  return isKept && now - time >= KEPT_FOR ? say(WORDS.asOf, { time: sinceText(time, now) }) : ageText(time, now);
 }
 
 function About({ reading }: { reading: Reading; beat: number }) {
   const { topic, time, count, text, every, quantities } = reading;
   const isFavourite = favourites.value.has(topic);
   const facts: [string, string, boolean][] = [
-    ["Topic", topic, true], ["Time", exactText(time), false], ["Payload", text, true],
-    ["Interval", every === null ? "not regular, or not known yet" : intervalText(every), false],
+    [WORDS.topic, topic, true], [WORDS.time, exactText(time), false], [WORDS.payload, text, true],
+    [WORDS.interval, every === null ? WORDS.irregular : intervalText(every), false],
   ];
   const hidden = (quantities ?? []).slice(LINES_SHOWN);
   const charted = chartedOf(reading);
@@ -78,13 +78,13 @@ function About({ reading }: { reading: Reading; beat: number }) {
       <dl>
         {hidden.map((one) => [<dt key={one.key}>{cut(one.key, 100)}</dt>, <dd key={`${one.key} value`}><ChartLink topic={topic} quantity={one}>{`${valueText(one, reading.decimals(one.key))} ${one.unit}`}</ChartLink></dd>])}
         {facts.map(([fact, words, isCode]) => [<dt key={fact}>{fact}</dt>, <dd key={`${fact} value`} class={isCode ? "code" : undefined}>{words}</dd>])}
-        <dt>Seen</dt>
-        <dd>{counted(count, "message")}</dd>
+        <dt>{WORDS.seen}</dt>
+        <dd>{plural(WORDS.messages, count)}</dd>
       </dl>
       <p class="tile-actions">
-        {charted && <a class="button quiet" href={chartAddress(charted)} onClick={openChart}>Chart</a>}
-        {isAdmin.value && reading.actuator && <a class="button quiet" href={eventsOf(topic, reading.actuator.set)}>Who switched this?</a>}
-        <button type="button" class="quiet" aria-pressed={isFavourite} onClick={() => toggleFavourite(topic)}>{isFavourite ? "★ Favourite" : "☆ Make a favourite"}</button>
+        {charted && <a class="button quiet" href={chartAddress(charted)} onClick={openChart}>{WORDS.chart}</a>}
+        {isAdmin.value && reading.actuator && <a class="button quiet" href={eventsOf(topic, reading.actuator.set)}>{WORDS.whoSwitched}</a>}
+        <button type="button" class="quiet" aria-pressed={isFavourite} onClick={() => toggleFavourite(topic)}>{isFavourite ? `★ ${WORDS.favourite}` : `☆ ${WORDS.makeFavourite}`}</button>
       </p>
     </>
   );
@@ -108,7 +108,7 @@ function Values({ reading, quantities }: { reading: Reading; quantities: Quantit
       {others.slice(0, LINES_SHOWN - 1).map((one) => (
         <p key={one.path} class="more"><ChartLink topic={reading.topic} quantity={one}><span class="key">{cut(nameIn(one.key), 60)} </span><Value quantity={one} decimals={reading.decimals(one.key)} /></ChartLink></p>
       ))}
-      {others.length >= LINES_SHOWN && <p class="more key">{`and ${others.length - LINES_SHOWN + 1} more in the details`}</p>}
+      {others.length >= LINES_SHOWN && <p class="more key">{say(WORDS.more, { count: others.length - LINES_SHOWN + 1 })}</p>}
     </div>
   );
 }
@@ -133,14 +133,14 @@ function Value({ quantity: { value, unit, isOn }, decimals }: { quantity: Quanti
 
 /** A value in words and digits. A state is told as it was sent, with a large letter. */
 export function valueText({ value, unit, isOn }: Pick<Quantity, "value" | "unit" | "isOn">, decimals: number): string {
-  if (value === null) return "Not available";
+  if (value === null) return WORDS.notAvailable;
   if (typeof value === "number") return numberText(value, unit, decimals);
-  if (typeof value === "boolean") return value ? "Yes" : "No";
-  if (value === "") return "(empty text)";
+  if (typeof value === "boolean") return value ? WORDS.yes : WORDS.no;
+  if (value === "") return WORDS.emptyText;
   return isOn === undefined ? value : value.charAt(0).toUpperCase() + value.slice(1).toLowerCase();
 }
 
 /** What nobody agreed on is shown as it is. */
 function Raw({ text }: { text: string }) {
-  return <pre>{text.length > RAW_SHOWN ? `${text.slice(0, RAW_SHOWN)}… (whole in the details)` : text}</pre>;
+  return <pre>{text.length > RAW_SHOWN ? `${text.slice(0, RAW_SHOWN)}… ${WORDS.wholeInDetails}` : text}</pre>;
 }

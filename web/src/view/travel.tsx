@@ -4,11 +4,12 @@ import "../app.js";
 import { effect, signal, untracked } from "@preact/signals";
 import { useEffect, useLayoutEffect, useState } from "preact/hooks";
 import { type Happening, type Told, eventsPath, historyPath, parseEvents } from "../core/charts/question.js";
+import { TRAVEL, locale, say } from "../core/text.js";
 import { BACK_TO, eventBeside, momentOf, then } from "../core/travel.js";
+import { cut } from "../core/words.js";
 import { type Problem, ask, askHistory, isProblem } from "../history.js";
 import { isTravelling, show, view } from "../location.js";
 import { announce, forgotten, moment, presentValues, second, showMoment, state } from "../page.js";
-import { TRAVEL, eventWords, momentWords } from "../words/travel.js";
 
 /** The slider has come to rest. */
 const REST = 180;
@@ -24,7 +25,11 @@ const EVENT_PAGES = 5;
 const EVENTS_AGAIN = 30e3;
 /** How often it is looked whether they are to be asked for: what has failed is tried again so soon. */
 const EVENTS_LOOK = 5e3;
+const STEPS = [["−1 h", "hourBefore", -3600e3], ["−1 min", "minuteBefore", -60e3], ["+1 min", "minuteAfter", 60e3], ["+1 h", "hourAfter", 3600e3]] as const;
 const KINDS = new Set(["command", "answer", "presence", "lease"]);
+
+const momentFormat = new Intl.DateTimeFormat(locale, { weekday: "long", day: "numeric", month: "long", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+const momentWords = (at: number): string => momentFormat.format(at);
 
 const problem = signal<string | null>(null);
 const isAsking = signal(false);
@@ -77,7 +82,7 @@ export function Travel() {
         <Ticks now={now} />
       </div>
       <div class="travel-steps">
-        {TRAVEL.steps.map(([words, label, by]) => <button key={words} type="button" aria-label={label} disabled={by > 0 && at === null} onClick={() => go(place + by)}>{words}</button>)}
+        {STEPS.map(([words, label, by]) => <button key={words} type="button" aria-label={TRAVEL.steps[label]} disabled={by > 0 && at === null} onClick={() => go(place + by)}>{words}</button>)}
         <label class="hidden" for="travel-exact">{TRAVEL.exact}</label>
         <input id="travel-exact" type="datetime-local" step={1} value={localText(place)} onChange={(event) => go(new Date(event.currentTarget.value).getTime())} />
         <button type="button" disabled={before === null} onClick={() => jump(before)}>{`‹ ${TRAVEL.before}`}</button>
@@ -209,5 +214,14 @@ async function askEvents(signal: AbortSignal): Promise<void> {
 }
 
 function problemText(found: Problem): string {
-  return found.kind === "odd" ? TRAVEL.odd(found.message) : TRAVEL[found.kind];
+  return found.kind === "odd" ? say(TRAVEL.odd, { why: cut(found.message, 200) }) : TRAVEL.problems[found.kind];
+}
+
+/** What has just happened at this moment, in a few words. */
+function eventWords({ kind, topic, user, payload, result }: Happening): string {
+  if (kind === "presence") {
+    const node = cut(topic.replace(/\/presence$/, ""), 80);
+    return result === "online" ? say(TRAVEL.came, { node }) : result === "offline" ? say(TRAVEL.went, { node }) : `${node} ${cut(result, 40)}`;
+  }
+  return `${user === "" ? "" : `${cut(user, 40)}: `}${cut(topic, 80)} ${cut(JSON.stringify(payload ?? null), 60)}`;
 }

@@ -1,6 +1,7 @@
 // The hub's own figures: as it tells them under $SYS/hub, what they are in words, and how they moved.
 
 import { isObject } from "../frame.js";
+import { pointed } from "../text.js";
 
 export type Figures = ReadonlyMap<string, unknown>;
 
@@ -92,7 +93,7 @@ const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];
 export function bytesText(bytes: number): string {
   const step = bytes < 1 ? 0 : Math.min(UNITS.length - 1, Math.floor(Math.log2(bytes) / 10));
   const value = bytes / 1024 ** step;
-  return `${step === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${UNITS[step]}`;
+  return `${step === 0 || value >= 100 ? Math.round(value) : pointed(value.toFixed(1))} ${UNITS[step]}`;
 }
 
 /** 3 d 4 h, 4 h 12 min, 12 min, 9 s */

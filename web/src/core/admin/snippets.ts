@@ -1,5 +1,7 @@
 // What a new device needs to come in, and programs to begin with. They are shown as text and copied; none of it is run here.
 
+import { place, shell } from "../shell.js";
+
 export interface Device {
   /** The address of the hub as the page has it: `http://hub:8080/`, with the prefix of a proxy if there is one. */
   hub: string;
@@ -19,12 +21,6 @@ export function codeOf(device: Device): string {
 
 const pathOf = (base: string): string => base.split("/").map(encodeURIComponent).join("/");
 const plain = (text: string): string => JSON.stringify(text);
-
-function place(hub: string): { host: string; port: number; isTls: boolean; prefix: string } {
-  const { hostname, port, protocol, pathname } = new URL(hub);
-  const isTls = protocol === "https:";
-  return { host: hostname.replace(/^\[|\]$/g, ""), port: Number(port) || (isTls ? 443 : 80), isTls, prefix: pathname };
-}
 
 /** Whether devices of the network cannot reach this address, as it is that of one machine for itself. */
 export const isLocal = (hub: string): boolean => /^(localhost|127\.|::1$)/.test(place(hub).host);
@@ -114,9 +110,6 @@ hub.on("close", (code, reason) => {
 hub.on("error", (error) => console.error(error.message));
 `;
 }
-
-/** In single quotes a shell takes everything as it is, but single quotes. */
-const shell = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 
 function curl(device: Device): string {
   return `# One reading, without a connection that stays.

@@ -93,6 +93,40 @@ export function bounds(low: number, high: number): [number, number] {
   return [middle - half * 1.12, middle + half * 1.12];
 }
 
+/** The bounds of a scale whose steps are powers of ten. */
+export function logBounds(low: number, high: number): [number, number] {
+  const room = high > low ? (high / low) ** 0.06 : 1.25;
+  return [low / room, high * room];
+}
+
+/** Within a power of ten: which multiples have a line, from few to many. */
+const MULTIPLES = [[1], [1, 2, 5], [1, 2, 3, 4, 5, 6, 7, 8, 9]];
+const LINES = { least: 4, most: 10 };
+
+/** Where such a scale has its lines. Within less than a power of ten they stand at even steps. */
+export function logSplits(low: number, high: number): number[] {
+  const steps = (multiples: readonly number[]): number[] => {
+    const found: number[] = [];
+    for (let power = Math.floor(Math.log10(low)); 10 ** power <= high; power += 1) found.push(...multiples.map((one) => Number(`${one}e${power}`)));
+    return found.filter((one) => one >= low && one <= high);
+  };
+  for (const multiples of MULTIPLES) {
+    const found = steps(multiples);
+    if (found.length >= LINES.least) return found.filter((_, at) => at % Math.ceil(found.length / LINES.most) === 0);
+  }
+  const rough = (high - low) / LINES.least;
+  const power = Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].find((one) => one * 10 ** power >= rough)! * 10 ** power;
+  const first = Math.ceil(low / step);
+  return Array.from({ length: Math.max(0, Math.floor(high / step) - first + 1) }, (_, at) => Number(((first + at) * step).toPrecision(12)));
+}
+
+/** Units that have a value of zero or below it in sight: their scales cannot go by powers. */
+export function evenUnits(tracks: readonly Track[], from: number, to: number): string[] {
+  const isBelow = ({ points, step }: Track): boolean => points.some(({ t, min }) => min <= 0 && t + step >= from && t <= to);
+  return [...new Set(tracks.filter((track) => track.kind === "number" && isBelow(track)).map(({ unit }) => unit))];
+}
+
 /** The rows of a table: one for each time at which a track has a point, the newest first, at most so many. */
 export function rowsOf(tracks: readonly Track[], from: number, to: number, most: number): { t: number; cells: (Track["points"][number] | Track["changes"][number] | null)[] }[] {
   const rows = new Map<number, (Track["points"][number] | Track["changes"][number] | null)[]>();

@@ -1,6 +1,8 @@
-// Times, spans and labels of charts, in words. No sentence of the screen stands here: those are in web/src/words/.
+// Times, spans and labels of charts, in words.
 
-const format = (options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat => new Intl.DateTimeFormat(undefined, { hourCycle: "h23", ...options });
+import { locale, pointed } from "../text.js";
+
+const format = (options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat => new Intl.DateTimeFormat(locale, { hourCycle: "h23", ...options });
 const seconds = format({ hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const minutes = format({ hour: "2-digit", minute: "2-digit" });
 const day = format({ day: "numeric", month: "short" });
@@ -41,7 +43,7 @@ export const windowText = (from: number, to: number): string => whole.formatRang
 /** 2 d 3 h, 3 h 5 min, 12 min 30 s, 4.5 s */
 export function durationText(milliseconds: number): string {
   const total = Math.max(0, milliseconds);
-  if (total < MINUTE) return `${Number((total / 1000).toFixed(total < 10e3 ? 1 : 0))} s`;
+  if (total < MINUTE) return `${pointed(String(Number((total / 1000).toFixed(total < 10e3 ? 1 : 0))))} s`;
   const parts: [number, string][] = [[DAY, "d"], [HOUR, "h"], [MINUTE, "min"], [1000, "s"]];
   const at = parts.findIndex(([size]) => total >= size);
   const [[size, unit], next] = [parts[at]!, parts[at + 1]];
@@ -53,9 +55,17 @@ export function durationText(milliseconds: number): string {
 /** Numbers at an axis: as many digits as its steps have. */
 export function scaleLabels(values: readonly number[], increment: number): string[] {
   const size = Math.max(...values.map(Math.abs), 0);
-  if (size >= 1e7 || (size > 0 && size < 1e-4)) return values.map((value) => value.toPrecision(3).replace("-", "−"));
+  if (size >= 1e7 || (size > 0 && size < 1e-4)) return values.map((value) => pointed(value.toPrecision(3)));
   let digits = 0;
   while (digits < 8 && Math.abs(increment * 10 ** digits - Math.round(increment * 10 ** digits)) > 1e-6) digits += 1;
-  const format = new Intl.NumberFormat(undefined, { minimumFractionDigits: digits, maximumFractionDigits: digits, useGrouping: size >= 1e4 });
+  const format = new Intl.NumberFormat(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits, useGrouping: size >= 1e4 });
   return values.map((value) => format.format(value).replace("-", "−"));
 }
+
+const SPAN_NAMES: Record<string, string> = { s: "s", m: "min", h: "h", d: "d" };
+
+/** Numbers at an axis that goes by powers: each with as many digits as it has. */
+export const logLabels = (values: readonly number[]): string[] => values.flatMap((value) => scaleLabels([value], value));
+
+/** 10 min, 6 h, 7 d */
+export const spanName = (text: string): string => text.replace(/^(\d+)([smhd])$/, (_, number: string, unit: string) => `${number} ${SPAN_NAMES[unit]}`);

@@ -4,10 +4,9 @@ import { useState } from "preact/hooks";
 import { type Reply, accountPath, accounts, accountsTrouble, call, change, isDemo, tokenPath } from "../../admin.js";
 import { type Account, type Draft, EMPTY, bodyOf, lines } from "../../core/admin/accounts.js";
 import { isObject } from "../../core/frame.js";
+import { ACCOUNTS, COMMON, EXPLAIN, TOKENS, known, plural, say } from "../../core/text.js";
 import { cut } from "../../core/words.js";
 import { user } from "../../page.js";
-import { ACCOUNTS, EXPLAIN, TOKENS } from "../../words/admin/accounts.js";
-import { COMMON, rightsWords } from "../../words/admin/common.js";
 import { Field, Head, type Outcome, Says, Sure, told } from "./parts.js";
 import { Rights } from "./rights.js";
 
@@ -47,10 +46,10 @@ export function Accounts() {
             </li>
           ))}
         </ul>
-        {isNew && <Editor key="new" account={null} start={EMPTY} onDone={(_, name) => done({ isOk: true, sentence: ACCOUNTS.saved(name) }, name)} onCancel={() => setNew(false)} />}
+        {isNew && <Editor key="new" account={null} start={EMPTY} onDone={(_, name) => done({ isOk: true, sentence: say(ACCOUNTS.saved, { name }) }, name)} onCancel={() => setNew(false)} />}
         {account && !isNew && (
           <div class="beside">
-            <Editor key={account.name} account={account} start={account} onDone={(method, name) => done({ isOk: true, sentence: method === "PUT" ? ACCOUNTS.saved(name) : ACCOUNTS.removed(name) }, method === "PUT" ? name : null)} onCancel={() => setChosen(null)} />
+            <Editor key={account.name} account={account} start={account} onDone={(method, name) => done({ isOk: true, sentence: method === "PUT" ? say(ACCOUNTS.saved, { name }) : say(ACCOUNTS.removed, { name }) }, method === "PUT" ? name : null)} onCancel={() => setChosen(null)} />
             <Explain key={`${account.name} why`} account={account} />
           </div>
         )}
@@ -59,10 +58,20 @@ export function Accounts() {
   );
 }
 
+/** What somebody may do, in one line. */
+function rightsWords({ subscribe, publish, retain, admin }: Account["rights"]): string {
+  const listed = (filters: string[]) => {
+    if (filters.length === 0) return COMMON.nothing;
+    const list = filters.slice(0, 3).join(", ");
+    return filters.includes("#") ? COMMON.everything : filters.length > 3 ? say(COMMON.andMore, { list, count: filters.length - 3 }) : list;
+  };
+  return [say(COMMON.reads, { filters: listed(subscribe) }), say(COMMON.publishes, { filters: listed(publish) }), retain && COMMON.retains, admin && COMMON.isAdmin].filter(Boolean).join(", ");
+}
+
 /** An account or a token in a few words. */
 export function Line({ account }: { account: Account }) {
   const { name, rights, connections, validUntil, from, note } = account;
-  const facts = [ACCOUNTS.connections(connections), validUntil && ACCOUNTS.until(validUntil), from && ACCOUNTS.from_(lines(from).join(", ")), note].filter(Boolean);
+  const facts = [connections === 0 ? ACCOUNTS.unconnected : plural(ACCOUNTS.connections, connections), validUntil && say(ACCOUNTS.until, { moment: validUntil }), from && say(ACCOUNTS.fromNetworks, { networks: lines(from).join(", ") }), note].filter(Boolean);
   return (
     <>
       <span class="row-name">{name}{rights.admin && <span class="badge">{ACCOUNTS.adminBadge}</span>}{name === user.value && <span class="badge">{ACCOUNTS.you}</span>}</span>
@@ -90,7 +99,7 @@ export function Editor({ account, start, isToken = false, onDone, onCancel }: { 
     set({ password: "" });
     onDone(method, draft.name, reply.body);
   };
-  const title = account ? ACCOUNTS.edit(account.name) : isToken ? TOKENS.add : ACCOUNTS.add;
+  const title = account ? say(ACCOUNTS.edit, { name: account.name }) : isToken ? TOKENS.add : ACCOUNTS.add;
   return (
     <section class="panel editor" aria-labelledby="editor-title">
       <h2 id="editor-title">{title}</h2>
@@ -111,7 +120,7 @@ export function Editor({ account, start, isToken = false, onDone, onCancel }: { 
         <div class="actions">
           <button type="submit" class="filled" disabled={isBusy}>{isToken ? TOKENS.make : COMMON.save}</button>
           <button type="button" onClick={onCancel}>{COMMON.cancel}</button>
-          {account && <Sure name={ACCOUNTS.remove} ask={ACCOUNTS.removeAsk(account.name)} yes={ACCOUNTS.removeYes} isBusy={isBusy} onYes={() => void send("DELETE")} />}
+          {account && <Sure name={ACCOUNTS.remove} ask={say(ACCOUNTS.removeAsk, { name: account.name })} yes={ACCOUNTS.removeYes} isBusy={isBusy} onYes={() => void send("DELETE")} />}
         </div>
       </form>
     </section>
@@ -145,7 +154,7 @@ function Explain({ account: { name } }: { account: Account }) {
       </form>
       <Says outcome={outcome} />
       <dl class="answers" aria-live="polite">
-        {answers.map(([right, isAllowed, why]) => [<dt key={right} data-allowed={isAllowed}>{EXPLAIN.rights[right]}</dt>, <dd key={`${right} why`}>{why}</dd>])}
+        {answers.map(([right, isAllowed, why]) => [<dt key={right} data-allowed={isAllowed}>{known(EXPLAIN.rights, right)}</dt>, <dd key={`${right} why`}>{why}</dd>])}
       </dl>
     </section>
   );

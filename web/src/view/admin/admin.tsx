@@ -5,7 +5,7 @@ import { useEffect } from "preact/hooks";
 import { accounts, readAccounts } from "../../admin.js";
 import { show, view } from "../../location.js";
 import { user } from "../../page.js";
-import { COMMON } from "../../words/admin/common.js";
+import { COMMON } from "../../core/text.js";
 import { Accounts } from "./accounts.js";
 import { Device } from "./device.js";
 import { Events } from "./events.js";

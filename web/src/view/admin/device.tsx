@@ -7,11 +7,10 @@ import { EMPTY, bodyOf } from "../../core/admin/accounts.js";
 import { type Device as Facts, SNIPPETS, addressOf, codeOf, isLocal } from "../../core/admin/snippets.js";
 import { isObject } from "../../core/frame.js";
 import { type Reading, titleOf } from "../../core/values.js";
+import { ACCOUNTS, DEVICE, say } from "../../core/text.js";
 import { cut } from "../../core/words.js";
 import { listeners, second, user, values } from "../../page.js";
 import { HUB } from "../../session.js";
-import { ACCOUNTS } from "../../words/admin/accounts.js";
-import { DEVICE } from "../../words/admin/device.js";
 import { valueText } from "../tile.js";
 import { Code } from "../qr.js";
 import { Choose, Copy, Field, Head, type Outcome, Says } from "./parts.js";
@@ -106,7 +105,7 @@ function First({ device: { base }, canRead, since }: { device: Facts; canRead: b
   }, [base]);
   void second.value;
   const isConnected = values.presenceOf(base)?.isOnline === true;
-  const words = spoken !== "" ? DEVICE.spoken(spoken) : !canRead ? DEVICE.unreadable(base) : isConnected ? DEVICE.connected : DEVICE.waiting(base);
+  const words = spoken !== "" ? say(DEVICE.spoken, { what: spoken }) : !canRead ? say(DEVICE.unreadable, { base }) : isConnected ? DEVICE.connected : say(DEVICE.waiting, { base });
   return <p class="first" data-spoken={spoken !== "" ? "" : undefined} role="status">{words}</p>;
 }
 

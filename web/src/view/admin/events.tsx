@@ -3,10 +3,9 @@
 import { useEffect, useState } from "preact/hooks";
 import { call } from "../../admin.js";
 import { type Asked, type Happened, SPANS, askedText, isQuestion, parseAsked, parseEvents, pathOf } from "../../core/admin/events.js";
+import { COMMON, EVENTS, known, plural, pointed, say } from "../../core/text.js";
 import { cut, exactText } from "../../core/words.js";
 import { show } from "../../location.js";
-import { COMMON } from "../../words/admin/common.js";
-import { EVENTS, kindWords, resultWords } from "../../words/admin/events.js";
 import { Check, Choose, Field, Head, type Outcome, Says } from "./parts.js";
 
 const PAYLOAD_SHOWN = 200;
@@ -50,7 +49,7 @@ export function Events({ query }: { query: string }) {
         {isMoment && <Field label={EVENTS.moment} type="datetime-local" value={draft.when} onInput={(when) => setDraft({ ...draft, when })} />}
         <button type="submit" class="filled">{EVENTS.ask}</button>
       </form>
-      <form class="asks"><Check label={EVENTS.questions} isOn={isAll} onChange={setAll} />{list !== null && shown.length < list.length && <p class="of">{EVENTS.hidden(list.length - shown.length)}</p>}</form>
+      <form class="asks"><Check label={EVENTS.questions} isOn={isAll} onChange={setAll} />{list !== null && shown.length < list.length && <p class="of">{plural(EVENTS.hidden, list.length - shown.length)}</p>}</form>
       <Says outcome={outcome} />
       {list === null ? <p class="note">{COMMON.loading}</p> : shown.length === 0 ? outcome === null && <p class="note">{EVENTS.none}</p> : (
         <div class="scrolled panel events" tabIndex={0} role="region" aria-label={EVENTS.title}>
@@ -70,9 +69,9 @@ function Row({ one }: { one: Happened }) {
   return (
     <tr>
       <td><time>{Number.isNaN(time) ? "" : exactText(time)}</time></td>
-      <td><b>{cut(user, 80)}</b><span class="row-more">{cut(EVENTS.by(client, address), 120)}</span></td>
+      <td><b>{cut(user, 80)}</b><span class="row-more">{cut([client, address].filter(Boolean).join(", "), 120)}</span></td>
       <td>
-        {kindWords(kind)}{topic !== "" && <> <span class="code">{cut(topic, 300)}</span></>}{payload !== "" && <> <span class="code">{cut(payload, PAYLOAD_SHOWN)}</span></>}
+        {known(EVENTS.kinds, kind)}{topic !== "" && <> <span class="code">{cut(topic, 300)}</span></>}{payload !== "" && <> <span class="code">{cut(payload, PAYLOAD_SHOWN)}</span></>}
         <span class="row-more">{resultWords(one)}</span>
       </td>
     </tr>
@@ -83,4 +82,12 @@ function Row({ one }: { one: Happened }) {
 function localText(time: number): string {
   const here = new Date(time - new Date(time).getTimezoneOffset() * 60e3);
   return here.toISOString().slice(0, 16);
+}
+
+/** What became of it. */
+function resultWords({ result, reason, more }: Happened): string {
+  const rest = new Map(more);
+  const [word, after, account, door] = [known(EVENTS.results, result), rest.get("after"), rest.get("account"), rest.get("door")];
+  const end = after !== undefined && result !== "" ? say(EVENTS.after, { result: word, span: pointed(after) }) : word;
+  return [end, cut(reason, 200), rest.get("change"), account && say(EVENTS.account, { name: account }), door && say(EVENTS.door, { door })].filter(Boolean).join(" · ");
 }

@@ -4,10 +4,9 @@ import { useEffect, useState } from "preact/hooks";
 import { call } from "../../admin.js";
 import { type Figures, bytesText, pathOf, uptimeText } from "../../core/admin/figures.js";
 import { isObject } from "../../core/frame.js";
-import { cut, wholeText } from "../../core/words.js";
+import { COMMON, HUB_PAGE, known, pointed, say, wholeText } from "../../core/text.js";
+import { cut } from "../../core/words.js";
 import { HUB } from "../../session.js";
-import { COMMON } from "../../words/admin/common.js";
-import { HUB_PAGE } from "../../words/admin/hub.js";
 import { figures, figuresTrouble, trail, useFigures } from "./figures.js";
 import { Check, Field, Head, Says } from "./parts.js";
 
@@ -18,7 +17,7 @@ const BYTES = /(^|\/|_)(bytes|held)$/;
 export function Hub() {
   useFigures();
   const all = figures.value;
-  const about = all === null ? HUB_PAGE.about : [HUB_PAGE.version(String(all.get("version") ?? "")), HUB_PAGE.up(uptimeText(Number(all.get("uptime")) || 0)), HUB_PAGE.about].join(" · ");
+  const about = all === null ? HUB_PAGE.about : [say(HUB_PAGE.version, { version: String(all.get("version") ?? "") }), say(HUB_PAGE.up, { span: uptimeText(Number(all.get("uptime")) || 0) }), HUB_PAGE.about].join(" · ");
   return (
     <>
       <Head title={HUB_PAGE.title} about={about} />
@@ -42,8 +41,8 @@ function Tiles({ all }: { all: Figures }) {
         const value = isRate ? rateText(points.at(-1)?.value) : valueText(name, all.get(name));
         return (
           <li key={name} class="tile" data-figure={name}>
-            <h3>{HUB_PAGE.tiles[name]}</h3>
-            <p class="value"><span class="number" data-size={value.length > 20 ? "small" : value.length > 8 ? "middle" : undefined}>{value}</span>{isRate && <span class="unit">{` ${HUB_PAGE.perSecond}`}</span>}</p>
+            <h3>{known(HUB_PAGE.tiles, name)}</h3>
+            <p class="value"><span class="number" data-size={value.length > 20 ? "small" : value.length > 8 ? "middle" : undefined}>{value}</span>{isRate && <span class="unit">{" /s"}</span>}</p>
             <svg class="sparkline" viewBox="0 0 100 24" preserveAspectRatio="none" aria-hidden="true">{path !== null && <path vector-effect="non-scaling-stroke" d={path} />}</svg>
           </li>
         );
@@ -52,10 +51,10 @@ function Tiles({ all }: { all: Figures }) {
   );
 }
 
-const rateText = (value: number | undefined): string => (value === undefined ? "–" : value >= 10 ? wholeText(Math.round(value)) : value.toFixed(1));
+const rateText = (value: number | undefined): string => (value === undefined ? "–" : value >= 10 ? wholeText(Math.round(value)) : pointed(value.toFixed(1)));
 
 function valueText(name: string, value: unknown): string {
-  if (name === "store/state") return Object.hasOwn(HUB_PAGE.stores, String(value)) ? HUB_PAGE.stores[String(value)]! : cut(String(value), 60);
+  if (name === "store/state") return known(HUB_PAGE.stores, String(value), cut(String(value), 60));
   if (typeof value !== "number") return cut(typeof value === "string" ? value : JSON.stringify(value), 200);
   return BYTES.test(name) ? bytesText(value) : wholeText(value);
 }

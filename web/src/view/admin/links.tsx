@@ -1,9 +1,8 @@
 // How the links to brokers stand.
 
 import { type Link, bytesText, linksOf } from "../../core/admin/figures.js";
-import { cut, sinceText, wholeText } from "../../core/words.js";
-import { COMMON } from "../../words/admin/common.js";
-import { LINKS } from "../../words/admin/hub.js";
+import { COMMON, LINKS, known, plural, say, wholeText } from "../../core/text.js";
+import { cut, sinceText } from "../../core/words.js";
 import { figures, figuresTrouble, useFigures } from "./figures.js";
 import { Head, Says } from "./parts.js";
 
@@ -23,13 +22,13 @@ export function Links() {
 function Card({ link: { name, state, since, reason, figure } }: { link: Link }) {
   const count = (of: string) => wholeText(figure(of));
   const facts: [string, string][] = [
-    [LINKS.queue, LINKS.queueText(count("queue/messages"), bytesText(figure("queue/bytes")))], [LINKS.stored, count("queue/stored")], [LINKS.in, count("messages/in")], [LINKS.out, count("messages/out")],
+    [LINKS.queue, plural(LINKS.queueText, figure("queue/messages"), { bytes: bytesText(figure("queue/bytes")) })], [LINKS.stored, count("queue/stored")], [LINKS.in, count("messages/in")], [LINKS.out, count("messages/out")],
     [LINKS.skipped, count("messages/skipped")], [LINKS.lost, count("messages/lost")], [LINKS.refused, count("messages/refused")], [LINKS.connects, count("connects")],
   ];
   return (
     <li class="panel link" data-state={state}>
       <h3>{name}</h3>
-      <p class="link-state"><span class="dot" aria-hidden="true" />{Object.hasOwn(LINKS.states, state) ? LINKS.states[state] : cut(state, 40)}{!Number.isNaN(since) && ` ${LINKS.since(sinceText(since, Date.now()))}`}</p>
+      <p class="link-state"><span class="dot" aria-hidden="true" />{known(LINKS.states, state, cut(state, 40))}{!Number.isNaN(since) && ` ${say(LINKS.since, { moment: sinceText(since, Date.now()) })}`}</p>
       {reason !== "" && <p class="trouble">{cut(reason, 300)}</p>}
       <dl>{facts.map(([fact, value]) => [<dt key={fact}>{fact}</dt>, <dd key={`${fact} value`}>{value}</dd>])}</dl>
     </li>

@@ -3,7 +3,7 @@
 import type { ComponentChildren } from "preact";
 import { useId, useState } from "preact/hooks";
 import { announce } from "../../page.js";
-import { COMMON } from "../../words/admin/common.js";
+import { COMMON } from "../../core/text.js";
 
 export function Copy({ text, name = COMMON.copy }: { text: string; name?: string }) {
   const [isCopied, setCopied] = useState(false);

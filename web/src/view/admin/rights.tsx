@@ -1,7 +1,7 @@
 // The fields that accounts and tokens have in common.
 
 import { type Draft, ROLES } from "../../core/admin/accounts.js";
-import { ACCOUNTS } from "../../words/admin/accounts.js";
+import { ACCOUNTS } from "../../core/text.js";
 import { Check, Choose, Field } from "./parts.js";
 
 export function Rights({ draft, isToken, set }: { draft: Draft; isToken: boolean; set(change: Partial<Draft>): void }) {

@@ -4,7 +4,7 @@ import { useState } from "preact/hooks";
 import { accounts, accountsTrouble, change, isDemo, tokenPath } from "../../admin.js";
 import { EMPTY } from "../../core/admin/accounts.js";
 import { isObject } from "../../core/frame.js";
-import { ACCOUNTS, TOKENS } from "../../words/admin/accounts.js";
+import { ACCOUNTS, TOKENS, say } from "../../core/text.js";
 import { Editor, Line } from "./accounts.js";
 import { Copy, Head, type Outcome, Says, Sure, told } from "./parts.js";
 
@@ -18,7 +18,7 @@ export function Tokens() {
     setBusy(true);
     const reply = await change("DELETE", tokenPath(name));
     setBusy(false);
-    setOutcome(told(reply.isOk ? { isOk: true, sentence: TOKENS.revoked(name) } : { isOk: false, sentence: reply.sentence }));
+    setOutcome(told(reply.isOk ? { isOk: true, sentence: say(TOKENS.revoked, { name }) } : { isOk: false, sentence: reply.sentence }));
   };
   return (
     <>
@@ -32,8 +32,8 @@ export function Tokens() {
       {isDemo.value && <p class="warning">{ACCOUNTS.demo}</p>}
       <Says outcome={accountsTrouble.value === "" ? outcome : { isOk: false, sentence: accountsTrouble.value }} />
       {made && (
-        <section class="panel made" aria-label={TOKENS.made(made.name)}>
-          <p>{TOKENS.made(made.name)}</p>
+        <section class="panel made" aria-label={say(TOKENS.made, { name: made.name })}>
+          <p>{say(TOKENS.made, { name: made.name })}</p>
           <p class="secret code">{made.token}</p>
           <div class="actions"><Copy text={made.token} /><button type="button" onClick={() => setMade(null)}>{TOKENS.done}</button></div>
         </section>
@@ -47,7 +47,7 @@ export function Tokens() {
         {all.map((one) => (
           <li key={one.name} class="row">
             <Line account={one} />
-            <div class="actions"><Sure name={TOKENS.revoke} ask={TOKENS.revokeAsk(one.name)} yes={TOKENS.revokeYes} isBusy={isBusy} onYes={() => void revoke(one.name)} /></div>
+            <div class="actions"><Sure name={TOKENS.revoke} ask={say(TOKENS.revokeAsk, { name: one.name })} yes={TOKENS.revokeYes} isBusy={isBusy} onYes={() => void revoke(one.name)} /></div>
           </li>
         ))}
       </ul>

@@ -2,10 +2,9 @@
 
 import { effect, signal } from "@preact/signals";
 import type { Alarm } from "../../core/layout.js";
-import { counted } from "../../core/words.js";
+import { ARRANGE, WORDS, plural } from "../../core/text.js";
 import { read, write } from "../../favourites.js";
 import { alarms } from "../../layout.js";
-import { ARRANGE } from "../../words/arrange.js";
 import { Check } from "../admin/parts.js";
 
 const SHOWN = 20;
@@ -17,6 +16,8 @@ const isBoolean = (value: unknown): value is boolean => typeof value === "boolea
 const isLoud = signal(read("alarm sound", isBoolean) ?? false);
 const isNotified = signal(read("alarm notification", isBoolean) ?? false);
 const isBlocked = signal(false);
+/** Counts answers of the browser: it may have said no, and then the mark goes. */
+const answers = signal(0);
 const canNotify = (): boolean => isSecureContext && "Notification" in globalThis && Notification.permission !== "denied";
 let audio: AudioContext | null = null;
 let known = new Map<string, string>();
@@ -49,18 +50,19 @@ addEventListener("pointerdown", () => void audio?.resume().then(() => (isBlocked
 
 effect(() => {
   const now = alarms.value;
-  const fresh = now.filter(({ topic, word }) => known.get(topic) !== word);
-  known = new Map(now.map(({ topic, word }) => [topic, word]));
+  const fresh = now.filter(({ topic, kind }) => known.get(topic) !== kind);
+  known = new Map(now.map(({ topic, kind }) => [topic, kind]));
   if (fresh.length === 0) return;
   if (isLoud.peek()) sound();
   if (isNotified.peek() && canNotify()) fresh.slice(0, TOLD_AT_ONCE).forEach(notify);
 });
 
 export function Alarms() {
+  void answers.value;
   const now = alarms.value;
   return (
     <details class="panel alarms" data-alarm={now.length > 0 ? "" : undefined}>
-      <summary><b>{now.length === 0 ? ARRANGE.alarms : counted(now.length, "alarm")}</b><span class="alarm-first">{now.length === 0 ? ARRANGE.none : now[0]!.sentence}</span></summary>
+      <summary><b>{now.length === 0 ? ARRANGE.alarms : plural(WORDS.alarms, now.length)}</b><span class="alarm-first">{now.length === 0 ? ARRANGE.none : now[0]!.sentence}</span></summary>
       <ul>{now.slice(0, SHOWN).map(({ topic, sentence }) => <li key={topic}>{sentence}</li>)}</ul>
       <form>
         <Check label={ARRANGE.sound} isOn={isLoud.value} onChange={(isOn) => {
@@ -72,6 +74,7 @@ export function Alarms() {
           const isAllowed = isOn && canNotify() && (await Notification.requestPermission()) === "granted";
           isNotified.value = isAllowed;
           write("alarm notification", isAllowed);
+          answers.value += 1;
         }} />
       </form>
       {!canNotify() && <p class="of">{ARRANGE.noNotify}</p>}

@@ -4,15 +4,16 @@ import "../../app.js";
 import { useRef, useState } from "preact/hooks";
 import { type Change, exported, imported, moved, save } from "../../arrange.js";
 import { type Sort, roomsOf } from "../../core/layout.js";
+import { ARRANGE, say } from "../../core/text.js";
 import { layout } from "../../layout.js";
 import { announce } from "../../page.js";
-import { ARRANGE } from "../../words/arrange.js";
 import { type Outcome, Says, Sure, told } from "../admin/parts.js";
-import { download } from "../charts/export.js";
+import { download } from "../parts.js";
 import { neighbours } from "../overview.js";
 import { Editor } from "./editor.js";
 
 export { Alarms } from "./alarms.js";
+export { Icon } from "./icon.js";
 
 const FILE = "clown-hub-layout.json";
 const FILE_AT_MOST = 1_000_000;
@@ -27,15 +28,15 @@ export function Buttons({ sort, id, title }: { sort: Sort; id: string; title: st
     if (change === null) return;
     const focused = document.activeElement;
     const { isOk, sentence } = await save(change, layout.value);
-    announce(isOk ? ARRANGE.moved(title) : sentence);
+    announce(isOk ? say(ARRANGE.moved, { title }) : sentence);
     // An element that is put elsewhere has lost the focus.
     requestAnimationFrame(() => focused instanceof HTMLElement && box.current?.contains(focused) && focused.focus());
   };
   return (
     <div ref={box} class="arrange">
-      <button ref={opener} type="button" aria-label={ARRANGE.edit(title)} onClick={() => setOpen(true)}>{ARRANGE.editShort}</button>
-      <button type="button" class="quiet" aria-label={ARRANGE.earlier(title)} onClick={() => void move(-1)}>↑</button>
-      <button type="button" class="quiet" aria-label={ARRANGE.later(title)} onClick={() => void move(1)}>↓</button>
+      <button ref={opener} type="button" aria-label={say(ARRANGE.edit, { title })} onClick={() => setOpen(true)}>{ARRANGE.editShort}</button>
+      <button type="button" class="quiet" aria-label={say(ARRANGE.earlier, { title })} onClick={() => void move(-1)}>↑</button>
+      <button type="button" class="quiet" aria-label={say(ARRANGE.later, { title })} onClick={() => void move(1)}>↓</button>
       {isOpen && <Editor sort={sort} id={id} title={title} onClose={() => {
         setOpen(false);
         opener.current?.focus();
@@ -84,7 +85,7 @@ export function Bar() {
         <div class="rooms" role="group" aria-label={ARRANGE.rooms}>
           <span>{ARRANGE.rooms}</span>
           <ol>{rooms.map((room, at) => (
-            <li key={room}>{room}{at > 0 && <button type="button" class="quiet" aria-label={ARRANGE.roomEarlier(room)} onClick={() => {
+            <li key={room}>{room}{at > 0 && <button type="button" class="quiet" aria-label={say(ARRANGE.roomEarlier, { room })} onClick={() => {
               const next = [...rooms];
               next.splice(at - 1, 0, ...next.splice(at, 1));
               void order({ rooms: next });

@@ -3,13 +3,12 @@
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { changeOf, isSame, save } from "../../arrange.js";
 import { type Entry, type Limit, type Sort, entryOf, roomsOf } from "../../core/layout.js";
+import { ARRANGE, COMMON, known, pointed, say } from "../../core/text.js";
 import { titleOf } from "../../core/values.js";
 import { layout } from "../../layout.js";
 import { announce, values } from "../../page.js";
-import { COMMON } from "../../words/admin/common.js";
-import { ARRANGE } from "../../words/arrange.js";
 import { Choose, Field, type Outcome, Says } from "../admin/parts.js";
-import { ICONS, Icon } from "../icon.js";
+import { ICONS, Icon } from "./icon.js";
 
 const MINUTE = 60;
 
@@ -22,7 +21,7 @@ interface Draft {
   limits: Map<string, { low: string; high: string }>;
 }
 
-const written = (number: number | undefined): string => (number === undefined ? "" : String(number));
+const written = (number: number | undefined): string => (number === undefined ? "" : pointed(String(number)));
 
 function draftOf({ name = "", room = "", icon = "", silent, limits = {} }: Entry): Draft {
   const texts = Object.entries(limits).map(([path, { low, high }]) => [path, { low: written(low), high: written(high) }] as const);
@@ -32,8 +31,8 @@ function draftOf({ name = "", room = "", icon = "", silent, limits = {} }: Entry
 /** A number as people write it, or undefined for nothing. Throws the sentence about what is none. */
 function number(label: string, text: string): number | undefined {
   if (text.trim() === "") return undefined;
-  const value = Number(text.trim().replace(",", ".").replace("−", "-"));
-  if (!Number.isFinite(value)) throw ARRANGE.notNumber(label);
+  const value = Number(text.trim().replace(",", ".").replaceAll("−", "-"));
+  if (!Number.isFinite(value)) throw say(ARRANGE.notNumber, { label });
   return value;
 }
 
@@ -41,7 +40,7 @@ function number(label: string, text: string): number | undefined {
 function entryFrom(before: Entry, { name, room, icon, silent, limits }: Draft, nameOf: (path: string) => string): Entry {
   const minutes = number(ARRANGE.silent, silent);
   const bounds: [string, Limit][] = [...limits].flatMap(([path, { low, high }]) => {
-    const limit = { low: number(ARRANGE.low(nameOf(path)), low), high: number(ARRANGE.high(nameOf(path)), high) };
+    const limit = { low: number(say(ARRANGE.low, { what: nameOf(path) }), low), high: number(say(ARRANGE.high, { what: nameOf(path) }), high) };
     return limit.low === undefined && limit.high === undefined ? [] : [[path, limit]];
   });
   return {
@@ -79,22 +78,22 @@ export function Editor({ sort, id, title: given, onClose }: { sort: Sort; id: st
     const saved = await save(changeOf(sort, [[id, entry]]), from);
     setBusy(false);
     if (!saved.isOk) return setOutcome(saved);
-    announce(ARRANGE.saved(entry.name ?? title));
+    announce(say(ARRANGE.saved, { title: entry.name ?? title }));
     dialog.current?.close();
   };
   const roomOfNode = reading && layout.value.nodes.get(reading.base)?.room;
   return (
     <dialog ref={dialog} class="edit" aria-labelledby={heading} onClose={onClose}>
-      <h2 id={heading}><Icon name={draft.icon} />{ARRANGE.edit(title)}</h2>
+      <h2 id={heading}><Icon name={draft.icon} />{say(ARRANGE.edit, { title })}</h2>
       <p class="of code">{id}</p>
       <form onSubmit={(event) => {
         event.preventDefault();
         if (!isBusy) void send();
       }}>
         <Field label={ARRANGE.name} value={draft.name} onInput={(name) => set({ name })} />
-        <Field label={roomOfNode ? ARRANGE.roomOfNode(roomOfNode) : ARRANGE.room} value={draft.room} list={list} onInput={(room) => set({ room })} />
+        <Field label={roomOfNode ? say(ARRANGE.roomOfNode, { room: roomOfNode }) : ARRANGE.room} value={draft.room} list={list} onInput={(room) => set({ room })} />
         <datalist id={list}>{roomsOf(layout.value).map((room) => <option key={room} value={room} />)}</datalist>
-        <Choose label={ARRANGE.icon} value={draft.icon} names={[["", ARRANGE.noIcon], ...Object.keys(ICONS).map((one) => [one, one.charAt(0).toUpperCase() + one.slice(1)] as const)]} onChange={(icon) => set({ icon })} />
+        <Choose label={ARRANGE.icon} value={draft.icon} names={[["", ARRANGE.noIcon], ...Object.keys(ICONS).map((one) => [one, known(ARRANGE.icons, one)] as const)]} onChange={(icon) => set({ icon })} />
         {sort === "values" && (
           <fieldset class="limits">
             <legend>{ARRANGE.limits}</legend>
@@ -104,8 +103,8 @@ export function Editor({ sort, id, title: given, onClose }: { sort: Sort; id: st
               const bound = (more: Partial<typeof limit>) => set({ limits: new Map([...draft.limits, [path, { ...limit, ...more }]]) });
               return (
                 <div key={path} class="fields">
-                  <Field label={ARRANGE.low(what)} value={limit.low} onInput={(low) => bound({ low })} />
-                  <Field label={ARRANGE.high(what)} value={limit.high} onInput={(high) => bound({ high })} />
+                  <Field label={say(ARRANGE.low, { what })} value={limit.low} onInput={(low) => bound({ low })} />
+                  <Field label={say(ARRANGE.high, { what })} value={limit.high} onInput={(high) => bound({ high })} />
                 </div>
               );
             })}

@@ -6,11 +6,11 @@ import { useMemo, useState } from "preact/hooks";
 import { type Ref, SERIES_AT_MOST, refText, toggled } from "../../core/charts/series.js";
 import { parseSearch } from "../../core/search.js";
 import { type Reading, titleOf } from "../../core/values.js";
+import { CHARTS, plural, say } from "../../core/text.js";
 import { cut } from "../../core/words.js";
 import { favourites } from "../../favourites.js";
 import { show, view } from "../../location.js";
 import { presentValues, structure } from "../../page.js";
-import { WORDS } from "../../words/charts.js";
 import { chartedOf } from "../parts.js";
 
 const SHOWN_AT_MOST = 40;
@@ -47,11 +47,11 @@ export function Chooser({ isOpen }: { isOpen: boolean }) {
   const isFull = series.length >= SERIES_AT_MOST;
   return (
     <div class="chooser">
-      <label class="hidden" for="add-search">{WORDS.add}</label>
-      <input id="add-search" type="search" value={words} placeholder={WORDS.addHint} autocomplete="off" autocapitalize="none" spellcheck={false} maxLength={400} onInput={(event) => setWords(event.currentTarget.value)} />
-      {isFull && <p class="note">{WORDS.addFull(SERIES_AT_MOST)}</p>}
-      {found.length === 0 && <p class="note">{WORDS.addNone}</p>}
-      <ul aria-label={WORDS.add}>
+      <label class="hidden" for="add-search">{CHARTS.add}</label>
+      <input id="add-search" type="search" value={words} placeholder={CHARTS.addHint} autocomplete="off" autocapitalize="none" spellcheck={false} maxLength={400} onInput={(event) => setWords(event.currentTarget.value)} />
+      {isFull && <p class="note">{say(CHARTS.addFull, { most: SERIES_AT_MOST })}</p>}
+      {found.length === 0 && <p class="note">{CHARTS.addNone}</p>}
+      <ul aria-label={CHARTS.add}>
         {found.slice(0, SHOWN_AT_MOST).map(({ text, title, place }) => {
           const isIn = series.includes(text);
           return (
@@ -63,7 +63,7 @@ export function Chooser({ isOpen }: { isOpen: boolean }) {
           );
         })}
       </ul>
-      {found.length > SHOWN_AT_MOST && <p class="note">{WORDS.addMany(found.length - SHOWN_AT_MOST)}</p>}
+      {found.length > SHOWN_AT_MOST && <p class="note">{plural(CHARTS.addMany, found.length - SHOWN_AT_MOST)}</p>}
     </div>
   );
 }

@@ -6,14 +6,6 @@ const MARGIN = 20;
 const TITLE = 18;
 const LINE = 22;
 
-export function download(name: string, content: Blob): void {
-  const address = URL.createObjectURL(content);
-  const link = document.createElement("a");
-  Object.assign(link, { href: address, download: name });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(address), 10_000);
-}
-
 /** A name for a file: what no system takes is left out. */
 export const fileName = (words: string, ending: string): string => `${words.replaceAll(/[^\p{L}\p{N}]+/gu, "-").replace(/^-+|-+$/g, "").slice(0, 80) || "chart"}.${ending}`;
 

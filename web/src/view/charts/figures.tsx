@@ -6,10 +6,10 @@ import { type NumberFigures, type StateFigures, figures, valueAt } from "../../c
 import { durationText, momentText, windowText } from "../../core/charts/words.js";
 import { numberText } from "../../core/numbers.js";
 import { spokenUnit } from "../../core/units.js";
-import { counted, wholeText } from "../../core/words.js";
+import { CHARTS, plural, say } from "../../core/text.js";
 import { type Shown, cursor, selection } from "../../charts.js";
 import { values } from "../../page.js";
-import { WORDS, stateWords } from "../../words/charts.js";
+import { heldWords, changesWords, stateWords } from "./sentences.js";
 import { Swatch, looksOf } from "./swatch.js";
 
 const ROWS_AT_MOST = 1000;
@@ -30,24 +30,23 @@ export function Figures({ all, window }: { all: Shown[]; window: Window }) {
   const now = values.now();
   const span = to - from;
   const moment = cursor.value;
-  const { columns } = WORDS;
   const looks = looksOf(all);
   return (
     <section class="panel figures" aria-labelledby="figures-title">
       <div class="panel-head">
-        <h2 id="figures-title">{chosen ? WORDS.selection(windowText(from, to), durationText(span)) : WORDS.figuresOf(windowText(from, to))}</h2>
-        {chosen && <button type="button" class="quiet" onClick={() => (selection.value = null)}>{WORDS.clearSelection}</button>}
+        <h2 id="figures-title">{chosen ? say(CHARTS.selection, { window: windowText(from, to), duration: durationText(span) }) : say(CHARTS.figuresOf, { window: windowText(from, to) })}</h2>
+        {chosen && <button type="button" class="quiet" onClick={() => (selection.value = null)}>{CHARTS.clearSelection}</button>}
       </div>
-      <div class="scrolled" tabIndex={0} role="region" aria-label={WORDS.figures}>
+      <div class="scrolled" tabIndex={0} role="region" aria-label={CHARTS.figures}>
         <table>
           <thead>
             <tr>
-              <th scope="col">{columns.series}</th>
-              <th scope="col">{moment === null ? WORDS.last : WORDS.atCursor(momentText(moment, window.to - window.from, now))}</th>
-              <th scope="col">{columns.least}</th>
-              <th scope="col">{columns.greatest}</th>
-              <th scope="col">{columns.mean}</th>
-              <th scope="col">{columns.slope}</th>
+              <th scope="col">{CHARTS.series}</th>
+              <th scope="col">{moment === null ? CHARTS.last : say(CHARTS.atCursor, { moment: momentText(moment, window.to - window.from, now) })}</th>
+              <th scope="col">{CHARTS.least}</th>
+              <th scope="col">{CHARTS.greatest}</th>
+              <th scope="col">{CHARTS.mean}</th>
+              <th scope="col">{CHARTS.slope}</th>
             </tr>
           </thead>
           <tbody>
@@ -67,13 +66,13 @@ export function Figures({ all, window }: { all: Shown[]; window: Window }) {
 function Row({ shown, found, moment, when }: { shown: Shown; found: NumberFigures | StateFigures | null; moment: number | null; when: (time: number) => string }) {
   const { track } = shown;
   const at = moment === null ? null : valueAt(track, moment);
-  const atCursor = moment === null ? null : at === null ? WORDS.noValue : valueWords(shown, at.value);
-  if (found === null) return <td colSpan={5} class="none">{shown.problem ?? WORDS.nothing}</td>;
+  const atCursor = moment === null ? null : at === null ? CHARTS.noValue : valueWords(shown, at.value);
+  if (found === null) return <td colSpan={5} class="none">{shown.problem ?? CHARTS.nothing}</td>;
   if (found.kind === "state") {
     return (
       <>
         <td>{atCursor ?? valueWords(shown, found.last.value)}</td>
-        <td colSpan={4}>{`${found.held.slice(0, 4).map(({ value, time }) => WORDS.held(stateWords(value), durationText(time))).join(", ")}; ${WORDS.changed(found.changes)}`}</td>
+        <td colSpan={4}>{`${found.held.slice(0, 4).map(heldWords).join(", ")}; ${changesWords(found.changes)}`}</td>
       </>
     );
   }
@@ -81,7 +80,7 @@ function Row({ shown, found, moment, when }: { shown: Shown; found: NumberFigure
   const cell = (value: number): string => numberText(value, track.unit, track.decimals);
   return (
     <>
-      <td><Unit words={atCursor ?? cell(last.value)} unit={atCursor === WORDS.noValue ? "" : track.unit} /></td>
+      <td><Unit words={atCursor ?? cell(last.value)} unit={atCursor === CHARTS.noValue ? "" : track.unit} /></td>
       <td><Unit words={cell(least.value)} unit={track.unit} /><time>{when(least.t)}</time></td>
       <td><Unit words={cell(greatest.value)} unit={track.unit} /><time>{when(greatest.t)}</time></td>
       <td><Unit words={numberText(Number(mean.toPrecision(12)), track.unit, track.decimals + 1)} unit={track.unit} /></td>
@@ -100,13 +99,13 @@ export function Rows({ all, window }: { all: Shown[]; window: Window }) {
   const span = window.to - window.from;
   return (
     <section class="panel rows" aria-labelledby="rows-title">
-      <h2 id="rows-title">{WORDS.tableOf(counted(rows.length, "row"))}</h2>
-      {rows.length === ROWS_AT_MOST && <p class="note">{WORDS.tableCut(wholeText(ROWS_AT_MOST))}</p>}
-      <div class="scrolled" tabIndex={0} role="region" aria-label={WORDS.table}>
+      <h2 id="rows-title">{plural(CHARTS.rows, rows.length)}</h2>
+      {rows.length === ROWS_AT_MOST && <p class="note">{say(CHARTS.tableCut, { most: ROWS_AT_MOST })}</p>}
+      <div class="scrolled" tabIndex={0} role="region" aria-label={CHARTS.table}>
         <table>
           <thead>
             <tr>
-              <th scope="col">{WORDS.time}</th>
+              <th scope="col">{CHARTS.time}</th>
               {all.map(({ text, title, place, track }) => <th key={text} scope="col">{`${title}${track.unit === "" ? "" : `, ${track.unit}`}`} <span class="place">{place}</span></th>)}
             </tr>
           </thead>
@@ -126,5 +125,5 @@ export function Rows({ all, window }: { all: Shown[]; window: Window }) {
 
 function rangeOf(shown: Shown, { count, min, max, last }: { count: number; min: number; max: number; last: number }): string {
   const [value, low, high] = [last, min, max].map((one) => valueWords(shown, one)) as [string, string, string];
-  return count === 1 || low === high ? value : `${value} (${WORDS.spread(low, high)})`;
+  return count === 1 || low === high ? value : `${value} (${say(CHARTS.spread, { low, high })})`;
 }

@@ -1,16 +1,18 @@
 // The panels of a chart below each other, with one axis of time and one cursor. The keyboard moves it as well as a hand.
 
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
-import { type Limit, type Panel, arranged, columnsOf, lineOf, moments, steppedTo } from "../../core/charts/panels.js";
+import { type Limit, type Panel, arranged, columnsOf, evenUnits, lineOf, moments, steppedTo } from "../../core/charts/panels.js";
 import { DAY, type Window, panned, zoomed } from "../../core/charts/range.js";
 import { figures, trend, valueAt } from "../../core/charts/statistics.js";
 import { type Track, spells } from "../../core/charts/track.js";
 import { durationText, momentText, windowText } from "../../core/charts/words.js";
+import { CHARTS, say } from "../../core/text.js";
 import { cut } from "../../core/words.js";
 import { type Shown, cursor, goBack, isFollowing, moveTo, range, selection, width, windowNow } from "../../charts.js";
 import { layout } from "../../layout.js";
+import { view } from "../../location.js";
 import { announce, values } from "../../page.js";
-import { WORDS, emptySentence, happeningText, numberSentence, rangeWords, stateSentence, stateWords } from "../../words/charts.js";
+import { emptySentence, happeningText, numberSentence, rangeWords, stateSentence, stateWords } from "./sentences.js";
 import { valueWords, withUnit } from "./figures.js";
 import type { Heard } from "./hand.js";
 import { inks } from "./inks.js";
@@ -40,15 +42,16 @@ export function Panels({ all, window }: { all: Shown[]; window: Window }) {
   }, []);
   const onKey = useKeys(all);
   const { panels, lanes } = arranged(all.map(({ track }) => track), limitsOf);
+  const even = view.value.isLog ? evenUnits(all.map(({ track }) => track), window.from, window.to) : [];
   const hasRight = panels.some(({ units }) => units.length > 1);
   const names = all.map(({ title }) => title).join(", ");
   plots.length = 0;
   return (
-    <div ref={box} class="panels" tabIndex={0} role="application" aria-roledescription={WORDS.role} aria-label={WORDS.chartOf(cut(names, 200))} aria-describedby="chart-summary chart-keys" onKeyDown={onKey} onBlur={() => (cursor.value = null)}>
-      {panels.map((panel) => <Numbers key={panel.units.join("\n")} panel={panel} all={all} window={window} frame={{ width: width.value, height: heightOf(panels.length), hasRight }} />)}
+    <div ref={box} class="panels" tabIndex={0} role="application" aria-roledescription={CHARTS.role} aria-label={say(CHARTS.chartOf, { names: cut(names, 200) })} aria-describedby="chart-summary chart-keys" onKeyDown={onKey} onBlur={() => (cursor.value = null)}>
+      {panels.map((panel) => <Numbers key={panel.units.join("\n")} panel={panel} even={even} all={all} window={window} frame={{ width: width.value, height: heightOf(panels.length), hasRight }} />)}
       {lanes.length > 0 && <Lanes all={all} lanes={lanes} window={window} frame={{ width: width.value, height: lanes.length * LANE + BOTTOM, hasRight }} />}
       <p id="chart-summary" class="hidden">{all.map((shown) => sentence(shown, window)).join(" ")}</p>
-      <p id="chart-keys" class="hidden">{WORDS.keys}</p>
+      <p id="chart-keys" class="hidden">{CHARTS.keys}</p>
     </div>
   );
 }
@@ -57,7 +60,8 @@ export function Panels({ all, window }: { all: Shown[]; window: Window }) {
 function limitsOf({ ref: { topic, path } }: Track): Limit[] {
   const limits = layout.value.values.get(topic)?.limits ?? {};
   const limit = Object.hasOwn(limits, path) ? limits[path]! : {};
-  return (["low", "high"] as const).flatMap((which) => (limit[which] === undefined ? [] : [{ value: limit[which], words: WORDS[which] }]));
+  const bounds: [number | undefined, string][] = [[limit.low, CHARTS.low], [limit.high, CHARTS.high]];
+  return bounds.flatMap(([value, words]) => (value === undefined ? [] : [{ value, words }]));
 }
 
 /** One panel takes half of the screen, several share it. */
@@ -96,7 +100,8 @@ function usePlot(content: Content, head: string, window: Window, frame: Frame, t
   return box;
 }
 
-function Numbers({ panel, all, window, frame }: { panel: Panel; all: Shown[]; window: Window; frame: Frame }) {
+function Numbers({ panel, even, all, window, frame }: { panel: Panel; even: readonly string[]; all: Shown[]; window: Window; frame: Frame }) {
+  const { isLog } = view.value;
   const now = values.now();
   const inksNow = inks.value!;
   const looks = looksOf(all);
@@ -111,7 +116,7 @@ function Numbers({ panel, all, window, frame }: { panel: Panel; all: Shown[]; wi
     return ghost && ghost.points.length > 0 && ghost.unit === shown.track.unit ? [{ look: { ...look, isGhost: true }, places: lineOf(ghost, now, DAY) }, line] : [line];
   });
   const content: Content = {
-    kind: "lines", units: panel.units, looks: lines.map(({ look }) => look), columns: columnsOf(lines.map(({ places }) => places)),
+    kind: "lines", units: panel.units, logs: panel.units.map((unit) => isLog && !even.includes(unit)), looks: lines.map(({ look }) => look), columns: columnsOf(lines.map(({ places }) => places)),
     limits: panel.limits, gaps: gapsOf(panel.tracks),
   };
   const head = panel.units.map((unit) => unit || "–").join(" · ");
@@ -122,8 +127,8 @@ function Numbers({ panel, all, window, frame }: { panel: Panel; all: Shown[]; wi
       const found = valueAt(shown.track, moment);
       const before = shown.ghost && valueAt(shown.ghost, moment - DAY);
       const [low, high] = found?.min === undefined || found.max === undefined ? ["", ""] : [valueWords(shown, found.min), valueWords(shown, found.max)];
-      const words = found && `${shown.title} ${withUnit(shown, found.value)}${low === high ? "" : ` (${WORDS.spread(low, high)})`}`;
-      return [...(words ? [{ ink, words }] : []), ...(before ? [{ ink: "transparent", words: `${WORDS.dayBefore} ${withUnit(shown, before.value)}` }] : [])];
+      const words = found && `${shown.title} ${withUnit(shown, found.value)}${low === high ? "" : ` (${say(CHARTS.spread, { low, high })})`}`;
+      return [...(words ? [{ ink, words }] : []), ...(before ? [{ ink: "transparent", words: `${CHARTS.dayBefore} ${withUnit(shown, before.value)}` }] : [])];
     }),
   });
   const box = usePlot(content, head, window, frame, tip);
@@ -157,10 +162,10 @@ function Lanes({ all, lanes, window, frame }: { all: Shown[]; lanes: Track[]; wi
       return [...(found ? [{ ink: "transparent", words: `${shown.title} ${stateWords(found.value)}` }] : []), ...commands.map((one) => ({ ink: "transparent", words: happeningText(one, Math.min(span, 3600e3), now) }))];
     }),
   });
-  const box = usePlot(content, WORDS.states, window, frame, tip);
+  const box = usePlot(content, CHARTS.states, window, frame, tip);
   return (
     <div class="panel plot" aria-hidden="true">
-      <p class="units"><span>{WORDS.states}</span></p>
+      <p class="units"><span>{CHARTS.states}</span></p>
       <div ref={box} class="canvas" />
     </div>
   );
@@ -186,7 +191,7 @@ function useKeys(all: Shown[]): (event: KeyboardEvent) => void {
       const { from, to: end } = windowNow();
       const said = all.map((shown) => {
         const found = valueAt(shown.track, to);
-        return `${shown.title} ${found === null ? WORDS.noValue : withUnit(shown, found.value)}`;
+        return `${shown.title} ${found === null ? CHARTS.noValue : withUnit(shown, found.value)}`;
       });
       announce(`${momentText(to, end - from, values.now())}: ${said.join(", ")}`);
     }, SAID_AFTER);

@@ -2,10 +2,10 @@
 // concern; what it shows is said from outside. It knows no Preact.
 
 import uPlot from "uplot";
-import { type Columns, type Limit, bounds } from "../../core/charts/panels.js";
+import { type Columns, type Limit, bounds, logBounds, logSplits } from "../../core/charts/panels.js";
 import type { Window } from "../../core/charts/range.js";
 import type { Spell } from "../../core/charts/track.js";
-import { axisLabels, scaleLabels } from "../../core/charts/words.js";
+import { axisLabels, logLabels, scaleLabels } from "../../core/charts/words.js";
 import { Hand, type Heard } from "./hand.js";
 
 export const COLOURS = 8;
@@ -48,7 +48,7 @@ export interface Lane {
 }
 
 export type Content =
-  | { kind: "lines"; units: readonly string[]; looks: readonly LineLook[]; columns: Columns; limits: readonly Limit[][]; gaps: readonly Window[] }
+  | { kind: "lines"; units: readonly string[]; logs: readonly boolean[]; looks: readonly LineLook[]; columns: Columns; limits: readonly Limit[][]; gaps: readonly Window[] }
   | { kind: "lanes"; lanes: readonly Lane[]; gaps: readonly Window[] };
 
 /** What the box beside the cursor says. */
@@ -91,7 +91,7 @@ export class Plot {
   draw(content: Content, { from, to }: Window, frame: Frame, inks: Inks): void {
     this.#content = content;
     this.#inks = inks;
-    const shape = content.kind === "lines" ? [content.units, content.looks] : content.lanes.length;
+    const shape = content.kind === "lines" ? [content.units, content.logs, content.looks] : content.lanes.length;
     const structure = JSON.stringify([content.kind, shape, frame.hasRight, inks]);
     const data = this.#data(content);
     if (structure !== this.#structure || this.#plot === null) {
@@ -154,7 +154,9 @@ export class Plot {
   #data(content: Content): uPlot.AlignedData {
     if (content.kind === "lanes") return [[0, 1], [null, null]];
     this.#alone = content.columns.lines.flatMap(({ alone }) => [[], [], alone]);
-    return [content.columns.x, ...content.columns.lines.flatMap(({ last, max, min }) => [max, min, last])];
+    // Where a scale goes by powers, what is not above zero has no place.
+    const above = (column: Columns["x"] | Columns["lines"][number]["last"]) => column.map((value) => (value != null && value <= 0 ? null : value));
+    return [content.columns.x, ...content.columns.lines.flatMap(({ last, max, min }, at) => (content.logs[content.looks[at]!.scale] ? [max, min, last].map(above) : [max, min, last]))];
   }
 
   #options(content: Content, { width, height, hasRight }: Frame, inks: Inks): uPlot.Options {
@@ -166,14 +168,15 @@ export class Plot {
       width, height, ms: 1, legend: { show: false }, padding: [12, hasRight ? 0 : 16, 0, 0],
       scales: {
         x: { time: true },
-        ...(isLines ? Object.fromEntries(units.map((_, at) => [`y${at}`, { range: (plot: uPlot, low: number | null, high: number | null): [number, number] => this.#bounds(plot, at, low, high) }]))
+        ...(isLines ? Object.fromEntries(units.map((_, at) => [`y${at}`, { distr: (isLines && content.logs[at] ? 3 : 1) as 1 | 3, range: (plot: uPlot, low: number | null, high: number | null): [number, number] => this.#bounds(plot, at, low, high) }]))
           : { y0: { range: (): [number, number] => [0, 1] } }),
       },
       axes: [
         { ...axis, size: BOTTOM, space: 76, values: (_plot, times, _axis, _space, increment) => axisLabels(times, increment) },
         ...(isLines ? units : [""]).map((_unit, at): uPlot.Axis => ({
           ...axis, scale: `y${at}`, side: at === 0 ? 3 : 1, size: AXIS, gap: 4, grid: at === 0 ? axis.grid : { show: false },
-          ...(isLines ? { values: (_plot: uPlot, values: number[], _axis: number, _space: number, increment: number) => scaleLabels(values, increment) } : { splits: () => [], values: () => [], grid: { show: false } }),
+          ...(isLines && content.logs[at] ? { splits: (_plot: uPlot, _axis: number, low: number, high: number) => logSplits(low, high), values: (_plot: uPlot, values: number[]) => logLabels(values) }
+            : isLines ? { values: (_plot: uPlot, values: number[], _axis: number, _space: number, increment: number) => scaleLabels(values, increment) } : { splits: () => [], values: () => [], grid: { show: false } }),
         })),
         ...(hasRight && units.length < 2 ? [{ ...axis, scale: "y0", side: 1 as const, size: AXIS, splits: () => [], values: () => [], grid: { show: false }, ticks: { show: false } }] : []),
       ],
@@ -203,12 +206,14 @@ export class Plot {
 
   /** With the limits in it, where there are any near. */
   #bounds(_plot: uPlot, at: number, low: number | null, high: number | null): [number, number] {
-    const limits = this.#content.kind === "lines" ? (this.#content.limits[at] ?? []).map(({ value }) => value) : [];
-    if (low === null || high === null || !Number.isFinite(low) || !Number.isFinite(high)) return [0, 1];
+    const content = this.#content;
+    const isLog = content.kind === "lines" && content.logs[at] === true;
+    const limits = content.kind === "lines" ? (content.limits[at] ?? []).map(({ value }) => value) : [];
+    if (low === null || high === null || !Number.isFinite(low) || !Number.isFinite(high)) return isLog ? [1, 10] : [0, 1];
     // A line that is flat has some room, too.
     const room = Math.max(high - low, Math.abs(high) * FLAT);
-    const near = limits.filter((value) => value > low - room && value < high + room);
-    return bounds(Math.min(low, ...near), Math.max(high, ...near));
+    const near = limits.filter((value) => value > low - room && value < high + room && !(isLog && value <= 0));
+    return (isLog ? logBounds : bounds)(Math.min(low, ...near), Math.max(high, ...near));
   }
 
   #drawGaps(plot: uPlot): void {

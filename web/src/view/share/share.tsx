@@ -6,12 +6,12 @@ import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { accounts, change, isDemo, readAccounts, tokenPath } from "../../admin.js";
 import { parseRef } from "../../core/charts/series.js";
 import { isObject } from "../../core/frame.js";
+import { SHARE, plural, say } from "../../core/text.js";
 import { TOKEN, viewText } from "../../core/view.js";
 import { WALL_TOKEN, read, write } from "../../favourites.js";
 import { search, show, view } from "../../location.js";
 import { connection, isAdmin, state, values } from "../../page.js";
 import { HUB, enterByToken } from "../../session.js";
-import { SHARE } from "../../words/share.js";
 import { Check, Choose, Copy, Field, type Outcome, Says, Sure, told } from "../admin/parts.js";
 import { Code } from "../qr.js";
 
@@ -134,7 +134,7 @@ function Guest() {
         {links.map(({ name, note, rights, validUntil, connections }) => (
           <li key={name} class="row">
             <span class="row-name">{name}</span>
-            <span class="row-more">{[rights.subscribe.slice(0, 3).join(", "), note.slice(NOTE.length), validUntil === "" ? SHARE.forever : SHARE.until(validUntil), SHARE.used(connections)].join(" · ")}</span>
+            <span class="row-more">{[rights.subscribe.slice(0, 3).join(", "), note.slice(NOTE.length), validUntil === "" ? SHARE.forever : say(SHARE.until, { day: validUntil }), connections === 0 ? SHARE.unused : plural(SHARE.used, connections)].join(" · ")}</span>
             <div class="actions"><Sure name={SHARE.revoke} ask={SHARE.revokeAsk} yes={SHARE.revokeYes} isBusy={isBusy} onYes={() => void send(() => revoke(name))} /></div>
           </li>
         ))}

@@ -1,0 +1,5 @@
+// What is there for who operates the hub, shares it or arranges things: one part, as all of it has the same fields and buttons.
+
+export { Admin } from "./admin/admin.js";
+export { Alarms, Bar, Buttons, Icon } from "./arrange/arrange.js";
+export { Kiosk, Share } from "./share/share.js";
