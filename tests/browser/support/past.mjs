@@ -20,7 +20,7 @@ function library(test) {
 
 /**
  * Starts a hub, has `readingsAt(time, step)` said to it for each step of the past, and lets it come to the present. What the
- * function returns are messages `[topic, payload]`, below the base, of a gateway that signs in with `auth`. Its clock on the wall and its steady one move together, as time itself would.
+ * function returns are messages `[topic, payload]`, below the base, of a gateway that signs in with `auth`; `set` moves the clocks on, by milliseconds from now. Its clock on the wall and its steady one move together, as time itself would.
  */
 export async function hubWithPast(test, { from, step, readingsAt, until = 0, base = "", auth, ...options }) {
   const name = join(folder(test), "clock");
@@ -47,5 +47,5 @@ export async function hubWithPast(test, { from, step, readingsAt, until = 0, bas
     gateway.frames.length = 0;
   }
   set(0);
-  return { hub, gateway };
+  return { hub, gateway, set };
 }

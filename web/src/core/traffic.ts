@@ -12,6 +12,7 @@ const SPAN = 10;
 /** One topic, or a level above topics. */
 export class Branch {
   children = new Map<string, Branch>();
+  #inOrder: Branch[] = [];
   /** The last message, if this is a topic. */
   line = "";
   time = 0;
@@ -29,6 +30,12 @@ export class Branch {
 
   get text(): string {
     return payloadText(this.line);
+  }
+
+  /** What is below it, in order. Topics come and do not go: while there are no more of them, the order is that of before. */
+  get inOrder(): readonly Branch[] {
+    if (this.#inOrder.length !== this.children.size) this.#inOrder = [...this.children.values()].sort((one, other) => order(one.level, other.level));
+    return this.#inOrder;
   }
 
   add(second: number): void {
@@ -159,7 +166,7 @@ export function rows(root: Branch, isOpen: (topic: string) => boolean, fits: ((b
   const found: Row[] = [];
   const walk = (branch: Branch, depth: number): boolean => {
     let isThere = false;
-    for (const child of [...branch.children.values()].sort((one, other) => order(one.level, other.level))) {
+    for (const child of branch.inOrder) {
       const at = found.length;
       const open = fits !== null || isOpen(child.topic);
       found.push({ branch: child, depth, isOpen: open });

@@ -1,0 +1,136 @@
+// Hours of a page in minutes. The page has a clock that goes when it is told to, and so has the hub; both are moved together,
+// a step at a time, and in each step a house speaks. What the browser keeps for the page is counted between.
+
+import { newPage } from "./browser.mjs";
+import { connect } from "./node.mjs";
+import { MINUTE, hubWithPast } from "./past.mjs";
+
+/** Less than the silence after which the page asks whether the hub is there. */
+const STEP = 9_000;
+const NODES = 6;
+const NUMBERS = 10;
+const BASE = "nodes/house";
+
+/** Runs in the page before all else: clocks, timers and frames that stand still until `pass(milliseconds)`, and `heard(text)`. */
+function standStill(start) {
+  const Real = Date;
+  const channel = new MessageChannel();
+  const rest = () => new Promise((resolve) => {
+    channel.port1.onmessage = resolve;
+    channel.port2.postMessage(null);
+  });
+  const timers = new Map();
+  let now = start;
+  let number = 0;
+  globalThis.Date = class extends Real {
+    constructor(...args) {
+      super(...(args.length > 0 ? args : [now]));
+    }
+
+    static now() {
+      return now;
+    }
+  };
+  Performance.prototype.now = () => now - start;
+  const add = (work, wait, every) => {
+    timers.set((number += 1), { work, at: now + Math.max(1, wait), every });
+    return number;
+  };
+  globalThis.setTimeout = (work, wait = 0, ...args) => add(() => work(...args), wait, 0);
+  globalThis.setInterval = (work, wait, ...args) => add(() => work(...args), wait, wait);
+  globalThis.requestAnimationFrame = (work) => add(() => work(now - start), 16, 0);
+  for (const name of ["clearTimeout", "clearInterval", "cancelAnimationFrame"]) globalThis[name] = (id) => timers.delete(id);
+  globalThis.pass = async (milliseconds) => {
+    const until = now + milliseconds;
+    for (;;) {
+      let next = null;
+      for (const [id, timer] of timers) if (timer.at <= until && (next === null || timer.at < timers.get(next).at)) next = id;
+      if (next === null) break;
+      const timer = timers.get(next);
+      now = Math.max(now, timer.at);
+      if (timer.every > 0) timer.at += timer.every;
+      else timers.delete(next);
+      timer.work();
+      // What has come of it is drawn, and observers hear of it.
+      await rest();
+    }
+    now = until;
+  };
+  let told = () => {};
+  const said = [];
+  const Socket = globalThis.WebSocket;
+  globalThis.WebSocket = class extends Socket {
+    constructor(...args) {
+      super(...args);
+      this.addEventListener("message", ({ data }) => {
+        const step = /"step":(\d+)/.exec(data);
+        if (step) said[0] = Number(step[1]);
+        told();
+      });
+    }
+  };
+  globalThis.heard = (step) => new Promise((resolve) => {
+    told = () => (said[0] ?? 0) >= step && resolve();
+    told();
+  });
+}
+
+/** A page and a house that stand still. `hours(n)` lets them live so long, `counts()` is what the browser keeps. */
+export async function life(t, browser) {
+  const from = Date.now();
+  const start = from - from % MINUTE;
+  const { hub, set } = await hubWithPast(t, { from: 0, step: MINUTE, readingsAt: () => [], settings: ["limits.messages_per_second=1000000"] });
+  const gateway = await connect(t, hub, BASE, "node", { filters: [] });
+  let now = start;
+  let step = 0;
+  set(now - Date.now());
+  speak();
+  const page = await newPage(t, browser, { viewport: { width: 1280, height: 800 } });
+  await page.addInitScript(standStill, now);
+  await page.goto(`${hub.origin}/`);
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
+  await page.getByText("Live", { exact: true }).waitFor();
+  const chromium = await page.context().newCDPSession(page);
+  return { page, hub, hours, counts, pass };
+
+  /** Every number of the house, once. */
+  function speak() {
+    step += 1;
+    const lines = [["clock/step", { step }]];
+    for (let node = 0; node < NODES; node += 1) {
+      for (let at = 0; at < NUMBERS; at += 1) lines.push([`${node}/thermometer/${at}`, { temperature: [Math.round(2000 + 300 * Math.sin(step / 100 + node + at)) / 100, "℃"] }]);
+    }
+    gateway.raw.send(lines.map((line) => JSON.stringify(line)).join("\n"));
+    gateway.frames.length = 0;
+  }
+
+  async function hours(count, eachHour = async () => {}) {
+    for (let hour = 0; hour < count; hour += 1) {
+      for (let passed = 0; passed < 60 * MINUTE; passed += STEP) {
+        now += STEP;
+        await page.evaluate(async ({ step, by }) => {
+          await heard(step);
+          await pass(by);
+        }, { step, by: STEP });
+        set(now - Date.now());
+        speak();
+      }
+      await eachHour(hour);
+    }
+  }
+
+  /** Lets what a click began come to its end. */
+  async function pass(milliseconds) {
+    now += milliseconds;
+    await page.evaluate((by) => pass(by), milliseconds);
+  }
+
+  async function counts() {
+    await pass(2000);
+    await chromium.send("HeapProfiler.collectGarbage");
+    await chromium.send("HeapProfiler.collectGarbage");
+    const { nodes, jsEventListeners, documents } = await chromium.send("Memory.getDOMCounters");
+    const { usedSize } = await chromium.send("Runtime.getHeapUsage");
+    return { nodes, listeners: jsEventListeners, documents, heap: usedSize, elements: await page.evaluate(() => document.querySelectorAll("*").length) };
+  }
+}
