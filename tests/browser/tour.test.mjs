@@ -1,5 +1,5 @@
 // A stranger's tour: somebody has the address of a hub and an account, and nobody to ask. All is done by what stands on the
-// screen: with a mouse, with a keyboard alone, and with a finger on a phone. What it takes is counted.
+// screen: with a mouse, with a keyboard alone, with a finger on a phone, and at 400 %. What it takes is counted.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -93,14 +93,17 @@ class Hands {
   }
 }
 
+const SCREEN = { width: 1280, height: 800 };
 const WAYS = {
-  mouse: { viewport: { width: 1280, height: 800 } },
-  keyboard: { viewport: { width: 1280, height: 800 } },
-  finger: { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true },
+  "with a mouse": ["mouse", { viewport: SCREEN }],
+  "with a keyboard alone": ["keyboard", { viewport: SCREEN }],
+  "with a finger, on a phone": ["finger", { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true }],
+  // What is left of the same screen where everything is four times as large.
+  "with a mouse, at 400 %": ["mouse", { viewport: { width: SCREEN.width / 4, height: SCREEN.height / 4 }, deviceScaleFactor: 4 }],
 };
 
-for (const [how, options] of Object.entries(WAYS)) {
-  test(`a stranger finds the way: ${how === "mouse" ? "with a mouse" : how === "keyboard" ? "with a keyboard alone" : "with a finger, on a phone"}`, async (t) => {
+for (const [way, [how, options]] of Object.entries(WAYS)) {
+  test(`a stranger finds the way: ${way}`, async (t) => {
     const { hub, kitchen, highest } = await house(t);
     const page = await newPage(t, browser, { ...options, permissions: ["clipboard-read", "clipboard-write"] });
     const hands = new Hands(page, how);
