@@ -90,9 +90,9 @@ async function walk(page, hub, look) {
   await go(page, "#/?kiosk=1");
   await page.getByRole("button", { name: "Leave the wall view" }).waitFor();
   await look("wall");
-  for (const [path, heading] of [["check", /check/i], ["diagnostics", /WebSocket/i]]) {
+  for (const [path, heading] of [["check", "Self-check"], ["diagnostics", "Diagnostics"]]) {
     await page.goto(`${hub.origin}/${path}`);
-    await page.getByRole("heading", { name: heading }).first().waitFor();
+    await page.getByRole("heading", { name: heading, exact: true }).waitFor();
     await look(path);
   }
 }
