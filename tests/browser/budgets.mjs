@@ -211,23 +211,11 @@ const BUDGETS = {
 
   async life(browser) {
     const all = Number(process.env.HOURS ?? 8);
-    const { page, hours, counts, pass } = await life(script, browser);
-    const visit = async () => {
-      await page.locator(".tile .to-chart").first().click();
-      await pass(1000);
-      await page.getByRole("application").waitFor();
-      await page.getByRole("link", { name: "Explorer" }).click();
-      await pass(1000);
-      await page.getByRole("tree", { name: "Topics" }).waitFor();
-      await page.getByRole("link", { name: "Values" }).click();
-      await pass(1000);
-      await page.locator(".tile").first().waitFor();
-    };
-    await visit();
+    const { minutes, counts } = await life(script, browser);
     const found = [];
     const start = performance.now();
     for (const to of [1, 4, 8].filter((hour) => hour <= all)) {
-      await hours(to - (found.at(-1)?.hour ?? 0), visit);
+      for (let hour = found.at(-1)?.hour ?? 0; hour < to; hour += 1) await minutes(60);
       found.push({ hour: to, ...(await counts()) });
       const { hour, heap, nodes, listeners, elements } = found.at(-1);
       console.log(`    after ${hour} h: ${(heap / 1e6).toFixed(2)} MB, ${nodes} nodes, ${listeners} listeners, ${elements} elements on the page`);

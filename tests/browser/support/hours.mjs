@@ -1,6 +1,7 @@
 // Hours of a page in minutes. The page has a clock that goes when it is told to, and so has the hub; both are moved together,
 // a step at a time, and in each step a house speaks. What the browser keeps for the page is counted between.
 
+import assert from "node:assert/strict";
 import { newPage } from "./browser.mjs";
 import { connect } from "./node.mjs";
 import { MINUTE, hubWithPast } from "./past.mjs";
@@ -75,7 +76,10 @@ function standStill(start) {
   });
 }
 
-/** A page and a house that stand still. `hours(n)` lets them live so long, `counts()` is what the browser keeps. */
+/**
+ * A page and a house that stand still. `minutes(n)` lets them live so long, and somebody go through the screens after that;
+ * `counts()` is what the browser keeps.
+ */
 export async function life(t, browser) {
   const from = Date.now();
   const start = from - from % MINUTE;
@@ -91,7 +95,7 @@ export async function life(t, browser) {
   await page.getByRole("button", { name: "Sign in", exact: true }).click();
   await page.getByText("Live", { exact: true }).waitFor();
   const chromium = await page.context().newCDPSession(page);
-  return { page, hub, hours, counts, pass };
+  return { page, hub, minutes, counts };
 
   /** Every number of the house, once. */
   function speak() {
@@ -104,25 +108,44 @@ export async function life(t, browser) {
     gateway.frames.length = 0;
   }
 
-  async function hours(count, eachHour = async () => {}) {
-    for (let hour = 0; hour < count; hour += 1) {
-      for (let passed = 0; passed < 60 * MINUTE; passed += STEP) {
-        now += STEP;
-        await page.evaluate(async ({ step, by }) => {
-          await heard(step);
-          await pass(by);
-        }, { step, by: STEP });
-        set(now - Date.now());
-        speak();
-      }
-      await eachHour(hour);
+  async function minutes(count) {
+    for (let passed = 0; passed < count * MINUTE; passed += STEP) {
+      now += STEP;
+      await page.evaluate(async ({ step, by }) => {
+        await heard(step);
+        await pass(by);
+      }, { step, by: STEP });
+      set(now - Date.now());
+      speak();
     }
+    await walk();
   }
 
-  /** Lets what a click began come to its end. */
   async function pass(milliseconds) {
     now += milliseconds;
     await page.evaluate((by) => pass(by), milliseconds);
+  }
+
+  /** Lets time pass until something is there that a click began: the hub answers in its own time. */
+  async function comes(what) {
+    for (let tries = 0; !(await what.isVisible()); tries += 1) {
+      assert.ok(tries < 300, `it did not come: ${what}`);
+      await pass(100);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
+  /** Somebody goes through the screens, and comes back. */
+  async function walk() {
+    await page.locator(".tile .to-chart").first().click();
+    await comes(page.locator(".plot canvas").first());
+    await page.getByRole("link", { name: "Explorer" }).click();
+    await comes(page.getByRole("tree", { name: "Topics" }));
+    await page.getByRole("button", { name: "Look back" }).click();
+    await comes(page.getByRole("slider", { name: "Moment" }));
+    await page.getByRole("button", { name: "Look back" }).click();
+    await page.getByRole("link", { name: "Values", exact: true }).click();
+    await comes(page.locator(".tile").first());
   }
 
   async function counts() {
