@@ -129,7 +129,8 @@ test("where texts take more room, as some people need it, none is cut off", asyn
         document.documentElement.scrollWidth - document.documentElement.clientWidth,
         [...document.querySelectorAll("button, a, label, h2, h3, legend, th, .status, .alarm")].filter((one) => one.checkVisibility() && !one.closest(".hidden") && getComputedStyle(one).textOverflow !== "ellipsis" && one.clientWidth > 1 && (one.scrollWidth > one.clientWidth + 1 || one.scrollHeight > one.clientHeight + 1) && getComputedStyle(one).overflow !== "visible").map((one) => one.outerHTML.slice(0, 200)),
       ]);
-      assert.equal(overflow, 0, `${name}: overflow at ${width} px`);
+      const wide = await page.evaluate(() => [...document.querySelectorAll("body *")].filter((one) => one.checkVisibility() && one.getBoundingClientRect().right > document.documentElement.clientWidth + 1).map((one) => one.outerHTML.slice(0, 120)).slice(-4));
+      assert.equal(overflow, 0, `${name}: overflow at ${width} px: ${wide}`);
       assert.deepEqual(cut, [], `${name}: cut off at ${width} px`);
     }
     await page.setViewportSize({ width: 1280, height: 800 });
@@ -168,7 +169,7 @@ test("where the system chooses the colours, what is pressed, chosen or on looks 
     await node.publish("relay/0", { state: true });
     await says(tile(page, ATTIC, "Relay 0", "relay/0").locator(".state"), "On");
   });
-  await changes(tile(page, ATTIC, "LED", "led/0").locator("label").filter({ hasText: "Off" }), async () => {
+  await changes(tile(page, ATTIC, "LED 0", "led/0").locator("label").filter({ hasText: "Off" }), async () => {
     await node.publish("led/0", { state: "off" });
     await page.waitForFunction(() => document.querySelector(".choices input:checked")?.value === "off");
   });

@@ -90,6 +90,7 @@ export async function life(t, browser) {
   set(now - Date.now());
   speak();
   const page = await newPage(t, browser, { viewport: { width: 1280, height: 800 } });
+  page.context().setDefaultTimeout(60_000);
   await page.addInitScript(standStill, now);
   await page.goto(`${hub.origin}/`);
   await page.getByRole("button", { name: "Sign in", exact: true }).click();
