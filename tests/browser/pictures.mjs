@@ -52,7 +52,7 @@ function kitchen(time, number) {
     ...(number === 0 ? [["relay/i2c0-3f", { state: false }], ["led/-", { state: "1-dot" }]] : []),
   ];
 }
-const STEP = 3 * MINUTE;
+const STEP = 6 * MINUTE;
 
 /** 60 rooms of a school, a few of which have a problem. */
 function school(number) {
@@ -142,10 +142,15 @@ async function kit() {
   const charts = async (page) => {
     await go(page, `#/charts?${address}&r=24h&before=day`);
     await page.locator("#chart-summary").filter({ hasText: /Relay 3b, last 24 h: o/ }).waitFor({ state: "attached" });
-    const { width } = await page.locator(".plot .u-over").first().boundingBox();
-    await page.locator(".plot .u-over").first().hover({ position: { x: width * 0.55, y: 60 } });
-    // The lines of the day before come after those of today.
-    await page.locator(".tip").filter({ hasText: /Day before.*Day before/ }).waitFor();
+    const plot = page.locator(".plot .u-over").first();
+    await plot.waitFor();
+    const tip = page.locator(".tip").filter({ hasText: /Day before.*Day before/ });
+    // The lines of the day before come after those of today, and what is above the plot may still grow.
+    for (let tries = 0; tries < 40 && !(await tip.isVisible()); tries += 1) {
+      const width = await plot.evaluate((element) => element.clientWidth);
+      await plot.hover({ position: { x: width * 0.55 + (tries % 2), y: 60 } });
+      await page.waitForTimeout(250);
+    }
   };
   const values = async (page) => {
     await page.getByRole("img", { name: /^last hour: / }).nth(5).waitFor();

@@ -4,7 +4,7 @@ import { computed, effect, signal } from "@preact/signals";
 import { type ComponentType, render } from "preact";
 import { clockText, wholeText } from "./core/words.js";
 import { SCREENS, parseView } from "./core/view.js";
-import { alarms, isArranging, layout } from "./layout.js";
+import { alarms, hasLimits, isArranging } from "./layout.js";
 import { isTravelling, show, view } from "./location.js";
 import { announcement, connection, isAdmin, isQuiet, isUpdated, leave, moment, rate, rights, second, skipped, start, state, user, values } from "./page.js";
 import { tools } from "./tools.js";
@@ -70,7 +70,7 @@ effect(() => {
   if (isSharing.value) load("share");
   if (view.value.isKiosk) load("kiosk");
   // Alarms may sound and be told by the system.
-  if (isArranging.value || [...layout.value.values.values()].some(({ limits, silent }) => limits || silent)) load("arrange");
+  if (isArranging.value || hasLimits.value) load("arrange");
 });
 
 function App() {

@@ -4,7 +4,7 @@ import { effect, signal } from "@preact/signals";
 import type { Alarm } from "../../core/layout.js";
 import { counted } from "../../core/words.js";
 import { read, write } from "../../favourites.js";
-import { alarms } from "../../layout.js";
+import { alarms, hasLimits } from "../../layout.js";
 import { ARRANGE } from "../../words/arrange.js";
 import { Check } from "../admin/parts.js";
 
@@ -58,6 +58,7 @@ effect(() => {
 
 export function Alarms() {
   const now = alarms.value;
+  if (!hasLimits.value) return null;
   return (
     <details class="panel alarms" data-alarm={now.length > 0 ? "" : undefined}>
       <summary><b>{now.length === 0 ? ARRANGE.alarms : counted(now.length, "alarm")}</b><span class="alarm-first">{now.length === 0 ? ARRANGE.none : now[0]!.sentence}</span></summary>
