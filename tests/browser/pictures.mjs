@@ -1,6 +1,6 @@
 // Makes the pictures of README.md and docs/dashboard.md again: node tests/browser/pictures.mjs [FOLDER]. With a folder, and `all`
 // behind it, it makes every screen there, on three sizes and in both themes, to be looked at. The hub is target/debug/clown-hub,
-// or HUB_BIN; with PAGE=DIR the page is what `node build.mjs DIR` has made. Needs Mosquitto, and pngquant to make them small.
+// or HUB_BIN; with PAGE=DIR the page is what `node build.mjs DIR` has made; SCENE=sixty makes one scene alone. Needs Mosquitto, and pngquant to make them small.
 
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -226,8 +226,7 @@ async function sixty() {
   await each(hub, [["wide", "dark"]], async (page, look) => {
     await page.getByRole("button", { name: "2 offline" }).waitFor();
     await page.waitForFunction(() => document.querySelectorAll("#board > .group").length >= 60);
-    await page.getByRole("button", { name: "nodes/room-101/0", exact: true }).click();
-    await page.getByRole("img", { name: /^last hour: / }).nth(2).waitFor();
+    await page.waitForTimeout(1500);
     await take(page, isAll ? `sixty-${look}.png` : "pictures/sixty.png");
     if (!isAll) return;
     await page.getByRole("button", { name: "By quantity" }).click();
@@ -257,6 +256,7 @@ async function foreign() {
     await page.getByRole("heading", { name: "Washer" }).or(page.getByText("washer").first()).first().waitFor();
     await page.waitForTimeout(1500);
     say(5);
+    await page.waitForTimeout(1500);
     await take(page, isAll ? `foreign-${look}.png` : "pictures/foreign.png");
     if (!isAll) return;
     await go(page, "#/explorer?topic=tele/washer/SENSOR");
@@ -278,7 +278,7 @@ async function untilOpen(port) {
 
 const browser = await startBrowser();
 try {
-  for (const scene of [kit, sixty, foreign]) {
+  for (const scene of [kit, sixty, foreign].filter(({ name }) => !process.env.SCENE || process.env.SCENE === name)) {
     await scene();
     while (ends.length > 0) await ends.shift()();
   }
