@@ -22,6 +22,8 @@ mkdirSync(site, { recursive: true });
 
 /** What uPlot offers and the charts do not use. Without these statements a seventh of it is left out. */
 const UNUSED = {
+  // Where the system has no language, as with LANG=C, WebKit names one that cannot be, and uPlot would not even load.
+  "new Intl.NumberFormat(domEnv ? nav.language : 'en-US')": "new Intl.NumberFormat()",
   "uPlot.join = join;": "", "uPlot.fmtDate = fmtDate;": "", "uPlot.tzDate  = tzDate;": "", "(paths.stepped = stepped);": "", "(paths.bars    = bars);": "",
   "(paths.spline  = monotoneCubic);": "", "const showLegend = legend.show;": "const showLegend = false;",
   // Times are written by the charts themselves.
