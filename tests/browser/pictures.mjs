@@ -252,17 +252,16 @@ async function foreign() {
     for (const [topic, payload] of strangers(number)) execFileSync("mosquitto_pub", ["-p", String(port), "-r", "-t", topic, "-m", typeof payload === "string" ? payload : JSON.stringify(payload)]);
   };
   for (let number = 0; number < 4; number += 1) say(number);
-  await each(hub, [["desktop", "dark"]], async (page, look) => {
-    await page.getByRole("heading", { name: "Washer" }).or(page.getByText("washer").first()).first().waitFor();
+  await each(hub, [["desktop", "light"]], async (page, look) => {
+    await page.getByRole("heading", { name: "shellies" }).waitFor();
+    say(4);
     await page.waitForTimeout(1500);
+    if (isAll) await take(page, `foreign-${look}.png`);
+    await go(page, "#/explorer?topic=tele/washer/SENSOR");
+    await page.getByRole("treeitem", { name: "SENSOR" }).waitFor();
     say(5);
     await page.waitForTimeout(1500);
-    await take(page, isAll ? `foreign-${look}.png` : "pictures/foreign.png");
-    if (!isAll) return;
-    await go(page, "#/explorer?topic=tele/washer/SENSOR");
-    await page.getByRole("treeitem").first().waitFor();
-    await page.waitForTimeout(1500);
-    await take(page, `foreign-explorer-${look}.png`);
+    await take(page, isAll ? `foreign-explorer-${look}.png` : "pictures/explorer.png");
   });
 }
 

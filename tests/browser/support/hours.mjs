@@ -93,8 +93,10 @@ export async function life(t, browser) {
   page.context().setDefaultTimeout(60_000);
   await page.addInitScript(standStill, now);
   await page.goto(`${hub.origin}/`);
-  await page.getByRole("button", { name: "Sign in", exact: true }).click();
-  await page.getByText("Live", { exact: true }).waitFor();
+  const enter = page.getByRole("button", { name: "Sign in", exact: true });
+  await comes(enter);
+  await enter.click();
+  await comes(page.getByText("Live", { exact: true }));
   const chromium = await page.context().newCDPSession(page);
   return { page, hub, minutes, counts };
 
