@@ -22,6 +22,8 @@ mkdirSync(site, { recursive: true });
 
 /** What uPlot offers and the charts do not use. Without these statements more than a third of it is left out: what nothing else asks for goes with them. */
 const UNUSED = {
+  // Where the system has no language, as with LANG=C, WebKit names one that cannot be, and uPlot would not even load.
+  "new Intl.NumberFormat(domEnv ? nav.language : 'en-US')": "new Intl.NumberFormat()",
   // Times and numbers are written by the charts themselves, and they have no legend and no title.
   "\t\t_timeAxisStamps,\n\t\ttimeAxisSplits,": "0, timeAxisSplits,",
   "timeAxisVals(_tzDate, timeAxisStamps((ms == 1 ? _timeAxisStampsMs : _timeAxisStampsS), _fmtDate))": "null",

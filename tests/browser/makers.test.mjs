@@ -43,7 +43,7 @@ test("a plug with Tasmota stands there with its readings, their units and a swit
   await says(sensor, /21\.5\s*℃.*ENERGY Power 42 W.*ENERGY Voltage 230 V.*ENERGY Total 12\.345 kWh.*ENERGY Yesterday 0\.521 kWh/s);
   await sensor.locator("summary").click();
   await says(sensor, /ENERGY\.Current\s*0\.217 A/);
-  assert.equal(await tile(page, "stat", "Power", "plug/POWER").getByRole("switch").getAttribute("aria-checked"), "true");
+  assert.equal(await tile(page, "stat", "Power plug", "plug/POWER").getByRole("switch").getAttribute("aria-checked"), "true");
   await says(tile(page, "tele", "LWT", "plug/LWT"), "Online");
   await says(tile(page, "tele", "POWER", "plug/STATE"), "Off");
   assertQuiet(page, hub);

@@ -7,6 +7,8 @@ import { useCallback } from "preact/hooks";
 /** Parts out of sight are drawn each second up to this many, and beyond that every ten seconds. */
 const MANY = 400;
 const SELDOM = 10;
+/** So many of them in one picture: drawn all at once, a thousand would hold up what is in sight. */
+const ASIDE = 25;
 
 export class Pulse {
   beforeDrawing: () => void = () => {};
@@ -18,6 +20,8 @@ export class Pulse {
   #frame = 0;
   #seconds = 0;
   #areAllDue = false;
+  /** Those out of sight that are still to be drawn in this round. */
+  #aside: Iterator<string> | null = null;
   #sight = new IntersectionObserver((entries) => this.#look(entries), { rootMargin: "200px" });
   #keys = new WeakMap<Element, string>();
 
@@ -55,7 +59,7 @@ export class Pulse {
     this.#seconds += 1;
     for (const key of this.#later) if (this.#seen.has(key)) this.#dirty.add(key);
     this.#later.clear();
-    if (this.#beats.size <= MANY || this.#seconds % SELDOM === 0) this.#areAllDue = true;
+    if (this.#beats.size <= MANY || this.#seconds % SELDOM === 0) this.#aside ??= this.#beats.keys();
     this.everything();
   }
 
@@ -117,7 +121,22 @@ export class Pulse {
         if (known && (isAll || this.#seen.has(key))) known.beat.value += 1;
       }
       this.#dirty.clear();
+      if (isAll) this.#aside = null;
+      this.#drawAside();
     });
+  }
+
+  /** The next few out of sight. Those that come meanwhile are among them; those that go are not. */
+  #drawAside(): void {
+    for (let drawn = 0; this.#aside && drawn < ASIDE;) {
+      const { done, value } = this.#aside.next();
+      if (done) this.#aside = null;
+      else if (!this.#seen.has(value)) {
+        drawn += 1;
+        this.#beats.get(value)!.beat.value += 1;
+      }
+    }
+    if (this.#aside) this.soon();
   }
 }
 

@@ -20,9 +20,9 @@ function library(test) {
 
 /**
  * Starts a hub, has `readingsAt(time, step)` said to it for each step of the past, and lets it come to the present. What the
- * function returns are messages `[topic, payload]`, below the base. Its clock on the wall and its steady one move together, as time itself would.
+ * function returns are messages `[topic, payload]`, below the base, of a gateway that signs in with `auth`; `set` moves the clocks on, by milliseconds from now. Its clock on the wall and its steady one move together, as time itself would.
  */
-export async function hubWithPast(test, { from, step, readingsAt, until = 0, base = "", ...options }) {
+export async function hubWithPast(test, { from, step, readingsAt, until = 0, base = "", auth, ...options }) {
   const name = join(folder(test), "clock");
   const file = openSync(name, "w");
   test.after(() => closeSync(file));
@@ -36,7 +36,7 @@ export async function hubWithPast(test, { from, step, readingsAt, until = 0, bas
   // In the past an hour is a moment: nobody is to be taken for gone in it.
   const patient = ["limits.ping_seconds=3600", "limits.pong_seconds=3600", "limits.messages_per_second=1000000"];
   const hub = await startHub(test, { simulator: "off", store: folder(test), ...options, env, settings: [...patient, ...(options.settings ?? [])] });
-  const gateway = await connect(test, hub, base, "node");
+  const gateway = await connect(test, hub, base, "node", { auth });
   let number = 0;
   for (let ago = from; ago > until; ago -= step) {
     set(-ago);
@@ -47,5 +47,5 @@ export async function hubWithPast(test, { from, step, readingsAt, until = 0, bas
     gateway.frames.length = 0;
   }
   set(0);
-  return { hub, gateway };
+  return { hub, gateway, set };
 }

@@ -9,14 +9,12 @@ export interface Row {
   isOpen: boolean;
 }
 
-const order = new Intl.Collator("en", { numeric: true }).compare;
-
 /** The lines of the tree that are to be seen: what is open, and what a search lets through. */
 export function rows(root: Branch, isOpen: (topic: string) => boolean, fits: ((branch: Branch) => boolean) | null): Row[] {
   const found: Row[] = [];
   const walk = (branch: Branch, depth: number): boolean => {
     let isThere = false;
-    for (const child of [...branch.children.values()].sort((one, other) => order(one.level, other.level))) {
+    for (const child of branch.inOrder) {
       const at = found.length;
       const open = fits !== null || isOpen(child.topic);
       found.push({ branch: child, depth, isOpen: open });

@@ -273,13 +273,16 @@ export class Reading {
     const levels = this.name.split("/");
     if (this.actuator) {
       const { kind, isBare } = this.actuator;
-      const address = levels.at(isBare ? -2 : -1)?.split("-").at(-1);
-      return cut(`${titleOf(kind)}${address && address !== kind.toUpperCase() ? ` ${address}` : ""}`, 60);
+      // Tasmota has the name of the plug in front of POWER.
+      const address = levels.at(isBare || kind === "power" ? -2 : -1)?.split("-").at(-1);
+      return cut(`${titleOf(kind)}${address ? ` ${address}` : ""}`, 60);
     }
     const quantities = this.quantities ?? [];
     // Many values of a device are told by its name, not by that of the first value.
     if (quantities.length > 1 && rankOf(quantities[0]!.key) === rankOf("") && levels.length > 0) return cut(titleOf(levels.at(-1)!), 60);
-    return cut(titleOf(quantities[0]?.key ?? levels.at(-2) ?? this.name), 60);
+    const key = quantities[0]?.key ?? levels.at(-2) ?? this.name;
+    // A number alone is no name: of relay/0 it is Relay 0.
+    return cut(/^\d+$/.test(key) && levels.length > 1 ? `${titleOf(levels.at(-2)!)} ${key}` : titleOf(key), 60);
   }
 
   /** Milliseconds of silence that are still normal, or null where nobody can tell. */

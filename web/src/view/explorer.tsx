@@ -19,7 +19,7 @@ import { Publish, draft } from "./publish.js";
 import { SearchBox } from "./search.js";
 import { valueText } from "./tile.js";
 
-/** Branches that somebody has opened or closed. At the start those at the top are open, if there are few. */
+/** Branches that somebody has opened or closed. At the start those at the top are open, if there are few, and those on the way to the topic that is shown. */
 const folded = signal<ReadonlyMap<string, boolean>>(new Map());
 const PAYLOAD_SHOWN = 200;
 
@@ -43,10 +43,10 @@ export function Explorer() {
 }
 
 const TOP_AT_MOST = 8;
-const isOpen = (topic: string): boolean => folded.value.get(topic) ?? (!topic.includes("/") && traffic.root.children.size <= TOP_AT_MOST);
+const isOpen = (topic: string): boolean => folded.value.get(topic) ?? (view.value.topic.startsWith(`${topic}/`) || (!topic.includes("/") && traffic.root.children.size <= TOP_AT_MOST));
 
 function Tree() {
-  const [current, setCurrent] = useState("");
+  const [current, setCurrent] = useState(view.value.topic);
   void second.value;
   const wanted = search.value;
   const now = values.now();

@@ -24,7 +24,7 @@ export function Sparkline({ reading, now, isAsked }: { reading: Reading; now: nu
   const { line, words: title } = last.current;
   return (
     <svg class="sparkline" onClick={toChart} viewBox="0 0 100 24" preserveAspectRatio="none" role={line ? "img" : undefined} aria-hidden={line ? undefined : "true"}>
-      <title>{title}</title>
+      {line && <title>{title}</title>}
       <path vector-effect="non-scaling-stroke" d={line?.path} />
     </svg>
   );

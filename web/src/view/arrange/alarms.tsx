@@ -4,7 +4,7 @@ import { effect, signal } from "@preact/signals";
 import type { Alarm } from "../../core/layout.js";
 import { ARRANGE, WORDS, plural } from "../../core/text.js";
 import { read, write } from "../../favourites.js";
-import { alarms } from "../../layout.js";
+import { alarms, hasLimits } from "../../layout.js";
 import { Check } from "../admin/parts.js";
 
 const SHOWN = 20;
@@ -60,6 +60,7 @@ effect(() => {
 export function Alarms() {
   void answers.value;
   const now = alarms.value;
+  if (!hasLimits.value) return null;
   return (
     <details class="panel alarms" data-alarm={now.length > 0 ? "" : undefined}>
       <summary><b>{now.length === 0 ? ARRANGE.alarms : plural(WORDS.alarms, now.length)}</b><span class="alarm-first">{now.length === 0 ? ARRANGE.none : now[0]!.sentence}</span></summary>
