@@ -1,6 +1,6 @@
 // The layout of the hub as this page has it: read again whenever another version is told. And which values are not as they should be.
 
-import { computed, effect, signal, untracked } from "@preact/signals";
+import { effect, signal, untracked } from "@preact/signals";
 import { type Alarm, type Layout, NOTHING, alarmOf, arranged, parseLayout } from "./core/layout.js";
 import { WORDS, say } from "./core/text.js";
 import { announce, forgotten, layoutVersion, listeners, liveFor, presentValues, pulse, second, structure } from "./page.js";
@@ -12,8 +12,6 @@ const ALARMS_SAID = 3;
 
 export const layout = signal<Layout>(NOTHING);
 export const alarms = signal<readonly Alarm[]>([]);
-/** Whether anything has a limit at all. */
-export const hasLimits = computed(() => [layout.value.nodes, layout.value.values].some((entries) => [...entries.values()].some(({ limits, silent }) => limits || silent)));
 /** Whether somebody is giving names, limits and an order. */
 export const isArranging = signal(false);
 

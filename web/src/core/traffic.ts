@@ -9,12 +9,9 @@ export const CHARACTERS_AT_MOST = 4_000_000;
 /** Seconds over which a rate is taken. */
 const SPAN = 10;
 
-const order = new Intl.Collator("en", { numeric: true }).compare;
-
 /** One topic, or a level above topics. */
 export class Branch {
   children = new Map<string, Branch>();
-  #inOrder: Branch[] = [];
   /** The last message, if this is a topic. */
   line = "";
   time = 0;
@@ -32,12 +29,6 @@ export class Branch {
 
   get text(): string {
     return payloadText(this.line);
-  }
-
-  /** What is below it, in order. Topics come and do not go: while there are no more of them, the order is that of before. */
-  get inOrder(): readonly Branch[] {
-    if (this.#inOrder.length !== this.children.size) this.#inOrder = [...this.children.values()].sort((one, other) => order(one.level, other.level));
-    return this.#inOrder;
   }
 
   add(second: number): void {
