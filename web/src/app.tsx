@@ -20,10 +20,10 @@ const PARTS = {
   explorer: () => import("./view/explorer.js").then(({ Explorer }) => Explorer),
   charts: () => import("./view/charts/charts.js").then(({ Charts }) => Charts),
   admin: () => import("./view/operate.js").then(({ Admin }) => Admin),
-  travel: () => import("./view/travel.js").then(({ Travel }) => Travel),
+  travel: () => import("./view/operate.js").then(({ Travel }) => Travel),
   share: () => import("./view/operate.js").then(({ Share }) => Share),
   kiosk: () => import("./view/operate.js").then(({ Kiosk }) => Kiosk),
-  empty: () => import("./view/empty.js").then(({ Empty }) => Empty),
+  empty: () => import("./view/operate.js").then(({ Empty }) => Empty),
   // Its pieces stand among those of the overview.
   arrange: () => import("./view/operate.js").then(({ Alarms, Bar, Buttons, Icon }) => {
     tools.value = { Alarms, Bar, Buttons, Icon };

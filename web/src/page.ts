@@ -132,11 +132,7 @@ export function publish(topic: string, payload: string, options: Record<string, 
   const id = `by hand ${(published += 1)}`;
   if (!connection.sendText(topic, payload, { ...options, id })) return told(false, WORDS.notSentOffline);
   if (answers.size >= ANSWERS_AT_MOST) answers.delete(answers.keys().next().value!);
-  answers.set(id, (isOk, { reason }) => {
-    // The hub sends nobody what they said themselves. Who says it by hand wants to see it among the rest.
-    if (isOk) present.traffic.take({ topic, payload: null, options: {}, line: `[${JSON.stringify(topic)},${payload}]` }, present.values.now());
-    told(isOk, isOk ? WORDS.sent : say(WORDS.refused, { reason: String(reason) }));
-  });
+  answers.set(id, (isOk, { reason }) => told(isOk, isOk ? WORDS.sent : say(WORDS.refused, { reason: String(reason) })));
 }
 
 /** What one user may see is nothing for the next one at this screen. */

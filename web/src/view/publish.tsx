@@ -5,7 +5,7 @@ import { useState } from "preact/hooks";
 import { checkPayload, formatted, topicTrouble } from "../core/payload.js";
 import { EXPLORER, plural } from "../core/text.js";
 import { clockText } from "../core/words.js";
-import { announce, isLive, isNow, mayPublish, publish, rights, traffic } from "../page.js";
+import { announce, isLive, isNow, mayPublish, publish, rights, traffic, values } from "../page.js";
 
 /** What is in the form: other parts may put something there. */
 export const draft = signal({ topic: "", payload: "" });
@@ -27,7 +27,12 @@ export function Publish() {
   const send = () => {
     if (!canSend) return;
     setAnswer(null);
-    publish(topic, payload.replaceAll(/[\r\n]+/g, " "), isKept ? { retain: true } : {}, told);
+    const line = payload.replaceAll(/[\r\n]+/g, " ");
+    publish(topic, line, isKept ? { retain: true } : {}, (isOk, sentence) => {
+      // The hub sends nobody what they said themselves. Who says it by hand wants to see it among the rest.
+      if (isOk && isNow()) traffic.take({ topic, payload: null, options: {}, line: `[${JSON.stringify(topic)},${line}]` }, values.now());
+      told(isOk, sentence);
+    });
   };
   return (
     <section class="panel publish" aria-labelledby="publish-title">
