@@ -77,11 +77,11 @@ fn device(hub: &Arc<Hub>, number: usize) -> ByHand {
     device
 }
 
-fn assert_packets(mut heard: &[u8]) {
-    while !heard.is_empty() {
-        let Ok(Some(head)) = Head::read(heard) else { panic!("no packet: {heard:?}") };
-        assert!(head.whole() <= heard.len(), "{heard:?}");
-        heard = heard.get(head.whole()..).unwrap_or_default();
+fn assert_packets(mut packets: &[u8]) {
+    while !packets.is_empty() {
+        let Ok(Some(head)) = Head::read(packets) else { panic!("no packet: {packets:?}") };
+        assert!(head.whole() <= packets.len(), "{packets:?}");
+        packets = packets.get(head.whole()..).unwrap_or_default();
     }
 }
 

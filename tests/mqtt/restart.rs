@@ -202,7 +202,7 @@ async fn a_session_of_an_account_that_is_gone_ends() {
         reader.leave().await;
     }
     first.stopped().await;
-    let second = Hub::with_users(&[jana.clone()], &settings);
+    let second = Hub::with_users(std::slice::from_ref(&jana), &settings);
     second.logs("sessions are back").await;
     second.stopped().await;
     let third = Hub::with_users(&[jana, karel], &settings);
