@@ -78,8 +78,7 @@ test("no text is there that nobody tells", () => {
 
 /** What looks like words and is none that anybody reads: names, keys, what is told to a browser. */
 const NO_WORDS = [
-  /^Wh$/, // A unit.
-  /^(Escape|Enter|Home|End|Backspace|Space|Page(Up|Down)|Arrow\w+)$/, /^clown-hub /, /^Clown Hub$/, /^Clown Hub, $/, /^(session ended|account changed|no clipboard|wall token|alarm (sound|notification)|by hand )$/, /^Link: $/, /^(panel explain|two device|chart-summary chart-keys|caps complaint|--set simulator\.run=on)$/, /^(use strict|history is off|Pa)$/, /\$\{|=>|\w\(|\.replaceAll/,
+  /^(Escape|Enter|Home|End|Backspace|Space|Page(Up|Down)|Arrow\w+)$/, /^clown-hub /, /^Clown Hub$/, /^Clown Hub, $/, /^(session ended|account changed|no clipboard|wall token|alarm (sound|notification)|by hand )$/, /^Link: $/, /^(panel explain|two device|chart-summary chart-keys|caps complaint|--set simulator\.run=on)$/, /^(use strict|history is off|Pa|Wh)$/, /\$\{|=>|\w\(|\.replaceAll/,
   /^(GET|POST|PUT|PATCH|DELETE)$/, /^[\d\sMmLlHhVvAaCcSsZzQq.,-]+$/, /(px|rem|em) /, /^\(prefers-|^\(forced|^\(pointer/, /^English$|^Čeština$/, /^(Notification|Content-Type|Python|JavaScript|MicroPython|MQTT)$/,
 ];
 

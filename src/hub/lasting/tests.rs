@@ -185,10 +185,8 @@ fn the_session_that_holds_the_most_is_given_up_where_there_is_no_room() {
     let hub = hub();
     let ((mut one, _one), (two, _two)) = (lasting(&hub, "one"), lasting(&hub, "two"));
     let mut device = session(&hub, "device");
-    let row = rows::bytes(&{
-        assert!(says(&mut device, "x/set", "\"qos\": 1", 1, None));
-        Arc::clone(&heard(&mut one).0[0].message)
-    });
+    assert!(says(&mut device, "x/set", "\"qos\": 1", 1, None));
+    let row = rows::bytes(&heard(&mut one).0[0].message);
     hub.lasting().turn_on(row * 10);
     for number in 2..20 {
         says(&mut device, "x/set", "\"qos\": 1", number, None);
