@@ -207,7 +207,7 @@ impl LastingSessions {
         drop(inside);
         drop(before);
         self.answer();
-        outbox.noted.session.store(session, Ordering::Relaxed);
+        outbox.noted.is_of(session);
         Some(Lasting::new(self, shared))
     }
 

@@ -318,7 +318,7 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         let now = Moment::now();
-        match self.outbox.noted.session.load(Ordering::Relaxed) {
+        match self.outbox.noted.session() {
             0 => {}
             lasting => self.hub.lasting.freeze(lasting),
         }

@@ -129,7 +129,7 @@ test("the log is bounded", async (t) => {
   await page.evaluate(() => {
     for (let i = 0; i < 300; i += 1) document.getElementById("send").click();
   });
-  await page.getByText("101 older lines are not shown.").waitFor();
+  await page.getByText("101 older lines are not shown.").waitFor({ timeout: 60_000 });
   assert.equal(await page.locator("#log li").count(), 500);
   await page.getByLabel("Message").fill("x".repeat(10_000));
   await page.getByRole("button", { name: "Send" }).click();

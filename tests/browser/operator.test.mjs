@@ -140,7 +140,7 @@ test("a device comes in with what the page shows once, and the page tells its fi
   assert.equal(await page.evaluate(() => navigator.clipboard.readText()), token);
   await says(facts.getByRole("status"), "Waiting for the device at home/porch…");
   for (const language of ["arduino", "micropython", "python", "javascript", "curl"]) {
-    await page.getByLabel("Language").selectOption(language);
+    await page.locator("main").getByLabel("Language").selectOption(language);
     const program = await page.locator("pre.program").textContent();
     assert.ok(program.includes(token) && program.includes("home/porch"), language);
   }
@@ -168,7 +168,7 @@ test("programs of the page run as they are copied", { skip: !process.env.PYTHON 
     await page.getByLabel("Name of the device").fill(`it's ${language}`);
     await page.getByLabel("Base: where").fill(`nodes/${language} 1`);
     await page.getByRole("button", { name: "Make its token" }).click();
-    await page.getByLabel("Language").selectOption(language);
+    await page.locator("main").getByLabel("Language").selectOption(language);
     const child = spawn(command, [...args, await page.locator("pre.program").textContent()], { cwd: import.meta.dirname, stdio: "inherit" });
     t.after(() => child.kill());
     await says(page.locator(".first"), /It has spoken: Temperature 21\.5/);

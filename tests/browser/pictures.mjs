@@ -192,7 +192,7 @@ async function kit() {
       if (name === "device" && (await page.getByLabel("Name of the device").count()) > 0) {
         await page.getByLabel("Name of the device").fill(`porch-${look}`);
         await page.getByRole("button", { name: "Make its token" }).click();
-        await page.getByLabel("Language").waitFor();
+        await page.locator("main").getByLabel("Language").waitFor();
       }
       await take(page, `operate-${name}-${look}.png`);
     }

@@ -222,7 +222,7 @@ for (const [number, [way, [how, options]]] of Object.entries(WAYS).entries()) {
       await hands.press(link("Add a device"));
       await hands.write(field("Name of the device"), `porch-${number}`);
       await hands.press(button("Make its token"));
-      await hands.choose(page.getByLabel("Language"), "JavaScript");
+      await hands.choose(page.locator("main").getByLabel("Language"), "JavaScript");
       await hands.press(button("Copy", region("A program to begin with")));
       await button("Copied", region("A program to begin with")).waitFor();
       const device = spawn(process.execPath, ["--input-type=module", "-e", await copied()], { cwd: import.meta.dirname, stdio: "inherit" });

@@ -97,11 +97,11 @@ impl LastingSessions {
         let mut gone = inside.make_room(more, now);
         if inside.bytes.saturating_add(more) > inside.most_bytes {
             let noted = targets.iter().filter(|target| is_noted(target));
-            let noted = noted.map(|target| target.noted.session.load(Ordering::Relaxed));
+            let noted = noted.map(|target| target.noted.session());
             gone.extend(noted.filter_map(|session| inside.remove(session, now)));
         }
         let enter = |target: &Arc<Outbox>| {
-            let session = target.noted.session.load(Ordering::Relaxed);
+            let session = target.noted.session();
             let shared = Arc::clone(&inside.entries.get(&session).filter(|_| is_noted(target))?.shared);
             let row = inside.put(session, message, false, now);
             if let Some(entry) = inside.entries.get_mut(&session)
@@ -114,7 +114,7 @@ impl LastingSessions {
         };
         let tickets = targets.iter().map(enter).collect();
         if let Some((Asks { received: Some(received), .. }, outbox)) = &asks {
-            let session = outbox.noted.session.load(Ordering::Relaxed);
+            let session = outbox.noted.session();
             if let Some(entry) = inside.entries.get_mut(&session) {
                 entry.received.insert(*received);
                 entry.is_dirty = true;

@@ -126,7 +126,7 @@ impl Session {
     /// From now on what comes for it is remembered, too. To be called before a filter is added whose messages are.
     pub fn is_to_be_noted(&self) {
         if !self.outbox.is_noted() {
-            self.outbox.noted.is_noted.store(true, Ordering::Relaxed);
+            self.outbox.noted.is_to_be_noted();
             // Who remembers the receivers of a topic looks for them again, and finds that this one is noted.
             self.hub.subscriptions.renew();
         }

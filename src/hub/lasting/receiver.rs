@@ -1,7 +1,7 @@
 //! The outbox of a session that lasts.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{Asks, Ticket};
 use crate::hub::outbox::Outbox;
@@ -9,38 +9,58 @@ use crate::hub::publication::Publication;
 use crate::hub::queue::Item;
 use crate::seldom::Seldom;
 
-/// What an outbox has for the book.
+/// What an outbox has for the book. Few need it, and so it is small.
 #[derive(Debug, Default)]
 pub(in crate::hub) struct Part {
-    /// Whether what comes is noted.
-    pub(super) is_noted: AtomicBool,
-    /// The number of the session; 0 where it is not remembered.
-    pub(in crate::hub) session: AtomicU64,
-    /// What the owner asks about the message that it publishes just now: the number of the answer, or 0 for nothing, and one more than
-    /// its own name for it, or 0. Only the owner publishes, one message after the other.
+    /// The number of the session, 0 where it is not remembered; and [`NOTED`].
+    session: AtomicU64,
+    /// What the owner asks about the message that it publishes just now: the number of the answer, and below it one more than its own name
+    /// for the message, or 0. Only the owner publishes, one message after the other.
     asks: AtomicU64,
-    received: AtomicU64,
+}
+
+/// Whether what comes is noted.
+const NOTED: u64 = 1 << 63;
+/// Bits of the owner's name for a message.
+const NAME: u32 = 17;
+
+impl Part {
+    /// The number of the session; 0 where it is not remembered.
+    pub(in crate::hub) fn session(&self) -> u64 {
+        self.session.load(Ordering::Relaxed) & !NOTED
+    }
+
+    /// It is this one from now on.
+    pub(super) fn is_of(&self, session: u64) {
+        let noted = self.session.load(Ordering::Relaxed) & NOTED;
+        self.session.store(session | noted, Ordering::Relaxed);
+    }
+
+    /// What comes is noted from now on.
+    pub(super) fn is_to_be_noted(&self) {
+        self.session.fetch_or(NOTED, Ordering::Relaxed);
+    }
 }
 
 impl Outbox {
     /// Whether what comes is noted in the book.
     pub(in crate::hub) fn is_noted(&self) -> bool {
-        self.noted.is_noted.load(Ordering::Relaxed)
+        self.noted.session.load(Ordering::Relaxed) & NOTED != 0
     }
 
     /// The owner asks this about the message that it publishes next.
     pub(in crate::hub) fn asks(&self, asks: Option<Asks>) {
         if let Some(Asks { number, received }) = asks {
-            self.noted.received.store(received.map_or(0, |id| u64::from(id) + 1), Ordering::Relaxed);
-            self.noted.asks.store(number, Ordering::Relaxed);
+            let name = received.map_or(0, |id| u64::from(id) + 1);
+            self.noted.asks.store(number << NAME | name, Ordering::Relaxed);
         }
     }
 
     /// What it asks; nothing if that was taken before.
     pub(in crate::hub) fn takes_what_it_asks(&self) -> Option<Asks> {
-        let number = self.noted.asks.swap(0, Ordering::Relaxed);
-        let received = self.noted.received.load(Ordering::Relaxed).checked_sub(1);
-        let received = received.and_then(|id| u16::try_from(id).ok());
+        let asks = self.noted.asks.swap(0, Ordering::Relaxed);
+        let (number, name) = (asks >> NAME, asks & ((1 << NAME) - 1));
+        let received = name.checked_sub(1).and_then(|id| u16::try_from(id).ok());
         (number > 0).then_some(Asks { number, received })
     }
 

@@ -189,7 +189,7 @@ impl Session {
 impl Lasting {
     /// The session of the hub that receives for it.
     pub fn is_received_by(&self, outbox: &Arc<Outbox>) {
-        outbox.noted.session.store(self.shared.session, Ordering::Relaxed);
+        outbox.noted.is_of(self.shared.session);
         let mut inside = self.book.inside.lock();
         if let Some(entry) = inside.entries.get_mut(&self.shared.session) {
             entry.outbox = outbox.myself();

@@ -360,7 +360,8 @@ fn the_dearest_frame_of_each_kind_costs_no_more_than_the_documents_say() {
 #[test]
 fn an_outbox_takes_no_more_than_384_bytes_of_memory() {
     // Allocators give out pieces of few sizes; the next one is 448.
-    assert!(size_of::<crate::hub::Outbox>() + 2 * size_of::<usize>() <= 384);
+    let size = size_of::<crate::hub::Outbox>() + 2 * size_of::<usize>();
+    assert!(size <= 384, "{size}");
 }
 
 #[test]
