@@ -9,6 +9,7 @@ use super::Retention;
 use super::allowance::Excess;
 use super::care::Wants;
 use super::doors::{Message, NotSubscribed, Refusal};
+use super::held::plus;
 use super::publication::{Extras, Trail};
 use super::session::{Session, Side, Wishes};
 use super::step::{Change, Edit, LastValues, Occasion, Will};
@@ -233,7 +234,7 @@ impl Session {
                 inside.name = Some(Arc::from(name));
             }
             let conflated = inside.queue.keep_only_newest(configure.conflate.unwrap_or(false));
-            inside.untold += conflated;
+            inside.untold = plus(inside.untold, conflated);
             self.hub.figures().conflated.add(conflated);
         }
         self.opened = true;

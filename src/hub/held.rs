@@ -51,6 +51,11 @@ fn rounded(held: usize, counted: usize) -> usize {
     if held >= STEP && held.abs_diff(counted) < STEP.max(counted / 8) { counted } else { held / STEP * STEP }
 }
 
+/// A count that is small, of one reader.
+pub(super) fn plus(count: u32, more: u64) -> u32 {
+    count.saturating_add(u32::try_from(more).unwrap_or(u32::MAX))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::net::Ipv6Addr;
+use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
@@ -12,7 +13,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use super::budget::{Budget, Network};
 use super::figures::Figures;
-use super::held::{self, Held};
+use super::held::{self, Held, plus};
 use super::publication::{Publication, View};
 use super::queue::{Bounds, Item, Offered, Queue};
 use super::session::Side;
@@ -61,11 +62,11 @@ pub(super) struct Inside {
     /// the transmission, up to and with the one that opens it.
     pub(super) first: VecDeque<String>,
     /// Readings that gave way and have not been told to the client.
-    pub(super) untold: u64,
+    pub(super) untold: u32,
     /// What was thrown away when the queue was given up, and since.
-    thrown: u64,
+    thrown: u32,
     /// Readings that gave way since the reader fell behind; for the log.
-    behind: Option<u64>,
+    behind: Option<NonZeroU64>,
     /// Who is to be told that something is there.
     pub(super) reader: Waker,
     /// Whether the reader has looked, found nothing, and waits to be told.
@@ -88,7 +89,7 @@ impl Inside {
     pub(super) fn lose_everything(&mut self) -> u64 {
         let lost = self.queue.give_up();
         self.first.clear();
-        self.thrown += lost;
+        self.thrown = plus(self.thrown, lost);
         lost
     }
 
@@ -340,7 +341,7 @@ impl Outbox {
 
     /// How many frames were thrown away when the queue was given up, and since.
     pub fn thrown(&self) -> u64 {
-        self.lock().thrown
+        self.lock().thrown.into()
     }
 
     /// Takes one of those that may be sent before the transmission is open.
@@ -370,7 +371,7 @@ impl Outbox {
         }
         Taken {
             first: None,
-            skipped: std::mem::take(&mut inside.untold),
+            skipped: std::mem::take(&mut inside.untold).into(),
             more: !inside.queue.is_empty(),
             last_values,
         }
@@ -413,20 +414,19 @@ impl Outbox {
             Offered::Queued => {}
             // Between the overflow, which is in the log, and the end of the connection.
             Offered::Refused => {
-                inside.thrown += 1;
+                inside.thrown = plus(inside.thrown, 1);
                 self.figures.lost.add(1);
             }
             Offered::Replaced(count) => {
-                inside.untold += count;
+                inside.untold = plus(inside.untold, count);
                 if !inside.queue.is_behind() {
                     self.figures.conflated.add(count);
                     return;
                 }
                 self.figures.skipped.add(count);
-                if let Some(skipped) = &mut inside.behind {
-                    *skipped += count;
-                } else {
-                    inside.behind = Some(count);
+                let before = inside.behind;
+                inside.behind = NonZeroU64::new(count.saturating_add(before.map_or(0, NonZeroU64::get)));
+                if before.is_none() {
                     if let Some(times) = BEHIND.again(&self.user) {
                         tracing::warn!(client = %self.name_of(inside), topic, %times,
                             "slow consumer: its queue is full, from here on only the newest reading of a topic is kept");
@@ -434,7 +434,7 @@ impl Outbox {
                 }
             }
             Offered::Overflowed(lost) => {
-                inside.thrown += lost;
+                inside.thrown = plus(inside.thrown, lost);
                 self.figures.lost.add(lost);
                 self.figures.slow_consumers.add(1);
                 if let Some(times) = GIVEN_UP.again(&self.user) {

@@ -127,6 +127,7 @@ async fn an_admin_makes_changes_and_removes_an_account_and_each_is_in_force_when
     assert_eq!(porch.closed().await, (1008, "account changed".to_owned()));
     assert_eq!(text(&hub), before);
 
+    hub.logs("token-revoked").await;
     let trail: Vec<Value> = hub
         .log()
         .lines()

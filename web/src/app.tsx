@@ -23,7 +23,7 @@ const PARTS = {
   travel: () => import("./view/operate.js").then(({ Travel }) => Travel),
   share: () => import("./view/operate.js").then(({ Share }) => Share),
   kiosk: () => import("./view/operate.js").then(({ Kiosk }) => Kiosk),
-  empty: () => import("./view/operate.js").then(({ Empty }) => Empty),
+  empty: () => import("./view/empty.js").then(({ Empty }) => Empty),
   // Its pieces stand among those of the overview.
   arrange: () => import("./view/operate.js").then(({ Alarms, Bar, Buttons, Icon }) => {
     tools.value = { Alarms, Bar, Buttons, Icon };

@@ -1,7 +1,6 @@
 //! A message on its way to sessions that last: it enters the book for all of them in one piece, and then their queues.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use smallvec::SmallVec;
 

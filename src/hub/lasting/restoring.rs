@@ -1,7 +1,6 @@
 //! Sessions that come back from the store, and the edge that takes them over.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 
 use super::rows::{Entry, Row, Shared};

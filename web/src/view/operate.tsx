@@ -3,5 +3,4 @@
 export { Admin } from "./admin/admin.js";
 export { Alarms, Bar, Buttons, Icon } from "./arrange/arrange.js";
 export { Kiosk, Share } from "./share/share.js";
-export { Empty } from "./empty.js";
 export { Travel } from "./travel.js";
