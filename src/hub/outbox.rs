@@ -426,11 +426,11 @@ impl Outbox {
                 self.figures.skipped.add(count);
                 let before = inside.behind;
                 inside.behind = NonZeroU64::new(count.saturating_add(before.map_or(0, NonZeroU64::get)));
-                if before.is_none() {
-                    if let Some(times) = BEHIND.again(&self.user) {
-                        tracing::warn!(client = %self.name_of(inside), topic, %times,
-                            "slow consumer: its queue is full, from here on only the newest reading of a topic is kept");
-                    }
+                if before.is_none()
+                    && let Some(times) = BEHIND.again(&self.user)
+                {
+                    tracing::warn!(client = %self.name_of(inside), topic, %times,
+                        "slow consumer: its queue is full, from here on only the newest reading of a topic is kept");
                 }
             }
             Offered::Overflowed(lost) => {
