@@ -16,7 +16,9 @@
 //! ```
 
 mod foreign;
+mod share;
 pub use foreign::foreign_wildcard;
+pub use share::Share;
 
 use std::borrow::Borrow;
 use std::fmt;

@@ -206,12 +206,7 @@ impl Hub {
     /// The newest node or link that gets the messages of a topic.
     fn reader(&self, channel: &Channel, state: &mut State, origin: Option<SessionId>) -> Option<SessionId> {
         self.refresh_route(channel, state);
-        let all = state.route.targets.all().iter();
-        let readers = all.filter(|target| {
-            target.part.carries_out.load(Ordering::Relaxed)
-                && (Some(target.id) != origin || target.wants_echo())
-        });
-        readers.map(|target| target.id).max()
+        state.route.targets.newest_that_carries_out(origin)
     }
 
     /// Looks at a message that has just been routed, under the lock of its channel.

@@ -4,15 +4,19 @@
 //! that are already there.
 
 use std::ops::Range;
+use std::sync::Arc;
 
+use super::Hub;
 use super::allowance::{A_FILTER, BYTES_A_STEP, Excess, STEPS_A_FRAME};
 use super::branches::{Branches, TooMany};
 use super::conversation::{Complaint, complaint, in_filter};
 use super::doors::NotSubscribed;
 use super::generation::Generation;
+use super::outbox::Outbox;
 use super::queue::Item;
 use super::session::{Session, Side};
 use super::step::{Change, Edit, LastValues, Occasion, PIECE, Step};
+use super::trie::Id;
 use crate::moment::Moment;
 use crate::talk::Reply;
 use crate::talk::control::shown;
@@ -29,6 +33,23 @@ enum Answer {
     InLine(String),
     /// Nowhere: nobody asked.
     None,
+}
+
+impl Hub {
+    /// Takes filters away from a session and gives it others, for which there is room and which have a place, in one step;
+    /// returns the generation that this made.
+    fn resubscribe(
+        &self,
+        outbox: &Arc<Outbox>,
+        gone: impl ExactSizeIterator<Item = Id>,
+        new: &[Id],
+    ) -> Generation {
+        self.figures.filters.sub(gone.len() as u64);
+        self.figures.filters.add(new.len() as u64);
+        let changed = self.subscriptions.change(outbox, gone, new);
+        self.care.has_new_readers();
+        changed
+    }
 }
 
 impl Session {
@@ -241,7 +262,7 @@ impl Session {
 
     fn check_sum(&self, change: &mut Change) -> Result<(), NotSubscribed> {
         change.places = std::collections::HashMap::default();
-        self.count_filters(change.filters.len())?;
+        self.count_filters(change.filters.len() + self.groups().len())?;
         let most = self.hub.settings.filters.saturating_mul(REMEMBERED);
         let more =
             if change.last_values == LastValues::Asked { change.wanted.len() } else { change.new.len() };

@@ -194,7 +194,7 @@ impl Channels {
     #[cfg(test)]
     pub(super) fn receivers(&self) -> usize {
         let counted =
-            self.map.iter().map(|channel| channel.key().0.state.lock().route.targets.all().len()).sum();
+            self.map.iter().map(|channel| channel.key().0.state.lock().route.targets.len()).sum();
         assert_eq!(counted, self.receivers.load(Ordering::Relaxed));
         counted
     }
@@ -231,7 +231,7 @@ impl Channels {
     /// Remembers who gets the messages of a channel. Where there are too many receivers all other routes are forgotten:
     /// they are found again when they are needed, and clients that have gone are let go of.
     pub(super) fn remember(&self, state: &mut State, route: Route) {
-        let (before, now) = (state.route.targets.all().len(), route.targets.all().len());
+        let (before, now) = (state.route.targets.len(), route.targets.len());
         state.route = route;
         self.receivers.fetch_sub(before, Ordering::Relaxed);
         if self.receivers.fetch_add(now, Ordering::Relaxed) + now > self.most_receivers {
@@ -250,7 +250,7 @@ impl Channels {
 
     fn forget_route(&self, state: &mut State, instead: Route) {
         let route = std::mem::replace(&mut state.route, instead);
-        self.receivers.fetch_sub(route.targets.all().len(), Ordering::Relaxed);
+        self.receivers.fetch_sub(route.targets.len(), Ordering::Relaxed);
     }
 
     /// Drops every channel that is only a cached route and that nobody is publishing to at this moment.

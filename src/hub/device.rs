@@ -131,12 +131,14 @@ impl Session {
 
     /// Its connection has ended, and it stays: nobody is connected.
     pub fn rests(&self) {
+        self.outbox.set_away(true);
         self.hub.figures.clients.sub(1);
         self.hub.figures.mqtt_sessions.add(1);
     }
 
     /// It rests no more: it goes on over another connection, or ends.
     pub fn rests_no_more(&self) {
+        self.outbox.set_away(false);
         self.hub.figures.mqtt_sessions.sub(1);
         self.hub.figures.clients.add(1);
     }

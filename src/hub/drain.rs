@@ -224,7 +224,7 @@ impl Session {
                 write(&[text.as_bytes()]);
                 true
             }
-            Item::Message(message) | Item::Noted(message, _) => {
+            Item::Message(message) | Item::Noted(message, _) | Item::Shared(message, _) => {
                 self.write_message(message, false, now, write)
             }
             Item::LastValues(_) => false,

@@ -23,6 +23,7 @@ use std::time::{Duration, SystemTime};
 use parking_lot::{Mutex, MutexGuard};
 
 pub use self::entering::Asks;
+pub(super) use self::entering::is_worth_nothing_later;
 pub use self::handle::{Lasting, Ticket};
 pub(super) use self::receiver::Part;
 pub use self::restoring::{AgainRow, AgainSession, Claimed, ClaimedMessage};
@@ -31,6 +32,7 @@ pub use self::rows::{LastingChanges, MessageRow, SentAs, SessionRow};
 use super::outbox::Outbox;
 use super::publication::Publication;
 use crate::moment::{Moment, Steady};
+use crate::topic::Share;
 
 /// How long somebody who waits for the store waits for those who may acknowledge before it writes.
 const FOR_ACKNOWLEDGEMENTS: Duration = Duration::from_millis(5);
@@ -105,9 +107,15 @@ impl Inside {
         }
     }
 
-    fn put(&mut self, session: u64, message: &Arc<Publication>, is_last_value: bool, now: Moment) -> u64 {
+    fn put(
+        &mut self,
+        session: u64,
+        (message, share): (&Arc<Publication>, Option<&Share>),
+        is_last_value: bool,
+        now: Moment,
+    ) -> u64 {
         let id = Self::number(&mut self.next_row, now);
-        let row = Row::new(message, is_last_value);
+        let row = Row::new(message, share.cloned(), is_last_value);
         if let Some(entry) = self.entries.get_mut(&session) {
             entry.bytes += row.bytes();
             self.bytes += row.bytes();

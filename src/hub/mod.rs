@@ -4,8 +4,9 @@
 //! A socket, a serial port, a bridge and a simulated node are the same thing seen from here: a [`Session`].
 //! Publishing is a plain function that the publisher runs itself; it never waits.
 //!
-//! Lock order: presence, channel, outbox; then subscriptions, index of last values or book of the budget; tape, recorder
-//! or book of sessions that last. No lock is held across an await, and no outbox while a channel is asked for.
+//! Lock order: presence, channel; list of groups, group; outbox; then subscriptions, index of last values or book of the
+//! budget; tape, recorder or book of sessions that last. No lock is held across an await, and no outbox while a channel is
+//! asked for.
 
 mod agreement;
 mod allowance;
@@ -27,6 +28,7 @@ mod events;
 mod figures;
 mod forgetting;
 mod generation;
+mod groups;
 mod held;
 mod index;
 mod last_value;
@@ -89,6 +91,8 @@ pub use events::{EVENTS_ARE_OFF, EventQuestion, EventQuestions, EventReader, Sig
 pub use figures::{Figure, Figures, Grows};
 pub use forgetting::ToForget;
 use generation::Generation;
+use groups::Groups;
+pub use groups::{MOST_GROUPS, MOST_MEMBERS};
 use index::{index_cost, tell_full};
 use last_value::LastValue;
 pub use last_value::SaidBefore;
@@ -118,7 +122,7 @@ pub use stored_queues::{QueueChanges, Queued, QueuedAgain, StoredQueues, Ticket}
 use subscriptions::{Receivers, Subscriptions, deliver};
 use tape::Promise;
 pub use tape::{Ask, Restored, Restorer, Restoring, Skipped, Tape, TapeBounds, Taped};
-use trie::{Id, Trie};
+use trie::Trie;
 pub use waiting::{Found, Until};
 
 use crate::moment::Moment;
@@ -203,6 +207,7 @@ pub struct Hub {
     started: Moment,
     channels: Channels,
     subscriptions: Subscriptions,
+    groups: Groups,
     /// Where the last values are, by the levels of their topics.
     last_values: Mutex<Trie<Arc<Channel>>>,
     presence: Presence,
@@ -242,6 +247,7 @@ impl Hub {
             settings,
             started: started.into(),
             subscriptions: Subscriptions::default(),
+            groups: Groups::default(),
             last_values: Mutex::default(),
             presence: Presence::default(),
             figures,
@@ -366,8 +372,8 @@ impl Hub {
             state.last_generation = state.route.generation;
         }
         let id = origin.map(|origin| origin.id);
-        let routed = if let Receivers::Noted(targets) = &state.route.targets {
-            self.deliver_noted(message, targets, origin)
+        let routed = if let Receivers::Apart(apart) = &state.route.targets {
+            self.deliver_apart(message, apart, origin)
         } else {
             deliver(message, state.route.targets.all(), id)
         };
@@ -431,20 +437,5 @@ impl Hub {
         if state.route.generation != self.subscriptions.generation() {
             self.channels.remember(state, self.subscriptions.route(&channel.topic));
         }
-    }
-
-    /// Takes filters away from a session and gives it others, for which there is room and which have a place, in one step;
-    /// returns the generation that this made.
-    fn resubscribe(
-        &self,
-        outbox: &Arc<Outbox>,
-        gone: impl ExactSizeIterator<Item = Id>,
-        new: &[Id],
-    ) -> Generation {
-        self.figures.filters.sub(gone.len() as u64);
-        self.figures.filters.add(new.len() as u64);
-        let changed = self.subscriptions.change(outbox, gone, new);
-        self.care.has_new_readers();
-        changed
     }
 }

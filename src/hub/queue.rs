@@ -9,7 +9,7 @@ use super::lasting::Ticket;
 use super::publication::Publication;
 use crate::backlog::{Backlog, Waits};
 use crate::talk::Kind;
-use crate::topic::Topic;
+use crate::topic::{Share, Topic};
 
 /// Something to be sent.
 #[derive(Debug, Clone)]
@@ -18,11 +18,22 @@ pub enum Item {
     Message(Arc<Publication>),
     /// The same, which is in the book of sessions that last.
     Noted(Arc<Publication>, Arc<Ticket>),
+    /// One that the reader gets as a member of a group, and nobody else there.
+    Shared(Arc<Publication>, Box<Via>),
     /// Here come the last values that the change of the subscription that made this generation asked for. They are
     /// looked up when their turn comes.
     LastValues(Generation),
     /// A frame of the hub to this client alone.
     Reply(String),
+}
+
+/// How a message came that was for one member of a group.
+#[derive(Debug, Clone)]
+pub struct Via {
+    /// The group.
+    pub share: Share,
+    /// Its place in the book of sessions that last, where it has one.
+    pub ticket: Option<Arc<Ticket>>,
 }
 
 /// When readings begin to give way, and when the reader is given up.
@@ -99,8 +110,12 @@ impl Queue {
 
     /// How many hold what came last.
     pub(super) fn readers_of_the_last(&self) -> usize {
-        let Some(Item::Message(message) | Item::Noted(message, _)) = self.waiting.back() else { return 1 };
-        Arc::strong_count(message)
+        match self.waiting.back() {
+            Some(Item::Message(message) | Item::Noted(message, _) | Item::Shared(message, _)) => {
+                Arc::strong_count(message)
+            }
+            Some(Item::LastValues(_) | Item::Reply(_)) | None => 1,
+        }
     }
 
     /// Whether readings give way because the reader is behind.
@@ -220,6 +235,25 @@ impl Queue {
         gone as u64
     }
 
+    /// Takes out what came by groups of which this holds.
+    pub(super) fn take_shared(&mut self, is_it: impl Fn(&Share) -> bool) -> Vec<(Arc<Publication>, Via)> {
+        let mut taken = Vec::new();
+        let comes_so = |item: &Item| matches!(item, Item::Shared(_, via) if is_it(&via.share));
+        if !self.waiting.iter().any(comes_so) {
+            return taken;
+        }
+        self.waiting.retain(|item| match item {
+            Item::Shared(message, via) if is_it(&via.share) => {
+                taken.push((Arc::clone(message), Via::clone(via)));
+                false
+            }
+            _ => true,
+        });
+        self.messages -= taken.len();
+        self.rest_if_empty();
+        taken
+    }
+
     /// The topic of the first message that waits.
     pub(super) fn first_topic(&self) -> Option<&Topic> {
         self.waiting.iter().find_map(Waits::topic)
@@ -255,7 +289,7 @@ impl Queue {
 impl Waits for Item {
     fn bytes(&self) -> usize {
         match self {
-            Self::Message(message) | Self::Noted(message, _) => message.len(),
+            Self::Message(message) | Self::Noted(message, _) | Self::Shared(message, _) => message.len(),
             Self::LastValues(_) => 0,
             Self::Reply(text) => text.len(),
         }
@@ -263,17 +297,25 @@ impl Waits for Item {
 
     fn topic(&self) -> Option<&Topic> {
         match self {
-            Self::Message(message) | Self::Noted(message, _) => Some(&message.topic),
+            Self::Message(message) | Self::Noted(message, _) | Self::Shared(message, _) => {
+                Some(&message.topic)
+            }
             Self::LastValues(_) | Self::Reply(_) => None,
         }
     }
 
     fn reading(&self) -> Option<&Topic> {
         match self {
-            Self::Message(message) | Self::Noted(message, _) if message.kind == Kind::Reading => {
+            Self::Message(message) | Self::Noted(message, _) | Self::Shared(message, _)
+                if message.kind == Kind::Reading =>
+            {
                 Some(&message.topic)
             }
-            Self::Message(_) | Self::Noted(..) | Self::LastValues(_) | Self::Reply(_) => None,
+            Self::Message(_)
+            | Self::Noted(..)
+            | Self::Shared(..)
+            | Self::LastValues(_)
+            | Self::Reply(_) => None,
         }
     }
 }
@@ -308,7 +350,7 @@ mod tests {
         taken
             .iter()
             .map(|item| match item {
-                Item::Message(message) | Item::Noted(message, _) => {
+                Item::Message(message) | Item::Noted(message, _) | Item::Shared(message, _) => {
                     String::from_utf8(message.frame(root).concat()).unwrap()
                 }
                 Item::Reply(text) => text.clone(),

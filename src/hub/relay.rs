@@ -7,12 +7,12 @@ use super::doors::{Message, Refusal, is_of_the_hub};
 use super::drain::{Drained, NextValue};
 use super::lasting::Ticket;
 use super::publication::{Extras, Publication, Trail};
-use super::queue::Item;
+use super::queue::{Item, Via};
 use super::session::Session;
 use super::{Hub, LastValue, Retention, Rhythm, State};
 use crate::moment::Moment;
 use crate::talk::{Kind, Request};
-use crate::topic::{Filter, Topic};
+use crate::topic::{Filter, Share, Topic};
 
 /// A message from another system.
 #[derive(Debug)]
@@ -40,6 +40,15 @@ pub struct Relayed {
     pub is_last_value: bool,
     /// Its place in the book of sessions that last, where it has one.
     pub ticket: Option<Arc<Ticket>>,
+    /// The group of which the reader got it as a member, alone.
+    pub share: Option<Share>,
+}
+
+impl Relayed {
+    /// A message that is in no book, and for no group.
+    pub fn plainly(message: Arc<Publication>, is_last_value: bool) -> Self {
+        Self { message, is_last_value, ticket: None, share: None }
+    }
 }
 
 /// What [`Session::take_everything`] gives.
@@ -117,11 +126,16 @@ impl Session {
         for item in items.drain(..) {
             match item {
                 Item::Message(message) => {
-                    self.hand_over(Relayed { message, is_last_value: false, ticket: None }, now, take);
+                    self.hand_over(Relayed::plainly(message, false), now, take);
                 }
                 Item::Noted(message, ticket) => {
                     let ticket = Some(ticket);
-                    self.hand_over(Relayed { message, is_last_value: false, ticket }, now, take);
+                    self.hand_over(Relayed { ticket, ..Relayed::plainly(message, false) }, now, take);
+                }
+                Item::Shared(message, via) => {
+                    let Via { share, ticket } = *via;
+                    let relayed = Relayed { message, is_last_value: false, ticket, share: Some(share) };
+                    self.hand_over(relayed, now, take);
                 }
                 Item::Reply(answer) => take(Handed::Answer(answer)),
                 Item::LastValues(_) => {}
@@ -136,7 +150,7 @@ impl Session {
                 NextValue::None => {}
                 NextValue::Is(message) => {
                     let message = Arc::new(message);
-                    self.hand_over(Relayed { message, is_last_value: true, ticket: None }, now, take);
+                    self.hand_over(Relayed::plainly(message, true), now, take);
                 }
             }
         }

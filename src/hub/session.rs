@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::allowance::{Allowance, Excess, Rates};
+use super::groups::Group;
 use super::lease::End;
 use super::look_up::LookUps;
 use super::network_rate::ShareOfNetwork;
@@ -92,6 +93,9 @@ pub struct Session {
     pub(super) allowance: Allowance,
     /// The filters that it holds, as the subscriptions call them.
     pub(super) filters: Box<[Id]>,
+    /// The groups in which it is. Few are in any.
+    #[expect(clippy::box_collection, reason = "one word in every session")]
+    pub(super) groups: Option<Box<Vec<Arc<Group>>>>,
     /// The last values that are still to be looked up.
     pub(super) look_ups: Option<Box<LookUps>>,
     /// What is still to be done of the client's last request.
@@ -142,6 +146,7 @@ impl Hub {
             client,
             outbox,
             filters: Box::default(),
+            groups: None,
             look_ups: None,
             pending: None,
             turn: 0,
@@ -334,6 +339,11 @@ impl Drop for Session {
             self.release(self.held().iter());
         }
         self.hub.subscriptions.leave(&self.outbox, &self.filters);
+        if self.end == End::OfTheHub || self.outbox.noted.session() > 0 {
+            self.go_from_all();
+        } else if self.groups.is_some() {
+            self.leaves_all(Vec::new());
+        }
         self.hub.care.has_new_readers();
         self.outbox.close();
         if self.outbox.part.takes_care.load(Ordering::Relaxed) {

@@ -9,6 +9,7 @@ use super::branches::{Branches, TooMany};
 use super::channel::Route;
 use super::doors::is_of_the_hub;
 use super::generation::Generation;
+use super::groups::Group;
 use super::outbox::{Outbox, SessionId};
 use super::publication::Publication;
 use super::step::PIECE;
@@ -19,6 +20,8 @@ use crate::topic::{Filter, Limits, Topic};
 #[derive(Debug)]
 pub(super) struct Subscriptions {
     filters: RwLock<Trie<Receivers>>,
+    /// Groups under the filters that they share. Behind the lock of the filters.
+    groups: RwLock<Trie<Vec<Arc<Group>>>>,
     /// Grows with every change, inside the lock.
     generation: AtomicU64,
     /// Who gets everything that is not the hub's own, whatever the filters say.
@@ -38,15 +41,31 @@ pub(super) enum Receivers {
     /// Two or more.
     #[expect(clippy::box_collection, reason = "these words are in every node and in every channel")]
     Many(Box<Vec<Arc<Outbox>>>),
-    /// Of a topic: some of them last, so that what they get is noted.
-    #[expect(clippy::box_collection, reason = "these words are in every node and in every channel")]
-    Noted(Box<Vec<Arc<Outbox>>>),
+    /// Of a topic: some of them last, so that what they get is noted, or there are groups.
+    Apart(Box<Apart>),
+}
+
+/// Who gets the messages of a topic, where that takes more than to offer them to each.
+#[derive(Debug, Default)]
+// As it lies in `Many`: who wants all asks for no difference.
+#[repr(C)]
+pub(super) struct Apart {
+    /// Those who get each message.
+    pub(super) all: Vec<Arc<Outbox>>,
+    /// Of each of these one member gets it. By ascending numbers.
+    pub(super) groups: Vec<Arc<Group>>,
 }
 
 impl Default for Subscriptions {
     fn default() -> Self {
         let generation = AtomicU64::new(Generation::FIRST.number());
-        Self { filters: RwLock::default(), generation, beyond: RwLock::default(), branches: Mutex::default() }
+        Self {
+            filters: RwLock::default(),
+            groups: RwLock::default(),
+            generation,
+            beyond: RwLock::default(),
+            branches: Mutex::default(),
+        }
     }
 }
 
@@ -144,6 +163,28 @@ impl Subscriptions {
         self.next_generation();
     }
 
+    /// From now on this group gets a part of what its filter names.
+    pub(super) fn add_group(&self, group: &Arc<Group>) {
+        let _filters = self.filters.write();
+        self.groups.write().change(group.share().filter().as_str(), |there| {
+            let mut groups = there.unwrap_or_default();
+            groups.push(Arc::clone(group));
+            Some(groups)
+        });
+        self.next_generation();
+    }
+
+    /// Nobody is in this group any more.
+    pub(super) fn remove_group(&self, group: &Arc<Group>) {
+        let _filters = self.filters.write();
+        self.groups.write().change(group.share().filter().as_str(), |there| {
+            let mut groups = there.unwrap_or_default();
+            groups.retain(|one| !Arc::ptr_eq(one, group));
+            (!groups.is_empty()).then_some(groups)
+        });
+        self.next_generation();
+    }
+
     fn next_generation(&self) -> Generation {
         Generation::from_number(self.generation.fetch_add(1, Ordering::AcqRel) + 1)
     }
@@ -173,14 +214,19 @@ impl Subscriptions {
         {
             found.push(Arc::clone(outbox));
         }
-        drop(filters);
-        Route { generation, targets: Receivers::of_a_topic(found) }
+        let mut sharing: Vec<Arc<Group>> = Vec::new();
+        let groups = self.groups.read();
+        if !groups.is_empty() {
+            groups.matching(topic.as_str(), &mut |groups| sharing.extend(groups.iter().cloned()));
+        }
+        drop((groups, filters));
+        Route { generation, targets: Receivers::of_a_topic(found, sharing) }
     }
 
     /// Whether nobody holds anything, not even a place.
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
-        self.filters.read().nodes() == 0 && self.branches.lock().is_empty()
+        self.filters.read().nodes() == 0 && self.groups.read().nodes() == 0 && self.branches.lock().is_empty()
     }
 
     /// How many nodes the walk goes through that finds who gets a message.
@@ -191,13 +237,34 @@ impl Subscriptions {
 }
 
 impl Receivers {
-    /// All of them.
+    /// All of them who get each message.
     pub(super) fn all(&self) -> &[Arc<Outbox>] {
         match self {
             Self::None => &[],
             Self::One(only) => std::slice::from_ref(only),
-            Self::Many(many) | Self::Noted(many) => many,
+            Self::Many(many) => many,
+            Self::Apart(apart) => &apart.all,
         }
+    }
+
+    /// The groups of which one member gets it.
+    pub(super) fn groups(&self) -> &[Arc<Group>] {
+        if let Self::Apart(apart) = self { &apart.groups } else { &[] }
+    }
+
+    /// The newest of all that do what commands say, or carry them to a node. The publisher is one only if it wants to be.
+    pub(super) fn newest_that_carries_out(&self, origin: Option<SessionId>) -> Option<SessionId> {
+        let readers = self.all().iter().filter(|target| {
+            target.part.carries_out.load(Ordering::Relaxed)
+                && (Some(target.id) != origin || target.wants_echo())
+        });
+        let members = self.groups().iter().filter_map(|group| group.newest_that_carries_out());
+        readers.map(|target| target.id).chain(members).max()
+    }
+
+    /// How much is remembered of them.
+    pub(super) fn len(&self) -> usize {
+        self.all().len() + self.groups().len()
     }
 
     fn with(self, outbox: &Arc<Outbox>) -> Self {
@@ -222,15 +289,20 @@ impl Receivers {
         match self {
             Self::None => Vec::new(),
             Self::One(only) => vec![only],
-            Self::Many(many) | Self::Noted(many) => *many,
+            Self::Many(many) => *many,
+            Self::Apart(apart) => apart.all,
         }
     }
 
     /// Those that a topic has, who may have been found more than once.
-    fn of_a_topic(found: Vec<Arc<Outbox>>) -> Self {
-        let is_noted = found.iter().any(|outbox| outbox.is_noted());
+    fn of_a_topic(found: Vec<Arc<Outbox>>, mut groups: Vec<Arc<Group>>) -> Self {
+        let is_apart = !groups.is_empty() || found.iter().any(|outbox| outbox.is_noted());
         let receivers = Self::from(found);
-        if is_noted { Self::Noted(Box::new(receivers.into_all())) } else { receivers }
+        if !is_apart {
+            return receivers;
+        }
+        groups.sort_unstable_by_key(|group| group.number());
+        Self::Apart(Box::new(Apart { all: receivers.into_all(), groups }))
     }
 
     fn from_sorted(mut all: Vec<Arc<Outbox>>) -> Self {

@@ -40,6 +40,7 @@ impl Session {
             self.withdraw_what_is_to_be_forgotten();
         }
         self.client.rights.may_stand(&self.client.base, self.client.side)?;
+        self.leave_what_is_forbidden();
         let gone = self.withdrawn();
         if gone.is_empty() { Ok(()) } else { self.withdraw(gone) }
     }
@@ -70,9 +71,14 @@ impl Session {
         change.answer = Reply::SubscriptionError { reason: MAY_NOT_SUBSCRIBE.to_owned(), filters }.text();
         self.count_answer(&change.answer);
         while !self.go_on_with(&mut change).map_err(|_| NOT_ENDED)? {}
-        let rights = Arc::clone(&self.client.rights);
-        self.outbox.withhold(|topic| rights.subscribe.iter().any(|filter| filter.matches(topic)));
+        self.withhold_what_is_forbidden();
         Ok(())
+    }
+
+    /// Takes out of the outbox what the user may not read any more.
+    pub(super) fn withhold_what_is_forbidden(&self) {
+        let rights = &self.client.rights;
+        self.outbox.withhold(|topic| rights.subscribe.iter().any(|filter| filter.matches(topic)));
     }
 }
 

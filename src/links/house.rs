@@ -60,6 +60,6 @@ fn entry(Announcement { topic, payload }: Announcement, now: Moment) -> Option<E
     // As a reading: the newest one of a topic is enough.
     let mut message = Publication::new(topic, payload, Kind::Reading, NAME.into(), now.wall());
     message.retention = retention;
-    let relayed = Relayed { message: Arc::new(message), is_last_value: true, ticket: None };
+    let relayed = Relayed::plainly(Arc::new(message), true);
     Some(Entry { relayed, rule: ANNOUNCED, stored: None, heard: now.steady() })
 }

@@ -81,7 +81,7 @@ pub(super) mod tests {
         let kind = Kind::of(topic.as_str());
         let mut message = Publication::new(topic, payload, kind, "u".into(), SystemTime::UNIX_EPOCH);
         message.number = PUBLISHED.fetch_add(1, Ordering::Relaxed);
-        let relayed = Relayed { message: Arc::new(message), is_last_value: false, ticket: None };
+        let relayed = Relayed::plainly(Arc::new(message), false);
         Entry { relayed, rule: 0, stored: None, heard: Moment::now().steady() }
     }
 

@@ -69,7 +69,7 @@ impl Shelf {
         };
         let left = self.stored_for.unwrap_or(WITHOUT_KEY).saturating_sub(has_waited);
         let until = now.steady().after(left);
-        let relayed = Relayed { message: Arc::clone(&queued.message), is_last_value: false, ticket: None };
+        let relayed = Relayed::plainly(Arc::clone(&queued.message), false);
         let stored = Some(Arc::new(Stored { ticket, way, until }));
         Some(Entry { relayed, rule: 0, stored, heard: now.steady() })
     }

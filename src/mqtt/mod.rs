@@ -143,8 +143,6 @@ pub mod code {
     pub const ADMINISTRATIVE: u8 = 0x98;
     /// The payload is not what its property says.
     pub const PAYLOAD_FORMAT: u8 = 0x99;
-    /// There are no shared subscriptions.
-    pub const NO_SHARED: u8 = 0x9e;
     /// Too many connections, or too many wrong passwords.
     pub const TOO_MANY: u8 = 0x9f;
 }

@@ -97,8 +97,8 @@ impl<'b> Writer<'b> {
                 text(put, 0x12, id);
             }
             two(put, 0x22, welcome.alias_maximum);
-            // No shared subscriptions.
-            put.extend_from_slice(&[0x2a, 0]);
+            // There are shared subscriptions.
+            put.extend_from_slice(&[0x2a, 1]);
             if let Some(seconds) = welcome.keep_alive {
                 two(put, 0x13, seconds);
             }

@@ -2,9 +2,10 @@
 //!
 //! ```text
 //! session   version (1 byte), how many messages of the client have come and are not released, each of these, the words of the edge
-//! message   version (1 byte), kind (1), what became of it here (1), flags (1): it is a last value, it was sent, its receiver has it;
+//! message   version (1 byte), kind (1), what became of it here (1), flags (1): it is a last value, it was sent, its receiver has it,
+//!           it came by a group;
 //!           if it was sent as which number and how surely; when the hub took it, when it expires + 1 or 0, who said it, payload,
-//!           options; numbers are varints, and texts and bytes stand behind their lengths
+//!           options, the group if it came by one; numbers are varints, and texts and bytes stand behind their lengths
 //! ```
 //!
 //! A message that its receiver has is there without its payload, as only its number counts.
@@ -17,13 +18,14 @@ use super::tables::{Checked, Fault, LastingMessageRow, LastingRow, Order, Tables
 use crate::hub::{AgainRow, AgainSession, Hub, LastingChanges, MessageRow, Retention, SentAs, SessionRow};
 use crate::moment::Moment;
 use crate::talk::Kind;
-use crate::topic::{Limits, Topic};
+use crate::topic::{Limits, Share, Topic};
 
 const VERSION: u8 = 1;
 
 const IS_LAST_VALUE: u8 = 1;
 const IS_SENT: u8 = 2;
 const IS_RECEIVED: u8 = 4;
+const IS_SHARED: u8 = 8;
 
 impl Writing<'_> {
     /// Writes what has changed. What goes goes first: its numbers may have been given again.
@@ -160,7 +162,8 @@ fn data_of_message(row: &MessageRow, now: Moment) -> Vec<u8> {
     let flag = |is_set: bool, flag| if is_set { flag } else { 0 };
     let flags = flag(row.is_last_value, IS_LAST_VALUE)
         | flag(row.sent.is_some(), IS_SENT)
-        | flag(row.is_received, IS_RECEIVED);
+        | flag(row.is_received, IS_RECEIVED)
+        | flag(row.share.is_some(), IS_SHARED);
     let mut bytes = vec![VERSION, kind, retention, flags];
     if let Some(SentAs { id, qos }) = row.sent {
         put(u64::from(id), &mut bytes);
@@ -176,6 +179,9 @@ fn data_of_message(row: &MessageRow, now: Moment) -> Vec<u8> {
     let payload = if row.is_received { "null" } else { message.payload() };
     put_bytes(payload.as_bytes(), &mut bytes);
     put_bytes(extras.map_or("", |extras| &extras.passed_on).as_bytes(), &mut bytes);
+    if let Some(share) = &row.share {
+        put_bytes(share.as_str().as_bytes(), &mut bytes);
+    }
     bytes
 }
 
@@ -220,6 +226,7 @@ fn read_message(
         }
     };
     let (from, payload, passed_on) = (reader.text()?.into(), reader.text()?.into(), reader.text()?.into());
+    let share = if flags & IS_SHARED != 0 { Share::parse(reader.text()?, limits) } else { None };
     let topic = Topic::parse(row.topic, limits).map_err(|_| Misread::Damaged)?;
     Ok(AgainRow {
         id,
@@ -232,6 +239,7 @@ fn read_message(
         retention,
         expires,
         passed_on,
+        share,
         is_last_value: flags & IS_LAST_VALUE != 0,
         sent,
         is_received: flags & IS_RECEIVED != 0,

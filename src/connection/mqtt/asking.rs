@@ -5,7 +5,15 @@ use super::talk::Talk;
 use crate::hub::Session;
 use crate::mqtt::{Qos, Subscribe, Unsubscribe, Writer, code};
 use crate::seldom::Seldom;
-use crate::topic::Filter;
+use crate::topic::{Filter, Share};
+
+/// What a client asks for.
+enum Asked {
+    /// All messages of a filter.
+    All(Filter),
+    /// A share of them.
+    Share(Share),
+}
 
 impl Talk {
     pub(super) fn subscribe(&mut self, subscribe: &Subscribe<'_>, session: &mut Session, out: &mut Vec<u8>) {
@@ -13,17 +21,26 @@ impl Talk {
         // With last values and without: those that are new to the hub, or are to be asked for once more.
         let (mut with, mut without) = (Vec::new(), Vec::new());
         for (number, (text, wish)) in subscribe.filters.iter().enumerate() {
-            let filter = match Filter::parse(text, &self.bounds.topic) {
-                _ if text.starts_with("$share/") => Err(code::NO_SHARED),
-                Err(_) => Err(code::BAD_FILTER),
-                Ok(filter) if !session.may_hold(&filter) => Err(code::NOT_AUTHORIZED),
-                Ok(filter) => Ok(filter),
-            };
-            codes.push(filter.as_ref().map_or_else(|code| *code, |_| wish.qos.number()));
-            let Ok(filter) = filter else { continue };
+            let asked = self.asked(text, session);
+            codes.push(asked.as_ref().map_or_else(|code| *code, |_| wish.qos.number()));
+            let Ok(asked) = asked else { continue };
             if wish.qos > Qos::AtMostOnce && self.rest.lasting.is_some() {
                 session.is_to_be_noted();
             }
+            let filter = match asked {
+                Asked::All(filter) => filter,
+                // No last values come by a group ([MQTT-3.8.4-4] and 3.3.1.3).
+                Asked::Share(share) => {
+                    match session.joins(&share) {
+                        Ok(()) => self.rest.shares.put(share, *wish, subscribe.properties.subscription_id),
+                        Err(reason) => {
+                            note_not_taken(session, share.as_str(), &reason);
+                            codes.splice(number.., [code::QUOTA]);
+                        }
+                    }
+                    continue;
+                }
+            };
             let is_new = !self.rest.subscriptions.has(&filter);
             self.rest.subscriptions.put(filter.clone(), *wish, subscribe.properties.subscription_id);
             match wish.handling {
@@ -41,6 +58,21 @@ impl Talk {
         self.after(stamp, Later::Subscribed(subscribe.id, codes), out);
     }
 
+    /// Reads what is asked for, and whether the user may; else the reason code.
+    fn asked(&self, text: &str, session: &Session) -> Result<Asked, u8> {
+        let limits = &self.bounds.topic;
+        let asked = if Share::claims(text) {
+            Asked::Share(Share::parse(text, limits).ok_or(code::BAD_FILTER)?)
+        } else {
+            Asked::All(Filter::parse(text, limits).map_err(|_| code::BAD_FILTER)?)
+        };
+        let filter = match &asked {
+            Asked::All(filter) => filter,
+            Asked::Share(share) => share.filter(),
+        };
+        if session.may_hold(filter) { Ok(asked) } else { Err(code::NOT_AUTHORIZED) }
+    }
+
     /// Adds filters all at once or, if that is too much, as many as there is room for.
     fn add(
         &mut self,
@@ -49,7 +81,6 @@ impl Talk {
         session: &mut Session,
         codes: &mut [u8],
     ) {
-        static TOO_MANY: Seldom = Seldom::new();
         if filters.is_empty() {
             return;
         }
@@ -65,9 +96,7 @@ impl Talk {
             if is_new {
                 self.rest.subscriptions.remove(&filter);
             }
-            if let Some(times) = TOO_MANY.again(&session.name()) {
-                tracing::info!(client = %session.name(), filter = ?filter, %reason, %times, "subscription is not taken");
-            }
+            note_not_taken(session, filter.as_str(), &reason);
         }
     }
 
@@ -77,24 +106,51 @@ impl Talk {
         session: &mut Session,
         out: &mut Vec<u8>,
     ) {
-        let mut gone = Vec::new();
-        let codes: Vec<_> = unsubscribe
-            .filters
-            .iter()
-            .map(|text| match Filter::parse(text, &self.bounds.topic) {
-                Ok(filter) if self.rest.subscriptions.remove(&filter) => {
-                    gone.push(filter);
-                    code::SUCCESS
-                }
-                Ok(_) => code::NO_SUBSCRIPTION,
-                Err(_) => code::BAD_FILTER,
-            })
-            .collect();
+        let (mut gone, mut has_left, mut codes) = (Vec::new(), false, Vec::new());
+        for text in &unsubscribe.filters {
+            let limits = &self.bounds.topic;
+            let is_there = if Share::claims(text) {
+                Share::parse(text, limits).map(|share| self.leave(&share, session))
+            } else {
+                Filter::parse(text, limits).ok().map(|filter| {
+                    let is_there = self.rest.subscriptions.remove(&filter);
+                    gone.extend(is_there.then_some(filter));
+                    is_there
+                })
+            };
+            has_left |= Share::claims(text) && is_there == Some(true);
+            codes.push(match is_there {
+                Some(true) => code::SUCCESS,
+                Some(false) => code::NO_SUBSCRIPTION,
+                None => code::BAD_FILTER,
+            });
+        }
         if !gone.is_empty() {
             session.remove_filters(gone);
             self.tells_the_hub(session);
+            has_left = true;
+        }
+        if has_left {
             self.remember();
         }
         Writer::new(self.client.version, out).unsubscribed(unsubscribe.id, &codes);
+    }
+
+    /// Leaves a group, if the client is in it. What was not sent goes to others there; what was is acknowledged by this client.
+    fn leave(&mut self, share: &Share, session: &mut Session) -> bool {
+        let is_there = self.rest.shares.remove(share);
+        if is_there {
+            let unsent = self.rest.take_unsent_of(share);
+            self.held_back -= unsent.iter().map(|relayed| relayed.message.len()).sum::<usize>();
+            session.leaves(share, unsent);
+        }
+        is_there
+    }
+}
+
+fn note_not_taken(session: &Session, filter: &str, reason: &str) {
+    static NOT_TAKEN: Seldom = Seldom::new();
+    if let Some(times) = NOT_TAKEN.again(&session.name()) {
+        tracing::info!(client = %session.name(), ?filter, %reason, %times, "subscription is not taken");
     }
 }

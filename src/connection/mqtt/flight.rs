@@ -152,6 +152,17 @@ impl Flight {
         })
     }
 
+    /// Takes out what came by groups, and was not sent or, of QoS 1, is not acknowledged. Nothing is sent any more after that.
+    pub(super) fn take_shared(&mut self) -> Vec<Relayed> {
+        let sent = std::mem::take(self).sent.into_iter().filter_map(|sent| {
+            let was_sent = !sent.is_held && (sent.is_out || sent.again);
+            let Sent { qos, message, ticket, .. } = sent;
+            let message = message.filter(|message| message.share.is_some())?;
+            (qos == Qos::AtLeastOnce || !was_sent).then_some(Relayed { ticket, ..message })
+        });
+        sent.collect()
+    }
+
     /// The connection has ended: all of them are to be sent again.
     pub(super) fn lands(&mut self) {
         (self.out, self.out_bytes, self.held) = (0, 0, 0);

@@ -134,7 +134,10 @@ impl Talk {
     /// How the client wants a message; the ids of its subscriptions that name it stand in `ids` then.
     fn wanted(&mut self, relayed: &Relayed) -> Option<Wanted> {
         let mut ids = std::mem::take(&mut self.ids);
-        let wanted = self.rest.subscriptions.wanted(&relayed.message.topic, &mut ids);
+        let wanted = match &relayed.share {
+            None => self.rest.subscriptions.wanted(&relayed.message.topic, &mut ids),
+            Some(share) => self.rest.shares.wanted(share, &mut ids),
+        };
         self.ids = ids;
         wanted
     }

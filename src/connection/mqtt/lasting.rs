@@ -11,7 +11,7 @@ use crate::connection::ending::Ending;
 use crate::hub::{Claimed, ClaimedMessage, Lasting, Relayed, Session};
 use crate::moment::Moment;
 use crate::mqtt::{Qos, Remembered, Version, Writer, code};
-use crate::topic::{Filter, Limits};
+use crate::topic::{Filter, Limits, Share};
 
 /// So many words may wait for the store before nothing more is read.
 const LATER: usize = 1024;
@@ -64,7 +64,7 @@ impl Rest {
             Some(lasting) if lasting.is_there() => lasting.is_left(None),
             _ => self.lasting = begin(),
         }
-        if self.lasting.is_some() && self.subscriptions.have_claims() {
+        if self.lasting.is_some() && (self.subscriptions.have_claims() || !self.shares(false).is_empty()) {
             session.is_to_be_noted();
         }
     }
@@ -92,7 +92,9 @@ impl Rest {
         let mut rest = Self { lasting: Some(lasting), ..Self::default() };
         rest.received.extend(received);
         for (filter, wish, id) in remembered.subscriptions() {
-            if let Ok(filter) = Filter::parse(filter, limits) {
+            if Share::claims(filter) {
+                Share::parse(filter, limits).into_iter().for_each(|share| rest.shares.put(share, wish, id));
+            } else if let Ok(filter) = Filter::parse(filter, limits) {
                 rest.subscriptions.put(filter, wish, id);
             }
         }
@@ -123,6 +125,7 @@ impl Talk {
         let Some(lasting) = &self.rest.lasting else { return 0 };
         let mut session = Remembered::new(self.client.version, self.client.session_seconds);
         self.rest.subscriptions.tell(&mut session);
+        self.rest.shares.tell(&mut session);
         lasting.remembers(session.bytes())
     }
 

@@ -8,6 +8,7 @@ mod flight;
 mod giving;
 mod lasting;
 mod over_websocket;
+mod shares;
 mod subscriptions;
 mod talk;
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::answers::{Answers, Later};
 use super::flight::Flight;
+use super::shares::Shares;
 use super::subscriptions::{Echo, Subscriptions};
 use crate::connection::ending::Ending;
 use crate::hub::{
@@ -61,6 +62,7 @@ pub(crate) struct Rest {
     /// There where it is to survive a restart of the hub. The first to be dropped: where the hub ends, all else stays in the store.
     pub(super) lasting: Option<Lasting>,
     pub(super) subscriptions: Subscriptions,
+    pub(super) shares: Shares,
     pub(super) flight: Flight,
     /// Messages of QoS 2 that came and are not released.
     pub(super) received: HashSet<u16>,

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::rows::{Pledge, bytes};
-use super::{FOR_ACKNOWLEDGEMENTS, LastingSessions, Ticket, UNHURRIED};
-use crate::hub::outbox::{Outbox, SessionId};
+use super::{FOR_ACKNOWLEDGEMENTS, Inside, LastingSessions, Ticket, UNHURRIED};
+use crate::hub::groups::Target;
+use crate::hub::outbox::Outbox;
 use crate::hub::publication::Publication;
-use crate::hub::subscriptions::deliver;
 use crate::hub::tape::Ask;
 use crate::hub::{Figures, Hub};
 use crate::moment::Moment;
@@ -31,57 +31,24 @@ impl Hub {
     pub fn lasting(&self) -> &Arc<LastingSessions> {
         &self.lasting
     }
-
-    /// Offers a message to all of these but its publisher, as [`deliver`] does, some of whom last. Returns to how many.
-    #[cold]
-    pub(in crate::hub) fn deliver_noted(
-        &self,
-        message: &Arc<Publication>,
-        targets: &[Arc<Outbox>],
-        origin: Option<&Outbox>,
-    ) -> u64 {
-        let id = origin.map(|origin| origin.id);
-        if is_worth_nothing_later(message) {
-            return deliver(message, targets, id);
-        }
-        let (tickets, given_up) = self.lasting.enter(message, targets, origin, id, &self.figures);
-        let mut routed = 0;
-        for (target, ticket) in targets.iter().zip(tickets) {
-            if Some(target.id) == id && !target.wants_echo() {
-                continue;
-            }
-            match ticket {
-                Some(ticket) => target.offer_noted(message, ticket),
-                None => target.offer(message),
-            }
-            routed += 1;
-        }
-        for outbox in &given_up {
-            outbox.give_up_for_the_store();
-        }
-        self.lasting.answer();
-        routed
-    }
 }
 
 /// Whether it was published with QoS 0: nobody has a claim to it.
-fn is_worth_nothing_later(message: &Publication) -> bool {
+pub(in crate::hub) fn is_worth_nothing_later(message: &Publication) -> bool {
     message.extras().is_some_and(|extras| extras.passed_on.ends_with("\"qos\": 0"))
 }
 
 impl LastingSessions {
     /// Enters a message for all of these that are remembered, in one piece, and with what its publisher asks.
-    fn enter(
+    pub(in crate::hub) fn enter(
         self: &Arc<Self>,
         message: &Arc<Publication>,
-        targets: &[Arc<Outbox>],
+        targets: &[Target<'_>],
         origin: Option<&Outbox>,
-        id: Option<SessionId>,
         figures: &Arc<Figures>,
     ) -> (SmallVec<[Option<Arc<Ticket>>; 8]>, GivenUp) {
-        let is_noted =
-            |target: &Arc<Outbox>| target.is_noted() && (Some(target.id) != id || target.wants_echo());
-        if !targets.iter().any(is_noted) {
+        let noted = || targets.iter().filter(|target| target.outbox.is_noted());
+        if noted().next().is_none() {
             return (targets.iter().map(|_| None).collect(), GivenUp::new());
         }
         let now = Moment::now();
@@ -92,24 +59,15 @@ impl LastingSessions {
         });
         let within = if pledge.is_some() { FOR_ACKNOWLEDGEMENTS } else { UNHURRIED };
         let mut inside = self.inside.lock();
-        let more = targets.iter().filter(|target| is_noted(target)).count() as u64 * bytes(message);
+        let more = noted().map(|target| bytes(message, target.share)).sum::<u64>();
         let mut gone = inside.make_room(more, now);
         if inside.bytes.saturating_add(more) > inside.most_bytes {
-            let noted = targets.iter().filter(|target| is_noted(target));
-            let noted = noted.map(|target| target.noted.session());
-            gone.extend(noted.filter_map(|session| inside.remove(session, now)));
+            let sessions = noted().map(|target| target.outbox.noted.session());
+            gone.extend(sessions.filter_map(|session| inside.remove(session, now)));
         }
-        let enter = |target: &Arc<Outbox>| {
-            let session = target.noted.session();
-            let shared = Arc::clone(&inside.entries.get(&session).filter(|_| is_noted(target))?.shared);
-            let row = inside.put(session, message, false, now);
-            if let Some(entry) = inside.entries.get_mut(&session)
-                && let Some(row) = entry.rows.get_mut(&row)
-            {
-                row.pledge.clone_from(&pledge);
-            }
-            inside.touch(session, now, within);
-            Some(Arc::new(Ticket::new(self, shared, row)))
+        let enter = |target: &Target<'_>| {
+            let is_noted = target.outbox.is_noted();
+            is_noted.then(|| self.enter_one(&mut inside, message, *target, &pledge, now))?
         };
         let tickets = targets.iter().map(enter).collect();
         if let Some((Asks { received: Some(received), .. }, outbox)) = &asks {
@@ -127,5 +85,51 @@ impl LastingSessions {
         // Where nobody was there after all, the publisher is answered here.
         drop(pledge);
         (tickets, given_up)
+    }
+
+    /// Enters a message for one of those that are remembered.
+    fn enter_one(
+        self: &Arc<Self>,
+        inside: &mut Inside,
+        message: &Arc<Publication>,
+        target: Target<'_>,
+        pledge: &Option<Arc<Pledge>>,
+        now: Moment,
+    ) -> Option<Arc<Ticket>> {
+        let session = target.outbox.noted.session();
+        let shared = Arc::clone(&inside.entries.get(&session)?.shared);
+        let id = inside.put(session, (message, target.share), false, now);
+        if let Some(entry) = inside.entries.get_mut(&session)
+            && let Some(row) = entry.rows.get_mut(&id)
+        {
+            row.pledge.clone_from(pledge);
+        }
+        let within = if pledge.is_some() { FOR_ACKNOWLEDGEMENTS } else { UNHURRIED };
+        inside.touch(session, now, within);
+        Some(Arc::new(Ticket::new(self, shared, id)))
+    }
+
+    /// Enters a message for another member of a group than the one that had it. Its publisher waits for this one from now on.
+    pub(in crate::hub) fn enter_again(
+        self: &Arc<Self>,
+        message: &Arc<Publication>,
+        target: Target<'_>,
+        before: Option<&Ticket>,
+    ) -> (Option<Arc<Ticket>>, GivenUp) {
+        if !target.outbox.is_noted() {
+            return (None, GivenUp::new());
+        }
+        let now = Moment::now();
+        let mut inside = self.inside.lock();
+        let pledge = before.and_then(|before| {
+            let entry = inside.entries.get(&before.shared.session)?;
+            entry.rows.get(&before.row)?.pledge.clone()
+        });
+        let gone = inside.make_room(bytes(message, target.share), now);
+        let ticket = self.enter_one(&mut inside, message, target, &pledge, now);
+        self.release(inside);
+        let given_up = gone.iter().filter_map(|entry| entry.outbox.upgrade()).collect();
+        drop((gone, pledge));
+        (ticket, given_up)
     }
 }

@@ -56,7 +56,7 @@ impl Lasting {
         let mut inside = self.book.inside.lock();
         let session = self.shared.session;
         inside.entries.get(&session)?;
-        let id = inside.put(session, message, true, now);
+        let id = inside.put(session, (message, None), true, now);
         inside.touch(session, now, UNHURRIED);
         drop(inside);
         Some(Arc::new(Ticket::new(&self.book, Arc::clone(&self.shared), id)))
@@ -137,7 +137,7 @@ impl Session {
 #[derive(Debug)]
 pub struct Ticket {
     book: Arc<LastingSessions>,
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     pub(super) row: u64,
     /// Whether it may have been sent although that is not written: the hub was killed.
     is_doubtful: bool,

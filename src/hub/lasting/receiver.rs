@@ -3,10 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{Asks, Ticket};
+use super::Asks;
 use crate::hub::outbox::Outbox;
-use crate::hub::publication::Publication;
-use crate::hub::queue::Item;
 use crate::seldom::Seldom;
 
 /// What an outbox has for the book. Few need it, and so it is small.
@@ -64,13 +62,8 @@ impl Outbox {
         (number > 0).then_some(Asks { number, received })
     }
 
-    /// Offers a message that is in the book. Never waits.
-    pub(super) fn offer_noted(&self, message: &Arc<Publication>, ticket: Arc<Ticket>) {
-        self.offer_item(Item::Noted(Arc::clone(message), ticket), message);
-    }
-
     /// The store has no room for what waits: the reader is given up.
-    pub(super) fn give_up_for_the_store(&self) {
+    pub(in crate::hub) fn give_up_for_the_store(&self) {
         static GIVEN_UP: Seldom = Seldom::new();
         let mut inside = self.lock();
         if inside.queue.has_overflowed() {

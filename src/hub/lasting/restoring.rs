@@ -8,11 +8,12 @@ use super::{Lasting, LastingSessions, SentAs, SessionRow, Ticket};
 use crate::hub::Retention;
 use crate::hub::outbox::Outbox;
 use crate::hub::publication::{Extras, Publication};
+use crate::hub::queue::{Item, Via};
 use crate::hub::relay::Relayed;
 use crate::hub::session::Session;
 use crate::moment::{Moment, Steady};
 use crate::talk::Kind;
-use crate::topic::Topic;
+use crate::topic::{Share, Topic};
 
 /// A session, as the store gives it back.
 pub type AgainSession = SessionRow;
@@ -40,6 +41,8 @@ pub struct AgainRow {
     pub expires: Option<Steady>,
     /// What the publisher put into the options.
     pub passed_on: Box<str>,
+    /// As in a message row.
+    pub share: Option<Share>,
     /// As in a message row.
     pub is_last_value: bool,
     /// As in a message row.
@@ -107,7 +110,7 @@ impl LastingSessions {
         let mut message = Publication::new(topic, &payload, kind, from, time);
         message.retention = retention;
         message.set_extras(Extras { expires: again.expires, passed_on: again.passed_on, trail: None });
-        let mut row = Row::new(&Arc::new(message), again.is_last_value);
+        let mut row = Row::new(&Arc::new(message), again.share, again.is_last_value);
         (row.sent, row.is_received, row.is_in_file) = (again.sent, again.is_received, true);
         row.is_doubtful = again.is_doubtful;
         let mut inside = self.inside.lock();
@@ -160,6 +163,7 @@ impl LastingSessions {
                 message: Arc::clone(&row.message),
                 is_last_value: row.is_last_value,
                 ticket: Some(Arc::new(ticket)),
+                share: row.share.clone(),
             };
             ClaimedMessage { relayed, sent: row.sent, is_received: row.is_received }
         });
@@ -178,9 +182,13 @@ impl LastingSessions {
 impl Session {
     /// A message from before a restart waits for it, as if it had come just now.
     pub fn waits_for(&self, relayed: Relayed) {
-        let Relayed { message, ticket, .. } = relayed;
-        if let Some(ticket) = ticket {
-            self.outbox.offer_noted(&message, ticket);
+        let Relayed { message, ticket, share, .. } = relayed;
+        match (share, ticket) {
+            (Some(share), ticket) => self.outbox.offer_shared(&message, Via { share, ticket }),
+            (None, Some(ticket)) => {
+                self.outbox.offer_item(Item::Noted(Arc::clone(&message), ticket), &message);
+            }
+            (None, None) => {}
         }
     }
 }

@@ -10,13 +10,14 @@ use parking_lot::Mutex;
 use super::Reader;
 use crate::hub::publication::Publication;
 use crate::hub::tape::Ask;
+use crate::topic::Share;
 
 /// What a message counts beside its own bytes: its entry here and its row in the file.
 const A_ROW: u64 = 200;
 
-/// What a message counts.
-pub(super) fn bytes(message: &Publication) -> u64 {
-    A_ROW + message.len() as u64
+/// What a message counts, for a session that gets it as a member of a group or without one.
+pub(super) fn bytes(message: &Publication, share: Option<&Share>) -> u64 {
+    A_ROW + (message.len() + share.map_or(0, |share| share.as_str().len())) as u64
 }
 
 /// How a message was sent.
@@ -105,6 +106,8 @@ impl Shared {
 #[expect(clippy::struct_excessive_bools, reason = "each says something else, and they change apart")]
 pub(super) struct Row {
     pub(super) message: Arc<Publication>,
+    /// The group by which it came.
+    pub(super) share: Option<Share>,
     pub(super) is_last_value: bool,
     pub(super) sent: Option<SentAs>,
     /// The receiver has it, and does not know yet that it is not sent again.
@@ -116,9 +119,10 @@ pub(super) struct Row {
 }
 
 impl Row {
-    pub(super) fn new(message: &Arc<Publication>, is_last_value: bool) -> Self {
+    pub(super) fn new(message: &Arc<Publication>, share: Option<Share>, is_last_value: bool) -> Self {
         Self {
             message: Arc::clone(message),
+            share,
             is_last_value,
             sent: None,
             is_received: false,
@@ -129,7 +133,7 @@ impl Row {
     }
 
     pub(super) fn bytes(&self) -> u64 {
-        bytes(&self.message)
+        bytes(&self.message, self.share.as_ref())
     }
 }
 
@@ -197,6 +201,7 @@ impl Entry {
                 id,
                 session,
                 message: Arc::clone(&row.message),
+                share: row.share.clone(),
                 is_last_value: row.is_last_value,
                 sent: row.sent,
                 is_received: row.is_received,
@@ -242,6 +247,8 @@ pub struct MessageRow {
     pub session: u64,
     /// The message.
     pub message: Arc<Publication>,
+    /// The group by which it came, of which the session is a member.
+    pub share: Option<Share>,
     /// Whether it is a last value, and did not happen just then.
     pub is_last_value: bool,
     /// How it was sent, if it was.

@@ -7,7 +7,7 @@ use crate::hub::{
     Until,
 };
 use crate::talk::Kind;
-use crate::topic::{Base, Filter, Limits, Topic};
+use crate::topic::{Base, Filter, Limits, Share, Topic};
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -186,7 +186,7 @@ fn the_session_that_holds_the_most_is_given_up_where_there_is_no_room() {
     let ((mut one, _one), (two, _two)) = (lasting(&hub, "one"), lasting(&hub, "two"));
     let mut device = session(&hub, "device");
     assert!(says(&mut device, "x/set", "\"qos\": 1", 1, None));
-    let row = rows::bytes(&heard(&mut one).0[0].message);
+    let row = rows::bytes(&heard(&mut one).0[0].message, None);
     hub.lasting().turn_on(row * 10);
     for number in 2..20 {
         says(&mut device, "x/set", "\"qos\": 1", number, None);
@@ -224,6 +224,7 @@ fn a_session_comes_back_with_all_that_is_its() {
             retention: message.retention,
             expires: None,
             passed_on: "".into(),
+            share: row.share.clone(),
             is_last_value: false,
             sent: Some(SentAs { id: 5, qos: 1 }),
             is_received: false,
@@ -238,4 +239,39 @@ fn a_session_comes_back_with_all_that_is_its() {
     drop(claimed.messages);
     let changes = self::changes(&after);
     assert_eq!(changes.gone_rows.len(), 1, "it was acknowledged");
+}
+
+/// A member of a group whose session lasts.
+fn member(hub: &Arc<Hub>, name: &str) -> (Session, Lasting) {
+    let mut session = session(hub, "house");
+    let lasting = hub.lasting().begin(&"house".into(), name, session.outbox()).unwrap();
+    session.is_to_be_noted();
+    session.joins(&Share::parse("$share/g/#", &Limits::default()).unwrap()).unwrap();
+    (session, lasting)
+}
+
+#[test]
+fn who_publishes_waits_for_the_member_to_which_a_message_goes_on() {
+    let hub = hub();
+    let ((mut one, of_one), (mut two, _two)) = (member(&hub, "one"), member(&hub, "two"));
+    settled(&hub);
+    let mut device = session(&hub, "device");
+    assert!(says(&mut device, "x/set", "\"qos\": 1", 7, None));
+    let sent = heard(&mut one).0;
+    assert_eq!(sent[0].share.as_ref().unwrap().as_str(), "$share/g/#");
+    assert!(heard(&mut two).0.is_empty());
+    // Its session ends, with that what it has not acknowledged.
+    one.leaves_all(sent);
+    of_one.ends();
+    hub.lasting().answer();
+    assert!(heard(&mut device).1.is_empty(), "nobody has acknowledged");
+    let again = heard(&mut two).0;
+    assert_eq!(again.len(), 1);
+    let changes = changes(&hub);
+    assert_eq!((changes.gone_sessions.len(), changes.rows.len()), (1, 1), "{changes:?}");
+    assert!(changes.rows[0].share.is_some());
+    hub.lasting().not_written(changes, None, Moment::now());
+    drop(again);
+    hub.lasting().answer();
+    assert!(heard(&mut device).1[0].contains("publish/ok"));
 }

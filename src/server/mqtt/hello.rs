@@ -70,7 +70,7 @@ pub(super) async fn greet(app: &Arc<App>, peer: &Peer, connect: &Connect<'_>) ->
     };
     let before = before.or_else(|| from_the_store(app, &who, &client_id));
     let (mut session, mut rest, session_present) =
-        session_of(app, peer, &who, before.filter(|_| !connect.is_clean));
+        session_of(app, peer, &who, before, connect.is_clean);
     session.begins(&client_id);
     app.tell_connected(&session, peer, Door::Mqtt, &who, Side::Device);
     if let (Some(will), Some(topic)) = (&connect.will, will_topic) {
@@ -195,11 +195,19 @@ fn code_of(error: LoginError) -> u8 {
 }
 
 /// The session from before, where there is one and the user may still have it, or a new one.
-fn session_of(app: &App, peer: &Peer, who: &SignedIn, before: Option<Kept>) -> (Session, MqttRest, bool) {
-    if let Some(Kept { mut session, rest, .. }) = before {
-        session.forget_will();
+fn session_of(
+    app: &App,
+    peer: &Peer,
+    who: &SignedIn,
+    before: Option<Kept>,
+    is_clean: bool,
+) -> (Session, MqttRest, bool) {
+    if let Some(Kept { mut session, mut rest, .. }) = before {
+        if !is_clean {
+            session.forget_will();
+        }
         let rights = Arc::clone(&who.user.rights);
-        if session.goes_on(peer.address(), peer.is_untold(), rights).is_ok() {
+        if !is_clean && session.goes_on(peer.address(), peer.is_untold(), rights).is_ok() {
             if let Some(share) = app.share_of_network(peer) {
                 session.within(share);
             }
@@ -207,8 +215,14 @@ fn session_of(app: &App, peer: &Peer, who: &SignedIn, before: Option<Kept>) -> (
             filters.retain(|filter| session.may_hold(filter));
             // They were held before, so there is room.
             let _ = session.add_filters(filters, false);
+            for share in rest.shares(true) {
+                if session.may_hold(share.filter()) {
+                    let _ = session.joins(&share);
+                }
+            }
             return (session, rest, true);
         }
+        parked::ends(app, &mut session, &mut rest);
     }
     (app.connect(&who.user, peer, Base::ROOT, Side::Device), MqttRest::default(), false)
 }
@@ -216,7 +230,13 @@ fn session_of(app: &App, peer: &Peer, who: &SignedIn, before: Option<Kept>) -> (
 /// A session that the store has given back late, when those it knew of before had been taken over.
 fn from_the_store(app: &Arc<App>, who: &SignedIn, client_id: &str) -> Option<Kept> {
     let claimed = app.hub.lasting().claim(&who.user.name, client_id)?;
-    parked::revive(app, claimed).map(|revived| revived.kept)
+    match parked::revive(app, claimed) {
+        Ok(revived) => Some(revived.kept),
+        Err(left) => {
+            left.pass_on(app);
+            None
+        }
+    }
 }
 
 fn leave_will(app: &App, session: &mut Session, will: &Will<'_>, topic: Topic) -> Result<(), &'static str> {

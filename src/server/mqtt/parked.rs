@@ -13,7 +13,7 @@ use super::super::{App, gate};
 use super::roster::{Kept, Parking, Seat};
 use crate::access::SignedIn;
 use crate::connection::{Ending, Mqtt, MqttRest, Stay};
-use crate::hub::{Claimed, Client, Found, Session, Side, Until};
+use crate::hub::{Claimed, Client, Found, Relayed, Session, Side, Until};
 use crate::moment::Moment;
 use crate::seldom::Seldom;
 use crate::topic::Base;
@@ -22,7 +22,7 @@ use crate::topic::Base;
 pub(super) fn keep<S: AsyncRead + AsyncWrite + Unpin>(
     app: &Arc<App>,
     wire: &mut Mqtt<S>,
-    stay: Stay,
+    mut stay: Stay,
     ending: &Ending,
     seat: Seat,
     who: SignedIn,
@@ -32,10 +32,10 @@ pub(super) fn keep<S: AsyncRead + AsyncWrite + Unpin>(
     }
     let Some((client, mut rest)) = wire.talk().map(crate::connection::MqttTalk::apart) else { return };
     if client.session_seconds == 0 || matches!(ending, Ending::AccountChanged | Ending::SignedOut) {
-        return rest.ends();
+        return ends(app, &mut stay, &mut rest);
     }
     if matches!(ending, Ending::SlowConsumer | Ending::CutOff { .. }) {
-        rest.ends();
+        ends(app, &mut stay, &mut rest);
         return given_up(&stay, "too much waited for it, and it read too slowly");
     }
     let Some(mut session) = stay.into_session() else { return };
@@ -47,16 +47,31 @@ pub(super) fn keep<S: AsyncRead + AsyncWrite + Unpin>(
     session.holds(rest.held());
     let kept = Kept { session, client, rest };
     if seat.taken().is_cancelled() {
-        return seat.give(kept);
+        return hand_over(app, seat, kept);
     }
     let lasts = Duration::from_secs(kept.client.session_seconds.into());
     park(app, seat, kept, who, lasts);
 }
 
+/// Gives a session to who has come for it. It ends where nobody has.
+fn hand_over(app: &App, seat: Seat, kept: Kept) {
+    if let Err(mut kept) = seat.give(kept) {
+        ends(app, &mut kept.session, &mut kept.rest);
+    }
+}
+
+/// A session ends. What it leaves behind of groups goes to their other members, unless all end with the hub.
+pub(super) fn ends(app: &App, session: &mut Session, rest: &mut MqttRest) {
+    if !app.shutdown.drain().is_cancelled() {
+        session.leaves_all(rest.take_shared());
+    }
+    rest.ends();
+}
+
 /// Has a session wait for its client, if there is a place for it.
-fn park(app: &Arc<App>, seat: Seat, kept: Kept, who: SignedIn, lasts: Duration) {
+fn park(app: &Arc<App>, seat: Seat, mut kept: Kept, who: SignedIn, lasts: Duration) {
     let Some(parking) = app.mqtt.park(app.settings.mqtt.sessions) else {
-        kept.rest.ends();
+        ends(app, &mut kept.session, &mut kept.rest);
         return given_up(&kept.session, "mqtt.sessions wait already");
     };
     app.shutdown.spawn(wait(Arc::clone(app), seat, kept, (who, lasts), parking));
@@ -64,20 +79,26 @@ fn park(app: &Arc<App>, seat: Seat, kept: Kept, who: SignedIn, lasts: Duration) 
 
 /// Has all sessions wait for their clients that the store has given back. To be called before anybody can come in.
 pub(in crate::server) fn restore(app: &Arc<App>) {
-    let (mut sessions, mut messages, mut over) = (0, 0, 0);
+    let (mut sessions, mut messages, mut over) = (0, 0, Vec::new());
     for claimed in app.hub.lasting().claim_all() {
         let (name, waiting) = (Arc::clone(&claimed.name), claimed.messages.len());
-        let Some(Revived { kept, who, lasts }) = revive(app, claimed) else {
-            over += 1;
-            continue;
+        let Revived { kept, who, lasts } = match revive(app, claimed) {
+            Ok(revived) => revived,
+            Err(left) => {
+                over.push(left);
+                continue;
+            }
         };
         sessions += 1;
         messages += waiting;
         let (seat, _) = app.mqtt.enter(&who.user.name, &name, &who.ended);
         park(app, seat, kept, who, lasts);
     }
-    if sessions + over > 0 {
-        tracing::info!(sessions, messages, over, "MQTT: sessions are back, and wait for their clients");
+    let ended = over.len();
+    // Now all members of their groups are here.
+    over.into_iter().for_each(|left| left.pass_on(app));
+    if sessions + ended > 0 {
+        tracing::info!(sessions, messages, over = ended, "MQTT: sessions are back, and wait for their clients");
     }
 }
 
@@ -89,11 +110,30 @@ pub(super) struct Revived {
     lasts: Duration,
 }
 
+/// What is left of a session that does not go on.
+pub(super) struct Left {
+    user: Arc<str>,
+    rest: MqttRest,
+    unsent: Vec<Relayed>,
+}
+
+impl Left {
+    /// Gives to other members of its groups what the session had of them.
+    pub(super) fn pass_on(self, app: &App) {
+        let Self { user, mut rest, unsent } = self;
+        let unsent = unsent.into_iter().filter(|relayed| relayed.share.is_some());
+        app.hub.pass_on_all(&user, rest.take_shared().into_iter().chain(unsent), None);
+        rest.ends();
+    }
+}
+
 /// Makes a session of what the store had, unless its time is over, or its user may not be here any more.
-pub(super) fn revive(app: &Arc<App>, claimed: Claimed) -> Option<Revived> {
+pub(super) fn revive(app: &Arc<App>, claimed: Claimed) -> Result<Revived, Left> {
     let (now, limits) = (Moment::now(), &app.hub.settings().topic);
     let (user, name, left) = (Arc::clone(&claimed.user), Arc::clone(&claimed.name), claimed.left);
-    let (mut client, rest, unsent) = MqttRest::restored(claimed, limits, now)?;
+    let Some((mut client, rest, unsent)) = MqttRest::restored(claimed, limits, now) else {
+        return Err(Left { user, rest: MqttRest::default(), unsent: Vec::new() });
+    };
     client.session_seconds = client.session_seconds.min(app.settings.mqtt.session_seconds);
     // Where the clock is not set yet, none of its time is over.
     let away = left.and_then(|left| now.wall().duration_since(left).ok()).unwrap_or_default();
@@ -102,10 +142,7 @@ pub(super) fn revive(app: &Arc<App>, claimed: Claimed) -> Option<Revived> {
         .access
         .returning(&user)
         .filter(|who| gate::may_stand(&who.user, &Base::ROOT, Side::Device).is_ok() && !lasts.is_zero());
-    let Some(who) = who else {
-        rest.ends();
-        return None;
-    };
+    let Some(who) = who else { return Err(Left { user, rest, unsent }) };
     let (user, rights) = (Arc::clone(&who.user.name), Arc::clone(&who.user.rights));
     let stands = Client { user, rights, base: Base::ROOT, side: Side::Device, rates: app.settings.rates };
     let mut session = app.hub.connect_from(stands, None, now);
@@ -116,17 +153,20 @@ pub(super) fn revive(app: &Arc<App>, claimed: Claimed) -> Option<Revived> {
     }
     let mut filters = rest.filters(false);
     filters.retain(|filter| session.may_hold(filter));
-    if let Err(reason) = session.add_filters(filters, false) {
-        rest.ends();
+    let mut shares = rest.shares(false);
+    shares.retain(|share| session.may_hold(share.filter()));
+    let held = session.add_filters(filters, false);
+    let held = held.and_then(|()| shares.iter().try_for_each(|share| session.joins(share)));
+    if let Err(reason) = held {
         given_up(&session, &reason);
-        return None;
+        return Err(Left { user: who.user.name, rest, unsent });
     }
     // Within the bounds of every outbox.
     for relayed in unsent {
         session.waits_for(relayed);
     }
     session.holds(rest.held());
-    Some(Revived { kept: Kept { session, client, rest }, who, lasts })
+    Ok(Revived { kept: Kept { session, client, rest }, who, lasts })
 }
 
 /// Counts and logs that a session ends which was to be kept.
@@ -157,18 +197,21 @@ async fn wait(
     (who, lasts): (SignedIn, Duration),
     _parking: Parking,
 ) {
+    kept.session.rests();
     let of_qos_0 = kept.rest.filters(true);
     if !of_qos_0.is_empty() {
         kept.session.remove_filters(of_qos_0);
     }
-    kept.session.rests();
+    for share in kept.rest.shares(true) {
+        kept.session.leaves(&share, Vec::new());
+    }
     let over = until_it_is_over(&app, &seat, &mut kept, (&who, lasts)).await;
     kept.session.rests_no_more();
     match over {
-        Over::Taken => return seat.give(kept),
-        Over::Ended => kept.rest.ends(),
+        Over::Taken => return hand_over(&app, seat, kept),
+        Over::Ended => ends(&app, &mut kept.session, &mut kept.rest),
         Over::Full => {
-            kept.rest.ends();
+            ends(&app, &mut kept.session, &mut kept.rest);
             given_up(
                 &kept.session,
                 "too much waits for it (outbox.hard_messages, outbox.hard_bytes, store.bytes)",

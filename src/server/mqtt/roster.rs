@@ -107,13 +107,9 @@ impl Seat {
         &self.ended
     }
 
-    /// Hands the session over to who has come. It ends where nobody waits for it any more.
-    pub(super) fn give(mut self, kept: Kept) {
-        if let Some(hand) = self.hand.take()
-            && let Err(kept) = hand.send(kept)
-        {
-            kept.rest.ends();
-        }
+    /// Hands the session over to who has come. Gives it back where nobody waits for it any more.
+    pub(super) fn give(mut self, kept: Kept) -> Result<(), Kept> {
+        self.hand.take().map_or(Ok(()), |hand| hand.send(kept))
     }
 }
 

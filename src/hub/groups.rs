@@ -1,0 +1,330 @@
+//! Groups that share what a filter names: each message goes to one member, in turns. A member is a session, and all members of a
+//! group are of one user.
+//!
+//! A route knows the groups of its topic and not their members, so whose turn it is is decided for each message. The lock of a group is
+//! held until the message is with the member: who has left gets nothing more, and what it had goes to another one.
+
+mod giving;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use foldhash::fast::RandomState;
+use parking_lot::{Mutex, MutexGuard};
+
+pub(super) use self::giving::Target;
+use super::branches::Ways;
+use super::outbox::{Outbox, SessionId};
+use super::publication::Publication;
+use super::queue::{Item, Via};
+use super::relay::Relayed;
+use super::session::Session;
+use super::subscriptions::Subscriptions;
+use crate::seldom::Seldom;
+use crate::topic::Share;
+
+/// Groups in which one session may be.
+pub const MOST_GROUPS: usize = 100;
+
+/// Members that one group may have.
+pub const MOST_MEMBERS: usize = 1000;
+
+/// All groups.
+#[derive(Debug, Default)]
+pub(super) struct Groups(Mutex<List>);
+
+#[derive(Debug, Default)]
+struct List {
+    by_name: HashMap<(Arc<str>, Share), Arc<Group>, RandomState>,
+    begun: u64,
+}
+
+/// A group.
+#[derive(Debug)]
+pub(super) struct Group {
+    number: u64,
+    user: Arc<str>,
+    share: Share,
+    members: Mutex<Members>,
+}
+
+/// Its members in the order in which they came, and whose turn it is.
+#[derive(Debug, Default)]
+struct Members {
+    all: Vec<Arc<Outbox>>,
+    next: usize,
+}
+
+/// How a member stands: the least is asked first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Standing {
+    /// It is connected, and not much waits for it.
+    Ready,
+    /// Much waits for it.
+    Behind,
+    /// Its session waits for its client.
+    Away,
+    /// Both.
+    AwayAndBehind,
+    /// Its queue was given up.
+    GivenUp,
+}
+
+/// The member whose turn it is. As long as this is held nobody comes into the group, or leaves it.
+pub(super) struct Turn<'g> {
+    pub(super) outbox: Arc<Outbox>,
+    pub(super) share: &'g Share,
+    _members: MutexGuard<'g, Members>,
+}
+
+impl Group {
+    /// Several are locked in the order of their numbers.
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Its name, and what it reads.
+    pub(super) fn share(&self) -> &Share {
+        &self.share
+    }
+
+    /// Whose turn it is, unless there is nobody but this one.
+    pub(super) fn turn(&self, but: Option<SessionId>) -> Option<Turn<'_>> {
+        let mut members = self.members.lock();
+        let Members { all, next } = &mut *members;
+        let round = all.iter().enumerate().skip(*next).chain(all.iter().enumerate().take(*next));
+        let mut best: Option<(Standing, usize, &Arc<Outbox>)> = None;
+        for (at, member) in round.filter(|(_, member)| Some(member.id) != but) {
+            let standing = Standing::of(member);
+            if best.is_none_or(|(best, ..)| standing < best) {
+                best = Some((standing, at, member));
+            }
+            if standing == Standing::Ready {
+                break;
+            }
+        }
+        let (_, at, outbox) = best?;
+        let outbox = Arc::clone(outbox);
+        *next = if at + 1 < all.len() { at + 1 } else { 0 };
+        Some(Turn { outbox, share: &self.share, _members: members })
+    }
+
+    /// The newest member that does what commands say.
+    pub(super) fn newest_that_carries_out(&self) -> Option<SessionId> {
+        let members = self.members.lock();
+        let members = members.all.iter().filter(|one| one.part.carries_out.load(Ordering::Relaxed));
+        members.map(|one| one.id).max()
+    }
+}
+
+impl Members {
+    fn remove(&mut self, id: SessionId) {
+        let Some(at) = self.all.iter().position(|one| one.id == id) else { return };
+        self.all.remove(at);
+        self.all.shrink_to(self.all.len() * 2);
+        self.next -= usize::from(at < self.next);
+        if self.next >= self.all.len() {
+            self.next = 0;
+        }
+    }
+}
+
+impl Standing {
+    fn of(member: &Outbox) -> Self {
+        let is_away = member.is_away();
+        let inside = member.lock();
+        let queue = &inside.queue;
+        match (is_away, queue.is_behind() || queue.is_pressing()) {
+            _ if queue.has_overflowed() => Self::GivenUp,
+            (false, false) => Self::Ready,
+            (false, true) => Self::Behind,
+            (true, false) => Self::Away,
+            (true, true) => Self::AwayAndBehind,
+        }
+    }
+}
+
+impl Groups {
+    fn find(&self, user: &Arc<str>, share: &Share) -> Option<Arc<Group>> {
+        self.0.lock().by_name.get(&(Arc::clone(user), share.clone())).cloned()
+    }
+
+    /// One more member of a group, which begins with the first one. `None` where it has too many.
+    fn join(&self, outbox: &Arc<Outbox>, share: &Share, subscriptions: &Subscriptions) -> Option<Arc<Group>> {
+        let mut list = self.0.lock();
+        let key = (Arc::clone(&outbox.user), share.clone());
+        if let Some(group) = list.by_name.get(&key) {
+            let mut members = group.members.lock();
+            if members.all.len() >= MOST_MEMBERS {
+                return None;
+            }
+            members.all.push(Arc::clone(outbox));
+            drop(members);
+            // Who waits for readers of a topic looks again.
+            subscriptions.renew();
+            return Some(Arc::clone(group));
+        }
+        list.begun += 1;
+        let members = Members { all: vec![Arc::clone(outbox)], next: 0 };
+        let (number, user, share) = (list.begun, Arc::clone(&outbox.user), share.clone());
+        let group = Arc::new(Group { number, user, share, members: Mutex::new(members) });
+        list.by_name.insert(key, Arc::clone(&group));
+        subscriptions.add_group(&group);
+        Some(group)
+    }
+
+    /// One member less of a group, which ends with the last one.
+    fn leave(&self, id: SessionId, group: &Arc<Group>, subscriptions: &Subscriptions) {
+        let mut list = self.0.lock();
+        let mut members = group.members.lock();
+        members.remove(id);
+        let is_empty = members.all.is_empty();
+        drop(members);
+        if is_empty {
+            list.by_name.remove(&(Arc::clone(&group.user), group.share.clone()));
+            subscriptions.remove_group(group);
+        }
+    }
+
+    /// Whether there are none.
+    #[cfg(test)]
+    fn is_empty(&self) -> bool {
+        self.0.lock().by_name.is_empty()
+    }
+}
+
+impl Session {
+    /// The groups in which it is.
+    pub(super) fn groups(&self) -> &[Arc<Group>] {
+        self.groups.as_deref().map_or(&[], Vec::as_slice)
+    }
+
+    /// Becomes a member of a group. The error is a sentence: there is no room for it.
+    pub fn joins(&mut self, share: &Share) -> Result<(), String> {
+        if self.groups().iter().any(|group| group.share == *share) {
+            return Ok(());
+        }
+        let held = self.groups().len();
+        if held >= MOST_GROUPS {
+            return Err(format!("a connection may be in {MOST_GROUPS} groups of shared subscriptions"));
+        }
+        self.count_filters(self.filters.len() + held + 1).map_err(|refused| refused.to_string())?;
+        let filter = share.filter();
+        let mut ways = Ways::default();
+        self.groups().iter().for_each(|group| ways.add(group.share.filter()));
+        ways.add(filter);
+        ways.check().map_err(|refused| refused.to_string())?;
+        let hub = Arc::clone(&self.hub);
+        hub.subscriptions
+            .reserve(std::slice::from_ref(filter), true)
+            .map_err(|refused| refused.to_string())?;
+        if let Some(demand) = hub.demand.get() {
+            demand.want(std::iter::once(filter));
+        }
+        let Some(group) = hub.groups.join(&self.outbox, share, &hub.subscriptions) else {
+            self.gives_back(share);
+            return Err(format!("a group of a shared subscription may have {MOST_MEMBERS} members"));
+        };
+        hub.figures.filters.add(1);
+        hub.care.has_new_readers();
+        self.groups.get_or_insert_default().push(group);
+        Ok(())
+    }
+
+    /// Leaves a group. What has come for it by that, and what it holds of that outside of its outbox, goes to another member where
+    /// there is one.
+    pub fn leaves(&mut self, share: &Share, held: Vec<Relayed>) {
+        let at = self.groups().iter().position(|group| group.share == *share);
+        let Some((groups, at)) = self.groups.as_mut().zip(at) else { return };
+        let group = groups.swap_remove(at);
+        self.go_from(&group);
+        let waiting = self.outbox.take_shared(|of| of == share);
+        for relayed in held.into_iter().chain(waiting) {
+            // If nobody is left, nobody wants it.
+            self.hub.pass_on(&group, &relayed, Some(self.outbox.id));
+        }
+    }
+
+    /// The session ends and leaves all groups. What it holds of them goes to other members, and is lost where there are none.
+    pub fn leaves_all(&mut self, held: Vec<Relayed>) {
+        self.go_from_all();
+        let waiting = self.outbox.take_shared(|_| true);
+        let held = held.into_iter().chain(waiting);
+        self.hub.pass_on_all(&self.client.user, held, Some(self.outbox.id));
+    }
+
+    /// Leaves the groups that read what the user may not read any more. Nothing of it goes on: the others are of the same user.
+    pub(super) fn leave_what_is_forbidden(&mut self) {
+        static ENDED: Seldom = Seldom::new();
+        let Some(groups) = &mut self.groups else { return };
+        let rights = &self.client.rights;
+        let forbidden = |group: &mut Arc<Group>| !rights.may_subscribe(group.share.filter());
+        let gone: Vec<_> = groups.extract_if(.., forbidden).collect();
+        if gone.is_empty() {
+            return;
+        }
+        gone.iter().for_each(|group| self.go_from(group));
+        let names: Vec<_> = gone.iter().map(|group| group.share.as_str()).collect();
+        self.hub.note_refused_filters(&self.outbox, &names);
+        if let Some(times) = ENDED.again(&self.client.user) {
+            let (client, user, filters) = (self.name(), &self.client.user, gone.len());
+            let first = names.first().copied().unwrap_or_default();
+            tracing::info!(%client, %user, filters, ended = ?first, %times, "the account was changed: shared subscriptions have ended");
+        }
+        self.withhold_what_is_forbidden();
+    }
+
+    pub(super) fn go_from_all(&mut self) {
+        for group in self.groups.take().into_iter().flat_map(|groups| *groups) {
+            self.go_from(&group);
+        }
+    }
+
+    fn go_from(&self, group: &Arc<Group>) {
+        let hub = &self.hub;
+        hub.groups.leave(self.outbox.id, group, &hub.subscriptions);
+        hub.figures.filters.sub(1);
+        self.gives_back(&group.share);
+    }
+
+    fn gives_back(&self, share: &Share) {
+        self.hub.subscriptions.give_back(std::iter::once(share.filter()));
+        self.release(std::iter::once(share.filter()));
+    }
+}
+
+impl Outbox {
+    /// Whether the owner waits for its client.
+    pub(super) fn is_away(&self) -> bool {
+        self.is_away.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_away(&self, is_away: bool) {
+        self.is_away.store(is_away, Ordering::Relaxed);
+    }
+
+    /// Offers a message of a group. Never waits.
+    pub(super) fn offer_shared(&self, message: &Arc<Publication>, via: Via) {
+        self.offer_item(Item::Shared(Arc::clone(message), Box::new(via)), message);
+    }
+
+    /// Takes out what came by groups of which this holds.
+    fn take_shared(&self, is_it: impl Fn(&Share) -> bool) -> Vec<Relayed> {
+        let mut inside = self.lock();
+        let taken = inside.queue.take_shared(is_it);
+        if !taken.is_empty() {
+            self.settle(&mut inside);
+        }
+        drop(inside);
+        let relayed = |(message, Via { share, ticket }): (Arc<Publication>, Via)| Relayed {
+            message,
+            is_last_value: false,
+            ticket,
+            share: Some(share),
+        };
+        taken.into_iter().map(relayed).collect()
+    }
+}
