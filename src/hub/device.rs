@@ -129,9 +129,14 @@ impl Session {
         self.client.rights.retain
     }
 
+    /// Its client is away: other members of its groups go before it.
+    pub fn stands_back(&self) {
+        self.outbox.set_away(true);
+    }
+
     /// Its connection has ended, and it stays: nobody is connected.
     pub fn rests(&self) {
-        self.outbox.set_away(true);
+        self.stands_back();
         self.hub.figures.clients.sub(1);
         self.hub.figures.mqtt_sessions.add(1);
     }

@@ -18,7 +18,8 @@ async fn a_client_of_each_version_is_let_in_and_told_what_holds() {
     assert!(holds(&[0x21, 0, 64]), "receive maximum: {welcome:?}");
     assert!(holds(&[0x27, 0, 0x10, 0, 0]), "maximum packet size: {welcome:?}");
     assert!(holds(&[0x22, 0, 16]), "topic alias maximum: {welcome:?}");
-    assert!(holds(&[0x2a, 0]), "no shared subscriptions: {welcome:?}");
+    // [MQTT-3.2.2.3.13]
+    assert!(holds(&[0x2a, 1]), "shared subscriptions: {welcome:?}");
 }
 
 #[tokio::test]

@@ -36,6 +36,7 @@ mod quality;
 mod restart;
 mod samples;
 mod sessions;
+mod sharing;
 mod store;
 mod subscribing;
 mod websocket;

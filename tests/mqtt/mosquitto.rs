@@ -146,6 +146,33 @@ async fn a_session_and_a_will() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn two_mosquitto_sub_of_one_group_share_the_messages() {
+    let hub = hub();
+    for version in ["311", "5"] {
+        let args = ["-t", "$share/house/m/#", "-q", "1", "-F", "MESSAGE %t %q %p"];
+        let mut one = Reader::new(&hub, version, &args).await;
+        let mut two = Reader::new(&hub, version, &args).await;
+        for number in 0..10 {
+            publishes(&hub, version, &["-t", "m/set", "-m", &number.to_string(), "-q", "1"]).await;
+        }
+        for number in 0..10 {
+            let reader = if number % 2 == 0 { &mut one } else { &mut two };
+            assert_eq!(reader.message().await, format!("m/set 1 {number}"));
+        }
+        // One is killed: all goes to the other one.
+        drop(one);
+        let mut heard = 0;
+        publishes(&hub, version, &["-t", "m/set", "-m", "10", "-q", "1"]).await;
+        publishes(&hub, version, &["-t", "m/set", "-m", "11", "-q", "1"]).await;
+        while heard < 2 {
+            let message = two.message().await;
+            assert!(["m/set 1 10", "m/set 1 11"].contains(&&*message), "{message}");
+            heard += 1;
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_wrong_password_and_a_forbidden_topic_are_told() {
     let hub = hub();

@@ -22,10 +22,10 @@ async fn mqtt_3_8_4_6_and_7_each_filter_gets_its_own_answer() {
     ];
     let hello = Hello::new(V5, "lamp").user("lamp", PASSWORD);
     let mut lamp = Device::connect_as(&hub, &hello).await;
-    assert_eq!(lamp.subscribe_with(&filters, &[]).await, [2, 0x87, 0x8f, 0x8f, 0x9e, 0, 0x8f]);
+    assert_eq!(lamp.subscribe_with(&filters, &[]).await, [2, 0x87, 0x8f, 0x8f, 1, 0, 0x8f]);
     lamp.leave().await;
     let mut lamp = Device::connect_as(&hub, &Hello { version: V3, ..hello }).await;
-    assert_eq!(lamp.subscribe_with(&filters, &[]).await, [2, 0x80, 0x80, 0x80, 0x80, 0, 0x80]);
+    assert_eq!(lamp.subscribe_with(&filters, &[]).await, [2, 0x80, 0x80, 0x80, 1, 0, 0x80]);
     hub.logs("subscription is not allowed").await;
 }
 

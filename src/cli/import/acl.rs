@@ -120,6 +120,9 @@ fn rule<'t>(word: &str, rest: &'t str) -> Result<(Access, &'t str), String> {
     if filter.starts_with("$SYS") && filter != "$SYS/#" {
         return Err("the hub's own figures have other names: $SYS/hub/…, read with $SYS/#".to_owned());
     }
+    if filter.starts_with("$share/") {
+        return Err("a shared subscription takes the right to what stands behind its name".to_owned());
+    }
     if filter.starts_with('$') && !filter.starts_with("$SYS") {
         return Err("topics that begin with $ are the broker's own".to_owned());
     }
@@ -162,7 +165,8 @@ mod tests {
             ("topic read %u", "no meaning behind topic"),
             ("topic read a/#/b", "#"),
             ("topic read $SYS/broker/uptime", "$SYS/hub"),
-            ("topic read $share/x/y", "broker's own"),
+            ("topic read $share/x/y", "behind its name"),
+            ("topic read $other/y", "broker's own"),
             ("topic", ""),
             ("allow all", "neither user"),
         ];

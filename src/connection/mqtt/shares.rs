@@ -50,7 +50,7 @@ impl Rest {
     }
 
     /// Takes out what came by a group and was not sent.
-    pub(super) fn take_unsent_of(&mut self, share: &Share) -> Vec<Relayed> {
+    pub(crate) fn take_unsent_of(&mut self, share: &Share) -> Vec<Relayed> {
         let is_it = |relayed: &Relayed| relayed.share.as_ref() == Some(share);
         let (taken, rest) = std::mem::take(&mut self.waiting).into_iter().partition(is_it);
         self.waiting = rest;

@@ -74,6 +74,12 @@ fn park(app: &Arc<App>, seat: Seat, mut kept: Kept, who: SignedIn, lasts: Durati
         ends(app, &mut kept.session, &mut kept.rest);
         return given_up(&kept.session, "mqtt.sessions wait already");
     };
+    // At once: what is published after the good-bye goes to others.
+    kept.session.stands_back();
+    for share in kept.rest.shares(true) {
+        let unsent = kept.rest.take_unsent_of(&share);
+        kept.session.leaves(&share, unsent);
+    }
     app.shutdown.spawn(wait(Arc::clone(app), seat, kept, (who, lasts), parking));
 }
 
@@ -201,9 +207,6 @@ async fn wait(
     let of_qos_0 = kept.rest.filters(true);
     if !of_qos_0.is_empty() {
         kept.session.remove_filters(of_qos_0);
-    }
-    for share in kept.rest.shares(true) {
-        kept.session.leaves(&share, Vec::new());
     }
     let over = until_it_is_over(&app, &seat, &mut kept, (&who, lasts)).await;
     kept.session.rests_no_more();
