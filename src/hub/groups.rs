@@ -24,13 +24,17 @@ use super::relay::Relayed;
 use super::session::Session;
 use super::subscriptions::Subscriptions;
 use crate::seldom::Seldom;
+use crate::talk::control::shown;
 use crate::topic::Share;
 
 /// Groups in which one session may be.
-pub const MOST_GROUPS: usize = 100;
+const MOST_GROUPS: usize = 100;
 
 /// Members that one group may have.
-pub const MOST_MEMBERS: usize = 1000;
+const MOST_MEMBERS: usize = 1000;
+
+/// Groups that a line of the log repeats.
+const SHOWN_GROUPS: usize = 4;
 
 /// All groups.
 #[derive(Debug, Default)]
@@ -267,12 +271,12 @@ impl Session {
             return;
         }
         gone.iter().for_each(|group| self.go_from(group));
-        let names: Vec<_> = gone.iter().map(|group| group.share.as_str()).collect();
+        let names: Vec<_> =
+            gone.iter().take(SHOWN_GROUPS).map(|group| shown(group.share.as_str())).collect();
         self.hub.note_refused_filters(&self.outbox, &names);
         if let Some(times) = ENDED.again(&self.client.user) {
             let (client, user, filters) = (self.name(), &self.client.user, gone.len());
-            let first = names.first().copied().unwrap_or_default();
-            tracing::info!(%client, %user, filters, ended = ?first, %times, "the account was changed: shared subscriptions have ended");
+            tracing::info!(%client, %user, filters, ended = ?names, %times, "the account was changed: shared subscriptions have ended");
         }
         self.withhold_what_is_forbidden();
     }

@@ -92,7 +92,6 @@ pub use figures::{Figure, Figures, Grows};
 pub use forgetting::ToForget;
 use generation::Generation;
 use groups::Groups;
-pub use groups::{MOST_GROUPS, MOST_MEMBERS};
 use index::{index_cost, tell_full};
 use last_value::LastValue;
 pub use last_value::SaidBefore;

@@ -242,12 +242,14 @@ impl Queue {
         if !self.waiting.iter().any(comes_so) {
             return taken;
         }
-        self.waiting.retain(|item| match item {
-            Item::Shared(message, via) if is_it(&via.share) => {
+        self.waiting.retain(|item| {
+            if let Item::Shared(message, via) = item
+                && is_it(&via.share)
+            {
                 taken.push((Arc::clone(message), Via::clone(via)));
-                false
+                return false;
             }
-            _ => true,
+            true
         });
         self.messages -= taken.len();
         self.rest_if_empty();

@@ -35,7 +35,9 @@ impl Talk {
                         Ok(()) => self.rest.shares.put(share, *wish, subscribe.properties.subscription_id),
                         Err(reason) => {
                             note_not_taken(session, share.as_str(), &reason);
-                            codes.splice(number.., [code::QUOTA]);
+                            if let Some(code) = codes.get_mut(number) {
+                                *code = code::QUOTA;
+                            }
                         }
                     }
                     continue;
@@ -108,11 +110,11 @@ impl Talk {
     ) {
         let (mut gone, mut has_left, mut codes) = (Vec::new(), false, Vec::new());
         for text in &unsubscribe.filters {
-            let limits = &self.bounds.topic;
+            let limits = self.bounds.topic;
             let is_there = if Share::claims(text) {
-                Share::parse(text, limits).map(|share| self.leave(&share, session))
+                Share::parse(text, &limits).map(|share| self.leave(&share, session))
             } else {
-                Filter::parse(text, limits).ok().map(|filter| {
+                Filter::parse(text, &limits).ok().map(|filter| {
                     let is_there = self.rest.subscriptions.remove(&filter);
                     gone.extend(is_there.then_some(filter));
                     is_there

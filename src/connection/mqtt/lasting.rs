@@ -93,7 +93,9 @@ impl Rest {
         rest.received.extend(received);
         for (filter, wish, id) in remembered.subscriptions() {
             if Share::claims(filter) {
-                Share::parse(filter, limits).into_iter().for_each(|share| rest.shares.put(share, wish, id));
+                if let Some(share) = Share::parse(filter, limits) {
+                    rest.shares.put(share, wish, id);
+                }
             } else if let Ok(filter) = Filter::parse(filter, limits) {
                 rest.subscriptions.put(filter, wish, id);
             }

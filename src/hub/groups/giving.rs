@@ -60,7 +60,8 @@ impl Hub {
         for (target, ticket) in targets.iter().zip(tickets) {
             target.offer(message, ticket);
         }
-        drop((targets, turns));
+        drop(targets);
+        drop(turns);
         for outbox in &given_up {
             outbox.give_up_for_the_store();
         }

@@ -67,7 +67,7 @@ impl LastingSessions {
         }
         let enter = |target: &Target<'_>| {
             let is_noted = target.outbox.is_noted();
-            is_noted.then(|| self.enter_one(&mut inside, message, *target, &pledge, now))?
+            is_noted.then(|| self.enter_one(&mut inside, message, *target, pledge.as_ref(), now))?
         };
         let tickets = targets.iter().map(enter).collect();
         if let Some((Asks { received: Some(received), .. }, outbox)) = &asks {
@@ -93,7 +93,7 @@ impl LastingSessions {
         inside: &mut Inside,
         message: &Arc<Publication>,
         target: Target<'_>,
-        pledge: &Option<Arc<Pledge>>,
+        pledge: Option<&Arc<Pledge>>,
         now: Moment,
     ) -> Option<Arc<Ticket>> {
         let session = target.outbox.noted.session();
@@ -102,7 +102,7 @@ impl LastingSessions {
         if let Some(entry) = inside.entries.get_mut(&session)
             && let Some(row) = entry.rows.get_mut(&id)
         {
-            row.pledge.clone_from(pledge);
+            row.pledge = pledge.cloned();
         }
         let within = if pledge.is_some() { FOR_ACKNOWLEDGEMENTS } else { UNHURRIED };
         inside.touch(session, now, within);
@@ -126,7 +126,7 @@ impl LastingSessions {
             entry.rows.get(&before.row)?.pledge.clone()
         });
         let gone = inside.make_room(bytes(message, target.share), now);
-        let ticket = self.enter_one(&mut inside, message, target, &pledge, now);
+        let ticket = self.enter_one(&mut inside, message, target, pledge.as_ref(), now);
         self.release(inside);
         let given_up = gone.iter().filter_map(|entry| entry.outbox.upgrade()).collect();
         drop((gone, pledge));

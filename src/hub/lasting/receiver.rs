@@ -1,6 +1,5 @@
 //! The outbox of a session that lasts.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Asks;

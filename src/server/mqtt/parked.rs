@@ -55,7 +55,7 @@ pub(super) fn keep<S: AsyncRead + AsyncWrite + Unpin>(
 
 /// Gives a session to who has come for it. It ends where nobody has.
 fn hand_over(app: &App, seat: Seat, kept: Kept) {
-    if let Err(mut kept) = seat.give(kept) {
+    if let Some(mut kept) = seat.give(kept) {
         ends(app, &mut kept.session, &mut kept.rest);
     }
 }
@@ -134,11 +134,11 @@ impl Left {
 }
 
 /// Makes a session of what the store had, unless its time is over, or its user may not be here any more.
-pub(super) fn revive(app: &Arc<App>, claimed: Claimed) -> Result<Revived, Left> {
+pub(super) fn revive(app: &Arc<App>, claimed: Claimed) -> Result<Revived, Box<Left>> {
     let (now, limits) = (Moment::now(), &app.hub.settings().topic);
     let (user, name, left) = (Arc::clone(&claimed.user), Arc::clone(&claimed.name), claimed.left);
     let Some((mut client, rest, unsent)) = MqttRest::restored(claimed, limits, now) else {
-        return Err(Left { user, rest: MqttRest::default(), unsent: Vec::new() });
+        return Err(Box::new(Left { user, rest: MqttRest::default(), unsent: Vec::new() }));
     };
     client.session_seconds = client.session_seconds.min(app.settings.mqtt.session_seconds);
     // Where the clock is not set yet, none of its time is over.
@@ -148,7 +148,7 @@ pub(super) fn revive(app: &Arc<App>, claimed: Claimed) -> Result<Revived, Left> 
         .access
         .returning(&user)
         .filter(|who| gate::may_stand(&who.user, &Base::ROOT, Side::Device).is_ok() && !lasts.is_zero());
-    let Some(who) = who else { return Err(Left { user, rest, unsent }) };
+    let Some(who) = who else { return Err(Box::new(Left { user, rest, unsent })) };
     let (user, rights) = (Arc::clone(&who.user.name), Arc::clone(&who.user.rights));
     let stands = Client { user, rights, base: Base::ROOT, side: Side::Device, rates: app.settings.rates };
     let mut session = app.hub.connect_from(stands, None, now);
@@ -165,7 +165,8 @@ pub(super) fn revive(app: &Arc<App>, claimed: Claimed) -> Result<Revived, Left> 
     let held = held.and_then(|()| shares.iter().try_for_each(|share| session.joins(share)));
     if let Err(reason) = held {
         given_up(&session, &reason);
-        return Err(Left { user: who.user.name, rest, unsent });
+        let user = Arc::clone(&who.user.name);
+        return Err(Box::new(Left { user, rest, unsent }));
     }
     // Within the bounds of every outbox.
     for relayed in unsent {

@@ -108,8 +108,8 @@ impl Seat {
     }
 
     /// Hands the session over to who has come. Gives it back where nobody waits for it any more.
-    pub(super) fn give(mut self, kept: Kept) -> Result<(), Kept> {
-        self.hand.take().map_or(Ok(()), |hand| hand.send(kept))
+    pub(super) fn give(mut self, kept: Kept) -> Option<Kept> {
+        self.hand.take()?.send(kept).err()
     }
 }
 
