@@ -193,8 +193,7 @@ impl Channels {
     /// How many receivers are remembered, counted one by one.
     #[cfg(test)]
     pub(super) fn receivers(&self) -> usize {
-        let counted =
-            self.map.iter().map(|channel| channel.key().0.state.lock().route.targets.len()).sum();
+        let counted = self.map.iter().map(|channel| channel.key().0.state.lock().route.targets.len()).sum();
         assert_eq!(counted, self.receivers.load(Ordering::Relaxed));
         counted
     }

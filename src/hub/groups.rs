@@ -138,7 +138,7 @@ impl Members {
 
 impl Standing {
     fn of(member: &Outbox) -> Self {
-        let is_away = member.is_away();
+        let is_away = member.noted.is_away();
         let inside = member.lock();
         let queue = &inside.queue;
         match (is_away, queue.is_behind() || queue.is_pressing()) {
@@ -271,8 +271,7 @@ impl Session {
             return;
         }
         gone.iter().for_each(|group| self.go_from(group));
-        let names: Vec<_> =
-            gone.iter().take(SHOWN_GROUPS).map(|group| shown(group.share.as_str())).collect();
+        let names: Vec<_> = gone.iter().take(SHOWN_GROUPS).map(|group| shown(group.share.as_str())).collect();
         self.hub.note_refused_filters(&self.outbox, &names);
         if let Some(times) = ENDED.again(&self.client.user) {
             let (client, user, filters) = (self.name(), &self.client.user, gone.len());
@@ -301,15 +300,6 @@ impl Session {
 }
 
 impl Outbox {
-    /// Whether the owner waits for its client.
-    pub(super) fn is_away(&self) -> bool {
-        self.is_away.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn set_away(&self, is_away: bool) {
-        self.is_away.store(is_away, Ordering::Relaxed);
-    }
-
     /// Offers a message of a group. Never waits.
     pub(super) fn offer_shared(&self, message: &Arc<Publication>, via: Via) {
         self.offer_item(Item::Shared(Arc::clone(message), Box::new(via)), message);

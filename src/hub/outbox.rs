@@ -41,7 +41,6 @@ pub struct Outbox {
     pub(super) side: Side,
     pub(super) network: AtomicU64,
     echo: AtomicBool,
-    pub(super) is_away: AtomicBool,
     /// The owner's messages whose answers wait until they are on the disk.
     pub(super) unconfirmed: AtomicU32,
     pub(super) part: super::care::Part,
@@ -133,7 +132,6 @@ impl Outbox {
             side,
             network: AtomicU64::new(Network::INSIDE.0),
             echo: AtomicBool::new(false),
-            is_away: AtomicBool::new(false),
             unconfirmed: AtomicU32::new(0),
             part: super::care::Part::default(),
             noted: super::lasting::Part::default(),

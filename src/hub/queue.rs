@@ -313,11 +313,9 @@ impl Waits for Item {
             {
                 Some(&message.topic)
             }
-            Self::Message(_)
-            | Self::Noted(..)
-            | Self::Shared(..)
-            | Self::LastValues(_)
-            | Self::Reply(_) => None,
+            Self::Message(_) | Self::Noted(..) | Self::Shared(..) | Self::LastValues(_) | Self::Reply(_) => {
+                None
+            }
         }
     }
 }

@@ -99,8 +99,22 @@ mod tests {
         }
         let long = format!("$share/{}/a", "g".repeat(257));
         for text in [
-            "$share", "$share/", "$share//a", "$share/a", "$share/a/", "$share/a+/x", "$share/+/x", "$share/#/x",
-            "$share/a#/x", "$share/#", "$share/g/a#", "$share/g/#/a", "$share/g/a\0", "$share/g\0/a", &long, "share/g/a",
+            "$share",
+            "$share/",
+            "$share//a",
+            "$share/a",
+            "$share/a/",
+            "$share/a+/x",
+            "$share/+/x",
+            "$share/#/x",
+            "$share/a#/x",
+            "$share/#",
+            "$share/g/a#",
+            "$share/g/#/a",
+            "$share/g/a\0",
+            "$share/g\0/a",
+            &long,
+            "share/g/a",
         ] {
             assert_eq!(Share::parse(text, &limits), None, "{text}");
         }

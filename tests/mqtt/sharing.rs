@@ -244,7 +244,8 @@ async fn mqtt_4_8_2_6_what_a_client_refuses_goes_to_nobody_else() {
     }
     let mut two = worker(&hub, &Hello::new(V5, "two"), 2).await;
     let (first, second) = (one.message().await, one.message().await);
-    let refusal = |first: u8, id: u16| crate::device::packet(first, &[&id.to_be_bytes()[..], &[0x80]].concat());
+    let refusal =
+        |first: u8, id: u16| crate::device::packet(first, &[&id.to_be_bytes()[..], &[0x80]].concat());
     one.send(&refusal(PUBACK, first.id)).await;
     one.send(&refusal(PUBREC, second.id)).await;
     one.hears_nothing().await;
@@ -356,10 +357,8 @@ async fn groups_of_two_users_do_not_take_messages_from_each_other() {
 #[tokio::test]
 async fn rights_that_are_taken_away_end_a_membership() {
     let jana = user("jana", &["#"], &["#"], true);
-    let hub = Hub::with_users(
-        &[jana.clone(), user("lamp", &["#"], &["#"], true)],
-        &["mqtt.listen=127.0.0.1:0"],
-    );
+    let hub =
+        Hub::with_users(&[jana.clone(), user("lamp", &["#"], &["#"], true)], &["mqtt.listen=127.0.0.1:0"]);
     let mut lamp = worker(&hub, &Hello::new(V5, "lamp").user("lamp", PASSWORD), 1).await;
     lamp.subscribe("$share/workers/lamp/#", 1).await;
     let less = [jana, user("lamp", &["lamp/#"], &["#"], true)];

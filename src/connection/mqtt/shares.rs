@@ -30,7 +30,8 @@ impl Shares {
 
     /// Those of QoS 0, which nobody needs while the client is away, or the others.
     pub(super) fn some(&self, of_qos_0: bool) -> Vec<Share> {
-        let is_it = |(_, (wish, _)): &(&Share, &(Wish, Option<u32>))| (wish.qos == Qos::AtMostOnce) == of_qos_0;
+        let is_it =
+            |(_, (wish, _)): &(&Share, &(Wish, Option<u32>))| (wish.qos == Qos::AtMostOnce) == of_qos_0;
         self.0.iter().filter(is_it).map(|(share, _)| share.clone()).collect()
     }
 
@@ -54,7 +55,7 @@ impl Rest {
         let is_it = |relayed: &Relayed| relayed.share.as_ref() == Some(share);
         let (taken, rest) = std::mem::take(&mut self.waiting).into_iter().partition(is_it);
         self.waiting = rest;
-        taken
+        taken.into()
     }
 
     /// Takes out what came by groups and has to go to other members, as the session ends: what was not sent, and of QoS 1 what is not

@@ -45,7 +45,8 @@ fn filter(text: &str) -> Filter {
 
 fn says(session: &mut Session, topic: &str, payload: &str) {
     let (kind, topic) = (Kind::of(topic), Topic::parse(topic, &Limits::default()).unwrap());
-    let message = Message { topic, payload, kind, retention: None, extras: Extras::default(), was_kept: false };
+    let message =
+        Message { topic, payload, kind, retention: None, extras: Extras::default(), was_kept: false };
     session.tell(message, SystemTime::UNIX_EPOCH).unwrap();
 }
 
@@ -86,7 +87,8 @@ fn each_message_goes_to_one_member_and_all_have_their_turns() {
     for number in 10..16 {
         says(&mut device, "jobs/0/set", &number.to_string());
     }
-    let counts = [payloads(&mut members[0]), payloads(&mut members[2]), payloads(&mut late)].map(|all| all.len());
+    let counts =
+        [payloads(&mut members[0]), payloads(&mut members[2]), payloads(&mut late)].map(|all| all.len());
     assert_eq!(counts, [2, 2, 2]);
     assert_eq!(payloads(&mut members[1]), [""; 0]);
 }
@@ -236,8 +238,11 @@ fn groups_and_their_members_are_bounded_and_nothing_is_left_of_them() {
     assert!(one.joins(&share("$share/more/a")).is_err(), "groups of a session");
     // As in many ways at `+` as other filters.
     let mut two = session(&hub);
-    let ways = |number: u32| (0..10).map(|bit| if number >> bit & 1 == 1 { "+" } else { "x" }).collect::<Vec<_>>().join("/");
-    let joined = (1..100).take_while(|number| two.joins(&share(&format!("$share/g/{}", ways(number * 37)))).is_ok());
+    let ways = |number: u32| {
+        (0..10).map(|bit| if number >> bit & 1 == 1 { "+" } else { "x" }).collect::<Vec<_>>().join("/")
+    };
+    let joined =
+        (1..100).take_while(|number| two.joins(&share(&format!("$share/g/{}", ways(number * 37)))).is_ok());
     assert!(joined.count() < 99);
     drop((one, two));
     assert!(hub.groups.is_empty() && hub.subscriptions.is_empty());
@@ -403,7 +408,11 @@ fn nothing_is_lost_or_doubled_while_members_come_and_go_on_other_threads() {
                 scope.spawn(move || {
                     let mut device = session(hub);
                     for number in 0..MESSAGES {
-                        says(&mut device, &format!("t/{publisher}/set"), &(publisher * MESSAGES + number).to_string());
+                        says(
+                            &mut device,
+                            &format!("t/{publisher}/set"),
+                            &(publisher * MESSAGES + number).to_string(),
+                        );
                     }
                 })
             })

@@ -9,7 +9,7 @@ use crate::seldom::Seldom;
 /// What an outbox has for the book. Few need it, and so it is small.
 #[derive(Debug, Default)]
 pub(in crate::hub) struct Part {
-    /// The number of the session, 0 where it is not remembered; and [`NOTED`].
+    /// The number of the session, 0 where it is not remembered; and [`NOTED`] and [`AWAY`].
     session: AtomicU64,
     /// What the owner asks about the message that it publishes just now: the number of the answer, and below it one more than its own name
     /// for the message, or 0. Only the owner publishes, one message after the other.
@@ -18,19 +18,34 @@ pub(in crate::hub) struct Part {
 
 /// Whether what comes is noted.
 const NOTED: u64 = 1 << 63;
+/// Whether the owner waits for its client.
+const AWAY: u64 = 1 << 62;
 /// Bits of the owner's name for a message.
 const NAME: u32 = 17;
 
 impl Part {
     /// The number of the session; 0 where it is not remembered.
     pub(in crate::hub) fn session(&self) -> u64 {
-        self.session.load(Ordering::Relaxed) & !NOTED
+        self.session.load(Ordering::Relaxed) & !(NOTED | AWAY)
+    }
+
+    /// Whether the owner waits for its client.
+    pub(in crate::hub) fn is_away(&self) -> bool {
+        self.session.load(Ordering::Relaxed) & AWAY != 0
+    }
+
+    pub(in crate::hub) fn set_away(&self, is_away: bool) {
+        if is_away {
+            self.session.fetch_or(AWAY, Ordering::Relaxed);
+        } else {
+            self.session.fetch_and(!AWAY, Ordering::Relaxed);
+        }
     }
 
     /// It is this one from now on.
     pub(super) fn is_of(&self, session: u64) {
-        let noted = self.session.load(Ordering::Relaxed) & NOTED;
-        self.session.store(session | noted, Ordering::Relaxed);
+        let flags = self.session.load(Ordering::Relaxed) & (NOTED | AWAY);
+        self.session.store(session | flags, Ordering::Relaxed);
     }
 
     /// What comes is noted from now on.

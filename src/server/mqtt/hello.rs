@@ -69,8 +69,7 @@ pub(super) async fn greet(app: &Arc<App>, peer: &Peer, connect: &Connect<'_>) ->
         None => None,
     };
     let before = before.or_else(|| from_the_store(app, &who, &client_id));
-    let (mut session, mut rest, session_present) =
-        session_of(app, peer, &who, before, connect.is_clean);
+    let (mut session, mut rest, session_present) = session_of(app, peer, &who, before, connect.is_clean);
     session.begins(&client_id);
     app.tell_connected(&session, peer, Door::Mqtt, &who, Side::Device);
     if let (Some(will), Some(topic)) = (&connect.will, will_topic) {

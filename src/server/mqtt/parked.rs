@@ -104,7 +104,12 @@ pub(in crate::server) fn restore(app: &Arc<App>) {
     // Now all members of their groups are here.
     over.into_iter().for_each(|left| left.pass_on(app));
     if sessions + ended > 0 {
-        tracing::info!(sessions, messages, over = ended, "MQTT: sessions are back, and wait for their clients");
+        tracing::info!(
+            sessions,
+            messages,
+            over = ended,
+            "MQTT: sessions are back, and wait for their clients"
+        );
     }
 }
 
