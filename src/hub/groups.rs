@@ -270,7 +270,9 @@ impl Session {
         if gone.is_empty() {
             return;
         }
-        gone.iter().for_each(|group| self.go_from(group));
+        for group in &gone {
+            self.go_from(group);
+        }
         let names: Vec<_> = gone.iter().take(SHOWN_GROUPS).map(|group| shown(group.share.as_str())).collect();
         self.hub.note_refused_filters(&self.outbox, &names);
         if let Some(times) = ENDED.again(&self.client.user) {

@@ -7,6 +7,7 @@ pub mod by_hand;
 mod flight;
 mod giving;
 mod lasting;
+mod leaving;
 mod over_websocket;
 mod shares;
 mod subscriptions;

@@ -340,7 +340,9 @@ proptest! {
                         members[member].rests_no_more();
                     }
                     members[member] = session(&hub);
-                    model.iter_mut().for_each(|group| group.leave(member));
+                    for group in &mut model {
+                        group.leave(member);
+                    }
                     (has_plain[member], has_left) = (false, true);
                     plain[member].clear();
                     newest.retain(|(of, ..), _| *of != member);

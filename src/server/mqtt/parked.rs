@@ -102,7 +102,9 @@ pub(in crate::server) fn restore(app: &Arc<App>) {
     }
     let ended = over.len();
     // Now all members of their groups are here.
-    over.into_iter().for_each(|left| left.pass_on(app));
+    for left in over {
+        left.pass_on(app);
+    }
     if sessions + ended > 0 {
         tracing::info!(
             sessions,
