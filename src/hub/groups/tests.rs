@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::AtomicBool;
 use std::time::SystemTime;
 
 use proptest::prelude::*;
@@ -400,52 +401,56 @@ fn nothing_is_lost_or_doubled_while_members_come_and_go_on_other_threads() {
     const MESSAGES: u64 = 4000;
     let hub = hub();
     let of = share("$share/g/t/#");
+    let numbers = |session: &mut Session| -> Vec<u64> {
+        payloads(session).iter().map(|payload| payload.parse().unwrap()).collect()
+    };
     // It stays, so that there is always somebody.
     let mut stays = member(&hub, "$share/g/t/#");
-    let mut all: Vec<u64> = Vec::new();
+    let mut all = Vec::new();
+    let is_over = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let (hub, of) = (&hub, &of);
-        let publishers: Vec<_> = (0..2_u64)
-            .map(|publisher| {
-                scope.spawn(move || {
-                    let mut device = session(hub);
-                    for number in 0..MESSAGES {
-                        says(
-                            &mut device,
-                            &format!("t/{publisher}/set"),
-                            &(publisher * MESSAGES + number).to_string(),
-                        );
-                    }
-                })
-            })
-            .collect();
-        let members: Vec<_> = (0..2)
-            .map(|_| {
-                scope.spawn(move || {
-                    let (mut session, mut got) = (session(hub), Vec::new());
-                    for round in 0..400 {
-                        session.joins(of).unwrap();
-                        got.extend(payloads(&mut session));
-                        if round % 3 == 0 {
-                            session.leaves(of, Vec::new());
-                        } else {
-                            session.leaves_all(Vec::new());
-                        }
-                        assert_eq!(payloads(&mut session), [""; 0], "nothing comes to who has left");
-                    }
-                    got
-                })
-            })
-            .collect();
-        let is_over = || publishers.iter().all(std::thread::ScopedJoinHandle::is_finished);
-        while !is_over() {
-            all.extend(payloads(&mut stays).iter().map(|payload| payload.parse::<u64>().unwrap()));
+        let (hub, of, is_over) = (&hub, &of, &is_over);
+        let come_and_go = || {
+            let (mut session, mut got) = (session(hub), Vec::new());
+            let mut round = 0;
+            while !is_over.load(Ordering::Relaxed) {
+                session.joins(of).unwrap();
+                (0..round % 50).for_each(|_| std::hint::spin_loop());
+                if round % 3 == 0 {
+                    got.extend(numbers(&mut session));
+                }
+                if round % 2 == 0 {
+                    session.leaves(of, Vec::new());
+                } else {
+                    session.leaves_all(Vec::new());
+                }
+                (0..200).for_each(|_| std::hint::spin_loop());
+                assert!(session.outbox.is_empty(), "nothing comes to who has left");
+                round += 1;
+            }
+            got
+        };
+        let members = [(); 2].map(|()| scope.spawn(come_and_go));
+        let publish = |publisher: u64| {
+            let mut device = session(hub);
+            for number in 0..MESSAGES {
+                says(
+                    &mut device,
+                    &format!("t/{publisher}/set"),
+                    &(publisher * MESSAGES + number).to_string(),
+                );
+            }
+        };
+        let publishers = [0, 1].map(|publisher| scope.spawn(move || publish(publisher)));
+        while !publishers.iter().all(std::thread::ScopedJoinHandle::is_finished) {
+            all.extend(numbers(&mut stays));
         }
+        is_over.store(true, Ordering::Relaxed);
         for got in members {
-            all.extend(got.join().unwrap().iter().map(|payload| payload.parse::<u64>().unwrap()));
+            all.extend(got.join().unwrap());
         }
     });
-    all.extend(payloads(&mut stays).iter().map(|payload| payload.parse::<u64>().unwrap()));
+    all.extend(numbers(&mut stays));
     all.sort_unstable();
     assert!(all.iter().copied().eq(0..2 * MESSAGES), "{} of {}", all.len(), 2 * MESSAGES);
 }
