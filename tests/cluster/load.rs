@@ -54,6 +54,11 @@ impl Load {
         Self { stop, sending, hearing, arrived }
     }
 
+    /// How many have arrived so far.
+    pub fn count(&self) -> u64 {
+        self.arrived.load(Ordering::SeqCst)
+    }
+
     /// Waits until so many more have arrived.
     pub async fn goes_on(&self, more: u64) {
         let until = self.arrived.load(Ordering::SeqCst) + more;

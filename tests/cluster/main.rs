@@ -21,14 +21,22 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../bridge/proxy.rs"]
+mod proxy;
+
 mod agreement;
 mod bad_input;
+mod balance;
+mod cut;
 mod death;
 mod faults;
 mod last_values;
+mod leases;
 mod load;
 mod nats;
+mod rolling;
 mod together;
+mod versions;
 
 use std::time::Duration;
 
