@@ -120,7 +120,7 @@ impl Inward {
             Err(why) => return report.refuse(subject, Some(stamp.hub), why.as_deref().unwrap_or_default()),
         };
         if let Some(text) = &arrived.lease {
-            message.lease = lease(text);
+            message.lease = lease(text, stamp.hub);
             if message.lease.is_none() {
                 Report::unread_lease(stamp.hub, &known);
             }
@@ -268,10 +268,10 @@ impl Inward {
 }
 
 /// What stands beside a command that holds for a time only.
-fn lease(text: &str) -> Option<FarLease> {
+fn lease(text: &str, hub: &str) -> Option<FarLease> {
     let Lease { left, safe } = Lease::parse(text)?;
     let safe = payload(safe.as_bytes(), MOST_OF_SAFE).ok()?.into();
-    Some(FarLease { left: Duration::from_millis(left).min(LONGEST_LEASE), safe })
+    Some(FarLease { hub: hub.into(), left: Duration::from_millis(left).min(LONGEST_LEASE), safe })
 }
 
 /// How long ago it was said.

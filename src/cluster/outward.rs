@@ -14,8 +14,8 @@ use super::subject::Subjects;
 use super::wire::Wire;
 use crate::backlog::{Queue, Waits};
 use crate::hub::{
-    Client, Drained, FarLease, Found, Hub, Leased, Outbox, Publication, Rates, Relayed, Retention, Rights,
-    Session, Side, Until,
+    Client, Drained, Found, Hub, Leased, Outbox, Publication, Rates, Relayed, Retention, Rights, Session,
+    Side, Until,
 };
 use crate::moment::Moment;
 use crate::talk::Kind;
@@ -149,10 +149,11 @@ impl Outward {
             }
             let lease = match self.hub.leased(&message) {
                 Leased::Plain => None,
-                Leased::With(FarLease { left, safe }) => {
-                    let left = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
+                Leased::With(left, safe) => {
+                    let left = u64::try_from(left.as_millis()).unwrap_or(u64::MAX).max(1);
                     Some(Lease { left, safe: Cow::Borrowed(&safe) }.text())
                 }
+                Leased::Safe => Some(Lease { left: 0, safe: Cow::Borrowed(message.payload()) }.text()),
                 // It waited for too long, and the safe command waits behind it.
                 Leased::Over => {
                     report.figures().expired.add(1);

@@ -105,8 +105,8 @@ impl Session {
                     return Ok(came);
                 }
             }
+            let Ok(beside) = hub.beside(&mut message, lease) else { return Ok(Came::Overtaken) };
             message.number = hub.figures.published.count();
-            let beside = hub.beside(&mut message, lease);
             let message = Arc::new(message);
             let delivered = hub.deliver_counted(channel, state, &message, Some(outbox), None);
             hub.beside_was_routed(channel, state, &message, beside);

@@ -245,7 +245,7 @@ async fn both_hubs_die_and_the_one_with_the_node_ends_the_lease_when_it_is_back(
         .asks(r##"["clown.talk/-/lease/get", {"filters": ["#"]}]"##, "lease/ok")
         .await;
     let told: &Value = &leases["leases"][0];
-    assert_eq!((&told["topic"], &told["holder"]), (&json!("n/relay/set"), &json!("cluster:clown")));
+    assert_eq!((&told["topic"], &told["holder"]), (&json!("n/relay/set"), &json!("cluster:a:clown")));
     assert_eq!(told["owed"], true);
 }
 
@@ -268,4 +268,31 @@ async fn a_node_that_was_away_when_the_lease_ended_is_told_when_it_is_back_howev
     assert_eq!(relay.two().await, [json!("relay/set"), json!(false)]);
     relay.say(r#"["relay", false]"#).await;
     figure_is(&b, "leases_count", |count| count == 0).await;
+}
+
+#[tokio::test]
+async fn a_hub_that_comes_back_does_not_end_the_lease_that_its_client_has_taken_elsewhere_meanwhile() {
+    let node = Node::single().await;
+    let store = tempfile::tempdir().unwrap();
+    let stored = format!("store.directory={}", store.path().display());
+    let (a, b, c) = (
+        hub("a", &[&node], &[&stored]).await,
+        hub_of_the_node(&[&node]).await,
+        hub("c", &[&node], &[]).await,
+    );
+    let (mut watcher, mut first, mut second) = (watcher(&b).await, phone(&a).await, phone(&c).await);
+    switches_on(&mut first, 4).await;
+    until_it_says(&mut watcher, true).await;
+    a.killed().await;
+    switches_on(&mut second, 600).await;
+    let a = hub("a", &[&node], &[&stored]).await;
+    // It remembers, and sends the safe command at the time of before.
+    figure_is(&a, "leases_ended", |ended| ended == 1).await;
+    figure_is(&b, "cluster_messages_overtaken", |overtaken| overtaken >= 1).await;
+    figure_is(&c, "cluster_messages_overtaken", |overtaken| overtaken >= 1).await;
+    assert_eq!((b.figure("leases_count").await, c.figure("leases_count").await), (1, 1));
+    let mut late = self::watcher(&b).await;
+    assert_eq!(late.two().await[1]["state"], true);
+    drop(second);
+    until_it_says(&mut watcher, false).await;
 }

@@ -15,7 +15,7 @@ const MOST_BYTES: usize = 4096;
 /// The words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease<'t> {
-    /// For how many milliseconds the command holds.
+    /// For how many milliseconds the command holds; 0 with the safe command itself.
     pub left: u64,
     /// The payload of the safe command.
     pub safe: Cow<'t, str>,

@@ -6,9 +6,9 @@ use super::OVERTAKEN;
 use crate::hub::Hub;
 use crate::hub::channel::{Channel, State};
 use crate::hub::confirm;
-use crate::hub::lease::{FarLease, LINGER, Leased, OnItsWay};
+use crate::hub::lease::{FarLease, LINGER, Leased, OnItsWay, Superseded};
 use crate::hub::outbox::SessionId;
-use crate::hub::publication::Publication;
+use crate::hub::publication::{Publication, SAFE};
 use crate::moment::Moment;
 use crate::seldom::Seldom;
 use crate::talk::Kind;
@@ -32,8 +32,10 @@ pub(in crate::hub) enum Beside {
 impl Hub {
     /// What goes to other hubs with a message: nothing with most of them.
     pub fn leased(&self, message: &Publication) -> Leased {
-        if message.lease == 0 {
-            return Leased::Plain;
+        match message.lease {
+            0 => return Leased::Plain,
+            SAFE => return Leased::Safe,
+            _ => {}
         }
         self.care.with(|book| book.leases.leased(&message.topic, Moment::now().steady()))
     }
@@ -60,16 +62,19 @@ impl Hub {
 
     /// A message of another hub is about to be routed, under the lock of its channel.
     #[inline]
-    pub(in crate::hub) fn beside(&self, message: &mut Publication, lease: Option<FarLease>) -> Beside {
-        if message.kind != Kind::Command || (lease.is_none() && !self.care.is_wanted()) {
-            return Beside::Nothing;
+    pub(in crate::hub) fn beside(
+        &self,
+        message: &mut Publication,
+        lease: Option<FarLease>,
+    ) -> Result<Beside, Superseded> {
+        let Some(lease) = lease.filter(|_| message.kind == Kind::Command) else { return Ok(Beside::Nothing) };
+        if lease.left.is_zero() {
+            message.lease = SAFE;
+            let safe = self.care.with(|book| book.leases.take_safe(&message.topic, &lease.hub))?;
+            return Ok(safe.map_or(Beside::Nothing, Beside::Safe));
         }
-        if let Some(lease) = lease {
-            message.lease = u32::try_from(lease.left.as_millis()).unwrap_or(u32::MAX).max(1);
-            return Beside::Lease(lease);
-        }
-        let safe = self.care.with(|book| book.leases.take_safe(&message.topic, message.payload()));
-        safe.map_or(Beside::Nothing, Beside::Safe)
+        message.lease = u32::try_from(lease.left.as_millis()).unwrap_or(SAFE - 1);
+        Ok(Beside::Lease(lease))
     }
 
     /// It was routed, under the same lock.
@@ -93,6 +98,7 @@ impl Hub {
                     book.leases.was_given(topic, safe, reader, now);
                     book.leases.take_ended()
                 });
+                self.hear_of(topic, HEARD_WHILE_OWED);
                 self.figures.leases_ended.add(ended.len() as u64);
                 self.note_leases(ended, "the hub that had taken it has ended it");
             }

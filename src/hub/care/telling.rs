@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use crate::hub::Hub;
 use crate::hub::channel::{Channel, State};
 use crate::hub::outbox::SessionId;
-use crate::hub::publication::Publication;
+use crate::hub::publication::{Publication, SAFE};
 use crate::moment::Moment;
 use crate::seldom::Seldom;
 use crate::talk::Kind;
@@ -25,6 +25,7 @@ impl Hub {
             }
             let mut message = Publication::new(topic.clone(), &safe, Kind::Command, "hub".into(), now.wall());
             message.number = self.figures.published.count();
+            message.lease = SAFE;
             // It passes, so there is no store that could be full.
             let _ = self.deliver(channel, state, &Arc::new(message), None, None);
             if let Some(times) = MADE_SAFE.again(&user) {

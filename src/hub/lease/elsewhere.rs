@@ -9,17 +9,19 @@ use crate::hub::outbox::SessionId;
 use crate::moment::{Moment, Steady};
 use crate::topic::Topic;
 
-/// Stands before the user of a lease that another hub has taken. No account has such a name.
+/// Stands before the hub and the user of a lease that another hub has taken. No account has such a name.
 pub(super) const AT_ANOTHER_HUB: &str = "cluster:";
 /// So much later than the hub that has taken it a hub ends a lease: most likely the word of the other one is there by then.
 pub(super) const BEHIND: Duration = Duration::from_secs(2);
 /// A safe command that no node has reported is sent to other hubs again after 2, 4, 8, 16 and 32 s.
 const TIMES: u32 = 5;
 
-/// A lease on its way to other hubs.
+/// What another hub says of the lease of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FarLease {
-    /// For how long the command still holds.
+    /// The name of that hub.
+    pub hub: Box<str>,
+    /// For how long the command still holds; nothing for the safe one.
     pub left: Duration,
     /// The payload of the safe command.
     pub safe: Box<str>,
@@ -30,8 +32,10 @@ pub struct FarLease {
 pub enum Leased {
     /// It has no lease, or none any more.
     Plain,
-    /// This one.
-    With(FarLease),
+    /// It holds for so long, and then this is safe.
+    With(Duration, Box<str>),
+    /// It is the safe command of one.
+    Safe,
     /// Its time is over, so it is not to be given any more.
     Over,
 }
@@ -39,6 +43,10 @@ pub enum Leased {
 /// A lease of another hub whose safe command is about to be given to a node here.
 #[derive(Debug)]
 pub(in crate::hub) struct OnItsWay<O>(Lease<O>);
+
+/// Somebody else has taken a lease since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::hub) struct Superseded;
 
 /// What other hubs were told of a lease that is owed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -116,7 +124,7 @@ impl<O> Leases<O> {
         match self.all.get(topic) {
             None => Leased::Plain,
             Some(Lease { phase: Phase::Owed { .. }, .. }) => Leased::Over,
-            Some(lease) => Leased::With(FarLease { left: lease.left(now), safe: lease.safe.clone() }),
+            Some(lease) => Leased::With(lease.left(now), lease.safe.clone()),
         }
     }
 
@@ -126,10 +134,10 @@ impl<O> Leases<O> {
         &mut self,
         topic: &Topic,
         user: &str,
-        FarLease { left, safe }: FarLease,
+        FarLease { hub, left, safe }: FarLease,
         now: Moment,
     ) -> (Option<O>, Result<(), Full>) {
-        let user: Arc<str> = format!("{AT_ANOTHER_HUB}{user}").into();
+        let user: Arc<str> = format!("{AT_ANOTHER_HUB}{hub}:{user}").into();
         let is_renewed = self.all.get(topic).is_some_and(|before| before.user == user);
         let on_disk = self.all.get(topic).and_then(|before| before.on_disk.clone());
         let overtaken = if is_renewed {
@@ -166,14 +174,22 @@ impl<O> Leases<O> {
         (overtaken, Ok(()))
     }
 
-    /// Another hub sends this command. If it is the safe one of a lease that this hub runs as well, the lease is taken out until
-    /// the command was given.
-    pub(in crate::hub) fn take_safe(&mut self, topic: &Topic, payload: &str) -> Option<OnItsWay<O>> {
-        let is_it = |lease: &Lease<O>| {
-            lease.is_of_another_hub() && matches!(lease.phase, Phase::Held) && *lease.safe == *payload
+    /// Another hub sends the safe command of a lease that it has taken. Where this hub runs it as well, it is taken out until the
+    /// command was given. An error says that somebody else has taken a lease since: the command is not to be given.
+    pub(in crate::hub) fn take_safe(
+        &mut self,
+        topic: &Topic,
+        hub: &str,
+    ) -> Result<Option<OnItsWay<O>>, Superseded> {
+        let Some(lease) = self.all.get(topic).filter(|lease| matches!(lease.phase, Phase::Held)) else {
+            return Ok(None);
         };
-        self.all.get(topic).filter(|lease| is_it(lease))?;
-        self.remove(topic).map(OnItsWay)
+        let of = lease.user.strip_prefix(AT_ANOTHER_HUB).and_then(|rest| rest.split_once(':'));
+        if of.is_some_and(|(of, _)| of == hub) {
+            Ok(self.remove(topic).map(OnItsWay))
+        } else {
+            Err(Superseded)
+        }
     }
 
     /// The command was given to this node here, the newest, or to none. It is owed until a node has it.

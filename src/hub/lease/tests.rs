@@ -337,7 +337,7 @@ proptest! {
 }
 
 fn far(seconds: u64) -> FarLease {
-    FarLease { left: Duration::from_secs(seconds), safe: "false".into() }
+    FarLease { hub: "a".into(), left: Duration::from_secs(seconds), safe: "false".into() }
 }
 
 #[test]
@@ -378,7 +378,7 @@ fn a_hub_that_has_the_node_runs_the_lease_of_another_hub_a_little_longer() {
     let (none, run) = leases.run_as_well(&topic(0), "u", far(60), at(START));
     assert_eq!((none, run), (None, Ok(())));
     let told = leases.told(at(START).steady());
-    assert_eq!((told[0].user, told[0].left), ("cluster:u", Duration::from_mins(1)));
+    assert_eq!((told[0].user, told[0].left), ("cluster:a:u", Duration::from_mins(1)));
     leases.end_all(at(START + 1));
     assert_eq!((leases.owed(), leases.expire(at(START + 61))), (0, 0));
     // It is given again: its time begins anew, and nothing has ended.
@@ -388,6 +388,7 @@ fn a_hub_that_has_the_node_runs_the_lease_of_another_hub_a_little_longer() {
     // A client here takes it over.
     assert!(leases.ask(&topic(0), terms("v", 1, 60), (), at(START + 124)).is_ok());
     assert_eq!(leases.told(at(START + 124).steady())[0].user, "v");
+    assert!(leases.take_safe(&topic(0), "a").is_err(), "it is not that of the other hub any more");
     assert_eq!((leases.len(), leases.of_user.len()), (1, 1));
 }
 
@@ -395,8 +396,9 @@ fn a_hub_that_has_the_node_runs_the_lease_of_another_hub_a_little_longer() {
 fn the_safe_command_of_the_hub_that_took_the_lease_is_owed_where_the_node_is() {
     let mut leases = Leases::<()>::default();
     assert!(leases.run_as_well(&topic(0), "u", far(60), at(START)).1.is_ok());
-    assert!(leases.take_safe(&topic(0), "true").is_none(), "another command");
-    let safe = leases.take_safe(&topic(0), "false").unwrap();
+    assert!(leases.take_safe(&topic(1), "a").is_ok_and(|safe| safe.is_none()), "nobody has taken that");
+    assert!(leases.take_safe(&topic(0), "b").is_err(), "another hub has taken it since");
+    let safe = leases.take_safe(&topic(0), "a").unwrap().unwrap();
     assert_eq!(leases.len(), 0);
     // No node is there, and the other hub tells all others.
     let now = at(START + 5).steady();
