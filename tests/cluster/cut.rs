@@ -13,10 +13,12 @@ use crate::load::Load;
 use crate::nats::Node;
 use crate::proxy::Proxy;
 use crate::support::{Client, Hub, in_time};
-use crate::{connected, figure_is, hub, so_long};
+use crate::{connected, figure_is, hub, is_long, so_long};
 
-/// Commands a second in each direction.
-const A_SECOND: u64 = 2000;
+/// Commands a second in each direction: as many as there should be with `CLOWN_LONG_TESTS=1`, else as many as any machine takes.
+fn a_second() -> u64 {
+    if is_long() { 2000 } else { 400 }
+}
 
 /// What waits for servers that are away is not to give way.
 const WIDE: [&str; 2] = ["cluster.queue_messages=1000000", "cluster.queue_bytes=500000000"];
@@ -35,15 +37,15 @@ async fn three(nodes: &[Node]) -> Vec<Hub> {
 
 /// Cuts these stretches under load between the first two hubs, mends them, and counts.
 async fn is_cut_and_mended(hubs: &[Hub], proxies: &[Proxy], is_noticed: impl AsyncFnOnce()) {
-    let there = Load::start(&hubs[0], &hubs[1], "there", A_SECOND).await;
-    let back = Load::start(&hubs[1], &hubs[0], "back", A_SECOND).await;
+    let there = Load::start(&hubs[0], &hubs[1], "there", a_second()).await;
+    let back = Load::start(&hubs[1], &hubs[0], "back", a_second()).await;
     let (mut saying, mut once) = (Vec::new(), Vec::new());
     for (hub, name) in hubs.iter().zip(["a", "b", "c"]) {
         saying.push(Saying::at(hub, name).await);
         once.push((name, Client::open(hub, "/talk?side=node", r#"{"filters": []}"#).await));
     }
-    there.goes_on(A_SECOND).await;
-    back.goes_on(A_SECOND).await;
+    there.goes_on(a_second()).await;
+    back.goes_on(a_second()).await;
     for proxy in proxies {
         proxy.cut();
     }
@@ -62,8 +64,8 @@ async fn is_cut_and_mended(hubs: &[Hub], proxies: &[Proxy], is_noticed: impl Asy
         proxy.mend();
     }
     let mended = Instant::now();
-    there.goes_on(A_SECOND).await;
-    back.goes_on(A_SECOND).await;
+    there.goes_on(a_second()).await;
+    back.goes_on(a_second()).await;
     let flows = mended.elapsed();
     for saying in saying {
         expected.extend(saying.end().await);

@@ -87,6 +87,10 @@ pub async fn figure_is(hub: &Hub, name: &str, mut holds: impl FnMut(u64) -> bool
 
 /// How long a test goes on, in seconds: as long as it should with `CLOWN_LONG_TESTS=1`, else as every run has time for.
 pub fn so_long(short: u64, long: u64) -> Duration {
-    let is_long = std::env::var_os("CLOWN_LONG_TESTS").is_some();
-    Duration::from_secs(if is_long { long } else { short })
+    Duration::from_secs(if is_long() { long } else { short })
+}
+
+/// Whether tests are to take as long as they should.
+pub fn is_long() -> bool {
+    std::env::var_os("CLOWN_LONG_TESTS").is_some()
 }
