@@ -177,6 +177,7 @@ impl Estate {
             trail: None,
             passed_on: (&**passed_on).into(),
             clock: (clock.number() > 0).then_some(*clock),
+            says_more: false,
         };
         (stamp.text(), Bytes::copy_from_slice(payload.as_bytes()))
     }
@@ -216,6 +217,10 @@ impl Estate {
             "b" if is_nobody => return true,
             "b" => {
                 let stored = Stream::stored(&word.payload);
+                if stored == Stored::NoLeader {
+                    // It is asked again when no other answer has come.
+                    return true;
+                }
                 let number_there = if let Stored::At(number) = stored { number } else { 0 };
                 self.keeper.answered(number, Answer::Put(number_there));
                 return true;
@@ -229,12 +234,12 @@ impl Estate {
                     Heard::Left(left)
                 }
                 Got::Nothing => Heard::Nothing,
-                Got::Refused(_) => return true,
+                Got::NoLeader | Got::Refused(_) => return true,
             },
             "c" => match Stream::stored(&word.payload) {
                 Stored::At(at) => Heard::Ours(at),
                 Stored::Other => Heard::Theirs,
-                Stored::Full | Stored::Refused(_) => return true,
+                Stored::Full | Stored::NoLeader | Stored::Refused(_) => return true,
             },
             "l" => {
                 if let Got::Message(message) = Stream::got(&word.payload) {

@@ -8,17 +8,20 @@ use std::time::{Duration, SystemTime};
 use super::heard::{Came, Heard};
 use super::report::Report;
 use super::settings::Settings;
-use super::stamp::Stamp;
+use super::stamp::{Lease, Stamp};
 use super::subject::Subjects;
 use super::wire::Arrived;
 use crate::hub::{
-    Brought, Came as CameHere, Clock, Extras, Hub, MOST_AHEAD, Publication, Refusal, Retention, Session,
-    Trail,
+    Brought, Came as CameHere, Clock, Extras, FarLease, Hub, MOST_AHEAD, Publication, Refusal, Retention,
+    Session, Trail,
 };
 use crate::moment::Moment;
 use crate::talk::frame;
 use crate::topic::Topic;
 
+/// Bytes of a safe payload, and for how long a command may hold: what options allow, and a little more.
+const MOST_OF_SAFE: usize = 4096;
+const LONGEST_LEASE: Duration = Duration::from_hours(24 * 8);
 /// Names that are shared by those who have them.
 const SHARED: usize = 1000;
 
@@ -87,6 +90,9 @@ impl Inward {
         if stamp.session == self.life {
             return report.figures().cluster_again.add(1);
         }
+        if stamp.says_more || arrived.says_more {
+            Report::says_more(stamp.hub);
+        }
         let settings = self.hub.settings();
         let topic = match self.subjects.topic(subject, &settings.topic) {
             Ok(topic) => topic,
@@ -109,10 +115,16 @@ impl Inward {
             }
         }
         let known = topic.clone();
-        let message = match self.message(&stamp, topic, &arrived.payload, most, false) {
+        let mut message = match self.message(&stamp, topic, &arrived.payload, most, false) {
             Ok(message) => message,
             Err(why) => return report.refuse(subject, Some(stamp.hub), why.as_deref().unwrap_or_default()),
         };
+        if let Some(text) = &arrived.lease {
+            message.lease = lease(text, stamp.hub);
+            if message.lease.is_none() {
+                Report::unread_lease(stamp.hub, &known);
+            }
+        }
         match session.bring(message) {
             // What finds no room is counted and logged by the store.
             Ok(CameHere::New) | Err(Refusal::StoreFull(_)) => {
@@ -141,6 +153,9 @@ impl Inward {
                 return Stored::Refused;
             }
         };
+        if stamp.says_more {
+            Report::says_more(stamp.hub);
+        }
         let settings = self.hub.settings();
         let most = settings.message_bytes;
         let taken = match self.subjects.topic_of_last_value(subject, &settings.topic) {
@@ -218,6 +233,7 @@ impl Inward {
             clock: stamp.clock.unwrap_or(Clock::at(stamp.milliseconds)),
             extras,
             is_stored,
+            lease: None,
         })
     }
 
@@ -249,6 +265,13 @@ impl Inward {
         self.names.insert(name.to_owned(), Arc::clone(&shared));
         shared
     }
+}
+
+/// What stands beside a command that holds for a time only.
+fn lease(text: &str, hub: &str) -> Option<FarLease> {
+    let Lease { left, safe } = Lease::parse(text)?;
+    let safe = payload(safe.as_bytes(), MOST_OF_SAFE).ok()?.into();
+    Some(FarLease { hub: hub.into(), left: Duration::from_millis(left).min(LONGEST_LEASE), safe })
 }
 
 /// How long ago it was said.

@@ -97,9 +97,11 @@ impl Join {
             ..Here::default()
         };
         let now = Instant::now();
+        let demand = Arc::clone(hub.demand());
+        hub.hear_of_leases();
         Ok(Self {
             report: Report::new(hub, &settings),
-            demand: Arc::clone(hub.demand()),
+            demand,
             interest: Interest::new(settings.subscriptions, settings.linger),
             numbered: Numbered::default(),
             ears: BTreeMap::new(),

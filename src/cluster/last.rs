@@ -344,7 +344,7 @@ impl LastValues {
             },
             "t" => match Stream::got(&word.payload) {
                 Got::Nothing => self.reader.tail(number, None, now),
-                Got::Refused(_) => self.reader.refused(now),
+                Got::NoLeader | Got::Refused(_) => self.reader.refused(now),
                 Got::Message(Message { subject, number: found, stamp, payload }) => {
                     let taken = inward.take_stored(&subject, &stamp, &payload, session, report);
                     self.took(wire, &subject, found, taken);

@@ -122,6 +122,12 @@ impl Others {
         gone
     }
 
+    /// The name and the version of a hub that was heard, if that is of another version than this one.
+    pub fn of_another_version(&self, word: &[u8]) -> Option<(String, String)> {
+        let here = serde_json::from_slice::<Here>(word).ok()?;
+        (here.version != self.own.version).then_some((here.hub, here.version))
+    }
+
     /// Whether this life of a hub is there, or is the own one.
     pub fn lives(&self, life: &str) -> bool {
         life == self.own.session || self.there.contains_key(life)
@@ -178,6 +184,11 @@ mod tests {
         assert!(others.lives("1") && others.lives("2") && !others.lives("9"));
         assert_eq!(others.forget(now + GONE).len(), 2);
         assert!(others.is_empty());
+        // What a newer one says beside that is passed over.
+        let newer = br#"{"hub": "n", "session": "9", "version": "9.0.0", "mood": {"good": true}}"#;
+        assert_eq!(others.hear(newer, now).0, Found::New);
+        assert_eq!(others.of_another_version(newer), Some(("n".to_owned(), "9.0.0".to_owned())));
+        assert_eq!(others.of_another_version(&word(&here("b", "2"))), None);
     }
 
     #[test]

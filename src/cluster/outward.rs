@@ -9,12 +9,13 @@ use super::heard::Sent;
 use super::last::LastValues;
 use super::report::Report;
 use super::settings::Settings;
-use super::stamp::Stamp;
+use super::stamp::{Lease, Stamp};
 use super::subject::Subjects;
 use super::wire::Wire;
 use crate::backlog::{Queue, Waits};
 use crate::hub::{
-    Client, Drained, Found, Hub, Outbox, Publication, Rates, Relayed, Retention, Rights, Session, Side, Until,
+    Client, Drained, Found, Hub, Leased, Outbox, Publication, Rates, Relayed, Retention, Rights, Session,
+    Side, Until,
 };
 use crate::moment::Moment;
 use crate::talk::Kind;
@@ -146,6 +147,19 @@ impl Outward {
                 report.figures().expired.add(1);
                 continue;
             }
+            let lease = match self.hub.leased(&message) {
+                Leased::Plain => None,
+                Leased::With(left, safe) => {
+                    let left = u64::try_from(left.as_millis()).unwrap_or(u64::MAX).max(1);
+                    Some(Lease { left, safe: Cow::Borrowed(&safe) }.text())
+                }
+                Leased::Safe => Some(Lease { left: 0, safe: Cow::Borrowed(message.payload()) }.text()),
+                // It waited for too long, and the safe command waits behind it.
+                Leased::Over => {
+                    report.figures().expired.add(1);
+                    continue;
+                }
+            };
             let is_kept = message.retention != Retention::Pass;
             let Some(subject) = subjects.of_topic(&message.topic, is_kept) else {
                 report.lose(&message.topic, "its topic is too long for the servers: use a shorter one");
@@ -153,15 +167,16 @@ impl Outward {
             };
             let stamp = self.stamp(&message, now).text();
             let payload = Bytes::copy_from_slice(message.payload().as_bytes());
-            // What stands around the stamp takes less than this.
-            if payload.len() + stamp.len() + 64 > most {
+            // What stands around both takes less than this.
+            let beside = stamp.len() + lease.as_ref().map_or(0, String::len) + 96;
+            if payload.len() + beside > most {
                 report.lose(
                     &message.topic,
                     "it is larger than max_payload of the servers: raise that, or send less at once",
                 );
                 continue;
             }
-            match wire.send(subject, &stamp, payload) {
+            match wire.send(subject, (&stamp, lease.as_deref()), payload) {
                 Ok(()) => report.figures().cluster_out.add(1),
                 Err(_) => report.lose(&message.topic, "the library takes nothing more"),
             }
@@ -184,6 +199,7 @@ impl Outward {
             trail: message.trail().map(|trail| Cow::Borrowed(&*trail.stamp)),
             passed_on: Cow::Borrowed(passed_on),
             clock: message.clock_beside_time().filter(|_| message.retention != Retention::Pass),
+            says_more: false,
         }
     }
 

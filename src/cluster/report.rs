@@ -1,5 +1,7 @@
 //! What the hub says of the cluster: in the log, which it does not fill, in figures, and under `$SYS/hub/cluster`.
 
+mod newer;
+
 use std::sync::Arc;
 
 use tokio::time::{Duration, Instant};

@@ -1,6 +1,8 @@
 //! What stands beside the payload of a message on its way between hubs: who said what when, and which message it is. One line
 //! of words, each without a blank. Pure.
 
+mod lease;
+
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
@@ -9,9 +11,12 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 use crate::hub::{Clock, Retention, Source};
 use crate::talk::Kind;
 
+pub use lease::{HEADER_OF_LEASE, Lease};
+
 /// The header that it stands in.
 pub const HEADER: &str = "Clown-Hub";
-/// The version of these words. A hub that does not know the first word leaves the message alone.
+/// The version of these words. A hub that does not know the first word leaves the message alone. Words behind those that it knows,
+/// and other headers, it passes over: a newer hub may say more in this way, as long as who does not read it does nothing wrong.
 pub const VERSION: &str = "1";
 /// Longer ones are none of ours.
 pub const MOST_BYTES: usize = 16 * 1024;
@@ -57,6 +62,8 @@ pub struct Stamp<'t> {
     pub passed_on: Cow<'t, str>,
     /// When it was said as hubs count it, where that is not its time; only of what is kept, or clears.
     pub clock: Option<Clock>,
+    /// Whether more follows, which a newer hub has said.
+    pub says_more: bool,
 }
 
 /// Why a message is none of a hub that this one understands.
@@ -151,7 +158,7 @@ impl<'t> Stamp<'t> {
             let newer = version.parse().ok().filter(|number| *number > 1);
             return Err(newer.map_or(NoStamp::Foreign, NoStamp::Newer));
         }
-        Self::read(&mut words).filter(|_| words.next().is_none()).ok_or(NoStamp::Foreign)
+        Self::read(&mut words).ok_or(NoStamp::Foreign)
     }
 
     fn read(words: &mut std::str::Split<'t, char>) -> Option<Self> {
@@ -188,9 +195,10 @@ impl<'t> Stamp<'t> {
         let trail = Some(unescaped(words.next()?)?).filter(|trail| !trail.is_empty());
         let passed_on = unescaped(words.next()?)?;
         let clock = match words.next() {
-            None => None,
+            None | Some(NONE) => None,
             Some(clock) => Some(Clock::from_number(count(clock)?)),
         };
+        let says_more = words.next().is_some();
         is_all.then_some(Self {
             hub,
             session,
@@ -204,6 +212,7 @@ impl<'t> Stamp<'t> {
             trail,
             passed_on,
             clock,
+            says_more,
         })
     }
 }
@@ -244,6 +253,7 @@ mod tests {
             trail: None,
             passed_on: "".into(),
             clock: None,
+            says_more: false,
         }
     }
 
@@ -267,7 +277,7 @@ mod tests {
     fn what_others_send_is_none_and_a_newer_one_says_so() {
         let good = stamp().text();
         let mut foreign = vec![String::new(), "x".to_owned(), "0 a".to_owned(), format!(" {good}")];
-        foreign.extend(["more", "0", "7 7", ""].map(|more| format!("{good} {more}")));
+        foreign.extend(["more", "0", ""].map(|more| format!("{good} {more}")));
         foreign.extend(
             [
                 ("Xy_9", "X/y"),
@@ -286,6 +296,18 @@ mod tests {
         for text in foreign {
             assert_eq!(Stamp::parse(&text), Err(NoStamp::Foreign), "{text}");
         }
+        for more in ["- more", "- a b c", "- "] {
+            assert_eq!(
+                Stamp::parse(&format!("{good} {more}")),
+                Ok(Stamp { says_more: true, ..stamp() }),
+                "{more}"
+            );
+        }
+        assert_eq!(
+            Stamp::parse(&format!("{good} 7 more")).map(|stamp| stamp.clock),
+            Ok(Some(Clock::from_number(7)))
+        );
+        assert_eq!(Stamp::parse(&format!("{good} -")), Ok(stamp()));
         assert_eq!(Stamp::parse("2 what ever"), Err(NoStamp::Newer(2)));
         assert_eq!(Stamp::parse(&format!("1 {}", "a".repeat(MOST_BYTES))), Err(NoStamp::Foreign));
     }
@@ -309,6 +331,7 @@ mod tests {
         #[test]
         fn whatever_comes_is_read_or_refused(text in "[1 2a\\-%nrk.]{0,60}") {
             if let Ok(stamp) = Stamp::parse(&text) {
+                let stamp = Stamp { says_more: false, ..stamp };
                 let again = stamp.text();
                 prop_assert_eq!(Stamp::parse(&again), Ok(stamp));
             }

@@ -51,6 +51,7 @@ fn stamp(
         trail: message.trail().map(|trail| (&*trail.stamp).into()),
         passed_on: message.extras().map_or("", |extras| &*extras.passed_on).into(),
         clock: (clock != Clock::at(milliseconds)).then_some(clock),
+        says_more: false,
     };
     stamp.text()
 }

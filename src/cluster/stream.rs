@@ -77,6 +77,8 @@ pub enum Stored {
     Other,
     /// There is no room.
     Full,
+    /// They cannot take it now.
+    NoLeader,
     /// Something else, as this says.
     Refused(String),
 }
@@ -88,6 +90,8 @@ pub enum Got {
     Message(Message),
     /// Nothing.
     Nothing,
+    /// They cannot say that now.
+    NoLeader,
     /// Something else, as this says.
     Refused(String),
 }
@@ -215,6 +219,7 @@ impl Stream {
             Ok(_) => Stored::Refused("an answer without a number".to_owned()),
             Err(failed) if OTHER_LAST.contains(&failed.err_code) => Stored::Other,
             Err(failed) if FULL.contains(&failed.err_code) => Stored::Full,
+            Err(failed) if NO_LEADER.contains(&failed.err_code) => Stored::NoLeader,
             Err(failed) => Stored::Refused(failed.description),
         }
     }
@@ -235,6 +240,7 @@ impl Stream {
         let raw = match read(answer) {
             Ok(Answer { message: Some(raw), .. }) => raw,
             Ok(_) | Err(Failed { err_code: NO_MESSAGE, .. }) => return Got::Nothing,
+            Err(failed) if NO_LEADER.contains(&failed.err_code) => return Got::NoLeader,
             Err(failed) => return Got::Refused(failed.description),
         };
         let headers = STANDARD.decode(raw.hdrs).ok().and_then(|headers| String::from_utf8(headers).ok());
@@ -327,12 +333,14 @@ mod tests {
         assert_eq!(stored(r#"{"stream":"clown", "seq":5}"#), Stored::At(5));
         assert_eq!(stored(&failed(10071)), Stored::Other);
         assert_eq!(stored(&failed(10077)), Stored::Full);
+        assert_eq!(stored(&failed(10008)), Stored::NoLeader);
         assert_eq!(stored(&failed(9)), Stored::Refused("so".to_owned()));
         let found = r#"{"message":{"subject":"a","seq":2,"hdrs":"TkFUUy8xLjANCk5hdHMtRXhwZWN0ZWQtTGFzdC1TdWJqZWN0LVNlcXVlbmNlOiAxDQpDbG93bi1IdWI6IHkNCg0K","data":"Mg=="}}"#;
         let message =
             Message { subject: "a".to_owned(), number: 2, stamp: "y".to_owned(), payload: b"2".to_vec() };
         assert_eq!(Stream::got(found.as_bytes()), Got::Message(message));
         assert_eq!(Stream::got(failed(10037).as_bytes()), Got::Nothing);
+        assert_eq!(Stream::got(failed(10008).as_bytes()), Got::NoLeader);
         assert_eq!(Stream::begun(br#"{"name":"x","num_pending":4}"#), Ok(("x".to_owned(), 4)));
         assert_eq!(Stream::begun(failed(9).as_bytes()), Err("so".to_owned()));
     }

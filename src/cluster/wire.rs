@@ -88,6 +88,10 @@ pub(super) struct Arrived {
     pub(super) subject: async_nats::Subject,
     /// What stands beside it.
     pub(super) stamp: Option<String>,
+    /// The same of a command that holds for a time only.
+    pub(super) lease: Option<String>,
+    /// Whether more stands there, which only a newer hub knows.
+    pub(super) says_more: bool,
     /// The payload.
     pub(super) payload: Bytes,
 }
@@ -216,9 +220,17 @@ impl Wire {
     }
 
     /// Hands a message to the library, which there is room for.
-    pub(super) fn send(&mut self, subject: String, stamp: &str, payload: Bytes) -> Result<(), Full> {
+    pub(super) fn send(
+        &mut self,
+        subject: String,
+        (stamp, lease): (&str, Option<&str>),
+        payload: Bytes,
+    ) -> Result<(), Full> {
         let mut headers = HeaderMap::new();
         headers.insert(stamp::HEADER, stamp);
+        if let Some(lease) = lease {
+            headers.insert(stamp::HEADER_OF_LEASE, lease);
+        }
         let bytes = subject.len() + stamp.len() + payload.len();
         let sent = at_once(self.messages.publish_with_headers(subject, headers, payload));
         sent.ok_or(Full)?.map_err(|_| Full)?;
@@ -292,9 +304,21 @@ impl Wire {
     /// The next message.
     pub(super) fn poll_arrived(&mut self, cx: &mut Context<'_>) -> Poll<Arrived> {
         let Poll::Ready(Some((by, message))) = self.ears.poll_next_unpin(cx) else { return Poll::Pending };
-        let stamp = message.headers.as_ref().and_then(|headers| headers.get(stamp::HEADER));
-        let stamp = stamp.map(|stamp| stamp.as_str().to_owned());
-        Poll::Ready(Arrived { by, subject: message.subject, stamp, payload: message.payload })
+        let header = |name| {
+            let headers = message.headers.as_ref()?;
+            Some(headers.get(name)?.as_str().to_owned())
+        };
+        let (stamp, lease) = (header(stamp::HEADER), header(stamp::HEADER_OF_LEASE));
+        let known = usize::from(stamp.is_some()) + usize::from(lease.is_some());
+        let says_more = message.headers.as_ref().is_some_and(|headers| headers.len() > known);
+        Poll::Ready(Arrived {
+            by,
+            subject: message.subject,
+            stamp,
+            lease,
+            says_more,
+            payload: message.payload,
+        })
     }
 
     /// The next word between hubs, or the next answer.

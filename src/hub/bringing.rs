@@ -10,6 +10,7 @@ use super::agreement::Came;
 use super::clock::Clock;
 use super::demand::Demand;
 use super::doors::{Refusal, is_of_the_hub};
+use super::lease::FarLease;
 use super::publication::{Extras, Publication, Source};
 use super::session::Session;
 use super::{Hub, Retention};
@@ -40,6 +41,8 @@ pub struct Brought<'m> {
     pub extras: Extras,
     /// Whether it was read where last values are kept, and did not happen just now.
     pub is_stored: bool,
+    /// For how long it holds, if it is a command that holds for a time only.
+    pub lease: Option<FarLease>,
 }
 
 impl Hub {
@@ -73,7 +76,7 @@ impl Session {
     /// back to this session.
     pub fn bring(&self, message: Brought<'_>) -> Result<Came, Refusal> {
         self.hub.figures.received.add(1);
-        let Brought { topic, payload, kind, retention, source, from, time, clock, extras, is_stored } =
+        let Brought { topic, payload, kind, retention, source, from, time, clock, extras, is_stored, lease } =
             message;
         if is_of_the_hub(&topic) || Request::claims(topic.as_str()) {
             return Err(Refusal::Reserved);
@@ -102,8 +105,12 @@ impl Session {
                     return Ok(came);
                 }
             }
+            let Ok(beside) = hub.beside(&mut message, lease) else { return Ok(Came::Overtaken) };
             message.number = hub.figures.published.count();
-            hub.deliver_counted(channel, state, &Arc::new(message), Some(outbox), None)?;
+            let message = Arc::new(message);
+            let delivered = hub.deliver_counted(channel, state, &message, Some(outbox), None);
+            hub.beside_was_routed(channel, state, &message, beside);
+            delivered?;
             Ok(came)
         })
     }
@@ -173,6 +180,7 @@ mod tests {
             clock: Clock::at(u64::from(payload.as_bytes().first().copied().unwrap_or_default())),
             extras: Extras::default(),
             is_stored: false,
+            lease: None,
         }
     }
 

@@ -18,14 +18,17 @@ use super::recorder::{Followed, came_to};
 use super::wish::Wish;
 use super::{Generation, Hub, confirm};
 use crate::moment::{Moment, Steady};
-use crate::seldom::Seldom;
 use crate::talk::control::{PublishRefused, Published};
 use crate::talk::{Kind, Reply};
 use crate::topic::Topic;
 
 mod asking;
+mod elsewhere;
+mod telling;
 mod withdrawing;
 pub(super) use asking::Wants;
+
+use elsewhere::{HEARD_AFTER, HEARD_WHILE_OWED};
 
 /// How often it is looked who reads the safe commands that nobody has heard yet, at most.
 const LOOK_FOR_READERS: Duration = Duration::from_millis(100);
@@ -80,7 +83,7 @@ struct Asker {
 
 /// A command that is to be routed with care.
 #[derive(Debug)]
-struct Order {
+pub(super) struct Order {
     message: Publication,
     outbox: Arc<Outbox>,
     refusal: PublishRefused,
@@ -180,33 +183,10 @@ impl Hub {
             book.looked = Some((generation, now));
             book.to_look_at = book.leases.owed_topics();
         }
+        let again = book.leases.take_again();
+        book.to_look_at.extend(again);
         let rest = book.to_look_at.len().saturating_sub(AT_ONCE);
         book.to_look_at.split_off(rest)
-    }
-
-    /// Sends the safe command, if there is a node that has not had it.
-    fn make_safe(&self, topic: &Topic, now: Moment) {
-        static MADE_SAFE: Seldom = Seldom::new();
-        self.channels.with(topic, |channel, state| {
-            let Some(reader) = self.reader(channel, state, None) else { return };
-            let Some((safe, user)) = self.care.with(|book| book.leases.tell(topic, reader, now.steady()))
-            else {
-                return;
-            };
-            let mut message = Publication::new(topic.clone(), &safe, Kind::Command, "hub".into(), now.wall());
-            message.number = self.figures.published.count();
-            // It passes, so there is no store that could be full.
-            let _ = self.deliver(channel, state, &Arc::new(message), None, None);
-            if let Some(times) = MADE_SAFE.again(&user) {
-                tracing::info!(?topic, %user, %times, "a lease has ended: the safe command is sent");
-            }
-        });
-    }
-
-    /// The newest node or link that gets the messages of a topic.
-    fn reader(&self, channel: &Channel, state: &mut State, origin: Option<SessionId>) -> Option<SessionId> {
-        self.refresh_route(channel, state);
-        state.route.targets.newest_that_carries_out(origin)
     }
 
     /// Looks at a message that has just been routed, under the lock of its channel.
@@ -295,6 +275,7 @@ impl Hub {
         let Order { mut message, outbox, mut refusal, confirm, lease } = order;
         let (id, session, topic) = (refusal.id.clone(), outbox.id, message.topic.clone());
         let reader = self.reader(channel, state, Some(session));
+        self.note_reader(channel, state, lease.is_some());
         let wait = match (confirm, &id) {
             (Some((wish, within)), Some(id)) => Some((wish, within, id.clone())),
             _ => None,

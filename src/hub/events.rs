@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::Hub;
 use super::confirm::Outcome as Confirmed;
 use super::outbox::Outbox;
-use super::publication::Publication;
+use super::publication::{Publication, SAFE};
 use super::recorder::{Causer, Followed, Outcome, Recorder, came_to};
 use super::session::Side;
 use crate::audit;
@@ -66,7 +66,7 @@ impl Hub {
             _ if recorder.omits(&message.topic) => event.omitted = true,
             payload => tell_payload(&mut event, payload),
         }
-        if message.lease > 0 {
+        if message.lease > 0 && message.lease != SAFE {
             event.lease = Some(f64::from(message.lease) / 1000.0);
         }
         let causer = match origin {

@@ -156,6 +156,8 @@ figures! {
     leases_ended "leases/ended" Only;
     /// Commands with a lease that went out although it was not on the disk
     leases_unstored "leases/unstored" Only;
+    /// Leases of other hubs of the cluster that this one does not run as well, as there are too many
+    leases_not_run "leases/not_run" Only;
     /// How the store stands: 0 there is none, 1 on, 2 behind, 3 away, 4 replaced
     store_state "store/state" AndShrinks;
     /// Last values that the store holds

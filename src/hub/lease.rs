@@ -15,8 +15,12 @@ use super::wish::Wish;
 use crate::moment::{Moment, Steady};
 use crate::topic::Topic;
 
+mod elsewhere;
 mod rows;
 mod terms;
+use elsewhere::Elsewhere;
+pub use elsewhere::{FarLease, Leased};
+pub(super) use elsewhere::{OnItsWay, Superseded};
 pub use rows::{LeaseChanges, LeaseRow};
 use rows::{OnDisk, Rows};
 pub(super) use terms::{End, Full, Granted, Ready, Stored, Terms, Told};
@@ -37,8 +41,8 @@ const SET: Duration = Duration::from_secs(1);
 enum Phase {
     /// The command holds.
     Held,
-    /// It does not hold any more. `told` is the newest node that was sent the safe command, and when.
-    Owed { told: Option<(SessionId, Steady)> },
+    /// It does not hold any more. `told` is the newest node here that was sent the safe command, and when.
+    Owed { told: Option<(SessionId, Steady)>, elsewhere: Elsewhere },
 }
 
 #[derive(Debug)]
@@ -48,6 +52,8 @@ struct Lease<O> {
     time: Duration,
     safe: Box<str>,
     keep: bool,
+    /// Whether a node here has got the command. Then it is told until it has the safe one, however long that takes.
+    is_near: bool,
     until: Steady,
     phase: Phase,
     /// A command that waits for the disk.
@@ -84,6 +90,8 @@ pub(super) struct Leases<O> {
     newly_owed: bool,
     /// Those that have ended since that was last asked, and who had asked for them.
     ended: Vec<(Topic, Arc<str>)>,
+    /// Topics whose safe command is to be sent to other hubs once more.
+    again: Vec<Topic>,
 }
 
 impl<O> Default for Leases<O> {
@@ -100,6 +108,7 @@ impl<O> Default for Leases<O> {
             looked: None,
             newly_owed: false,
             ended: Vec::new(),
+            again: Vec::new(),
         }
     }
 }
@@ -164,6 +173,7 @@ impl<O> Leases<O> {
             time,
             safe,
             keep,
+            is_near: false,
             until,
             phase,
             waits,
@@ -223,9 +233,10 @@ impl<O> Leases<O> {
         (topics.len(), refused)
     }
 
-    /// Ends all of them: the hub ends, and nobody would after it.
+    /// Ends all of them but those of other hubs: the hub ends, and nobody would after it.
     pub(super) fn end_all(&mut self, now: Moment) {
-        let held = self.all.iter().filter(|(_, lease)| matches!(lease.phase, Phase::Held));
+        let is_held = |lease: &Lease<O>| matches!(lease.phase, Phase::Held) && !lease.is_of_another_hub();
+        let held = self.all.iter().filter(|(_, lease)| is_held(lease));
         let topics: Vec<Topic> = held.map(|(topic, _)| topic.clone()).collect();
         for topic in &topics {
             self.owe(topic, now.steady());
@@ -244,10 +255,7 @@ impl<O> Leases<O> {
                     self.owe(&topic, now.steady());
                     ended += 1;
                 }
-                // It was said, and nobody has contradicted.
-                Some(Phase::Owed { .. }) => {
-                    self.commanded(&topic);
-                }
+                Some(Phase::Owed { .. }) => self.look_at_owed(&topic, now.steady()),
                 None => {}
             }
         }
@@ -278,7 +286,7 @@ impl<O> Leases<O> {
 
     fn owe(&mut self, topic: &Topic, now: Steady) {
         let Some(lease) = self.all.get_mut(topic) else { return };
-        lease.phase = Phase::Owed { told: None };
+        lease.phase = Phase::Owed { told: None, elsewhere: Elsewhere::to_be_told() };
         lease.until = now;
         self.ended.push((topic.clone(), Arc::clone(&lease.user)));
         if let Some(waits) = lease.waits.take() {
@@ -310,26 +318,30 @@ impl<O> Leases<O> {
         self.owed.iter().cloned().collect()
     }
 
-    /// The newest node that reads a topic is this one. The safe command that it is to be sent,
+    /// The newest node here that reads a topic is this one, and other hubs may have one. The safe command that it is to be sent,
     /// if it was not, and who had asked for it.
     pub(super) fn tell(
         &mut self,
         topic: &Topic,
-        reader: SessionId,
+        reader: Option<SessionId>,
+        has_other_hubs: bool,
         now: Steady,
     ) -> Option<(Box<str>, Arc<str>)> {
         let lease = self.all.get_mut(topic)?;
-        let Phase::Owed { told } = &mut lease.phase else { return None };
-        if told.is_some_and(|(before, _)| before >= reader) {
+        let Phase::Owed { told, elsewhere } = &mut lease.phase else { return None };
+        let newer = reader.filter(|reader| told.is_none_or(|(before, _)| before < *reader));
+        if newer.is_none() && !(has_other_hubs && told.is_none() && elsewhere.is_to_be_told_now()) {
             return None;
         }
-        *told = Some((reader, now));
-        let key = (now.after(LINGER), lease.version);
-        if let Some(due) = lease.due.replace(key) {
-            self.due.remove(&due);
+        if let Some(reader) = newer {
+            *told = Some((reader, now));
         }
-        self.due.insert(key, topic.clone());
-        Some((lease.safe.clone(), Arc::clone(&lease.user)))
+        if has_other_hubs {
+            elsewhere.was_told(now);
+        }
+        let said = (lease.safe.clone(), Arc::clone(&lease.user));
+        self.plan(topic);
+        Some(said)
     }
 
     /// A node has said something. Whether that ends a lease: it says what it was sent as the safe command.
@@ -341,7 +353,10 @@ impl<O> Leases<O> {
         let answered = ["/set/ok", "/ok"].iter().find_map(|end| name.strip_suffix(end));
         let command = format!("{}/set", answered.unwrap_or(name));
         let Some((topic, lease)) = self.all.get_key_value(command.as_str()) else { return false };
-        let Phase::Owed { told: Some(_) } = lease.phase else { return false };
+        let Phase::Owed { told, elsewhere } = &lease.phase else { return false };
+        if told.is_none() && !elsewhere.has_been_told() {
+            return false;
+        }
         let said = || serde_json::from_str(payload).ok();
         let is_safe = answered.is_some()
             || Wish::of(&command, &lease.safe).zip(said()).is_some_and(|(wish, said)| wish.is_met_by(&said));
@@ -359,7 +374,7 @@ impl<O> Leases<O> {
                 topic,
                 user: &lease.user,
                 safe: &lease.safe,
-                left: lease.until.since(now),
+                left: lease.left(now),
                 is_owed: matches!(lease.phase, Phase::Owed { .. }),
             })
             .collect();

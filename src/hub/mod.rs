@@ -99,7 +99,7 @@ pub use lasting::{
     AgainRow, AgainSession, Asks, Claimed, ClaimedMessage, Lasting, LastingChanges, LastingSessions,
     MessageRow, SentAs, SessionRow, Ticket as LastingTicket,
 };
-pub use lease::{LeaseChanges, LeaseRow};
+pub use lease::{FarLease, LeaseChanges, LeaseRow, Leased};
 pub use links::{LinkFigures, Links};
 pub use marks::{KnowsAgain, MARK, Marked, Marks};
 pub use network_rate::NetworkRates;

@@ -30,7 +30,7 @@ pub struct Publication {
     pub source: Source,
     /// How often its topic speaks, if it is a last value.
     pub rhythm: Rhythm,
-    /// For how many milliseconds it holds, if it is a command that holds for a time only; else 0.
+    /// For how many milliseconds it holds, if it is a command that holds for a time only; else 0. The safe one has [`SAFE`].
     pub(super) lease: u32,
     /// Where in the frame the payload begins.
     payload_at: u32,
@@ -55,6 +55,9 @@ pub enum Source {
     /// A link that has found it as a last value of the far side: it was said at some time before.
     FarLastValue,
 }
+
+/// In place of the milliseconds of a lease: this is its safe command.
+pub(super) const SAFE: u32 = u32::MAX;
 
 /// What few messages have.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

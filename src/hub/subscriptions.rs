@@ -185,6 +185,11 @@ impl Subscriptions {
         self.next_generation();
     }
 
+    /// Who gets everything, if anybody does.
+    pub(super) fn beyond(&self) -> Option<SessionId> {
+        self.beyond.read().as_ref().map(|outbox| outbox.id)
+    }
+
     fn next_generation(&self) -> Generation {
         Generation::from_number(self.generation.fetch_add(1, Ordering::AcqRel) + 1)
     }

@@ -19,13 +19,14 @@ use crate::{connected, figure_is, hub, so_long};
 const STATES: u64 = 20;
 
 /// Says states at a hub until the end, and says which ones of its own were the last.
-struct Saying {
+pub struct Saying {
     stop: Arc<AtomicBool>,
     task: tokio::task::JoinHandle<BTreeMap<String, Value>>,
 }
 
 impl Saying {
-    async fn at(hub: &Hub, name: &'static str) -> Self {
+    /// Begins.
+    pub async fn at(hub: &Hub, name: &'static str) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let mut client = Client::open(hub, "/talk?side=node", r#"{"filters": []}"#).await;
         let ends = Arc::clone(&stop);
@@ -45,10 +46,37 @@ impl Saying {
         Self { stop, task }
     }
 
-    async fn end(self) -> BTreeMap<String, Value> {
+    /// Ends. Says what it has said of its own.
+    pub async fn end(self) -> BTreeMap<String, Value> {
         self.stop.store(true, Ordering::SeqCst);
         in_time("the states", self.task).await.unwrap()
     }
+}
+
+/// Waits until newcomers get the same last values at all hubs, and those that each hub said of its own are these.
+pub async fn agree(hubs: &[Hub], expected: &BTreeMap<String, Value>) {
+    let mut differs = String::new();
+    let agreed = tokio::time::timeout(crate::support::PATIENCE, async {
+        loop {
+            for hub in hubs {
+                figure_is(hub, "cluster_last_values_waiting", |waiting| waiting == 0).await;
+            }
+            let mut found = Vec::new();
+            for hub in hubs {
+                found.push(newcomer(hub, "states/#").await);
+            }
+            let is_own = |(topic, _): &(&String, &Value)| !topic.starts_with("states/all/");
+            let own: BTreeMap<_, _> =
+                found[0].iter().filter(is_own).map(|(t, v)| (t.clone(), v.clone())).collect();
+            if own == *expected && found.iter().all(|one| *one == found[0]) {
+                return;
+            }
+            let differing = expected.iter().filter(|(topic, value)| own.get(*topic) != Some(*value));
+            differs = format!("{:?}, or {found:?}", differing.collect::<Vec<_>>());
+            sleep(Duration::from_millis(200)).await;
+        }
+    });
+    assert!(agreed.await.is_ok(), "they do not agree: expected {differs}");
 }
 
 /// Three hubs at three nodes, with load both ways between the first two.
@@ -121,28 +149,7 @@ impl World {
         assert_eq!((there.again, back.again), (0, 0));
         // Of states some may be missing beside commands.
         assert!(there.lost() + back.lost() <= missing, "{there:?} {back:?} {missing}");
-        let mut differs = String::new();
-        let agreed = tokio::time::timeout(crate::support::PATIENCE, async {
-            loop {
-                for hub in &self.hubs {
-                    figure_is(hub, "cluster_last_values_waiting", |waiting| waiting == 0).await;
-                }
-                let mut found = Vec::new();
-                for hub in &self.hubs {
-                    found.push(newcomer(hub, "states/#").await);
-                }
-                let is_own = |(topic, _): &(&String, &Value)| !topic.starts_with("states/all/");
-                let own: BTreeMap<_, _> =
-                    found[0].iter().filter(is_own).map(|(t, v)| (t.clone(), v.clone())).collect();
-                if own == expected && found.iter().all(|one| *one == found[0]) {
-                    return;
-                }
-                let differing = expected.iter().filter(|(topic, value)| own.get(*topic) != Some(*value));
-                differs = format!("{:?}, or {found:?}", differing.collect::<Vec<_>>());
-                sleep(Duration::from_millis(200)).await;
-            }
-        });
-        assert!(agreed.await.is_ok(), "they do not agree: expected {differs}");
+        agree(&self.hubs, &expected).await;
         // What the one saw who was there all the time is the same in the end.
         let mut seen = BTreeMap::new();
         watcher.say(r#"["clown.talk/-/subscription/get", {}]"#).await;

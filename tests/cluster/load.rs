@@ -54,6 +54,11 @@ impl Load {
         Self { stop, sending, hearing, arrived }
     }
 
+    /// How many have arrived so far.
+    pub fn count(&self) -> u64 {
+        self.arrived.load(Ordering::SeqCst)
+    }
+
     /// Waits until so many more have arrived.
     pub async fn goes_on(&self, more: u64) {
         let until = self.arrived.load(Ordering::SeqCst) + more;
@@ -76,9 +81,13 @@ impl Load {
 }
 
 async fn send(mut writer: Client, name: &str, a_second: u64, stop: Arc<AtomicBool>) -> u64 {
-    let (begun, mut sent) = (Instant::now(), 0_u64);
+    let (begun, mut sent, mut left_out) = (Instant::now(), 0_u64, 0);
     while !stop.load(Ordering::SeqCst) {
-        let due = u64::try_from(begun.elapsed().as_micros()).unwrap() * a_second / 1_000_000;
+        let mut due = u64::try_from(begun.elapsed().as_micros()).unwrap() * a_second / 1_000_000 - left_out;
+        // A machine that is too slow for that does not owe the rest.
+        let most = sent + a_second / 10;
+        left_out += due.saturating_sub(most);
+        due = due.min(most);
         while sent < due {
             writer.feed(&format!("[\"load/{name}/{}/set\", {}]", sent % TOPICS, sent / TOPICS)).await;
             sent += 1;

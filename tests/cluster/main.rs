@@ -21,14 +21,22 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../bridge/proxy.rs"]
+mod proxy;
+
 mod agreement;
 mod bad_input;
+mod balance;
+mod cut;
 mod death;
 mod faults;
 mod last_values;
+mod leases;
 mod load;
 mod nats;
+mod rolling;
 mod together;
+mod versions;
 
 use std::time::Duration;
 
@@ -79,6 +87,10 @@ pub async fn figure_is(hub: &Hub, name: &str, mut holds: impl FnMut(u64) -> bool
 
 /// How long a test goes on, in seconds: as long as it should with `CLOWN_LONG_TESTS=1`, else as every run has time for.
 pub fn so_long(short: u64, long: u64) -> Duration {
-    let is_long = std::env::var_os("CLOWN_LONG_TESTS").is_some();
-    Duration::from_secs(if is_long { long } else { short })
+    Duration::from_secs(if is_long() { long } else { short })
+}
+
+/// Whether tests are to take as long as they should.
+pub fn is_long() -> bool {
+    std::env::var_os("CLOWN_LONG_TESTS").is_some()
 }

@@ -1,5 +1,6 @@
 //! Real servers of NATS, each in a process of its own, with the configuration that is brought for users.
 
+use std::collections::BTreeSet;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -9,6 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use crate::proxy::Proxy;
 use crate::support::{in_time, until};
 
 /// The password of the user `hub`.
@@ -37,8 +39,7 @@ impl Node {
     fn is_alone(&mut self) {
         let brought = std::fs::read_to_string(&self.conf).unwrap();
         let (before, rest) = brought.split_once("\ncluster {").unwrap();
-        self.conf = self.dir.path().join("conf");
-        std::fs::write(&self.conf, format!("{before}{}", rest.split_once("\n}").unwrap().1)).unwrap();
+        self.write(&format!("{before}{}", rest.split_once("\n}").unwrap().1));
     }
 
     /// A single server with a configuration of its own; `PORT` and `HTTP` stand for its ports, `DIR` for its folder.
@@ -63,15 +64,59 @@ impl Node {
         for node in &mut nodes {
             node.start().await;
         }
-        for node in &nodes {
+        Self::know_each_other(&nodes).await;
+        nodes
+    }
+
+    /// So many that are one, with stretches of network between some of them that can be cut: between those two of which
+    /// `is_parted` says so.
+    pub async fn parted(count: usize, is_parted: impl Fn(usize, usize) -> bool) -> (Vec<Self>, Vec<Proxy>) {
+        let routes: Vec<_> = (0..count).map(|_| free_port()).collect();
+        let mut proxies = Vec::new();
+        for route in &routes {
+            proxies.push(Proxy::to(*route).await);
+        }
+        let brought = std::fs::read_to_string(brought()).unwrap();
+        let mut nodes = Vec::new();
+        for number in 0..count {
+            let way =
+                |other: usize| if is_parted(number, other) { proxies[other].port } else { routes[other] };
+            let ways: Vec<_> =
+                (0..count).map(|other| if other == number { routes[number] } else { way(other) }).collect();
+            let mut node = Self::planned(number, &ways);
+            // What they tell each other of the way to this one leads over that stretch, too.
+            if (0..count).any(|other| other != number && is_parted(number, other)) {
+                let told =
+                    format!("listen: $NATS_CLUSTER\n  advertise: \"127.0.0.1:{}\"", proxies[number].port);
+                assert!(brought.contains("listen: $NATS_CLUSTER"));
+                node.write(&brought.replace("listen: $NATS_CLUSTER", &told));
+            }
+            nodes.push(node);
+        }
+        for node in &mut nodes {
+            node.start().await;
+        }
+        Self::know_each_other(&nodes).await;
+        (nodes, proxies)
+    }
+
+    /// Waits until each of them has a route to each other one.
+    pub async fn know_each_other(nodes: &[Self]) {
+        for node in nodes {
             in_time("the routes between the nodes", async {
-                while (node.ask("/routez").await["num_routes"].as_u64().unwrap() as usize) < count - 1 {
+                while node.routes().await.len() < nodes.len() - 1 {
                     tokio::time::sleep(std::time::Duration::from_millis(20)).await;
                 }
             })
             .await;
         }
-        nodes
+    }
+
+    /// The ids of the nodes that it has routes to.
+    pub async fn routes(&self) -> BTreeSet<String> {
+        let told = self.ask("/routez").await;
+        let routes = told["routes"].as_array().cloned().unwrap_or_default();
+        routes.iter().map(|route| route["remote_id"].as_str().unwrap().to_owned()).collect()
     }
 
     fn planned(number: usize, routes: &[u16]) -> Self {
@@ -88,14 +133,24 @@ impl Node {
             ("NATS_PASSWORD", PASSWORD.to_owned()),
             ("NATS_STORE", dir.path().join("store").display().to_string()),
         ];
-        let conf = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/nats/node.conf");
-        Self { child: None, dir, conf, variables, port, http }
+        Self { child: None, dir, conf: brought(), variables, port, http }
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub async fn stop(&mut self) {
+        self.signal("TERM");
+        let mut child = self.child.take().unwrap();
+        until("the end of the server", || child.try_wait().unwrap().is_some()).await;
     }
 
     /// With this in place of the configuration that is brought.
     pub fn configure(&mut self, text: &str) {
         let text = text.replace("PORT", &self.port.to_string()).replace("HTTP", &self.http.to_string());
         let text = text.replace("DIR", &self.dir.path().display().to_string());
+        self.write(&text);
+    }
+
+    fn write(&mut self, text: &str) {
         self.conf = self.dir.path().join("conf");
         std::fs::write(&self.conf, text).unwrap();
     }
@@ -165,6 +220,21 @@ impl Node {
         streams.any(|stream| stream["name"] == "clown-last" && stream["cluster"]["leader"] == **name)
     }
 
+    /// Its version.
+    pub async fn version(&self) -> String {
+        self.ask("/varz").await["version"].as_str().unwrap().to_owned()
+    }
+
+    /// How many messages the stream of last values has.
+    pub async fn kept(&self) -> u64 {
+        let told = self.ask("/jsz?accounts=true&streams=true").await;
+        let streams = told["account_details"].as_array().into_iter().flatten();
+        let mut streams =
+            streams.flat_map(|account| account["stream_detail"].as_array().into_iter().flatten());
+        let found = streams.find(|stream| stream["name"] == "clown-last");
+        found.and_then(|stream| stream["state"]["messages"].as_u64()).unwrap_or_default()
+    }
+
     /// What the connection for messages of a hub has subscribed to.
     pub async fn subscriptions(&self, hub: &str) -> Vec<String> {
         let told = self.ask("/connz?subs=1").await;
@@ -204,11 +274,17 @@ impl Stranger {
     pub async fn say(&mut self, subject: &str, stamp: Option<&str>, payload: &str) {
         let text = match stamp {
             None => format!("PUB {subject} {}\r\n{payload}\r\n", payload.len()),
-            Some(stamp) => {
-                let head = format!("NATS/1.0\r\nClown-Hub: {stamp}\r\n\r\n");
-                format!("HPUB {subject} {} {}\r\n{head}{payload}\r\n", head.len(), head.len() + payload.len())
-            }
+            Some(stamp) => return self.say_with(subject, &[("Clown-Hub", stamp)], payload).await,
         };
+        self.0.write_all(text.as_bytes()).await.unwrap();
+    }
+
+    /// Publishes something with these headers.
+    pub async fn say_with(&mut self, subject: &str, headers: &[(&str, &str)], payload: &str) {
+        let headers: Vec<_> = headers.iter().map(|(name, text)| format!("{name}: {text}\r\n")).collect();
+        let head = format!("NATS/1.0\r\n{}\r\n", headers.concat());
+        let all = head.len() + payload.len();
+        let text = format!("HPUB {subject} {} {all}\r\n{head}{payload}\r\n", head.len());
         self.0.write_all(text.as_bytes()).await.unwrap();
     }
 
@@ -253,6 +329,11 @@ pub fn free_port() -> u16 {
             return port;
         }
     }
+}
+
+/// The configuration that is brought for users.
+fn brought() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("config/nats/node.conf")
 }
 
 /// That of `NATS_SERVER`, or the one that is installed. Debian puts servers where the PATH of a plain user does not look.

@@ -74,6 +74,18 @@ impl Hub {
         Self::greeted(child, Some(log), dir, settings)
     }
 
+    /// As [`with_env`](Self::with_env), of another program where one is given: a hub of another version.
+    pub fn of(program: Option<std::path::PathBuf>, variables: &[(&str, &str)], settings: &[&str]) -> Self {
+        let Some(program) = program else { return Self::with_env(variables, settings) };
+        let dir = empty_dir();
+        let mut command = Command::new(program);
+        command.env_clear().stdin(Stdio::null()).current_dir(dir.path());
+        command.envs(variables.iter().copied()).args(["--listen", "127.0.0.1:0"]);
+        let mut child = launch_as(command, settings, Stdio::piped());
+        let log = follow(child.stderr.take().unwrap());
+        Self::greeted(child, Some(log), dir, settings)
+    }
+
     /// With its store in this folder, which outlives it.
     pub fn with_store(store: &std::path::Path, settings: &[&str]) -> Self {
         let directory = format!("store.directory={}", store.display());

@@ -4,6 +4,7 @@ use tokio::time::Instant;
 
 use super::{Join, PROBES};
 use crate::cluster::others::Found as FoundOther;
+use crate::cluster::report::Report;
 use crate::cluster::wire::{Which, Word};
 use crate::hub::Asked;
 use crate::moment::Moment;
@@ -57,6 +58,9 @@ impl Join {
         match found {
             FoundOther::Again => self.last.read_again(),
             FoundOther::New => {
+                if let Some((hub, version)) = self.others.of_another_version(&word.payload) {
+                    Report::another_version(&hub, &version);
+                }
                 self.look_who_is_here();
                 self.tell_others();
             }

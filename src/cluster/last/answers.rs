@@ -90,7 +90,14 @@ impl LastValues {
         self.is_to_be_read_again = true;
     }
 
-    pub(super) fn stored(&mut self, number: u64, answer: &[u8], report: &Report) {
+    /// What is not answered yet is asked again when they can.
+    fn has_no_leader(&mut self, report: &mut Report) {
+        report.not_shared(NO_LEADER);
+        self.keeper.away();
+        self.state = State::Look(Instant::now() + AGAIN);
+    }
+
+    pub(super) fn stored(&mut self, number: u64, answer: &[u8], report: &mut Report) {
         let Some(topic) = self.keeper.topic(number) else { return };
         let answer = match Stream::stored(answer) {
             Stored::At(at) => {
@@ -98,6 +105,7 @@ impl LastValues {
                 Answer::Put(at)
             }
             Stored::Other => Answer::Wrong,
+            Stored::NoLeader => return self.has_no_leader(report),
             Stored::Full => {
                 report.unkept(topic, "the stream of last values is full: raise cluster.last_values_bytes and the stream's max_bytes");
                 Answer::Refused
@@ -115,11 +123,12 @@ impl LastValues {
         question: u64,
         answer: &[u8],
         (inward, session): (&mut Inward, &Session),
-        report: &Report,
+        report: &mut Report,
     ) {
         let Some(topic) = self.keeper.topic(question).cloned() else { return };
         let answer = match Stream::got(answer) {
             Got::Nothing => Answer::Nothing,
+            Got::NoLeader => return self.has_no_leader(report),
             Got::Refused(why) => {
                 report.unkept(&topic, &why);
                 Answer::Refused

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::{Book, Granted, Order, Stored, Terms, TooMany};
+use super::{Book, Granted, HEARD_AFTER, Order, Stored, Terms, TooMany};
 use crate::audit;
 use crate::hub::allowance::Excess;
 use crate::hub::doors::Message;
@@ -16,10 +16,8 @@ use crate::moment::Moment;
 use crate::talk::control::{PublishRefused, ToldLease};
 use crate::talk::options::LeaseOption;
 use crate::talk::{Kind, Reply};
-use crate::topic::{Filter, Limits, Topic};
+use crate::topic::{Filter, Topic};
 
-/// What a node reports is heard from other hubs for so long after nobody waits for it any more.
-const HEARD_AFTER: Duration = Duration::from_secs(10);
 /// Leases that one answer tells.
 const TOLD: usize = 1000;
 /// Filters that a question may have.
@@ -65,13 +63,9 @@ impl Session {
 
     /// The node may be at another hub. What it reports is heard as long as somebody here waits for it.
     fn ask_others_for_the_state(&self, order: &Order) {
-        let Some(demand) = self.hub.demand.get() else { return };
-        let stem = format!("{}/#", confirm::stem(order.message.topic.as_str()));
         let within = order.confirm.as_ref().map_or(Duration::ZERO, |(_, within)| *within);
         let time = within.max(order.lease.unwrap_or_default()) + HEARD_AFTER;
-        if let Ok(filter) = Filter::parse(&stem, &Limits { max_levels: usize::MAX, max_bytes: usize::MAX }) {
-            demand.want_for(filter, time);
-        }
+        self.hub.hear_of(&order.message.topic, time);
     }
 
     /// The command, if it may be given.

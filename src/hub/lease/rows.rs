@@ -178,6 +178,7 @@ impl<O> Leases<O> {
             time,
             safe,
             keep: true,
+            is_near: true,
             until: ends,
             phase,
             waits: None,

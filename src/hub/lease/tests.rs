@@ -98,13 +98,13 @@ fn a_node_that_does_not_say_what_it_has_done_is_not_asked_for_ever() {
     let mut leases = Leases::default();
     assert!(leases.ask(&topic(0), terms("u", 1, 60), (), at(START)).is_ok());
     leases.expire(at(START + 60));
-    assert!(leases.tell(&topic(0), SessionId(5), at(START + 60).steady()).is_some());
+    assert!(leases.tell(&topic(0), Some(SessionId(5)), false, at(START + 60).steady()).is_some());
     assert!(
-        leases.tell(&topic(0), SessionId(5), at(START + 61).steady()).is_none(),
+        leases.tell(&topic(0), Some(SessionId(5)), false, at(START + 61).steady()).is_none(),
         "once for each connection"
     );
     assert!(!leases.hear(&state(0), "true"), "it is on still");
-    assert!(leases.tell(&topic(0), SessionId(6), at(START + 62).steady()).is_some());
+    assert!(leases.tell(&topic(0), Some(SessionId(6)), false, at(START + 62).steady()).is_some());
     leases.expire(at(START + 62 + LINGER.as_secs()));
     assert_eq!((leases.len(), leases.owed(), leases.next()), (0, 0, None));
 }
@@ -310,7 +310,7 @@ impl World {
         let Some(node) = self.node else { return };
         for name in self.leases.owed_topics() {
             let relay = (0..3).find(|relay| topic(*relay) == name).unwrap();
-            if self.leases.tell(&name, SessionId(node), now.steady()).is_some() {
+            if self.leases.tell(&name, Some(SessionId(node)), false, now.steady()).is_some() {
                 self.on[relay] = false;
                 assert!(self.leases.hear(&state(relay), "false"));
             }
@@ -334,4 +334,87 @@ proptest! {
             prop_assert!(on_time, "nothing is left that is due");
         }
     }
+}
+
+fn far(seconds: u64) -> FarLease {
+    FarLease { hub: "a".into(), left: Duration::from_secs(seconds), safe: "false".into() }
+}
+
+#[test]
+fn a_safe_command_that_no_node_has_reported_is_sent_to_other_hubs_a_few_times() {
+    let mut leases = Leases::default();
+    assert!(leases.ask(&topic(0), terms("u", 1, 60), (), at(START)).is_ok());
+    leases.expire(at(START + 60));
+    let mut sent = Vec::new();
+    for second in 60..60 + LINGER.as_secs() + 2 {
+        leases.expire(at(START + second));
+        for topic in leases.owed_topics().into_iter().chain(leases.take_again()) {
+            if leases.tell(&topic, None, true, at(START + second).steady()).is_some() {
+                sent.push(second - 60);
+            }
+        }
+    }
+    assert_eq!(sent, [0, 2, 6, 14, 30, 62]);
+    assert_eq!((leases.len(), leases.next()), (0, None), "nobody has contradicted");
+}
+
+#[test]
+fn where_a_node_here_had_the_command_it_is_owed_until_a_node_here_has_the_safe_one() {
+    let mut leases = Leases::default();
+    assert!(leases.ask(&topic(0), terms("u", 1, 60), (), at(START)).is_ok());
+    leases.is_near(&topic(0));
+    leases.expire(at(START + 60));
+    assert!(leases.tell(&topic(0), None, true, at(START + 60).steady()).is_some());
+    let late = START + 60 + 2 * LINGER.as_secs();
+    leases.expire(at(late));
+    assert_eq!(leases.owed(), 1);
+    assert!(leases.tell(&topic(0), Some(SessionId(9)), true, at(late).steady()).is_some());
+    assert!(leases.hear(&state(0), "false"));
+}
+
+#[test]
+fn a_hub_that_has_the_node_runs_the_lease_of_another_hub_a_little_longer() {
+    let mut leases = Leases::<()>::default();
+    let (none, run) = leases.run_as_well(&topic(0), "u", far(60), at(START));
+    assert_eq!((none, run), (None, Ok(())));
+    let told = leases.told(at(START).steady());
+    assert_eq!((told[0].user, told[0].left), ("cluster:a:u", Duration::from_mins(1)));
+    leases.end_all(at(START + 1));
+    assert_eq!((leases.owed(), leases.expire(at(START + 61))), (0, 0));
+    // It is given again: its time begins anew, and nothing has ended.
+    assert!(leases.run_as_well(&topic(0), "u", far(60), at(START + 61)).1.is_ok());
+    assert_eq!((leases.take_ended().len(), leases.expire(at(START + 122))), (0, 0));
+    assert_eq!((leases.expire(at(START + 123)), leases.owed()), (1, 1));
+    // A client here takes it over.
+    assert!(leases.ask(&topic(0), terms("v", 1, 60), (), at(START + 124)).is_ok());
+    assert_eq!(leases.told(at(START + 124).steady())[0].user, "v");
+    assert!(leases.take_safe(&topic(0), "a").is_err(), "it is not that of the other hub any more");
+    assert_eq!((leases.len(), leases.of_user.len()), (1, 1));
+}
+
+#[test]
+fn the_safe_command_of_the_hub_that_took_the_lease_is_owed_where_the_node_is() {
+    let mut leases = Leases::<()>::default();
+    assert!(leases.run_as_well(&topic(0), "u", far(60), at(START)).1.is_ok());
+    assert!(leases.take_safe(&topic(1), "a").is_ok_and(|safe| safe.is_none()), "nobody has taken that");
+    assert!(leases.take_safe(&topic(0), "b").is_err(), "another hub has taken it since");
+    let safe = leases.take_safe(&topic(0), "a").unwrap().unwrap();
+    assert_eq!(leases.len(), 0);
+    // No node is there, and the other hub tells all others.
+    let now = at(START + 5).steady();
+    leases.was_given(&topic(0), safe, None, now);
+    assert_eq!((leases.owed(), leases.tell(&topic(0), None, true, now)), (1, None));
+    assert!(leases.tell(&topic(0), Some(SessionId(3)), true, now).is_some());
+    leases.expire(at(START + 5 + LINGER.as_secs()));
+    assert_eq!((leases.len(), leases.next(), leases.of_user.len()), (0, None, 0));
+}
+
+#[test]
+fn leases_of_other_hubs_have_the_same_bounds() {
+    let mut leases = Leases::<()>::default();
+    let mut run = |number: usize| leases.run_as_well(&topic(number), "u", far(60), at(START)).1;
+    assert!((0..OF_A_USER).all(|number| run(number).is_ok()));
+    assert_eq!(run(OF_A_USER), Err(Full::OfAUser));
+    assert_eq!(run(0), Ok(()));
+    assert_eq!(leases.len(), OF_A_USER);
 }
