@@ -29,6 +29,25 @@ for (const [engine, start] of Object.entries(ENGINES)) {
       assert.ok(!place.includes("bigclown"));
     });
 
+    await t.test("a page of the hub that opens the old socket with name and password hears values", async () => {
+      const heard = await run((host) => new Promise((resolve, reject) => {
+        const topics = [];
+        const socket = new WebSocket(`ws://clown:bigclown@${host}/auth/clown-talk-server_nodes_bridge_0`);
+        socket.onopen = () => socket.send(`${JSON.stringify(["clown.talk/-/config/set", {}])}\n`);
+        socket.onmessage = ({ data }) => {
+          const [topic] = JSON.parse(data);
+          topics.push(topic);
+          if (!topic.startsWith("thermometer/")) return;
+          socket.onclose = null;
+          socket.close();
+          resolve(topics);
+        };
+        socket.onclose = ({ code }) => reject(new Error(`closed with ${code}`));
+        setTimeout(() => reject(new Error("nothing came")), 30_000);
+      }), hub.host);
+      assert.equal(heard[0], "clown.talk/-/config/ok");
+    });
+
     await t.test("values come and change", async () => {
       const first = await until("a temperature", () => document.querySelector(".tile .number")?.textContent);
       assert.match(first, /\d/);

@@ -47,7 +47,7 @@ export class Commands {
   want(reading: Switched, state: State): void {
     const { topic, actuator } = reading;
     const wish = this.#wishes.get(topic) ?? new Wish();
-    if (!actuator || !this.#hub.isLive || wish.isForbidden) return;
+    if (!actuator || !this.#hub.isLive || wish.isForbidden || (wish.isPending && !wish.isOthers && wish.wanted === state)) return;
     this.#wishes.set(topic, wish);
     wish.ask(state, (this.#id += 1), Date.now(), actuator.isConfirmed === false ? ANSWER_WITHIN * 1000 : undefined);
     this.#announce(`${reading.title}: ${wishText(state)}`);

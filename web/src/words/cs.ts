@@ -4,7 +4,7 @@ import type { Same } from "../core/text.js";
 import type * as en from "./en.js";
 
 export const WORDS: Same<typeof en.WORDS> = {
-  skip: "Přejít na hodnoty", loading: "Načítá se…", language: "Jazyk", screens: "Obrazovky",
+  skip: "Přejít na hodnoty", loading: "Načítá se…", notLoaded: "Část stránky se nepodařilo načíst.", language: "Jazyk", screens: "Obrazovky",
   screen: { overview: "Hodnoty", charts: "Grafy", explorer: "Průzkumník", admin: "Správa" },
   lookBack: "Zpět v čase", share: "Sdílet", runCheck: "Spustit kontrolu spojení", viewOnly: "Jen pro čtení", signedInAs: "Přihlášen uživatel",
   signOut: "Odhlásit se", past: "Minulost", live: "Živě", restarting: "Hub se restartuje", offlinePill: "Bez spojení", signedOut: "Odhlášeno",
@@ -15,7 +15,6 @@ export const WORDS: Same<typeof en.WORDS> = {
 
   youSignedOut: "Jste odhlášeni.",
   signOutFailed: "Odhlášení se nepodařilo: hub není dostupný. Tento prohlížeč zůstane přihlášený, dokud přihlášení nevyprší.",
-  notSentPast: "Neodesláno: zobrazuje se minulost.", notSentOffline: "Neodesláno: není spojení.", sent: "Odesláno.", refused: "Odmítnuto: {reason}.",
   connectedAgain: "Spojení je obnoveno.", lost: "Spojení se přerušilo.", ended: "Vaše přihlášení skončilo. Přihlaste se znovu.",
   notReachable: "Hub není dostupný.", noHello: "Hub neodpověděl.", noSign: "Hub přestal odpovídat.", accountChanged: "Váš účet byl změněn.",
   isRestarting: "Hub se restartuje.", closed: "Hub ukončil spojení: {reason}.",
@@ -98,7 +97,7 @@ export const EXPLORER: Same<typeof en.EXPLORER> = {
   copyAsMqtt: "Hub přijímá MQTT, má-li v konfiguraci mqtt.listen (docs/mqtt.md).", copyCommand: "Kopírovat", command: "Příkaz", charts: "Grafy",
   chartOf: "{title}: graf",
 
-  messages: "Zprávy",
+  messages: "Zprávy", sent: "Odesláno.", refused: "Odmítnuto: {reason}.",
   news: { one: "{count} nová", few: "{count} nové", other: "{count} nových" },
   ofAtMost: "{count} z nejvýše {most}", goOn: "Pokračovat", pause: "Pozastavit", clear: "Vymazat",
 

@@ -3,7 +3,7 @@
 
 /** What is seen first, with the sign-in. */
 export const WORDS = {
-  skip: "Skip to the values", loading: "Loading…", language: "Language", screens: "Screens",
+  skip: "Skip to the values", loading: "Loading…", notLoaded: "A part of the page could not be loaded.", language: "Language", screens: "Screens",
   screen: { overview: "Values", charts: "Charts", explorer: "Explorer", admin: "Operate" },
   lookBack: "Look back", share: "Share", runCheck: "Run the self-check", viewOnly: "View only", signedInAs: "Signed in as", signOut: "Sign out",
   past: "The past", live: "Live", restarting: "Hub is restarting", offlinePill: "Offline", signedOut: "Signed out", connecting: "Connecting…",
@@ -13,8 +13,7 @@ export const WORDS = {
 
   youSignedOut: "You are signed out.",
   signOutFailed: "Could not sign out: the hub is unreachable. This browser stays signed in until the session expires.",
-  notSentPast: "Not sent: what is shown is the past.", notSentOffline: "Not sent: there is no connection.", sent: "Sent.",
-  refused: "Refused: {reason}.", connectedAgain: "Connected again.", lost: "Connection lost.", ended: "Your session ended. Sign in again.",
+  connectedAgain: "Connected again.", lost: "Connection lost.", ended: "Your session ended. Sign in again.",
   notReachable: "Hub not reachable.", noHello: "The hub did not answer.", noSign: "The hub does not answer any more.",
   accountChanged: "Your account was changed.", isRestarting: "Hub is restarting.", closed: "The hub closed the connection: {reason}.",
 
@@ -98,7 +97,7 @@ export const EXPLORER = {
   copyAsMqtt: "The hub takes MQTT where its configuration has mqtt.listen (docs/mqtt.md).", copyCommand: "Copy", command: "Command", charts: "Charts",
   chartOf: "{title}: chart",
 
-  messages: "Messages",
+  messages: "Messages", sent: "Sent.", refused: "Refused: {reason}.",
   news: { one: "{count} new", other: "{count} new" },
   ofAtMost: "{count} of at most {most}", goOn: "Go on", pause: "Pause", clear: "Clear",
 
