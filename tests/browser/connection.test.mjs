@@ -231,7 +231,7 @@ test("what one viewer asks of a relay is seen by the other ones, and by a page t
 test("a double click on a relay is one wish and one command, whether its state is known or not", async (t) => {
   const { node, pages: [page], relays: [relay], asked, until } = await silentRelay(t, 1);
   const knob = relay.getByRole("switch");
-  await knob.dblclick();
+  await knob.dblclick({ delay: 80 });
   await says(relay, "Turning on…");
   await until(1);
   // What the page sent before this comes before this.
@@ -265,7 +265,7 @@ test("a double click on a relay is one wish and one command, whether its state i
   // Of a relay that does not know its state the switch comes while the second click is still to come.
   await node.publish("relay/1", { state: null });
   node.frames.length = 0;
-  await relay.getByRole("button", { name: "On", exact: true }).dblclick();
+  await relay.getByRole("button", { name: "On", exact: true }).dblclick({ delay: 80 });
   await says(relay, "Turning on…");
   await until(1);
   await passed();

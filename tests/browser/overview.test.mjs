@@ -181,10 +181,12 @@ test("a part of the page that does not come is told, and comes when it is asked 
   await page.getByRole("button", { name: "Close" }).click();
 
   // While the hub is away nothing comes, and then all of it without a hand.
+  isGone = true;
   await hub.stop("SIGKILL");
   await page.getByText("Offline", { exact: true }).waitFor();
   await page.getByRole("link", { name: "Explorer" }).click();
   await missing.waitFor();
+  isGone = false;
   await startHub(t, { port: hub.port, store });
   await page.getByRole("tree", { name: "Topics" }).waitFor();
   await missing.waitFor({ state: "detached" });

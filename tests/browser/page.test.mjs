@@ -49,12 +49,12 @@ test("the LED shows each of its five states as the bridge reports it, and one th
   const led = tile(page, BRIDGE, "LED", "led/-");
   for (const name of ["On", "1 dot", "2 dots", "3 dots", "Off"]) {
     await led.getByRole("radio", { name, exact: true }).click();
-    await led.locator(".state").filter({ hasText: new RegExp(`^${name}$`) }).waitFor();
+    await led.locator(".state").filter({ hasText: new RegExp(`^${name}$`) }).waitFor({ state: "attached" });
     assert.equal(await led.getByRole("radio", { name, exact: true }).isChecked(), true);
   }
-  const node = await connect(t, hub, "nodes/odd", "node", { filters: [] });
+  const node = await connect(t, hub, "nodes/odd/0", "node", { filters: [] });
   await node.publish("led/0", { state: null });
-  const odd = tile(page, "nodes/odd", "LED 0", "led/0");
+  const odd = tile(page, "nodes/odd/0", "LED 0", "led/0");
   await says(odd, "not known");
   assert.equal(await odd.getByRole("radio", { checked: true }).count(), 0);
 });
