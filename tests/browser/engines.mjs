@@ -21,15 +21,9 @@ for (const [engine, start] of Object.entries(ENGINES)) {
       assert.fail(`${name}: ${what}; the page says ${await run(() => document.body.innerText.slice(0, 2000)).catch(String)}`);
     };
 
-    await t.test("the old address with name and password signs in, and they leave it", async () => {
-      await go(`http://clown:bigclown@${hub.host}/`);
-      await until("it is live", () => document.getElementById("pill-word")?.textContent === "Live");
-      const [base, place] = await until("the address is clean", () => !document.baseURI.includes("bigclown") && [document.baseURI, location.href]);
-      assert.equal(base, `${hub.origin}/`);
-      assert.ok(!place.includes("bigclown"));
-    });
-
-    await t.test("a page of the hub that opens the old socket with name and password hears values", async () => {
+    // Before anybody signs in: no cookie opens it.
+    await t.test("the old address of the socket with name and password opens it, and values come", async () => {
+      await go(`${hub.origin}/check`);
       const heard = await run((host) => new Promise((resolve, reject) => {
         const topics = [];
         const socket = new WebSocket(`ws://clown:bigclown@${host}/auth/clown-talk-server_nodes_bridge_0`);
@@ -46,6 +40,14 @@ for (const [engine, start] of Object.entries(ENGINES)) {
         setTimeout(() => reject(new Error("nothing came")), 30_000);
       }), hub.host);
       assert.equal(heard[0], "clown.talk/-/config/ok");
+    });
+
+    await t.test("the old address with name and password signs in, and they leave it", async () => {
+      await go(`http://clown:bigclown@${hub.host}/`);
+      await until("it is live", () => document.getElementById("pill-word")?.textContent === "Live");
+      const [base, place] = await until("the address is clean", () => !document.baseURI.includes("bigclown") && [document.baseURI, location.href]);
+      assert.equal(base, `${hub.origin}/`);
+      assert.ok(!place.includes("bigclown"));
     });
 
     await t.test("values come and change", async () => {
