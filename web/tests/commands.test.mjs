@@ -91,7 +91,7 @@ test("nothing is sent without a connection, nor again where it is forbidden unti
     hub.isLive = true;
     commands.want(relay(), true);
     commands.refuse(1, "forbidden: this takes the right publish");
-    assert.equal(said.at(-1), "Not allowed: your account may not switch this.");
+    assert.equal(said.at(-1), "View only: your account is not allowed to switch this.");
     mock.timers.tick(1000);
     commands.want(relay(), true);
     assert.equal(sent.length, 1);

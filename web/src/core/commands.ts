@@ -184,7 +184,7 @@ export function stateText(state: unknown): string {
 
 /** Why a wish came to nothing, in words. */
 function refusalText(wish: Wish, reason: string): string {
-  if (wish.isForbidden) return WORDS.notAllowed;
+  if (wish.isForbidden) return WORDS.viewOnlyYou;
   switch (wish.trouble) {
     case null: return WORDS.otherSwitched;
     case "silence": return WORDS.silence.device;

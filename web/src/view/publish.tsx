@@ -3,7 +3,7 @@
 import { signal } from "@preact/signals";
 import { useState } from "preact/hooks";
 import { checkPayload, formatted, topicTrouble } from "../core/payload.js";
-import { EXPLORER, plural, say } from "../core/text.js";
+import { EXPLORER, WORDS, plural, say } from "../core/text.js";
 import { clockText } from "../core/words.js";
 import { announce, answers, connection, isLive, isNow, mayPublish, rights, traffic, values } from "../page.js";
 
@@ -65,7 +65,7 @@ export function Publish() {
         <div class="actions">
           <button type="submit" class="filled" aria-disabled={canSend ? undefined : "true"}>{EXPLORER.send}</button>
           <button type="button" aria-disabled={ofPayload === null ? undefined : "true"} onClick={() => ofPayload === null && (draft.value = { topic, payload: formatted(payload) })}>{EXPLORER.format}</button>
-          <p class={answer && !answer.isOk ? "answer trouble" : "answer"}>{answer?.sentence ?? (!isNow() ? EXPLORER.lockedPast : isLive() ? "" : EXPLORER.noConnection)}</p>
+          <p class={answer && !answer.isOk ? "answer trouble" : "answer"}>{answer?.sentence ?? (!isNow() ? WORDS.lockedPast : isLive() ? "" : EXPLORER.noConnection)}</p>
         </div>
       </form>
     </section>

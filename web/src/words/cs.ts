@@ -61,7 +61,7 @@ export const WORDS: Same<typeof en.WORDS> = {
   silence: { relay: "Relé neodpovídá.", led: "LED neodpovídá.", device: "Zařízení neodpovídá." },
   notConnected: { relay: "Nepřepnuto: relé není připojené.", led: "Nepřepnuto: LED není připojená.", device: "Nepřepnuto: zařízení není připojené." },
   unsure: "Odesláno, nepotvrzeno.", notSwitched: "Nepřepnuto: {why}", deviceRefused: "zařízení povel odmítlo",
-  saidConfirmed: "{title}: {state}, potvrzeno", notAllowed: "Nepovoleno: váš účet toto nesmí přepínat.", otherSwitched: "Přepnul to někdo jiný.",
+  saidConfirmed: "{title}: {state}, potvrzeno", otherSwitched: "Přepnul to někdo jiný.",
 
   alarm: "Alarm: {list}.", alarmMore: "a další: {count}", high: "Vysoko", low: "Nízko", silent: "Mlčí", over: "{what}: {value}, nad {limit}",
   under: "{what}: {value}, pod {limit}", stillHigh: "{what}: {value}, bylo nad {limit}, alarm skončí na {end}",
@@ -73,7 +73,7 @@ export const WORDS: Same<typeof en.WORDS> = {
 
   titles: {
     "temperature": "Teplota", "relative-humidity": "Vlhkost", "humidity": "Vlhkost", "illuminance": "Osvětlení", "concentration": "CO₂", "pressure": "Tlak",
-    "altitude": "Nadmořská výška", "voltage": "Napětí", "current": "Proud", "power": "Výkon", "energy": "Energie", "battery": "Baterie", "event-count": "Stisky", "relay": "Relé", "led": "LED",
+    "altitude": "Nadmořská výška", "voltage": "Napětí", "current": "Proud", "power": "Výkon", "apower": "Výkon", "energy": "Energie", "battery": "Baterie", "event-count": "Stisky", "relay": "Relé", "led": "LED",
     "state": "Stav", "motion": "Pohyb", "contact": "Kontakt", "brightness": "Jas", "presence": "Přítomnost",
   },
   spoken: {
@@ -105,7 +105,7 @@ export const EXPLORER: Same<typeof en.EXPLORER> = {
   topicHint: "Například relay/1/set, od kořene.", mayNot: "Tam váš účet publikovat nesmí.",
   slash: "Téma začíná lomítkem: jeho první úroveň je prázdná.", nobody: "Na toto téma zatím nikdo nic neposlal.",
   bytes: { one: "JSON, {count} bajt. Odešle Ctrl a Enter.", few: "JSON, {count} bajty. Odešle Ctrl a Enter.", other: "JSON, {count} bajtů. Odešle Ctrl a Enter." },
-  retain: "Hub ji má uchovat (retain)", send: "Odeslat", format: "Zformátovat", lockedPast: "Zamčeno: zobrazuje se minulost.",
+  retain: "Hub ji má uchovat (retain)", send: "Odeslat", format: "Zformátovat",
   noConnection: "Není spojení.",
 
   noTopic: "Téma má aspoň jeden znak.", wildcards: "Téma k publikování neobsahuje + ani #: to jsou zástupné znaky filtrů.",
@@ -214,7 +214,7 @@ export const SHARE: Same<typeof en.SHARE> = {
 export const COMMON: Same<typeof en.COMMON> = {
   pages: "Stránky správy",
   names: { accounts: "Účty", tokens: "Tokeny", device: "Přidat zařízení", events: "Kdo co udělal", links: "Propojení", hub: "Hub" },
-  refused: "Hub odmítl: {why}", signedOut: "Jste odhlášeni.", unreachable: "Hub neodpovídá.", loading: "Načítá se…", copy: "Kopírovat",
+  refused: "Hub odmítl: {why}", signedOut: "Jste odhlášeni.", unreachable: "Hub neodpovídá.", copy: "Kopírovat",
   copied: "Zkopírováno", cancel: "Zrušit", save: "Uložit", nothing: "nic", everything: "vše", andMore: "{list} a další: {count}",
   reads: "Čte {filters}", publishes: "publikuje {filters}", retains: "smí nechat hub zprávy uchovat", isAdmin: "je správce",
 };
@@ -241,7 +241,7 @@ export const EXPLAIN: Same<typeof en.EXPLAIN> = {
 };
 
 export const TOKENS: Same<typeof en.TOKENS> = {
-  title: "Tokeny", about: "Dlouhá náhodná tajemství, která se přihlašují sama: pro zařízení a návštěvníky. Každé se ukáže jen jednou, když vznikne.",
+  title: "Tokeny", about: "Token je dlouhé náhodné heslo pro zařízení nebo návštěvníka. Ukáže se jen jednou, když vznikne.",
   add: "Nový token", make: "Vytvořit", made: "Toto je token {name}. Znovu se neukáže.", done: "Mám ho", none: "Žádné tokeny nejsou.",
   revoke: "Zneplatnit", revokeAsk: "Zneplatnit {name}? Co se jím přihlásilo, bude hned odpojeno.", revokeYes: "Ano, zneplatnit",
   revoked: "Token {name} už neplatí.",
@@ -268,7 +268,7 @@ export const EVENTS: Same<typeof en.EVENTS> = {
   hidden: { one: "{count} dotaz je vynechán.", few: "{count} dotazy jsou vynechány.", other: "{count} dotazů je vynecháno." },
   ask: "Vyhledat", none: "Nic takového není zaznamenáno.", more: "Starší", time: "Čas", what: "Co", who: "Kdo",
   kinds: { "command": "Povel", "answer": "Odpověď", "refused": "Odmítnuto", "sign-in": "Přihlášení", "sign-out": "Odhlášení", "presence": "Uzel", "lease": "Konec povelu na čas", "account": "Účet", "layout": "Názvy a místnosti" },
-  results: { changed: "změněno", replaced: "nahrazeno", online: "připojen", offline: "odpojen", confirmed: "potvrzeno", refused: "odmítnuto", timeout: "bez odpovědi", superseded: "nahrazeno jiným povelem", waiting: "čeká" },
+  results: { changed: "změněno", replaced: "nahrazeno", online: "připojen", offline: "odpojen", confirmed: "potvrzeno", refused: "odmítnuto", timeout: "bez odpovědi", superseded: "nahrazeno jiným povelem", waiting: "čeká", "token-added": "nový token" },
   after: "{result} po {span} s", account: "účet {name}", door: "vstup {door}",
 };
 
