@@ -86,7 +86,7 @@ test("a Shelly stands there with its readings and their units, and is switched, 
   const device = await connect(t, hub, "", "dashboard", { filters: ["+/command/#", "shellies/+/relay/+/command"] });
   const page = await signedIn(t, browser, hub);
   const name = "shellyplus1pm-a8032abe54dc";
-  const told = /On.*Apower 61\.2\s*W.*Voltage 225\.4 V.*Current 0\.272 A.*aenergy total 12\.104 Wh.*temperature tC 54\.1 ℃/s;
+  const told = /On.*Power 61\.2\s*W.*Voltage 225\.4 V.*Current 0\.272 A.*aenergy total 12\.104 Wh.*temperature tC 54\.1 ℃/s;
   const plug = tile(page, name, "Switch 0", "status/switch:0");
   await says(plug, told);
   await plug.getByRole("switch").click();

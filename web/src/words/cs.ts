@@ -9,7 +9,7 @@ export const WORDS: Same<typeof en.WORDS> = {
   lookBack: "Zpět v čase", share: "Sdílet", runCheck: "Spustit kontrolu spojení", viewOnly: "Jen pro čtení", signedInAs: "Přihlášen uživatel",
   signOut: "Odhlásit se", past: "Minulost", live: "Živě", restarting: "Hub se restartuje", offlinePill: "Bez spojení", signedOut: "Odhlášeno",
   connecting: "Připojuje se…",
-  leftOut: "Z údajů, které přišly rychleji, než je stránka stačí kreslit, byl poslán vždy jen ten nejnovější. Vynecháno: {count}.",
+  leftOut: "Z údajů, které přišly příliš rychle, byl poslán vždy jen nejnovější. Vynecháno: {count}.",
   rate: "{rate} zpráv/s", valuesFrom: "Hodnoty níže jsou z {time} nebo starší.", nextTry: "Další pokus za {count} s.",
   nextNow: "Další pokus právě teď.", retry: "Zkusit hned", updated: "Hub byl aktualizován.", reload: "Načíst znovu",
 
