@@ -133,12 +133,27 @@ impl Queue {
     }
 
     /// Adds something at the end, or, for a reading in a long queue, in place of an older one.
+    #[inline]
     pub(super) fn offer(&mut self, item: Item) -> Offered {
+        // The hard bounds are not below the others.
+        if self.is_plain() && !self.is_full_with(&item) {
+            self.push(item);
+            return Offered::Queued;
+        }
+        self.offer_where_readings_give_way(item)
+    }
+
+    /// Whether nothing but its bounds can refuse a frame or let one give way.
+    fn is_plain(&self) -> bool {
+        !self.overflowed && !self.always_newest && !self.waiting.has_book()
+    }
+
+    fn offer_where_readings_give_way(&mut self, item: Item) -> Offered {
         if self.overflowed {
             return Offered::Refused;
         }
         let mut replaced = 0;
-        if !self.waiting.has_book() && (self.always_newest || self.is_full_with(&item)) {
+        if !self.waiting.has_book() {
             replaced = self.conflate();
         }
         match self.waiting.replace(item) {

@@ -59,7 +59,7 @@ use place::Places;
 use crate::access::{Access, AccountsWatch, Connected, LoginError, SignedIn, User, Way};
 use crate::audit::{self, AtDoor, Named};
 use crate::config::WebOrigin;
-use crate::connection::{Patience, Signs, network_of};
+use crate::connection::{MqttBounds, Patience, Signs, network_of};
 use crate::crew::Crew;
 use crate::hub::{Client, Hub, NetworkRates, Rates, Session, ShareOfNetwork, Side, SignIn};
 use crate::moment::Moment;
@@ -155,6 +155,7 @@ pub(crate) struct App {
     desk: accounts_desk::Desk,
     /// Who is here over MQTT, under which client id.
     mqtt: Arc<mqtt::Roster>,
+    mqtt_bounds: Arc<MqttBounds>,
     /// What admins may ask for besides.
     office: operator_api::Office,
     /// Names, rooms and limits of the page.
@@ -186,6 +187,7 @@ impl Server {
         let refused = accounts::RefusedFile::default();
         let desk = accounts_desk::Desk::new();
         let network_rates = NetworkRates::new(settings.network_rate, hub.figures());
+        let mqtt_bounds = Arc::new(mqtt::bounds(&settings.mqtt, hub.settings()));
         let mqtt = Arc::default();
         let arranged = layout_api::Arranged::restored(&hub);
         arranged.tell(&hub);
@@ -202,6 +204,7 @@ impl Server {
             network_rates,
             desk,
             mqtt,
+            mqtt_bounds,
             office: operator_api::Office::new(operator),
             arranged,
         };

@@ -7,7 +7,7 @@ use tokio::net::{TcpListener, TcpStream};
 const SECOND: Duration = Duration::from_secs(1);
 
 /// A server of the demo user with places for so many connections. Its tasks and the test share one thread.
-fn server(connections: usize) -> Server {
+pub(super) fn server(connections: usize) -> Server {
     let shutdown = Shutdown::default();
     let hub = Hub::new(HubSettings::default(), Moment::now());
     let access = Access::new(Accounts::demo(), &crate::access::Settings::default(), shutdown.drain().clone());

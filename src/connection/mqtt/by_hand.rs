@@ -39,7 +39,7 @@ impl ByHand {
             session_seconds: 60,
             will_delay: 0,
         };
-        Self { talk: Talk::new(bounds, client, Rest::default()), session, out: Vec::new() }
+        Self { talk: Talk::new(Arc::new(bounds), client, Rest::default()), session, out: Vec::new() }
     }
 
     /// Has the store remember it under this name.

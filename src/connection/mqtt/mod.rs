@@ -14,6 +14,8 @@ mod talk;
 use std::future::poll_fn;
 use std::ops::Range;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
@@ -21,7 +23,6 @@ use bytes::BufMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::time::timeout;
 use tokio_util::io::poll_read_buf;
-use tokio_util::sync::CancellationToken;
 
 use super::ending::Ending;
 use super::outgoing::Outgoing;
@@ -51,8 +52,23 @@ pub(crate) struct Mqtt<S> {
     talk: Option<Box<Talk>>,
     /// In which words it is told why this is the end; `None` for a client that was not let in.
     version: Option<Version>,
-    /// Given when another client has come with the same id.
-    taken: CancellationToken,
+    /// Whether another client has come with the same id.
+    taken: Taken,
+}
+
+/// Says that somebody else has come for the place of a client. Whoever waits for that waits for another sign, and asks here
+/// why it was given.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Taken(Arc<AtomicBool>);
+
+impl Taken {
+    pub(crate) fn say(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_said(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
 }
 
 /// What came in and was not taken.
@@ -108,13 +124,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Mqtt<S> {
     /// Takes over a stream. Its first packet may have so many bytes.
     pub(crate) fn new(stream: S, limit: usize) -> Self {
         let input = Input { limit, buffer: Vec::new(), start: 0, current: None };
-        Self {
-            stream: Outgoing::new(stream),
-            input,
-            talk: None,
-            version: None,
-            taken: CancellationToken::new(),
-        }
+        Self { stream: Outgoing::new(stream), input, talk: None, version: None, taken: Taken::default() }
     }
 
     /// Reads the first packet, which has to be a CONNECT.
@@ -145,7 +155,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Mqtt<S> {
         &mut self,
         session: &Session,
         mut talk: Talk,
-        taken: CancellationToken,
+        taken: Taken,
         limit: usize,
         welcome: &Welcome<'_>,
     ) {
@@ -290,7 +300,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for Mqtt<S> {
     }
 
     fn explains(&self, ending: Ending) -> Ending {
-        if ending == Ending::SignedOut && self.taken.is_cancelled() { Ending::TakenOver } else { ending }
+        if ending == Ending::SignedOut && self.taken.is_said() { Ending::TakenOver } else { ending }
     }
 
     async fn close(&mut self, ending: &Ending) {

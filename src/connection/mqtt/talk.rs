@@ -1,6 +1,7 @@
 //! What a device says, and what becomes of it: messages, subscriptions, acknowledgements and its good-bye.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::answers::{Answers, Later};
@@ -98,7 +99,7 @@ enum Done {
 /// One conversation.
 #[derive(Debug)]
 pub(crate) struct Talk {
-    pub(super) bounds: Bounds,
+    pub(super) bounds: Arc<Bounds>,
     pub(super) client: Client,
     pub(super) rest: Rest,
     pub(super) answers: Answers,
@@ -119,7 +120,7 @@ pub(crate) struct Talk {
 
 impl Talk {
     /// Begins, or goes on with what is left of a session.
-    pub(crate) fn new(bounds: Bounds, client: Client, rest: Rest) -> Self {
+    pub(crate) fn new(bounds: Arc<Bounds>, client: Client, rest: Rest) -> Self {
         let held_back = rest.waiting.iter().map(|relayed| relayed.message.len()).sum();
         Self {
             bounds,

@@ -8,11 +8,11 @@ use tokio::time::timeout;
 
 use super::super::peer::Peer;
 use super::super::{App, Door, Plain, gate};
-use super::parked;
 use super::roster::{Kept, Seat};
+use super::{MqttSettings, parked};
 use crate::access::{Connected, LoginError, SignedIn};
 use crate::connection::{MqttBounds, MqttClient, MqttRest, MqttTalk, retention};
-use crate::hub::{AtHome, Extras, Message, Rights, Session, Side};
+use crate::hub::{AtHome, Extras, Message, Rights, Session, Settings as HubSettings, Side};
 use crate::mqtt::{Carried, Connect, Version, Welcome, Will, code, inward};
 use crate::seldom::Seldom;
 use crate::talk::control::is_unseen;
@@ -65,7 +65,7 @@ pub(super) async fn greet(app: &Arc<App>, peer: &Peer, connect: &Connect<'_>) ->
     let connected = app.place_of_user(peer, &who).map_err(|why| (code::QUOTA, Cow::from(why)))?;
     let (seat, handed) = app.mqtt.enter(&who.user.name, &client_id, &who.ended);
     let before = match handed {
-        Some(handed) => timeout(HAND_OVER, handed).await.ok().and_then(Result::ok),
+        Some(handed) => timeout(HAND_OVER, handed).await.ok().and_then(Result::ok).map(|kept| *kept),
         None => None,
     };
     let before = before.or_else(|| from_the_store(app, &who, &client_id));
@@ -97,19 +97,23 @@ pub(super) async fn greet(app: &Arc<App>, peer: &Peer, connect: &Connect<'_>) ->
         alias_maximum: settings.topic_aliases,
         keep_alive: told_keep_alive,
     };
-    let bounds = MqttBounds {
-        window: settings.window,
-        window_bytes: app.hub.settings().outbox.bytes,
-        aliases: settings.topic_aliases,
-        keeps_readings: settings.keeps_readings,
-        topic: app.hub.settings().topic,
-        session_seconds: settings.session_seconds,
-    };
-    let talk = MqttTalk::new(bounds, client, rest);
+    let talk = MqttTalk::new(Arc::clone(&app.mqtt_bounds), client, rest);
     talk.tells_the_hub(&session);
     talk.remember();
     let assigned_id = is_assigned.then_some(client_id);
     Ok(Greeted { session, talk: Some(talk), seat, who, connected, keep_alive, home, welcome, assigned_id })
+}
+
+/// What the hub allows every client.
+pub(in crate::server) fn bounds(settings: &MqttSettings, hub: &HubSettings) -> MqttBounds {
+    MqttBounds {
+        window: settings.window,
+        window_bytes: hub.outbox.bytes,
+        aliases: settings.topic_aliases,
+        keeps_readings: settings.keeps_readings,
+        topic: hub.topic,
+        session_seconds: settings.session_seconds,
+    }
 }
 
 /// Whether anybody may come from there without being asked who they are.

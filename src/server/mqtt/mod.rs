@@ -4,8 +4,11 @@
 mod hello;
 mod parked;
 mod roster;
+#[cfg(test)]
+mod tests;
 mod websocket;
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +18,8 @@ use tokio::time::timeout;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_util::sync::CancellationToken;
 
-pub(super) use self::hello::Greeted;
+use self::hello::Greeted;
+pub(super) use self::hello::bounds;
 pub(super) use self::roster::Roster;
 pub(super) use self::websocket::door;
 use super::introduction::{Language, introduced};
@@ -126,10 +130,17 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     stream: S,
     peer: Arc<Peer>,
 ) {
-    // In a box, so that no connection holds room for its beginning.
+    // In a box, and what follows in a task of its own: no connection holds room for its beginning.
     let Some(begun) = Box::pin(begin(&app, stream, &peer)).await else { return };
+    app.shutdown.spawn_with(peer.sign_in(), stay(&app, begun));
+}
+
+/// What there is of a client from now on.
+fn stay<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    app: &Arc<App>,
+    begun: Begun<S>,
+) -> impl Future<Output = ()> + Send + use<S> {
     let Begun { wire, greeted } = begun;
-    let held = peer.sign_in();
     let Greeted { session, seat, who, connected, keep_alive, home, .. } = greeted;
     let patience = match keep_alive {
         0 => Patience { ping: NEVER, ..app.settings.patience },
@@ -140,13 +151,12 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         }
     };
     let signs = app.signs_until(seat.ended().clone(), connected);
-    let shared = Arc::clone(&app);
+    let app = Arc::clone(app);
     let keep = move |wire: &mut Mqtt<S>, stay: Stay, ending: &Ending| {
         drop(home);
-        parked::keep(&shared, wire, stay, ending, seat, who);
+        parked::keep(&app, wire, stay, ending, seat, who);
     };
-    run_and_keep(wire, session, patience, signs, keep).await;
-    drop(held);
+    run_and_keep(wire, session, patience, signs, keep)
 }
 
 /// The kernel's keep-alive does the asking where the client has none.

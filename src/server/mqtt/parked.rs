@@ -46,7 +46,7 @@ pub(super) fn keep<S: AsyncRead + AsyncWrite + Unpin>(
     }
     session.holds(rest.held());
     let kept = Kept { session, client, rest };
-    if seat.taken().is_cancelled() {
+    if seat.taken().is_said() {
         return seat.give(kept);
     }
     let lasts = Duration::from_secs(kept.client.session_seconds.into());
@@ -200,8 +200,7 @@ async fn until_it_is_over(
         tokio::select! {
             biased;
             () = app.shutdown.drain().cancelled() => return Over::Stopping,
-            () = seat.taken().cancelled() => return Over::Taken,
-            () = seat.ended().cancelled() => return Over::Ended,
+            () = seat.ended().cancelled() => return if seat.taken().is_said() { Over::Taken } else { Over::Ended },
             () = &mut full => return Over::Full,
             () = &mut end => return Over::Ended,
             () = &mut will, if has_will => {

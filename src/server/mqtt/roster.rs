@@ -9,11 +9,11 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use crate::connection::{MqttClient, MqttRest};
+use crate::connection::{MqttClient, MqttRest, Taken};
 use crate::hub::Session;
 
 /// Whose session it is. Users do not take each other's places.
-type Key = (Arc<str>, Box<str>);
+type Key = (Arc<str>, Arc<str>);
 
 /// A session that goes from one connection to the next.
 pub(super) struct Kept {
@@ -38,9 +38,9 @@ struct Entries {
 
 struct Entry {
     number: u64,
-    taken: CancellationToken,
+    taken: Taken,
     ended: CancellationToken,
-    handed: oneshot::Receiver<Kept>,
+    handed: oneshot::Receiver<Box<Kept>>,
 }
 
 /// The place of one client. Dropping it gives it up.
@@ -48,9 +48,9 @@ pub(crate) struct Seat {
     roster: Arc<Roster>,
     key: Key,
     number: u64,
-    taken: CancellationToken,
+    taken: Taken,
     ended: CancellationToken,
-    hand: Option<oneshot::Sender<Kept>>,
+    hand: Option<oneshot::Sender<Box<Kept>>>,
 }
 
 impl Roster {
@@ -61,9 +61,9 @@ impl Roster {
         user: &Arc<str>,
         client_id: &str,
         ended: &CancellationToken,
-    ) -> (Seat, Option<oneshot::Receiver<Kept>>) {
-        let key = (Arc::clone(user), Box::from(client_id));
-        let (taken, ended) = (CancellationToken::new(), ended.child_token());
+    ) -> (Seat, Option<oneshot::Receiver<Box<Kept>>>) {
+        let key = (Arc::clone(user), Arc::from(client_id));
+        let (taken, ended) = (Taken::default(), ended.child_token());
         let (hand, handed) = oneshot::channel();
         let mut entries = self.entries.lock();
         entries.begun += 1;
@@ -72,7 +72,7 @@ impl Roster {
         let before = entries.all.insert(key.clone(), entry);
         drop(entries);
         let handed = before.map(|before| {
-            before.taken.cancel();
+            before.taken.say();
             before.ended.cancel();
             before.handed
         });
@@ -97,12 +97,12 @@ impl Drop for Parking {
 }
 
 impl Seat {
-    /// Given when somebody else has come for it.
-    pub(super) fn taken(&self) -> &CancellationToken {
+    /// Whether somebody else has come for it.
+    pub(super) fn taken(&self) -> &Taken {
         &self.taken
     }
 
-    /// The same, and when the sign-in ends.
+    /// Given then, and when the sign-in ends.
     pub(super) fn ended(&self) -> &CancellationToken {
         &self.ended
     }
@@ -110,7 +110,7 @@ impl Seat {
     /// Hands the session over to who has come. It ends where nobody waits for it any more.
     pub(super) fn give(mut self, kept: Kept) {
         if let Some(hand) = self.hand.take()
-            && let Err(kept) = hand.send(kept)
+            && let Err(kept) = hand.send(Box::new(kept))
         {
             kept.rest.ends();
         }
