@@ -21,6 +21,27 @@ for (const [engine, start] of Object.entries(ENGINES)) {
       assert.fail(`${name}: ${what}; the page says ${await run(() => document.body.innerText.slice(0, 2000)).catch(String)}`);
     };
 
+    // Before anybody signs in: no cookie opens it.
+    await t.test("the old address of the socket with name and password opens it, and values come", async () => {
+      await go(`${hub.origin}/check`);
+      const heard = await run((host) => new Promise((resolve, reject) => {
+        const topics = [];
+        const socket = new WebSocket(`ws://clown:bigclown@${host}/auth/clown-talk-server_nodes_bridge_0`);
+        socket.onopen = () => socket.send(`${JSON.stringify(["clown.talk/-/config/set", {}])}\n`);
+        socket.onmessage = ({ data }) => {
+          const [topic] = JSON.parse(data);
+          topics.push(topic);
+          if (!topic.startsWith("thermometer/")) return;
+          socket.onclose = null;
+          socket.close();
+          resolve(topics);
+        };
+        socket.onclose = ({ code }) => reject(new Error(`closed with ${code}`));
+        setTimeout(() => reject(new Error("nothing came")), 30_000);
+      }), hub.host);
+      assert.equal(heard[0], "clown.talk/-/config/ok");
+    });
+
     await t.test("the old address with name and password signs in, and they leave it", async () => {
       await go(`http://clown:bigclown@${hub.host}/`);
       await until("it is live", () => document.getElementById("pill-word")?.textContent === "Live");

@@ -63,22 +63,39 @@ test("a board with ESPHome stands there with the units that it told Home Assista
   assertQuiet(page, hub);
 });
 
-test("devices of Zigbee2MQTT stand there with units and states", async (t) => {
+test("devices of Zigbee2MQTT stand there with units and states, and a plug is switched", async (t) => {
   const hub = await hubWith(t, "zigbee2mqtt");
+  const gateway = await connect(t, hub, "", "dashboard", { filters: ["zigbee2mqtt/washer/set"] });
   const page = await signedIn(t, browser, hub);
   await says(tile(page, "zigbee2mqtt", "Temperature", "attic"), /18\.0\s*℃.*Pressure 986\.4 hPa.*Voltage 3015 mV.*Battery 97 %.*Humidity 51 %/s);
-  await says(tile(page, "zigbee2mqtt", "Power", "washer"), /486\s*W.*Voltage 235 V.*Current 2\.1 A.*Energy 183\.37 kWh.*State On/s);
+  const plug = tile(page, "zigbee2mqtt", "Washer", "washer");
+  await says(plug, /On.*Power 486\s*W.*Voltage 235 V.*Current 2\.1 A.*Energy 183\.37 kWh/s);
+  await plug.getByRole("switch", { name: "Washer" }).click();
+  await gateway.next(([topic, payload]) => topic === "zigbee2mqtt/washer/set" && payload.state === "OFF");
+  await says(plug, "Turning off…");
+  publish(hub, "-t", "zigbee2mqtt/washer", "-m", '{"state":"OFF","power":0,"linkquality":94,"voltage":235}');
+  await says(plug, /Off.*Confirmed.*Power 0\s*W/s);
   await says(tile(page, "zigbee2mqtt", "Voltage", "front_door"), /3035\s*mV.*Battery 100 %.*Contact No/s);
   await says(page.getByRole("listitem").filter({ hasText: "attic/availability" }), "online");
   assertQuiet(page, hub);
 });
 
-test("a Shelly stands there with its readings, their units and its state", async (t) => {
+test("a Shelly stands there with its readings and their units, and is switched, of either generation", async (t) => {
   const hub = await hubWith(t, "shelly");
+  publish(hub, "-t", "shellies/boiler/relay/0", "-m", "on");
+  const device = await connect(t, hub, "", "dashboard", { filters: ["+/command/#", "shellies/+/relay/+/command"] });
   const page = await signedIn(t, browser, hub);
   const name = "shellyplus1pm-a8032abe54dc";
-  const told = /61\.2\s*W.*Voltage 225\.4 V.*Output Yes.*Current 0\.272 A.*aenergy total 12\.104 Wh.*temperature tC 54\.1 ℃/s;
-  await says(tile(page, name, "Apower", "status/switch:0"), told);
+  const told = /On.*Power 61\.2\s*W.*Voltage 225\.4 V.*Current 0\.272 A.*aenergy total 12\.104 Wh.*temperature tC 54\.1 ℃/s;
+  const plug = tile(page, name, "Switch 0", "status/switch:0");
+  await says(plug, told);
+  await plug.getByRole("switch").click();
+  await device.next(([topic, payload]) => topic === `${name}/command/switch:0` && payload === "off");
+  const boiler = tile(page, "shellies", "Relay 0", "boiler/relay/0");
+  await boiler.getByRole("switch").click();
+  await device.next(([topic, payload]) => topic === "shellies/boiler/relay/0/command" && payload === "off");
+  publish(hub, "-t", "shellies/boiler/relay/0", "-m", "off");
+  await boiler.locator('[role="switch"][aria-checked="false"]').waitFor();
   await says(tile(page, name, "Online", ""), "Yes");
   assertQuiet(page, hub);
 });

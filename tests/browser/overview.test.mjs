@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import http from "node:http";
 import { after, before, test } from "node:test";
 import { assertQuiet, newPage, says, signedIn, startBrowser, tile } from "./support/browser.mjs";
-import { startHub } from "./support/hub.mjs";
+import { folder, startHub } from "./support/hub.mjs";
 import { connect } from "./support/node.mjs";
 
 let browser;
@@ -155,6 +155,43 @@ test("a lost connection is told in the title, and its bar stays in sight", async
   assert.ok((await bar.boundingBox()).y >= 0);
 });
 
+test("a part of the page that does not come is told, and comes when it is asked for again", async (t) => {
+  const store = folder(t);
+  const hub = await startHub(t, { store });
+  const page = await signedIn(t, browser, hub);
+  const missing = page.getByRole("alert").filter({ hasText: "A part of the page could not be loaded." });
+  // As it is when the hub was updated meanwhile: what the page knows by its old name is not there.
+  let isGone = true;
+  await page.route(/\/part-[^/]*\.js$/, (route) => (isGone ? route.fulfill({ status: 404 }) : route.fallback()));
+  await page.getByRole("link", { name: "Explorer" }).click();
+  await missing.waitFor();
+  assert.equal(await page.getByText("Loading…").count(), 0);
+  // Where everything is there, nothing is said.
+  await page.getByRole("link", { name: "Values", exact: true }).click();
+  await page.locator(".tile").first().waitFor();
+  await missing.waitFor({ state: "detached" });
+  await page.getByRole("button", { name: "Share" }).click();
+  await missing.waitFor();
+  isGone = false;
+  await missing.getByRole("button", { name: "Try again" }).click();
+  await page.getByText("Live", { exact: true }).waitFor();
+  await missing.waitFor({ state: "detached" });
+  await page.getByRole("button", { name: "Share" }).click();
+  await page.getByRole("dialog").waitFor();
+  await page.getByRole("button", { name: "Close" }).click();
+
+  // While the hub is away nothing comes, and then all of it without a hand.
+  isGone = true;
+  await hub.stop("SIGKILL");
+  await page.getByText("Offline", { exact: true }).waitFor();
+  await page.getByRole("link", { name: "Explorer" }).click();
+  await missing.waitFor();
+  isGone = false;
+  await startHub(t, { port: hub.port, store });
+  await page.getByRole("tree", { name: "Topics" }).waitFor();
+  await missing.waitFor({ state: "detached" });
+});
+
 /** What a browser loads, compressed in the way that every browser knows: bytes by path. */
 async function weights(page, hub) {
   const found = new Map();
@@ -172,6 +209,7 @@ test("the first view with what comes beside it is at most 44 KB and all of the p
   const sum = (all) => [...all.values()].reduce((total, { size }) => total + size, 0);
   const first = await weights(page, hub);
   // The first picture takes 40 kB, which the build of the page holds; small lines and the search come beside it.
+  assert.ok(first.size <= 20, `${first.size} requests`);
   assert.ok(first.size >= 4 && sum(first) <= 44 * 1024, `${sum(first)} bytes`);
   for (const [path, { headers }] of first) {
     assert.equal(headers["content-encoding"], "gzip", path);

@@ -43,14 +43,31 @@ test("a relay that does not know its state is switched on, and the switch is con
   assertQuiet(page, hub);
 });
 
-test("the LED shows what the bridge reports", async (t) => {
+test("the LED shows each of its five states as the bridge reports it, and one that is none as not known", async (t) => {
   const hub = await startHub(t);
   const page = await signedIn(t, browser, hub);
   const led = tile(page, BRIDGE, "LED", "led/-");
-  await led.getByRole("radio", { name: "2 dots" }).click();
-  await says(led, "Confirmed");
-  assert.equal(await led.getByRole("radio", { name: "2 dots" }).isChecked(), true);
-  assert.equal(await led.locator(".state").textContent(), "2 dots");
+  for (const name of ["On", "1 dot", "2 dots", "3 dots", "Off"]) {
+    await led.getByRole("radio", { name, exact: true }).click();
+    await led.locator(".state").filter({ hasText: new RegExp(`^${name}$`) }).waitFor({ state: "attached" });
+    assert.equal(await led.getByRole("radio", { name, exact: true }).isChecked(), true);
+  }
+  const node = await connect(t, hub, "nodes/odd/0", "node", { filters: [] });
+  await node.publish("led/0", { state: null });
+  const odd = tile(page, "nodes/odd/0", "LED 0", "led/0");
+  await says(odd, "not known");
+  assert.equal(await odd.getByRole("radio", { checked: true }).count(), 0);
+});
+
+test("signing out in one tab is told in the other ones", async (t) => {
+  const hub = await startHub(t);
+  const page = await signedIn(t, browser, hub);
+  const other = await page.context().newPage();
+  await other.goto(`${hub.origin}/`);
+  await other.getByText("Live", { exact: true }).waitFor();
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await says(other.locator("#sign-in-why"), "Your session ended. Sign in again.");
+  await says(page.locator("#sign-in-why"), "You are signed out.");
 });
 
 test("a relay of a radio node takes bare values", async (t) => {

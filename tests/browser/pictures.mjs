@@ -128,7 +128,7 @@ async function each(hub, wanted, look) {
 
 async function kit() {
   const users = usersFile(script, USERS);
-  const { hub, gateway } = await hubWithPast(script, { from: 50 * HOUR, step: STEP, base: NODE, auth: GATEWAY, users, readingsAt: kitchen });
+  const { hub, gateway } = await hubWithPast(script, { from: 50 * HOUR, step: STEP, base: NODE, auth: GATEWAY, users, readingsAt: kitchen, settings: ["diagnostics.enabled=true"] });
   // It goes on, so that nothing is old while pictures are made.
   const speaking = setInterval(() => {
     for (const [topic, payload] of kitchen(Date.now(), 1)) if (!topic.startsWith("relay")) gateway.send(topic, payload);

@@ -30,6 +30,7 @@ async function strippingProxy(t, port) {
       response.writeHead(answer.statusCode, answer.headers);
       answer.pipe(response);
     });
+    onward.on("error", () => response.destroy());
     request.pipe(onward);
   });
   proxy.on("upgrade", (request, socket, head) => {

@@ -100,7 +100,7 @@ test("the log and the tree are of that moment, and nothing can be published", as
   await form.getByLabel("Topic").fill("lamp/1/set");
   await form.getByLabel("Payload").fill("true");
   assert.equal(await form.getByRole("button", { name: "Send" }).getAttribute("aria-disabled"), "true");
-  await says(form, "Locked: what is shown is the past.");
+  await says(form, "Locked: this is the past.");
   await page.getByRole("button", { name: "Back to now" }).click();
   await form.getByRole("button", { name: "Send" }).click();
   await says(form, "Sent.");

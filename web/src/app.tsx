@@ -8,7 +8,7 @@ import { SCREENS, parseView } from "./core/view.js";
 import { chooseLanguage, language, laterTexts } from "./language.js";
 import { alarms, isArranging, layout } from "./layout.js";
 import { isTravelling, loadSearch, show, view } from "./location.js";
-import { announcement, connection, isAdmin, isQuiet, isUpdated, leave, moment, rate, rights, second, skipped, start, state, user, values } from "./page.js";
+import { announcement, connection, isAdmin, isLive, isQuiet, isUpdated, leave, moment, rate, rights, second, skipped, start, state, user, values } from "./page.js";
 import { tools } from "./tools.js";
 import { HUB } from "./session.js";
 import { Overview } from "./view/overview.js";
@@ -23,10 +23,10 @@ const PARTS = {
   travel: () => import("./view/operate.js").then(({ Travel }) => Travel),
   share: () => import("./view/operate.js").then(({ Share }) => Share),
   kiosk: () => import("./view/operate.js").then(({ Kiosk }) => Kiosk),
-  empty: () => import("./view/empty.js").then(({ Empty }) => Empty),
+  empty: () => import("./view/operate.js").then(({ Empty }) => Empty),
   // Its pieces stand among those of the overview.
   arrange: () => import("./view/operate.js").then(({ Alarms, Bar, Buttons, Icon }) => {
-    tools.value = { Alarms, Bar, Buttons, Icon };
+    tools.value = { ...tools.value, Alarms, Bar, Buttons, Icon };
     return Bar;
   }),
 };
@@ -42,7 +42,8 @@ function style(): Promise<unknown> {
 
 type Part = keyof typeof PARTS;
 type Given = ComponentType<{ onClose(): void }>;
-const parts = signal<Partial<Record<Exclude<Part, "share">, ComponentType> & { share: Given }>>({});
+/** Those that are there; null is one that did not come. */
+const parts = signal<Partial<Record<Exclude<Part, "share">, ComponentType | null> & { share: Given | null }>>({});
 const asked = new Set<Part>();
 
 function load(part: Part): void {
@@ -53,6 +54,7 @@ function load(part: Part): void {
     // Without the hub nothing comes. The next one who goes there tries again.
     asked.delete(part);
     later = null;
+    parts.value = { ...parts.value, [part]: null };
   });
 }
 
@@ -85,6 +87,7 @@ function App() {
   const isIn = now.name !== "out" && user.value !== null;
   const { isKiosk } = view.value;
   const { kiosk: Kiosk, share: Share, empty: Empty } = parts.value;
+  const isMissing = isIn && [Screen, isSharing.value && Share, isLookingBack.value && Travel].includes(null);
   return (
     <>
       <a class="skip" href="#main" onClick={(event) => {
@@ -96,10 +99,16 @@ function App() {
       <Bar />
       {isIn && isLookingBack.value && Travel && <Travel />}
       <main id="main" tabIndex={-1} data-kiosk={isKiosk ? "" : undefined} data-past={moment.value === null ? undefined : ""}>
+        {isMissing && (
+          <div key="missing" class="bar" role="alert">
+            <p>{WORDS.notLoaded}</p>
+            <button type="button" onClick={() => (isLive() ? location.reload() : void connection.open())}>{WORDS.tryAgain}</button>
+          </div>
+        )}
         {isKiosk && Kiosk && <Kiosk key="kiosk" />}
         {now.name === "out" && <SignIn key="sign-in" why={now.why} isDemo={now.demo} />}
         {isQuiet.value && screen !== "admin" && Empty && <Empty key="empty" />}
-        {user.value !== null && (Screen ? <Screen key={screen} /> : <p key="wait" class="note">{WORDS.loading}</p>)}
+        {user.value !== null && (Screen ? <Screen key={screen} /> : !isMissing && <p key="wait" class="note">{WORDS.loading}</p>)}
       </main>
       {!isKiosk && <Languages />}
       <p id="announce" class="hidden" role="status" aria-live="polite">{announcement}</p>

@@ -99,9 +99,10 @@ export function shown(): Shown[] {
     const key = keyOf(ref);
     const quantity = reading?.quantities?.find(({ path }) => path === ref.path);
     const { name } = layout.value.values.get(ref.topic) ?? {};
-    const own = reading?.actuator ? reading.title : key.includes(".") ? key.split(".").slice(-2).join(" ") : titleOf(quantity?.key ?? key);
+    const isState = reading?.actuator && !quantity;
+    const own = isState ? reading.title : key.includes(".") ? key.split(".").slice(-2).join(" ") : titleOf(quantity?.key ?? key);
     // Of several values of one topic each has its own title behind the name of the topic.
-    const title = cut(name === undefined || reading?.actuator ? own : (reading?.quantities?.length ?? 1) > 1 ? `${name}, ${own}` : name, 60);
+    const title = cut(name === undefined || isState ? own : (reading?.quantities?.length ?? 1) > 1 ? `${name}, ${own}` : name, 60);
     const base = reading?.base ?? baseOf(ref.topic);
     const place = cut(`${nodeName(layout.value, base)} · ${reading?.place ?? nameOf(ref.topic, base)}`, 120);
     const isDayBefore = view.value.isWithDayBefore && canHaveGhost();

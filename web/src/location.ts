@@ -12,10 +12,11 @@ export const isTravelling = signal(false);
 /** What understands searches comes beside the first picture. Until then everything is found. */
 const parser = signal<((text: string) => Search) | null>(null);
 const EVERYTHING: Search = { text: "", isEmpty: true, isLively: false, trouble: null, matches: () => true, matchesTopic: () => true };
-export const search = computed(() => (view.value.search === "" ? EVERYTHING : (parser.value?.(view.value.search) ?? EVERYTHING)));
+export const searchFor = (text: string): Search => (text === "" ? EVERYTHING : (parser.value?.(text) ?? EVERYTHING));
+export const search = computed(() => searchFor(view.value.search));
 
 export function loadSearch(): void {
-  if (parser.peek() === null) void import("./searching.js").then(({ parseSearch }) => (parser.value = parseSearch), () => {});
+  if (parser.peek() === null) void import("./past.js").then(({ parseSearch }) => (parser.value = parseSearch), () => {});
 }
 // What could not be loaded is tried again when somebody searches.
 effect(() => {

@@ -5,13 +5,14 @@ import { Commands } from "./core/commands.js";
 import { Connection, type ConnectionState, type Socket } from "./core/connection.js";
 import { type Frame, isObject } from "./core/frame.js";
 import type { Past } from "./core/past.js";
-import { WORDS, say } from "./core/text.js";
+import { WORDS } from "./core/text.js";
 import { matches } from "./core/topic.js";
 import { Traffic } from "./core/traffic.js";
 import { type Reading, Values } from "./core/values.js";
 import { WALL_TOKEN, write } from "./favourites.js";
 import { Pulse } from "./pulse.js";
 import { HUB, signOut, whoAmI } from "./session.js";
+import { tools } from "./tools.js";
 
 /** Where the hub says that names, rooms or limits are other ones. Everybody may hear it. */
 const LAYOUT = "$SYS/layout/version";
@@ -23,8 +24,6 @@ const RATE_SPAN = 5;
 const QUIET_START = 2000;
 /** How often a page that stays open says that it is used. With that, its sign-in and its cookie last. */
 const IN_USE = 6 * 3600 * 1000;
-/** Answers to what somebody published by hand that are waited for. */
-const ANSWERS_AT_MOST = 100;
 
 export const state = signal<ConnectionState>({ name: "connecting" });
 export const user = signal<string | null>(null);
@@ -55,7 +54,8 @@ export const forgotten = signal(0);
 /** Who wants to hear of each reading: charts, once there are any. */
 export const listeners = new Set<(reading: Reading) => void>();
 export const pulse = new Pulse();
-const answers = new Map<string, (isOk: boolean, payload: Record<string, unknown>) => void>();
+/** Who has published by hand waits for an answer, by the id of the message. */
+export const answers = new Map<string, (isOk: boolean, payload: Record<string, unknown>) => void>();
 
 export const connection = new Connection({
   whoAmI,
@@ -72,7 +72,6 @@ export let past: Past | null = null;
 let liveSince = 0;
 let counts = new Array<number>(RATE_SPAN).fill(0);
 let isStructureDirty = false;
-let published = 0;
 
 /** For how many milliseconds the hub has been heard without a pause. */
 export const liveFor = (): number => (isLive() ? Date.now() - liveSince : 0);
@@ -103,6 +102,7 @@ export const nodeKey = (base: string): string => `\0${base}`;
 async function loadPast(): Promise<void> {
   const loaded = past === null ? await import("./past.js").catch(() => null) : null;
   if (loaded === null || past !== null) return;
+  tools.value = { ...tools.value, About: loaded.About };
   past = new loaded.Past((topic, payload) => connection.send(topic, payload));
   pulse.everything();
 }
@@ -124,15 +124,6 @@ export async function leave(): Promise<void> {
   write(WALL_TOKEN, null);
   forget();
   connection.leave(isTold ? WORDS.youSignedOut : WORDS.signOutFailed);
-}
-
-/** Publishes by hand: the payload goes out as it was written. The answer is a sentence. */
-export function publish(topic: string, payload: string, options: Record<string, unknown>, told: (isOk: boolean, sentence: string) => void): void {
-  if (!isNow()) return told(false, WORDS.notSentPast);
-  const id = `by hand ${(published += 1)}`;
-  if (!connection.sendText(topic, payload, { ...options, id })) return told(false, WORDS.notSentOffline);
-  if (answers.size >= ANSWERS_AT_MOST) answers.delete(answers.keys().next().value!);
-  answers.set(id, (isOk, { reason }) => told(isOk, isOk ? WORDS.sent : say(WORDS.refused, { reason: String(reason) })));
 }
 
 /** What one user may see is nothing for the next one at this screen. */

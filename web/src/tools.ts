@@ -3,8 +3,11 @@
 import { signal } from "@preact/signals";
 import type { ComponentType } from "preact";
 import type { Sort } from "./core/layout.js";
+import type { Reading } from "./core/values.js";
 
 export interface Tools {
+  /** The details of a tile. */
+  About: ComponentType<{ reading: Reading; beat: number }>;
   /** The picture that people have given to something. */
   Icon: ComponentType<{ name: string | undefined }>;
   /** What may sound, and what else there is to choose for alarms. */
@@ -15,4 +18,4 @@ export interface Tools {
   Buttons: ComponentType<{ sort: Sort; id: string; title: string }>;
 }
 
-export const tools = signal<Tools | null>(null);
+export const tools = signal<Partial<Tools>>({});

@@ -59,6 +59,28 @@ test("who switches in haste sends the first wish and the last one", () => {
   }
 });
 
+test("who asks for the same twice asks once, and may ask again when nothing came of it", () => {
+  mock.timers.enable({ apis: ["setTimeout", "Date"] });
+  try {
+    const { commands, sent } = page();
+    commands.want(relay(), true);
+    commands.want(relay(), true);
+    mock.timers.tick(1000);
+    commands.want(relay(), true);
+    assert.deepEqual(sent.map(([, state, { id }]) => [state, id]), [[true, 1]]);
+    commands.refuse(1, "timeout");
+    commands.want(relay(), true);
+    assert.equal(sent.length, 2);
+    // What somebody else asks for is asked for here, too.
+    const other = relay("n/relay/1");
+    commands.see({ ...other, payload: false }, true);
+    commands.want(other, true);
+    assert.equal(sent.length, 3);
+  } finally {
+    mock.timers.reset();
+  }
+});
+
 test("nothing is sent without a connection, nor again where it is forbidden until the connection is new", () => {
   mock.timers.enable({ apis: ["setTimeout", "Date"] });
   try {
@@ -69,7 +91,7 @@ test("nothing is sent without a connection, nor again where it is forbidden unti
     hub.isLive = true;
     commands.want(relay(), true);
     commands.refuse(1, "forbidden: this takes the right publish");
-    assert.equal(said.at(-1), "Not allowed: your account may not switch this.");
+    assert.equal(said.at(-1), "View only: your account is not allowed to switch this.");
     mock.timers.tick(1000);
     commands.want(relay(), true);
     assert.equal(sent.length, 1);

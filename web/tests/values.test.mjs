@@ -137,3 +137,18 @@ test("a switch of ESPHome is switched where its board listens", () => {
   const { reading } = new Values().take(frame("board/switch/heater/state", "OFF"));
   assert.deepEqual([reading.title, reading.place, reading.actuator.set, reading.actuator.command(true)], ["Switch heater", "switch/heater", "board/switch/heater/command", "ON"]);
 });
+
+test("plugs of Zigbee2MQTT and Shelly are switched where they listen, and their readings stay readings", () => {
+  const told = (topic, payload) => {
+    const { reading } = new Values().take(frame(topic, payload));
+    const { actuator, quantities, title } = reading;
+    return [title, actuator?.set, actuator?.command(true), actuator?.stateOf(payload), (quantities ?? []).map(({ key }) => key).join(" ")];
+  };
+  assert.deepEqual(told("zigbee2mqtt/hall/lamp", { state: "ON", brightness: 180, linkquality: 90 }), ["Lamp", "zigbee2mqtt/hall/lamp/set", { state: "ON" }, true, "brightness linkquality"]);
+  assert.deepEqual(told("shellies/boiler/relay/0", "off"), ["Relay 0", "shellies/boiler/relay/0/command", "on", false, ""]);
+  assert.deepEqual(told("plug-1/status/switch:0", { id: 0, output: false, apower: 0 }), ["Switch 0", "plug-1/command/switch:0", "on", false, "apower id"]);
+  // What only looks like it is read, and not switched.
+  for (const [topic, payload] of [["zigbee2mqtt/blind", { state: "OPEN", linkquality: 90 }], ["hall/lamp", { state: "ON" }], ["plug-1/status/input:0", { id: 0, state: false }], ["hall/status/lamp", { output: true }]]) {
+    assert.equal(told(topic, payload)[1], undefined, topic);
+  }
+});

@@ -3,12 +3,12 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import WebSocket from "ws";
 import { startBrowser } from "./browser.mjs";
-import { folder } from "./hub.mjs";
 
 const PATIENCE = 60_000;
 
@@ -41,6 +41,10 @@ function started(test, command, args, options = {}) {
   return child;
 }
 
+/** Removes what a browser has written, once it has ended: call this after `started`. Its last processes end a moment later. */
+const cleared = (test, home) => test.after(() => rmSync(home, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 }));
+const newHome = () => mkdtempSync(join(tmpdir(), "clown-hub-"));
+
 async function until(work) {
   for (const start = performance.now(); ;) {
     const found = await work().catch(() => null);
@@ -52,9 +56,10 @@ async function until(work) {
 
 async function firefox(test) {
   const port = await freePort();
-  const profile = folder(test);
+  const profile = newHome();
   writeFileSync(join(profile, "user.js"), 'user_pref("browser.shell.checkDefaultBrowser", false);\nuser_pref("datareporting.policy.dataSubmissionEnabled", false);\n');
   started(test, "firefox-esr", ["--headless", "--no-remote", "--profile", profile, "--remote-debugging-port", String(port)], { env: { ...process.env, HOME: profile } });
+  cleared(test, profile);
   const socket = await until(() => new Promise((resolve, reject) => {
     const tried = new WebSocket(`ws://127.0.0.1:${port}/session`);
     tried.on("open", () => resolve(tried)).on("error", reject);
@@ -89,10 +94,11 @@ async function webkit(test) {
   const display = `:${90 + (process.pid % 100)}`;
   started(test, "Xvfb", [display, "-screen", "0", "1280x900x24"]);
   const port = await freePort();
-  const home = folder(test);
+  const home = newHome();
   // Who is root has no sandbox to start in; the pages are our own.
   const env = { ...process.env, DISPLAY: display, HOME: home, XDG_RUNTIME_DIR: home, WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS: "1", LIBGL_ALWAYS_SOFTWARE: "1" };
   started(test, "WebKitWebDriver", [`--port=${port}`, "--host=127.0.0.1"], { env });
+  cleared(test, home);
   const call = async (method, path, body) => {
     const response = await fetch(`http://127.0.0.1:${port}${path}`, { method, ...(body && { body: JSON.stringify(body) }) });
     const { value } = await response.json();

@@ -6,7 +6,7 @@ import { isOn } from "./units.js";
 export type State = boolean | string | null | undefined;
 
 export interface Actuator {
-  /** As its title says it: relay, led, power. */
+  /** As its title says it: relay, led, power; empty where the device has a name of its own. */
   kind: string;
   /** Whether the payload is the state itself; its topic is one level deeper then. */
   isBare: boolean;
@@ -18,14 +18,27 @@ export interface Actuator {
   stateOf(payload: unknown): State;
   /** Whether the hub can tell when the device has done it. */
   isConfirmed: boolean;
+  /** Which key of the payload is the state, where there are readings beside it. */
+  key?: string | undefined;
 }
 
 export const LED_STATES = ["off", "on", "1-dot", "2-dot", "3-dot"] as const;
 
 /**
+ * Where other makers say a state, and where they take it: what its title says, the topic, that of its commands, and the key of the state
+ * where it is one reading of several. Tasmota, ESPHome, both generations of Shelly, Zigbee2MQTT.
+ */
+const MAKERS: readonly [kind: string, topic: RegExp, set: string, key?: "output" | "state"][] = [
+  ["power", /(^|\/)stat(\/[^/]+\/POWER\d*)$/, "$1cmnd$2"],
+  ["switch", /(\/switch\/[^/]+)\/state$/, "$1/command"],
+  ["relay", /^(shellies\/.+\/relay\/\d+)$/, "$1/command"],
+  ["switch", /\/status(\/switch:\d+)$/, "/command$1", "output"],
+  ["", /$/, "/set", "state"],
+];
+
+/**
  * How a topic is switched, or null for what is only read. Bridges of the first generation say and take {"state": …},
- * radio nodes of the second bare values one level deeper. Tasmota says ON and OFF at stat/NAME/POWER and takes it at cmnd/NAME/POWER,
- * ESPHome at …/switch/NAME/state and …/switch/NAME/command.
+ * radio nodes of the second bare values one level deeper.
  */
 export function actuatorOf(topic: string, payload: unknown): Actuator | null {
   const levels = topic.split("/");
@@ -35,10 +48,18 @@ export function actuatorOf(topic: string, payload: unknown): Actuator | null {
     if (!isSwitch(payload)) return null;
     return { ...there, kind: bare, isBare: true, choices: [false, true], question: null, stateOf: bareState, command: (state) => state };
   }
-  const isBare = bare === "switch";
-  if ((isBare || (levels.at(-3) === "stat" && /^POWER\d*$/.test(levels.at(-1)!))) && (payload === "ON" || payload === "OFF")) {
-    const set = (isBare ? [...levels.slice(0, -1), "command"] : [...levels.slice(0, -3), "cmnd", ...levels.slice(-2)]).join("/");
-    return { kind: isBare ? "switch" : "power", isBare, choices: [false, true], set, get: isBare ? null : set, question: "", isConfirmed: false, stateOf: isOn, command: (state) => (state ? "ON" : "OFF") };
+  for (const [kind, pattern, target, key] of MAKERS) {
+    const saidIn = (payload: unknown): unknown => (key ? isObject(payload) && payload[key] : payload);
+    const said = saidIn(payload);
+    const isState = key === "output" ? isObject(payload) && typeof said === "boolean" : typeof said === "string" && /^(on|off)$/i.test(said) && (!key || "linkquality" in (payload as object));
+    if (!isState || !pattern.test(topic)) continue;
+    const set = topic.replace(pattern, target);
+    const isBeside = key === "state";
+    const word = (state: State): string => (said === "ON" || said === "OFF" ? (state ? "ON" : "OFF") : state ? "on" : "off");
+    return {
+      kind, key, set, isBare: kind === "switch" && !key, choices: [false, true], isConfirmed: isBeside, get: isBeside ? there.get : kind === "power" ? set : null,
+      question: isBeside ? { state: "" } : "", stateOf: (payload) => isOn(saidIn(payload)), command: (state) => (isBeside ? { state: word(state) } : word(state)),
+    };
   }
   const kind = levels.at(-2) ?? "";
   const state = wrappedState(payload);

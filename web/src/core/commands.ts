@@ -47,7 +47,7 @@ export class Commands {
   want(reading: Switched, state: State): void {
     const { topic, actuator } = reading;
     const wish = this.#wishes.get(topic) ?? new Wish();
-    if (!actuator || !this.#hub.isLive || wish.isForbidden) return;
+    if (!actuator || !this.#hub.isLive || wish.isForbidden || (wish.isPending && !wish.isOthers && wish.wanted === state)) return;
     this.#wishes.set(topic, wish);
     wish.ask(state, (this.#id += 1), Date.now(), actuator.isConfirmed === false ? ANSWER_WITHIN * 1000 : undefined);
     this.#announce(`${reading.title}: ${wishText(state)}`);
@@ -184,7 +184,7 @@ export function stateText(state: unknown): string {
 
 /** Why a wish came to nothing, in words. */
 function refusalText(wish: Wish, reason: string): string {
-  if (wish.isForbidden) return WORDS.notAllowed;
+  if (wish.isForbidden) return WORDS.viewOnlyYou;
   switch (wish.trouble) {
     case null: return WORDS.otherSwitched;
     case "silence": return WORDS.silence.device;

@@ -5,17 +5,17 @@ import { WORDS, known } from "./text.js";
 /** Different spellings of one unit. JSON's \u2103 is ℃ by the time it is here. */
 const SAME: Record<string, string> = { "°C": "℃", "º C": "℃", "° C": "℃", C: "℃", degC: "℃", Celsius: "℃", celsius: "℃", "°F": "℉", F: "℉", lx: "lux", percent: "%", "%RH": "%" };
 
-/** What bare numbers of the second generation are measured in, by the last level of their topics. */
+/** What bare numbers of the second generation, and of the first one of Shelly, are measured in, by the last level of their topics. */
 const BY_KIND: Record<string, string> = {
-  temperature: "℃", "relative-humidity": "%", illuminance: "lux", pressure: "Pa", altitude: "m", concentration: "ppm", voltage: "V",
+  temperature: "℃", "relative-humidity": "%", humidity: "%", power: "W", illuminance: "lux", pressure: "Pa", altitude: "m", concentration: "ppm", voltage: "V",
 };
 
 /** A unit in the one spelling that it has here. */
 export const sameUnit = (unit: string): string => (Object.hasOwn(SAME, unit) ? SAME[unit]! : unit);
 
-/** The unit that a bare number at a topic has by agreement, or none. Only radio nodes of the second generation agreed on any. */
+/** The unit that a bare number at a topic has by agreement, or none. Only radio nodes of the second generation agreed on any, and Shelly documents its own. */
 export function unitByKind(topic: string): string {
-  if (!topic.startsWith("node/")) return "";
+  if (!/^(node|shellies)\//.test(topic)) return "";
   const kind = topic.slice(topic.lastIndexOf("/") + 1);
   return Object.hasOwn(BY_KIND, kind) ? BY_KIND[kind]! : "";
 }

@@ -232,7 +232,8 @@ export class Reading {
 
   /** Reads the payload, with this unit if it is a bare number. */
   measure(unit: string | undefined): void {
-    this.quantities = this.actuator ? null : quantities(this.topic, this.payload, unit);
+    const key = this.actuator?.key;
+    this.quantities = this.actuator && !key ? null : (quantities(this.topic, this.payload, unit)?.filter(({ path }) => path !== `/${key}`) ?? null);
     for (const { key, value } of this.quantities ?? []) {
       if (typeof value === "number") this.#decimals.set(key, Math.max(this.decimals(key), decimalsOf(value)));
     }
@@ -274,8 +275,8 @@ export class Reading {
     if (this.actuator) {
       const { kind, isBare } = this.actuator;
       // Tasmota has the name of the plug in front of POWER.
-      const address = levels.at(isBare || kind === "power" ? -2 : -1)?.split("-").at(-1);
-      return cut(`${titleOf(kind)}${address ? ` ${address}` : ""}`, 60);
+      const address = kind && levels.at(isBare || kind === "power" ? -2 : -1)?.split(/[-:]/).at(-1);
+      return cut(`${titleOf(kind || levels.at(-1)!)}${address ? ` ${address}` : ""}`, 60);
     }
     const quantities = this.quantities ?? [];
     // Many values of a device are told by its name, not by that of the first value.

@@ -77,7 +77,7 @@ function Switch({ title, status, state, wanted, canSwitch, want }: Input) {
   const pair = useRef<HTMLDivElement>(null);
   const hadFocus = useRef(false);
   const isKnown = typeof state === "boolean";
-  // Where it is, or is on its way to: a click turns that round.
+  // Where it is, or is on its way to: a click turns that round. The second one of a double click does not.
   const aim = wanted ?? state === true;
   // The focus goes along, or a keyboard would be sent back to the top of the page by the first report.
   hadFocus.current = isKnown && pair.current?.contains(document.activeElement) === true;
@@ -88,7 +88,7 @@ function Switch({ title, status, state, wanted, canSwitch, want }: Input) {
   if (isKnown) {
     return (
       <button ref={button} type="button" role="switch" class="switch" aria-label={title} aria-describedby={status} aria-checked={state} aria-disabled={disabled}
-        data-wish={wanted === undefined || wanted === state ? undefined : wanted ? "on" : "off"} onClick={() => canSwitch && want(!aim)}>
+        data-wish={wanted === undefined || wanted === state ? undefined : wanted ? "on" : "off"} onClick={({ detail }) => canSwitch && detail !== 2 && want(!aim)}>
         <span class="knob" />
       </button>
     );

@@ -1,6 +1,5 @@
 // What to do where no device has spoken.
 
-import "../app.js";
 import { EMPTY } from "../core/text.js";
 import { HUB } from "../session.js";
 import { woven } from "./parts.js";

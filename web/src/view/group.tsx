@@ -46,7 +46,7 @@ export function Group({ group, isOpen, canFold, isLazy }: { group: GroupOf; isOp
       <div class="head">
         <h2 id={id}>{canFold ? <button type="button" class="fold" aria-expanded={isOpen} onClick={() => fold([[group.key, !isOpen]])}>{heading}</button> : heading}</h2>
         <Line beat={beat} group={group} state={state} isHere={isHere} isOpen={isOpen} />
-        {isArranging.value && base !== null && tools.value?.Buttons && <tools.value.Buttons sort="nodes" id={base} title={title} />}
+        {isArranging.value && base !== null && tools.value.Buttons && <tools.value.Buttons sort="nodes" id={base} title={title} />}
       </div>
       {isOpen && isLazy && !wasSeen.current && <div class="unseen" style={{ height: `${Math.ceil(readings.length / 6) * 12.5}rem` }} />}
       {isOpen && (!isLazy || wasSeen.current) && SECTIONS.map((section) => {

@@ -60,9 +60,9 @@ export function Overview() {
   const stars = isSearch ? [] : [...favourites.value].flatMap((topic) => values.topics.get(topic) ?? []);
   return (
     <>
-      {tools.value?.Alarms && <tools.value.Alarms />}
+      {tools.value.Alarms && <tools.value.Alarms />}
       <Tools groups={groups} areAllOpen={areAllOpen} isSearch={isSearch} found={values_} />
-      {isArranging.value && tools.value?.Bar && <tools.value.Bar />}
+      {isArranging.value && tools.value.Bar && <tools.value.Bar />}
       {stars.length > 0 && (
         <section class="favourites" aria-labelledby="favourites">
           <h2 id="favourites">{WORDS.favourites}</h2>

@@ -23,7 +23,7 @@ export function openChart(event: MouseEvent & { currentTarget: HTMLAnchorElement
 
 /** What a chart of a reading shows first: its state, or its first value. */
 export function chartedOf({ topic, actuator, payload, quantities }: Reading): Ref | null {
-  if (actuator) return { topic, path: isObject(payload) ? "/state" : "" };
+  if (actuator) return { topic, path: isObject(payload) ? `/${actuator.key ?? "state"}` : "" };
   const first = quantities?.[0];
   return first ? { topic, path: first.path } : null;
 }
@@ -49,7 +49,7 @@ export const woven = <Text extends string>(text: Text, elements: Readonly<Record
 
 /** The picture that people have given to something, as soon as there is what draws it. */
 export function Picture({ name }: { name: string | undefined }) {
-  const Icon = tools.value?.Icon;
+  const Icon = tools.value.Icon;
   return name !== undefined && Icon ? <Icon name={name} /> : null;
 }
 

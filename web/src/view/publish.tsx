@@ -3,9 +3,21 @@
 import { signal } from "@preact/signals";
 import { useState } from "preact/hooks";
 import { checkPayload, formatted, topicTrouble } from "../core/payload.js";
-import { EXPLORER, plural } from "../core/text.js";
+import { EXPLORER, WORDS, plural, say } from "../core/text.js";
 import { clockText } from "../core/words.js";
-import { announce, isLive, isNow, mayPublish, publish, rights, traffic, values } from "../page.js";
+import { announce, answers, connection, isLive, isNow, mayPublish, rights, traffic, values } from "../page.js";
+
+/** Answers that are waited for. */
+const ANSWERS_AT_MOST = 100;
+let published = 0;
+
+/** The payload goes out as it was written. The answer is a sentence. */
+function publish(topic: string, payload: string, options: Record<string, unknown>, told: (isOk: boolean, sentence: string) => void): void {
+  const id = `by hand ${(published += 1)}`;
+  if (!connection.sendText(topic, payload, { ...options, id })) return told(false, EXPLORER.noConnection);
+  if (answers.size >= ANSWERS_AT_MOST) answers.delete(answers.keys().next().value!);
+  answers.set(id, (isOk, { reason }) => told(isOk, isOk ? EXPLORER.sent : say(EXPLORER.refused, { reason: String(reason) })));
+}
 
 /** What is in the form: other parts may put something there. */
 export const draft = signal({ topic: "", payload: "" });
@@ -53,7 +65,7 @@ export function Publish() {
         <div class="actions">
           <button type="submit" class="filled" aria-disabled={canSend ? undefined : "true"}>{EXPLORER.send}</button>
           <button type="button" aria-disabled={ofPayload === null ? undefined : "true"} onClick={() => ofPayload === null && (draft.value = { topic, payload: formatted(payload) })}>{EXPLORER.format}</button>
-          <p class={answer && !answer.isOk ? "answer trouble" : "answer"}>{answer?.sentence ?? (!isNow() ? EXPLORER.lockedPast : isLive() ? "" : EXPLORER.noConnection)}</p>
+          <p class={answer && !answer.isOk ? "answer trouble" : "answer"}>{answer?.sentence ?? (!isNow() ? WORDS.lockedPast : isLive() ? "" : EXPLORER.noConnection)}</p>
         </div>
       </form>
     </section>

@@ -6,19 +6,18 @@ import { numberText } from "../core/numbers.js";
 import type { Quantity } from "../core/quantity.js";
 import { type Reading, titleOf } from "../core/values.js";
 import { spokenUnit } from "../core/units.js";
-import { WORDS, plural, say } from "../core/text.js";
-import { ageText, cut, exactText, intervalText, sinceText, spanText } from "../core/words.js";
-import { favourites, toggleFavourite } from "../favourites.js";
+import { WORDS, say } from "../core/text.js";
+import { ageText, cut, exactText, sinceText, spanText } from "../core/words.js";
 import { isArranging, layout } from "../layout.js";
-import { isAdmin, isLive, isNow, pulse, values } from "../page.js";
+import { isLive, isNow, pulse, values } from "../page.js";
 import { tools } from "../tools.js";
 import { usePulse } from "../pulse.js";
 import { Control } from "./control.js";
-import { ChartLink, Clock, Picture, chartAddress, chartedOf, openChart } from "./parts.js";
+import { ChartLink, Clock, Picture } from "./parts.js";
 import { Sparkline } from "./sparkline.js";
 
 const RAW_SHOWN = 160;
-const LINES_SHOWN = 6;
+export const LINES_SHOWN = 6;
 /** A last value that is older than this, and not stale, is told with its time until the device speaks again. */
 const KEPT_FOR = 60e3;
 
@@ -40,7 +39,8 @@ export function Tile({ reading, isAway = false }: { reading: Reading; isAway?: b
       <h3><Picture name={entry.icon} />{reading.title}</h3>
       <p class="name">{cut(name, 200)}</p>
       {alarm && <p class="alarm" title={alarm.sentence}>{alarm.word}<span class="hidden">{`: ${alarm.sentence}`}</span></p>}
-      {reading.actuator ? <Control reading={reading} beat={beat} isOffline={isOffline} /> : reading.quantities ? <Values reading={reading} quantities={reading.quantities} /> : <Raw text={reading.text} />}
+      {reading.actuator && <Control reading={reading} beat={beat} isOffline={isOffline} />}
+      {reading.quantities ? <Values reading={reading} quantities={reading.quantities} /> : !reading.actuator && <Raw text={reading.text} />}
       {reading.section === "sensors" && <Sparkline key={`${isNow()}`} reading={reading} now={now} isAsked={isHere && isNow() && pulse.isInSight(reading.topic)} />}
       <details onToggle={(event) => setOpen(event.currentTarget.open)}>
         <summary>
@@ -48,9 +48,9 @@ export function Tile({ reading, isAway = false }: { reading: Reading; isAway?: b
           <span class="age">{ageOf(reading, now, isHere)}</span>
           <span class="hidden">{`, ${say(WORDS.details, { title: reading.title, name: cut(reading.name, 80) })}`}</span>
         </summary>
-        {isOpen && <About reading={reading} beat={beat} />}
+        {isOpen && tools.value.About && <tools.value.About reading={reading} beat={beat} />}
       </details>
-      {isArranging.value && tools.value?.Buttons && <tools.value.Buttons sort="values" id={reading.topic} title={reading.title} />}
+      {isArranging.value && tools.value.Buttons && <tools.value.Buttons sort="values" id={reading.topic} title={reading.title} />}
     </li>
   );
 }
@@ -64,35 +64,6 @@ function ageOf(reading: Reading, now: number, isHere: boolean): string {
   return isKept && now - time >= KEPT_FOR ? say(WORDS.asOf, { time: sinceText(time, now) }) : ageText(time, now);
 }
 
-function About({ reading }: { reading: Reading; beat: number }) {
-  const { topic, time, count, text, every, quantities } = reading;
-  const isFavourite = favourites.value.has(topic);
-  const facts: [string, string, boolean][] = [
-    [WORDS.topic, topic, true], [WORDS.time, exactText(time), false], [WORDS.payload, text, true],
-    [WORDS.interval, every === null ? WORDS.irregular : intervalText(every), false],
-  ];
-  const hidden = (quantities ?? []).slice(LINES_SHOWN);
-  const charted = chartedOf(reading);
-  return (
-    <>
-      <dl>
-        {hidden.map((one) => [<dt key={one.key}>{cut(one.key, 100)}</dt>, <dd key={`${one.key} value`}><ChartLink topic={topic} quantity={one}>{`${valueText(one, reading.decimals(one.key))} ${one.unit}`}</ChartLink></dd>])}
-        {facts.map(([fact, words, isCode]) => [<dt key={fact}>{fact}</dt>, <dd key={`${fact} value`} class={isCode ? "code" : undefined}>{words}</dd>])}
-        <dt>{WORDS.seen}</dt>
-        <dd>{plural(WORDS.messages, count)}</dd>
-      </dl>
-      <p class="tile-actions">
-        {charted && <a class="button quiet" href={chartAddress(charted)} onClick={openChart}>{WORDS.chart}</a>}
-        {isAdmin.value && reading.actuator && <a class="button quiet" href={eventsOf(topic, reading.actuator.set)}>{WORDS.whoSwitched}</a>}
-        <button type="button" class="quiet" aria-pressed={isFavourite} onClick={() => toggleFavourite(topic)}>{isFavourite ? `★ ${WORDS.favourite}` : `☆ ${WORDS.makeFavourite}`}</button>
-      </p>
-    </>
-  );
-}
-
-/** The record of events, asked for a switch and its commands. */
-const eventsOf = (topic: string, set: string): string => `#/admin/events?topic=${encodeURIComponent(set.startsWith(topic) ? `${topic}/#` : set)}`;
-
 function kindOf({ actuator, quantities }: Reading): string {
   if (actuator) return actuator.choices.length === 2 ? "switching" : "choosing";
   return quantities ? `reading-${quantities.length}` : "raw";
@@ -101,7 +72,7 @@ function kindOf({ actuator, quantities }: Reading): string {
 /** One value in large print, the others in lines below it. */
 function Values({ reading, quantities }: { reading: Reading; quantities: Quantity[] }) {
   const [first, ...others] = quantities;
-  const isNamed = first !== undefined && others.length > 0 && titleOf(first.key) !== reading.kindTitle;
+  const isNamed = first !== undefined && (others.length > 0 || reading.actuator) && titleOf(first.key) !== reading.kindTitle;
   return (
     <div class="values">
       {first && <p class="value"><ChartLink topic={reading.topic} quantity={first}>{isNamed && <span class="key">{cut(titleOf(first.key), 60)} </span>}<Value quantity={first} decimals={reading.decimals(first.key)} /></ChartLink></p>}

@@ -4,18 +4,17 @@ import type { Same } from "../core/text.js";
 import type * as en from "./en.js";
 
 export const WORDS: Same<typeof en.WORDS> = {
-  skip: "Přejít na hodnoty", loading: "Načítá se…", language: "Jazyk", screens: "Obrazovky",
+  skip: "Přejít na hodnoty", loading: "Načítá se…", notLoaded: "Část stránky se nepodařilo načíst.", language: "Jazyk", screens: "Obrazovky",
   screen: { overview: "Hodnoty", charts: "Grafy", explorer: "Průzkumník", admin: "Správa" },
   lookBack: "Zpět v čase", share: "Sdílet", runCheck: "Spustit kontrolu spojení", viewOnly: "Jen pro čtení", signedInAs: "Přihlášen uživatel",
   signOut: "Odhlásit se", past: "Minulost", live: "Živě", restarting: "Hub se restartuje", offlinePill: "Bez spojení", signedOut: "Odhlášeno",
   connecting: "Připojuje se…",
-  leftOut: "Z údajů, které přišly rychleji, než je stránka stačí kreslit, byl poslán vždy jen ten nejnovější. Vynecháno: {count}.",
+  leftOut: "Z údajů, které přišly příliš rychle, byl poslán vždy jen nejnovější. Vynecháno: {count}.",
   rate: "{rate} zpráv/s", valuesFrom: "Hodnoty níže jsou z {time} nebo starší.", nextTry: "Další pokus za {count} s.",
   nextNow: "Další pokus právě teď.", retry: "Zkusit hned", updated: "Hub byl aktualizován.", reload: "Načíst znovu",
 
   youSignedOut: "Jste odhlášeni.",
   signOutFailed: "Odhlášení se nepodařilo: hub není dostupný. Tento prohlížeč zůstane přihlášený, dokud přihlášení nevyprší.",
-  notSentPast: "Neodesláno: zobrazuje se minulost.", notSentOffline: "Neodesláno: není spojení.", sent: "Odesláno.", refused: "Odmítnuto: {reason}.",
   connectedAgain: "Spojení je obnoveno.", lost: "Spojení se přerušilo.", ended: "Vaše přihlášení skončilo. Přihlaste se znovu.",
   notReachable: "Hub není dostupný.", noHello: "Hub neodpověděl.", noSign: "Hub přestal odpovídat.", accountChanged: "Váš účet byl změněn.",
   isRestarting: "Hub se restartuje.", closed: "Hub ukončil spojení: {reason}.",
@@ -62,7 +61,7 @@ export const WORDS: Same<typeof en.WORDS> = {
   silence: { relay: "Relé neodpovídá.", led: "LED neodpovídá.", device: "Zařízení neodpovídá." },
   notConnected: { relay: "Nepřepnuto: relé není připojené.", led: "Nepřepnuto: LED není připojená.", device: "Nepřepnuto: zařízení není připojené." },
   unsure: "Odesláno, nepotvrzeno.", notSwitched: "Nepřepnuto: {why}", deviceRefused: "zařízení povel odmítlo",
-  saidConfirmed: "{title}: {state}, potvrzeno", notAllowed: "Nepovoleno: váš účet toto nesmí přepínat.", otherSwitched: "Přepnul to někdo jiný.",
+  saidConfirmed: "{title}: {state}, potvrzeno", otherSwitched: "Přepnul to někdo jiný.",
 
   alarm: "Alarm: {list}.", alarmMore: "a další: {count}", high: "Vysoko", low: "Nízko", silent: "Mlčí", over: "{what}: {value}, nad {limit}",
   under: "{what}: {value}, pod {limit}", stillHigh: "{what}: {value}, bylo nad {limit}, alarm skončí na {end}",
@@ -74,7 +73,7 @@ export const WORDS: Same<typeof en.WORDS> = {
 
   titles: {
     "temperature": "Teplota", "relative-humidity": "Vlhkost", "humidity": "Vlhkost", "illuminance": "Osvětlení", "concentration": "CO₂", "pressure": "Tlak",
-    "altitude": "Nadmořská výška", "voltage": "Napětí", "current": "Proud", "power": "Výkon", "energy": "Energie", "battery": "Baterie", "event-count": "Stisky", "relay": "Relé", "led": "LED",
+    "altitude": "Nadmořská výška", "voltage": "Napětí", "current": "Proud", "power": "Výkon", "apower": "Výkon", "energy": "Energie", "battery": "Baterie", "event-count": "Stisky", "relay": "Relé", "led": "LED",
     "state": "Stav", "motion": "Pohyb", "contact": "Kontakt", "brightness": "Jas", "presence": "Přítomnost",
   },
   spoken: {
@@ -98,7 +97,7 @@ export const EXPLORER: Same<typeof en.EXPLORER> = {
   copyAsMqtt: "Hub přijímá MQTT, má-li v konfiguraci mqtt.listen (docs/mqtt.md).", copyCommand: "Kopírovat", command: "Příkaz", charts: "Grafy",
   chartOf: "{title}: graf",
 
-  messages: "Zprávy",
+  messages: "Zprávy", sent: "Odesláno.", refused: "Odmítnuto: {reason}.",
   news: { one: "{count} nová", few: "{count} nové", other: "{count} nových" },
   ofAtMost: "{count} z nejvýše {most}", goOn: "Pokračovat", pause: "Pozastavit", clear: "Vymazat",
 
@@ -106,7 +105,7 @@ export const EXPLORER: Same<typeof en.EXPLORER> = {
   topicHint: "Například relay/1/set, od kořene.", mayNot: "Tam váš účet publikovat nesmí.",
   slash: "Téma začíná lomítkem: jeho první úroveň je prázdná.", nobody: "Na toto téma zatím nikdo nic neposlal.",
   bytes: { one: "JSON, {count} bajt. Odešle Ctrl a Enter.", few: "JSON, {count} bajty. Odešle Ctrl a Enter.", other: "JSON, {count} bajtů. Odešle Ctrl a Enter." },
-  retain: "Hub ji má uchovat (retain)", send: "Odeslat", format: "Zformátovat", lockedPast: "Zamčeno: zobrazuje se minulost.",
+  retain: "Hub ji má uchovat (retain)", send: "Odeslat", format: "Zformátovat",
   noConnection: "Není spojení.",
 
   noTopic: "Téma má aspoň jeden znak.", wildcards: "Téma k publikování neobsahuje + ani #: to jsou zástupné znaky filtrů.",
@@ -215,7 +214,7 @@ export const SHARE: Same<typeof en.SHARE> = {
 export const COMMON: Same<typeof en.COMMON> = {
   pages: "Stránky správy",
   names: { accounts: "Účty", tokens: "Tokeny", device: "Přidat zařízení", events: "Kdo co udělal", links: "Propojení", hub: "Hub" },
-  refused: "Hub odmítl: {why}", signedOut: "Jste odhlášeni.", unreachable: "Hub neodpovídá.", loading: "Načítá se…", copy: "Kopírovat",
+  refused: "Hub odmítl: {why}", signedOut: "Jste odhlášeni.", unreachable: "Hub neodpovídá.", copy: "Kopírovat",
   copied: "Zkopírováno", cancel: "Zrušit", save: "Uložit", nothing: "nic", everything: "vše", andMore: "{list} a další: {count}",
   reads: "Čte {filters}", publishes: "publikuje {filters}", retains: "smí nechat hub zprávy uchovat", isAdmin: "je správce",
 };
@@ -242,7 +241,7 @@ export const EXPLAIN: Same<typeof en.EXPLAIN> = {
 };
 
 export const TOKENS: Same<typeof en.TOKENS> = {
-  title: "Tokeny", about: "Dlouhá náhodná tajemství, která se přihlašují sama: pro zařízení a návštěvníky. Každé se ukáže jen jednou, když vznikne.",
+  title: "Tokeny", about: "Token je dlouhé náhodné heslo pro zařízení nebo návštěvníka. Ukáže se jen jednou, když vznikne.",
   add: "Nový token", make: "Vytvořit", made: "Toto je token {name}. Znovu se neukáže.", done: "Mám ho", none: "Žádné tokeny nejsou.",
   revoke: "Zneplatnit", revokeAsk: "Zneplatnit {name}? Co se jím přihlásilo, bude hned odpojeno.", revokeYes: "Ano, zneplatnit",
   revoked: "Token {name} už neplatí.",
@@ -269,7 +268,7 @@ export const EVENTS: Same<typeof en.EVENTS> = {
   hidden: { one: "{count} dotaz je vynechán.", few: "{count} dotazy jsou vynechány.", other: "{count} dotazů je vynecháno." },
   ask: "Vyhledat", none: "Nic takového není zaznamenáno.", more: "Starší", time: "Čas", what: "Co", who: "Kdo",
   kinds: { "command": "Povel", "answer": "Odpověď", "refused": "Odmítnuto", "sign-in": "Přihlášení", "sign-out": "Odhlášení", "presence": "Uzel", "lease": "Konec povelu na čas", "account": "Účet", "layout": "Názvy a místnosti" },
-  results: { changed: "změněno", replaced: "nahrazeno", online: "připojen", offline: "odpojen", confirmed: "potvrzeno", refused: "odmítnuto", timeout: "bez odpovědi", superseded: "nahrazeno jiným povelem", waiting: "čeká" },
+  results: { changed: "změněno", replaced: "nahrazeno", online: "připojen", offline: "odpojen", confirmed: "potvrzeno", refused: "odmítnuto", timeout: "bez odpovědi", superseded: "nahrazeno jiným povelem", waiting: "čeká", "token-added": "nový token" },
   after: "{result} po {span} s", account: "účet {name}", door: "vstup {door}",
 };
 

@@ -3,7 +3,7 @@
 
 /** What is seen first, with the sign-in. */
 export const WORDS = {
-  skip: "Skip to the values", loading: "Loading…", language: "Language", screens: "Screens",
+  skip: "Skip to the values", loading: "Loading…", notLoaded: "A part of the page could not be loaded.", language: "Language", screens: "Screens",
   screen: { overview: "Values", charts: "Charts", explorer: "Explorer", admin: "Operate" },
   lookBack: "Look back", share: "Share", runCheck: "Run the self-check", viewOnly: "View only", signedInAs: "Signed in as", signOut: "Sign out",
   past: "The past", live: "Live", restarting: "Hub is restarting", offlinePill: "Offline", signedOut: "Signed out", connecting: "Connecting…",
@@ -13,8 +13,7 @@ export const WORDS = {
 
   youSignedOut: "You are signed out.",
   signOutFailed: "Could not sign out: the hub is unreachable. This browser stays signed in until the session expires.",
-  notSentPast: "Not sent: what is shown is the past.", notSentOffline: "Not sent: there is no connection.", sent: "Sent.",
-  refused: "Refused: {reason}.", connectedAgain: "Connected again.", lost: "Connection lost.", ended: "Your session ended. Sign in again.",
+  connectedAgain: "Connected again.", lost: "Connection lost.", ended: "Your session ended. Sign in again.",
   notReachable: "Hub not reachable.", noHello: "The hub did not answer.", noSign: "The hub does not answer any more.",
   accountChanged: "Your account was changed.", isRestarting: "Hub is restarting.", closed: "The hub closed the connection: {reason}.",
 
@@ -58,7 +57,7 @@ export const WORDS = {
   silence: { relay: "No answer from the relay.", led: "No answer from the LED.", device: "No answer from the device." },
   notConnected: { relay: "Not switched: the relay is not connected.", led: "Not switched: the LED is not connected.", device: "Not switched: the device is not connected." },
   unsure: "Sent, not confirmed.", notSwitched: "Not switched: {why}", deviceRefused: "the device has refused it",
-  saidConfirmed: "{title}: {state}, confirmed", notAllowed: "Not allowed: your account may not switch this.",
+  saidConfirmed: "{title}: {state}, confirmed",
   otherSwitched: "Somebody else has switched it.",
 
   alarm: "Alarm. {list}.", alarmMore: "and {count} more", high: "High", low: "Low", silent: "Silent", over: "{what}: {value}, over {limit}",
@@ -72,7 +71,7 @@ export const WORDS = {
   /** What devices measure, by the last key of a value, with a small letter at its beginning. What is not here is told as it is called. */
   titles: {
     "temperature": "Temperature", "relative-humidity": "Humidity", "humidity": "Humidity", "illuminance": "Light", "concentration": "CO₂", "pressure": "Pressure",
-    "altitude": "Altitude", "voltage": "Voltage", "current": "Current", "power": "Power", "energy": "Energy", "battery": "Battery", "event-count": "Presses", "relay": "Relay", "led": "LED",
+    "altitude": "Altitude", "voltage": "Voltage", "current": "Current", "power": "Power", "apower": "Power", "energy": "Energy", "battery": "Battery", "event-count": "Presses", "relay": "Relay", "led": "LED",
     "state": "State", "motion": "Motion", "contact": "Contact", "brightness": "Brightness", "presence": "Presence",
   },
   /** What a screen reader is to say for a unit. */
@@ -98,15 +97,15 @@ export const EXPLORER = {
   copyAsMqtt: "The hub takes MQTT where its configuration has mqtt.listen (docs/mqtt.md).", copyCommand: "Copy", command: "Command", charts: "Charts",
   chartOf: "{title}: chart",
 
-  messages: "Messages",
+  messages: "Messages", sent: "Sent.", refused: "Refused: {reason}.",
   news: { one: "{count} new", other: "{count} new" },
   ofAtMost: "{count} of at most {most}", goOn: "Go on", pause: "Pause", clear: "Clear",
 
-  publish: "Publish", publishNothing: "View only: your account may publish nothing.", topic: "Topic", topicHint: "As relay/1/set, from the root.",
+  publish: "Publish", publishNothing: "View only: your account may publish nothing.", topic: "Topic", topicHint: "For example relay/1/set, from the root.",
   mayNot: "Your account may not publish there.", slash: "This topic begins with a slash: its first level is empty.",
   nobody: "Nobody has said anything at this topic yet.",
   bytes: { one: "JSON, {count} byte. Ctrl and Enter send.", other: "JSON, {count} bytes. Ctrl and Enter send." },
-  retain: "Have the hub keep it (retain)", send: "Send", format: "Format", lockedPast: "Locked: what is shown is the past.",
+  retain: "Have the hub keep it (retain)", send: "Send", format: "Format",
   noConnection: "There is no connection.",
 
   noTopic: "A topic has at least one character.", wildcards: "A topic to publish to has no + and no #: those are wildcards of filters.",
@@ -216,7 +215,7 @@ export const SHARE = {
 export const COMMON = {
   pages: "Pages of the operator",
   names: { accounts: "Accounts", tokens: "Tokens", device: "Add a device", events: "Who did what", links: "Links", hub: "The hub" },
-  refused: "The hub says no: {why}", signedOut: "You are signed out.", unreachable: "The hub does not answer.", loading: "Loading…", copy: "Copy",
+  refused: "The hub says no: {why}", signedOut: "You are signed out.", unreachable: "The hub does not answer.", copy: "Copy",
   copied: "Copied", cancel: "Cancel", save: "Save", nothing: "nothing", everything: "everything", andMore: "{list} and {count} more",
   reads: "Reads {filters}", publishes: "publishes {filters}", retains: "may have the hub keep it", isAdmin: "is an admin",
 } as const;
@@ -242,7 +241,7 @@ export const EXPLAIN = {
 } as const;
 
 export const TOKENS = {
-  title: "Tokens", about: "Long random secrets that come in by themselves, for devices and visitors. Each is shown once, when it is made.",
+  title: "Tokens", about: "A token is a long random password for a device or a visitor. It is shown once, when it is made.",
   add: "Make a token", make: "Make it", made: "This is the token {name}. It is not shown again.", done: "I have it", none: "There are no tokens.",
   revoke: "Revoke", revokeAsk: "Revoke {name}? What came in by it is cut off at once.", revokeYes: "Yes, revoke it", revoked: "{name} is revoked.",
 } as const;
@@ -268,8 +267,8 @@ export const EVENTS = {
   hidden: { one: "{count} question is left out.", other: "{count} questions are left out." },
   ask: "Look", none: "Nothing of that is recorded.", more: "Older ones", time: "Time", what: "What", who: "Who",
   kinds: { "command": "Command", "answer": "Answer", "refused": "Refused", "sign-in": "Sign-in", "sign-out": "Sign-out", "presence": "Node", "lease": "Lease ended", "account": "Account", "layout": "Names and rooms" },
-  results: { changed: "changed", replaced: "replaced", online: "online", offline: "offline", confirmed: "confirmed", refused: "refused", timeout: "no answer", superseded: "given up for another one", waiting: "waiting" },
-  after: "{result} after {span} s", account: "account {name}", door: "at the door {door}",
+  results: { changed: "changed", replaced: "replaced", online: "online", offline: "offline", confirmed: "confirmed", refused: "refused", timeout: "no answer", superseded: "given up for another one", waiting: "waiting", "token-added": "token made" },
+  after: "{result} after {span} s", account: "account {name}", door: "by {door}",
 } as const;
 
 export const LINKS = {

@@ -4,7 +4,7 @@ import { useState } from "preact/hooks";
 import { type Reply, accountPath, accounts, accountsTrouble, call, change, isDemo, tokenPath } from "../../admin.js";
 import { type Account, type Draft, EMPTY, bodyOf, lines } from "../../core/admin/accounts.js";
 import { isObject } from "../../core/frame.js";
-import { ACCOUNTS, COMMON, EXPLAIN, TOKENS, known, plural, say } from "../../core/text.js";
+import { ACCOUNTS, COMMON, EXPLAIN, TOKENS, WORDS, known, plural, say } from "../../core/text.js";
 import { cut } from "../../core/words.js";
 import { user } from "../../page.js";
 import { Field, Head, type Outcome, Says, Sure, told } from "./parts.js";
@@ -34,7 +34,7 @@ export function Accounts() {
       <Says outcome={accountsTrouble.value === "" ? outcome : { isOk: false, sentence: accountsTrouble.value }} />
       <div class="two">
         <ul class="rows-of" aria-label={ACCOUNTS.title}>
-          {accounts.value === null && accountsTrouble.value === "" && <li class="note">{COMMON.loading}</li>}
+          {accounts.value === null && accountsTrouble.value === "" && <li class="note">{WORDS.loading}</li>}
           {accounts.value !== null && all.length === 0 && <li class="note">{ACCOUNTS.none}</li>}
           {all.map((one) => (
             <li key={one.name}>
@@ -71,7 +71,7 @@ function rightsWords({ subscribe, publish, retain, admin }: Account["rights"]): 
 /** An account or a token in a few words. */
 export function Line({ account }: { account: Account }) {
   const { name, rights, connections, validUntil, from, note } = account;
-  const facts = [connections === 0 ? ACCOUNTS.unconnected : plural(ACCOUNTS.connections, connections), validUntil && say(ACCOUNTS.until, { moment: validUntil }), from && say(ACCOUNTS.fromNetworks, { networks: lines(from).join(", ") }), note].filter(Boolean);
+  const facts = [connections === 0 ? ACCOUNTS.unconnected : plural(ACCOUNTS.connections, connections), validUntil && say(ACCOUNTS.until, { moment: validUntil.replace("T00:00:00Z", "") }), from && say(ACCOUNTS.fromNetworks, { networks: lines(from).join(", ") }), note].filter(Boolean);
   return (
     <>
       <span class="row-name">{name}{rights.admin && <span class="badge">{ACCOUNTS.adminBadge}</span>}{name === user.value && <span class="badge">{ACCOUNTS.you}</span>}</span>

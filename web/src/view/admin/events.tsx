@@ -3,7 +3,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { call } from "../../admin.js";
 import { type Asked, type Happened, SPANS, askedText, isQuestion, parseAsked, parseEvents, pathOf } from "../../core/admin/events.js";
-import { COMMON, EVENTS, known, plural, pointed, say } from "../../core/text.js";
+import { EVENTS, WORDS, known, plural, pointed, say } from "../../core/text.js";
 import { cut, exactText } from "../../core/words.js";
 import { show } from "../../location.js";
 import { Check, Choose, Field, Head, type Outcome, Says } from "./parts.js";
@@ -51,7 +51,7 @@ export function Events({ query }: { query: string }) {
       </form>
       <form class="asks"><Check label={EVENTS.questions} isOn={isAll} onChange={setAll} />{list !== null && shown.length < list.length && <p class="of">{plural(EVENTS.hidden, list.length - shown.length)}</p>}</form>
       <Says outcome={outcome} />
-      {list === null ? <p class="note">{COMMON.loading}</p> : shown.length === 0 ? outcome === null && <p class="note">{EVENTS.none}</p> : (
+      {list === null ? <p class="note">{WORDS.loading}</p> : shown.length === 0 ? outcome === null && <p class="note">{EVENTS.none}</p> : (
         <div class="scrolled panel events" tabIndex={0} role="region" aria-label={EVENTS.title}>
           <table>
             <thead><tr><th scope="col">{EVENTS.time}</th><th scope="col">{EVENTS.who}</th><th scope="col">{EVENTS.what}</th></tr></thead>
@@ -89,5 +89,5 @@ function resultWords({ result, reason, more }: Happened): string {
   const rest = new Map(more);
   const [word, after, account, door] = [known(EVENTS.results, result), rest.get("after"), rest.get("account"), rest.get("door")];
   const end = after !== undefined && result !== "" ? say(EVENTS.after, { result: word, span: pointed(after) }) : word;
-  return [end, cut(reason, 200), rest.get("change"), account && say(EVENTS.account, { name: account }), door && say(EVENTS.door, { door })].filter(Boolean).join(" · ");
+  return [end, cut(reason, 200), known(EVENTS.results, rest.get("change") ?? ""), account && say(EVENTS.account, { name: account }), door && say(EVENTS.door, { door })].filter(Boolean).join(" · ");
 }

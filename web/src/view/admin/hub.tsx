@@ -4,7 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import { call } from "../../admin.js";
 import { type Figures, bytesText, pathOf, uptimeText } from "../../core/admin/figures.js";
 import { isObject } from "../../core/frame.js";
-import { COMMON, HUB_PAGE, known, pointed, say, wholeText } from "../../core/text.js";
+import { HUB_PAGE, WORDS, known, pointed, say, wholeText } from "../../core/text.js";
 import { cut } from "../../core/words.js";
 import { HUB } from "../../session.js";
 import { figures, figuresTrouble, trail, useFigures } from "./figures.js";
@@ -22,7 +22,7 @@ export function Hub() {
     <>
       <Head title={HUB_PAGE.title} about={about} />
       <Says outcome={figuresTrouble.value === "" ? null : { isOk: false, sentence: figuresTrouble.value }} />
-      {all === null ? figuresTrouble.value === "" && <p class="note">{COMMON.loading}</p> : all.size === 0 ? <p class="note">{HUB_PAGE.none}</p> : <Tiles all={all} />}
+      {all === null ? figuresTrouble.value === "" && <p class="note">{WORDS.loading}</p> : all.size === 0 ? <p class="note">{HUB_PAGE.none}</p> : <Tiles all={all} />}
       <Backup store={all?.get("store/state")} />
       <Configuration />
       {all !== null && <All all={all} />}

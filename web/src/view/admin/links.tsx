@@ -1,7 +1,7 @@
 // How the links to brokers stand.
 
 import { type Link, bytesText, linksOf } from "../../core/admin/figures.js";
-import { COMMON, LINKS, known, plural, say, wholeText } from "../../core/text.js";
+import { LINKS, WORDS, known, plural, say, wholeText } from "../../core/text.js";
 import { cut, sinceText } from "../../core/words.js";
 import { figures, figuresTrouble, useFigures } from "./figures.js";
 import { Head, Says } from "./parts.js";
@@ -13,7 +13,7 @@ export function Links() {
     <>
       <Head title={LINKS.title} about={LINKS.about} />
       <Says outcome={figuresTrouble.value === "" ? null : { isOk: false, sentence: figuresTrouble.value }} />
-      {all === null ? figuresTrouble.value === "" && <p class="note">{COMMON.loading}</p> : all.length === 0 && <p class="note">{LINKS.none}</p>}
+      {all === null ? figuresTrouble.value === "" && <p class="note">{WORDS.loading}</p> : all.length === 0 && <p class="note">{LINKS.none}</p>}
       <ul class="cards">{all?.map((link) => <Card key={link.name} link={link} />)}</ul>
     </>
   );

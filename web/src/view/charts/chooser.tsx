@@ -4,12 +4,11 @@ import { nodeName } from "../../core/layout.js";
 import { layout } from "../../layout.js";
 import { useMemo, useState } from "preact/hooks";
 import { type Ref, SERIES_AT_MOST, refText, toggled } from "../../core/charts/series.js";
-import { parseSearch } from "../../core/search.js";
 import { type Reading, titleOf } from "../../core/values.js";
 import { CHARTS, plural, say } from "../../core/text.js";
 import { cut } from "../../core/words.js";
 import { favourites } from "../../favourites.js";
-import { show, view } from "../../location.js";
+import { searchFor, show, view } from "../../location.js";
 import { presentValues, structure } from "../../page.js";
 import { chartedOf } from "../parts.js";
 
@@ -26,10 +25,11 @@ interface Choice {
 function choicesOf(reading: Reading): Choice[] {
   const { topic, base, place } = reading;
   const choice = (ref: Ref, title: string): Choice => ({ text: refText(ref), title: cut(title, 60), place: cut(`${nodeName(layout.value, base)} · ${place}`, 120) });
-  if (reading.actuator) return [choice(chartedOf(reading)!, reading.title)];
+  const state = reading.actuator ? [choice(chartedOf(reading)!, reading.title)] : [];
   const { name } = layout.value.values.get(topic) ?? {};
   const named = (title: string): string => (name === undefined ? title : reading.quantities!.length > 1 ? `${name}, ${title}` : name);
-  return (reading.quantities ?? []).filter(({ value, isOn }) => typeof value === "number" || isOn !== undefined).map(({ key, path }) => choice({ topic, path }, named(key.includes(".") ? key.split(".").slice(-2).join(" ") : titleOf(key))));
+  const values = (reading.quantities ?? []).filter(({ value, isOn }) => typeof value === "number" || isOn !== undefined).map(({ key, path }) => choice({ topic, path }, named(key.includes(".") ? key.split(".").slice(-2).join(" ") : titleOf(key))));
+  return [...state, ...values];
 }
 
 export function Chooser({ isOpen }: { isOpen: boolean }) {
@@ -37,7 +37,7 @@ export function Chooser({ isOpen }: { isOpen: boolean }) {
   const { series } = view.value;
   void structure.value;
   const found = useMemo(() => {
-    const wanted = parseSearch(words);
+    const wanted = searchFor(words);
     const values = presentValues();
     const now = values.now();
     const fits = (reading: Reading): boolean => wanted.matches(reading, { now, isOffline: values.presenceOf(reading.base)?.isOnline === false, isFavourite: favourites.value.has(reading.topic) });
