@@ -18,7 +18,7 @@ use tokio::time::timeout;
 use super::App;
 use super::accounts::PATH;
 use super::accounts_desk::{Change, Done, Order, Refusal, Wanted};
-use super::answer::{retry_after, status_of};
+use super::answer::{allowing, retry_after, status_of};
 use super::peer::Peer;
 use super::sent::{self, Seen};
 use crate::access::{Account, Right, SignedIn, Version, check_new_password, new_token};
@@ -117,7 +117,7 @@ async fn one(app: &App, peer: &Peer, name: Result<Path<String>, PathRejection>, 
             let done = change(app, peer, &admin, seen, Change::Remove(USER, name)).await?;
             Ok(told(StatusCode::OK, &json!({ "in_force": done.version.as_str() }), &done.version))
         }
-        _ => Err(method_refused("use GET, PUT or DELETE")),
+        _ => Err(method_refused("GET, PUT, DELETE")),
     }
 }
 
@@ -139,9 +139,10 @@ async fn one_token(
 ) -> Answer {
     let admin = admin(app, peer, request.headers(), PATH).await?;
     let Path(name) = name.map_err(|_| not_utf8())?;
-    let seen = seen(app, request.headers()).map_err(complaint)?;
+    let seen = |request: &Request| seen(app, request.headers()).map_err(complaint);
     match *request.method() {
         Method::POST => {
+            let seen = seen(&request)?;
             let (password, wanted) = sent(app, request, name).await?;
             if password.is_some() || wanted.admin || wanted.certificate {
                 return Err(bad("account", "a token has no password and no certificate, and is no admin"));
@@ -152,10 +153,11 @@ async fn one_token(
             Ok(told(StatusCode::CREATED, &body, &done.version))
         }
         Method::DELETE => {
+            let seen = seen(&request)?;
             let done = change(app, peer, &admin, seen, Change::Remove(TOKEN, name)).await?;
             Ok(told(StatusCode::OK, &json!({ "in_force": done.version.as_str() }), &done.version))
         }
-        _ => Err(method_refused("use POST or DELETE")),
+        _ => Err(method_refused("POST, DELETE")),
     }
 }
 
@@ -338,8 +340,12 @@ fn busy(message: &str) -> Response<Body> {
     complaint(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message))
 }
 
-pub(super) fn method_refused(message: &str) -> Response<Body> {
-    complaint(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method", message))
+/// The refusal of a method, where the path takes these.
+pub(super) fn method_refused(methods: &'static str) -> Response<Body> {
+    let (but_the_last, last) = methods.rsplit_once(", ").unwrap_or(("", methods));
+    let or = if but_the_last.is_empty() { "" } else { " or " };
+    let message = format!("use {but_the_last}{or}{last}");
+    allowing(methods, complaint(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method", message)))
 }
 
 fn nobody(name: &str) -> Response<Body> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::Extension;
-use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, Response, StatusCode};
 use axum::response::IntoResponse;
 
@@ -21,6 +21,12 @@ pub(super) fn refusal(status: StatusCode, sentence: &str) -> Response<Body> {
     (status, Extension(Sentence(sentence.into())), format!("{sentence}\n")).into_response()
 }
 
+/// The refusal of a method, with those that the path takes (RFC 9110, section 15.5.6).
+pub(super) fn allowing(methods: &'static str, mut refused: Response<Body>) -> Response<Body> {
+    refused.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
+    refused
+}
+
 /// As [`refusal`], for a client that there is no place for now.
 pub(super) fn no_place(sentence: &str) -> Response<Body> {
     let mut refused = refusal(StatusCode::SERVICE_UNAVAILABLE, sentence);
@@ -32,6 +38,11 @@ pub(super) fn no_place(sentence: &str) -> Response<Body> {
 pub(super) fn turned_down(app: &App, status: StatusCode, sentence: &str) -> Response<Body> {
     app.hub.figures().connections_refused.add(1);
     refusal(status, sentence)
+}
+
+/// As [`turned_down`], for a handshake by another method than GET.
+pub(super) fn not_by_get(app: &App) -> Response<Body> {
+    allowing("GET", turned_down(app, StatusCode::METHOD_NOT_ALLOWED, "a WebSocket is opened with GET"))
 }
 
 /// The answer to a client that has not signed in. The challenge makes browsers send the name and password of the URL.

@@ -37,7 +37,7 @@ pub(super) async fn code(
         return *refused;
     }
     if request.method() != Method::POST {
-        return method_refused("use POST");
+        return method_refused("POST");
     }
     let drawn = sent::json(&app, request, BODY).await.and_then(|Sent { text }| {
         drawn(&text).ok_or_else(|| {

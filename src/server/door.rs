@@ -14,7 +14,7 @@ use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use super::answer::{no_place, not_recognised, refusal, turned_down};
+use super::answer::{no_place, not_by_get, not_recognised, refusal, turned_down};
 use super::hixie::{self, OldHandshake};
 use super::missing::unsupported;
 use super::peer::Peer;
@@ -106,7 +106,7 @@ async fn enter(
     request: Request,
 ) -> Response<Body> {
     if request.method() != Method::GET {
-        return turned_down(&app, StatusCode::METHOD_NOT_ALLOWED, "a WebSocket is opened with GET");
+        return not_by_get(&app);
     }
     if let Err(why) = app.welcomes(&hixie::at_the_door(request.headers()), &peer) {
         return refusal(StatusCode::FORBIDDEN, &why);

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::answer::{not_recognised, refusal};
+use super::answer::{allowing, not_recognised, refusal};
 use super::peer::Peer;
 use super::{App, Door};
 use crate::access::User;
@@ -37,7 +37,7 @@ pub(super) async fn events(
     query: Query<Vec<(String, String)>>,
 ) -> Response<Body> {
     if method != Method::GET && method != Method::HEAD {
-        return refusal(StatusCode::METHOD_NOT_ALLOWED, "this path answers to GET");
+        return allowing("GET, HEAD", refusal(StatusCode::METHOD_NOT_ALLOWED, "this path answers to GET"));
     }
     if let Err(why) = app.welcomes(&headers, &peer) {
         return refusal(StatusCode::FORBIDDEN, &why);

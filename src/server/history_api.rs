@@ -12,7 +12,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 use tokio::sync::oneshot;
 
-use super::answer::not_recognised;
+use super::answer::{allowing, not_recognised};
 use super::gate::Stranger;
 use super::peer::Peer;
 use super::{App, Door};
@@ -51,7 +51,8 @@ pub(super) async fn history(
         return complaint(No(StatusCode::FORBIDDEN, "origin", refused));
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return complaint(No(StatusCode::METHOD_NOT_ALLOWED, "method", "use GET".to_owned()));
+        let refused = complaint(No(StatusCode::METHOD_NOT_ALLOWED, "method", "use GET".to_owned()));
+        return allowing("GET, HEAD", refused);
     }
     let user = match app.recognise(headers, &peer, Door::Http).await {
         Ok(signed_in) => signed_in.user,

@@ -21,7 +21,7 @@ use tokio::time::{Duration, sleep, timeout};
 use tokio_rustls::rustls::ServerConfig;
 use tower::ServiceExt;
 
-use super::answer::{no_place, not_recognised, refusal};
+use super::answer::{allowing, no_place, not_recognised, refusal};
 use super::introduction::{Language, introduced};
 use super::loan::Loan;
 use super::missing::unsupported;
@@ -369,7 +369,7 @@ async fn page_or_nothing(
     }
     match page::file(uri.path(), &headers) {
         Some(file) if method == Method::GET || method == Method::HEAD => file,
-        Some(_) => refusal(StatusCode::METHOD_NOT_ALLOWED, "this path answers to GET"),
+        Some(_) => allowing("GET, HEAD", refusal(StatusCode::METHOD_NOT_ALLOWED, "this path answers to GET")),
         None => unsupported(&app, uri.path()),
     }
 }

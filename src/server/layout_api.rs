@@ -137,7 +137,7 @@ pub(super) async fn layout(
             Ok(response) => response,
             Err(refused) => complaint(refused),
         },
-        _ => method_refused("use GET, PATCH or PUT"),
+        _ => method_refused("GET, HEAD, PATCH, PUT"),
     }
 }
 

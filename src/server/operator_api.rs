@@ -79,7 +79,7 @@ pub(super) async fn config(
     headers: HeaderMap,
 ) -> Response<Body> {
     if method != Method::GET && method != Method::HEAD {
-        return method_refused("use GET");
+        return method_refused("GET, HEAD");
     }
     if let Err(refused) = admin(&app, &peer, &headers, CONFIG).await {
         return refused;
@@ -102,7 +102,7 @@ pub(super) async fn backup(
     headers: HeaderMap,
 ) -> Response<Body> {
     if method != Method::GET {
-        return method_refused("use GET");
+        return method_refused("GET");
     }
     let who = match admin(&app, &peer, &headers, BACKUP).await {
         Ok(who) => who,

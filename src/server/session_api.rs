@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use super::answer::{retry_after, status_of};
+use super::answer::{allowing, retry_after, status_of};
 use super::browser;
 use super::gate::{Stranger, cookie_name, cookies};
 use super::peer::Peer;
@@ -55,7 +55,10 @@ pub(crate) async fn session(
         Method::POST => sign_in(&app, &peer, request).await,
         Method::GET => who(&app, request.headers(), &peer),
         Method::DELETE => sign_out(&app, request.headers(), &peer).await,
-        _ => complaint(StatusCode::METHOD_NOT_ALLOWED, "method", "use POST, GET or DELETE"),
+        _ => {
+            let refused = complaint(StatusCode::METHOD_NOT_ALLOWED, "method", "use POST, GET or DELETE");
+            allowing("GET, POST, DELETE", refused)
+        }
     };
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response

@@ -180,3 +180,20 @@ async fn one_copy_is_fetched_at_a_time_and_who_leaves_makes_room() {
     }
     panic!("the place of the one who has left is not free");
 }
+
+#[tokio::test]
+async fn a_path_that_refuses_a_method_says_which_it_takes() {
+    let hub = Hub::with_users(&[admin()], &["mqtt.websocket=true", "diagnostics.enabled=true"]);
+    let authorization = basic("root", PASSWORD);
+    let paths = "/ /auth/clown-talk-server_nodes_bridge_0 /api/topics /api/topics/a /api/publish /api/stream /api/nodes /api/version \
+        /api/openapi.json /api/session /api/history /api/events /api/accounts /api/accounts/root /api/accounts/root/explain \
+        /api/tokens/a /api/config /api/backup /api/layout /api/code /mqtt /healthz /metrics /echo";
+    for path in paths.split_whitespace() {
+        let answer = hub.request("PROPFIND", path, &[("Authorization", &authorization)], "").await;
+        assert_eq!(answer.status(), 405, "{path}: {}", answer.text);
+        let allowed = answer.header("allow").unwrap_or_else(|| panic!("{path}: {}", answer.text));
+        for method in allowed.split(',').map(str::trim) {
+            assert!("GET HEAD POST PUT PATCH DELETE OPTIONS".contains(method), "{path}: {allowed}");
+        }
+    }
+}

@@ -1,6 +1,8 @@
 //! `/api/openapi.json`: what the calls are, for programs. The functions here are never called; what stands above them is what is
 //! described, and the shapes are those that are written.
 
+mod past;
+
 use serde_json::Value;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
@@ -16,10 +18,11 @@ use super::shapes::{
         title = "Clown Hub",
         description = "Topics over plain HTTP. A topic has levels that are joined by slashes, and stands in the path as it is; a level has none. See docs/http.md."
     ),
-    paths(topics, value, put, post, clear, batch, stream, nodes, version, hook, hook_below),
+    paths(topics, value, put, post, clear, batch, stream, nodes, version, past::history, past::events, hook, hook_below),
     components(schemas(
         LastValueShape, PublishedShape, ConfirmedShape, BatchShape, ConfirmedLineShape, NodeShape, VersionShape, ProblemShape,
-        Topic, Level, Filter, Time, Tag, Format
+        Topic, Level, Filter, Time, Tag, Format, past::PastShape, past::SeriesShape, past::GapShape, past::HappenedShape,
+        past::EventShape, past::Moment, past::Pointer, past::Written
     )),
     security(("basic" = []), ("bearer" = [])),
     modifiers(&SignIn)
@@ -310,7 +313,9 @@ mod tests {
         assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
         assert_eq!(document["servers"][0]["url"], "/hub");
         let paths = document["paths"].as_object().unwrap();
-        for (path, call) in paths {
+        // They are served elsewhere.
+        let past = ["/api/history", "/api/events"];
+        for (path, call) in paths.iter().filter(|(path, _)| !past.contains(&path.as_str())) {
             let concrete = path.replace("{topic}", "a").replace("{token}", "b");
             let known = super::super::Call::of(&concrete).unwrap_or_else(|| panic!("{path}"));
             let methods = known.methods().split(", ").filter(|method| !matches!(*method, "HEAD" | "OPTIONS"));
@@ -318,7 +323,8 @@ mod tests {
                 assert!(!call[method.to_lowercase()].is_null(), "{method} {path} is not described");
             }
         }
-        assert_eq!(paths.len(), 8, "{paths:?}");
+        assert!(past.iter().all(|path| !paths[*path]["get"].is_null()));
+        assert_eq!(paths.len(), 10, "{paths:?}");
         let parameters = paths["/api/topics"]["get"]["parameters"].to_string();
         assert!(!parameters.contains("null"), "{parameters}");
     }

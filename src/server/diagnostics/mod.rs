@@ -64,7 +64,7 @@ pub(crate) async fn door(
         return unsupported(&app, request.uri().path());
     };
     if request.method() != Method::GET {
-        return answer::turned_down(&app, StatusCode::METHOD_NOT_ALLOWED, "a WebSocket is opened with GET");
+        return answer::not_by_get(&app);
     }
     if let Err(refused) = app.welcomes(&hixie::at_the_door(request.headers()), &peer) {
         return answer::refusal(StatusCode::FORBIDDEN, &refused);

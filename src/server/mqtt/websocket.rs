@@ -8,7 +8,7 @@ use axum::http::header::SEC_WEBSOCKET_PROTOCOL;
 use axum::http::{HeaderMap, Method, Response, StatusCode};
 
 use super::super::App;
-use super::super::answer::{refusal, turned_down};
+use super::super::answer::{not_by_get, refusal, turned_down};
 use super::super::door::{accept_key, switching};
 use super::super::missing::unsupported;
 use super::super::peer::Peer;
@@ -30,7 +30,7 @@ pub(crate) async fn door(
         return unsupported(&app, request.uri().path());
     }
     if request.method() != Method::GET {
-        return turned_down(&app, StatusCode::METHOD_NOT_ALLOWED, "a WebSocket is opened with GET");
+        return not_by_get(&app);
     }
     if let Err(why) = app.welcomes(request.headers(), &peer) {
         return refusal(StatusCode::FORBIDDEN, &why);
