@@ -139,10 +139,9 @@ async fn one_token(
 ) -> Answer {
     let admin = admin(app, peer, request.headers(), PATH).await?;
     let Path(name) = name.map_err(|_| not_utf8())?;
-    let seen = |request: &Request| seen(app, request.headers()).map_err(complaint);
     match *request.method() {
         Method::POST => {
-            let seen = seen(&request)?;
+            let seen = seen(app, request.headers()).map_err(complaint)?;
             let (password, wanted) = sent(app, request, name).await?;
             if password.is_some() || wanted.admin || wanted.certificate {
                 return Err(bad("account", "a token has no password and no certificate, and is no admin"));
@@ -153,7 +152,7 @@ async fn one_token(
             Ok(told(StatusCode::CREATED, &body, &done.version))
         }
         Method::DELETE => {
-            let seen = seen(&request)?;
+            let seen = seen(app, request.headers()).map_err(complaint)?;
             let done = change(app, peer, &admin, seen, Change::Remove(TOKEN, name)).await?;
             Ok(told(StatusCode::OK, &json!({ "in_force": done.version.as_str() }), &done.version))
         }
