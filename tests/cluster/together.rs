@@ -1,5 +1,6 @@
 //! Hubs are one: what clients see who are at different ones.
 
+use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -429,4 +430,41 @@ async fn a_last_value_of_another_hub_is_kept_while_it_is_heard_and_read_again_fo
     again.hears_nothing().await;
     writer.publish("far/t", "4").await;
     assert_eq!(again.two().await, [json!("far/t"), json!(4)]);
+}
+
+#[tokio::test]
+async fn one_command_starts_three_hubs_that_are_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = env!("CARGO_BIN_EXE_clown-hub");
+    let start = || {
+        let offset = crate::nats::free_port() - 8081;
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/cluster/run");
+        let mut script = tokio::process::Command::new(script);
+        script.env("CLOWN_HUB", program).env("FOLDER", folder.path()).env("PORT_OFFSET", offset.to_string());
+        (offset, script.stdout(Stdio::null()).kill_on_drop(true).spawn().unwrap())
+    };
+    let (mut offset, mut all) = start();
+    let told = |file: &str| std::fs::read_to_string(folder.path().join(file)).unwrap_or_default();
+    let seen = timeout(crate::support::PATIENCE, async {
+        loop {
+            // The simulated nodes of the first hub are seen at the third one.
+            let url = format!("ws://clown:bigclown@127.0.0.1:{}", 8083 + offset);
+            let words = ["sub", "--url", &url, "-t", "nodes/bridge/0/presence", "-C", "1", "-W", "1"];
+            let output = tokio::process::Command::new(program).args(words).output().await.unwrap();
+            if String::from_utf8_lossy(&output.stdout).contains("online") {
+                return;
+            }
+            if all.try_wait().unwrap().is_some() {
+                // Somebody else has taken one of the ports.
+                (offset, all) = start();
+            }
+        }
+    });
+    let is_seen = seen.await.is_ok();
+    let pid = all.id().expect("it runs").to_string();
+    assert!(std::process::Command::new("kill").arg(pid).status().unwrap().success());
+    in_time("the end of all", all.wait()).await.unwrap();
+    assert!(is_seen, "{}{}{}", told("one.log"), told("three.log"), told("nats.log"));
+    let gone = std::net::TcpStream::connect(("127.0.0.1", 8081 + offset));
+    assert!(gone.is_err(), "the hubs have ended with it");
 }

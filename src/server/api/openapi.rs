@@ -1,12 +1,14 @@
 //! `/api/openapi.json`: what the calls are, for programs. The functions here are never called; what stands above them is what is
 //! described, and the shapes are those that are written.
 
+mod parameters;
 mod past;
 
 use serde_json::Value;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
+use self::parameters::{Filter, Level, Moment, Pointer, Tag, Time, Topic};
 use super::shapes::{
     BatchShape, ConfirmedLineShape, ConfirmedShape, LastValueShape, NodeShape, ProblemShape, PublishedShape,
     VersionShape,
@@ -22,7 +24,7 @@ use super::shapes::{
     components(schemas(
         LastValueShape, PublishedShape, ConfirmedShape, BatchShape, ConfirmedLineShape, NodeShape, VersionShape, ProblemShape,
         Topic, Level, Filter, Time, Tag, Format, past::PastShape, past::SeriesShape, past::GapShape, past::HappenedShape,
-        past::EventShape, past::Moment, past::Pointer, past::Written
+        past::EventShape, Moment, Pointer, past::Written
     )),
     security(("basic" = []), ("bearer" = [])),
     modifiers(&SignIn)
@@ -254,36 +256,6 @@ fn hook() {}
 )]
 #[expect(dead_code, reason = "described, and never called")]
 fn hook_below() {}
-
-/// A level of a topic, or several; a tool cannot write the slashes between them.
-#[derive(utoipa::ToSchema)]
-#[schema(value_type = String, pattern = r"^[^/+#.\x00-\x1f][^/+#\x00-\x1f]*$", max_length = 1024)]
-#[expect(dead_code, reason = "described, and never made")]
-struct Topic(String);
-
-/// A level of a path.
-#[derive(utoipa::ToSchema)]
-#[schema(value_type = String, pattern = r"^[A-Za-z0-9_-]+$", max_length = 100)]
-#[expect(dead_code, reason = "described, and never made")]
-struct Level(String);
-
-/// A filter of MQTT.
-#[derive(utoipa::ToSchema)]
-#[schema(value_type = String, pattern = r"^(#|(\+|[a-z0-9$ -]+)(/(\+|[a-z0-9$ -]+)){0,9}(/#)?)$")]
-#[expect(dead_code, reason = "described, and never made")]
-struct Filter(String);
-
-/// A time above zero, as `500ms`, `30s`, `2m` or `1h`; without a unit it is seconds.
-#[derive(utoipa::ToSchema)]
-#[schema(value_type = String, pattern = r"^([1-9][0-9]{0,3}ms|[1-5]?[1-9]s?|1m)$")]
-#[expect(dead_code, reason = "described, and never made")]
-struct Time(String);
-
-/// The tag of a value, as an answer has it in `ETag`.
-#[derive(utoipa::ToSchema)]
-#[schema(value_type = String, pattern = r#"^(\*|"[0-9a-f]{1,16}-[0-9a-f]{1,16}")$"#)]
-#[expect(dead_code, reason = "described, and never made")]
-struct Tag(String);
 
 /// How a value is told.
 #[derive(utoipa::ToSchema)]

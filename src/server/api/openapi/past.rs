@@ -3,7 +3,7 @@
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::Filter;
+use super::parameters::{Filter, Moment, Pointer};
 
 /// What was said about these topics, or a page of it.
 #[utoipa::path(
@@ -47,18 +47,6 @@ pub(super) fn history() {}
 )]
 #[expect(dead_code, reason = "described, and never called")]
 pub(super) fn events() {}
-
-/// A time: milliseconds since 1970, `now`, a time of RFC 3339, or one before now, as `-2h`.
-#[derive(ToSchema)]
-#[schema(value_type = String, pattern = r"^(now|-[1-9][0-9]?[smhd]|1[0-9]{12})$")]
-#[expect(dead_code, reason = "described, and never made")]
-pub(super) struct Moment(String);
-
-/// A JSON pointer (RFC 6901).
-#[derive(ToSchema)]
-#[schema(value_type = String, pattern = r"^(/[a-z0-9]{1,9}){0,3}$")]
-#[expect(dead_code, reason = "described, and never made")]
-pub(super) struct Pointer(String);
 
 /// How the answer is written.
 #[derive(ToSchema)]
