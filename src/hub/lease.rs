@@ -155,6 +155,8 @@ impl<O> Leases<O> {
         }
         let until = now.steady().after(terms.time);
         let on_disk = older.and_then(|older| older.on_disk.clone());
+        // A node that has the command from before is still to hear of the end, also if it is away now.
+        let is_near = older.is_some_and(|older| older.is_near);
         let is_safe = on_disk.as_ref().is_some_and(|on_disk| on_disk.serves(&terms.safe, until));
         let overtaken = self.remove(topic).and_then(|older| older.waits).map(|waits| waits.command);
         let Terms { user, holder, time, safe, keep } = terms;
@@ -173,7 +175,7 @@ impl<O> Leases<O> {
             time,
             safe,
             keep,
-            is_near: false,
+            is_near,
             until,
             phase,
             waits,

@@ -70,7 +70,9 @@ impl Hub {
         let Some(lease) = lease.filter(|_| message.kind == Kind::Command) else { return Ok(Beside::Nothing) };
         if lease.left.is_zero() {
             message.lease = SAFE;
-            let safe = self.care.with(|book| book.leases.take_safe(&message.topic, &lease.hub))?;
+            let safe = self
+                .care
+                .with(|book| book.leases.take_safe(&message.topic, &lease.hub, message.payload()))?;
             return Ok(safe.map_or(Beside::Nothing, Beside::Safe));
         }
         message.lease = u32::try_from(lease.left.as_millis()).unwrap_or(SAFE - 1);
@@ -109,13 +111,16 @@ impl Hub {
     fn run_as_well(&self, topic: &Topic, message: &Publication, lease: FarLease, reader: Option<SessionId>) {
         static TOO_MANY: Seldom = Seldom::new();
         let (now, time) = (Moment::now(), lease.left);
-        let (overtaken, full, ended) = self.care.with(|book| {
-            let (overtaken, run) = match reader {
-                Some(_) => book.leases.run_as_well(topic, &message.from, lease, now),
+        let (overtaken, is_run, full, ended) = self.care.with(|book| {
+            // A node that is away and has the command from before comes back to this hub, as far as anybody knows.
+            let is_run = reader.is_some() || book.leases.has_near(topic);
+            let (overtaken, run) = if is_run {
+                book.leases.run_as_well(topic, &message.from, lease, now)
+            } else {
                 // The hub that has the node sees to it.
-                None => (book.leases.commanded(topic), Ok(())),
+                (book.leases.commanded(topic), Ok(()))
             };
-            (overtaken, run.err(), book.leases.take_ended())
+            (overtaken, is_run, run.err(), book.leases.take_ended())
         });
         self.note_leases(ended, "a command with a lease of another hub has followed");
         if let Some(order) = overtaken {
@@ -127,7 +132,7 @@ impl Hub {
                 tracing::warn!(?topic, user = %message.from, %times, "a lease of another hub is not run here as well, so the node stays as it is if that \
                     hub is not heard: {full}");
             }
-        } else if reader.is_some() {
+        } else if is_run {
             self.hear_of(topic, time + HEARD_AFTER);
         }
     }

@@ -30,13 +30,13 @@ pub struct FarLease {
 /// What goes to other hubs with a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Leased {
-    /// It has no lease, or none any more.
+    /// It never had a lease.
     Plain,
     /// It holds for so long, and then this is safe.
     With(Duration, Box<str>),
     /// It is the safe command of one.
     Safe,
-    /// Its time is over, so it is not to be given any more.
+    /// Its lease is over, or somebody else has taken one since, so it is not to be given any more.
     Over,
 }
 
@@ -119,11 +119,17 @@ impl<O> Leases<O> {
         }
     }
 
-    /// What goes to other hubs with a command that has a lease.
+    /// Whether the node that has to hear of the end of a lease was here when it last got the command.
+    pub(in crate::hub) fn has_near(&self, topic: &Topic) -> bool {
+        self.all.get(topic).is_some_and(|lease| lease.is_near)
+    }
+
+    /// What goes to other hubs with a command that was given with a lease.
     pub(in crate::hub) fn leased(&self, topic: &Topic, now: Steady) -> Leased {
         match self.all.get(topic) {
-            None => Leased::Plain,
-            Some(Lease { phase: Phase::Owed { .. }, .. }) => Leased::Over,
+            // A command that was given for a time must not go out without its end.
+            None | Some(Lease { phase: Phase::Owed { .. }, .. }) => Leased::Over,
+            Some(lease) if lease.is_of_another_hub() => Leased::Over,
             Some(lease) => Leased::With(lease.left(now), lease.safe.clone()),
         }
     }
@@ -180,15 +186,17 @@ impl<O> Leases<O> {
         &mut self,
         topic: &Topic,
         hub: &str,
+        payload: &str,
     ) -> Result<Option<OnItsWay<O>>, Superseded> {
         let Some(lease) = self.all.get(topic).filter(|lease| matches!(lease.phase, Phase::Held)) else {
             return Ok(None);
         };
         let of = lease.user.strip_prefix(AT_ANOTHER_HUB).and_then(|rest| rest.split_once(':'));
-        if of.is_some_and(|(of, _)| of == hub) {
-            Ok(self.remove(topic).map(OnItsWay))
-        } else {
-            Err(Superseded)
+        match of {
+            // What is not the safe command ends nothing: this hub will.
+            Some((of, _)) if of == hub && *lease.safe != *payload => Ok(None),
+            Some((of, _)) if of == hub => Ok(self.remove(topic).map(OnItsWay)),
+            _ => Err(Superseded),
         }
     }
 

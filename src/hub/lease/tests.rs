@@ -388,7 +388,7 @@ fn a_hub_that_has_the_node_runs_the_lease_of_another_hub_a_little_longer() {
     // A client here takes it over.
     assert!(leases.ask(&topic(0), terms("v", 1, 60), (), at(START + 124)).is_ok());
     assert_eq!(leases.told(at(START + 124).steady())[0].user, "v");
-    assert!(leases.take_safe(&topic(0), "a").is_err(), "it is not that of the other hub any more");
+    assert!(leases.take_safe(&topic(0), "a", "false").is_err(), "it is not that of the other hub any more");
     assert_eq!((leases.len(), leases.of_user.len()), (1, 1));
 }
 
@@ -396,9 +396,12 @@ fn a_hub_that_has_the_node_runs_the_lease_of_another_hub_a_little_longer() {
 fn the_safe_command_of_the_hub_that_took_the_lease_is_owed_where_the_node_is() {
     let mut leases = Leases::<()>::default();
     assert!(leases.run_as_well(&topic(0), "u", far(60), at(START)).1.is_ok());
-    assert!(leases.take_safe(&topic(1), "a").is_ok_and(|safe| safe.is_none()), "nobody has taken that");
-    assert!(leases.take_safe(&topic(0), "b").is_err(), "another hub has taken it since");
-    let safe = leases.take_safe(&topic(0), "a").unwrap().unwrap();
+    assert!(
+        leases.take_safe(&topic(1), "a", "false").is_ok_and(|safe| safe.is_none()),
+        "nobody has taken that"
+    );
+    assert!(leases.take_safe(&topic(0), "b", "false").is_err(), "another hub has taken it since");
+    let safe = leases.take_safe(&topic(0), "a", "false").unwrap().unwrap();
     assert_eq!(leases.len(), 0);
     // No node is there, and the other hub tells all others.
     let now = at(START + 5).steady();
@@ -417,4 +420,42 @@ fn leases_of_other_hubs_have_the_same_bounds() {
     assert_eq!(run(OF_A_USER), Err(Full::OfAUser));
     assert_eq!(run(0), Ok(()));
     assert_eq!(leases.len(), OF_A_USER);
+}
+
+#[test]
+fn a_command_that_was_given_for_a_time_never_goes_to_other_hubs_without_its_end() {
+    let mut leases = Leases::default();
+    let at_once = |leases: &Leases<()>, second| leases.leased(&topic(0), at(START + second).steady());
+    assert!(leases.ask(&topic(0), terms("u", 1, 60), (), at(START)).is_ok());
+    assert!(matches!(at_once(&leases, 10), Leased::With(left, _) if left == Duration::from_secs(50)));
+    // While it waits for the cluster, another hub takes the lease: its own command is the newer one.
+    assert!(leases.run_as_well(&topic(0), "u", far(30), at(START + 20)).1.is_ok());
+    assert_eq!(at_once(&leases, 21), Leased::Over);
+    // Or a command without a lease, or the node's word, or time has ended it.
+    leases.commanded(&topic(0));
+    assert_eq!(at_once(&leases, 22), Leased::Over);
+}
+
+#[test]
+fn a_lease_that_is_renewed_while_its_node_is_away_is_owed_until_the_node_is_back() {
+    let mut leases = Leases::default();
+    assert!(leases.ask(&topic(0), terms("u", 1, 60), (), at(START)).is_ok());
+    leases.is_near(&topic(0));
+    assert!(leases.ask(&topic(0), terms("u", 1, 60), (), at(START + 30)).is_ok());
+    leases.expire(at(START + 90));
+    assert!(leases.tell(&topic(0), None, true, at(START + 90).steady()).is_some());
+    let late = START + 90 + 2 * LINGER.as_secs();
+    leases.expire(at(late));
+    assert!(
+        leases.tell(&topic(0), Some(SessionId(9)), true, at(late).steady()).is_some(),
+        "the node is back"
+    );
+}
+
+#[test]
+fn what_is_not_the_safe_command_ends_no_lease_of_another_hub() {
+    let mut leases = Leases::<()>::default();
+    assert!(leases.run_as_well(&topic(0), "u", far(60), at(START)).1.is_ok());
+    assert!(leases.take_safe(&topic(0), "a", "true").unwrap().is_none());
+    assert_eq!((leases.has_near(&topic(0)), leases.expire(at(START + 63)), leases.owed()), (true, 1, 1));
 }

@@ -13,8 +13,10 @@ use super::parameters::{Filter, Moment, Pointer};
         ("since" = Option<Moment>, Query, description = "from when on, an hour ago without it"),
         ("until" = Option<Moment>, Query, description = "until when, now without it"),
         ("points" = Option<u32>, Query, minimum = 1, maximum = 5000, description = "about so many of each series"),
-        ("step" = Option<f64>, Query, minimum = 0, maximum = 86400, description = "seconds; 0 for each reading"),
+        ("step" = Option<u64>, Query, description = "whole seconds; 0 for each reading"),
         ("path" = Option<Pointer>, Query, description = "only this place in the payloads"),
+        ("after_topic" = Option<String>, Query, description = "only series behind this one, as Link has it"),
+        ("after_path" = Option<Pointer>, Query, description = "the same"),
         ("format" = Option<Written>, Query, description = "JSON, or lines of RFC 4180")
     ),
     responses(
