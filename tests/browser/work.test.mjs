@@ -92,6 +92,24 @@ test("the explorer has all of 10,000 topics, those that come and those that were
   assertQuiet(page, hub);
 });
 
+test("nothing jumps away from the finger while the page opens", async (t) => {
+  const hub = await startHub(t);
+  const page = await signedIn(t, browser, hub, { viewport: { width: 1280, height: 800 } });
+  await page.locator(".tile .number").first().waitFor();
+  await page.reload();
+  await page.locator(".tile .number").first().waitFor();
+  const shifts = await page.evaluate(() => new Promise((resolve) => {
+    let sum = 0;
+    new PerformanceObserver((list) => {
+      for (const { value, hadRecentInput } of list.getEntries()) if (!hadRecentInput) sum += value;
+    }).observe({ type: "layout-shift", buffered: true });
+    setTimeout(() => resolve(sum), 2000);
+  }));
+  t.diagnostic(`layout shift ${shifts.toFixed(4)}`);
+  assert.ok(shifts <= 0.1, `${shifts}`);
+  assertQuiet(page, hub);
+});
+
 test("a page that stays open keeps no more elements and listeners, whatever passes and whoever goes through its screens", async (t) => {
   const { page, hub, minutes, counts } = await life(t, browser);
   await minutes(5);
