@@ -4,7 +4,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::support::{Client, Hub, binary, run, until};
+use crate::support::{Client, Hub, binary, in_time, run, until};
 
 /// A program that answers commands at a hub. Dropping it ends it.
 struct Replying(Child);
@@ -17,14 +17,16 @@ impl Drop for Replying {
 }
 
 impl Replying {
-    /// It is there once the presence of its base says so.
+    /// It is there once the presence of its base says so, and it reads commands once the hub has its filter.
     async fn at(hub: &Hub, args: &[&str]) -> Self {
         let mut dashboard = Client::open(hub, "/talk", r#"{"filters": ["lamp/presence"]}"#).await;
         let url = format!("ws://clown:bigclown@{}/lamp", hub.address);
+        let filters = hub.figure("subscriptions_count").await;
         let mut command = binary();
         command.args(["reply", "--url", &url]).args(args);
         let program = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         while dashboard.two().await[1]["state"] != "online" {}
+        in_time("its filter", async { while hub.figure("subscriptions_count").await <= filters {} }).await;
         Self(program)
     }
 }
