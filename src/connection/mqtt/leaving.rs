@@ -78,7 +78,9 @@ mod tests {
             rest.shares.put(share.clone(), wish, None);
         }
         let mut others: Vec<_> = (0..1000).map(|_| session(&hub)).collect();
-        others.iter_mut().for_each(|other| other.joins(&full).unwrap());
+        for other in &mut others {
+            other.joins(&full).unwrap();
+        }
         let mut back = session(&hub);
         rest.joins_again(&mut back);
         assert_eq!(rest.shares(true), [free]);

@@ -204,7 +204,7 @@ fn for_one_message_few_members_are_looked_at_and_none_that_is_away_while_another
         says(&mut device, "jobs/set", &number.to_string());
     }
     // Now much waits for all. Whose queue is looked at while it is held here holds the publisher up.
-    let (said, is_said) = std::sync::mpsc::channel();
+    let (said, is_said) = std::sync::mpsc::sync_channel(1);
     std::thread::scope(|scope| {
         let others = here[MOST_LOOKED_AT..].iter().chain(&away);
         let held: Vec<_> = others.map(|other| other.outbox.lock()).collect();
