@@ -131,7 +131,7 @@ impl Session {
 
     /// Its client is away: other members of its groups go before it.
     pub fn stands_back(&self) {
-        self.outbox.noted.set_away(true);
+        self.is_away(true);
     }
 
     /// Its connection has ended, and it stays: nobody is connected.
@@ -143,7 +143,7 @@ impl Session {
 
     /// It rests no more: it goes on over another connection, or ends.
     pub fn rests_no_more(&self) {
-        self.outbox.noted.set_away(false);
+        self.is_away(false);
         self.hub.figures.mqtt_sessions.sub(1);
         self.hub.figures.clients.add(1);
     }

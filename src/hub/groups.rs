@@ -8,7 +8,7 @@ mod giving;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -33,6 +33,15 @@ const MOST_GROUPS: usize = 100;
 /// Members that one group may have.
 const MOST_MEMBERS: usize = 1000;
 
+/// Members that are looked at for one message, of those who are there and of those who are away each.
+const MOST_LOOKED_AT: usize = 8;
+
+/// What it takes to give a waiting message to another member, in the steps of the allowance.
+const STEPS_A_MOVE: usize = 32;
+
+/// Waiting messages that are looked at in one step.
+const LOOKED_AT_IN_A_STEP: usize = 16;
+
 /// Groups that a line of the log repeats.
 const SHOWN_GROUPS: usize = 4;
 
@@ -55,11 +64,18 @@ pub(super) struct Group {
     members: Mutex<Members>,
 }
 
-/// Its members in the order in which they came, and whose turn it is.
+/// Its members. Those who wait for their clients are apart, so that nobody looks at them as long as others are there.
 #[derive(Debug, Default)]
 struct Members {
-    all: Vec<Arc<Outbox>>,
-    next: usize,
+    here: Round,
+    away: Round,
+}
+
+/// Members by their ids, which grow as they come, and from where on it is their turn.
+#[derive(Debug, Default)]
+struct Round {
+    all: BTreeMap<SessionId, Arc<Outbox>>,
+    next: SessionId,
 }
 
 /// How a member stands: the least is asked first.
@@ -98,47 +114,81 @@ impl Group {
     /// Whose turn it is, unless there is nobody but this one.
     pub(super) fn turn(&self, but: Option<SessionId>) -> Option<Turn<'_>> {
         let mut members = self.members.lock();
-        let Members { all, next } = &mut *members;
-        let round = all.iter().enumerate().skip(*next).chain(all.iter().enumerate().take(*next));
-        let mut best: Option<(Standing, usize, &Arc<Outbox>)> = None;
-        for (at, member) in round.filter(|(_, member)| Some(member.id) != but) {
-            let standing = Standing::of(member);
-            if best.is_none_or(|(best, ..)| standing < best) {
-                best = Some((standing, at, member));
+        let here = members.here.best(but, false);
+        let away = match here {
+            Some((Standing::Ready | Standing::Behind, _)) => None,
+            _ => members.away.best(but, true),
+        };
+        let (round, chosen) = match (here, away) {
+            (Some((here, chosen)), away) if away.as_ref().is_none_or(|(away, _)| here <= *away) => {
+                (&mut members.here, chosen)
             }
-            if standing == Standing::Ready {
-                break;
-            }
+            (_, away) => (&mut members.away, away?.1),
+        };
+        round.next = SessionId(chosen.id.0 + 1);
+        Some(Turn { outbox: chosen, share: &self.share, _members: members })
+    }
+
+    /// A member goes away, or is back.
+    fn is_away(&self, member: &Arc<Outbox>, is_away: bool) {
+        let mut members = self.members.lock();
+        let Members { here, away } = &mut *members;
+        let (from, to) = if is_away { (here, away) } else { (away, here) };
+        if from.all.remove(&member.id).is_some() {
+            to.all.insert(member.id, Arc::clone(member));
         }
-        let (_, at, outbox) = best?;
-        let outbox = Arc::clone(outbox);
-        *next = if at + 1 < all.len() { at + 1 } else { 0 };
-        Some(Turn { outbox, share: &self.share, _members: members })
     }
 
     /// The newest member that does what commands say.
     pub(super) fn newest_that_carries_out(&self) -> Option<SessionId> {
         let members = self.members.lock();
-        let members = members.all.iter().filter(|one| one.part.carries_out.load(Ordering::Relaxed));
-        members.map(|one| one.id).max()
+        members.here.newest_that_carries_out().max(members.away.newest_that_carries_out())
     }
 }
 
 impl Members {
+    fn len(&self) -> usize {
+        self.here.all.len() + self.away.all.len()
+    }
+
+    fn add(&mut self, member: &Arc<Outbox>) {
+        let round = if member.noted.is_away() { &mut self.away } else { &mut self.here };
+        round.all.insert(member.id, Arc::clone(member));
+    }
+
     fn remove(&mut self, id: SessionId) {
-        let Some(at) = self.all.iter().position(|one| one.id == id) else { return };
-        self.all.remove(at);
-        self.all.shrink_to(self.all.len() * 2);
-        self.next -= usize::from(at < self.next);
-        if self.next >= self.all.len() {
-            self.next = 0;
+        self.here.all.remove(&id);
+        self.away.all.remove(&id);
+    }
+}
+
+impl Round {
+    /// The first of the best of those whose turn is next, and how it stands.
+    fn best(&self, but: Option<SessionId>, is_away: bool) -> Option<(Standing, Arc<Outbox>)> {
+        let best_of_all = if is_away { Standing::Away } else { Standing::Ready };
+        let round = self.all.range(self.next..).chain(self.all.range(..self.next));
+        let others = round.map(|(_, member)| member).filter(|member| Some(member.id) != but);
+        let mut best: Option<(Standing, &Arc<Outbox>)> = None;
+        for member in others.take(MOST_LOOKED_AT) {
+            let standing = Standing::of(member, is_away);
+            if best.is_none_or(|(best, _)| standing < best) {
+                best = Some((standing, member));
+            }
+            if standing == best_of_all {
+                break;
+            }
         }
+        best.map(|(standing, member)| (standing, Arc::clone(member)))
+    }
+
+    fn newest_that_carries_out(&self) -> Option<SessionId> {
+        let carries_out = |member: &&Arc<Outbox>| member.part.carries_out.load(Ordering::Relaxed);
+        self.all.values().rev().find(carries_out).map(|member| member.id)
     }
 }
 
 impl Standing {
-    fn of(member: &Outbox) -> Self {
-        let is_away = member.noted.is_away();
+    fn of(member: &Outbox, is_away: bool) -> Self {
         let inside = member.lock();
         let queue = &inside.queue;
         match (is_away, queue.is_behind() || queue.is_pressing()) {
@@ -162,17 +212,18 @@ impl Groups {
         let key = (Arc::clone(&outbox.user), share.clone());
         if let Some(group) = list.by_name.get(&key) {
             let mut members = group.members.lock();
-            if members.all.len() >= MOST_MEMBERS {
+            if members.len() >= MOST_MEMBERS {
                 return None;
             }
-            members.all.push(Arc::clone(outbox));
+            members.add(outbox);
             drop(members);
             // Who waits for readers of a topic looks again.
             subscriptions.renew();
             return Some(Arc::clone(group));
         }
         list.begun += 1;
-        let members = Members { all: vec![Arc::clone(outbox)], next: 0 };
+        let mut members = Members::default();
+        members.add(outbox);
         let (number, user, share) = (list.begun, Arc::clone(&outbox.user), share.clone());
         let group = Arc::new(Group { number, user, share, members: Mutex::new(members) });
         list.by_name.insert(key, Arc::clone(&group));
@@ -185,7 +236,7 @@ impl Groups {
         let mut list = self.0.lock();
         let mut members = group.members.lock();
         members.remove(id);
-        let is_empty = members.all.is_empty();
+        let is_empty = members.len() == 0;
         drop(members);
         if is_empty {
             list.by_name.remove(&(Arc::clone(&group.user), group.share.clone()));
@@ -238,17 +289,34 @@ impl Session {
         Ok(())
     }
 
-    /// Leaves a group. What has come for it by that, and what it holds of that outside of its outbox, goes to another member where
-    /// there is one.
-    pub fn leaves(&mut self, share: &Share, held: Vec<Relayed>) {
-        let at = self.groups().iter().position(|group| group.share == *share);
-        let Some((groups, at)) = self.groups.as_mut().zip(at) else { return };
-        let group = groups.swap_remove(at);
-        self.go_from(&group);
-        let waiting = self.outbox.take_shared(|of| of == share);
+    /// Leaves groups. What has come for it by them, and what it holds of them outside of its outbox, goes to other members where
+    /// there are some.
+    pub fn leaves(&mut self, shares: &[Share], held: Vec<Relayed>) {
+        let Some(groups) = &mut self.groups else { return };
+        let shares: BTreeSet<_> = shares.iter().collect();
+        let gone: Vec<_> = groups.extract_if(.., |group| shares.contains(&group.share)).collect();
+        if gone.is_empty() {
+            return;
+        }
+        for group in &gone {
+            self.go_from(group);
+        }
+        let waiting = self.take_shared(|of| shares.contains(of));
+        self.took(held.len() * STEPS_A_MOVE);
+        let gone: BTreeMap<_, _> = gone.iter().map(|group| (&group.share, group)).collect();
         for relayed in held.into_iter().chain(waiting) {
-            // If nobody is left, nobody wants it.
-            self.hub.pass_on(&group, &relayed, Some(self.outbox.id));
+            if let Some(group) = relayed.share.as_ref().and_then(|share| gone.get(share)) {
+                // If nobody is left, nobody wants it.
+                self.hub.pass_on(group, &relayed, Some(self.outbox.id));
+            }
+        }
+    }
+
+    /// Its client is away, or is back: its groups give it what nobody takes who is there.
+    pub(super) fn is_away(&self, is_away: bool) {
+        self.outbox.noted.set_away(is_away);
+        for group in self.groups() {
+            group.is_away(&self.outbox, is_away);
         }
     }
 
@@ -258,6 +326,14 @@ impl Session {
         let waiting = self.outbox.take_shared(|_| true);
         let held = held.into_iter().chain(waiting);
         self.hub.pass_on_all(&self.client.user, held, Some(self.outbox.id));
+    }
+
+    /// Takes out of the outbox what came by groups of which this holds. The client pays for that, and for what becomes of it.
+    fn take_shared(&mut self, is_it: impl Fn(&Share) -> bool) -> Vec<Relayed> {
+        let waiting = self.outbox.waiting();
+        let taken = self.outbox.take_shared(is_it);
+        self.took(waiting / LOOKED_AT_IN_A_STEP + taken.len() * STEPS_A_MOVE);
+        taken
     }
 
     /// Leaves the groups that read what the user may not read any more. Nothing of it goes on: the others are of the same user.
@@ -305,6 +381,11 @@ impl Outbox {
     /// Offers a message of a group. Never waits.
     pub(super) fn offer_shared(&self, message: &Arc<Publication>, via: Via) {
         self.offer_item(Item::Shared(Arc::clone(message), Box::new(via)), message);
+    }
+
+    /// How many wait.
+    fn waiting(&self) -> usize {
+        self.lock().queue.len()
     }
 
     /// Takes out what came by groups of which this holds.

@@ -26,7 +26,7 @@ static GIVEN_UP: Seldom = Seldom::new();
 static UNSENT: Seldom = Seldom::new();
 
 /// A session's number; never used twice while the hub runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(pub u64);
 
 /// One session's queue, as publishers see it.

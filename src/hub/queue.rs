@@ -98,6 +98,11 @@ impl Queue {
         self.waiting.is_empty()
     }
 
+    /// How many items wait.
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// Bytes of the frames that wait.
     pub(super) fn bytes(&self) -> usize {
         self.waiting.bytes()
@@ -321,11 +326,10 @@ impl Waits for Item {
         }
     }
 
+    /// What came by a group is none: nobody else there gets it. And a reading that came without does not stand in for it.
     fn reading(&self) -> Option<&Topic> {
         match self {
-            Self::Message(message) | Self::Noted(message, _) | Self::Shared(message, _)
-                if message.kind == Kind::Reading =>
-            {
+            Self::Message(message) | Self::Noted(message, _) if message.kind == Kind::Reading => {
                 Some(&message.topic)
             }
             Self::Message(_) | Self::Noted(..) | Self::Shared(..) | Self::LastValues(_) | Self::Reply(_) => {

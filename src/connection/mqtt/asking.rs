@@ -108,11 +108,15 @@ impl Talk {
         session: &mut Session,
         out: &mut Vec<u8>,
     ) {
-        let (mut gone, mut has_left, mut codes) = (Vec::new(), false, Vec::new());
+        let (mut gone, mut left, mut codes) = (Vec::new(), Vec::new(), Vec::new());
         for text in &unsubscribe.filters {
             let limits = self.bounds.topic;
             let is_there = if Share::claims(text) {
-                Share::parse(text, &limits).map(|share| self.leave(&share, session))
+                Share::parse(text, &limits).map(|share| {
+                    let is_there = self.rest.shares.remove(&share);
+                    left.extend(is_there.then_some(share));
+                    is_there
+                })
             } else {
                 Filter::parse(text, &limits).ok().map(|filter| {
                     let is_there = self.rest.subscriptions.remove(&filter);
@@ -120,33 +124,31 @@ impl Talk {
                     is_there
                 })
             };
-            has_left |= Share::claims(text) && is_there == Some(true);
             codes.push(match is_there {
                 Some(true) => code::SUCCESS,
                 Some(false) => code::NO_SUBSCRIPTION,
                 None => code::BAD_FILTER,
             });
         }
+        let has_changed = !(gone.is_empty() && left.is_empty());
+        if !left.is_empty() {
+            self.leave(&left, session);
+        }
         if !gone.is_empty() {
             session.remove_filters(gone);
             self.tells_the_hub(session);
-            has_left = true;
         }
-        if has_left {
+        if has_changed {
             self.remember();
         }
         Writer::new(self.client.version, out).unsubscribed(unsubscribe.id, &codes);
     }
 
-    /// Leaves a group, if the client is in it. What was not sent goes to others there; what was is acknowledged by this client.
-    fn leave(&mut self, share: &Share, session: &mut Session) -> bool {
-        let is_there = self.rest.shares.remove(share);
-        if is_there {
-            let unsent = self.rest.take_unsent_of(share);
-            self.held_back -= unsent.iter().map(|relayed| relayed.message.len()).sum::<usize>();
-            session.leaves(share, unsent);
-        }
-        is_there
+    /// Leaves groups. What was not sent goes to others there; what was is acknowledged by this client.
+    fn leave(&mut self, shares: &[Share], session: &mut Session) {
+        let unsent = self.rest.take_unsent_of(shares);
+        self.held_back -= unsent.iter().map(|relayed| relayed.message.len()).sum::<usize>();
+        session.leaves(shares, unsent);
     }
 }
 

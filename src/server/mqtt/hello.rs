@@ -218,11 +218,7 @@ fn session_of(
             filters.retain(|filter| session.may_hold(filter));
             // They were held before, so there is room.
             let _ = session.add_filters(filters, false);
-            for share in rest.shares(true) {
-                if session.may_hold(share.filter()) {
-                    let _ = session.joins(&share);
-                }
-            }
+            rest.joins_again(&mut session);
             return (session, rest, true);
         }
         parked::ends(app, &mut session, &mut rest);

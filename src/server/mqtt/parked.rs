@@ -76,10 +76,9 @@ fn park(app: &Arc<App>, seat: Seat, mut kept: Kept, who: SignedIn, lasts: Durati
     };
     // At once: what is published after the good-bye goes to others.
     kept.session.stands_back();
-    for share in kept.rest.shares(true) {
-        let unsent = kept.rest.take_unsent_of(&share);
-        kept.session.leaves(&share, unsent);
-    }
+    let shares = kept.rest.shares(true);
+    let unsent = kept.rest.take_unsent_of(&shares);
+    kept.session.leaves(&shares, unsent);
     app.shutdown.spawn(wait(Arc::clone(app), seat, kept, (who, lasts), parking));
 }
 
