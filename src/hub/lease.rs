@@ -52,7 +52,7 @@ struct Lease<O> {
     time: Duration,
     safe: Box<str>,
     keep: bool,
-    /// Whether a node here has got the command. Then it is told until it has the safe one, however long that takes.
+    /// Whether a node here has got the command, also under an older lease. It is told until it has the safe one, however long that takes.
     is_near: bool,
     until: Steady,
     phase: Phase,
@@ -155,7 +155,6 @@ impl<O> Leases<O> {
         }
         let until = now.steady().after(terms.time);
         let on_disk = older.and_then(|older| older.on_disk.clone());
-        // A node that has the command from before is still to hear of the end, also if it is away now.
         let is_near = older.is_some_and(|older| older.is_near);
         let is_safe = on_disk.as_ref().is_some_and(|on_disk| on_disk.serves(&terms.safe, until));
         let overtaken = self.remove(topic).and_then(|older| older.waits).map(|waits| waits.command);
