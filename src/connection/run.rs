@@ -213,6 +213,8 @@ impl<W: Wire> Connection<W> {
             }
             match looked {
                 Drained::More => {}
+                // The store wakes only who is asleep: what it has had since the look above.
+                Drained::Everything if self.wire.go_on(&self.session) => {}
                 Drained::Everything => break,
                 Drained::Later(wait) => {
                     if wait.is_zero() {

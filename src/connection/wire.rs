@@ -71,8 +71,11 @@ pub(crate) trait Wire {
         session.drain(bytes, now, &mut |pieces| self.frame(pieces))
     }
 
-    /// Puts in what has waited for something else than the socket and the outbox. To be called whenever the task is woken.
-    fn go_on(&mut self, _session: &Session) {}
+    /// Puts in what has waited for something else than the socket and the outbox. To be called whenever the task is woken, and before
+    /// it sleeps. Says whether that was something.
+    fn go_on(&mut self, _session: &Session) -> bool {
+        false
+    }
 
     /// Whether anything may be put in, as far as the other side is concerned: it may have to answer first.
     fn has_room(&self) -> bool {

@@ -289,12 +289,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for Mqtt<S> {
         }
     }
 
-    fn go_on(&mut self, session: &Session) {
+    fn go_on(&mut self, session: &Session) -> bool {
+        let before = self.stream.len();
         if let Some(talk) = &mut self.talk
             && talk.waits_for_the_store()
         {
             talk.go_on(session, Moment::now(), self.stream.tail());
         }
+        self.stream.len() > before
     }
 
     fn has_room(&self) -> bool {
