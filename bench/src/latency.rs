@@ -32,6 +32,11 @@ impl Latency {
         self.worst = 0;
     }
 
+    /// How many there were.
+    pub(crate) fn count(&self) -> u64 {
+        self.total
+    }
+
     /// Microseconds that the slowest message took.
     pub(crate) fn worst(&self) -> f64 {
         self.worst as f64 / 1000.0

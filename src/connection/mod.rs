@@ -16,12 +16,15 @@ pub mod mqtt;
 mod network;
 mod old_frames;
 mod outgoing;
+mod pump;
 mod run;
+mod shared;
 mod spare;
 mod stay;
 #[cfg(test)]
 mod tests;
 mod turn;
+mod unfinished;
 mod watch;
 mod websocket;
 mod wire;

@@ -12,11 +12,13 @@ pub(crate) struct Stay {
     /// There until it is taken out.
     session: Option<Session>,
     background: Background,
+    /// How many changes of the account have been looked at.
+    changes: u64,
 }
 
 impl Stay {
     pub(super) fn new(session: Session, background: Background) -> Self {
-        Self { session: Some(session), background }
+        Self { session: Some(session), background, changes: 0 }
     }
 
     /// What it rests on.
@@ -29,8 +31,16 @@ impl Stay {
         self.background.ending()
     }
 
+    /// Whether the account stands otherwise than it did at the last look. At first it does, as there may have been a change before
+    /// its bell was to ring here.
+    pub(super) fn has_changed(&self) -> bool {
+        self.background.standing.as_ref().is_some_and(|standing| standing.changes() != self.changes)
+    }
+
     /// Looks what the account may do now, and from where; an error is the end.
     pub(super) fn look_at_the_account(&mut self) -> Result<(), Ending> {
+        // Before the look: what changes after it is seen the next time.
+        self.changes = self.background.standing.as_ref().map_or(0, |standing| standing.changes());
         let Some(standing) = &self.background.standing else { return Ok(()) };
         let Some(session) = &mut self.session else { return Ok(()) };
         let may_come =

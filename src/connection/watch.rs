@@ -89,9 +89,9 @@ fn why(drain: &CancellationToken, standing: Option<&Standing>) -> Ending {
 /// a connection is woken to write, and that should touch nothing else.
 pub(super) struct Watch<'w, 's> {
     bell: Bell,
+    /// The task that the bell wakes.
+    task: Waker,
     ended: Pin<&'w mut WaitForCancellationFuture<'s>>,
-    /// How many changes of the account have been looked at.
-    changes: u64,
     clock: Pin<&'w mut Sleep>,
 }
 
@@ -105,12 +105,17 @@ impl<'w, 's> Watch<'w, 's> {
         if let Some(standing) = &background.standing {
             standing.rings(&bell);
         }
-        Self { bell, ended, changes: 0, clock }
+        Self { bell, task: Waker::noop().clone(), ended, clock }
     }
 
-    /// Says which task the bell wakes.
-    pub(super) fn wakes(&self, task: &Waker) {
-        self.bell.wakes(task);
+    /// Has the bell wake this task. Says whether that is another one than before.
+    pub(super) fn is_of_another_task(&mut self, task: &Waker) -> bool {
+        let is_another = !self.task.will_wake(task);
+        if is_another {
+            self.task.clone_from(task);
+            self.bell.wakes(task);
+        }
+        is_another
     }
 
     /// Whether one of them has rung since this was asked last.
@@ -121,14 +126,6 @@ impl<'w, 's> Watch<'w, 's> {
     /// Whether the sign was given.
     pub(super) fn is_the_end(&mut self) -> bool {
         self.ended.as_mut().poll(&mut self.bell.context()).is_ready()
-    }
-
-    /// Whether the account stands otherwise than it did at the last look. The first look finds a change, too, as there may have
-    /// been one before this bell was to ring for it.
-    pub(super) fn has_changed(&mut self, background: &Background) -> bool {
-        let Some(standing) = &background.standing else { return false };
-        let before = std::mem::replace(&mut self.changes, standing.changes());
-        before != self.changes
     }
 
     /// Has the bell ring when the others have had their turn.

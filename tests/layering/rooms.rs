@@ -240,6 +240,9 @@ pub(crate) const ROOMS: &[Room] = &[
             "access::Connected",
             "access::Standing",
             "bell",
+            "crew::Posting",
+            "crew::Task",
+            "crew::are_several",
             "crew::waker",
             "hub",
             "talk",
@@ -248,7 +251,7 @@ pub(crate) const ROOMS: &[Room] = &[
             "seldom",
             "topic",
         ],
-        crates: &["bytes", "memchr", "tokio", "tokio_util", "tracing"],
+        crates: &["bytes", "memchr", "parking_lot", "tokio", "tokio_util", "tracing"],
         never: &["std::fs", "std::env", "std::process", "tokio::net", "tokio::spawn", "axum", "hyper"],
     },
     Room {
@@ -280,7 +283,7 @@ pub(crate) const ROOMS: &[Room] = &[
         never: SOCKETS_FILES_CLOCKS,
     },
     Room {
-        files: &["crew.rs"],
+        files: &["crew.rs", "crew/"],
         without: &[],
         rooms: &[],
         crates: &["futures_util", "parking_lot", "tokio", "tokio_util"],

@@ -1,11 +1,20 @@
-//! One publisher, many readers: a burst is published when all of the last one has come to everybody.
+//! One publisher, many readers: a burst is published when all of the last one has come to everybody; or, with a window, as much as goes.
 
-use super::{Outcome, Stage, latency, wait_for_all};
+use std::thread;
+use std::time::Duration;
+
+use super::{Outcome, Stage, complain, latency, wait_for_all};
 use crate::clock;
 use crate::dialect::Side;
 use crate::message::{Book, Stamp};
 
+/// How long readers let messages gather where there is a window, so that reading costs the generator little and leaves the cores to the hub.
+const GATHERING: Duration = Duration::from_millis(4);
+
 pub(crate) fn play(stage: &mut Stage<'_>) -> anyhow::Result<Outcome> {
+    if let Some(window) = stage.sizes.window {
+        return play_unpaced(stage, window);
+    }
     let readers = stage.sizes.readers.unwrap_or(1000);
     let burst = stage.sizes.burst.unwrap_or(1);
     stage.gather(readers, |fleet, _| fleet.join("bench", Side::Dashboard, &["dev/+"]))?;
@@ -29,5 +38,35 @@ pub(crate) fn play(stage: &mut Stage<'_>) -> anyhow::Result<Outcome> {
         ("deliveries_per_second", deliveries / spent.seconds),
     ];
     figures.extend(latency(&book).into_iter().chain(stage.memory()?));
+    Ok(Outcome { figures, checks: book.checks() })
+}
+
+fn play_unpaced(stage: &mut Stage<'_>, window: usize) -> anyhow::Result<Outcome> {
+    let readers = stage.sizes.readers.unwrap_or(1000);
+    stage.gather(readers, |fleet, _| fleet.join("bench", Side::Dashboard, &["dev/+"]))?;
+    let publisher = stage.fleet.join("bench", Side::Node, &[])?;
+    let mut message = stage.message("bench", "dev/", "");
+    let mut book = Book::new(message.clone(), readers, 1);
+    let mut number = 0;
+    let spent = stage.repeat(&mut book, |fleet, book| {
+        while book.under_way() + (readers as u64) <= (readers * window) as u64 {
+            fleet.put(publisher, message.with(Stamp { source: 0, number, sent: clock::now() }));
+            number += 1;
+            book.expected += readers as u64;
+        }
+        fleet.flush(publisher);
+        thread::sleep(GATHERING);
+        let came = fleet.turn(&mut |reader, text, now| {
+            book.take(reader, text, now);
+        })?;
+        if came { Ok(()) } else { complain(fleet, book.under_way()) }
+    })?;
+    let deliveries = book.latency.count() as f64;
+    wait_for_all(&mut stage.fleet, &mut book)?;
+    let mut figures = vec![
+        ("cpu_us_per_delivery", spent.cpu / deliveries),
+        ("deliveries_per_second", deliveries / spent.seconds),
+    ];
+    figures.extend(stage.memory()?);
     Ok(Outcome { figures, checks: book.checks() })
 }

@@ -116,6 +116,9 @@ pub(crate) struct Sizes {
     /// Messages published at once [fanout: 1, stall: 32, neighbour, frames in one message: 10000]
     #[arg(long, value_name = "B", value_parser = count(1, 10_000))]
     burst: Option<usize>,
+    /// Messages under way at once: as many as go, and readers look every few milliseconds [fanout: each burst is waited for]
+    #[arg(long, hide_short_help = true, value_name = "N", value_parser = count(1, 100_000))]
+    window: Option<usize>,
     /// Messages a second [fanin: 5000]
     #[arg(long, hide_short_help = true, value_name = "N", value_parser = count(1, 1_000_000))]
     rate: Option<usize>,
