@@ -1,8 +1,8 @@
 //! A steady load between two hubs, both ways, of which every message is looked for.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -14,6 +14,9 @@ const TOPICS: u64 = 8;
 
 /// How long all servers may be away.
 const LONGEST: Duration = Duration::from_secs(90);
+
+/// After so long the last message of a topic counts as lost, and one more is sent.
+const RESENT: Duration = Duration::from_secs(5);
 
 /// What was sent, and what came of it.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +36,34 @@ impl Count {
     }
 }
 
+/// The last message of each topic: the number that was sent, and the one that came. Whatever is lost, the reader comes to an end.
+#[derive(Default)]
+struct Ends {
+    sent: [u64; TOPICS as usize],
+    came: [u64; TOPICS as usize],
+    are_all_there: bool,
+}
+
+impl Ends {
+    /// The topics of which the last message has not come. Now it is this one.
+    fn send_again(&mut self, number: u64) -> Vec<usize> {
+        let open: Vec<_> = (0..self.sent.len()).filter(|&topic| !self.has(topic)).collect();
+        open.iter().for_each(|&topic| self.sent[topic] = number);
+        open
+    }
+
+    fn has(&self, topic: usize) -> bool {
+        self.sent[topic] > 0 && self.came[topic] == self.sent[topic]
+    }
+
+    /// Whether this was the last that was missing.
+    fn has_come(&mut self, topic: usize, number: u64) -> bool {
+        self.came[topic] = number;
+        self.are_all_there = (0..self.sent.len()).all(|topic| self.has(topic));
+        self.are_all_there
+    }
+}
+
 /// Messages a second in one direction, commands, which never give way to each other.
 pub struct Load {
     stop: Arc<AtomicBool>,
@@ -49,8 +80,9 @@ impl Load {
         let filters = format!(r#"{{"filters": ["load/{name}/#"]}}"#);
         let reader = Client::open(to, "/talk", &filters).await;
         let writer = Client::open(from, "/talk", r#"{"filters": []}"#).await;
-        let sending = tokio::spawn(send(writer, name, a_second, Arc::clone(&stop)));
-        let hearing = tokio::spawn(hear(reader, name, Arc::clone(&arrived)));
+        let ends = Arc::new(Mutex::new(Ends::default()));
+        let sending = tokio::spawn(send(writer, name, a_second, Arc::clone(&stop), Arc::clone(&ends)));
+        let hearing = tokio::spawn(hear(reader, name, Arc::clone(&arrived), ends));
         Self { stop, sending, hearing, arrived }
     }
 
@@ -80,7 +112,13 @@ impl Load {
     }
 }
 
-async fn send(mut writer: Client, name: &str, a_second: u64, stop: Arc<AtomicBool>) -> u64 {
+async fn send(
+    mut writer: Client,
+    name: &str,
+    a_second: u64,
+    stop: Arc<AtomicBool>,
+    ends: Arc<Mutex<Ends>>,
+) -> u64 {
     let (begun, mut sent, mut left_out) = (Instant::now(), 0_u64, 0);
     while !stop.load(Ordering::SeqCst) {
         let mut due = u64::try_from(begun.elapsed().as_micros()).unwrap() * a_second / 1_000_000 - left_out;
@@ -95,23 +133,30 @@ async fn send(mut writer: Client, name: &str, a_second: u64, stop: Arc<AtomicBoo
         writer.flush().await;
         sleep(Duration::from_millis(1)).await;
     }
-    // So that nobody waits for what was lost at the end: the last of each topic, until the reader has it.
-    for topic in 0..TOPICS {
-        let number = sent / TOPICS + 10;
-        writer.publish(&format!("load/{name}/{topic}/set"), &format!("{{\"last\": {number}}}")).await;
+    let mut number = sent / TOPICS + 10;
+    while !ends.lock().unwrap().are_all_there {
+        let open = ends.lock().unwrap().send_again(number);
+        for topic in open {
+            writer.publish(&format!("load/{name}/{topic}/set"), &format!("{{\"last\": {number}}}")).await;
+            sent += 1;
+        }
+        number += 1;
+        let tried = Instant::now();
+        while !ends.lock().unwrap().are_all_there && tried.elapsed() < RESENT {
+            sleep(Duration::from_millis(5)).await;
+        }
     }
-    sent + TOPICS
+    sent
 }
 
-async fn hear(mut reader: Client, name: &str, arrived: Arc<AtomicU64>) -> Count {
-    let (mut next, mut count, mut last) = (HashMap::<String, u64>::new(), Count::default(), 0);
-    while last < TOPICS {
+async fn hear(mut reader: Client, name: &str, arrived: Arc<AtomicU64>, ends: Arc<Mutex<Ends>>) -> Count {
+    let (mut next, mut count) = (HashMap::<String, u64>::new(), Count::default());
+    loop {
         let [topic, payload] = reader.two_within(LONGEST).await;
         let topic = topic.as_str().unwrap().to_owned();
         assert!(topic.starts_with(&format!("load/{name}/")), "{topic} {payload}");
         let number = payload.as_u64().or_else(|| payload["last"].as_u64()).unwrap();
-        last += u64::from(payload.is_object());
-        let next = next.entry(topic).or_default();
+        let next = next.entry(topic.clone()).or_default();
         if number < *next {
             count.again += 1;
             continue;
@@ -119,6 +164,9 @@ async fn hear(mut reader: Client, name: &str, arrived: Arc<AtomicU64>) -> Count 
         *next = number + 1;
         count.arrived += 1;
         arrived.store(count.arrived, Ordering::SeqCst);
+        let of = topic.split('/').nth(2).and_then(|topic| topic.parse().ok()).unwrap();
+        if payload.is_object() && ends.lock().unwrap().has_come(of, number) {
+            return count;
+        }
     }
-    count
 }
