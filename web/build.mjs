@@ -52,9 +52,26 @@ const UNUSED = {
   // A plot is made anew where it is another one.
   "self.addSeries = addSeries;": "", "self.delSeries = delSeries;": "", "self.addBand = addBand;": "", "self.setBand = setBand;": "", "self.delBand = delBand;": "", "self.setSeries = setSeries;": "", "self.setLegend = setLegend;": "",
   "uPlot.assign = assign;\nuPlot.fmtNum = fmtNum;\nuPlot.rangeNum = rangeNum;\nuPlot.rangeLog = rangeLog;\nuPlot.rangeAsinh = rangeAsinh;\nuPlot.orient   = orient;": "", "uPlot.sync = _sync;": "", "uPlot.join = join;": "",
+  // No mouse is bound, fonts are given, and nothing is drawn in curves.
+  "bind: {\n\t\tmousedown:   filtBtn0,\n\t\tmouseup:     filtBtn0,\n\t\tclick:       filtBtn0, // legend clicks, not .u-over clicks\n\t\tdblclick:    filtBtn0,\n\n\t\tmousemove:   filtTarg,\n\t\tmouseleave:  filtTarg,\n\t\tmouseenter:  filtTarg,\n\t},": "",
+  "click: (self, e) => {\n\t\t//\te.preventDefault();\n\t\t\te.stopPropagation();\n\t\t\te.stopImmediatePropagation();\n\t\t},": "",
+  "on(\"click\", wrap, e => {\n\t\tif (e.target === over) {\n\t\t\tlet didDrag = mouseLeft1 != mouseLeft0 || mouseTop1 != mouseTop0;\n\t\t\tdidDrag && drag.click(self, e);\n\t\t}\n\t}, true);": "",
+  "stroke: legendStroke,\n\t\tfill: legendFill,": "", "\t\t\tbezierCurveToH,\n": "", "\t\t\tbezierCurveToV,\n": "",
+  '"Segoe UI", Roboto, "Helvetica Neue", Arial, "Noto Sans", sans-serif, "Apple Color Emoji", "Segoe UI Emoji", "Segoe UI Symbol", "Noto Color Emoji"': "sans-serif",
   "uPlot.fmtDate = fmtDate;": "", "uPlot.tzDate  = tzDate;": "", "uPlot.addGap = addGap;\n\tuPlot.clipGaps = clipGaps;": "", "uPlot.paths = {\n\t\tpoints,\n\t}": "{}",
   "(paths.linear  = linear);": "", "(paths.stepped = stepped);": "", "(paths.bars    = bars);": "", "(paths.spline  = monotoneCubic);": "",
 };
+
+/**
+ * Names in objects of the page and of uPlot that become short ones: those that stand often, and that no browser, no other library, no JSON and no
+ * text of a language has. None of them may stand in quotes: below it is looked for.
+ */
+const OWN = [
+  "isOk isOpen isToken isEmpty isKiosk isLog isKept isRetained isForbidden isWithDayBefore isOnline stateOf isPending canRead isState isOthers isConfirmed presenceOf isOver",
+  "isBare isStale hasRight openSocket matchesTopic kindTitle isTopic everySecond touchAll forgetAll mayChange isStored isGateway clearLog sendText retryAt isInSight hasPassword",
+  "confirmedAt belongTo beforeDrawing askNode readings decimals freshness overflown pieces bases ghost isGhost isTable",
+  "bbox idxs distr pxAlign incrs posToVal valToPos labelFont facets gapsClip seriesIdx dataIdx drawOrder labelSize labelGap fillTo alignTo lineGap bandClip viaAutoScaleX",
+].join(" ").split(" ");
 
 /** Which texts of web/src/words/ come when; all others come with the later parts. */
 const LANGUAGES = ["en", "cs"];
@@ -114,6 +131,7 @@ const { outputFiles: built, metafile } = await build({
   splitting: true,
   format: "esm",
   minify: true,
+  mangleProps: new RegExp(`^(_[a-z]\\w+|${OWN.join("|")})$`),
   write: false,
   metafile: true,
   legalComments: "none",
@@ -132,6 +150,11 @@ const main = Object.entries(metafile.outputs).find(([, { inputs }]) => "src/app.
 const stub = Object.entries(metafile.outputs).find(([, { entryPoint }]) => entryPoint === "src/app.tsx")[0];
 if (main === stub) throw new Error("app.tsx is not shared: each part of PARTS has to import it");
 const outputFiles = await Promise.all(built.filter(({ path }) => basename(path) !== basename(stub)).map(smaller));
+
+for (const { path, text } of built) {
+  const left = path.endsWith(".js") ? OWN.find((name) => new RegExp(`["'\`]${name}["'\`]`).test(text)) : undefined;
+  if (left !== undefined) throw new Error(`"${left}" stands in quotes, so it cannot have a short name: look through OWN in build.mjs`);
+}
 
 const names = new Map();
 for (const [path, { entryPoint }] of Object.entries(metafile.outputs)) {
@@ -155,12 +178,14 @@ async function smaller({ path, contents, text }) {
   return { path, contents: Buffer.from(code) };
 }
 
-/** A page with its texts in English. Where scripts put others, the places of these stand in it; who has no script reads all languages. */
+/** A page with its texts in English. Where scripts put others, the places of these stand in it; where none runs, all languages are read. */
 function told(html) {
   const escaped = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;");
+  const inLanguage = (inner, language) => inner.replaceAll(/\{HTML\.(\w+)\}/g, (_, key) => escaped(texts[language].HTML[key] ?? missing(`HTML.${key}`)));
+  const inAll = (inner) => LANGUAGES.map((language) => `<p class="bar" lang="${language}">${inLanguage(inner, language)}</p>`).join("");
   const english = (section, key) => escaped(texts.en[section][key] ?? missing(`${section}.${key}`));
   return html
-    .replaceAll("<noscript>{HTML.noScript}</noscript>", `<noscript>${LANGUAGES.map((language) => `<p class="bar" lang="${language}">${escaped(texts[language].HTML.noScript)}</p>`).join("")}</noscript>`)
+    .replaceAll(/<(noscript|div id="late")>(.+)<\/(noscript|div)>/g, (_, open, inner, close) => `<${open}>${inAll(inner)}</${close}>`)
     .replaceAll(/data-text="(\w+)\.(\w+)">/g, (_, section, key) => `data-text="${placeOf(section, key)}">${english(section, key)}`)
     .replaceAll(/data-label="(\w+)\.(\w+)"/g, (_, section, key) => `data-label="${placeOf(section, key)}" aria-label="${english(section, key)}"`)
     .replaceAll(/\{HTML\.(\w+)\}/g, (_, key) => english("HTML", key));

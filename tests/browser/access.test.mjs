@@ -1,11 +1,11 @@
 // For everybody: the screens where the system chooses the colours, where texts take more room, and where nothing may move.
 // What each screen is like in light and dark is in the file of that screen; the way by keyboard and at 400 % is in tour.test.mjs.
 
-import { AxeBuilder } from "@axe-core/playwright";
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { violationsOf } from "./support/axe.mjs";
 import { newPage, says, startBrowser, tile } from "./support/browser.mjs";
 import { folder, startHub, usersFile } from "./support/hub.mjs";
 import { connect } from "./support/node.mjs";
@@ -104,7 +104,7 @@ for (const options of [{ colorScheme: "light", forcedColors: "active" }, { color
     await walk(page, hub, async (name) => {
       for (const width of [1280, 320]) {
         await page.setViewportSize({ width, height: 800 });
-        const { violations } = await new AxeBuilder({ page }).analyze();
+        const violations = await violationsOf(page);
         assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" ")}`), [], `${name}, ${width} px`);
         assert.equal(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth), 0, `${name}: overflow at ${width} px`);
         if (process.env.SHOTS) {

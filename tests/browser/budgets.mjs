@@ -1,5 +1,5 @@
-// What the page takes of a browser, in time: node tests/browser/budgets.mjs [tiles] [phone] [explorer] [week] [open] [life], or all
-// of them. Ends with 1 where a budget is missed. For a quiet machine; what can be counted is in work.test.mjs, which runs anywhere.
+// What the page takes of a browser, in time: node tests/browser/budgets.mjs [tiles] [single] [phone] [explorer] [week] [redraw] [open]
+// [slow] [life], or all of them. Ends with 1 where a budget is missed. For a quiet machine; what can be counted is in work.test.mjs, which runs anywhere.
 // The hub is target/debug/clown-hub, or HUB_BIN; with PAGE=DIR the page is what `node build.mjs DIR` has made. HOURS shortens `life`.
 
 import http from "node:http";
@@ -100,6 +100,40 @@ const BUDGETS = {
     tell(`heap, after ${SECONDS} s more`, grown, "MB", 2);
   },
 
+  async single(browser) {
+    const hub = await startHub(script, { simulator: "off", settings: MANY });
+    const all = await speaker(script, hub, { nodes: 8, numbers: 25 });
+    await all.say(0);
+    const page = await signedIn(script, browser, hub, {
+      ...DESKTOP,
+      before: (page) => page.addInitScript(() => {
+        globalThis.singles = 0;
+        const send = WebSocket.prototype.send;
+        // The hub then sends each frame alone, and leaves none out.
+        WebSocket.prototype.send = function single(text) {
+          return send.call(this, text.replace('"batch":50,"conflate":true', '"batch":0,"conflate":false'));
+        };
+        const Socket = WebSocket;
+        globalThis.WebSocket = class extends Socket {
+          constructor(...args) {
+            super(...args);
+            this.addEventListener("message", ({ data }) => (singles += data.includes("\n") ? 0 : 1));
+          }
+        };
+      }),
+    });
+    await page.locator(".tile").first().waitFor();
+    const start = performance.now();
+    const { fps, p99, longest, thread, parts, rate } = await frames(page, await page.context().newCDPSession(page), (round) => all.say(round / 10, { isAwaited: false }), 10);
+    const singles = (await page.evaluate(() => singles)) / ((performance.now() - start) / 1000);
+    console.log(`    200 topics at 10 Hz, each frame in a message of its own, ${rate}; ${parts}`);
+    tell("messages a second that have one frame", singles, "", 1800, true);
+    tell("frames a second", fps, "", 58, true);
+    tell("99 of 100 frames take", p99, "ms", 34);
+    tell("longest task", longest, "ms");
+    tell("main thread, of a processor", thread, "%");
+  },
+
   async phone(browser) {
     const hub = await startHub(script, { simulator: "off", settings: MANY });
     const all = await speaker(script, hub, { nodes: 8, numbers: 25 });
@@ -168,6 +202,52 @@ const BUDGETS = {
     tell("from the click to the screen: median", median(times), "ms", 300);
   },
 
+  async redraw(browser) {
+    const STEP = 15_000;
+    const topics = [0, 1, 2, 3].map((number) => `nodes/attic/0/thermometer/${number}`);
+    const reading = (number, degrees) => [topics[number], { temperature: [Math.round(degrees * 100) / 100, "℃"] }];
+    const { hub, gateway } = await hubWithPast(script, { from: DAY, step: STEP, readingsAt: (time) => topics.map((_, number) => reading(number, 20 + number + 2 * Math.sin(time / 1e6 + number) + Math.random())) });
+    const page = await signedIn(script, browser, hub, {
+      ...DESKTOP,
+      before: (page) => page.addInitScript(() => {
+        globalThis.redraws = [];
+        const { clearRect } = CanvasRenderingContext2D.prototype;
+        const channel = new MessageChannel();
+        let start = null;
+        let end = 0;
+        channel.port1.onmessage = () => {
+          redraws.push(end - start);
+          start = null;
+        };
+        // A plot begins with an empty canvas and draws all of it at once: what comes after that is there when it is through.
+        CanvasRenderingContext2D.prototype.clearRect = function clear(...args) {
+          if (start === null) channel.port2.postMessage(null);
+          start ??= performance.now();
+          queueMicrotask(() => (end = performance.now()));
+          return clearRect.apply(this, args);
+        };
+      }),
+    });
+    await page.evaluate((hash) => (location.hash = hash), `#/charts?r=24h&${topics.map((topic) => `s=${encodeURIComponent(`${topic}:/temperature/0`)}`).join("&")}`);
+    await page.locator("#chart-summary").filter({ hasText: /(last 24 h: \d.*){4}/ }).waitFor({ state: "attached" });
+    await page.waitForTimeout(1000);
+    const chromium = await page.context().newCDPSession(page);
+    await chromium.send("Performance.enable", { timeDomain: "threadTicks" });
+    const busy = async () => (await chromium.send("Performance.getMetrics")).metrics.find(({ name }) => name === "TaskDuration").value * 1000;
+    await page.evaluate(() => (redraws.length = 0));
+    const before = await busy();
+    for (let at = 0; at < 60; at += 1) {
+      await gateway.publish(...reading(at % 4, 20 + Math.random()));
+      await page.waitForTimeout(100);
+    }
+    const after = await busy();
+    const times = await page.evaluate(() => redraws);
+    console.log(`    24 h of four series with a reading every 15 s, drawn ${times.length} times`);
+    tell("four lines with their bands, drawn anew: median", median(times), "ms", 8);
+    tell("the same, the slowest", Math.max(...times), "ms");
+    tell("with figures and words, of the processor", (after - before) / times.length, "ms");
+  },
+
   async open(browser) {
     const trivial = http.createServer((request, response) => response.setHeader("content-type", "text/html").end("<!doctype html><title>x</title><p>x</p>"));
     await new Promise((resolve) => trivial.listen(0, "127.0.0.1", resolve));
@@ -211,6 +291,49 @@ const BUDGETS = {
     tell("first contentful paint, beyond that", median(ours) - median(floor), "ms", 40);
     tell("from there to the first value", median(live), "ms", 300);
     tell("layout shift", median(shifts), "", 0.02);
+  },
+
+  async slow(browser) {
+    // As Lighthouse has it for a phone: a network of the slower fourth generation, and a processor a quarter as fast.
+    const NETWORK = { offline: false, latency: 150, downloadThroughput: (1.6e6 / 8) * 0.9, uploadThroughput: (750e3 / 8) * 0.9 };
+    const hub = await startHub(script);
+    const page = await signedIn(script, browser, hub, {
+      ...PHONE,
+      before: (page) => page.addInitScript(() => {
+        globalThis.seen = { shift: 0, largest: 0, blocked: 0 };
+        const watch = (type, take) => new PerformanceObserver((list) => list.getEntries().forEach(take)).observe({ type, buffered: true });
+        watch("layout-shift", ({ value, hadRecentInput }) => (seen.shift += hadRecentInput ? 0 : value));
+        watch("largest-contentful-paint", ({ startTime }) => (seen.largest = startTime));
+        watch("longtask", ({ duration }) => (seen.blocked += Math.max(0, duration - 50)));
+      }),
+    });
+    await page.locator(".tile").first().waitFor();
+    const chromium = await page.context().newCDPSession(page);
+    await chromium.send("Network.enable");
+    await chromium.send("Network.setCacheDisabled", { cacheDisabled: true });
+    await chromium.send("Network.emulateNetworkConditions", NETWORK);
+    await chromium.send("Emulation.setCPUThrottlingRate", { rate: 4 });
+    const found = { "signed out": [], "signed in": [] };
+    for (const who of Object.keys(found).toReversed()) {
+      if (who === "signed out") await page.context().clearCookies();
+      for (let at = 0; at < TIMES; at += 1) {
+        await page.goto("about:blank");
+        await page.goto(`${hub.origin}/`);
+        await page.locator(who === "signed in" ? ".tile .number" : "#enter").first().waitFor();
+        const there = await page.evaluate(() => performance.now());
+        await page.waitForTimeout(3000);
+        found[who].push(await page.evaluate((there) => ({ ...seen, there, first: performance.getEntriesByName("first-contentful-paint")[0].startTime }), there));
+      }
+    }
+    for (const [who, times] of Object.entries(found)) {
+      const of = (key) => median(times.map((one) => one[key]));
+      console.log(`    ${who}, a phone on slow 4G, nothing in its cache, ${TIMES} times, medians`);
+      tell("first contentful paint", of("first"), "ms", 1800);
+      tell("largest contentful paint", of("largest"), "ms", 2500);
+      tell(who === "signed in" ? "the first value" : "the form", of("there"), "ms");
+      tell("main thread blocked", of("blocked"), "ms", 200);
+      tell("layout shift", of("shift"), "", 0.1);
+    }
   },
 
   async life(browser) {

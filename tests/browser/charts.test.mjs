@@ -1,9 +1,9 @@
 // Charts of the hub's history, in a real browser: what is drawn, told, exported and found, with a mouse and without.
 
-import { AxeBuilder } from "@axe-core/playwright";
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
+import { violationsOf } from "./support/axe.mjs";
 import { assertQuiet, newPage, says, signedIn, startBrowser, tile } from "./support/browser.mjs";
 import { folder, startHub, usersFile } from "./support/hub.mjs";
 import { connect } from "./support/node.mjs";
@@ -203,6 +203,29 @@ test("the address brings everything back: series, range, the day before, the tab
   assert.equal(other.url(), address);
   await other.getByRole("button", { name: "Take CO₂ out of the chart" }).click();
   assert.equal(await other.getByRole("listitem").filter({ hasText: "co2-sensor" }).count(), 0);
+});
+
+test("what can be added is found by words, also where what understands them has come late", async (t) => {
+  const whole = await signedIn(t, browser, hub);
+  await whole.getByLabel("Find").fill("concentration");
+  await says(whole.locator("#search-says"), /^1 value/);
+  // The part that looks for favourites and for what is stale is the one that understands searches.
+  const part = await whole.evaluate(async () => {
+    for (const { name } of performance.getEntriesByType("resource")) if (/part-[^/]*\.js$/.test(name) && /\bstale:.*\bfavourite:/s.test(await (await fetch(name)).text())) return name;
+  });
+  const page = await newPage(t, browser);
+  let isGone = true;
+  await page.route(part, (route) => (isGone ? route.abort() : route.fallback()));
+  await page.goto(`${hub.origin}/#/charts`);
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
+  const words = page.getByRole("searchbox", { name: "Add a number" });
+  const choices = page.getByRole("list", { name: "Add a number" }).getByRole("listitem");
+  await choices.nth(2).waitFor();
+  await words.fill("concentratio");
+  isGone = false;
+  await words.pressSequentially("n");
+  await page.waitForFunction(() => document.querySelectorAll(".chooser li").length === 1);
+  await says(choices, /^CO₂/);
 });
 
 test("new readings go on at the end", async (t) => {
@@ -442,7 +465,7 @@ for (const options of [{ colorScheme: "light" }, { colorScheme: "dark" }, { colo
     await page.getByRole("slider", { name: "Moment" }).waitFor();
     for (const width of [2560, 1280, 320]) {
       await page.setViewportSize({ width, height: 900 });
-      const { violations } = await new AxeBuilder({ page }).analyze();
+      const violations = await violationsOf(page);
       assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" ")}`), [], `${width} px`);
       const [overflow, small] = await page.evaluate(() => [
         document.documentElement.scrollWidth - document.documentElement.clientWidth,

@@ -1,12 +1,12 @@
 // The self-check: a page of its own, which works where the other one does not.
 
-import { AxeBuilder } from "@axe-core/playwright";
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { createServer, request } from "node:http";
 import { once } from "node:events";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { violationsOf } from "./support/axe.mjs";
 import { newPage, says, signedIn, startBrowser } from "./support/browser.mjs";
 import { startHub, usersFile } from "./support/hub.mjs";
 
@@ -114,7 +114,7 @@ test("axe finds nothing on the page of the self-check, in any theme and width", 
       const page = await newPage(t, browser, { viewport: { width, height: 800 }, colorScheme });
       await page.goto(`${hub.origin}/check`);
       await isDone(page);
-      const { violations } = await new AxeBuilder({ page }).analyze();
+      const violations = await violationsOf(page);
       assert.deepEqual(violations.map(({ id, nodes }) => `${width} ${colorScheme} ${id}: ${nodes[0].html}`), []);
       assert.equal(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth), 0);
       if (process.env.SHOTS) {

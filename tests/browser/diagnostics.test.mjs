@@ -1,8 +1,8 @@
-import { AxeBuilder } from "@axe-core/playwright";
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { after, before, test } from "node:test";
 import { WebSocketServer } from "ws";
+import { violationsOf } from "./support/axe.mjs";
 import { assertQuiet, newPage, says, startBrowser } from "./support/browser.mjs";
 import { startHub, usersFile } from "./support/hub.mjs";
 
@@ -200,7 +200,7 @@ for (const colorScheme of ["light", "dark"]) {
 }
 
 async function assertAccessible(page, where) {
-  const { violations } = await new AxeBuilder({ page }).analyze();
+  const violations = await violationsOf(page);
   assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" ")}`), [], where);
   const [overflow, small] = await page.evaluate(() => [
     document.documentElement.scrollWidth - document.documentElement.clientWidth,

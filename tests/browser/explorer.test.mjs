@@ -1,11 +1,12 @@
 // The explorer: every topic, the last message of each, the log, and publishing by hand.
 
-import { AxeBuilder } from "@axe-core/playwright";
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
+import { violationsOf } from "./support/axe.mjs";
 import { assertQuiet, newPage, says, signedIn, startBrowser } from "./support/browser.mjs";
 import { startHub, usersFile } from "./support/hub.mjs";
 import { connect } from "./support/node.mjs";
@@ -111,6 +112,33 @@ test("the log stops while it is read, counts what comes, and is bounded to what 
   assertQuiet(page, hub);
 });
 
+test("the log goes into a file, each message as it came to the byte, and with a search what it finds", async (t) => {
+  const hub = await startHub(t, { simulator: "off" });
+  const came = [];
+  const page = await explorer(t, hub, {
+    before: (page) => page.on("websocket", (socket) => socket.on("framereceived", ({ payload }) => came.push(...payload.split("\n").filter((line) => !/^\["(clown\.talk|\$SYS)\//.test(line))))),
+  });
+  const node = await connect(t, hub, "home/attic", "node", { filters: [] });
+  for (const [topic, payload] of [["a", '{"level":  20.10,"big":12345678901234567890}'], ["ž/\u2103", '"\u2103 ℃ 😀"'], ["__proto__", "null"], ["long", `"${"x".repeat(20_000)}"`], ["longer", `"${"y".repeat(40_000)}"`]]) node.raw.send(`["${topic}",${payload},{"id":"${topic}"}]`);
+  await node.next(([kind, answer]) => kind.endsWith("publish/ok") && answer.id === "longer");
+  const log = page.getByRole("region", { name: "Messages" });
+  await says(log.locator(".message").first(), "longer");
+  const exported = async () => {
+    const [download] = await Promise.all([page.waitForEvent("download"), log.getByRole("button", { name: "Export" }).click()]);
+    assert.equal(download.suggestedFilename(), "messages.ndjson");
+    return readFileSync(await download.path(), "utf8");
+  };
+  const whole = came.filter((line) => line.length < 32_768);
+  assert.equal(came.length, whole.length + 1);
+  assert.ok(whole.some((line) => line.includes('{"level":  20.10,"big":12345678901234567890}')));
+  assert.equal(await exported(), whole.map((line) => `${line}\n`).join(""));
+  await says(log, "Too long for the file: 1.");
+  await page.getByLabel("Find").fill("__proto__");
+  await says(log, "1 of at most");
+  assert.equal(await exported(), whole.filter((line) => line.includes("__proto__")).map((line) => `${line}\n`).join(""));
+  assertQuiet(page, hub);
+});
+
 test("what devices say is text here, too", async (t) => {
   const hub = await startHub(t, { simulator: "off" });
   const node = await connect(t, hub, encodeURIComponent("<b>house"), "node");
@@ -133,7 +161,7 @@ for (const options of [{ colorScheme: "light" }, { colorScheme: "dark" }, { colo
     await page.getByRole("region", { name: "Messages" }).locator(".message").first().click();
     for (const width of [1280, 320]) {
       await page.setViewportSize({ width, height: 800 });
-      const { violations } = await new AxeBuilder({ page }).analyze();
+      const violations = await violationsOf(page);
       assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" ")}`), [], `${width} px`);
       const [overflow, small] = await page.evaluate(() => [
         document.documentElement.scrollWidth - document.documentElement.clientWidth,

@@ -1,8 +1,8 @@
 // The page in English and Czech: all of it, chosen by the browser, by the address or by hand, and only one of them loaded.
 
-import { AxeBuilder } from "@axe-core/playwright";
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { violationsOf } from "./support/axe.mjs";
 import { newPage, says, startBrowser } from "./support/browser.mjs";
 import { folder, startHub, usersFile } from "./support/hub.mjs";
 import { connect } from "./support/node.mjs";
@@ -277,7 +277,7 @@ test("axe finds nothing in Czech, and nothing is wider than the screen", async (
       await page.goto(`${hub.origin}/${hash}`);
       await page.locator("main > *").nth(0).waitFor();
       await page.waitForFunction(() => !document.querySelector("main > .note:only-child"));
-      const { violations } = await new AxeBuilder({ page }).analyze();
+      const violations = await violationsOf(page);
       assert.deepEqual(violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]), [], `${hash} at ${width}`);
       assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${hash} overflows at ${width}`);
     }

@@ -1,10 +1,10 @@
 // Names, rooms, icons, order and limits: kept by the hub, changed by who may, seen by all at once.
 
-import { AxeBuilder } from "@axe-core/playwright";
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { violationsOf } from "./support/axe.mjs";
 import { newPage, says, startBrowser, tile } from "./support/browser.mjs";
 import { folder, startHub, usersFile } from "./support/hub.mjs";
 import { connect } from "./support/node.mjs";
@@ -335,7 +335,7 @@ test("axe finds nothing while things are arranged, in any theme and width, and n
       await tile(page, ATTIC, "Beam", "thermometer/0").waitFor();
       await page.locator(".alarms summary").click();
       const calm = async (where) => {
-        const { violations } = await new AxeBuilder({ page }).analyze();
+        const violations = await violationsOf(page);
         assert.deepEqual(violations.map(({ id, nodes }) => `${where} ${width} ${colorScheme} ${id}: ${nodes[0].html}`), []);
         assert.equal(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth), 0, `${where} ${width}`);
         if (process.env.SHOTS) {

@@ -1,12 +1,12 @@
 // The pages of the operator: accounts, tokens, a new device, the record of events, links and the hub itself.
 
-import { AxeBuilder } from "@axe-core/playwright";
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import WebSocket from "ws";
+import { violationsOf } from "./support/axe.mjs";
 import { newPage, says, startBrowser, tile } from "./support/browser.mjs";
 import { folder, startHub, usersFile } from "./support/hub.mjs";
 import { connect } from "./support/node.mjs";
@@ -351,7 +351,7 @@ for (const options of [{ colorScheme: "light" }, { colorScheme: "dark" }]) {
       await step();
       for (const width of [2560, 1280, 320]) {
         await page.setViewportSize({ width, height: 800 });
-        const { violations } = await new AxeBuilder({ page }).analyze();
+        const violations = await violationsOf(page);
         assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" ")}`), [], `${name}, ${width} px`);
         const [overflow, small] = await page.evaluate(() => [
           document.documentElement.scrollWidth - document.documentElement.clientWidth,

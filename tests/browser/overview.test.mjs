@@ -192,6 +192,25 @@ test("a part of the page that does not come is told, and comes when it is asked 
   await missing.waitFor({ state: "detached" });
 });
 
+test("a page whose first script does not come says so in plain words, and comes when it is asked for again", async (t) => {
+  const hub = await startHub(t);
+  for (const [what, path] of [["its first script", "start"], ["what that loads", "part"]]) {
+    const page = await newPage(t, browser);
+    let isGone = true;
+    await page.route(new RegExp(`/${path}-[^/]*\\.js$`), (route) => (isGone ? route.abort() : route.fallback()));
+    await page.goto(`${hub.origin}/`);
+    const late = page.getByText("This page could not be loaded, or comes very slowly.");
+    assert.equal(await late.isVisible(), false, "who waits for a moment is told nothing");
+    await page.evaluate(() => document.getAnimations().forEach((animation) => animation.finish()));
+    assert.equal(await late.isVisible(), true, what);
+    await page.getByText("Stránku se nepodařilo načíst, nebo přichází velmi pomalu.").waitFor();
+    isGone = false;
+    await page.getByRole("link", { name: "Try again" }).click();
+    await page.getByRole("button", { name: "Sign in", exact: true }).waitFor();
+    assert.equal(await late.isVisible(), false);
+  }
+});
+
 /** What a browser loads, compressed in the way that every browser knows: bytes by path. */
 async function weights(page, hub) {
   const found = new Map();

@@ -1,6 +1,6 @@
-import { AxeBuilder } from "@axe-core/playwright";
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { violationsOf } from "./support/axe.mjs";
 import { assertQuiet, newPage, says, signedIn, startBrowser, tile } from "./support/browser.mjs";
 import { folder, startHub, usersFile } from "./support/hub.mjs";
 import { connect } from "./support/node.mjs";
@@ -225,7 +225,7 @@ for (const colorScheme of ["light", "dark"]) {
 }
 
 async function assertAccessible(page, where) {
-  const { violations } = await new AxeBuilder({ page }).analyze();
+  const violations = await violationsOf(page);
   const told = violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" ")}`);
   assert.deepEqual(told, [], where);
   assert.equal(await overflow(page), 0, `overflow at ${where}`);

@@ -1,10 +1,10 @@
 // Links to what is on the screen, for people with an account and without one, and screens on walls.
 
-import { AxeBuilder } from "@axe-core/playwright";
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { violationsOf } from "./support/axe.mjs";
 import { newPage, says, startBrowser, tile } from "./support/browser.mjs";
 import { folder, startHub, usersFile } from "./support/hub.mjs";
 import { connect } from "./support/node.mjs";
@@ -208,7 +208,7 @@ test("axe finds nothing where something is shared or hangs on a wall, in any the
     for (const colorScheme of ["light", "dark"]) {
       const page = await open(t, hub, "root", { viewport: { width, height: width > 2000 ? 1440 : 800 }, colorScheme });
       const calm = async (where) => {
-        const { violations } = await new AxeBuilder({ page }).analyze();
+        const violations = await violationsOf(page);
         assert.deepEqual(violations.map(({ id, nodes }) => `${where} ${width} ${colorScheme} ${id}: ${nodes[0].html}`), []);
         assert.equal(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth), 0, `${where} ${width}`);
         if (process.env.SHOTS) {

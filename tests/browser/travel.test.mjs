@@ -1,8 +1,8 @@
 // Time travel, in a real browser: everything as it was at a moment of the last day, locked, and back.
 
-import { AxeBuilder } from "@axe-core/playwright";
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { violationsOf } from "./support/axe.mjs";
 import { assertQuiet, newPage, says, signedIn, startBrowser, tile } from "./support/browser.mjs";
 import { folder, startHub, usersFile } from "./support/hub.mjs";
 import { connect } from "./support/node.mjs";
@@ -179,7 +179,7 @@ for (const options of [{ colorScheme: "light" }, { colorScheme: "dark" }, { colo
     for (const screen of ["#/", "#/explorer"]) {
       for (const width of [2560, 1280, 320]) {
         await page.setViewportSize({ width, height: 900 });
-        const { violations } = await new AxeBuilder({ page }).analyze();
+        const violations = await violationsOf(page);
         assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" ")}`), [], `${screen} ${width} px`);
         const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
         assert.equal(overflow, 0, `overflow at ${width} px`);

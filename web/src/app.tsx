@@ -6,7 +6,7 @@ import { LANGUAGES, WORDS, pointed, say, wholeText } from "./core/text.js";
 import { clockText } from "./core/words.js";
 import { SCREENS, parseView } from "./core/view.js";
 import { chooseLanguage, language, laterTexts } from "./language.js";
-import { alarms, isArranging, layout } from "./layout.js";
+import { alarms, hasLimits, isArranging, isWhole, layout } from "./layout.js";
 import { isTravelling, loadSearch, show, view } from "./location.js";
 import { announcement, connection, isAdmin, isLive, isQuiet, isUpdated, leave, moment, rate, rights, second, skipped, start, state, user, values } from "./page.js";
 import { tools } from "./tools.js";
@@ -76,13 +76,13 @@ effect(() => {
   if (view.value.isKiosk) load("kiosk");
   if (isQuiet.value) load("empty");
   // Alarms may sound and be told by the system, and icons are drawn.
-  if (isArranging.value || [layout.value.nodes, layout.value.values].some((entries) => [...entries.values()].some(({ limits, silent, icon }) => limits || silent || icon))) load("arrange");
+  if (isArranging.value || hasLimits.value || [layout.value.nodes, layout.value.values].some((entries) => [...entries.values()].some(({ icon }) => icon))) load("arrange");
 });
 
 function App() {
   const now = state.value;
   const screen = screenNow.value;
-  const Screen = screen === "overview" ? Overview : parts.value[screen];
+  const Screen = screen === "overview" ? (isWhole.value ? Overview : undefined) : parts.value[screen];
   const Travel = parts.value.travel;
   const isIn = now.name !== "out" && user.value !== null;
   const { isKiosk } = view.value;

@@ -1,6 +1,6 @@
 // The layout of the hub as this page has it: read again whenever another version is told. And which values are not as they should be.
 
-import { effect, signal, untracked } from "@preact/signals";
+import { computed, effect, signal, untracked } from "@preact/signals";
 import { type Alarm, type Layout, NOTHING, alarmOf, arranged, parseLayout } from "./core/layout.js";
 import { WORDS, say } from "./core/text.js";
 import { announce, forgotten, layoutVersion, listeners, liveFor, presentValues, pulse, second, structure } from "./page.js";
@@ -9,9 +9,18 @@ import { HUB } from "./session.js";
 export const LAYOUT_PATH = "api/layout";
 const PATIENCE = 15_000;
 const ALARMS_SAID = 3;
+/** So long at most nothing is shown while the first values come. */
+const WHOLE_AFTER = 4000;
 
 export const layout = signal<Layout>(NOTHING);
 export const alarms = signal<readonly Alarm[]>([]);
+/**
+ * Whether the first board can be drawn and stay as it is: all last values are there, as they come before the version of the layout does, and
+ * so are names and order.
+ */
+export const isWhole = signal(false);
+/** Whether there are limits, so that there may be alarms. */
+export const hasLimits = computed(() => [...layout.value.values.values()].some(({ limits, silent }) => limits || silent));
 /** Whether somebody is giving names, limits and an order. */
 export const isArranging = signal(false);
 
@@ -28,6 +37,7 @@ export async function readLayout(): Promise<Layout | null> {
   const answer: unknown = await fetch(HUB + LAYOUT_PATH, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE) }).then((response) => response.json()).catch(() => null);
   const next = parseLayout(answer);
   if (next) take(next);
+  isWhole.value = true;
   return next;
 }
 
@@ -39,6 +49,7 @@ effect(() => {
 /** What one user may see is nothing for the next one; and after a pause the hub may have another one of the same number. */
 effect(() => {
   void forgotten.value;
+  isWhole.value = false;
   untracked(() => layout.value !== NOTHING && take(NOTHING));
 });
 effect(() => {
@@ -58,6 +69,7 @@ listeners.add((reading) => {
 /** Looks at what has limits. Alarms are of now, whatever moment is shown. */
 function look(): void {
   const values = presentValues();
+  if (values.topics.size > 0 && liveFor() > WHOLE_AFTER) isWhole.value = true;
   const now = values.now();
   const found: Alarm[] = [];
   for (const [topic, { silent, limits }] of layout.value.values) {

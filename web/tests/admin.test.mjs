@@ -2,11 +2,13 @@
 
 import "./english.mjs";
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { bodyOf, EMPTY, lines, parseAccount } from "../src/core/admin/accounts.ts";
-import { askedText, isQuestion, parseAsked, parseEvents, pathOf as eventsPath } from "../src/core/admin/events.ts";
+import { askedText, isQuestion, parseAsked, parseEvents, pathOf as eventsPath, resultText } from "../src/core/admin/events.ts";
 import { bytesText, linksOf, parseFigures, pathOf, Trail, uptimeText } from "../src/core/admin/figures.ts";
 import { addressOf, codeOf, isLocal, SNIPPETS } from "../src/core/admin/snippets.ts";
+import { EVENTS } from "../src/core/text.ts";
 import { parseView, viewText } from "../src/core/view.ts";
 
 test("an account goes back as it came, and what was emptied is left out", () => {
@@ -69,4 +71,33 @@ test("programs and the code carry what a device needs, whatever its name is", ()
   assert.ok(programs.curl.includes("'https://hub.example/house/api/topics/home/a%20b/%C4%8D/temperature?retain=true'"));
   assert.ok(programs.mqtt.includes(`mosquitto_pub -h 'hub.example' -p 8883 --cafile authority.pem -u 'it'\\''s "por\\ch"' -P 'cht_abc' -t 'home/a b/č/temperature' -m 21.5`));
   assert.deepEqual(["http://127.0.0.1:8080/", "http://localhost/", "http://[::1]:8080/", "http://192.168.1.9/"].map(isLocal), [true, true, true, false]);
+});
+
+test("what came of an event is told in words, whatever its kind, and what is unknown as the hub calls it", () => {
+  const told = (one) => resultText(parseEvents({ events: [one] }).events[0]);
+  const results = {
+    "command": ["waiting", "confirmed", "refused", "timeout", "offline", "superseded", "unknown"],
+    "sign-in": ["ok", "wrong", "locked", "busy", "token", "certificate", "address", "over", "changed", "forbidden"],
+    "sign-out": ["revoked"], "presence": ["online", "offline"], "lease": ["over", "unstored"], "layout": ["changed", "replaced"],
+    "account": ["added", "removed", "password", "rights", "over", "token-added", "token-revoked", "token-renewed"],
+  };
+  // As the protocol lists them: each is there, and is told by more than one word or by another kind's.
+  const protocol = readFileSync("../docs/protocol.md", "utf8").split("**7.7 Events.**")[1].split("**7.8")[0];
+  const named = new Set([...protocol.matchAll(/`([a-z-]+)`/g)].map(([, word]) => word));
+  for (const [kind, words] of Object.entries(results)) {
+    assert.ok(named.has(kind) && kind in EVENTS.kinds, kind);
+    for (const result of words) {
+      assert.ok(named.has(result), `${kind} ${result}`);
+      assert.ok(`${kind} ${result}` in EVENTS.results || result in EVENTS.results, `${kind} ${result}`);
+    }
+  }
+  for (const kind of ["answer", "refused", "lost"]) assert.ok(kind in EVENTS.kinds, kind);
+  for (const door of ["page", "websocket", "lines", "http", "mqtt"]) assert.ok(named.has(door) && door in EVENTS.doors, door);
+  assert.equal(told({ kind: "sign-in", result: "ok", door: "websocket", base: "home/attic", side: "node" }), "let in · by WebSocket · home/attic");
+  assert.equal(told({ kind: "sign-in", result: "wrong", reason: "wrong name or password", door: "page", left_out: 12 }), "wrong name or password · on the page · and 12 more like it");
+  assert.equal(told({ kind: "sign-in", result: "forbidden", reason: "emil may not be here", door: "mqtt", base: "", side: "dashboard" }), "not allowed there · emil may not be here · by MQTT");
+  assert.equal(told({ kind: "account", result: "token-revoked", account: "porch" }), "token revoked · account porch");
+  assert.equal(told({ kind: "command", result: "confirmed", after: 0.124 }), "confirmed after 0.124 s");
+  assert.equal(told({ kind: "lost", count: 3, reason: "the disk was full" }), "3 · the disk was full");
+  assert.equal(told({ kind: "presence", result: "__proto__", door: "constructor" }), "__proto__ · constructor");
 });

@@ -64,9 +64,10 @@ async function servePage(context, folder) {
   });
 }
 
-/** Opens the page of a hub and signs in as the demo user. */
-export async function signedIn(test, browser, hub, options) {
+/** Opens the page of a hub and signs in as the demo user; what is to be done before is given as `before(page)`. */
+export async function signedIn(test, browser, hub, { before, ...options } = {}) {
   const page = await newPage(test, browser, options);
+  await before?.(page);
   await page.goto(`${hub.origin}/`);
   await page.getByRole("button", { name: "Sign in", exact: true }).click();
   await page.getByText("Live", { exact: true }).waitFor();

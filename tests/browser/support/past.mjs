@@ -33,8 +33,8 @@ export async function hubWithPast(test, { from, step, readingsAt, until = 0, bas
   };
   set(-from);
   const env = { LD_PRELOAD: library(test), CLOCK_FILE: name };
-  // In the past an hour is a moment: nobody is to be taken for gone in it.
-  const patient = ["limits.ping_seconds=3600", "limits.pong_seconds=3600", "limits.messages_per_second=1000000"];
+  // In the past an hour is a moment: nobody is to be taken for gone in it, and the hub is not to tell its figures hundreds of times.
+  const patient = ["limits.ping_seconds=3600", "limits.pong_seconds=3600", "limits.messages_per_second=1000000", "figures.every_seconds=3600"];
   const hub = await startHub(test, { simulator: "off", store: folder(test), ...options, env, settings: [...patient, ...(options.settings ?? [])] });
   const gateway = await connect(test, hub, base, "node", { auth });
   let number = 0;

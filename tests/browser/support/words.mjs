@@ -31,7 +31,7 @@ export function told(page) {
     const pieces = new Set();
     const add = (text) => text?.trim() && pieces.add(text.trim());
     add(document.title);
-    const isSaid = (element) => element.closest("pre, code, .code, .secret, .about, script, style, noscript, .low tbody, .answers dd, .place, #log .what, option[lang]");
+    const isSaid = (element) => element.closest("#late, pre, code, .code, .secret, .about, script, style, noscript, .low tbody, .answers dd, .place, #log .what, option[lang]");
     for (const element of document.querySelectorAll("body *")) {
       if (isSaid(element)) continue;
       for (const name of ["aria-label", "title", "placeholder", "aria-valuetext", "aria-roledescription"]) add(element.getAttribute(name));

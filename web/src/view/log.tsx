@@ -2,12 +2,13 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { type Message, MESSAGES_AT_MOST } from "../core/traffic.js";
-import { payloadText } from "../core/frame.js";
+import { TEXT_KEPT, payloadText } from "../core/frame.js";
 import { EXPLORER, plural, say } from "../core/text.js";
 import { clockText } from "../core/words.js";
 import { search, show } from "../location.js";
 import { traffic } from "../page.js";
 import { LINE_HEIGHT, List } from "./list.js";
+import { download } from "./parts.js";
 
 /** Milliseconds between two pictures; with a search, which looks at every message, a second. */
 const DRAWN = 250;
@@ -17,6 +18,7 @@ const PAYLOAD_SHOWN = 300;
 export function Log() {
   const [, draw] = useState(0);
   const [paused, setPaused] = useState<{ messages: Message[]; count: number } | null>(null);
+  const [cut, setCut] = useState(0);
   const wanted = search.value;
   useEffect(() => {
     const timer = setInterval(() => draw((times) => times + 1), wanted.isEmpty ? DRAWN : SEARCHED);
@@ -35,6 +37,12 @@ export function Log() {
           traffic.clearLog();
           setPaused(null);
         }}>{EXPLORER.clear}</button>
+        <button type="button" class="quiet" onClick={() => {
+          const lines = whole(found);
+          setCut(found.length - lines.length);
+          download("messages.ndjson", new Blob(lines));
+        }}>{EXPLORER.export}</button>
+        {cut > 0 && <span class="of">{say(EXPLORER.cut, { count: cut })}</span>}
       </div>
       <List role="log" aria-label={EXPLORER.messages} aria-live="off" items={found} onScrolled={(top) => top > LINE_HEIGHT && pause()}
         line={({ number, topic, line, time }) => (
@@ -47,3 +55,6 @@ export function Log() {
     </section>
   );
 }
+
+/** The lines of messages as they came, the oldest first. Of those that are very long only the beginning is there (`frames`), which nobody could read. */
+const whole = (messages: Message[]): string[] => messages.filter(({ line }) => line.length < TEXT_KEPT * 2).map(({ line }) => `${line}\n`).reverse();

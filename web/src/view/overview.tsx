@@ -6,7 +6,7 @@ import type { Search } from "../core/search.js";
 import { type Reading, TOPICS_AT_MOST } from "../core/values.js";
 import { WORDS, plural, say } from "../core/text.js";
 import { favourites, fold, folds } from "../favourites.js";
-import { alarms, isArranging, layout } from "../layout.js";
+import { alarms, hasLimits, isArranging, layout } from "../layout.js";
 import { GROUPINGS } from "../core/view.js";
 import { hasTerm, search, show, toggleTerm, view } from "../location.js";
 import { tools } from "../tools.js";
@@ -60,7 +60,7 @@ export function Overview() {
   const stars = isSearch ? [] : [...favourites.value].flatMap((topic) => values.topics.get(topic) ?? []);
   return (
     <>
-      {tools.value.Alarms && <tools.value.Alarms />}
+      {tools.value.Alarms ? <tools.value.Alarms /> : hasLimits.value && <p class="panel" style={{ height: "46px", margin: "0 0 12px" }} />}
       <Tools groups={groups} areAllOpen={areAllOpen} isSearch={isSearch} found={values_} />
       {isArranging.value && tools.value.Bar && <tools.value.Bar />}
       {stars.length > 0 && (

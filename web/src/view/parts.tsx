@@ -50,7 +50,7 @@ export const woven = <Text extends string>(text: Text, elements: Readonly<Record
 /** The picture that people have given to something, as soon as there is what draws it. */
 export function Picture({ name }: { name: string | undefined }) {
   const Icon = tools.value.Icon;
-  return name !== undefined && Icon ? <Icon name={name} /> : null;
+  return name === undefined ? null : Icon ? <Icon name={name} /> : <svg class="icon" />;
 }
 
 /** The picture of a clock, for what is stale. */

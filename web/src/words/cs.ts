@@ -99,7 +99,8 @@ export const EXPLORER: Same<typeof en.EXPLORER> = {
 
   messages: "Zprávy", sent: "Odesláno.", refused: "Odmítnuto: {reason}.",
   news: { one: "{count} nová", few: "{count} nové", other: "{count} nových" },
-  ofAtMost: "{count} z nejvýše {most}", goOn: "Pokračovat", pause: "Pozastavit", clear: "Vymazat",
+  ofAtMost: "{count} z nejvýše {most}", goOn: "Pokračovat", pause: "Pozastavit", clear: "Vymazat", export: "Exportovat",
+  cut: "Příliš dlouhé pro soubor: {count}.",
 
   publish: "Publikovat", publishNothing: "Jen pro čtení: váš účet nesmí nic publikovat.", topic: "Téma",
   topicHint: "Například relay/1/set, od kořene.", mayNot: "Tam váš účet publikovat nesmí.",
@@ -267,9 +268,18 @@ export const EVENTS: Same<typeof en.EVENTS> = {
   questions: "Také pouhé dotazy (get, list)",
   hidden: { one: "{count} dotaz je vynechán.", few: "{count} dotazy jsou vynechány.", other: "{count} dotazů je vynecháno." },
   ask: "Vyhledat", none: "Nic takového není zaznamenáno.", more: "Starší", time: "Čas", what: "Co", who: "Kdo",
-  kinds: { "command": "Povel", "answer": "Odpověď", "refused": "Odmítnuto", "sign-in": "Přihlášení", "sign-out": "Odhlášení", "presence": "Uzel", "lease": "Konec povelu na čas", "account": "Účet", "layout": "Názvy a místnosti" },
-  results: { changed: "změněno", replaced: "nahrazeno", online: "připojen", offline: "odpojen", confirmed: "potvrzeno", refused: "odmítnuto", timeout: "bez odpovědi", superseded: "nahrazeno jiným povelem", waiting: "čeká", "token-added": "nový token" },
-  after: "{result} po {span} s", account: "účet {name}", door: "vstup {door}",
+  kinds: { "command": "Povel", "answer": "Odpověď", "refused": "Odmítnuto", "sign-in": "Přihlášení", "sign-out": "Odhlášení", "presence": "Uzel", "lease": "Povel na čas", "account": "Účet", "layout": "Názvy a místnosti", "lost": "Chybějící události" },
+  results: {
+    "changed": "změněno", "replaced": "nahrazeno", "online": "připojen", "offline": "odpojen", "command offline": "zařízení nebylo připojené", "confirmed": "potvrzeno", "refused": "odmítnuto",
+    "timeout": "bez odpovědi", "superseded": "nahrazeno jiným povelem", "waiting": "čeká", "unknown": "neví se: hub nebo klient skončil dřív", "sign-in ok": "vpuštěn",
+    "wrong": "chybné jméno nebo heslo", "locked": "příliš mnoho chybných hesel", "busy": "hub byl zaneprázdněný", "token": "takový token není", "certificate": "bez svého certifikátu",
+    "address": "ne z této sítě", "sign-in changed": "účet byl mezitím změněn", "forbidden": "tam nesmí", "over": "jeho poslední den minul", "lease over": "skončil",
+    "unstored": "disk ho nepřijal", "revoked": "ukončil ho správce", "added": "přidán", "removed": "odstraněn", "password": "jiné heslo", "rights": "jiná práva",
+    "token-added": "nový token", "token-revoked": "token zneplatněn", "token-renewed": "token obnoven",
+  },
+  doors: { page: "na stránce", websocket: "přes WebSocket", lines: "po řádcích přes TCP", http: "přes HTTP", mqtt: "přes MQTT" },
+  after: "{result} po {span} s", account: "účet {name}",
+  leftOut: "a ještě {count} takových",
 };
 
 export const LINKS: Same<typeof en.LINKS> = {
@@ -340,7 +350,7 @@ export const DIAGNOSTICS: Same<typeof en.DIAGNOSTICS> = {
 };
 
 export const HTML: Same<typeof en.HTML> = {
-  noScript: "Tato stránka potřebuje JavaScript, který je zde vypnutý.", about: "Poslední hodnoty a ovládání zařízení na tomto hubu",
+  noScript: "Tato stránka potřebuje JavaScript, který je zde vypnutý.", late: "Stránku se nepodařilo načíst, nebo přichází velmi pomalu.", again: "Zkusit znovu", about: "Poslední hodnoty a ovládání zařízení na tomto hubu",
   checkAbout: "Vyzkouší, co stojí mezi stránkou a jejím hubem, a řekne, co vadí",
   diagnosticsAbout: "Otevře WebSocket na libovolný server, pošle, co napíšete, a ukáže, co přijde zpět",
 };

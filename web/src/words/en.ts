@@ -99,7 +99,8 @@ export const EXPLORER = {
 
   messages: "Messages", sent: "Sent.", refused: "Refused: {reason}.",
   news: { one: "{count} new", other: "{count} new" },
-  ofAtMost: "{count} of at most {most}", goOn: "Go on", pause: "Pause", clear: "Clear",
+  ofAtMost: "{count} of at most {most}", goOn: "Go on", pause: "Pause", clear: "Clear", export: "Export",
+  cut: "Too long for the file: {count}.",
 
   publish: "Publish", publishNothing: "View only: your account may publish nothing.", topic: "Topic", topicHint: "For example relay/1/set, from the root.",
   mayNot: "Your account may not publish there.", slash: "This topic begins with a slash: its first level is empty.",
@@ -266,9 +267,19 @@ export const EVENTS = {
   questions: "Also what was only asked (get, list)",
   hidden: { one: "{count} question is left out.", other: "{count} questions are left out." },
   ask: "Look", none: "Nothing of that is recorded.", more: "Older ones", time: "Time", what: "What", who: "Who",
-  kinds: { "command": "Command", "answer": "Answer", "refused": "Refused", "sign-in": "Sign-in", "sign-out": "Sign-out", "presence": "Node", "lease": "Lease ended", "account": "Account", "layout": "Names and rooms" },
-  results: { changed: "changed", replaced: "replaced", online: "online", offline: "offline", confirmed: "confirmed", refused: "refused", timeout: "no answer", superseded: "given up for another one", waiting: "waiting", "token-added": "token made" },
-  after: "{result} after {span} s", account: "account {name}", door: "by {door}",
+  kinds: { "command": "Command", "answer": "Answer", "refused": "Refused", "sign-in": "Sign-in", "sign-out": "Sign-out", "presence": "Node", "lease": "Lease", "account": "Account", "layout": "Names and rooms", "lost": "Missing events" },
+  /** What came of it; where a word says something else with another kind, the kind stands before it. */
+  results: {
+    "changed": "changed", "replaced": "replaced", "online": "online", "offline": "offline", "command offline": "the device was not there", "confirmed": "confirmed", "refused": "refused",
+    "timeout": "no answer", "superseded": "given up for another one", "waiting": "waiting", "unknown": "not known: the hub or the client ended before", "sign-in ok": "let in",
+    "wrong": "wrong name or password", "locked": "too many wrong passwords", "busy": "the hub was busy", "token": "no such token", "certificate": "without its certificate",
+    "address": "not from this network", "sign-in changed": "the account was changed meanwhile", "forbidden": "not allowed there", "over": "its last day is over", "lease over": "ended",
+    "unstored": "the disk has not taken it", "revoked": "ended by the operator", "added": "added", "removed": "removed", "password": "other password", "rights": "other rights",
+    "token-added": "token made", "token-revoked": "token revoked", "token-renewed": "token renewed",
+  },
+  doors: { page: "on the page", websocket: "by WebSocket", lines: "by lines over TCP", http: "by HTTP", mqtt: "by MQTT" },
+  after: "{result} after {span} s", account: "account {name}",
+  leftOut: "and {count} more like it",
 } as const;
 
 export const LINKS = {
@@ -342,7 +353,7 @@ export const DIAGNOSTICS = {
 
 /** What stands in the files of the pages from the start, before any script runs. */
 export const HTML = {
-  noScript: "This page needs JavaScript, which is switched off here.", about: "Last values and controls of the devices on this hub",
+  noScript: "This page needs JavaScript, which is switched off here.", late: "This page could not be loaded, or comes very slowly.", again: "Try again", about: "Last values and controls of the devices on this hub",
   checkAbout: "Tries what stands between a page and its hub, and says what is in the way",
   diagnosticsAbout: "Opens a WebSocket to any server, says what you type and shows what comes back",
 } as const;

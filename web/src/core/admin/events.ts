@@ -1,6 +1,7 @@
 // Questions about what has happened, and answers in words.
 
 import { isObject } from "../frame.js";
+import { EVENTS, known, pointed, say } from "../text.js";
 import { cut } from "../words.js";
 
 export interface Asked {
@@ -77,4 +78,20 @@ export function parseEvents(body: unknown): { events: Happened[]; hasMore: boole
     more: Object.entries(one).filter(([key]) => !KNOWN.has(key)).map(([key, value]): [string, string] => [key, cut(text(value), 200)]),
   }));
   return { events, hasMore: isObject(body) && isObject(body.more) };
+}
+
+/** What became of it, in words. What has no words here is told as the hub calls it. */
+export function resultText({ kind, result, reason, more }: Happened): string {
+  const rest = Object.fromEntries(more);
+  const word = known(EVENTS.results, `${kind} ${result}`, known(EVENTS.results, result));
+  return [
+    rest.after !== undefined && result !== "" ? say(EVENTS.after, { result: word, span: pointed(rest.after) }) : word,
+    kind === "lost" && rest.count,
+    // Why somebody was not let in is told by the word already, unless it is for what they wanted.
+    (kind !== "sign-in" || result === "forbidden") && cut(reason, 200),
+    rest.account !== undefined && say(EVENTS.account, { name: rest.account }),
+    known(EVENTS.doors, rest.door ?? ""),
+    kind === "sign-in" && rest.base,
+    rest.left_out !== undefined && say(EVENTS.leftOut, { count: Number(rest.left_out) }),
+  ].filter(Boolean).join(" · ");
 }

@@ -2,8 +2,8 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { call } from "../../admin.js";
-import { type Asked, type Happened, SPANS, askedText, isQuestion, parseAsked, parseEvents, pathOf } from "../../core/admin/events.js";
-import { EVENTS, WORDS, known, plural, pointed, say } from "../../core/text.js";
+import { type Asked, type Happened, SPANS, askedText, isQuestion, parseAsked, parseEvents, pathOf, resultText } from "../../core/admin/events.js";
+import { EVENTS, WORDS, known, plural } from "../../core/text.js";
 import { cut, exactText } from "../../core/words.js";
 import { show } from "../../location.js";
 import { Check, Choose, Field, Head, type Outcome, Says } from "./parts.js";
@@ -72,7 +72,7 @@ function Row({ one }: { one: Happened }) {
       <td><b>{cut(user, 80)}</b><span class="row-more">{cut([client, address].filter(Boolean).join(", "), 120)}</span></td>
       <td>
         {known(EVENTS.kinds, kind)}{topic !== "" && <> <span class="code">{cut(topic, 300)}</span></>}{payload !== "" && <> <span class="code">{cut(payload, PAYLOAD_SHOWN)}</span></>}
-        <span class="row-more">{resultWords(one)}</span>
+        <span class="row-more">{resultText(one)}</span>
       </td>
     </tr>
   );
@@ -82,12 +82,4 @@ function Row({ one }: { one: Happened }) {
 function localText(time: number): string {
   const here = new Date(time - new Date(time).getTimezoneOffset() * 60e3);
   return here.toISOString().slice(0, 16);
-}
-
-/** What became of it. */
-function resultWords({ result, reason, more }: Happened): string {
-  const rest = new Map(more);
-  const [word, after, account, door] = [known(EVENTS.results, result), rest.get("after"), rest.get("account"), rest.get("door")];
-  const end = after !== undefined && result !== "" ? say(EVENTS.after, { result: word, span: pointed(after) }) : word;
-  return [end, cut(reason, 200), known(EVENTS.results, rest.get("change") ?? ""), account && say(EVENTS.account, { name: account }), door && say(EVENTS.door, { door })].filter(Boolean).join(" · ");
 }

@@ -1,15 +1,13 @@
 // What is not as it should be, and how the page says so besides: with a sound, and by the system. Each browser chooses for itself.
 
-import { computed, effect, signal } from "@preact/signals";
+import { effect, signal } from "@preact/signals";
 import type { Alarm } from "../../core/layout.js";
 import { ARRANGE, WORDS, plural } from "../../core/text.js";
 import { read, write } from "../../favourites.js";
-import { alarms, layout } from "../../layout.js";
+import { alarms, hasLimits } from "../../layout.js";
 import { Check } from "../admin/parts.js";
 
 const SHOWN = 20;
-/** Whether anything has a limit at all. */
-const hasLimits = computed(() => [...layout.value.values.values()].some(({ limits, silent }) => limits || silent));
 const TOLD_AT_ONCE = 5;
 const NOTES = [880, 660];
 const NOTE = 0.18;

@@ -8,7 +8,7 @@ import { type Reading, titleOf } from "../../core/values.js";
 import { CHARTS, plural, say } from "../../core/text.js";
 import { cut } from "../../core/words.js";
 import { favourites } from "../../favourites.js";
-import { searchFor, show, view } from "../../location.js";
+import { loadSearch, searchFor, show, view } from "../../location.js";
 import { presentValues, structure } from "../../page.js";
 import { chartedOf } from "../parts.js";
 
@@ -36,19 +36,23 @@ export function Chooser({ isOpen }: { isOpen: boolean }) {
   const [words, setWords] = useState("");
   const { series } = view.value;
   void structure.value;
+  const wanted = searchFor(words);
   const found = useMemo(() => {
-    const wanted = searchFor(words);
     const values = presentValues();
     const now = values.now();
     const fits = (reading: Reading): boolean => wanted.matches(reading, { now, isOffline: values.presenceOf(reading.base)?.isOnline === false, isFavourite: favourites.value.has(reading.topic) });
     const readings = [...values.topics.values()].filter(fits);
     return readings.sort((one, other) => one.rank - other.rank || order(one.topic, other.topic)).flatMap(choicesOf);
-  }, [words, structure.value, isOpen]);
+  }, [words, wanted.isEmpty, structure.value, isOpen]);
   const isFull = series.length >= SERIES_AT_MOST;
   return (
     <div class="chooser">
       <label class="hidden" for="add-search">{CHARTS.add}</label>
-      <input id="add-search" type="search" value={words} placeholder={CHARTS.addHint} autocomplete="off" autocapitalize="none" spellcheck={false} maxLength={400} onInput={(event) => setWords(event.currentTarget.value)} />
+      <input id="add-search" type="search" value={words} placeholder={CHARTS.addHint} autocomplete="off" autocapitalize="none" spellcheck={false} maxLength={400} onInput={(event) => {
+        // What could not be loaded is tried again when somebody searches.
+        loadSearch();
+        setWords(event.currentTarget.value);
+      }} />
       {isFull && <p class="note">{say(CHARTS.addFull, { most: SERIES_AT_MOST })}</p>}
       {found.length === 0 && <p class="note">{CHARTS.addNone}</p>}
       <ul aria-label={CHARTS.add}>

@@ -186,7 +186,6 @@ export class Plot {
         x: true, y: false, drag: { x: false, y: false, setScale: false },
         points: isLines ? { size: 8 } : { show: false },
         dataIdx: (plot, series, index) => nearest(plot.data[series], index),
-        bind: { mousedown: () => null, mouseup: () => null, click: () => null, dblclick: () => null, mousemove: () => null, mouseleave: () => null, mouseenter: () => null },
       },
       hooks: {
         drawClear: [(plot) => this.#drawGaps(plot)],
