@@ -182,50 +182,70 @@ impl AccountsFile {
     pub fn save(&self) -> Result<Version, FileError> {
         let text = self.document.to_string();
         check(&text, &self.path)?;
-        let shown = self.path.display();
         if read(&self.path)? != self.text {
-            return Err(FileError::Changed(shown.to_string()));
+            return Err(FileError::Changed(self.path.display().to_string()));
         }
-        self.make_the_usual_folder()?;
-        // If the path is a symbolic link, its target is replaced, not the link.
-        let path = std::fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
-        let mut beside = path.clone().into_os_string();
-        beside.push(format!(".{}.new", std::process::id()));
-        let beside = PathBuf::from(beside);
-        let written = write(&beside, &text, &path).and_then(|()| std::fs::rename(&beside, &path));
-        if written.is_err() {
-            let _ = std::fs::remove_file(&beside);
-        }
-        written.map_err(|error| FileError::Broken {
-            sentence: format!("{shown} could not be written"),
-            error,
-        })?;
-        // The new name is on the disk, too, before anybody hears that it is. Where a file system cannot do that, it is not less.
-        let _ =
-            path.parent().and_then(|folder| std::fs::File::open(folder).ok()).map(|folder| folder.sync_all());
+        put_in_place(&self.path, &text)?;
         Ok(Version::of(&text))
-    }
-
-    /// The first account of a hub that was started in an empty folder. A folder that was named has to be there.
-    fn make_the_usual_folder(&self) -> Result<(), FileError> {
-        let Some(folder) = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()) else {
-            return Ok(());
-        };
-        if folder.exists() {
-            return Ok(());
-        }
-        let shown = folder.display();
-        if self.path != Path::new(DEMO_WITHOUT) {
-            return Err(FileError::Unfit(format!("there is no folder {shown}; make it first")));
-        }
-        let failed =
-            |error| FileError::Broken { sentence: format!("the folder {shown} could not be made"), error };
-        std::fs::create_dir(folder).map_err(failed)
     }
 
     fn tables(&self, sort: &str) -> Option<&ArrayOfTables> {
         self.document.get(sort)?.as_array_of_tables()
     }
+}
+
+/// The text of the file, if it is there.
+pub fn text(path: &Path) -> Result<Option<String>, FileError> {
+    read(path).map(|text| Some(text).filter(|text| !text.is_empty()))
+}
+
+/// Puts a text of another hub in the place of the file, as [`AccountsFile::save`] does. Where `copy` says so, what stood there stays in
+/// a file beside it, which is returned.
+pub fn replace(path: &Path, text: &str, copy: bool) -> Result<Option<PathBuf>, FileError> {
+    check(text, path)?;
+    let beside = copy.then(|| path.with_added_extension("before"));
+    if let Some(beside) = &beside {
+        let sentence = format!("{} could not be written", beside.display());
+        std::fs::copy(path, beside).map_err(|error| FileError::Broken { sentence, error })?;
+    }
+    put_in_place(path, text)?;
+    Ok(beside)
+}
+
+fn put_in_place(path: &Path, text: &str) -> Result<(), FileError> {
+    let shown = path.display();
+    make_the_usual_folder(path)?;
+    // If the path is a symbolic link, its target is replaced, not the link.
+    let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    let mut beside = path.clone().into_os_string();
+    beside.push(format!(".{}.new", std::process::id()));
+    let beside = PathBuf::from(beside);
+    let written = write(&beside, text, &path).and_then(|()| std::fs::rename(&beside, &path));
+    if written.is_err() {
+        let _ = std::fs::remove_file(&beside);
+    }
+    written
+        .map_err(|error| FileError::Broken { sentence: format!("{shown} could not be written"), error })?;
+    // The new name is on the disk, too, before anybody hears that it is. Where a file system cannot do that, it is not less.
+    let _ = path.parent().and_then(|folder| std::fs::File::open(folder).ok()).map(|folder| folder.sync_all());
+    Ok(())
+}
+
+/// The first account of a hub that was started in an empty folder. A folder that was named has to be there.
+fn make_the_usual_folder(path: &Path) -> Result<(), FileError> {
+    let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) else {
+        return Ok(());
+    };
+    if folder.exists() {
+        return Ok(());
+    }
+    let shown = folder.display();
+    if path != Path::new(DEMO_WITHOUT) {
+        return Err(FileError::Unfit(format!("there is no folder {shown}; make it first")));
+    }
+    let failed =
+        |error| FileError::Broken { sentence: format!("the folder {shown} could not be made"), error };
+    std::fs::create_dir(folder).map_err(failed)
 }
 
 /// Writes all keys of an account but its name, and takes out those that it does not have.

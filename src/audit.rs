@@ -52,6 +52,8 @@ pub enum By<'b> {
     Admin(&'b str, IpAddr),
     /// The date that stands with the account has come.
     Date,
+    /// Another hub of the cluster has it like this.
+    Cluster,
 }
 
 impl By<'_> {
@@ -61,6 +63,7 @@ impl By<'_> {
             Self::File => "file",
             Self::Admin(..) => "admin",
             Self::Date => "date",
+            Self::Cluster => "cluster",
         }
     }
 }
@@ -154,7 +157,7 @@ pub fn accounts<'n>(changes: impl ExactSizeIterator<Item = (&'n str, &'static st
     let more = changes.len().saturating_sub(ACCOUNTS);
     let (admin, address) = match by {
         By::Admin(name, address) => (Some(name), Some(display(address))),
-        By::File | By::Date => (None, None),
+        By::File | By::Date | By::Cluster => (None, None),
     };
     let by = by.word();
     for (account, change) in changes.take(ACCOUNTS) {

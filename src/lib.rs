@@ -43,6 +43,7 @@ pub mod config;
 pub mod connection;
 pub mod crew;
 pub mod discovery;
+pub mod editions;
 pub mod hub;
 pub mod layout;
 pub mod links;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::users::{Accounts, Version};
 use super::{ACCOUNTS_BYTES, Access, Replaced};
+use crate::editions::Editions;
 use crate::operator::small_file::{self, Unreadable};
 use crate::operator::{Mistake, Mistakes, Settled};
 
@@ -25,6 +26,7 @@ pub struct AccountsWatch {
     file: PathBuf,
     settled: Settled,
     check: Check,
+    editions: Option<Arc<Editions>>,
 }
 
 /// What the file says: nothing where it is not there and need not be.
@@ -38,7 +40,19 @@ impl AccountsWatch {
         file: PathBuf,
         check: impl Fn(&Accounts) -> Result<(), Mistake> + Send + Sync + 'static,
     ) -> Self {
-        Self { settled: Settled::read_before(vec![file.clone()]), file, check: Arc::new(check) }
+        let settled = Settled::read_before(vec![file.clone()]);
+        Self { settled, file, check: Arc::new(check), editions: None }
+    }
+
+    /// The same file, which all hubs of a cluster have alike.
+    #[must_use]
+    pub fn shared(self, editions: Option<Arc<Editions>>) -> Self {
+        Self { editions, ..self }
+    }
+
+    /// The editions of it, if all hubs have it alike.
+    pub fn editions(&self) -> Option<&Arc<Editions>> {
+        self.editions.as_ref()
     }
 
     /// The file.

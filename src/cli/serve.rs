@@ -27,6 +27,7 @@ use crate::access::{Access, Accounts};
 use crate::config::{self, Key, Settings};
 use crate::crew::{self, Crew};
 use crate::discovery;
+use crate::editions::Editions;
 use crate::hub::Hub;
 use crate::links;
 use crate::log::Log;
@@ -101,7 +102,8 @@ async fn run(settings: Settings, accounts: Accounts, keys: Vec<Key>) -> anyhow::
     let access = Access::new(accounts, &rooms::access(&settings), shutdown.drain().clone())?;
     open_store(&hub, &access, &settings, &shutdown)?;
     // Before anybody can ask for anything.
-    cluster::join(&hub, &settings, &shutdown).await?;
+    let editions = settings.users.are_shared.then(Arc::<Editions>::default);
+    cluster::join(&hub, &settings, editions.clone(), &shutdown).await?;
     // What ran out while there was no hub is over before anybody can come in.
     hub.tend(Moment::now());
     let doors = rooms::server(&settings, is_demo, places.https.map(|address| address.port()));
@@ -117,7 +119,7 @@ async fn run(settings: Settings, accounts: Accounts, keys: Vec<Key>) -> anyhow::
     server.watch_the_certificate();
     // What is there for the demo ends when there are accounts.
     let demo = shutdown.drain().child_token();
-    server.watch_the_accounts(accounts::watch(&settings), demo.clone());
+    server.watch_the_accounts(accounts::watch(&settings).shared(editions), demo.clone());
     server.tend_the_hub();
     server.tell_figures();
     server.end_what_expires();

@@ -11,6 +11,7 @@ use std::task::Poll;
 use tokio::time::{Duration, Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use super::accounts::Shared;
 use super::estate::Estate;
 use super::interest::{Difference, Interest, Numbered};
 use super::inward::Inward;
@@ -23,6 +24,7 @@ use super::stale::Stale;
 use super::subject::Subjects;
 use super::wire::{Ear, News, Which, Wire};
 use crate::connection::Turn;
+use crate::editions::Editions;
 use crate::hub::{Asked, Demand, Hub};
 use crate::topic::Filter;
 
@@ -60,6 +62,7 @@ pub(super) struct Join {
     others: Others,
     last: LastValues,
     estate: Estate,
+    accounts: Option<Shared>,
     /// Up to where all subscriptions are in effect.
     proved: Asked,
     /// Up to where subscriptions were asked for, and when.
@@ -82,7 +85,12 @@ pub(super) struct Join {
 
 impl Join {
     /// Begins to connect. The sentence says what of the settings cannot be used.
-    pub(super) async fn new(hub: &Arc<Hub>, settings: Settings, session: String) -> Result<Self, String> {
+    pub(super) async fn new(
+        hub: &Arc<Hub>,
+        settings: Settings,
+        accounts: Option<Arc<Editions>>,
+        session: String,
+    ) -> Result<Self, String> {
         let subjects = Subjects::under(&settings.prefix);
         let mut wire = Wire::open(&settings).await?;
         let probe = subjects.between(&session);
@@ -90,6 +98,10 @@ impl Join {
         wire.listen_between(probe).map_err(full)?;
         wire.listen_between(subjects.between(&format!("{session}.>"))).map_err(full)?;
         wire.listen_between(subjects.between("here")).map_err(full)?;
+        let accounts = accounts.map(|editions| Shared::new(editions, &settings, &subjects, &session));
+        if accounts.is_some() {
+            wire.listen_between(subjects.of_accounts().to_owned()).map_err(full)?;
+        }
         let own = Here {
             hub: settings.name.clone(),
             session: session.clone(),
@@ -110,6 +122,7 @@ impl Join {
             others: Others::new(own),
             last: LastValues::new(hub, &settings, &subjects, &session),
             estate: Estate::new(hub, &settings.name, &subjects, &session),
+            accounts,
             proved: Asked::default(),
             probes: VecDeque::new(),
             stale: Stale::default(),
@@ -184,6 +197,7 @@ impl Join {
                 has_come = true;
             }
             has_come |= self.wire.poll_written(cx).is_ready() || self.demand.poll_changes(cx).is_ready();
+            has_come |= self.accounts.as_ref().is_some_and(|accounts| accounts.poll_changes(cx).is_ready());
             has_come |= self.last.stream().is_some() && self.estate.bequests().poll_changes(cx).is_ready();
             if has_come { Poll::Ready(()) } else { Poll::Pending }
         })
@@ -224,7 +238,9 @@ impl Join {
         let unread = (self.last.is_read_up_to(self.proved) < self.proved && self.demand.is_waited_for())
             .then(|| Instant::now() + STILL);
         let estate = self.last.stream().and_then(|_| self.estate.next_date());
-        let dates = [probe, stale, self.held_until, interest, self.last.next_date(), unread, estate];
+        let accounts = self.accounts.as_ref().and_then(Shared::next_date);
+        let last = self.last.next_date();
+        let dates = [probe, stale, self.held_until, interest, last, unread, estate, accounts];
         dates.into_iter().flatten().fold(self.next_word.min(self.next_figures), Instant::min)
     }
 
@@ -272,6 +288,10 @@ impl Join {
             self.probes.clear();
         }
         self.last.connection(is_there, &mut self.report, now);
+        if let Some(accounts) = &mut self.accounts {
+            accounts.connection(is_there);
+            accounts.step(&mut self.wire, now);
+        }
         self.demand.is_there(is_there);
     }
 
@@ -280,6 +300,9 @@ impl Join {
             News::Slow => {
                 self.last.read_again();
                 self.report.slow();
+            }
+            News::NotAllowed(text) if text.contains("-accounts") => {
+                let _ = self.accounts.as_mut().map(Shared::is_not_allowed);
             }
             News::NotAllowed(text) if text.contains(JETSTREAM) => {
                 self.last.is_not_allowed(&mut self.report, Instant::now());

@@ -6,8 +6,9 @@
 //! what stands beside a payload; [`interest`], what is asked for; [`heard`], which message is missing and which has come
 //! before; [`others`], which hubs there are. Last values are put into a stream at the servers and read from there ([`last`]):
 //! [`keeper`] decides what is put, [`reader`] what is read, and [`stream`] has the texts. What is to be said for a hub that dies is
-//! there, too ([`estate`]), and [`heirs`] says it. `docs/scaling.md` says what is promised, and what is not.
+//! there, too ([`estate`]), and [`heirs`] says it. [`accounts`] carries those that all hubs have alike. `docs/scaling.md` says what is promised, and what is not.
 
+mod accounts;
 mod estate;
 pub mod heard;
 pub mod heirs;
@@ -36,13 +37,19 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use self::join::Join;
 use self::settings::Settings;
+use crate::editions::Editions;
 use crate::hub::Hub;
 use crate::shutdown::{Shutdown, Stage};
 
 /// Joins the hub to its cluster, until the sign to stop. Does not wait for the servers. The sentence says what of the settings
 /// cannot be used.
-pub async fn join(hub: &Arc<Hub>, settings: Settings, shutdown: &Shutdown) -> Result<(), String> {
-    let mut join = Join::new(hub, settings, life()).await?;
+pub async fn join(
+    hub: &Arc<Hub>,
+    settings: Settings,
+    accounts: Option<Arc<Editions>>,
+    shutdown: &Shutdown,
+) -> Result<(), String> {
+    let mut join = Join::new(hub, settings, accounts, life()).await?;
     let stop = shutdown.sign(Stage::Links).clone();
     shutdown.spawn_in(Stage::Links, async move { join.run(&stop).await });
     Ok(())

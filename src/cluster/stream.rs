@@ -30,7 +30,7 @@ const OTHER_SETTINGS: u64 = 10058;
 pub struct Stream {
     name: String,
     /// What it keeps.
-    subjects: [String; 2],
+    subjects: Vec<String>,
     /// On how many servers it is to be.
     pub replicas: usize,
     /// Its bytes, at the most.
@@ -163,7 +163,13 @@ impl Stream {
     ) -> Self {
         // No prefix has an `=` in it.
         let name = format!("{}-last", prefix.replace('.', "="));
-        Self { name, subjects, replicas, bytes, message_bytes }
+        Self { name, subjects: subjects.into(), replicas, bytes, message_bytes }
+    }
+
+    /// That of the accounts, which keeps one message.
+    pub fn of_accounts(prefix: &str, subject: String, replicas: usize, bytes: u64) -> Self {
+        let name = format!("{}-accounts", prefix.replace('.', "="));
+        Self { name, subjects: vec![subject], replicas, bytes, message_bytes: 0 }
     }
 
     /// What people call it.

@@ -38,6 +38,8 @@ pub struct Subjects {
     bequests: String,
     /// Between hubs.
     between: String,
+    /// Where the accounts are.
+    accounts: String,
 }
 
 impl Subjects {
@@ -50,6 +52,7 @@ impl Subjects {
             last: format!("{prefix}.l."),
             bequests: format!("{prefix}.p."),
             between: format!("{prefix}.h."),
+            accounts: format!("{prefix}.a.users"),
         }
     }
 
@@ -109,6 +112,11 @@ impl Subjects {
     /// The topic whose last value is there.
     pub fn topic_of_last_value(&self, subject: &str, limits: &Limits) -> Result<Topic, NoTopic> {
         topic(subject.strip_prefix(self.last.as_str()), limits)
+    }
+
+    /// Where the accounts are that all hubs have alike.
+    pub fn of_accounts(&self) -> &str {
+        &self.accounts
     }
 
     /// Where hubs speak to each other about something.

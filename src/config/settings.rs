@@ -301,6 +301,10 @@ impl Settings {
         reader.at_least(days("history.quarter_days", quarters), days("history.minute_days", minutes));
         reader.at_least(side("store.queue_bytes", self.store.queue_bytes), message);
         reader.at_least(side("cluster.queue_bytes", self.cluster.queue_bytes), message);
+        if self.users.are_shared && self.cluster.servers.is_empty() {
+            let sentence = "is \"cluster\", and there is no cluster: name its servers in cluster.servers";
+            reader.mistake("users.source", sentence.to_owned());
+        }
         for filter in self.retained.always.iter().filter(|filter| self.retained.never.contains(filter)) {
             let sentence = format!("{} is in retained.always too", quoted(filter.as_str()));
             reader.mistake("retained.never", sentence);

@@ -10,6 +10,8 @@ use super::reader::Reader;
 pub struct Users {
     /// The file of users, as it was written: relative to the current directory. It need not exist.
     pub file: PathBuf,
+    /// Whether all hubs of the cluster have the accounts alike.
+    pub are_shared: bool,
     /// Wrong passwords in a minute, by user and by address.
     pub failures_per_minute: u32,
     /// Logins remembered so that their password is not hashed again; 0 remembers none.
@@ -40,6 +42,9 @@ impl Users {
     pub(super) fn read(reader: &mut Reader) -> Self {
         Self {
             file: reader.path("users.file"),
+            are_shared: reader
+                .choice("users.source", [("file", false), ("cluster", true)])
+                .unwrap_or_default(),
             failures_per_minute: reader.small("users.failures_per_minute", 1..=100_000, "failures a minute"),
             remembered_logins: reader.count("users.remembered_logins", 0..=1_000_000, "logins"),
             remember: reader.minutes("users.remember_minutes", 1..=1440),

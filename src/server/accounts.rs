@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::App;
 use super::accounts_desk::carry_out;
+use super::accounts_elsewhere::{self, Elsewhere};
 use crate::access::{Account, Accounts, AccountsNews, AccountsWatch, Replaced, Version};
 use crate::audit::{self, By};
 use crate::moment::Moment;
@@ -70,6 +71,7 @@ async fn watch_the_dates(app: &App) {
 async fn watch_the_file(app: &App, mut watch: AccountsWatch, demo: CancellationToken) {
     let mut clock = interval(LOOK);
     let mut orders = app.desk.orders();
+    let elsewhere = Elsewhere::of(&watch).await;
     let count = |app: &App| {
         let count = app.access.accounts().iter().count();
         app.hub.figures().accounts.set(count as u64);
@@ -84,6 +86,13 @@ async fn watch_the_file(app: &App, mut watch: AccountsWatch, demo: CancellationT
                     () = app.shutdown.drain().cancelled() => return,
                     () = carry_out(app, &watch, order) => {}
                 }
+                elsewhere.tell(app).await;
+                count(app);
+                continue;
+            }
+            edition = elsewhere.next() => {
+                accounts_elsewhere::take(app, &watch, &elsewhere, edition).await;
+                end_the_demo(app, &demo);
                 count(app);
                 continue;
             }
@@ -98,13 +107,18 @@ async fn watch_the_file(app: &App, mut watch: AccountsWatch, demo: CancellationT
             None => {}
             Some(AccountsNews::Taken(replaced)) => {
                 taken(app, &before, &replaced, By::File);
+                elsewhere.tell(app).await;
                 count(app);
-                if !app.access.accounts().is_demo() {
-                    demo.cancel();
-                }
+                end_the_demo(app, &demo);
             }
             Some(AccountsNews::Refused(version, mistakes)) => refused(app, version, &mistakes),
         }
+    }
+}
+
+fn end_the_demo(app: &App, demo: &CancellationToken) {
+    if !app.access.accounts().is_demo() {
+        demo.cancel();
     }
 }
 
@@ -177,7 +191,7 @@ fn withdraw<'n>(app: &App, names: impl IntoIterator<Item = &'n Arc<str>>) {
 }
 
 /// Tells all mistakes: to the log, to the figures, and to those who may read the hub's topics.
-fn refused(app: &App, version: Option<Version>, mistakes: &Mistakes) {
+pub(super) fn refused(app: &App, version: Option<Version>, mistakes: &Mistakes) {
     for mistake in mistakes {
         tracing::error!("{mistake}");
     }

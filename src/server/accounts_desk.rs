@@ -172,7 +172,7 @@ fn write(
 }
 
 /// Whether somebody may still change the accounts.
-fn has_an_admin(accounts: &Accounts) -> bool {
+pub(super) fn has_an_admin(accounts: &Accounts) -> bool {
     let now = Moment::now().wall();
     accounts.iter().any(|account| account.rights().admin && !account.is_over(now))
 }

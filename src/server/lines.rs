@@ -84,8 +84,15 @@ async fn serve(app: Arc<App>, stream: Stream, place: Place) {
         () = app.shutdown.drain().cancelled() => Ok(Err(Ending::ShuttingDown)),
     };
     match greeted {
-        Ok(Ok((session, signs))) => {
+        Ok(Ok((mut session, signs, line))) => {
             let _held = peer.sign_in();
+            let begun = tokio::select! {
+                begun = begin(&app, &mut wire, &mut session, &line) => begun,
+                () = app.shutdown.drain().cancelled() => Err(Ending::ShuttingDown),
+            };
+            if let Err(ending) = begun {
+                return refuse(&mut wire, &ending).await;
+            }
             let patience = Patience { ping: NEVER, ..app.settings.patience };
             connection::run(wire, session, patience, signs).await;
         }
@@ -101,8 +108,8 @@ async fn refuse(wire: &mut Lines<Stream>, ending: &Ending) {
     wire.close(ending).await;
 }
 
-/// Reads the first line, lets its sender in, and takes the line as the `config/set` that it is.
-async fn greet(app: &App, wire: &mut Lines<Stream>, peer: &Peer) -> Result<(Session, Signs), Ending> {
+/// Reads the first line and lets its sender in.
+async fn greet(app: &App, wire: &mut Lines<Stream>, peer: &Peer) -> Result<(Session, Signs, String), Ending> {
     let message_bytes = app.hub.settings().message_bytes;
     let of_its_form = |ending| counted(app, ending);
     let (line, hello, signed_in) = match hello::first_line(wire, message_bytes).await.map_err(of_its_form)? {
@@ -137,8 +144,14 @@ async fn greet(app: &App, wire: &mut Lines<Stream>, peer: &Peer) -> Result<(Sess
         return Err(refused(why));
     }
     let connected = app.place_of_user(peer, &signed_in).map_err(refused)?;
-    let mut session = app.session(&signed_in, peer, Door::Lines, base, side);
-    let mut frames = Frames::of(&line);
+    let session = app.session(&signed_in, peer, Door::Lines, base, side);
+    Ok((session, app.signs(Some((&signed_in, connected))), line))
+}
+
+/// Takes the first line as the `config/set` that it is. In a cluster its answer waits until what it asks for was read from the servers,
+/// which may take longer than signing in may.
+async fn begin(app: &App, wire: &mut Lines<Stream>, session: &mut Session, line: &str) -> Result<(), Ending> {
+    let mut frames = Frames::of(line);
     while session.receive_some(&mut frames, usize::MAX, Moment::now()).map_err(Ending::TooMuch)? {
         poll_fn(|cx| session.poll_awaited(cx)).await;
     }
@@ -146,7 +159,7 @@ async fn greet(app: &App, wire: &mut Lines<Stream>, peer: &Peer) -> Result<(Sess
         session.drain(usize::MAX, Moment::now(), &mut |pieces| wire.frame(pieces));
         return Err(counted(app, refused("the first line is not a valid config/set")));
     }
-    Ok((session, app.signs(Some((&signed_in, connected)))))
+    Ok(())
 }
 
 async fn sign_in(app: &App, peer: &Peer, user: &str, password: &str) -> Result<SignedIn, Ending> {

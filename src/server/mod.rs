@@ -4,6 +4,7 @@
 mod accounts;
 mod accounts_api;
 mod accounts_desk;
+mod accounts_elsewhere;
 mod answer;
 mod api;
 mod browser;

@@ -58,6 +58,7 @@ pub(super) struct Lease<'r> {
     pub(super) topic: &'r str,
     pub(super) user: &'r str,
     pub(super) safe: &'r str,
+    pub(super) is_near: bool,
     pub(super) time: u64,
     pub(super) written: u64,
     pub(super) until: u64,
@@ -71,13 +72,15 @@ impl Lease<'_> {
         let numbers = [mark, self.time, self.written, self.until, lengths[0], lengths[1], lengths[2]];
         let numbers = numbers.map(u64::to_le_bytes);
         let [topic, user, safe] = texts.map(str::as_bytes);
-        sum(&[numbers.as_flattened(), topic, user, safe])
+        // The rows of before version 11 say nothing of it, and keep their sums.
+        let is_near: &[u8] = if self.is_near { &[] } else { b"elsewhere" };
+        sum(&[numbers.as_flattened(), topic, user, safe, is_near])
     }
 }
 
 pub(super) fn lease<'r>(mark: u64, row: &'r rusqlite::Row<'_>) -> Option<Lease<'r>> {
     let (topic, user, safe) = (text(row, 1)?, text(row, 2)?, text(row, 3)?);
-    let lease =
-        Lease { topic, user, safe, time: whole(row, 4)?, written: whole(row, 5)?, until: whole(row, 6)? };
+    let (time, written, until) = (whole(row, 4)?, whole(row, 5)?, whole(row, 6)?);
+    let lease = Lease { topic, user, safe, is_near: whole(row, 8)? != 0, time, written, until };
     (whole(row, 7) == Some(lease.sum(mark).into())).then_some(lease)
 }

@@ -9,16 +9,11 @@ use tokio::time::{Instant, sleep};
 
 use crate::agreement::{Saying, agree};
 use crate::last_values::shares;
-use crate::load::Load;
+use crate::load::{Load, a_second};
 use crate::nats::Node;
 use crate::proxy::Proxy;
 use crate::support::{Client, Hub, in_time};
-use crate::{connected, figure_is, hub, is_long, so_long};
-
-/// Commands a second in each direction: as many as there should be with `CLOWN_LONG_TESTS=1`, else as many as any machine takes.
-fn a_second() -> u64 {
-    if is_long() { 2000 } else { 400 }
-}
+use crate::{connected, figure_is, hub, so_long};
 
 /// What waits for servers that are away is not to give way.
 const WIDE: [&str; 2] = ["cluster.queue_messages=1000000", "cluster.queue_bytes=500000000"];

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
+use crate::is_long;
 use crate::support::{Client, Hub, in_time};
 
 /// Topics of each direction.
@@ -17,6 +18,11 @@ const LONGEST: Duration = Duration::from_secs(90);
 
 /// After so long the last message of a topic counts as lost, and one more is sent.
 const RESENT: Duration = Duration::from_secs(5);
+
+/// Messages a second in each direction: as many as there should be with `CLOWN_LONG_TESTS=1`, else as many as any machine takes.
+pub fn a_second() -> u64 {
+    if is_long() { 2000 } else { 400 }
+}
 
 /// What was sent, and what came of it.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]

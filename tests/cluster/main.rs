@@ -24,6 +24,7 @@ mod support;
 #[path = "../bridge/proxy.rs"]
 mod proxy;
 
+mod accounts;
 mod agreement;
 mod bad_input;
 mod balance;

@@ -11,10 +11,11 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::agreement::agree;
 use crate::last_values::shares;
+use crate::load::a_second;
 use crate::nats::{Node, PASSWORD};
 use crate::support::{Client, Hub, basic, in_time};
 use crate::{connected, figure_is};
@@ -23,10 +24,10 @@ const HUBS: usize = 3;
 const WRITERS: usize = 2;
 /// Topics of each writer.
 const TOPICS: u64 = 4;
-/// Messages that a writer has under way.
-const AT_ONCE: u64 = 10;
+/// The most messages that a writer has under way.
+const AT_ONCE: u64 = 100;
 /// So many messages of each writer show that a reader hears it.
-const SHOWN: u64 = 40;
+const SHOWN: u64 = 2 * AT_ONCE;
 
 /// Where the hubs are now.
 type Places = Arc<Mutex<[Option<SocketAddr>; HUBS]>>;
@@ -73,21 +74,25 @@ impl Writer {
             let mut hub = name;
             'anew: loop {
                 let mut client = anywhere(&places, &mut hub, "/talk", r#"{"filters": []}"#).await;
+                let (begun, first) = (Instant::now(), number.load(Ordering::SeqCst));
                 while !stop.load(Ordering::SeqCst) {
-                    for _ in 0..AT_ONCE {
+                    let micros = u64::try_from(begun.elapsed().as_micros()).unwrap();
+                    let due = first + micros * a_second() / 1_000_000;
+                    let due = due.saturating_sub(number.load(Ordering::SeqCst)).min(AT_ONCE);
+                    for _ in 0..due {
                         let n = number.fetch_add(1, Ordering::SeqCst);
                         let text = format!(r#"["roll/{name}/{}/set", {n}, {{"id": {n}}}]"#, n % TOPICS);
                         if client.try_say(&text).await.is_err() {
                             continue 'anew;
                         }
                     }
-                    for _ in 0..AT_ONCE {
+                    for _ in 0..due {
                         let Some(text) = client.try_hear().await else { continue 'anew };
                         let frame: Value = serde_json::from_str(&text).unwrap();
                         assert_eq!(frame[0], "clown.talk/-/publish/ok", "{text}");
                         known.lock().unwrap().insert(frame[1]["id"].as_u64().unwrap());
                     }
-                    sleep(Duration::from_millis(10)).await;
+                    sleep(Duration::from_millis(1)).await;
                 }
                 return;
             }
@@ -253,8 +258,9 @@ impl World {
     /// What each reader lacks of all that was acknowledged while something happened, and what its hub has counted as missing
     /// meanwhile.
     async fn loses(&mut self, happens: impl AsyncFnOnce(&mut Self)) -> Vec<(u64, u64)> {
-        self.settles().await;
         let since: Vec<_> = self.writers.iter().map(Writer::next).collect();
+        // What was under way then is there by now, so that it is not lost outside of what is counted.
+        self.settles().await;
         let before = self.missing().await;
         happens(self).await;
         self.settles().await;
@@ -325,6 +331,7 @@ fn hub(number: usize, nodes: &[Node], stores: &[TempDir], program: Option<PathBu
 
 #[tokio::test]
 async fn everything_is_restarted_one_after_the_other_and_nobody_misses_what_is_not_counted() {
+    let begun = Instant::now();
     let (stop, switched) = (Arc::<AtomicBool>::default(), Arc::<Mutex<Vec<u64>>>::default());
     let mut world = World::new(&stop).await;
     let relay = relay(&world.places, &switched);
@@ -352,6 +359,9 @@ async fn everything_is_restarted_one_after_the_other_and_nobody_misses_what_is_n
     }
     stop.store(true, Ordering::SeqCst);
     let (commands, again) = in_time("the phone", phone).await.unwrap();
+    let seconds = begun.elapsed().as_secs().max(1);
+    let rates: Vec<_> = world.writers.iter().map(|writer| writer.next() / seconds).collect();
+    println!("messages a second of each writer: {rates:?}");
     for Writer { task, .. } in world.writers {
         in_time("a writer", task).await.unwrap();
     }

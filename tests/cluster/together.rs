@@ -290,6 +290,26 @@ async fn the_first_line_of_a_stream_waits_for_the_cluster_too() {
 }
 
 #[tokio::test]
+async fn the_first_line_of_a_stream_may_wait_for_the_cluster_for_longer_than_signing_in_may_take() {
+    let node = Node::single().await;
+    let settings =
+        ["server.line_listen=127.0.0.1:0", "limits.handshake_seconds=2", "cluster.answer_milliseconds=60000"];
+    let a = hub("a", &[&node], &settings).await;
+    // From here on the password is known, and is not hashed again.
+    let sign_in = ("authorization", &*crate::support::basic("clown", "bigclown"));
+    assert_eq!(a.request("GET", "/api/topics/none", &[sign_in], "").await.status(), 404);
+    node.signal("STOP");
+    let mut line = crate::support::Line::connect(&a).await;
+    line.say(
+        r#"["clown.talk/-/config/set", {"user": "clown", "password": "bigclown", "filters": ["later"]}]"#,
+    )
+    .await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    node.signal("CONT");
+    assert!(line.hear().await.unwrap().starts_with(r#"["clown.talk/-/config/ok""#));
+}
+
+#[tokio::test]
 async fn a_hub_without_a_cluster_opens_no_connection() {
     let node = Node::single().await;
     let hub = Hub::with(&["figures.every_seconds=1"]);

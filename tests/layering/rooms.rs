@@ -104,7 +104,7 @@ pub(crate) const ROOMS: &[Room] = &[
     Room {
         files: &["access/"],
         without: &[],
-        rooms: &["topic", "bell", "hub::Rights", "moment", "operator", "seldom"],
+        rooms: &["topic", "bell", "editions", "hub::Rights", "moment", "operator", "seldom"],
         crates: &[
             "argon2",
             "base64",
@@ -283,6 +283,13 @@ pub(crate) const ROOMS: &[Room] = &[
         never: SOCKETS_FILES_CLOCKS,
     },
     Room {
+        files: &["editions.rs"],
+        without: &[],
+        rooms: &[],
+        crates: &["parking_lot"],
+        never: SOCKETS_FILES_CLOCKS,
+    },
+    Room {
         files: &["crew.rs", "crew/"],
         without: &[],
         rooms: &[],
@@ -323,6 +330,7 @@ pub(crate) const ROOMS: &[Room] = &[
         rooms: &[
             "accounts_file",
             "audit",
+            "editions",
             "hub",
             "talk",
             "topic",
@@ -338,6 +346,7 @@ pub(crate) const ROOMS: &[Room] = &[
             "config::Key",
             "config::WebOrigin",
             "layout",
+            "operator::Mistake",
             "operator::Mistakes",
         ],
         crates: &[
@@ -472,6 +481,7 @@ pub(crate) const ROOMS: &[Room] = &[
         rooms: &[
             "backlog",
             "connection::Turn",
+            "editions",
             "hub",
             "moment",
             "operator",

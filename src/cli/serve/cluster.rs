@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::cli::exit::OperatorError;
 use crate::cluster::settings::{Login, Secret, Settings, Source};
 use crate::config::{self, ClusterLogin, ClusterSecret};
+use crate::editions::Editions;
 use crate::hub::Hub;
 use crate::shutdown::Shutdown;
 
@@ -12,13 +13,14 @@ use crate::shutdown::Shutdown;
 pub(super) async fn join(
     hub: &Arc<Hub>,
     settings: &config::Settings,
+    accounts: Option<Arc<Editions>>,
     shutdown: &Shutdown,
 ) -> anyhow::Result<()> {
     if settings.cluster.servers.is_empty() {
         return Ok(());
     }
     let settings = of(settings).map_err(OperatorError::new)?;
-    crate::cluster::join(hub, settings, shutdown).await.map_err(OperatorError::new)?;
+    crate::cluster::join(hub, settings, accounts, shutdown).await.map_err(OperatorError::new)?;
     Ok(())
 }
 

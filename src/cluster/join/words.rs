@@ -3,6 +3,7 @@
 use tokio::time::Instant;
 
 use super::{Join, PROBES};
+use crate::cluster::accounts::Shared;
 use crate::cluster::others::Found as FoundOther;
 use crate::cluster::report::Report;
 use crate::cluster::wire::{Which, Word};
@@ -37,6 +38,11 @@ impl Join {
             }
             return;
         }
+        if let Some(accounts) = &mut self.accounts
+            && accounts.hear(word, &mut self.wire, &self.report)
+        {
+            return;
+        }
         let with = (&mut self.inward, self.outward.session());
         if self.last.hear(word, &mut self.wire, with, &mut self.report) {
             return;
@@ -58,6 +64,7 @@ impl Join {
         match found {
             FoundOther::Again => self.last.read_again(),
             FoundOther::New => {
+                let _ = self.accounts.as_mut().map(Shared::say_again);
                 if let Some((hub, version)) = self.others.of_another_version(&word.payload) {
                     Report::another_version(&hub, &version);
                 }

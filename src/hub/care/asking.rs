@@ -97,7 +97,7 @@ impl Session {
         let lease = wants.lease.as_ref().map(|lease| lease.time);
         let terms = wants.lease.map(|lease| {
             let LeaseOption { time, safe, keep } = *lease;
-            Terms { user: Arc::clone(&user), holder, time, safe: safe.into(), keep }
+            Terms { user: Arc::clone(&user), holder, time, safe: safe.into(), keep, is_near: false }
         });
         let retention = retention.unwrap_or_else(|| self.usual_retention(&topic, kind));
         let mut message = Publication::new(topic, payload, kind, user, now.wall());
@@ -136,9 +136,10 @@ impl Session {
             {
                 return hub.refuse(order, &format!("not published: {too_many}"));
             }
-            let Some(terms) = terms else {
+            let Some(mut terms) = terms else {
                 return hub.carry(channel, state, order, Stored(true), now);
             };
+            terms.is_near = hub.readers(channel, state).0.is_some();
             match hub.care.with(|book| book.leases.ask(&topic, terms, Box::new(order), now)) {
                 Err((full, order)) => hub.refuse(*order, &format!("not published: {full}")),
                 Ok((granted, overtaken)) => {

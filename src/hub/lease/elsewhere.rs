@@ -114,8 +114,9 @@ impl<O> Lease<O> {
 impl<O> Leases<O> {
     /// A node here gets the command of this lease.
     pub(in crate::hub) fn is_near(&mut self, topic: &Topic) {
-        if let Some(lease) = self.all.get_mut(topic) {
+        if let Some(lease) = self.all.get_mut(topic).filter(|lease| !lease.is_near) {
             lease.is_near = true;
+            self.rows.change(topic);
         }
     }
 

@@ -22,6 +22,8 @@ pub struct LeaseRow {
     pub user: Arc<str>,
     /// The payload of the safe command.
     pub safe: Box<str>,
+    /// Whether a node here has got the command.
+    pub is_near: bool,
     /// For how long it was asked for.
     pub time: Duration,
     /// When this was written.
@@ -163,7 +165,7 @@ impl<O> Leases<O> {
     /// A lease of the time before the hub ended, which lived at least until `ended`. What ran out meanwhile is owed, and
     /// so is what nobody can tell the time of, because somebody has set the clock back.
     pub(in super::super) fn restore(&mut self, row: LeaseRow, ended: SystemTime, now: Moment) {
-        let LeaseRow { topic, user, safe, time, written, until } = row;
+        let LeaseRow { topic, user, safe, is_near, time, written, until } = row;
         if self.all.contains_key(&topic) || self.all.len() >= OF_ALL {
             return;
         }
@@ -178,7 +180,7 @@ impl<O> Leases<O> {
             time,
             safe,
             keep: true,
-            is_near: true,
+            is_near,
             until: ends,
             phase,
             waits: None,
@@ -197,6 +199,7 @@ impl<O> Lease<O> {
             topic: topic.clone(),
             user: Arc::clone(&self.user),
             safe: self.safe.clone(),
+            is_near: self.is_near,
             time: self.time,
             written: now.wall(),
             until: now.wall() + self.until.since(now.steady()),

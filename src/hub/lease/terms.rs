@@ -17,6 +17,8 @@ pub(in crate::hub) struct Terms {
     pub(in crate::hub) safe: Box<str>,
     /// Whether it runs on where the connection ends with a good-bye.
     pub(in crate::hub) keep: bool,
+    /// Whether a node here gets the command.
+    pub(in crate::hub) is_near: bool,
 }
 
 /// What becomes of a command with a lease; `O` is the command.

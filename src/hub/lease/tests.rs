@@ -21,7 +21,14 @@ fn at(seconds: u64) -> Moment {
 
 fn terms(user: &str, holder: u64, seconds: u64) -> Terms {
     let time = Duration::from_secs(seconds);
-    Terms { user: user.into(), holder: SessionId(holder), time, safe: "false".into(), keep: false }
+    Terms {
+        user: user.into(),
+        holder: SessionId(holder),
+        time,
+        safe: "false".into(),
+        keep: false,
+        is_near: false,
+    }
 }
 
 fn row(seconds: u64, written: u64, until: u64) -> LeaseRow {
@@ -29,6 +36,7 @@ fn row(seconds: u64, written: u64, until: u64) -> LeaseRow {
         topic: topic(0),
         user: "u".into(),
         safe: "false".into(),
+        is_near: true,
         time: Duration::from_secs(seconds),
         written: at(written).wall(),
         until: at(until).wall(),
@@ -458,4 +466,43 @@ fn what_is_not_the_safe_command_ends_no_lease_of_another_hub() {
     assert!(leases.run_as_well(&topic(0), "u", far(60), at(START)).1.is_ok());
     assert!(leases.take_safe(&topic(0), "a", "true").unwrap().is_none());
     assert_eq!((leases.has_near(&topic(0)), leases.expire(at(START + 63)), leases.owed()), (true, 1, 1));
+}
+
+#[test]
+fn a_lease_that_comes_back_where_no_node_had_the_command_is_not_owed_for_ever() {
+    let is_owed_for_ever = |is_near: bool| {
+        let mut before = Leases::default();
+        before.keep();
+        assert!(before.ask(&topic(0), Terms { is_near, ..terms("u", 1, 60) }, (), at(START)).is_ok());
+        let changes = before.changes(at(START));
+        let row = changes.rows[0].1.clone().unwrap();
+        let mut leases = Leases::<()>::default();
+        leases.keep();
+        leases.restore(row, at(START + 5).wall(), at(START + 100));
+        leases.expire(at(START + 100));
+        assert!(leases.tell(&topic(0), None, true, at(START + 100).steady()).is_some(), "others are told");
+        leases.expire(at(START + 100 + LINGER.as_secs()));
+        leases.owed() == 1
+    };
+    assert!(is_owed_for_ever(true));
+    assert!(!is_owed_for_ever(false));
+}
+
+#[test]
+fn the_disk_is_told_when_a_node_gets_the_command_that_was_not_there_before() {
+    let mut leases = Leases::default();
+    leases.keep();
+    assert!(leases.ask(&topic(0), terms("u", 1, 60), (), at(START)).is_ok());
+    let written = |leases: &mut Leases<()>| {
+        let changes = leases.changes(at(START));
+        let near: Vec<_> = changes.rows.iter().map(|(_, row)| row.as_ref().unwrap().is_near).collect();
+        leases.written(changes);
+        near
+    };
+    let _ = written(&mut leases);
+    assert_eq!(written(&mut leases), [false; 0]);
+    leases.is_near(&topic(0));
+    assert_eq!(written(&mut leases), [true]);
+    leases.is_near(&topic(0));
+    assert_eq!(written(&mut leases), [false; 0], "once");
 }

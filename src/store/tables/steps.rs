@@ -12,4 +12,5 @@ pub(super) const STEPS: &[&str] = &[
     include_str!("../schema/0008.sql"),
     include_str!("../schema/0009.sql"),
     include_str!("../schema/0010.sql"),
+    include_str!("../schema/0011.sql"),
 ];

@@ -1,0 +1,216 @@
+//! A text that all hubs of a cluster have alike, the accounts, between its file here and the other hubs: which edition stands here,
+//! and which one another hub has. Floor 0; time is an argument.
+//!
+//! The newer one wins, by when it was written; of two of one moment the larger text, so that all choose the same. What a hub finds in
+//! its file when it starts is older than whatever the cluster has.
+
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use parking_lot::Mutex;
+
+/// One edition of the text, in the order of age.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Edition {
+    /// When it was written, in milliseconds since 1970; 0 where nobody knows.
+    pub at: u64,
+    /// What it says.
+    pub text: Arc<str>,
+}
+
+impl std::fmt::Debug for Edition {
+    /// There are hashes of passwords in it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Edition({}, {} bytes)", self.at, self.text.len())
+    }
+}
+
+/// How an edition of another hub stands to the one here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heard {
+    /// It is newer, and waits to be taken.
+    Newer,
+    /// It is the same.
+    Known,
+    /// It was refused before.
+    Refused,
+    /// It is older.
+    Older,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    here: Option<Edition>,
+    /// Whether that has changed since it was last asked.
+    is_changed: bool,
+    /// What another hub has, until it is taken or refused.
+    there: Option<Edition>,
+    refused: Option<Edition>,
+    file: Option<Waker>,
+    hubs: Option<Waker>,
+}
+
+/// Both sides of it. The lock is a leaf.
+#[derive(Debug, Default)]
+pub struct Editions(Mutex<State>);
+
+impl Editions {
+    /// This is found in the file as the hub starts.
+    pub fn begin(&self, text: Option<String>) {
+        let mut state = self.0.lock();
+        if state.here.is_none() {
+            state.here = text.map(|text| Edition { at: 0, text: text.into() });
+            state.is_changed = true;
+            let _ = state.hubs.as_ref().map(Waker::wake_by_ref);
+        }
+    }
+
+    /// Somebody has changed the file, or had it changed.
+    pub fn change(&self, text: String, now: u64) {
+        let mut state = self.0.lock();
+        let before = state.here.as_ref();
+        if before.is_some_and(|before| *before.text == text) {
+            return;
+        }
+        let at = before.map_or(now, |before| now.max(before.at.saturating_add(1)));
+        state.here = Some(Edition { at, text: text.into() });
+        state.is_changed = true;
+        let _ = state.hubs.as_ref().map(Waker::wake_by_ref);
+    }
+
+    /// The cluster has none: what stands here is the first. Returns it.
+    pub fn found(&self, now: u64) -> Option<Edition> {
+        let here = &mut self.0.lock().here;
+        here.as_mut()?.at = here.as_ref()?.at.max(now);
+        here.clone()
+    }
+
+    /// What stands here.
+    pub fn here(&self) -> Option<Edition> {
+        self.0.lock().here.clone()
+    }
+
+    /// Another hub has this edition.
+    pub fn offer(&self, edition: Edition) -> Heard {
+        let mut state = self.0.lock();
+        match &state.here {
+            Some(here) if *here.text == *edition.text && here.at <= edition.at => {
+                state.here = Some(edition);
+                return Heard::Known;
+            }
+            Some(here) if *here > edition => return Heard::Older,
+            Some(_) | None => {}
+        }
+        if state.refused.as_ref() == Some(&edition) {
+            return Heard::Refused;
+        }
+        if state.there.as_ref().is_none_or(|there| *there < edition) {
+            state.there = Some(edition);
+            let _ = state.file.as_ref().map(Waker::wake_by_ref);
+        }
+        Heard::Newer
+    }
+
+    /// It makes sense, and stands here from now on. Says no where something newer was written here meanwhile.
+    pub fn take(&self, edition: &Edition) -> bool {
+        let mut state = self.0.lock();
+        let is_newer = state.here.as_ref().is_none_or(|here| *here < *edition);
+        if is_newer {
+            state.here = Some(edition.clone());
+        }
+        is_newer
+    }
+
+    /// It makes no sense here.
+    pub fn refuse(&self, edition: Edition) {
+        let mut state = self.0.lock();
+        state.refused = Some(edition);
+        state.is_changed = true;
+        let _ = state.hubs.as_ref().map(Waker::wake_by_ref);
+    }
+
+    /// Whether that was the one that made no sense.
+    pub fn has_refused(&self, edition: &Edition) -> bool {
+        self.0.lock().refused.as_ref() == Some(edition)
+    }
+
+    /// The next edition of another hub that is to be taken.
+    pub fn poll_there(&self, cx: &mut Context<'_>) -> Poll<Edition> {
+        let mut state = self.0.lock();
+        match state.there.take() {
+            Some(edition) => Poll::Ready(edition),
+            None => {
+                state.file = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Whether the edition here has changed.
+    pub fn poll_here(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.0.lock();
+        if std::mem::take(&mut state.is_changed) {
+            return Poll::Ready(());
+        }
+        if !state.hubs.as_ref().is_some_and(|hubs| hubs.will_wake(cx.waker())) {
+            state.hubs = Some(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn edition(at: u64, text: &str) -> Edition {
+        Edition { at, text: text.into() }
+    }
+
+    fn there(editions: &Editions) -> Option<Edition> {
+        match editions.poll_there(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(edition) => Some(edition),
+            Poll::Pending => None,
+        }
+    }
+
+    #[test]
+    fn what_a_hub_starts_with_gives_way_to_whatever_the_cluster_has_and_a_change_to_a_later_one() {
+        let editions = Editions::default();
+        editions.begin(Some("start".to_owned()));
+        assert_eq!(editions.offer(edition(1, "theirs")), Heard::Newer);
+        assert_eq!(editions.offer(edition(3, "newer")), Heard::Newer);
+        assert_eq!(editions.offer(edition(2, "late")), Heard::Newer, "it waits for neither");
+        let taken = there(&editions).unwrap();
+        assert_eq!((taken.at, there(&editions)), (3, None));
+        assert!(editions.take(&taken));
+        assert_eq!(editions.offer(edition(3, "newer")), Heard::Known);
+        editions.change("newer".to_owned(), 9);
+        assert_eq!(editions.here().unwrap().at, 3, "that is no change");
+        editions.change("mine".to_owned(), 2);
+        assert_eq!(editions.here(), Some(edition(4, "mine")), "a clock that is behind");
+        assert_eq!(editions.offer(edition(3, "newer")), Heard::Older);
+        assert!(!editions.take(&edition(3, "newer")));
+        assert_eq!(editions.offer(edition(5, "mine")), Heard::Known);
+    }
+
+    #[test]
+    fn of_two_of_one_moment_all_choose_the_same_and_what_was_refused_is_not_offered_again() {
+        let (one, other) = (Editions::default(), Editions::default());
+        one.change("a".to_owned(), 7);
+        other.change("b".to_owned(), 7);
+        assert_eq!(one.offer(edition(7, "b")), Heard::Newer);
+        assert_eq!(other.offer(edition(7, "a")), Heard::Older);
+        one.refuse(there(&one).unwrap());
+        assert_eq!((one.offer(edition(7, "b")), there(&one)), (Heard::Refused, None));
+    }
+
+    #[test]
+    fn the_first_of_a_cluster_is_of_the_moment_in_which_there_was_none() {
+        let editions = Editions::default();
+        assert_eq!(editions.found(5), None, "the demo has none");
+        editions.begin(Some("first".to_owned()));
+        assert_eq!(editions.found(5), Some(edition(5, "first")));
+        assert!(!format!("{editions:?}").contains("first"), "hashes are in no log");
+    }
+}
