@@ -5,10 +5,11 @@
 //! held until the message is with the member: who has left gets nothing more, and what it had goes to another one.
 
 mod giving;
+mod leaving;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -16,11 +17,11 @@ use foldhash::fast::RandomState;
 use parking_lot::{Mutex, MutexGuard};
 
 pub(super) use self::giving::Target;
+use self::leaving::LeftBehind;
 use super::branches::Ways;
 use super::outbox::{Outbox, SessionId};
 use super::publication::Publication;
 use super::queue::{Item, Via};
-use super::relay::Relayed;
 use super::session::Session;
 use super::subscriptions::Subscriptions;
 use crate::seldom::Seldom;
@@ -35,12 +36,6 @@ const MOST_MEMBERS: usize = 1000;
 
 /// Members that are looked at for one message, of those who are there and of those who are away each.
 const MOST_LOOKED_AT: usize = 8;
-
-/// What it takes to give a waiting message to another member, in the steps of the allowance.
-const STEPS_A_MOVE: usize = 32;
-
-/// Waiting messages that are looked at in one step.
-const LOOKED_AT_IN_A_STEP: usize = 16;
 
 /// Groups that a line of the log repeats.
 const SHOWN_GROUPS: usize = 4;
@@ -91,6 +86,15 @@ enum Standing {
     AwayAndBehind,
     /// Its queue was given up.
     GivenUp,
+}
+
+/// What a session has of groups.
+#[derive(Debug, Default)]
+pub(super) struct Membership {
+    /// Those in which it is.
+    groups: Vec<Arc<Group>>,
+    /// What it has left behind in others, and was not passed on.
+    left_behind: Option<LeftBehind>,
 }
 
 /// The member whose turn it is. As long as this is held nobody comes into the group, or leaves it.
@@ -254,7 +258,7 @@ impl Groups {
 impl Session {
     /// The groups in which it is.
     pub(super) fn groups(&self) -> &[Arc<Group>] {
-        self.groups.as_deref().map_or(&[], Vec::as_slice)
+        self.groups.as_ref().map_or(&[], |of| &of.groups)
     }
 
     /// Becomes a member of a group. The error is a sentence: there is no room for it.
@@ -285,31 +289,8 @@ impl Session {
         };
         hub.figures.filters.add(1);
         hub.care.has_new_readers();
-        self.groups.get_or_insert_default().push(group);
+        self.groups.get_or_insert_default().groups.push(group);
         Ok(())
-    }
-
-    /// Leaves groups. What has come for it by them, and what it holds of them outside of its outbox, goes to other members where
-    /// there are some.
-    pub fn leaves(&mut self, shares: &[Share], held: Vec<Relayed>) {
-        let Some(groups) = &mut self.groups else { return };
-        let shares: BTreeSet<_> = shares.iter().collect();
-        let gone: Vec<_> = groups.extract_if(.., |group| shares.contains(&group.share)).collect();
-        if gone.is_empty() {
-            return;
-        }
-        for group in &gone {
-            self.go_from(group);
-        }
-        let waiting = self.take_shared(|of| shares.contains(of));
-        self.took(held.len() * STEPS_A_MOVE);
-        let gone: BTreeMap<_, _> = gone.iter().map(|group| (&group.share, group)).collect();
-        for relayed in held.into_iter().chain(waiting) {
-            if let Some(group) = relayed.share.as_ref().and_then(|share| gone.get(share)) {
-                // If nobody is left, nobody wants it.
-                self.hub.pass_on(group, &relayed, Some(self.outbox.id));
-            }
-        }
     }
 
     /// Its client is away, or is back: its groups give it what nobody takes who is there.
@@ -320,29 +301,13 @@ impl Session {
         }
     }
 
-    /// The session ends and leaves all groups. What it holds of them goes to other members, and is lost where there are none.
-    pub fn leaves_all(&mut self, held: Vec<Relayed>) {
-        self.go_from_all();
-        let waiting = self.outbox.take_shared(|_| true);
-        let held = held.into_iter().chain(waiting);
-        self.hub.pass_on_all(&self.client.user, held, Some(self.outbox.id));
-    }
-
-    /// Takes out of the outbox what came by groups of which this holds. The client pays for that, and for what becomes of it.
-    fn take_shared(&mut self, is_it: impl Fn(&Share) -> bool) -> Vec<Relayed> {
-        let waiting = self.outbox.waiting();
-        let taken = self.outbox.take_shared(is_it);
-        self.took(waiting / LOOKED_AT_IN_A_STEP + taken.len() * STEPS_A_MOVE);
-        taken
-    }
-
     /// Leaves the groups that read what the user may not read any more. Nothing of it goes on: the others are of the same user.
     pub(super) fn leave_what_is_forbidden(&mut self) {
         static ENDED: Seldom = Seldom::new();
-        let Some(groups) = &mut self.groups else { return };
+        let Some(of) = &mut self.groups else { return };
         let rights = &self.client.rights;
         let forbidden = |group: &mut Arc<Group>| !rights.may_subscribe(group.share.filter());
-        let gone: Vec<_> = groups.extract_if(.., forbidden).collect();
+        let gone: Vec<_> = of.groups.extract_if(.., forbidden).collect();
         if gone.is_empty() {
             return;
         }
@@ -359,7 +324,8 @@ impl Session {
     }
 
     pub(super) fn go_from_all(&mut self) {
-        for group in self.groups.take().into_iter().flat_map(|groups| *groups) {
+        let groups = self.groups.as_mut().map(|of| std::mem::take(&mut of.groups));
+        for group in groups.into_iter().flatten() {
             self.go_from(&group);
         }
     }
@@ -381,27 +347,5 @@ impl Outbox {
     /// Offers a message of a group. Never waits.
     pub(super) fn offer_shared(&self, message: &Arc<Publication>, via: Via) {
         self.offer_item(Item::Shared(Arc::clone(message), Box::new(via)), message);
-    }
-
-    /// How many wait.
-    fn waiting(&self) -> usize {
-        self.lock().queue.len()
-    }
-
-    /// Takes out what came by groups of which this holds.
-    fn take_shared(&self, is_it: impl Fn(&Share) -> bool) -> Vec<Relayed> {
-        let mut inside = self.lock();
-        let taken = inside.queue.take_shared(is_it);
-        if !taken.is_empty() {
-            self.settle(&mut inside);
-        }
-        drop(inside);
-        let relayed = |(message, Via { share, ticket }): (Arc<Publication>, Via)| Relayed {
-            message,
-            is_last_value: false,
-            ticket,
-            share: Some(share),
-        };
-        taken.into_iter().map(relayed).collect()
     }
 }

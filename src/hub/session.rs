@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::allowance::{Allowance, Excess, Rates};
-use super::groups::Group;
+use super::groups::Membership;
 use super::lease::End;
 use super::look_up::LookUps;
 use super::network_rate::ShareOfNetwork;
@@ -93,9 +93,8 @@ pub struct Session {
     pub(super) allowance: Allowance,
     /// The filters that it holds, as the subscriptions call them.
     pub(super) filters: Box<[Id]>,
-    /// The groups in which it is. Few are in any.
-    #[expect(clippy::box_collection, reason = "one word in every session")]
-    pub(super) groups: Option<Box<Vec<Arc<Group>>>>,
+    /// The groups in which it is, or was. Few are in any.
+    pub(super) groups: Option<Box<Membership>>,
     /// The last values that are still to be looked up.
     pub(super) look_ups: Option<Box<LookUps>>,
     /// What is still to be done of the client's last request.

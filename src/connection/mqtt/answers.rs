@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 
+use super::rare::Rare;
 use crate::mqtt::{Answer, Writer, code};
 
 /// An answer that is due.
@@ -33,19 +34,19 @@ pub(super) enum Later {
 /// Answers that are due.
 #[derive(Debug, Default)]
 pub(super) struct Answers {
-    due: VecDeque<Due>,
+    due: Rare<VecDeque<Due>>,
     asked: u64,
 }
 
 impl Answers {
     /// How many wait.
     pub(super) fn len(&self) -> usize {
-        self.due.len()
+        self.due.get().map_or(0, VecDeque::len)
     }
 
     /// Whether the answer to this message waits.
     pub(super) fn waits(&self, id: u16) -> bool {
-        self.due.iter().any(|due| due.id == id)
+        self.due.get().into_iter().flatten().any(|due| due.id == id)
     }
 
     /// The number for the next question.
@@ -63,16 +64,17 @@ impl Answers {
         code: u8,
         why: &'static str,
     ) {
-        if self.due.is_empty() {
-            writer.answer(answer, id, code, why);
-        } else {
-            self.due.push_back(Due { answer, id, state: State::Known(code, why) });
+        match self.due.get_mut() {
+            Some(due) if !due.is_empty() => {
+                due.push_back(Due { answer, id, state: State::Known(code, why) });
+            }
+            _ => writer.answer(answer, id, code, why),
         }
     }
 
     /// So many answers come later, under this number. The first that is not good is the answer, and else the last.
     pub(super) fn wait(&mut self, answer: Answer, id: u16, (number, answers): (u64, u8)) {
-        self.due.push_back(Due { answer, id, state: State::Waits(number, answers) });
+        self.due.make().push_back(Due { answer, id, state: State::Waits(number, answers) });
     }
 
     /// An answer has come. Returns which message it is about, and writes all that may be told now.
@@ -84,15 +86,16 @@ impl Answers {
         why: &'static str,
     ) -> Option<u16> {
         let is_it = |due: &&mut Due| matches!(due.state, State::Waits(waits, _) if waits == number);
-        let due = self.due.iter_mut().find(is_it)?;
+        let all = self.due.get_mut()?;
+        let due = all.iter_mut().find(is_it)?;
         due.state = match due.state {
             State::Waits(_, answers @ 2..) if code == code::SUCCESS => State::Waits(number, answers - 1),
             State::Waits(..) | State::Known(..) => State::Known(code, why),
         };
         let id = due.id;
-        while let Some(Due { answer, id, state: State::Known(code, why) }) = self.due.front() {
+        while let Some(Due { answer, id, state: State::Known(code, why) }) = all.front() {
             writer.answer(*answer, *id, *code, why);
-            self.due.pop_front();
+            all.pop_front();
         }
         Some(id)
     }

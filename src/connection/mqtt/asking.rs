@@ -130,26 +130,51 @@ impl Talk {
                 None => code::BAD_FILTER,
             });
         }
-        let has_changed = !(gone.is_empty() && left.is_empty());
-        if !left.is_empty() {
-            self.leave(&left, session);
-        }
         if !gone.is_empty() {
             session.remove_filters(gone);
             self.tells_the_hub(session);
         }
-        if has_changed {
-            self.remember();
+        let answer = Unsubscribed { id: unsubscribe.id, codes };
+        if left.is_empty() {
+            return self.unsubscribed(&answer, out);
         }
-        Writer::new(self.client.version, out).unsubscribed(unsubscribe.id, &codes);
+        // What was not sent goes to others there; what was is acknowledged by this client.
+        let unsent = self.rest.take_unsent_of(&left);
+        self.held_back -= unsent.iter().map(|relayed| relayed.message.len()).sum::<usize>();
+        session.begins_to_leave(&left, unsent);
+        self.leaving = Some(Box::new(answer));
+        self.go_on_leaving(session, out);
     }
 
-    /// Leaves groups. What was not sent goes to others there; what was is acknowledged by this client.
-    fn leave(&mut self, shares: &[Share], session: &mut Session) {
-        let unsent = self.rest.take_unsent_of(shares);
-        self.held_back -= unsent.iter().map(|relayed| relayed.message.len()).sum::<usize>();
-        session.leaves(shares, unsent);
+    /// Whether an UNSUBSCRIBE is not done with: groups are left, and what waits is on its way to others.
+    pub(super) fn is_leaving(&self) -> bool {
+        self.leaving.is_some()
     }
+
+    /// Goes on with it, a turn at the most.
+    pub(super) fn go_on_leaving(&mut self, session: &mut Session, out: &mut Vec<u8>) {
+        if session.passes_on()
+            && let Some(answer) = self.leaving.take()
+        {
+            self.unsubscribed(&answer, out);
+        }
+    }
+
+    /// An UNSUBSCRIBE is done with. Until here the store knows nothing of it: whatever ends the hub, the session is a member still that
+    /// has what it did not pass on.
+    fn unsubscribed(&self, answer: &Unsubscribed, out: &mut Vec<u8>) {
+        if answer.codes.contains(&code::SUCCESS) {
+            self.remember();
+        }
+        Writer::new(self.client.version, out).unsubscribed(answer.id, &answer.codes);
+    }
+}
+
+/// The answer to an UNSUBSCRIBE.
+#[derive(Debug)]
+pub(super) struct Unsubscribed {
+    id: u16,
+    codes: Vec<u8>,
 }
 
 fn note_not_taken(session: &Session, filter: &str, reason: &str) {

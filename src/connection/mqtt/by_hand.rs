@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::talk::{Bounds, Client, Rest, Talk};
+use super::rest::Rest;
+use super::talk::{Bounds, Client, Talk};
 use crate::hub::{Drained, Hub, Session};
 use crate::moment::Moment;
 use crate::mqtt::{Head, Packet, Version};
@@ -63,6 +64,10 @@ impl ByHand {
             let now = Moment::now();
             if self.talk.receive(packet, head.whole(), &mut self.session, now, &mut self.out).is_err() {
                 return false;
+            }
+            while self.talk.is_leaving() {
+                self.session.end_turn();
+                self.talk.go_on_leaving(&mut self.session, &mut self.out);
             }
             bytes = bytes.get(head.whole()..).unwrap_or_default();
         }

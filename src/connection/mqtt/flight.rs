@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::rare::Rare;
 use crate::hub::{Lasting, LastingTicket, Relayed, SentAs};
 use crate::mqtt::Qos;
 
@@ -42,11 +43,11 @@ pub(super) enum Again<'f> {
 /// All of them.
 #[derive(Debug, Default)]
 pub(super) struct Flight {
-    sent: VecDeque<Sent>,
+    sent: Rare<VecDeque<Sent>>,
     /// How many of these were sent over this connection.
-    out: usize,
+    out: u32,
     /// How many of these wait for the store.
-    held: usize,
+    held: u32,
     /// Bytes of these.
     out_bytes: usize,
     last: u16,
@@ -56,7 +57,11 @@ pub(super) struct Flight {
 impl Flight {
     /// How many were sent over this connection.
     pub(super) fn out(&self) -> usize {
-        self.out
+        self.out as usize
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Sent> {
+        self.sent.get().into_iter().flatten()
     }
 
     /// Bytes of the messages that were sent over this connection.
@@ -71,7 +76,7 @@ impl Flight {
 
     /// Whether one is to be sent again, before others.
     pub(super) fn has_some_to_repeat(&self) -> bool {
-        self.out < self.sent.len()
+        self.out() < self.sent.get().map_or(0, VecDeque::len)
     }
 
     /// Whether some wait until they are in the store.
@@ -84,7 +89,7 @@ impl Flight {
     pub(super) fn send(&mut self, qos: Qos, mut message: Relayed, lasting: Option<&Lasting>) -> (u16, bool) {
         loop {
             self.last = if self.last == u16::MAX { 1 } else { self.last + 1 };
-            if !self.sent.iter().any(|sent| sent.id == self.last) {
+            if !self.all().any(|sent| sent.id == self.last) {
                 break;
             }
         }
@@ -99,9 +104,9 @@ impl Flight {
         let stamp = noted.map_or(0, |(lasting, ticket)| lasting.sends(ticket, sent, is_held));
         // Of QoS 1 it may be sent again under any id.
         let stamp = if is_held { stamp } else { 0 };
-        self.held += usize::from(is_held);
+        self.held += u32::from(is_held);
         let message = Some(message);
-        self.sent.push_back(Sent {
+        self.sent.make().push_back(Sent {
             id: self.last,
             qos,
             message,
@@ -116,7 +121,7 @@ impl Flight {
 
     /// The next one that was held and is in the store now.
     pub(super) fn release(&mut self, is_written: impl Fn(u64) -> bool) -> Option<(u16, Relayed)> {
-        let sent = self.sent.iter_mut().find(|sent| sent.is_held)?;
+        let sent = self.sent.get_mut()?.iter_mut().find(|sent| sent.is_held)?;
         if !is_written(sent.stamp) {
             return None;
         }
@@ -137,12 +142,17 @@ impl Flight {
         self.bytes += message.as_ref().map_or(0, |message| message.message.len());
         let id = sent.id;
         let (stamp, is_out, is_held, again) = (0, false, false, true);
-        self.sent.push_back(Sent { id, qos, message, ticket, stamp, is_out, is_held, again });
+        self.sent.make().push_back(Sent { id, qos, message, ticket, stamp, is_out, is_held, again });
     }
 
     /// The next one that is to be sent again over this connection, which counts as sent; none before the store has what was said of it.
     pub(super) fn repeat(&mut self, is_written: impl Fn(u64) -> bool) -> Option<Again<'_>> {
-        let sent = self.sent.iter_mut().find(|sent| !sent.is_out).filter(|sent| is_written(sent.stamp))?;
+        let sent = self
+            .sent
+            .get_mut()?
+            .iter_mut()
+            .find(|sent| !sent.is_out)
+            .filter(|sent| is_written(sent.stamp))?;
         sent.is_out = true;
         self.out += 1;
         self.out_bytes += sent.bytes();
@@ -154,7 +164,7 @@ impl Flight {
 
     /// Takes out what came by groups, and was not sent or, of QoS 1, is not acknowledged. Nothing is sent any more after that.
     pub(super) fn take_shared(&mut self) -> Vec<Relayed> {
-        let sent = std::mem::take(self).sent.into_iter().filter_map(|sent| {
+        let sent = std::mem::take(self).sent.take().into_iter().filter_map(|sent| {
             let was_sent = !sent.is_held && (sent.is_out || sent.again);
             let Sent { qos, message, ticket, .. } = sent;
             let message = message.filter(|message| message.share.is_some())?;
@@ -166,7 +176,7 @@ impl Flight {
     /// The connection has ended: all of them are to be sent again.
     pub(super) fn lands(&mut self) {
         (self.out, self.out_bytes, self.held) = (0, 0, 0);
-        for sent in &mut self.sent {
+        for sent in self.sent.get_mut().into_iter().flatten() {
             sent.again |= !sent.is_held;
             (sent.is_out, sent.is_held) = (false, false);
         }
@@ -174,20 +184,21 @@ impl Flight {
 
     /// Whether a message was sent before over another connection.
     pub(super) fn is_again(&self, id: u16) -> bool {
-        self.sent.iter().any(|sent| sent.id == id && sent.again)
+        self.all().any(|sent| sent.id == id && sent.again)
     }
 
     /// The client has acknowledged a message of QoS 1, or is done with one of QoS 2, or does not want it.
     pub(super) fn done(&mut self, id: u16, is_done: impl Fn(&Sent) -> bool) -> bool {
-        let Some(at) = self.sent.iter().position(|sent| sent.id == id && is_done(sent)) else { return false };
-        if let Some(sent) = self.sent.remove(at) {
+        let Some(all) = self.sent.get_mut() else { return false };
+        let Some(at) = all.iter().position(|sent| sent.id == id && is_done(sent)) else { return false };
+        if let Some(sent) = all.remove(at) {
             let bytes = sent.bytes();
             self.bytes -= bytes;
             if sent.is_out {
                 self.out -= 1;
                 self.out_bytes -= bytes;
             }
-            self.held -= usize::from(sent.is_held);
+            self.held -= u32::from(sent.is_held);
         }
         true
     }
@@ -196,7 +207,7 @@ impl Flight {
     /// way.
     pub(super) fn received(&mut self, id: u16, lasting: Option<&Lasting>) -> Option<u64> {
         let is_it = |sent: &&mut Sent| sent.id == id && sent.qos == Qos::ExactlyOnce && !sent.is_held;
-        let sent = self.sent.iter_mut().find(is_it)?;
+        let sent = self.sent.get_mut()?.iter_mut().find(is_it)?;
         let bytes = sent.bytes();
         if sent.message.take().is_some()
             && let Some((lasting, ticket)) = lasting.zip(sent.ticket.as_ref())

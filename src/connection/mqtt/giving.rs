@@ -1,5 +1,7 @@
 //! What waits for a device, as packets: within the window of what may be on its way, and what is not acknowledged again.
 
+use std::collections::{HashMap, VecDeque};
+
 use super::flight::Again;
 use super::subscriptions::Wanted;
 use super::talk::Talk;
@@ -23,7 +25,7 @@ enum Given {
 impl Talk {
     /// Whether messages may be taken from the outbox.
     pub(super) fn has_room(&self) -> bool {
-        self.rest.waiting.is_empty() && !self.rest.flight.has_some_to_repeat() && self.unanswered == 0
+        self.rest.has_none_waiting() && !self.rest.flight.has_some_to_repeat() && self.unanswered == 0
     }
 
     fn window_is_open(&self) -> bool {
@@ -89,7 +91,7 @@ impl Talk {
         }
         while !self.rest.flight.has_some_to_repeat()
             && self.window_is_open()
-            && let Some(relayed) = self.rest.waiting.pop_front()
+            && let Some(relayed) = self.rest.waiting.get_mut().and_then(VecDeque::pop_front)
         {
             self.held_back -= relayed.message.len();
             if session.may_read(&relayed.message.topic)
@@ -127,7 +129,7 @@ impl Talk {
             return self.send(&relayed, now, out);
         }
         self.held_back += relayed.message.len();
-        self.rest.waiting.push_back(relayed);
+        self.rest.waiting.make().push_back(relayed);
         None
     }
 
@@ -203,10 +205,12 @@ impl Talk {
             correlation: correlation.as_deref(),
             user: rest.map_or(&[], |rest| &rest.user),
         };
-        let known = self.told.get(&message.topic).copied();
+        let told = self.told.get();
+        let known = told.and_then(|told| told.get(&message.topic)).copied();
+        let told = told.map_or(0, HashMap::len);
         let room = usize::from(self.client.alias_maximum.min(self.bounds.aliases));
-        let new = (known.is_none() && version == Version::V5 && self.told.len() < room)
-            .then(|| u16::try_from(self.told.len() + 1).unwrap_or(u16::MAX));
+        let new = (known.is_none() && version == Version::V5 && told < room)
+            .then(|| u16::try_from(told + 1).unwrap_or(u16::MAX));
         outgoing.alias = known.or(new);
         if known.is_some() {
             outgoing.topic = "";
@@ -214,7 +218,7 @@ impl Talk {
         let is_small = Writer::publish_len(version, &outgoing) <= self.client.packet_maximum;
         let is_written = is_small && Writer::new(version, out).publish(&outgoing);
         if is_written && let Some(alias) = new {
-            self.told.insert(message.topic.clone(), alias);
+            self.told.make().insert(message.topic.clone(), alias);
         }
         self.ids = ids;
         if is_written { Given::Done } else { Given::TooLarge }
@@ -232,13 +236,13 @@ impl Talk {
         if let Some(number) = number
             && let Err(ending) = self.hear(number, is_on_disk, out)
         {
-            self.ends = Some(ending);
+            self.ends = Some(Box::new(ending));
         }
     }
 
     /// Why the conversation is to end, if it is.
     pub(super) fn ends(&mut self) -> Option<Ending> {
-        self.ends.take()
+        self.ends.take().map(|ending| *ending)
     }
 }
 

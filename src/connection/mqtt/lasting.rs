@@ -4,9 +4,12 @@
 //! Said before, the end of the hub would take it back: a subscription that was answered, the release of a message of QoS 2 that is
 //! sent again under its number, or the number of one that came and is taken for another.
 
+use std::collections::VecDeque;
+
 use super::answers::Later;
 use super::flight::Again;
-use super::talk::{Client, Rest, Talk};
+use super::rest::Rest;
+use super::talk::{Client, Talk};
 use crate::connection::ending::Ending;
 use crate::hub::{Claimed, ClaimedMessage, Lasting, Relayed, Session};
 use crate::moment::Moment;
@@ -90,7 +93,9 @@ impl Rest {
             will_delay: 0,
         };
         let mut rest = Self { lasting: Some(lasting), ..Self::default() };
-        rest.received.extend(received);
+        if !received.is_empty() {
+            rest.received.make().extend(received);
+        }
         for (filter, wish, id) in remembered.subscriptions() {
             if Share::claims(filter) {
                 if let Some(share) = Share::parse(filter, limits) {
@@ -133,11 +138,11 @@ impl Talk {
 
     /// Says this when the store has this change.
     pub(super) fn after(&mut self, stamp: u64, later: Later, out: &mut Vec<u8>) {
-        if self.later.is_empty() && self.rest.is_written(stamp) {
+        if self.has_said_everything() && self.rest.is_written(stamp) {
             return self.tell(later, out);
         }
         self.unanswered += usize::from(matches!(later, Later::Subscribed(..)));
-        self.later.push_back((stamp, later));
+        self.later.make().push_back((stamp, later));
     }
 
     fn tell(&self, later: Later, out: &mut Vec<u8>) {
@@ -152,19 +157,24 @@ impl Talk {
     pub(super) fn waits_for_the_store(&self) -> bool {
         let flight = &self.rest.flight;
         self.rest.lasting.is_some()
-            && (!self.later.is_empty() || flight.holds_some() || flight.has_some_to_repeat())
+            && (!self.has_said_everything() || flight.holds_some() || flight.has_some_to_repeat())
     }
 
     /// Whether so much waits for the store that nothing more is taken from the client.
     pub(super) fn is_behind(&self) -> bool {
-        self.later.len() >= LATER
+        self.later.get().is_some_and(|later| later.len() >= LATER)
+    }
+
+    fn has_said_everything(&self) -> bool {
+        self.later.get().is_none_or(VecDeque::is_empty)
     }
 
     /// Says and sends what waited for the store, as far as it is.
     pub(super) fn go_on(&mut self, session: &Session, now: Moment, out: &mut Vec<u8>) {
-        while let Some((stamp, _)) = self.later.front()
+        while let Some(waiting) = self.later.get_mut()
+            && let Some((stamp, _)) = waiting.front()
             && self.rest.is_written(*stamp)
-            && let Some((_, later)) = self.later.pop_front()
+            && let Some((_, later)) = waiting.pop_front()
         {
             self.unanswered -= usize::from(matches!(later, Later::Subscribed(..)));
             self.tell(later, out);
@@ -185,7 +195,7 @@ impl Talk {
             return Err(Ending::Mqtt(code::UNSPECIFIED, why.into()));
         }
         if let Some(id) = self.answers.come(&mut writer, number, code::UNSPECIFIED, why) {
-            self.rest.received.remove(&id);
+            self.rest.releases(id);
             self.forget_received(id);
         }
         Ok(())

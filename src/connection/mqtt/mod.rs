@@ -9,6 +9,8 @@ mod giving;
 mod lasting;
 mod leaving;
 mod over_websocket;
+mod rare;
+mod rest;
 mod shares;
 mod subscriptions;
 mod talk;
@@ -35,7 +37,8 @@ use crate::moment::Moment;
 use crate::mqtt::{Head, Packet, Version, Welcome, Writer, code};
 
 pub(crate) use self::over_websocket::OverWebSocket;
-pub(crate) use self::talk::{Bounds, Client, Rest, Talk, retention};
+pub(crate) use self::rest::Rest;
+pub(crate) use self::talk::{Bounds, Client, Talk, retention};
 
 /// How much is read at once.
 const READ: usize = 16 * 1024;
@@ -52,6 +55,8 @@ pub(crate) struct Mqtt<S> {
     input: Input,
     /// There from CONNECT on. In a box, as a client that has not signed in has none.
     talk: Option<Box<Talk>>,
+    /// Whether it was told that the conversation has more to do with the last packet, and nobody has had it do that.
+    is_told: bool,
     /// In which words it is told why this is the end; `None` for a client that was not let in.
     version: Option<Version>,
     /// Whether another client has come with the same id.
@@ -126,7 +131,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Mqtt<S> {
     /// Takes over a stream. Its first packet may have so many bytes.
     pub(crate) fn new(stream: S, limit: usize) -> Self {
         let input = Input { limit, buffer: Vec::new(), start: 0, current: None };
-        Self { stream: Outgoing::new(stream), input, talk: None, version: None, taken: Taken::default() }
+        let (talk, is_told, version, taken) = (None, false, None, Taken::default());
+        Self { stream: Outgoing::new(stream), input, talk, is_told, version, taken }
     }
 
     /// Reads the first packet, which has to be a CONNECT.
@@ -222,6 +228,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for Mqtt<S> {
     fn wakes(&mut self, _task: &Waker) {}
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Incoming> {
+        if self.talk.as_ref().is_some_and(|talk| talk.is_leaving())
+            && !std::mem::replace(&mut self.is_told, true)
+        {
+            return Poll::Ready(Incoming::Packet(0));
+        }
         let mut read = 0;
         loop {
             // Whoever does not read our answers is not listened to. The socket wakes when it takes some of them, and the store when it
@@ -277,7 +288,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for Mqtt<S> {
     }
 
     fn receive(&mut self, session: &mut Session, now: Moment) -> Result<(), Ending> {
+        self.is_told = false;
         let (Some((head, body)), Some(talk)) = (self.input.current(), &mut self.talk) else { return Ok(()) };
+        if talk.is_leaving() {
+            talk.go_on_leaving(session, self.stream.tail());
+            return Ok(());
+        }
         let packet = Packet::read(talk.version(), head, body)?;
         talk.receive(packet, head.whole(), session, now, self.stream.tail())
     }

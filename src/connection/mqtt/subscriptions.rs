@@ -46,38 +46,57 @@ enum Search {
     Trie(Box<Trie<usize>>),
 }
 
-/// All subscriptions.
+/// All subscriptions. Most clients have one or two, so a list is enough for these.
 #[derive(Debug, Default)]
 pub(super) struct Subscriptions {
     all: Vec<Held>,
-    /// Where each of them stands.
-    places: HashMap<Filter, usize>,
+    /// Where each of them stands, as soon as they are more than a few.
+    places: Option<Box<HashMap<Filter, usize>>>,
     search: Search,
 }
 
 impl Subscriptions {
     pub(super) fn has(&self, filter: &Filter) -> bool {
-        self.places.contains_key(filter)
+        self.place(filter).is_some()
+    }
+
+    fn place(&self, filter: &Filter) -> Option<usize> {
+        match &self.places {
+            Some(places) => places.get(filter).copied(),
+            None => self.all.iter().position(|held| held.filter == *filter),
+        }
     }
 
     /// Adds one, or takes the place of the one with the same filter.
     pub(super) fn put(&mut self, filter: Filter, wish: Wish, id: Option<u32>) {
         self.search = Search::Stale;
-        if let Some(held) = self.places.get(&filter).and_then(|place| self.all.get_mut(*place)) {
+        if let Some(held) = self.place(&filter).and_then(|place| self.all.get_mut(place)) {
             (held.wish, held.id) = (wish, id);
-        } else {
-            self.places.insert(filter.clone(), self.all.len());
-            self.all.push(Held { filter, wish, id });
+            return;
+        }
+        if let Some(places) = &mut self.places {
+            places.insert(filter.clone(), self.all.len());
+        }
+        if self.all.is_empty() {
+            self.all.reserve_exact(1);
+        }
+        self.all.push(Held { filter, wish, id });
+        if self.places.is_none() && self.all.len() > FEW {
+            let all = self.all.iter().zip(0..);
+            self.places = Some(Box::new(all.map(|(held, place)| (held.filter.clone(), place)).collect()));
         }
     }
 
     /// Takes one away. Whether it was there.
     pub(super) fn remove(&mut self, filter: &Filter) -> bool {
-        let Some(place) = self.places.remove(filter) else { return false };
+        let Some(place) = self.place(filter) else { return false };
         self.search = Search::Stale;
         self.all.swap_remove(place);
-        if let Some(moved) = self.all.get(place) {
-            self.places.insert(moved.filter.clone(), place);
+        if let Some(places) = &mut self.places {
+            places.remove(filter);
+            if let Some(moved) = self.all.get(place) {
+                places.insert(moved.filter.clone(), place);
+            }
         }
         true
     }
@@ -185,6 +204,9 @@ mod tests {
                     subscriptions.remove(&filter);
                     prop_assert!(!subscriptions.has(&filter));
                 }
+            }
+            for (place, held) in subscriptions.all.iter().enumerate() {
+                prop_assert_eq!(subscriptions.place(&held.filter), Some(place));
             }
             let topic = Topic::parse(&topic, &limits).unwrap();
             let (mut ids, mut one_by_one) = (Vec::new(), Vec::new());

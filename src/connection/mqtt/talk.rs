@@ -5,20 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::answers::{Answers, Later};
-use super::flight::Flight;
-use super::shares::Shares;
-use super::subscriptions::{Echo, Subscriptions};
+use super::asking::Unsubscribed;
+use super::rare::Rare;
+use super::rest::Rest;
+use super::subscriptions::Echo;
 use crate::connection::ending::Ending;
-use crate::hub::{
-    Asks, Extras, Lasting, Message, NotSaid, Refusal, Relayed, Retention, Said, Saying, Session,
-};
+use crate::hub::{Asks, Extras, Lasting, Message, NotSaid, Refusal, Retention, Said, Saying, Session};
 use crate::moment::Moment;
 use crate::mqtt::{
     Ack, Answer, Carried, Disconnect, Fault, Packet, Publish, Qos, Version, Writer, code, inward,
 };
 use crate::seldom::Seldom;
 use crate::talk::Kind;
-use crate::topic::{Filter, Limits, Topic};
+use crate::topic::{Limits, Topic};
 
 /// Messages of QoS 2 that a client of 3.1.1 may have begun and not released; one of MQTT 5 is told how many.
 const UNRELEASED: usize = 1024;
@@ -57,37 +56,6 @@ pub(crate) struct Client {
     pub(crate) will_delay: u32,
 }
 
-/// What outlives a connection with the session.
-#[derive(Debug, Default)]
-pub(crate) struct Rest {
-    /// There where it is to survive a restart of the hub. The first to be dropped: where the hub ends, all else stays in the store.
-    pub(super) lasting: Option<Lasting>,
-    pub(super) subscriptions: Subscriptions,
-    pub(super) shares: Shares,
-    pub(super) flight: Flight,
-    /// Messages of QoS 2 that came and are not released.
-    pub(super) received: HashSet<u16>,
-    /// Taken from the outbox, and there was no room for them.
-    pub(super) waiting: VecDeque<Relayed>,
-}
-
-impl Rest {
-    /// The filters of QoS 0, or those of the others.
-    pub(crate) fn filters(&self, of_qos_0: bool) -> Vec<Filter> {
-        self.subscriptions.filters(of_qos_0)
-    }
-
-    /// Bytes of the messages.
-    pub(crate) fn held(&self) -> usize {
-        self.flight.bytes() + self.waiting.iter().map(|relayed| relayed.message.len()).sum::<usize>()
-    }
-
-    /// The connection has ended: what is not acknowledged is to be sent again.
-    pub(crate) fn lands(&mut self) {
-        self.flight.lands();
-    }
-}
-
 /// When a message is as safe as its publisher may want to hear.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Done {
@@ -106,35 +74,38 @@ pub(crate) struct Talk {
     pub(super) rest: Rest,
     pub(super) answers: Answers,
     /// Topics by their aliases, as the client has told them.
-    aliases: Vec<Option<Topic>>,
+    aliases: Rare<Vec<Option<Topic>>>,
     /// Aliases of topics, as the hub has told them.
-    pub(super) told: HashMap<Topic, u16>,
+    pub(super) told: Rare<HashMap<Topic, u16>>,
     /// For the ids of the subscriptions that name a message.
     pub(super) ids: Vec<u32>,
     pub(super) held_back: usize,
     /// What is said when the store has the change before it, in this order.
-    pub(super) later: VecDeque<(u64, Later)>,
+    pub(super) later: Rare<VecDeque<(u64, Later)>>,
     /// How many of these are answers to SUBSCRIBE.
     pub(super) unanswered: usize,
+    /// The answer to an UNSUBSCRIBE that takes several turns.
+    pub(super) leaving: Option<Box<Unsubscribed>>,
     /// Why the conversation is to end, found where nobody could be told.
-    pub(super) ends: Option<Ending>,
+    pub(super) ends: Option<Box<Ending>>,
 }
 
 impl Talk {
     /// Begins, or goes on with what is left of a session.
     pub(crate) fn new(bounds: Arc<Bounds>, client: Client, rest: Rest) -> Self {
-        let held_back = rest.waiting.iter().map(|relayed| relayed.message.len()).sum();
+        let held_back = rest.waiting_bytes();
         Self {
             bounds,
             client,
             rest,
             answers: Answers::default(),
-            aliases: Vec::new(),
-            told: HashMap::new(),
+            aliases: Rare::default(),
+            told: Rare::default(),
             ids: Vec::new(),
             held_back,
-            later: VecDeque::new(),
+            later: Rare::default(),
             unanswered: 0,
+            leaving: None,
             ends: None,
         }
     }
@@ -235,7 +206,7 @@ impl Talk {
             }
             Packet::Release(ack) => {
                 session.count_sign(now).map_err(Ending::TooMuch)?;
-                let is_known = self.rest.received.remove(&ack.id);
+                let is_known = self.rest.releases(ack.id);
                 let code = if is_known { code::SUCCESS } else { code::NO_SUCH_ID };
                 let stamp = self.forget_received(ack.id);
                 self.after(stamp, Later::Answer(Answer::Complete, ack.id, code), out);
@@ -262,8 +233,9 @@ impl Talk {
         let place = match message.properties.alias {
             None => None,
             Some(alias) if alias <= self.bounds.aliases => {
-                self.aliases.resize(self.bounds.aliases.into(), None);
-                self.aliases.get_mut(usize::from(alias) - 1)
+                let aliases = self.aliases.make();
+                aliases.resize(self.bounds.aliases.into(), None);
+                aliases.get_mut(usize::from(alias) - 1)
             }
             Some(_) => return Err(Ending::Mqtt(code::BAD_ALIAS, "a topic alias above the maximum".into())),
         };
@@ -289,7 +261,7 @@ impl Talk {
     ) -> Result<(), Ending> {
         let topic = self.topic(message)?;
         let (id, is_twice) = (message.id, message.qos == Qos::ExactlyOnce);
-        if is_twice && self.rest.received.contains(&id) {
+        if is_twice && self.rest.has_received(id) {
             session.count_sign(now).map_err(Ending::TooMuch)?;
             if !self.answers.waits(id) {
                 let stamp = self.rest.lasting.as_ref().map_or(0, Lasting::stamp);
@@ -301,7 +273,9 @@ impl Talk {
             Version::V5 => self.bounds.window.into(),
             Version::V3 => UNRELEASED,
         };
-        if message.qos != Qos::AtMostOnce && self.rest.received.len() + self.answers.len() >= most {
+        if message.qos != Qos::AtMostOnce
+            && self.rest.received.get().map_or(0, HashSet::len) + self.answers.len() >= most
+        {
             let why = "more messages are on their way than the receive maximum allows";
             return Err(Ending::Mqtt(code::RECEIVE_MAXIMUM, why.into()));
         }
@@ -319,7 +293,7 @@ impl Talk {
         let (code, why) = match self.say(message, topic, number, session, now) {
             Ok(Done::Later(answers)) => {
                 if is_twice {
-                    self.rest.received.insert(id);
+                    self.rest.received.make().insert(id);
                 }
                 self.answers.wait(answer_to(message.qos), id, (number, answers));
                 return Ok(());
@@ -349,7 +323,7 @@ impl Talk {
             return Err(Ending::Mqtt(code, why.into()));
         }
         if is_twice && (code < code::UNSPECIFIED || self.client.version == Version::V3) {
-            self.rest.received.insert(id);
+            self.rest.received.make().insert(id);
         } else if is_twice {
             self.forget_received(id);
         }

@@ -4,7 +4,10 @@ use std::time::SystemTime;
 
 use proptest::prelude::*;
 
+use super::leaving::{LOOKED_AT_IN_A_STEP, STEPS_A_MOVE};
 use super::*;
+use crate::hub::drain::TURN;
+use crate::hub::relay::Relayed;
 use crate::hub::{Bounds, Client, Drained, Extras, Handed, Hub, Message, Rates, Rights, Settings, Side};
 use crate::talk::Kind;
 use crate::topic::{Base, Filter, Limits, Topic};
@@ -248,6 +251,49 @@ fn who_leaves_groups_pays_for_all_that_goes_to_others() {
     assert!(one.end_turn(), "others have their turn");
     assert_eq!(payloads(&mut two).len(), 600);
     assert_eq!(payloads(&mut one), [""; 0]);
+}
+
+#[test]
+fn what_waits_for_a_member_that_leaves_goes_to_others_in_turns() {
+    const MESSAGES: usize = 9000;
+    let hub = hub();
+    let mut device = session(&hub);
+    let of = share("$share/g/jobs/#");
+    let mut one = member(&hub, "$share/g/jobs/#");
+    for number in 0..MESSAGES {
+        says(&mut device, "jobs/set", &number.to_string());
+    }
+    let mut two = member(&hub, "$share/g/jobs/#");
+    one.begins_to_leave(std::slice::from_ref(&of), Vec::new());
+    assert_eq!(payloads(&mut one), [""; 0], "who has left gets nothing more");
+    let (mut turns, mut got) = (0, Vec::new());
+    loop {
+        one.end_turn();
+        let before = one.allowance.steps_taken();
+        let is_all = one.passes_on();
+        turns += 1;
+        let steps = one.allowance.steps_taken() - before;
+        assert!(steps < TURN as usize + STEPS_A_MOVE, "{steps}");
+        // Between two turns others are served.
+        says(&mut device, "jobs/set", "x");
+        got.extend(payloads(&mut two));
+        if is_all {
+            break;
+        }
+        assert!(one.is_turn_over());
+    }
+    assert_eq!(turns, (MESSAGES * STEPS_A_MOVE).div_ceil(TURN as usize));
+    let (news, old): (Vec<_>, Vec<_>) = got.into_iter().partition(|payload| payload == "x");
+    assert_eq!((news.len(), old), (turns, (0..MESSAGES).map(|number| number.to_string()).collect()));
+    // A session that ends on the way passes everything on.
+    for number in 0..600 {
+        says(&mut device, "jobs/set", &number.to_string());
+    }
+    let mut three = member(&hub, "$share/g/jobs/#");
+    two.begins_to_leave(std::slice::from_ref(&of), Vec::new());
+    assert!(!two.passes_on());
+    drop(two);
+    assert_eq!(payloads(&mut three).len(), 600);
 }
 
 #[test]

@@ -39,6 +39,9 @@ pub(super) fn keep<S: AsyncRead + AsyncWrite + Unpin>(
         return given_up(&stay, "too much waited for it, and it read too slowly");
     }
     let Some(mut session) = stay.into_session() else { return };
+    if !app.shutdown.drain().is_cancelled() {
+        session.passes_everything_on();
+    }
     rest.lands();
     rest.is_left(Moment::now());
     if client.will_delay == 0 {

@@ -32,25 +32,26 @@ pub(crate) struct Roster {
 
 #[derive(Default)]
 struct Entries {
-    all: HashMap<Key, Entry>,
+    all: HashMap<Key, Arc<Sitting>>,
     begun: u64,
 }
 
-struct Entry {
+/// Somebody's stay at a seat.
+struct Sitting {
     number: u64,
     taken: Taken,
     ended: CancellationToken,
-    handed: oneshot::Receiver<Box<Kept>>,
+    /// To whom the session is to be handed, once somebody has come for it.
+    hand: Mutex<Option<Hand>>,
 }
+
+type Hand = oneshot::Sender<Box<Kept>>;
 
 /// The place of one client. Dropping it gives it up.
 pub(crate) struct Seat {
     roster: Arc<Roster>,
     key: Key,
-    number: u64,
-    taken: Taken,
-    ended: CancellationToken,
-    hand: Option<oneshot::Sender<Box<Kept>>>,
+    sitting: Arc<Sitting>,
 }
 
 impl Roster {
@@ -64,19 +65,19 @@ impl Roster {
     ) -> (Seat, Option<oneshot::Receiver<Box<Kept>>>) {
         let key = (Arc::clone(user), Arc::from(client_id));
         let (taken, ended) = (Taken::default(), ended.child_token());
-        let (hand, handed) = oneshot::channel();
         let mut entries = self.entries.lock();
         entries.begun += 1;
-        let number = entries.begun;
-        let entry = Entry { number, taken: taken.clone(), ended: ended.clone(), handed };
-        let before = entries.all.insert(key.clone(), entry);
+        let sitting = Arc::new(Sitting { number: entries.begun, taken, ended, hand: Mutex::default() });
+        let before = entries.all.insert(key.clone(), Arc::clone(&sitting));
         drop(entries);
         let handed = before.map(|before| {
+            let (hand, handed) = oneshot::channel();
+            *before.hand.lock() = Some(hand);
             before.taken.say();
             before.ended.cancel();
-            before.handed
+            handed
         });
-        (Seat { roster: Arc::clone(self), key, number, taken, ended, hand: Some(hand) }, handed)
+        (Seat { roster: Arc::clone(self), key, sitting }, handed)
     }
 
     /// A place for one more session that waits, if there is one.
@@ -99,24 +100,26 @@ impl Drop for Parking {
 impl Seat {
     /// Whether somebody else has come for it.
     pub(super) fn taken(&self) -> &Taken {
-        &self.taken
+        &self.sitting.taken
     }
 
     /// Given then, and when the sign-in ends.
     pub(super) fn ended(&self) -> &CancellationToken {
-        &self.ended
+        &self.sitting.ended
     }
 
     /// Hands the session over to who has come. Gives it back where nobody waits for it any more.
-    pub(super) fn give(mut self, kept: Kept) -> Option<Box<Kept>> {
-        self.hand.take()?.send(Box::new(kept)).err()
+    pub(super) fn give(self, kept: Kept) -> Option<Box<Kept>> {
+        let kept = Box::new(kept);
+        let Some(hand) = self.sitting.hand.lock().take() else { return Some(kept) };
+        hand.send(kept).err()
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
         let mut entries = self.roster.entries.lock();
-        if entries.all.get(&self.key).is_some_and(|entry| entry.number == self.number) {
+        if entries.all.get(&self.key).is_some_and(|entry| entry.number == self.sitting.number) {
             let gone = entries.all.remove(&self.key);
             drop(entries);
             // What it holds ends outside of the lock.

@@ -105,10 +105,10 @@ impl Past {
             mark,
             kind: series.kind,
             topic: told_as.to_owned(),
-            path: series.path.to_string(),
-            unit: unescaped(&series.unit),
+            path: series.label.path.to_string(),
+            unit: unescaped(&series.label.unit),
             spans: Arc::clone(spans),
-            gone: series.gone,
+            gone: *series.gone,
             sealing: series.sealing.clone(),
             open: series.open.clone(),
         }

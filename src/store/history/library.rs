@@ -136,7 +136,7 @@ impl Library {
             let live = self.live.lock();
             let is_there = |span: &u64| live.spans().contains_key(span);
             // Where its own chunks have gone meanwhile, others are read.
-            if live.get(id).is_none_or(|series| series.gone != past.gone) {
+            if live.get(id).is_none_or(|series| *series.gone != past.gone) {
                 continue;
             }
             if Arc::ptr_eq(live.spans(), &past.spans) || told.read.iter().all(is_there) {
@@ -155,13 +155,13 @@ impl Library {
             let live = self.live.lock();
             let mut slice = live.series().from(from);
             for (id, series) in slice.by_ref().take(SLICE) {
-                let is_asked = get.path.as_ref().is_none_or(|path| **path == *series.path);
+                let is_asked = get.path.as_ref().is_none_or(|path| **path == *series.label.path);
                 if !is_asked || !question.filters.iter().any(|filter| filter.matches(&series.topic)) {
                     continue;
                 }
                 if let Some(topic) = question.base.relative(series.topic.as_str()) {
                     let is_states = series.kind == Kind::States;
-                    found.push((topic.to_owned(), series.path.to_string(), is_states, id));
+                    found.push((topic.to_owned(), series.label.path.to_string(), is_states, id));
                 }
             }
             next = slice.next().map(|(id, _)| id);

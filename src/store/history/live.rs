@@ -2,6 +2,7 @@
 //! said now and what is read from the log at the start go through the same [`say`](Live::say).
 
 mod saying;
+mod series;
 mod spoken;
 
 use std::collections::{BTreeSet, HashMap};
@@ -12,74 +13,19 @@ use foldhash::fast::RandomState;
 use super::super::paged::Paged;
 use super::gap::{Gap, Gaps, few};
 use super::payload::Found;
-use super::run::{LONG, Run};
+use super::run::LONG;
 use super::settings::Settings;
 use super::spans::{Gone, Span, Spans, oldest_piece};
 use super::tables::SeriesRow;
 use crate::topic::Topic;
+use series::Labels;
+pub(super) use series::{Kind, Series};
 use spoken::Spoken;
 
 /// The longest unit that is kept.
 const LONGEST_UNIT: usize = 32;
 /// So many series that cannot be read are told apart. Further ones are told as if they could be any topic's.
 const MOST_LOST: usize = 1000;
-
-/// Whether a series has numbers or states. Both may be at one path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Numbers,
-    States,
-}
-
-impl Kind {
-    pub(super) fn code(self) -> u64 {
-        match self {
-            Self::Numbers => 0,
-            Self::States => 1,
-        }
-    }
-
-    fn of_found(found: Found<'_>) -> Self {
-        if matches!(found, Found::State(_)) { Self::States } else { Self::Numbers }
-    }
-
-    fn of(code: u64) -> Option<Self> {
-        [Self::Numbers, Self::States].into_iter().find(|kind| kind.code() == code)
-    }
-}
-
-/// One series.
-#[derive(Debug)]
-pub(super) struct Series {
-    pub(super) topic: Topic,
-    /// The number of its topic, once that has spoken.
-    of: Option<u64>,
-    pub(super) path: Box<str>,
-    pub(super) kind: Kind,
-    pub(super) unit: Box<str>,
-    /// The newest piece in which it has readings.
-    pub(super) newest: u64,
-    /// Up to which span nothing of it is left.
-    pub(super) gone: Gone,
-    /// How its age is counted.
-    class: usize,
-    /// What is being sealed, in front of what was said since.
-    pub(super) sealing: Option<Arc<Run>>,
-    pub(super) open: Run,
-}
-
-impl Series {
-    /// As the file has it.
-    pub(super) fn row(&self, newest: u64) -> SeriesRow {
-        SeriesRow {
-            topic: self.topic.as_str().into(),
-            path: self.path.clone(),
-            kind: self.kind.code(),
-            unit: self.unit.clone(),
-            newest,
-        }
-    }
-}
 
 /// Everything.
 #[derive(Debug)]
@@ -94,6 +40,9 @@ pub(super) struct Live {
     turn: u64,
     /// The series of each class of topics.
     classes: Vec<BTreeSet<u32>>,
+    labels: Labels,
+    /// Up to which span nothing is left of the series that was told so last.
+    gone: Arc<Gone>,
     /// Series that cannot be read any more: the topic if it is known, and when something was said there.
     lost: Vec<(Option<Topic>, Gap)>,
     highest: u32,
@@ -120,14 +69,11 @@ struct Open {
 
 impl Open {
     /// Adds a reading to a series, unless there is no room for it.
-    fn put(&mut self, series: &mut Series, time: u64, unit: Option<&str>, found: Found<'_>) -> bool {
+    fn put(&mut self, series: &mut Series, time: u64, found: Found<'_>) -> bool {
         if let Found::State(state) = found
             && series.open.last_state() == Some(state)
         {
             return true;
-        }
-        if let Some(unit) = unit.filter(|unit| unit.len() <= LONGEST_UNIT && **unit != *series.unit) {
-            series.unit = unit.into();
         }
         let before = series.open.bytes();
         let is_taken = series.open.push(time, found);
@@ -147,6 +93,8 @@ impl Live {
             series: Paged::default(),
             turn: 1,
             classes: Vec::new(),
+            labels: Labels::default(),
+            gone: Arc::default(),
             lost: Vec::new(),
             highest: 0,
             spans: Arc::default(),
@@ -160,20 +108,20 @@ impl Live {
 
     fn insert(&mut self, id: u32, series: Series) {
         self.highest = self.highest.max(id);
-        if let Some(of) = series.of.filter(|of| !self.topics.contains(*of)) {
+        if let Some(of) = series.of().filter(|of| !self.topics.contains(*of)) {
             self.topics.insert(of, Spoken::default());
         }
-        let spoken = match series.of {
+        let spoken = match series.of() {
             Some(of) => self.topics.get_mut(of),
             None => Some(self.silent.entry(series.topic.clone()).or_default()),
         };
         if let Some(spoken) = spoken {
             spoken.series.push(id);
         }
-        if self.classes.len() <= series.class {
-            self.classes.resize_with(series.class + 1, BTreeSet::new);
+        if self.classes.len() <= series.class() {
+            self.classes.resize_with(series.class() + 1, BTreeSet::new);
         }
-        if let Some(class) = self.classes.get_mut(series.class) {
+        if let Some(class) = self.classes.get_mut(series.class()) {
             class.insert(id);
         }
         self.series.insert(id, Box::new(series));
@@ -183,17 +131,27 @@ impl Live {
     pub(super) fn restore(&mut self, id: u32, topic: Topic, row: SeriesRow) -> bool {
         let Some(kind) = Kind::of(row.kind) else { return false };
         let SeriesRow { path, unit, newest, .. } = row;
-        let (gone, class) = (Gone::default(), self.settings.rules.class(&topic));
-        let (sealing, open) = (None, Run::default());
-        self.insert(id, Series { topic, of: None, path, kind, unit, newest, gone, class, sealing, open });
+        let (label, class) = (self.labels.share(path, unit), self.settings.rules.class(&topic));
+        let gone = self.share_gone(Gone::default());
+        let mut series = Series::new(topic, label, kind, class, gone);
+        series.newest = newest;
+        self.insert(id, series);
         true
     }
 
     /// Up to these spans nothing of a series is left.
     pub(super) fn is_gone(&mut self, id: u32, gone: Gone) {
+        let gone = self.share_gone(gone);
         if let Some(series) = self.series.get_mut(id) {
             series.gone = gone;
         }
+    }
+
+    fn share_gone(&mut self, gone: Gone) -> Arc<Gone> {
+        if *self.gone != gone {
+            self.gone = Arc::new(gone);
+        }
+        Arc::clone(&self.gone)
     }
 
     /// Whether a class of topics has series.
@@ -204,7 +162,7 @@ impl Live {
     /// The series of a class from this one on, and up to which span nothing of each is left.
     pub(super) fn of_class(&self, class: usize, from: u32) -> impl Iterator<Item = (u32, Gone)> {
         let ids = self.classes.get(class).into_iter().flat_map(move |class| class.range(from..));
-        ids.filter_map(|id| Some((*id, self.series.get(*id)?.gone)))
+        ids.filter_map(|id| Some((*id, *self.series.get(*id)?.gone)))
     }
 
     /// How many topics have series.
@@ -314,10 +272,10 @@ impl Live {
     pub(super) fn forget_series(&mut self, ids: &[u32]) {
         for id in ids {
             let Some(series) = self.series.remove(*id) else { continue };
-            if let Some(class) = self.classes.get_mut(series.class) {
+            if let Some(class) = self.classes.get_mut(series.class()) {
                 class.remove(id);
             }
-            let spoken = match series.of {
+            let spoken = match series.of() {
                 Some(of) => self.topics.get_mut(of),
                 None => self.silent.get_mut(&series.topic),
             };
@@ -325,7 +283,7 @@ impl Live {
             spoken.series.retain(|of_topic| of_topic != id);
             spoken.usual = None;
             if spoken.series.is_empty() {
-                match series.of {
+                match series.of() {
                     Some(of) => drop(self.topics.remove(of)),
                     None => drop(self.silent.remove(&series.topic)),
                 }

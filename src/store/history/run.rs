@@ -7,6 +7,8 @@
 //!   2 float       8 bytes
 //! ```
 
+use smallvec::SmallVec;
+
 use super::super::shape::Number;
 use super::bits::{unzigzag, zigzag};
 use super::payload::Found;
@@ -19,11 +21,12 @@ const FLOAT: u64 = 2;
 pub(super) const LONG: usize = 1 << 16;
 /// So many are one part: a step of the writer seals no more of one series.
 pub(super) const PART: usize = 10_000;
-/// Bytes of the longest reading.
-const MOST_BYTES: usize = 21;
-/// Memory for bytes grows by a part of what there is, and by so many at least.
-const GROWTH: usize = 4;
+/// Memory for bytes grows to the next of the sizes that allocators have, four from one power of two to the next, but by so many
+/// bytes at least.
+const SIZES: usize = 8;
 const LEAST_GROWTH: usize = 32;
+/// A reading is no longer.
+const MOST_BYTES: usize = 24;
 /// Longer waits are none.
 const LONGEST_WAIT: u64 = 1 << 59;
 
@@ -34,7 +37,6 @@ type Said = Result<(i64, u32), f64>;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Run {
     bytes: Vec<u8>,
-    count: usize,
     last: At,
     /// There may be very many runs, and most are numbers in one part.
     rare: Option<Box<Rare>>,
@@ -54,17 +56,19 @@ struct At {
     wait: i64,
     mantissa: i64,
     decimals: u32,
+    /// How many readings there are up to here.
+    count: u32,
 }
 
 impl Run {
     /// How many.
     pub(super) fn len(&self) -> usize {
-        self.count
+        self.last.count as usize
     }
 
     /// Whether there are none.
     pub(super) fn is_empty(&self) -> bool {
-        self.count == 0
+        self.last.count == 0
     }
 
     /// Bytes that it takes.
@@ -100,7 +104,7 @@ impl Run {
     pub(super) fn push(&mut self, time: u64, told: Found<'_>) -> bool {
         let wait = time.wrapping_sub(self.last.time).cast_signed();
         let longer = wait.wrapping_sub(self.last.wait);
-        if self.count >= MOST || wait.unsigned_abs() >= LONGEST_WAIT || longer.unsigned_abs() >= LONGEST_WAIT
+        if self.len() >= MOST || wait.unsigned_abs() >= LONGEST_WAIT || longer.unsigned_abs() >= LONGEST_WAIT
         {
             return false;
         }
@@ -112,35 +116,39 @@ impl Run {
                 None => return false,
             },
         };
-        if self.count > 0 && self.count.is_multiple_of(PART) {
+        if !self.is_empty() && self.len().is_multiple_of(PART) {
             let part = (self.bytes.len(), self.last);
             self.rare.get_or_insert_default().parts.push(part);
         }
-        if self.bytes.capacity() - self.bytes.len() < MOST_BYTES {
-            self.bytes.reserve_exact((self.bytes.len() / GROWTH).max(LEAST_GROWTH));
-        }
+        let mut said = SmallVec::new();
         let longer = zigzag(longer) << 2;
         let last = &mut self.last;
         (last.time, last.wait) = (time, wait);
         if let Some((mantissa, decimals)) = number.and_then(|number| last.aligned(number)) {
             let before = last.mantissa.wrapping_mul(power(decimals - last.decimals));
             if decimals == last.decimals {
-                put(longer | SAME, &mut self.bytes);
+                put(longer | SAME, &mut said);
             } else {
-                put(longer | DECIMALS, &mut self.bytes);
-                self.bytes.push(u8::try_from(decimals).unwrap_or_default());
+                put(longer | DECIMALS, &mut said);
+                said.push(u8::try_from(decimals).unwrap_or_default());
             }
-            put(zigzag(mantissa.wrapping_sub(before)), &mut self.bytes);
+            put(zigzag(mantissa.wrapping_sub(before)), &mut said);
             (last.mantissa, last.decimals) = (mantissa, decimals);
         } else {
             let near = match (told, number) {
                 (Found::Near(near), _) => near,
                 (_, number) => number.map_or(f64::NAN, float),
             };
-            put(longer | FLOAT, &mut self.bytes);
-            self.bytes.extend(near.to_le_bytes());
+            put(longer | FLOAT, &mut said);
+            said.extend_from_slice(&near.to_le_bytes());
         }
-        self.count += 1;
+        last.count += 1;
+        let needed = self.bytes.len() + said.len();
+        if needed > self.bytes.capacity() {
+            let step = (needed.next_power_of_two() / SIZES).max(LEAST_GROWTH);
+            self.bytes.reserve_exact(needed.next_multiple_of(step) - self.bytes.len());
+        }
+        self.bytes.extend_from_slice(&said);
         true
     }
 
@@ -158,7 +166,7 @@ impl Run {
 
     /// All of them.
     pub(super) fn readings(&self) -> Readings {
-        self.read(&self.bytes, At::default(), self.count)
+        self.read(&self.bytes, At::default(), self.len())
     }
 
     /// Those of one part, from 0 on.
@@ -169,7 +177,7 @@ impl Run {
         };
         let Some((from, last)) = begins(part) else { return self.read(&[], At::default(), 0) };
         let to = begins(part + 1).map_or(self.bytes.len(), |(to, _)| to);
-        self.read(self.bytes.get(from..to).unwrap_or_default(), last, PART.min(self.count))
+        self.read(self.bytes.get(from..to).unwrap_or_default(), last, PART.min(self.len()))
     }
 
     fn read(&self, mut rest: &[u8], mut last: At, about: usize) -> Readings {
@@ -243,7 +251,7 @@ fn power(decimals: u32) -> i64 {
     10_i64.checked_pow(decimals).unwrap_or(i64::MAX)
 }
 
-fn put(mut value: u64, bytes: &mut Vec<u8>) {
+fn put(mut value: u64, bytes: &mut SmallVec<[u8; MOST_BYTES]>) {
     while value > 0x7f {
         bytes.push((value & 0x7f) as u8 | 0x80);
         value >>= 7;
@@ -313,6 +321,18 @@ mod tests {
             let told: Vec<_> = which.iter().map(|which| &*states[*which as usize]).collect();
             prop_assert_eq!(told, said.iter().map(|(_, state)| &**state).collect::<Vec<_>>());
         }
+    }
+
+    #[test]
+    fn a_run_takes_little_more_memory_than_its_bytes() {
+        let mut run = Run::default();
+        for n in 0..20_000_u64 {
+            assert!(run.push(n * 1000 + n % 3, Found::Exact(Number { mantissa: 7, decimals: 0 })));
+            let (len, capacity) = (run.bytes.len(), run.bytes.capacity());
+            assert!(capacity < len + LEAST_GROWTH.max(len / 4 + 1), "{capacity} for {len}");
+        }
+        // With the words of its owner it fits into a block of 80 bytes while it is sealed.
+        assert_eq!(size_of::<Run>(), 64);
     }
 
     #[test]

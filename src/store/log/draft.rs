@@ -24,9 +24,8 @@ pub(in crate::store) struct Draft {
 struct Told {
     topic: u64,
     time: u64,
-    /// Where in the bytes it begins and ends.
+    /// Where in the bytes it begins; it ends where the next one begins.
     from: usize,
-    to: usize,
     /// So many of them are what few values have.
     rest: u32,
     kind: u8,
@@ -81,7 +80,6 @@ impl Draft {
             topic: record.topic,
             time: record.value.as_ref().map_or(0, |value| value.time),
             from,
-            to: self.bytes.len(),
             rest: u32::try_from(rest).unwrap_or(u32::MAX),
             kind: u8::try_from(kind).unwrap_or_default(),
             generation,
@@ -111,21 +109,24 @@ impl Draft {
     /// The row number `seq`, of this time, in milliseconds since 1970. None if there is nothing to be said. Topics in the order
     /// of their numbers take the least room, and what was said of one topic stays in its order.
     pub(in crate::store) fn row(&self, seq: u64, time: u64, bases: &Bases) -> Option<Vec<u8>> {
-        let mut order: Vec<_> = self.records.iter().filter(|told| !told.is_gone).collect();
-        order.sort_by_key(|told| told.topic);
+        let mut order: Vec<u32> =
+            (0..).zip(&self.records).filter(|(_, told)| !told.is_gone).map(|(at, _)| at).collect();
+        order.sort_by_key(|at| self.records.get(*at as usize).map(|told| told.topic));
         let mut row = RowWriter::with_capacity(self.bytes.len() + 4 * order.len(), seq, time, bases);
-        for told in order {
-            row.add(told, self);
+        for at in order {
+            row.add(self, at as usize);
         }
         (!row.is_empty()).then(|| row.finish())
     }
 
     /// Its records are written, or lost.
     pub(in crate::store) fn clear(&mut self) {
+        let (records, bytes) = (self.records.len(), self.bytes.len());
         self.records.clear();
         self.bytes.clear();
-        self.records.shrink_to(RECORDS);
-        self.bytes.shrink_to(BYTES);
+        // What the next row may need, too. After a burst its memory goes back.
+        self.records.shrink_to(records.max(RECORDS));
+        self.bytes.shrink_to(bytes.max(BYTES));
     }
 }
 
@@ -183,11 +184,13 @@ impl RowWriter {
     pub fn push(&mut self, record: &Record<'_>, again: bool, bases: &mut Bases) {
         let mut draft = Draft::default();
         draft.add(record, false, || again, bases);
-        draft.records.iter().for_each(|told| self.add(told, &draft));
+        (0..draft.records.len()).for_each(|at| self.add(&draft, at));
     }
 
-    fn add(&mut self, told: &Told, draft: &Draft) {
-        let said = draft.bytes.get(told.from..told.to).unwrap_or_default();
+    fn add(&mut self, draft: &Draft, at: usize) {
+        let Some(told) = draft.records.get(at) else { return };
+        let to = draft.records.get(at + 1).map_or(draft.bytes.len(), |next| next.from);
+        let said = draft.bytes.get(told.from..to).unwrap_or_default();
         let (rest, said) = said.split_at_checked(told.rest as usize).unwrap_or_default();
         if told.is_known {
             put(KNOWN, &mut self.bytes);

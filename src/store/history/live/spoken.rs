@@ -27,8 +27,8 @@ pub(super) type Ids = SmallVec<[u32; 2]>;
 #[derive(Debug)]
 pub(super) struct Usual {
     pub(super) skeleton: Arc<[u8]>,
-    /// As many as it has numbers.
-    pub(super) series: Ids,
+    /// As many as it has numbers; none where these are the first series of the topic, in their order, as mostly.
+    pub(super) series: Option<Box<Ids>>,
 }
 
 impl Spoken {
