@@ -31,6 +31,13 @@ pub(super) enum Later {
     Subscribed(u16, Vec<u8>),
 }
 
+/// The answer to an UNSUBSCRIBE that is not done with.
+#[derive(Debug)]
+pub(super) struct Unsubscribed {
+    pub(super) id: u16,
+    pub(super) codes: Vec<u8>,
+}
+
 /// Answers that are due.
 #[derive(Debug, Default)]
 pub(super) struct Answers {

@@ -1,6 +1,6 @@
 //! What a device asks to hear: SUBSCRIBE and UNSUBSCRIBE, each filter with an answer of its own.
 
-use super::answers::Later;
+use super::answers::{Later, Unsubscribed};
 use super::talk::Talk;
 use crate::hub::Session;
 use crate::mqtt::{Qos, Subscribe, Unsubscribe, Writer, code};
@@ -168,13 +168,6 @@ impl Talk {
         }
         Writer::new(self.client.version, out).unsubscribed(answer.id, &answer.codes);
     }
-}
-
-/// The answer to an UNSUBSCRIBE.
-#[derive(Debug)]
-pub(super) struct Unsubscribed {
-    id: u16,
-    codes: Vec<u8>,
 }
 
 fn note_not_taken(session: &Session, filter: &str, reason: &str) {

@@ -4,8 +4,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::answers::{Answers, Later};
-use super::asking::Unsubscribed;
+use super::answers::{Answers, Later, Unsubscribed};
 use super::rare::Rare;
 use super::rest::Rest;
 use super::subscriptions::Echo;
