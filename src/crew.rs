@@ -14,7 +14,7 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio_util::sync::CancellationToken;
 
 use self::letters::Letters;
-pub(crate) use self::letters::{Posting, Task, are_several, waker};
+pub(crate) use self::letters::{Task, are_several, waker};
 
 /// Threads for what would block, for each thread that serves sockets.
 pub const BLOCKING_THREADS: usize = 8;

@@ -13,7 +13,7 @@ use super::ending::Ending;
 use super::pump::Connection;
 use super::watch::Watch;
 use super::wire::Wire;
-use crate::crew::{Posting, Task, are_several};
+use crate::crew::{Task, are_several};
 
 /// A connection.
 pub(super) enum Held<W> {
@@ -78,8 +78,6 @@ impl<W: Wire + Send + 'static> Shared<W> {
             Watch::new(ended, clock, connection.session.background())
         };
         poll_fn(|cx| {
-            // Dropped after the lock: what it sends may be for connections of which this one is the publisher.
-            let _posting = Posting::begin();
             let mut connection = self.connection.lock();
             let Some(connection) = connection.as_mut() else { return Poll::Ready(Ending::Vanished) };
             connection.poll(&mut watch, Some(&aside), cx)

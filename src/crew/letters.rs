@@ -1,9 +1,9 @@
 //! How a task is woken from another thread.
 //!
 //! That takes a call of the kernel here and two there. So each thread has a box for letters: a publisher that wakes a thousand
-//! readers there puts a thousand letters in, and wakes the thread once. Where a turn of a publisher has only few letters, it
-//! does what their tasks would have done, which is cheaper than to wake a thread for it: a task that allows that gives
-//! its waker a [`Task`].
+//! readers there puts a thousand letters in, and wakes the thread once. Few letters are kept until all that was ready on this
+//! thread has run. Then it does what their tasks would have done, which is cheaper than to wake a thread for it: a task
+//! that allows that gives its waker a [`Task`].
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -14,14 +14,13 @@ use std::task::{Context, Poll, Wake, Waker};
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 
-/// A turn with more letters than this wakes the other threads: their cores then share the work.
+/// More letters than this wake the other threads: their cores then share the work.
 const FEW: usize = 8;
 
 thread_local! {
     /// The box of this thread, where there are several that serve sockets.
     static HOME: RefCell<Option<Arc<Letters>>> = const { RefCell::new(None) };
-    /// What the turn that runs on this thread has written.
-    static WRITTEN: RefCell<Written> = const { RefCell::new(Written { letters: Vec::new(), collects: false }) };
+    static WRITTEN: RefCell<Written> = const { RefCell::new(Written { letters: Vec::new(), are_many: false }) };
 }
 
 /// What another thread may do for a task.
@@ -48,55 +47,44 @@ pub(crate) fn waker(task: &Waker, aside: Option<Weak<dyn Task>>) -> Waker {
     })
 }
 
-/// A turn of a publisher. Its letters to other threads are collected, and sent when it is dropped.
-#[derive(Debug)]
-pub(crate) struct Posting(());
-
-impl Posting {
-    /// Begins a turn. The caller must hold nothing that a task of another thread may want.
-    pub(crate) fn begin() -> Self {
-        WRITTEN.with_borrow_mut(|written| written.collects = true);
-        Self(())
-    }
-}
-
-impl Drop for Posting {
-    fn drop(&mut self) {
-        let mut letters = WRITTEN.with_borrow_mut(|written| {
-            written.collects = false;
-            std::mem::take(&mut written.letters)
-        });
-        for letter in letters.drain(..) {
-            letter.send();
-        }
-        // Its room is for the next turn.
-        WRITTEN.with_borrow_mut(|written| {
-            if written.letters.capacity() == 0 {
-                written.letters = letters;
-            }
-        });
-    }
-}
-
+/// What was written on a thread and is not sent.
 #[derive(Debug)]
 struct Written {
     letters: Vec<Arc<Letter>>,
-    /// Whether a turn collects them: it has not written many yet.
-    collects: bool,
+    /// Whether there were many since the last sending: then each is posted at once.
+    are_many: bool,
 }
 
 impl Written {
-    fn add(&mut self, letter: &Arc<Letter>) {
-        if self.collects && self.letters.len() < FEW {
+    /// Says whether it is the first to be sent.
+    fn add(&mut self, letter: &Arc<Letter>) -> bool {
+        if !self.are_many && self.letters.len() < FEW {
             self.letters.push(Arc::clone(letter));
-            return;
+            return self.letters.len() == 1;
         }
-        self.collects = false;
-        for before in self.letters.drain(..) {
-            before.post();
-        }
+        self.are_many = true;
+        self.letters.drain(..).for_each(Letter::post);
         Arc::clone(letter).post();
+        false
     }
+}
+
+/// Sends what was written on this thread.
+fn send_written() {
+    let mut letters = WRITTEN.with_borrow_mut(|written| {
+        written.are_many = false;
+        std::mem::take(&mut written.letters)
+    });
+    if letters.is_empty() {
+        return;
+    }
+    letters.drain(..).for_each(Letter::send);
+    // Its room is for the next ones.
+    WRITTEN.with_borrow_mut(|written| {
+        if written.letters.capacity() == 0 {
+            written.letters = letters;
+        }
+    });
 }
 
 /// The box of one thread. It has one letter for each connection of the thread at most.
@@ -138,7 +126,7 @@ impl Letters {
         HOME.with_borrow(|home| home.as_deref().is_some_and(|home| std::ptr::eq(home, self)))
     }
 
-    /// Takes the letters out and wakes the tasks, for ever.
+    /// Takes the letters out and wakes the tasks, and sends what was written here, for ever.
     pub(super) async fn deliver(self: Arc<Self>) {
         let mut taken = Vec::new();
         poll_fn(|cx| {
@@ -157,6 +145,7 @@ impl Letters {
             letter.waits.store(false, Ordering::Release);
             letter.task.wake_by_ref();
         }
+        send_written();
     }
 }
 
@@ -194,7 +183,15 @@ impl Wake for Letter {
         if self.home.is_here() {
             self.task.wake_by_ref();
         } else if !self.waits.swap(true, Ordering::AcqRel) {
-            WRITTEN.with_borrow_mut(|written| written.add(self));
+            HOME.with_borrow(|home| match home {
+                // What is no thread for sockets has nobody who would send it.
+                None => Arc::clone(self).post(),
+                Some(here) => {
+                    if WRITTEN.with_borrow_mut(|written| written.add(self)) {
+                        here.postman.wake();
+                    }
+                }
+            });
         }
     }
 }
@@ -236,10 +233,8 @@ mod tests {
         let ((postman, waker), mut taken) = (counted(), Vec::new());
         for round in 1..=3 {
             there.deliver_once(&mut taken, &Context::from_waker(&waker));
-            // Each rings twice before the other thread comes to it, in a turn or not.
-            let turn = (round > 1).then(Posting::begin);
+            // Each rings twice before the other thread comes to it.
             letters.iter().chain(&letters).for_each(Waker::wake_by_ref);
-            drop(turn);
             assert_eq!(times(&postman), round);
             assert!(tasks.iter().all(|(task, _)| times(task) == round - 1));
             there.deliver_once(&mut taken, &Context::from_waker(&waker));
@@ -288,48 +283,48 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_with_few_letters_does_what_they_ask_and_wakes_nobody_and_what_it_cannot_do_is_posted() {
-        let there = Letters::new();
+    fn few_letters_are_done_here_after_all_that_was_ready_and_what_cannot_be_done_here_is_posted() {
+        let (here, there) = (Letters::of_this_thread(), Letters::new());
         let ((postman, waker), mut taken) = (counted(), Vec::new());
         there.deliver_once(&mut taken, &Context::from_waker(&waker));
+        let (sender, ready) = counted();
+        let mut send = || here.deliver_once(&mut Vec::new(), &Context::from_waker(&ready));
+        send();
         let ((count, task), aside) = (counted(), can_be_done_aside(2));
         let letter = letter(&there, &task, weak(&aside));
         for done in 1..=2 {
-            let turn = Posting::begin();
             letter.wake_by_ref();
             letter.wake_by_ref();
-            assert_eq!(aside.done.load(Ordering::Relaxed), done - 1, "not before the turn is over");
-            drop(turn);
+            assert_eq!((aside.done.load(Ordering::Relaxed), times(&sender)), (done - 1, done));
+            send();
             assert_eq!((aside.done.load(Ordering::Relaxed), times(&postman)), (done, 0));
         }
-        let turn = Posting::begin();
         letter.wake_by_ref();
-        drop(turn);
+        send();
         assert_eq!((aside.done.load(Ordering::Relaxed), times(&postman)), (2, 1));
         there.deliver_once(&mut taken, &Context::from_waker(&waker));
         assert_eq!(times(&count), 1);
         // Whose connection is gone has nobody who could do it.
         drop(aside);
-        let turn = Posting::begin();
         letter.wake_by_ref();
-        drop(turn);
+        send();
         assert_eq!(times(&postman), 2);
     }
 
     #[test]
-    fn a_turn_with_many_letters_leaves_all_of_them_to_the_other_thread_and_so_does_who_has_no_turn() {
-        let there = Letters::new();
+    fn many_letters_are_left_to_the_other_thread_and_so_are_those_of_a_thread_that_serves_no_sockets() {
+        let (here, there) = (Letters::of_this_thread(), Letters::new());
         let ((postman, waker), mut taken) = (counted(), Vec::new());
         there.deliver_once(&mut taken, &Context::from_waker(&waker));
         let tasks: Vec<_> = (0..FEW + 5).map(|_| (counted(), can_be_done_aside(9))).collect();
         let letters: Vec<_> =
             tasks.iter().map(|((_, task), aside)| letter(&there, task, weak(aside))).collect();
-        let turn = Posting::begin();
         letters.iter().for_each(Waker::wake_by_ref);
         assert_eq!(times(&postman), 1, "it is woken as soon as there are many");
-        drop(turn);
+        here.deliver_once(&mut Vec::new(), &Context::from_waker(Waker::noop()));
         there.deliver_once(&mut taken, &Context::from_waker(&waker));
-        letters[0].wake_by_ref();
+        let first = letters[0].clone();
+        std::thread::spawn(move || first.wake_by_ref()).join().unwrap();
         assert_eq!(times(&postman), 2);
         there.deliver_once(&mut taken, &Context::from_waker(&waker));
         assert!(

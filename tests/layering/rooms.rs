@@ -240,7 +240,6 @@ pub(crate) const ROOMS: &[Room] = &[
             "access::Connected",
             "access::Standing",
             "bell",
-            "crew::Posting",
             "crew::Task",
             "crew::are_several",
             "crew::waker",
