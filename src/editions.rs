@@ -46,6 +46,8 @@ struct State {
     /// What another hub has, until it is taken or refused.
     there: Option<Edition>,
     refused: Option<Edition>,
+    /// When the cluster was found to have none, where nothing stood here yet.
+    founded: Option<u64>,
     file: Option<Waker>,
     hubs: Option<Waker>,
 }
@@ -59,7 +61,8 @@ impl Editions {
     pub fn begin(&self, text: Option<String>) {
         let mut state = self.0.lock();
         if state.here.is_none() {
-            state.here = text.map(|text| Edition { at: 0, text: text.into() });
+            let at = state.founded.unwrap_or(0);
+            state.here = text.map(|text| Edition { at, text: text.into() });
             state.is_changed = true;
             let _ = state.hubs.as_ref().map(Waker::wake_by_ref);
         }
@@ -78,11 +81,15 @@ impl Editions {
         let _ = state.hubs.as_ref().map(Waker::wake_by_ref);
     }
 
-    /// The cluster has none: what stands here is the first. Returns it.
+    /// The cluster has none: what this hub has started with is the first. What was written since is as old as it is. Returns it.
     pub fn found(&self, now: u64) -> Option<Edition> {
-        let here = &mut self.0.lock().here;
-        here.as_mut()?.at = here.as_ref()?.at.max(now);
-        here.clone()
+        let mut state = self.0.lock();
+        state.founded = Some(now);
+        let here = state.here.as_mut()?;
+        if here.at == 0 {
+            here.at = now;
+        }
+        Some(here.clone())
     }
 
     /// What stands here.
@@ -95,6 +102,7 @@ impl Editions {
         let mut state = self.0.lock();
         match &state.here {
             Some(here) if *here.text == *edition.text && here.at <= edition.at => {
+                state.there.take_if(|there| *there <= edition);
                 state.here = Some(edition);
                 return Heard::Known;
             }
@@ -119,6 +127,11 @@ impl Editions {
             state.here = Some(edition.clone());
         }
         is_newer
+    }
+
+    /// Whether what stands here is this, or newer.
+    pub fn is_up_to(&self, edition: &Edition) -> bool {
+        self.0.lock().here.as_ref().is_some_and(|here| here >= edition)
     }
 
     /// It makes no sense here.
@@ -195,6 +208,22 @@ mod tests {
     }
 
     #[test]
+    fn what_was_changed_back_while_it_was_written_is_not_taken_any_more() {
+        let editions = Editions::default();
+        editions.change("x".to_owned(), 1);
+        editions.offer(edition(2, "y"));
+        let being_written = there(&editions).unwrap();
+        assert!(!editions.is_up_to(&being_written));
+        assert_eq!(editions.offer(edition(3, "x")), Heard::Known);
+        assert!(editions.is_up_to(&being_written) && !editions.take(&being_written));
+        assert_eq!(editions.here(), Some(edition(3, "x")), "this goes back into the file");
+        // The same where it waits to be written.
+        editions.offer(edition(4, "z"));
+        editions.change("mine".to_owned(), 5);
+        assert!(editions.is_up_to(&there(&editions).unwrap()));
+    }
+
+    #[test]
     fn of_two_of_one_moment_all_choose_the_same_and_what_was_refused_is_not_offered_again() {
         let (one, other) = (Editions::default(), Editions::default());
         one.change("a".to_owned(), 7);
@@ -210,7 +239,15 @@ mod tests {
         let editions = Editions::default();
         assert_eq!(editions.found(5), None, "the demo has none");
         editions.begin(Some("first".to_owned()));
-        assert_eq!(editions.found(5), Some(edition(5, "first")));
+        let at = editions.here().unwrap().at;
+        assert_eq!(
+            (at, editions.found(9)),
+            (5, Some(edition(5, "first"))),
+            "it was said when nothing stood here yet"
+        );
+        let written = Editions::default();
+        written.change("earlier".to_owned(), 3);
+        assert_eq!(written.found(9), Some(edition(3, "earlier")), "another hub may have written later");
         assert!(!format!("{editions:?}").contains("first"), "hashes are in no log");
     }
 }

@@ -90,7 +90,8 @@ impl Shared {
     /// A hub has come that may have heard nothing.
     pub(super) fn say_again(&mut self) {
         if !self.is_kept {
-            self.said = None;
+            // Whoever has said it before may be gone.
+            (self.said, self.heard) = (None, None);
         }
     }
 
@@ -240,6 +241,11 @@ impl Shared {
         }
     }
 
+    /// Whether the servers say this about the accounts.
+    pub(super) fn is_meant(&self, text: &str) -> bool {
+        text.contains(self.stream.name()) || text.contains(&format!("\"{}\"", self.subject))
+    }
+
     /// Another hub has put this.
     fn found(&mut self, stamp: &str, payload: &[u8], report: &Report) {
         let edition = match read(stamp) {
@@ -253,6 +259,8 @@ impl Shared {
             > milliseconds().saturating_add(u64::try_from(MOST_AHEAD.as_millis()).unwrap_or(u64::MAX))
         {
             let why = "the accounts are of a later time than it is: have all hubs follow a time server";
+            // It may be the clock here that is not set yet.
+            self.look_again = Some(Instant::now() + LATER);
             return report.refuse(&self.subject, None, why);
         }
         match self.editions.offer(edition.clone()) {
@@ -260,7 +268,8 @@ impl Shared {
             Heard::Known => self.heard = Some(edition),
             // Whoever has said it hears what is newer.
             Heard::Older => (self.said, self.heard) = (None, None),
-            Heard::Refused => {}
+            // What stands here was put after it once. Whoever has it, too, is to decide.
+            Heard::Refused => self.said = self.editions.here(),
         }
     }
 }

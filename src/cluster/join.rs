@@ -301,7 +301,9 @@ impl Join {
                 self.last.read_again();
                 self.report.slow();
             }
-            News::NotAllowed(text) if text.contains("-accounts") => {
+            News::NotAllowed(text)
+                if self.accounts.as_ref().is_some_and(|accounts| accounts.is_meant(&text)) =>
+            {
                 let _ = self.accounts.as_mut().map(Shared::is_not_allowed);
             }
             News::NotAllowed(text) if text.contains(JETSTREAM) => {

@@ -42,6 +42,8 @@ pub(super) struct Connection<W> {
     collects: bool,
     /// Whether it is the others' turn.
     pauses: bool,
+    /// Whether its task has found an end.
+    is_over: bool,
     /// What is left of a message with more frames than one turn takes.
     unfinished: Option<Box<Unfinished>>,
     /// The memory that was last reported to the session.
@@ -59,6 +61,7 @@ impl<W: Wire> Connection<W> {
             due: None,
             collects: false,
             pauses: false,
+            is_over: false,
             unfinished: None,
             told: 0,
         }
@@ -78,14 +81,22 @@ impl<W: Wire> Connection<W> {
         }
         match self.go_on(watch, cx) {
             Ok(()) => Poll::Pending,
-            Err(ending) => Poll::Ready(ending),
+            Err(ending) => {
+                self.is_over = true;
+                Poll::Ready(ending)
+            }
         }
     }
 
     /// Writes what waits in the outbox, on a thread that put it there. Says whether all is as it was before: nothing waits any more,
     /// and no clock is to be set. What went wrong the task finds, too.
     pub(super) fn give_out_aside(&mut self, task: &Waker) -> bool {
-        if self.pauses || !self.writing.is_idle() || self.due.is_some() || self.session.has_changed() {
+        if self.is_over
+            || self.pauses
+            || !self.writing.is_idle()
+            || self.due.is_some()
+            || self.session.has_changed()
+        {
             return false;
         }
         let mut turn = Turn::default();

@@ -2,6 +2,7 @@
 //! its outbox. To write it there costs what the write costs. To wake the thread of the task for it costs several times as much.
 
 use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 use std::task::{Poll, Waker};
 
@@ -88,9 +89,15 @@ impl<W: Wire + Send + 'static> Shared<W> {
 
 impl<W: Wire + Send> Task for Shared<W> {
     fn run_aside(&self, task: &Waker) -> bool {
-        let Some(mut connection) = self.connection.try_lock() else { return false };
-        !self.ended.is_cancelled()
-            && connection.as_mut().is_some_and(|connection| connection.give_out_aside(task))
+        let Some(mut held) = self.connection.try_lock() else { return false };
+        let Some(connection) = held.as_mut().filter(|_| !self.ended.is_cancelled()) else { return false };
+        // What would end the task of this connection must not end the thread of another one.
+        catch_unwind(AssertUnwindSafe(|| connection.give_out_aside(task))).unwrap_or_else(|_| {
+            let broken = held.take();
+            drop(held);
+            drop(broken);
+            false
+        })
     }
 }
 

@@ -288,7 +288,7 @@ mod tests {
         let ((postman, waker), mut taken) = (counted(), Vec::new());
         there.deliver_once(&mut taken, &Context::from_waker(&waker));
         let (sender, ready) = counted();
-        let mut send = || here.deliver_once(&mut Vec::new(), &Context::from_waker(&ready));
+        let send = || here.deliver_once(&mut Vec::new(), &Context::from_waker(&ready));
         send();
         let ((count, task), aside) = (counted(), can_be_done_aside(2));
         let letter = letter(&there, &task, weak(&aside));

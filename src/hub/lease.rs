@@ -156,7 +156,7 @@ impl<O> Leases<O> {
         let until = now.steady().after(terms.time);
         let on_disk = older.and_then(|older| older.on_disk.clone());
         let is_near = terms.is_near || older.is_some_and(|older| older.is_near);
-        let is_safe = on_disk.as_ref().is_some_and(|on_disk| on_disk.serves(&terms.safe, until));
+        let is_safe = on_disk.as_ref().is_some_and(|on_disk| on_disk.serves(&terms.safe, is_near, until));
         let overtaken = self.remove(topic).and_then(|older| older.waits).map(|waits| waits.command);
         let Terms { user, holder, time, safe, keep, .. } = terms;
         let version = self.next_version();

@@ -4,8 +4,11 @@
 use std::future::poll_fn;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::task::spawn_blocking;
+use tokio::time::{Instant, sleep_until};
 
 use super::App;
 use super::accounts::{refused, taken};
@@ -20,15 +23,30 @@ use crate::operator::{Mistake, Mistakes};
 /// What the mistakes call it.
 const SHOWN: &str = "the accounts of the cluster";
 
+/// After so long it is tried again to write the file.
+const AGAIN: Duration = Duration::from_secs(5);
+
 /// The editions of the file, if all hubs have it alike.
-pub(super) struct Elsewhere(Option<(Arc<Editions>, PathBuf)>);
+pub(super) struct Elsewhere {
+    of: Option<(Arc<Editions>, PathBuf)>,
+    /// Until then nothing is taken, as the file could not be written.
+    later: Mutex<Option<Instant>>,
+}
+
+/// Why accounts are not taken.
+enum Wrong {
+    /// They make no sense.
+    Text(Mistakes),
+    /// The file cannot be read or written at present.
+    File(FileError),
+}
 
 impl Elsewhere {
     /// That of this file, which is read.
     pub(super) async fn of(watch: &AccountsWatch) -> Self {
-        let elsewhere =
-            Self(watch.editions().map(|editions| (Arc::clone(editions), watch.file().to_path_buf())));
-        if let Some((editions, _)) = &elsewhere.0 {
+        let of = watch.editions().map(|editions| (Arc::clone(editions), watch.file().to_path_buf()));
+        let elsewhere = Self { of, later: Mutex::new(None) };
+        if let Some((editions, _)) = &elsewhere.of {
             editions.begin(elsewhere.text().await);
         }
         elsewhere
@@ -36,7 +54,11 @@ impl Elsewhere {
 
     /// What another hub has, next.
     pub(super) async fn next(&self) -> Edition {
-        match &self.0 {
+        let later = *self.later.lock();
+        if let Some(later) = later {
+            sleep_until(later).await;
+        }
+        match &self.of {
             Some((editions, _)) => poll_fn(|cx| editions.poll_there(cx)).await,
             None => std::future::pending().await,
         }
@@ -44,7 +66,7 @@ impl Elsewhere {
 
     /// Other hubs are to have what stands in the file, if it is in force.
     pub(super) async fn tell(&self, app: &App) {
-        let Some((editions, _)) = &self.0 else { return };
+        let Some((editions, _)) = &self.of else { return };
         let text = self.text().await;
         if let Some(text) = text.filter(|text| Version::of(text) == *app.access.accounts().version()) {
             editions.change(text, milliseconds());
@@ -52,7 +74,7 @@ impl Elsewhere {
     }
 
     async fn text(&self) -> Option<String> {
-        let (_, file) = self.0.clone()?;
+        let (_, file) = self.of.clone()?;
         // A file that cannot be read was told by whoever has looked at it.
         spawn_blocking(move || accounts_file::text(&file).ok().flatten()).await.ok().flatten()
     }
@@ -65,21 +87,38 @@ fn milliseconds() -> u64 {
 
 /// Takes what another hub has, away from the threads that serve sockets.
 pub(super) async fn take(app: &App, watch: &AccountsWatch, elsewhere: &Elsewhere, edition: Edition) {
-    let Some((editions, file)) = &elsewhere.0 else { return };
+    let Some((editions, file)) = &elsewhere.of else { return };
+    *elsewhere.later.lock() = None;
+    if editions.is_up_to(&edition) {
+        return;
+    }
     let before = app.access.accounts();
     // What stands in the file since before this hub started, or was not taken yet, may be known to nobody else.
     let known = editions.here().filter(|here| here.at > 0).map(|here| Version::of(&here.text));
-    let (file, check, text) = (file.clone(), watch.check(), Arc::clone(&edition.text));
-    let written = spawn_blocking(move || put(&file, &text, &check, known.as_ref())).await;
+    let (path, check, text) = (file.clone(), watch.check(), Arc::clone(&edition.text));
+    let written = spawn_blocking(move || put(&path, &text, &check, known.as_ref())).await;
     let Ok(written) = written else { return };
     match written {
         Ok(accounts) => {
             if editions.take(&edition) {
                 let replaced = app.access.replace_accounts(accounts);
                 taken(app, &before, &replaced, By::Cluster);
+            } else if let Some(here) = editions.here() {
+                // Something newer came meanwhile: it goes back into the file.
+                let path = file.clone();
+                let back = spawn_blocking(move || accounts_file::replace(&path, &here.text, false)).await;
+                if let Ok(Err(error)) = back {
+                    tracing::error!(%error, "the file has older accounts than those in force: write them again");
+                }
             }
         }
-        Err(mistakes) => {
+        Err(Wrong::File(error)) => {
+            tracing::error!(%error,
+                "the accounts of the cluster could not be written to the file, so they are not in force here: it is tried again every 5 s");
+            *elsewhere.later.lock() = Some(Instant::now() + AGAIN);
+            editions.offer(edition);
+        }
+        Err(Wrong::Text(mistakes)) => {
             tracing::error!("another hub of the cluster has accounts that are not taken here");
             refused(app, None, &mistakes);
             editions.refuse(edition);
@@ -87,20 +126,17 @@ pub(super) async fn take(app: &App, watch: &AccountsWatch, elsewhere: &Elsewhere
     }
 }
 
-fn put(file: &Path, text: &str, check: &Check, known: Option<&Version>) -> Result<Accounts, Mistakes> {
+fn put(file: &Path, text: &str, check: &Check, known: Option<&Version>) -> Result<Accounts, Wrong> {
     let wrong = |error| match error {
-        FileError::Mistakes(mistakes) => mistakes,
-        error => Mistake::at(file.display().to_string(), error.to_string()).into(),
+        FileError::Mistakes(mistakes) => Wrong::Text(mistakes),
+        error => Wrong::File(error),
     };
-
-    let accounts = Accounts::parse(text, SHOWN)?;
-    check(&accounts)?;
+    let accounts = Accounts::parse(text, SHOWN).map_err(Wrong::Text)?;
+    check(&accounts).map_err(|mistake| Wrong::Text(mistake.into()))?;
     if !has_an_admin(&accounts) {
-        return Err(Mistake::at(
-            SHOWN,
-            "none of them is an admin: make one at the hub where they were changed",
-        )
-        .into());
+        let mistake =
+            Mistake::at(SHOWN, "none of them is an admin: make one at the hub where they were changed");
+        return Err(Wrong::Text(mistake.into()));
     }
     let before = accounts_file::text(file).map_err(wrong)?;
     let is_unknown = before.is_some_and(|before| known != Some(&Version::of(&before)));

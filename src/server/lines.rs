@@ -88,7 +88,8 @@ async fn serve(app: Arc<App>, stream: Stream, place: Place) {
             let _held = peer.sign_in();
             let begun = tokio::select! {
                 begun = begin(&app, &mut wire, &mut session, &line) => begun,
-                () = app.shutdown.drain().cancelled() => Err(Ending::ShuttingDown),
+                // The end of the hub, or of what the client has signed in by.
+                () = signs.ended().cancelled() => Err(signs.reason()),
             };
             if let Err(ending) = begun {
                 return refuse(&mut wire, &ending).await;

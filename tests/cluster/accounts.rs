@@ -150,3 +150,17 @@ async fn accounts_that_make_no_sense_or_have_no_admin_are_not_taken_from_anybody
     a.soon_lets_in("emil", true).await;
     assert_eq!(a.text(), b.text());
 }
+
+#[tokio::test]
+async fn where_nothing_is_kept_a_newcomer_hears_of_a_change_from_whoever_has_lived_since() {
+    let node = Node::with("host: 127.0.0.1, port: PORT, http: \"127.0.0.1:HTTP\"").await;
+    let a = Sharing::start("a", &node, &[admin("root")]).await;
+    let b = Sharing::start("b", &node, &[admin("root")]).await;
+    a.hub.logs("the servers do not keep the accounts of the cluster").await;
+    a.makes("jana").await;
+    b.soon_lets_in("jana", true).await;
+    a.hub.stopped().await;
+    let c = Sharing::start("c", &node, &[admin("root")]).await;
+    c.soon_lets_in("jana", true).await;
+    assert_eq!(b.text(), c.text());
+}

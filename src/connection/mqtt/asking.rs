@@ -147,7 +147,7 @@ impl Talk {
     }
 
     /// Whether an UNSUBSCRIBE is not done with: groups are left, and what waits is on its way to others.
-    pub(super) fn is_leaving(&self) -> bool {
+    pub(crate) fn is_leaving(&self) -> bool {
         self.leaving.is_some()
     }
 

@@ -20,6 +20,15 @@ use crate::topic::{Filter, Limits, Share};
 const LATER: usize = 1024;
 
 impl Rest {
+    /// Has the store remember how the session stands. Returns the change after which it does.
+    pub(crate) fn remember(&self, client: &Client) -> u64 {
+        let Some(lasting) = &self.lasting else { return 0 };
+        let mut session = Remembered::new(client.version, client.session_seconds);
+        self.subscriptions.tell(&mut session);
+        self.shares.tell(&mut session);
+        lasting.remembers(session.bytes())
+    }
+
     /// Whether the store has this change.
     pub(super) fn is_written(&self, stamp: u64) -> bool {
         self.lasting.as_ref().is_none_or(|lasting| lasting.is_written(stamp))
@@ -127,13 +136,9 @@ impl Rest {
 }
 
 impl Talk {
-    /// Has the store remember how the session stands. Returns the change after which it does.
+    /// As [`Rest::remember`].
     pub(crate) fn remember(&self) -> u64 {
-        let Some(lasting) = &self.rest.lasting else { return 0 };
-        let mut session = Remembered::new(self.client.version, self.client.session_seconds);
-        self.rest.subscriptions.tell(&mut session);
-        self.rest.shares.tell(&mut session);
-        lasting.remembers(session.bytes())
+        self.rest.remember(&self.client)
     }
 
     /// Says this when the store has this change.

@@ -54,13 +54,14 @@ impl LeaseChanges {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct OnDisk {
     safe: Box<str>,
+    is_near: bool,
     until: Steady,
 }
 
 impl OnDisk {
-    /// Whether a lease with these terms would be ended in time after a restart.
-    pub(super) fn serves(&self, safe: &str, until: Steady) -> bool {
-        *self.safe == *safe && self.until <= until
+    /// Whether a lease with these terms would be ended in time after a restart, and, where a node here has the command, until that node hears it.
+    pub(super) fn serves(&self, safe: &str, is_near: bool, until: Steady) -> bool {
+        *self.safe == *safe && self.until <= until && (self.is_near || !is_near)
     }
 }
 
@@ -142,9 +143,9 @@ impl<O> Leases<O> {
     /// These are on the disk.
     pub(in super::super) fn written(&mut self, changes: LeaseChanges) {
         for ((topic, row), (version, until)) in changes.rows.into_iter().zip(changes.versions) {
-            let Some(LeaseRow { safe, .. }) = row else { continue };
+            let Some(LeaseRow { safe, is_near, .. }) = row else { continue };
             if let Some(lease) = self.all.get_mut(&topic) {
-                lease.on_disk = Some(OnDisk { safe, until });
+                lease.on_disk = Some(OnDisk { safe, is_near, until });
                 self.release(&topic, version, Stored(true));
             }
         }
@@ -172,7 +173,7 @@ impl<O> Leases<O> {
         let was_set_back = now.wall() < written || now.wall() < ended;
         let left = until.duration_since(now.wall()).unwrap_or_default().min(time);
         let ends = if was_set_back { now.steady() } else { now.steady().after(left) };
-        let on_disk = Some(OnDisk { safe: safe.clone(), until: ends });
+        let on_disk = Some(OnDisk { safe: safe.clone(), is_near, until: ends });
         let (version, phase) = (self.next_version(), Phase::Held);
         let lease = Lease {
             user,

@@ -30,7 +30,9 @@ pub(super) fn keep<S: AsyncRead + AsyncWrite + Unpin>(
     if *ending == Ending::TakenOver {
         app.hub.figures().mqtt_taken_over.add(1);
     }
-    let Some((client, mut rest)) = wire.talk().map(crate::connection::MqttTalk::apart) else { return };
+    let Some(talk) = wire.talk() else { return };
+    let was_leaving = talk.is_leaving();
+    let (client, mut rest) = talk.apart();
     if client.session_seconds == 0 || matches!(ending, Ending::AccountChanged | Ending::SignedOut) {
         return ends(app, &mut stay, &mut rest);
     }
@@ -41,6 +43,10 @@ pub(super) fn keep<S: AsyncRead + AsyncWrite + Unpin>(
     let Some(mut session) = stay.into_session() else { return };
     if !app.shutdown.drain().is_cancelled() {
         session.passes_everything_on();
+        if was_leaving {
+            // An UNSUBSCRIBE was not done with: now it is, and the store has to know.
+            rest.remember(&client);
+        }
     }
     rest.lands();
     rest.is_left(Moment::now());
