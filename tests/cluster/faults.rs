@@ -5,12 +5,10 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::sleep;
 
-use crate::load::Load;
+use crate::load::{Load, a_second};
 use crate::nats::Node;
 use crate::support::{Client, Hub};
 use crate::{connected, figure_is, hub, so_long, unconnected};
-
-const A_SECOND: u64 = 2000;
 
 /// What the hubs have counted as missing in all.
 async fn missing(hubs: [&Hub; 2]) -> u64 {
@@ -31,8 +29,8 @@ const LONG_AWAY: Duration = Duration::from_millis(300);
 async fn every_message_arrives_once_and_in_order_both_ways() {
     let nodes = Node::nodes(3).await;
     let (a, b) = (hub("a", &[&nodes[0]], &[]).await, hub("b", &[&nodes[1]], &[]).await);
-    let there = Load::start(&a, &b, "there", A_SECOND).await;
-    let back = Load::start(&b, &a, "back", A_SECOND).await;
+    let there = Load::start(&a, &b, "there", a_second()).await;
+    let back = Load::start(&b, &a, "back", a_second()).await;
     sleep(so_long(3, 60)).await;
     let (there, back) = (there.finish().await, back.finish().await);
     println!("{there:?} {back:?}");
@@ -49,21 +47,21 @@ async fn every_message_arrives_once_and_in_order_both_ways() {
 async fn a_node_that_is_killed_costs_only_what_is_counted() {
     let mut nodes = Node::nodes(3).await;
     let (a, b) = (hub("a", &[&nodes[0]], &[]).await, hub("b", &[&nodes[1]], &[]).await);
-    let there = Load::start(&a, &b, "there", A_SECOND).await;
-    let back = Load::start(&b, &a, "back", A_SECOND).await;
-    there.goes_on(1000).await;
-    back.goes_on(1000).await;
+    let there = Load::start(&a, &b, "there", a_second()).await;
+    let back = Load::start(&b, &a, "back", a_second()).await;
+    there.goes_on(a_second() / 2).await;
+    back.goes_on(a_second() / 2).await;
     // The one that a hub is connected to; it goes to another by itself.
     nodes[0].kill().await;
     figure_is(&a, "cluster_connects", |connects| connects >= 2).await;
-    there.goes_on(1000).await;
-    back.goes_on(1000).await;
+    there.goes_on(a_second() / 2).await;
+    back.goes_on(a_second() / 2).await;
     nodes[0].start().await;
     nodes[1].kill().await;
     figure_is(&b, "cluster_connects", |connects| connects >= 2).await;
     connected(&b).await;
-    there.goes_on(2000).await;
-    back.goes_on(2000).await;
+    there.goes_on(a_second()).await;
+    back.goes_on(a_second()).await;
     let (there, back) = (there.finish().await, back.finish().await);
     let missing = missing([&a, &b]).await;
     println!("{there:?} {back:?} missing {missing}");
@@ -77,19 +75,19 @@ async fn a_node_that_stands_still_is_noticed_and_left() {
     // What waits until that is noticed is not to give way, on a slow machine either.
     let wide = ["cluster.queue_messages=1000000", "cluster.queue_bytes=500000000"];
     let (a, b) = (hub("a", &[&nodes[0]], &wide).await, hub("b", &[&nodes[1]], &wide).await);
-    let there = Load::start(&a, &b, "there", A_SECOND).await;
-    let back = Load::start(&b, &a, "back", A_SECOND).await;
-    there.goes_on(1000).await;
-    back.goes_on(1000).await;
+    let there = Load::start(&a, &b, "there", a_second()).await;
+    let back = Load::start(&b, &a, "back", a_second()).await;
+    there.goes_on(a_second() / 2).await;
+    back.goes_on(a_second() / 2).await;
     nodes[0].signal("STOP");
     // A connection that is made by the others does not lead there again.
     figure_is(&a, "cluster_connects", |connects| connects >= 2).await;
     connected(&a).await;
-    there.goes_on(1000).await;
-    back.goes_on(1000).await;
+    there.goes_on(a_second() / 2).await;
+    back.goes_on(a_second() / 2).await;
     nodes[0].signal("CONT");
-    there.goes_on(1000).await;
-    back.goes_on(1000).await;
+    there.goes_on(a_second() / 2).await;
+    back.goes_on(a_second() / 2).await;
     let (there, back) = (there.finish().await, back.finish().await);
     let missing = missing([&a, &b]).await;
     println!("{there:?} {back:?} missing {missing}");
