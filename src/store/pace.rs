@@ -11,8 +11,8 @@ pub(super) const TICK_OF_DUTY: Duration = Duration::from_millis(10);
 pub(super) const LARGE: usize = 4 << 20;
 /// The same in records: somewhat more is shared by fewer writes, and takes more memory.
 pub(super) const MANY: usize = 10_000;
-/// The log is settled when it has so many bytes. In a storm that says how much of history is in memory.
-pub(super) const LOG_BYTES: u64 = 4 << 20;
+/// The log is settled when it has so many bytes. In a storm that says how much of history is in memory; less would write more.
+pub(super) const LOG_BYTES: u64 = 8 << 20;
 /// What is done of the other duties in one transaction: a few milliseconds' worth.
 pub(super) const SLICE: usize = 500;
 pub(super) const SLICE_OF_LOG: usize = 64;
