@@ -200,6 +200,9 @@ test("a message is copied as a command that says the very same, and no password 
     node.raw.send(`[${JSON.stringify(topic)},${payload},{"id":"sent"}]`);
     await node.next(([kind, answer]) => kind.endsWith("publish/ok") && answer.id === "sent");
     node.frames.length = 0;
+    // What follows is to be the command's.
+    await reader.next(([at]) => at === topic);
+    reader.frames.length = 0;
     await page.goto(`${hub.origin}/#/explorer?topic=${encodeURIComponent(topic)}`);
     await page.getByRole("heading", { name: topic, exact: true }).waitFor();
     const details = page.locator(".copy-as");
