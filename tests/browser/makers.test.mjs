@@ -65,7 +65,7 @@ test("a board with ESPHome stands there with the units that it told Home Assista
 
 test("devices of Zigbee2MQTT stand there with units and states, and a plug is switched", async (t) => {
   const hub = await hubWith(t, "zigbee2mqtt");
-  const gateway = await connect(t, hub, "", "dashboard", { filters: ["zigbee2mqtt/washer/set"] });
+  const gateway = await connect(t, hub, "", "node", { filters: ["zigbee2mqtt/washer/set"] });
   const page = await signedIn(t, browser, hub);
   await says(tile(page, "zigbee2mqtt", "Temperature", "attic"), /18\.0\s*℃.*Pressure 986\.4 hPa.*Voltage 3015 mV.*Battery 97 %.*Humidity 51 %/s);
   const plug = tile(page, "zigbee2mqtt", "Washer", "washer");
