@@ -150,13 +150,11 @@ impl Editions {
     /// The next edition of another hub that is to be taken.
     pub fn poll_there(&self, cx: &mut Context<'_>) -> Poll<Edition> {
         let mut state = self.0.lock();
-        match state.there.take() {
-            Some(edition) => Poll::Ready(edition),
-            None => {
-                state.file = Some(cx.waker().clone());
-                Poll::Pending
-            }
+        if let Some(edition) = state.there.take() {
+            return Poll::Ready(edition);
         }
+        state.file = Some(cx.waker().clone());
+        Poll::Pending
     }
 
     /// Whether the edition here has changed.

@@ -213,7 +213,7 @@ impl Shared {
                     }
                 }
                 Stored::NoLeader | Stored::Other => {
-                    (self.state, self.said) = (State::Look(now + ANSWER), None)
+                    (self.state, self.said) = (State::Look(now + ANSWER), None);
                 }
                 Stored::Full => self.is_not_kept("their stream is full"),
                 Stored::Refused(why) => self.is_not_kept(&why),

@@ -17,6 +17,7 @@ use super::wire::Wire;
 use crate::crew::{Task, are_several};
 
 /// A connection.
+#[expect(clippy::large_enum_variant, reason = "the large one is the usual one, and stands in a task")]
 pub(super) enum Held<W> {
     /// Only its task has it.
     Alone(Connection<W>),

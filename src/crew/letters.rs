@@ -277,9 +277,9 @@ mod tests {
         Arc::new(Aside { can: times.into(), ..Aside::default() })
     }
 
-    fn weak(aside: &Arc<Aside>) -> Option<Weak<dyn Task>> {
+    fn weak(aside: &Arc<Aside>) -> Weak<dyn Task> {
         let aside: Weak<Aside> = Arc::downgrade(aside);
-        Some(aside)
+        aside
     }
 
     #[test]
@@ -291,7 +291,7 @@ mod tests {
         let send = || here.deliver_once(&mut Vec::new(), &Context::from_waker(&ready));
         send();
         let ((count, task), aside) = (counted(), can_be_done_aside(2));
-        let letter = letter(&there, &task, weak(&aside));
+        let letter = letter(&there, &task, Some(weak(&aside)));
         for done in 1..=2 {
             letter.wake_by_ref();
             letter.wake_by_ref();
@@ -318,7 +318,7 @@ mod tests {
         there.deliver_once(&mut taken, &Context::from_waker(&waker));
         let tasks: Vec<_> = (0..FEW + 5).map(|_| (counted(), can_be_done_aside(9))).collect();
         let letters: Vec<_> =
-            tasks.iter().map(|((_, task), aside)| letter(&there, task, weak(aside))).collect();
+            tasks.iter().map(|((_, task), aside)| letter(&there, task, Some(weak(aside)))).collect();
         letters.iter().for_each(Waker::wake_by_ref);
         assert_eq!(times(&postman), 1, "it is woken as soon as there are many");
         here.deliver_once(&mut Vec::new(), &Context::from_waker(Waker::noop()));

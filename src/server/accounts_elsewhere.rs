@@ -127,9 +127,9 @@ pub(super) async fn take(app: &App, watch: &AccountsWatch, elsewhere: &Elsewhere
 }
 
 fn put(file: &Path, text: &str, check: &Check, known: Option<&Version>) -> Result<Accounts, Wrong> {
-    let wrong = |error| match error {
+    let wrong = |error: FileError| match error {
         FileError::Mistakes(mistakes) => Wrong::Text(mistakes),
-        error => Wrong::File(error),
+        FileError::Unfit(_) | FileError::Changed(_) | FileError::Broken { .. } => Wrong::File(error),
     };
     let accounts = Accounts::parse(text, SHOWN).map_err(Wrong::Text)?;
     check(&accounts).map_err(|mistake| Wrong::Text(mistake.into()))?;

@@ -130,7 +130,7 @@ for (const [screen, viewport] of Object.entries({ desktop: { width: 1280, height
     await page.locator(".tile .number").first().waitFor();
     await (await page.context().newCDPSession(page)).send("Emulation.setCPUThrottlingRate", { rate: 6 });
     await page.reload();
-    await page.locator(".tile .number").first().waitFor();
+    await page.locator(".tile .number").first().waitFor({ timeout: 60_000 });
     // What comes beside the first picture: the small lines, alarms, icons.
     await page.locator(".tile .sparkline").first().waitFor({ state: "attached" });
     await page.locator(".alarms").waitFor();

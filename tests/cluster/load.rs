@@ -54,7 +54,9 @@ impl Ends {
     /// The topics of which the last message has not come. Now it is this one.
     fn send_again(&mut self, number: u64) -> Vec<usize> {
         let open: Vec<_> = (0..self.sent.len()).filter(|&topic| !self.has(topic)).collect();
-        open.iter().for_each(|&topic| self.sent[topic] = number);
+        for &topic in &open {
+            self.sent[topic] = number;
+        }
         open
     }
 

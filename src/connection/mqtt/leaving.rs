@@ -57,6 +57,7 @@ mod tests {
     use std::time::{Duration, SystemTime};
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::task::JoinSet;
     use tokio_util::sync::CancellationToken;
 
     use super::*;
@@ -145,8 +146,8 @@ mod tests {
             };
             says.tell(message, SystemTime::UNIX_EPOCH).unwrap();
         }
-        let mut stays = session(&hub);
-        stays.joins(&share).unwrap();
+        let mut other = session(&hub);
+        other.joins(&share).unwrap();
         let (ours, mut theirs) = tokio::io::duplex(4096);
         let welcome = Welcome {
             session_present: false,
@@ -161,9 +162,10 @@ mod tests {
         wire.begin(&leaves, talk, Taken::default(), 4096, &welcome);
         let unsubscribe = b"\xa2\x14\0\x07\0\0\x0f$share/g/jobs/#";
         theirs.write_all(unsubscribe).await.unwrap();
-        let (counter, counted) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
-        let counts = Arc::clone(&counter);
-        let others = tokio::spawn(async move {
+        let (turns, seen) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
+        let counts = Arc::clone(&turns);
+        let mut others = JoinSet::new();
+        others.spawn(async move {
             loop {
                 counts.fetch_add(1, Ordering::Relaxed);
                 tokio::task::yield_now().await;
@@ -171,23 +173,22 @@ mod tests {
         });
         let seconds = Duration::from_secs(10);
         let patience = Patience { ping: seconds, pong: seconds, write: seconds, vanished: seconds };
-        let connection =
-            tokio::spawn(run(wire, leaves, patience, Signs::with(&CancellationToken::new(), None)));
+        let mut connection = JoinSet::new();
+        connection.spawn(run(wire, leaves, patience, Signs::with(&CancellationToken::new(), None)));
         let mut heard = Vec::new();
         // An UNSUBACK of one filter.
         while !heard.ends_with(b"\xb0\x04\0\x07\0\0") {
             heard.push(theirs.read_u8().await.unwrap());
-            counted.store(counter.load(Ordering::Relaxed), Ordering::Relaxed);
+            seen.store(turns.load(Ordering::Relaxed), Ordering::Relaxed);
         }
         // 256 of them are a turn.
-        assert!(counted.load(Ordering::Relaxed) >= MESSAGES / 256, "{counted:?}");
+        assert!(seen.load(Ordering::Relaxed) >= MESSAGES / 256, "{seen:?}");
         let mut got = 0;
-        while stays.take_everything(1 << 20, SystemTime::UNIX_EPOCH, &mut |_| got += 1).drained
+        while other.take_everything(1 << 20, SystemTime::UNIX_EPOCH, &mut |_| got += 1).drained
             == crate::hub::Drained::More
         {}
         assert_eq!(got, MESSAGES);
         drop(theirs);
-        connection.await.unwrap();
-        others.abort();
+        connection.join_next().await.unwrap().unwrap();
     }
 }

@@ -51,6 +51,7 @@ enum Search {
 pub(super) struct Subscriptions {
     all: Vec<Held>,
     /// Where each of them stands, as soon as they are more than a few.
+    #[expect(clippy::box_collection, reason = "most clients have none, and it has six words")]
     places: Option<Box<HashMap<Filter, usize>>>,
     search: Search,
 }

@@ -69,9 +69,9 @@ impl Pair {
     }
 
     /// Keeps the thread of the reader from doing anything, until what this returns is dropped.
-    fn occupy(&self) -> mpsc::Sender<()> {
-        let (held, until) = mpsc::channel();
-        let (begun, begins) = mpsc::channel();
+    fn occupy(&self) -> mpsc::SyncSender<()> {
+        let (held, until) = mpsc::sync_channel(1);
+        let (begun, begins) = mpsc::sync_channel(1);
         self.there.spawn(async move {
             begun.send(()).unwrap();
             let _ = until.recv();
