@@ -69,7 +69,14 @@ impl Pair {
     }
 
     /// Keeps the thread of the reader from doing anything, until what this returns is dropped.
-    fn occupy(&self) -> mpsc::SyncSender<()> {
+    async fn occupy(&self) -> mpsc::SyncSender<()> {
+        // A letter of before that is still in its box would be for that thread alone.
+        let settled = self.there.spawn(async {
+            for _ in 0..3 {
+                tokio::task::yield_now().await;
+            }
+        });
+        settled.await.unwrap();
         let (held, until) = mpsc::sync_channel(1);
         let (begun, begins) = mpsc::sync_channel(1);
         self.there.spawn(async move {
@@ -99,7 +106,7 @@ async fn line(client: &mut DuplexStream) -> String {
 async fn a_reader_whose_thread_is_busy_has_its_messages_from_the_thread_that_says_them() {
     let mut pair = Pair::new("").await;
     for round in 0..3 {
-        let busy = pair.occupy();
+        let busy = pair.occupy().await;
         for number in 0..3 {
             pair.publish(&format!("1{round}{number}.5")).await;
             assert_eq!(line(&mut pair.reader).await, format!("[\"a\", 1{round}{number}.5]\n"));
@@ -116,7 +123,7 @@ async fn a_reader_whose_thread_is_busy_has_its_messages_from_the_thread_that_say
 #[tokio::test]
 async fn what_the_socket_does_not_take_is_written_by_its_own_task_and_what_follows_comes_after_it() {
     let mut pair = Pair::new("").await;
-    let busy = pair.occupy();
+    let busy = pair.occupy().await;
     let long = format!("\"{}\"", "x".repeat(ROOM - 100));
     for payload in [&long, &long, "1"] {
         pair.publish(payload).await;
@@ -132,7 +139,7 @@ async fn what_the_socket_does_not_take_is_written_by_its_own_task_and_what_follo
 #[tokio::test]
 async fn once_a_connection_is_to_end_no_other_thread_writes_for_it() {
     let mut pair = Pair::new("").await;
-    let busy = pair.occupy();
+    let busy = pair.occupy().await;
     pair.ended.cancel();
     pair.publish("1").await;
     pair.publisher.write_all(b"[\"clown.talk/-/subscription/get\", {}]\n").await.unwrap();
