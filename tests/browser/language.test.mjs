@@ -166,7 +166,7 @@ test("each screen in Czech has no English text on it", async (t) => {
   await assertCzech(page, "a wall");
   await page.goto(`${hub.origin}/#/`);
   await page.getByRole("button", { name: "Odhlásit se" }).click();
-  await page.getByText("Jste odhlášeni.").waitFor();
+  await says(page.locator("#sign-in-why"), "Jste odhlášeni.");
   await assertCzech(page, "signed out");
 });
 
