@@ -1,12 +1,10 @@
-// For everybody: the screens where the system chooses the colours, where texts take more room, and where nothing may move.
+// The screens where the system chooses the colours, where texts take more room, and where nothing may move.
 // What each screen is like in light and dark is in the file of that screen; the way by keyboard and at 400 % is in tour.test.mjs.
 
 import assert from "node:assert/strict";
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { violationsOf } from "./support/axe.mjs";
 import { newPage, says, startBrowser, tile } from "./support/browser.mjs";
+import { assertForEverybody } from "./support/everybody.mjs";
 import { folder, startHub, usersFile } from "./support/hub.mjs";
 import { connect } from "./support/node.mjs";
 
@@ -101,19 +99,7 @@ for (const options of [{ colorScheme: "light", forcedColors: "active" }, { color
   test(`axe finds nothing on any screen, and nothing is wider than the screen: ${Object.values(options).join(", ")}`, async (t) => {
     const { hub } = await house(t);
     const page = await newPage(t, browser, options);
-    await walk(page, hub, async (name) => {
-      for (const width of [1280, 320]) {
-        await page.setViewportSize({ width, height: 800 });
-        const violations = await violationsOf(page);
-        assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" ")}`), [], `${name}, ${width} px`);
-        assert.equal(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth), 0, `${name}: overflow at ${width} px`);
-        if (process.env.SHOTS) {
-          mkdirSync(process.env.SHOTS, { recursive: true });
-          await page.screenshot({ path: join(process.env.SHOTS, `${name}-${width}-${Object.values(options).join("-")}.png`) });
-        }
-      }
-      await page.setViewportSize({ width: 1280, height: 800 });
-    });
+    await walk(page, hub, (name) => assertForEverybody(page, `${name} ${Object.values(options).join(" ")}`));
   });
 }
 

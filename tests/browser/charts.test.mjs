@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
-import { violationsOf } from "./support/axe.mjs";
 import { assertQuiet, newPage, says, signedIn, startBrowser, tile } from "./support/browser.mjs";
+import { assertForEverybody } from "./support/everybody.mjs";
 import { folder, startHub, usersFile } from "./support/hub.mjs";
 import { connect } from "./support/node.mjs";
 import { DAY, HOUR, MINUTE, hubWithPast } from "./support/past.mjs";
@@ -463,17 +463,7 @@ for (const options of [{ colorScheme: "light" }, { colorScheme: "dark" }, { colo
     await page.getByRole("button", { name: "+ Add a number" }).click();
     await page.getByRole("button", { name: "Look back" }).click();
     await page.getByRole("slider", { name: "Moment" }).waitFor();
-    for (const width of [2560, 1280, 320]) {
-      await page.setViewportSize({ width, height: 900 });
-      const violations = await violationsOf(page);
-      assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" ")}`), [], `${width} px`);
-      const [overflow, small] = await page.evaluate(() => [
-        document.documentElement.scrollWidth - document.documentElement.clientWidth,
-        [...document.querySelectorAll("button, input, nav a")].filter((target) => target.checkVisibility() && (target.getBoundingClientRect().height < 44 || target.getBoundingClientRect().width < 44)).map((target) => target.outerHTML),
-      ]);
-      assert.equal(overflow, 0, `overflow at ${width} px`);
-      assert.deepEqual(small, [], `targets under 44 px at ${width} px`);
-    }
+    await assertForEverybody(page, `charts ${Object.values(options).join(" ")}`, { targets: "button, input, nav a" });
     assertQuiet(page, hub);
   });
 }

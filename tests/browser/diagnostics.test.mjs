@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { after, before, test } from "node:test";
 import { WebSocketServer } from "ws";
-import { violationsOf } from "./support/axe.mjs";
 import { assertQuiet, newPage, says, startBrowser } from "./support/browser.mjs";
+import { assertForEverybody } from "./support/everybody.mjs";
 import { startHub, usersFile } from "./support/hub.mjs";
 
 let browser;
@@ -180,34 +180,19 @@ test("one click sets it to what a page of the hub says first", async (t) => {
   await page.getByText("Close the socket first.").first().waitFor();
 });
 
+const TARGETS = "button, input, select, textarea, .home";
+
 for (const colorScheme of ["light", "dark"]) {
   test(`everybody can use it: no axe violation and no overflow, ${colorScheme}`, async (t) => {
     const hub = await startHub(t, { simulator: "off" });
     const page = await diagnostics(t, hub, { colorScheme });
-    await assertAccessible(page, "closed");
+    await assertForEverybody(page, `diagnostics closed ${colorScheme}`, { targets: TARGETS });
     await page.getByRole("button", { name: "Open" }).click();
     await page.getByRole("status").filter({ hasText: /^Open$/ }).waitFor();
     await page.getByLabel("Message").fill("wide".repeat(200));
     await page.getByRole("button", { name: "Send" }).click();
     await lines(page, "received").first().waitFor();
-    for (const width of [1280, 390, 320]) {
-      await page.setViewportSize({ width, height: 800 });
-      await assertAccessible(page, `${width} px`);
-      if (process.env.PICTURES) await page.screenshot({ path: `${process.env.PICTURES}/${colorScheme}-${width}.png`, fullPage: true });
-    }
+    await assertForEverybody(page, `diagnostics ${colorScheme}`, { targets: TARGETS });
     assertQuiet(page, hub);
   });
-}
-
-async function assertAccessible(page, where) {
-  const violations = await violationsOf(page);
-  assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" ")}`), [], where);
-  const [overflow, small] = await page.evaluate(() => [
-    document.documentElement.scrollWidth - document.documentElement.clientWidth,
-    [...document.querySelectorAll("button, input, select, textarea, .home")]
-      .filter((target) => target.getBoundingClientRect().height < 44 || target.getBoundingClientRect().width < 44)
-      .map((target) => target.outerHTML),
-  ]);
-  assert.equal(overflow, 0, `overflow at ${where}`);
-  assert.deepEqual(small, [], `targets under 44 px at ${where}`);
 }

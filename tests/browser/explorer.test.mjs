@@ -6,8 +6,8 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
-import { violationsOf } from "./support/axe.mjs";
 import { assertQuiet, newPage, says, signedIn, startBrowser } from "./support/browser.mjs";
+import { assertForEverybody } from "./support/everybody.mjs";
 import { startHub, usersFile } from "./support/hub.mjs";
 import { connect } from "./support/node.mjs";
 
@@ -159,17 +159,7 @@ for (const options of [{ colorScheme: "light" }, { colorScheme: "dark" }, { colo
     await branch(page, "nodes").click();
     await page.getByRole("textbox", { name: "Topic" }).fill("a");
     await page.getByRole("region", { name: "Messages" }).locator(".message").first().click();
-    for (const width of [1280, 320]) {
-      await page.setViewportSize({ width, height: 800 });
-      const violations = await violationsOf(page);
-      assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" ")}`), [], `${width} px`);
-      const [overflow, small] = await page.evaluate(() => [
-        document.documentElement.scrollWidth - document.documentElement.clientWidth,
-        [...document.querySelectorAll("button, input, nav a")].filter((target) => target.checkVisibility() && (target.getBoundingClientRect().height < 44 || target.getBoundingClientRect().width < 44)).map((target) => target.outerHTML),
-      ]);
-      assert.equal(overflow, 0, `overflow at ${width} px`);
-      assert.deepEqual(small, [], `targets under 44 px at ${width} px`);
-    }
+    await assertForEverybody(page, `explorer ${Object.values(options).join(" ")}`, { targets: "button, input, nav a" });
     assertQuiet(page, hub);
   });
 }

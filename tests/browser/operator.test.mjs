@@ -6,8 +6,8 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import WebSocket from "ws";
-import { violationsOf } from "./support/axe.mjs";
 import { newPage, says, startBrowser, tile } from "./support/browser.mjs";
+import { assertForEverybody } from "./support/everybody.mjs";
 import { folder, startHub, usersFile } from "./support/hub.mjs";
 import { connect } from "./support/node.mjs";
 
@@ -349,17 +349,7 @@ for (const options of [{ colorScheme: "light" }, { colorScheme: "dark" }]) {
         await page.keyboard.press("Enter");
       }
       await step();
-      for (const width of [2560, 1280, 320]) {
-        await page.setViewportSize({ width, height: 800 });
-        const violations = await violationsOf(page);
-        assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" ")}`), [], `${name}, ${width} px`);
-        const [overflow, small] = await page.evaluate(() => [
-          document.documentElement.scrollWidth - document.documentElement.clientWidth,
-          [...document.querySelectorAll("main button, main input:not([type=checkbox]), main select, main textarea, nav a, main .button")].filter((target) => target.checkVisibility() && (target.getBoundingClientRect().height < 44 || target.getBoundingClientRect().width < 44)).map((target) => target.outerHTML),
-        ]);
-        assert.equal(overflow, 0, `${name}: overflow at ${width} px`);
-        assert.deepEqual(small, [], `${name}: targets under 44 px at ${width} px`);
-      }
+      await assertForEverybody(page, `${name} ${options.colorScheme}`, { targets: "main button, main input:not([type=checkbox]), main select, main textarea, nav a, main .button" });
     }
     assertCalm(page);
   });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { violationsOf } from "./support/axe.mjs";
 import { assertQuiet, newPage, says, signedIn, startBrowser, tile } from "./support/browser.mjs";
+import { assertForEverybody } from "./support/everybody.mjs";
 import { folder, startHub, usersFile } from "./support/hub.mjs";
 import { connect } from "./support/node.mjs";
 
@@ -200,44 +200,27 @@ test("a hub where nobody speaks says what to do", async (t) => {
   await page.getByRole("heading", { name: "No device has spoken yet" }).waitFor({ state: "hidden" });
 });
 
+const TARGETS = "button, summary, input, .choices label";
+
 for (const colorScheme of ["light", "dark"]) {
   test(`everybody can use it: no axe violation and no overflow, ${colorScheme}`, async (t) => {
     const hub = await startHub(t, { store: folder(t) });
     const page = await newPage(t, browser, { colorScheme });
     await page.goto(`${hub.origin}/`);
     await page.getByText(/runs as a demo/).waitFor();
-    await assertAccessible(page, "signed out");
+    await assertForEverybody(page, `the demo, signed out, ${colorScheme}`, { targets: TARGETS });
     await page.getByRole("button", { name: "Sign in", exact: true }).click();
     await says(tile(page, BRIDGE, "Relay 3f", ""), "not known");
     await tile(page, BRIDGE, "Relay 3b", "").getByRole("button", { name: "On", exact: true }).click();
     await says(tile(page, BRIDGE, "Relay 3b", ""), "Confirmed");
     await tile(page, BRIDGE, "LED", "").locator("summary").click();
     await page.getByRole("img", { name: /^last hour: / }).first().waitFor();
-    for (const width of [1280, 390, 320]) {
-      await page.setViewportSize({ width, height: 800 });
-      await assertAccessible(page, `${width} px`);
-    }
+    await assertForEverybody(page, `the demo ${colorScheme}`, { targets: TARGETS });
     const lines = await page.getByRole("img", { name: /^last hour: / }).evaluateAll((all) =>
       all.map((line) => ({ hasTitle: Boolean(line.querySelector("title").textContent), colour: getComputedStyle(line.querySelector("path")).stroke })));
     assert.ok(lines.length > 0 && lines.every(({ hasTitle, colour }) => hasTitle && colour !== "none"), "what was looked at has drawn lines");
     assertQuiet(page, hub);
   });
-}
-
-async function assertAccessible(page, where) {
-  const violations = await violationsOf(page);
-  const told = violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" ")}`);
-  assert.deepEqual(told, [], where);
-  assert.equal(await overflow(page), 0, `overflow at ${where}`);
-  const small = await page.evaluate(() => {
-    // What is far out of sight has no size before it is drawn: the tile of a device that has just come.
-    for (const tile of document.querySelectorAll(".tile")) tile.style.contentVisibility = "visible";
-    return [...document.querySelectorAll("button, summary, input, .choices label")]
-      .filter((target) => target.checkVisibility())
-      .filter((target) => target.getBoundingClientRect().height < 44 || target.getBoundingClientRect().width < 44)
-      .map((target) => target.outerHTML);
-  });
-  assert.deepEqual(small, [], `targets under 44 px at ${where}`);
 }
 
 function overflow(page) {

@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { violationsOf } from "./support/axe.mjs";
 import { assertQuiet, newPage, says, signedIn, startBrowser, tile } from "./support/browser.mjs";
+import { assertForEverybody } from "./support/everybody.mjs";
 import { folder, startHub, usersFile } from "./support/hub.mjs";
 import { connect } from "./support/node.mjs";
 import { HOUR, MINUTE, hubWithPast } from "./support/past.mjs";
@@ -177,13 +177,7 @@ for (const options of [{ colorScheme: "light" }, { colorScheme: "dark" }, { colo
   test(`everybody can use it: no axe violation and no overflow, ${Object.values(options).join(", ")}`, async (t) => {
     const page = await at(t, 10, "", options);
     for (const screen of ["#/", "#/explorer"]) {
-      for (const width of [2560, 1280, 320]) {
-        await page.setViewportSize({ width, height: 900 });
-        const violations = await violationsOf(page);
-        assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" ")}`), [], `${screen} ${width} px`);
-        const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-        assert.equal(overflow, 0, `overflow at ${width} px`);
-      }
+      await assertForEverybody(page, `the past of ${screen} ${Object.values(options).join(" ")}`);
       await page.evaluate((hash) => (location.hash = hash), `#/explorer?at=${ago(10)}`);
       await page.getByRole("tree").waitFor();
     }
