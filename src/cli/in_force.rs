@@ -24,8 +24,9 @@ struct Versions {
     refused: Option<String>,
 }
 
-/// Waits until the hub that listens here has taken this version of the file, and says what became of that.
-pub(super) fn wait_for(listen: SocketAddr, version: &Version) -> String {
+/// Waits until the hub that listens here has taken this version of the file, and says what became of that. `are_shared` tells
+/// whether all hubs of a cluster have the accounts alike.
+pub(super) fn wait_for(listen: SocketAddr, version: &Version, are_shared: bool) -> String {
     let address = SocketAddr::new(near(listen.ip()), listen.port());
     let began = Instant::now();
     loop {
@@ -40,6 +41,12 @@ pub(super) fn wait_for(listen: SocketAddr, version: &Version) -> String {
             Ok(_) => {
                 return format!(
                     "NOT in effect yet: the hub at {address} has not taken it; does it read this file (users.file)? Its log says so"
+                );
+            }
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused && are_shared => {
+                return format!(
+                    "no hub answers at {address}: one that starts takes the accounts of its cluster in place of this file, if \
+                     that has any (users.source); start it, then run the command again"
                 );
             }
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {

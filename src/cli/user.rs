@@ -280,7 +280,7 @@ impl Opened {
     /// Writes the file, and says whether that is in effect.
     pub(super) fn written(&self) -> anyhow::Result<String> {
         let version = self.file.save().map_err(told)?;
-        Ok(in_force::wait_for(self.settings.server.listen, &version))
+        Ok(in_force::wait_for(self.settings.server.listen, &version, self.settings.users.are_shared))
     }
 }
 

@@ -89,6 +89,16 @@ fn an_account_is_added_changed_and_removed_and_the_rest_of_the_file_stays() {
 }
 
 #[test]
+fn where_a_cluster_has_the_accounts_the_file_of_a_hub_that_is_stopped_is_not_all() {
+    let accounts = Accounts::with(&user("anna", &["a/#"], &[], false));
+    let add =
+        ["user", "add", "emil", "--node", "n", "--set", "users.source=cluster", "--set", "cluster.name=hall"];
+    let server = ["--set", "cluster.servers=[\"nats://127.0.0.1:1\"]"];
+    let added = accounts.run(&[&add[..], &server].concat(), NEW).succeeds();
+    assert_snapshot!(added, @"emil is in USERS; no hub answers at 127.0.0.1:1: one that starts takes the accounts of its cluster in place of this file, if that has any (users.source); start it, then run the command again");
+}
+
+#[test]
 fn a_file_that_is_not_there_is_begun() {
     let accounts = Accounts::with("");
     let first = accounts.run(&["user", "add", "anna", "--subscribe", "#"], NEW);
