@@ -22,7 +22,7 @@ fn hub() -> &'static str {
             return beside.to_str().unwrap().to_owned();
         }
         let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["build", "--quiet", "--locked", "--package", "clown-hub", "--bin", "clown-hub"]);
+        cargo.args(["build", "--quiet", "--locked", "--workspace", "--bin", "clown-hub"]);
         if !cfg!(debug_assertions) {
             cargo.arg("--release");
         }

@@ -12,7 +12,10 @@ use crate::support::{Client, Hub};
 fn built(name: &str) -> PathBuf {
     let target = Path::new(env!("CARGO_BIN_EXE_clown-hub")).parent().unwrap().parent().unwrap();
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--quiet", "--locked", "--example", name, "--target-dir"]).arg(target);
+    // Of one package alone the libraries would be compiled anew, with what it wants of them.
+    cargo
+        .args(["build", "--quiet", "--locked", "--workspace", "--example", name, "--target-dir"])
+        .arg(target);
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
     assert!(cargo.args(["--manifest-path", manifest]).status().unwrap().success());
     target.join("debug/examples").join(name)
