@@ -56,6 +56,20 @@ test("the width of a large screen is used, and no width overflows", async (t) =>
   }
 });
 
+test("on a large screen the nodes of a kit stand beside each other, and all are in sight", async (t) => {
+  const hub = await startHub(t);
+  const page = await signedIn(t, browser, hub, { viewport: { width: 2560, height: 1440 } });
+  await count(page, 4);
+  const places = () => page.evaluate(() => [...document.querySelectorAll("#board > .group")].map((group) => group.getBoundingClientRect()).map(({ left, top, bottom }) => ({ left, top, bottom })));
+  await page.waitForFunction(() => document.querySelectorAll("#board .tile").length === 25);
+  const [first, second, ...others] = await places();
+  assert.ok(second.left > first.left && second.top === first.top, "the second stands beside the first");
+  assert.ok(others.every(({ bottom }) => bottom < 1440), "all are in sight");
+  await page.setViewportSize({ width: 1280, height: 800 });
+  const [above, below] = await places();
+  assert.ok(below.left === above.left && below.top > above.bottom, "on a smaller one it stands below");
+});
+
 test("among a thousand nodes one is found, and the page stays small", async (t) => {
   const { hub } = await houseOf(t, 1000);
   const page = await signedIn(t, browser, hub);
