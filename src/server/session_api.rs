@@ -53,7 +53,7 @@ pub(crate) async fn session(
     }
     let mut response = match *request.method() {
         Method::POST => sign_in(&app, &peer, request).await,
-        Method::GET => who(&app, request.headers(), &peer),
+        Method::GET => who(&app, &request, &peer),
         Method::DELETE => sign_out(&app, request.headers(), &peer).await,
         _ => {
             let refused = complaint(StatusCode::METHOD_NOT_ALLOWED, "method", "use POST, GET or DELETE");
@@ -128,7 +128,8 @@ fn refused(error: LoginError) -> Response<Body> {
     response
 }
 
-fn who(app: &App, headers: &HeaderMap, peer: &Peer) -> Response<Body> {
+fn who(app: &App, request: &Request, peer: &Peer) -> Response<Body> {
+    let headers = request.headers();
     let page = cookies(app, headers, peer).find_map(|token| Some((token, app.access.web_session(token)?)));
     let page = page.filter(|(_, page)| app.admits(&page.signed_in, peer).is_ok());
     if let Some((token, page)) = page {
@@ -144,12 +145,21 @@ fn who(app: &App, headers: &HeaderMap, peer: &Peer) -> Response<Body> {
     {
         is(app, &signed_in)
     } else {
-        let mut body = json!({ "error": "session", "message": "nobody is signed in" });
+        let (status, mut body) = if is_quiet(request) {
+            (StatusCode::OK, json!({ "name": null }))
+        } else {
+            (StatusCode::UNAUTHORIZED, json!({ "error": "session", "message": "nobody is signed in" }))
+        };
         if let (true, Some(body)) = (app.access.accounts().is_demo(), body.as_object_mut()) {
             body.insert("demo".to_owned(), true.into());
         }
-        answer(StatusCode::UNAUTHORIZED, &body)
+        answer(status, &body)
     }
+}
+
+/// Whether "nobody" is no error: browsers write each 401 to their console, and for a page it is an answer like others.
+fn is_quiet(request: &Request) -> bool {
+    request.uri().query().is_some_and(|query| query.split('&').any(|part| part == "quiet"))
 }
 
 /// Who is at the page.

@@ -209,6 +209,7 @@ for (const colorScheme of ["light", "dark"]) {
     await page.goto(`${hub.origin}/`);
     await page.getByText(/runs as a demo/).waitFor();
     await assertForEverybody(page, `the demo, signed out, ${colorScheme}`, { targets: TARGETS });
+    assert.deepEqual(page.complaints, [], "who is not signed in finds nothing in the console");
     await page.getByRole("button", { name: "Sign in", exact: true }).click();
     await says(tile(page, BRIDGE, "Relay 3f", ""), "not known");
     await tile(page, BRIDGE, "Relay 3b", "").getByRole("button", { name: "On", exact: true }).click();

@@ -70,6 +70,21 @@ fn revoke(store: &Path, args: &[&str]) -> String {
 }
 
 #[tokio::test]
+async fn a_page_that_asks_quietly_hears_that_nobody_is_signed_in_without_an_error() {
+    let hub = Hub::demo();
+    let asked = |path: &'static str| hub.request("GET", path, &[], "");
+    let quiet = asked("/api/session?quiet").await;
+    assert_eq!((quiet.status(), quiet.body().trim()), (200, r#"{"demo":true,"name":null}"#));
+    for loud in ["/api/session", "/api/session?quieter", "/api/session?a=quiet"] {
+        assert_eq!(asked(loud).await.status(), 401, "{loud}");
+    }
+    let body = r#"{"name": "clown", "password": "bigclown"}"#;
+    let set = hub.request("POST", "/api/session", &[], body).await.header("set-cookie").unwrap().to_owned();
+    let answer = hub.request("GET", "/api/session?a&quiet", &[("Cookie", cookie(&set))], "").await;
+    assert!(answer.status() == 200 && answer.body().contains(r#""name":"clown""#), "{}", answer.text);
+}
+
+#[tokio::test]
 async fn a_page_that_is_signed_in_goes_on_after_a_restart() {
     let store = tempfile::tempdir().unwrap();
     let users = [jana(), emil()];

@@ -26,15 +26,15 @@ export interface Refusal {
 
 /** Asks the hub who this is. Never throws: no answer is an answer too. */
 export async function whoAmI(): Promise<Who> {
-  const answer = await ask("GET");
+  const answer = await ask("GET", undefined, "?quiet");
   if (!answer) return { state: "unreachable" };
   const { response, body } = answer;
   const demo = body.demo === true;
+  if (response.status === 401 || body.name === null) return { state: "out", demo };
   if (response.ok) {
     const publish = Array.isArray(body.publish) ? body.publish.filter((filter) => typeof filter === "string") : null;
     return { state: "in", name: String(body.name), version: String(body.version), demo, clock: clockOffset(response), publish, isAdmin: body.admin === true, isToken: body.token === true };
   }
-  if (response.status === 401) return { state: "out", demo };
   return { state: "refused", message: String(body.message ?? say(WORDS.answered, { status: response.status })) };
 }
 
@@ -89,9 +89,9 @@ function refusal(status: number, body: Record<string, unknown>): string {
   return String(body.message ?? say(WORDS.answered, { status }));
 }
 
-async function ask(method: string, content?: unknown): Promise<{ response: Response; body: Record<string, unknown> } | null> {
+async function ask(method: string, content?: unknown, query = ""): Promise<{ response: Response; body: Record<string, unknown> } | null> {
   try {
-    const response = await fetch(SESSION, {
+    const response = await fetch(SESSION + query, {
       method,
       cache: "no-store",
       credentials: "same-origin",
