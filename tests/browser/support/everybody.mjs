@@ -7,10 +7,10 @@ import { join } from "node:path";
 import { violationsOf } from "./axe.mjs";
 
 /** A desk, a phone, and a narrow phone or a page at 400 %: axe looks at these. */
-export const WIDTHS = [1280, 390, 320];
+const WIDTHS = [1280, 390, 320];
 
 /** A wide screen, and each width at which the page changes, and the next one. */
-const EDGES = [2560, 901, 900, 641, 640, 341, 340];
+const EDGES = [2560, 2400, 2399, 901, 900, 641, 640, 341, 340];
 
 const overflow = (page) => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
 
