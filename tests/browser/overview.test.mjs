@@ -90,6 +90,22 @@ test("among a thousand nodes one is found, and the page stays small", async (t) 
   assertQuiet(page, hub);
 });
 
+test("the key / leads to the search from the moment when its box is there", async (t) => {
+  const { hub } = await houseOf(t, 2);
+  const before = (page) => page.addInitScript(() => {
+    // It runs right after the change that it waits for, and before any picture of it.
+    new MutationObserver((_, observer) => {
+      if (!document.getElementById("search")) return;
+      observer.disconnect();
+      document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "/", bubbles: true }));
+      window.focusedAtOnce = document.activeElement?.id;
+    }).observe(document, { childList: true, subtree: true });
+  });
+  const page = await signedIn(t, browser, hub, { before });
+  await count(page, 2);
+  assert.equal(await page.evaluate(() => window.focusedAtOnce), "search");
+});
+
 test("what is offline is counted at the top, and the count is a filter", async (t) => {
   const hub = await startHub(t, { simulator: "off" });
   const here = await connect(t, hub, "home/attic", "node");

@@ -1,6 +1,6 @@
 // The box of the search, on every screen the same.
 
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { WORDS } from "../core/text.js";
 import { search, show, view } from "../location.js";
 
@@ -9,7 +9,8 @@ export const isTyping = (target: EventTarget | null): boolean => target instance
 /** `says` is what the search has come to. What is wrong in it is said in its place. */
 export function SearchBox({ says }: { says: string }) {
   const box = useRef<HTMLInputElement>(null);
-  useEffect(() => {
+  // The key works as soon as the box is there: an effect after the next picture would miss the first letters.
+  useLayoutEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       if (event.key !== "/" || event.ctrlKey || event.metaKey || isTyping(event.target)) return;
       event.preventDefault();

@@ -2,7 +2,7 @@
 // same on a wall.
 
 import "../../app.js";
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { accounts, change, isDemo, readAccounts, tokenPath } from "../../admin.js";
 import { parseRef } from "../../core/charts/series.js";
 import { isObject } from "../../core/frame.js";
@@ -147,7 +147,7 @@ const isText = (value: unknown): value is string => typeof value === "string";
 
 /** What a wall needs: a screen that stays awake, and a way in again where the sign-in was lost. */
 export function Kiosk() {
-  useEffect(() => {
+  useLayoutEffect(() => {
     let lock: { release(): Promise<void> } | null = null;
     const stayAwake = async () => {
       if (document.hidden) return;
