@@ -96,6 +96,9 @@ impl<W: Wire> Connection<W> {
             || !self.writing.is_idle()
             || self.due.is_some()
             || self.session.has_changed()
+            // What woke it may be for what the client has asked, and not for what waits.
+            || self.unfinished.is_some()
+            || self.session.awaits()
         {
             return false;
         }
@@ -157,6 +160,16 @@ impl<W: Wire> Connection<W> {
 
     /// Moves what waits in the outbox to the wire, and writes it.
     fn give_out_a_turn(&mut self, turn: &mut Turn, cx: &mut Context<'_>) -> Result<(), Ending> {
+        let was_held_back = self.wire.is_held_back();
+        self.give_out(turn, cx)?;
+        if was_held_back && !self.wire.is_held_back() {
+            // Nothing was read so far, and no socket wakes it for that.
+            turn.give_up();
+        }
+        Ok(())
+    }
+
+    fn give_out(&mut self, turn: &mut Turn, cx: &mut Context<'_>) -> Result<(), Ending> {
         self.wire.go_on(&self.session);
         while !turn.has_written_enough() {
             let looked = self.look_into_the_outbox()?;

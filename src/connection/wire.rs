@@ -77,6 +77,11 @@ pub(crate) trait Wire {
         false
     }
 
+    /// Whether `poll_read` reads nothing until [`go_on`](Self::go_on) has put something in: then no socket wakes the task.
+    fn is_held_back(&self) -> bool {
+        false
+    }
+
     /// Whether anything may be put in, as far as the other side is concerned: it may have to answer first.
     fn has_room(&self) -> bool {
         true

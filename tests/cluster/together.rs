@@ -263,6 +263,24 @@ async fn what_is_said_after_the_answer_to_a_subscription_is_delivered() {
 }
 
 #[tokio::test]
+async fn who_asks_for_more_is_answered_also_where_several_threads_serve() {
+    let node = Node::single().await;
+    let a = hub("a", &[&node], &["server.io_threads=2"]).await;
+    // They are on two threads, one of which is not that of the cluster.
+    let mut readers = Vec::new();
+    for _ in 0..2 {
+        readers.push(Client::open(&a, "/talk", r#"{"filters": []}"#).await);
+    }
+    for n in 0..50 {
+        for (reader, client) in readers.iter_mut().enumerate() {
+            let text = format!(r#"["clown.talk/-/subscription/add", {{"filters": ["t/{reader}/{n}"]}}]"#);
+            client.asks(&text, "subscription/ok").await;
+        }
+    }
+    assert_eq!(a.figure("cluster_late").await, 0);
+}
+
+#[tokio::test]
 async fn who_asks_for_what_another_client_holds_is_answered_at_once_also_after_somebody_has_left() {
     let node = Node::single().await;
     let a = hub("a", &[&node], &[]).await;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::device::{Device, Hello, PUBACK, PUBCOMP, PUBREC, PUBREL, V3, V5};
+use crate::device::{Device, Hello, PUBACK, PUBCOMP, PUBREC, PUBREL, SUBACK, V3, V5, packet, text};
 use crate::support::{Hub, PASSWORD, user};
 
 const MQTT: &[&str] = &["mqtt.listen=127.0.0.1:0"];
@@ -185,6 +185,22 @@ async fn a_session_that_was_ended_or_forgotten_does_not_come_back() {
     let second = hub(folder.path());
     for id in ["clean", "goes"] {
         assert!(!Device::connect_as(&second, &Hello::lasting(V5, id)).await.session_present(), "{id}");
+    }
+}
+
+/// 1024 words wait for the store at most, and nothing more is read then.
+#[tokio::test]
+async fn who_asks_for_more_than_may_wait_for_the_store_is_answered_to_the_last() {
+    for threads in ["server.io_threads=1", "server.io_threads=2"] {
+        let folder = tempfile::tempdir().unwrap();
+        let hub =
+            Hub::with_store(folder.path(), &[MQTT, &["limits.messages_per_second=0", threads]].concat());
+        let mut device = Device::connect_as(&hub, &Hello::lasting(V5, "device")).await;
+        let subscribe = |id: u16| packet(0x82, &[&id.to_be_bytes()[..], &[0], &text("t"), &[1]].concat());
+        device.send(&(1..=10_000).flat_map(subscribe).collect::<Vec<_>>()).await;
+        for id in 1..=10_000_u16 {
+            assert_eq!(device.heard(SUBACK).await[..2], id.to_be_bytes());
+        }
     }
 }
 

@@ -237,7 +237,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for Mqtt<S> {
         loop {
             // Whoever does not read our answers is not listened to. The socket wakes when it takes some of them, and the store when it
             // has what they wait for.
-            if self.stream.len() > UNREAD || self.talk.as_ref().is_some_and(|talk| talk.is_behind()) {
+            if self.stream.len() > UNREAD || self.is_held_back() {
                 return Poll::Pending;
             }
             match self.next() {
@@ -313,6 +313,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for Mqtt<S> {
             talk.go_on(session, Moment::now(), self.stream.tail());
         }
         self.stream.len() > before
+    }
+
+    fn is_held_back(&self) -> bool {
+        self.talk.as_ref().is_some_and(|talk| talk.is_behind())
     }
 
     fn has_room(&self) -> bool {
