@@ -19,6 +19,9 @@ pub const USER: &str = "user";
 /// The tables of tokens.
 pub const TOKEN: &str = "token";
 
+/// Bytes of the note when they were written.
+const NOTE_BYTES: u64 = 200;
+
 /// Why the file was not read or not written.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
@@ -210,6 +213,23 @@ pub fn replace(path: &Path, text: &str, copy: bool) -> Result<Option<PathBuf>, F
     }
     put_in_place(path, text)?;
     Ok(beside)
+}
+
+/// When this text was written, in milliseconds since 1970, where that was [noted](note_when_written); 0 for any other text.
+pub fn when_written(path: &Path, text: &str) -> u64 {
+    let note = small_file::text(&note_of(path), NOTE_BYTES).unwrap_or_default();
+    let mut words = note.split_ascii_whitespace();
+    let at = words.next().and_then(|word| word.parse().ok()).unwrap_or(0);
+    if words.next() == Some(Version::of(text).as_str()) { at } else { 0 }
+}
+
+/// Notes in a file beside it when the text was written that now stands in the file of the accounts.
+pub fn note_when_written(path: &Path, text: &str, at: u64) -> Result<(), FileError> {
+    put_in_place(&note_of(path), &format!("{at} {}\n", Version::of(text).as_str()))
+}
+
+fn note_of(path: &Path) -> PathBuf {
+    path.with_added_extension("written")
 }
 
 fn put_in_place(path: &Path, text: &str) -> Result<(), FileError> {

@@ -2,7 +2,7 @@
 //! and which one another hub has. Floor 0; time is an argument.
 //!
 //! The newer one wins, by when it was written; of two of one moment the larger text, so that all choose the same. What a hub finds in
-//! its file when it starts is older than whatever the cluster has.
+//! its file when it starts is older than whatever the cluster has, unless it knows when that was written.
 
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -57,11 +57,11 @@ struct State {
 pub struct Editions(Mutex<State>);
 
 impl Editions {
-    /// This is found in the file as the hub starts.
-    pub fn begin(&self, text: Option<String>) {
+    /// This is found in the file as the hub starts. It was written then; 0 where nobody knows.
+    pub fn begin(&self, text: Option<String>, written: u64) {
         let mut state = self.0.lock();
         if state.here.is_none() {
-            let at = state.founded.unwrap_or(0);
+            let at = if written > 0 { written } else { state.founded.unwrap_or(0) };
             state.here = text.map(|text| Edition { at, text: text.into() });
             state.is_changed = true;
             let _ = state.hubs.as_ref().map(Waker::wake_by_ref);
@@ -99,13 +99,19 @@ impl Editions {
 
     /// Another hub has this edition.
     pub fn offer(&self, edition: Edition) -> Heard {
-        let mut state = self.0.lock();
+        let mut guard = self.0.lock();
+        let state = &mut *guard;
         match &state.here {
-            Some(here) if *here.text == *edition.text && here.at <= edition.at => {
+            Some(here)
+                if *here.text == *edition.text
+                    && here.at <= edition.at
+                    && state.refused.take_if(|refused| *refused < edition).is_none() =>
+            {
                 state.there.take_if(|there| *there <= edition);
                 state.here = Some(edition);
                 return Heard::Known;
             }
+            // The same as here, after one that made no sense: it is taken once more, so that this is told.
             Some(here) if *here > edition => return Heard::Older,
             Some(_) | None => {}
         }
@@ -188,7 +194,7 @@ mod tests {
     #[test]
     fn what_a_hub_starts_with_gives_way_to_whatever_the_cluster_has_and_a_change_to_a_later_one() {
         let editions = Editions::default();
-        editions.begin(Some("start".to_owned()));
+        editions.begin(Some("start".to_owned()), 0);
         assert_eq!(editions.offer(edition(1, "theirs")), Heard::Newer);
         assert_eq!(editions.offer(edition(3, "newer")), Heard::Newer);
         assert_eq!(editions.offer(edition(2, "late")), Heard::Newer, "it waits for neither");
@@ -233,10 +239,36 @@ mod tests {
     }
 
     #[test]
+    fn what_a_hub_knows_to_be_newer_stands_against_the_cluster_also_after_a_restart() {
+        let editions = Editions::default();
+        editions.begin(Some("mine".to_owned()), 7);
+        assert_eq!(editions.offer(edition(6, "theirs")), Heard::Older);
+        assert_eq!(editions.found(9), Some(edition(7, "mine")));
+        assert_eq!(editions.offer(edition(8, "later")), Heard::Newer);
+    }
+
+    #[test]
+    fn what_was_refused_is_over_when_the_others_go_back_to_what_stands_here() {
+        let editions = Editions::default();
+        editions.change("good".to_owned(), 1);
+        editions.offer(edition(2, "bad"));
+        editions.refuse(there(&editions).unwrap());
+        assert_eq!(editions.offer(edition(1, "good")), Heard::Known, "that is from before it");
+        assert!(editions.has_refused(&edition(2, "bad")));
+        assert_eq!(editions.offer(edition(3, "good")), Heard::Newer);
+        let again = there(&editions).unwrap();
+        assert!(!editions.is_up_to(&again) && editions.take(&again));
+        assert_eq!(
+            (editions.offer(edition(3, "good")), editions.has_refused(&edition(2, "bad"))),
+            (Heard::Known, false)
+        );
+    }
+
+    #[test]
     fn the_first_of_a_cluster_is_of_the_moment_in_which_there_was_none() {
         let editions = Editions::default();
         assert_eq!(editions.found(5), None, "the demo has none");
-        editions.begin(Some("first".to_owned()));
+        editions.begin(Some("first".to_owned()), 0);
         let at = editions.here().unwrap().at;
         assert_eq!(
             (at, editions.found(9)),

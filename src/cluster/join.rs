@@ -263,7 +263,9 @@ impl Join {
     }
 
     fn is_settled(&self) -> bool {
-        self.last.stream().is_none() || (self.last.is_settled() && self.estate.is_settled())
+        let is_kept = self.last.stream().is_some();
+        (!is_kept || (self.last.is_settled() && self.estate.is_settled()))
+            && self.accounts.as_ref().is_none_or(Shared::is_settled)
     }
 
     fn look_at_the_connections(&mut self, now: Instant) {

@@ -46,8 +46,14 @@ impl Elsewhere {
     pub(super) async fn of(watch: &AccountsWatch) -> Self {
         let of = watch.editions().map(|editions| (Arc::clone(editions), watch.file().to_path_buf()));
         let elsewhere = Self { of, later: Mutex::new(None) };
-        if let Some((editions, _)) = &elsewhere.of {
-            editions.begin(elsewhere.text().await);
+        if let Some((editions, file)) = &elsewhere.of {
+            let (text, file) = (elsewhere.text().await, file.clone());
+            let found = spawn_blocking(move || {
+                let written = text.as_ref().map_or(0, |text| accounts_file::when_written(&file, text));
+                (text, written)
+            });
+            let (text, written) = found.await.unwrap_or_default();
+            editions.begin(text, written);
         }
         elsewhere
     }
@@ -66,17 +72,35 @@ impl Elsewhere {
 
     /// Other hubs are to have what stands in the file, if it is in force.
     pub(super) async fn tell(&self, app: &App) {
-        let Some((editions, _)) = &self.of else { return };
+        let Some((editions, file)) = &self.of else { return };
         let text = self.text().await;
         if let Some(text) = text.filter(|text| Version::of(text) == *app.access.accounts().version()) {
             editions.change(text, milliseconds());
+            note(file, editions).await;
         }
+    }
+
+    /// It is taken later.
+    fn again(&self, editions: &Editions, edition: Edition) {
+        *self.later.lock() = Some(Instant::now() + AGAIN);
+        editions.offer(edition);
     }
 
     async fn text(&self) -> Option<String> {
         let (_, file) = self.of.clone()?;
         // A file that cannot be read was told by whoever has looked at it.
         spawn_blocking(move || accounts_file::text(&file).ok().flatten()).await.ok().flatten()
+    }
+}
+
+/// Notes when that was written which stands here, so that it is as new after a restart.
+async fn note(file: &Path, editions: &Editions) {
+    let Some(Edition { at, text }) = editions.here() else { return };
+    let file = file.to_path_buf();
+    let noted = spawn_blocking(move || accounts_file::note_when_written(&file, &text, at)).await;
+    if let Ok(Err(error)) = noted {
+        tracing::error!(%error,
+            "it could not be noted when the accounts were changed: if this hub restarts before the servers have the change, they undo it");
     }
 }
 
@@ -97,12 +121,18 @@ pub(super) async fn take(app: &App, watch: &AccountsWatch, elsewhere: &Elsewhere
     let known = editions.here().filter(|here| here.at > 0).map(|here| Version::of(&here.text));
     let (path, check, text) = (file.clone(), watch.check(), Arc::clone(&edition.text));
     let written = spawn_blocking(move || put(&path, &text, &check, known.as_ref())).await;
-    let Ok(written) = written else { return };
+    let Ok(written) = written else {
+        tracing::error!(
+            "a fault of the hub: the accounts of the cluster were not taken; it is tried again in 5 s"
+        );
+        return elsewhere.again(editions, edition);
+    };
     match written {
         Ok(accounts) => {
             if editions.take(&edition) {
                 let replaced = app.access.replace_accounts(accounts);
                 taken(app, &before, &replaced, By::Cluster);
+                note(file, editions).await;
             } else if let Some(here) = editions.here() {
                 // Something newer came meanwhile: it goes back into the file.
                 let path = file.clone();
@@ -110,13 +140,13 @@ pub(super) async fn take(app: &App, watch: &AccountsWatch, elsewhere: &Elsewhere
                 if let Ok(Err(error)) = back {
                     tracing::error!(%error, "the file has older accounts than those in force: write them again");
                 }
+                note(file, editions).await;
             }
         }
         Err(Wrong::File(error)) => {
             tracing::error!(%error,
                 "the accounts of the cluster could not be written to the file, so they are not in force here: it is tried again every 5 s");
-            *elsewhere.later.lock() = Some(Instant::now() + AGAIN);
-            editions.offer(edition);
+            elsewhere.again(editions, edition);
         }
         Err(Wrong::Text(mistakes)) => {
             tracing::error!("another hub of the cluster has accounts that are not taken here");

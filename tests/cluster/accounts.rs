@@ -126,6 +126,34 @@ async fn a_hub_alone_goes_on_with_its_file_and_the_later_change_is_in_force_when
 }
 
 #[tokio::test]
+async fn who_was_shut_out_while_the_servers_were_away_stays_out_although_that_hub_was_killed() {
+    let mut node = Node::single().await;
+    let a = Sharing::start("a", &node, &[admin("root"), user("jana", &["#"], &[], false)]).await;
+    a.hub.logs("the servers keep the accounts of the cluster").await;
+    let b = Sharing::start("b", &node, &[admin("root")]).await;
+    b.soon_lets_in("jana", true).await;
+    node.kill().await;
+    for one in [&a, &b] {
+        figure_is(&one.hub, "cluster_connected", |connected| connected == 0).await;
+    }
+    std::fs::write(a.folder.path().join("users.toml"), admin("root")).unwrap();
+    a.soon_lets_in("jana", false).await;
+    let written = a.folder.path().join("users.toml.written");
+    in_time("the note", async {
+        while !written.exists() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+    let Sharing { hub, folder } = a;
+    hub.killed().await;
+    node.start().await;
+    let a = Sharing { hub: of("a", &node, folder.path()).await, folder };
+    b.soon_lets_in("jana", false).await;
+    assert!(!a.lets_in("jana").await && a.lets_in("root").await);
+}
+
+#[tokio::test]
 async fn accounts_that_make_no_sense_or_have_no_admin_are_not_taken_from_anybody() {
     let node = Node::single().await;
     let a = Sharing::start("a", &node, &[admin("root")]).await;

@@ -81,13 +81,14 @@ async fn the_servers_are_away_and_the_relay_of_another_hub_goes_off_at_its_time(
     let mut nodes = Node::nodes(2).await;
     let (a, b) = (hub("a", &[&nodes[0]], &[]).await, hub_of_the_node(&[&nodes[1]]).await);
     let (mut watcher, mut phone) = (watcher(&b).await, phone(&a).await);
-    switches_on(&mut phone, 4).await;
+    switches_on(&mut phone, 8).await;
     until_it_says(&mut watcher, true).await;
     for node in &mut nodes {
         node.kill().await;
     }
     for hub in [&a, &b] {
         figure_is(hub, "cluster_connected", |connected| connected == 0).await;
+        assert_eq!(hub.figure("leases_ended").await, 0, "the servers were away before its time");
     }
     drop(phone);
     until_it_says(&mut watcher, false).await;
@@ -138,8 +139,9 @@ async fn a_lease_that_is_given_again_and_again_does_not_end_in_between_at_either
     let nodes = Node::nodes(2).await;
     let (a, b) = (hub("a", &[&nodes[0]], &[]).await, hub_of_the_node(&[&nodes[1]]).await);
     let (mut watcher, mut phone) = (watcher(&b).await, phone(&a).await);
-    for _ in 0..8 {
-        switches_on(&mut phone, 2).await;
+    // The first one would end before the last one is given.
+    for _ in 0..10 {
+        switches_on(&mut phone, 5).await;
         until_it_says(&mut watcher, true).await;
         sleep(Duration::from_millis(700)).await;
     }
@@ -159,13 +161,13 @@ async fn a_command_without_a_lease_at_a_third_hub_ends_it_at_all() {
     let (a, b, c) =
         (hub("a", &[&node], &[]).await, hub_of_the_node(&[&node]).await, hub("c", &[&node], &[]).await);
     let (mut watcher, mut phone, mut other) = (watcher(&b).await, phone(&a).await, phone(&c).await);
-    switches_on(&mut phone, 2).await;
+    switches_on(&mut phone, 6).await;
     until_it_says(&mut watcher, true).await;
     other.publish(&format!("{STATE}/set"), r#"{"state": true}"#).await;
     for hub in [&a, &b] {
         figure_is(hub, "leases_count", |count| count == 0).await;
     }
-    sleep(Duration::from_secs(5)).await;
+    sleep(Duration::from_secs(8)).await;
     assert_eq!(a.figure("leases_ended").await + b.figure("leases_ended").await, 0);
     drop(watcher);
     let mut late = self::watcher(&b).await;
