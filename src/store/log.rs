@@ -57,6 +57,8 @@ const KNOWN: u64 = 1 << KIND_BITS | BACK;
 /// The bits of a tag below the topic, and those below the generation.
 const TAG_BITS: u32 = 5;
 const KIND_BITS: u32 = 3;
+/// The largest number of a topic: a tag has room for no larger one.
+const MOST_TOPIC: u64 = u64::MAX >> TAG_BITS;
 
 /// Bytes of all payloads of one row, which are more than its own where they are told by differences.
 const MOST_PAYLOADS: usize = 256 << 20;
@@ -140,7 +142,10 @@ pub fn read<'a>(seq: u64, bytes: &'a [u8], bases: &mut Bases) -> Result<Row<'a>,
         if generation > 0 && !matches!(kind, FROM | MANY | ANEW) {
             return Err(Fault::Newer);
         }
-        topic = topic.checked_add(tag >> TAG_BITS).ok_or(Fault::Damaged)?;
+        topic += tag >> TAG_BITS;
+        if topic > MOST_TOPIC {
+            return Err(Fault::Damaged);
+        }
         let rest = match extras.take() {
             Some((of, rest)) if of == topic && kind == WHOLE => Some(rest),
             Some(_) => return Err(Fault::Damaged),
