@@ -102,7 +102,7 @@ impl Tables {
         let _: String = connection.query_row("PRAGMA journal_mode=WAL", [], |row| row.get(0))?;
         connection.execute_batch(
             "PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=4096; PRAGMA journal_size_limit=8388608;
-             PRAGMA mmap_size=0; PRAGMA cache_size=-4096; PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF;
+             PRAGMA mmap_size=0; PRAGMA cache_size=-2048; PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF;
              PRAGMA cell_size_check=ON; PRAGMA recursive_triggers=ON;",
         )?;
         connection.pragma_update(
