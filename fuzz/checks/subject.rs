@@ -55,7 +55,8 @@ pub(crate) fn check(bytes: &[u8]) {
         }
     }
     if let Ok(stamp) = Stamp::parse(stamp) {
-        let again = stamp.text();
-        assert_eq!(Stamp::parse(&again), Ok(stamp), "what is read is written and read again");
+        // What a newer hub says beside it is not said again.
+        let stamp = Stamp { says_more: false, ..stamp };
+        assert_eq!(Stamp::parse(&stamp.text()), Ok(stamp), "what is read is written and read again");
     }
 }
