@@ -19,7 +19,7 @@ pub const USER: &str = "user";
 /// The tables of tokens.
 pub const TOKEN: &str = "token";
 
-/// Bytes of the note when they were written.
+/// Bytes of the note about the cluster.
 const NOTE_BYTES: u64 = 200;
 
 /// Why the file was not read or not written.
@@ -215,21 +215,29 @@ pub fn replace(path: &Path, text: &str, copy: bool) -> Result<Option<PathBuf>, F
     Ok(beside)
 }
 
-/// When this text was written, in milliseconds since 1970, where that was [noted](note_when_written); 0 for any other text.
-pub fn when_written(path: &Path, text: &str) -> u64 {
-    let note = small_file::text(&note_of(path), NOTE_BYTES).unwrap_or_default();
-    let mut words = note.split_ascii_whitespace();
-    let at = words.next().and_then(|word| word.parse().ok()).unwrap_or(0);
-    if words.next() == Some(Version::of(text).as_str()) { at } else { 0 }
+/// When this text was written, in milliseconds since 1970, where the cluster was [not told](note_untold) of it.
+pub fn untold(path: &Path, text: &str) -> Option<u64> {
+    let note = small_file::text(&note_of(path), NOTE_BYTES).ok()?;
+    let (at, version) = note.trim_end().split_once(' ')?;
+    at.parse().ok().filter(|_| version == Version::of(text).as_str())
 }
 
-/// Notes in a file beside it when the text was written that now stands in the file of the accounts.
-pub fn note_when_written(path: &Path, text: &str, at: u64) -> Result<(), FileError> {
-    put_in_place(&note_of(path), &format!("{at} {}\n", Version::of(text).as_str()))
+/// Notes in a file beside it that the cluster was not told of this text yet, and when it was written; or that it was.
+pub fn note_untold(path: &Path, text: Option<(&str, u64)>) -> Result<(), FileError> {
+    let note = note_of(path);
+    if let Some((text, at)) = text {
+        return put_in_place(&note, &format!("{at} {}\n", Version::of(text).as_str()));
+    }
+    match std::fs::remove_file(&note) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(FileError::Broken { sentence: format!("{} could not be removed", note.display()), error })
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 fn note_of(path: &Path) -> PathBuf {
-    path.with_added_extension("written")
+    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf()).with_added_extension("untold")
 }
 
 fn put_in_place(path: &Path, text: &str) -> Result<(), FileError> {

@@ -2,7 +2,7 @@
 //! and which one another hub has. Floor 0; time is an argument.
 //!
 //! The newer one wins, by when it was written; of two of one moment the larger text, so that all choose the same. What a hub finds in
-//! its file when it starts is older than whatever the cluster has, unless it knows when that was written.
+//! its file when it starts is older than whatever the cluster has, but for a change of which the cluster was not told yet.
 
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -38,11 +38,24 @@ pub enum Heard {
     Older,
 }
 
+/// What the file is to know.
+#[derive(Debug)]
+pub enum News {
+    /// Another hub has this edition, and it is to be taken.
+    There(Edition),
+    /// The cluster has what was changed here.
+    Told,
+}
+
 #[derive(Debug, Default)]
 struct State {
     here: Option<Edition>,
     /// Whether that has changed since it was last asked.
     is_changed: bool,
+    /// Whether it was changed here, and the cluster does not have it yet.
+    is_untold: bool,
+    /// Whether the file is to be told that the cluster has it.
+    is_news: bool,
     /// What another hub has, until it is taken or refused.
     there: Option<Edition>,
     refused: Option<Edition>,
@@ -52,16 +65,26 @@ struct State {
     hubs: Option<Waker>,
 }
 
+impl State {
+    fn is_told(&mut self) {
+        if std::mem::take(&mut self.is_untold) {
+            self.is_news = true;
+            let _ = self.file.as_ref().map(Waker::wake_by_ref);
+        }
+    }
+}
+
 /// Both sides of it. The lock is a leaf.
 #[derive(Debug, Default)]
 pub struct Editions(Mutex<State>);
 
 impl Editions {
-    /// This is found in the file as the hub starts. It was written then; 0 where nobody knows.
-    pub fn begin(&self, text: Option<String>, written: u64) {
+    /// This is found in the file as the hub starts. Where it was changed here, and the cluster was not told, that was `untold`.
+    pub fn begin(&self, text: Option<String>, untold: Option<u64>) {
         let mut state = self.0.lock();
         if state.here.is_none() {
-            let at = if written > 0 { written } else { state.founded.unwrap_or(0) };
+            let at = untold.or(state.founded).unwrap_or(0);
+            state.is_untold = untold.is_some();
             state.here = text.map(|text| Edition { at, text: text.into() });
             state.is_changed = true;
             let _ = state.hubs.as_ref().map(Waker::wake_by_ref);
@@ -77,7 +100,7 @@ impl Editions {
         }
         let at = before.map_or(now, |before| now.max(before.at.saturating_add(1)));
         state.here = Some(Edition { at, text: text.into() });
-        state.is_changed = true;
+        (state.is_changed, state.is_untold, state.is_news) = (true, true, false);
         let _ = state.hubs.as_ref().map(Waker::wake_by_ref);
     }
 
@@ -102,16 +125,18 @@ impl Editions {
         let mut guard = self.0.lock();
         let state = &mut *guard;
         match &state.here {
+            // The same as here after one that made no sense is taken once more, so that this is told.
             Some(here)
                 if *here.text == *edition.text
                     && here.at <= edition.at
-                    && state.refused.take_if(|refused| *refused < edition).is_none() =>
+                    && (here.at == edition.at
+                        || state.refused.as_ref().is_none_or(|refused| *refused > edition)) =>
             {
                 state.there.take_if(|there| *there <= edition);
                 state.here = Some(edition);
+                state.is_told();
                 return Heard::Known;
             }
-            // The same as here, after one that made no sense: it is taken once more, so that this is told.
             Some(here) if *here > edition => return Heard::Older,
             Some(_) | None => {}
         }
@@ -131,8 +156,24 @@ impl Editions {
         let is_newer = state.here.as_ref().is_none_or(|here| *here < *edition);
         if is_newer {
             state.here = Some(edition.clone());
+            state.refused.take_if(|refused| *refused < *edition);
+            state.is_told();
         }
         is_newer
+    }
+
+    /// The cluster has this edition.
+    pub fn is_told(&self, edition: &Edition) {
+        let mut state = self.0.lock();
+        if state.here.as_ref() == Some(edition) {
+            state.is_told();
+        }
+    }
+
+    /// What was changed here, if the cluster does not have it yet.
+    pub fn untold(&self) -> Option<Edition> {
+        let state = self.0.lock();
+        state.here.clone().filter(|_| state.is_untold)
     }
 
     /// Whether what stands here is this, or newer.
@@ -153,11 +194,14 @@ impl Editions {
         self.0.lock().refused.as_ref() == Some(edition)
     }
 
-    /// The next edition of another hub that is to be taken.
-    pub fn poll_there(&self, cx: &mut Context<'_>) -> Poll<Edition> {
+    /// The next that the file is to know.
+    pub fn poll_there(&self, cx: &mut Context<'_>) -> Poll<News> {
         let mut state = self.0.lock();
+        if std::mem::take(&mut state.is_news) {
+            return Poll::Ready(News::Told);
+        }
         if let Some(edition) = state.there.take() {
-            return Poll::Ready(edition);
+            return Poll::Ready(News::There(edition));
         }
         state.file = Some(cx.waker().clone());
         Poll::Pending
@@ -185,16 +229,19 @@ mod tests {
     }
 
     fn there(editions: &Editions) -> Option<Edition> {
-        match editions.poll_there(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(edition) => Some(edition),
-            Poll::Pending => None,
+        loop {
+            match editions.poll_there(&mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(News::There(edition)) => return Some(edition),
+                Poll::Ready(News::Told) => {}
+                Poll::Pending => return None,
+            }
         }
     }
 
     #[test]
     fn what_a_hub_starts_with_gives_way_to_whatever_the_cluster_has_and_a_change_to_a_later_one() {
         let editions = Editions::default();
-        editions.begin(Some("start".to_owned()), 0);
+        editions.begin(Some("start".to_owned()), None);
         assert_eq!(editions.offer(edition(1, "theirs")), Heard::Newer);
         assert_eq!(editions.offer(edition(3, "newer")), Heard::Newer);
         assert_eq!(editions.offer(edition(2, "late")), Heard::Newer, "it waits for neither");
@@ -239,12 +286,40 @@ mod tests {
     }
 
     #[test]
-    fn what_a_hub_knows_to_be_newer_stands_against_the_cluster_also_after_a_restart() {
+    fn what_the_cluster_was_not_told_stands_against_it_also_after_a_restart() {
         let editions = Editions::default();
-        editions.begin(Some("mine".to_owned()), 7);
+        editions.begin(Some("mine".to_owned()), Some(7));
         assert_eq!(editions.offer(edition(6, "theirs")), Heard::Older);
         assert_eq!(editions.found(9), Some(edition(7, "mine")));
+        assert_eq!(editions.untold(), Some(edition(7, "mine")));
         assert_eq!(editions.offer(edition(8, "later")), Heard::Newer);
+        assert!(editions.take(&there(&editions).unwrap()));
+        assert_eq!(editions.untold(), None, "the later change holds");
+    }
+
+    #[test]
+    fn the_file_knows_when_the_cluster_has_what_was_changed_here() {
+        let editions = Editions::default();
+        let news = || match editions.poll_there(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(News::Told) => true,
+            Poll::Ready(News::There(_)) | Poll::Pending => false,
+        };
+        editions.begin(Some("start".to_owned()), None);
+        assert!(editions.untold().is_none() && !news());
+        editions.change("mine".to_owned(), 3);
+        editions.is_told(&edition(2, "mine"));
+        assert!(editions.untold().is_some() && !news(), "that is of another edition");
+        editions.is_told(&edition(3, "mine"));
+        assert!(editions.untold().is_none() && news() && !news());
+        // By another hub that has it, too.
+        editions.change("next".to_owned(), 4);
+        assert_eq!(editions.offer(edition(4, "next")), Heard::Known);
+        assert!(editions.untold().is_none() && news());
+        // A change that comes before the file knows is another one.
+        editions.change("third".to_owned(), 5);
+        editions.is_told(&edition(5, "third"));
+        editions.change("fourth".to_owned(), 6);
+        assert!(!news() && editions.untold().is_some());
     }
 
     #[test]
@@ -268,7 +343,7 @@ mod tests {
     fn the_first_of_a_cluster_is_of_the_moment_in_which_there_was_none() {
         let editions = Editions::default();
         assert_eq!(editions.found(5), None, "the demo has none");
-        editions.begin(Some("first".to_owned()), 0);
+        editions.begin(Some("first".to_owned()), None);
         let at = editions.here().unwrap().at;
         assert_eq!(
             (at, editions.found(9)),

@@ -137,7 +137,9 @@ impl Shared {
             // Who comes next is to find what makes sense.
             self.said = None;
         }
-        let Some(here) = self.news() else { return };
+        let is_known = |here: &Edition| self.said.as_ref() == Some(here) || self.heard.as_ref() == Some(here);
+        let is_new = |here: &Edition| here.at > 0 && !is_known(here);
+        let Some(here) = self.editions.here().filter(is_new) else { return };
         // The servers answer in base64.
         if here.text.len() / 3 * 4 + BESIDE > wire.max_payload() {
             if TOO_LARGE.again("").is_some() {
@@ -157,22 +159,21 @@ impl Shared {
             self.said = Some(here);
             if self.is_kept {
                 self.state = State::Asked(now);
+            } else {
+                self.is_told();
             }
         }
     }
 
-    /// What stands here and the others have not heard.
-    fn news(&self) -> Option<Edition> {
-        let is_known = |here: &Edition| self.said.as_ref() == Some(here) || self.heard.as_ref() == Some(here);
-        self.editions.here().filter(|here| here.at > 0 && !is_known(here))
+    /// Whether the cluster has what was changed here, or cannot be told.
+    pub(super) fn is_settled(&self) -> bool {
+        self.state == State::Away || self.editions.untold().is_none()
     }
 
-    /// Whether the others have what stands here, as far as they can be asked.
-    pub(super) fn is_settled(&self) -> bool {
-        match self.state {
-            State::Away => true,
-            State::Asked(_) => false,
-            State::Look(_) | State::Rests => self.news().is_none(),
+    /// What was said last has arrived.
+    fn is_told(&self) {
+        if let Some(said) = &self.said {
+            self.editions.is_told(said);
         }
     }
 
@@ -221,6 +222,7 @@ impl Shared {
             "put" => match Stream::stored(answer) {
                 Stored::At(_) => {
                     self.state = State::Rests;
+                    self.is_told();
                     if IS_KEPT.again("").is_some() {
                         tracing::info!("the servers keep the accounts of the cluster");
                     }
@@ -272,9 +274,11 @@ impl Shared {
             > milliseconds().saturating_add(u64::try_from(MOST_AHEAD.as_millis()).unwrap_or(u64::MAX))
         {
             let why = "the accounts are of a later time than it is: have all hubs follow a time server";
-            // It may be the clock here that is not set yet. Until then nothing older takes its place.
+            // It may be the clock here that is not set yet. Until then nothing old takes its place.
             self.look_again = Some(Instant::now() + LATER);
-            self.said = self.editions.here();
+            if self.editions.untold().is_none() {
+                self.said = self.editions.here();
+            }
             return report.refuse(&self.subject, None, why);
         }
         match self.editions.offer(edition.clone()) {

@@ -77,7 +77,8 @@ pub(crate) trait Wire {
         false
     }
 
-    /// Whether `poll_read` reads nothing until [`go_on`](Self::go_on) has put something in: then no socket wakes the task.
+    /// Whether `poll_read` reads nothing until something was written, or [`go_on`](Self::go_on) has put something in: then nobody wakes
+    /// the task to read.
     fn is_held_back(&self) -> bool {
         false
     }

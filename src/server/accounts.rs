@@ -90,8 +90,8 @@ async fn watch_the_file(app: &App, mut watch: AccountsWatch, demo: CancellationT
                 count(app);
                 continue;
             }
-            edition = elsewhere.next() => {
-                accounts_elsewhere::take(app, &watch, &elsewhere, edition).await;
+            news = elsewhere.next() => {
+                accounts_elsewhere::take(app, &watch, &elsewhere, news).await;
                 end_the_demo(app, &demo);
                 count(app);
                 continue;

@@ -13,10 +13,10 @@ use tokio::time::{Instant, sleep_until};
 use super::App;
 use super::accounts::{refused, taken};
 use super::accounts_desk::has_an_admin;
-use crate::access::{Accounts, AccountsWatch, Check, Version};
+use crate::access::{Accounts, AccountsWatch, Check, Replaced, Version};
 use crate::accounts_file::{self, FileError};
 use crate::audit::By;
-use crate::editions::{Edition, Editions};
+use crate::editions::{Edition, Editions, News};
 use crate::moment::Moment;
 use crate::operator::{Mistake, Mistakes};
 
@@ -49,17 +49,18 @@ impl Elsewhere {
         if let Some((editions, file)) = &elsewhere.of {
             let (text, file) = (elsewhere.text().await, file.clone());
             let found = spawn_blocking(move || {
-                let written = text.as_ref().map_or(0, |text| accounts_file::when_written(&file, text));
-                (text, written)
+                // A clock that was ahead then makes it no newer than now.
+                let untold = text.as_ref().and_then(|text| accounts_file::untold(&file, text));
+                (text, untold.map(|at| at.min(milliseconds())))
             });
-            let (text, written) = found.await.unwrap_or_default();
-            editions.begin(text, written);
+            let (text, untold) = found.await.unwrap_or_default();
+            editions.begin(text, untold);
         }
         elsewhere
     }
 
-    /// What another hub has, next.
-    pub(super) async fn next(&self) -> Edition {
+    /// What comes from the cluster next.
+    pub(super) async fn next(&self) -> News {
         let later = *self.later.lock();
         if let Some(later) = later {
             sleep_until(later).await;
@@ -93,14 +94,15 @@ impl Elsewhere {
     }
 }
 
-/// Notes when that was written which stands here, so that it is as new after a restart.
+/// Notes whether the cluster is still to be told of what stands here, so that it is also after a restart.
 async fn note(file: &Path, editions: &Editions) {
-    let Some(Edition { at, text }) = editions.here() else { return };
-    let file = file.to_path_buf();
-    let noted = spawn_blocking(move || accounts_file::note_when_written(&file, &text, at)).await;
-    if let Ok(Err(error)) = noted {
+    let (untold, file) = (editions.untold(), file.to_path_buf());
+    let noted = spawn_blocking(move || {
+        accounts_file::note_untold(&file, untold.as_ref().map(|Edition { at, text }| (&**text, *at)))
+    });
+    if let Ok(Err(error)) = noted.await {
         tracing::error!(%error,
-            "it could not be noted when the accounts were changed: if this hub restarts before the servers have the change, they undo it");
+            "it could not be noted whether the cluster has the accounts of this hub: do not restart it before the servers are there");
     }
 }
 
@@ -109,16 +111,28 @@ fn milliseconds() -> u64 {
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Takes what another hub has, away from the threads that serve sockets.
-pub(super) async fn take(app: &App, watch: &AccountsWatch, elsewhere: &Elsewhere, edition: Edition) {
+/// Takes what comes from the cluster, away from the threads that serve sockets.
+pub(super) async fn take(app: &App, watch: &AccountsWatch, elsewhere: &Elsewhere, news: News) {
     let Some((editions, file)) = &elsewhere.of else { return };
+    let edition = match news {
+        News::There(edition) => edition,
+        News::Told => return note(file, editions).await,
+    };
     *elsewhere.later.lock() = None;
     if editions.is_up_to(&edition) {
         return;
     }
     let before = app.access.accounts();
-    // What stands in the file since before this hub started, or was not taken yet, may be known to nobody else.
-    let known = editions.here().filter(|here| here.at > 0).map(|here| Version::of(&here.text));
+    let here = editions.here();
+    if here.as_ref().is_some_and(|here| *here.text == *edition.text) {
+        if editions.take(&edition) {
+            taken(app, &before, &Replaced::default(), By::Cluster);
+        }
+        return;
+    }
+    // What stands in the file since before this hub started, or was not taken or told yet, may be known to nobody else.
+    let known =
+        here.filter(|here| here.at > 0 && editions.untold().is_none()).map(|here| Version::of(&here.text));
     let (path, check, text) = (file.clone(), watch.check(), Arc::clone(&edition.text));
     let written = spawn_blocking(move || put(&path, &text, &check, known.as_ref())).await;
     let Ok(written) = written else {

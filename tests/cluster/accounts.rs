@@ -138,19 +138,24 @@ async fn who_was_shut_out_while_the_servers_were_away_stays_out_although_that_hu
     }
     std::fs::write(a.folder.path().join("users.toml"), admin("root")).unwrap();
     a.soon_lets_in("jana", false).await;
-    let written = a.folder.path().join("users.toml.written");
-    in_time("the note", async {
-        while !written.exists() {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    })
-    .await;
+    let noted = a.folder.path().join("users.toml.untold");
+    let is_noted = async |is_there: bool| {
+        in_time("the note", async {
+            while noted.exists() != is_there {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        })
+        .await;
+    };
+    is_noted(true).await;
     let Sharing { hub, folder } = a;
     hub.killed().await;
     node.start().await;
     let a = Sharing { hub: of("a", &node, folder.path()).await, folder };
     b.soon_lets_in("jana", false).await;
     assert!(!a.lets_in("jana").await && a.lets_in("root").await);
+    // From then on it is as old as what others have.
+    is_noted(false).await;
 }
 
 #[tokio::test]

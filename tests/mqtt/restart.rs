@@ -204,6 +204,34 @@ async fn who_asks_for_more_than_may_wait_for_the_store_is_answered_to_the_last()
     }
 }
 
+/// What they make room for is more than may be unsent before nothing more is read.
+#[tokio::test]
+async fn who_acknowledges_many_messages_at_once_gets_all_that_they_make_room_for() {
+    for threads in ["server.io_threads=1", "server.io_threads=2"] {
+        let folder = tempfile::tempdir().unwrap();
+        let hub =
+            Hub::with_store(folder.path(), &[MQTT, &["limits.messages_per_second=0", threads]].concat());
+        let hello = Hello::lasting(V5, "reader");
+        let mut reader = Device::connect_as(&hub, &hello).await;
+        reader.subscribe("t", 1).await;
+        reader.leave().await;
+        let mut publisher = Device::connect(&hub, V5, "publisher").await;
+        for _ in 0..124 {
+            publisher.publish("t", "x".repeat(3000), 2, 1, &[]).await;
+            publisher.heard(PUBACK).await;
+        }
+        let mut reader = Device::connect_as(&hub, &hello).await;
+        let mut answers = Vec::new();
+        for _ in 0..64 {
+            answers.extend(packet(PUBACK, &reader.message().await.id.to_be_bytes()));
+        }
+        reader.send(&answers).await;
+        for _ in 64..124 {
+            reader.message().await;
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_session_of_an_account_that_is_gone_ends() {
     let folder = tempfile::tempdir().unwrap();

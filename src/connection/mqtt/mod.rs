@@ -235,9 +235,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for Mqtt<S> {
         }
         let mut read = 0;
         loop {
-            // Whoever does not read our answers is not listened to. The socket wakes when it takes some of them, and the store when it
-            // has what they wait for.
-            if self.stream.len() > UNREAD || self.is_held_back() {
+            // Whoever does not read our answers is not listened to. A socket that is full wakes when it takes some of them, and the
+            // store when it has what they wait for.
+            if self.is_held_back() {
                 return Poll::Pending;
             }
             match self.next() {
@@ -316,7 +316,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for Mqtt<S> {
     }
 
     fn is_held_back(&self) -> bool {
-        self.talk.as_ref().is_some_and(|talk| talk.is_behind())
+        self.stream.len() > UNREAD || self.talk.as_ref().is_some_and(|talk| talk.is_behind())
     }
 
     fn has_room(&self) -> bool {
