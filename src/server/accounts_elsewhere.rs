@@ -146,7 +146,6 @@ pub(super) async fn take(app: &App, watch: &AccountsWatch, elsewhere: &Elsewhere
             if editions.take(&edition) {
                 let replaced = app.access.replace_accounts(accounts);
                 taken(app, &before, &replaced, By::Cluster);
-                note(file, editions).await;
             } else if let Some(here) = editions.here() {
                 // Something newer came meanwhile: it goes back into the file.
                 let path = file.clone();
@@ -154,7 +153,6 @@ pub(super) async fn take(app: &App, watch: &AccountsWatch, elsewhere: &Elsewhere
                 if let Ok(Err(error)) = back {
                     tracing::error!(%error, "the file has older accounts than those in force: write them again");
                 }
-                note(file, editions).await;
             }
         }
         Err(Wrong::File(error)) => {
