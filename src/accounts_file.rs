@@ -1,12 +1,12 @@
 //! Changing `users.toml`, for the command line and for admins over HTTP, without touching what stands around the change: comments, order and blank lines stay.
 
-use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, value};
 
 use crate::access::{ACCOUNTS_BYTES, Accounts, Version};
+use crate::operator::in_place::{self, Alone};
 use crate::operator::small_file::{self, Unreadable};
 use crate::operator::{Mistake, Mistakes};
 
@@ -185,10 +185,11 @@ impl AccountsFile {
     pub fn save(&self) -> Result<Version, FileError> {
         let text = self.document.to_string();
         check(&text, &self.path)?;
+        let alone = alone(&self.path)?;
         if read(&self.path)? != self.text {
             return Err(FileError::Changed(self.path.display().to_string()));
         }
-        put_in_place(&self.path, &text)?;
+        put_in_place(&alone, &self.path, &text)?;
         Ok(Version::of(&text))
     }
 
@@ -202,16 +203,19 @@ pub fn text(path: &Path) -> Result<Option<String>, FileError> {
     read(path).map(|text| Some(text).filter(|text| !text.is_empty()))
 }
 
-/// Puts a text of another hub in the place of the file, as [`AccountsFile::save`] does. Where `copy` says so, what stood there stays in
-/// a file beside it, which is returned.
-pub fn replace(path: &Path, text: &str, copy: bool) -> Result<Option<PathBuf>, FileError> {
+/// Puts a text of another hub in the place of the file, as [`AccountsFile::save`] does. Where something else stood there than what is
+/// known, it stays in a file beside it, which is returned.
+pub fn replace(path: &Path, text: &str, known: Option<&Version>) -> Result<Option<PathBuf>, FileError> {
     check(text, path)?;
+    let alone = alone(path)?;
+    let before = self::text(path)?;
+    let copy = before.is_some_and(|before| known != Some(&Version::of(&before)));
     let beside = copy.then(|| path.with_added_extension("before"));
     if let Some(beside) = &beside {
         let sentence = format!("{} could not be written", beside.display());
         std::fs::copy(path, beside).map_err(|error| FileError::Broken { sentence, error })?;
     }
-    put_in_place(path, text)?;
+    put_in_place(&alone, path, text)?;
     Ok(beside)
 }
 
@@ -226,7 +230,7 @@ pub fn untold(path: &Path, text: &str) -> Option<u64> {
 pub fn note_untold(path: &Path, text: Option<(&str, u64)>) -> Result<(), FileError> {
     let note = note_of(path);
     if let Some((text, at)) = text {
-        return put_in_place(&note, &format!("{at} {}\n", Version::of(text).as_str()));
+        return put_in_place(&alone(&note)?, &note, &format!("{at} {}\n", Version::of(text).as_str()));
     }
     match std::fs::remove_file(&note) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -240,23 +244,18 @@ fn note_of(path: &Path) -> PathBuf {
     std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf()).with_added_extension("untold")
 }
 
-fn put_in_place(path: &Path, text: &str) -> Result<(), FileError> {
-    let shown = path.display();
+fn put_in_place(alone: &Alone, path: &Path, text: &str) -> Result<(), FileError> {
+    in_place::put(alone, path, text, 0o600, 0o770).map_err(|error| unwritten(path, error))
+}
+
+/// Nobody else changes the file until this is dropped: the command line and a hub may do so at the same time.
+fn alone(path: &Path) -> Result<Alone, FileError> {
     make_the_usual_folder(path)?;
-    // If the path is a symbolic link, its target is replaced, not the link.
-    let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
-    let mut beside = path.clone().into_os_string();
-    beside.push(format!(".{}.new", std::process::id()));
-    let beside = PathBuf::from(beside);
-    let written = write(&beside, text, &path).and_then(|()| std::fs::rename(&beside, &path));
-    if written.is_err() {
-        let _ = std::fs::remove_file(&beside);
-    }
-    written
-        .map_err(|error| FileError::Broken { sentence: format!("{shown} could not be written"), error })?;
-    // The new name is on the disk, too, before anybody hears that it is. Where a file system cannot do that, it is not less.
-    let _ = path.parent().and_then(|folder| std::fs::File::open(folder).ok()).map(|folder| folder.sync_all());
-    Ok(())
+    in_place::alone(path).map_err(|error| unwritten(path, error))
+}
+
+fn unwritten(path: &Path, error: io::Error) -> FileError {
+    FileError::Broken { sentence: format!("{} could not be written", path.display()), error }
 }
 
 /// The first account of a hub that was started in an empty folder. A folder that was named has to be there.
@@ -336,24 +335,6 @@ fn read(path: &Path) -> Result<String, FileError> {
         Err(Unreadable::Missing) => Ok(String::new()),
         Err(why) => Err(FileError::Unfit(format!("{}: {why}", path.display()))),
     }
-}
-
-/// Writes a file that is to take the place of another one, which may be there: a hub that runs as another user must be able to
-/// read it as before.
-fn write(path: &Path, text: &str, before: &Path) -> std::io::Result<()> {
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    if let Ok(before) = before.metadata() {
-        let (owner, new) = ((before.uid(), before.gid()), file.metadata()?);
-        if owner != (new.uid(), new.gid()) {
-            fchown(&file, Some(owner.0), Some(owner.1)).map_err(|error| {
-                let sentence = "it belongs to another user, and would not any more; run the command as that user or as root";
-                std::io::Error::new(error.kind(), format!("{sentence}: {error}"))
-            })?;
-        }
-        file.set_permissions(std::fs::Permissions::from_mode(before.mode() & 0o770))?;
-    }
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
 }
 
 /// Never writes a file that the hub would refuse.

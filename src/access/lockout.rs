@@ -99,7 +99,10 @@ pub(super) enum Lane {
     /// In its turn.
     Usual,
     /// From a network at its limit.
-    Narrow,
+    Narrow {
+        /// Whether the name has no tries left there, which nobody outside is to see.
+        is_locked: bool,
+    },
 }
 
 /// A login under way, counted as a failure until it is forgiven.
@@ -148,7 +151,7 @@ impl Lockout {
         Self { limit: limit.max(1), counts: Mutex::new(counts) }
     }
 
-    /// Whether and how a login may be tried; the error is how long to wait, at most a minute.
+    /// Whether and how a login may be tried; the error is how long to wait, at most a minute, where the name has no tries left.
     pub(super) fn check(&self, who: &Who, network: Network, now: Instant) -> Result<Lane, Duration> {
         self.counts.lock().check(who, network, self.limit, now).map(|(lane, _)| lane)
     }
@@ -164,20 +167,24 @@ impl Lockout {
         let mut counts = self.counts.lock();
         match counts.check(&who, network, self.limit, now)? {
             (Lane::Usual, _) => Ok(Some(counts.add(who, network, self.limit, now))),
-            (Lane::Narrow, _) => Ok(None),
+            (Lane::Narrow { .. }, _) => Ok(None),
         }
     }
 
-    /// The same in the narrow lane, and how long it is for.
+    /// The same in the narrow lane, and how long it is for. There is no attempt where the name has no tries left.
     pub(super) fn begin_narrow(
         &self,
         who: Who,
         network: Network,
         now: Instant,
-    ) -> Result<(Attempt, Duration), Duration> {
+    ) -> Result<(Option<Attempt>, Duration), Duration> {
         let mut counts = self.counts.lock();
-        let (_, wait) = counts.check(&who, network, self.limit, now)?;
-        Ok((counts.add(who, network, self.limit, now), wait))
+        match counts.check(&who, network, self.limit, now)? {
+            (Lane::Narrow { is_locked: true }, wait) => Ok((None, wait)),
+            (Lane::Usual | Lane::Narrow { .. }, wait) => {
+                Ok((Some(counts.add(who, network, self.limit, now)), wait))
+            }
+        }
     }
 
     /// The login succeeded. Earlier failures stay: else an owner's logins would give an attacker new tries.
@@ -215,8 +222,9 @@ impl Counts {
             Who::Stranger(digest) => self.strangers.locked_for(digest, tries, now),
         };
         match (of_name, of_network) {
-            (Some(_), _) => Err(of_name.max(of_network).unwrap_or_default()),
-            (None, Some(wait)) => Ok((Lane::Narrow, wait)),
+            (Some(wait), None) => Err(wait),
+            // A made-up name may be forgotten for others, and an account is not: that is not to be seen either.
+            (locked, Some(wait)) => Ok((Lane::Narrow { is_locked: locked.is_some() }, wait)),
             (None, None) => Ok((Lane::Usual, Duration::ZERO)),
         }
     }
@@ -298,15 +306,15 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_limit_is_a_lock_for_the_rest_of_the_minute_and_no_longer() {
         let lockout = Lockout::new(3, 10);
-        assert_eq!(fail(&lockout, jana(), HOME), Ok(2));
+        let from = |number| fail(&lockout, jana(), network(number));
+        assert_eq!(from(1), Ok(2));
         tokio::time::advance(Duration::from_secs(20)).await;
-        assert_eq!(fail(&lockout, jana(), HOME), Ok(1));
-        assert_eq!(fail(&lockout, jana(), HOME), Ok(0));
-        for _ in 0..100 {
-            assert_eq!(fail(&lockout, jana(), HOME), Err(Duration::from_secs(40)));
+        assert_eq!((from(2), from(3)), (Ok(1), Ok(0)));
+        for number in 0..100 {
+            assert_eq!(from(number), Err(Duration::from_secs(40)));
         }
         tokio::time::advance(Duration::from_secs(40)).await;
-        assert_eq!(fail(&lockout, jana(), HOME), Ok(2));
+        assert_eq!(from(4), Ok(2));
     }
 
     #[tokio::test(start_paused = true)]
@@ -344,7 +352,7 @@ mod tests {
         let now = Instant::now();
         assert!(lockout.check(&jana(), network(9999), now).is_err(), "the name");
         let at_home = lockout.check(&Who::Account("emil".into()), HOME, now);
-        assert_eq!(at_home, Ok(Lane::Narrow), "the network");
+        assert_eq!(at_home, Ok(Lane::Narrow { is_locked: false }), "the network");
         assert!(lockout.check(&Who::Account("emil".into()), network(1), now) == Ok(Lane::Usual));
     }
 
@@ -357,10 +365,10 @@ mod tests {
         assert_eq!(fail(&lockout, jana(), network(7)), Ok(0));
         let emil_from = |number| lockout.check(&Who::Account("emil".into()), network(number), Instant::now());
         assert_eq!(emil_from(7), Ok(Lane::Usual));
-        assert_eq!(emil_from(1), Ok(Lane::Narrow));
+        assert_eq!(emil_from(1), Ok(Lane::Narrow { is_locked: false }));
         tokio::time::advance(MINUTE).await;
         assert_eq!(fail(&lockout, jana(), network(7)), Ok(0));
-        assert_eq!(emil_from(7), Ok(Lane::Narrow));
+        assert_eq!(emil_from(7), Ok(Lane::Narrow { is_locked: false }));
     }
 
     #[tokio::test(start_paused = true)]

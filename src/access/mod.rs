@@ -237,8 +237,9 @@ impl Access {
         if let Some(signed_in) = self.book.passes_at_once(&login) {
             return Ok(signed_in);
         }
-        if self.book.lockout.check(&login.who, from, Instant::now()).map_err(too_many)? == Lane::Narrow {
-            return self.login_narrow(login, (address, name), password).await;
+        match self.book.lockout.check(&login.who, from, Instant::now()).map_err(too_many)? {
+            Lane::Usual => {}
+            Lane::Narrow { .. } => return self.login_narrow(login, (address, name), password).await,
         }
         let turn = self.turn().await?;
         let began = self.book.lockout.begin(login.who.clone(), from, Instant::now()).map_err(too_many)?;

@@ -4,7 +4,7 @@
 //! * Each name has half of its usual tries, so that what a network guesses locks no name for everybody else.
 //! * Such logins are hashed one after the other, over all networks: all others have the remaining turns.
 //! * A name without an account costs no hash. Every login that is tried and refused is answered at the same time after it came,
-//!   and with the same words, whether its name has an account or not.
+//!   and with the same words, whether its name has an account or not, and whether the name has tries left or not.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -28,6 +28,10 @@ impl Access {
         let answered = now + ANSWERED_AFTER;
         let (attempt, wait) =
             self.book.lockout.begin_narrow(login.who.clone(), login.from, now).map_err(too_many)?;
+        let Some(attempt) = attempt else {
+            sleep_until(answered).await;
+            return Err(too_many(wait));
+        };
         if let Some(signed_in) = self.book.passes_in_turn(&login, &attempt) {
             return Ok(signed_in);
         }
@@ -128,10 +132,31 @@ mod tests {
         assert!(answers.iter().flatten().all(refused), "{answers:?}");
         let times =
             |of_name: &[(_, Duration)]| of_name.iter().map(|(_, took)| took.as_secs()).collect::<Vec<_>>();
-        let expected = [vec![1; 10], vec![0; 2]].concat();
-        assert_eq!(times(&answers[0]), expected, "half of the tries of a name");
-        assert_eq!(times(&answers[1]), expected);
+        assert_eq!(times(&answers[0]), [1; 12], "also when half of the usual tries are over");
+        assert_eq!(times(&answers[1]), [1; 12]);
         assert_eq!(access.hash_runs(), 2 * 20 + 10, "a made-up name costs no hash there");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_flood_of_made_up_names_does_not_show_which_name_has_an_account() {
+        let access = access(&Settings { tracked_failures: 30, ..Settings::default() });
+        let test = async {
+            office(&access).await;
+            for name in ["jana", "nobody"].repeat(10) {
+                timed(&access, name, b"wrong").await;
+            }
+            // The counts of made-up names that are no locks give way, and the count of an account does not.
+            for number in 0..30 {
+                timed(&access, &format!("another {number}"), b"wrong").await;
+            }
+            let (jana, nobody) =
+                (timed(&access, "jana", b"wrong").await, timed(&access, "nobody", b"wrong").await);
+            assert_eq!((jana.1.as_secs(), nobody.1.as_secs()), (1, 1), "{jana:?} {nobody:?}");
+            for answer in [jana.0, nobody.0] {
+                assert!(matches!(answer, Some(LoginError::TooMany { .. })), "{answer:?}");
+            }
+        };
+        paused(&access, test).await;
     }
 
     #[tokio::test(start_paused = true)]

@@ -30,6 +30,18 @@ pub struct SignedIn {
     pub way: Way,
 }
 
+impl SignedIn {
+    /// The same, as the account stands now; `None` where the sign-in has ended, or may not come from this address any more. To be
+    /// asked again after each wait that a client can make long: the account may have been changed or removed meanwhile.
+    pub fn again(&self, address: IpAddr, is_untold: bool) -> Option<Self> {
+        if self.ended.is_cancelled() || !self.standing.may_come_from(address, is_untold) {
+            return None;
+        }
+        let user = User { rights: self.standing.rights(), ..self.user.clone() };
+        Some(Self { user, ..self.clone() })
+    }
+}
+
 /// What somebody has proved with who they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::io::{IsTerminal, Write as _};
+use std::io::IsTerminal;
 use std::net::IpAddr;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -17,6 +16,7 @@ use super::exit::help_end;
 use super::serve::ConfigArgs;
 use super::{OperatorError, output};
 use crate::moment::Moment;
+use crate::operator::in_place;
 use crate::operator::small_file::{self, Unreadable};
 use crate::talk::timestamp;
 use crate::tls::house::{self, Pair};
@@ -293,18 +293,13 @@ fn text(path: &Path) -> Result<Option<String>, OperatorError> {
     }
 }
 
-/// Writes a file in one step, so that nobody reads half of it.
+/// Writes a file in one step, so that nobody reads half of it. One that was there keeps its owner, and who else may read it: the
+/// hub runs as another user than root.
 fn write(path: &Path, text: &str, mode: u32) -> Result<(), OperatorError> {
-    let beside = path.with_extension("new");
-    let written = (|| {
-        let _ = std::fs::remove_file(&beside);
-        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(&beside)?;
-        file.set_permissions(std::fs::Permissions::from_mode(mode))?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        std::fs::rename(&beside, path)
-    })();
-    written.map_err(|error| cannot_write(path, &error))
+    let kept = if mode == SECRET { 0o770 } else { 0o777 };
+    in_place::alone(path)
+        .and_then(|alone| in_place::put(&alone, path, text, mode, kept))
+        .map_err(|error| cannot_write(path, &error))
 }
 
 fn cannot_write(path: &Path, error: &std::io::Error) -> OperatorError {

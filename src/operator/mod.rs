@@ -2,6 +2,7 @@
 //! wrong in them, for the configuration, the accounts, the links and `client.toml`.
 //!
 //! * [`small_file`]: a file of a bounded size, read without waiting; a pipe or a device is refused.
+//! * [`in_place`]: a text that takes the place of a file in one step, one writer after the other.
 //! * [`Watch`]: what became of the files of a folder, a half-written one excepted.
 //! * [`Settled`]: files that are read again when they have changed, once they are whole.
 //! * [`Form`]: TOML to types. Each question states what is allowed; a wrong answer is noted and reading goes on, so
@@ -10,6 +11,8 @@
 //! * [`Mistake`]: one thing to be put right, with its place.
 
 mod form;
+pub mod in_place;
+mod mark;
 mod mistake;
 mod near;
 pub mod question;
@@ -25,4 +28,4 @@ pub use self::near::nearest;
 pub use self::question::{Found, Tells};
 pub use self::settled::Settled;
 pub use self::value::{Entry, Kind, Table, Value};
-pub use self::watch::{Change, Mark, Watch};
+pub use self::watch::{Change, Watch};

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
 
+use super::mark::{Again, Mark};
 use super::mistake::Mistakes;
 
 /// Files that are looked at in one folder.
@@ -24,23 +24,6 @@ pub enum Change<T> {
 /// How a file becomes what it says.
 type Load<T> = Arc<dyn Fn(&Path) -> Result<T, Mistakes> + Send + Sync>;
 
-/// What tells whether a file was changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mark {
-    modified: Option<SystemTime>,
-    bytes: u64,
-    inode: u64,
-}
-
-impl Mark {
-    /// That of the file at a path. Symbolic links are followed.
-    pub fn of(path: &Path) -> std::io::Result<Self> {
-        use std::os::unix::fs::MetadataExt;
-        let data = std::fs::metadata(path)?;
-        Ok(Self { modified: data.modified().ok(), bytes: data.len(), inode: data.ino() })
-    }
-}
-
 /// A file as it was last seen.
 #[derive(Debug, Clone)]
 struct Seen {
@@ -49,6 +32,8 @@ struct Seen {
     is_read: bool,
     /// Whether it was not there the last time.
     is_missing: bool,
+    /// When it is tried again, where what was read is bad.
+    again: Option<Again>,
 }
 
 /// A folder, and what was seen there.
@@ -137,28 +122,36 @@ impl<T: Clone + PartialEq + Send + 'static> Watch<T> {
     fn due(&mut self, marks: BTreeMap<PathBuf, Mark>) -> Vec<PathBuf> {
         let mut due = Vec::new();
         for (path, mark) in marks {
-            let (is_same, was_read) =
-                self.seen.get(&path).map_or((false, false), |seen| (seen.mark == mark, seen.is_read));
+            if let Some(seen) = self.seen.get_mut(&path).filter(|seen| seen.mark == mark) {
+                seen.is_missing = false;
+                if !seen.is_read || seen.again.as_mut().is_some_and(Again::is_due) {
+                    seen.is_read = true;
+                    due.push(path);
+                }
+                continue;
+            }
             // What lay there before the hub was started is whole.
-            let is_read = if is_same { true } else { self.is_first };
-            if is_read && !(is_same && was_read) {
+            if self.is_first {
                 due.push(path.clone());
             }
-            self.seen.insert(path, Seen { mark, is_read, is_missing: false });
+            self.seen.insert(path, Seen { mark, is_read: self.is_first, is_missing: false, again: None });
         }
         due
     }
 
     fn take(&mut self, path: PathBuf, loaded: Result<T, Mistakes>) -> Option<Change<T>> {
+        let again = self.seen.get_mut(&path).map(|seen| &mut seen.again);
         match loaded {
             Ok(says) => {
+                again.map(Option::take);
                 let before = self.said.insert(path, Some(says.clone())).flatten();
                 (before.as_ref() != Some(&says)).then_some(Change::There(says))
             }
             Err(mistakes) => {
+                let was_told = again.is_some_and(|again| again.replace(Again::default()).is_some());
                 let name = name(&path);
                 self.said.entry(path).or_default();
-                Some(Change::Bad(name, mistakes))
+                (!was_told).then_some(Change::Bad(name, mistakes))
             }
         }
     }
@@ -192,7 +185,7 @@ fn marks(directory: &Path, is_ours: fn(&Path) -> bool) -> Option<BTreeMap<PathBu
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             // It is there, and reading it will tell what is wrong.
             Err(_) => {
-                marks.insert(path, Mark { modified: None, bytes: 0, inode: 0 });
+                marks.insert(path, Mark::unknown());
             }
         }
     }

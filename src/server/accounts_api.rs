@@ -19,6 +19,7 @@ use super::App;
 use super::accounts::PATH;
 use super::accounts_desk::{Change, Done, Order, Refusal, Wanted};
 use super::answer::{allowing, retry_after, status_of};
+use super::gate::is_of_this_machine;
 use super::peer::Peer;
 use super::sent::{self, Seen};
 use crate::access::{Account, Right, SignedIn, Version, check_new_password, new_token};
@@ -61,7 +62,7 @@ pub(super) async fn accounts(
 ) -> Response<Body> {
     let list = match admin(&app, &peer, &headers, PATH).await {
         Ok(_) => Some(list(&app).await),
-        Err(_) if peer.is_near() => None,
+        Err(_) if is_of_this_machine(&headers, &peer) => None,
         Err(refused) => return refused,
     };
     let refused = app.refused_file();
@@ -96,7 +97,7 @@ pub(super) async fn account(
 }
 
 async fn one(app: &App, peer: &Peer, name: Result<Path<String>, PathRejection>, request: Request) -> Answer {
-    let admin = admin(app, peer, request.headers(), PATH).await?;
+    let mut admin = admin(app, peer, request.headers(), PATH).await?;
     let Path(name) = name.map_err(|_| not_utf8())?;
     match *request.method() {
         Method::GET => {
@@ -106,7 +107,7 @@ async fn one(app: &App, peer: &Peer, name: Result<Path<String>, PathRejection>, 
         }
         Method::PUT => {
             let seen = seen(app, request.headers()).map_err(complaint)?;
-            let (password, wanted) = sent(app, request, name).await?;
+            let (password, wanted) = sent(app, (peer, &mut admin), request, name).await?;
             let hash = hash(app, &wanted, password).await?;
             let done = change(app, peer, &admin, seen, Change::Account(wanted, hash)).await?;
             let status = if done.is_new { StatusCode::CREATED } else { StatusCode::OK };
@@ -137,12 +138,12 @@ async fn one_token(
     name: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Answer {
-    let admin = admin(app, peer, request.headers(), PATH).await?;
+    let mut admin = admin(app, peer, request.headers(), PATH).await?;
     let Path(name) = name.map_err(|_| not_utf8())?;
     match *request.method() {
         Method::POST => {
             let seen = seen(app, request.headers()).map_err(complaint)?;
-            let (password, wanted) = sent(app, request, name).await?;
+            let (password, wanted) = sent(app, (peer, &mut admin), request, name).await?;
             if password.is_some() || wanted.admin || wanted.certificate {
                 return Err(bad("account", "a token has no password and no certificate, and is no admin"));
             }
@@ -224,8 +225,13 @@ fn seen(app: &App, headers: &HeaderMap) -> Result<Option<Vec<String>>, Refusal> 
 }
 
 /// What was sent, and the password apart from it.
-async fn sent(app: &App, request: Request, name: String) -> Result<(Option<String>, Wanted), Response<Body>> {
-    let sent: Sent = sent::json(app, request, BODY).await.map_err(complaint)?;
+async fn sent(
+    app: &App,
+    admin: (&Peer, &mut SignedIn),
+    request: Request,
+    name: String,
+) -> Result<(Option<String>, Wanted), Response<Body>> {
+    let sent: Sent = sent::json(app, admin, request, BODY).await.map_err(complaint)?;
     let Sent {
         password,
         role,
@@ -281,8 +287,8 @@ async fn change(
     change: Change,
 ) -> Result<Done, Response<Body>> {
     let (done, answer) = oneshot::channel();
-    let (admin, address) = (Arc::clone(&admin.user.name), peer.address());
-    app.desk.ask(Order { admin, address, seen, change, done }).map_err(complaint)?;
+    let (admin, address, is_untold) = (admin.clone(), peer.address(), peer.is_untold());
+    app.desk.ask(Order { admin, address, is_untold, seen, change, done }).map_err(complaint)?;
     match timeout(PATIENCE, answer).await {
         Ok(Ok(answer)) => answer.map_err(complaint),
         Ok(Err(_)) => Err(busy("the hub is being stopped")),

@@ -11,10 +11,11 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_blocking;
 
 use super::App;
-use super::accounts::taken;
-use crate::access::{Accounts, AccountsWatch, Check, Version};
+use super::accounts::{PATH, taken};
+use super::sent::ENDED;
+use crate::access::{Accounts, AccountsWatch, Check, SignedIn, Version};
 use crate::accounts_file::{AccountsFile, Entry, FileError, TOKEN, USER};
-use crate::audit::By;
+use crate::audit::{self, By};
 use crate::moment::Moment;
 use crate::operator::Mistakes;
 use crate::topic::foreign_wildcard;
@@ -31,10 +32,12 @@ pub(super) struct Desk {
 
 /// A change that an admin asks for.
 pub(super) struct Order {
-    /// Who.
-    pub(super) admin: Arc<str>,
+    /// Who. The account may have been changed since the request began.
+    pub(super) admin: SignedIn,
     /// From where.
     pub(super) address: IpAddr,
+    /// Whether a proxy has not told that.
+    pub(super) is_untold: bool,
     /// The versions of the accounts that the admin may have seen; any where nothing is said.
     pub(super) seen: Option<Vec<String>>,
     /// What.
@@ -118,10 +121,16 @@ impl Desk {
 
 /// Carries an order out, away from the threads that serve sockets.
 pub(super) async fn carry_out(app: &App, watch: &AccountsWatch, order: Order) {
-    let Order { admin, address, seen, change, done } = order;
+    let Order { admin, address, is_untold, seen, change, done } = order;
     if done.is_closed() {
         return;
     }
+    // Accounts change in this task alone, so this holds until the change is in force.
+    if let Err(refused) = still_admin(&admin, address, is_untold) {
+        let _ = done.send(Err(refused));
+        return;
+    }
+    let admin = admin.user.name;
     let before = app.access.accounts();
     let (file, check, now) = (watch.file().to_path_buf(), watch.check(), Arc::clone(&before));
     let written = spawn_blocking(move || write(&file, &now, &check, seen.as_deref(), &change)).await;
@@ -139,6 +148,19 @@ pub(super) async fn carry_out(app: &App, watch: &AccountsWatch, order: Order) {
     }
     // Who asked may be gone.
     let _ = done.send(answer);
+}
+
+/// Whether who asked is still an admin: a request can wait long for its body and for its turn.
+fn still_admin(admin: &SignedIn, address: IpAddr, is_untold: bool) -> Result<(), Refusal> {
+    let Some(now) = admin.again(address, is_untold) else {
+        audit::refused(&admin.user.name, Some(address), "admin", PATH);
+        return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "ends", ENDED));
+    };
+    if now.user.rights.admin {
+        return Ok(());
+    }
+    audit::refused(&admin.user.name, Some(address), "admin", PATH);
+    Err(Refusal::new(StatusCode::FORBIDDEN, "rights", "this is for admins"))
 }
 
 /// Changes the file, if these accounts are what stands in it. Returns those that stand there now.

@@ -148,8 +148,9 @@ pub(super) async fn take(app: &App, watch: &AccountsWatch, elsewhere: &Elsewhere
                 taken(app, &before, &replaced, By::Cluster);
             } else if let Some(here) = editions.here() {
                 // Something newer came meanwhile: it goes back into the file.
-                let path = file.clone();
-                let back = spawn_blocking(move || accounts_file::replace(&path, &here.text, false)).await;
+                let (path, known) = (file.clone(), Version::of(&edition.text));
+                let back =
+                    spawn_blocking(move || accounts_file::replace(&path, &here.text, Some(&known))).await;
                 if let Ok(Err(error)) = back {
                     tracing::error!(%error, "the file has older accounts than those in force: write them again");
                 }
@@ -180,9 +181,7 @@ fn put(file: &Path, text: &str, check: &Check, known: Option<&Version>) -> Resul
             Mistake::at(SHOWN, "none of them is an admin: make one at the hub where they were changed");
         return Err(Wrong::Text(mistake.into()));
     }
-    let before = accounts_file::text(file).map_err(wrong)?;
-    let is_unknown = before.is_some_and(|before| known != Some(&Version::of(&before)));
-    if let Some(copy) = accounts_file::replace(file, text, is_unknown).map_err(wrong)? {
+    if let Some(copy) = accounts_file::replace(file, text, known).map_err(wrong)? {
         let (file, copy) = (file.display(), copy.display());
         tracing::warn!(%file, %copy, "the accounts of the cluster take the place of those in the file; these are in the copy");
     }

@@ -33,13 +33,14 @@ pub(super) async fn code(
     Extension(peer): Extension<Arc<Peer>>,
     request: Request,
 ) -> Response<Body> {
-    if let Err(refused) = sent::user(&app, &peer, request.headers()).await {
-        return *refused;
-    }
+    let mut who = match sent::user(&app, &peer, request.headers()).await {
+        Ok(who) => who,
+        Err(refused) => return *refused,
+    };
     if request.method() != Method::POST {
         return method_refused("POST");
     }
-    let drawn = sent::json(&app, request, BODY).await.and_then(|Sent { text }| {
+    let drawn = sent::json(&app, (&peer, &mut who), request, BODY).await.and_then(|Sent { text }| {
         drawn(&text).ok_or_else(|| {
             let sentence = format!("the text has {} bytes: 1 to {BYTES} fit into a code", text.len());
             Refusal::new(StatusCode::BAD_REQUEST, "body", sentence)

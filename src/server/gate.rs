@@ -138,14 +138,7 @@ impl App {
                 "pages of the origin {origin:?} may not use the hub; if they may, add it to server.origins"
             ));
         }
-        // A page of another site may write the headers of a proxy, but not the header `Host`.
-        let is_local = || {
-            let host = host(headers);
-            peer.is_near()
-                && calls_this_machine(host)
-                && (peer.host() == host || calls_this_machine(peer.host()))
-        };
-        if self.access.accounts().is_demo() && !is_local() {
+        if self.access.accounts().is_demo() && !is_local(headers, peer, calls_this_machine) {
             static HOSTS: Seldom = Seldom::new();
             let host = peer.host().unwrap_or_default().chars().take(128).collect::<String>();
             if let Some(times) = self.counts_refused(&HOSTS, &host) {
@@ -272,6 +265,24 @@ pub(super) fn port_on_this_machine(host: Option<&str>) -> Option<&str> {
     port.bytes().skip(1).all(|byte| byte.is_ascii_digit()).then_some(port)
 }
 
+/// Whether a program of this machine asks, and no page of another site: such a page may have its own name resolve to 127.0.0.1.
+pub(super) fn is_of_this_machine(headers: &HeaderMap, peer: &Peer) -> bool {
+    is_local(headers, peer, is_no_site)
+}
+
+fn is_local(headers: &HeaderMap, peer: &Peer, is_ours: fn(Option<&str>) -> bool) -> bool {
+    // A page of another site may write the headers of a proxy, but not the header `Host`.
+    let host = host(headers);
+    peer.is_near() && is_ours(host) && (peer.host() == host || is_ours(peer.host()))
+}
+
+/// Whether the client calls the hub by an address, or by a name without a dot: no site of others has such a name.
+fn is_no_site(host: Option<&str>) -> bool {
+    let Some(host) = host else { return true };
+    let (name, _) = name_and_port(host);
+    name.starts_with('[') || !name.contains('.') || name.parse::<IpAddr>().is_ok()
+}
+
 fn host(headers: &HeaderMap) -> Option<&str> {
     headers.get(HOST)?.to_str().ok()
 }
@@ -354,6 +365,19 @@ mod tests {
         }
         for name in ["evil.example:8080", "127.0.0.1.evil.example", "192.168.1.5", ""] {
             assert!(!calls(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_name_with_a_dot_may_be_a_site_of_others() {
+        for name in
+            ["localhost:8080", "127.0.0.1:8080", "[fe80::1]:8080", "192.168.1.5", "raspberrypi:8080", ""]
+        {
+            assert!(is_no_site(Some(name)), "{name}");
+        }
+        assert!(is_no_site(None), "HTTP/1.0, which no browser speaks");
+        for name in ["evil.example:8080", "127.0.0.1.evil.example", "raspberrypi.local", "1.2.3.4.5"] {
+            assert!(!is_no_site(Some(name)), "{name}");
         }
     }
 

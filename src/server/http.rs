@@ -330,13 +330,13 @@ async fn health(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Respo
     (StatusCode::OK, json, "{\"status\": \"ok\"}\n").into_response()
 }
 
-/// Open to this machine; elsewhere to users who may read the figures.
+/// Open to programs of this machine; elsewhere to users who may read the figures.
 async fn figures(
     State(app): State<Arc<App>>,
     Extension(peer): Extension<Arc<Peer>>,
     headers: HeaderMap,
 ) -> Response<Body> {
-    if !peer.is_near() {
+    if !gate::is_of_this_machine(&headers, &peer) {
         match app.recognise(&headers, &peer, Door::Http).await {
             Ok(signed_in) if may_read_figures(&signed_in.user.rights) => {}
             Ok(_) => {

@@ -127,13 +127,13 @@ pub(super) async fn layout(
     Extension(peer): Extension<Arc<Peer>>,
     request: Request,
 ) -> Response<Body> {
-    let who = match sent::user(&app, &peer, request.headers()).await {
+    let mut who = match sent::user(&app, &peer, request.headers()).await {
         Ok(who) => who,
         Err(refused) => return *refused,
     };
     match *request.method() {
         Method::GET | Method::HEAD => told(&app, &who),
-        Method::PUT | Method::PATCH => match changed(&app, &peer, &who, request).await {
+        Method::PUT | Method::PATCH => match changed(&app, &peer, &mut who, request).await {
             Ok(response) => response,
             Err(refused) => complaint(refused),
         },
@@ -155,22 +155,28 @@ fn told(app: &App, who: &SignedIn) -> Response<Body> {
     with_version(answer(StatusCode::OK, &body), version)
 }
 
+fn must_arrange(peer: &Peer, who: &SignedIn) -> Result<(), Refusal> {
+    if who.user.rights.may_arrange() {
+        return Ok(());
+    }
+    audit::refused(&who.user.name, Some(peer.address()), "publish", Rights::LAYOUT);
+    let sentence = "this takes the right to publish to $SYS/layout, or admin = true";
+    Err(Refusal::new(StatusCode::FORBIDDEN, "rights", sentence))
+}
+
 async fn changed(
     app: &App,
     peer: &Peer,
-    who: &SignedIn,
+    who: &mut SignedIn,
     request: Request,
 ) -> Result<Response<Body>, Refusal> {
-    let rights = &who.user.rights;
     let limits = &app.hub.settings().topic;
-    if !rights.may_arrange() {
-        audit::refused(&who.user.name, Some(peer.address()), "publish", Rights::LAYOUT);
-        let sentence = "this takes the right to publish to $SYS/layout, or admin = true";
-        return Err(Refusal::new(StatusCode::FORBIDDEN, "rights", sentence));
-    }
+    must_arrange(peer, who)?;
     let seen = sent::seen(request.headers());
     let is_whole = request.method() == Method::PUT;
-    let text = sent::json_text(app, request, BODY).await?;
+    let text = sent::json_text(app, (peer, who), request, BODY).await?;
+    must_arrange(peer, who)?;
+    let rights = &who.user.rights;
     let bad = |wrong: String| Refusal::new(StatusCode::BAD_REQUEST, "layout", wrong);
     let unseen = |what: &str| {
         let sentence = format!("{what}: this takes the right subscribe to what is named");

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use super::App;
 use super::accounts_api::{admin, answer, complaint, method_refused};
@@ -108,7 +109,7 @@ pub(super) async fn backup(
         Ok(who) => who,
         Err(refused) => return refused,
     };
-    let user = Arc::clone(&who.user.name);
+    let (user, ended) = (Arc::clone(&who.user.name), who.ended.clone());
     // The connection stays for as long as somebody downloads.
     let visit = seat.sits(&app, &peer, who);
     let no = |status, error, message: &str| complaint(Refusal::new(status, error, message));
@@ -135,7 +136,7 @@ pub(super) async fn backup(
     let StoreCopy { bytes, content } = copy;
     audit::backup(&user, Some(peer.address()), bytes);
     let (pieces, taken) = mpsc::channel(WAITING);
-    app.shutdown.spawn(send(content, pieces, permit, user));
+    app.shutdown.spawn(send(content, pieces, permit, (user, ended)));
     let day = timestamp::seconds(Moment::now().wall());
     let day: String = day.chars().take_while(|character| *character != 'T').collect();
     let headers = [
@@ -151,7 +152,7 @@ async fn send(
     mut content: Box<dyn Read + Send>,
     pieces: mpsc::Sender<io::Result<Bytes>>,
     permit: OwnedSemaphorePermit,
-    user: Arc<str>,
+    (user, ended): (Arc<str>, CancellationToken),
 ) {
     loop {
         let read = spawn_blocking(move || {
@@ -171,8 +172,12 @@ async fn send(
             }
             Err(_) => break,
         };
-        let sent = timeout(STALLED, pieces.send(Ok(piece.into()))).await;
-        if !matches!(sent, Ok(Ok(()))) {
+        let sent = tokio::select! {
+            sent = timeout(STALLED, pieces.send(Ok(piece.into()))) => matches!(sent, Ok(Ok(()))),
+            // The account is gone, or the hub is being stopped.
+            () = ended.cancelled() => false,
+        };
+        if !sent {
             tracing::warn!(%user, "a copy of the store was not fetched to its end");
             break;
         }

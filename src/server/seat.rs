@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
 
 use super::App;
 use super::loan::Loan;
@@ -105,7 +106,7 @@ impl Visit {
             Some(kept) => kept.session,
             None => self.app.session_of_requests(&self.who.user, &self.peer),
         };
-        Seated { visit: self, session: Some(session), stays: true }
+        Seated { visit: self, session: Some(session), stays: true, is_another: false }
     }
 
     /// The places that the connection takes: for a stream, which outlives its request.
@@ -125,6 +126,8 @@ pub(super) struct Seated<'v> {
     /// There until it is dropped.
     session: Option<Session>,
     stays: bool,
+    /// Whether the account has changed since the request began.
+    is_another: bool,
 }
 
 impl Seated<'_> {
@@ -137,11 +140,28 @@ impl Seated<'_> {
     pub(super) fn is_not_the_last(&mut self) {
         self.stays = true;
     }
+
+    /// Whether the sign-in still holds. What comes next is asked by what the account may do now: it may have been changed while
+    /// the client had this request wait.
+    pub(super) fn looks_at_the_account(&mut self) -> bool {
+        let (who, peer) = (&self.visit.who, &self.visit.peer);
+        let Some(now) = who.again(peer.address(), peer.is_untold()) else { return false };
+        if now.user.rights != who.user.rights {
+            // The next request gets a session by its own look.
+            self.is_another = true;
+        }
+        self.take_rights(now.user.rights).is_ok()
+    }
+
+    /// The sign-in ends.
+    pub(super) fn ended(&self) -> CancellationToken {
+        self.visit.who.ended.clone()
+    }
 }
 
 impl Drop for Seated<'_> {
     fn drop(&mut self) {
-        let Some(session) = self.session.take().filter(|_| self.stays) else { return };
+        let Some(session) = self.session.take().filter(|_| self.stays && !self.is_another) else { return };
         let (user, address) = (self.visit.who.user.clone(), self.visit.peer.address());
         *self.visit.seat.kept.lock() = Some(Kept { user, address, session });
     }

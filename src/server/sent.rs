@@ -15,6 +15,10 @@ use super::peer::Peer;
 use super::{App, Door};
 use crate::access::SignedIn;
 
+/// What is told where a sign-in ends while its request is under way.
+pub(super) const ENDED: &str =
+    "the sign-in has ended since the request began, or the hub is being stopped: sign in, and ask again";
+
 /// Who asks, from a page that may.
 pub(super) async fn user(
     app: &App,
@@ -35,8 +39,19 @@ pub(super) async fn user(
     }
 }
 
-/// The text of the body, which has to be JSON.
-pub(super) async fn json_text(app: &App, request: Request, most: usize) -> Result<String, Refusal> {
+/// Who asks, as the account stands now.
+pub(super) fn again(peer: &Peer, who: &SignedIn) -> Result<SignedIn, Refusal> {
+    let ends = || Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "ends", ENDED);
+    who.again(peer.address(), peer.is_untold()).ok_or_else(ends)
+}
+
+/// The text of the body, which has to be JSON. Afterwards `who` is as the account stands then: a body may take its time.
+pub(super) async fn json_text(
+    app: &App,
+    (peer, who): (&Peer, &mut SignedIn),
+    request: Request,
+    most: usize,
+) -> Result<String, Refusal> {
     let is_json =
         request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|value| {
             value.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
@@ -50,16 +65,18 @@ pub(super) async fn json_text(app: &App, request: Request, most: usize) -> Resul
     let Ok(Ok(body)) = body else {
         return Err(bad(format!("the body did not arrive, or is over {most} bytes")));
     };
+    *who = again(peer, who)?;
     String::from_utf8(body.into()).map_err(|_| bad("the body is not UTF-8".to_owned()))
 }
 
 /// The body as what it has to be.
 pub(super) async fn json<T: DeserializeOwned>(
     app: &App,
+    who: (&Peer, &mut SignedIn),
     request: Request,
     most: usize,
 ) -> Result<T, Refusal> {
-    let text = json_text(app, request, most).await?;
+    let text = json_text(app, who, request, most).await?;
     serde_json::from_str(&text)
         .map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, "body", format!("the body: {error}")))
 }

@@ -1,6 +1,7 @@
 //! What listeners with TLS serve now. A renewed certificate takes its place for the next handshake; connections that are
 //! open keep what they began with.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use parking_lot::RwLock;
@@ -13,7 +14,7 @@ use tokio_rustls::rustls::{self, ServerConfig};
 use super::certificate::Certificate;
 use super::cryptography::provider;
 use super::files::{Examiner, Files, Identity, authority_of};
-use crate::operator::Mistake;
+use crate::operator::{Mistake, Settled};
 
 /// Sessions that can be resumed without a ticket, which old clients of TLS 1.2 do. Those with a ticket are kept by the
 /// clients.
@@ -22,6 +23,8 @@ const RESUMED: usize = 1024;
 /// What is served now.
 pub struct Offer {
     pub(super) files: Files,
+    /// The files as they were before they were read: what is written while the hub starts is seen.
+    pub(super) opened: Settled,
     now: RwLock<Now>,
 }
 
@@ -60,11 +63,12 @@ impl Memory {
 impl Offer {
     /// Reads the files. Waits for the disk.
     pub fn open(files: Files) -> Result<Self, Mistake> {
+        let opened = Settled::read(files.paths().map(Path::to_path_buf).collect());
         let identity = files.read()?;
         let now = Memory::new()
             .and_then(|memory| Now::new(&identity, memory))
             .map_err(|error| unusable(&files, &error.to_string()))?;
-        Ok(Self { files, now: RwLock::new(now) })
+        Ok(Self { files, opened, now: RwLock::new(now) })
     }
 
     /// For the next handshake of a client that speaks HTTP.
@@ -86,11 +90,13 @@ impl Offer {
     pub(super) fn take(&self, identity: &Identity, now: i64) -> Result<Arc<Facts>, Mistake> {
         let current = self.now.read().clone();
         let (old, new) = (&current.facts.certificate, &identity.certificate);
-        if new.until < now && new.until <= old.until {
+        // What is served already is no worse than it was, and what makes certificates of clients good may have changed.
+        let is_other = new != old;
+        if is_other && new.until < now && new.until <= old.until {
             let days = -new.days_left(now);
             return Err(unusable(&self.files, &format!("has expired, {days} days ago; renew it")));
         }
-        if new.from > now && old.is_valid(now) {
+        if is_other && new.from > now && old.is_valid(now) {
             return Err(unusable(&self.files, "is not valid yet; is the clock of this machine right?"));
         }
         let is_same = match (&current.clients, &identity.clients) {

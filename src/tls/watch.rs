@@ -1,6 +1,5 @@
 //! The files of a certificate, watched: a renewed one is taken, and a bad one is told once while the old one stays.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use super::offer::{Facts, Offer};
@@ -22,10 +21,10 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Watches the files of an offer, which has just read them.
+    /// Watches the files of an offer, from when it has read them.
     pub fn new(offer: Arc<Offer>) -> Self {
-        let paths = offer.files.paths().map(Path::to_path_buf).collect();
-        Self { offer, files: Settled::read(paths) }
+        let files = offer.opened.clone();
+        Self { offer, files }
     }
 
     /// Looks at the files, away from the threads that serve sockets; `now` is in seconds since 1970. They are read when two
@@ -41,7 +40,7 @@ impl Watch {
 mod tests {
     use std::fs::write;
 
-    use super::super::files::Files;
+    use super::super::files::{Clients, Files};
     use super::super::house::{Pair, authority, leaf};
     use super::*;
 
@@ -139,6 +138,34 @@ mod tests {
         write(house.files().key, &next.key).unwrap();
         assert_eq!(looks(&mut watch, NOW).await, "");
         assert_eq!(looks(&mut watch, NOW).await, "next");
+    }
+
+    #[tokio::test]
+    async fn what_is_written_while_the_hub_starts_is_seen() {
+        let house = House::new();
+        house.put("first", NOW);
+        let offer = Arc::new(Offer::open(house.files()).unwrap());
+        house.put("second", NOW);
+        let mut watch = Watch::new(offer);
+        assert_eq!(looks(&mut watch, NOW).await, "");
+        assert_eq!(looks(&mut watch, NOW).await, "second");
+    }
+
+    #[tokio::test]
+    async fn who_serves_an_expired_certificate_still_takes_what_is_new_about_clients() {
+        let house = House::new();
+        house.put("old", NOW - 500 * DAY);
+        let root = house.folder.path().join("clients.pem");
+        write(&root, &house.root.certificate).unwrap();
+        let clients = Some(Clients { authorities: root.clone(), revoked: None, are_all: false });
+        let offer = Arc::new(Offer::open(Files { clients, ..house.files() }).unwrap());
+        let mut watch = Watch::new(Arc::clone(&offer));
+        let before = offer.http();
+        let others = authority("Others", NOW - 2000 * DAY).unwrap();
+        write(&root, &others.certificate).unwrap();
+        assert_eq!(looks(&mut watch, NOW).await, "");
+        assert_eq!(looks(&mut watch, NOW).await, "old");
+        assert!(!Arc::ptr_eq(&before.ticketer, &offer.http().ticketer), "who resumes is asked again");
     }
 
     #[tokio::test]

@@ -47,6 +47,7 @@ mod http_more;
 mod layout;
 mod lines;
 mod log;
+mod meanwhile;
 mod memory;
 mod old_boards;
 mod opening;

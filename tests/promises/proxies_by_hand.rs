@@ -384,3 +384,18 @@ async fn all_connections_of_a_network_together_send_no_more_than_its_limit_and_o
     client.say(&frames).await;
     client.publish("a", "1").await;
 }
+
+#[tokio::test]
+async fn a_page_whose_name_leads_to_this_machine_is_no_program_of_it() {
+    let hub = Hub::with_users(&users(), &[]);
+    for (host, status) in
+        [("evil.example:8080", 401), ("localhost:8080", 200), ("127.0.0.1", 200), ("raspberrypi", 200)]
+    {
+        assert_eq!(hub.request("GET", "/metrics", &[("Host", host)], "").await.status(), status, "{host}");
+        assert_eq!(
+            hub.request("GET", "/api/accounts", &[("Host", host)], "").await.status(),
+            status,
+            "{host}"
+        );
+    }
+}

@@ -17,6 +17,7 @@ use super::{body, json};
 use crate::hub::{Extras, Message, NotSaid, Retention, Said, Saying};
 use crate::moment::Moment;
 use crate::server::seat::{Seated, Visit};
+use crate::server::sent::ENDED;
 use crate::talk::control::{PublishRefused, Published};
 use crate::talk::{Frame, Frames, Kind, PublishOptions};
 use crate::topic::{Limits, Topic};
@@ -65,6 +66,12 @@ impl Report {
         self.delivered += routed.readers;
     }
 
+    /// The sign-in has ended before this line.
+    fn ended(self, line: usize) -> Problem {
+        let problem = Problem::ends(ENDED).with("line", line).with("published", self.published);
+        problem.with("errors", self.errors)
+    }
+
     fn told(mut self) -> Result<Response<Body>, Problem> {
         let counts = [("lines", self.lines), ("published", self.published), ("kept", self.kept)];
         if self.mistakes > 0 {
@@ -100,6 +107,9 @@ pub(super) async fn publish(visit: &Visit, parts: &Parts, content: Body) -> Resu
     for (number, line) in text.lines().enumerate().map(|(at, line)| (at + 1, line)) {
         if number % TURN == 0 || session.end_turn() {
             tokio::task::yield_now().await;
+            if !session.looks_at_the_account() {
+                return Err(report.ended(number));
+            }
         }
         let mut frames = Frames::of(line);
         let Some(frame) = frames.next() else { continue };
@@ -137,6 +147,9 @@ pub(super) async fn publish(visit: &Visit, parts: &Parts, content: Body) -> Resu
         }
         if waiting.len() >= WAITING {
             answers(&mut session, &mut waiting, &mut report).await;
+            if !session.looks_at_the_account() {
+                return Err(report.ended(number));
+            }
         }
     }
     answers(&mut session, &mut waiting, &mut report).await;
@@ -176,6 +189,7 @@ async fn answers(
         return;
     }
     session.is_the_last();
+    let ended = session.ended();
     let all = async {
         while !waiting.is_empty() {
             let (id, answer) = match next_answer(session).await {
@@ -197,7 +211,11 @@ async fn answers(
             }
         }
     };
-    let are_all_there = timeout(PATIENCE, all).await.is_ok() && waiting.is_empty();
+    let are_all_there = tokio::select! {
+        all = timeout(PATIENCE, all) => all.is_ok(),
+        () = ended.cancelled() => false,
+    };
+    let are_all_there = are_all_there && waiting.is_empty();
     for (line, _) in std::mem::take(waiting) {
         report.wrong(line, "no answer came: it is not known what became of it", None, None);
     }

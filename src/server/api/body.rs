@@ -9,7 +9,9 @@ use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use tokio::time::timeout;
 
 use super::problem::Problem;
-use crate::hub::{Found, Outbox, Session};
+use crate::hub::{Found, Outbox};
+use crate::server::seat::Seated;
+use crate::server::sent::ENDED;
 use crate::talk::{Frames, foreign, frame};
 
 /// What the header `Content-Type` says of a body.
@@ -23,8 +25,9 @@ enum Type {
 }
 
 /// Reads a body of at most so many bytes, for the account of a session: it is held for it like a message that has not come whole.
+/// Afterwards the account is looked at again.
 pub(super) async fn read(
-    session: &mut Session,
+    session: &mut Seated<'_>,
     headers: &HeaderMap,
     body: Body,
     most: usize,
@@ -44,6 +47,9 @@ pub(super) async fn read(
         () = given_up(session.outbox()) => return Err(Problem::memory()),
     };
     session.holds(0);
+    if !session.looks_at_the_account() {
+        return Err(Problem::ends(ENDED));
+    }
     match read {
         Ok(Ok(body)) => Ok(body),
         // The crate does not let others name this error.
