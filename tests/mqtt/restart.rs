@@ -286,3 +286,26 @@ async fn without_a_store_sessions_end_with_the_hub() {
     let second = Hub::with(MQTT);
     assert!(!Device::connect_as(&second, &hello).await.session_present());
 }
+
+#[tokio::test]
+async fn a_publisher_of_qos_2_may_use_the_whole_window_it_was_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let hub = Hub::with_store(folder.path(), &[MQTT, &["limits.messages_per_second=0"]].concat());
+    let mut reader = Device::connect_as(&hub, &Hello::lasting(V5, "reader")).await;
+    reader.subscribe("burst/#", 2).await;
+    // The session that waits has the store in the way of each answer.
+    reader.leave().await;
+    for (version, most) in [(V5, 64), (V3, 1024)] {
+        let mut device = Device::connect(&hub, version, "device").await;
+        let publish = |id: u16| {
+            let properties: &[u8] = if version == V5 { &[0] } else { &[] };
+            packet(0x34, &[&text("burst/a")[..], &id.to_be_bytes(), properties, b"1"].concat())
+        };
+        device.send(&(1..=most).map(publish).collect::<Vec<_>>().concat()).await;
+        for id in 1..=most {
+            assert_eq!(device.heard(PUBREC).await, id.to_be_bytes());
+        }
+        device.send(&publish(most + 1)).await;
+        assert_eq!(device.ended().await, (version == V5).then_some(0x93));
+    }
+}

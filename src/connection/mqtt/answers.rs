@@ -12,6 +12,8 @@ struct Due {
     answer: Answer,
     id: u16,
     state: State,
+    /// Whether its message is one of those that came and are not released.
+    is_received: bool,
 }
 
 #[derive(Debug)]
@@ -41,19 +43,47 @@ pub(super) struct Unsubscribed {
 /// Answers that are due.
 #[derive(Debug, Default)]
 pub(super) struct Answers {
-    due: Rare<VecDeque<Due>>,
+    due: Rare<InLine>,
     asked: u64,
 }
 
+#[derive(Debug, Default)]
+struct InLine {
+    all: VecDeque<Due>,
+    /// How many of them are about messages that came and are not released.
+    received: usize,
+}
+
 impl Answers {
-    /// How many wait.
-    pub(super) fn len(&self) -> usize {
-        self.due.get().map_or(0, VecDeque::len)
+    /// How many wait, beside those about messages that came and are not released: who asks counts these there.
+    pub(super) fn beside_received(&self) -> usize {
+        self.due.get().map_or(0, |due| due.all.len() - due.received)
+    }
+
+    /// The message that was answered last is one of those that came and are not released.
+    pub(super) fn receives(&mut self, id: u16) {
+        if let Some(InLine { all, received }) = self.due.get_mut()
+            && let Some(due) = all.back_mut().filter(|due| due.id == id && !due.is_received)
+        {
+            due.is_received = true;
+            *received += 1;
+        }
+    }
+
+    /// It is none of them any more.
+    pub(super) fn releases(&mut self, id: u16) {
+        if let Some(InLine { all, received }) = self.due.get_mut()
+            && *received > 0
+            && let Some(due) = all.iter_mut().find(|due| due.id == id && due.is_received)
+        {
+            due.is_received = false;
+            *received -= 1;
+        }
     }
 
     /// Whether the answer to this message waits.
     pub(super) fn waits(&self, id: u16) -> bool {
-        self.due.get().into_iter().flatten().any(|due| due.id == id)
+        self.due.get().is_some_and(|due| due.all.iter().any(|due| due.id == id))
     }
 
     /// The number for the next question.
@@ -72,8 +102,8 @@ impl Answers {
         why: &'static str,
     ) {
         match self.due.get_mut() {
-            Some(due) if !due.is_empty() => {
-                due.push_back(Due { answer, id, state: State::Known(code, why) });
+            Some(InLine { all, .. }) if !all.is_empty() => {
+                all.push_back(Due { answer, id, state: State::Known(code, why), is_received: false });
             }
             _ => writer.answer(answer, id, code, why),
         }
@@ -81,7 +111,8 @@ impl Answers {
 
     /// So many answers come later, under this number. The first that is not good is the answer, and else the last.
     pub(super) fn wait(&mut self, answer: Answer, id: u16, (number, answers): (u64, u8)) {
-        self.due.make().push_back(Due { answer, id, state: State::Waits(number, answers) });
+        let state = State::Waits(number, answers);
+        self.due.make().all.push_back(Due { answer, id, state, is_received: false });
     }
 
     /// An answer has come. Returns which message it is about, and writes all that may be told now.
@@ -93,17 +124,50 @@ impl Answers {
         why: &'static str,
     ) -> Option<u16> {
         let is_it = |due: &&mut Due| matches!(due.state, State::Waits(waits, _) if waits == number);
-        let all = self.due.get_mut()?;
+        let InLine { all, received } = self.due.get_mut()?;
         let due = all.iter_mut().find(is_it)?;
         due.state = match due.state {
             State::Waits(_, answers @ 2..) if code == code::SUCCESS => State::Waits(number, answers - 1),
             State::Waits(..) | State::Known(..) => State::Known(code, why),
         };
         let id = due.id;
-        while let Some(Due { answer, id, state: State::Known(code, why) }) = all.front() {
+        while let Some(Due { answer, id, state: State::Known(code, why), is_received }) = all.front() {
             writer.answer(*answer, *id, *code, why);
+            *received -= usize::from(*is_received);
             all.pop_front();
         }
         Some(id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mqtt::Version;
+
+    #[test]
+    fn what_waits_for_its_answer_and_for_its_release_is_counted_once() {
+        let (mut answers, mut out) = (Answers::default(), Vec::new());
+        let mut writer = Writer::new(Version::V5, &mut out);
+        answers.wait(Answer::Receive, 1, (1, 1));
+        answers.receives(1);
+        answers.wait(Answer::Acknowledge, 2, (2, 1));
+        answers.put(&mut writer, Answer::Receive, 3, code::SUCCESS, "");
+        answers.receives(3);
+        assert_eq!(answers.beside_received(), 1);
+        // A client may release before it is answered, and use the id again: the answer is counted as long as it waits.
+        answers.releases(1);
+        answers.wait(Answer::Receive, 1, (3, 1));
+        answers.receives(1);
+        assert_eq!(answers.beside_received(), 2);
+        assert_eq!(answers.come(&mut writer, 1, code::SUCCESS, ""), Some(1));
+        assert_eq!(answers.beside_received(), 1);
+        assert_eq!(answers.come(&mut writer, 2, code::SUCCESS, ""), Some(2));
+        assert_eq!(answers.come(&mut writer, 3, code::SUCCESS, ""), Some(1));
+        assert_eq!(answers.beside_received(), 0);
+        // One that was written at once is not among them.
+        answers.put(&mut writer, Answer::Receive, 4, code::SUCCESS, "");
+        answers.receives(4);
+        assert_eq!(answers.beside_received(), 0);
     }
 }

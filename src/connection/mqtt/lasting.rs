@@ -200,7 +200,7 @@ impl Talk {
             return Err(Ending::Mqtt(code::UNSPECIFIED, why.into()));
         }
         if let Some(id) = self.answers.come(&mut writer, number, code::UNSPECIFIED, why) {
-            self.rest.releases(id);
+            self.releases(id);
             self.forget_received(id);
         }
         Ok(())

@@ -205,7 +205,7 @@ impl Talk {
             }
             Packet::Release(ack) => {
                 session.count_sign(now).map_err(Ending::TooMuch)?;
-                let is_known = self.rest.releases(ack.id);
+                let is_known = self.releases(ack.id);
                 let code = if is_known { code::SUCCESS } else { code::NO_SUCH_ID };
                 let stamp = self.forget_received(ack.id);
                 self.after(stamp, Later::Answer(Answer::Complete, ack.id, code), out);
@@ -272,9 +272,7 @@ impl Talk {
             Version::V5 => self.bounds.window.into(),
             Version::V3 => UNRELEASED,
         };
-        if message.qos != Qos::AtMostOnce
-            && self.rest.received.get().map_or(0, HashSet::len) + self.answers.len() >= most
-        {
+        if message.qos != Qos::AtMostOnce && self.on_their_way() >= most {
             let why = "more messages are on their way than the receive maximum allows";
             return Err(Ending::Mqtt(code::RECEIVE_MAXIMUM, why.into()));
         }
@@ -291,10 +289,10 @@ impl Talk {
         let number = self.answers.ask();
         let (code, why) = match self.say(message, topic, number, session, now) {
             Ok(Done::Later(answers)) => {
-                if is_twice {
-                    self.rest.received.make().insert(id);
-                }
                 self.answers.wait(answer_to(message.qos), id, (number, answers));
+                if is_twice {
+                    self.receives(id);
+                }
                 return Ok(());
             }
             Ok(Done::Now) => (code::SUCCESS, ""),
@@ -321,13 +319,30 @@ impl Talk {
         {
             return Err(Ending::Mqtt(code, why.into()));
         }
+        self.answer(message, code, why, out);
         if is_twice && (code < code::UNSPECIFIED || self.client.version == Version::V3) {
-            self.rest.received.make().insert(id);
+            self.receives(id);
         } else if is_twice {
             self.forget_received(id);
         }
-        self.answer(message, code, why, out);
         Ok(())
+    }
+
+    /// How many messages of the client are on their way: those that were not answered, and those of QoS 2 that are not released.
+    fn on_their_way(&self) -> usize {
+        self.rest.received.get().map_or(0, HashSet::len) + self.answers.beside_received()
+    }
+
+    /// A message of QoS 2 has come, and has its answer or waits for it.
+    fn receives(&mut self, id: u16) {
+        self.rest.received.make().insert(id);
+        self.answers.receives(id);
+    }
+
+    /// It is released, or none after all. Whether it was there.
+    pub(super) fn releases(&mut self, id: u16) -> bool {
+        self.answers.releases(id);
+        self.rest.releases(id)
     }
 
     fn answer(&mut self, message: &Publish<'_>, code: u8, why: &'static str, out: &mut Vec<u8>) {
