@@ -278,6 +278,38 @@ async fn mqtt_3_3_2_5_and_6_a_message_that_has_expired_is_not_delivered() {
 }
 
 #[tokio::test]
+async fn mqtt_3_3_2_5_a_message_that_expires_while_the_window_is_full_is_not_delivered() {
+    let hub = hub();
+    let mut hello = Hello::lasting(V5, "reader");
+    hello.properties.extend([0x21, 0, 1]);
+    let mut device = Device::connect(&hub, V5, "device").await;
+    let mut reader = Device::connect_as(&hub, &hello).await;
+    reader.subscribe("e/#", 1).await;
+    for topic in ["e/first", "e/second", "e/third"] {
+        let properties: &[u8] = if topic == "e/second" { &[0x02, 0, 0, 0, 1] } else { &[] };
+        device.publish(topic, "1", 0b010, 7, properties).await;
+        device.heard(PUBACK).await;
+    }
+    let first = reader.message().await;
+    assert_eq!(first.topic, "e/first");
+    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+    reader.answer(PUBACK, first.id).await;
+    let third = reader.message().await;
+    assert_eq!(third.topic, "e/third");
+    // What was sent comes again, however old it is; what was not waits no longer over another connection.
+    device.publish("e/fourth", "1", 0b010, 7, &[0x02, 0, 0, 0, 1]).await;
+    device.heard(PUBACK).await;
+    reader.hears_nothing().await;
+    reader.vanish().await;
+    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+    let mut reader = Device::connect_as(&hub, &hello).await;
+    assert_eq!(reader.message().await.topic, "e/third");
+    reader.answer(PUBACK, third.id).await;
+    reader.hears_nothing().await;
+    assert_eq!(hub.figure("messages_expired").await, 2);
+}
+
+#[tokio::test]
 async fn mqtt_3_3_2_12_topic_aliases_work_in_both_directions() {
     let hub = hub();
     let mut hello = Hello::new(V5, "reader");

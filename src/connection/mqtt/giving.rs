@@ -95,6 +95,7 @@ impl Talk {
         {
             self.held_back -= relayed.message.len();
             if session.may_read(&relayed.message.topic)
+                && !is_too_old(&relayed, session, now)
                 && let Some(topic) = self.send(&relayed, now, out)
             {
                 note_too_large(session, &topic);
@@ -102,7 +103,8 @@ impl Talk {
         }
     }
 
-    /// Sends a message that has its packet id. The account may have lost the right to it since.
+    /// Sends a message that has its packet id. The account may have lost the right to it since. One that was never sent may have
+    /// expired; one that was has to come again all the same.
     fn send_as(
         &mut self,
         (id, qos): (u16, Qos),
@@ -111,7 +113,8 @@ impl Talk {
         now: Moment,
         out: &mut Vec<u8>,
     ) {
-        if !session.may_read(&relayed.message.topic) {
+        let is_late = || !self.rest.flight.is_again(id) && is_too_old(relayed, session, now);
+        if !session.may_read(&relayed.message.topic) || is_late() {
             self.rest.flight.done(id, |_| true);
             return;
         }
@@ -244,6 +247,16 @@ impl Talk {
     pub(super) fn ends(&mut self) -> Option<Ending> {
         self.ends.take().map(|ending| *ending)
     }
+}
+
+/// Whether a message has waited for longer than it lasts ([MQTT-3.3.2-5]). Counts it.
+fn is_too_old(relayed: &Relayed, session: &Session, now: Moment) -> bool {
+    let is_too_old = relayed.message.has_expired(now);
+    if is_too_old {
+        session.figures().expired.add(1);
+        tracing::debug!(client = %session.name(), topic = ?relayed.message.topic, "message expired before it was delivered");
+    }
+    is_too_old
 }
 
 /// What a message carries of MQTT.
