@@ -115,6 +115,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream<S> {
         }
     }
 
+    /// What the lines come from and go to.
+    pub(super) fn inner(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
     /// Nothing is read until then; what was read already is looked at then, too.
     pub(super) fn rest_until(&mut self, until: Instant) {
         self.rest = Some(Box::pin(sleep_until(until)));

@@ -102,6 +102,33 @@ async fn a_program_that_ends_is_told_offline_and_started_again_with_its_last_wor
 }
 
 #[tokio::test]
+async fn a_program_is_started_again_although_a_helper_that_it_has_left_behind_holds_its_output_open() {
+    let dir = tempfile::tempdir().unwrap();
+    let (starts, helpers) = (dir.path().join("starts"), dir.path().join("helpers"));
+    let text = format!(
+        "echo x >> {starts:?}\nsetsid sh -c 'echo $$ >> {helpers:?}; exec sleep 1000' 2>/dev/null &\n\
+         sleep 1.2\nfor n in $(seq 30); do echo \"[\\\"n/$n\\\", $n]\"; done\nexit 3"
+    );
+    let program = script(dir.path(), "leaves", &text);
+    let hub = Hub::demo();
+    let mut reader = Client::open(&hub, "/talk", r#"{"filters": ["c/n/#"]}"#).await;
+    fs::create_dir(hub.dir().join("bridges")).unwrap();
+    // More slowly than it has spoken: what it said before its end is heard all the same.
+    let keys = "base = 'c'\nmessages_per_second = 10";
+    fs::write(hub.dir().join("bridges/leaves.toml"), link(&program, keys)).unwrap();
+    for n in 1..=30 {
+        assert_eq!(reader.two().await, [json!(format!("c/n/{n}")), json!(n)]);
+    }
+    hub.logs("it has ended (exit status: 3)").await;
+    let lines = |file: &Path| fs::read_to_string(file).unwrap_or_default().lines().count();
+    until("another start", || lines(&starts) >= 2).await;
+    hub.stopped().await;
+    for helper in fs::read_to_string(&helpers).unwrap().lines() {
+        let _ = std::process::Command::new("kill").arg(helper).status();
+    }
+}
+
+#[tokio::test]
 async fn one_that_dies_at_once_for_ever_is_started_ever_more_rarely() {
     let dir = tempfile::tempdir().unwrap();
     let starts = dir.path().join("starts");

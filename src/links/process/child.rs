@@ -5,9 +5,10 @@ use std::io;
 use std::pin::Pin;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use rustix::io::ioctl_fionread;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::process::{Child as Process, ChildStderr, ChildStdin, ChildStdout, Command};
@@ -37,6 +38,16 @@ const ENVIRONMENT: [&str; 9] =
 pub(super) struct Pipes {
     input: ChildStdin,
     output: ChildStdout,
+    /// Once the program has ended: so many bytes are still to be read of what was said until then.
+    left: Option<usize>,
+}
+
+impl Pipes {
+    /// The program has ended. What it has started outside of its group may hold the output open for ever, and is not heard.
+    fn end(&mut self) {
+        let left = ioctl_fionread(&self.output).unwrap_or(0);
+        self.left = Some(usize::try_from(left).unwrap_or(usize::MAX));
+    }
 }
 
 impl AsyncRead for Pipes {
@@ -45,7 +56,17 @@ impl AsyncRead for Pipes {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.output).poll_read(cx, buf)
+        let Self { output, left, .. } = &mut *self;
+        let Some(left) = left else { return Pin::new(output).poll_read(cx, buf) };
+        let most = buf.remaining().min(*left);
+        let mut some = ReadBuf::new(buf.initialize_unfilled_to(most));
+        if most > 0 {
+            ready!(Pin::new(output).poll_read(cx, &mut some))?;
+        }
+        let read = some.filled().len();
+        *left -= read;
+        buf.advance(read);
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -103,7 +124,7 @@ impl Child {
             link: Arc::clone(link),
             process,
             group,
-            stream: Stream::new(Pipes { input, output }, LONGEST_LINE),
+            stream: Stream::new(Pipes { input, output, left: None }, LONGEST_LINE),
             pace: Pace::new(settings.messages_per_second, Instant::now()),
             errors,
             said: Input::new(LONGEST_ERROR),
@@ -128,6 +149,7 @@ impl Child {
                     self.ended = ended.ok();
                     // What it has left behind keeps its output open, and is nothing without it.
                     self.signal(Signal::KILL);
+                    self.stream.inner().end();
                     if self.ended.is_none() || self.is_asked_to_end {
                         return Err(Broken::Closed(self.end().await));
                     }
