@@ -2,7 +2,7 @@
 
 use crate::device::{DISCONNECT, Device, Hello, PUBACK, V3, V5};
 use crate::hub;
-use crate::support::{Client, Hub};
+use crate::support::{Client, Hub, PASSWORD, user};
 
 #[tokio::test]
 async fn mqtt_3_1_2_5_a_session_goes_on_with_what_has_come_in_the_meantime() {
@@ -201,7 +201,7 @@ async fn a_session_that_waits_is_bounded_and_its_loss_is_told() {
 }
 
 #[tokio::test]
-async fn as_many_sessions_wait_as_may() {
+async fn as_many_sessions_wait_as_may_and_who_has_the_most_gives_up_the_oldest() {
     let hub = Hub::with(&["mqtt.listen=127.0.0.1:0", "mqtt.sessions=2"]);
     for id in ["a", "b", "c"] {
         Device::connect_as(&hub, &Hello::lasting(V5, id)).await.leave().await;
@@ -217,6 +217,24 @@ async fn as_many_sessions_wait_as_may() {
     // They were given up, so there is room again.
     Device::connect_as(&hub, &Hello::lasting(V5, "d")).await.leave().await;
     assert!(Device::connect_as(&hub, &Hello::lasting(V5, "d")).await.session_present());
+    let users = ["jana", "karel"].map(|name| user(name, &["#"], &["#"], true));
+    let hub = Hub::with_users(&users, &["mqtt.listen=127.0.0.1:0", "mqtt.sessions=3"]);
+    let hello = |name: &str, id: &str| Hello::lasting(V5, id).user(name, PASSWORD);
+    Device::connect_as(&hub, &hello("karel", "a")).await.leave().await;
+    for id in ["a", "b", "c", "d"] {
+        Device::connect_as(&hub, &hello("jana", id)).await.leave().await;
+    }
+    hub.figure_is("mqtt_given_up", 2).await;
+    for (name, id, is_there) in [
+        ("karel", "a", true),
+        ("jana", "c", true),
+        ("jana", "d", true),
+        ("jana", "a", false),
+        ("jana", "b", false),
+    ] {
+        let device = Device::connect_as(&hub, &hello(name, id)).await;
+        assert_eq!(device.session_present(), is_there, "{name} {id}");
+    }
 }
 
 #[tokio::test]

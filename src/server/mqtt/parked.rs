@@ -77,11 +77,11 @@ pub(super) fn ends(app: &App, session: &mut Session, rest: &mut MqttRest) {
     rest.ends();
 }
 
-/// Has a session wait for its client, if there is a place for it.
+/// Has a session wait for its client, where any may.
 fn park(app: &Arc<App>, seat: Seat, mut kept: Kept, who: SignedIn, lasts: Duration) {
-    let Some(parking) = app.mqtt.park(app.settings.mqtt.sessions) else {
+    let Some(parking) = app.mqtt.park(&who.user.name, app.settings.mqtt.sessions) else {
         ends(app, &mut kept.session, &mut kept.rest);
-        return given_up(&kept.session, "mqtt.sessions wait already");
+        return given_up(&kept.session, "mqtt.sessions is 0");
     };
     // At once: what is published after the good-bye goes to others.
     kept.session.stands_back();
@@ -208,6 +208,8 @@ enum Over {
     Ended,
     /// Too much waits.
     Full,
+    /// Too many wait.
+    GivenUp,
     /// The hub is being stopped.
     Stopping,
 }
@@ -217,14 +219,14 @@ async fn wait(
     seat: Seat,
     mut kept: Kept,
     (who, lasts): (SignedIn, Duration),
-    _parking: Parking,
+    parking: Parking,
 ) {
     kept.session.rests();
     let of_qos_0 = kept.rest.filters(true);
     if !of_qos_0.is_empty() {
         kept.session.remove_filters(of_qos_0);
     }
-    let over = until_it_is_over(&app, &seat, &mut kept, (&who, lasts)).await;
+    let over = until_it_is_over(&app, &seat, &mut kept, (&who, lasts), &parking).await;
     kept.session.rests_no_more();
     match over {
         Over::Taken => return hand_over(&app, seat, kept),
@@ -235,6 +237,10 @@ async fn wait(
                 &kept.session,
                 "too much waits for it (outbox.hard_messages, outbox.hard_bytes, store.bytes)",
             );
+        }
+        Over::GivenUp => {
+            ends(&app, &mut kept.session, &mut kept.rest);
+            given_up(&kept.session, "mqtt.sessions wait already, and its account has the most of them");
         }
         Over::Stopping => kept.session.dismiss(),
     }
@@ -247,6 +253,7 @@ async fn until_it_is_over(
     seat: &Seat,
     kept: &mut Kept,
     (who, lasts): (&SignedIn, Duration),
+    parking: &Parking,
 ) -> Over {
     let outbox = Arc::clone(kept.session.outbox());
     let full = poll_fn(|cx| {
@@ -264,6 +271,7 @@ async fn until_it_is_over(
             () = app.shutdown.drain().cancelled() => return Over::Stopping,
             () = seat.ended().cancelled() => return if seat.taken().is_said() { Over::Taken } else { Over::Ended },
             () = &mut full => return Over::Full,
+            () = parking.given_up().cancelled() => return Over::GivenUp,
             () = &mut end => return Over::Ended,
             () = &mut will, if has_will => {
                 has_will = false;
