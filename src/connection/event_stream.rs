@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use std::io::Write as _;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::time::timeout;
@@ -13,7 +13,8 @@ use tokio::time::timeout;
 use super::ending::Ending;
 use super::outgoing::Outgoing;
 use super::wire::{Incoming, Wire};
-use crate::moment::Moment;
+use crate::hub::{Drained, Session};
+use crate::moment::{Moment, Wall};
 use crate::talk::Reply;
 
 /// How much is read at once, of what nobody wants.
@@ -25,28 +26,31 @@ const GOOD_BYE: Duration = Duration::from_secs(1);
 /// A stream of events.
 pub(crate) struct EventStream<S> {
     stream: Outgoing<S>,
+    /// The id of events: up to then everything was put in that was said.
+    up_to: u64,
     /// Whether a sign of life was put in. Nobody answers it, so it counts as answered: a dead peer is found by the kernel.
     has_pinged: bool,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> EventStream<S> {
-    /// Takes over a stream, on which this is written first: the head of the answer, and perhaps events.
-    pub(crate) fn new(stream: S, head: &[u8]) -> Self {
+    /// Takes over a stream, on which this is written first: the head of the answer, and perhaps events. What was said since `id` comes
+    /// by the outbox.
+    pub(crate) fn new(stream: S, head: &[u8], id: u64) -> Self {
         let mut stream = Outgoing::new(stream);
         stream.tail().extend_from_slice(head);
-        Self { stream, has_pinged: false }
+        Self { stream, up_to: id, has_pinged: false }
+    }
+
+    fn write_id(&mut self) {
+        // A vector takes everything.
+        let _ = writeln!(self.stream.tail(), "id: {}", self.up_to);
     }
 }
 
-/// What an event is known by: when it was sent, in milliseconds since 1970.
-pub(crate) fn event_id() -> u64 {
-    let since = Moment::now().wall().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn write_id(tail: &mut Vec<u8>) {
-    // A vector takes everything.
-    let _ = writeln!(tail, "id: {}", event_id());
+/// What an event is known by, at this moment: milliseconds since 1970. Who comes again with it was sent everything that was said
+/// before.
+pub(crate) fn event_id(now: Moment) -> u64 {
+    Wall::from(now).milliseconds()
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for EventStream<S> {
@@ -76,7 +80,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for EventStream<S> {
         } else {
             tail.extend_from_slice(b"event: message\n");
         }
-        write_id(tail);
+        self.write_id();
+        let tail = self.stream.tail();
         tail.extend_from_slice(b"data: ");
         for piece in pieces {
             tail.extend_from_slice(piece);
@@ -92,11 +97,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for EventStream<S> {
 
     /// A comment, and the newest id: a client that comes again says up to when it has heard everything.
     fn ping(&mut self) {
-        let tail = self.stream.tail();
-        tail.extend_from_slice(b": nothing new\n");
-        write_id(tail);
-        tail.push(b'\n');
+        self.stream.tail().extend_from_slice(b": nothing new\n");
+        self.write_id();
+        self.stream.tail().push(b'\n');
         self.has_pinged = true;
+    }
+
+    fn has_everything(&mut self, up_to: Moment) {
+        self.up_to = event_id(up_to);
+    }
+
+    /// Events of one write have the id from before: of what stands behind them in the write, or waits still, none was said before that.
+    /// Behind the last of them is the new one alone.
+    fn give(&mut self, session: &mut Session, bytes: usize, now: Moment) -> Drained {
+        let (waiting, before) = (self.stream.len(), self.up_to);
+        let drained = session.drain(bytes, now, &mut |pieces| self.frame(pieces));
+        if drained == Drained::Everything {
+            self.has_everything(now);
+            if self.stream.len() > waiting && self.up_to != before {
+                self.write_id();
+                self.stream.tail().push(b'\n');
+            }
+        }
+        drained
     }
 
     fn held(&self) -> usize {
@@ -138,13 +161,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for EventStream<S> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::time::SystemTime;
+
     use super::*;
+    use crate::hub::{Client, Extras, Hub, Message, Rates, Rights, Settings, Side};
+    use crate::talk::Kind;
+    use crate::topic::{Base, Filter, Limits, Topic};
     use tokio::io::duplex;
 
     #[tokio::test]
     async fn a_frame_is_one_event_and_the_last_event_says_why_it_is_the_end() {
         let (here, mut there) = duplex(4096);
-        let mut stream = EventStream::new(here, b"HTTP/1.1 200 OK\r\n\r\n");
+        let mut stream = EventStream::new(here, b"HTTP/1.1 200 OK\r\n\r\n", 1);
         stream.frame(&[b"[\"", b"a\", 1]"]);
         stream.frame(&[b"[\"clown.talk/-/skipped\", {\"count\": 2}]"]);
         stream.ping();
@@ -174,10 +203,71 @@ mod tests {
         );
     }
 
+    /// What a browser would have heard if the connection broke behind each event: the event's data, and the id to come again with.
+    fn heard(said: &str) -> Vec<(String, u64)> {
+        let (mut events, mut id) = (Vec::new(), 0);
+        for event in said.split("\n\n") {
+            let value = |key: &str| event.lines().find_map(|line| line.strip_prefix(key));
+            id = value("id: ").map_or(id, |id| id.parse().unwrap());
+            events.push((value("data: ").unwrap_or_default().to_owned(), id));
+        }
+        events
+    }
+
+    #[tokio::test]
+    async fn no_id_is_later_than_what_is_still_to_come() {
+        let at = |milliseconds| Moment::from(SystemTime::UNIX_EPOCH + Duration::from_millis(milliseconds));
+        let hub = Hub::new(Settings::default(), at(1000));
+        let session = || {
+            let client = Client {
+                user: "jana".into(),
+                rights: Arc::new(Rights::everything()),
+                base: Base::ROOT,
+                side: Side::Dashboard,
+                rates: Rates::UNLIMITED,
+            };
+            hub.connect(client, at(1000))
+        };
+        let limits = Limits::default();
+        let (mut reader, mut says) = (session(), session());
+        reader.open(vec![Filter::parse("#", &limits).unwrap()], true, false).unwrap();
+        let (here, mut there) = duplex(65536);
+        let mut stream = EventStream::new(here, b"", 1000);
+        while stream.give(&mut reader, 1 << 16, at(1001)) != Drained::Everything {}
+        for time in [1100, 1200, 1300] {
+            let topic = Topic::parse(&format!("t/{time}"), &limits).unwrap();
+            let kind = Kind::of(topic.as_str());
+            let (retention, extras) = (None, Extras::default());
+            let message = Message { topic, payload: "1", kind, retention, extras, was_kept: false };
+            says.tell(message, at(time)).unwrap();
+        }
+        // A byte at a time is a frame at a time.
+        assert_eq!(stream.give(&mut reader, 1, at(2000)), Drained::More);
+        stream.ping();
+        while stream.give(&mut reader, 1, at(2001)) != Drained::Everything {}
+        stream.has_everything(at(3000));
+        stream.ping();
+        poll_fn(|cx| stream.poll_flush(cx)).await.unwrap();
+        drop(stream);
+        let mut said = String::new();
+        there.read_to_string(&mut said).await.unwrap();
+        let events = heard(&said);
+        let times: Vec<u64> = events.iter().filter_map(|(data, _)| data.get(4..8)?.parse().ok()).collect();
+        assert_eq!(times, [1100, 1200, 1300]);
+        for (number, (_, id)) in events.iter().enumerate() {
+            for (data, _) in events.iter().skip(number + 1).filter(|(data, _)| !data.is_empty()) {
+                let time = data.get(4..8).and_then(|time| time.parse::<u64>().ok()).unwrap();
+                assert!(*id <= time, "{id} stands before {data}: {said}");
+            }
+        }
+        let ids: Vec<_> = events.iter().map(|(_, id)| *id).collect();
+        assert!(ids.contains(&2001) && ids.ends_with(&[3000, 3000]), "{said}");
+    }
+
     #[tokio::test]
     async fn who_has_gone_is_seen() {
         let (here, there) = duplex(64);
-        let mut stream = EventStream::new(here, b"");
+        let mut stream = EventStream::new(here, b"", 1);
         drop(there);
         assert_eq!(poll_fn(|cx| stream.poll_read(cx)).await, Incoming::End(Ending::Vanished));
     }

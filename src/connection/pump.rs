@@ -386,6 +386,11 @@ impl<W: Wire> Connection<W> {
             Beat::Wait => {}
             Beat::Gone => return Err(Ending::Silent),
             Beat::Ping => {
+                // Before the look: what is said after it is not meant.
+                let now = Moment::now();
+                if self.session.outbox().is_empty() {
+                    self.wire.has_everything(now);
+                }
                 self.wire.ping();
                 self.writing.want();
             }

@@ -43,6 +43,9 @@ pub(crate) trait Wire {
     /// Ends the message that was collected.
     fn end_collection(&mut self);
 
+    /// Everything was put in that was said up to then. For a wire that tells it.
+    fn has_everything(&mut self, _up_to: Moment) {}
+
     /// Puts in a sign that asks for an answer, where the wire knows one.
     fn ping(&mut self);
 

@@ -378,7 +378,7 @@ impl Outbox {
     }
 
     /// Whether nothing waits.
-    pub(super) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.lock().queue.is_empty()
     }
 

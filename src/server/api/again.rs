@@ -29,7 +29,7 @@ struct Reading {
 }
 
 /// The event `gap`, and an event `past` for each number and state that history has of this time. The client may read all that the
-/// filters name.
+/// filters name. The last event is not closed: its id follows.
 pub(super) async fn events(
     app: &App,
     user: &str,
@@ -67,10 +67,10 @@ pub(super) async fn events(
         "whole": is_whole,
         "why": why,
     });
-    let mut text = format!("event: gap\ndata: {gap}\n\n");
+    let mut text = format!("event: gap\ndata: {gap}\n");
     for Reading { event, .. } in readings {
         // A text takes everything.
-        let _ = write!(text, "event: past\ndata: {event}\n\n");
+        let _ = write!(text, "\nevent: past\ndata: {event}\n");
     }
     text
 }

@@ -42,6 +42,8 @@ struct Beginning {
     held: Option<Held>,
     /// The first events.
     first: String,
+    /// The id of the last of them.
+    id: u64,
 }
 
 pub(super) async fn answer(visit: &Visit, parts: &Parts) -> Result<Response<Body>, Problem> {
@@ -61,6 +63,8 @@ pub(super) async fn answer(visit: &Visit, parts: &Parts) -> Result<Response<Body
         ("x-accel-buffering".parse().unwrap_or(CONNECTION), HeaderValue::from_static("no")),
     ];
     let mut response = (StatusCode::OK, headers).into_response();
+    // Before the filters are there: what is said from here on waits in the outbox, or is in it by then.
+    let id = event_id(Moment::now());
     let mut session = visit.session_of_its_own();
     let filters = if named.is_empty() { session.readable() } else { named };
     session.open(filters.clone(), last_values, options)?;
@@ -69,15 +73,17 @@ pub(super) async fn answer(visit: &Visit, parts: &Parts) -> Result<Response<Body
     }
     let connected = visit.app.place_of_user(&visit.peer, &visit.who).map_err(Problem::no_place)?;
     visit.app.tell_connected(&session, &visit.peer, Door::Http, &visit.who, Side::Dashboard);
-    let mut first = format!("retry: {RETRY}\nevent: open\nid: {}\n", event_id());
-    // A text takes everything.
-    let _ = write!(first, "data: {}\n\n", json!({ "name": &*session.name() }));
+    let mut first = format!("retry: {RETRY}\nevent: open\ndata: {}\n", json!({ "name": &*session.name() }));
+    // A client that was here before keeps its id until it has been told the time in between.
     if let Some(last) = parts.headers.get("last-event-id") {
         let (last, user) = (last.to_str().unwrap_or_default(), &visit.who.user.name);
+        first.push('\n');
         first.push_str(&again::events(&visit.app, user, last, &filters, last_values).await);
     }
+    // A text takes everything.
+    let _ = write!(first, "id: {id}\n\n");
     let who = (visit.who.clone(), connected);
-    let beginning = Beginning { session, who, held: visit.take_held(), first };
+    let beginning = Beginning { session, who, held: visit.take_held(), first, id };
     response.extensions_mut().insert(Begins(Arc::new(Mutex::new(Some(beginning)))));
     Ok(response)
 }
@@ -85,7 +91,7 @@ pub(super) async fn answer(visit: &Visit, parts: &Parts) -> Result<Response<Body
 /// Where an answer is the beginning of a stream: takes the stream back, and runs it. Any other answer passes.
 pub(in crate::server) fn take_over(app: &App, seat: &Seat, mut response: Response<Body>) -> Response<Body> {
     let Some(Begins(slot)) = response.extensions_mut().remove() else { return response };
-    let Some(Beginning { session, who: (who, connected), held, first }) = slot.lock().take() else {
+    let Some(Beginning { session, who: (who, connected), held, first, id }) = slot.lock().take() else {
         return response;
     };
     let Some(stream) = seat.loan.take_back() else {
@@ -102,7 +108,7 @@ pub(in crate::server) fn take_over(app: &App, seat: &Seat, mut response: Respons
     }
     head.extend_from_slice(b"\r\n");
     head.extend_from_slice(first.as_bytes());
-    let wire = EventStream::new(stream, &head);
+    let wire = EventStream::new(stream, &head, id);
     let patience = Patience { ping: SILENCE, pong: ANSWER, ..app.settings.patience };
     app.shutdown
         .spawn_with(held, connection::run(wire, session, patience, app.signs(Some((&who, connected)))));
