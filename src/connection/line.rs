@@ -197,7 +197,11 @@ mod tests {
                         };
                         read.push(Ok(line.to_owned()));
                     }
-                    Incoming::Binary | Incoming::Packet(_) | Incoming::Alive | Incoming::Part(_) => {}
+                    Incoming::Binary
+                    | Incoming::Packet(_)
+                    | Incoming::Aside
+                    | Incoming::Alive
+                    | Incoming::Part(_) => {}
                     Incoming::End(ending) => {
                         read.push(Err(ending));
                         return read;

@@ -35,7 +35,7 @@ pub(crate) use self::event_stream::{EventStream, event_id};
 pub(crate) use self::heartbeat::{Beat, Heartbeat};
 pub(crate) use self::line::{BEFORE_SIGN_IN, Lines};
 pub(crate) use self::mqtt::{
-    Bounds as MqttBounds, Client as MqttClient, Mqtt, OverWebSocket, Rest as MqttRest, Taken,
+    Bounds as MqttBounds, Carrier, Client as MqttClient, Mqtt, OverWebSocket, Rest as MqttRest, Taken,
     Talk as MqttTalk, retention,
 };
 pub(crate) use self::network::network_of;

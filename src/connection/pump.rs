@@ -235,6 +235,7 @@ impl<W: Wire> Connection<W> {
                     Incoming::Text
                     | Incoming::Binary
                     | Incoming::Packet(_)
+                    | Incoming::Aside
                     | Incoming::Alive
                     | Incoming::Part(_) => {}
                 }
@@ -291,6 +292,12 @@ impl<W: Wire> Connection<W> {
                 turn.took(0);
                 self.session.count_sign(Moment::now()).map_err(Ending::TooMuch)?;
                 self.writing.want();
+            }
+            Incoming::Aside => {
+                turn.took(0);
+                self.session.count_sign(Moment::now()).map_err(Ending::TooMuch)?;
+                self.writing.want();
+                return Ok(false);
             }
             Incoming::Packet(bytes) => {
                 turn.took(bytes);

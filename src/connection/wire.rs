@@ -109,6 +109,8 @@ pub(crate) enum Incoming {
     Binary,
     /// One message of so many bytes in a language that the wire knows: see [`Wire::receive`].
     Packet(usize),
+    /// A sign of life of what is below the language of the wire: it is counted, and says nothing for those who wait for a word of that.
+    Aside,
     /// A sign of life. The wire may have an answer to it, which is written with the next flush.
     Alive,
     /// So many bytes, which complete nothing yet.

@@ -86,7 +86,7 @@ async fn next_line<S: AsyncRead + AsyncWrite + Unpin + Send>(wire: &mut Lines<S>
                 Some(line) => return Ok(line.to_owned()),
             },
             Incoming::Part(bytes) => turn.read(bytes),
-            Incoming::Binary | Incoming::Packet(_) | Incoming::Alive => {}
+            Incoming::Binary | Incoming::Packet(_) | Incoming::Aside | Incoming::Alive => {}
             Incoming::End(ending) => return Err(ending),
         }
         if turn.is_over() {

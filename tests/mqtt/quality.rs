@@ -1,6 +1,6 @@
 //! QoS 1 and 2 in both directions, each broken off at each of its steps.
 
-use crate::device::{Device, Hello, PUBACK, PUBCOMP, PUBREC, PUBREL, V3, V5};
+use crate::device::{DISCONNECT, Device, Hello, PUBACK, PUBCOMP, PUBREC, PUBREL, V3, V5};
 use crate::hub;
 use crate::support::Hub;
 
@@ -210,5 +210,36 @@ async fn acknowledgements_of_what_is_not_known_are_harmless() {
         let answer = device.heard(PUBREL).await;
         assert_eq!(answer, if version == V5 { vec![0, 9, 0x92] } else { vec![0, 9] });
         device.hears_nothing().await;
+    }
+}
+
+#[tokio::test]
+async fn acknowledgements_of_what_is_not_known_are_counted_and_those_of_messages_are_not() {
+    let hub = Hub::with(&["mqtt.listen=127.0.0.1:0", "limits.messages_per_second=10"]);
+    let mut reader = Device::connect(&hub, V5, "reader").await;
+    reader.subscribe("a/#", 1).await;
+    let mut others = Vec::new();
+    for number in 0..10 {
+        let mut device = Device::connect(&hub, V5, &format!("device-{number}")).await;
+        for message in 0..5 {
+            device.publish(&format!("a/{number}/{message}"), "1", 2, 1, &[]).await;
+            device.heard(PUBACK).await;
+            let heard = reader.message().await;
+            reader.answer(PUBACK, heard.id).await;
+        }
+        others.push(device);
+    }
+    reader.hears_nothing().await;
+    for (first, mut device) in [PUBACK, PUBREC, PUBCOMP].into_iter().zip(others) {
+        let answers: Vec<u8> = (0..40).flat_map(|_| [first, 2, 0, 9]).collect();
+        device.send(&answers).await;
+        let code = loop {
+            let heard = device.next().await.expect("a DISCONNECT");
+            if heard.first == DISCONNECT {
+                break heard.body[0];
+            }
+            assert_eq!(heard.first, PUBREL);
+        };
+        assert_eq!(code, 0x96);
     }
 }

@@ -92,3 +92,26 @@ async fn the_door_over_websocket_asks_what_other_doors_ask() {
     let off = Hub::demo();
     assert_eq!(open(&off, Some("mqtt"), None).await.err(), Some(404), "it is off by default");
 }
+
+#[tokio::test]
+async fn pings_of_the_websocket_are_counted_like_other_signs_of_life() {
+    let hub = Hub::with(&["mqtt.websocket=true", "limits.messages_per_second=10"]);
+    let (mut socket, _) = open(&hub, Some("mqtt"), None).await.unwrap();
+    socket.send(Message::Binary(Hello::new(V5, "page").bytes().into())).await.unwrap();
+    assert_eq!(hears(&mut socket, 4).await[0], 0x20);
+    for _ in 0..40 {
+        socket.feed(Message::Ping(b"x".to_vec().into())).await.unwrap();
+    }
+    socket.flush().await.unwrap();
+    let end = in_time("the end", async {
+        loop {
+            match socket.next().await {
+                Some(Ok(Message::Binary(bytes))) => break bytes,
+                Some(Ok(Message::Pong(_))) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    })
+    .await;
+    assert_eq!((end[0], end[2]), (0xe0, 0x96));
+}

@@ -203,6 +203,12 @@ impl Flight {
         true
     }
 
+    /// Whether a message of QoS 2 was sent, and the client has not said that it has received it.
+    pub(super) fn awaits_receipt(&self, id: u16) -> bool {
+        let is_it = |sent: &Sent| sent.id == id && sent.qos == Qos::ExactlyOnce && !sent.is_held;
+        self.all().any(|sent| is_it(sent) && sent.message.is_some())
+    }
+
     /// The client has received a message of QoS 2. Which change has to be in the store before it is told so; `None` if it was not under
     /// way.
     pub(super) fn received(&mut self, id: u16, lasting: Option<&Lasting>) -> Option<u64> {

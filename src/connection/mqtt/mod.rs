@@ -4,6 +4,7 @@ mod answers;
 mod asking;
 #[doc(hidden)]
 pub mod by_hand;
+mod carrier;
 mod flight;
 mod giving;
 mod lasting;
@@ -20,11 +21,11 @@ use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::BufMut;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::io::AsyncReadExt;
 use tokio::time::timeout;
 use tokio_util::io::poll_read_buf;
 
@@ -36,6 +37,7 @@ use crate::hub::{Drained, Session};
 use crate::moment::Moment;
 use crate::mqtt::{Head, Packet, Version, Welcome, Writer, code};
 
+pub(crate) use self::carrier::Carrier;
 pub(crate) use self::over_websocket::OverWebSocket;
 pub(crate) use self::rest::Rest;
 pub(crate) use self::talk::{Bounds, Client, Talk, retention};
@@ -127,7 +129,7 @@ impl Input {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Mqtt<S> {
+impl<S: Carrier> Mqtt<S> {
     /// Takes over a stream. Its first packet may have so many bytes.
     pub(crate) fn new(stream: S, limit: usize) -> Self {
         let input = Input { limit, buffer: Vec::new(), start: 0, current: None };
@@ -224,7 +226,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Mqtt<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for Mqtt<S> {
+impl<S: Carrier + Send> Wire for Mqtt<S> {
     fn wakes(&mut self, _task: &Waker) {}
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Incoming> {
@@ -235,6 +237,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for Mqtt<S> {
         }
         let mut read = 0;
         loop {
+            if self.stream.stream().take_sign() {
+                return Poll::Ready(Incoming::Aside);
+            }
             // Whoever does not read our answers is not listened to. A socket that is full wakes when it takes some of them, and the
             // store when it has what they wait for.
             if self.is_held_back() {
@@ -246,9 +251,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for Mqtt<S> {
                 Ok(None) => {}
                 Err(ending) => return Poll::Ready(Incoming::End(ending)),
             }
-            match ready!(self.poll_more(cx)) {
-                Ok(bytes) => read = bytes,
-                Err(ending) => return Poll::Ready(Incoming::End(ending)),
+            match self.poll_more(cx) {
+                Poll::Ready(Ok(bytes)) => read = bytes,
+                Poll::Ready(Err(ending)) => return Poll::Ready(Incoming::End(ending)),
+                Poll::Pending if self.stream.stream().take_sign() => return Poll::Ready(Incoming::Aside),
+                Poll::Pending => return Poll::Pending,
             }
         }
     }

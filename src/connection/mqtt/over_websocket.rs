@@ -6,6 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::carrier::Carrier;
 use crate::connection::ending::Ending;
 use crate::connection::websocket::WebSocket;
 use crate::connection::wire::{Incoming, Wire};
@@ -21,12 +22,22 @@ pub(crate) struct OverWebSocket<S> {
     socket: WebSocket<S>,
     /// Up to here the message that came last was read, if there is one.
     at: Option<usize>,
+    /// Pings and pongs that came and were not told.
+    signs: usize,
     is_closed: bool,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> OverWebSocket<S> {
     pub(crate) fn new(socket: WebSocket<S>) -> Self {
-        Self { socket, at: None, is_closed: false }
+        Self { socket, at: None, signs: 0, is_closed: false }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Carrier for OverWebSocket<S> {
+    fn take_sign(&mut self) -> bool {
+        let has_one = self.signs > 0;
+        self.signs -= usize::from(has_one);
+        has_one
     }
 }
 
@@ -51,9 +62,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> AsyncRead for OverWebSocket<S> {
                 Incoming::Binary => this.at = Some(0),
                 // A pong may be due.
                 Incoming::Alive => {
+                    this.signs += 1;
                     let _ = this.socket.poll_flush(cx);
                 }
-                Incoming::Part(_) | Incoming::Packet(_) => {}
+                Incoming::Part(_) | Incoming::Packet(_) | Incoming::Aside => {}
                 Incoming::Text => return Poll::Ready(Err(io::Error::other("MQTT comes in binary messages"))),
                 Incoming::End(Ending::TooBig { .. }) => {
                     return Poll::Ready(Err(io::Error::other("too large")));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::answers::{Answers, Later, Unsubscribed};
+use super::flight::Sent;
 use super::rare::Rare;
 use super::rest::Rest;
 use super::subscriptions::Echo;
@@ -190,16 +191,19 @@ impl Talk {
                 Ok(())
             }
             Packet::Acknowledged(ack) => {
-                self.rest.flight.done(ack.id, |sent| sent.qos == Qos::AtLeastOnce);
+                let is_known = self.rest.flight.done(ack.id, |sent| sent.qos == Qos::AtLeastOnce);
+                count_unknown(is_known, session, now)?;
                 self.send_what_waits(session, now, out);
                 Ok(())
             }
             Packet::Received(ack) => {
-                self.received(ack, session, now, out);
-                Ok(())
+                let is_known = self.received(ack, session, now, out);
+                count_unknown(is_known, session, now)
             }
             Packet::Complete(ack) => {
-                self.rest.flight.done(ack.id, |sent| sent.qos == Qos::ExactlyOnce && sent.message.is_none());
+                let is_it = |sent: &Sent| sent.qos == Qos::ExactlyOnce && sent.message.is_none();
+                let is_known = self.rest.flight.done(ack.id, is_it);
+                count_unknown(is_known, session, now)?;
                 self.send_what_waits(session, now, out);
                 Ok(())
             }
@@ -216,15 +220,19 @@ impl Talk {
         }
     }
 
-    fn received(&mut self, ack: Ack, session: &Session, now: Moment, out: &mut Vec<u8>) {
+    /// The client has received a message of QoS 2. Whether that is news of one that is under way.
+    fn received(&mut self, ack: Ack, session: &Session, now: Moment, out: &mut Vec<u8>) -> bool {
         if ack.code >= code::UNSPECIFIED {
-            self.rest.flight.done(ack.id, |sent| sent.qos == Qos::ExactlyOnce);
-            return self.send_what_waits(session, now, out);
+            let is_known = self.rest.flight.done(ack.id, |sent| sent.qos == Qos::ExactlyOnce);
+            self.send_what_waits(session, now, out);
+            return is_known;
         }
         let Rest { flight, lasting, .. } = &mut self.rest;
+        let is_news = flight.awaits_receipt(ack.id);
         let stamp = flight.received(ack.id, lasting.as_ref());
         let code = if stamp.is_some() { code::SUCCESS } else { code::NO_SUCH_ID };
         self.after(stamp.unwrap_or_default(), Later::Answer(Answer::Release, ack.id, code), out);
+        is_news
     }
 
     /// The topic of a message; `None` if the hub takes no such topic.
@@ -386,6 +394,11 @@ impl Talk {
             Said::NotOnDisk(_) => Done::Never,
         })
     }
+}
+
+/// An acknowledgement of nothing is a sign of life like any other: those of messages are as many as there were messages.
+fn count_unknown(is_known: bool, session: &mut Session, now: Moment) -> Result<(), Ending> {
+    if is_known { Ok(()) } else { session.count_sign(now).map_err(Ending::TooMuch) }
 }
 
 fn answer_to(qos: Qos) -> Answer {

@@ -146,7 +146,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Conversation<S> {
                 self.socket.echo(false);
                 Ok(())
             }
-            Incoming::Alive => {
+            Incoming::Alive | Incoming::Aside => {
                 turn.took(0);
                 self.count_sign()
             }

@@ -12,7 +12,6 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tokio_rustls::rustls::ServerConfig;
@@ -27,10 +26,15 @@ use super::peer::Peer;
 use super::place::Place;
 use super::{App, NOTHING, Server, listen, secure};
 use crate::access::Connected;
-use crate::connection::{BEFORE_SIGN_IN, Ending, Mqtt, Patience, Signs, Stay, run_and_keep};
+use crate::connection::{BEFORE_SIGN_IN, Carrier, Ending, Mqtt, Patience, Signs, Stay, run_and_keep};
 use crate::mqtt::{Connect, Head, Version, Welcome, code};
 use crate::seldom::Seldom;
 use crate::shutdown::Stage;
+use crate::tls::Stream;
+
+impl Carrier for TcpStream {}
+
+impl Carrier for Stream {}
 
 /// What the door allows.
 #[derive(Debug, Clone)]
@@ -125,18 +129,14 @@ pub(super) async fn serve_tls(
 }
 
 /// Serves a stream of packets, from CONNECT to its end.
-async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
-    app: Arc<App>,
-    stream: S,
-    peer: Arc<Peer>,
-) {
+async fn serve<S: Carrier + Send + 'static>(app: Arc<App>, stream: S, peer: Arc<Peer>) {
     // In a box, and what follows in a task of its own: no connection holds room for its beginning.
     let Some(begun) = Box::pin(begin(&app, stream, &peer)).await else { return };
     app.shutdown.spawn_with(peer.sign_in(), stay(&app, begun));
 }
 
 /// What there is of a client from now on.
-fn stay<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+fn stay<S: Carrier + Send + 'static>(
     app: &Arc<App>,
     begun: Begun<S>,
 ) -> impl Future<Output = ()> + Send + use<S> {
@@ -177,11 +177,7 @@ struct Refused {
 }
 
 /// Reads the CONNECT of a client, and lets it in or tells it why not. All in the time for signing in.
-async fn begin<S: AsyncRead + AsyncWrite + Unpin + Send>(
-    app: &Arc<App>,
-    stream: S,
-    peer: &Peer,
-) -> Option<Begun<S>> {
+async fn begin<S: Carrier + Send>(app: &Arc<App>, stream: S, peer: &Peer) -> Option<Begun<S>> {
     let message_bytes = app.hub.settings().message_bytes;
     let mut wire = Mqtt::new(stream, message_bytes.min(BEFORE_SIGN_IN));
     let greet = async {

@@ -6,20 +6,19 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::sleep;
 
 use super::super::{App, gate};
 use super::roster::{Kept, Parking, Seat};
 use crate::access::SignedIn;
-use crate::connection::{Ending, Mqtt, MqttRest, Stay};
+use crate::connection::{Carrier, Ending, Mqtt, MqttRest, Stay};
 use crate::hub::{Claimed, Client, Found, Relayed, Session, Side, Until};
 use crate::moment::Moment;
 use crate::seldom::Seldom;
 use crate::topic::Base;
 
 /// Keeps the session of a connection that has ended, if it is to be kept.
-pub(super) fn keep<S: AsyncRead + AsyncWrite + Unpin>(
+pub(super) fn keep<S: Carrier>(
     app: &Arc<App>,
     wire: &mut Mqtt<S>,
     mut stay: Stay,
