@@ -84,6 +84,10 @@ impl Messages {
         self.limit
     }
 
+    pub(super) fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
     /// The message that came last, until the next is asked for.
     pub fn payload(&self) -> &[u8] {
         match &self.current {

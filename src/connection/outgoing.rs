@@ -41,6 +41,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Outgoing<S> {
         &mut self.stream
     }
 
+    /// The same, to be looked at.
+    pub(crate) fn under(&self) -> &S {
+        &self.stream
+    }
+
     /// Gives the buffer back for the next connection that writes.
     fn give_back(&mut self) {
         self.written = 0;

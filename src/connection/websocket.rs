@@ -130,6 +130,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         self.stream.poll_shutdown(cx)
     }
 
+    /// From now on a message may have so many bytes.
+    pub(crate) fn set_limit(&mut self, limit: usize) {
+        self.messages.set_limit(limit);
+    }
+
     /// Forgets the message that came last and gives its buffer back. For a connection that must wait for the next one.
     pub(crate) fn let_go(&mut self) {
         self.messages.forget();

@@ -115,3 +115,28 @@ async fn pings_of_the_websocket_are_counted_like_other_signs_of_life() {
     .await;
     assert_eq!((end[0], end[2]), (0xe0, 0x96));
 }
+
+#[tokio::test]
+async fn before_the_sign_in_a_message_of_the_websocket_is_as_short_as_a_connect() {
+    let hub = hub();
+    let (mut socket, _) = open(&hub, Some("mqtt"), None).await.unwrap();
+    let long = packet(0x30, &[&text("w/a")[..], &vec![b'y'; 20_000]].concat());
+    let both = [Hello::new(V3, "page").bytes(), long.clone()].concat();
+    socket.send(Message::Binary(both.into())).await.unwrap();
+    let end = in_time("the end", socket.next()).await;
+    assert!(!matches!(end, Some(Ok(Message::Binary(_)))), "{end:?}");
+    hub.logs("MQTT: connection refused").await;
+    // Once it is in, a message may have what a packet may have.
+    let (mut socket, _) = open(&hub, Some("mqtt"), None).await.unwrap();
+    socket.send(Message::Binary(Hello::new(V5, "page").bytes().into())).await.unwrap();
+    assert_eq!(hears(&mut socket, 4).await[0], 0x20);
+    let mut page = Client::open(&hub, "/talk", r#"{"filters": ["w/#"]}"#).await;
+    let mut long = text("w/a");
+    long.push(0);
+    long.extend(vec![b'y'; 20_000]);
+    socket.send(Message::Binary(packet(0x30, &long).into())).await.unwrap();
+    assert_eq!(page.frame().await[1].as_str().map(str::len), Some(20_000));
+    // The hub may have closed before it is sent.
+    let _ = socket.send(Message::Binary(vec![0; (1 << 20) + 1].into())).await;
+    hub.logs("message over 1048576 bytes").await;
+}

@@ -17,6 +17,7 @@ mod subscriptions;
 mod talk;
 
 use std::future::poll_fn;
+use std::io::ErrorKind;
 use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -173,6 +174,7 @@ impl<S: Carrier> Mqtt<S> {
         Writer::new(talk.version(), out).welcome(welcome);
         talk.send_what_waits(session, Moment::now(), out);
         self.input.limit = limit;
+        self.stream.stream().lets_in(limit);
         self.taken = taken;
         self.version = Some(talk.version());
         self.talk = Some(Box::new(talk));
@@ -190,6 +192,9 @@ impl<S: Carrier> Mqtt<S> {
         let read = poll_read_buf(Pin::new(self.stream.stream()), cx, &mut { room });
         match read {
             Poll::Ready(Ok(bytes @ 1..)) => Poll::Ready(Ok(bytes)),
+            Poll::Ready(Err(error)) if error.kind() == ErrorKind::FileTooLarge => {
+                Poll::Ready(Err(Ending::TooBig { limit: self.input.limit }))
+            }
             Poll::Ready(_) => Poll::Ready(Err(Ending::Vanished)),
             Poll::Pending => {
                 self.input.settle();
@@ -275,7 +280,8 @@ impl<S: Carrier + Send> Wire for Mqtt<S> {
     fn ping(&mut self) {}
 
     fn held(&self) -> usize {
-        self.input.buffer.capacity() + self.stream.len() + self.talk.as_ref().map_or(0, |talk| talk.held())
+        let talk = self.talk.as_ref().map_or(0, |talk| talk.held());
+        self.input.buffer.capacity() + self.stream.len() + self.stream.under().held() + talk
     }
 
     fn forget(&mut self) {

@@ -17,7 +17,7 @@ const MESSAGE: usize = 64 * 1024;
 /// Things that are taken at one time, before others come to their turn.
 const AT_ONCE: usize = 32;
 
-/// A stream of bytes over a WebSocket.
+/// A stream of bytes over a WebSocket. A message that is longer than it may be is an error of the kind `FileTooLarge`.
 pub(crate) struct OverWebSocket<S> {
     socket: WebSocket<S>,
     /// Up to here the message that came last was read, if there is one.
@@ -34,6 +34,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> OverWebSocket<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Carrier for OverWebSocket<S> {
+    fn lets_in(&mut self, limit: usize) {
+        self.socket.set_limit(limit);
+    }
+
+    fn held(&self) -> usize {
+        self.socket.held()
+    }
+
     fn take_sign(&mut self) -> bool {
         let has_one = self.signs > 0;
         self.signs -= usize::from(has_one);
@@ -68,7 +76,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> AsyncRead for OverWebSocket<S> {
                 Incoming::Part(_) | Incoming::Packet(_) | Incoming::Aside => {}
                 Incoming::Text => return Poll::Ready(Err(io::Error::other("MQTT comes in binary messages"))),
                 Incoming::End(Ending::TooBig { .. }) => {
-                    return Poll::Ready(Err(io::Error::other("too large")));
+                    return Poll::Ready(Err(io::ErrorKind::FileTooLarge.into()));
                 }
                 Incoming::End(_) => return Poll::Ready(Ok(())),
             }
@@ -99,5 +107,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> AsyncWrite for OverWebSocket<S> {
             this.socket.put_close();
         }
         this.socket.poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncWriteExt, duplex};
+
+    use super::*;
+    use crate::connection::Mqtt;
+
+    #[tokio::test]
+    async fn what_waits_below_the_packets_is_held() {
+        let (ours, mut theirs) = duplex(1 << 20);
+        let mut wire = Mqtt::new(OverWebSocket::new(WebSocket::new(ours, Vec::new(), 1 << 20)), 1 << 20);
+        assert_eq!(wire.held(), 0);
+        // The first half of a binary message of 100,000 bytes, masked with nothing.
+        let head = [&[0x82, 0xff][..], &100_000_u64.to_be_bytes(), &[0; 4]].concat();
+        theirs.write_all(&[&head[..], &vec![0x10; 50_000]].concat()).await.unwrap();
+        while wire.held() < 50_000 {
+            assert!(futures_util::poll!(std::pin::pin!(wire.connect())).is_pending());
+            tokio::task::yield_now().await;
+        }
     }
 }

@@ -14,7 +14,7 @@ use super::super::missing::unsupported;
 use super::super::peer::Peer;
 use super::super::seat::Seat;
 use super::serve;
-use crate::connection::{OverWebSocket, WebSocket};
+use crate::connection::{BEFORE_SIGN_IN, OverWebSocket, WebSocket};
 
 /// What the client has to offer, and what is confirmed ([MQTT-6.0.0-3], [MQTT-6.0.0-4]).
 const SUBPROTOCOL: &str = "mqtt";
@@ -44,7 +44,8 @@ pub(crate) async fn door(
         return turned_down(&app, StatusCode::BAD_REQUEST, why);
     }
     seat.becomes(move |stream, already_read| {
-        let limit = app.hub.settings().message_bytes;
+        // Until the client is in.
+        let limit = app.hub.settings().message_bytes.min(BEFORE_SIGN_IN);
         let stream = OverWebSocket::new(WebSocket::new(stream, already_read, limit));
         app.shutdown.clone().spawn(serve(app, stream, peer));
     });
