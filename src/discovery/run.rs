@@ -1,11 +1,12 @@
 //! The task that announces to Home Assistant what the hub has, at the hub's own doors: a reader like any other, beside the way of the
 //! messages.
 
+use std::future::ready;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::book::{Announcement, Discovery, MOST_TOPICS};
+use super::book::{Announcement, Discovery, MOST_TOPICS, MOST_VALUES};
 use crate::hub::{
     Client, Drained, Extras, Found, Hub, Message, Rates, Relayed, Retention, Rights, Session, Side,
 };
@@ -18,6 +19,8 @@ use crate::topic::{Base, Filter, Topic};
 const NAME: &str = "home-assistant";
 /// What is taken from the hub at one time, about so many bytes.
 const CHUNK: usize = 64 * 1024;
+/// So much is announced before others have their turn.
+pub(crate) const PIECE: usize = 64;
 
 /// Announces until the sign to stop.
 pub async fn run(hub: Arc<Hub>, prefix: String, stop: CancellationToken) {
@@ -27,7 +30,9 @@ pub async fn run(hub: Arc<Hub>, prefix: String, stop: CancellationToken) {
         tokio::select! {
             () = stop.cancelled() => return,
             found = outbox.ready() => house.hear(found),
+            () = ready(()), if house.discovery.has_news() => {}
         }
+        house.announce(Moment::now());
         // All others have their turn.
         tokio::task::yield_now().await;
     }
@@ -71,22 +76,21 @@ impl House {
                 continue;
             }
             let left_out = self.discovery.left_out();
-            let news = self.discovery.note(topic, payload, cleared, &|_| true);
-            self.announce(news, now);
+            self.discovery.note(topic, payload, cleared);
             if self.discovery.left_out() > left_out {
                 tell_left_out(topic);
             }
         }
         if remains.drained == Drained::Everything && !self.is_settled {
             self.is_settled = true;
-            let gone = self.discovery.settle();
-            self.announce(gone, now);
+            self.discovery.settle();
         }
     }
 
-    fn announce(&mut self, news: Vec<Announcement>, now: Moment) {
+    /// Announces a piece of what is to be announced.
+    fn announce(&mut self, now: Moment) {
         static REFUSED: Seldom = Seldom::new();
-        for Announcement { topic, payload } in news {
+        for Announcement { topic, payload } in self.discovery.news(PIECE, &|_| true) {
             let refused = match Topic::parse(&topic, &self.hub.settings().topic) {
                 Err(error) => error.to_string(),
                 Ok(topic) => {
@@ -113,11 +117,12 @@ impl House {
     }
 }
 
-/// Says that there is no room for a topic.
+/// Says that there is no room for a topic, or for what it has more than others.
 pub(crate) fn tell_left_out(topic: &str) {
     static LEFT_OUT: Seldom = Seldom::new();
     if let Some(times) = LEFT_OUT.again("") {
-        tracing::warn!(topic, %times, "{MOST_TOPICS} topics are announced to Home Assistant: this one is not");
+        tracing::warn!(topic, %times,
+            "{MOST_TOPICS} topics with {MOST_VALUES} values are announced to Home Assistant at most: not all of this one is");
     }
 }
 

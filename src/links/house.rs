@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::carry::ANNOUNCED;
 use super::queue::Entry;
 use super::rules::{REMOTE_LIMITS, Rule, Rules};
-use crate::discovery::run::tell_left_out;
+use crate::discovery::run::{PIECE, tell_left_out};
 use crate::discovery::{Announcement, Discovery};
 use crate::hub::{Publication, Relayed, Retention};
 use crate::moment::Moment;
@@ -28,25 +28,29 @@ impl House {
         self.0.forget_what_was_said();
     }
 
-    /// What a message that goes out by this rule changes, as messages that go out as they are.
-    pub(super) fn note(
-        &mut self,
-        message: &Publication,
-        rule: &Rule,
-        rules: &Rules,
-        now: Moment,
-    ) -> Vec<Entry> {
-        let Some(topic) = rule.outward(&message.topic) else { return Vec::new() };
+    /// A message goes out by this rule.
+    pub(super) fn note(&mut self, message: &Publication, rule: &Rule) {
+        let Some(topic) = rule.outward(&message.topic) else { return };
         let cleared = message.retention == Retention::Clear;
         let left_out = self.0.left_out();
+        self.0.note(topic.as_str(), message.payload(), cleared);
+        if self.0.left_out() > left_out {
+            tell_left_out(topic.as_str());
+        }
+    }
+
+    /// Whether something is to be announced.
+    pub(super) fn has_news(&self) -> bool {
+        self.0.has_news()
+    }
+
+    /// The next things to be announced, so many at most, as messages that go out as they are.
+    pub(super) fn news(&mut self, most: usize, rules: &Rules, now: Moment) -> Vec<Entry> {
         // A command comes in where a rule asks for it.
         let takes_commands = |topic: &str| {
             Topic::parse(topic, &REMOTE_LIMITS).is_ok_and(|topic| rules.for_remote(&topic).is_some())
         };
-        let news = self.0.note(topic.as_str(), message.payload(), cleared, &takes_commands);
-        if self.0.left_out() > left_out {
-            tell_left_out(topic.as_str());
-        }
+        let news = self.0.news(most.min(PIECE), &takes_commands);
         news.into_iter().filter_map(|news| entry(news, now)).collect()
     }
 }

@@ -1,6 +1,7 @@
 //! A link at work: the hub on one side, a far side of some kind on the other. One task with one loop; the hub is listened
 //! to all the time, connected or not.
 
+use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -123,11 +124,13 @@ impl<F: Far> Link<F> {
         // What came together with the welcome.
         let mut has_more = self.read(connection)?;
         loop {
+            self.near.announce();
             self.far.pump(connection, &mut self.near);
             self.near.recall_if_due();
             let on_the_way = self.far.on_the_way();
             self.near.measure(on_the_way);
-            if end.is_some() && self.near.waiting() == 0 && on_the_way.0 == 0 {
+            let is_empty = self.near.waiting() == 0 && !self.near.has_news() && on_the_way.0 == 0;
+            if end.is_some() && is_empty {
                 self.leave(connection).await;
                 return Ok(());
             }
@@ -160,6 +163,7 @@ impl<F: Far> Link<F> {
                     continue;
                 }
                 event = F::next(connection, outbox) => event?,
+                () = ready(()), if self.near.has_news() => continue,
             };
             match event {
                 Event::Read => has_more = self.read(connection)?,

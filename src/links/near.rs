@@ -250,11 +250,8 @@ impl Near {
         };
         self.turn.read(sum);
         for relayed in heard.drain(..) {
-            let news = self.news_for_house(&relayed.message, now);
+            self.note_for_house(&relayed.message);
             if let Some(entry) = self.for_far(relayed, now.steady()) {
-                self.offer(entry);
-            }
-            for entry in news {
                 self.offer(entry);
             }
         }
@@ -264,11 +261,32 @@ impl Near {
         drained
     }
 
-    /// What Home Assistant is to be told of a message, if it is to be told anything.
-    fn news_for_house(&mut self, message: &Publication, now: Moment) -> Vec<Entry> {
-        let Some(house) = &mut self.house else { return Vec::new() };
-        let Some((_, rule)) = self.carry.rule_for(message) else { return Vec::new() };
-        house.note(message, rule, &self.settings.rules, now)
+    /// Home Assistant may have to be told something of a message.
+    fn note_for_house(&mut self, message: &Publication) {
+        if let Some(house) = &mut self.house
+            && let Some((_, rule)) = self.carry.rule_for(message)
+        {
+            house.note(message, rule);
+        }
+    }
+
+    /// Whether Home Assistant is to be told something, and there is room for it.
+    pub(super) fn has_news(&self) -> bool {
+        self.is_connected && self.room() > 0 && self.house.as_ref().is_some_and(|house| house.has_news())
+    }
+
+    /// Tells Home Assistant a piece of that. It takes no more of the queue than there is free, and others have their turn before the
+    /// next piece.
+    pub(super) fn announce(&mut self) {
+        let room = self.room();
+        if self.has_news()
+            && let Some(house) = &mut self.house
+        {
+            for entry in house.news(room, &self.settings.rules, Moment::now()) {
+                self.offer(entry);
+            }
+            self.turn.give_up();
+        }
     }
 
     fn offer(&mut self, mut entry: Entry) {

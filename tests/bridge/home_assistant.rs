@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::broker::Broker;
+use crate::figure;
 use crate::mqtt::Mqtt;
 use crate::support::{Client, Hub};
 
@@ -88,4 +89,35 @@ async fn where_no_rule_brings_commands_in_it_sees_states_and_no_switches() {
     let (_, relay) = announced(&mut there, "binary_sensor").await;
     assert_eq!(relay["state_topic"], "clown/nodes/attic/1/relay/0");
     assert_eq!((relay.get("command_topic"), &relay["payload_on"]), (None, &json!("ON")));
+}
+
+#[tokio::test]
+async fn what_one_word_changes_about_a_whole_node_takes_no_more_of_the_queue_than_is_free() {
+    const TOPICS: usize = 40;
+    let broker = Broker::mosquitto().await;
+    let mut there = Mqtt::connect(broker.port, "home-assistant").await;
+    there.subscribe("homeassistant/#").await;
+    let text = format!("{}\n", file(broker.port, false)).replacen("home", "queue_messages = 10\nhome", 1);
+    let hub = Hub::with_links(&[("house", &text)], &[]);
+    hub.logs("link is connected").await;
+    let mut node = Client::open(&hub, "/talk?side=dashboard", r#"{"filters": []}"#).await;
+    for number in 0..TOPICS {
+        let payload = r#"{"altitude": [361, "m"], "pressure": [97, "kPa"]}"#;
+        node.publish(&format!("nodes/attic/barometer/{number}"), payload).await;
+        for _ in 0..2 {
+            announced(&mut there, "sensor").await;
+        }
+    }
+    for firmware in ["one", "two"] {
+        let info = format!("{{\"firmware\": \"{firmware}\"}}");
+        node.publish("nodes/attic/info", &info).await;
+        let mut told = std::collections::BTreeSet::new();
+        while told.len() < 2 * TOPICS {
+            let (topic, config) = announced(&mut there, "sensor").await;
+            assert_eq!(config["device"]["model"], firmware);
+            told.insert(topic);
+        }
+    }
+    assert_eq!(figure(&hub, "house", "messages_lost_total").await, 0);
+    assert_eq!(figure(&hub, "house", "messages_skipped_total").await, 0);
 }
