@@ -21,22 +21,26 @@ const CONNECTIONS: usize = 500;
 async fn requests(hub: &Hub, request: impl Fn(usize) -> String) {
     const AT_ONCE: usize = 500;
     for part in 0..TIMES / AT_ONCE {
-        let mut stream = TcpStream::connect(hub.address).await.unwrap();
-        let all: String = (0..AT_ONCE).map(|n| request(part * AT_ONCE + n)).collect();
-        let (mut read, mut write) = stream.split();
-        let ((), answers) = tokio::join!(
-            async {
-                let _ = write.write_all(all.as_bytes()).await;
-                let _ = write.shutdown().await;
-            },
-            async {
-                let mut answers = Vec::new();
-                let _ = in_time("the answers", read.read_to_end(&mut answers)).await;
-                answers
-            }
-        );
-        assert!(answers.starts_with(b"HTTP/1.1 4"), "{}", String::from_utf8_lossy(&answers));
+        on_one_connection(hub, (0..AT_ONCE).map(|n| request(part * AT_ONCE + n)).collect()).await;
     }
+}
+
+/// Sends these requests, and reads what is answered.
+async fn on_one_connection(hub: &Hub, all: String) {
+    let mut stream = TcpStream::connect(hub.address).await.unwrap();
+    let (mut read, mut write) = stream.split();
+    let ((), answers) = tokio::join!(
+        async {
+            let _ = write.write_all(all.as_bytes()).await;
+            let _ = write.shutdown().await;
+        },
+        async {
+            let mut answers = Vec::new();
+            let _ = in_time("the answers", read.read_to_end(&mut answers)).await;
+            answers
+        }
+    );
+    assert!(answers.starts_with(b"HTTP/1.1 4"), "{}", String::from_utf8_lossy(&answers));
 }
 
 /// Sends so many frames on one connection, and takes whatever is answered.
@@ -117,21 +121,23 @@ impl Kind {
                 requests(hub, |n| get(&format!("/talk/b{n}"), format!("Authorization: {mallory}"))).await;
             }
             Self::FailedLogins => {
-                // With more names each would have tries that are answered after a second.
-                requests(hub, |n| {
-                    get("/talk", format!("Authorization: {}", basic(&format!("name-{}", n % 2), "x")))
-                })
-                .await;
+                // Each is answered after a second, so there are many connections.
+                let request =
+                    |n| get("/talk", format!("Authorization: {}", basic(&format!("name-{n}"), "x")));
+                let connection =
+                    |part| on_one_connection(hub, (0..5).map(|n| request(part * 5 + n)).collect());
+                futures_util::future::join_all((0..TIMES / 20).map(connection)).await;
             }
             Self::FailedLines => {
-                for n in 0..CONNECTIONS {
+                let connection = async |n| {
                     let mut line = Line::connect(hub).await;
                     line.say(&format!(
                         r#"["clown.talk/-/config/set", {{"user": "u", "password": "x", "base": "b{n}"}}]"#
                     ))
                     .await;
                     while line.hear().await.is_some() {}
-                }
+                };
+                futures_util::future::join_all((0..CONNECTIONS).map(connection)).await;
             }
             Self::Reconnects => {
                 for _ in 0..CONNECTIONS {
