@@ -91,6 +91,26 @@ test("an account that is added may sign in, and a right that is taken away is go
   assertCalm(page, /400.*\/api\/accounts\/jana$/);
 });
 
+test("the question before a removal takes the focus once, and a stray key does not answer it with yes", async (t) => {
+  const hub = await operatedHub(t);
+  const page = await operate(t, hub, "accounts");
+  await row(page, "emil").click();
+  await page.getByRole("button", { name: "Remove" }).click();
+  const question = page.getByRole("group", { name: "Remove emil? Its connections end at once." });
+  assert.equal(await question.getByRole("button", { name: "Cancel" }).evaluate((button) => button === document.activeElement), true);
+  const note = page.getByLabel("Note");
+  await note.click();
+  await page.keyboard.type("the tablet in the hall");
+  assert.equal(await note.inputValue(), "the tablet in the hall");
+  await question.getByRole("button", { name: "Cancel" }).focus();
+  await page.keyboard.press("Enter");
+  await page.getByRole("button", { name: "Remove", exact: true }).click();
+  await page.keyboard.press("Space");
+  await question.waitFor({ state: "detached" });
+  assert.equal(await row(page, "emil").count(), 1);
+  assertCalm(page);
+});
+
 test("the hub says whether an account may do something, and by which filter; the last admin stays one", async (t) => {
   const hub = await operatedHub(t);
   const page = await operate(t, hub, "accounts");

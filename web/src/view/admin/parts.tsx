@@ -1,7 +1,7 @@
 // Small parts that several pages of the operator have.
 
 import type { ComponentChildren } from "preact";
-import { useId, useState } from "preact/hooks";
+import { useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { announce } from "../../page.js";
 import { COMMON } from "../../core/text.js";
 
@@ -14,15 +14,18 @@ export function Copy({ text, name = COMMON.copy }: { text: string; name?: string
   );
 }
 
-/** A button that asks before it does something that cannot be taken back. */
+/** A button that asks before it does something that cannot be taken back. The focus is on "Cancel", so a stray key does no harm. */
 export function Sure({ name, ask, yes, isBusy, isAsking = false, onYes, onNo }: { name: string; ask: string; yes: string; isBusy: boolean; isAsking?: boolean; onYes(): void; onNo?(): void }) {
   const [isAsked, setAsked] = useState(isAsking);
+  const no = useRef<HTMLButtonElement>(null);
+  // Once, when it is asked, and not each time it is drawn.
+  useLayoutEffect(() => no.current?.focus(), [isAsked]);
   if (!isAsked) return <button type="button" class="danger" onClick={() => setAsked(true)}>{name}</button>;
   return (
     <div class="sure" role="group" aria-label={ask}>
       <p>{ask}</p>
-      <button type="button" class="filled" disabled={isBusy} ref={(button) => button?.focus()} onClick={onYes}>{yes}</button>
-      <button type="button" onClick={() => {
+      <button type="button" class="filled" disabled={isBusy} onClick={onYes}>{yes}</button>
+      <button ref={no} type="button" onClick={() => {
         setAsked(false);
         onNo?.();
       }}>{COMMON.cancel}</button>
