@@ -137,7 +137,13 @@ test("a value beyond its limits is an alarm in its tile, in the title and the ic
   await fill(dialog, { "Temperature (℃), high limit": "warm" });
   await dialog.getByRole("button", { name: "Save", exact: true }).click();
   await says(dialog.getByRole("alert"), "Temperature, high limit: this is no number.");
-  await fill(dialog, { "Temperature (℃), high limit": "25,5", "Temperature (℃), low limit": "30" });
+  await fill(dialog, { "Temperature (℃), high limit": "25,5" });
+  await dialog.getByRole("button", { name: "Save", exact: true }).click();
+  await says(dialog.getByRole("alert"), "Temperature, high limit: this is no number. One is 1250.5.");
+  await fill(dialog, { "Temperature (℃), high limit": "25.5", "Temperature (℃), low limit": "1,000" });
+  await dialog.getByRole("button", { name: "Save", exact: true }).click();
+  await says(dialog.getByRole("alert"), "low (1000) must be less than high (25.5)");
+  await fill(dialog, { "Temperature (℃), low limit": "30" });
   await dialog.getByRole("button", { name: "Save", exact: true }).click();
   await says(dialog.getByRole("alert"), "low (30) must be less than high (25.5)");
   await fill(dialog, { "Temperature (℃), low limit": "" });

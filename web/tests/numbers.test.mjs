@@ -5,6 +5,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decimalsOf, numberIn, numberText } from "../src/core/numbers.js";
 import { quantities } from "../src/core/quantity.js";
+import { speak } from "../src/core/text.ts";
+import { typedNumber } from "../src/core/typed.ts";
+import * as en from "../src/words/en.ts";
 import { isOn, sameUnit, unitByKind } from "../src/core/units.js";
 
 /** As text in which the signs of one's country do not matter. */
@@ -85,4 +88,17 @@ test("a payload that is too much for a tile is told as it is", () => {
   let deep = 1;
   for (let at = 0; at < 7; at += 1) deep = { deep };
   assert.equal(quantities("a/b", deep), null);
+});
+
+test("a number that is typed is read as its language writes it, and what could be two numbers is none", (t) => {
+  t.after(() => speak(en, "en"));
+  const cases = {
+    en: [["1,000", 1000], ["1,234,567.5", 1234567.5], ["1.5", 1.5], [" −20 ", -20], ["1 000", 1000], [".5", 0.5], ["1e-7", 1e-7], ["1,5", null], ["1,00", null], ["1.000.000", null], ["1,0000", null], ["", null], [".", null], ["-", null], ["20 ℃", null], ["1e999", null]],
+    cs: [["1,5", 1.5], ["1 000,25", 1000.25], ["1\u00a0000", 1000], ["1.5", 1.5], ["0.125", 0.125], ["1234.125", 1234.125], ["−0,4", -0.4], ["1,000", 1], ["1.000", null], ["1.000.000", null], ["1.000,5", null]],
+    "en-DE": [["1.000", 1000], ["1.000,5", 1000.5], ["1,5", 1.5]],
+  };
+  for (const [tag, numbers] of Object.entries(cases)) {
+    speak(en, tag);
+    for (const [text, number] of numbers) assert.equal(typedNumber(text), number, `${tag}: ${text}`);
+  }
 });

@@ -184,7 +184,7 @@ export const ARRANGE: Same<typeof en.ARRANGE> = {
     lamp: "Lampa", heat: "Teplo", water: "Voda", wind: "Vítr", sun: "Slunce", plug: "Zásuvka", door: "Dveře", window: "Okno", bed: "Postel", pot: "Hrnec", sofa: "Pohovka", plant: "Rostlina", car: "Auto", bell: "Zvonek",
   },
   low: "{what}, dolní mez", high: "{what}, horní mez", silent: "Alarm, když mlčí déle než (minut)", limits: "Alarmy",
-  notNumber: "{label}: tohle není číslo.", save: "Uložit", saved: "Uloženo: {title}.", moved: "Přesunuto: {title}.",
+  notNumber: "{label}: tohle není číslo. Číslo je {example}.", save: "Uložit", saved: "Uloženo: {title}.", moved: "Přesunuto: {title}.",
   changed: "Mezitím to změnil někdo jiný. Z vašich změn zatím není nic uloženo.", theirs: "Převzít jejich verzi", mine: "Přesto uložit mou verzi",
   export: "Exportovat", exportFailed: "Hub neodpověděl, soubor tedy není.", import: "Importovat…",
   importAsk: "Nahradit všechny názvy, místnosti a meze tohoto hubu obsahem souboru?", importYes: "Ano, nahradit",

@@ -183,7 +183,7 @@ export const ARRANGE = {
     lamp: "Lamp", heat: "Heat", water: "Water", wind: "Wind", sun: "Sun", plug: "Plug", door: "Door", window: "Window", bed: "Bed", pot: "Pot", sofa: "Sofa", plant: "Plant", car: "Car", bell: "Bell",
   },
   low: "{what}, low limit", high: "{what}, high limit", silent: "Alarm when it is silent for (minutes)", limits: "Alarms",
-  notNumber: "{label}: this is no number.", save: "Save", saved: "{title} is saved.", moved: "{title} is moved.",
+  notNumber: "{label}: this is no number. One is {example}.", save: "Save", saved: "{title} is saved.", moved: "{title} is moved.",
   changed: "Somebody else has changed this meanwhile. Nothing of yours is saved yet.", theirs: "Take theirs", mine: "Save mine all the same",
   export: "Export", exportFailed: "The hub did not answer, so there is no file.", import: "Import…",
   importAsk: "Put what stands in the file in the place of all names, rooms and limits of this hub?", importYes: "Yes, replace them",

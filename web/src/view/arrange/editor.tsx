@@ -4,6 +4,7 @@ import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { changeOf, isSame, save } from "../../arrange.js";
 import { type Entry, type Limit, type Sort, entryOf, roomsOf } from "../../core/layout.js";
 import { ARRANGE, COMMON, known, pointed, say } from "../../core/text.js";
+import { typedNumber } from "../../core/typed.js";
 import { titleOf } from "../../core/values.js";
 import { layout } from "../../layout.js";
 import { announce, values } from "../../page.js";
@@ -31,8 +32,8 @@ function draftOf({ name = "", room = "", icon = "", silent, limits = {} }: Entry
 /** A number as people write it, or undefined for nothing. Throws the sentence about what is none. */
 function number(label: string, text: string): number | undefined {
   if (text.trim() === "") return undefined;
-  const value = Number(text.trim().replace(",", ".").replaceAll("−", "-"));
-  if (!Number.isFinite(value)) throw say(ARRANGE.notNumber, { label });
+  const value = typedNumber(text);
+  if (value === null) throw say(ARRANGE.notNumber, { label, example: pointed("1250.5") });
   return value;
 }
 
