@@ -114,9 +114,11 @@ function Exports({ all }: { all: Shown[] }) {
       const last = track.points.findLast(({ t }) => t <= to);
       return [{ ink: inks.value!.lines[look.colour]!, dash: look.dash, words: `${words}, ${place}${last ? `: ${withUnit({ track }, last.last)}` : ""}` }];
     });
-    const panels = plots.flatMap(({ head, plot }) => (plot.canvas ? [{ head, canvas: plot.canvas }] : []));
+    const top = ({ canvas }: { canvas: HTMLCanvasElement }): number => canvas.getBoundingClientRect().top;
+    const panels = [...plots].flatMap(([{ canvas }, head]) => (canvas ? [{ head, canvas }] : [])).sort((one, other) => top(one) - top(other));
     const made = await picture(title, windowText(from, to), legend, panels, inks.value!);
     if (made) download(name("png"), made);
+    tell(made ? "" : say(CHARTS.exportFailed, { why: CHARTS.tooLarge }));
   };
   const saveCsv = async () => {
     tell(CHARTS.exporting);
