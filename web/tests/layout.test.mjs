@@ -130,5 +130,6 @@ test("the token of a link leaves the address, and the rest of it stays", () => {
   assert.deepEqual(withoutToken(`${address}&k=cht_x-y_z`), [address, "cht_x-y_z"]);
   assert.deepEqual(withoutToken("#/?k=cht_x"), ["#/", "cht_x"]);
   assert.deepEqual(withoutToken(address), [address, null]);
+  assert.equal(viewText(parseView("#/admin/events?topic=a%2Fb&k=cht_x")), "#/admin/events?topic=a%2Fb");
   assert.deepEqual([parseView(address).isKiosk, viewText(parseView(address)), parseView("#/admin?kiosk=1").isKiosk], [true, address, false]);
 });
