@@ -4,6 +4,7 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
+use super::operator::keeps_much;
 use crate::support::{Answer, Client, Hub, PASSWORD, basic, in_time, user};
 
 /// A request whose account the hub has looked at, and whose body it waits for.
@@ -146,16 +147,7 @@ async fn a_download_of_a_copy_ends_with_the_account() {
     let store = tempfile::tempdir().unwrap();
     let directory = format!("store.directory={}", store.path().display());
     let hub = Hub::with_users(&[admin("root"), admin("mallory")], &["store.durability=commit", &directory]);
-    let who = basic("root", PASSWORD);
-    let headers = [("Authorization", &*who), ("Content-Type", "application/json")];
-    // More than a network keeps between two machines.
-    for number in 0..20 {
-        let path = format!("/api/topics/large/{number}?retain=true");
-        let word =
-            |at: u64| format!("{:016x}", (at + 1 + number * 60_000).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let text = (0..60_000).map(word).collect::<Vec<_>>().concat();
-        assert_eq!(hub.request("PUT", &path, &headers, &format!("\"{text}\"")).await.status(), 200);
-    }
+    keeps_much(&hub).await;
     let mut stream = TcpStream::connect(hub.address).await.unwrap();
     let request = format!(
         "GET /api/backup HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nAuthorization: {}\r\n\r\n",

@@ -147,14 +147,10 @@ async fn a_copy_of_the_store_comes_over_http_whole_and_nothing_of_it_stays() {
     assert_eq!((answer.status(), &json(&answer)["error"]), (404, &"store".into()));
 }
 
-#[tokio::test]
-async fn one_copy_is_fetched_at_a_time_and_who_leaves_makes_room() {
-    let store = tempfile::tempdir().unwrap();
-    let directory = format!("store.directory={}", store.path().display());
-    let hub = Hub::with_users(&[admin()], &["store.durability=commit", &directory]);
+/// Has the hub keep more than a network keeps between two machines.
+pub(super) async fn keeps_much(hub: &Hub) {
     let root = basic("root", PASSWORD);
     let headers = [("Authorization", root.as_str()), ("Content-Type", "application/json")];
-    // More than a network keeps between two machines.
     for number in 0..20 {
         let path = format!("/api/topics/large/{number}?retain=true");
         let word =
@@ -162,6 +158,15 @@ async fn one_copy_is_fetched_at_a_time_and_who_leaves_makes_room() {
         let text = (0..60_000).map(word).collect::<Vec<_>>().concat();
         assert_eq!(hub.request("PUT", &path, &headers, &format!("\"{text}\"")).await.status(), 200);
     }
+}
+
+#[tokio::test]
+async fn one_copy_is_fetched_at_a_time_and_who_leaves_makes_room() {
+    let store = tempfile::tempdir().unwrap();
+    let directory = format!("store.directory={}", store.path().display());
+    let hub = Hub::with_users(&[admin()], &["store.durability=commit", &directory]);
+    let root = basic("root", PASSWORD);
+    keeps_much(&hub).await;
     let (first, stalled) = begun(&hub).await;
     let second = get(&hub, "/api/backup", &[("Authorization", &root)]).await;
     assert_eq!(
