@@ -53,6 +53,8 @@ struct Meant<'a> {
     port: Option<&'a str>,
     user: Option<&'a str>,
     password: Option<&'a str>,
+    /// Whether TLS is asked for.
+    is_encrypted: bool,
     ours: Vec<String>,
 }
 
@@ -86,7 +88,10 @@ impl<'a> Meant<'a> {
                         meant.flag("--confirm");
                     }
                 }
-                "--cafile" => meant.flags(["--ca", value()?]),
+                "--cafile" => {
+                    meant.is_encrypted = true;
+                    meant.flags(["--ca", value()?]);
+                }
                 // Who and how, which is the same for every client here.
                 "-i" | "--id" | "-I" | "--id-prefix" | "-k" | "--keepalive" | "-V" | "--protocol-version" => {
                     value()?;
@@ -119,15 +124,17 @@ impl<'a> Meant<'a> {
     /// The same in our words.
     fn arguments(&self, command: &str) -> Vec<String> {
         let mut words = vec![command.to_owned()];
-        if self.host.is_some() || self.user.is_some() {
+        let is_encrypted = self.is_encrypted || self.port == Some("8883");
+        if is_encrypted || self.host.is_some() || self.port.is_some() || self.user.is_some() {
             let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
             let password =
                 self.password.map_or_else(String::new, |password| format!(":{}", encoded(password)));
             let user = self.user.map_or_else(String::new, |user| format!("{}{password}@", encoded(user)));
             // The ports of MQTT brokers are no ports of a hub.
-            let port = self.port.filter(|port| !matches!(*port, "1883" | "8883")).unwrap_or("8080");
+            let (scheme, usual) = if is_encrypted { ("wss", "8443") } else { ("ws", "8080") };
+            let port = self.port.filter(|port| !matches!(*port, "1883" | "8883")).unwrap_or(usual);
             let host = self.host.unwrap_or("127.0.0.1");
-            words.extend(["--url".to_owned(), format!("ws://{user}{host}:{port}")]);
+            words.extend(["--url".to_owned(), format!("{scheme}://{user}{host}:{port}")]);
         }
         words.extend(self.ours.iter().cloned());
         if command == "pub" {
@@ -224,6 +231,13 @@ mod tests {
             "sub -u jana -t a -R --format json",
             "sub --url ws://jana@127.0.0.1:8080 --retained no --format json -- a",
         );
+        // Who asks for TLS gets TLS, and no password goes out without it.
+        is("sub --cafile ca.pem -h house -t a", "sub --url wss://house:8443 --ca ca.pem -- a");
+        is(
+            "pub -h house -p 8883 -u jana -P secret -t a -m 1",
+            "pub --url wss://jana:secret@house:8443 --json-or-text -- a 1",
+        );
+        is("sub -p 9090 -t a", "sub --url ws://127.0.0.1:9090 -- a");
         is("sub -t a -F %t:%p", "sub --template %t:%p -- a");
         for ours in [
             "sub -h",

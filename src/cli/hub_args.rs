@@ -90,7 +90,9 @@ impl HubArgs {
             }
             return Ok(context(name, "--context")?);
         }
-        if let Some(url) = &self.url {
+        // A variable that is there and empty says nothing.
+        let says_something = |url: &&Secret| !url.0.is_empty() || typed_url().is_some();
+        if let Some(url) = self.url.as_ref().filter(says_something) {
             return Ok(url.address("--url or CLOWN_HUB_URL")?);
         }
         if let Some(name) = std::env::var("CLOWN_HUB_CONTEXT").ok().filter(|name| !name.is_empty()) {

@@ -102,9 +102,11 @@ fn mosquitto(args: &MosquittoArgs) -> anyhow::Result<()> {
     }
     report.not_taken(&args.conf, std::mem::take(&mut conf.told));
     let text = conf.toml(&args.conf.display().to_string());
-    std::fs::write(&hub, &text).with_context(|| format!("{} could not be written", hub.display()))?;
-    check(&hub)?;
-    output::print(&report.text(&hub, (accounts > 0).then_some((&users, accounts)), rights.is_some()))
+    let written = std::fs::write(&hub, &text);
+    // Before anything can go wrong: passwords are told this once, and what was not taken over says what is to be put right.
+    output::print(&report.text(&hub, (accounts > 0).then_some((&users, accounts)), rights.is_some()))?;
+    written.with_context(|| format!("{} could not be written", hub.display()))?;
+    check(&hub)
 }
 
 /// What we wrote is what the hub takes: a mistake of ours is told here, and not by a hub that does not start.

@@ -43,7 +43,8 @@ mod user;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::parser::ValueSource;
+use clap::{Arg, CommandFactory, Parser, Subcommand};
 
 use self::client_runtime::block_on;
 use self::exit::OperatorError;
@@ -151,16 +152,33 @@ impl Cli {
         match habit::mosquitto(&typed) {
             Some(Ok(meant)) => {
                 let meant = std::iter::once("clown-hub".to_owned()).chain(meant).map(OsString::from);
-                Self::of(meant.collect())
+                Self::of(&meant.collect::<Vec<_>>())
             }
             Some(Err(sentence)) => arguments::end_with(&sentence),
-            None => Self::of(std::env::args_os().collect()),
+            None => Self::of(&std::env::args_os().collect::<Vec<_>>()),
         }
     }
 
-    fn of(words: Vec<OsString>) -> Self {
-        Self::try_parse_from(&words)
-            .unwrap_or_else(|error| arguments::complain(error, words, Self::try_parse_from::<Vec<_>, _>))
+    fn of(words: &[OsString]) -> Self {
+        let cli = Self::try_parse_from(words).unwrap_or_else(|error| {
+            arguments::complain(error, words.to_vec(), Self::try_parse_from::<Vec<_>, _>)
+        });
+        match cli.command.is_some().then(|| Self::flag_in_front(words)).flatten() {
+            Some((flag, command)) => arguments::end_with(&format!(
+                "--{flag} stands before the command {command}, where it would count for nothing: write it behind, as in \
+                 `clown-hub {command} … --{flag} …`"
+            )),
+            None => cli,
+        }
+    }
+
+    /// A flag of `serve` that was typed before another command, and that command.
+    fn flag_in_front(words: &[OsString]) -> Option<(String, String)> {
+        let matches = Self::command().try_get_matches_from(words).ok()?;
+        let was_typed =
+            |flag: &&Arg| matches.value_source(flag.get_id().as_str()) == Some(ValueSource::CommandLine);
+        let flag = Self::command().get_arguments().find(was_typed)?.get_long()?.to_owned();
+        Some((flag, matches.subcommand_name()?.to_owned()))
     }
 
     /// Does what was asked for, and says so by the exit code.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{FutureExt, SinkExt, StreamExt};
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -30,6 +31,10 @@ const PATIENCE: Duration = Duration::from_secs(15);
 const GOOD_BYE: Duration = Duration::from_secs(2);
 /// Bytes that are read at one time.
 const READ_BUFFER: usize = 128 * 1024;
+/// A hub that says nothing for so long is asked by the kernel whether it is there, again and again, and so often.
+const SILENCE: Duration = Duration::from_secs(30);
+const ASKED_AGAIN: Duration = Duration::from_secs(5);
+const ASKS: u32 = 4;
 /// The largest message that is taken. A hub takes at most 16 MiB, and adds options when it passes a message on.
 const MESSAGE: usize = 17 * 1024 * 1024;
 
@@ -297,8 +302,11 @@ async fn reach(address: &Address, url: &str) -> Result<TcpStream, Failure> {
             lost(format!("{host} cannot be reached ({error}); check the address and the network"))
         }
     })?;
-    // Messages go out at once. A connection without this option works, too.
+    // Messages go out at once, and a hub whose machine has vanished is noticed, also by a client that only listens. A connection
+    // without these options works, too.
     let _ = stream.set_nodelay(true);
+    let asks = TcpKeepalive::new().with_time(SILENCE).with_interval(ASKED_AGAIN).with_retries(ASKS);
+    let _ = SockRef::from(&stream).set_tcp_keepalive(&asks);
     Ok(stream)
 }
 

@@ -33,6 +33,9 @@ const PIECE: usize = 256;
 const CLEARED: Duration = Duration::from_hours(24);
 /// Between two readings of all that is asked for.
 const BETWEEN: Duration = Duration::from_secs(5);
+/// It is read so often where something was missed: any of the servers is read from, and one that was cut off may lack something for
+/// some seconds.
+const READINGS: u8 = 2;
 
 const NO_LEADER: &str = "JetStream does not answer: its servers have no leader, or are not there";
 
@@ -64,8 +67,8 @@ pub(super) struct LastValues {
     created: Option<String>,
     /// Where all last values are being looked through, and whether those of other hubs are put, too.
     sweep: Option<(usize, bool)>,
-    /// All that is asked for is to be read again.
-    is_to_be_read_again: bool,
+    /// How often all that is asked for is to be read again.
+    readings: u8,
     read_again: Option<Instant>,
     /// Whether something had to be put again, or late, of which other hubs may not have heard.
     has_caught_up: bool,
@@ -91,7 +94,7 @@ impl LastValues {
             reader: Reader::new(now),
             created: None,
             sweep: None,
-            is_to_be_read_again: false,
+            readings: 0,
             read_again: None,
             has_caught_up: false,
             busy: None,
@@ -116,17 +119,18 @@ impl LastValues {
 
     /// All that is asked for is to be read again: something was missed, or may have been.
     pub(super) fn read_again(&mut self) {
-        self.is_to_be_read_again = true;
+        self.readings = READINGS;
     }
 
     /// Whether it is, now.
     pub(super) fn is_to_be_read_again(&mut self, now: Instant) -> bool {
         let may =
             self.state == State::There && self.reader.is_idle() && self.read_again.is_none_or(|at| now >= at);
-        if !may || !self.is_to_be_read_again {
+        if !may || self.readings == 0 {
             return false;
         }
-        (self.is_to_be_read_again, self.read_again) = (false, Some(now + BETWEEN));
+        self.readings -= 1;
+        self.read_again = Some(now + BETWEEN);
         true
     }
 
@@ -180,7 +184,8 @@ impl LastValues {
 
     /// The connection was made anew: what went out before may not have arrived.
     pub(super) fn reconnected(&mut self) {
-        (self.has_caught_up, self.is_to_be_read_again) = (true, true);
+        self.has_caught_up = true;
+        self.read_again();
     }
 
     /// When something is to be done although nothing comes.
@@ -190,7 +195,7 @@ impl LastValues {
             State::Asked(at) => Some(at + ANSWER),
             State::There => self.keeper.oldest().map(|oldest| oldest + ANSWER),
         };
-        let again = self.read_again.filter(|_| self.is_to_be_read_again);
+        let again = self.read_again.filter(|_| self.readings > 0);
         let sweep = (self.sweep.is_some() && self.keeper.len() < PIECE).then(Instant::now);
         let sweep = sweep.filter(|_| self.state == State::There);
         let dates = [state, again, sweep, self.reader.next_date().filter(|_| self.state == State::There)];

@@ -50,8 +50,11 @@ pub struct Here {
 /// What was found in a word.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
-    /// A hub that was not there before.
-    New,
+    /// A hub that was not there before, or was silent for so long that it was forgotten.
+    New {
+        /// Whether it has said before that others are to read last values again.
+        is_again: bool,
+    },
     /// One that was.
     Known,
     /// One that was, and others are to read last values again.
@@ -99,13 +102,13 @@ impl Others {
         }
         let namesake = (here.hub == self.own.hub).then(|| here.session.clone());
         let before = self.there.get(&here.session).map(|(before, _)| before.again);
-        let (is_new, is_again) = (before.is_none(), before.is_some_and(|before| here.again > before));
+        let (is_new, is_again) = (before.is_none(), here.again > before.unwrap_or(0));
         if !is_new || self.there.len() < MOST {
             self.there.insert(here.session.clone(), (here, now));
         }
         let found = match (namesake, is_new) {
             (Some(life), _) => Found::Namesake(life),
-            (None, true) => Found::New,
+            (None, true) => Found::New { is_again },
             (None, false) if is_again => Found::Again,
             (None, false) => Found::Known,
         };
@@ -168,7 +171,7 @@ mod tests {
     fn hubs_come_and_go_and_a_namesake_is_found() {
         let (mut others, now) = (Others::new(here("a", "1")), Instant::now());
         let word = |here: &Here| serde_json::to_vec(here).unwrap();
-        assert_eq!(others.hear(&word(&here("b", "2")), now).0, Found::New);
+        assert_eq!(others.hear(&word(&here("b", "2")), now).0, Found::New { is_again: false });
         assert_eq!(others.hear(&word(&here("b", "2")), now).0, Found::Known);
         let again = Here { again: 1, clock: 7, ..here("b", "2") };
         assert_eq!(others.hear(&word(&again), now), (Found::Again, Some(Clock::from_number(7))));
@@ -184,9 +187,12 @@ mod tests {
         assert!(others.lives("1") && others.lives("2") && !others.lives("9"));
         assert_eq!(others.forget(now + GONE).len(), 2);
         assert!(others.is_empty());
+        // What it has said before it was forgotten may not have been heard.
+        assert_eq!(others.hear(&word(&again), now).0, Found::New { is_again: true });
+        assert_eq!(others.forget(now + GONE).len(), 1);
         // What a newer one says beside that is passed over.
         let newer = br#"{"hub": "n", "session": "9", "version": "9.0.0", "mood": {"good": true}}"#;
-        assert_eq!(others.hear(newer, now).0, Found::New);
+        assert_eq!(others.hear(newer, now).0, Found::New { is_again: false });
         assert_eq!(others.of_another_version(newer), Some(("n".to_owned(), "9.0.0".to_owned())));
         assert_eq!(others.of_another_version(&word(&here("b", "2"))), None);
     }

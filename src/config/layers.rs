@@ -13,7 +13,7 @@ const FLAG: &str = "flag";
 /// What each variable of the hub starts with.
 const PREFIX: &str = "CLOWN_HUB_";
 /// Variables that belong to the command line and not to a key.
-const OTHER_VARIABLES: [&str; 3] = ["CLOWN_HUB_CA", "CLOWN_HUB_CONFIG", "CLOWN_HUB_URL"];
+const OTHER_VARIABLES: [&str; 4] = ["CLOWN_HUB_CA", "CLOWN_HUB_CONFIG", "CLOWN_HUB_CONTEXT", "CLOWN_HUB_URL"];
 
 /// The values of one source, by `section.key`.
 #[derive(Debug, Clone, Default)]

@@ -203,7 +203,8 @@ impl Hub {
                     self.refuse(*order, OVERTAKEN);
                 }
             }
-            Kind::Reading | Kind::Answer if message.source != Source::Dashboard => {
+            // What a link or the cluster had kept was said before the command.
+            Kind::Reading | Kind::Answer if message.source == Source::Node => {
                 let ended = self.care.with(|book| {
                     book.leases.hear(&message.topic, message.payload());
                     book.confirmations.hear(message.topic.as_str(), message.payload())

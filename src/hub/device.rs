@@ -60,7 +60,7 @@ impl Session {
     /// Whether the user may still read a message of this topic that waits for the client outside of its outbox. What may not be read
     /// is counted.
     pub fn may_read(&self, topic: &Topic) -> bool {
-        let may = self.client.rights.subscribe.iter().any(|filter| filter.matches(topic));
+        let may = self.client.rights.may_read(topic);
         if !may {
             self.hub.figures.withheld.add(1);
         }

@@ -163,7 +163,8 @@ impl<O> Leases<O> {
         let (waits, granted) = if is_safe || !self.rows.are_kept() {
             (None, Granted::Now(command, Stored(is_safe)))
         } else {
-            let key = (now.steady().after(DISK_PATIENCE), version);
+            // A command that holds for a moment only is not to be over before it is routed.
+            let key = (now.steady().after(DISK_PATIENCE.min(time / 2)), version);
             self.waiting.insert(key, topic.clone());
             (Some(Waits { command, key }), Granted::Later)
         };
@@ -225,11 +226,8 @@ impl<O> Leases<O> {
         let topics: Vec<Topic> = self.all.iter().filter(is_over).map(|(topic, _)| topic.clone()).collect();
         let mut refused = Vec::new();
         for topic in &topics {
-            if self.all.get(topic).is_some_and(|lease| lease.waits.is_some()) {
-                refused.extend(self.commanded(topic));
-            } else {
-                self.owe(topic, now.steady());
-            }
+            // What waits for the disk is not routed, and what it was to take the place of may hold at the node.
+            refused.extend(self.owe(topic, now.steady()));
         }
         (topics.len(), refused)
     }
@@ -246,6 +244,12 @@ impl<O> Leases<O> {
 
     /// Ends those whose time is over. Returns how many.
     pub(super) fn expire(&mut self, now: Moment) -> usize {
+        while let Some(first) = self.waiting.first_entry()
+            && first.key().0 <= now.steady()
+        {
+            let ((_, version), topic) = first.remove_entry();
+            self.release(&topic, version, Stored(false));
+        }
         let mut ended = 0;
         while let Some(first) = self.due.first_entry()
             && first.key().0 <= now.steady()
@@ -259,12 +263,6 @@ impl<O> Leases<O> {
                 Some(Phase::Owed { .. }) => self.look_at_owed(&topic, now.steady()),
                 None => {}
             }
-        }
-        while let Some(first) = self.waiting.first_entry()
-            && first.key().0 <= now.steady()
-        {
-            let ((_, version), topic) = first.remove_entry();
-            self.release(&topic, version, Stored(false));
         }
         self.look_at_the_wall(now);
         ended
@@ -285,14 +283,13 @@ impl<O> Leases<O> {
         }
     }
 
-    fn owe(&mut self, topic: &Topic, now: Steady) {
-        let Some(lease) = self.all.get_mut(topic) else { return };
+    /// The safe command is to be sent. Returns a command that waited for the disk.
+    fn owe(&mut self, topic: &Topic, now: Steady) -> Option<O> {
+        let lease = self.all.get_mut(topic)?;
         lease.phase = Phase::Owed { told: None, elsewhere: Elsewhere::to_be_told() };
         lease.until = now;
         self.ended.push((topic.clone(), Arc::clone(&lease.user)));
-        if let Some(waits) = lease.waits.take() {
-            self.waiting.remove(&waits.key);
-        }
+        let waits = lease.waits.take();
         self.version += 1;
         lease.version = self.version;
         if let Some(due) = lease.due.take() {
@@ -301,6 +298,9 @@ impl<O> Leases<O> {
         self.owed.insert(topic.clone());
         self.newly_owed = true;
         self.rows.change(topic);
+        let Waits { command, key } = waits?;
+        self.waiting.remove(&key);
+        Some(command)
     }
 
     /// Those that have ended, and who had asked for them. To be called wherever some may end.

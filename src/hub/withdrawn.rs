@@ -78,7 +78,7 @@ impl Session {
     /// Takes out of the outbox what the user may not read any more.
     pub(super) fn withhold_what_is_forbidden(&self) {
         let rights = &self.client.rights;
-        self.outbox.withhold(|topic| rights.subscribe.iter().any(|filter| filter.matches(topic)));
+        self.outbox.withhold(|topic| rights.may_read(topic));
     }
 }
 

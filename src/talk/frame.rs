@@ -19,6 +19,8 @@ pub use scanner::Frame;
 const NUL: char = '\0';
 /// What some editors write in front of a text.
 const BYTE_ORDER_MARK: char = '\u{feff}';
+/// What stands in front of a frame and is nothing.
+const IN_FRONT: [char; 6] = [' ', '\t', '\r', '\n', NUL, BYTE_ORDER_MARK];
 
 /// The frames of one message: several are separated by line feeds, blank lines are nothing. NUL bytes in front of a frame
 /// and behind it are nothing either, nor is a byte order mark in front of it.
@@ -41,9 +43,9 @@ impl<'t> Frames<'t> {
         self.rest.len()
     }
 
-    /// Whether nothing is left but white space.
+    /// Whether nothing is left but what may stand in front of a frame.
     pub fn is_done(&self) -> bool {
-        after_space(self.rest).is_empty()
+        self.rest.trim_start_matches(IN_FRONT).is_empty()
     }
 }
 
@@ -72,7 +74,7 @@ impl<'t> Frames<'t> {
     #[cold]
     #[inline(never)]
     fn no_frame(&mut self, error: FrameError) -> Option<Result<Frame<'t>, FrameError>> {
-        let text = self.rest.trim_start_matches([' ', '\t', '\r', '\n', NUL, BYTE_ORDER_MARK]);
+        let text = self.rest.trim_start_matches(IN_FRONT);
         if text.len() < self.rest.len() {
             self.rest = text;
             return self.next();

@@ -207,6 +207,7 @@ pub(crate) const ROOMS: &[Room] = &[
             "base64",
             "futures_util",
             "percent_encoding",
+            "socket2",
             "thiserror",
             "tokio",
             "tokio_rustls",

@@ -90,3 +90,22 @@ fn the_files_may_be_named_and_what_cannot_be_read_is_told() {
     assert!(missing.stderr.contains("/nowhere cannot be read"), "{}", missing.stderr);
     assert!(!dir.path().join("other").exists(), "nothing is written where something is missing");
 }
+
+#[test]
+fn new_passwords_are_told_also_where_what_was_written_has_a_mistake() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    passwd(&dir.path().join("users"), &["jana"]);
+    std::fs::write(path("ca.crl"), "").unwrap();
+    let conf = format!(
+        "listener 8883\ncertfile {0}\nkeyfile {0}\ncapath /etc/ssl/certs\ncrlfile {1}\npassword_file {2}\n",
+        path("hub.pem"),
+        path("ca.crl"),
+        path("users")
+    );
+    std::fs::write(path("m.conf"), conf).unwrap();
+    let ran = run(&["import", "mosquitto", &path("m.conf"), "--directory", &path("ours")], "");
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    assert!(ran.stderr.contains("correct them by hand"), "{}", ran.stderr);
+    assert!(ran.stdout.contains("  jana  ") && ran.stdout.contains("Not taken over"), "{}", ran.stdout);
+}

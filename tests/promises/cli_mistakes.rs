@@ -5,7 +5,9 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::process::Stdio;
 
-use crate::support::{Client, Hub, PASSWORD, run, user};
+use insta::assert_snapshot;
+
+use crate::support::{Client, Hub, PASSWORD, binary, run, user};
 
 /// What was said to this, without the name of the program.
 fn said(code: i32, args: &[&str]) -> String {
@@ -297,6 +299,27 @@ async fn a_state_that_is_not_the_one_that_was_asked_for_is_no_answer() {
         asking.await.unwrap(),
         "lamp said {\"state\": false}, which is not what lamp/set asked for; what it is now: clown-hub req --url URL lamp/get"
     );
+}
+
+#[test]
+fn a_flag_in_front_of_a_command_is_refused_and_not_passed_over() {
+    let sentence = said(2, &["--config", "/nowhere.toml", "config", "check"]);
+    assert_snapshot!(sentence, @"--config stands before the command config, where it would count for nothing: write it behind, as in `clown-hub config … --config …`");
+    for words in [["--users", "other.toml", "user", "list"], ["--set", "server.listen=x", "serve", "--help"]]
+    {
+        let ran = run(&words, "");
+        let is_help = words.contains(&"--help");
+        assert_eq!(ran.code, Some(if is_help { 0 } else { 2 }), "{}", ran.stderr);
+    }
+    // A variable of the environment is no word in front of anything.
+    let mut check = binary();
+    check.args(["config", "check"]).env("CLOWN_HUB_CONFIG", "/nowhere.toml").env("CLOWN_HUB_CONTEXT", "lab");
+    let told = check.output().unwrap();
+    let told = String::from_utf8_lossy(&told.stderr).into_owned();
+    assert!(told.contains("/nowhere.toml") && !told.contains("CONTEXT"), "{told}");
+    let mut check = binary();
+    check.args(["config", "check"]).env("CLOWN_HUB_CONTEXT", "lab").current_dir("/");
+    assert!(check.output().unwrap().status.success(), "a context is for clients");
 }
 
 #[test]

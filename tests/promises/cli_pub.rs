@@ -160,6 +160,16 @@ async fn lines_that_are_no_messages_are_told_and_harm_no_other() {
     assert_eq!(reader.hear().await, r#"["b", 1]"#);
 }
 
+#[tokio::test]
+async fn a_last_line_that_is_too_long_is_told_also_without_its_end() {
+    let hub = Hub::demo();
+    for length in [1 << 21, 3 << 20] {
+        let ran = publish(&hub, &["a"], &format!("\"{}\"", "x".repeat(length)));
+        assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+        assert!(ran.stderr.contains("line 1: is longer than"), "{}", ran.stderr);
+    }
+}
+
 #[test]
 fn a_payload_that_is_no_json_is_told_how_to_be() {
     let ran = run(&["pub", "lamp", "it's on"], "");

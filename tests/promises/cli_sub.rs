@@ -188,3 +188,21 @@ async fn a_filter_that_begins_with_a_slash_hears_of_such_topics_only_and_sub_say
     speaker.publish("/home/a", "2").await;
     assert_eq!(reader.hear().await, r#"["/home/a", 2]"#);
 }
+
+#[tokio::test]
+async fn while_it_only_listens_the_kernel_asks_whether_the_hub_is_still_there() {
+    let hub = Hub::demo();
+    let mut sub = started(&hub, &["a", "--reconnect"]).await;
+    // What proc(5) says of the sockets that go to the hub: the remote port, the state (1: established), and which timer runs (2: keep-alive).
+    let port = format!("{:04X}", hub.address.port());
+    let sockets = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let timers: Vec<_> = sockets
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>())
+        .filter(|words| words[2].ends_with(&port) && words[3] == "01")
+        .map(|words| words[5][..2].to_owned())
+        .collect();
+    assert!(timers.contains(&"02".to_owned()), "{timers:?}: {sockets}");
+    sub.kill().unwrap();
+    sub.wait().unwrap();
+}

@@ -31,7 +31,7 @@ impl Lines {
         let rest = self.buffer.get(self.at..).unwrap_or_default();
         let (len, step) = match memchr::memchr(b'\n', rest) {
             Some(len) => (len, len + 1),
-            None if self.ended && !rest.is_empty() => (rest.len(), rest.len()),
+            None if self.ended && (!rest.is_empty() || self.too_long) => (rest.len(), rest.len()),
             None => return None,
         };
         let line = self.at..self.at + len;
@@ -60,6 +60,6 @@ impl Lines {
         self.buffer.reserve(READ);
         let read = self.input.read_buf(&mut self.buffer).await.context("standard input could not be read")?;
         self.ended = read == 0;
-        Ok(read > 0 || !self.buffer.is_empty())
+        Ok(read > 0 || !self.buffer.is_empty() || self.too_long)
     }
 }

@@ -63,7 +63,11 @@ impl Join {
         }
         match found {
             FoundOther::Again => self.last.read_again(),
-            FoundOther::New => {
+            FoundOther::New { is_again } => {
+                // It was silent while it said so, or this hub was not here.
+                if is_again {
+                    self.last.read_again();
+                }
                 let _ = self.accounts.as_mut().map(Shared::say_again);
                 if let Some((hub, version)) = self.others.of_another_version(&word.payload) {
                     Report::another_version(&hub, &version);

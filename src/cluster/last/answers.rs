@@ -69,7 +69,7 @@ impl LastValues {
                 let is_another = before.is_some();
                 self.keeper.forget();
                 self.sweep = Some((0, is_another));
-                self.is_to_be_read_again |= is_another;
+                self.readings = self.readings.max(u8::from(is_another));
                 self.created = Some(there.created.clone());
             }
         }
@@ -87,7 +87,7 @@ impl LastValues {
         self.state = State::Absent(until);
         self.reader.away();
         // When there is one it is to be read.
-        self.is_to_be_read_again = true;
+        self.readings = self.readings.max(1);
     }
 
     /// What is not answered yet is asked again when they can.

@@ -117,6 +117,32 @@ fn a_node_that_does_not_say_what_it_has_done_is_not_asked_for_ever() {
     assert_eq!((leases.len(), leases.owed(), leases.next()), (0, 0, None));
 }
 
+#[test]
+fn a_command_for_a_second_is_routed_before_its_lease_is_over_however_slow_the_disk_is() {
+    let mut leases = Leases::default();
+    leases.keep();
+    let granted = leases.ask(&topic(0), terms("u", 1, 1), "on", at(START));
+    assert!(matches!(granted, Ok((Granted::Later, None))));
+    // Also where the hub itself comes late.
+    leases.expire(at(START + 5));
+    let ready: Vec<_> = leases.take_ready().into_iter().map(|ready| ready.command).collect();
+    assert_eq!((ready, leases.owed()), (vec!["on"], 1), "it is answered, and the safe command goes out");
+}
+
+#[test]
+fn what_runs_is_ended_although_a_newer_command_waits_for_the_disk_when_its_right_is_withdrawn() {
+    let mut leases = Leases::default();
+    leases.keep();
+    assert!(leases.ask(&topic(0), terms("jana", 1, 60), "first", at(START)).is_ok());
+    let changes = leases.changes(at(START));
+    leases.written(changes);
+    assert_eq!(leases.take_ready().len(), 1, "the relay is on");
+    let newer = Terms { safe: "null".into(), ..terms("emil", 2, 60) };
+    assert!(leases.ask(&topic(0), newer, "second", at(START + 1)).is_ok());
+    let (ended, refused) = leases.withdraw(|user, _| user != "emil", at(START + 1));
+    assert_eq!((ended, refused, leases.owed()), (1, vec!["second"], 1));
+}
+
 /// What happens to three relays, a hub and its disk.
 #[derive(Debug, Clone, Copy)]
 enum Event {
@@ -150,6 +176,8 @@ enum Event {
     },
     NodeGoes,
     NodeComes,
+    /// Nobody may command any more.
+    Withdraw,
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -166,6 +194,7 @@ fn event() -> impl Strategy<Value = Event> {
         2 => (any::<bool>(), 0..40u64).prop_map(|(wrote, away)| Event::Kill { wrote, away }),
         1 => Just(Event::NodeGoes),
         2 => Just(Event::NodeComes),
+        1 => Just(Event::Withdraw),
     ]
 }
 
@@ -266,6 +295,10 @@ impl World {
                 self.nodes += 1;
             }
             Event::NodeGoes => self.node = None,
+            Event::Withdraw => {
+                let now = self.moment();
+                self.leases.withdraw(|_, _| false, now);
+            }
             Event::NodeComes => {
                 self.nodes += 1;
                 self.node = Some(self.nodes);

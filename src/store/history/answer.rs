@@ -186,29 +186,32 @@ impl Past {
     ) -> Result<Option<PastSeries>, Fault> {
         let (usual, points) = (wanted.usual_step(), wanted.points);
         let step = wanted.step.unwrap_or(usual);
-        let grain = match step {
+        let grain = |step: u64| match step {
             0 => RAW,
             step if step % QUARTER == 0 => QUARTERS,
             step if step % MINUTE == 0 => MINUTES,
             _ => RAW,
         };
-        let mut sum = |grain: u64, told: &mut Told| -> Result<Sum, Fault> {
-            let step = if step == 0 { usual } else { step };
-            let mut sum = Sum::by(step, points);
+        let by = if step == 0 { usual } else { step };
+        let mut sum = |grain: u64, by: u64, told: &mut Told| -> Result<Sum, Fault> {
+            let mut sum = Sum::by(by, points);
             self.read(grain, wanted, fetch, told, &mut |chunk| sum.take(&chunk, wanted))?;
             Ok(sum)
         };
-        let mut found = sum(grain, told)?;
+        let mut found = sum(grain(step), by, told)?;
         let wants_each = step == 0 || (wanted.step.is_none() && found.buckets.readings() <= points as u64);
-        if wants_each && found.coarsest > 0 && grain != RAW {
-            found = sum(RAW, told)?;
+        if wants_each && found.coarsest > 0 && grain(step) != RAW {
+            found = sum(RAW, by, told)?;
         }
         if wants_each && found.coarsest == 0 {
             return Ok(Some(self.each(found.newest)));
         }
-        let coarsest = found.coarsest;
-        let buckets = if step == 0 { found.buckets.by_at_least(coarsest) } else { found.buckets };
-        Ok(Some(self.steps(&buckets)))
+        // Where steps of this length are all that is left, only whole ones of them can be told.
+        if found.coarsest > 0 && !by.is_multiple_of(found.coarsest) {
+            let whole = by.div_ceil(found.coarsest) * found.coarsest;
+            found = sum(grain(whole), whole, told)?;
+        }
+        Ok(Some(self.steps(&found.buckets)))
     }
 
     fn empty(&self, step: u64) -> PastSeries {

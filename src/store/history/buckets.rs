@@ -122,17 +122,6 @@ impl Buckets {
         self.all.iter().map(|bucket| bucket.count).sum()
     }
 
-    /// By longer steps, of which the ones here are parts.
-    #[must_use]
-    pub fn by_at_least(self, step: u64) -> Self {
-        if step <= self.step {
-            return self;
-        }
-        let mut longer = Self::by(step);
-        self.all.iter().for_each(|bucket| longer.take(bucket));
-        longer
-    }
-
     /// The bytes of a chunk.
     pub fn chunk(&self, place: Place) -> Vec<u8> {
         let decimals = (0..=MOST_DECIMALS).find_map(|decimals| self.wholes(decimals));

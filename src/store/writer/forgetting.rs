@@ -157,7 +157,11 @@ impl Writer {
             };
             match self.history.forget(&mut forgetting, tables) {
                 Ok(true) => {}
-                Ok(false) => return Ok(all),
+                Ok(false) => {
+                    // Pieces that died meanwhile are not looked through, and go whole.
+                    self.do_all_duties();
+                    return Ok(all);
+                }
                 Err(fault) => {
                     self.fail(&fault);
                     return Err(fault.to_string());

@@ -14,6 +14,7 @@ impl Writer {
     pub(super) fn take_over(&mut self, opened: Opened) {
         let Opened { tables, id, found, head, seq, changed, sessions, was_replaced } = opened;
         if was_replaced {
+            self.hub.leases_not_written();
             self.hub.stored_queues().all_again();
             self.hub.lasting().all_again(Moment::now());
         }

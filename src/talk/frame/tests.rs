@@ -143,6 +143,14 @@ fn a_c_string_is_taken_with_its_end() {
 }
 
 #[test]
+fn what_is_nothing_but_nul_bytes_and_marks_is_done_before_it_is_read() {
+    for text in ["", "\0", "\u{feff}\n\0\0", " \r\n"] {
+        assert!(Frames::of(text).is_done() && Frames::of(text).next().is_none(), "{text:?}");
+    }
+    assert!(!Frames::of("\0[\"a\", 1]").is_done());
+}
+
+#[test]
 fn a_nul_byte_anywhere_else_is_named() {
     for (text, at) in [
         ("[\"t\0a\",1]", 3),

@@ -75,6 +75,38 @@ fn what_is_old_goes_by_the_rule_of_its_topic_and_what_is_left_of_it_is_told_in_i
 }
 
 #[test]
+fn where_only_quarters_of_an_hour_are_left_they_are_told_in_whole_ones_whatever_step_is_asked_for() {
+    let mut house = House::new(rules(), 1 << 30);
+    house.lives(0, 40 * 24);
+    let library = house.keeper.library(house.dir.path().join("hub.db"));
+    let (since, until) = (START + 31 * DAY, START + 33 * DAY);
+    let asked = |words: &str| {
+        let question = format!(r#"{{"filters": ["short/a"], "since": {since}, "until": {until}, {words}}}"#);
+        library.told(&question).unwrap().series.remove(0)
+    };
+    for (words, step) in [
+        (r#""step": 300, "points": 5000"#, 900),
+        (r#""step": 600, "points": 5000"#, 900),
+        (r#""step": 1200, "points": 5000"#, 1800),
+        (r#""step": 0, "points": 500"#, 900),
+        (r#""step": 0, "points": 100"#, 1800),
+        (r#""points": 500"#, 900),
+    ] {
+        let told = asked(words);
+        assert_eq!(told.step, step, "{words}");
+        assert!(told.times.iter().all(|time| time % (step * 1000) == 0), "{words}: {:?}", told.times);
+        let gaps = told.times.windows(2).all(|pair| pair[1] - pair[0] == step * 1000);
+        assert!(gaps && told.times.len() >= (2 * DAY / 1000 / step) as usize, "{words}: {:?}", told.times);
+        // A reading each five minutes.
+        assert!(
+            told.count.iter().rev().skip(1).all(|count| *count == step / 300),
+            "{words}: {:?}",
+            told.count
+        );
+    }
+}
+
+#[test]
 fn a_rule_that_is_changed_counts_from_the_next_start_on_for_what_is_there() {
     let mut house = House::new(rules(), 1 << 30);
     house.lives(0, 12 * 24);
