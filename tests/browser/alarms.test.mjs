@@ -91,6 +91,8 @@ test("nothing is called silent because the hub was away, and what is silent then
   await page.getByLabel("Sound").check();
   const { length } = (await heard()).tones;
   await say(20.5);
+  // What was said in the last second may not be on the disk yet.
+  await page.waitForTimeout(3000);
   await hub.stop("SIGKILL");
   await page.getByText("Offline", { exact: true }).waitFor();
   await page.waitForTimeout(6000);
