@@ -91,25 +91,6 @@ test("an account that is added may sign in, and a right that is taken away is go
   assertCalm(page, /400.*\/api\/accounts\/jana$/);
 });
 
-test("a right to read that is taken away takes with it what was read", async (t) => {
-  const hub = await operatedHub(t);
-  const node = await connect(t, hub, "nodes/bank", "node", { auth: `root:${PASSWORD}`, filters: [] });
-  await node.publish("thermometer/0", { temperature: [33.3, "℃"] });
-  const emil = await newPage(t, browser);
-  await emil.goto(`${hub.origin}/`);
-  await signIn(emil, "emil");
-  await emil.locator(".tile").filter({ hasText: "33.3" }).waitFor();
-  const page = await operate(t, hub, "accounts");
-  await row(page, "emil").click();
-  await page.getByLabel("May also read").fill("home/#");
-  await page.getByRole("button", { name: "Save" }).click();
-  await page.getByText("emil is saved, and in force.").first().waitFor();
-  await emil.locator(".tile").filter({ hasText: "33.3" }).waitFor({ state: "detached" });
-  await emil.getByText("Live", { exact: true }).waitFor();
-  assert.equal(await emil.getByText("nodes/bank").count(), 0);
-  assertCalm(page);
-});
-
 test("the question before a removal takes the focus once, and a stray key does not answer it with yes", async (t) => {
   const hub = await operatedHub(t);
   const page = await operate(t, hub, "accounts");

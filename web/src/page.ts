@@ -75,9 +75,6 @@ let heardAt = 0;
 const ASLEEP = 90e3;
 /** Since when nothing was missed. The first values of a page tell by themselves how old they are. */
 let sureSince = -Infinity;
-/** The filters of this connection as the hub has narrowed them, once it has told, and as text those of the one before. */
-let held: string[] | null = null;
-let heldBefore = "";
 let counts = new Array<number>(RATE_SPAN).fill(0);
 let isStructureDirty = false;
 
@@ -171,8 +168,6 @@ function changed(now: ConnectionState): void {
       sureSince = liveSince === 0 ? -Infinity : Date.now();
       liveSince = heardAt = Date.now();
       present.values.setClock(now.clock);
-      present.values.round += 1;
-      held = null;
       past?.restart();
       void loadPast();
       layoutVersion.value = -1;
@@ -195,39 +190,9 @@ function arrived(frames: Frame[]): void {
   counts[0]! += frames.length;
   for (const frame of frames) {
     if (frame.topic.startsWith("clown.talk/")) hubSays(frame);
-    else if (frame.topic === LAYOUT) {
-      layoutVersion.value = Number(isObject(frame.payload) && frame.payload.version);
-      if (frame.options.retained === true) dropRest();
-    }
+    else if (frame.topic === LAYOUT) layoutVersion.value = Number(isObject(frame.payload) && frame.payload.version);
     else take(frame);
   }
-}
-
-/** It was asked for after all else: as the last value of this topic is there, all others are. Whatever was not among them is not there any more. */
-function dropRest(): void {
-  const filters = JSON.stringify(held);
-  // Most of the time they are the same, and nothing has to be looked at.
-  const isSame = filters === heldBefore;
-  heldBefore = filters;
-  if (present.values.round === 1) return;
-  const mayRead = (topic: string): boolean => isSame || (held?.some((filter) => matches(filter, topic)) ?? true);
-  const gone = present.values.drop(mayRead);
-  present.traffic.drop((topic) => gone.has(topic) || !mayRead(topic));
-  for (const topic of gone) {
-    commands.forget(topic);
-    past?.forget(topic);
-  }
-  if (gone.size > 0) {
-    pulse.touchAll();
-    restructure();
-  }
-}
-
-/** The hub ends what may not be read any more. Who has other rights begins anew, with what these are. The hub cuts filters at 64 characters. */
-function lessRights(ended: unknown[]): void {
-  if (!held?.some((filter) => ended.includes(filter.slice(0, 64)))) return;
-  void connection.open();
-  announce(WORDS.accountChanged);
 }
 
 function hubSays(frame: Frame): void {
@@ -239,8 +204,6 @@ function hubSays(frame: Frame): void {
     answers.delete(String(payload.id));
     answer(topic.endsWith("/ok"), payload);
   } else if (topic === `${EVENTS}ok` && Array.isArray(payload.events)) payload.events.reverse().forEach(happened);
-  else if (topic === "clown.talk/-/subscription/ok" && Array.isArray(payload.filters)) held = payload.filters;
-  else if (topic === "clown.talk/-/subscription/error" && Array.isArray(payload.filters)) lessRights(payload.filters);
   else if (topic === "clown.talk/-/publish/error") commands.refuse(payload.id, String(payload.reason ?? "refused"));
   else if (topic === "clown.talk/-/publish/ok" && "confirmed" in payload) commands.confirm(payload.id);
   else if (topic === "clown.talk/-/skipped" && Number(payload.count) > 0) {
@@ -260,8 +223,7 @@ function happened(event: unknown): void {
   if (isObject(event) && event.kind === "command" && event.result === "waiting") see(String(event.topic), event.payload);
 }
 
-/** Takes a message: one that came, or one that was published by hand, as the hub sends nobody what they said themselves. */
-export function take(frame: Frame): void {
+function take(frame: Frame): void {
   commands.listed(frame.topic, frame.payload);
   see(frame.topic, frame.payload);
   present.traffic.take(frame, present.values.now());

@@ -115,26 +115,6 @@ test("there is an end to topics, and it is told", () => {
   assert.equal(readings.topics.size, TOPICS_AT_MOST - 1, "a value that was cleared is gone");
 });
 
-test("what the hub does not tell again over the next connection is gone, if it had kept it or if it may not be read any more", () => {
-  const readings = new Values();
-  const hear = (topic, payload, options = {}) => readings.take({ ...frame(topic, payload), options });
-  readings.round += 1;
-  const online = { state: "online", since: "2026-11-21T10:00:00Z" };
-  for (const base of ["home/attic", "home/cellar"]) hear(`${base}/presence`, online, { kept: true });
-  hear("home/attic/info", { firmware: "x" }, { kept: true });
-  hear("home/attic/thermometer", 20, { kept: true });
-  hear("home/attic/hygrometer", 40, { retained: true });
-  hear("home/cellar/thermometer", 10, { kept: true });
-  hear("home/bell", 1);
-  hear("bank/bell", 1);
-  readings.round += 1;
-  hear("home/cellar/presence", online, { retained: true });
-  hear("home/cellar/thermometer", 10, { retained: true });
-  assert.deepEqual([...readings.drop((topic) => topic.startsWith("home/"))], ["home/attic/thermometer", "home/attic/hygrometer", "bank/bell", "home/attic/presence", "home/attic/info"]);
-  assert.deepEqual([...readings.topics.keys()], ["home/cellar/thermometer", "home/bell"]);
-  assert.deepEqual([[...readings.presences.keys()], [...readings.infos.keys()], [...readings.nodes.keys()]], [["home/cellar"], [], ["home/cellar", "home"]]);
-});
-
 test("a gateway that says nothing itself is told with its nodes, and a node that only is there is told", () => {
   const readings = new Values();
   const online = { state: "online", since: "2026-11-21T10:00:00Z" };

@@ -26,14 +26,11 @@ const JUMP_AGREED = 1000;
 export interface Presence {
   isOnline: boolean;
   since: number;
-  /** The connection over which it was heard last. */
-  round: number;
 }
 
 export interface Info {
   text: string;
   mode: unknown;
-  round: number;
 }
 
 /** What a frame has changed. */
@@ -48,8 +45,6 @@ export class Values {
   nodes = new Map<string, Set<Reading>>();
   /** Whether there was a topic too many. */
   overflown = false;
-  /** Counts connections, so that it is known what was heard over which. */
-  round = 0;
   /** The units of bare numbers, by topic, as their boards have told them. */
   #units = new Map<string, string>();
   /** How far this machine's clock is ahead of the hub's. */
@@ -70,7 +65,6 @@ export class Values {
   clear(): void {
     for (const map of [this.topics, this.presences, this.infos, this.nodes, this.#units]) map.clear();
     this.overflown = false;
-    this.round = 0;
   }
 
   /** Takes a frame. Returns what changed, or null. */
@@ -90,25 +84,7 @@ export class Values {
     }
     const reading = known ?? this.#add(topic);
     reading.take(frame, time, this.#units.get(topic));
-    reading.round = this.round;
     return { reading, isNew: !known };
-  }
-
-  /**
-   * Removes what the hub has not told over this connection, once all its last values are there: what it had kept, it has no more, and what may not
-   * be read is not there, either. Returns the topics.
-   */
-  drop(mayRead: (topic: string) => boolean): Set<string> {
-    const gone = new Set<string>();
-    for (const reading of this.topics.values()) {
-      if (reading.round === this.round || (!reading.isStored && mayRead(reading.topic))) continue;
-      this.#remove(reading);
-      gone.add(reading.topic);
-    }
-    for (const [map, name] of [[this.presences, "presence"], [this.infos, "info"]] as const) {
-      for (const [base, { round }] of map) if (round !== this.round && map.delete(base)) gone.add(`${base}/${name}`);
-    }
-    return gone;
   }
 
   /** The presence of a node, or of the gateway that speaks for it. */
@@ -212,7 +188,7 @@ export class Values {
     if (!this.presences.has(base) && this.presences.size >= NODES_AT_MOST) return null;
     const from = Date.parse(String(since));
     const before = this.presences.get(base);
-    const presence = { isOnline: state === "online", since: Number.isNaN(from) ? time : from, round: this.round };
+    const presence = { isOnline: state === "online", since: Number.isNaN(from) ? time : from };
     this.presences.set(base, presence);
     return { node: base, isBack: presence.isOnline && !before?.isOnline, isInfo: false, moved: before ? [] : this.#adopt(base) };
   }
@@ -221,7 +197,7 @@ export class Values {
     const node = topic.slice(0, -"/info".length);
     if (!this.infos.has(node) && this.infos.size >= NODES_AT_MOST) return null;
     const words = [firmware, payload.version].filter((word) => typeof word === "string");
-    this.infos.set(node, { text: cut(words.join(" "), TEXT_SHOWN), mode: payload.mode, round: this.round });
+    this.infos.set(node, { text: cut(words.join(" "), TEXT_SHOWN), mode: payload.mode });
     return { node, isBack: false, isInfo: true, moved: [] };
   }
 }
@@ -237,10 +213,6 @@ export class Reading {
   payload: unknown = undefined;
   /** Whether the hub had kept this value, and nothing was said since it told it. */
   isKept = false;
-  /** Whether the hub keeps what was said last: then it is told again over the next connection. */
-  isStored = false;
-  /** The connection over which it was said last. */
-  round = 0;
   actuator: Actuator | null = null;
   quantities: Quantity[] | null = null;
   /** Milliseconds between two readings, as the hub knows them, or null where they are not regular. */
@@ -261,7 +233,6 @@ export class Reading {
     this.count += 1;
     this.time = time;
     this.isKept = options.retained === true;
-    this.isStored = this.isKept || options.kept === true;
     this.every = options.every !== undefined && options.every > 0 ? options.every * 1000 : null;
     this.payload = payload;
     this.#line = line;
