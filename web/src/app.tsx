@@ -8,7 +8,7 @@ import { SCREENS, parseView } from "./core/view.js";
 import { chooseLanguage, language, laterTexts } from "./language.js";
 import { alarms, hasLimits, isArranging, isWhole, layout } from "./layout.js";
 import { isTravelling, loadSearch, show, view } from "./location.js";
-import { announcement, connection, forgotten, isAdmin, isLive, isQuiet, isUpdated, leave, moment, rate, rights, second, skipped, start, state, user, values } from "./page.js";
+import { announcement, connection, isAdmin, isLive, isQuiet, isUpdated, leave, moment, rate, rights, second, skipped, start, state, user, values } from "./page.js";
 import { tools } from "./tools.js";
 import { HUB } from "./session.js";
 import { Overview } from "./view/overview.js";
@@ -59,10 +59,6 @@ function load(part: Part): void {
 }
 
 const isSharing = signal(false);
-effect(() => {
-  void forgotten.value;
-  isSharing.value = false;
-});
 
 /** Whether the slider is there that shows the past. */
 const isLookingBack = computed(() => isTravelling.value || view.value.at !== null);
@@ -101,7 +97,7 @@ function App() {
       {!isKiosk && <Header isIn={isIn} />}
       {isSharing.value && Share && <Share onClose={() => (isSharing.value = false)} />}
       <Bar />
-      {isIn && isLookingBack.value && Travel && <Travel key={forgotten.value} />}
+      {isIn && isLookingBack.value && Travel && <Travel />}
       <main id="main" tabIndex={-1} data-kiosk={isKiosk ? "" : undefined} data-past={moment.value === null ? undefined : ""}>
         {isMissing && (
           <div key="missing" class="bar" role="alert">
@@ -111,8 +107,8 @@ function App() {
         )}
         {isKiosk && Kiosk && <Kiosk key="kiosk" />}
         {now.name === "out" && <SignIn key="sign-in" why={now.why} isDemo={now.demo} />}
-        {isIn && isQuiet.value && screen !== "admin" && Empty && <Empty key="empty" />}
-        {user.value !== null && (isIn || screen !== "admin") && (Screen ? <Screen key={`${screen} ${forgotten.value}`} /> : !isMissing && <p key="wait" class="note">{WORDS.loading}</p>)}
+        {isQuiet.value && screen !== "admin" && Empty && <Empty key="empty" />}
+        {user.value !== null && (Screen ? <Screen key={screen} /> : !isMissing && <p key="wait" class="note">{WORDS.loading}</p>)}
       </main>
       {!isKiosk && <Languages />}
       <p id="announce" class="hidden" role="status" aria-live="polite">{announcement}</p>

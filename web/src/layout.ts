@@ -34,10 +34,7 @@ export function take(next: Layout): void {
 
 /** Asks the hub; null if it does not answer, or is too old for a layout. */
 export async function readLayout(): Promise<Layout | null> {
-  const times = forgotten.value;
   const answer: unknown = await fetch(HUB + LAYOUT_PATH, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE) }).then((response) => response.json()).catch(() => null);
-  // What the user before might see is nothing for this one.
-  if (times !== forgotten.value) return null;
   const next = parseLayout(answer);
   if (next) take(next);
   isWhole.value = true;
@@ -52,7 +49,7 @@ effect(() => {
 /** What one user may see is nothing for the next one; and after a pause the hub may have another one of the same number. */
 effect(() => {
   void forgotten.value;
-  isWhole.value = isArranging.value = false;
+  isWhole.value = false;
   untracked(() => layout.value !== NOTHING && take(NOTHING));
 });
 effect(() => {

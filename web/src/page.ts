@@ -129,18 +129,13 @@ export function start(): void {
 export async function leave(): Promise<void> {
   const isTold = await signOut();
   write(WALL_TOKEN, null);
-  batch(() => {
-    forget();
-    connection.leave(isTold ? WORDS.youSignedOut : WORDS.signOutFailed);
-  });
+  forget();
+  connection.leave(isTold ? WORDS.youSignedOut : WORDS.signOutFailed);
 }
 
-/** What one user may see is nothing for the next one at this screen, and nothing for whoever comes by when nobody is signed in. */
+/** What one user may see is nothing for the next one at this screen. */
 function forget(): void {
-  user.value = null;
-  rights.value = null;
-  isAdmin.value = false;
-  skipped.value = liveSince = 0;
+  liveSince = 0;
   showMoment(null);
   present.values.clear();
   present.traffic.clear();

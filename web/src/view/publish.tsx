@@ -1,11 +1,11 @@
 // The form to publish a message by hand. What is wrong is told while it is typed; nothing goes out without a connection.
 
-import { effect, signal } from "@preact/signals";
+import { signal } from "@preact/signals";
 import { useState } from "preact/hooks";
 import { checkPayload, formatted, topicTrouble } from "../core/payload.js";
 import { EXPLORER, WORDS, plural, say } from "../core/text.js";
 import { clockText } from "../core/words.js";
-import { announce, answers, connection, forgotten, isLive, isNow, mayPublish, rights, traffic, values } from "../page.js";
+import { announce, answers, connection, isLive, isNow, mayPublish, rights, traffic, values } from "../page.js";
 
 /** Answers that are waited for. */
 const ANSWERS_AT_MOST = 100;
@@ -20,12 +20,7 @@ function publish(topic: string, payload: string, options: Record<string, unknown
 }
 
 /** What is in the form: other parts may put something there. */
-const NOTHING = { topic: "", payload: "" };
-export const draft = signal(NOTHING);
-effect(() => {
-  void forgotten.value;
-  draft.value = NOTHING;
-});
+export const draft = signal({ topic: "", payload: "" });
 
 export function Publish() {
   const [isKept, setKept] = useState(false);
