@@ -3,7 +3,7 @@
 import { computed, effect, signal, untracked } from "@preact/signals";
 import { type Alarm, type Layout, NOTHING, alarmOf, arranged, parseLayout } from "./core/layout.js";
 import { WORDS, say } from "./core/text.js";
-import { announce, forgotten, layoutVersion, listeners, liveFor, presentValues, pulse, second, silentFrom, structure } from "./page.js";
+import { announce, forgotten, layoutVersion, listeners, liveFor, presentValues, pulse, second, structure } from "./page.js";
 import { HUB } from "./session.js";
 
 export const LAYOUT_PATH = "api/layout";
@@ -71,8 +71,6 @@ function look(): void {
   const values = presentValues();
   if (values.topics.size > 0 && liveFor() > WHOLE_AFTER) isWhole.value = true;
   const now = values.now();
-  arranged.since = silentFrom();
-  const before = new Map(alarms.peek().map((one) => [one.topic, one]));
   const found: Alarm[] = [];
   for (const [topic, { silent, limits }] of layout.value.values) {
     if (silent === undefined && limits === undefined) continue;
@@ -80,8 +78,9 @@ function look(): void {
     if (reading) {
       const alarm = alarmOf(layout.value, reading, now);
       if (alarm) found.push(alarm);
-    } else if (silent !== undefined && (before.has(topic) || liveFor() > silent * 1000)) found.push({ topic, kind: "silent", word: WORDS.silent, sentence: say(WORDS.nothingKnown, { title: layout.value.values.get(topic)?.name ?? topic }) });
+    } else if (silent !== undefined && liveFor() > silent * 1000) found.push({ topic, kind: "silent", word: WORDS.silent, sentence: say(WORDS.nothingKnown, { title: layout.value.values.get(topic)?.name ?? topic }) });
   }
+  const before = new Map(alarms.peek().map((one) => [one.topic, one]));
   const isSame = found.length === before.size && found.every(({ topic, sentence }) => before.get(topic)?.sentence === sentence);
   if (isSame) return;
   const fresh = found.filter(({ topic, kind }) => before.get(topic)?.kind !== kind);

@@ -23,12 +23,10 @@ effect(() => {
   if (view.value.search !== "") loadSearch();
 });
 
-/** Whether somebody has come to an address of another language: then the page is loaded anew. */
-export const isOtherLanguage = (): boolean => view.value.language !== "" && view.value.language !== language;
-
 addEventListener("hashchange", () => {
   view.value = parseView(location.hash);
-  if (isOtherLanguage()) location.reload();
+  // Somebody has come to an address of another language.
+  if (view.value.language !== "" && view.value.language !== language) location.reload();
 });
 
 /** Shows something else. Another screen is a step for Back; a letter in the search box is none. */

@@ -70,18 +70,11 @@ export const commands = new Commands(connection, (topic) => pulse.touch(topic), 
 export let past: Past | null = null;
 
 let liveSince = 0;
-/** When something came of the hub last. It is asked for a sign of life sooner than this: who has not heard it for so long was asleep. */
-let heardAt = 0;
-const ASLEEP = 90e3;
-/** Since when nothing was missed. The first values of a page tell by themselves how old they are. */
-let sureSince = -Infinity;
 let counts = new Array<number>(RATE_SPAN).fill(0);
 let isStructureDirty = false;
 
 /** For how many milliseconds the hub has been heard without a pause. */
 export const liveFor = (): number => (isLive() ? Date.now() - liveSince : 0);
-/** From which moment on the page knows who was silent, in the hub's time; Infinity if it hears nothing now. */
-export const silentFrom = (): number => (isLive() && Date.now() - heardAt < ASLEEP ? present.values.now(Math.min(sureSince, Date.now())) : Infinity);
 export const isLive = (): boolean => state.value.name === "live";
 /** Whether what is shown is now: nothing is switched or published in the past. */
 export const isNow = (): boolean => moment.value === null;
@@ -135,7 +128,6 @@ export async function leave(): Promise<void> {
 
 /** What one user may see is nothing for the next one at this screen. */
 function forget(): void {
-  liveSince = 0;
   showMoment(null);
   present.values.clear();
   present.traffic.clear();
@@ -160,8 +152,7 @@ function changed(now: ConnectionState): void {
       user.value = now.user;
       rights.value = now.publish;
       isAdmin.value = now.isAdmin === true;
-      sureSince = liveSince === 0 ? -Infinity : Date.now();
-      liveSince = heardAt = Date.now();
+      liveSince = Date.now();
       present.values.setClock(now.clock);
       past?.restart();
       void loadPast();
@@ -179,9 +170,6 @@ function changed(now: ConnectionState): void {
 }
 
 function arrived(frames: Frame[]): void {
-  const here = Date.now();
-  if (here - heardAt > ASLEEP) sureSince = here;
-  heardAt = here;
   counts[0]! += frames.length;
   for (const frame of frames) {
     if (frame.topic.startsWith("clown.talk/")) hubSays(frame);

@@ -76,26 +76,6 @@ test("a value is stale after three times the interval that the hub tells, and fi
   for (const every of [0, -1, null, "10"]) assert.ok(!said({ every }, 2).isStale(START + 4000));
 });
 
-test("a clock that is set forward is found in seconds, and one that was wrong at a reconnect at once", () => {
-  const readings = new Values();
-  const hear = (second, here) => readings.take(frame("n/thermometer/1", 20, second), START + here * 1000);
-  const off = (here) => Math.round((START + here * 1000 - readings.now(START + here * 1000)) / 1000);
-  for (let second = 0; second < 5; second += 1) hear(second, second + 0.1);
-  assert.equal(off(5), 0);
-  // What is late, alone or together with others, is late.
-  hear(5, 12);
-  for (const second of [6, 7, 8, 9]) hear(second, 12.1);
-  assert.equal(off(12), 0);
-  for (let second = 13; second < 18; second += 1) hear(second, second + 3600.1);
-  assert.equal(off(3618), 3600);
-  hear(18, 18.1);
-  assert.equal(off(18), 0, "and back");
-  readings.setClock(-500);
-  assert.equal(off(18), 0, "less than a second is no news");
-  readings.setClock(86_400_000);
-  assert.equal(off(18), 86_400);
-});
-
 test("a node that comes later gets its topics", () => {
   const readings = new Values();
   const { reading } = readings.take(frame("home/attic/thermometer/1", 20));

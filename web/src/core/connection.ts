@@ -81,9 +81,9 @@ export class Connection {
     return this.#state.name === "live";
   }
 
-  /** Asks who is signed in, and opens a socket if somebody is. An attempt that is under way ends: there is one socket at a time. */
+  /** Asks who is signed in, and opens a socket if somebody is. */
   async open(): Promise<void> {
-    this.#drop();
+    clearTimeout(this.#retry);
     const attempt = (this.#attempt += 1);
     this.#lastTry = Date.now();
     if (this.#state.name !== "waiting") this.#change({ name: "connecting" });

@@ -18,10 +18,6 @@ const PATIENCE_AT_LEAST = 5000;
 /** A topic that was silent for so many times as long as is normal is called silent, and not only stale. */
 const GIVEN_UP = 20;
 const TEXT_SHOWN = 200;
-/** A clock that is set is off by more than this, for so long, and messages agree on it as well as this. Whatever is late only for once does not. */
-const JUMP = 2000;
-const JUMP_LASTS = 3000;
-const JUMP_AGREED = 1000;
 
 export interface Presence {
   isOnline: boolean;
@@ -49,17 +45,15 @@ export class Values {
   #units = new Map<string, string>();
   /** How far this machine's clock is ahead of the hub's. */
   #offset: number | null = null;
-  /** What messages tell of another offset, and since when. */
-  #jump: { offset: number; since: number } | null = null;
 
   /** The hub's time, as well as it is known here. */
   now(here = Date.now()): number {
     return here - (this.#offset ?? 0);
   }
 
-  /** A guess of the clock to the second, until messages that are on their way for no time at all tell better; and again where it was set since. */
+  /** A first guess of the clock, until messages that are on their way for no time at all tell better. */
   setClock(offset: number): void {
-    if (this.#offset === null || Math.abs(offset - this.#offset) > JUMP) this.#offset = offset;
+    this.#offset ??= offset;
   }
 
   clear(): void {
@@ -160,18 +154,14 @@ export class Values {
   #timeOf(options: Options, here: number): number {
     const time = Date.parse(String(options.time));
     if (Number.isNaN(time)) return this.now(here);
-    if (options.retained === false) this.#learnClock(here - time, here);
+    if (options.retained === false) this.#learnClock(here - time);
     return time;
   }
 
-  /** The message that took the least time tells the clocks apart; the rest lets it drift back. Where the clock was set all agree on another time. */
-  #learnClock(sample: number, here: number): void {
+  /** The message that took the least time tells the clocks apart; the rest lets it drift back where a clock is set. */
+  #learnClock(sample: number): void {
     const offset = this.#offset ?? sample;
-    if (sample < offset + JUMP) {
-      this.#jump = null;
-      this.#offset = sample < offset ? sample : offset + (sample - offset) * 0.01;
-    } else if (this.#jump === null || Math.abs(sample - this.#jump.offset) > JUMP_AGREED) this.#jump = { offset: sample, since: here };
-    else if (here - this.#jump.since > JUMP_LASTS) this.#offset = this.#jump.offset;
+    this.#offset = sample < offset ? sample : offset + (sample - offset) * 0.01;
   }
 
   /** What a board tells Home Assistant of itself is no value, but it names the unit of a bare number. */
