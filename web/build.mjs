@@ -3,7 +3,7 @@
 
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { brotliCompressSync, constants } from "node:zlib";
 import { gzipAsync } from "@gfx/zopfli";
 import { build } from "esbuild";
@@ -81,6 +81,9 @@ const texts = Object.fromEntries(await Promise.all(LANGUAGES.map(async (language
 const SECTIONS = Object.keys(texts.en);
 PARTS.later = SECTIONS.filter((section) => !Object.values(PARTS).flat().includes(section));
 
+/** Which files of src/ say something that comes with the later parts. */
+const needLater = new Set();
+
 async function textsOf(language) {
   const { outputFiles } = await build({ entryPoints: [`src/words/${language}.ts`], format: "esm", write: false });
   return import(`data:text/javascript,${encodeURIComponent(outputFiles[0].text)}`);
@@ -107,6 +110,7 @@ const words = {
       const source = readFileSync(path, "utf8");
       const imported = /import \{([^}]*)\} from "[^"]*\/text\.js"/.exec(source)?.[1] ?? "";
       const sections = SECTIONS.filter((section) => new RegExp(`\\b${section}\\b`).test(imported));
+      if (sections.some((section) => PARTS.later.includes(section))) needLater.add(path);
       const named = new RegExp(`\\b(${sections.join("|")})\\.(\\w+)`, "g");
       const contents = sections.length === 0 ? source : source.replaceAll(named, (_, section, key) => `${section}[${placeOf(section, key)}]`);
       return { contents, loader: path.endsWith("tsx") ? "tsx" : path.endsWith("ts") ? "ts" : "js" };
@@ -212,6 +216,7 @@ function weigh() {
   const ofTexts = (part) => LANGUAGES.map((language) => basename(Object.entries(metafile.outputs).find(([, { inputs }]) => `texts:${language}/${part}` in inputs)[0])).sort((one, other) => sizes.get(other) - sizes.get(one));
   const entries = ["start.js", "app.js", "style.css"].map((entry) => names.get(entry));
   const first = reached([...entries, ofTexts("first")[0]], ({ kind }) => kind === "import-statement");
+  checkTexts([...first, basename(partOf("src/past.ts"))]);
   const all = reached([...entries, names.get("later.css")], () => true);
   for (const part of ["first", "later"]) for (const name of ofTexts(part).slice(1)) all.delete(name);
   const sum = (names) => [...names].reduce((total, name) => total + (sizes.get(name) ?? 0), sizes.get("index.html")) / 1000;
@@ -219,6 +224,17 @@ function weigh() {
   for (const [what, most] of Object.entries(BUDGETS)) {
     if (process.env.SIZES) console.log(`${what}: ${found[what].toFixed(1)} of ${most} kB`);
     if (found[what] > most) throw new Error(`the page is too large: ${what} is ${found[what].toFixed(1)} kB with gzip, and ${most} kB are the most`);
+  }
+}
+
+const partOf = (input) => Object.entries(metafile.outputs).find(([, { inputs }]) => input in inputs)[0];
+
+/** Fails if one of these files, which do not wait for the later texts, says one of them: it would be drawn before there are words. */
+function checkTexts(outputs) {
+  for (const [path, { inputs }] of Object.entries(metafile.outputs)) {
+    if (!outputs.includes(basename(path))) continue;
+    const early = Object.keys(inputs).find((input) => needLater.has(resolve(input)));
+    if (early) throw new Error(`${early} says texts that come with the later parts, and does not wait for them`);
   }
 }
 

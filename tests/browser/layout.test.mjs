@@ -349,3 +349,50 @@ test("axe finds nothing while things are arranged, in any theme and width, and n
     assert.equal(await page.evaluate(() => document.activeElement?.getAttribute("aria-label")), "Edit Beam");
   }
 });
+
+/** Gives the page the texts of its later parts as `answer` says: all of them stand in one file, with this sentence. */
+const withLaterTexts = (page, answer) => page.route(/\.js$/, async (route) => {
+  const response = await route.fetch();
+  if ((await response.text()).includes("Names, rooms, order and limits are kept by the hub")) await answer(route, response);
+  else await route.fulfill({ response });
+});
+
+test("where texts come late, what they are for is drawn when they are there, and once", async (t) => {
+  const { hub } = await house(t);
+  const page = await open(t, hub);
+  let come;
+  const areHere = new Promise((resolve) => (come = resolve));
+  let asked;
+  const isAsked = new Promise((resolve) => (asked = resolve));
+  await withLaterTexts(page, async (route, response) => {
+    asked();
+    await areHere;
+    await route.fulfill({ response });
+  });
+  await page.getByRole("button", { name: "Arrange", exact: true }).click();
+  await isAsked;
+  // Everything else of that part is there by then.
+  await page.waitForTimeout(500);
+  come();
+  await page.getByRole("button", { name: `Edit ${ATTIC}`, exact: true }).waitFor();
+  await page.getByRole("button", { name: "Done", exact: true }).click();
+  assert.equal(await page.locator("#board").count(), 1);
+  assertCalm(page);
+});
+
+test("where a part cannot be drawn the page says so, and the rest of it goes on", async (t) => {
+  const { hub } = await house(t);
+  const page = await open(t, hub);
+  await withLaterTexts(page, (route) => route.fulfill({ contentType: "text/javascript", body: "export default {}" }));
+  await page.getByRole("button", { name: "Arrange", exact: true }).click();
+  const broken = page.getByRole("alert").filter({ hasText: "A part of the page could not be shown." });
+  await broken.waitFor();
+  assert.equal(await page.locator("#board").count(), 0);
+  assert.match(page.complaints.join("\n"), /undefined/, "what went wrong is told to who looks for it");
+  await page.getByRole("button", { name: "Look back" }).click();
+  await page.unrouteAll();
+  await broken.getByRole("button", { name: "Try again" }).click();
+  await page.getByRole("button", { name: "Arrange", exact: true }).click();
+  await page.getByRole("button", { name: `Edit ${ATTIC}`, exact: true }).waitFor();
+  assert.equal(await page.locator("#board").count(), 1);
+});

@@ -189,7 +189,7 @@ test("a part of the page that does not come is told, and comes when it is asked 
   const store = folder(t);
   const hub = await startHub(t, { store });
   const page = await signedIn(t, browser, hub);
-  const missing = page.getByRole("alert").filter({ hasText: "A part of the page could not be loaded." });
+  const missing = page.getByRole("alert").filter({ hasText: "A part of the page could not be shown." });
   // As it is when the hub was updated meanwhile: what the page knows by its old name is not there.
   let isGone = true;
   await page.route(/\/part-[^/]*\.js$/, (route) => (isGone ? route.fulfill({ status: 404 }) : route.fallback()));

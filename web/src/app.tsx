@@ -1,7 +1,7 @@
 // The page from above: header, the bar of the connection, and one of the screens.
 
 import { computed, effect, signal } from "@preact/signals";
-import { type ComponentType, render } from "preact";
+import { Component, type ComponentChildren, type ComponentType, render } from "preact";
 import { LANGUAGES, WORDS, pointed, say, wholeText } from "./core/text.js";
 import { clockText } from "./core/words.js";
 import { SCREENS, parseView } from "./core/view.js";
@@ -24,12 +24,9 @@ const PARTS = {
   share: () => import("./view/operate.js").then(({ Share }) => Share),
   kiosk: () => import("./view/operate.js").then(({ Kiosk }) => Kiosk),
   empty: () => import("./view/operate.js").then(({ Empty }) => Empty),
-  // Its pieces stand among those of the overview.
-  arrange: () => import("./view/operate.js").then(({ Alarms, Bar, Buttons, Icon }) => {
-    tools.value = { ...tools.value, Alarms, Bar, Buttons, Icon };
-    return Bar;
-  }),
 };
+/** What stands among the pieces of the overview. */
+const arranging = () => import("./view/operate.js").then(({ Alarms, Bar, Buttons, Icon }) => ({ Alarms, Bar, Buttons, Icon }));
 /** The style and the texts of what is loaded later. The name of the style has a hash, and stands in the head of the page. */
 let later: Promise<unknown> | null = null;
 
@@ -40,7 +37,7 @@ function style(): Promise<unknown> {
   return new Promise((resolve, reject) => Object.assign(link, { onload: resolve, onerror: reject }));
 }
 
-type Part = keyof typeof PARTS;
+type Part = keyof typeof PARTS | "arrange";
 type Given = ComponentType<{ onClose(): void }>;
 /** Those that are there; null is one that did not come. */
 const parts = signal<Partial<Record<Exclude<Part, "share">, ComponentType | null> & { share: Given | null }>>({});
@@ -50,7 +47,9 @@ function load(part: Part): void {
   if (asked.has(part)) return;
   asked.add(part);
   later ??= Promise.all([style(), laterTexts()]);
-  Promise.all([PARTS[part](), later]).then(([component]) => (parts.value = { ...parts.value, [part]: component }), () => {
+  const comes = part === "arrange" ? arranging().then((pieces) => () => void (tools.value = { ...tools.value, ...pieces })) : PARTS[part]().then((component) => () => void (parts.value = { ...parts.value, [part]: component }));
+  // Nothing is drawn before its texts are there.
+  Promise.all([comes, later]).then(([take]) => take(), () => {
     // Without the hub nothing comes. The next one who goes there tries again.
     asked.delete(part);
     later = null;
@@ -79,6 +78,27 @@ effect(() => {
   if (isArranging.value || hasLimits.value || [layout.value.nodes, layout.value.values].some((entries) => [...entries.values()].some(({ icon }) => icon))) load("arrange");
 });
 
+/** What cannot be drawn is taken away as a whole, and said: Preact would leave half of it, and draw it once more beside that. */
+class Guard extends Component<{ children: ComponentChildren }, { isBroken?: true }> {
+  override componentDidCatch(error: unknown): void {
+    reportError(error);
+    this.setState({ isBroken: true });
+  }
+
+  override render() {
+    return this.state.isBroken ? <Missing onTry={() => location.reload()} /> : this.props.children;
+  }
+}
+
+function Missing({ onTry }: { onTry(): void }) {
+  return (
+    <div class="bar" role="alert">
+      <p>{WORDS.notShown}</p>
+      <button type="button" onClick={onTry}>{WORDS.tryAgain}</button>
+    </div>
+  );
+}
+
 function App() {
   const now = state.value;
   const screen = screenNow.value;
@@ -99,16 +119,11 @@ function App() {
       <Bar />
       {isIn && isLookingBack.value && Travel && <Travel />}
       <main id="main" tabIndex={-1} data-kiosk={isKiosk ? "" : undefined} data-past={moment.value === null ? undefined : ""}>
-        {isMissing && (
-          <div key="missing" class="bar" role="alert">
-            <p>{WORDS.notLoaded}</p>
-            <button type="button" onClick={() => (isLive() ? location.reload() : void connection.open())}>{WORDS.tryAgain}</button>
-          </div>
-        )}
+        {isMissing && <Missing key="missing" onTry={() => (isLive() ? location.reload() : void connection.open())} />}
         {isKiosk && Kiosk && <Kiosk key="kiosk" />}
         {now.name === "out" && <SignIn key="sign-in" why={now.why} isDemo={now.demo} />}
         {isQuiet.value && screen !== "admin" && Empty && <Empty key="empty" />}
-        {user.value !== null && (Screen ? <Screen key={screen} /> : !isMissing && <p key="wait" class="note">{WORDS.loading}</p>)}
+        {user.value !== null && (Screen ? <Guard key={screen}><Screen /></Guard> : !isMissing && <p key="wait" class="note">{WORDS.loading}</p>)}
       </main>
       {!isKiosk && <Languages />}
       <p id="announce" class="hidden" role="status" aria-live="polite">{announcement}</p>

@@ -4,7 +4,7 @@ import type { Same } from "../core/text.js";
 import type * as en from "./en.js";
 
 export const WORDS: Same<typeof en.WORDS> = {
-  skip: "Přejít na hodnoty", loading: "Načítá se…", notLoaded: "Část stránky se nepodařilo načíst.", language: "Jazyk", screens: "Obrazovky",
+  skip: "Přejít na hodnoty", loading: "Načítá se…", notShown: "Část stránky se nepodařilo zobrazit.", language: "Jazyk", screens: "Obrazovky",
   screen: { overview: "Hodnoty", charts: "Grafy", explorer: "Průzkumník", admin: "Správa" },
   lookBack: "Zpět v čase", share: "Sdílet", runCheck: "Spustit kontrolu spojení", viewOnly: "Jen pro čtení", signedInAs: "Přihlášen uživatel",
   signOut: "Odhlásit se", past: "Minulost", live: "Živě", restarting: "Hub se restartuje", offlinePill: "Bez spojení", signedOut: "Odhlášeno",

@@ -3,7 +3,7 @@
 
 /** What is seen first, with the sign-in. */
 export const WORDS = {
-  skip: "Skip to the values", loading: "Loading…", notLoaded: "A part of the page could not be loaded.", language: "Language", screens: "Screens",
+  skip: "Skip to the values", loading: "Loading…", notShown: "A part of the page could not be shown.", language: "Language", screens: "Screens",
   screen: { overview: "Values", charts: "Charts", explorer: "Explorer", admin: "Operate" },
   lookBack: "Look back", share: "Share", runCheck: "Run the self-check", viewOnly: "View only", signedInAs: "Signed in as", signOut: "Sign out",
   past: "The past", live: "Live", restarting: "Hub is restarting", offlinePill: "Offline", signedOut: "Signed out", connecting: "Connecting…",
