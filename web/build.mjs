@@ -9,6 +9,9 @@ import { gzipAsync } from "@gfx/zopfli";
 import { build } from "esbuild";
 import { minify } from "terser";
 
+// zopfli listens to these, and would print all of itself before what went wrong.
+for (const event of ["uncaughtException", "unhandledRejection"]) process.removeAllListeners(event);
+
 const out = process.argv[2];
 const site = join(out, "site");
 const ENTRIES = ["src/start.ts", "src/diagnostics.js", "src/check.ts", "src/style.css", "src/later.css", "src/diagnostics.css", "src/check.css"];
@@ -227,7 +230,9 @@ function weigh() {
   }
 }
 
-const partOf = (input) => Object.entries(metafile.outputs).find(([, { inputs }]) => input in inputs)[0];
+function partOf(input) {
+  return Object.entries(metafile.outputs).find(([, { inputs }]) => input in inputs)[0];
+}
 
 /** Fails if one of these files, which do not wait for the later texts, says one of them: it would be drawn before there are words. */
 function checkTexts(outputs) {
