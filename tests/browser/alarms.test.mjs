@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { newPage, says, startBrowser } from "./support/browser.mjs";
-import { startHub, usersFile } from "./support/hub.mjs";
+import { folder, startHub, usersFile } from "./support/hub.mjs";
 import { connect } from "./support/node.mjs";
 
 const PASSWORD = "correct horse";
@@ -16,12 +16,13 @@ before(async () => (browser = await startBrowser()));
 after(() => browser.close());
 
 /** A page with a limit of 10 to 30 ℃ on the only value, and what becomes of tones and notifications. */
-async function watched(t, { permission } = {}) {
-  const hub = await startHub(t, { simulator: "off", users: usersFile(t, USERS) });
+async function watched(t, { permission, silent, store, before } = {}) {
+  const hub = await startHub(t, { simulator: "off", users: usersFile(t, USERS), store });
   const node = await connect(t, hub, "home/attic", "node", { auth: `root:${PASSWORD}`, filters: [] });
   const say = (number) => node.publish("thermometer/0", { temperature: [number, "℃"] });
   await say(20);
   const page = await newPage(t, browser);
+  await before?.(page);
   if (permission) await page.context().grantPermissions(["notifications"], { origin: hub.origin });
   await page.addInitScript(() => {
     globalThis.heard = { tones: [], notes: [], said: [] };
@@ -47,7 +48,7 @@ async function watched(t, { permission } = {}) {
   await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
   await page.getByLabel("Password", { exact: true }).press("Enter");
   await page.getByText("Live", { exact: true }).waitFor();
-  const layout = { values: { [TOPIC]: { limits: { "/temperature/0": { low: 10, high: 30 } } } } };
+  const layout = { values: { [TOPIC]: { limits: { "/temperature/0": { low: 10, high: 30 } }, silent } } };
   const headers = { "authorization": `Basic ${Buffer.from(`root:${PASSWORD}`).toString("base64")}`, "content-type": "application/json", "if-match": "*" };
   const answer = await fetch(`${hub.origin}/api/layout`, { method: "PATCH", headers, body: JSON.stringify(layout) });
   assert.equal(answer.status, 200);
@@ -82,6 +83,37 @@ test("an alarm does not flap at its edge: it ends when the value is back by a ma
   await page.waitForFunction(() => document.title === "Clown Hub");
   await say(9.9);
   await title(page, "(1) Temperature: 9.9 ℃, under 10.0 ℃");
+});
+
+test("nothing is called silent because the hub was away, and what is silent then is", async (t) => {
+  const store = folder(t);
+  const { hub, page, say, heard } = await watched(t, { store, silent: 4 });
+  await page.getByLabel("Sound").check();
+  const { length } = (await heard()).tones;
+  await say(20.5);
+  // What was said in the last second may not be on the disk yet.
+  await page.waitForTimeout(3000);
+  await hub.stop("SIGKILL");
+  await page.getByText("Offline", { exact: true }).waitFor();
+  await page.waitForTimeout(6000);
+  assert.deepEqual((await heard()).said, [], "nobody knows whether it is silent");
+  await startHub(t, { simulator: "off", users: usersFile(t, USERS), store, port: hub.port });
+  await page.getByRole("button", { name: "Retry now" }).click();
+  await page.getByText("Live", { exact: true }).waitFor();
+  await page.waitForTimeout(2000);
+  assert.deepEqual([(await heard()).said, (await heard()).tones.length], [[], length], "it has not had the time to speak");
+  await page.waitForFunction(() => document.title.startsWith("(1) Temperature: silent for"));
+  assert.equal((await heard()).tones.length, length + 2);
+});
+
+test("nothing is called silent because the page was asleep", async (t) => {
+  const { page, say, heard } = await watched(t, { silent: 60, before: (page) => page.clock.install() });
+  await say(20.5);
+  await says(page.locator(".tile .value"), "20.5");
+  await page.clock.fastForward("10:00");
+  await page.waitForTimeout(4000);
+  assert.deepEqual((await heard()).said, []);
+  await page.getByText("Live", { exact: true }).waitFor();
 });
 
 test("who wants it hears an alarm, once for each", async (t) => {

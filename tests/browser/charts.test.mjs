@@ -183,6 +183,29 @@ test("what is exported is what the hub answers, to the byte", async (t) => {
   assertQuiet(page, hub);
 });
 
+test("a picture has each panel once, however the cursor was moved, and where there is none the page says so", async (t) => {
+  const page = await chart(t, `${TEMPERATURE}&${CO2}&${ref(`${NODE}/hygrometer/0`, "/relative-humidity/0")}&${RELAY}&r=24h`);
+  // What does not move on is drawn again only where the cursor is.
+  await page.getByRole("button", { name: "Yesterday" }).click();
+  await page.getByRole("button", { name: "Yesterday", pressed: true }).waitFor();
+  await page.waitForTimeout(1000);
+  await page.waitForFunction(() => document.querySelectorAll(".plot .u-over").length === 3);
+  const over = await page.locator(".plot .u-over").first().boundingBox();
+  for (let at = 1; at <= 20; at += 1) {
+    await page.mouse.move(over.x + (over.width * at) / 21, over.y + 30);
+    await page.locator(".tip:not([hidden])").first().waitFor();
+  }
+  const [picture] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "PNG" }).click()]);
+  const height = readFileSync(await picture.path()).readUInt32BE(20);
+  const drawn = await page.locator(".plot canvas").evaluateAll((all) => all.map((one) => one.height));
+  const sum = drawn.reduce((one, other) => one + other, 0);
+  assert.ok(height > sum && height < sum + 400, `${height} for ${drawn.join(", ")}`);
+  await page.evaluate(() => (HTMLCanvasElement.prototype.toBlob = (told) => told(null)));
+  await page.getByRole("button", { name: "PNG" }).click();
+  await page.getByText("No file was made. The picture is too large for this browser.").first().waitFor();
+  assertQuiet(page, hub);
+});
+
 test("the address brings everything back: series, range, the day before, the table", async (t) => {
   const page = await chart(t, TEMPERATURE);
   await page.getByRole("button", { name: "+ Add a number" }).click();

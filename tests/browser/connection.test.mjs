@@ -53,6 +53,38 @@ test("a hub that vanishes is found again without a hand", async (t) => {
   await says(page.locator("#sign-in-why"), "Your session ended. Sign in again.");
 });
 
+test("when the connection is back, what was cleared meanwhile is gone, and what the hub never kept stays", async (t) => {
+  const store = folder(t);
+  const settings = ["store.durability=commit"];
+  const hub = await startHub(t, { simulator: "off", store, settings });
+  const attic = (hub) => connect(t, hub, "home/attic", "node", { filters: [] });
+  const node = await attic(hub);
+  await node.publish("thermometer/0", { temperature: [20, "℃"] });
+  await node.publish("hygrometer/0", { "relative-humidity": [40, "%"] });
+  const page = await newPage(t, browser);
+  await page.clock.install();
+  await page.goto(`${hub.origin}/`);
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
+  await says(tile(page, "home/attic", "Temperature", "thermometer/0"), "20");
+  await node.publish("barometer/0", { pressure: [98, "kPa"] }, { retain: false });
+  await says(tile(page, "home/attic", "Pressure", "barometer/0"), "98");
+  await hub.stop("SIGKILL");
+  await page.getByText("Offline", { exact: true }).waitFor();
+  await page.clock.pauseAt(await page.evaluate(() => Date.now() + 2_000));
+  const again = await startHub(t, { simulator: "off", store, settings, port: hub.port });
+  await (await attic(again)).publish("thermometer/0", null, { retain: true });
+  await page.getByRole("button", { name: "Retry now" }).click();
+  await page.clock.resume();
+  await page.getByText("Live", { exact: true }).waitFor();
+  await tile(page, "home/attic", "Temperature", "thermometer/0").waitFor({ state: "detached" });
+  await says(tile(page, "home/attic", "Humidity", "hygrometer/0"), "40");
+  await says(tile(page, "home/attic", "Pressure", "barometer/0"), "98");
+  await page.evaluate(() => (location.hash = "#/explorer?topic=home/attic/hygrometer/0"));
+  await page.getByRole("treeitem").filter({ hasText: "hygrometer" }).waitFor();
+  assert.equal(await page.getByRole("treeitem").filter({ hasText: "thermometer" }).count(), 0);
+  assertQuiet({ ...page, complaints: page.complaints.filter((complaint) => !complaint.includes("ERR_")) }, hub);
+});
+
 test("a connection over which nothing comes any more is given up", async (t) => {
   const hub = await startHub(t);
   const page = await newPage(t, browser);

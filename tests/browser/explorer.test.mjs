@@ -78,6 +78,29 @@ test("what is typed is checked, goes out as it was written, and its answer is to
   assertQuiet(page, hub);
 });
 
+test("what is published by hand is a value here, too, and one that is cleared is gone", async (t) => {
+  const hub = await startHub(t, { simulator: "off" });
+  const node = await connect(t, hub, "home/attic", "node", { filters: [] });
+  await node.publish("thermometer/0", { temperature: [20, "℃"] });
+  await node.publish("hygrometer/0", { "relative-humidity": [40, "%"] });
+  const page = await explorer(t, hub);
+  const form = page.getByRole("region", { name: "Publish" });
+  const publish = async (topic, payload) => {
+    await form.getByLabel("Topic").fill(topic);
+    await form.getByLabel("Payload").fill(payload);
+    await form.getByRole("checkbox").setChecked(true);
+    await form.getByRole("button", { name: "Send" }).click();
+    await says(form, /Sent\. \d\d:\d\d:\d\d/);
+    await form.getByLabel("Payload").fill("");
+  };
+  await publish("home/attic/thermometer/0", '{"temperature": [23.5, "℃"]}');
+  await publish("home/attic/hygrometer/0", "null");
+  await page.getByRole("link", { name: "Values", exact: true }).click();
+  await says(page.locator(".tile .value"), "23.5");
+  assert.deepEqual(await page.locator(".tile h3").allTextContents(), ["Temperature"]);
+  assertQuiet(page, hub);
+});
+
 test("who may publish at some topics only is told before anything is sent", async (t) => {
   const users = usersFile(t, [{ name: "emil", subscribe: ["#"], publish: ["lamp/#"] }]);
   const hub = await startHub(t, { simulator: "off", users });

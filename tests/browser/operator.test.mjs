@@ -15,7 +15,7 @@ const PASSWORD = "correct horse";
 const EVIL = '<img src=x onerror="globalThis.hit=1">';
 const USERS = [
   { name: "root", subscribe: ["#"], publish: ["#"], admin: true },
-  { name: "emil", subscribe: ["#"], publish: ["home/#", "nodes/#"] },
+  { name: "emil", subscribe: ["home/#", "nodes/#"], publish: ["home/#", "nodes/#"] },
 ];
 
 let browser;
@@ -89,6 +89,25 @@ test("an account that is added may sign in, and a right that is taken away is go
   assert.equal(await row(page, "jana").count(), 0);
   await other.getByRole("heading", { name: "Sign in" }).waitFor();
   assertCalm(page, /400.*\/api\/accounts\/jana$/);
+});
+
+test("a right to read that is taken away takes with it what was read", async (t) => {
+  const hub = await operatedHub(t);
+  const node = await connect(t, hub, "nodes/bank", "node", { auth: `root:${PASSWORD}`, filters: [] });
+  await node.publish("thermometer/0", { temperature: [33.3, "℃"] });
+  const emil = await newPage(t, browser);
+  await emil.goto(`${hub.origin}/`);
+  await signIn(emil, "emil");
+  await emil.locator(".tile").filter({ hasText: "33.3" }).waitFor();
+  const page = await operate(t, hub, "accounts");
+  await row(page, "emil").click();
+  await page.getByLabel("May also read").fill("home/#");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByText("emil is saved, and in force.").first().waitFor();
+  await emil.locator(".tile").filter({ hasText: "33.3" }).waitFor({ state: "detached" });
+  await emil.getByText("Live", { exact: true }).waitFor();
+  assert.equal(await emil.getByText("nodes/bank").count(), 0);
+  assertCalm(page);
 });
 
 test("the question before a removal takes the focus once, and a stray key does not answer it with yes", async (t) => {
@@ -178,6 +197,64 @@ test("a device comes in with what the page shows once, and the page tells its fi
   await page.reload();
   await page.getByRole("navigation", { name: "Pages of the operator" }).waitFor();
   assert.equal(await page.getByText(token).count(), 0);
+  assertCalm(page);
+});
+
+test("whoever signs out leaves nothing but the form, and nothing for the next one", async (t) => {
+  const hub = await operatedHub(t);
+  const page = await operate(t, hub, "device");
+  await page.getByLabel("Name of the device").fill("cellar");
+  await page.getByRole("button", { name: "Make its token" }).click();
+  await page.getByText("This is shown once.").waitFor();
+  await page.getByRole("link", { name: "Explorer" }).click();
+  await page.getByLabel("Topic", { exact: true }).fill("home/alarm/code");
+  await page.getByRole("link", { name: "Operate" }).click();
+  await page.getByRole("link", { name: "Tokens" }).click();
+  await page.getByRole("button", { name: "Make a token" }).click();
+  const form = page.getByRole("region", { name: "Make a token" });
+  await form.getByLabel("Name").fill("guest");
+  await form.getByRole("button", { name: "Make it" }).click();
+  const token = await page.locator(".made .secret").textContent();
+
+  const pieces = () => page.evaluate(() => [document.querySelector("main").children.length, document.querySelectorAll("dialog, .admin, .explorer, .made").length]);
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await says(page.locator("#sign-in-why"), "You are signed out.");
+  assert.deepEqual(await pieces(), [1, 0]);
+  await signIn(page, "emil");
+  await page.getByRole("link", { name: "Explorer" }).click();
+  await page.getByRole("region", { name: "Publish" }).waitFor();
+  assert.equal(await page.getByLabel("Topic", { exact: true }).inputValue(), "");
+  assert.equal(await page.getByRole("link", { name: "Operate" }).count(), 0);
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await signIn(page, "root");
+  await page.goto(`${hub.origin}/#/admin/device`);
+  await page.getByRole("button", { name: "Make its token" }).waitFor();
+  await page.getByRole("link", { name: "Tokens" }).click();
+  await page.getByText("cellar").first().waitFor();
+  assert.equal(await page.getByText(token).count(), 0);
+  assertCalm(page);
+});
+
+test("a session that ended leaves the accounts on no screen, and the next user finds each screen as it is at first", async (t) => {
+  const hub = await operatedHub(t);
+  const page = await operate(t, hub, "accounts");
+  await row(page, "emil").waitFor();
+  await page.evaluate(() => fetch("api/session", { method: "DELETE" }));
+  await says(page.locator("#sign-in-why"), "Your session ended. Sign in again.");
+  assert.equal(await page.getByText("emil").count(), 0);
+  await signIn(page, "root");
+  await row(page, "emil").waitFor();
+  const node = await connect(t, hub, "bank", "node", { auth: `root:${PASSWORD}`, filters: [] });
+  await page.getByRole("link", { name: "Explorer" }).click();
+  await node.publish("vault", { code: "0815-4711" });
+  await page.getByRole("log").getByText("0815-4711").waitFor();
+  await page.getByRole("button", { name: "Pause" }).click();
+  await page.evaluate(() => fetch("api/session", { method: "DELETE" }));
+  await says(page.locator("#sign-in-why"), "Your session ended. Sign in again.");
+  await page.getByText("0815-4711").first().waitFor();
+  await signIn(page, "emil");
+  await page.getByRole("button", { name: "Pause" }).waitFor();
+  assert.equal(await page.getByRole("log").getByText("0815-4711").count(), 0);
   assertCalm(page);
 });
 

@@ -231,6 +231,11 @@ test("a page whose first script does not come says so in plain words, and comes 
     await page.goto(`${hub.origin}/`);
     const late = page.getByText("This page could not be loaded, or comes very slowly.");
     assert.equal(await late.isVisible(), false, "who waits for a moment is told nothing");
+    const place = async () => {
+      const { x, y } = await page.getByRole("heading", { name: "Clown Hub" }).locator("img").boundingBox();
+      return [x, y];
+    };
+    const before = await place();
     await page.evaluate(() => document.getAnimations().forEach((animation) => animation.finish()));
     assert.equal(await late.isVisible(), true, what);
     await page.getByText("Stránku se nepodařilo načíst, nebo přichází velmi pomalu.").waitFor();
@@ -238,6 +243,7 @@ test("a page whose first script does not come says so in plain words, and comes 
     await page.getByRole("link", { name: "Try again" }).click();
     await page.getByRole("button", { name: "Sign in", exact: true }).waitFor();
     assert.equal(await late.isVisible(), false);
+    assert.deepEqual(await place(), before, "the name was there before any script, and where it stays");
   }
 });
 

@@ -119,6 +119,33 @@ test("who has signed in by a name keeps that, whatever link is opened", async (t
   assert.equal(new URL(emil.url()).hash, "#/");
 });
 
+test("a link that is opened where the page is already lets one in, and its token leaves the address", async (t) => {
+  const { hub } = await house(t);
+  const page = await open(t, hub);
+  const { link } = await linkFrom(page, { filters: `${ATTIC}/#` });
+  const visitor = await newPage(t, browser, { permissions: ["clipboard-read", "clipboard-write"] });
+  await visitor.goto(`${hub.origin}/`);
+  await visitor.getByRole("heading", { name: "Sign in" }).waitFor();
+  await visitor.goto(`${hub.origin}/#/?k=cht_${"x".repeat(43)}`);
+  await says(visitor.getByRole("alert"), "This link lets nobody in any more: it was revoked, or its time is over.");
+  const { hash } = new URL(link);
+  await visitor.goto(`${hub.origin}/#/charts?s=${encodeURIComponent(`${ATTIC}/thermometer/0:/temperature/0`)}&r=1h&${hash.slice(hash.indexOf("k="))}`);
+  await visitor.getByText("Live", { exact: true }).waitFor();
+  await says(visitor.locator("#chart-summary"), /Temperature, last/);
+  assert.equal(visitor.url().includes("cht_"), false);
+  await visitor.getByRole("button", { name: "Copy link" }).click();
+  await visitor.getByRole("button", { name: "Copied" }).waitFor();
+  assert.equal(await visitor.evaluate(() => navigator.clipboard.readText()), visitor.url());
+
+  // Who has signed in by a name keeps that, and the address is clean there, too.
+  const emil = await open(t, hub, "emil");
+  await emil.goto(link);
+  await emil.waitForFunction(() => !location.hash.includes("k="));
+  await emil.waitForTimeout(500);
+  assert.equal(await emil.locator("#user-name").textContent(), "emil");
+  assert.deepEqual(visitor.asked.filter((url) => url.includes("cht_")), []);
+});
+
 test("who is no admin shares the address, and is told who can make other links", async (t) => {
   const { hub } = await house(t);
   const page = await open(t, hub, "emil", { permissions: ["clipboard-read", "clipboard-write"], hash: "#/?by=quantity" });

@@ -1,10 +1,11 @@
 // Asks the hub what only admins may ask, and has accounts changed. The hub checks everything again: nothing here keeps anybody out.
 
-import { signal } from "@preact/signals";
+import { effect, signal } from "@preact/signals";
 import { type Account, parseAccount } from "./core/admin/accounts.js";
 import { isObject } from "./core/frame.js";
 import { COMMON, say } from "./core/text.js";
 import { cut } from "./core/words.js";
+import { forgotten } from "./page.js";
 import { HUB, whoAmI } from "./session.js";
 
 const PATIENCE = 15_000;
@@ -41,9 +42,17 @@ export const accounts = signal<Accounts | null>(null);
 export const accountsTrouble = signal("");
 /** Whether there are no accounts yet, and nothing can be changed from here. */
 export const isDemo = signal(false);
+/** What one admin has read is nothing for whoever comes next. */
+effect(() => {
+  void forgotten.value;
+  accounts.value = null;
+  accountsTrouble.value = "";
+});
 
 export async function readAccounts(): Promise<void> {
+  const times = forgotten.value;
   const [reply, who] = await Promise.all([call("GET", "api/accounts"), whoAmI()]);
+  if (times !== forgotten.value) return;
   isDemo.value = who.state === "in" && who.demo;
   accountsTrouble.value = reply.isOk ? "" : reply.sentence;
   if (!reply.isOk) return;

@@ -8,7 +8,7 @@ import { SCREENS, parseView } from "./core/view.js";
 import { chooseLanguage, language, laterTexts } from "./language.js";
 import { alarms, hasLimits, isArranging, isWhole, layout } from "./layout.js";
 import { isTravelling, loadSearch, show, view } from "./location.js";
-import { announcement, connection, isAdmin, isLive, isQuiet, isUpdated, leave, moment, rate, rights, second, skipped, start, state, user, values } from "./page.js";
+import { announcement, connection, forgotten, isAdmin, isLive, isQuiet, isUpdated, leave, moment, rate, rights, second, skipped, start, state, user, values } from "./page.js";
 import { tools } from "./tools.js";
 import { HUB } from "./session.js";
 import { Overview } from "./view/overview.js";
@@ -58,6 +58,10 @@ function load(part: Part): void {
 }
 
 const isSharing = signal(false);
+effect(() => {
+  void forgotten.value;
+  isSharing.value = false;
+});
 
 /** Whether the slider is there that shows the past. */
 const isLookingBack = computed(() => isTravelling.value || view.value.at !== null);
@@ -117,13 +121,13 @@ function App() {
       {!isKiosk && <Header isIn={isIn} />}
       {isSharing.value && Share && <Share onClose={() => (isSharing.value = false)} />}
       <Bar />
-      {isIn && isLookingBack.value && Travel && <Travel />}
+      {isIn && isLookingBack.value && Travel && <Travel key={forgotten.value} />}
       <main id="main" tabIndex={-1} data-kiosk={isKiosk ? "" : undefined} data-past={moment.value === null ? undefined : ""}>
         {isMissing && <Missing key="missing" onTry={() => (isLive() ? location.reload() : void connection.open())} />}
         {isKiosk && Kiosk && <Kiosk key="kiosk" />}
         {now.name === "out" && <SignIn key="sign-in" why={now.why} isDemo={now.demo} />}
-        {isQuiet.value && screen !== "admin" && Empty && <Empty key="empty" />}
-        {user.value !== null && (Screen ? <Guard key={screen}><Screen /></Guard> : !isMissing && <p key="wait" class="note">{WORDS.loading}</p>)}
+        {isIn && isQuiet.value && screen !== "admin" && Empty && <Empty key="empty" />}
+        {user.value !== null && (isIn || screen !== "admin") && (Screen ? <Guard key={`${screen} ${forgotten.value}`}><Screen /></Guard> : !isMissing && <p key="wait" class="note">{WORDS.loading}</p>)}
       </main>
       {!isKiosk && <Languages />}
       <p id="announce" class="hidden" role="status" aria-live="polite">{announcement}</p>

@@ -3,7 +3,7 @@
 import { computed, effect, signal, untracked } from "@preact/signals";
 import { type Alarm, type Layout, NOTHING, alarmOf, arranged, parseLayout } from "./core/layout.js";
 import { WORDS, say } from "./core/text.js";
-import { announce, forgotten, layoutVersion, listeners, liveFor, presentValues, pulse, second, structure } from "./page.js";
+import { announce, forgotten, layoutVersion, listeners, liveFor, presentValues, pulse, second, silentFrom, structure } from "./page.js";
 import { HUB } from "./session.js";
 
 export const LAYOUT_PATH = "api/layout";
@@ -34,7 +34,10 @@ export function take(next: Layout): void {
 
 /** Asks the hub; null if it does not answer, or is too old for a layout. */
 export async function readLayout(): Promise<Layout | null> {
+  const times = forgotten.value;
   const answer: unknown = await fetch(HUB + LAYOUT_PATH, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE) }).then((response) => response.json()).catch(() => null);
+  // What the user before might see is nothing for this one.
+  if (times !== forgotten.value) return null;
   const next = parseLayout(answer);
   if (next) take(next);
   isWhole.value = true;
@@ -49,7 +52,7 @@ effect(() => {
 /** What one user may see is nothing for the next one; and after a pause the hub may have another one of the same number. */
 effect(() => {
   void forgotten.value;
-  isWhole.value = false;
+  isWhole.value = isArranging.value = false;
   untracked(() => layout.value !== NOTHING && take(NOTHING));
 });
 effect(() => {
@@ -71,6 +74,8 @@ function look(): void {
   const values = presentValues();
   if (values.topics.size > 0 && liveFor() > WHOLE_AFTER) isWhole.value = true;
   const now = values.now();
+  arranged.since = silentFrom();
+  const before = new Map(alarms.peek().map((one) => [one.topic, one]));
   const found: Alarm[] = [];
   for (const [topic, { silent, limits }] of layout.value.values) {
     if (silent === undefined && limits === undefined) continue;
@@ -78,9 +83,8 @@ function look(): void {
     if (reading) {
       const alarm = alarmOf(layout.value, reading, now);
       if (alarm) found.push(alarm);
-    } else if (silent !== undefined && liveFor() > silent * 1000) found.push({ topic, kind: "silent", word: WORDS.silent, sentence: say(WORDS.nothingKnown, { title: layout.value.values.get(topic)?.name ?? topic }) });
+    } else if (silent !== undefined && (before.has(topic) || liveFor() > silent * 1000)) found.push({ topic, kind: "silent", word: WORDS.silent, sentence: say(WORDS.nothingKnown, { title: layout.value.values.get(topic)?.name ?? topic }) });
   }
-  const before = new Map(alarms.peek().map((one) => [one.topic, one]));
   const isSame = found.length === before.size && found.every(({ topic, sentence }) => before.get(topic)?.sentence === sentence);
   if (isSame) return;
   const fresh = found.filter(({ topic, kind }) => before.get(topic)?.kind !== kind);

@@ -23,10 +23,12 @@ effect(() => {
   if (view.value.search !== "") loadSearch();
 });
 
+/** Whether somebody has come to an address of another language: then the page is loaded anew. */
+export const isOtherLanguage = (): boolean => view.value.language !== "" && view.value.language !== language;
+
 addEventListener("hashchange", () => {
   view.value = parseView(location.hash);
-  // Somebody has come to an address of another language.
-  if (view.value.language !== "" && view.value.language !== language) location.reload();
+  if (isOtherLanguage()) location.reload();
 });
 
 /** Shows something else. Another screen is a step for Back; a letter in the search box is none. */

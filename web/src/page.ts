@@ -70,11 +70,21 @@ export const commands = new Commands(connection, (topic) => pulse.touch(topic), 
 export let past: Past | null = null;
 
 let liveSince = 0;
+/** When something came of the hub last. It is asked for a sign of life sooner than this: who has not heard it for so long was asleep. */
+let heardAt = 0;
+const ASLEEP = 90e3;
+/** Since when nothing was missed. The first values of a page tell by themselves how old they are. */
+let sureSince = -Infinity;
+/** The filters of this connection as the hub has narrowed them, once it has told, and as text those of the one before. */
+let held: string[] | null = null;
+let heldBefore = "";
 let counts = new Array<number>(RATE_SPAN).fill(0);
 let isStructureDirty = false;
 
 /** For how many milliseconds the hub has been heard without a pause. */
 export const liveFor = (): number => (isLive() ? Date.now() - liveSince : 0);
+/** From which moment on the page knows who was silent, in the hub's time; Infinity if it hears nothing now. */
+export const silentFrom = (): number => (isLive() && Date.now() - heardAt < ASLEEP ? present.values.now(Math.min(sureSince, Date.now())) : Infinity);
 export const isLive = (): boolean => state.value.name === "live";
 /** Whether what is shown is now: nothing is switched or published in the past. */
 export const isNow = (): boolean => moment.value === null;
@@ -122,12 +132,18 @@ export function start(): void {
 export async function leave(): Promise<void> {
   const isTold = await signOut();
   write(WALL_TOKEN, null);
-  forget();
-  connection.leave(isTold ? WORDS.youSignedOut : WORDS.signOutFailed);
+  batch(() => {
+    forget();
+    connection.leave(isTold ? WORDS.youSignedOut : WORDS.signOutFailed);
+  });
 }
 
-/** What one user may see is nothing for the next one at this screen. */
+/** What one user may see is nothing for the next one at this screen, and nothing for whoever comes by when nobody is signed in. */
 function forget(): void {
+  user.value = null;
+  rights.value = null;
+  isAdmin.value = false;
+  skipped.value = liveSince = 0;
   showMoment(null);
   present.values.clear();
   present.traffic.clear();
@@ -152,8 +168,11 @@ function changed(now: ConnectionState): void {
       user.value = now.user;
       rights.value = now.publish;
       isAdmin.value = now.isAdmin === true;
-      liveSince = Date.now();
+      sureSince = liveSince === 0 ? -Infinity : Date.now();
+      liveSince = heardAt = Date.now();
       present.values.setClock(now.clock);
+      present.values.round += 1;
+      held = null;
       past?.restart();
       void loadPast();
       layoutVersion.value = -1;
@@ -170,12 +189,45 @@ function changed(now: ConnectionState): void {
 }
 
 function arrived(frames: Frame[]): void {
+  const here = Date.now();
+  if (here - heardAt > ASLEEP) sureSince = here;
+  heardAt = here;
   counts[0]! += frames.length;
   for (const frame of frames) {
     if (frame.topic.startsWith("clown.talk/")) hubSays(frame);
-    else if (frame.topic === LAYOUT) layoutVersion.value = Number(isObject(frame.payload) && frame.payload.version);
+    else if (frame.topic === LAYOUT) {
+      layoutVersion.value = Number(isObject(frame.payload) && frame.payload.version);
+      if (frame.options.retained === true) dropRest();
+    }
     else take(frame);
   }
+}
+
+/** It was asked for after all else: as the last value of this topic is there, all others are. Whatever was not among them is not there any more. */
+function dropRest(): void {
+  const filters = JSON.stringify(held);
+  // Most of the time they are the same, and nothing has to be looked at.
+  const isSame = filters === heldBefore;
+  heldBefore = filters;
+  if (present.values.round === 1) return;
+  const mayRead = (topic: string): boolean => isSame || (held?.some((filter) => matches(filter, topic)) ?? true);
+  const gone = present.values.drop(mayRead);
+  present.traffic.drop((topic) => gone.has(topic) || !mayRead(topic));
+  for (const topic of gone) {
+    commands.forget(topic);
+    past?.forget(topic);
+  }
+  if (gone.size > 0) {
+    pulse.touchAll();
+    restructure();
+  }
+}
+
+/** The hub ends what may not be read any more. Who has other rights begins anew, with what these are. The hub cuts filters at 64 characters. */
+function lessRights(ended: unknown[]): void {
+  if (!held?.some((filter) => ended.includes(filter.slice(0, 64)))) return;
+  void connection.open();
+  announce(WORDS.accountChanged);
 }
 
 function hubSays(frame: Frame): void {
@@ -187,6 +239,8 @@ function hubSays(frame: Frame): void {
     answers.delete(String(payload.id));
     answer(topic.endsWith("/ok"), payload);
   } else if (topic === `${EVENTS}ok` && Array.isArray(payload.events)) payload.events.reverse().forEach(happened);
+  else if (topic === "clown.talk/-/subscription/ok" && Array.isArray(payload.filters)) held = payload.filters;
+  else if (topic === "clown.talk/-/subscription/error" && Array.isArray(payload.filters)) lessRights(payload.filters);
   else if (topic === "clown.talk/-/publish/error") commands.refuse(payload.id, String(payload.reason ?? "refused"));
   else if (topic === "clown.talk/-/publish/ok" && "confirmed" in payload) commands.confirm(payload.id);
   else if (topic === "clown.talk/-/skipped" && Number(payload.count) > 0) {
@@ -206,7 +260,8 @@ function happened(event: unknown): void {
   if (isObject(event) && event.kind === "command" && event.result === "waiting") see(String(event.topic), event.payload);
 }
 
-function take(frame: Frame): void {
+/** Takes a message: one that came, or one that was published by hand, as the hub sends nobody what they said themselves. */
+export function take(frame: Frame): void {
   commands.listed(frame.topic, frame.payload);
   see(frame.topic, frame.payload);
   present.traffic.take(frame, present.values.now());

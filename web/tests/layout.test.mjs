@@ -46,6 +46,18 @@ test("a value beyond a limit, or silent for too long, is an alarm, and says why"
   assert.equal(parseSearch("is:alarm").matches(reading({ temperature: [30, "℃"] }), { now: 1e12, isOffline: false, isFavourite: false }), true);
 });
 
+test("silence counts from when the page hears the hub, and an alarm that stands does not end because the page was away", (t) => {
+  const layout = (arranged.layout = answer('{"values": {"home/box/thermometer/0": {"silent": 60}}}'));
+  t.after(() => (arranged.since = -Infinity));
+  const [away, late] = [reading({ temperature: [20, "℃"] }), reading({ temperature: [20, "℃"] })];
+  const kind = (one, after) => alarmOf(layout, one, 1e12 + after * 1000)?.kind ?? null;
+  assert.deepEqual([kind(late, 60), kind(late, 61)], [null, "silent"]);
+  arranged.since = Infinity;
+  assert.deepEqual([kind(away, 3600), kind(late, 3600)], [null, "silent"], "while nothing is heard all stays as it is");
+  arranged.since = 1e12 + 4000e3;
+  assert.deepEqual([kind(away, 4001), kind(away, 4060), kind(away, 4061), kind(late, 4001)], [null, null, "silent", "silent"]);
+});
+
 test("an alarm does not flap: it ends when the value is back by a margin", () => {
   const layout = (arranged.layout = answer('{"values": {"home/box/thermometer/0": {"limits": {"/temperature/0": {"high": 28, "low": 3}}}}}'));
   const values = new Values();
@@ -118,5 +130,6 @@ test("the token of a link leaves the address, and the rest of it stays", () => {
   assert.deepEqual(withoutToken(`${address}&k=cht_x-y_z`), [address, "cht_x-y_z"]);
   assert.deepEqual(withoutToken("#/?k=cht_x"), ["#/", "cht_x"]);
   assert.deepEqual(withoutToken(address), [address, null]);
+  assert.equal(viewText(parseView("#/admin/events?topic=a%2Fb&k=cht_x")), "#/admin/events?topic=a%2Fb");
   assert.deepEqual([parseView(address).isKiosk, viewText(parseView(address)), parseView("#/admin?kiosk=1").isKiosk], [true, address, false]);
 });

@@ -21,6 +21,16 @@ test("topics stand in a tree, a topic may have topics below it, and the last mes
   assert.equal(traffic.topics, 5);
 });
 
+test("what is gone leaves the tree with the levels that only led there, and stays in the log", () => {
+  const traffic = new Traffic();
+  for (const topic of ["a/x", "a/x/10", "b/y/z", "c"]) said(traffic, topic, topic);
+  traffic.drop((topic) => ["a/x", "b/y/z"].includes(topic));
+  assert.deepEqual(seen(traffic, () => true), ["a", " x", "  10", "c"]);
+  assert.deepEqual([traffic.topics, traffic.find("a/x").isTopic, traffic.log().length], [2, false, 4]);
+  said(traffic, "b/y/z", 1);
+  assert.equal(traffic.topics, 3);
+});
+
 test("a search opens the way to what fits, and shows nothing else", () => {
   const traffic = new Traffic();
   for (const topic of ["a/b/c", "a/d", "e/f"]) said(traffic, topic, 1);

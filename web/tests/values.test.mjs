@@ -76,6 +76,26 @@ test("a value is stale after three times the interval that the hub tells, and fi
   for (const every of [0, -1, null, "10"]) assert.ok(!said({ every }, 2).isStale(START + 4000));
 });
 
+test("a clock that is set forward is found in seconds, and one that was wrong at a reconnect at once", () => {
+  const readings = new Values();
+  const hear = (second, here) => readings.take(frame("n/thermometer/1", 20, second), START + here * 1000);
+  const off = (here) => Math.round((START + here * 1000 - readings.now(START + here * 1000)) / 1000);
+  for (let second = 0; second < 5; second += 1) hear(second, second + 0.1);
+  assert.equal(off(5), 0);
+  // What is late, alone or together with others, is late.
+  hear(5, 12);
+  for (const second of [6, 7, 8, 9]) hear(second, 12.1);
+  assert.equal(off(12), 0);
+  for (let second = 13; second < 18; second += 1) hear(second, second + 3600.1);
+  assert.equal(off(3618), 3600);
+  hear(18, 18.1);
+  assert.equal(off(18), 0, "and back");
+  readings.setClock(-500);
+  assert.equal(off(18), 0, "less than a second is no news");
+  readings.setClock(86_400_000);
+  assert.equal(off(18), 86_400);
+});
+
 test("a node that comes later gets its topics", () => {
   const readings = new Values();
   const { reading } = readings.take(frame("home/attic/thermometer/1", 20));
@@ -93,6 +113,26 @@ test("there is an end to topics, and it is told", () => {
   assert.ok(readings.overflown);
   readings.take({ ...frame("n/counter/1", null), options: { retain: true } });
   assert.equal(readings.topics.size, TOPICS_AT_MOST - 1, "a value that was cleared is gone");
+});
+
+test("what the hub does not tell again over the next connection is gone, if it had kept it or if it may not be read any more", () => {
+  const readings = new Values();
+  const hear = (topic, payload, options = {}) => readings.take({ ...frame(topic, payload), options });
+  readings.round += 1;
+  const online = { state: "online", since: "2026-11-21T10:00:00Z" };
+  for (const base of ["home/attic", "home/cellar"]) hear(`${base}/presence`, online, { kept: true });
+  hear("home/attic/info", { firmware: "x" }, { kept: true });
+  hear("home/attic/thermometer", 20, { kept: true });
+  hear("home/attic/hygrometer", 40, { retained: true });
+  hear("home/cellar/thermometer", 10, { kept: true });
+  hear("home/bell", 1);
+  hear("bank/bell", 1);
+  readings.round += 1;
+  hear("home/cellar/presence", online, { retained: true });
+  hear("home/cellar/thermometer", 10, { retained: true });
+  assert.deepEqual([...readings.drop((topic) => topic.startsWith("home/"))], ["home/attic/thermometer", "home/attic/hygrometer", "bank/bell", "home/attic/presence", "home/attic/info"]);
+  assert.deepEqual([...readings.topics.keys()], ["home/cellar/thermometer", "home/bell"]);
+  assert.deepEqual([[...readings.presences.keys()], [...readings.infos.keys()], [...readings.nodes.keys()]], [["home/cellar"], [], ["home/cellar", "home"]]);
 });
 
 test("a gateway that says nothing itself is told with its nodes, and a node that only is there is told", () => {

@@ -81,9 +81,9 @@ export class Connection {
     return this.#state.name === "live";
   }
 
-  /** Asks who is signed in, and opens a socket if somebody is. */
+  /** Asks who is signed in, and opens a socket if somebody is. An attempt that is under way ends: there is one socket at a time. */
   async open(): Promise<void> {
-    clearTimeout(this.#retry);
+    this.#drop();
     const attempt = (this.#attempt += 1);
     this.#lastTry = Date.now();
     if (this.#state.name !== "waiting") this.#change({ name: "connecting" });

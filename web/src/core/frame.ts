@@ -8,6 +8,8 @@ export interface Options {
   retain?: boolean;
   time?: string;
   every?: number;
+  /** Whether it became the last value of its topic. */
+  kept?: boolean;
 }
 
 export interface Frame {

@@ -38,8 +38,11 @@ export interface Layout {
 export const NOTHING: Layout = { version: -1, isStored: true, mayChange: false, rooms: [], nodes: new Map(), values: new Map() };
 const NONE: Entry = {};
 
-/** The layout that holds now: of one page there is one hub. */
-export const arranged = { layout: NOTHING };
+/**
+ * The layout that holds now: of one page there is one hub. And the moment from which silence counts, as the page may have been away before: the hub's
+ * time, or Infinity while it is not heard.
+ */
+export const arranged = { layout: NOTHING, since: -Infinity };
 
 const finite = (value: unknown): number | undefined => (typeof value === "number" && Number.isFinite(value) ? value : undefined);
 const text = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined);
@@ -117,6 +120,9 @@ function marginOf({ low, high }: Limit, decimals: number): number {
   return Math.min(Math.max((high - low) * MARGIN, step), (high - low) / 2);
 }
 
+/** What is silent for too long. It stays so until it speaks, also where the page has been away in between. */
+const quiet = new WeakSet<Reading>();
+
 /** Beyond which limit a value is, or was without having come back far enough. Who calls has shown it each value since. */
 function sideOf(reading: Reading, path: string, value: number, { low, high }: Limit, margin: number): "high" | "low" | null {
   const known = beyond.get(reading) ?? new Map<string, { kind: "high" | "low"; limit: number }>();
@@ -136,9 +142,11 @@ function sideOf(reading: Reading, path: string, value: number, { low, high }: Li
 export function alarmOf(layout: Layout, reading: Reading, now: number): Alarm | null {
   const { topic, quantities, time, title } = reading;
   const { limits, silent } = layout.values.get(topic) ?? NONE;
-  if (silent !== undefined && now - time > silent * 1000) {
+  if (silent !== undefined && now - (quiet.has(reading) ? time : Math.max(time, arranged.since)) > silent * 1000) {
+    quiet.add(reading);
     return { topic, kind: "silent", word: WORDS.silent, sentence: say(WORDS.silentFor, { title, span: spanText((now - time) / 1000), most: spanText(silent) }) };
   }
+  quiet.delete(reading);
   let found: Alarm | null = null;
   // All of them are looked at, also behind the first one that is wrong: each is to be known at each value.
   for (const { path, key, value, unit } of (limits && quantities) || []) {

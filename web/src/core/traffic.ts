@@ -120,6 +120,18 @@ export class Traffic {
     Object.assign(this, { topics: 0, overflown: false, count: 0 });
   }
 
+  /** Takes topics out of the tree. What was said stays in the log. */
+  drop(isGone: (topic: string) => boolean, at = this.root): void {
+    for (const [level, branch] of at.children) {
+      this.drop(isGone, branch);
+      if (branch.isTopic && isGone(branch.topic)) {
+        Object.assign(branch, { line: "", count: 0 });
+        this.topics -= 1;
+      }
+      if (!branch.isTopic && branch.children.size === 0) at.children.delete(level);
+    }
+  }
+
   find(topic: string): Branch | null {
     let at: Branch | undefined = this.root;
     for (const level of topic.split("/")) at = at?.children.get(level);

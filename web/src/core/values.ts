@@ -18,15 +18,22 @@ const PATIENCE_AT_LEAST = 5000;
 /** A topic that was silent for so many times as long as is normal is called silent, and not only stale. */
 const GIVEN_UP = 20;
 const TEXT_SHOWN = 200;
+/** A clock that is set is off by more than this, for so long, and messages agree on it as well as this. Whatever is late only for once does not. */
+const JUMP = 2000;
+const JUMP_LASTS = 3000;
+const JUMP_AGREED = 1000;
 
 export interface Presence {
   isOnline: boolean;
   since: number;
+  /** The connection over which it was heard last. */
+  round: number;
 }
 
 export interface Info {
   text: string;
   mode: unknown;
+  round: number;
 }
 
 /** What a frame has changed. */
@@ -41,24 +48,29 @@ export class Values {
   nodes = new Map<string, Set<Reading>>();
   /** Whether there was a topic too many. */
   overflown = false;
+  /** Counts connections, so that it is known what was heard over which. */
+  round = 0;
   /** The units of bare numbers, by topic, as their boards have told them. */
   #units = new Map<string, string>();
   /** How far this machine's clock is ahead of the hub's. */
   #offset: number | null = null;
+  /** What messages tell of another offset, and since when. */
+  #jump: { offset: number; since: number } | null = null;
 
   /** The hub's time, as well as it is known here. */
   now(here = Date.now()): number {
     return here - (this.#offset ?? 0);
   }
 
-  /** A first guess of the clock, until messages that are on their way for no time at all tell better. */
+  /** A guess of the clock to the second, until messages that are on their way for no time at all tell better; and again where it was set since. */
   setClock(offset: number): void {
-    this.#offset ??= offset;
+    if (this.#offset === null || Math.abs(offset - this.#offset) > JUMP) this.#offset = offset;
   }
 
   clear(): void {
     for (const map of [this.topics, this.presences, this.infos, this.nodes, this.#units]) map.clear();
     this.overflown = false;
+    this.round = 0;
   }
 
   /** Takes a frame. Returns what changed, or null. */
@@ -78,7 +90,25 @@ export class Values {
     }
     const reading = known ?? this.#add(topic);
     reading.take(frame, time, this.#units.get(topic));
+    reading.round = this.round;
     return { reading, isNew: !known };
+  }
+
+  /**
+   * Removes what the hub has not told over this connection, once all its last values are there: what it had kept, it has no more, and what may not
+   * be read is not there, either. Returns the topics.
+   */
+  drop(mayRead: (topic: string) => boolean): Set<string> {
+    const gone = new Set<string>();
+    for (const reading of this.topics.values()) {
+      if (reading.round === this.round || (!reading.isStored && mayRead(reading.topic))) continue;
+      this.#remove(reading);
+      gone.add(reading.topic);
+    }
+    for (const [map, name] of [[this.presences, "presence"], [this.infos, "info"]] as const) {
+      for (const [base, { round }] of map) if (round !== this.round && map.delete(base)) gone.add(`${base}/${name}`);
+    }
+    return gone;
   }
 
   /** The presence of a node, or of the gateway that speaks for it. */
@@ -154,14 +184,18 @@ export class Values {
   #timeOf(options: Options, here: number): number {
     const time = Date.parse(String(options.time));
     if (Number.isNaN(time)) return this.now(here);
-    if (options.retained === false) this.#learnClock(here - time);
+    if (options.retained === false) this.#learnClock(here - time, here);
     return time;
   }
 
-  /** The message that took the least time tells the clocks apart; the rest lets it drift back where a clock is set. */
-  #learnClock(sample: number): void {
+  /** The message that took the least time tells the clocks apart; the rest lets it drift back. Where the clock was set all agree on another time. */
+  #learnClock(sample: number, here: number): void {
     const offset = this.#offset ?? sample;
-    this.#offset = sample < offset ? sample : offset + (sample - offset) * 0.01;
+    if (sample < offset + JUMP) {
+      this.#jump = null;
+      this.#offset = sample < offset ? sample : offset + (sample - offset) * 0.01;
+    } else if (this.#jump === null || Math.abs(sample - this.#jump.offset) > JUMP_AGREED) this.#jump = { offset: sample, since: here };
+    else if (here - this.#jump.since > JUMP_LASTS) this.#offset = this.#jump.offset;
   }
 
   /** What a board tells Home Assistant of itself is no value, but it names the unit of a bare number. */
@@ -178,7 +212,7 @@ export class Values {
     if (!this.presences.has(base) && this.presences.size >= NODES_AT_MOST) return null;
     const from = Date.parse(String(since));
     const before = this.presences.get(base);
-    const presence = { isOnline: state === "online", since: Number.isNaN(from) ? time : from };
+    const presence = { isOnline: state === "online", since: Number.isNaN(from) ? time : from, round: this.round };
     this.presences.set(base, presence);
     return { node: base, isBack: presence.isOnline && !before?.isOnline, isInfo: false, moved: before ? [] : this.#adopt(base) };
   }
@@ -187,7 +221,7 @@ export class Values {
     const node = topic.slice(0, -"/info".length);
     if (!this.infos.has(node) && this.infos.size >= NODES_AT_MOST) return null;
     const words = [firmware, payload.version].filter((word) => typeof word === "string");
-    this.infos.set(node, { text: cut(words.join(" "), TEXT_SHOWN), mode: payload.mode });
+    this.infos.set(node, { text: cut(words.join(" "), TEXT_SHOWN), mode: payload.mode, round: this.round });
     return { node, isBack: false, isInfo: true, moved: [] };
   }
 }
@@ -203,6 +237,10 @@ export class Reading {
   payload: unknown = undefined;
   /** Whether the hub had kept this value, and nothing was said since it told it. */
   isKept = false;
+  /** Whether the hub keeps what was said last: then it is told again over the next connection. */
+  isStored = false;
+  /** The connection over which it was said last. */
+  round = 0;
   actuator: Actuator | null = null;
   quantities: Quantity[] | null = null;
   /** Milliseconds between two readings, as the hub knows them, or null where they are not regular. */
@@ -223,6 +261,7 @@ export class Reading {
     this.count += 1;
     this.time = time;
     this.isKept = options.retained === true;
+    this.isStored = this.isKept || options.kept === true;
     this.every = options.every !== undefined && options.every > 0 ? options.every * 1000 : null;
     this.payload = payload;
     this.#line = line;

@@ -56,7 +56,8 @@ export function parseView(hash: string): View {
   const by = GROUPINGS.find((one) => one === given.get("by")) ?? START.by;
   const at = Date.parse(given.get("at") ?? "");
   const language = given.get("lang") ?? "";
-  given.delete("lang");
+  // A view has no token, also where the rest of the address goes into it as it is.
+  for (const name of ["lang", TOKEN]) given.delete(name);
   return {
     screen,
     search: given.get("q") ?? "",

@@ -1,11 +1,12 @@
 // The form to publish a message by hand. What is wrong is told while it is typed; nothing goes out without a connection.
 
-import { signal } from "@preact/signals";
+import { effect, signal } from "@preact/signals";
 import { useState } from "preact/hooks";
+import { frames } from "../core/frame.js";
 import { checkPayload, formatted, topicTrouble } from "../core/payload.js";
 import { EXPLORER, WORDS, plural, say } from "../core/text.js";
 import { clockText } from "../core/words.js";
-import { announce, answers, connection, isLive, isNow, mayPublish, rights, traffic, values } from "../page.js";
+import { announce, answers, connection, forgotten, isLive, isNow, mayPublish, presentValues, rights, take, traffic } from "../page.js";
 
 /** Answers that are waited for. */
 const ANSWERS_AT_MOST = 100;
@@ -20,7 +21,12 @@ function publish(topic: string, payload: string, options: Record<string, unknown
 }
 
 /** What is in the form: other parts may put something there. */
-export const draft = signal({ topic: "", payload: "" });
+const NOTHING = { topic: "", payload: "" };
+export const draft = signal(NOTHING);
+effect(() => {
+  void forgotten.value;
+  draft.value = NOTHING;
+});
 
 export function Publish() {
   const [isKept, setKept] = useState(false);
@@ -40,9 +46,13 @@ export function Publish() {
     if (!canSend) return;
     setAnswer(null);
     const line = payload.replaceAll(/[\r\n]+/g, " ");
-    publish(topic, line, isKept ? { retain: true } : {}, (isOk, sentence) => {
-      // The hub sends nobody what they said themselves. Who says it by hand wants to see it among the rest.
-      if (isOk && isNow()) traffic.take({ topic, payload: null, options: {}, line: `[${JSON.stringify(topic)},${line}]` }, values.now());
+    const options = isKept ? { retain: true } : {};
+    const count = () => presentValues().topics.get(topic)?.count;
+    const before = count();
+    publish(topic, line, options, (isOk, sentence) => {
+      // The hub sends nobody what they said themselves. Who says it by hand wants to see it among the rest, unless somebody was faster.
+      const said = isOk ? frames(`[${JSON.stringify(topic)},${line}]`)[0] : undefined;
+      if (said && count() === before) take({ ...said, options: { ...options, kept: isKept } });
       told(isOk, sentence);
     });
   };

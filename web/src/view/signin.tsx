@@ -5,7 +5,7 @@ import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { WORDS, say } from "../core/text.js";
 import { withoutToken } from "../core/view.js";
 import { WALL_TOKEN, write } from "../favourites.js";
-import { view } from "../location.js";
+import { isOtherLanguage, view } from "../location.js";
 import { connection } from "../page.js";
 import { woven } from "./parts.js";
 import { type Refusal, cleanAddress, enterByToken, fromAddress, signIn, whoAmI } from "../session.js";
@@ -17,7 +17,10 @@ const refused = signal<Refusal | null>(null);
 /** Uses what stands in the address, if anything does. Returns whether it did. */
 export async function enterFromAddress(): Promise<boolean> {
   const given = fromAddress();
-  if (!given) return enterByLink();
+  if (!given) {
+    await enterByLink();
+    return false;
+  }
   const refusal = await signIn(given.name, given.password, false);
   if (refusal === null) {
     cleanAddress();
@@ -30,7 +33,7 @@ export async function enterFromAddress(): Promise<boolean> {
 
 /**
  * The token of a link leaves the address at once. Who has signed in by a name keeps that. On a wall the token is kept, as nobody
- * stands there to sign in again.
+ * stands there to sign in again. Returns whether the token let somebody in.
  */
 async function enterByLink(): Promise<boolean> {
   const [hash, token] = withoutToken(location.hash);
@@ -42,8 +45,13 @@ async function enterByLink(): Promise<boolean> {
   const refusal = await enterByToken(token, isKiosk);
   if (isKiosk && !refusal?.isOver) write(WALL_TOKEN, token);
   refused.value = refusal;
-  return false;
+  return refusal === null;
 }
+
+// A link is opened where the page is already. One in another language is used when the page is loaded again.
+addEventListener("hashchange", async () => {
+  if (!isOtherLanguage() && (await enterByLink())) void connection.open();
+});
 
 export function SignIn({ why, isDemo }: { why: string | null; isDemo: boolean }) {
   const nameBox = useRef<HTMLInputElement>(null);

@@ -128,7 +128,7 @@ export const CHARTS: Same<typeof en.CHARTS> = {
   notLog: "Ne všechny viditelné hodnoty jsou větší než nula: stupnice {units} zůstává rovnoměrná.", noUnit: "bez jednotky",
   table: "Zobrazit jako tabulku", png: "PNG", csv: "CSV", copy: "Kopírovat odkaz", copied: "Zkopírováno",
   notCopied: "Tento prohlížeč nedovolí stránce kopírovat. Odkazem je adresa stránky.", exporting: "Dotaz na hub…",
-  exportFailed: "Soubor nevznikl. {why}", empty: "Vyberte veličinu a zde se vykreslí její minulost.",
+  exportFailed: "Soubor nevznikl. {why}", tooLarge: "Obrázek je pro tento prohlížeč příliš velký.", empty: "Vyberte veličinu a zde se vykreslí její minulost.",
   emptyHow: "K jejímu grafu vede i každé číslo na stránce.", loading: "Dotaz na hub…", nothing: "V této době se nic neuložilo.",
   forbidden: "Téma {topic} váš účet číst nesmí.", odd: "Hub na otázku neodpověděl: {why}",
   problems: {

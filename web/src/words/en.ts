@@ -129,7 +129,7 @@ export const CHARTS = {
   notLog: "Not every value in sight is above zero: {units} keeps its even scale.", noUnit: "the scale without a unit", table: "Show as table",
   png: "PNG", csv: "CSV", copy: "Copy link", copied: "Copied",
   notCopied: "This browser does not let the page copy. The address of the page is the link.", exporting: "Asking the hub…",
-  exportFailed: "No file was made. {why}", empty: "Choose a number, and its past is drawn here.",
+  exportFailed: "No file was made. {why}", tooLarge: "The picture is too large for this browser.", empty: "Choose a number, and its past is drawn here.",
   emptyHow: "Every number on the page leads to its chart, too.", loading: "Asking the hub…", nothing: "Nothing was kept in this time.",
   forbidden: "Your account may not read {topic}.", odd: "The hub did not answer the question: {why}",
   problems: {

@@ -2,9 +2,8 @@
 
 import "../../app.js";
 import { useEffect } from "preact/hooks";
-import { accounts, readAccounts } from "../../admin.js";
+import { readAccounts } from "../../admin.js";
 import { show, view } from "../../location.js";
-import { user } from "../../page.js";
 import { COMMON } from "../../core/text.js";
 import { Accounts } from "./accounts.js";
 import { Device } from "./device.js";
@@ -21,11 +20,7 @@ export function Admin() {
   const [path = "", query = ""] = view.value.admin.split("?", 2);
   const name = NAMES.find((one) => one === path) ?? "accounts";
   const Page = PAGES[name];
-  // What one admin has read is read again for the next one.
-  useEffect(() => {
-    accounts.value = null;
-    void readAccounts();
-  }, [user.value]);
+  useEffect(() => void readAccounts(), []);
   return (
     <div class="admin">
       <nav class="pages" aria-label={COMMON.pages}>

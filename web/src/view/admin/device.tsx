@@ -1,6 +1,6 @@
 // A new device: its token, shown once, a program to begin with, and its first reading.
 
-import { signal } from "@preact/signals";
+import { effect, signal } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
 import { accountPath, call, change, isDemo, tokenPath } from "../../admin.js";
 import { EMPTY, bodyOf } from "../../core/admin/accounts.js";
@@ -9,29 +9,34 @@ import { isObject } from "../../core/frame.js";
 import { type Reading, titleOf } from "../../core/values.js";
 import { ACCOUNTS, DEVICE, say } from "../../core/text.js";
 import { cut } from "../../core/words.js";
-import { listeners, second, user, values } from "../../page.js";
+import { forgotten, listeners, second, user, values } from "../../page.js";
 import { HUB } from "../../session.js";
 import { valueText } from "../tile.js";
 import { Code } from "../qr.js";
 import { Choose, Copy, Field, Head, type Outcome, Says } from "./parts.js";
 
-/** The device that was made last. It is forgotten with the page: the token is told once. */
-const made = signal<(Facts & { canRead: boolean; since: number; owner: string }) | null>(null);
+/** The device that was made last. It is forgotten with the page and with the sign-in: the token is told once. */
+const made = signal<(Facts & { canRead: boolean; since: number }) | null>(null);
+effect(() => {
+  void forgotten.value;
+  made.value = null;
+});
 
 export function Device() {
   const [draft, setDraft] = useState({ name: "", base: "" });
   const [isBusy, setBusy] = useState(false);
   const [outcome, setOutcome] = useState<Outcome | null>(null);
-  const device = made.value?.owner === user.value ? made.value : null;
+  const device = made.value;
   const base = draft.base === "" && draft.name !== "" ? `home/${draft.name}` : draft.base;
   const make = async () => {
     setBusy(true);
+    const times = forgotten.value;
     const body = bodyOf({ ...EMPTY, role: "node", base }, true);
     const reply = await change("POST", tokenPath(draft.name), body);
     if (reply.isOk && isObject(reply.body)) {
       const mine = await call("GET", `${accountPath(user.value ?? "")}/explain?topic=${encodeURIComponent(`${base}/#`)}`);
       const canRead = mine.isOk && isObject(mine.body) && isObject(mine.body.subscribe) && mine.body.subscribe.allowed === true;
-      made.value = { hub: HUB, name: draft.name, token: String(reply.body.token), base, canRead, since: values.now(), owner: user.value ?? "" };
+      if (times === forgotten.value) made.value = { hub: HUB, name: draft.name, token: String(reply.body.token), base, canRead, since: values.now() };
       setOutcome(null);
     } else if (!reply.isOk) setOutcome({ isOk: false, sentence: reply.sentence });
     setBusy(false);

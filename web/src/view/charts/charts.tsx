@@ -8,9 +8,11 @@ import { evenUnits } from "../../core/charts/panels.js";
 import { toggled } from "../../core/charts/series.js";
 import { spanName, windowText } from "../../core/charts/words.js";
 import { type Shown, beat, canGoBack, canHaveGhost, exportedCsv, goBack, isAsking, isFollowing, isOff, moveTo, problemText, range, setRange, shown, start, windowNow } from "../../charts.js";
+import { viewText } from "../../core/view.js";
 import { isProblem } from "../../history.js";
 import { show, view } from "../../location.js";
 import { announce, moment, structure, values } from "../../page.js";
+import { HUB } from "../../session.js";
 import { CHARTS, plural, say } from "../../core/text.js";
 import { Chooser } from "./chooser.js";
 import { download } from "../parts.js";
@@ -114,9 +116,11 @@ function Exports({ all }: { all: Shown[] }) {
       const last = track.points.findLast(({ t }) => t <= to);
       return [{ ink: inks.value!.lines[look.colour]!, dash: look.dash, words: `${words}, ${place}${last ? `: ${withUnit({ track }, last.last)}` : ""}` }];
     });
-    const panels = plots.flatMap(({ head, plot }) => (plot.canvas ? [{ head, canvas: plot.canvas }] : []));
+    const top = ({ canvas }: { canvas: HTMLCanvasElement }): number => canvas.getBoundingClientRect().top;
+    const panels = [...plots].flatMap(([{ canvas }, head]) => (canvas ? [{ head, canvas }] : [])).sort((one, other) => top(one) - top(other));
     const made = await picture(title, windowText(from, to), legend, panels, inks.value!);
     if (made) download(name("png"), made);
+    tell(made ? "" : say(CHARTS.exportFailed, { why: CHARTS.tooLarge }));
   };
   const saveCsv = async () => {
     tell(CHARTS.exporting);
@@ -127,7 +131,7 @@ function Exports({ all }: { all: Shown[] }) {
   };
   const copy = () => {
     setCopied(false);
-    const told = navigator.clipboard?.writeText(location.href) ?? Promise.reject(new Error("no clipboard"));
+    const told = navigator.clipboard?.writeText(HUB + viewText(view.value)) ?? Promise.reject(new Error("no clipboard"));
     told.then(() => setCopied(true), () => tell(CHARTS.notCopied));
   };
   return (

@@ -22,8 +22,8 @@ import { looksOf } from "./swatch.js";
 const SAID_AFTER = 300;
 const BOTTOM = 54;
 
-/** The plots that are on the screen, from top to bottom, for a picture. */
-export const plots: { head: string; plot: Plot }[] = [];
+/** The plots that are on the screen, each with what stands above it, for a picture. */
+export const plots = new Map<Plot, string>();
 
 const heard: Heard = {
   pointed: (moment) => (cursor.value = moment),
@@ -45,7 +45,6 @@ export function Panels({ all, window }: { all: Shown[]; window: Window }) {
   const even = view.value.isLog ? evenUnits(all.map(({ track }) => track), window.from, window.to) : [];
   const hasRight = panels.some(({ units }) => units.length > 1);
   const names = all.map(({ title }) => title).join(", ");
-  plots.length = 0;
   return (
     <div ref={box} class="panels" tabIndex={0} role="application" aria-roledescription={CHARTS.role} aria-label={say(CHARTS.chartOf, { names: cut(names, 200) })} aria-describedby="chart-summary chart-keys" onKeyDown={onKey} onBlur={() => (cursor.value = null)}>
       {panels.map((panel) => <Numbers key={panel.units.join("\n")} panel={panel} even={even} all={all} window={window} frame={{ width: width.value, height: heightOf(panels.length), hasRight }} />)}
@@ -91,9 +90,10 @@ function usePlot(content: Content, head: string, window: Window, frame: Frame, t
     plot.current.draw(content, window, frame, looks);
     plot.current.select(chosen);
     plot.current.point(at, at === null ? null : tip(at));
-    plots.push({ head, plot: plot.current });
+    plots.set(plot.current, head);
   });
   useEffect(() => () => {
+    plots.delete(plot.current!);
     plot.current?.destroy();
     plot.current = null;
   }, []);
