@@ -28,6 +28,7 @@ mod telling;
 mod withdrawing;
 pub(super) use asking::Wants;
 
+use asking::may_hear_of;
 use elsewhere::{HEARD_AFTER, HEARD_WHILE_OWED};
 
 /// How often it is looked who reads the safe commands that nobody has heard yet, at most.

@@ -141,6 +141,27 @@ impl<A> Confirmations<A> {
         });
     }
 
+    /// A client may not hear any more what some of its commands are about: these wait no longer.
+    pub(super) fn end(&mut self, session: SessionId, may_hear: impl Fn(&str) -> bool) -> Vec<Waiting<A>> {
+        let Self { by_stem, due, by_session, .. } = self;
+        let mut ended = Vec::new();
+        let Some(left) = by_session.get_mut(&session) else { return ended };
+        by_stem.retain(|stem, waiting| {
+            if !may_hear(stem) {
+                for (number, waiting) in waiting.extract_if(.., |(_, waiting)| waiting.session == session) {
+                    due.remove(&(waiting.until, number, Box::clone(stem)));
+                    ended.push(waiting);
+                }
+            }
+            !waiting.is_empty()
+        });
+        *left -= ended.len();
+        if *left == 0 {
+            by_session.remove(&session);
+        }
+        ended
+    }
+
     /// A node has said something: those whose wait it ends.
     pub(super) fn hear(&mut self, topic: &str, payload: &str) -> Vec<(Waiting<A>, Outcome)> {
         let mut ended = Vec::new();

@@ -41,6 +41,7 @@ impl Session {
         }
         self.client.rights.may_stand(&self.client.base, self.client.side)?;
         self.leave_what_is_forbidden();
+        self.wait_for_no_forbidden_state();
         let gone = self.withdrawn();
         if gone.is_empty() { Ok(()) } else { self.withdraw(gone) }
     }

@@ -163,6 +163,7 @@ impl Writer {
     fn come_by(&mut self, now: Instant) {
         self.get_ready();
         self.history.look(wall());
+        self.events.is_at_most(self.history.aged());
         if self.tables.is_none() {
             self.try_again(now);
         } else if self.looked.is_none_or(|looked| now.duration_since(looked) >= LOOK) {

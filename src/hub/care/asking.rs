@@ -11,7 +11,7 @@ use crate::hub::doors::Message;
 use crate::hub::publication::Publication;
 use crate::hub::session::Session;
 use crate::hub::wish::{COMPARED, Wish};
-use crate::hub::{Retention, confirm};
+use crate::hub::{Retention, Rights, confirm};
 use crate::moment::Moment;
 use crate::talk::control::{PublishRefused, ToldLease};
 use crate::talk::options::LeaseOption;
@@ -35,6 +35,11 @@ impl Wants {
     pub(in crate::hub) fn anything(&self) -> bool {
         self.confirm.is_some() || self.lease.is_some()
     }
+}
+
+/// Whether somebody with these rights may hear what becomes of commands about this.
+pub(super) fn may_hear_of(rights: &Rights, stem: &str, limits: &crate::topic::Limits) -> bool {
+    Filter::parse(stem, limits).is_ok_and(|stem| rights.may_subscribe(&stem))
 }
 
 impl Session {
@@ -113,10 +118,8 @@ impl Session {
 
     /// What is to be confirmed, if the client may hear of it.
     fn wish(&self, command: &Topic, payload: &str) -> Result<Wish, String> {
-        let limits = &self.hub.settings().topic;
         let stem = confirm::stem(command.as_str());
-        let may_hear = Filter::parse(stem, limits).is_ok_and(|stem| self.client.rights.may_subscribe(&stem));
-        if !may_hear {
+        if !may_hear_of(&self.client.rights, stem, &self.hub.settings().topic) {
             let reason = "forbidden: option confirm takes the right subscribe for the state";
             self.hub.figures().forbidden.add(1);
             self.hub.note_refusal(&self.outbox, command, reason);

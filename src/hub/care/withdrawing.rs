@@ -1,14 +1,34 @@
-//! Users may do something else from now on: what becomes of their leases.
+//! Users may do something else from now on: what becomes of their commands.
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
+use super::may_hear_of;
+use crate::hub::session::Session;
 use crate::hub::{Hub, Rights};
 use crate::moment::Moment;
 
 /// What the sender of a command hears that was not routed yet.
 const MAY_NOT_PUBLISH: &str = "forbidden: the account was changed, and this takes the right publish";
+
+/// What the sender of a command hears that may have been carried out.
+const MAY_NOT_HEAR: &str = "forbidden: the account was changed, and this takes the right subscribe for the state; the command was sent";
+
+impl Session {
+    /// Whoever may not read a state any more is not answered with it.
+    pub(in crate::hub) fn wait_for_no_forbidden_state(&self) {
+        if !self.outbox.part.takes_care.load(Ordering::Relaxed) {
+            return;
+        }
+        let may_hear = |stem: &str| may_hear_of(&self.client.rights, stem, &self.hub.settings().topic);
+        for waiting in self.hub.care.with(|book| book.confirmations.end(self.outbox.id, may_hear)) {
+            self.hub.figures().commands_unanswered.add(1);
+            waiting.asker.refuse(MAY_NOT_HEAR.to_owned(), None, None);
+        }
+    }
+}
 
 impl Hub {
     /// The users who have leases.

@@ -168,6 +168,30 @@ fn who_may_not_read_the_state_may_not_have_it_confirmed() {
 }
 
 #[test]
+fn who_may_not_read_the_state_any_more_is_not_answered_with_it() {
+    let (hub, mut node, mut phone) = scene();
+    say(&mut phone, ON);
+    say(&mut phone, r#"["n/relay/1/set", {"state": true}, {"id": 8, "confirm": 2}]"#);
+    heard(&mut node);
+    let filter = |text| Filter::parse(text, &Limits::default()).unwrap();
+    let rights = Rights { subscribe: vec![filter("n/relay/1")], ..Rights::everything() };
+    phone.take_rights(Arc::new(rights)).unwrap();
+    let answer = answer(&mut phone);
+    assert!(answer.starts_with(r#"["clown.talk/-/publish/error", {"#), "{answer}");
+    assert!(
+        answer.contains(r#""id": 7"#) && answer.contains("takes the right subscribe for the state"),
+        "{answer}"
+    );
+    say(&mut node, r#"["relay/0", {"state": true, "secret": 5}]"#);
+    hub.tend(at(1.9));
+    assert_eq!(heard(&mut phone), Vec::<String>::new(), "one answer, and nothing of the state");
+    hub.tend(at(3.0));
+    let timeout = heard(&mut phone);
+    assert_eq!(timeout.len(), 1, "the other command still waits: {timeout:?}");
+    assert!(timeout[0].contains(r#""id": 8"#) && timeout[0].contains("timeout"), "{timeout:?}");
+}
+
+#[test]
 fn what_cannot_be_confirmed_is_refused_and_not_sent() {
     let (_hub, mut node, mut phone) = scene();
     for frame in [

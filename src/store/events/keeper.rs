@@ -85,6 +85,8 @@ pub(in crate::store) struct Keeper {
     lost: u64,
     /// When the hub was started.
     started: Moment,
+    /// The moment that history counts age by, if somebody has said it.
+    aged: u64,
 }
 
 impl Keeper {
@@ -111,6 +113,7 @@ impl Keeper {
             is_short: false,
             lost: 0,
             started: Moment::now(),
+            aged: u64::MAX,
         }
     }
 
@@ -219,12 +222,17 @@ impl Keeper {
         self.kept.oldest.is_some_and(|oldest| oldest < self.horizon())
     }
 
-    /// What is from before this is too old. A clock that is set ahead while the hub runs makes nothing older.
+    /// It is this moment at most: that by which history counts age.
+    pub(in crate::store) fn is_at_most(&mut self, aged: u64) {
+        self.aged = aged;
+    }
+
+    /// What is from before this is too old. A clock that is set ahead while the hub runs, or while it was stopped, makes nothing older.
     fn horizon(&self) -> u64 {
         let now = Moment::now();
         let lived = now.steady().since(self.started.steady());
         let now = milliseconds(now.wall()).min(milliseconds(self.started.wall() + lived));
-        now.saturating_sub(u64::try_from(self.age.as_millis()).unwrap_or(u64::MAX))
+        now.min(self.aged).saturating_sub(u64::try_from(self.age.as_millis()).unwrap_or(u64::MAX))
     }
 
     /// Writes a slice of what waits, and lets go of a slice of what is too much.

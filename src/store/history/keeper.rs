@@ -189,6 +189,11 @@ impl Keeper {
         }
     }
 
+    /// The moment by which age is counted.
+    pub(crate) fn aged(&self) -> u64 {
+        self.clock.steady(Instant::now())
+    }
+
     /// Reads everything anew from a file with these topics; `is_anew` says whether it is one in place of another that is lost.
     pub(crate) fn load(
         &mut self,

@@ -171,6 +171,10 @@ fn old_events_go_and_a_clock_that_jumps_ahead_makes_none_older() {
     write(&mut keeper, &mut tables);
     assert!(!keeper.is_busy());
     assert_eq!(tables.events_kept().unwrap().oldest, Some(young.at));
+    // As if the hub had been started with a clock that is years ahead, which history does not believe yet.
+    keeper.is_at_most(day);
+    assert_eq!(keeper.horizon(), 0);
+    keeper.is_at_most(u64::MAX);
     // As if the hub had been started in the past: since then no day has gone by.
     keeper.started = Moment::now().with_wall(std::time::SystemTime::UNIX_EPOCH);
     assert_eq!(keeper.horizon(), 0);
