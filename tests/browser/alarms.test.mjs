@@ -97,12 +97,25 @@ test("nothing is called silent because the hub was away, and what is silent then
   await page.getByText("Offline", { exact: true }).waitFor();
   await page.waitForTimeout(6000);
   assert.deepEqual((await heard()).said, [], "nobody knows whether it is silent");
-  await startHub(t, { simulator: "off", users: usersFile(t, USERS), store, port: hub.port });
+  const again = await startHub(t, { simulator: "off", users: usersFile(t, USERS), store, port: hub.port });
   await page.getByRole("button", { name: "Retry now" }).click();
   await page.getByText("Live", { exact: true }).waitFor();
   await page.waitForTimeout(2000);
   assert.deepEqual([(await heard()).said, (await heard()).tones.length], [[], length], "it has not had the time to speak");
   await page.waitForFunction(() => document.title.startsWith("(1) Temperature: silent for"));
+  assert.equal((await heard()).tones.length, length + 2);
+  // An alarm that stands goes on when the page is connected again, and is not told anew.
+  await again.stop("SIGKILL");
+  await page.getByText("Offline", { exact: true }).waitFor();
+  await startHub(t, { simulator: "off", users: usersFile(t, USERS), store, port: hub.port });
+  await page.evaluate(() => {
+    globalThis.titles = [];
+    setInterval(() => titles.push(document.title), 20);
+  });
+  await page.getByRole("button", { name: "Retry now" }).click();
+  await page.getByText("Live", { exact: true }).waitFor();
+  await page.waitForTimeout(2500);
+  assert.deepEqual(await page.evaluate(() => titles.filter((title) => !/^(Offline|\(1\) Temperature: silent for)/.test(title))), []);
   assert.equal((await heard()).tones.length, length + 2);
 });
 
@@ -114,6 +127,21 @@ test("nothing is called silent because the page was asleep", async (t) => {
   await page.waitForTimeout(4000);
   assert.deepEqual((await heard()).said, []);
   await page.getByText("Live", { exact: true }).waitFor();
+});
+
+test("what was never heard is not called silent because the page was asleep", async (t) => {
+  const { hub, page, heard } = await watched(t, { before: (page) => page.clock.install() });
+  const layout = { values: { "home/attic/motion/0": { silent: 60 } } };
+  const headers = { "authorization": `Basic ${Buffer.from(`root:${PASSWORD}`).toString("base64")}`, "content-type": "application/json", "if-match": "*" };
+  assert.equal((await fetch(`${hub.origin}/api/layout`, { method: "PATCH", headers, body: JSON.stringify(layout) })).status, 200);
+  await page.waitForTimeout(1000);
+  await page.clock.fastForward("10:00");
+  await page.waitForTimeout(3000);
+  assert.deepEqual((await heard()).said, []);
+  await page.clock.fastForward("00:50");
+  await page.clock.fastForward("00:20");
+  await page.waitForFunction(() => document.title.startsWith("(1) "));
+  assert.equal((await heard()).said.length, 1, "and when the page has been awake for so long, it is");
 });
 
 test("who wants it hears an alarm, once for each", async (t) => {

@@ -68,6 +68,9 @@ test("when the connection is back, what was cleared meanwhile is gone, and what 
   await says(tile(page, "home/attic", "Temperature", "thermometer/0"), "20");
   await node.publish("barometer/0", { pressure: [98, "kPa"] }, { retain: false });
   await says(tile(page, "home/attic", "Pressure", "barometer/0"), "98");
+  // What is said once beside it changes nothing of what is kept.
+  await node.publish("thermometer/0", { temperature: [21, "℃"] }, { retain: false });
+  await says(tile(page, "home/attic", "Temperature", "thermometer/0"), "21");
   await hub.stop("SIGKILL");
   await page.getByText("Offline", { exact: true }).waitFor();
   await page.clock.pauseAt(await page.evaluate(() => Date.now() + 2_000));

@@ -94,6 +94,7 @@ test("what is published by hand is a value here, too, and one that is cleared is
     await form.getByLabel("Payload").fill("");
   };
   await publish("home/attic/thermometer/0", '{"temperature": [23.5, "℃"]}');
+  await page.getByRole("log").getByText("23.5").waitFor();
   await publish("home/attic/hygrometer/0", "null");
   await page.getByRole("link", { name: "Values", exact: true }).click();
   await says(page.locator(".tile .value"), "23.5");

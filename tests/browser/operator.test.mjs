@@ -99,13 +99,20 @@ test("a right to read that is taken away takes with it what was read", async (t)
   await emil.goto(`${hub.origin}/`);
   await signIn(emil, "emil");
   await emil.locator(".tile").filter({ hasText: "33.3" }).waitFor();
+  await emil.getByRole("link", { name: "Explorer" }).click();
+  await node.publish("thermometer/0", { temperature: [44.4, "℃"] });
+  await emil.getByRole("log").getByText("44.4").waitFor();
+  await emil.getByRole("button", { name: "Pause" }).click();
   const page = await operate(t, hub, "accounts");
   await row(page, "emil").click();
   await page.getByLabel("May also read").fill("home/#");
   await page.getByRole("button", { name: "Save" }).click();
   await page.getByText("emil is saved, and in force.").first().waitFor();
-  await emil.locator(".tile").filter({ hasText: "33.3" }).waitFor({ state: "detached" });
+  await emil.getByRole("log").getByText("44.4").waitFor({ state: "detached" });
   await emil.getByText("Live", { exact: true }).waitFor();
+  assert.equal(await emil.getByText("nodes/bank").count(), 0, "neither in the tree nor among the messages");
+  await emil.getByRole("link", { name: "Values", exact: true }).click();
+  await emil.getByRole("searchbox").waitFor();
   assert.equal(await emil.getByText("nodes/bank").count(), 0);
   assertCalm(page);
 });
@@ -220,6 +227,7 @@ test("whoever signs out leaves nothing but the form, and nothing for the next on
   await page.getByRole("button", { name: "Sign out" }).click();
   await says(page.locator("#sign-in-why"), "You are signed out.");
   assert.deepEqual(await pieces(), [1, 0]);
+  assert.equal(new URL(page.url()).hash, "#/", "nor where one was");
   await signIn(page, "emil");
   await page.getByRole("link", { name: "Explorer" }).click();
   await page.getByRole("region", { name: "Publish" }).waitFor();
@@ -243,6 +251,19 @@ test("a session that ended leaves the accounts on no screen, and the next user f
   await says(page.locator("#sign-in-why"), "Your session ended. Sign in again.");
   assert.equal(await page.getByText("emil").count(), 0);
   await signIn(page, "root");
+  await row(page, "emil").waitFor();
+  // Who comes next sees nothing of it, not even until the connection is there.
+  await page.evaluate(() => fetch("api/session", { method: "DELETE" }));
+  await says(page.locator("#sign-in-why"), "Your session ended. Sign in again.");
+  await page.evaluate(() => {
+    globalThis.seen = [];
+    new MutationObserver(() => document.querySelector(".admin") && seen.push(document.querySelector(".admin").textContent)).observe(document.body, { childList: true, subtree: true });
+  });
+  await signIn(page, "emil");
+  assert.deepEqual(await page.evaluate(() => seen), []);
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await signIn(page, "root");
+  await page.goto(`${hub.origin}/#/admin/accounts`);
   await row(page, "emil").waitFor();
   const node = await connect(t, hub, "bank", "node", { auth: `root:${PASSWORD}`, filters: [] });
   await page.getByRole("link", { name: "Explorer" }).click();

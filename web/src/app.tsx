@@ -119,7 +119,7 @@ function App() {
         document.getElementById("main")?.focus();
       }}>{WORDS.skip}</a>
       {!isKiosk && <Header isIn={isIn} />}
-      {isSharing.value && Share && <Share onClose={() => (isSharing.value = false)} />}
+      {isIn && isSharing.value && Share && <Share onClose={() => (isSharing.value = false)} />}
       <Bar />
       {isIn && isLookingBack.value && Travel && <Travel key={forgotten.value} />}
       <main id="main" tabIndex={-1} data-kiosk={isKiosk ? "" : undefined} data-past={moment.value === null ? undefined : ""}>
@@ -127,7 +127,7 @@ function App() {
         {isKiosk && Kiosk && <Kiosk key="kiosk" />}
         {now.name === "out" && <SignIn key="sign-in" why={now.why} isDemo={now.demo} />}
         {isIn && isQuiet.value && screen !== "admin" && Empty && <Empty key="empty" />}
-        {user.value !== null && (isIn || screen !== "admin") && (Screen ? <Guard key={`${screen} ${forgotten.value}`}><Screen /></Guard> : !isMissing && <p key="wait" class="note">{WORDS.loading}</p>)}
+        {user.value !== null && (Screen ? <Guard key={`${screen} ${forgotten.value}`}><Screen /></Guard> : !isMissing && <p key="wait" class="note">{WORDS.loading}</p>)}
       </main>
       {!isKiosk && <Languages />}
       <p id="announce" class="hidden" role="status" aria-live="polite">{announcement}</p>

@@ -64,9 +64,9 @@ effect(() => {
   untracked(look);
 });
 
-/** A value that was back in between ends its alarm, however soon the next one came. */
+/** A value that was back in between ends its alarm, however soon the next one came. One that was kept says nothing new. */
 listeners.add((reading) => {
-  if (layout.value.values.get(reading.topic)?.limits) alarmOf(layout.value, reading, reading.time);
+  if (!reading.isKept && layout.value.values.get(reading.topic)?.limits) alarmOf(layout.value, reading, reading.time);
 });
 
 /** Looks at what has limits. Alarms are of now, whatever moment is shown. */
@@ -83,7 +83,7 @@ function look(): void {
     if (reading) {
       const alarm = alarmOf(layout.value, reading, now);
       if (alarm) found.push(alarm);
-    } else if (silent !== undefined && (before.has(topic) || liveFor() > silent * 1000)) found.push({ topic, kind: "silent", word: WORDS.silent, sentence: say(WORDS.nothingKnown, { title: layout.value.values.get(topic)?.name ?? topic }) });
+    } else if (silent !== undefined && (before.get(topic)?.kind === "silent" || liveFor() > silent * 1000)) found.push({ topic, kind: "silent", word: WORDS.silent, sentence: say(WORDS.nothingKnown, { title: layout.value.values.get(topic)?.name ?? topic }) });
   }
   const isSame = found.length === before.size && found.every(({ topic, sentence }) => before.get(topic)?.sentence === sentence);
   if (isSame) return;

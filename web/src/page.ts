@@ -9,7 +9,9 @@ import { WORDS } from "./core/text.js";
 import { matches } from "./core/topic.js";
 import { Traffic } from "./core/traffic.js";
 import { type Reading, Values } from "./core/values.js";
+import { START } from "./core/view.js";
 import { WALL_TOKEN, write } from "./favourites.js";
+import { isTravelling, show, view } from "./location.js";
 import { Pulse } from "./pulse.js";
 import { HUB, signOut, whoAmI } from "./session.js";
 import { tools } from "./tools.js";
@@ -58,7 +60,12 @@ export const pulse = new Pulse();
 export const answers = new Map<string, (isOk: boolean, payload: Record<string, unknown>) => void>();
 
 export const connection = new Connection({
-  whoAmI,
+  async whoAmI() {
+    const who = await whoAmI();
+    // Nothing is drawn for the next one before it is forgotten.
+    if (who.state === "in" && user.value !== null && user.value !== who.name) forget();
+    return who;
+  },
   openSocket: () => new WebSocket(`${HUB.replace(/^http/, "ws")}talk/`) as Socket,
   changed,
   arrived,
@@ -78,13 +85,15 @@ let sureSince = -Infinity;
 /** The filters of this connection as the hub has narrowed them, once it has told, and as text those of the one before. */
 let held: string[] | null = null;
 let heldBefore = "";
+/** Whether the hub is asked for them because all last values are there. */
+let isLast = false;
 let counts = new Array<number>(RATE_SPAN).fill(0);
 let isStructureDirty = false;
 
-/** For how many milliseconds the hub has been heard without a pause. */
-export const liveFor = (): number => (isLive() ? Date.now() - liveSince : 0);
 /** From which moment on the page knows who was silent, in the hub's time; Infinity if it hears nothing now. */
 export const silentFrom = (): number => (isLive() && Date.now() - heardAt < ASLEEP ? present.values.now(Math.min(sureSince, Date.now())) : Infinity);
+/** For how many milliseconds the hub has been heard without a pause. */
+export const liveFor = (): number => (silentFrom() === Infinity ? 0 : Date.now() - Math.max(liveSince, sureSince));
 export const isLive = (): boolean => state.value.name === "live";
 /** Whether what is shown is now: nothing is switched or published in the past. */
 export const isNow = (): boolean => moment.value === null;
@@ -134,6 +143,8 @@ export async function leave(): Promise<void> {
   write(WALL_TOKEN, null);
   batch(() => {
     forget();
+    isTravelling.value = false;
+    show({ ...START, language: view.value.language });
     connection.leave(isTold ? WORDS.youSignedOut : WORDS.signOutFailed);
   });
 }
@@ -164,7 +175,6 @@ function changed(now: ConnectionState): void {
     const before = state.value.name;
     state.value = now;
     if (now.name === "live") {
-      if (user.value !== null && user.value !== now.user) forget();
       user.value = now.user;
       rights.value = now.publish;
       isAdmin.value = now.isAdmin === true;
@@ -173,6 +183,7 @@ function changed(now: ConnectionState): void {
       present.values.setClock(now.clock);
       present.values.round += 1;
       held = null;
+      isLast = false;
       past?.restart();
       void loadPast();
       layoutVersion.value = -1;
@@ -180,7 +191,8 @@ function changed(now: ConnectionState): void {
       connection.send(`${EVENTS}get`, { since: EVENTS_SINCE });
       commands.resume(present.values.topics);
       if (before === "waiting") announce(WORDS.connectedAgain);
-    } else if (before === "live") {
+    } else if (now.name === "out") isAdmin.value = false;
+    if (before === "live" && now.name !== "live") {
       commands.lose();
       announce(("why" in now && now.why) || WORDS.lost);
     }
@@ -197,21 +209,27 @@ function arrived(frames: Frame[]): void {
     if (frame.topic.startsWith("clown.talk/")) hubSays(frame);
     else if (frame.topic === LAYOUT) {
       layoutVersion.value = Number(isObject(frame.payload) && frame.payload.version);
-      if (frame.options.retained === true) dropRest();
+      if (frame.options.retained === true) {
+        // It was asked for after all else. What has spoken meanwhile comes as that, behind it, and before the answer to this.
+        isLast = true;
+        connection.send("clown.talk/-/subscription/get", {});
+      }
     }
     else take(frame);
   }
 }
 
-/** It was asked for after all else: as the last value of this topic is there, all others are. Whatever was not among them is not there any more. */
+/** All last values are there. Whatever was not among them is not there any more. */
 function dropRest(): void {
   const filters = JSON.stringify(held);
   // Most of the time they are the same, and nothing has to be looked at.
   const isSame = filters === heldBefore;
   heldBefore = filters;
+  isLast = false;
   if (present.values.round === 1) return;
   const mayRead = (topic: string): boolean => isSame || (held?.some((filter) => matches(filter, topic)) ?? true);
   const gone = present.values.drop(mayRead);
+  if (!isSame) present.traffic.clearLog();
   present.traffic.drop((topic) => gone.has(topic) || !mayRead(topic));
   for (const topic of gone) {
     commands.forget(topic);
@@ -226,6 +244,7 @@ function dropRest(): void {
 /** The hub ends what may not be read any more. Who has other rights begins anew, with what these are. The hub cuts filters at 64 characters. */
 function lessRights(ended: unknown[]): void {
   if (!held?.some((filter) => ended.includes(filter.slice(0, 64)))) return;
+  forget();
   void connection.open();
   announce(WORDS.accountChanged);
 }
@@ -239,8 +258,10 @@ function hubSays(frame: Frame): void {
     answers.delete(String(payload.id));
     answer(topic.endsWith("/ok"), payload);
   } else if (topic === `${EVENTS}ok` && Array.isArray(payload.events)) payload.events.reverse().forEach(happened);
-  else if (topic === "clown.talk/-/subscription/ok" && Array.isArray(payload.filters)) held = payload.filters;
-  else if (topic === "clown.talk/-/subscription/error" && Array.isArray(payload.filters)) lessRights(payload.filters);
+  else if (topic === "clown.talk/-/subscription/ok" && Array.isArray(payload.filters)) {
+    held = payload.filters;
+    if (isLast) dropRest();
+  } else if (topic === "clown.talk/-/subscription/error" && Array.isArray(payload.filters)) lessRights(payload.filters);
   else if (topic === "clown.talk/-/publish/error") commands.refuse(payload.id, String(payload.reason ?? "refused"));
   else if (topic === "clown.talk/-/publish/ok" && "confirmed" in payload) commands.confirm(payload.id);
   else if (topic === "clown.talk/-/skipped" && Number(payload.count) > 0) {

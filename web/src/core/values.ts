@@ -261,7 +261,8 @@ export class Reading {
     this.count += 1;
     this.time = time;
     this.isKept = options.retained === true;
-    this.isStored = this.isKept || options.kept === true;
+    // Whoever says something once leaves what is kept there.
+    this.isStored ||= this.isKept || options.kept === true;
     this.every = options.every !== undefined && options.every > 0 ? options.every * 1000 : null;
     this.payload = payload;
     this.#line = line;

@@ -53,6 +53,7 @@ export function Publish() {
       // The hub sends nobody what they said themselves. Who says it by hand wants to see it among the rest, unless somebody was faster.
       const said = isOk ? frames(`[${JSON.stringify(topic)},${line}]`)[0] : undefined;
       if (said && count() === before) take({ ...said, options: { ...options, kept: isKept } });
+      else if (said) traffic.take(said, presentValues().now());
       told(isOk, sentence);
     });
   };
