@@ -398,6 +398,8 @@ test("without history the page says so, and draws what comes", async (t) => {
   await page.getByRole("button", { name: "Look back" }).click();
   await page.getByRole("button", { name: "One hour earlier" }).click();
   await says(page.locator(".travel-problem"), /History is off/);
+  await says(page.locator("#travel-says"), "Move the slider");
+  assert.equal(await page.locator("[data-past]").count(), 0, "what is shown is now, and is not said to be the past");
 });
 
 test("who may not read a topic is told, and sees the others", async (t) => {
@@ -434,6 +436,8 @@ test("who signs in next sees nothing of what the one before could see", async (t
   await page.getByRole("heading", { name: "Sign in" }).waitFor();
   await page.waitForFunction(() => !document.body.textContent.includes("77"));
   await signIn("emil");
+  await page.getByText("Live", { exact: true }).waitFor();
+  await page.goto(`${guarded.origin}/#/charts?s=heater/t:`);
   await says(page.locator(".notes"), /Your account may not read heater\/t\./);
   assert.equal(await page.evaluate(() => document.body.textContent.includes("77")), false);
 });

@@ -130,6 +130,24 @@ test("of two who edit the same the second one is told, and chooses", async (t) =
   for (const page of [one, two]) assertCalm(page, /412.*\/api\/layout$/);
 });
 
+test("who edits a value goes on, also when its tile goes away", async (t) => {
+  const { hub, node } = await house(t);
+  await node.publish("thermometer/0", { temperature: [55, "℃"] });
+  const page = await open(t, hub);
+  await page.getByRole("searchbox").fill("value>50");
+  await arrange(page);
+  await page.getByRole("button", { name: "Edit Temperature", exact: true }).click();
+  const dialog = page.getByRole("dialog", { name: "Edit Temperature" });
+  await fill(dialog, { Name: "Beam" });
+  await node.publish("thermometer/0", { temperature: [20, "℃"] });
+  await page.locator(".tile").first().waitFor({ state: "detached" });
+  assert.equal(await dialog.getByLabel("Name").inputValue(), "Beam");
+  await save(dialog);
+  await page.getByRole("searchbox").fill("");
+  await tile(page, ATTIC, "Beam", "thermometer/0").waitFor();
+  assertCalm(page);
+});
+
 test("a value beyond its limits is an alarm in its tile, in the title and the icon of the tab, and in the list", async (t) => {
   const { hub, node } = await house(t);
   const page = await open(t, hub);

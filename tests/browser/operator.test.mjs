@@ -163,11 +163,17 @@ test("two admins do not undo each other's changes", async (t) => {
   const other = await operate(t, hub, "accounts");
   await row(other, "emil").click();
   await other.getByLabel("Note").fill("second");
+  await other.getByLabel("May also read").fill("attic/#");
   await other.getByRole("button", { name: "Save" }).click();
   await says(row(other, "emil"), "second");
   await page.getByRole("button", { name: "Save" }).click();
   await says(page.getByRole("alert"), "the accounts were changed since you read them");
   await says(row(page, "emil"), "second");
+  assert.equal(await page.getByLabel("May also read").inputValue(), "attic/#", "what nobody has typed here is as it is now");
+  assert.equal(await page.getByLabel("Note").inputValue(), "first", "and what somebody has typed stays");
+  await page.getByRole("button", { name: "Save" }).click();
+  await says(row(page, "emil"), "first");
+  await says(row(page, "emil"), "reads attic/#");
 });
 
 test("a device comes in with what the page shows once, and the page tells its first reading", async (t) => {

@@ -73,6 +73,8 @@ let stop = new AbortController();
 let rest: ReturnType<typeof setTimeout> | undefined;
 let askedAt = 0;
 let emptyFor = 0;
+/** Whether a question that came to nothing is to be asked again. */
+let isAgain = false;
 let who: unknown = 0;
 let forgot = 0;
 
@@ -157,13 +159,12 @@ function everySecond(): void {
   const usual = Math.max(AGAIN_AT_LEAST, (to - from) / AGAIN_SHARE);
   const isEmpty = !isAsking.peek() && [...tracks].some(([text, track]) => track.isEmpty && !problems.has(text));
   const isDue = performance.now() - askedAt > (isEmpty ? Math.min(usual, AGAIN_IF_EMPTY * 2 ** emptyFor) : usual);
-  if (isFollowing() && moment.peek() === null) {
-    if (isDue && !isOff.peek() && state.peek().name === "live") {
-      emptyFor = isEmpty ? emptyFor + 1 : 0;
-      void load();
-    }
-    beat.value = beat.peek() + 1;
+  const isNew = isFollowing() && moment.peek() === null;
+  if ((isNew || isAgain) && isDue && !isOff.peek() && state.peek().name === "live") {
+    emptyFor = isEmpty ? emptyFor + 1 : 0;
+    void load();
   }
+  if (isNew) beat.value = beat.peek() + 1;
 }
 
 /** A reading has come: what belongs to a series is drawn at once. */
@@ -198,6 +199,7 @@ async function load(): Promise<void> {
   stop.abort();
   const ours = (stop = new AbortController());
   askedAt = performance.now();
+  isAgain = false;
   const { series, isWithDayBefore } = view.peek();
   for (const map of [tracks, ghosts, problems, happenings] as Map<string, unknown>[]) for (const text of map.keys()) if (!series.includes(text)) map.delete(text);
   isAsking.value = series.length > 0;
@@ -213,6 +215,7 @@ async function load(): Promise<void> {
       await together(jobs.filter(({ track }) => track.kind === "number"), async ({ text, track }) => {
         const ghost = ghosts.get(text) ?? new Track(track.ref);
         ghosts.set(text, ghost);
+        ghost.unit = track.unit;
         await fill(text, ghost, { from: window.from - DAY, to: window.to - DAY }, ours.signal);
       });
     }
@@ -252,11 +255,14 @@ async function together<T>(jobs: readonly T[], work: (job: T) => Promise<void>):
 
 const pointsWanted = (): number => Math.min(POINTS.most, Math.max(POINTS.least, Math.round(width.peek())));
 
+/** No chart of the past goes further than to the moment that is shown. */
+const untilMoment = (from: number, to: number): number => Math.max(from, Math.min(to, moment.peek() ?? to));
+
 /** Fills a track; returns whether it is one of states. */
 async function fill(text: string, track: Track, { from, to }: Window, signal: AbortSignal): Promise<boolean> {
   track.ask();
   const beyond = (to - from) * BEYOND;
-  const path = historyPath({ topics: [track.ref.topic], path: track.ref.path, from: from - beyond, to: moment.peek() === null ? to + beyond : to, points: pointsWanted() * (1 + 2 * BEYOND) });
+  const path = historyPath({ topics: [track.ref.topic], path: track.ref.path, from: from - beyond, to: moment.peek() === null ? to + beyond : untilMoment(from, to), points: pointsWanted() * (1 + 2 * BEYOND) });
   const answer = await askHistory(path, signal);
   batch(() => {
     if (isProblem(answer)) {
@@ -264,6 +270,7 @@ async function fill(text: string, track: Track, { from, to }: Window, signal: Ab
       if (answer.kind === "forbidden" || answer.kind === "session") track.take([], []);
       else track.giveUp();
       problems.set(text, problemText(answer, track.ref.topic));
+      isAgain ||= answer.kind === "busy" || answer.kind === "unreachable";
       isOff.value ||= answer.kind === "off";
     } else {
       track.take(answer.series, answer.gaps);
@@ -343,7 +350,7 @@ export async function exportedCsv(): Promise<string | Problem> {
   const pages: string[] = [];
   for (const { track } of shown()) {
     if (track.kind === "unknown") continue;
-    const path = historyPath({ topics: [track.ref.topic], path: track.ref.path, from, to, points: 5000, step: track.step / 1000 }, "csv");
+    const path = historyPath({ topics: [track.ref.topic], path: track.ref.path, from, to: untilMoment(from, to), points: 5000, step: track.step / 1000 }, "csv");
     const answer = await askCsv(path, new AbortController().signal);
     if (isProblem(answer)) return answer;
     pages.push(...answer);

@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { bodyOf, EMPTY, lines, parseAccount } from "../src/core/admin/accounts.ts";
 import { askedText, isQuestion, parseAsked, parseEvents, pathOf as eventsPath, resultText } from "../src/core/admin/events.ts";
-import { bytesText, linksOf, parseFigures, pathOf, Trail, uptimeText } from "../src/core/admin/figures.ts";
+import { bytesText, linksOf, parseFigures, pathOf, Trail, toldAt, uptimeText } from "../src/core/admin/figures.ts";
 import { addressOf, codeOf, isLocal, SNIPPETS } from "../src/core/admin/snippets.ts";
 import { EVENTS } from "../src/core/text.ts";
 import { parseView, viewText } from "../src/core/view.ts";
@@ -18,6 +18,9 @@ test("an account goes back as it came, and what was emptied is left out", () => 
   assert.deepEqual(bodyOf({ ...account, role: "admin", password: "p", note: " " }, false), { subscribe: ["a/#", "b"], publish: [], from: ["10.0.0.0/8"], role: "admin", retain: true, password: "p" });
   assert.deepEqual(bodyOf({ ...EMPTY, admin: true, certificate: true, password: "p" }, true), { subscribe: [], publish: [], from: [] }, "a token is no admin and has no password");
   assert.deepEqual(lines(" a \n\n b/# "), ["a", "b/#"]);
+  for (const [told, day] of [["2027-01-01T00:00:00Z", "2026-12-31"], ["2026-12-31T12:00:00Z", "2026-12-31T12:00:00Z"], [null, ""]]) {
+    assert.equal(parseAccount({ name: "x", valid_until: told }).validUntil, day, "the last day is that which somebody has typed");
+  }
   for (const odd of [null, 1, [], {}, { name: 3 }]) assert.equal(parseAccount(odd), null);
   assert.deepEqual(parseAccount({ name: "x", subscribe: "no", rights: 7 }).rights, { subscribe: [], publish: [], retain: false, admin: false });
 });
@@ -48,6 +51,8 @@ test("figures become links, lines and words", () => {
   const figures = parseFigures([{ topic: "$SYS/hub/bridge/house/state", payload: { state: "away", since: "2026-11-29T10:00:00Z", reason: "no" } }, { topic: "$SYS/hub/bridge/house/queue/messages", payload: 7 }, { topic: "$SYS/hub/uptime", payload: 5 }, { topic: "other", payload: 1 }, 3]);
   const [link, ...others] = linksOf(figures);
   assert.deepEqual([others.length, link.name, link.state, link.reason, link.figure("queue/messages"), link.figure("messages/lost")], [0, "house", "away", "no", 7, 0]);
+  assert.equal(toldAt([{ topic: "$SYS/hub/uptime", payload: 5, time: "2026-11-29T10:00:00.500Z" }]), Date.parse("2026-11-29T10:00:00.500Z"));
+  for (const odd of [null, [], [{ topic: "$SYS/hub/uptime" }]]) assert.ok(Number.isNaN(toldAt(odd)));
   const trail = new Trail();
   for (const [time, value] of [[0, 100], [10_000, 150], [10_000, 160], [20_000, 20], [30_000, 30]]) trail.take(new Map([["x", value], ["text", "a"]]), time);
   assert.deepEqual(trail.of("x").map(({ value }) => value), [100, 150, 20, 30]);

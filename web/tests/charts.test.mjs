@@ -108,6 +108,10 @@ test("what comes is added to the step that it belongs to, and what comes during 
   track.take([{ topic: "attic/t", path: "", unit: "C", step: 0, t: [NOW], value: [19.25], count: null, min: [], mean: [], max: [], last: [], gaps: [] }], []);
   assert.deepEqual(track.points.map(({ t, last: value }) => [t, value]), [[NOW, 19.25], [NOW + 5 * MINUTE, 25]]);
   assert.equal(track.unit, "℃");
+  track.ask();
+  track.take([{ topic: "attic/t", path: "", unit: "", step: 0, t: [NOW], value: [19.25], count: null, min: [], mean: [], max: [], last: [], gaps: [] }], []);
+  assert.equal(track.unit, "℃", "a unit that only the page knows stays");
+  track.add(NOW + 5 * MINUTE, 25);
   assert.equal(track.decimals, 2);
   track.ask();
   track.add(NOW + 6 * MINUTE, 26);

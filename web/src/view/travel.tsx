@@ -64,10 +64,10 @@ export function Travel() {
   const [before, after] = [eventBeside(events.value, place, false), at === null ? null : eventBeside(events.value, at, true)];
   const here = at === null ? null : events.value.find(({ time }) => time === at);
   return (
-    <section class="travel" aria-labelledby="travel-title" data-past={at === null ? undefined : ""}>
+    <section class="travel" aria-labelledby="travel-title" data-past={moment.value === null ? undefined : ""}>
       <h2 id="travel-title" class="hidden">{TRAVEL.title}</h2>
       <div class="travel-words">
-        <p id="travel-says">{at === null ? TRAVEL.how : <><b>{`${TRAVEL.past}: `}</b><span>{momentWords(at)}</span>. {TRAVEL.locked}</>}</p>
+        <p id="travel-says">{moment.value === null ? TRAVEL.how : <><b>{`${TRAVEL.past}: `}</b><span>{momentWords(moment.value)}</span>. {TRAVEL.locked}</>}</p>
         {isAsking.value && <p class="of">{TRAVEL.asking}</p>}
         <button type="button" class={at === null ? "quiet" : "filled"} onClick={() => {
           clearTimeout(rest);
@@ -119,7 +119,14 @@ function follow(): () => void {
   });
   const end = effect(() => {
     const { at } = view.value;
-    if (state.value.name !== "live") return;
+    if (state.value.name !== "live") {
+      // The past that is shown stays; another moment cannot be asked for. Now is what the page has.
+      untracked(() => {
+        if (at === null) showMoment(null);
+        else if (at !== moment.value) problem.value = TRAVEL.problems.unreachable;
+      });
+      return;
+    }
     stop.abort();
     stop = new AbortController();
     const next = at === null ? null : momentOf(at, presentValues().now());

@@ -33,6 +33,9 @@ export const EMPTY: Draft = { name: "", password: "", role: "", base: "", subscr
 const texts = (value: unknown): string[] => (Array.isArray(value) ? value.filter((one) => typeof one === "string") : []);
 const text = (value: unknown): string => (typeof value === "string" ? value : "");
 
+/** The last day of something that ends with that day, which is told as the first moment of the next one. */
+const dayOf = (until: string): string => (until.endsWith("T00:00:00Z") ? new Date(Date.parse(until) - 1).toISOString().slice(0, 10) : until);
+
 export function parseAccount(value: unknown): Account | null {
   if (!isObject(value) || typeof value.name !== "string") return null;
   const rights = isObject(value.rights) ? value.rights : {};
@@ -40,7 +43,7 @@ export function parseAccount(value: unknown): Account | null {
     name: value.name, password: "", role: text(value.role), base: text(value.base),
     subscribe: texts(value.subscribe).join("\n"), publish: texts(value.publish).join("\n"), from: texts(value.from).join("\n"),
     retain: value.retain === true, admin: value.admin === true, certificate: value.certificate === true,
-    validUntil: text(value.valid_until), note: text(value.note),
+    validUntil: dayOf(text(value.valid_until)), note: text(value.note),
     isToken: value.token === true, hasPassword: value.has_password === true, connections: Number(value.connections) || 0,
     rights: { subscribe: texts(rights.subscribe), publish: texts(rights.publish), retain: rights.retain === true, admin: rights.admin === true },
   };

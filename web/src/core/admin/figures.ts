@@ -19,6 +19,12 @@ export function parseFigures(body: unknown): Map<string, unknown> {
   return all;
 }
 
+/** When the hub told them, in milliseconds: between two times the same is read again. */
+export function toldAt(body: unknown): number {
+  const uptime: unknown = (Array.isArray(body) ? body : []).find((one) => isObject(one) && one.topic === `${ROOT}uptime`);
+  return isObject(uptime) ? Date.parse(String(uptime.time)) : Number.NaN;
+}
+
 export interface Link {
   name: string;
   state: string;

@@ -81,7 +81,7 @@ export class Track {
     if (one) {
       this.step = one.step;
       this.kind = numbers ? "number" : "state";
-      this.unit = sameUnit(one.unit) || unitByKind(this.ref.topic);
+      this.unit = sameUnit(one.unit) || unitByKind(this.ref.topic) || this.unit;
       for (const { last } of this.points.slice(-20)) this.decimals = Math.max(this.decimals, decimalsOf(last));
     }
     this.#isAsking = false;

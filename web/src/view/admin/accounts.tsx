@@ -71,7 +71,7 @@ function rightsWords({ subscribe, publish, retain, admin }: Account["rights"]): 
 /** An account or a token in a few words. */
 export function Line({ account }: { account: Account }) {
   const { name, rights, connections, validUntil, from, note } = account;
-  const facts = [connections === 0 ? ACCOUNTS.unconnected : plural(ACCOUNTS.connections, connections), validUntil && say(ACCOUNTS.until, { moment: validUntil.replace("T00:00:00Z", "") }), from && say(ACCOUNTS.fromNetworks, { networks: lines(from).join(", ") }), note].filter(Boolean);
+  const facts = [connections === 0 ? ACCOUNTS.unconnected : plural(ACCOUNTS.connections, connections), validUntil && say(ACCOUNTS.until, { moment: validUntil }), from && say(ACCOUNTS.fromNetworks, { networks: lines(from).join(", ") }), note].filter(Boolean);
   return (
     <>
       <span class="row-name">{name}{rights.admin && <span class="badge">{ACCOUNTS.adminBadge}</span>}{name === user.value && <span class="badge">{ACCOUNTS.you}</span>}</span>
@@ -86,16 +86,27 @@ type Method = "PUT" | "DELETE" | "POST";
 /** An account that is there or a new one, or a new token: that is posted, and what is told of it is told once. */
 export function Editor({ account, start, isToken = false, onDone, onCancel }: { account: Account | null; start: Draft; isToken?: boolean; onDone(method: Method, name: string, body: unknown): void; onCancel(): void }) {
   const [draft, setDraft] = useState(start);
+  /** What was in force when this form was filled. */
+  const [before, setBefore] = useState(start);
   const [isShown, setShown] = useState(false);
   const [isBusy, setBusy] = useState(false);
   const [outcome, setOutcome] = useState<Outcome | null>(null);
-  const set = (more: Partial<Draft>) => setDraft((before) => ({ ...before, ...more }));
+  const set = (more: Partial<Draft>) => setDraft((known) => ({ ...known, ...more }));
   const send = async (method: Method) => {
     setBusy(true);
     setOutcome(null);
     const reply: Reply = await change(method, (isToken ? tokenPath : accountPath)(draft.name), method === "DELETE" ? undefined : bodyOf(draft, isToken));
     setBusy(false);
-    if (!reply.isOk) return setOutcome({ isOk: false, sentence: reply.sentence });
+    if (!reply.isOk) {
+      // What nobody has touched here is as somebody else has it now.
+      const now = accounts.value?.list.find(({ name }) => account?.name === name);
+      if (now) {
+        const untouched = (Object.keys(EMPTY) as (keyof Draft)[]).filter((key) => draft[key] === before[key]);
+        set(Object.fromEntries(untouched.map((key) => [key, now[key]])));
+        setBefore(now);
+      }
+      return setOutcome({ isOk: false, sentence: reply.sentence });
+    }
     set({ password: "" });
     onDone(method, draft.name, reply.body);
   };

@@ -3,7 +3,7 @@
 import { effect, signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { call } from "../../admin.js";
-import { type Figures, Trail, parseFigures } from "../../core/admin/figures.js";
+import { type Figures, Trail, parseFigures, toldAt } from "../../core/admin/figures.js";
 import { forgotten } from "../../page.js";
 
 /** The hub tells them every 10 s, with the usual settings; what is not new costs little. */
@@ -26,7 +26,7 @@ async function look(): Promise<void> {
   figuresTrouble.value = reply.isOk ? "" : reply.sentence;
   if (!reply.isOk) return;
   const all = parseFigures(reply.body);
-  trail.take(all, Date.now());
+  trail.take(all, toldAt(reply.body) || Date.now());
   figures.value = all;
 }
 

@@ -1,7 +1,8 @@
 // What is loaded when somebody arranges things, or when there are limits.
 
 import "../../app.js";
-import { useRef, useState } from "preact/hooks";
+import { signal } from "@preact/signals";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { type Change, exported, imported, moved, save } from "../../arrange.js";
 import { type Sort, roomsOf } from "../../core/layout.js";
 import { ARRANGE, say } from "../../core/text.js";
@@ -18,10 +19,11 @@ export { Icon } from "./icon.js";
 const FILE = "clown-hub-layout.json";
 const FILE_AT_MOST = 1_000_000;
 
+/** What is being edited. It stays, whatever becomes of the tile where somebody began. */
+const editing = signal<{ sort: Sort; id: string; title: string; opener: HTMLElement } | null>(null);
+
 /** Behind a node or a value: what can be changed of it. */
 export function Buttons({ sort, id, title }: { sort: Sort; id: string; title: string }) {
-  const [isOpen, setOpen] = useState(false);
-  const opener = useRef<HTMLButtonElement>(null);
   const box = useRef<HTMLDivElement>(null);
   const move = async (by: number) => {
     const change = moved(sort, neighbours(sort, id), id, by);
@@ -34,13 +36,9 @@ export function Buttons({ sort, id, title }: { sort: Sort; id: string; title: st
   };
   return (
     <div ref={box} class="arrange">
-      <button ref={opener} type="button" aria-label={say(ARRANGE.edit, { title })} onClick={() => setOpen(true)}>{ARRANGE.editShort}</button>
+      <button type="button" aria-label={say(ARRANGE.edit, { title })} onClick={({ currentTarget }) => (editing.value = { sort, id, title, opener: currentTarget })}>{ARRANGE.editShort}</button>
       <button type="button" class="quiet" aria-label={say(ARRANGE.earlier, { title })} onClick={() => void move(-1)}>↑</button>
       <button type="button" class="quiet" aria-label={say(ARRANGE.later, { title })} onClick={() => void move(1)}>↓</button>
-      {isOpen && <Editor sort={sort} id={id} title={title} onClose={() => {
-        setOpen(false);
-        opener.current?.focus();
-      }} />}
     </div>
   );
 }
@@ -51,6 +49,7 @@ export function Bar() {
   const [isBusy, setBusy] = useState(false);
   const picker = useRef<HTMLInputElement>(null);
   const rooms = roomsOf(layout.value);
+  useEffect(() => () => void (editing.value = null), []);
   const saveFile = async () => {
     const text = await exported();
     if (text === null) return setOutcome({ isOk: false, sentence: ARRANGE.exportFailed });
@@ -94,6 +93,11 @@ export function Bar() {
         </div>
       )}
       <Says outcome={outcome} />
+      {editing.value && <Editor sort={editing.value.sort} id={editing.value.id} title={editing.value.title} onClose={() => {
+        const { opener } = editing.value!;
+        editing.value = null;
+        opener.focus();
+      }} />}
     </section>
   );
 }

@@ -11,7 +11,7 @@ import { type Shown, beat, canGoBack, canHaveGhost, exportedCsv, goBack, isAskin
 import { viewText } from "../../core/view.js";
 import { isProblem } from "../../history.js";
 import { show, view } from "../../location.js";
-import { announce, moment, structure, values } from "../../page.js";
+import { announce, isLive, moment, structure, values } from "../../page.js";
 import { HUB } from "../../session.js";
 import { CHARTS, plural, say } from "../../core/text.js";
 import { Chooser } from "./chooser.js";
@@ -180,7 +180,7 @@ function Notes({ all, window }: { all: Shown[]; window: Window }) {
   const words = new Set(all.flatMap(({ problem }) => (problem === null ? [] : [problem])));
   const gaps = new Set(all.flatMap(({ track }) => track.gaps.map(({ from, to }) => `${from} ${to}`))).size;
   const uneven = view.value.isLog ? evenUnits(all.map(({ track }) => track), window.from, window.to) : [];
-  const isEmpty = all.length > 0 && !isAsking.value && words.size === 0 && all.every(({ track }) => track.isEmpty);
+  const isEmpty = all.length > 0 && !isAsking.value && isLive() && words.size === 0 && all.every(({ track }) => track.isEmpty);
   return (
     <div class="notes" data-off={isOff.value ? "" : undefined}>
       {[...words].map((one) => <p key={one} class="note trouble">{one}</p>)}

@@ -53,7 +53,7 @@ export function Figures({ all, window }: { all: Shown[]; window: Window }) {
             {all.map((shown) => (
               <tr key={shown.text}>
                 <th scope="row"><Swatch look={looks.get(shown.text)} /> {shown.title} <span class="place">{shown.place}</span></th>
-                <Row shown={shown} found={figures(shown.track, from, to)} moment={moment} when={(time) => momentText(time, span, now)} />
+                <Row shown={shown} found={figures(shown.track, from, Math.min(to, now))} moment={moment} when={(time) => momentText(time, span, now)} />
               </tr>
             ))}
           </tbody>

@@ -72,7 +72,7 @@ function heightOf(panels: number): number {
 /** What a panel shows, in a sentence, for who cannot see it. */
 export function sentence({ track, title }: Shown, { from, to }: Window): string {
   const words = rangeWords(range.value, windowText(from, to));
-  const found = figures(track, from, to);
+  const found = figures(track, from, Math.min(to, values.now()));
   if (found === null) return emptySentence(title, words);
   if (found.kind === "state") return stateSentence(title, words, found, isFollowing());
   return numberSentence(title, words, found, isFollowing(), trend(found), (value) => valueWords({ track }, value), track.unit);

@@ -10,7 +10,7 @@ import { SHARE, plural, say } from "../../core/text.js";
 import { TOKEN, viewText } from "../../core/view.js";
 import { WALL_TOKEN, read, write } from "../../favourites.js";
 import { search, show, view } from "../../location.js";
-import { connection, isAdmin, state, values } from "../../page.js";
+import { connection, isAdmin, presentValues, state, values } from "../../page.js";
 import { HUB, enterByToken } from "../../session.js";
 import { Check, Choose, Copy, Field, type Outcome, Says, Sure, told } from "../admin/parts.js";
 import { Code } from "../qr.js";
@@ -96,7 +96,7 @@ function Guest() {
     const subscribe = filters.split("\n").map((line) => line.trim()).filter(Boolean);
     if (subscribe.length === 0) return { isOk: false, sentence: SHARE.nobody };
     const name = `link-${crypto.getRandomValues(new Uint32Array(1))[0]!.toString(36)}`;
-    const until = days === "" ? {} : { valid_until: new Date(values.now() + Number(days) * DAY).toISOString().slice(0, 10) };
+    const until = days === "" ? {} : { valid_until: new Date(presentValues().now() + Number(days) * DAY).toISOString().slice(0, 10) };
     const reply = await change("POST", tokenPath(name), { subscribe, note: `${NOTE}${viewText(view.value)}`.slice(0, 200), ...until });
     if (!reply.isOk) return { isOk: false, sentence: reply.sentence };
     setMade(linkTo(isWall, isObject(reply.body) ? String(reply.body.token) : ""));
