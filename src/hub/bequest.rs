@@ -57,7 +57,9 @@ pub struct Bequests(Mutex<Book>);
 struct Book {
     there: HashMap<Heading, Arc<Bequest>, RandomState>,
     wills: HashMap<u64, Topic, RandomState>,
-    changed: Vec<Heading>,
+    /// What has changed since somebody asked, and whether nobody has heard of it before. There are never more than there are
+    /// headings and were when somebody asked last.
+    changed: HashMap<Heading, bool, RandomState>,
     reader: Waker,
 }
 
@@ -66,7 +68,7 @@ impl Default for Bequests {
         Self(Mutex::new(Book {
             there: HashMap::default(),
             wills: HashMap::default(),
-            changed: Vec::new(),
+            changed: HashMap::default(),
             reader: Waker::noop().clone(),
         }))
     }
@@ -74,12 +76,18 @@ impl Default for Bequests {
 
 impl Book {
     fn put(&mut self, heading: Heading, bequest: Option<Bequest>) {
-        match bequest {
-            Some(bequest) => drop(self.there.insert(heading.clone(), Arc::new(bequest))),
-            None if self.there.remove(&heading).is_none() => return,
-            None => {}
-        }
-        self.changed.push(heading);
+        let was_there = if let Some(bequest) = bequest {
+            self.there.insert(heading.clone(), Arc::new(bequest)).is_some()
+        } else if self.there.remove(&heading).is_none() {
+            return;
+        } else if self.changed.get(&heading) == Some(&true) {
+            // It has come and gone, and nobody has heard of it.
+            self.changed.remove(&heading);
+            return;
+        } else {
+            true
+        };
+        self.changed.entry(heading).or_insert(!was_there);
         self.reader.wake_by_ref();
     }
 }
@@ -100,19 +108,27 @@ impl Bequests {
         }
     }
 
-    /// What has changed since this was asked last. Each may be there more than once.
+    /// What has changed since this was asked last.
     pub fn take(&self) -> Vec<Heading> {
-        std::mem::take(&mut self.0.lock().changed)
+        std::mem::take(&mut self.0.lock().changed).into_keys().collect()
     }
 
-    /// What is to be said under a heading now.
+    /// What is to be said under a heading now. Whoever asks has heard of it.
     pub fn get(&self, heading: &Heading) -> Option<Arc<Bequest>> {
-        self.0.lock().there.get(heading).cloned()
+        let mut book = self.0.lock();
+        let Book { there, changed, .. } = &mut *book;
+        let bequest = there.get(heading)?;
+        if let Some(is_new) = changed.get_mut(heading) {
+            *is_new = false;
+        }
+        Some(Arc::clone(bequest))
     }
 
-    /// All that there is.
+    /// All that there is. Whoever asks has heard of it.
     pub fn all(&self) -> Vec<Heading> {
-        self.0.lock().there.keys().cloned().collect()
+        let mut book = self.0.lock();
+        book.changed.values_mut().for_each(|is_new| *is_new = false);
+        book.there.keys().cloned().collect()
     }
 
     /// Whether something has changed. One waits at a time.
@@ -215,5 +231,62 @@ impl Session {
             (topic, Bequest { payload, kind, retention, from, passed_on, lasts, clock })
         });
         bequests.will(self.outbox.id, will);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::topic::Limits;
+
+    fn heading(client: u64) -> Heading {
+        Heading { client, topic: Topic::parse("a/will", &Limits::default()).unwrap() }
+    }
+
+    fn bequest() -> Bequest {
+        let (kind, retention) = (Kind::Reading, Retention::Keep);
+        let (from, passed_on) = ("jana".into(), Box::default());
+        Bequest {
+            payload: "1".to_owned(),
+            kind,
+            retention,
+            from,
+            passed_on,
+            lasts: None,
+            clock: Clock::at(1),
+        }
+    }
+
+    #[test]
+    fn what_comes_and_goes_while_nobody_takes_it_to_others_leaves_nothing() {
+        let bequests = Bequests::default();
+        for client in 1..10_000 {
+            bequests.0.lock().put(heading(client), Some(bequest()));
+            bequests.0.lock().put(heading(client), None);
+        }
+        assert_eq!(bequests.0.lock().changed.len(), 0);
+        assert_eq!(bequests.take(), []);
+    }
+
+    #[test]
+    fn what_others_have_heard_of_is_told_when_it_goes() {
+        type Hears = fn(&Bequests);
+        let hears: [Hears; 3] =
+            [|book| drop(book.take()), |book| drop(book.all()), |book| drop(book.get(&heading(1)))];
+        for hears in hears {
+            let bequests = Bequests::default();
+            bequests.0.lock().put(heading(1), Some(bequest()));
+            hears(&bequests);
+            bequests.0.lock().put(heading(1), None);
+            assert_eq!(bequests.take(), [heading(1)]);
+            // And it may come again and go again before that was asked for.
+            bequests.0.lock().put(heading(1), Some(bequest()));
+            bequests.0.lock().put(heading(1), Some(bequest()));
+            assert_eq!(bequests.take(), [heading(1)]);
+            bequests.0.lock().put(heading(1), None);
+            bequests.0.lock().put(heading(1), Some(bequest()));
+            bequests.0.lock().put(heading(1), None);
+            assert_eq!(bequests.take(), [heading(1)]);
+        }
     }
 }

@@ -208,7 +208,6 @@ figures! {
     history_open_bytes "history/open_bytes" AndShrinks;
     /// Readings that have a last value only, as there were too many series or texts
     history_refused "history/refused" Only;
-    /// Times that the clock of this machine was set
     /// Questions about history that were answered
     history_questions "history/questions" Only;
     /// How long the last answer took, in microseconds

@@ -66,7 +66,7 @@ pub(super) async fn history(
     let asked = query.map_err(|_| bad("the query is not name=value&name=value in UTF-8"));
     match asked.and_then(|Query(pairs)| Asked::read(&pairs)) {
         Ok(asked) => match ask(&app, &peer, &user, &asked).await {
-            Ok(answer) => told(answer, asked.format),
+            Ok(answer) => told(answer, asked.format, &app.settings.path_prefix),
             Err(no) => complaint(no),
         },
         Err(no) => complaint(no),
@@ -167,8 +167,8 @@ async fn ask(app: &App, peer: &Peer, user: &User, asked: &Asked) -> Result<Histo
     told.await.map_err(|_| busy("the hub is being stopped".to_owned()))?.map_err(busy)
 }
 
-fn told(mut answer: HistoryAnswer, format: Format) -> Response<Body> {
-    let next = answer.more.take().map(|more| next(&more, format));
+fn told(mut answer: HistoryAnswer, format: Format, prefix: &str) -> Response<Body> {
+    let next = answer.more.take().map(|more| next(&more, format, prefix));
     let (kind, body) = match format {
         Format::Json => {
             answer.more = next.as_deref().map(Value::from);
@@ -186,8 +186,9 @@ fn told(mut answer: HistoryAnswer, format: Format) -> Response<Body> {
 }
 
 /// The path that asks for the rest.
-fn next(more: &Value, format: Format) -> String {
-    let mut path = format!("/api/history?format={}", if format == Format::Csv { "csv" } else { "json" });
+fn next(more: &Value, format: Format, prefix: &str) -> String {
+    let mut path =
+        format!("{prefix}/api/history?format={}", if format == Format::Csv { "csv" } else { "json" });
     let mut add = |name: &str, value: &Value| {
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         path.push('&');

@@ -428,16 +428,18 @@ async fn history_comes_over_http_as_json_and_as_csv_with_the_rights_of_the_user(
 }
 
 #[tokio::test]
-async fn the_rest_of_a_long_answer_is_behind_its_link() {
+async fn the_rest_of_a_long_answer_is_behind_its_link_also_behind_a_proxy_with_a_prefix() {
     let dir = tempfile::tempdir().unwrap();
-    let hub = store(dir.path(), &[]);
-    let mut client = at(&hub).await;
+    let hub = store(dir.path(), &["server.path_prefix=/hub"]);
+    let filters = r#"{"filters": [], "retained": false}"#;
+    let mut client = Client::open(&hub, "/hub/talk?side=node", filters).await;
     for n in 0..150 {
         client.publish(&format!("n/t{n:03}&x=1"), "1").await;
     }
     readings(&mut client, "n/t149&x=1", 1).await;
     let credentials = basic("clown", "bigclown");
-    let (mut path, mut topics) = ("/api/history?topic=n/%23&since=-1h&format=json".to_owned(), Vec::new());
+    let (mut path, mut topics) =
+        ("/hub/api/history?topic=n/%23&since=-1h&format=json".to_owned(), Vec::new());
     let mut answers = 0;
     loop {
         let answer = hub.request("GET", &path, &[("Authorization", &credentials)], "").await;

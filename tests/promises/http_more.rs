@@ -318,6 +318,25 @@ async fn a_batch_publishes_its_lines_in_their_order_with_their_options() {
 }
 
 #[tokio::test]
+async fn what_was_confirmed_is_told_also_where_another_line_is_wrong() {
+    let hub = Hub::demo();
+    let mut node = Client::open(&hub, "/talk/r?side=node", r#"{"filters": ["+/set"]}"#).await;
+    let lines = "[\"r/0/set\", {\"state\": true}, {\"id\": 7, \"confirm\": 20}]\n[\"a\", nan]";
+    let batch = asks(&hub, "POST", "/api/publish", &[LINES], lines);
+    let carry_out = async {
+        assert_eq!(node.two().await, [json!("0/set"), json!({"state": true})]);
+        node.publish("0", "{\"state\": true}").await;
+    };
+    let (answer, ()) = tokio::join!(batch, carry_out);
+    let problem = problem(&answer);
+    assert_eq!((answer.status(), &problem["mistakes"]), (422, &json!(1)), "{}", answer.text);
+    assert_eq!(
+        (&problem["confirmed"][0]["line"], &problem["confirmed"][0]["confirmed"]),
+        (&json!(1), &json!({"state": true}))
+    );
+}
+
+#[tokio::test]
 async fn a_line_that_is_wrong_is_named_and_harms_no_other() {
     let hub = Hub::demo();
     let lines = [

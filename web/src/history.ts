@@ -72,7 +72,7 @@ export async function askCsv(path: string, stop: AbortSignal): Promise<string[] 
     const response: Response | Problem = await ask(next, stop);
     if (isProblem(response)) return response;
     pages.push(await response.text());
-    next = /^<\/?([^>]+)>; rel="next"/.exec(response.headers.get("link") ?? "")?.[1];
+    next = /^<[^>]*\/(api\/history\?[^>]+)>; rel="next"/.exec(response.headers.get("link") ?? "")?.[1];
   }
   return pages;
 }

@@ -76,8 +76,10 @@ impl Report {
         let counts = [("lines", self.lines), ("published", self.published), ("kept", self.kept)];
         if self.mistakes > 0 {
             self.errors.sort_by_key(|error| error["line"].as_u64());
-            let problem =
-                Problem::lines(self.mistakes).with("errors", self.errors).with("delivered", self.delivered);
+            let problem = Problem::lines(self.mistakes)
+                .with("errors", self.errors)
+                .with("delivered", self.delivered)
+                .with_text("confirmed", (!self.confirmed.is_empty()).then(|| shapes::text(&self.confirmed)));
             return Err(counts.into_iter().fold(problem, |problem, (name, count)| problem.with(name, count)));
         }
         let Self { lines, published, kept, delivered, confirmed, .. } = self;

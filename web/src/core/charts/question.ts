@@ -65,7 +65,7 @@ const isValue = (value: unknown): value is number | string | boolean => ["number
 export function parseAnswer(body: unknown): Answer | null {
   if (!isObject(body) || !Array.isArray(body.series)) return null;
   const series = body.series.flatMap((one: unknown) => toldOf(one) ?? []);
-  return { series, gaps: gapsOf(body.gaps), more: typeof body.more === "string" ? body.more.replace(/^\//, "") : null };
+  return { series, gaps: gapsOf(body.gaps), more: typeof body.more === "string" ? body.more.replace(/^.*\/(?=api\/history\?)/, "") : null };
 }
 
 function toldOf(one: unknown): Told | null {
