@@ -24,39 +24,67 @@ struct Versions {
     refused: Option<String>,
 }
 
+/// What became of what a command has written, and whether a hub that runs goes on without it.
+pub(super) struct Became {
+    pub(super) sentence: String,
+    is_left_out: bool,
+}
+
+impl Became {
+    fn left_out(sentence: String) -> Self {
+        Self { sentence, is_left_out: true }
+    }
+
+    /// An error where a hub runs without it. The sentence has been told.
+    pub(super) fn is_in_effect(&self) -> anyhow::Result<()> {
+        anyhow::ensure!(!self.is_left_out, "the file is written, and the hub that runs does not go by it");
+        Ok(())
+    }
+}
+
+impl From<String> for Became {
+    fn from(sentence: String) -> Self {
+        Self { sentence, is_left_out: false }
+    }
+}
+
 /// Waits until the hub that listens here has taken this version of the file, and says what became of that. `are_shared` tells
 /// whether all hubs of a cluster have the accounts alike.
-pub(super) fn wait_for(listen: SocketAddr, version: &Version, are_shared: bool) -> String {
+pub(super) fn wait_for(listen: SocketAddr, version: &Version, are_shared: bool) -> Became {
     let address = SocketAddr::new(near(listen.ip()), listen.port());
     let began = Instant::now();
     loop {
         match ask(address) {
             Ok(said) if said.in_force == version.as_str() => {
-                return format!("in effect: the hub at {address} has taken it");
+                return format!("in effect: the hub at {address} has taken it").into();
             }
             Ok(said) if said.refused.as_deref() == Some(version.as_str()) => {
-                return format!("NOT in effect: the hub at {address} has refused the file; its log says why");
+                let sentence =
+                    format!("NOT in effect: the hub at {address} has refused the file; its log says why");
+                return Became::left_out(sentence);
             }
             Ok(_) if began.elapsed() < PATIENCE => std::thread::sleep(LOOK),
             Ok(_) => {
-                return format!(
+                return Became::left_out(format!(
                     "NOT in effect yet: the hub at {address} has not taken it; does it read this file (users.file)? Its log says so"
-                );
+                ));
             }
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused && are_shared => {
                 return format!(
                     "no hub answers at {address}: one that starts takes the accounts of its cluster in place of this file, if \
                      that has any (users.source); start it, then run the command again"
-                );
+                )
+                .into();
             }
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                return format!("no hub answers at {address}: one that starts reads it");
+                return format!("no hub answers at {address}: one that starts reads it").into();
             }
             Err(error) => {
                 return format!(
                     "the hub at {address} does not say whether it has taken it ({error}); one that reads this file takes it \
                      within seconds, and its log says so"
-                );
+                )
+                .into();
             }
         }
     }

@@ -127,13 +127,13 @@ fn add(args: &AddArgs) -> anyhow::Result<()> {
         note: args.note.as_deref(),
         ..Entry::default()
     });
-    let becomes = accounts.written()?;
+    let became = accounts.written()?;
     output::print(&format!("{}\n", new.token))?;
     output::notice(&format!(
-        "the token {} is in {}; {becomes}. It is not shown again",
-        args.name, accounts.shown
+        "the token {} is in {}; {}. It is not shown again",
+        args.name, accounts.shown, became.sentence
     ));
-    Ok(())
+    became.is_in_effect()
 }
 
 fn list(args: &ListArgs) -> anyhow::Result<()> {
@@ -154,6 +154,8 @@ fn revoke(args: &RevokeArgs) -> anyhow::Result<()> {
         return Err(OperatorError::new(sentence).into());
     }
     accounts.file.remove(TOKEN, &args.name);
-    let becomes = accounts.written()?;
-    output::print(&format!("the token {} is not in {} any more; {becomes}\n", args.name, accounts.shown))
+    let became = accounts.written()?;
+    let (name, file, sentence) = (&args.name, &accounts.shown, &became.sentence);
+    output::print(&format!("the token {name} is not in {file} any more; {sentence}\n"))?;
+    became.is_in_effect()
 }

@@ -274,11 +274,13 @@ pub(super) struct Opened {
 impl Opened {
     /// Writes the file, and says what was done and whether that is in effect.
     fn save(&self, what: &str) -> anyhow::Result<()> {
-        output::print(&format!("{what}; {}\n", self.written()?))
+        let became = self.written()?;
+        output::print(&format!("{what}; {}\n", became.sentence))?;
+        became.is_in_effect()
     }
 
     /// Writes the file, and says whether that is in effect.
-    pub(super) fn written(&self) -> anyhow::Result<String> {
+    pub(super) fn written(&self) -> anyhow::Result<in_force::Became> {
         let version = self.file.save().map_err(told)?;
         Ok(in_force::wait_for(self.settings.server.listen, &version, self.settings.users.are_shared))
     }

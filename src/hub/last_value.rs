@@ -9,6 +9,7 @@ use super::clock::Clock;
 use super::publication::{Extras, Publication, Source};
 use super::rhythm::{self, GAPS_BITS, PACE_BITS, Rhythm};
 use super::saying::Edition;
+use crate::moment::Moment;
 use crate::talk::Kind;
 use crate::topic::Topic;
 
@@ -68,6 +69,12 @@ impl LastValue {
         };
         value.replace(message);
         value
+    }
+
+    /// Whether it is too old to be delivered.
+    pub(super) fn has_expired(&self, now: Moment) -> bool {
+        let expires = self.rest.as_ref().and_then(|rest| rest.extras.expires);
+        expires.is_some_and(|expires| expires <= now.steady())
     }
 
     /// One that comes back from a file.

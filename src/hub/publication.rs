@@ -222,6 +222,11 @@ impl Publication {
         self.extras().and_then(|extras| extras.expires).is_some_and(|expires| expires <= now.into().steady())
     }
 
+    /// Whether it is the command that ends a lease.
+    pub fn is_safe_command(&self) -> bool {
+        self.lease == SAFE
+    }
+
     /// The frame as seen from a base, in two pieces that need only be written one after the other.
     pub fn frame(&self, view: View) -> [&[u8]; 2] {
         [OPENING, self.text.as_bytes().get(OPENING.len() + view.skip..).unwrap_or_default()]

@@ -136,7 +136,8 @@ impl Session {
         self.outbox.asks(asks_lasting);
         let (hub, outbox, topic) = (&self.hub, &*self.outbox, message.topic.clone());
         let deliver = |channel: &Arc<Channel>, state: &mut State| {
-            if only_if.as_ref().is_some_and(|only_if| !only_if.holds(state.last.as_ref())) {
+            let last = state.last.as_ref().filter(|last| !last.has_expired(now));
+            if only_if.as_ref().is_some_and(|only_if| !only_if.holds(last)) {
                 ask.into_iter().for_each(Ask::withdraw);
                 return Err(Refusal::Changed);
             }

@@ -95,7 +95,7 @@ impl Carry {
         }
         let (json, clears) = json(arrived, rule)?;
         let stamp = arrived.stamp.and_then(Stamp::parse);
-        if self.is_known(arrived, stamp.as_ref(), &local, &json) {
+        if self.is_known(arrived, stamp.as_ref(), (&local, &json), was_kept) {
             return Ok(Verdict::Returned);
         }
         let verdict = self.member.came(stamp.as_ref(), (local.as_str(), json.as_bytes()), Instant::now());
@@ -125,12 +125,24 @@ impl Carry {
         self.member.repeats()
     }
 
-    /// Whether a last value of the far side is the one that the hub has: it comes again with every new session.
-    fn is_known(&self, arrived: &Arrived<'_>, stamp: Option<&Stamp<'_>>, local: &Topic, json: &str) -> bool {
+    /// Whether a last value of the far side is the one that the hub has, as it comes again with every new session; or one that
+    /// gives way to that of the hub, which was said on this side and is on its way there.
+    fn is_known(
+        &self,
+        arrived: &Arrived<'_>,
+        stamp: Option<&Stamp<'_>>,
+        (local, json): (&Topic, &str),
+        was_kept: bool,
+    ) -> bool {
         if !arrived.retain {
             return false;
         }
         let Some(last) = self.hub.last_value(local) else { return false };
+        // Where there are stamps, one without any is of a client of the broker, and may be of now.
+        let may_be_older = was_kept && arrived.is_old.is_none() && (self.member.repeats() || stamp.is_some());
+        if may_be_older && self.rule_for(&last).is_some_and(|(_, rule)| rule.retain != Retain::Never) {
+            return true;
+        }
         match stamp {
             Some(stamp) => {
                 let same =

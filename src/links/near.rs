@@ -326,7 +326,9 @@ impl Near {
             if !Shelf::may_go(&entry, &self.report, now) {
                 continue;
             }
-            if self.settings.patience.is_some_and(|most| now.steady().since(entry.heard) > most) {
+            // A safe command is owed until a node has it, however late that is.
+            let is_owed = entry.relayed.message.is_safe_command();
+            if !is_owed && self.settings.patience.is_some_and(|most| now.steady().since(entry.heard) > most) {
                 self.report.lose(&entry, "it has waited for longer than wait_seconds allows");
                 continue;
             }

@@ -13,7 +13,9 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::answer::{allowing, not_recognised, refusal};
+use super::paced::paced;
 use super::peer::Peer;
+use super::seat::Seat;
 use super::{App, Door};
 use crate::access::User;
 use crate::audit;
@@ -33,6 +35,7 @@ pub(super) async fn events(
     State(app): State<Arc<App>>,
     Extension(peer): Extension<Arc<Peer>>,
     method: Method,
+    Extension(seat): Extension<Arc<Seat>>,
     headers: HeaderMap,
     query: Query<Vec<(String, String)>>,
 ) -> Response<Body> {
@@ -42,14 +45,15 @@ pub(super) async fn events(
     if let Err(why) = app.welcomes(&headers, &peer) {
         return refusal(StatusCode::FORBIDDEN, &why);
     }
-    let user = match app.recognise(&headers, &peer, Door::Http).await {
-        Ok(signed_in) => signed_in.user,
+    let visit = match app.recognise(&headers, &peer, Door::Http).await {
+        Ok(who) => seat.sits(&app, &peer, who),
         Err(stranger) => return not_recognised(&stranger),
     };
     let Query(query) = query;
+    let user = visit.who.user.clone();
     let name = Arc::clone(&user.name);
     match ask(&app, user, &query).await {
-        Ok(answer) => told(StatusCode::OK, &json!(answer)),
+        Ok(answer) => paced(visit, told(StatusCode::OK, &json!(answer))),
         Err((status, refused)) => {
             if let (StatusCode::FORBIDDEN, Some(filter)) = (status, refused.filters.first()) {
                 audit::refused(&name, Some(peer.address()), "subscribe", shown(filter));

@@ -50,6 +50,14 @@ impl App {
         peer: &Peer,
         door: Door,
     ) -> Result<SignedIn, Stranger> {
+        let found = self.find(headers, peer, door).await;
+        if found.is_ok() {
+            peer.has_signed_in();
+        }
+        found
+    }
+
+    async fn find(&self, headers: &HeaderMap, peer: &Peer, door: Door) -> Result<SignedIn, Stranger> {
         if let Some(token) = token::bearer(headers) {
             return self.sign_in_with_token(peer, door, token);
         }

@@ -14,7 +14,9 @@ use tokio::sync::oneshot;
 
 use super::answer::{allowing, not_recognised};
 use super::gate::Stranger;
+use super::paced::paced;
 use super::peer::Peer;
+use super::seat::Seat;
 use super::{App, Door};
 use crate::access::User;
 use crate::audit;
@@ -43,6 +45,7 @@ fn bad(sentence: impl Into<String>) -> No {
 pub(super) async fn history(
     State(app): State<Arc<App>>,
     Extension(peer): Extension<Arc<Peer>>,
+    Extension(seat): Extension<Arc<Seat>>,
     query: Result<Query<Vec<(String, String)>>, QueryRejection>,
     request: Request,
 ) -> Response<Body> {
@@ -54,8 +57,8 @@ pub(super) async fn history(
         let refused = complaint(No(StatusCode::METHOD_NOT_ALLOWED, "method", "use GET".to_owned()));
         return allowing("GET, HEAD", refused);
     }
-    let user = match app.recognise(headers, &peer, Door::Http).await {
-        Ok(signed_in) => signed_in.user,
+    let visit = match app.recognise(headers, &peer, Door::Http).await {
+        Ok(who) => seat.sits(&app, &peer, who),
         // A page asks for the sign-in itself: a challenge would have the browser cover it with a dialog.
         Err(Stranger::Unnamed(_)) if !headers.contains_key(AUTHORIZATION) => {
             let sentence = "nobody is signed in: send name and password, or the cookie of a page's sign-in";
@@ -65,8 +68,8 @@ pub(super) async fn history(
     };
     let asked = query.map_err(|_| bad("the query is not name=value&name=value in UTF-8"));
     match asked.and_then(|Query(pairs)| Asked::read(&pairs)) {
-        Ok(asked) => match ask(&app, &peer, &user, &asked).await {
-            Ok(answer) => told(answer, asked.format, &app.settings.path_prefix),
+        Ok(asked) => match ask(&app, &peer, &visit.who.user, &asked).await {
+            Ok(answer) => paced(visit, told(answer, asked.format, &app.settings.path_prefix)),
             Err(no) => complaint(no),
         },
         Err(no) => complaint(no),

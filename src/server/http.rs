@@ -25,6 +25,7 @@ use super::answer::{allowing, no_place, not_recognised, refusal};
 use super::introduction::{Language, introduced};
 use super::loan::Loan;
 use super::missing::unsupported;
+use super::paced::nobody_takes;
 use super::peer::Peer;
 use super::place::Place;
 use super::seat::Seat;
@@ -117,6 +118,14 @@ async fn serve(app: Arc<App>, router: Router, stream: Stream, place: Place) {
             tracing::debug!(address = %place.client(), "HTTP connection did not become a WebSocket in time");
             return;
         }
+        () = nobody_takes(&seat, app.settings.patience.write) => {
+            static SLOW: Seldom = Seldom::new();
+            app.hub.figures().slow_consumers.add(1);
+            if let Some(times) = SLOW.again(&place.address.ip().to_string()) {
+                tracing::warn!(address = %place.client(), %times, "HTTP client cut off: it did not take its answer");
+            }
+            return;
+        }
         ended = &mut connection => ended,
         () = app.shutdown.drain().cancelled() => {
             Pin::new(&mut connection).graceful_shutdown();
@@ -181,7 +190,7 @@ async fn answer(
     }
     request::strip_prefix(request.uri_mut(), prefix);
     request::tidy(request.uri_mut());
-    let peer = Arc::new(peer);
+    let peer = Arc::new(peer.counted(seat.counter()));
     if door::is_at(request.uri().path()) {
         // In a box, so that no other request holds room for it.
         let response = Box::pin(door::open(Arc::clone(&app), Arc::clone(&peer), &seat, request)).await;

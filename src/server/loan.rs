@@ -6,9 +6,11 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Instant;
 
 use super::secure::HANDSHAKE_RECORD;
 use crate::tls::Stream;
@@ -20,8 +22,8 @@ pub(super) struct Loan(Arc<Mutex<Lent>>);
 #[derive(Debug)]
 struct Lent {
     stream: Option<Stream>,
-    /// Whether the last write did not go out whole: something of an earlier answer waits in `hyper`.
-    is_blocked: bool,
+    /// Since when nothing of what is written goes out: something of an earlier answer waits in `hyper`.
+    blocked: Option<Instant>,
     /// Whether what `hyper` writes goes nowhere.
     is_muted: bool,
     beginning: Beginning,
@@ -41,7 +43,7 @@ enum Beginning {
 impl Loan {
     pub(super) fn new(stream: Stream) -> Self {
         let beginning = if matches!(stream, Stream::Plain(_)) { Beginning::Nothing } else { Beginning::Http };
-        let lent = Lent { stream: Some(stream), is_blocked: false, is_muted: false, beginning };
+        let lent = Lent { stream: Some(stream), blocked: None, is_muted: false, beginning };
         Self(Arc::new(Mutex::new(lent)))
     }
 
@@ -54,13 +56,18 @@ impl Loan {
     /// The stream, if everything was written that was given to it.
     pub(super) fn take_back(&self) -> Option<Stream> {
         let mut lent = self.0.lock();
-        if lent.is_blocked { None } else { lent.stream.take() }
+        if lent.blocked.is_some() { None } else { lent.stream.take() }
+    }
+
+    /// For how long nothing has gone out of what is written; `None` if nothing waits.
+    pub(super) fn blocked_for(&self) -> Option<Duration> {
+        self.0.lock().blocked.map(|since| since.elapsed())
     }
 
     /// From now on what `hyper` writes goes nowhere. Says whether that can be: nothing of an earlier answer may wait.
     pub(super) fn mute(&self) -> bool {
         let mut lent = self.0.lock();
-        lent.is_muted |= !lent.is_blocked;
+        lent.is_muted |= lent.blocked.is_none();
         lent.is_muted
     }
 
@@ -80,7 +87,7 @@ impl Loan {
             return Poll::Ready(Ok(nothing));
         };
         let done = act(Pin::new(stream));
-        lent.is_blocked = done.is_pending();
+        lent.blocked = if done.is_pending() { lent.blocked.or_else(|| Some(Instant::now())) } else { None };
         done
     }
 }

@@ -30,6 +30,7 @@ mod missing;
 mod mqtt;
 mod networks;
 mod operator_api;
+mod paced;
 mod page;
 mod peer;
 mod per_user;

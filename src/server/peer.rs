@@ -4,6 +4,7 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::http::HeaderMap;
 use axum::http::header::HOST;
@@ -35,6 +36,8 @@ pub(crate) struct Peer {
     is_of_an_untrusted_proxy: bool,
     /// What it takes of the share of its network, where the connection is a proxy's.
     share: Mutex<Option<Share>>,
+    /// Where requests of its connection are counted whose sender has signed in.
+    asks: Option<Arc<AtomicUsize>>,
 }
 
 /// Whether an address is one of the proxies that are believed.
@@ -66,6 +69,19 @@ impl Peer {
             is_untold,
             is_of_an_untrusted_proxy: false,
             share: Mutex::new(None),
+            asks: None,
+        }
+    }
+
+    /// With the counter of its connection.
+    pub(super) fn counted(self, asks: Arc<AtomicUsize>) -> Self {
+        Self { asks: Some(asks), ..self }
+    }
+
+    /// Somebody who has signed in asks.
+    pub(super) fn has_signed_in(&self) {
+        if let Some(asks) = &self.asks {
+            asks.fetch_add(1, Ordering::Relaxed);
         }
     }
 

@@ -13,7 +13,7 @@ use super::App;
 use super::loan::Loan;
 use super::peer::{Held, Peer};
 use crate::access::{SignedIn, User};
-use crate::hub::Session;
+use crate::hub::{Outbox, Session, Until};
 use crate::tls::Stream;
 
 /// The seat of an HTTP connection.
@@ -22,11 +22,13 @@ pub(super) struct Seat {
     pub(super) loan: Loan,
     kept: Mutex<Option<Kept>>,
     /// Requests of somebody who has signed in: so many were begun, and so many are under way.
-    begun: AtomicUsize,
+    begun: Arc<AtomicUsize>,
     running: AtomicUsize,
     /// Whether a request has come.
     is_used: AtomicBool,
     next: Mutex<Option<Next>>,
+    /// What a large answer counts for that the client has not taken yet.
+    waits: Mutex<Option<Arc<Outbox>>>,
 }
 
 /// What goes on with the stream when HTTP has ended on it, and with what was read of it already.
@@ -42,9 +44,9 @@ struct Kept {
 
 impl Seat {
     pub(super) fn new(loan: Loan) -> Arc<Self> {
-        let (kept, begun, running) = (Mutex::default(), AtomicUsize::new(0), AtomicUsize::new(0));
-        let (is_used, next) = (AtomicBool::new(false), Mutex::default());
-        Arc::new(Self { loan, kept, begun, running, is_used, next })
+        let (kept, begun, running) = (Mutex::default(), Arc::default(), AtomicUsize::new(0));
+        let (is_used, next, waits) = (AtomicBool::new(false), Mutex::default(), Mutex::default());
+        Arc::new(Self { loan, kept, begun, running, is_used, next, waits })
     }
 
     /// The connection is no longer one of HTTP once the answer to this request, 101, is written. Then this begins.
@@ -57,6 +59,16 @@ impl Seat {
         self.next.lock().take()
     }
 
+    /// A large answer waits to be taken, or does not any more.
+    pub(super) fn waits_for(&self, outbox: Option<Arc<Outbox>>) {
+        *self.waits.lock() = outbox;
+    }
+
+    /// What a large answer counts for that waits to be taken.
+    pub(super) fn waiting(&self) -> Option<Arc<Outbox>> {
+        self.waits.lock().clone()
+    }
+
     /// A request has come. Whether it is the first one.
     pub(super) fn is_first(&self) -> bool {
         !self.is_used.swap(true, Ordering::Relaxed)
@@ -66,6 +78,11 @@ impl Seat {
     pub(super) fn used(&self) -> Option<usize> {
         let is_idle = self.running.load(Ordering::Relaxed) == 0;
         is_idle.then(|| self.begun.load(Ordering::Relaxed))
+    }
+
+    /// Where requests of somebody who has signed in are counted.
+    pub(super) fn counter(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.begun)
     }
 
     /// A request begins of somebody who has signed in.
@@ -82,7 +99,7 @@ pub(super) struct Visit {
     pub(super) app: Arc<App>,
     pub(super) peer: Arc<Peer>,
     pub(super) who: SignedIn,
-    seat: Arc<Seat>,
+    pub(super) seat: Arc<Seat>,
     held: Mutex<Option<Held>>,
 }
 
@@ -161,7 +178,11 @@ impl Seated<'_> {
 
 impl Drop for Seated<'_> {
     fn drop(&mut self) {
-        let Some(session) = self.session.take().filter(|_| self.stays && !self.is_another) else { return };
+        // One that was cut off for memory would answer nobody any more, and its bytes would stay counted.
+        let is_good = |session: &Session| {
+            self.stays && !self.is_another && session.outbox().look(Until::Overflow).is_none()
+        };
+        let Some(session) = self.session.take().filter(is_good) else { return };
         let (user, address) = (self.visit.who.user.clone(), self.visit.peer.address());
         *self.visit.seat.kept.lock() = Some(Kept { user, address, session });
     }

@@ -146,12 +146,16 @@ impl Folder {
 
     /// Older files that the hub has kept: from before a new version, and those that were set aside.
     pub(super) fn others(&self) -> Vec<String> {
-        let names = |folder: PathBuf| {
+        let names = |folder: &Path| {
             let entries = fs::read_dir(folder).into_iter().flatten().flatten();
             entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|end| end == "db"))
         };
-        let others = names(self.path.clone()).filter(|path| *path != self.file());
-        others.chain(names(self.path.join("lost"))).map(|path| path.display().to_string()).collect()
+        let lost = self.path.join("lost");
+        // What cannot be looked into may have some.
+        let closed = fs::read_dir(&lost).err().filter(|error| error.kind() != io::ErrorKind::NotFound);
+        let closed = closed.map(|_| lost.clone());
+        let others = names(&self.path).filter(|path| *path != self.file());
+        others.chain(names(&lost)).chain(closed).map(|path| path.display().to_string()).collect()
     }
 
     /// Bytes of the file, and of the journal beside it.

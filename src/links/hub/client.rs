@@ -45,18 +45,19 @@ impl Client {
         format!("{{\"filters\": {filters}, \"options\": true, \"marks\": true}}")
     }
 
-    fn hear(&mut self, near: &mut Near, text: &str) {
+    fn hear(&mut self, near: &mut Near, text: &str) -> Result<(), Broken> {
         for frame in Frames::of(text) {
             match frame {
                 Err(error) => near.report.refuse(&shown(text.as_bytes()), &error.to_string()),
-                Ok(frame) if Request::claims(&frame.topic) => self.answered(near, &frame),
+                Ok(frame) if Request::claims(&frame.topic) => self.answered(near, &frame)?,
                 Ok(frame) => arrive(near, &frame),
             }
         }
+        Ok(())
     }
 
     /// The hub says something to us alone.
-    fn answered(&mut self, near: &Near, frame: &Frame<'_>) {
+    fn answered(&mut self, near: &Near, frame: &Frame<'_>) -> Result<(), Broken> {
         match Reply::read(frame) {
             Some(Ok(Reply::PublishOk(published))) => {
                 near.report.told(usize::from(self.land(&published.id).is_some()));
@@ -66,8 +67,13 @@ impl Client {
                     near.report.lose(&entry, &format!("the hub does not take it: {}", refused.reason));
                 }
             }
+            // Nobody has asked: a right was taken away. Until it is back the hub refuses what is asked for on connecting, which is said.
+            Some(Ok(Reply::SubscriptionError { reason, filters })) => {
+                return Err(Broken::Closed(format!("the hub has ended {filters:?}: {reason}")));
+            }
             _ => {}
         }
+        Ok(())
     }
 
     fn land(&mut self, id: &str) -> Option<Entry> {
@@ -176,7 +182,7 @@ impl Far for Client {
         while !near.is_turn_over() {
             let Some(text) = connection.heard.pop_front() else { return Ok(false) };
             near.took(text.len());
-            self.hear(near, &text);
+            self.hear(near, &text)?;
         }
         Ok(!connection.heard.is_empty())
     }

@@ -139,10 +139,13 @@ impl Client {
     /// Sends what the broker has not acknowledged. It fitted before, and may not any more.
     fn send_again(&mut self, connection: &mut Connection, near: &Near, entry: &Entry, id: u16) {
         match compose(connection, near, entry) {
+            // A broker that repeats to us what we say repeats this one, too.
             Ok((departing, qos)) if qos != Qos::AtMostOnce => {
+                near.carry.went(entry);
                 publish(connection, &departing, qos, id, true);
             }
             Ok((departing, qos)) => {
+                near.carry.went(entry);
                 self.flight.land(id);
                 near.report.told(1);
                 publish(connection, &departing, qos, 0, false);

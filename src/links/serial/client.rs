@@ -158,7 +158,9 @@ impl Far for Client {
         let effects = std::mem::take(&mut connection.effects);
         follow(connection, near, effects);
         let now = Moment::now();
+        // Before its nodes are known nobody can say whether a command is for one of them.
         while connection.stream.unwritten() < MOST_UNWRITTEN
+            && self.gateway.lock().is_known()
             && let Some(entry) = near.pop(now)
         {
             let mut effects = Effects::default();

@@ -127,6 +127,11 @@ impl Gateway {
         }
     }
 
+    /// Whether it is known which nodes it has, and what they are called.
+    pub fn is_known(&self) -> bool {
+        self.stage == Stage::Known
+    }
+
     /// A line of the gateway. The first one after the port was opened may be the end of one.
     pub fn hear(&mut self, line: &[u8], is_first: bool, now: Instant, effects: &mut Effects) {
         let begin = line.iter().position(|byte| *byte != 0).unwrap_or(line.len());

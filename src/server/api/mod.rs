@@ -30,6 +30,7 @@ use axum::response::IntoResponse;
 
 use super::answer::not_recognised;
 use super::gate::Stranger;
+use super::paced::paced;
 use super::peer::Peer;
 use super::seat::{Seat, Visit};
 use super::{App, Door, token};
@@ -151,7 +152,7 @@ async fn answered(
         Ok(visit) => visit,
         Err(refused) => return Ok(*refused),
     };
-    match call {
+    let answer = match call {
         Call::Topics => topics::list(&visit, parts.uri.query()).await,
         Call::Topic(topic) => topic::answer(&visit, &parts, topic, body).await,
         Call::Publish => batch::publish(&visit, &parts, body).await,
@@ -159,7 +160,8 @@ async fn answered(
         Call::Nodes => nodes::list(&visit, parts.uri.query()).await,
         Call::Hook(_, below) => hook::publish(&visit, &parts, below, body).await,
         Call::Version | Call::OpenApi => version(parts.uri.query()),
-    }
+    };
+    answer.map(|answer| paced(visit, answer))
 }
 
 /// Lets somebody in.

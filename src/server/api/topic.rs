@@ -85,7 +85,12 @@ async fn read(visit: &Visit, parts: &Parts, topic: Topic) -> Result<Response<Bod
     let wait = query.time("wait", MOST_WAIT)?;
     let known = Tags::read(&parts.headers, &IF_NONE_MATCH)?;
     if let Some(wait) = wait {
-        return next(visit, &topic, format, known, wait).await;
+        // A browser that kept one message would show it again where no other one came.
+        let answer = next(visit, &topic, format, known, wait).await;
+        return answer.map(|mut answer| {
+            answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            answer
+        });
     }
     match last_value(visit, &topic).await? {
         None => Err(Problem::no_value(topic.as_str())),
@@ -184,6 +189,7 @@ fn describe(response: &mut Response<Body>, value: &Publication, format: Format, 
         headers.extend(HeaderValue::try_from(tag).map(|tag| (ETAG, tag)));
     }
     headers.extend(value::http_date(value.time()).map(|date| (LAST_MODIFIED, date)));
-    // A browser may keep it, and asks each time whether it is still that.
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    // A browser may keep the value, and asks each time whether it is still that. Its age is another one each time.
+    let kept = if format == Format::Full { "no-store" } else { "private, no-cache" };
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(kept));
 }

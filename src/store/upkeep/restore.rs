@@ -56,12 +56,16 @@ pub fn restore(directory: &Path, from: &Path, drops_queued: bool) -> Result<Rest
     report.lasting_messages -= of_sessions.min(report.lasting_messages);
     like_the_folder(&folder, &scratch.0).map_err(broken)?;
     File::open(&scratch.0).and_then(|file| file.sync_all()).map_err(broken)?;
-    let set_aside = if folder.id().is_some() {
+    // A journal without its store would be taken for that of the copy.
+    let set_aside = if BESIDE.iter().any(|ending| beside(&folder.file(), ending).exists()) {
         let seconds = milliseconds(Moment::now().wall()) / 1000;
         Some(folder.put_aside(&format!("hub-{seconds}-before-restore.db")).map_err(broken)?)
     } else {
         None
     };
+    if set_aside.is_some() {
+        own_like_the_folder(&folder, &folder.path().join("lost")).map_err(broken)?;
+    }
     fs::rename(&scratch.0, folder.file()).map_err(broken)?;
     sync_folder(directory).map_err(broken)?;
     Ok(Restored { report: Report { file: folder.file(), ..report }, dropped, of_sessions, set_aside })
@@ -105,14 +109,18 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
 
 /// Whoever runs this as root does not lock the hub's user out.
 fn like_the_folder(folder: &Folder, file: &Path) -> io::Result<()> {
+    own_like_the_folder(folder, file)?;
+    own_like_the_folder(folder, &folder.path().join("hub.lock"))
+}
+
+/// What root has made in the folder of a hub belongs to the hub.
+fn own_like_the_folder(folder: &Folder, path: &Path) -> io::Result<()> {
     let owner = fs::metadata(folder.path())?;
-    let ours = fs::metadata(file)?;
+    let ours = fs::metadata(path)?;
     if (owner.uid(), owner.gid()) == (ours.uid(), ours.gid()) || ours.uid() != 0 {
         return Ok(());
     }
-    let (user, group) = (Some(owner.uid()), Some(owner.gid()));
-    chown(file, user, group)?;
-    chown(folder.path().join("hub.lock"), user, group)
+    chown(path, Some(owner.uid()), Some(owner.gid()))
 }
 
 /// What is being put together; it goes with this where it is still there.
