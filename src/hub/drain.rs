@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::Retention;
 use super::allowance::{A_LAST_VALUE, BYTES_A_STEP};
 use super::generation::Generation;
 use super::look_up::Progress;
@@ -252,11 +251,6 @@ impl Session {
                 message.annotation_of_news(self.hub.rhythm_of(message))
             };
             if self.wishes.marks {
-                // Another hub has to know what is cleared, also where its sender had another word for that.
-                if message.retention == Retention::Clear && !annotation.contains("\"retain\":") {
-                    annotation.pop();
-                    annotation.push_str(", \"retain\": true}");
-                }
                 self.hub.marks.add_to(&mut annotation, message);
             }
             write(&message.frame_with_options(view, &annotation));

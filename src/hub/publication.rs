@@ -257,8 +257,11 @@ impl Publication {
         let kept_word = if kept.is_some() && !retained { ", \"kept\": true" } else { "" };
         let every =
             kept.and_then(Rhythm::every).map(|every| format!(", \"every\": {every}")).unwrap_or_default();
+        // Whoever keeps it, too, has to know what is cleared, also where its sender had another word for that.
+        let clears = !retained && self.retention == Retention::Clear && !passed_on.contains("\"retain\":");
+        let clears = if clears { ", \"retain\": true" } else { "" };
         format!(
-            ", {{\"retained\": {retained}, \"time\": \"{time}\", \"from\": {from}{kept_word}{every}{comma}{passed_on}}}"
+            ", {{\"retained\": {retained}, \"time\": \"{time}\", \"from\": {from}{kept_word}{every}{comma}{passed_on}{clears}}}"
         )
     }
 }
@@ -307,6 +310,21 @@ mod tests {
             String::from_utf8(text).unwrap(),
             r#"["a/b", 1, {"retained": true, "time": "1970-01-01T00:00:00.000Z", "from": "ja\"na", "qos": 1}]"#
         );
+    }
+
+    #[test]
+    fn what_clears_says_so_whatever_word_its_sender_had_for_it() {
+        let topic = Topic::parse("a/b", &Limits::default()).unwrap();
+        for passed_on in ["", r#""qos": 1"#, r#""retain": true"#] {
+            let mut message =
+                Publication::new(topic.clone(), "null", Kind::Reading, "u".into(), SystemTime::UNIX_EPOCH);
+            message.retention = Retention::Clear;
+            message.set_extras(Extras { passed_on: passed_on.into(), ..Extras::default() });
+            let annotation = message.annotation_of_news(None);
+            assert_eq!(annotation.matches(r#""retain": true"#).count(), 1, "{annotation}");
+            let text = format!("[0{annotation}]");
+            assert!(serde_json::from_str::<Value>(&text).is_ok(), "{text}");
+        }
     }
 
     #[test]

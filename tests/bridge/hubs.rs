@@ -162,3 +162,22 @@ async fn a_mark_of_somebody_who_may_not_say_what_is_retained_counts_for_nothing(
     let passed = other.frame().await[2]["clown-hub"].as_str().unwrap().to_owned();
     assert!(passed.starts_with("other.3 other ") && passed.split(' ').count() == 3, "{passed}");
 }
+
+#[tokio::test]
+async fn a_right_that_was_taken_away_and_given_back_brings_the_link_back() {
+    let (here, there) = (hub(), hub());
+    join(&here, "there", &link(&there, "weak", "", &[("in", "x/#")])).await;
+    let mut page = open(&here, "\"x/#\"").await;
+    let mut node = Client::open_as(&there, "house", "/talk?side=node", r#"{"filters": []}"#).await;
+    node.publish("x/t", "1").await;
+    assert_eq!(page.two().await, [json!("x/t"), json!(1)]);
+    let users = there.dir().join("users.toml");
+    let narrow = [accounts()[0].clone(), user("weak", &["y/#"], &["x/#"], false)];
+    fs::write(&users, narrow.join("\n")).unwrap();
+    here.logs("the hub has ended").await;
+    here.logs("may not subscribe").await;
+    fs::write(&users, accounts().join("\n")).unwrap();
+    until("the link", || here.log().matches("link is connected").count() == 2).await;
+    node.publish("x/t", "2").await;
+    while page.two().await[1] != json!(2) {}
+}

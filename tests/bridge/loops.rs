@@ -68,3 +68,26 @@ async fn a_hub_whose_own_last_values_are_retained_by_its_broker_restarts_without
     falls_silent(&hubs).await;
     late.hears_nothing().await;
 }
+
+#[tokio::test]
+async fn what_a_node_said_while_the_broker_was_away_is_newer_than_what_the_broker_had_kept() {
+    let mut broker = Broker::mosquitto().await;
+    let hubs = [hub(&[broker.port], "version = '3.1.1'").await];
+    let mut node = Client::open(&hubs[0], "/talk?side=node", r#"{"filters": []}"#).await;
+    node.publish("x/a/t", "20").await;
+    falls_silent(&hubs).await;
+    broker.stop().await;
+    hubs[0].logs("is lost").await;
+    let mut page = Client::open(&hubs[0], "/talk", r#"{"filters": ["x/#"], "retained": false}"#).await;
+    node.publish("x/a/t", "25").await;
+    assert_eq!(page.hear().await, "[\"x/a/t\", 25]");
+    broker.start().await;
+    crate::support::until("the link", || hubs[0].log().matches("link is connected").count() == 2).await;
+    falls_silent(&hubs).await;
+    page.hears_nothing().await;
+    let mut late = Client::open(&hubs[0], "/talk", r#"{"filters": ["x/#"]}"#).await;
+    assert_eq!(late.hear().await, "[\"x/a/t\", 25]");
+    let mut there = Mqtt::connect(broker.port, "there").await;
+    there.subscribe("x/#").await;
+    assert_eq!(there.hears().await, "x/a/t 25", "both have the same");
+}

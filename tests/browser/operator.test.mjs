@@ -266,6 +266,7 @@ test("a session that ended leaves the accounts on no screen, and the next user f
     new MutationObserver(() => document.querySelector(".admin") && seen.push(document.querySelector(".admin").textContent)).observe(document.body, { childList: true, subtree: true });
   });
   await signIn(page, "emil");
+  await page.getByRole("searchbox").waitFor();
   assert.deepEqual(await page.evaluate(() => seen), []);
   await page.getByRole("button", { name: "Sign out" }).click();
   await signIn(page, "root");

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, Bystander, Client, Hub, Line, PASSWORD, basic, in_time, user};
 
-const JSON: (&str, &str) = ("Content-Type", "application/json");
+pub(crate) const JSON: (&str, &str) = ("Content-Type", "application/json");
 
 /// A request of the demo user.
 pub(crate) async fn asks(
@@ -125,6 +125,31 @@ async fn a_value_that_has_not_changed_is_not_sent_again() {
     let newer = asks(&hub, "GET", "/api/topics/a", &[("If-None-Match", tag)], "").await;
     assert_eq!((newer.status(), newer.body()), (200, "1"), "the same was said again: a newer value");
     assert_ne!(newer.header("etag"), Some(tag));
+}
+
+#[tokio::test]
+async fn a_lock_that_holds_for_a_time_can_be_taken_again_after_it() {
+    let hub = Hub::demo();
+    let path = "/api/topics/lock?retain=true&expires=1";
+    let take = async || asks(&hub, "PUT", path, &[JSON, ("If-None-Match", "*")], "1").await;
+    let first = take().await;
+    assert_eq!((first.status(), take().await.status()), (200, 412));
+    in_time("the lock to be over", async { while get(&hub, "/api/topics/lock").await.status() != 404 {} })
+        .await;
+    let tag = first.header("etag").unwrap();
+    let of_nobody = asks(&hub, "PUT", path, &[JSON, ("If-Match", tag)], "1").await;
+    assert_eq!((of_nobody.status(), take().await.status()), (412, 200));
+}
+
+#[tokio::test]
+async fn a_browser_keeps_a_value_and_neither_its_age_nor_what_it_has_waited_for() {
+    let hub = Hub::demo();
+    asks(&hub, "PUT", "/api/topics/a?retain=true", &[JSON], "1").await;
+    for (query, kept) in [("", "private, no-cache"), ("?format=full", "no-store"), ("?wait=10ms", "no-store")]
+    {
+        let answer = get(&hub, &format!("/api/topics/a{query}")).await;
+        assert_eq!(answer.header("cache-control"), Some(kept), "{query}");
+    }
 }
 
 #[tokio::test]

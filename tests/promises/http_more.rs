@@ -318,6 +318,29 @@ async fn a_batch_publishes_its_lines_in_their_order_with_their_options() {
 }
 
 #[tokio::test]
+async fn who_takes_no_answer_is_cut_off_and_everybody_else_is_served() {
+    let hub = Hub::with(&["limits.write_seconds=1"]);
+    let large = format!("\"{}\"", "x".repeat(60_000));
+    for n in 0..16 {
+        asks(&hub, "PUT", &format!("/api/topics/a/{n}?retain=true"), &[super::http::JSON], &large).await;
+    }
+    let mut deaf = TcpStream::connect(hub.address).await.unwrap();
+    let authorization = basic("clown", "bigclown");
+    let request = format!(
+        "GET /api/topics?filter=a/%23&limit=1000 HTTP/1.1\r\nHost: {}\r\nAuthorization: {authorization}\r\n\r\n",
+        hub.address
+    );
+    // One answer has almost a megabyte: more of them than the system takes for somebody who does not read.
+    deaf.write_all(request.repeat(40).as_bytes()).await.unwrap();
+    hub.logs("did not take its answer").await;
+    hub.figure_is("clients_slow", 1).await;
+    assert_eq!(get(&hub, "/api/topics/a/1").await.body().len(), large.len());
+    // Who reads as slowly as one may gets all of it.
+    let whole = get(&hub, "/api/topics?filter=a/%23&limit=1000").await;
+    assert_eq!(read(&whole).as_array().unwrap().len(), 16);
+}
+
+#[tokio::test]
 async fn what_was_confirmed_is_told_also_where_another_line_is_wrong() {
     let hub = Hub::demo();
     let mut node = Client::open(&hub, "/talk/r?side=node", r#"{"filters": ["+/set"]}"#).await;

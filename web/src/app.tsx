@@ -3,7 +3,7 @@
 import { computed, effect, signal } from "@preact/signals";
 import { Component, type ComponentChildren, type ComponentType, render } from "preact";
 import { LANGUAGES, WORDS, pointed, say, wholeText } from "./core/text.js";
-import { clockText } from "./core/words.js";
+import { whenText } from "./core/words.js";
 import { SCREENS, parseView } from "./core/view.js";
 import { chooseLanguage, language, laterTexts } from "./language.js";
 import { alarms, hasLimits, isArranging, isWhole, layout } from "./layout.js";
@@ -205,7 +205,7 @@ function Bar() {
     const left = Math.ceil((now.retryAt - Date.now()) / 1000);
     return (
       <div id="bar" class="bar" data-look="offline">
-        <p>{`${now.why}${hasValues ? ` ${say(WORDS.valuesFrom, { time: clockText(now.since) })}` : ""}`} <span id="bar-count">{left > 0 ? say(WORDS.nextTry, { count: left }) : WORDS.nextNow}</span></p>
+        <p>{`${now.why}${hasValues ? ` ${say(WORDS.valuesFrom, { time: whenText(now.since, Date.now()) })}` : ""}`} <span id="bar-count">{left > 0 ? say(WORDS.nextTry, { count: left }) : WORDS.nextNow}</span></p>
         <button type="button" onClick={() => void connection.open()}>{WORDS.retry}</button>
       </div>
     );

@@ -1,7 +1,7 @@
 // The page as one thing: the connection, what is known, and what of it is drawn when. Every part of the view reads from here.
 
 import { batch, signal } from "@preact/signals";
-import { Commands } from "./core/commands.js";
+import { Commands, type Sender } from "./core/commands.js";
 import { Connection, type ConnectionState, type Socket } from "./core/connection.js";
 import { type Frame, isObject } from "./core/frame.js";
 import type { Past } from "./core/past.js";
@@ -71,8 +71,16 @@ export const connection = new Connection({
   arrived,
   updated: () => (isUpdated.value = true),
 });
-export const announce = (sentence: string): void => void (announcement.value = sentence);
-export const commands = new Commands(connection, (topic) => pulse.touch(topic), announce);
+/** What is said twice is heard twice only if it is another text. */
+export const announce = (sentence: string): void => void (announcement.value = sentence === announcement.peek() ? `${sentence}\u00a0` : sentence);
+/** Nobody asks for what the hub would refuse: that would fill its record of refusals. */
+const sender: Sender = {
+  get isLive() {
+    return connection.isLive;
+  },
+  send: (topic, ...rest) => mayPublish(topic) && connection.send(topic, ...rest),
+};
+export const commands = new Commands(sender, (topic) => pulse.touch(topic), announce);
 /** The small lines of tiles: they come beside the first picture, which does without them. */
 export let past: Past | null = null;
 

@@ -31,6 +31,21 @@ function found(text, { options = {}, about = {} } = {}) {
   return readings.map(({ topic }) => topic.slice(topic.lastIndexOf("/") + 1));
 }
 
+test("a word without a colon is a word, also where it begins like a key", () => {
+  for (const word of ["room1", "rooms", "unit1", "units", "key1", "iso"]) {
+    const { trouble, matchesTopic } = parseSearch(word);
+    assert.equal(trouble, null, word);
+    assert.equal(matchesTopic(`hotel/${word}/temp`, ""), true, word);
+  }
+});
+
+test("words are looked for in what was said, and not in what the hub says of it", () => {
+  const line = '["a/b", {"on": true}, {"retained": false, "time": "2026-12-01T10:00:00.000Z", "from": "gateway", "kept": true}]';
+  assert.deepEqual(["on", "true", "gateway", "kept", "12"].map((word) => parseSearch(word).matchesTopic("a/b", line)), [true, true, false, false, false]);
+  assert.equal(parseSearch("-is:offline").matchesTopic("a/b", line), false, "what looks at values says nothing of a topic alone");
+  assert.equal(parseSearch("-on").matchesTopic("a/b", line), false);
+});
+
 test("words are looked for in topics, titles, values and units, large or small, and all have to be there", () => {
   assert.deepEqual(found("ATTIC"), ["door", "raw"]);
   assert.deepEqual(found("bridge 800"), ["i2c0-38"]);

@@ -196,6 +196,29 @@ async fn what_a_copy_replaces_is_kept_and_so_is_what_the_one_before_has_replaced
 }
 
 #[tokio::test]
+async fn a_journal_that_was_left_alone_does_not_lie_over_the_copy() {
+    let (dir, elsewhere) = (folder(), folder());
+    filled(dir.path(), 3).await;
+    let copy = elsewhere.path().join("copy.db");
+    care(dir.path(), &["backup", text(&copy)]).succeeds();
+    let hub = Hub::with_store(dir.path(), &["store.durability=commit"]);
+    let mut speaker = Client::open(&hub, "/talk?side=node", r#"{"filters": []}"#).await;
+    for n in 0..200 {
+        speaker.publish(&format!("n/t/{n}"), "7").await;
+    }
+    assert_eq!(under(&hub, "n/t").await.len(), 200);
+    hub.killed().await;
+    assert!(dir.path().join("hub.db-wal").exists());
+    // Somebody has taken the store away, and not what lies beside it.
+    std::fs::rename(dir.path().join("hub.db"), elsewhere.path().join("hub.db.bad")).unwrap();
+    care(dir.path(), &["restore", text(&copy)]).succeeds();
+    assert!(!dir.path().join("hub.db-wal").exists());
+    let hub = Hub::with_store(dir.path(), &[]);
+    assert_eq!(under(&hub, "n/t").await.len(), 3);
+    assert_eq!(figure(&hub, "replaced_total").await, 0);
+}
+
+#[tokio::test]
 async fn only_a_whole_copy_of_a_store_takes_the_place_of_one() {
     let (dir, elsewhere) = (folder(), folder());
     filled(dir.path(), 30).await;

@@ -81,10 +81,11 @@ export class Commands {
   }
 
   /** A device has reported. */
-  report(reading: Switched & Pick<Reading, "payload" | "time">): void {
+  report(reading: Switched & Pick<Reading, "payload" | "time"> & { isKept?: boolean }): void {
     const wish = this.#wishes.get(reading.topic);
-    if (!wish) return;
     const state = reading.actuator?.stateOf(reading.payload);
+    // What the hub had kept was said before, and answers nothing but that it is so.
+    if (!wish || (reading.isKept && state !== wish.wanted)) return;
     const { isOthers } = wish;
     if (!wish.report(state) || isOthers) return;
     wish.confirmedAt = reading.time;

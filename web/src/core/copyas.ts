@@ -35,6 +35,8 @@ function curl(message: Copied): string {
 }
 
 function mosquitto(message: Copied): string {
+  // A terminal may take these for keys, where the command is pasted. In an address they are escaped.
+  if (/\p{Cc}/u.test(message.topic)) return curl(message);
   const { host, isTls } = place(message.hub);
   const way = isTls ? "-p 8883 --cafile authority.pem" : "-p 1883";
   return `mosquitto_pub -h ${shell(host)} ${way} -u ${shell(message.user)} -P ${SECRET}${message.isRetained ? " -r" : ""} -t ${shell(message.topic)} -m ${shell(message.payload)}`;

@@ -58,8 +58,7 @@ export function parseSearch(given: string): Search {
     if (trouble) troubles.push(trouble);
     isLively ||= lively === true;
     tests.push(isNot ? (reading, about) => !test(reading, about) : test);
-    const onTopic = ofTopic ?? (() => false);
-    topicTests.push(isNot ? (topic, message) => !onTopic(topic, message) : onTopic);
+    topicTests.push(!ofTopic ? () => false : isNot ? (topic, message) => !ofTopic(topic, message) : ofTopic);
   }
   return {
     text,
@@ -84,7 +83,7 @@ function termOf(term: string): Term {
   if (term.length > 2 && term.startsWith("/") && term.endsWith("/")) return expression(term.slice(1, -1));
   if (term.startsWith('"')) return words(term.replaceAll('"', ""));
   const colon = term.indexOf(":");
-  const key = term.slice(0, colon).toLowerCase();
+  const key = colon < 0 ? "" : term.slice(0, colon).toLowerCase();
   const value = term.slice(colon + 1);
   if (key === "key") return { test: (reading) => (reading.quantities ?? []).some((one) => holds(one.key, value)) };
   if (key === "unit") return { test: (reading) => (reading.quantities ?? []).some(({ unit }) => unit.toLowerCase() === sameUnit(value).toLowerCase()) };
@@ -109,8 +108,11 @@ const holds = (text: string, part: string): boolean => text.toLowerCase().includ
 
 function words(word: string): Term {
   const wanted = word.toLowerCase();
-  return { test: (reading) => haystack(reading).includes(wanted), ofTopic: (topic, text) => holds(topic, wanted) || holds(text, wanted), lively: true };
+  return { test: (reading) => haystack(reading).includes(wanted), ofTopic: (topic, text) => holds(topic, wanted) || holds(saidIn(text), wanted), lively: true };
 }
+
+/** A message without what the hub says of it: its third element begins so. */
+const saidIn = (text: string): string => text.split(', {"retained":', 1)[0]!;
 
 const placeOf = (topic: string, base: string): string => roomOf(arranged.layout, topic, base);
 

@@ -13,6 +13,9 @@ const exactFormat = new Intl.DateTimeFormat(locale, {
 /** 10:02:09 */
 export const clockText = (time: number): string => clockFormat.format(time);
 
+/** 10:02:09 today, with the date before that. */
+export const whenText = (time: number, now: number): string => (now - time < 20 * 3600e3 ? clockText(time) : dayFormat.format(time));
+
 /** Date, time with milliseconds, and zone. */
 export const exactText = (time: number): string => exactFormat.format(time);
 

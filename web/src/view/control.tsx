@@ -6,10 +6,11 @@ import { stateText, wishText } from "../core/commands.js";
 import type { Reading } from "../core/values.js";
 import type { Wish } from "../core/wish.js";
 import { WORDS, known, say } from "../core/text.js";
-import { clockText, cut } from "../core/words.js";
-import { commands, isLive, isNow, mayPublish } from "../page.js";
+import { cut, whenText } from "../core/words.js";
+import { commands, isLive, isNow, mayPublish, values } from "../page.js";
 
-export function Control({ reading, isOffline }: { reading: Reading; isOffline: boolean; beat: number }) {
+/** `label` says whose it is, where that is not clear from where it stands. */
+export function Control({ reading, label, isOffline }: { reading: Reading; label: string; isOffline: boolean; beat: number }) {
   const status = useId();
   const { topic, payload, actuator } = reading;
   if (!actuator) return null;
@@ -22,7 +23,7 @@ export function Control({ reading, isOffline }: { reading: Reading; isOffline: b
   const want = (wanted: State) => {
     if (wanted !== undefined) commands.want(reading, wanted);
   };
-  const input = { title: reading.title, status, state, canSwitch, wanted: isPending ? wish?.wanted : undefined, want };
+  const input = { title: label, status, state, canSwitch, wanted: isPending ? wish?.wanted : undefined, want };
   const isTold = Boolean(wish?.trouble) && canSwitch;
   return (
     <div class="control" aria-busy={isPending ? "true" : undefined}>
@@ -47,11 +48,11 @@ function statusText({ time, actuator }: Reading, wish: Wish | null, state: State
   if (!isNow()) return WORDS.lockedPast;
   if (!isLive() && trouble === null) return WORDS.waitingForHub;
   if (wish?.isPending) return wishText(wish.wanted);
-  const fact = state === null || state === undefined ? WORDS.stateUnknown : say(WORDS.still, { state: stateText(state).toLowerCase(), time: clockText(time) });
+  const fact = state === null || state === undefined ? WORDS.stateUnknown : say(WORDS.still, { state: stateText(state).toLowerCase(), time: whenText(time, values.now()) });
   const kind = actuator?.kind ?? "";
   switch (trouble) {
     case null:
-      if (wish?.confirmedAt === time) return say(WORDS.confirmed, { time: clockText(time) });
+      if (wish?.confirmedAt === time) return say(WORDS.confirmed, { time: whenText(time, values.now()) });
       return state === null || state === undefined ? fact : isOffline ? WORDS.nodeOffline : "";
     case "silence": return `${known(WORDS.silence, kind, WORDS.silence.device)} ${fact}`;
     case "offline": return `${known(WORDS.notConnected, kind, WORDS.notConnected.device)} ${fact}`;

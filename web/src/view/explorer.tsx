@@ -9,6 +9,7 @@ import { type Row, rows } from "../core/tree.js";
 import { type Reading, titleOf } from "../core/values.js";
 import { EXPLORER, WORDS, plural, pointed, say, wholeText } from "../core/text.js";
 import { ageText, cut, exactText } from "../core/words.js";
+import { favourites } from "../favourites.js";
 import { search, show, view } from "../location.js";
 import { moment, second, skipped, traffic, values } from "../page.js";
 import { LINE_HEIGHT, List } from "./list.js";
@@ -53,7 +54,7 @@ function Tree() {
   const fits = wanted.isEmpty ? null : (branch: Branch) => {
     const reading = values.topics.get(branch.topic);
     const isOffline = reading !== undefined && values.presenceOf(reading.base)?.isOnline === false;
-    return wanted.matchesTopic(branch.topic, branch.line) || (reading !== undefined && wanted.matches(reading, { now, isOffline, isFavourite: false }));
+    return wanted.matchesTopic(branch.topic, branch.line) || (reading !== undefined && wanted.matches(reading, { now, isOffline, isFavourite: favourites.value.has(branch.topic) }));
   };
   const found = rows(traffic.root, isOpen, fits);
   const at = found.findIndex(({ branch }) => branch.topic === current);
@@ -109,6 +110,8 @@ function Detail({ topic }: { topic: string }) {
   const branch = topic === "" ? null : traffic.find(topic);
   const line = branch?.line ?? "";
   const text = useMemo(() => branch?.text ?? "", [line]);
+  // What is not here whole can be said nowhere else.
+  const isCut = text.endsWith(WORDS.cutHere);
   const [copied, setCopied] = useState("");
   void second.value;
   if (branch === null || !branch.isTopic) {
@@ -124,9 +127,9 @@ function Detail({ topic }: { topic: string }) {
       <div class="actions">
         <button type="button" onClick={() => copy("payload", text)}>{copied === "payload" ? EXPLORER.copied : EXPLORER.copyPayload}</button>
         <button type="button" onClick={() => copy("topic", topic)}>{copied === "topic" ? EXPLORER.copied : EXPLORER.copyTopic}</button>
-        <button type="button" onClick={() => (draft.value = { topic, payload: text })}>{EXPLORER.publishHere}</button>
+        {!isCut && <button type="button" onClick={() => (draft.value = { topic, payload: text })}>{EXPLORER.publishHere}</button>}
       </div>
-      <CopyAs topic={topic} payload={text} isRetained={branch.isRetained} />
+      {!isCut && <CopyAs topic={topic} payload={text} isRetained={branch.isRetained} />}
     </section>
   );
 }

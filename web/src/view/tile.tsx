@@ -39,7 +39,7 @@ export function Tile({ reading, isAway = false }: { reading: Reading; isAway?: b
       <h3><Picture name={entry.icon} />{reading.title}</h3>
       <p class="name">{cut(name, 200)}</p>
       {alarm && <p class="alarm" title={alarm.sentence}>{alarm.word}<span class="hidden">{`: ${alarm.sentence}`}</span></p>}
-      {reading.actuator && <Control reading={reading} beat={beat} isOffline={isOffline} />}
+      {reading.actuator && <Control reading={reading} label={isAway ? `${reading.title}, ${name}` : reading.title} beat={beat} isOffline={isOffline} />}
       {reading.quantities ? <Values reading={reading} quantities={reading.quantities} /> : !reading.actuator && <Raw text={reading.text} />}
       {reading.section === "sensors" && <Sparkline key={`${isNow()}`} reading={reading} now={now} isAsked={isHere && isNow() && pulse.isInSight(reading.topic)} />}
       <details onToggle={(event) => setOpen(event.currentTarget.open)}>
