@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::Response;
-use bytes::Bytes;
+
 use hyper::body::{Body as _, Frame, SizeHint};
 use tokio::time::sleep;
 
