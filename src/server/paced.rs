@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::http::Response;
-
 use hyper::body::{Body as _, Frame, SizeHint};
 use tokio::time::sleep;
 
