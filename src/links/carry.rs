@@ -138,8 +138,8 @@ impl Carry {
             return false;
         }
         let Some(last) = self.hub.last_value(local) else { return false };
-        // Where there are stamps, one without any is of a client of the broker, and may be of now.
-        let may_be_older = was_kept && arrived.is_old.is_none() && (self.member.repeats() || stamp.is_some());
+        // Where there are stamps, what is published retained just now looks the same.
+        let may_be_older = was_kept && arrived.is_old.is_none() && self.member.repeats();
         if may_be_older && self.rule_for(&last).is_some_and(|(_, rule)| rule.retain != Retain::Never) {
             return true;
         }
