@@ -95,7 +95,7 @@ impl Carry {
         }
         let (json, clears) = json(arrived, rule)?;
         let stamp = arrived.stamp.and_then(Stamp::parse);
-        if self.is_known(arrived, stamp.as_ref(), (&local, &json), was_kept) {
+        if self.is_known(arrived, stamp.as_ref(), (&remote, &local, &json), was_kept) {
             return Ok(Verdict::Returned);
         }
         let verdict = self.member.came(stamp.as_ref(), (local.as_str(), json.as_bytes()), Instant::now());
@@ -131,7 +131,7 @@ impl Carry {
         &self,
         arrived: &Arrived<'_>,
         stamp: Option<&Stamp<'_>>,
-        (local, json): (&Topic, &str),
+        (remote, local, json): (&Topic, &Topic, &str),
         was_kept: bool,
     ) -> bool {
         if !arrived.retain {
@@ -140,7 +140,9 @@ impl Carry {
         let Some(last) = self.hub.last_value(local) else { return false };
         // Where there are stamps, what is published retained just now looks the same.
         let may_be_older = was_kept && arrived.is_old.is_none() && self.member.repeats();
-        if may_be_older && self.rule_for(&last).is_some_and(|(_, rule)| rule.retain != Retain::Never) {
+        let goes_there =
+            |rule: &Rule| rule.retain != Retain::Never && rule.outward(&last.topic).as_ref() == Some(remote);
+        if may_be_older && self.rule_for(&last).is_some_and(|(_, rule)| goes_there(rule)) {
             return true;
         }
         match stamp {

@@ -25,7 +25,7 @@ use super::answer::{allowing, no_place, not_recognised, refusal};
 use super::introduction::{Language, introduced};
 use super::loan::Loan;
 use super::missing::unsupported;
-use super::paced::nobody_takes;
+use super::paced::{Cut, nobody_takes};
 use super::peer::Peer;
 use super::place::Place;
 use super::seat::Seat;
@@ -118,11 +118,17 @@ async fn serve(app: Arc<App>, router: Router, stream: Stream, place: Place) {
             tracing::debug!(address = %place.client(), "HTTP connection did not become a WebSocket in time");
             return;
         }
-        () = nobody_takes(&seat, app.settings.patience.write) => {
+        why = nobody_takes(&seat, app.settings.patience.write) => {
             static SLOW: Seldom = Seldom::new();
-            app.hub.figures().slow_consumers.add(1);
+            let why = match why {
+                Cut::Slow => {
+                    app.hub.figures().slow_consumers.add(1);
+                    "it did not take its answer"
+                }
+                Cut::Memory => "it held too much of the memory for what waits",
+            };
             if let Some(times) = SLOW.again(&place.address.ip().to_string()) {
-                tracing::warn!(address = %place.client(), %times, "HTTP client cut off: it did not take its answer");
+                tracing::warn!(address = %place.client(), %times, "HTTP client cut off: {why}");
             }
             return;
         }

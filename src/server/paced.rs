@@ -18,6 +18,8 @@ use crate::hub::{Session, Until};
 /// Up to so many bytes an answer is written as it is.
 const SMALL: u64 = 64 * 1024;
 const PIECE: usize = 64 * 1024;
+/// See [`nobody_takes`].
+const PATIENCES: u32 = 3;
 /// How often it is looked whether a client takes what it is sent.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -77,15 +79,26 @@ impl Drop for Paced {
     }
 }
 
-/// Waits until the client of a connection has taken nothing for so long of what it is sent, or the memory of the hub is used up
-/// and it holds much of that.
-pub(super) async fn nobody_takes(seat: &Seat, patience: Duration) {
+/// Why a client does not get the rest of its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cut {
+    /// It takes nothing.
+    Slow,
+    /// The memory of the hub is used up, and it holds much of that.
+    Memory,
+}
+
+/// Waits until the client of a connection is not to get the rest of its answer. It may take nothing for a multiple of so long: the
+/// system says of a socket that it takes something only when a good part of what it holds is gone.
+pub(super) async fn nobody_takes(seat: &Seat, patience: Duration) -> Cut {
     loop {
         sleep(LOOK.min(patience)).await;
         let waits = seat.waiting();
-        let is_given_up = waits.is_some_and(|outbox| outbox.look(Until::Overflow).is_some());
-        if is_given_up || seat.loan.blocked_for().is_some_and(|time| time >= patience) {
-            return;
+        if waits.is_some_and(|outbox| outbox.look(Until::Overflow).is_some()) {
+            return Cut::Memory;
+        }
+        if seat.loan.blocked_for().is_some_and(|time| time >= patience * PATIENCES) {
+            return Cut::Slow;
         }
     }
 }

@@ -163,7 +163,7 @@ impl Writer {
     fn come_by(&mut self, now: Instant) {
         self.get_ready();
         self.history.look(wall());
-        self.events.is_at_most(self.history.aged());
+        self.events.is_at_most(self.history.aged().unwrap_or(u64::MAX));
         if self.tables.is_none() {
             self.try_again(now);
         } else if self.looked.is_none_or(|looked| now.duration_since(looked) >= LOOK) {

@@ -70,6 +70,13 @@ enum Stage {
     Known,
 }
 
+/// Whether the names of its nodes have come since it is there. A list that comes again changes nothing of that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Names {
+    Awaited,
+    Listed,
+}
+
 /// A change of a name that the gateway is to store.
 #[derive(Debug, PartialEq, Eq)]
 struct Errand {
@@ -88,6 +95,7 @@ pub struct Gateway {
     id: Option<Id>,
     info: Option<String>,
     stage: Stage,
+    names: Names,
     /// Names that the gateway has listed so far.
     listed: BTreeMap<Id, Box<str>>,
     errands: VecDeque<Errand>,
@@ -110,6 +118,7 @@ impl Gateway {
             id: None,
             info: None,
             stage: Stage::Unknown,
+            names: Names::Awaited,
             listed: BTreeMap::new(),
             errands: VecDeque::new(),
             on_errand: None,
@@ -127,9 +136,9 @@ impl Gateway {
         }
     }
 
-    /// Whether it is known which nodes it has, and what they are called.
+    /// Whether it is known what its nodes are called.
     pub fn is_known(&self) -> bool {
-        self.stage == Stage::Known
+        self.names == Names::Listed
     }
 
     /// A line of the gateway. The first one after the port was opened may be the end of one.
@@ -333,7 +342,7 @@ impl Gateway {
 
     /// The gateway is not there, or not any more.
     pub fn lost(&mut self, effects: &mut Effects) {
-        self.stage = Stage::Unknown;
+        (self.stage, self.names) = (Stage::Unknown, Names::Awaited);
         self.on_errand = None;
         self.is_asked_for_life = false;
         if !std::mem::replace(&mut self.is_told_away, true)

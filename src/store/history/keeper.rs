@@ -189,9 +189,9 @@ impl Keeper {
         }
     }
 
-    /// The moment by which age is counted.
-    pub(crate) fn aged(&self) -> u64 {
-        self.clock.steady(Instant::now())
+    /// The moment by which age is counted, where there is history: without it nothing keeps the clock that is believed.
+    pub(crate) fn aged(&self) -> Option<u64> {
+        self.settings.is_on().then(|| self.clock.steady(Instant::now()))
     }
 
     /// Reads everything anew from a file with these topics; `is_anew` says whether it is one in place of another that is lost.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tokio::time::Instant;
 
-use super::{Effects, Errand, Gateway, MOST_ERRANDS, News, PAGE, PAGES, Stage};
+use super::{Effects, Errand, Gateway, MOST_ERRANDS, Names, News, PAGE, PAGES, Stage};
 use crate::links::serial::nodes::Id;
 use crate::talk::foreign::from_text;
 
@@ -110,6 +110,7 @@ impl Gateway {
     /// All names of the gateway are here. What it has counts, but for what the operator says and what is about to be stored.
     pub(super) fn has_listed(&mut self, now: Instant, effects: &mut Effects) {
         self.stage = Stage::Known;
+        self.names = Names::Listed;
         let mut names = std::mem::take(&mut self.listed);
         for Errand { id, name } in &self.errands {
             match name {
