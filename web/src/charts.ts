@@ -158,9 +158,10 @@ function everySecond(): void {
   const { from, to } = windowOf(range.peek(), values.now(), oldest);
   const usual = Math.max(AGAIN_AT_LEAST, (to - from) / AGAIN_SHARE);
   const isEmpty = !isAsking.peek() && [...tracks].some(([text, track]) => track.isEmpty && !problems.has(text));
-  const isDue = performance.now() - askedAt > (isEmpty ? Math.min(usual, AGAIN_IF_EMPTY * 2 ** emptyFor) : usual);
+  const again = isAgain && !isAsking.peek();
+  const isDue = performance.now() - askedAt > (isEmpty ? Math.min(usual, AGAIN_IF_EMPTY * 2 ** emptyFor) : again ? AGAIN_AT_LEAST : usual);
   const isNew = isFollowing() && moment.peek() === null;
-  if ((isNew || isAgain) && isDue && !isOff.peek() && state.peek().name === "live") {
+  if ((isNew || again) && isDue && !isOff.peek() && state.peek().name === "live") {
     emptyFor = isEmpty ? emptyFor + 1 : 0;
     void load();
   }
@@ -285,7 +286,7 @@ async function fill(text: string, track: Track, { from, to }: Window, signal: Ab
 /** Who switched what: commands beside the states. Where events are off or not allowed there are none. */
 async function fillEvents(text: string, { ref: { topic } }: Track, { from, to }: Window, signal: AbortSignal): Promise<void> {
   const set = presentValues().topics.get(topic)?.actuator?.set;
-  const response = await ask(eventsPath({ filters: [`${topic}/#`, ...(set === undefined ? [] : [set])], from, to, limit: EVENTS_AT_MOST }), signal);
+  const response = await ask(eventsPath({ filters: [`${topic}/#`, ...(set === undefined ? [] : [set])], from, to: untilMoment(from, to), limit: EVENTS_AT_MOST }), signal);
   if (isProblem(response)) return;
   const { events } = parseEvents(await response.json().catch(() => null));
   happenings.set(text, events.filter(({ kind }) => kind === "command" || kind === "lease"));

@@ -50,12 +50,15 @@ test("silence counts from when the page hears the hub, and an alarm that stands 
   const layout = (arranged.layout = answer('{"values": {"home/box/thermometer/0": {"silent": 60}}}'));
   t.after(() => (arranged.since = -Infinity));
   const [away, late] = [reading({ temperature: [20, "℃"] }), reading({ temperature: [20, "℃"] })];
+  const past = reading({ temperature: [20, "℃"] });
+  for (const one of [away, late]) one.round = 1;
   const kind = (one, after) => alarmOf(layout, one, 1e12 + after * 1000)?.kind ?? null;
   assert.deepEqual([kind(late, 60), kind(late, 61)], [null, "silent"]);
   arranged.since = Infinity;
   assert.deepEqual([kind(away, 3600), kind(late, 3600)], [null, "silent"], "while nothing is heard all stays as it is");
   arranged.since = 1e12 + 4000e3;
   assert.deepEqual([kind(away, 4001), kind(away, 4060), kind(away, 4061), kind(late, 4001)], [null, null, "silent", "silent"]);
+  assert.equal(kind(past, 61), "silent", "in the past all was as it was, whatever the page has missed since");
 });
 
 test("an alarm does not flap: it ends when the value is back by a margin", () => {

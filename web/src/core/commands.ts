@@ -44,11 +44,12 @@ export class Commands {
   }
 
   /** Asks a device for a state. Confirmed is that only by the device itself. */
-  want(reading: Switched, state: State): void {
+  want(reading: Switched & { time?: number }, state: State): void {
     const { topic, actuator } = reading;
     const wish = this.#wishes.get(topic) ?? new Wish();
     if (!actuator || !this.#hub.isLive || wish.isForbidden || (wish.isPending && !wish.isOthers && wish.wanted === state)) return;
     this.#wishes.set(topic, wish);
+    wish.fact = reading.time ?? 0;
     wish.ask(state, (this.#id += 1), Date.now(), actuator.isConfirmed === false ? ANSWER_WITHIN * 1000 : undefined);
     this.#announce(`${reading.title}: ${wishText(state)}`);
     this.#changed(topic);
@@ -84,8 +85,8 @@ export class Commands {
   report(reading: Switched & Pick<Reading, "payload" | "time"> & { isKept?: boolean }): void {
     const wish = this.#wishes.get(reading.topic);
     const state = reading.actuator?.stateOf(reading.payload);
-    // What the hub had kept was said before, and answers nothing but that it is so.
-    if (!wish || (reading.isKept && state !== wish.wanted)) return;
+    // What the hub had kept, and was known before, answers nothing but that it is so.
+    if (!wish || (reading.isKept && state !== wish.wanted && reading.time <= wish.fact)) return;
     const { isOthers } = wish;
     if (!wish.report(state) || isOthers) return;
     wish.confirmedAt = reading.time;

@@ -120,7 +120,7 @@ function marginOf({ low, high }: Limit, decimals: number): number {
   return Math.min(Math.max((high - low) * MARGIN, step), (high - low) / 2);
 }
 
-/** What is silent for too long. It stays so until it speaks, also where the page has been away in between. */
+/** (Readings of the past have no round: what the page has missed since is nothing to them.) What is silent for too long. It stays so until it speaks, also where the page has been away in between. */
 const quiet = new WeakSet<Reading>();
 
 /** Beyond which limit a value is, or was without having come back far enough. Who calls has shown it each value since. */
@@ -142,7 +142,7 @@ function sideOf(reading: Reading, path: string, value: number, { low, high }: Li
 export function alarmOf(layout: Layout, reading: Reading, now: number): Alarm | null {
   const { topic, quantities, time, title } = reading;
   const { limits, silent } = layout.values.get(topic) ?? NONE;
-  if (silent !== undefined && now - (quiet.has(reading) ? time : Math.max(time, arranged.since)) > silent * 1000) {
+  if (silent !== undefined && now - (quiet.has(reading) || reading.round === 0 ? time : Math.max(time, arranged.since)) > silent * 1000) {
     quiet.add(reading);
     return { topic, kind: "silent", word: WORDS.silent, sentence: say(WORDS.silentFor, { title, span: spanText((now - time) / 1000), most: spanText(silent) }) };
   }

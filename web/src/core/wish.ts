@@ -18,6 +18,8 @@ export class Wish {
   /** null, or why the wish is not under way any more: silence, offline, unsure, or the hub's reason. */
   trouble: string | null = null;
   isForbidden = false;
+  /** Of when the fact was that was known when it was asked. */
+  fact = 0;
   id: number | null = null;
   /** Of when the report is that said so. */
   confirmedAt: number | null = null;

@@ -122,8 +122,12 @@ function follow(): () => void {
     if (state.value.name !== "live") {
       // The past that is shown stays; another moment cannot be asked for. Now is what the page has.
       untracked(() => {
+        if (at !== null && at === moment.value) return;
+        // What was asked before is not wanted any more.
+        stop.abort();
+        isAsking.value = false;
+        problem.value = at === null ? null : TRAVEL.problems.unreachable;
         if (at === null) showMoment(null);
-        else if (at !== moment.value) problem.value = TRAVEL.problems.unreachable;
       });
       return;
     }

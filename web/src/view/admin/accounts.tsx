@@ -101,13 +101,16 @@ export function Editor({ account, start, isToken = false, onDone, onCancel }: { 
       // What nobody has touched here is as somebody else has it now.
       const now = accounts.value?.list.find(({ name }) => account?.name === name);
       if (now) {
-        const untouched = (Object.keys(EMPTY) as (keyof Draft)[]).filter((key) => draft[key] === before[key]);
-        set(Object.fromEntries(untouched.map((key) => [key, now[key]])));
+        setDraft((known) => {
+          const untouched = (Object.keys(EMPTY) as (keyof Draft)[]).filter((key) => known[key] === before[key]);
+          return { ...known, ...Object.fromEntries(untouched.map((key) => [key, now[key]])) };
+        });
         setBefore(now);
       }
       return setOutcome({ isOk: false, sentence: reply.sentence });
     }
     set({ password: "" });
+    setBefore({ ...draft, password: "" });
     onDone(method, draft.name, reply.body);
   };
   const title = account ? say(ACCOUNTS.edit, { name: account.name }) : isToken ? TOKENS.add : ACCOUNTS.add;
