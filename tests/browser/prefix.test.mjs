@@ -54,7 +54,8 @@ test("under a path prefix the page, its sign-in, its cookie and its socket work"
   assert.deepEqual(sockets, [`ws://localhost:${hub.port}/hub/talk/`]);
   assert.equal(cookie, "hub_session-hub");
   await page.goto(`http://localhost:${hub.port}/hub/diagnostics`);
-  assert.equal(await page.getByLabel("Path").inputValue(), "/hub/echo");
+  // The script writes it when its texts are there, which may be after the page has loaded.
+  await page.waitForFunction((box) => box.value === "/hub/echo", await page.getByLabel("Path").elementHandle());
   await page.getByRole("link", { name: "Clown Hub" }).click();
   await page.getByText("Live", { exact: true }).waitFor();
 });
