@@ -14,7 +14,7 @@ async function diagnostics(t, hub, options) {
   const page = await newPage(t, browser, options);
   await page.goto(`${hub.origin}/diagnostics`);
   // Its script begins when its texts are there, which may be after the page has loaded.
-  await page.waitForFunction(() => document.getElementById("host").value !== "");
+  await page.waitForFunction(() => document.getElementById("host")?.value !== "");
   return page;
 }
 
