@@ -92,7 +92,8 @@ function usePlot(content: Content, head: string, window: Window, frame: Frame, t
     plot.current.point(at, at === null ? null : tip(at));
     plots.set(plot.current, head);
   });
-  useEffect(() => () => {
+  // Of the same sort as the effect above: one that runs after the picture never does for a panel that is gone before it.
+  useLayoutEffect(() => () => {
     plots.delete(plot.current!);
     plot.current?.destroy();
     plot.current = null;
